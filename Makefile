@@ -1,0 +1,77 @@
+# What people type. `make help` lists it; README.md shows what each prints.
+
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := help
+
+# python3.11 where there is one, else python3.12. Another one: make test PYTHON=python3.12
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+else
+VENV := .venv-$(notdir $(PYTHON))
+endif
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The checks of `make test` judge a candidate of their own, so that a developer's ledger stays as it is.
+TEST_STATE := $(CURDIR)/.proveout-test
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "proveout needs Python 3.11 or 3.12. On Debian: apt-get install python3.11 python3.11-venv"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' || { echo "$(PYTHON) is not Python 3.11 or 3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "On Debian, venv is a package: apt-get install python3.11-venv"; exit 2; }
+	@echo "installing $$(grep -c == requirements.lock) locked packages into $(VENV), about 90 seconds"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
+	  | awk '/^Collecting/ { printf "\r  %d %-40s", ++n, $$2; fflush() } /^Installing collected/ { printf "\r  unpacking %-40s\n", ""; fflush() } END { print "" }'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: help
+help:  ## what there is to type
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(READY)  ## .venv with the locked packages
+
+.PHONY: demo
+demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
+	@$(BIN)/proveout demo
+
+.PHONY: test
+test: $(READY)  ## the whole test suite: tests/, then checks/ on a fresh candidate
+	$(BIN)/python -m pytest tests
+	@rm -rf $(TEST_STATE)
+	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/ingest.py run
+	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/train.py run
+	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python -m pytest checks
+
+.PHONY: coverage
+coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest tests
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=85
+
+.PHONY: chaos
+chaos: $(READY)  ## the long fault runs: kills, hangs and stops, over and over
+	$(BIN)/python -m pytest tests -m chaos
+
+.PHONY: lint
+lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_workflows.py
+
+.PHONY: serve
+serve: $(READY)  ## the champion on 127.0.0.1:8080
+	$(BIN)/python serve/app.py
+
+.PHONY: bench
+bench: $(READY)  ## measured beside a peer, in one run
+	$(BIN)/python bench/serving.py
+
+.PHONY: clean
+clean:  ## remove what was generated, the ledger and its store too
+	rm -rf .venv .venv-* .proveout .proveout-test .metaflow reports build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -1,0 +1,70 @@
+"""Train a candidate and put it before the gate: snapshot → features → notebook → bundle → checks → verdict.
+
+python flows/train.py run                              as flows/train.toml says
+python flows/train.py --config config other.toml run   as another file says
+"""
+
+from pathlib import Path
+
+from proveout.training.flow import parse_config, prepare
+
+settings = prepare(__file__)
+
+from metaflow import Config, FlowSpec, card, config_expr, current, resources, retry, step  # noqa: E402  # see `prepare`
+
+
+class TrainFlow(FlowSpec):
+    """A bundle and its verdict. The run fails when the gate refuses."""
+
+    config = Config("config", default=str(Path(__file__).with_name("train.toml")), parser=parse_config)
+
+    @step
+    def start(self):
+        from proveout.training import flow
+
+        self.snapshot = flow.choose_data(settings, self.config["data"])
+        self.next(self.features)
+
+    @step
+    def features(self):
+        from proveout.training import flow
+
+        self.table = flow.make_features(settings, self.snapshot)
+        self.next(self.fit)
+
+    @card(type="proveout_html", options={"artifact": "page"})
+    @retry(times=config_expr("config.infrastructure.retries"), minutes_between_retries=0)
+    @resources(cpu=config_expr("config.infrastructure.cpu"), memory=config_expr("config.infrastructure.memory_mb"))
+    @step
+    def fit(self):
+        from proveout.training import flow
+
+        self.trained = flow.run_notebook(settings, self.config, self.table)
+        self.page = flow.notebook_page(self.trained)
+        self.next(self.pack)
+
+    @step
+    def pack(self):
+        from proveout.training import flow
+
+        run = f"{current.flow_name}/{current.run_id}"
+        self.bundle = flow.pack_bundle(settings, self.config, self.snapshot, self.trained, run=run)
+        self.archive = flow.archive_bundle(settings, self.bundle)
+        self.next(self.judge)
+
+    @step
+    def judge(self):
+        from proveout.training import flow
+
+        self.verdict = flow.judge(settings, self.bundle)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        from proveout.training import flow
+
+        flow.conclude(self.bundle, self.verdict)
+
+
+if __name__ == "__main__":
+    TrainFlow()

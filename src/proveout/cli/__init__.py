@@ -1,0 +1,86 @@
+"""The command line: parse, call one room, print. Heavy imports stand inside the commands: `--help` needs none.
+
+Comes in: arguments. Goes out: an answer on stdout (`--json`: the same record), or one `error:` line on stderr; and
+an exit code: 0 yes, 1 no, 2 misused, 3 could not tell, 4 lost a race. Door to: typer.
+"""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from proveout.cli import acting, looking, upkeep
+from proveout.errors import ProveoutError
+
+
+class _Answering(TyperGroup):
+    """Says an error in one line and exits with its code; where it was raised shows with `--debug` only."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """What the command returns, or an exit."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Abort, EOFError, BrokenPipeError):
+            raise
+        except Exception as error:
+            if isinstance(error, ProveoutError):
+                problem, code = str(error), error.exit_code
+            elif hasattr(error, "exit_code"):
+                raise  # typer's own: an exit, or a misuse that it explains itself
+            else:
+                problem, code = f"unexpected {type(error).__name__}: {error}. To see where: proveout --debug …", 3
+            if ctx.params["debug"]:
+                import traceback
+
+                traceback.print_exc()
+            typer.echo(f"error: {problem}", err=True)
+            raise typer.Exit(code) from error
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from proveout import __version__
+
+        typer.echo(f"proveout {__version__}")
+        raise typer.Exit
+
+
+# Without rich: it would take longer to import than all the rest of `--help`.
+main = typer.Typer(
+    name="proveout",
+    cls=_Answering,
+    epilog="Exit codes: 0 yes, 1 no, 2 misused, 3 could not tell, 4 lost a race.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@main.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="PROVEOUT_DEBUG", help="Show where an error was raised.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Takes a pilot notebook to production and proves, with pytest, that it belongs there."""
+
+
+for command in (
+    acting.init,
+    acting.demo,
+    acting.gate,
+    acting.release,
+    acting.serve,
+    looking.status,
+    looking.when,
+    looking.bundles,
+    looking.verdict,
+    looking.verify,
+):
+    main.command()(command)
+main.add_typer(upkeep.alerts, name="alerts")
+main.add_typer(upkeep.ledger, name="ledger")

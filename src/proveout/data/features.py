@@ -1,0 +1,50 @@
+"""Features: declared once by the project, computed by this one function for training and for serving.
+
+Comes in: rows with the request's columns. Goes out: the model's columns. The project's function is handed the
+request columns and nothing else, so it cannot look at an outcome or at anything known only later.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from proveout.errors import ConfigError
+from proveout.settings import Settings, load_object
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Features = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+
+def request_columns(settings: Settings) -> tuple[str, ...]:
+    """The fields of a request, in the order of the request schema."""
+    return tuple(load_object(settings.request_schema, settings.root).to_schema().columns)
+
+
+def compute(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *, name: str) -> "pd.DataFrame":
+    """The model's columns for `rows`, one row for each.
+
+    Args:
+        columns: the request columns, all that `function` is given.
+        name: what to call the function in an error.
+    Raises: ConfigError if the function gives another number of rows, or no table.
+    """
+    import pandas as pd
+
+    asked = rows[list(columns)]
+    model = function(asked)
+    if not isinstance(model, pd.DataFrame) or len(model) != len(asked) or not model.index.equals(asked.index):
+        got = f"{len(model)} rows" if isinstance(model, pd.DataFrame) else type(model).__name__
+        raise ConfigError(
+            name, f"gave {got} for {len(asked)} rows", "Return a DataFrame with one row per row, in order"
+        )
+    return model
+
+
+def labels(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[bool]":
+    """Whether the thing asked for came true, per row: True, False, or null while nobody knows."""
+    function: Callable[[pd.DataFrame], pd.Series[bool]] = load_object(settings.label, settings.root)
+    known = function(rows)
+    if len(known) != len(rows):
+        raise ConfigError(settings.label, f"gave {len(known)} labels for {len(rows)} rows", "Return one label per row")
+    return known.astype("boolean")

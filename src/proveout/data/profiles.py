@@ -1,0 +1,74 @@
+"""Profiles: what a batch looked like, in a few kilobytes. The one place that has heard of whylogs.
+
+Comes in: a DataFrame. Goes out: a whylogs profile as bytes, stored beside the batch, and its numbers as records.
+whylogs 1.6.4 is the last release: it asks numpy for a name that numpy 2 has dropped, and calls home when it is
+imported unless it is told not to before. `_whylogs` sees to both.
+"""
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from proveout.records import ColumnNumbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _whylogs() -> Any:
+    # Any value switches the call home off, but only before the first import.
+    os.environ["WHYLOGS_NO_ANALYTICS"] = "True"
+    import numpy as np
+
+    if not hasattr(np, "unicode_"):
+        np.unicode_ = np.str_  # type: ignore[attr-defined]  # the name whylogs uses, gone since numpy 2
+    import whylogs.core
+
+    return whylogs.core
+
+
+def profile(frame: "pd.DataFrame") -> bytes:
+    """A profile of `frame`: counts, null counts, cardinality, distribution of each column.
+
+    Datetimes are profiled as seconds since 1970 and booleans as 0 and 1: whylogs has no distribution for them.
+    """
+    import pandas as pd
+
+    core = _whylogs()
+    readable = frame.copy(deep=False)
+    for name in frame.columns:
+        if frame[name].dtype.kind == "M":
+            epoch = pd.Timestamp(0, tz=getattr(frame[name].dtype, "tz", None))
+            readable[name] = (frame[name] - epoch).dt.total_seconds()  # a missing time stays missing
+        elif frame[name].dtype.kind == "b":
+            readable[name] = frame[name].astype("float64")
+    tracked = core.DatasetProfile()
+    tracked.track(readable)
+    data: bytes = tracked.view().serialize()
+    return data
+
+
+def numbers(profiled: bytes) -> tuple[ColumnNumbers, ...]:
+    """The numbers of a profile, a record per column, by name."""
+    view = _whylogs().DatasetProfileView.deserialize(profiled)
+    return tuple(_numbers(name, column) for name, column in sorted(view.get_columns().items()))
+
+
+def _numbers(name: str, column: Any) -> ColumnNumbers:
+    summary = column.to_summary_dict()
+
+    def finite(key: str) -> float | None:
+        value = summary.get(key)
+        return None if value is None or not math.isfinite(value) else float(value)
+
+    # An all-text column has a distribution too, of nothing: its minimum is NaN and so None.
+    return ColumnNumbers(
+        name=name,
+        rows=int(summary["counts/n"]),
+        nulls=int(summary["counts/null"]),
+        distinct=float(summary.get("cardinality/est") or 0.0),
+        minimum=finite("distribution/min"),
+        maximum=finite("distribution/max"),
+        mean=finite("distribution/mean") if finite("distribution/min") is not None else None,
+        stddev=finite("distribution/stddev") if finite("distribution/min") is not None else None,
+    )

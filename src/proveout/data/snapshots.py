@@ -1,0 +1,167 @@
+"""Snapshots: immutable versions of the data, named by the digest of their content.
+
+Comes in: guarded batches. Goes out: folders in the store. A batch's folder holds `rows.parquet`, the whylogs profile
+(`profile.bin`), `quarantine/*.parquet` and `batch.json`; a snapshot's holds `snapshot.json`, the list of its batches,
+so that a new month adds one folder and no copy of the old ones. Door to: pyarrow.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout.data import guard, profiles, sources
+from proveout.data.guard import Guarded
+from proveout.data.store import Store
+from proveout.errors import DataRefused, NotFound
+from proveout.records import Batch, ColumnNumbers, Digest, Refusal, Snapshot, canonical, digest_of, from_json
+from proveout.settings import Settings, load_object
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH = "batch"  # the column that says which batch a row came with
+
+
+def take_batch(settings: Settings, store: Store, name: str) -> Batch:
+    """Read batch `name` from the source, guard it and its reference tables, and store what is good and what is not.
+
+    Raises: DataRefused if more than `max_refused_share` of the rows of the batch, or of one of its tables, are bad. The
+    bad rows are kept then too, below `quarantine/` in the state folder.
+    """
+    return store_batch(store, name, *guarded_batch(settings, name))
+
+
+def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, Guarded]]:
+    """Batch `name` from the source and the reference tables it was joined with, each guarded. Raises: DataRefused."""
+    schemas = load_object(settings.table_schemas, settings.root) if settings.table_schemas else {}
+    tables = {
+        table: _guarded(settings, sources.read_table(settings, table, name), schema, f"{name}: table {table}")
+        for table, schema in schemas.items()
+    }
+    rows = sources.read(settings, name, {table: guarded.accepted for table, guarded in tables.items()})
+    return _guarded(settings, rows, load_object(settings.batch_schema, settings.root), name), tables
+
+
+def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -> Guarded:
+    guarded = guard.check(rows, schema, name=name)
+    if guarded.refused_share > settings.max_refused_share or guarded.accepted.empty:
+        kept = settings.state_dir / "quarantine" / f"{name.replace(': ', '-').replace(' ', '-')}.parquet"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        guarded.refused.to_parquet(kept)
+        worst = ", ".join(f"{refusal.check} ({refusal.rows:,} rows)" for refusal in guarded.refusals[:3])
+        raise DataRefused(
+            name,
+            f"{guarded.refused_share:.1%} of its rows are bad and {settings.max_refused_share:.1%} may be: {worst}",
+            str(kept),
+        )
+    return guarded
+
+
+def store_batch(store: Store, name: str, guarded: Guarded, tables: Mapping[str, Guarded]) -> Batch:
+    """Put a guarded batch into the store: the same rows, accepted and refused, have the same digest and one folder."""
+    parts = {BATCH: guarded, **tables}
+    content = content_digest(guarded.accepted)
+    batch = Batch(
+        name=name,
+        digest=digest_of([name, content, {part: content_digest(parted.refused) for part, parted in parts.items()}]),
+        content=content,
+        rows=len(guarded.accepted),
+        refused=len(guarded.refused),
+        refusals=guarded.refusals
+        + tuple(
+            Refusal(check=f"{table}: {refusal.check}", rows=refusal.rows)
+            for table, parted in tables.items()
+            for refusal in parted.refusals
+        ),
+    )
+
+    def fill(folder: Path) -> None:
+        guarded.accepted.to_parquet(folder / "rows.parquet", compression="zstd", index=False)
+        (folder / "profile.bin").write_bytes(profiles.profile(guarded.accepted))
+        for part, parted in parts.items():
+            if len(parted.refused):
+                (folder / "quarantine").mkdir(exist_ok=True)
+                parted.refused.to_parquet(folder / "quarantine" / f"{part}.parquet", index=False)
+        (folder / "batch.json").write_bytes(canonical(batch))
+
+    store.put("batches", batch.digest, fill)
+    return batch
+
+
+def extend(store: Store, parent: Snapshot | None, batches: Sequence[Batch]) -> Snapshot:
+    """The snapshot of `parent` and `batches`, by name in order; a batch that came again corrected takes the old place.
+
+    The same batches give the same digest, whichever way they came together.
+    """
+    by_name = {batch.name: batch for batch in (*(parent.batches if parent else ()), *batches)}
+    ordered = tuple(by_name[name] for name in sorted(by_name))
+    snapshot = Snapshot(digest=digest_of([[batch.name, batch.digest] for batch in ordered]), batches=ordered)
+    store.put("snapshots", snapshot.digest, lambda folder: _write(folder, snapshot))
+    return snapshot
+
+
+def _write(folder: Path, snapshot: Snapshot) -> None:
+    (folder / "snapshot.json").write_bytes(canonical(snapshot))
+
+
+def describe(store: Store, digest: str) -> Snapshot:
+    """The snapshot named `digest`. Raises: NotFound."""
+    return from_json(Snapshot, (store.folder("snapshots", digest) / "snapshot.json").read_bytes())
+
+
+def read(store: Store, digest: str, *, batches: Sequence[str] | None = None) -> "pd.DataFrame":
+    """The accepted rows of a snapshot, or of some of its batches, with the column `batch` naming each row's.
+
+    Raises: NotFound if the snapshot, or a batch asked for, is not there; DataRefused if a batch's rows are no longer
+    what its digest says.
+    """
+    import pandas as pd
+
+    snapshot = describe(store, digest)
+    present = {batch.name: batch for batch in snapshot.batches}
+    wanted = list(present) if batches is None else list(batches)
+    for name in wanted:
+        if name not in present:
+            raise NotFound(
+                "batch", name, f"Snapshot {digest[:12]} has {', '.join(present)}; add it: python flows/ingest.py run"
+            )
+    return pd.concat([_rows(store, present[name]) for name in wanted], ignore_index=True)
+
+
+def _rows(store: Store, batch: Batch) -> "pd.DataFrame":
+    import pandas as pd
+
+    file = store.folder("batches", batch.digest) / "rows.parquet"
+    rows = pd.read_parquet(file)
+    if content_digest(rows) != batch.content:
+        raise DataRefused(
+            batch.name, f"{file} is not what digest {batch.content[:12]} names: it was changed after ingestion", "none"
+        )
+    return rows.assign(**{BATCH: batch.name})
+
+
+def profile_numbers(store: Store, batch_digest: str) -> tuple[ColumnNumbers, ...]:
+    """The numbers of the whylogs profile of one batch. Raises: NotFound."""
+    return profiles.numbers((store.folder("batches", batch_digest) / "profile.bin").read_bytes())
+
+
+def content_digest(frame: "pd.DataFrame") -> Digest:
+    """SHA-256 of what is in a table: column names, kinds, which values are null and the values, in order.
+
+    Over the content, not the file: another parquet writer or compression leaves the name as it is.
+    """
+    hashed = hashlib.sha256()
+    for name in frame.columns:
+        column = frame[name]
+        null = column.isna().to_numpy()
+        hashed.update(canonical([name, len(column)]))
+        hashed.update(null.tobytes())
+        known = column[~null]
+        if column.dtype.kind in "iufb":
+            values = known.to_numpy()
+            hashed.update(values.dtype.str.encode() + values.tobytes())
+        else:
+            texts = [str(value) for value in known]
+            hashed.update(b"text" + canonical([len(text) for text in texts]) + "".join(texts).encode())
+    return Digest(hashed.hexdigest())

@@ -1,0 +1,81 @@
+"""Sources: where raw batches come from, asked by name.
+
+Comes in: a batch name such as `2013-05`. Goes out: the raw rows of that batch, read by the project's own
+`[tool.proveout] source`, a function `(name) -> DataFrame`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from proveout.errors import ConfigError, Misused, NotFound, ProveoutError
+from proveout.settings import Settings, load_object
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$")
+
+
+class SourceFailed(ProveoutError):
+    """The project's source function raised or gave something that is no table."""
+
+    exit_code = 3
+
+    def __init__(self, source: str, batch: str, problem: str) -> None:
+        super().__init__(source, batch, problem)
+        self.source, self.batch, self.problem = source, batch, problem
+
+    def __str__(self) -> str:
+        return f"{self.source} could not read batch {self.batch}: {self.problem}"
+
+
+def months(*, since: str, through: str) -> tuple[str, ...]:
+    """Every month from `since` to `through`, both included, as batch names. Raises: Misused.
+
+    >>> months(since="2012-11", through="2013-02")
+    ('2012-11', '2012-12', '2013-01', '2013-02')
+    """
+    first, last = _ordinal(since), _ordinal(through)
+    if last < first:
+        raise Misused(f"--through {through} lies before {since}, the first month.")
+    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(first, last + 1))
+
+
+def _ordinal(month: str) -> int:
+    matched = _MONTH.match(month)
+    if matched is None:
+        raise Misused(f"{month!r} is not a month: write it as 2013-05.")
+    return int(matched[1]) * 12 + int(matched[2]) - 1
+
+
+def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") -> "pd.DataFrame":
+    """The raw rows of batch `name`, joined by the project's source with the guarded reference `tables`.
+
+    Raises: NotFound if the source has no such batch, SourceFailed if it could not be read.
+    """
+    return _call(settings, settings.source, name, name, tables)
+
+
+def read_table(settings: Settings, table: str, name: str) -> "pd.DataFrame":
+    """The portion of reference table `table` that batch `name` needs. Raises: NotFound, SourceFailed."""
+    if settings.table_source is None:
+        raise ConfigError("[tool.proveout]", f"table {table} has a schema and no table_source", "Name its function")
+    return _call(settings, settings.table_source, name, table, name)
+
+
+def _call(settings: Settings, source: str, name: str, *arguments: object) -> "pd.DataFrame":
+    import pandas as pd
+
+    function: Callable[..., pd.DataFrame] = load_object(source, settings.root)
+    try:
+        rows = function(*arguments)
+    except KeyError as error:
+        raise NotFound("batch", name, f"{source} says: {error.args[0] if error.args else name}") from error
+    except ProveoutError:
+        raise
+    except Exception as error:
+        raise SourceFailed(source, name, f"{type(error).__name__}: {error}") from error
+    if not isinstance(rows, pd.DataFrame):
+        raise SourceFailed(source, name, f"it returned {type(rows).__name__}, not a DataFrame")
+    return rows

@@ -1,0 +1,224 @@
+"""What can go wrong, one class per thing a caller does differently.
+
+    ProveoutError
+    ├── Misused            the command or the call is wrong              exit 2
+    │   └── NoCandidate    the gate was run and there is nothing to judge
+    ├── ConfigError        [tool.proveout], train.toml or a named object exit 2
+    ├── NotFound           a digest, a batch or a release is not there   exit 1
+    ├── DataRefused        a batch has too many bad rows                 exit 1
+    ├── NotebookFailed     a cell raised or ran out of time              exit 1
+    ├── ParametersRefused  parameters do not fit the notebook            exit 2
+    ├── BundleError        an object cannot be packed or opened          exit 1
+    │   └── Tampered       a file is not what its manifest says
+    ├── NotApproved        a release was asked for that no approval covers   exit 1
+    ├── Untrusted          a signature does not hold, or its key is not trusted   exit 1
+    ├── LostRace           somebody changed the ledger meanwhile         exit 4
+    ├── LedgerError        the ledger cannot be read or written          exit 3
+    │   └── ChainBroken    an entry was edited, removed or reordered
+    └── DriftError         two windows cannot be compared                exit 3
+
+An error takes facts (so it pickles out of a worker) and writes the sentence: what happened to which thing, what
+was asked, what to do next.
+"""
+
+from typing import ClassVar
+
+
+class ProveoutError(Exception):
+    """Base of all errors proveout raises on purpose. `exit_code`: 1 no, 2 misused, 3 could not tell, 4 lost a race."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Misused(ProveoutError):
+    """The call cannot mean anything."""
+
+    exit_code = 2
+
+
+class NoCandidate(Misused):
+    """The gate was run and there is nothing to judge."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        return (
+            f"There is no candidate of {self.model} to check. Make one: python flows/ingest.py run, then "
+            "python flows/train.py run. Or name a packed one: pytest checks/ --candidate DIGEST"
+        )
+
+
+class ConfigError(ProveoutError):
+    """A setting is missing, unknown or names something that is not there."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(where, problem, remedy)
+        self.where, self.problem, self.remedy = where, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}. {self.remedy}"
+
+
+class NotFound(ProveoutError):
+    """Something was named that is not there."""
+
+    def __init__(self, kind: str, name: str, remedy: str) -> None:
+        super().__init__(kind, name, remedy)
+        self.kind, self.name, self.remedy = kind, name, remedy
+
+    def __str__(self) -> str:
+        return f"There is no {self.kind} {self.name}. {self.remedy}"
+
+
+class DataRefused(ProveoutError):
+    """A batch has more bad rows than it may have, or a fault that no row can be blamed for."""
+
+    def __init__(self, batch: str, problem: str, quarantine: str) -> None:
+        super().__init__(batch, problem, quarantine)
+        self.batch, self.problem, self.quarantine = batch, problem, quarantine
+
+    def __str__(self) -> str:
+        return f"Batch {self.batch} is refused: {self.problem}. The bad rows, each with its reason: {self.quarantine}"
+
+
+class NotebookFailed(ProveoutError):
+    """A notebook did not run to its end. The half-executed notebook is kept at `executed`."""
+
+    def __init__(  # noqa: PLR0917  # positional, so that it pickles
+        self, notebook: str, cell: int, source: str, problem: str, executed: str, traceback: str = ""
+    ) -> None:
+        super().__init__(notebook, cell, source, problem, executed, traceback)
+        self.notebook, self.cell, self.source = notebook, cell, source
+        self.problem, self.executed, self.traceback = problem, executed, traceback
+
+    def __str__(self) -> str:
+        code = "\n".join(f"    {line}" for line in self.source.strip().splitlines())
+        trace = f"\n{self.traceback.rstrip()}" if self.traceback else ""
+        return (
+            f"{self.notebook} stopped in cell {self.cell}: {self.problem}\n{code}{trace}\n"
+            f"The notebook as far as it came: {self.executed}"
+        )
+
+
+class ParametersRefused(ProveoutError):
+    """Parameters do not fit the notebook's `parameters` cell. Nothing was run."""
+
+    exit_code = 2
+
+    def __init__(self, notebook: str, problems: tuple[str, ...]) -> None:
+        super().__init__(notebook, problems)
+        self.notebook, self.problems = notebook, problems
+
+    def __str__(self) -> str:
+        return (
+            f"{self.notebook} was not started: {'; '.join(self.problems)}. "
+            "Mend [parameters] in flows/train.toml, or the notebook's cell tagged `parameters`."
+        )
+
+
+class BundleError(ProveoutError):
+    """An object cannot be packed into, or opened from, a bundle."""
+
+    def __init__(self, what: str, problem: str, remedy: str) -> None:
+        super().__init__(what, problem, remedy)
+        self.what, self.problem, self.remedy = what, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.problem}. {self.remedy}"
+
+
+class Tampered(BundleError):
+    """A file of a bundle is not what the manifest says, or the manifest is not what was approved."""
+
+    def __init__(self, bundle: str, file: str, problem: str) -> None:
+        super().__init__(bundle, file, problem)
+        self.bundle, self.file, self.problem = bundle, file, problem
+
+    def __str__(self) -> str:
+        return (
+            f"{self.bundle} was tampered with: {self.file} {self.problem}. Do not serve it; "
+            "train again or restore the folder from a backup, then: proveout verify " + self.bundle[:12]
+        )
+
+
+class NotApproved(ProveoutError):
+    """A release was asked for that no valid approval covers."""
+
+    def __init__(self, bundle: str, why: str) -> None:
+        super().__init__(bundle, why)
+        self.bundle, self.why = bundle, why
+
+    def __str__(self) -> str:
+        digest = self.bundle.rpartition("@")[2][:12]
+        return f"{self.bundle} is not approved: {self.why}. See what the gate said: proveout verdict {digest}"
+
+
+class Untrusted(ProveoutError):
+    """A signature does not hold, or nobody here trusts the key it was made with."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(key, why)
+        self.key, self.why = key, why
+
+    def __str__(self) -> str:
+        return f"The signature by key {self.key} does not count: {self.why}."
+
+
+class LostRace(ProveoutError):
+    """Something was decided on a ledger that somebody changed before the decision was written. Nothing was written."""
+
+    exit_code = 4
+
+    def __init__(self, what: str, winner: str) -> None:
+        super().__init__(what, winner)
+        self.what, self.winner = what, winner
+
+    def __str__(self) -> str:
+        return f"{self.what} was not done: meanwhile {self.winner}. Look again, then repeat it: proveout status"
+
+
+class LedgerError(ProveoutError):
+    """The ledger cannot be read or written."""
+
+    exit_code = 3
+
+    def __init__(self, ledger: str, problem: str, remedy: str) -> None:
+        super().__init__(ledger, problem, remedy)
+        self.ledger, self.problem, self.remedy = ledger, problem, remedy
+
+    def __str__(self) -> str:
+        return f"The ledger {self.ledger} {self.problem}. {self.remedy}"
+
+
+class ChainBroken(LedgerError):
+    """An entry of the ledger was edited, removed or reordered."""
+
+    exit_code = 1
+
+    def __init__(self, seq: int, problem: str) -> None:
+        super().__init__("chain", problem, "")
+        self.args = (seq, problem)
+        self.seq = seq
+
+    def __str__(self) -> str:
+        return (
+            f"The ledger's chain breaks at entry {self.seq}: {self.problem}. Restore the ledger from a backup; "
+            "nothing after this entry can be trusted."
+        )
+
+
+class DriftError(ProveoutError):
+    """Two samples cannot be compared."""
+
+    exit_code = 3
+
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(column, problem)
+        self.column, self.problem = column, problem
+
+    def __str__(self) -> str:
+        return f"{self.column} cannot be compared: {self.problem}."

@@ -1,0 +1,1 @@
+"""Gate: the pytest plugin and the verdict."""

@@ -1,0 +1,1 @@
+"""Pilot: what turns a notebook project into a proveout project."""

@@ -1,0 +1,344 @@
+"""The records that rooms hand to each other: frozen, of plain values, each with a JSON form.
+
+Comes in: nothing. Goes out: one dataclass per arrow of the line (DESIGN: source, snapshot, guard, bundle,
+checks, registry, server, predictions, monitor). Times are ISO 8601 in UTC, as text; digests are SHA-256 in hex.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, NewType, TypeVar
+
+Digest = NewType("Digest", str)
+"""SHA-256 of what it names: 64 hexadecimal digits."""
+
+Plain = str | int | float | bool | None
+Role = Literal["champion", "canary", "shadow"]
+Rung = Literal["model", "cache", "rules", "none"]
+Severity = Literal["critical", "warning", "info"]
+CheckOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "deselected", "missing"]
+
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnNumbers:
+    """What a profile says of one column. `distinct` is an estimate (HyperLogLog, about 2 %)."""
+
+    name: str
+    rows: int
+    nulls: int
+    distinct: float
+    minimum: float | None = None  # None for text
+    maximum: float | None = None
+    mean: float | None = None
+    stddev: float | None = None
+
+    @property
+    def null_share(self) -> float:
+        """Share of rows without a value, 0 to 1; 0 for no rows."""
+        return self.nulls / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """How many rows of a batch one check of the guard refused; they lie in quarantine."""
+
+    check: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One guarded portion of the source, such as a month. `digest` is over its name and all its rows."""
+
+    name: str
+    digest: Digest
+    content: Digest  # over the accepted rows alone
+    rows: int
+    refused: int = 0
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An immutable version of the data: its batches in order. The digest is taken over their names and digests."""
+
+    digest: Digest
+    batches: tuple[Batch, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(batch.rows for batch in self.batches)
+
+    @property
+    def refused(self) -> int:
+        return sum(batch.refused for batch in self.batches)
+
+    def through(self) -> str:
+        """Name of the last batch."""
+        return self.batches[-1].name
+
+
+# --- training -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One number the training run reports of a model, on held-out rows."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A packed artifact, as its manifest describes it. `digest` is over the identity, `manifest` over the whole."""
+
+    model: str
+    digest: Digest
+    manifest: Digest
+    snapshot: Digest
+    metrics: tuple[Metric, ...]
+    trained_at: str
+    run: str  # Metaflow pathspec of the run, such as TrainFlow/1718...
+    git_commit: str  # "unknown" outside a git checkout, ends in "+changes" when the tree was dirty
+    train_through: str  # last batch trained on
+    holdout: str  # the batch held out
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        """`model@digest`, the digest shortened as people read it."""
+        return f"{self.model}@{self.digest[:12]}"
+
+
+# --- gate ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One measured number a check states, with the bounds it was asked to keep."""
+
+    check: str  # pytest node id
+    name: str
+    value: float
+    at_least: float | None = None
+    at_most: float | None = None
+    slice: str | None = None
+    rows: int | None = None
+    champion: float | None = None  # the champion's value of the same number, where there is one
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value keeps its bounds. NaN keeps none."""
+        above = self.at_least is None or self.value >= self.at_least
+        below = self.at_most is None or self.value <= self.at_most
+        return above and below and self.value == self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What became of one check in a gate run."""
+
+    check: str  # pytest node id
+    outcome: CheckOutcome
+    required: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the gate said of one candidate. Never edited: a new run is a new verdict."""
+
+    model: str
+    candidate: Digest
+    manifest: Digest
+    data: Digest  # the snapshot the candidate was judged on
+    checks: Digest  # over the source of checks/, conftest.py and the gate's configuration
+    outcome: Literal["approved", "refused"]
+    passed: int
+    failed: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()  # declared, but skipped, xfailed, deselected or never collected
+    results: tuple[CheckResult, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    champion: Digest | None = None
+    judged_at: str
+
+
+# --- registry -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """Leave to serve one bundle: an ed25519 signature over the digests a verdict was about."""
+
+    model: str
+    bundle: Digest
+    manifest: Digest
+    data: Digest
+    checks: Digest
+    verdict: Digest  # hash of the verdict's ledger entry
+    approved_at: str
+    expires_at: str
+    key: str  # id of the public key: the first 16 hex digits of its SHA-256
+    signature: str  # base64, over the canonical JSON of all fields but this one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A bundle, a role and a share of the traffic, from a moment on, by somebody, for a reason."""
+
+    model: str
+    bundle: Digest
+    role: Role
+    share: float  # 0 to 1
+    since: str
+    by: str
+    reason: str
+    data: Digest
+    verdict: Digest  # hash of the verdict's ledger entry
+    before: Digest | None = None  # the bundle that held the role until then
+
+    @property
+    def name(self) -> str:
+        """`model@digest`, as answers and logs name the release."""
+        return f"{self.model}@{self.bundle[:12]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One row of the ledger. `hash` covers every other field and the hash before it."""
+
+    seq: int
+    at: str
+    kind: str  # snapshot, bundle, verdict, approval, release, drift, alert, delivery, audit
+    subject: str
+    actor: str
+    reason: str
+    body: str  # JSON of the record
+    previous: Digest
+    hash: Digest
+
+
+# --- serving ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One logged answer."""
+
+    request_id: str
+    at: str
+    model: str
+    release: str  # `model@digest`, or "" where nothing was released
+    record: Mapping[str, Plain]  # the request as accepted, every field of the request schema
+    answered_by: Rung
+    label: bool | None
+    probability: float | None
+    confidence: float | None
+    latency_ms: float
+    fallback_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What really happened to the thing a prediction was about."""
+
+    request_id: str
+    label: bool
+    known_at: str
+
+
+# --- monitoring ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnDrift:
+    """One column of the window against the reference rows: a two-sample test and its answer."""
+
+    column: str
+    test: Literal["ks", "chi2"]
+    statistic: float
+    p_value: float
+    alarmed: bool  # p_value at or under the family's share of alpha (Bonferroni)
+    reference_rows: int
+    window_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """How the answers did against the outcomes that have come in."""
+
+    rows: int  # predictions with an outcome
+    accuracy: float | None
+    auc: float | None  # None while only one class has come in
+    brier: float | None
+    late_share: float | None  # what really happened
+    mean_probability: float | None  # what was promised
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftReport:
+    """A window of predictions compared with the rows the model was trained on."""
+
+    model: str
+    bundle: Digest
+    window_from: str
+    window_to: str
+    window_rows: int
+    family_alpha: float  # chance of any alarm when nothing moved
+    columns: tuple[ColumnDrift, ...]
+    alarm: bool
+    performance: Performance | None
+    rungs: Mapping[str, int]  # answers per rung
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """Something for a person: what happened, and what to do."""
+
+    severity: Severity
+    what: str
+    details: str
+    next_step: str
+    at: str
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+R = TypeVar("R")
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON text of `value` (a record, or plain values): keys sorted, no spaces. Digests are taken over it."""
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def digest_of(value: Any) -> Digest:
+    """SHA-256 over the canonical JSON of a record or of plain values."""
+    return Digest(hashlib.sha256(canonical(value)).hexdigest())
+
+
+def to_json(record: Any) -> str:
+    """A record as JSON text; `from_json` reads it back equal."""
+    return canonical(record).decode()
+
+
+def from_json(kind: type[R], text: str | bytes) -> R:
+    """The record of type `kind` in `text`.
+
+    Raises: pydantic.ValidationError if a field is missing, unknown in type or out of its choices.
+    """
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind).validate_json(text)
+
+
+def now() -> str:
+    """This moment in UTC, ISO 8601 with milliseconds. For hosts only: what decides gets the time as an argument."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,178 @@
+"""What a project says of itself: `[tool.proveout]` in pyproject.toml, overridden by `PROVEOUT_*` in the environment.
+
+Comes in: a directory. Goes out: `Settings`, read once by a host (flow, plugin, server, monitor, cli) and handed on
+as values; and the user's own objects, named `path:object` and loaded by path, so that they are found from any
+working directory and inside a container. Door to: pydantic-settings.
+"""
+
+import importlib.util
+import os
+import re
+import sys
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from proveout.errors import ConfigError
+
+Named = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+"""An object of the user's own code: `path/from/root.py:object`."""
+
+
+class Settings(BaseSettings):
+    """`[tool.proveout]`, each field overridable as `PROVEOUT_<FIELD>`. Unknown keys are refused."""
+
+    model_config = SettingsConfigDict(env_prefix="PROVEOUT_", frozen=True, extra="forbid")
+
+    root: Path = Field(description="the folder with the project's pyproject.toml")
+    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    # the user's own code
+    source: Named = Field(description="(batch name, guarded tables) -> DataFrame of raw rows, or KeyError")
+    table_source: Named | None = Field(default=None, description="(table name, batch name) -> DataFrame")
+    table_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
+    batch_schema: Named = Field(description="pandera model of a raw batch")
+    request_schema: Named = Field(description="pandera model of one request")
+    features: Named = Field(description="(DataFrame of request columns) -> DataFrame of model columns")
+    label: Named = Field(description="(DataFrame of raw rows) -> boolean Series, null while the outcome is unknown")
+    fallback: Named = Field(description="(request record) -> probability, when no model answers")
+    actions: Named = Field(description="(probability or None, confidence or None) -> what a person should do")
+    notebook: str
+    checks: str = "checks"
+    edge_cases: str = "checks/edge_cases.yaml"
+    key: tuple[str, ...] = Field(min_length=1, description="request fields that name one event: joins its outcome")
+    label_name: str = "late"
+    # the guard
+    max_refused_share: float = Field(default=0.02, ge=0, le=1)
+    # the gate
+    required_checks: tuple[str, ...] = Field(min_length=1, description="pytest node ids below `checks`")
+    approval_days: int = Field(default=90, ge=1)
+    # the server
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    deadline_s: float = Field(default=0.5, gt=0, le=60)
+    max_body_bytes: int = Field(default=65_536, ge=1_024)
+    hang_s: float = Field(default=5.0, gt=0, description="a worker silent for this long on one batch is killed")
+    # the monitor
+    family_alpha: float = Field(default=0.01, gt=0, lt=1)
+    alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; set them in the environment")
+    # where state lives
+    state: Path | None = Field(default=None, description="default: .proveout in the root")
+    ledger_url: str | None = Field(default=None, description="default: SQLite in the state folder")
+    store_url: str | None = Field(
+        default=None, description="default: `store` in the state folder; or s3://bucket/prefix"
+    )
+
+    @property
+    def state_dir(self) -> Path:
+        return self.state if self.state is not None else self.root / ".proveout"
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.state_dir / 'ledger.db'}"
+
+    @property
+    def store(self) -> str:
+        """Folder or `s3://` address of snapshots and bundles."""
+        return self.store_url or str(self.state_dir / "store")
+
+    @property
+    def journal_dir(self) -> Path:
+        return self.state_dir / "journal"
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.state_dir / "keys"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # What the file says arrives as init arguments (see `load`): the environment overrides it.
+        return env_settings, init_settings
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder at or above `start` whose pyproject.toml has `[tool.proveout]`.
+
+    `PROVEOUT_ROOT` in the environment names it outright. Raises: ConfigError if there is none.
+    """
+    named = os.environ.get("PROVEOUT_ROOT")
+    here = Path(named or start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file() and "proveout" in _read_toml(file).get("tool", {}):
+            return folder
+    raise ConfigError(
+        str(here),
+        "neither this folder nor one above it has a pyproject.toml with [tool.proveout]",
+        "Go to the project, set PROVEOUT_ROOT, or make a project: proveout init DIR",
+    )
+
+
+def load(start: Path | None = None) -> Settings:
+    """The settings of the project that `start` (default: the working directory) lies in.
+
+    Raises: ConfigError, naming each setting that is missing, unknown or out of range.
+    """
+    return _load(find_root(start), tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("PROVEOUT_"))))
+
+
+@lru_cache(maxsize=8)
+def _load(root: Path, environment: tuple[tuple[str, str], ...]) -> Settings:
+    # `environment` is only the cache's key: changed variables mean other settings.
+    file = root / "pyproject.toml"
+    try:
+        return Settings(**{"root": root, **_read_toml(file)["tool"]["proveout"]})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"[tool.proveout] in {file}", problems, "docs/settings.md lists each setting") from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), f"is not TOML: {error}", "Mend the line it names") from error
+
+
+def load_object(name: str, root: Path) -> Any:
+    """The object that `path/from/root.py:object` names, its file loaded by path.
+
+    The same file is loaded once per process. Raises: ConfigError if the file or the object is not there.
+    """
+    path, _, attribute = name.partition(":")
+    module = load_module(root / path)
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        raise ConfigError(name, f"{path} has no `{attribute}`", "Mend the name in [tool.proveout]") from error
+
+
+def load_module(file: Path) -> Any:
+    """The module in `file`, loaded by path and once per process. Raises: ConfigError if there is no such file."""
+    file = file.resolve()
+    # The whole path is in the name: two projects' `schemas.py` (the tests have several) stay two modules.
+    name = "proveout_user_" + re.sub(r"\W", "_", str(file))
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise ConfigError(str(file), "is not there, or is not a Python file", "Mend the path in [tool.proveout]")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,1 @@
+"""Training: the notebook engine, the bundle, and what flows are built from."""

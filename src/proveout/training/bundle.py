@@ -1,0 +1,332 @@
+"""The bundle: a model with everything needed to serve it, to judge it and to make it again.
+
+Comes in: what a training run made. Goes out: a folder in the store, named by the digest of its identity, and opened
+only after every file in it has been compared with the manifest.
+
+    manifest.json       what follows, each file with its SHA-256
+      identity          model.skops  signature.json  config.json  code/features.py  code/notebook.ipynb
+      provenance        executed.ipynb  metrics.json  confidence.json  reference.parquet  profile.bin  profile.json
+                        requirements.lock, and when, where, from which commit and by which run it was made
+
+The digest is over the identity, which knows no clock: the same snapshot and configuration give the same digest.
+An approval signs the manifest whole.
+"""
+
+import hashlib
+import io
+import platform
+import shutil
+import tempfile
+import types
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from proveout.data import features, profiles
+from proveout.data.store import Store
+from proveout.errors import BundleError, Tampered
+from proveout.records import Bundle, Digest, Metric, canonical, digest_of
+from proveout.settings import load_module
+from proveout.training import skopsfile
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+MANIFEST = "manifest.json"
+FORMAT = 1  # of the manifest; a newer one is refused
+REFERENCE_ROWS = 2_000
+CONFIDENCE_BINS = 20
+LABEL = "label"
+PROBABILITY = "probability"
+# Labels and probabilities are joined to the request columns under these names, so no request field may have them.
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackOrder:
+    """What a training run made, ready to be packed."""
+
+    model: str
+    model_file: Path  # skops, as it came out of the kernel
+    features: str  # `path:function`, relative to `root`
+    root: Path
+    notebook: Path
+    executed: Path
+    config: Mapping[str, Any]  # the whole configuration of the run
+    snapshot: Digest
+    train_through: str
+    holdout: str
+    threshold: float  # label = probability >= threshold
+    request: Mapping[str, str]  # dtype of each request column
+    training: "pd.DataFrame"  # request columns of the training rows
+    training_labels: "NDArray[np.bool_]"
+    heldout: "pd.DataFrame"
+    heldout_labels: "NDArray[np.bool_]"
+    metrics: Mapping[str, float]
+    run: str
+    git_commit: str
+    trained_at: str
+    lock: Path | None
+
+
+class OpenBundle:
+    """A bundle whose files are what its manifest says, opened: it predicts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bundle = describe(folder)
+        signature = orjson.loads((folder / "signature.json").read_bytes())
+        self.config: Mapping[str, Any] = orjson.loads((folder / "config.json").read_bytes())
+        self.threshold = float(signature["threshold"])
+        self._dtypes: dict[str, str] = signature["request"]
+        self.request_columns = tuple(self._dtypes)
+        self._function: str = signature["features"]
+        self._features = _packed_function(folder / "code" / "features.py", self._function)
+        self._model = skopsfile.load(folder / "model.skops")
+        self._confidence = orjson.loads((folder / "confidence.json").read_bytes())
+
+    def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
+        """How probable the label is for each record, shape (rows,), 0 to 1.
+
+        Args:
+            records: the request columns, in any order; others are not looked at. None and NaN are «not known».
+        Raises: KeyError if a request column is not there; whatever the model raises on values it cannot take.
+        """
+        return _probabilities(self._model, self._features, records, self._dtypes, name=self._function)
+
+    def confidence(self, probability: float) -> float:
+        """Share of the held-out rows with about such a score that were called right, 0 to 1."""
+        import bisect
+
+        place = bisect.bisect_right(self._confidence["edges"], probability)
+        return float(self._confidence["right"][place])
+
+    def reference(self) -> "pd.DataFrame":
+        """A sample of the training rows: request columns, `probability` and `label`. At most 2,000."""
+        import pandas as pd
+
+        return pd.read_parquet(self.folder / "reference.parquet")
+
+
+def _packed_function(file: Path, name: str) -> features.Features:
+    # Compiled from the source just verified, never imported: an import would trust bytecode lying beside it.
+    module = types.ModuleType(f"proveout_packed_{file.parts[-3][:12]}")
+    module.__file__ = str(file)
+    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)  # noqa: S102  # what an approval signed
+    return cast(features.Features, getattr(module, name))
+
+
+def open_bundle(folder: Path) -> OpenBundle:
+    """Verify every file of the bundle in `folder`, then open it. Raises: Tampered, BundleError."""
+    return OpenBundle(folder)
+
+
+# --- packing ----------------------------------------------------------------------------------------------------------
+
+
+def pack(order: PackOrder, store: Store) -> Bundle:
+    """Pack what a run made into the store. The same identity again finds the bundle that is there and changes nothing.
+
+    Raises: BundleError if the model holds what is not trusted, or does not predict the same once packed.
+    """
+    model = skopsfile.load(order.model_file)
+    with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
+        building = Path(temporary)
+        _write_identity(building, order)
+        file, _, function = order.features.partition(":")
+        compute: features.Features = getattr(load_module(order.root / file), function)
+        _write_provenance(building, order, model, compute, function)
+        identity = {"model": order.model, "files": _hashes(building, only=_IDENTITY)}
+        digest = digest_of(identity)
+        manifest = {
+            "format": FORMAT,
+            "digest": digest,
+            "identity": identity,
+            "provenance": {
+                "snapshot": order.snapshot,
+                "train_through": order.train_through,
+                "holdout": order.holdout,
+                "run": order.run,
+                "trained_at": order.trained_at,
+                "git_commit": order.git_commit,
+                "python": platform.python_version(),
+                "machine": f"{platform.system()} {platform.machine()}",
+                "metrics": dict(order.metrics),
+                "files": {n: h for n, h in _hashes(building).items() if n not in identity["files"]},
+            },
+        }
+        (building / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+        _prove(building, order, model, compute, function)
+        folder = store.put("bundles", digest, lambda empty: _copy(building, empty))
+    return describe(folder)
+
+
+_IDENTITY = ("model.skops", "signature.json", "config.json", "code/features.py", "code/notebook.ipynb")
+
+
+def _write_identity(folder: Path, order: PackOrder) -> None:
+    (folder / "code").mkdir()
+    (folder / "model.skops").write_bytes(skopsfile.canonical_bytes(order.model_file))
+    file, _, function = order.features.partition(":")
+    shutil.copyfile(order.root / file, folder / "code" / "features.py")
+    (folder / "code" / "notebook.ipynb").write_bytes(_source_only(order.notebook))
+    signature = {"request": dict(order.request), "threshold": order.threshold, "features": function}
+    (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
+    config = {**order.config, "snapshot": order.snapshot}
+    (folder / "config.json").write_bytes(canonical(config))
+
+
+def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
+    shutil.copyfile(order.executed, folder / "executed.ipynb")
+    (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
+    scores = _probabilities(model, compute, order.heldout, order.request, name=function)
+    (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, order.threshold)))
+    training = order.training.assign(**{LABEL: order.training_labels})
+    sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
+    sample[PROBABILITY] = _probabilities(model, compute, sample, order.request, name=function)
+    sample.to_parquet(folder / "reference.parquet", index=False)
+    profiled = profiles.profile(order.training)
+    (folder / "profile.bin").write_bytes(profiled)
+    (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
+    if order.lock is not None:
+        shutil.copyfile(order.lock, folder / "requirements.lock")
+
+
+def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
+    """What was packed predicts what was trained: opened from its files, on the first rows of the held-out batch."""
+    import numpy as np
+
+    rows = order.heldout.head(200)
+    before = _probabilities(model, compute, rows, order.request, name=function)
+    after = OpenBundle(folder).predict(rows)
+    if not np.array_equal(before, after):
+        raise BundleError(
+            order.model,
+            f"packed, it predicts otherwise: up to {np.abs(before - after).max():.3g} apart on {len(rows)} rows",
+            "flows/features.py must give the same columns wherever it is loaded from",
+        )
+
+
+def confidence_table(
+    scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]", threshold: float
+) -> dict[str, list[float]]:
+    """How often a score like this was called right on held-out rows: `right[i]` between `edges[i-1]` and `edges[i]`.
+
+    Bins hold equally many rows each (20 at most), so each share rests on as many rows as any other.
+    """
+    import numpy as np
+
+    edges = np.unique(np.quantile(scores, np.linspace(0, 1, CONFIDENCE_BINS + 1)[1:-1]))
+    place = np.searchsorted(edges, scores, side="right")
+    right = (scores >= threshold) == labels
+    everywhere = float(right.mean())  # of a bin that ties in the scores left empty
+    shares = [float(right[place == i].mean()) if (place == i).any() else everywhere for i in range(len(edges) + 1)]
+    return {"edges": [float(edge) for edge in edges], "right": shares}
+
+
+def _probabilities(
+    model: Any, compute: features.Features, rows: "pd.DataFrame", dtypes: Mapping[str, str], *, name: str
+) -> "NDArray[np.float64]":
+    asked = rows[list(dtypes)].astype(dict(dtypes))
+    columns = features.compute(compute, asked, tuple(dtypes), name=name)
+    return cast("NDArray[np.float64]", model.predict_proba(columns)[:, 1])
+
+
+def _source_only(notebook: Path) -> bytes:
+    """The notebook without outputs, counts and metadata of an editor: what its author wrote."""
+    document = orjson.loads(notebook.read_bytes())
+    cells = [
+        {
+            "type": cell["cell_type"],
+            "tags": cell.get("metadata", {}).get("tags", []),
+            "source": "".join(cell["source"]),
+        }
+        for cell in document["cells"]
+    ]
+    return orjson.dumps(cells, option=orjson.OPT_INDENT_2)
+
+
+def _copy(building: Path, empty: Path) -> None:
+    shutil.copytree(building, empty, dirs_exist_ok=True)
+
+
+def archive(folder: Path) -> bytes:
+    """The whole bundle as one zip file, the same bytes for the same files: Metaflow keeps it with the run."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for file in _files(folder):
+            zipped.writestr(zipfile.ZipInfo(file, date_time=(1980, 1, 1, 0, 0, 0)), (folder / file).read_bytes())
+    return packed.getvalue()
+
+
+# --- verifying --------------------------------------------------------------------------------------------------------
+
+
+def describe(folder: Path) -> Bundle:
+    """What the bundle in `folder` says of itself, every file compared with the manifest first.
+
+    Raises: Tampered, naming the first file that is changed, missing or strange.
+    """
+    name = folder.name
+    try:
+        text = (folder / MANIFEST).read_bytes()
+        manifest = orjson.loads(text)
+        if manifest["format"] > FORMAT:
+            raise BundleError(name, f"its format {manifest['format']} is newer than {FORMAT}", "Upgrade proveout")
+        identity, provenance = manifest["identity"], manifest["provenance"]
+        listed: dict[str, str] = {**provenance["files"], **identity["files"]}
+        metrics = tuple(Metric(name=n, value=float(v)) for n, v in sorted(provenance["metrics"].items()))
+        bundle = Bundle(
+            model=identity["model"],
+            digest=Digest(manifest["digest"]),
+            manifest=Digest(hashlib.sha256(text).hexdigest()),
+            snapshot=Digest(provenance["snapshot"]),
+            metrics=metrics,
+            trained_at=provenance["trained_at"],
+            run=provenance["run"],
+            git_commit=provenance["git_commit"],
+            train_through=provenance["train_through"],
+            holdout=provenance["holdout"],
+            bytes=sum((folder / file).stat().st_size for file in listed if (folder / file).is_file()),
+        )
+    except FileNotFoundError as error:
+        raise Tampered(name, MANIFEST, "is missing") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Tampered(name, MANIFEST, "is not readable as a manifest") from error
+    if digest_of(identity) != bundle.digest:
+        raise Tampered(name, MANIFEST, "does not have the digest that its identity gives")
+    if len(name) == len(bundle.digest) and name != bundle.digest:
+        raise Tampered(name, MANIFEST, f"is the one of another bundle, {bundle.digest[:12]}")
+    _compare(folder, listed)
+    return bundle
+
+
+verify = describe
+
+
+def _compare(folder: Path, listed: Mapping[str, str]) -> None:
+    present = set(_files(folder)) - {MANIFEST}
+    for file in sorted(present | set(listed)):
+        if file not in listed:
+            raise Tampered(folder.name, file, "is not in the manifest")
+        if file not in present or (folder / file).is_symlink():
+            raise Tampered(folder.name, file, "is missing")
+        if hashlib.sha256((folder / file).read_bytes()).hexdigest() != listed[file]:
+            raise Tampered(folder.name, file, "is not what the manifest says (its SHA-256 differs)")
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+def _hashes(folder: Path, only: Sequence[str] | None = None) -> dict[str, str]:
+    return {
+        file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        for file in _files(folder)
+        if only is None or file in only
+    }

@@ -1,0 +1,366 @@
+"""What flows are built from: each step of a flow is one call in here.
+
+Comes in: the settings, a configuration and the records of the step before. Goes out: a record of plain values, or
+bytes, for Metaflow to version. `prepare` comes first in every flow file, before Metaflow is imported.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout import settings as project
+from proveout.errors import ConfigError, NotApproved, NotFound
+from proveout.records import Batch, Bundle, Digest, Entry, Snapshot, Verdict, from_json, now
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    from proveout.data.store import Store
+    from proveout.registry.ledger import Ledger
+
+# Parameters of the notebook that the flow gives; the others stand in train.toml.
+FROM_THE_FLOW = ("features_path", "train_through", "holdout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows ready for the notebook, as parquet: the model's columns, the label and the batch of each row."""
+
+    parquet: bytes
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What came out of the notebook."""
+
+    model: bytes  # skops
+    metrics: str  # JSON
+    notebook: bytes  # executed
+    seconds: float
+
+
+def prepare(start: str | Path | None = None) -> Settings:
+    """Set Metaflow up for the project that `start` (a flow file, or the working directory) lies in.
+
+    Call it before `import metaflow`. Runs then keep their data in the project root from wherever they are started, and
+    need no `USER` (cron, systemd and containers set none).
+    """
+    file = Path(start) if start is not None else None
+    settings = project.load(file.parent if file is not None and file.is_file() else file)
+    os.environ.setdefault("METAFLOW_USER", _user())
+    os.environ.setdefault("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(settings.root))
+    # Cards go to the nearest `.metaflow` at or above the working directory: there has to be one in the root.
+    (settings.root / ".metaflow").mkdir(exist_ok=True)
+    return settings
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        name = f"uid-{os.getuid()}"
+    return "uid-0" if name == "root" else name  # Metaflow takes «root» for nobody and refuses to run
+
+
+def actor() -> str:
+    """Who does this, as the ledger says it."""
+    return os.environ.get("METAFLOW_USER") or _user()
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    """train.toml as a dict. Metaflow hands the same text on as JSON when a Runner starts the flow: both are read."""
+    try:
+        parsed: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError:
+        try:
+            parsed = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError("train.toml", f"is not TOML: {error}", "Mend the line it names") from error
+    asked = {"data", "parameters", "infrastructure", "evaluation"}
+    if set(parsed) != asked:
+        raise ConfigError(
+            "train.toml", f"has the tables {', '.join(sorted(parsed))}", f"It has to have {', '.join(sorted(asked))}"
+        )
+    return parsed
+
+
+def open_store(settings: Settings) -> "Store":
+    """The store of snapshots and bundles."""
+    from proveout.data.store import Store
+
+    return Store(settings.store, cache=settings.state_dir / "store")
+
+
+def open_ledger(settings: Settings) -> "Ledger":
+    """The ledger."""
+    from proveout.registry.ledger import Ledger
+
+    return Ledger(settings.ledger)
+
+
+# --- ingest -----------------------------------------------------------------------------------------------------------
+
+
+def take_batches(settings: Settings, names: tuple[str, ...]) -> tuple[Batch, ...]:
+    """Read, guard and store each batch. Idempotent: what is in the store already stays as it is."""
+    from proveout.data import snapshots
+
+    store = open_store(settings)
+    batches = []
+    for name in names:
+        batch = snapshots.take_batch(settings, store, name)
+        why = "".join(f"; {refusal.check}: {refusal.rows:,}" for refusal in batch.refusals)
+        print(f"{name}: {batch.rows:,} rows in, {batch.refused:,} to quarantine{why}", flush=True)
+        batches.append(batch)
+    return tuple(batches)
+
+
+def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest: bool) -> Snapshot:
+    """The snapshot of `batches`, or of the newest snapshot and `batches`. The ledger notes it when it is new."""
+    from proveout.data import snapshots
+
+    store, ledger = open_store(settings), open_ledger(settings)
+    try:
+        parent = _latest_snapshot(ledger) if onto_latest else None
+        snapshot = snapshots.extend(store, parent, batches)
+        known = ledger.entries(kind="snapshot", limit=1, newest_first=True)
+        if known and known[0].subject == snapshot.digest:
+            print(f"snapshot {snapshot.digest[:12]} was there already: no new rows", flush=True)
+        else:
+            reason = f"batches {snapshot.batches[0].name} to {snapshot.through()}"
+            ledger.append("snapshot", snapshot.digest, snapshot, actor=actor(), reason=reason, at=now())
+            print(f"snapshot {snapshot.digest[:12]}: {snapshot.rows:,} rows, {reason}", flush=True)
+    finally:
+        ledger.close()
+    return snapshot
+
+
+def _latest_snapshot(ledger: "Ledger") -> Snapshot | None:
+    newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
+    return from_json(Snapshot, newest[0].body) if newest else None
+
+
+# --- train ------------------------------------------------------------------------------------------------------------
+
+
+def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
+    """The snapshot that `[data]` of train.toml means: `latest` or a digest, no further than the held-out batch.
+
+    What came after the held-out batch is left out, so that a new month in the store does not rename what was trained.
+    """
+    from proveout.data import snapshots
+
+    store, ledger = open_store(settings), open_ledger(settings)
+    try:
+        whole = _latest_snapshot(ledger) if data["version"] == "latest" else None
+    finally:
+        ledger.close()
+    if whole is None:
+        if data["version"] == "latest":
+            raise NotFound("snapshot", "yet", "Make one: python flows/ingest.py run --through " + data["holdout"])
+        whole = snapshots.describe(store, store.find("snapshots", data["version"]))
+    present = [batch.name for batch in whole.batches]
+    for name in (data["train_through"], data["holdout"]):
+        if name not in present:
+            remedy = f"The snapshot has {', '.join(present)}: python flows/ingest.py run --through {name}"
+            raise NotFound("batch", name, remedy)
+    if data["train_through"] >= data["holdout"]:
+        raise ConfigError("[data] in train.toml", "the held-out batch is not after the last trained one", "Swap them")
+    return snapshots.extend(store, None, [batch for batch in whole.batches if batch.name <= data["holdout"]])
+
+
+def make_features(settings: Settings, snapshot: Snapshot) -> Table:
+    """The rows of `snapshot` whose outcome is known, as the model sees them, with their label and batch."""
+    import io
+
+    from proveout.data import features, snapshots
+
+    rows = snapshots.read(open_store(settings), snapshot.digest)
+    known = features.labels(settings, rows)
+    rows, known = rows[known.notna()], known[known.notna()]
+    function = project.load_object(settings.features, settings.root)
+    table = features.compute(function, rows, features.request_columns(settings), name=settings.features)
+    table[settings.label_name] = known.astype(bool)
+    table[snapshots.BATCH] = rows[snapshots.BATCH]
+    packed = io.BytesIO()
+    table.to_parquet(packed, index=False)
+    print(f"{len(table):,} rows with a known outcome, {table.shape[1] - 2} model columns", flush=True)
+    return Table(parquet=packed.getvalue(), rows=len(table))
+
+
+def run_notebook(settings: Settings, config: Mapping[str, Any], table: Table) -> Trained:
+    """Run the project's notebook on `table` and take `model` and `metrics` out of it.
+
+    The half-executed notebook of a failure is kept in `reports/` in the project root, and the error names it.
+    """
+    from proveout.errors import NotebookFailed
+    from proveout.training import notebook
+
+    reports = settings.root / "reports"
+    reports.mkdir(exist_ok=True)
+    path = settings.root / settings.notebook
+    infrastructure = config["infrastructure"]
+    with tempfile.TemporaryDirectory(prefix="proveout-notebook-") as temporary:
+        into = Path(temporary)
+        (into / "features.parquet").write_bytes(table.parquet)
+        try:
+            ran = notebook.run(
+                path,
+                parameters={
+                    **config["parameters"],
+                    "features_path": str(into / "features.parquet"),
+                    "train_through": config["data"]["train_through"],
+                    "holdout": config["data"]["holdout"],
+                },
+                exports=("model", "metrics"),
+                into=into,
+                timeout_s=float(infrastructure["timeout_s"]),
+                cell_timeout_s=float(infrastructure["cell_timeout_s"]),
+                threads=int(infrastructure["threads"]),
+                progress=_tell,
+            )
+        except NotebookFailed as error:
+            kept = reports / f"{path.stem}-failed.ipynb"
+            kept.write_bytes(Path(error.executed).read_bytes())
+            raise NotebookFailed(
+                error.notebook, error.cell, error.source, error.problem, str(kept), error.traceback
+            ) from error
+        return Trained(
+            model=ran.exports["model"].read_bytes(),
+            metrics=ran.exports["metrics"].read_text(encoding="utf-8"),
+            notebook=ran.executed.read_bytes(),
+            seconds=ran.seconds,
+        )
+
+
+def _tell(progress: Any) -> None:
+    if progress.seconds is not None:
+        print(f"cell {progress.cell} of {progress.cells}, {progress.seconds:4.1f} s: {progress.title[:70]}", flush=True)
+
+
+def notebook_page(trained: Trained) -> str:
+    """The executed notebook as one HTML page, its pictures inside: what the run's card shows."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="basic", embed_images=True)
+    body, _ = exporter.from_notebook_node(nbformat.reads(trained.notebook.decode(), as_version=4))
+    return str(body)
+
+
+def pack_bundle(
+    settings: Settings, config: Mapping[str, Any], snapshot: Snapshot, trained: Trained, *, run: str
+) -> Bundle:
+    """Pack what the notebook made, put it into the store and note it in the ledger as a candidate."""
+    from proveout.data import features, snapshots
+    from proveout.training import bundle
+
+    store = open_store(settings)
+    rows = snapshots.read(store, snapshot.digest)
+    known = features.labels(settings, rows)
+    rows, known = rows[known.notna()], known[known.notna()].astype(bool)
+    columns = list(features.request_columns(settings))
+    learned = rows[snapshots.BATCH] <= config["data"]["train_through"]
+    heldout = rows[snapshots.BATCH] == config["data"]["holdout"]
+    lock = settings.root / "requirements.lock"
+    metrics = json.loads(trained.metrics)
+    if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
+        raise ConfigError(settings.notebook, "`metrics` is not a dict of numbers", 'Set metrics = {"auc": ...}')
+    with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
+        model_file, executed = Path(temporary) / "model.skops", Path(temporary) / "executed.ipynb"
+        model_file.write_bytes(trained.model)
+        executed.write_bytes(trained.notebook)
+        packed = bundle.pack(
+            bundle.PackOrder(
+                model=settings.model,
+                model_file=model_file,
+                features=settings.features,
+                root=settings.root,
+                notebook=settings.root / settings.notebook,
+                executed=executed,
+                config=config,
+                snapshot=snapshot.digest,
+                train_through=config["data"]["train_through"],
+                holdout=config["data"]["holdout"],
+                threshold=float(config["evaluation"]["threshold"]),
+                request={name: str(rows[name].dtype) for name in columns},
+                training=rows.loc[learned, columns],
+                training_labels=known[learned].to_numpy(),
+                heldout=rows.loc[heldout, columns],
+                heldout_labels=known[heldout].to_numpy(),
+                metrics={name: float(value) for name, value in metrics.items()},
+                run=run,
+                git_commit=git_commit(settings.root),
+                trained_at=now(),
+                lock=lock if lock.is_file() else None,
+            ),
+            store,
+        )
+    ledger = open_ledger(settings)
+    try:
+        ledger.append("bundle", packed.digest, packed, actor=actor(), reason=f"packed by {run}", at=now())
+    finally:
+        ledger.close()
+    print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
+    return packed
+
+
+def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
+    """The bundle as one zip file, for Metaflow to keep with the run."""
+    from proveout.training import bundle
+
+    return bundle.archive(open_store(settings).folder("bundles", packed.digest))
+
+
+def judge(settings: Settings, packed: Bundle) -> Verdict:
+    """Run the gate, `pytest checks/`, on the candidate in a process of its own, and return what it said.
+
+    Raises: ProveoutError if the gate came to no verdict.
+    """
+    ledger = open_ledger(settings)
+    try:
+        before = _newest_verdict(ledger, packed.digest)
+        command = [sys.executable, "-m", "pytest", settings.checks, "--candidate", packed.digest, "-q"]
+        code = subprocess.run(command, cwd=settings.root, check=False).returncode
+        entry = _newest_verdict(ledger, packed.digest)
+    finally:
+        ledger.close()
+    if entry is None or (before is not None and entry.seq == before.seq):
+        raise NotApproved(packed.name, f"the gate ended with exit code {code} and came to no verdict")
+    return from_json(Verdict, entry.body)
+
+
+def _newest_verdict(ledger: "Ledger", digest: Digest) -> Entry | None:
+    found = ledger.entries(kind="verdict", subject=digest, limit=1, newest_first=True)
+    return found[0] if found else None
+
+
+def conclude(packed: Bundle, verdict: Verdict) -> None:
+    """Say how it ended. Raises: NotApproved if the gate refused, so that the run fails and a scheduler notices."""
+    if verdict.outcome == "refused":
+        raise NotApproved(packed.name, f"the gate refused it on {', '.join(verdict.failed + verdict.unproven)}")
+    print(f"approved   {packed.name}   {verdict.passed} checks passed", flush=True)
+    print(f'next: proveout release {packed.digest[:12]} --reason "..."', flush=True)
+
+
+def git_commit(root: Path) -> str:
+    """The commit of the checkout in `root`; «+changes» when it is dirty; «unknown» where there is no git."""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return f"{commit}+changes" if _git(root, "status", "--porcelain") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    ran = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)  # noqa: S607  # the user's git
+    return ran.stdout.strip()

@@ -1,0 +1,73 @@
+"""Fixtures shared by the tests: a project trained once, by its real flows, in a state folder of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+class Project:
+    """The reference project with a state folder of its own, so that no test touches the developer's ledger."""
+
+    def __init__(self, state: Path) -> None:
+        self.root, self.state = ROOT, state
+        self.environment = {**os.environ, "PROVEOUT_STATE": str(state), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(ROOT)}
+
+    def run(
+        self, *command: str, cwd: Path = ROOT, timeout_s: float = 240, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python <command>` in the project."""
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=cwd,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def settings(self):
+        from proveout import settings
+
+        return settings.load(ROOT).model_copy(update={"state": self.state})
+
+    def ledger(self):
+        from proveout.registry.ledger import Ledger
+
+        return Ledger(self.settings().ledger)
+
+    def store(self):
+        from proveout.data.store import Store
+
+        return Store(self.settings().store)
+
+    def newest(self, kind: str):
+        """The newest ledger entry of a kind."""
+        ledger = self.ledger()
+        try:
+            return ledger.entries(kind=kind, limit=1, newest_first=True)[0]
+        finally:
+            ledger.close()
+
+
+@pytest.fixture(scope="session")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The months of January to May, taken in by flows/ingest.py."""
+    project = Project(tmp_path_factory.mktemp("project") / "state")
+    ran = project.run("flows/ingest.py", "run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    yield project
+
+
+@pytest.fixture(scope="session")
+def trained(ingested: Project) -> Project:
+    """A candidate trained and judged by flows/train.py."""
+    ran = ingested.run("flows/train.py", "run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ingested
