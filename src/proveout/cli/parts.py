@@ -1,0 +1,45 @@
+"""What the commands share: the options they have in common, what they open, and how they print."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from proveout.registry.ledger import Ledger
+    from proveout.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
+BundleName = Annotated[
+    str, typer.Argument(metavar="BUNDLE", help="The digest of a bundle, its first 6 digits or more, or MODEL@DIGITS.")
+]
+
+
+def settings() -> "Settings":
+    """The settings of the project one is in."""
+    from proveout.settings import load
+
+    return load()
+
+
+def open_ledger(project: "Settings") -> "Ledger":
+    """The project's ledger, to be closed."""
+    from proveout.registry.ledger import Ledger
+
+    return Ledger(project.ledger)
+
+
+def bundle_folder(project: "Settings", name: str) -> Path:
+    """Where the bundle lies that `name` begins. Raises: NotFound, Misused."""
+    from proveout.data.store import Store
+
+    store = Store(project.store, project.state_dir / "store")
+    return store.folder("bundles", store.find("bundles", name.rpartition("@")[2].lower()))
+
+
+def answer(record: object, page: str, *, as_json: bool = False) -> None:
+    """Print a record for people, or for programs."""
+    from proveout.cli.show import colour
+    from proveout.records import to_json
+
+    typer.echo(to_json(record) if as_json else colour(page))

@@ -1,0 +1,86 @@
+"""The commands that look after what is kept: the ledger's chain and schema, and the alerts."""
+
+from typing import Annotated
+
+import typer
+
+from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.errors import ConfigError
+
+ledger = typer.Typer(
+    help="The record of what was made, judged and released.", rich_markup_mode=None, no_args_is_help=True
+)
+alerts = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+
+
+@ledger.command()
+def verify(
+    head: Annotated[str | None, typer.Option(help="A head written down earlier, which must still be there.")] = None,
+) -> None:
+    """Whether nobody changed an entry.
+
+    Every entry is where and what it was when it was appended. That none was cut off the end shows only against a
+    head that was written down elsewhere. Exit 1, naming the first entry that is wrong.
+    """
+    with open_ledger(settings()) as book:
+        count, last = book.verify_chain(head), book.head()
+    page = [
+        f"intact   {count:,} {'entry' if count == 1 else 'entries'}",
+        f"  head      {last}",
+        f"next: proveout ledger verify --head {last}   # later: were entries cut off since?",
+    ]
+    answer(last, "\n".join(page))
+
+
+@ledger.command()
+def head() -> None:
+    """The hash of the last entry, to be kept elsewhere."""
+    with open_ledger(settings()) as book:
+        typer.echo(book.head())
+
+
+@ledger.command()
+def upgrade() -> None:
+    """Bring the ledger to the schema of this version.
+
+    Any command that opens it does the same; this one says so.
+    """
+    from proveout.registry.tables import HEAD
+
+    with open_ledger(settings()) as book:
+        word = "upgraded" if book.migrated else "unchanged"
+        answer(HEAD, f"{word}   {book.name}   schema {HEAD}\nnext: proveout ledger verify")
+
+
+@alerts.callback()
+def list_alerts(context: typer.Context, as_json: Json = False) -> None:
+    """What wants a person's attention, the newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    from proveout.cli import show
+    from proveout.records import Alert, now
+    from proveout.registry.ledger import read
+
+    project = settings()
+    with open_ledger(project) as book:
+        found = tuple(
+            read(Alert, entry) for entry in book.entries(kind="alert", subject=project.model, newest_first=True)
+        )
+    answer(found, show.alerts(found, at=now()), as_json=as_json)
+
+
+@alerts.command()
+def deliver() -> None:
+    """Send what was not sent yet.
+
+    To the addresses in PROVEOUT_ALERT_URLS, each alert once.
+    """
+    from proveout.monitoring import alerts as outbox
+
+    project = settings()
+    if not project.alert_urls:
+        remedy = "Set it as JSON, such as PROVEOUT_ALERT_URLS='[\"mailto://…\"]'"
+        raise ConfigError("PROVEOUT_ALERT_URLS", "no address to deliver alerts to is set", remedy)
+    with open_ledger(project) as book:
+        sent = outbox.deliver(book, project.alert_urls, model=project.model)
+    answer(sent, f"delivered   {sent} {'message' if sent == 1 else 'messages'}\nnext: proveout alerts")

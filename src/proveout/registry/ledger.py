@@ -1,0 +1,265 @@
+"""The ledger: what was made, judged, released and answered, on SQLite or, by URL, on PostgreSQL.
+
+Comes in: records. Goes out: entries, append-only and chained by hash, so that an edit, a removal or a reordering
+shows; and predictions and outcomes, which are rows like any other. Each call is one transaction: what fails in the
+middle leaves nothing. Threads may share a ledger; a forked process opens its own. Door to: SQLAlchemy Core.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import orjson
+from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from proveout.errors import LedgerError, LostRace, Misused
+from proveout.records import Digest, Entry, Outcome, Prediction, canonical, to_json
+from proveout.registry import chain, database
+from proveout.registry.moments import utc
+from proveout.registry.tables import ENTRIES, JOURNALS, OUTCOMES, PREDICTIONS
+
+_IDS_AT_ONCE = 5_000  # a statement may name 32,766 values on SQLite, 65,535 on PostgreSQL
+
+R = TypeVar("R")
+
+
+class Ledger:
+    """The tables behind `url`, made or migrated if need be.
+
+    Args:
+        url: `sqlite:///path` (its folder is made) or `postgresql://user:password@host/database`.
+    Raises: LedgerError if it cannot be reached, is no database, or was written by a newer proveout.
+    """
+
+    def __init__(self, url: str) -> None:
+        address = database.parse(url)
+        self.name = database.name(address)  # what to call it where people read: without the password
+        with database.failures(address):
+            self._pool = database.engine(address)
+        self._insert = postgresql.insert if self._pool.dialect.name == "postgresql" else sqlite.insert
+        try:
+            self.migrated = database.bring_up(self._pool)  # whether opening it made or changed its tables
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connections back. A closed ledger opens itself again when it is used."""
+        self._pool.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- entries --------------------------------------------------------------------------------------------------
+
+    def append(
+        self,
+        kind: str,
+        subject: str,
+        body: object,
+        *,
+        actor: str,
+        reason: str,
+        at: str,
+        unless_newer: Sequence[str] = (),
+        seen: int = 0,
+    ) -> Entry:
+        """The entry that now ends the chain.
+
+        Args:
+            body: a record, or a mapping of plain values.
+            unless_newer: kinds of entries that must not have been appended after the entry number `seen`, because
+                the new entry was decided on what they said then.
+        Raises: LostRace if one was; Misused if a text cannot be stored. Then nothing is appended.
+        """
+        texts = {"at": utc(at), "kind": kind, "subject": subject, "actor": actor, "reason": reason}
+        texts["body"] = _json(texts, body)
+        with database.transaction(self._pool, writes=True, alone=True) as connection:
+            _refuse_newer(connection, unless_newer, seen, what=f"The {kind} of {subject[:12]}")
+            last = connection.execute(
+                select(ENTRIES.c.seq, ENTRIES.c.hash).order_by(ENTRIES.c.seq.desc()).limit(1)
+            ).first()
+            after, previous = last or (0, chain.START)
+            entry = chain.link(after=after, previous=previous, **texts)
+            connection.execute(ENTRIES.insert(), asdict(entry))
+        return entry
+
+    def entries(
+        self,
+        *,
+        kind: str | None = None,
+        subject: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> tuple[Entry, ...]:
+        """Entries in the order they were appended, or the newest first."""
+        query = select(ENTRIES).order_by(ENTRIES.c.seq.desc() if newest_first else ENTRIES.c.seq).limit(limit)
+        if kind is not None:
+            query = query.where(ENTRIES.c.kind == kind)
+        if subject is not None:
+            query = query.where(ENTRIES.c.subject == subject)
+        with database.transaction(self._pool) as connection:
+            return tuple(_entry(row) for row in connection.execute(query))
+
+    def subjects(self, kind: str) -> frozenset[str]:
+        """Everything an entry of this kind is about."""
+        with database.transaction(self._pool) as connection:
+            return frozenset(connection.scalars(select(ENTRIES.c.subject).where(ENTRIES.c.kind == kind).distinct()))
+
+    def last_seq(self) -> int:
+        """The number of the last entry, 0 for none: entries are numbered from 1 without a gap."""
+        with database.transaction(self._pool) as connection:
+            return connection.scalar(select(func.max(ENTRIES.c.seq))) or 0
+
+    def head(self) -> Digest:
+        """The hash of the last entry. Written down elsewhere, it later shows whether entries were cut off."""
+        with database.transaction(self._pool) as connection:
+            last = connection.scalar(select(ENTRIES.c.hash).order_by(ENTRIES.c.seq.desc()).limit(1))
+        return Digest(last) if last else chain.START
+
+    def verify_chain(self, expected_head: str | None = None) -> int:
+        """The number of entries, each one where and what it was when it was appended.
+
+        Args:
+            expected_head: a head written down earlier, which must still be in the chain.
+        Raises: ChainBroken at the first entry that was edited, removed, put in or reordered.
+        """
+        with database.transaction(self._pool) as connection:
+            # One statement, so one state of the table, however long it takes; and never all of it in memory.
+            rows = connection.execution_options(yield_per=500).execute(select(ENTRIES).order_by(ENTRIES.c.seq))
+            return chain.follow((_entry(row) for row in rows), expected_head=expected_head)
+
+    # --- predictions and outcomes ---------------------------------------------------------------------------------
+
+    def add_predictions(self, predictions: Sequence[Prediction], *, journal: str, offset: int) -> int:
+        """How many of `predictions` were new. They and the journal's drained `offset` (bytes) are stored together,
+        so a drain that is killed and repeated stores each request once."""
+        rows = [_row(prediction) for prediction in predictions]
+        position = self._insert(JOURNALS).values(name=journal, drained=offset)
+        with database.transaction(self._pool, writes=True) as connection:
+            new = self._insert_new(connection, PREDICTIONS, rows)
+            connection.execute(position.on_conflict_do_update(index_elements=["name"], set_={"drained": offset}))
+        return new
+
+    def journal_offset(self, journal: str) -> int:
+        """How many bytes of `journal` are drained; 0 for one never heard of."""
+        with database.transaction(self._pool) as connection:
+            return connection.scalar(select(JOURNALS.c.drained).where(JOURNALS.c.name == journal)) or 0
+
+    def predictions(
+        self, *, model: str | None = None, since: str | None = None, until: str | None = None, newest: int | None = None
+    ) -> tuple[Prediction, ...]:
+        """Logged answers in the order of their time, `since` included and `until` not; only the `newest` so many."""
+        query = select(PREDICTIONS).order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.request_id.desc()).limit(newest)
+        if model is not None:
+            query = query.where(PREDICTIONS.c.model == model)
+        if since is not None:
+            query = query.where(PREDICTIONS.c.at >= utc(since))
+        if until is not None:
+            query = query.where(PREDICTIONS.c.at < utc(until))
+        with database.transaction(self._pool) as connection:
+            return tuple(_prediction(row) for row in reversed(connection.execute(query).all()))
+
+    def prediction_count(self) -> int:
+        """How many answers are logged, of every model."""
+        with database.transaction(self._pool) as connection:
+            return connection.scalar(select(func.count()).select_from(PREDICTIONS)) or 0
+
+    def prediction_ids(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of `ids` that are logged."""
+        known: set[str] = set()
+        with database.transaction(self._pool) as connection:
+            for some in _portions(ids):
+                query = select(PREDICTIONS.c.request_id).where(PREDICTIONS.c.request_id.in_(some))
+                known.update(connection.scalars(query))
+        return frozenset(known)
+
+    def add_outcomes(self, outcomes: Sequence[Outcome]) -> int:
+        """How many of `outcomes` were new. What was learnt of a request first stays."""
+        rows = [{**asdict(outcome), "known_at": utc(outcome.known_at)} for outcome in outcomes]
+        with database.transaction(self._pool, writes=True) as connection:
+            return self._insert_new(connection, OUTCOMES, rows)
+
+    def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, bool]:
+        """What really happened, for those of `request_ids` of which it is known."""
+        known: dict[str, bool] = {}
+        with database.transaction(self._pool) as connection:
+            for some in _portions(request_ids):
+                query = select(OUTCOMES.c.request_id, OUTCOMES.c.label).where(OUTCOMES.c.request_id.in_(some))
+                known.update((row.request_id, row.label) for row in connection.execute(query))
+        return known
+
+    def _insert_new(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        if not rows:
+            return 0
+        # Counted by what comes back: psycopg does not count the rows of many inserts sent at once.
+        insert = self._insert(table).on_conflict_do_nothing().returning(table.c.request_id)
+        return len(connection.execute(insert, rows).all())
+
+
+def read(kind: type[R], entry: Entry) -> R:
+    """The record in `entry`. Raises: LedgerError if it holds none of that kind."""
+    from pydantic import ValidationError
+
+    any_kind: Any = kind  # mypy does not know that a type has a hash
+    try:
+        record: R = _reader(any_kind).validate_json(entry.body)
+    except ValidationError as error:
+        problem = f"holds no {kind.__name__} in entry {entry.seq}, which calls itself a {entry.kind}"
+        raise LedgerError("of this project", problem, "See whether it was edited: proveout ledger verify") from error
+    return record
+
+
+@lru_cache(maxsize=32)
+def _reader(kind: Any) -> Any:
+    # Building a reader takes a hundred times as long as reading a record with it.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def _json(texts: Mapping[str, str], body: object) -> str:
+    """JSON of `body`. Raises: Misused if it, or one of the texts beside it, cannot be stored."""
+    try:
+        canonical(texts)
+        stored = canonical(body).decode()
+    except TypeError as error:
+        raise Misused(f"The ledger cannot hold this {texts['kind']}: {error}.") from error
+    if any("\0" in value for value in texts.values()):
+        raise Misused(f"The ledger cannot hold this {texts['kind']}: PostgreSQL knows no NUL character.")
+    return stored
+
+
+def _refuse_newer(connection: Connection, kinds: Sequence[str], seen: int, *, what: str) -> None:
+    if not kinds:
+        return
+    newer = select(ENTRIES).where(ENTRIES.c.seq > seen, ENTRIES.c.kind.in_(kinds)).order_by(ENTRIES.c.seq).limit(1)
+    for row in connection.execute(newer):
+        raise LostRace(what, f"{row.actor} added a {row.kind} of {row.subject[:12]}, because: {row.reason}")
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(**row._mapping)
+
+
+def _row(prediction: Prediction) -> dict[str, Any]:
+    fields = {column.name: getattr(prediction, column.name) for column in PREDICTIONS.columns}
+    return {**fields, "at": utc(prediction.at), "record": to_json(prediction.record)}
+
+
+def _prediction(row: Row[Any]) -> Prediction:
+    return Prediction(**{**row._mapping, "record": orjson.loads(row.record)})
+
+
+def _portions(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    rest = iter(ids)
+    return iter(lambda: tuple(islice(rest, _IDS_AT_ONCE)), ())

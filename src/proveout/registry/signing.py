@@ -1,0 +1,189 @@
+"""Approvals: leave to serve one bundle, signed with ed25519, and whether such a leave holds.
+
+Comes in: an approving verdict with its ledger entry; later an approval and a bundle. Goes out: a signed approval;
+later nothing, or NotApproved with the one reason. Who is trusted is what lies as `<id>.pub` in the keys folder: to
+trust somebody, put their file there; to stop trusting, take it away. Door to: cryptography.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
+from proveout.records import Approval, Bundle, Entry, Verdict, canonical, to_json
+from proveout.registry.moments import utc
+
+PRIVATE_KEY_VARIABLE = "PROVEOUT_SIGNING_KEY"
+_PRIVATE_KEY_FILE = "signing.key"
+
+
+class Keyring:
+    """The private key that signs here, and the public keys that are trusted here.
+
+    The private key is the PEM text in `PROVEOUT_SIGNING_KEY`, else `signing.key` in `folder`, made on first use.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def key_id(self) -> str:
+        """Id of the key that signs: the first 16 hexadecimal digits of its public half's SHA-256."""
+        return _id(self._private_key().public_key())
+
+    def sign(self, payload: bytes) -> tuple[str, str]:
+        """The id of the signing key and its signature of `payload`, in base64.
+
+        Raises: ConfigError if the private key is not one, or others may read it.
+        """
+        private = self._private_key()
+        return _id(private.public_key()), base64.b64encode(private.sign(payload)).decode()
+
+    def verify(self, payload: bytes, key_id: str, signature: str) -> None:
+        """Return if a key that is trusted here made `signature` of `payload`. Raises: Untrusted if not."""
+        public = self._public_key(key_id)
+        try:
+            raw = base64.b64decode(signature, validate=True)
+            # Base64 of 64 bytes has four bits to spare: one signature could be written in 16 ways.
+            if base64.b64encode(raw).decode() != signature:
+                raise InvalidSignature
+            public.verify(raw, payload)
+        except (InvalidSignature, binascii.Error, ValueError) as error:
+            raise Untrusted(key_id, "it is not over this text, which was changed or signed with another key") from error
+
+    def _public_key(self, key_id: str) -> Ed25519PublicKey:
+        if not re.fullmatch(r"[0-9a-f]{16}", key_id):  # it comes from the approval: it must not name a path
+            raise Untrusted(key_id[:40], "a key's id has 16 hexadecimal digits")
+        file = self.folder / f"{key_id}.pub"
+        try:
+            public = serialization.load_pem_public_key(file.read_bytes())
+        except FileNotFoundError as error:
+            raise Untrusted(
+                key_id, f"nobody here trusts that key. To trust it, put {key_id}.pub in {self.folder}"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise Untrusted(key_id, f"{file} cannot be read as a public key in PEM form") from error
+        if not isinstance(public, Ed25519PublicKey) or _id(public) != key_id:
+            raise Untrusted(key_id, f"{file} holds another key than its name says")
+        return public
+
+    def _private_key(self) -> Ed25519PrivateKey:
+        pem = os.environ.get(PRIVATE_KEY_VARIABLE)
+        # CI systems keep a secret on one line, its line ends written as \n.
+        private = _load(pem.replace("\\n", "\n").encode(), PRIVATE_KEY_VARIABLE) if pem else self._own_key()
+        self._trust_first(private.public_key())
+        return private
+
+    def _own_key(self) -> Ed25519PrivateKey:
+        file = self.folder / _PRIVATE_KEY_FILE
+        if not file.exists():
+            pem = Ed25519PrivateKey.generate().private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            self._place(file, pem, mode=0o600)
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise ConfigError(str(file), "others may read this private key", f"chmod 600 {file}")
+        return _load(file.read_bytes(), str(file))
+
+    def _trust_first(self, public: Ed25519PublicKey) -> None:
+        """Trust the own key where nobody is trusted yet. After that, whom to trust is for people to decide."""
+        if not any(self.folder.glob("*.pub")):
+            pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            self._place(self.folder / f"{_id(public)}.pub", pem, mode=0o644)
+
+    def _place(self, file: Path, content: bytes, *, mode: int) -> None:
+        """Write `file` whole or not at all. If another process was faster, its file stays."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".new-", dir=self.folder)
+        except OSError as error:
+            raise ConfigError(
+                str(self.folder), f"no key can be written there: {error.strerror}", "Mend its rights"
+            ) from error
+        written = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            written.chmod(mode)
+            file.hardlink_to(written)  # unlike a rename, a link does not replace what is there
+        except FileExistsError:
+            pass
+        finally:
+            written.unlink()
+
+
+def approve(verdict: Verdict, entry: Entry, *, keyring: Keyring, approved_at: str, expires_at: str) -> Approval:
+    """Leave to serve what `verdict` approved, until `expires_at`.
+
+    Args:
+        entry: the ledger's entry of this verdict.
+    Raises: NotApproved if the verdict refuses; Misused if `entry` is another's or the time is over before it begins.
+    """
+    if verdict.outcome != "approved":
+        raise NotApproved(f"{verdict.model}@{verdict.candidate[:12]}", "the gate refused it")
+    if entry.body != to_json(verdict):
+        raise Misused(f"Entry {entry.seq} of the ledger is not this verdict: there is nothing to sign.")
+    if utc(expires_at) <= utc(approved_at):
+        raise Misused(f"An approval from {approved_at} cannot end at {expires_at}.")
+    unsigned = Approval(
+        model=verdict.model,
+        bundle=verdict.candidate,
+        manifest=verdict.manifest,
+        data=verdict.data,
+        checks=verdict.checks,
+        verdict=entry.hash,
+        approved_at=utc(approved_at),
+        expires_at=utc(expires_at),
+        key=keyring.key_id(),
+        signature="",
+    )
+    _, signature = keyring.sign(_payload(unsigned))
+    return replace(unsigned, signature=signature)
+
+
+def check_approval(approval: Approval, *, bundle: Bundle, keyring: Keyring, at: str) -> None:
+    """Return if `approval` is leave to serve `bundle` at the moment `at`. Raises: NotApproved with the reason."""
+    try:
+        keyring.verify(_payload(approval), approval.key, approval.signature)
+    except Untrusted as error:
+        raise NotApproved(bundle.name, f"the signature by key {error.key} does not count: {error.why}") from error
+    # Only now is it worth reading.
+    for what, approved, asked in (
+        ("model", approval.model, bundle.model),
+        ("bundle", approval.bundle, bundle.digest),
+        ("manifest", approval.manifest, bundle.manifest),
+    ):
+        if approved != asked:
+            raise NotApproved(bundle.name, f"its approval is for another {what}: {approved[:12]}, not {asked[:12]}")
+    if utc(at) >= utc(approval.expires_at):
+        raise NotApproved(bundle.name, f"its approval ended at {approval.expires_at}")
+
+
+def _payload(approval: Approval) -> bytes:
+    return canonical({name: value for name, value in vars(approval).items() if name != "signature"})
+
+
+def _id(public: Ed25519PublicKey) -> str:
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
+
+
+def _load(pem: bytes, where: str) -> Ed25519PrivateKey:
+    remedy = "Make one: openssl genpkey -algorithm ed25519"
+    try:
+        private = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(where, "is not a private key in PEM form without a passphrase", remedy) from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ConfigError(where, "is a private key, but none of ed25519", remedy)
+    return private

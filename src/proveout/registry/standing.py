@@ -1,0 +1,143 @@
+"""Where things stand: what serves or served, how it came to, how it compares and how to go back. Read from the ledger.
+
+Comes in: a ledger, a model and a moment. Goes out: `Served` for `proveout when`, `Standing` for `proveout status`,
+`Packed` for `proveout bundles`: records, so that people and programs are told the same.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from proveout.errors import NotApproved, NotFound
+from proveout.records import Alert, Bundle, Digest, Release, Verdict
+from proveout.registry import releases
+from proveout.registry.ledger import Ledger, read
+from proveout.registry.moments import utc
+
+State = Literal["champion", "approved", "expired", "refused", "candidate"]
+NEWEST_ALERTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What answered at a moment. `bundle` and `verdict` are None where the ledger never heard of them."""
+
+    at: str
+    release: Release
+    until: str | None  # when the next release took over; None while it still answers
+    bundle: Bundle | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """Whether the gate lets a bundle serve: until when, or why not."""
+
+    bundle: Digest
+    until: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What answers now, beside what answered before it."""
+
+    model: str
+    at: str
+    served: Served | None
+    approved: Leave | None
+    before: Bundle | None  # what served before, where the ledger knows it
+    back: Leave | None  # to what served before
+    predictions: int
+    alerts: tuple[Alert, ...]  # the newest few
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A bundle and what became of it."""
+
+    bundle: Bundle
+    state: State
+
+
+def now(ledger: Ledger, model: str, *, at: str) -> Standing:
+    """Where `model` stands at `at`, which is now."""
+    held = releases.current(ledger, model)
+    before = held.before if held else None
+    alerts = ledger.entries(kind="alert", subject=model, limit=NEWEST_ALERTS, newest_first=True)
+    return Standing(
+        model=model,
+        at=utc(at),
+        served=_served(ledger, held, at=at, until=None) if held else None,
+        approved=_leave(ledger, held.bundle, at=at) if held else None,
+        before=bundle_of(ledger, before) if before else None,
+        back=_leave(ledger, before, at=at) if before else None,
+        predictions=ledger.prediction_count(),
+        alerts=tuple(read(Alert, entry) for entry in alerts),
+    )
+
+
+def then(ledger: Ledger, model: str, *, moment: str) -> Served:
+    """What served at `moment`. Raises: NotFound, naming when the first release began."""
+    made = tuple(r for r in releases.history(ledger, model) if r.role == "champion")
+    held = releases.holder(made, moment=moment)
+    if held is None:
+        first = f"The first began at {made[0].since}." if made else "Nothing was ever released: proveout bundles"
+        raise NotFound("release", f"of {model} at {utc(moment)}", first)
+    later = made[made.index(held) + 1 :]
+    return _served(ledger, held, at=moment, until=later[0].since if later else None)
+
+
+def packed(ledger: Ledger, model: str, *, at: str) -> tuple[Packed, ...]:
+    """Every bundle of `model` the ledger knows, the newest first."""
+    held = releases.current(ledger, model)
+    champion = held.bundle if held else None
+    known: dict[Digest, Bundle] = {}
+    for entry in ledger.entries(kind="bundle", newest_first=True):
+        bundle = read(Bundle, entry)
+        if bundle.model == model:
+            known.setdefault(bundle.digest, bundle)  # packed again, it is the same bundle: the newest entry counts
+    return tuple(Packed(bundle=b, state=_state(ledger, b.digest, champion=champion, at=at)) for b in known.values())
+
+
+def _state(ledger: Ledger, bundle: Digest, *, champion: Digest | None, at: str) -> State:
+    leave = _leave(ledger, bundle, at=at)
+    if bundle == champion:
+        return "champion"
+    if leave.until is not None:
+        return "expired" if leave.problem else "approved"
+    verdicts = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
+    return "refused" if verdicts and read(Verdict, verdicts[0]).outcome == "refused" else "candidate"
+
+
+def bundle_of(ledger: Ledger, digest: Digest) -> Bundle | None:
+    """What the ledger says of a bundle; None if it never heard of it."""
+    entries = ledger.entries(kind="bundle", subject=digest, limit=1, newest_first=True)
+    return read(Bundle, entries[0]) if entries else None
+
+
+def verdict_of(ledger: Ledger, digest: Digest) -> Verdict:
+    """The newest verdict on a bundle. Raises: NotFound."""
+    entries = ledger.entries(kind="verdict", subject=digest, limit=1, newest_first=True)
+    if not entries:
+        raise NotFound("verdict", f"of {digest[:12]}", f"Have it judged: proveout gate {digest[:12]}")
+    return read(Verdict, entries[0])
+
+
+def _served(ledger: Ledger, release: Release, *, at: str, until: str | None) -> Served:
+    verdicts = [e for e in ledger.entries(kind="verdict", subject=release.bundle) if e.hash == release.verdict]
+    return Served(
+        at=utc(at),
+        release=release,
+        until=until,
+        bundle=bundle_of(ledger, release.bundle),
+        verdict=read(Verdict, verdicts[0]) if verdicts else None,
+    )
+
+
+def _leave(ledger: Ledger, bundle: Digest, *, at: str) -> Leave:
+    try:
+        approval = releases.approval_of(ledger, bundle)
+    except NotApproved as error:
+        return Leave(bundle=bundle, until=None, problem=error.why)
+    ended = utc(at) >= utc(approval.expires_at)
+    return Leave(bundle=bundle, until=approval.expires_at, problem="its approval has ended" if ended else None)

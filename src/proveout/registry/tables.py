@@ -1,0 +1,79 @@
+"""The ledger's tables, as the newest migration leaves them, and the number of that migration.
+
+The ledger compares its version row with `HEAD` when it opens; alembic is imported only where they differ.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSIONS = ("0001",)
+"""Every migration, oldest first: a version that is not here was written by a newer proveout."""
+
+HEAD = VERSIONS[-1]
+VERSION_TABLE = "ledger_version"  # not alembic's own name: a shared database may hold another alembic application
+
+METADATA = MetaData()
+
+# Moments compare as text, and PostgreSQL's usual collations ignore punctuation when they compare.
+Moment = String(29).with_variant(String(29, collation="C"), "postgresql")
+Sha256 = String(64)
+
+ENTRIES = Table(
+    "entries",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, ... without a gap
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", Sha256, nullable=False),
+    Column("hash", Sha256, nullable=False),
+    UniqueConstraint("previous", name="entries_do_not_fork"),  # two entries cannot follow the same one
+    Index("entries_by_kind", "kind", "seq"),
+    Index("entries_by_subject", "subject", "kind", "seq"),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    METADATA,
+    Column("request_id", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("answered_by", Text, nullable=False),
+    Column("label", Boolean),
+    Column("probability", Double),
+    Column("confidence", Double),
+    Column("latency_ms", Double, nullable=False),
+    Column("fallback_reason", Text),
+    Column("record", Text, nullable=False),  # JSON of the request
+    Index("predictions_by_model", "model", "at"),
+)
+
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Column("request_id", Text, primary_key=True),
+    Column("label", Boolean, nullable=False),
+    Column("known_at", Moment, nullable=False),
+)
+
+JOURNALS = Table(
+    "journals",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("drained", BigInteger, nullable=False),  # bytes of the journal whose predictions are in `predictions`
+)

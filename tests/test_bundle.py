@@ -1,0 +1,252 @@
+"""training/bundle.py and skopsfile.py: one digest for one model, verified before it is opened, never a pickle."""
+
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from proveout.data.store import Store
+from proveout.errors import BundleError, Tampered
+from proveout.records import Digest
+from proveout.training import bundle, skopsfile
+
+FEATURES = """
+import pandas as pd
+
+def features(rows):
+    return rows.assign(double=rows["hour"] * 2.0)[["hour", "double"]]
+"""
+
+
+@pytest.fixture
+def order(tmp_path: Path):
+    """A tiny run, ready to be packed; `order(...)` changes parts of it."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "features.py").write_text(FEATURES)
+    (root / "pilot.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": ["x = 1"]}]}))
+    (root / "executed.ipynb").write_text("{}")
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"hour": rng.integers(0, 24, 400), "wind": rng.normal(size=400)})
+    labels = (rows["hour"] + rng.normal(scale=4, size=400) > 12).to_numpy()
+
+    def build(model=None, **changes):
+        if model is None:
+            model = make_pipeline(StandardScaler(), LogisticRegression())
+            model.fit(rows[["hour"]].assign(double=rows["hour"] * 2.0), labels)
+        skops.io.dump(model, tmp_path / "model.skops")
+        made = {
+            "model": "tiny",
+            "model_file": tmp_path / "model.skops",
+            "features": "features.py:features",
+            "root": root,
+            "notebook": root / "pilot.ipynb",
+            "executed": root / "executed.ipynb",
+            "config": {"parameters": {"seed": 0}},
+            "snapshot": Digest("5" * 64),
+            "train_through": "1",
+            "holdout": "2",
+            "threshold": 0.5,
+            "request": {"hour": "int64", "wind": "float64"},
+            "training": rows[:300],
+            "training_labels": labels[:300],
+            "heldout": rows[300:],
+            "heldout_labels": labels[300:],
+            "metrics": {"auc": 0.9},
+            "run": "TrainFlow/1",
+            "git_commit": "unknown",
+            "trained_at": "2026-01-01T00:00:00.000+00:00",
+            "lock": None,
+        }
+        return bundle.PackOrder(**{**made, **changes})
+
+    return build
+
+
+@pytest.fixture
+def packed(order, tmp_path: Path) -> Path:
+    """The folder of a packed bundle."""
+    store = Store(str(tmp_path / "store"))
+    return store.folder("bundles", bundle.pack(order(), store).digest)
+
+
+def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
+    """skops writes memory addresses and the clock into its files: two dumps of one model share no byte order."""
+    one = bundle.pack(order(), Store(str(tmp_path / "a")))
+    other = bundle.pack(
+        order(run="TrainFlow/2", trained_at="2027-01-01T00:00:00.000+00:00", git_commit="abc"), Store(str(tmp_path / "b"))
+    )
+
+    assert one.digest == other.digest
+    assert one.manifest != other.manifest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"config": {"parameters": {"seed": 1}}}, {"snapshot": Digest("6" * 64)}, {"threshold": 0.4}, {"model": "other"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_configuration_or_snapshot_has_another_digest(order, tmp_path, change):
+    """One name for two different runs would make an approval cover both."""
+    store = Store(str(tmp_path / "store"))
+    first = bundle.pack(order(), store).digest
+    build = {k: v for k, v in change.items() if k != "model"}
+    second = order(**build)
+    if "model" in change:
+        import dataclasses
+
+        second = dataclasses.replace(second, model="other")
+
+    assert bundle.pack(second, store).digest != first
+
+
+def test_packing_the_same_identity_again_finds_the_bundle_that_is_there(order, tmp_path):
+    """An approval signed its manifest: a second run must not replace it."""
+    store = Store(str(tmp_path / "store"))
+    first = bundle.pack(order(), store)
+
+    assert bundle.pack(order(run="TrainFlow/2"), store) == first
+
+
+def test_an_opened_bundle_predicts_from_its_own_features(packed, order):
+    """Features edited in the project after packing must not reach what is served."""
+    records = pd.DataFrame({"wind": [None, 0.1], "hour": [1, 23], "extra": ["a", "b"]})
+    before = bundle.open_bundle(packed).predict(records)
+    (order().root / "features.py").write_text("def features(rows):\n    return rows * 0\n")
+
+    after = bundle.open_bundle(packed).predict(records)
+
+    assert before[0] < 0.5 < before[1]
+    assert np.array_equal(before, after)
+
+
+def test_confidence_is_the_share_of_held_out_rows_called_right(order, tmp_path):
+    """Counted again from the rows themselves."""
+    scores = np.linspace(0.005, 0.995, 1000)
+    labels = scores > 0.3  # between 0.3 and 0.5 every call is wrong
+    table = bundle.confidence_table(scores, labels, 0.5)
+
+    def share(probability):
+        return table["right"][int(np.searchsorted(table["edges"], probability, side="right"))]
+
+    assert share(0.1) == 1.0
+    assert share(0.42) == 0.0
+    assert share(0.9) == 1.0
+    assert len(table["right"]) == len(table["edges"]) + 1
+
+
+def test_the_reference_rows_are_of_training_with_their_scores(packed):
+    """Drift is measured against them."""
+    opened = bundle.open_bundle(packed)
+    reference = opened.reference()
+
+    assert list(reference.columns) == ["hour", "wind", bundle.LABEL, bundle.PROBABILITY]
+    assert np.allclose(opened.predict(reference), reference[bundle.PROBABILITY])
+    assert len(reference) == 300
+
+
+def test_one_flipped_byte_in_any_file_is_found_and_named(packed):
+    """Every file, at its start, middle and end: none may be served changed."""
+    files = [path for path in packed.rglob("*") if path.is_file()]
+    assert len(files) >= 11
+    for file in files:
+        whole = file.read_bytes()
+        for place in {0, len(whole) // 2, len(whole) - 1}:
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            if file.name == bundle.MANIFEST:
+                # A flip in the text of the provenance alone is caught by the approval, which signs the whole manifest.
+                try:
+                    changed = bundle.verify(packed).manifest
+                except (Tampered, BundleError):
+                    continue
+                file.write_bytes(whole)
+                assert changed != bundle.verify(packed).manifest
+            else:
+                with pytest.raises(Tampered) as found:
+                    bundle.verify(packed)
+                assert found.value.file == str(file.relative_to(packed))
+        file.write_bytes(whole)
+    bundle.verify(packed)
+
+
+def test_a_missing_an_added_and_a_linked_file_are_found(packed, tmp_path):
+    """Bytecode beside the features would be run instead of them; a link may point anywhere tomorrow."""
+    (packed / "code" / "__pycache__").mkdir()
+    (packed / "code" / "__pycache__" / "features.cpython-311.pyc").write_bytes(b"evil")
+    with pytest.raises(Tampered, match="is not in the manifest"):
+        bundle.open_bundle(packed)
+    shutil.rmtree(packed / "code" / "__pycache__")
+
+    metrics = packed / "metrics.json"
+    whole = metrics.read_bytes()
+    (tmp_path / "elsewhere").write_bytes(whole)
+    metrics.unlink()
+    with pytest.raises(Tampered, match="metrics.json is missing"):
+        bundle.verify(packed)
+    metrics.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Tampered, match="metrics.json is missing"):
+        bundle.verify(packed)
+
+
+def test_a_bundle_under_another_bundles_name_is_refused(packed):
+    """Swapping folders must not swap models."""
+    moved = packed.with_name("f" * 64)
+    packed.rename(moved)
+
+    with pytest.raises(Tampered, match="another bundle"):
+        bundle.verify(moved)
+
+
+def test_a_newer_format_asks_for_a_newer_proveout(packed):
+    """Not a KeyError."""
+    manifest = json.loads((packed / bundle.MANIFEST).read_text())
+    (packed / bundle.MANIFEST).write_text(json.dumps({**manifest, "format": 99}))
+
+    with pytest.raises(BundleError, match="Upgrade proveout"):
+        bundle.verify(packed)
+
+
+def doubled(values):
+    return values * 2
+
+
+def test_a_model_with_code_of_its_own_is_refused_when_it_is_packed(order, tmp_path):
+    """Opening it would run what somebody wrote: preprocessing belongs into the features file."""
+    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression())
+    model.fit(np.array([[1.0, 2.0], [2.0, 4.0]]), [False, True])
+    with pytest.raises(BundleError, match="does not open"):
+        bundle.pack(order(model=model), Store(str(tmp_path / "store")))
+    assert not (tmp_path / "store" / "bundles").exists()
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.touch, (Path("/tmp/proveout-canary-must-not-exist"),))
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    """A pickle under the name of a model file runs whatever it likes when it is loaded."""
+    canary = Path("/tmp/proveout-canary-must-not-exist")
+    file = tmp_path / "model.skops"
+    file.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(BundleError):
+        skopsfile.load(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", "{}")
+    with pytest.raises(BundleError):
+        skopsfile.load(file)
+    assert not canary.exists()
+
+
+def test_the_archive_of_a_bundle_has_the_same_bytes_every_time(packed):
+    """Metaflow keeps it with the run, by its content."""
+    assert bundle.archive(packed) == bundle.archive(packed)

@@ -1,0 +1,537 @@
+"""The command line, over a project with a real ledger, real keys and bundles laid out by hand."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from proveout.cli import main, show
+from proveout.records import Alert, Bundle, CheckResult, Digest, Evidence, Release, Verdict, digest_of, from_json, now
+from proveout.registry.ledger import Ledger
+from proveout.registry.signing import Keyring, approve
+from proveout.registry.standing import Standing
+from proveout.training.bundle import FORMAT, MANIFEST, describe
+
+PYPROJECT = """
+[tool.proveout]
+model = "flight-delay"
+source = "flows/source.py:read_batch"
+batch_schema = "checks/schemas.py:Flights"
+request_schema = "checks/schemas.py:FlightRequest"
+features = "flows/features.py:features"
+label = "flows/features.py:late"
+fallback = "serve/fallback.py:rules"
+actions = "serve/actions.py:action"
+notebook = "notebooks/flight_delay.ipynb"
+key = ["flight"]
+required_checks = ["checks"]
+"""
+HEAVY = (
+    "sqlalchemy",
+    "alembic",
+    "pydantic",
+    "pydantic_settings",
+    "pandas",
+    "numpy",
+    "metaflow",
+    "rich",
+    "cryptography",
+)
+
+
+class Project:
+    """A project in a folder, with what flows and gate would have left in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.state = root, root / ".proveout"
+        (root / "pyproject.toml").write_text(PYPROJECT)
+        self.ledger = Ledger(f"sqlite:///{self.state / 'ledger.db'}")
+        self.keyring = Keyring(self.state / "keys")
+
+    def pack(self, model_file: bytes, *, auc: float) -> Bundle:
+        """A bundle whose one file is `model_file`."""
+        identity = {"model": "flight-delay", "files": {"model.skops": hashlib.sha256(model_file).hexdigest()}}
+        provenance = {
+            "snapshot": "d" * 64,
+            "train_through": "2013-04",
+            "holdout": "2013-05",
+            "run": "TrainFlow/7",
+            "trained_at": "2013-05-31T08:00:00.000+00:00",
+            "git_commit": "0123456789abcdef0123+changes",
+            "metrics": {"auc": auc, "brier": 0.1},
+            "files": {},
+        }
+        digest = digest_of(identity)
+        folder = self.state / "store" / "bundles" / digest
+        folder.mkdir(parents=True)
+        (folder / "model.skops").write_bytes(model_file)
+        manifest = {"format": FORMAT, "digest": digest, "identity": identity, "provenance": provenance}
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+        bundle = describe(folder)
+        self.ledger.append("bundle", digest, bundle, actor="ada", reason="trained", at=now())
+        return bundle
+
+    def judge(self, bundle: Bundle, *, failed: bool = False) -> None:
+        """A verdict on `bundle` and, unless it failed, its approval."""
+        check = "checks/test_model.py::test_auc"
+        verdict = Verdict(
+            model=bundle.model,
+            candidate=bundle.digest,
+            manifest=bundle.manifest,
+            data=bundle.snapshot,
+            checks=Digest("e" * 64),
+            outcome="refused" if failed else "approved",
+            passed=12 if failed else 14,
+            failed=(check,) if failed else (),
+            unproven=("checks/test_data.py::test_fresh",) if failed else (),
+            results=(
+                CheckResult(check=check, outcome="failed" if failed else "passed", required=True, message="too low\nE"),
+                *(CheckResult(check=f"checks/test_{n}.py", outcome="passed", required=True) for n in range(12)),
+                CheckResult(
+                    check="checks/test_data.py::test_fresh", outcome="skipped", required=True, message="no data"
+                ),
+            ),
+            evidence=(
+                Evidence(
+                    check=check, name="auc", value=0.7612, champion=0.75, at_least=0.8 if failed else 0.7, rows=10
+                ),
+                Evidence(check=check, name="brier", value=0.1, at_most=0.2, slice="origin=EWR"),
+            ),
+            judged_at=now(),
+        )
+        entry = self.ledger.append("verdict", bundle.digest, verdict, actor="gate", reason="-", at=now())
+        if not failed:
+            leave = approve(verdict, entry, keyring=self.keyring, approved_at=now(), expires_at="2099-01-01")
+            self.ledger.append("approval", bundle.digest, leave, actor="gate", reason="-", at=now())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    for name in [name for name in os.environ if name.startswith("PROVEOUT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    made = Project(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture
+def champions(project: Project) -> tuple[Bundle, Bundle]:
+    """Two approved bundles, released one after the other: the one before, and the one that serves."""
+    before, champion = project.pack(b"one", auc=0.75), project.pack(b"two", auc=0.763)
+    for bundle in (before, champion):
+        project.judge(bundle)
+        said(0, "release", bundle.digest[:12], "--reason", f"it has an AUC of {bundle.metrics[0].value}", "--by", "ada")
+    return before, champion
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def said(code: int, *arguments: str) -> str:
+    """What the command says on stdout, if it exits with `code`."""
+    result = invoke(*arguments)
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def complained(code: int, *arguments: str) -> str:
+    """The one line on stderr of a command that exits with `code` and says nothing on stdout."""
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (code, ""), result.output
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+# --- status and when ----------------------------------------------------------------------------------------------
+
+
+def test_status_tells_what_serves_and_how_to_go_back(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """At three in the morning this is the only page anybody reads."""
+    before, champion = champions
+    alert = Alert(severity="critical", what="drift in temp", details="-", next_step="-", at=now())
+    project.ledger.append("alert", "flight-delay", alert, actor="monitor", reason="-", at=now())
+
+    answer, *evidence, following = said(0, "status").splitlines()
+
+    assert answer.startswith(f"serving   flight-delay@{champion.digest[:12]}   since 20")
+    page = "\n".join(evidence)
+    for fact in (
+        "by ada: it has an AUC of 0.763",
+        "2013-05-31T08:00:00.000Z by TrainFlow/7, commit 0123456789ab+changes",
+        f"{'d' * 12}, through 2013-04, judged on 2013-05",
+        "14 of 14 checks passed",
+        "until 2099-01-01T00:00:00.000Z",
+        "0 logged",
+        "critical  drift in temp (0 s ago)",
+        f"metric   champion   before {before.digest[:12]}",
+    ):
+        assert fact in page
+    assert [line.split() for line in evidence if "auc" in line] == [["auc", "0.763", "0.750", "+0.013"]]
+    assert following.startswith(f'next: proveout release {before.digest[:12]} --reason "…"')
+
+
+def test_the_way_back_that_status_names_is_one_that_works(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """A command that is shown is a promise."""
+    before, _ = champions
+    shown = said(0, "status").splitlines()[-1].removeprefix("next: proveout ").partition("#")[0].split()
+
+    assert said(0, *shown[:2], "--reason", "too many false alarms").startswith(f"released   {before.name}")
+    assert said(0, "status").startswith(f"serving   {before.name}")
+
+
+def test_status_says_beforehand_that_there_is_no_way_back(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """Learning it during the rollback would be too late."""
+    before, _ = champions
+    project.judge(before, failed=True)
+
+    page = said(0, "status")
+
+    assert f"none to {before.digest[:12]}: the gate has since refused it on" in page
+    assert page.splitlines()[-1].startswith(f"next: proveout gate {before.digest[:12]}")
+
+
+def test_status_as_json_is_the_record_itself(champions: tuple[Bundle, Bundle]) -> None:
+    """What people read and what programs read cannot differ."""
+    standing = from_json(Standing, said(0, "status", "--json"))
+
+    assert standing.served is not None
+    assert (standing.served.bundle, standing.before) == (champions[1], champions[0])
+
+
+def test_nothing_released_is_an_answer_with_exit_code_1(project: Project) -> None:
+    """A script that asks whether something serves reads the exit code."""
+    assert said(1, "status").startswith("nothing   of flight-delay is released\n")
+    assert json.loads(said(1, "status", "--json"))["served"] is None
+    assert "Nothing was ever released" in complained(1, "when", "now")
+
+
+def test_when_tells_what_served_then(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """What answered this customer in March, and who had approved it?"""
+    before, champion = champions
+    since = [release.at for release in project.ledger.entries(kind="release")]
+
+    page = said(0, "when", since[0])
+    assert page.startswith(f"served   {before.name}   at {since[0].replace('+00:00', 'Z')}\n")
+    assert f"{since[0].replace('+00:00', 'Z')} to {since[1].replace('+00:00', 'Z')}" in page
+    assert "before      nothing" in page
+    assert said(0, "when", since[1]).startswith(f"served   {champion.name}")
+    assert f"before      {before.digest[:12]}" in said(0, "when", "now")
+    assert json.loads(said(0, "when", since[0], "--json"))["until"] == since[1]
+
+
+def test_when_says_that_it_took_a_moment_for_utc(champions: tuple[Bundle, Bundle]) -> None:
+    """Five hours are the difference between two champions."""
+    local = now().removesuffix("+00:00")
+    assert "(no zone given: read as UTC)" in said(0, "when", local)
+    assert "no zone" not in said(0, "when", f"{local}Z")
+    assert "no zone" not in said(0, "when", "now")
+
+
+def test_when_nothing_served_yet_names_the_first_release(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """Otherwise one would have to search for the beginning."""
+    first = project.ledger.entries(kind="release")[0].at
+    assert f"There is no release of flight-delay at 2013-01-01T00:00:00.000+00:00. The first began at {first}" in (
+        complained(1, "when", "2013-01-01")
+    )
+
+
+def test_when_refuses_what_is_no_moment_and_what_has_not_come_yet(champions: tuple[Bundle, Bundle]) -> None:
+    """What serves now is not what will serve next year."""
+    assert "'yesterday' names no moment: write ISO 8601" in complained(2, "when", "yesterday")
+    assert "2099-01-01T00:00:00.000+00:00 has not come yet" in complained(2, "when", "2099-01-01")
+
+
+# --- bundles, verdicts, approvals ---------------------------------------------------------------------------------
+
+
+def test_bundles_lists_every_bundle_with_its_state(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """The newest first: that is the one people come for."""
+    candidate = project.pack(b"three", auc=0.79)
+
+    head, columns, *rows, following = (line.split() for line in said(0, "bundles").splitlines())
+
+    assert head == ["3", "bundles", "of", "flight-delay"]
+    assert columns == ["bundle", "state", "trained", "through", "auc", "brier"]
+    assert [row[:2] for row in rows] == [
+        [candidate.digest[:12], "candidate"],
+        [champions[1].digest[:12], "champion"],
+        [champions[0].digest[:12], "approved"],
+    ]
+    assert following == ["next:", "proveout", "verdict", candidate.digest[:12]]
+    assert len(json.loads(said(0, "bundles", "--json"))) == 3
+
+
+def test_a_project_without_bundles_says_how_to_make_one(project: Project) -> None:
+    """An empty list helps nobody."""
+    assert said(0, "bundles") == "nothing   is packed yet\nnext: python flows/train.py run\n"
+
+
+def test_a_verdict_shows_each_number_beside_what_was_asked(project: Project) -> None:
+    """Why was it refused? The answer has to be on one page."""
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle, failed=True)
+
+    lines = said(1, "verdict", bundle.digest[:6]).splitlines()
+
+    assert lines[0] == f"refused   {bundle.name}   12 of 14 checks passed, 1 failed, 1 unproven"
+    assert lines[2:] == [
+        "  number              candidate   champion   asked",
+        "  auc                     0.761      0.750   >= 0.8   failed",
+        "  brier, origin=EWR       0.100              <= 0.2",
+        "  failed    checks/test_model.py::test_auc   too low",
+        "  unproven  checks/test_data.py::test_fresh   no data",
+        "next: python flows/train.py run   # once what it failed on is mended",
+    ]
+    project.judge(bundle)
+    assert said(0, "verdict", bundle.name).startswith("approved")
+    assert from_json(Verdict, said(0, "verdict", bundle.digest, "--json")).outcome == "approved"
+    assert "There is no verdict of beef00" in complained(1, "verdict", "beef00")
+
+
+def test_verify_finds_an_approved_bundle_intact(project: Project) -> None:
+    """By digest, by its first digits, or in a folder that came from somewhere else."""
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle)
+    folder = project.state / "store" / "bundles" / bundle.digest
+
+    for name in (bundle.digest, bundle.digest[:6], bundle.name, str(folder)):
+        assert said(0, "verify", name).startswith(f"intact   {bundle.name}")
+    assert json.loads(said(0, "verify", bundle.digest, "--json"))["bundle"]["digest"] == bundle.digest
+
+
+def test_verify_and_release_name_the_file_that_was_tampered_with(project: Project) -> None:
+    """One byte is enough, and the server must never see it."""
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle)
+    (project.state / "store" / "bundles" / bundle.digest / "model.skops").write_bytes(b"onE")
+
+    assert "was tampered with: model.skops is not what the manifest says" in complained(1, "verify", bundle.digest)
+    assert "tampered with" in complained(1, "release", bundle.digest, "--reason", "-")
+    assert project.ledger.entries(kind="release") == ()
+
+
+def test_verify_refuses_a_bundle_that_nobody_approved(project: Project) -> None:
+    """Intact is not approved."""
+    bundle = project.pack(b"one", auc=0.75)
+    assert "the gate has not approved it" in complained(1, "verify", bundle.digest)
+    project.judge(bundle, failed=True)
+    assert "the gate refused it on checks/test_model.py::test_auc" in complained(1, "verify", bundle.digest)
+
+
+# --- release and gate ---------------------------------------------------------------------------------------------
+
+
+def test_a_release_says_who_and_why_and_what_was_before(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """And it is in the ledger, word for word."""
+    before, champion = champions
+    page = said(0, "release", before.digest[:8], "--reason", "back: \x1b[31mfalse\x1b[0m alarms", "--by", "bob")
+
+    assert f"before      {champion.digest[:12]}" in page
+    assert "by          bob: back: \N{REPLACEMENT CHARACTER}[31mfalse" in page  # a reason must not steer a terminal
+    newest = from_json(Release, project.ledger.entries(kind="release")[-1].body)
+    assert (newest.by, newest.reason, newest.before) == ("bob", "back: \x1b[31mfalse\x1b[0m alarms", champion.digest)
+    assert said(0, "release", before.digest, "--reason", "again").startswith(f"unchanged   {before.name}")
+
+
+def test_a_release_without_a_name_is_by_whoever_is_logged_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """«Somebody» helps no auditor."""
+    monkeypatch.setenv("LOGNAME", "grace")
+    monkeypatch.delenv("METAFLOW_USER", raising=False)
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle)
+
+    made = from_json(Release, said(0, "release", bundle.digest, "--reason", "first", "--json"))
+    assert made.by == "grace"
+
+
+def test_a_release_is_refused_with_the_reason(project: Project) -> None:
+    """Each in one sentence, with the exit code a script can read."""
+    bundle = project.pack(b"one", auc=0.75)
+    assert "has not approved it" in complained(1, "release", bundle.digest, "--reason", "-")
+    project.judge(bundle)
+    canary = complained(2, "release", bundle.digest, "--reason", "-", "--as", "canary")
+    assert "canary and shadow routing are not part of this version" in canary
+    assert "There is no bundle beef00" in complained(1, "release", "beef00", "--reason", "-")
+    assert "6 or more hexadecimal digits" in complained(2, "release", "bee", "--reason", "-")
+    assert invoke("release", bundle.digest).exit_code == 2  # --reason is asked for
+    assert project.ledger.entries(kind="release") == ()
+
+
+def test_gate_runs_the_checks_and_passes_their_exit_code_on(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """CI reads it, and so does `make`."""
+    bundle = project.pack(b"one", auc=0.75)
+    (project.root / "checks").mkdir()
+    (project.root / "checks" / "conftest.py").write_text(
+        "import pytest\ndef pytest_sessionstart(session):\n"
+        "    pytest.exit(f'judging {session.config.getoption(\"candidate\")}', returncode=7)\n"
+    )
+
+    assert invoke("gate", bundle.digest[:8]).exit_code == 7
+    assert f"judging {bundle.digest}" in "".join(capfd.readouterr())
+    assert invoke("gate").exit_code == 7
+    assert "judging None" in "".join(capfd.readouterr())
+
+
+# --- ledger and alerts --------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_is_verified_against_a_head_written_down_earlier(project: Project) -> None:
+    """The one command an auditor runs."""
+    project.pack(b"one", auc=0.75)
+    head = said(0, "ledger", "head").strip()
+    assert head == project.ledger.head()
+    project.pack(b"two", auc=0.75)
+
+    assert said(0, "ledger", "verify", "--head", head).startswith("intact   2 entries\n")
+    assert "the head 000000000001… written down earlier is gone" in (
+        complained(1, "ledger", "verify", "--head", "000000000001" + "0" * 52)
+    )
+
+
+def test_an_edited_ledger_is_named_with_its_first_wrong_entry(project: Project) -> None:
+    """Exit code 1: the answer is no."""
+    project.pack(b"one", auc=0.75)
+    import sqlite3
+
+    with sqlite3.connect(project.state / "ledger.db") as connection:
+        connection.execute("DROP TRIGGER entries_refuse_update")
+        connection.execute("UPDATE entries SET actor = 'eve'")
+    connection.close()
+
+    assert "breaks at entry 1: its content is not what its hash was taken over" in complained(1, "ledger", "verify")
+
+
+def test_the_ledger_is_upgraded_on_demand(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment does it before the servers start."""
+    monkeypatch.setenv("PROVEOUT_LEDGER_URL", f"sqlite:///{project.root / 'new' / 'ledger.db'}")
+    assert said(0, "ledger", "upgrade").startswith("upgraded   ")
+    assert said(0, "ledger", "upgrade").startswith("unchanged   ")
+
+
+def test_alerts_are_listed_the_newest_first_with_what_to_do(project: Project) -> None:
+    """An alert without a next step is noise."""
+    assert said(0, "alerts").startswith("nothing   to worry about")
+    for what in ("drift in temp", "no outcomes"):
+        alert = Alert(severity="warning", what=what, details="p = 1e-9", next_step="retrain", at=now())
+        project.ledger.append("alert", "flight-delay", alert, actor="monitor", reason="-", at=now())
+
+    lines = said(0, "alerts").splitlines()
+
+    assert lines[0] == "2 alerts, the newest first"
+    assert [line.strip() for line in lines[1:4]] == ["warning   no outcomes (0 s ago)", "p = 1e-9", "do: retrain"]
+    assert [alert["what"] for alert in json.loads(said(0, "alerts", "--json"))] == ["no outcomes", "drift in temp"]
+
+
+def test_alerts_are_delivered_once_to_each_address(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cron job that runs every five minutes must not wake people every five minutes."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    received: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    alert = Alert(severity="critical", what="drift in temp", details="p = 1e-9", next_step="retrain", at=now())
+    project.ledger.append("alert", "flight-delay", alert, actor="monitor", reason="-", at=now())
+    assert "PROVEOUT_ALERT_URLS: no address to deliver alerts to is set" in complained(2, "alerts", "deliver")
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PROVEOUT_ALERT_URLS", json.dumps([f"json://127.0.0.1:{server.server_port}/"]))
+        assert said(0, "alerts", "deliver").startswith("delivered   1 message\n")
+        assert said(0, "alerts", "deliver").startswith("delivered   0 messages\n")
+        server.shutdown()
+    assert len(received) == 1
+    assert "drift in temp" in received[0]
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def test_the_password_of_the_ledger_is_never_printed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the sentence, and not in the traceback either."""
+    monkeypatch.setenv("PROVEOUT_LEDGER_URL", "postgresql://ada:s3cret@127.0.0.1:1/proveout")
+
+    assert "postgresql://127.0.0.1:1/proveout cannot be reached" in complained(3, "status")
+    shown = invoke("--debug", "status")
+    assert "Traceback" in shown.stderr
+    assert "s3cret" not in shown.output + complained(3, "ledger", "verify")
+
+
+def test_outside_a_project_the_error_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commonest mistake of all."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PROVEOUT_ROOT", raising=False)
+    assert "make a project: proveout init DIR" in complained(2, "status")
+
+
+def test_an_error_that_is_not_ours_shows_where_it_was_raised_on_demand_only(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A traceback frightens people who did nothing wrong, and helps those who can mend it."""
+    (project.root / "pyproject.toml").unlink()
+    (project.root / "pyproject.toml").write_bytes(b"\xff\xfe")  # not UTF-8: nobody thought of that
+
+    assert "unexpected UnicodeDecodeError: " in complained(3, "status")
+    monkeypatch.setenv("PROVEOUT_DEBUG", "1")
+    result = invoke("status")
+    assert result.exit_code == 3
+    assert "Traceback (most recent call last)" in result.stderr
+
+
+def test_colour_repeats_a_word_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the only sign, and never in a log file."""
+    page = "refused   m@1   x\n  auc   0.1   failed\n  approval    failed to say"
+    assert show.colour(page) == page
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert show.colour(page) == (
+        "\033[31mrefused\033[0m   m@1   x\n  auc   0.1   \033[31mfailed\033[0m\n  approval    failed to say"
+    )
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert show.colour(page) == page
+
+
+# --- start-up -----------------------------------------------------------------------------------------------------
+
+
+def test_help_and_version_load_no_heavy_module() -> None:
+    """`proveout --help` is how people meet the framework: it must not take seconds."""
+    code = (
+        "import sys\nfrom proveout.cli import main\n"
+        "try: main(sys.argv[1:], prog_name='proveout')\nexcept SystemExit: pass\n"
+        f"print('loaded:', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    # To parse the arguments of a command, typer itself takes pydantic.
+    for arguments, loaded in ((["--help"], []), (["--version"], []), (["release", "--help"], ["pydantic"])):
+        output = subprocess.check_output([sys.executable, "-c", code, *arguments], text=True)
+        assert output.splitlines()[-1] == f"loaded: {loaded}"
+        assert output.startswith(("Usage: proveout", "proveout 0"))
+
+
+def test_python_m_proveout_is_the_same_command(tmp_path: Path) -> None:
+    """Where no script is on the path, such as in a container or a cron job."""
+    output = subprocess.check_output([sys.executable, "-m", "proveout", "--help"], text=True, cwd=tmp_path)
+    for command in ("init", "demo", "gate", "release", "serve", "status", "when", "bundles", "verdict", "verify"):
+        assert f"\n  {command} " in output
+    assert "..." not in output.partition("Commands:")[2]  # each help line is short enough to be read whole

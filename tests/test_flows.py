@@ -1,0 +1,215 @@
+"""flows/: the real flows, run as processes, on the real flights."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from proveout.errors import ConfigError
+from proveout.records import Bundle, Snapshot, Verdict, from_json
+from proveout.training import bundle, flow
+
+ROOT = Path(__file__).parents[1]
+
+
+def entries(project, kind):
+    ledger = project.ledger()
+    try:
+        return ledger.entries(kind=kind)
+    finally:
+        ledger.close()
+
+
+def test_the_same_months_twice_are_one_snapshot_and_no_new_rows(ingested):
+    """A scheduler that runs ingestion again must not double the data."""
+    before = entries(ingested, "snapshot")
+    batches = ingested.store().digests("batches")
+
+    again = ingested.run("flows/ingest.py", "run")
+
+    assert again.returncode == 0, again.stdout
+    assert "no new rows" in again.stdout
+    assert entries(ingested, "snapshot") == before
+    assert ingested.store().digests("batches") == batches
+    assert from_json(Snapshot, before[-1].body).rows == 137_632
+
+
+def test_a_month_that_is_not_there_leaves_nothing_half_written(ingested):
+    """The flow fails with the months there are, and the store is as it was."""
+    before = sorted(path.name for path in (ingested.state / "store").rglob("*"))
+
+    failed = ingested.run("flows/ingest.py", "run", "--month", "2014-01")
+
+    assert failed.returncode != 0
+    assert "2013-01 to 2013-12" in failed.stdout + failed.stderr
+    assert sorted(path.name for path in (ingested.state / "store").rglob("*")) == before
+
+
+def test_training_twice_gives_one_digest_from_the_root_and_from_flows_without_a_user(trained):
+    """Same snapshot, same configuration: the same bundle. Wherever it is run from, and under cron, which sets no USER."""
+    first = from_json(Bundle, trained.newest("bundle").body)
+    bare = {name: "" for name in ("USER", "LOGNAME", "USERNAME", "METAFLOW_USER")}
+    environment = {k: v for k, v in trained.environment.items() if k not in bare}
+
+    again = subprocess.run(
+        [sys.executable, "train.py", "run"],
+        cwd=ROOT / "flows",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    second = from_json(Bundle, trained.newest("bundle").body)
+    assert second.digest == first.digest
+    assert second.run == first.run  # the bundle that was there is found, its manifest untouched
+    assert len(entries(trained, "verdict")) >= 2
+
+
+def test_the_bundle_holds_what_is_needed_to_serve_judge_and_make_it_again(trained):
+    """Each thing the run knew, and Metaflow keeps the same bytes with the run."""
+    packed = from_json(Bundle, trained.newest("bundle").body)
+    folder = trained.store().folder("bundles", packed.digest)
+    manifest = json.loads((folder / "manifest.json").read_text())
+
+    listed = {**manifest["identity"]["files"], **manifest["provenance"]["files"]}
+    assert {
+        "model.skops",
+        "signature.json",
+        "config.json",
+        "code/features.py",
+        "executed.ipynb",
+        "profile.bin",
+        "reference.parquet",
+        "metrics.json",
+        "requirements.lock",
+    } <= set(listed)
+    executed = nbformat.read(folder / "executed.ipynb", 4)
+    assert sum("image/png" in str(cell.get("outputs", "")) for cell in executed.cells) >= 2
+    assert 0.70 < dict((m.name, m.value) for m in packed.metrics)["auc"] < 0.95
+    assert packed.run.startswith("TrainFlow/")
+    assert len(bundle.open_bundle(folder).reference()) == bundle.REFERENCE_ROWS
+
+
+def test_the_run_keeps_the_bundle_and_shows_the_notebook(trained, monkeypatch):
+    """Metaflow's artifact is the bundle itself; its card is the executed notebook with its plots."""
+    packed = from_json(Bundle, trained.newest("bundle").body)
+    code = f"""
+from proveout.training.flow import prepare
+prepare()
+from metaflow import Flow, Run, namespace
+from metaflow.cards import get_cards
+namespace(None)
+run = Run({packed.run!r})
+import hashlib
+print(hashlib.sha256(run.data.archive).hexdigest())
+print(len(get_cards(run["fit"].task)[0].get()), "img" in get_cards(run["fit"].task)[0].get())
+"""
+    ran = trained.run("-c", code)
+
+    assert ran.returncode == 0, ran.stderr
+    digest, card = ran.stdout.strip().splitlines()[-2:]
+    import hashlib
+
+    archive = bundle.archive(trained.store().folder("bundles", packed.digest))
+    assert digest == hashlib.sha256(archive).hexdigest()
+    size, has_pictures = card.split()
+    assert int(size) > 50_000
+    assert has_pictures == "True"
+
+
+def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained, tmp_path):
+    """A scheduler must notice: exit code 1, the check named, nothing approved."""
+    text = (ROOT / "flows" / "train.toml").read_text().replace("max_iter = 150", "max_iter = 1")
+    (tmp_path / "weak.toml").write_text(text)
+    approvals = len(entries(trained, "approval"))
+
+    ran = trained.run("flows/train.py", "--config", "config", str(tmp_path / "weak.toml"), "run")
+
+    assert ran.returncode != 0
+    assert "the gate refused it on checks/test_model.py" in ran.stdout + ran.stderr
+    verdict = from_json(Verdict, trained.newest("verdict").body)
+    assert verdict.outcome == "refused"
+    assert len(entries(trained, "approval")) == approvals
+
+
+def test_a_parameter_the_notebook_does_not_have_is_refused(trained, tmp_path):
+    """A typo in train.toml would train with the notebook's own default, silently."""
+    text = (ROOT / "flows" / "train.toml").read_text().replace("max_iter = 150", "max_itre = 150")
+    (tmp_path / "typo.toml").write_text(text)
+
+    ran = trained.run("flows/train.py", "--config", "config", str(tmp_path / "typo.toml"), "run")
+
+    assert ran.returncode != 0
+    assert "`max_itre` is unknown" in ran.stdout + ran.stderr
+
+
+def test_a_flow_runs_from_inside_a_notebook(ingested, tmp_path):
+    """notebooks/run_flow.ipynb, executed: ingest and train through Metaflow's Runner in a kernel."""
+    from nbclient import NotebookClient
+
+    document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
+    environment = {**ingested.environment, "PROVEOUT_STATE": str(tmp_path / "state")}
+    client = NotebookClient(document, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    client.execute(env=environment)
+
+    said = json.dumps(document.cells)
+    assert said.count("successful") == 2
+    assert "approved" in said
+
+
+def test_train_toml_is_read_as_toml_and_as_json():
+    """Metaflow's Runner hands the configuration on as JSON (facts/metaflow.md, section 1)."""
+    text = (ROOT / "flows" / "train.toml").read_text()
+    parsed = flow.parse_config(text)
+
+    assert flow.parse_config(json.dumps(parsed)) == parsed
+    with pytest.raises(ConfigError, match="is not TOML"):
+        flow.parse_config("[data\n")
+    with pytest.raises(ConfigError, match="evaluation"):
+        flow.parse_config("[data]\n")
+
+
+def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
+    """The bundle's digest is over the months it saw; June in the store changes nothing."""
+    from proveout import settings
+    from proveout.data import snapshots
+    from proveout.data.store import Store
+    from proveout.records import Batch, Digest
+
+    config = settings.load(ROOT).model_copy(update={"state": tmp_path})
+    store = Store(config.store)
+    batches = [
+        Batch(name=name, digest=Digest(name * 8), content=Digest(name), rows=1) for name in ("2013-04", "2013-05", "2013-06")
+    ]
+    through_may = snapshots.extend(store, None, batches[:2])
+    through_june = snapshots.extend(store, through_may, batches[2:])
+    data = {"version": through_june.digest, "train_through": "2013-04", "holdout": "2013-05"}
+
+    assert flow.choose_data(config, data).digest == through_may.digest
+    with pytest.raises(ConfigError, match="not after"):
+        flow.choose_data(config, {**data, "holdout": "2013-04"})
+
+
+def test_metaflow_gets_a_user_where_there_is_none(monkeypatch):
+    """Metaflow refuses to run as root and without USER: cron, systemd and containers."""
+    for name in ("METAFLOW_USER", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    flow.prepare(ROOT)
+
+    assert os.environ["METAFLOW_USER"] not in {"", "root"}
+
+
+def test_the_commit_is_known_in_a_checkout_and_unknown_outside(tmp_path):
+    """A bundle says which code made it, or that nobody knows."""
+    assert flow.git_commit(tmp_path) == "unknown"
+    if shutil.which("git"):
+        assert len(flow.git_commit(ROOT).removesuffix("+changes")) in {7, 40}
