@@ -1,0 +1,25 @@
+"""What the checks share. `candidate`, `champion`, `holdout`, `evidence` and the others come from proveout's plugin:
+`pytest --fixtures checks/` lists them.
+"""
+
+import pytest
+
+from proveout.settings import load_object
+
+
+@pytest.fixture(scope="session")
+def rules(project):
+    """The rules in serve/fallback.py, which answer when no model does."""
+    return load_object(project.fallback, project.root)
+
+
+@pytest.fixture(scope="session")
+def scores(candidate, holdout):
+    """What the candidate says of the held-out rows: a probability each."""
+    return candidate.predict(holdout.records)
+
+
+@pytest.fixture(scope="session")
+def champion_scores(champion, holdout):
+    """What the champion says of the same rows, from the columns it was made for; None without a champion."""
+    return None if champion is None else champion.predict(holdout.raw)

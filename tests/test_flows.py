@@ -1,5 +1,6 @@
 """flows/: the real flows, run as processes, on the real flights."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -51,9 +52,9 @@ def test_a_month_that_is_not_there_leaves_nothing_half_written(ingested):
 
 
 def test_training_twice_gives_one_digest_from_the_root_and_from_flows_without_a_user(trained):
-    """Same snapshot, same configuration: the same bundle. Wherever it is run from, and under cron, which sets no USER."""
+    """Same snapshot and configuration: the same bundle, wherever it is run from, and under cron, which sets no USER."""
     first = from_json(Bundle, trained.newest("bundle").body)
-    bare = {name: "" for name in ("USER", "LOGNAME", "USERNAME", "METAFLOW_USER")}
+    bare = {"USER", "LOGNAME", "USERNAME", "METAFLOW_USER"}
     environment = {k: v for k, v in trained.environment.items() if k not in bare}
 
     again = subprocess.run(
@@ -93,7 +94,7 @@ def test_the_bundle_holds_what_is_needed_to_serve_judge_and_make_it_again(traine
     } <= set(listed)
     executed = nbformat.read(folder / "executed.ipynb", 4)
     assert sum("image/png" in str(cell.get("outputs", "")) for cell in executed.cells) >= 2
-    assert 0.70 < dict((m.name, m.value) for m in packed.metrics)["auc"] < 0.95
+    assert 0.70 < {m.name: m.value for m in packed.metrics}["auc"] < 0.95
     assert packed.run.startswith("TrainFlow/")
     assert len(bundle.open_bundle(folder).reference()) == bundle.REFERENCE_ROWS
 
@@ -116,8 +117,6 @@ print(len(get_cards(run["fit"].task)[0].get()), "img" in get_cards(run["fit"].ta
 
     assert ran.returncode == 0, ran.stderr
     digest, card = ran.stdout.strip().splitlines()[-2:]
-    import hashlib
-
     archive = bundle.archive(trained.store().folder("bundles", packed.digest))
     assert digest == hashlib.sha256(archive).hexdigest()
     size, has_pictures = card.split()
@@ -187,7 +186,8 @@ def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
     config = settings.load(ROOT).model_copy(update={"state": tmp_path})
     store = Store(config.store)
     batches = [
-        Batch(name=name, digest=Digest(name * 8), content=Digest(name), rows=1) for name in ("2013-04", "2013-05", "2013-06")
+        Batch(name=name, digest=Digest(name * 8), content=Digest(name), rows=1)
+        for name in ("2013-04", "2013-05", "2013-06")
     ]
     through_may = snapshots.extend(store, None, batches[:2])
     through_june = snapshots.extend(store, through_may, batches[2:])

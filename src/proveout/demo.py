@@ -30,6 +30,7 @@ MONTH = "2013-06"  # the month that is lived through
 FLIGHTS = 500
 MALFORMED = 25  # of them, broken on purpose
 CALLERS = 8
+PAUSE_S = 0.12  # of a caller after each answer: about 60 requests a second, so that the month lasts some seconds
 KILL_AFTER = 200  # answers, then the worker is killed
 
 # `2026-01-01 00:00:00.000 [run/step/task (pid 1)] text`: what a step printed, of all that Metaflow says
@@ -232,6 +233,7 @@ def _send(port: int, bodies: Sequence[tuple[bytes, bool]]) -> list[Reply]:
             status, answer = _call(port, "POST", "/predict", body)
         except (OSError, ValueError) as error:
             status, answer = 0, {"error": str(error)}
+        seconds = time.monotonic() - begun
         with lock:
             done["answers"] += 1
             count = done["answers"]
@@ -239,7 +241,9 @@ def _send(port: int, bodies: Sequence[tuple[bytes, bool]]) -> list[Reply]:
             _kill_worker(port)
         if count % 100 == 0:
             print(f"   callers   {count} of {len(bodies)}", flush=True)
-        return Reply(status=status, body=answer, seconds=time.monotonic() - begun, malformed=malformed)
+        reply = Reply(status=status, body=answer, seconds=seconds, malformed=malformed)
+        time.sleep(PAUSE_S)
+        return reply
 
     with ThreadPoolExecutor(CALLERS) as pool:
         replies = list(pool.map(lambda pair: call(*pair), bodies))
@@ -251,8 +255,8 @@ def _kill_worker(port: int) -> None:
     ready = _ready(port)
     if ready is None:
         raise DemoFailed("the server was not ready when its worker was to be killed")
-    os.kill(int(ready["worker_pid"]), signal.SIGKILL)
-    print(f"   worker    killed (pid {ready['worker_pid']}, kill -9)", flush=True)
+    os.kill(int(ready["worker"]), signal.SIGKILL)
+    print(f"   worker    killed (pid {ready['worker']}, kill -9)", flush=True)
 
 
 def _wait_for_the_model(port: int) -> None:

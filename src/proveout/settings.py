@@ -28,42 +28,48 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PROVEOUT_", frozen=True, extra="forbid")
 
-    root: Path = Field(description="the folder with the project's pyproject.toml")
-    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    root: Path = Field(description="the folder with the project's pyproject.toml; found, not set")
+    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")] = Field(
+        description="the model's name: small letters, digits, dashes"
+    )
     # the user's own code
-    source: Named = Field(description="(batch name, guarded tables) -> DataFrame of raw rows, or KeyError")
-    table_source: Named | None = Field(default=None, description="(table name, batch name) -> DataFrame")
+    source: Named = Field(description="`(batch name, guarded tables)` to a DataFrame of raw rows, or KeyError")
+    table_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
     table_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
     batch_schema: Named = Field(description="pandera model of a raw batch")
     request_schema: Named = Field(description="pandera model of one request")
-    features: Named = Field(description="(DataFrame of request columns) -> DataFrame of model columns")
-    label: Named = Field(description="(DataFrame of raw rows) -> boolean Series, null while the outcome is unknown")
-    fallback: Named = Field(description="(request record) -> probability, when no model answers")
-    actions: Named = Field(description="(probability or None, confidence or None) -> what a person should do")
-    notebook: str
-    checks: str = "checks"
-    edge_cases: str = "checks/edge_cases.yaml"
+    features: Named = Field(description="DataFrame of request columns to DataFrame of model columns")
+    label: Named = Field(description="DataFrame of raw rows to a boolean Series, null while the outcome is unknown")
+    label_name: str = Field(default="late", description="what the label is called in tables and answers")
     key: tuple[str, ...] = Field(min_length=1, description="request fields that name one event: joins its outcome")
-    label_name: str = "late"
+    fallback: Named = Field(description="request record to a probability, when no model answers")
+    actions: Named = Field(description="`(probability or None, confidence or None)` to what a person should do")
+    notebook: str = Field(description="the pilot")
     # the guard
-    max_refused_share: float = Field(default=0.02, ge=0, le=1)
+    max_refused_share: float = Field(default=0.02, ge=0, le=1, description="more bad rows than this stop a batch")
     # the gate
-    required_checks: tuple[str, ...] = Field(min_length=1, description="pytest node ids below `checks`")
-    approval_days: int = Field(default=90, ge=1)
+    checks: str = Field(default="checks", description="the folder that `pytest checks/` judges a candidate by")
+    edge_cases: str = Field(default="checks/edge_cases.yaml", description="the edge cases")
+    required_checks: tuple[str, ...] = Field(
+        min_length=1, description="pytest node ids, or the start of some: each must have passed"
+    )
+    approval_days: int = Field(default=90, ge=1, description="how long an approval holds")
     # the server
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
-    deadline_s: float = Field(default=0.5, gt=0, le=60)
-    max_body_bytes: int = Field(default=65_536, ge=1_024)
+    host: str = Field(default="127.0.0.1", description="where the server listens")
+    port: int = Field(default=8080, ge=0, le=65535, description="where the server listens")
+    deadline_s: float = Field(default=0.5, gt=0, le=60, description="an answer is there by then, from whichever rung")
+    max_body_bytes: int = Field(default=65_536, ge=1_024, description="a longer request is refused")
     hang_s: float = Field(default=5.0, gt=0, description="a worker silent for this long on one batch is killed")
     # the monitor
-    family_alpha: float = Field(default=0.01, gt=0, lt=1)
-    alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; set them in the environment")
+    family_alpha: float = Field(
+        default=0.01, gt=0, lt=1, description="chance that any of a window's drift tests alarms when nothing moved"
+    )
+    alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives
-    state: Path | None = Field(default=None, description="default: .proveout in the root")
-    ledger_url: str | None = Field(default=None, description="default: SQLite in the state folder")
+    state: Path | None = Field(default=None, description="the state folder; `.proveout` in the root")
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; SQLite in the state folder")
     store_url: str | None = Field(
-        default=None, description="default: `store` in the state folder; or s3://bucket/prefix"
+        default=None, description="a folder, or `s3://bucket/prefix`; `store` in the state folder"
     )
 
     @property

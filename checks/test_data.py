@@ -1,0 +1,92 @@
+"""Is the data what the candidate says it is, and is it fit to learn from and to judge by?
+
+Tolerances are for what should never happen, a lost sensor, another unit, a table that was not joined, and leave room
+for what does: seasons. Whether a season matters to the model is for test_model.py to say.
+"""
+
+from statistics import mean
+
+KNOWN_ONLY_LATER = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
+CALENDAR = {"year", "month", "day"}  # these move on by themselves
+
+
+def test_the_guard_passed_every_batch(snapshot, project, evidence):
+    """A batch with more bad rows than this is not data, it is an incident."""
+    for batch in snapshot.batches:
+        rows = batch.rows + batch.refused
+        share = batch.refused / rows
+        evidence("refused share", share, at_most=project.max_refused_share, slice=batch.name, rows=rows)
+
+
+def test_nothing_of_the_future_was_learned(candidate, evidence):
+    """A model that has seen the month it is judged on knows the answers."""
+    bundle = candidate.bundle
+    assert bundle.train_through < bundle.holdout
+    rows = candidate.reference()
+    months = rows["year"].astype(str) + "-" + rows["month"].astype(str).str.zfill(2)
+    too_late = int((months > bundle.train_through).sum())
+    evidence("reference rows after training ended", too_late, at_most=0, rows=len(rows))
+
+
+def test_no_flight_is_both_learned_and_judged(training, holdout, project, evidence):
+    """A row in both is an answer that was learned by heart."""
+    key = list(project.key)
+    both = holdout.raw[key].merge(training.raw[key].drop_duplicates(), on=key)
+    evidence("held-out flights in training", len(both), at_most=0, rows=holdout.rows)
+
+
+def test_a_request_holds_nothing_known_only_later(candidate):
+    """The classic leak of this data: with the departure delay in it, any model predicts the arrival."""
+    assert not KNOWN_ONLY_LATER & set(candidate.request_columns)
+
+
+def test_the_share_of_late_flights_is_believable(training, holdout, evidence):
+    """Months have 8 to 22 % of late flights; far less or more means a slip in the label, such as hours for minutes."""
+    for name, labelled in (("training", training), ("held out", holdout)):
+        evidence("late share", labelled.labels.mean(), at_least=0.03, at_most=0.40, slice=name, rows=labelled.rows)
+
+
+def test_as_much_is_missing_as_usual(profiles, candidate, evidence):
+    """A lost sensor or join leaves a column empty. Calm months have up to 10 points fewer gusts than windy ones."""
+
+    def unusual(name):
+        usual = [month[name].null_share for month in profiles.training.values()]
+        share = profiles.holdout[name].null_share
+        return max(min(usual) - share, share - max(usual), 0.0)
+
+    worst = max(candidate.request_columns, key=unusual)
+    evidence("null share beyond the usual", unusual(worst), at_most=0.15, slice=worst)
+
+
+def test_there_are_as_many_kinds_as_usual(profiles, candidate, evidence):
+    """Half or twice as many carriers, airports or planes is another file, or another spelling of the same."""
+    for name in ("carrier", "origin", "dest", "tailnum"):
+        usual = mean(month[name].distinct for month in profiles.training.values())
+        evidence("kinds to the usual", profiles.holdout[name].distinct / usual, at_least=0.5, at_most=2.0, slice=name)
+
+
+def test_numbers_are_where_they_usually_are(profiles, candidate, evidence):
+    """Another unit moves a mean: °C for °F by five standard deviations of a month, spring after winter by two."""
+
+    def moved(name):
+        months = [month[name] for month in profiles.training.values()]
+        spread = max(month.stddev for month in months)
+        return abs(profiles.holdout[name].mean - mean(month.mean for month in months)) / spread if spread else 0.0
+
+    numeric = [c for c in candidate.request_columns if profiles.holdout[c].mean is not None and c not in CALENDAR]
+    worst = max(numeric, key=moved)
+    evidence("mean moved, in standard deviations", moved(worst), at_most=4.0, slice=worst)
+
+
+def test_numbers_keep_to_the_usual_range(profiles, candidate, evidence):
+    """A sensor gone mad leaves the range by far more than its width; the rain of a summer by once or so."""
+
+    def beyond(name):
+        months = [month[name] for month in profiles.training.values()]
+        least, most = min(month.minimum for month in months), max(month.maximum for month in months)
+        now = profiles.holdout[name]
+        return max(least - now.minimum, now.maximum - most, 0.0) / (most - least) if most > least else 0.0
+
+    numeric = [c for c in candidate.request_columns if profiles.holdout[c].minimum is not None and c not in CALENDAR]
+    worst = max(numeric, key=beyond)
+    evidence("beyond the usual range, in its widths", beyond(worst), at_most=3.0, slice=worst)

@@ -1,0 +1,158 @@
+"""The fixtures a check may ask for by name.
+
+candidate   the bundle that is judged, opened           champion   the one that answers now, or None
+holdout     rows held out, outcome known                training   rows trained on, outcome known
+snapshot    the data's batches and refusals             profiles   the profile numbers of each batch
+criteria    the bounds of [evaluation] in train.toml    project    the settings in [tool.proveout]
+evidence    states a number, and asserts its bounds     edge_case  one case of the YAML file: the check runs for each
+"""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proveout.errors import ProveoutError
+from proveout.gate.session import BROKEN, EVIDENCE, GateSession
+from proveout.gate.verdict import claim
+from proveout.records import Evidence, Snapshot, to_json
+from proveout.settings import Settings, load_object
+
+if TYPE_CHECKING:
+    # For the reader: the first check that runs imports them, not every pytest run of the project.
+    from proveout.gate.cases import Case
+    from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
+    from proveout.training.bundle import OpenBundle
+
+State = Callable[..., Evidence]
+
+
+@pytest.fixture(scope="session")
+def gate_material(pytestconfig: pytest.Config) -> "Material":
+    """Everything the run judges with; the other fixtures are parts of it."""
+    return GateSession.of(pytestconfig).material()
+
+
+@pytest.fixture(scope="session")
+def project(pytestconfig: pytest.Config) -> Settings:
+    """The settings of the project, as `[tool.proveout]` and the environment say them."""
+    return GateSession.of(pytestconfig).settings
+
+
+@pytest.fixture(scope="session")
+def candidate(gate_material: "Material") -> "OpenBundle":
+    """The bundle that is judged, verified and opened: `candidate.predict(records)`."""
+    return gate_material.candidate
+
+
+@pytest.fixture(scope="session")
+def champion(gate_material: "Material") -> "OpenBundle | None":
+    """The bundle that answers now, opened; None when nothing was ever released."""
+    return gate_material.champion
+
+
+@pytest.fixture(scope="session")
+def holdout(gate_material: "Material") -> "LabelledRows":
+    """The rows of the batch held out whose outcome is known: `.raw`, `.records`, `.labels`."""
+    return gate_material.holdout
+
+
+@pytest.fixture(scope="session")
+def training(gate_material: "Material") -> "LabelledRows":
+    """The rows trained on whose outcome is known: `.raw`, `.records`, `.labels`."""
+    return gate_material.training
+
+
+@pytest.fixture(scope="session")
+def snapshot(gate_material: "Material") -> Snapshot:
+    """The batches of the data the candidate was made from, with what the guard refused."""
+    return gate_material.snapshot
+
+
+@pytest.fixture(scope="session")
+def profiles(gate_material: "Material") -> "Profiles":
+    """The profile numbers of the batch held out (`.holdout`) and of each batch trained on (`.training`)."""
+    return gate_material.profiles
+
+
+@pytest.fixture(scope="session")
+def criteria(gate_material: "Material") -> "Criteria":
+    """The bounds in `[evaluation]` of the candidate's train.toml, by name."""
+    return gate_material.criteria
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> State:
+    """State a number and assert its bounds: `evidence("auc", 0.77, at_least=0.70)`. The verdict keeps it."""
+    item = request.node
+    name_of_check = GateSession.of(request.config).check_id(item.nodeid) or item.nodeid
+
+    def state(
+        name: str,
+        value: float,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        slice: str | None = None,
+        rows: int | None = None,
+        champion: float | None = None,
+    ) -> Evidence:
+        __tracebackhide__ = True
+        stated = Evidence(
+            check=name_of_check,
+            name=name,
+            value=float(value),
+            at_least=None if at_least is None else float(at_least),
+            at_most=None if at_most is None else float(at_most),
+            slice=slice,
+            rows=None if rows is None else int(rows),
+            champion=None if champion is None else float(champion),
+        )
+        numbers = (stated.value, stated.at_least, stated.at_most, stated.champion)
+        if all(number is None or math.isfinite(number) for number in numbers):
+            # User properties travel with the report: through xdist, and into the JUnit file.
+            item.user_properties.append((EVIDENCE, to_json(stated)))
+            if stated.holds:
+                return stated
+        # Said twice: here for whoever reads the test's output, there in case the check swallows what is raised.
+        item.user_properties.append((BROKEN, claim(stated)))
+        raise AssertionError(claim(stated))
+
+    return state
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A check that asks for `edge_case` is run once for each case of the project's YAML file."""
+    if "edge_case" in metafunc.fixturenames:
+        known = edge_cases_of(metafunc.config)
+        metafunc.parametrize("edge_case", known, ids=[case.id for case in known])
+
+
+@pytest.fixture(scope="session")
+def edge_cases(pytestconfig: pytest.Config) -> "tuple[Case, ...]":
+    """All edge cases of the project."""
+    return edge_cases_of(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> dict[str, float]:
+    """What the candidate says of each edge case, by its id: a probability."""
+    from proveout.gate import cases
+
+    asked = cases.frame(edge_cases, columns=gate_material.candidate.request_columns)
+    return {
+        case.id: float(answer) for case, answer in zip(edge_cases, gate_material.candidate.predict(asked), strict=True)
+    }
+
+
+def edge_cases_of(config: pytest.Config) -> "tuple[Case, ...]":
+    """The project's edge cases. Raises: pytest's CollectError, with the loader's sentence, if the file is faulty."""
+    from proveout.gate import cases
+
+    try:
+        settings = GateSession.of(config).settings
+        schema = load_object(settings.request_schema, settings.root)
+        return cases.load(settings.root / settings.edge_cases, schema)
+    except ProveoutError as error:
+        raise pytest.Collector.CollectError(str(error)) from error

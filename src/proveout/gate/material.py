@@ -1,0 +1,192 @@
+"""What lies on the table in a gate run: the candidate, the champion, the rows they are compared on, the checks' digest.
+
+Comes in: settings and the name of a candidate. Goes out: opened bundles, labelled rows, profiles. Reads the store and
+the ledger, writes nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout.data import features, snapshots
+from proveout.data.store import Store
+from proveout.errors import ConfigError, Misused, NoCandidate
+from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
+from proveout.registry import ledger as ledgers
+from proveout.registry import releases
+from proveout.registry.ledger import Ledger
+from proveout.settings import Settings
+from proveout.training import bundle as bundles
+from proveout.training.bundle import OpenBundle
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+JUDGING = ("checks", "edge_cases", "required_checks", "max_refused_share", "approval_days", "label", "key")
+# The settings that decide what an approval is worth.
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledRows:
+    """Rows whose outcome is known, in three forms of the same order."""
+
+    raw: "pd.DataFrame"  # everything the snapshot has of them, the outcome included
+    records: "pd.DataFrame"  # what a request would have said: the request columns
+    labels: "NDArray[np.bool_]"
+
+    @property
+    def rows(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profiles:
+    """The profile numbers of each batch, a column by its name."""
+
+    holdout: Mapping[str, ColumnNumbers]
+    training: Mapping[str, Mapping[str, ColumnNumbers]]  # by batch
+
+
+class Criteria(Mapping[str, float]):
+    """The `[evaluation]` table of the candidate's configuration: the bounds that the checks ask for, by name."""
+
+    def __init__(self, table: Mapping[str, float]) -> None:
+        self._table = dict(table)
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self._table:
+            there = ", ".join(sorted(self._table)) or "none"
+            raise ConfigError("[evaluation] in the candidate's train.toml", f"has no {name} (there: {there})", "Add it")
+        return self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table  # the one of Mapping waits for a KeyError
+
+
+class Material:
+    """What one candidate is judged with. Everything is read when it is first asked for, and once."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.bundle = _described(settings, folder)
+        self.store = open_store(settings)
+
+    @cached_property
+    def candidate(self) -> OpenBundle:
+        """The bundle that is judged."""
+        return bundles.open_bundle(self.folder)
+
+    @cached_property
+    def champion(self) -> OpenBundle | None:
+        """The bundle that answers now; None when nothing was ever released."""
+        with Ledger(self.settings.ledger) as ledger:
+            release = releases.current(ledger, self.settings.model)
+        if release is None:
+            return None
+        return bundles.open_bundle(self.store.folder("bundles", release.bundle))
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The data the candidate was trained on and held out from."""
+        return snapshots.describe(self.store, self.bundle.snapshot)
+
+    @cached_property
+    def holdout(self) -> LabelledRows:
+        """The rows of the batch held out, where the outcome is known."""
+        return self._rows(self.bundle.holdout)
+
+    @cached_property
+    def training(self) -> LabelledRows:
+        """The rows of the batches up to `train_through`, where the outcome is known."""
+        return self._rows(*(batch.name for batch in self.training_batches))
+
+    @property
+    def training_batches(self) -> tuple[Batch, ...]:
+        return tuple(batch for batch in self.snapshot.batches if batch.name <= self.bundle.train_through)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """The profile numbers of the batch held out and of each batch trained on."""
+        held_out = next((batch for batch in self.snapshot.batches if batch.name == self.bundle.holdout), None)
+        return Profiles(
+            holdout=self._numbers(held_out) if held_out is not None else {},
+            training={batch.name: self._numbers(batch) for batch in self.training_batches},
+        )
+
+    @cached_property
+    def criteria(self) -> Criteria:
+        """The bounds the candidate was trained to keep."""
+        return Criteria(self.candidate.config.get("evaluation", {}))
+
+    def _numbers(self, batch: Batch) -> Mapping[str, ColumnNumbers]:
+        return {column.name: column for column in snapshots.profile_numbers(self.store, batch.digest)}
+
+    def _rows(self, *batches: str) -> LabelledRows:
+        rows = snapshots.read(self.store, self.bundle.snapshot, batches=batches)
+        labels = features.labels(self.settings, rows)
+        known = labels.notna()
+        raw = rows[known].reset_index(drop=True)
+        return LabelledRows(
+            raw=raw,
+            records=raw[list(self.candidate.request_columns)],
+            labels=labels[known].to_numpy(dtype=bool),
+        )
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the project; a shared one is mirrored into the state folder."""
+    return Store(settings.store, cache=settings.state_dir / "store")
+
+
+def find_candidate(settings: Settings, named: str | None) -> Path:
+    """The folder of the bundle to judge: the one named by digest, prefix or folder, else the newest packed one.
+
+    Raises: NoCandidate if none was ever packed; NotFound if the one named is not there.
+    """
+    if named is not None and (Path(named) / bundles.MANIFEST).is_file():
+        return Path(named).resolve()
+    store = open_store(settings)
+    if named is not None:
+        return store.folder("bundles", store.find("bundles", named))
+    with Ledger(settings.ledger) as ledger:
+        for entry in ledger.entries(kind="bundle", newest_first=True):
+            packed = ledgers.read(Bundle, entry)
+            if packed.model == settings.model:
+                return store.folder("bundles", packed.digest)
+    raise NoCandidate(settings.model)
+
+
+def _described(settings: Settings, folder: Path) -> Bundle:
+    bundle = bundles.describe(folder)
+    if bundle.model != settings.model:
+        raise Misused(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
+    return bundle
+
+
+def checks_digest(settings: Settings, evaluation: Mapping[str, Any], collecting: Mapping[str, Any]) -> Digest:
+    """SHA-256 over what the verdict rests on besides bundle and data.
+
+    Every file below the checks folder and the root's conftest.py, by relative name and content; the settings that
+    judge; the candidate's `[evaluation]`; and `collecting`, the pytest settings that decide what is a check.
+    """
+    folder = settings.root / settings.checks
+    files = [file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    conftest = settings.root / "conftest.py"
+    content = {
+        file.relative_to(settings.root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in [*files, *([conftest] if conftest.is_file() else [])]
+    }
+    judging = {name: getattr(settings, name) for name in JUDGING}
+    return digest_of({"files": content, "judging": judging, "evaluation": evaluation, "collecting": collecting})

@@ -1,0 +1,129 @@
+"""A verdict in words, for a terminal and for a job summary: the answer first, then evidence, then the next command.
+
+Comes in: a `Verdict`. Goes out: text. Nothing here decides.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from proveout.gate.verdict import asked, in_short
+from proveout.records import CheckResult, Evidence, Verdict
+
+FOLDED_FROM = 4  # statements of one check function that hold, from which on they share a line
+MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB, the whole of it
+Row = tuple[str, str, str, str, str]
+Line = tuple[str, str]
+"""A line of text, and the colour of it (a markup of pytest's terminal writer) or an empty string."""
+
+
+def lines(verdict: Verdict) -> list[Line]:
+    """The verdict for a terminal, as lines of plain text, each with its colour."""
+    approved = verdict.outcome == "approved"
+    title = f"{verdict.outcome:<10}{_name(verdict)}   {in_short(verdict)}"
+    shown = [(title, "green" if approved else "red")]
+    shown += _table(_rows(verdict.evidence))
+    shown += [(f"  {r.outcome:<11} {r.check}: {_first_line(r.message)}", "red") for r in _objections(verdict)]
+    return [*shown, (f"next: {next_command(verdict)}", "")]
+
+
+def next_command(verdict: Verdict) -> str:
+    """What a person does now."""
+    short = verdict.candidate[:12]
+    if verdict.outcome == "approved":
+        return f'proveout release {short} --reason "…"'
+    return f"proveout verdict {short}"
+
+
+def markdown(verdict: Verdict) -> str:
+    """The verdict for a job summary, headed at the third level, every check in a fold below the evidence."""
+    head = f"### {verdict.outcome}: `{_name(verdict)}`\n\n{in_short(verdict)}\n\n"
+    table = _markdown_table(
+        ("check", "candidate", "champion", "asked", ""), [_as_markdown(row) for row in _rows(verdict.evidence)]
+    )
+    objections = "".join(
+        f"- **{result.outcome}** `{result.check}`: {_escaped(_first_line(result.message))}\n"
+        for result in _objections(verdict)
+    )
+    everything = _markdown_table(
+        ("check", "outcome", "message"),
+        [(f"`{_escaped(r.check)}`", r.outcome, _escaped(_first_line(r.message))) for r in verdict.results],
+    )
+    details = f"<details><summary>All {len(verdict.results)} checks</summary>\n\n{everything}\n</details>\n"
+    text = f"{head}{table}\n{objections}\nNext: `{next_command(verdict)}`\n\n"
+    if len((text + details).encode()) > MOST_BYTES:
+        details = f"All {len(verdict.results)} checks: `proveout verdict {verdict.candidate[:12]}`\n"
+    return text + details
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.model}@{verdict.candidate[:12]}"
+
+
+def _objections(verdict: Verdict) -> list[CheckResult]:
+    against = {*verdict.failed, *verdict.unproven}
+    return [result for result in verdict.results if result.check in against]
+
+
+def _rows(evidence: Sequence[Evidence]) -> list[Row]:
+    """A row per statement, those that fail first; many that hold in one check function are one row."""
+    held = Counter(_function(one) for one in evidence if one.holds)
+    folded = {function for function, count in held.items() if count >= FOLDED_FROM}
+    failing = [_row(one) for one in evidence if not one.holds]
+    holding = [_row(one) for one in evidence if one.holds and _function(one) not in folded]
+    counts = [(function.rpartition("::")[2], f"{held[function]} hold", "", "", "ok") for function in sorted(folded)]
+    return failing + holding + counts
+
+
+def _function(evidence: Evidence) -> str:
+    return evidence.check.partition("[")[0]
+
+
+def _row(evidence: Evidence) -> Row:
+    name = f"{evidence.name}, {evidence.slice}" if evidence.slice else evidence.name
+    champion = _number(evidence.champion) if evidence.champion is not None else "-"
+    word = ("ok" if asked(evidence) else "noted") if evidence.holds else "failed"
+    return name, _number(evidence.value), champion, asked(evidence), word
+
+
+def _number(value: float) -> str:
+    """Four digits of a share, no digits behind the point of a count.
+
+    >>> _number(0.77412), _number(12.3), _number(1234567.0)
+    ('0.7741', '12.3', '1,234,567')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _table(rows: Sequence[Row]) -> list[Line]:
+    if not rows:
+        return []
+    table = [("evidence", "candidate", "champion", "asked", ""), *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(5)]
+    return [
+        (
+            f"  {row[0]:<{widths[0]}}   {row[1]:>{widths[1]}}   {row[2]:>{widths[2]}}   "
+            f"{row[3]:<{widths[3]}}   {row[4]}".rstrip(),
+            "red" if row[4] == "failed" else "",
+        )
+        for row in table
+    ]
+
+
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    body = [list(row) for row in rows]
+    if not body:
+        return ""
+    return "".join(f"| {' | '.join(row)} |\n" for row in ([*head], ["---"] * len(head), *body))
+
+
+def _as_markdown(row: Row) -> Row:
+    name, value, champion, bounds, word = (_escaped(text) for text in row)
+    return name, value, champion, bounds, f"**{word}**" if word == "failed" else word
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]

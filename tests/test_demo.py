@@ -1,0 +1,89 @@
+"""demo.py: `make demo`, whole, and the promises it holds the server to."""
+
+import dataclasses
+import re
+import time
+
+import pytest
+
+from proveout import demo
+from proveout.records import Prediction
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_goes_from_raw_data_to_a_watched_model(tmp_path_factory):
+    """The main job, in a state folder of its own; it answers within its three minutes even on a busy machine."""
+    from conftest import Project
+
+    project = Project(tmp_path_factory.mktemp("demo") / "state")
+    ran = project.run("-m", "proveout", "demo", timeout_s=500)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    said = ran.stdout
+    assert "worker    killed" in said
+    assert re.search(r"475 flights of 2013-06 were asked about and 475 answered: \d+ by model, \d+ by rules", said)
+    assert "25 malformed requests were turned away" in said
+    assert "stopped on SIGTERM, exit code 0" in said
+    ledger = project.ledger()
+    try:
+        assert ledger.prediction_count() == 475
+        kinds = {entry.kind for entry in ledger.entries()}
+        assert {"snapshot", "bundle", "verdict", "approval", "release", "drift"} <= kinds
+        ledger.verify_chain()
+    finally:
+        ledger.close()
+
+
+@pytest.fixture
+def replies():
+    good = demo.Reply(status=200, body={"request_id": "r-1", "answered_by": "model"}, seconds=0.01, malformed=False)
+    return [good, demo.Reply(status=422, body={}, seconds=0.01, malformed=True)]
+
+
+@pytest.fixture
+def logged(ingested, replies):
+    """A ledger in which r-1 is logged."""
+    ledger = ingested.ledger()
+    prediction = Prediction(
+        request_id="r-1",
+        at="2026-01-01T00:00:00.000+00:00",
+        model="m",
+        release="m@x",
+        record={},
+        answered_by="model",
+        label=True,
+        probability=0.9,
+        confidence=None,
+        latency_ms=1.0,
+    )
+    ledger.add_predictions([prediction], journal="test", offset=1)
+    ledger.close()
+    return ingested.settings()
+
+
+def test_the_demo_counts_who_answered(logged, replies):
+    """The story's figures come from the answers."""
+    assert demo._judge(logged, replies) == {"model": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"status": 500}, "1 of 1 accepted requests failed"),
+        ({"status": 0}, "1 of 1 accepted requests failed"),
+        ({"body": {"request_id": "r-unlogged", "answered_by": "model"}}, "missing from the log"),
+        ({"status": 200, "malformed": True}, "malformed requests did not get 4xx"),
+    ],
+)
+def test_the_demo_fails_where_a_promise_is_broken(logged, replies, change, problem):
+    """A demo that cannot fail proves nothing."""
+    with pytest.raises(demo.DemoFailed, match=problem):
+        demo._judge(logged, [dataclasses.replace(replies[0], **change), replies[1]])
+
+
+def test_a_flow_that_fails_ends_the_demo_with_its_last_lines(ingested):
+    """Not with a traceback of the demo."""
+    begun = time.monotonic()
+    with pytest.raises(demo.DemoFailed, match="is not a month"):
+        demo._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
+    assert time.monotonic() - begun < 60

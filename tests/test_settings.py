@@ -1,0 +1,100 @@
+"""settings.py: `[tool.proveout]`, read strictly, and the user's own objects by path."""
+
+from pathlib import Path
+
+import pytest
+
+from proveout import settings
+from proveout.errors import ConfigError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path):
+    """A project whose [tool.proveout] is the reference project's, with lines added or replaced."""
+    text = (ROOT / "pyproject.toml").read_text()
+    table = text[text.index("[tool.proveout]") : text.index("[tool.pytest.ini_options]")]
+
+    def build(old="", new=""):
+        assert old in table
+        (tmp_path / "pyproject.toml").write_text(table.replace(old, new, 1) if old else table + new)
+        return tmp_path
+
+    return build
+
+
+def test_the_nearest_project_above_is_found(project):
+    """Flows run from flows/, notebooks from notebooks/: all of them are in one project."""
+    root = project()
+    (root / "flows" / "deep").mkdir(parents=True)
+
+    assert settings.load(root / "flows" / "deep").root == root.resolve()
+
+
+def test_outside_a_project_the_error_says_how_to_make_one(tmp_path, monkeypatch):
+    """Not a KeyError."""
+    monkeypatch.delenv("PROVEOUT_ROOT", raising=False)
+    with pytest.raises(ConfigError, match="proveout init"):
+        settings.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("max_refused_share = 0.02", "max_refused_share = 2", "max_refused_share"),
+        ("", "\ntypo = 1\n", "typo"),
+        ('model = "flight-delay"', 'model = "Flight Delay"', "model"),
+        ('source = "flows/source.py:read_batch"', 'source = "read_batch"', "source"),
+        ('fallback = "serve/fallback.py:rules"\n', "", "fallback"),
+    ],
+)
+def test_a_wrong_setting_is_named(project, old, new, problem):
+    """A typo that is passed over leaves the default in force, unseen."""
+    with pytest.raises(ConfigError, match=problem):
+        settings.load(project(old, new))
+
+
+def test_broken_toml_names_the_file(tmp_path):
+    """The line is in the message of the parser."""
+    (tmp_path / "pyproject.toml").write_text("[tool.proveout\n")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        settings.load(tmp_path)
+
+
+def test_the_environment_overrides_the_file_and_is_read_again_when_it_changes(project, monkeypatch):
+    """`PROVEOUT_PORT=8081 python serve/app.py`, and state on another disk."""
+    root = project()
+    before = settings.load(root)
+    monkeypatch.setenv("PROVEOUT_PORT", "8081")
+    monkeypatch.setenv("PROVEOUT_STATE", "/somewhere")
+    monkeypatch.setenv("PROVEOUT_ALERT_URLS", '["json://127.0.0.1"]')
+
+    after = settings.load(root)
+
+    assert (before.port, after.port) == (8080, 8081)
+    assert after.ledger == "sqlite:////somewhere/ledger.db"
+    assert after.alert_urls == ("json://127.0.0.1",)
+
+
+def test_an_object_is_loaded_by_path_and_once(tmp_path):
+    """Two projects' `schemas.py` are two modules; one project's is one."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "schemas.py").write_text(f"who = [{name!r}]")
+    a = settings.load_object("schemas.py:who", tmp_path / "a")
+
+    assert a is settings.load_object("schemas.py:who", tmp_path / "a")
+    assert (a, settings.load_object("schemas.py:who", tmp_path / "b")) == (["a"], ["b"])
+    with pytest.raises(ConfigError, match="has no `nobody`"):
+        settings.load_object("schemas.py:nobody", tmp_path / "a")
+    with pytest.raises(ConfigError, match="is not there"):
+        settings.load_object("nowhere.py:x", tmp_path)
+
+
+def test_every_setting_is_documented_with_its_default():
+    """docs/settings.md is what the error message of a wrong setting points at."""
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for name, field in settings.Settings.model_fields.items():
+        default = "" if field.is_required() else f"`{field.default}`" if field.default not in {None, ()} else "none"
+        assert f"| `{name}` | {field.description} | {default} |" in page, name
