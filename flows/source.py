@@ -18,9 +18,7 @@ def read_table(name: str, month: str) -> pd.DataFrame:
     """The portion of a reference table that one month needs: its weather, or all planes."""
     if name == "planes":
         return _file("planes.csv")
-    weather = _file("weather.csv")
-    year, number = map(int, month.split("-"))
-    return weather[(weather["year"] == year) & (weather["month"] == number)]
+    return _of_month("weather.csv", month)
 
 
 def read_batch(month: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -28,17 +26,22 @@ def read_batch(month: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Raises: KeyError if there are no flights in that month.
     """
-    year, number = map(int, month.split("-"))
-    flights = _file("flights.csv.zip")
-    flights = flights[(flights["year"] == year) & (flights["month"] == number)]
-    if flights.empty:
-        raise KeyError(f"there are no flights in {month}; the data covers 2013-01 to 2013-12")
+    flights = _of_month("flights.csv.zip", month)
     # Left joins: an hour without weather and a plane nobody registered stay in, with nulls, as they do in real life.
     weather = tables["weather"][["origin", "time_hour", *WEATHER]]
     planes = tables["planes"][["tailnum", "year", "seats"]].rename(columns={"year": "plane_year"})
     joined = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
     joined = joined.merge(planes, on="tailnum", how="left", validate="many_to_one")
     return joined.astype({"distance": "float64", "seats": "float64"}).drop(columns=PARTS_OF_THE_CLOCK)
+
+
+def _of_month(file: str, month: str) -> pd.DataFrame:
+    rows = _file(file)
+    year, number = map(int, month.split("-"))
+    rows = rows[(rows["year"] == year) & (rows["month"] == number)]
+    if rows.empty:
+        raise KeyError(f"{file} has nothing for {month}; it covers 2013-01 to 2013-12")
+    return rows
 
 
 @cache

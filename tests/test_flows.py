@@ -133,9 +133,10 @@ def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained, tmp_pa
     ran = trained.run("flows/train.py", "--config", "config", str(tmp_path / "weak.toml"), "run")
 
     assert ran.returncode != 0
-    assert "the gate refused it on checks/test_model.py" in ran.stdout + ran.stderr
+    assert "is not approved: the gate refused it on checks/" in ran.stdout + ran.stderr
     verdict = from_json(Verdict, trained.newest("verdict").body)
     assert verdict.outcome == "refused"
+    assert any(check.startswith("checks/test_model.py") for check in verdict.failed)
     assert len(entries(trained, "approval")) == approvals
 
 

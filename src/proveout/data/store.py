@@ -108,7 +108,7 @@ class _Bucket:
             raise ConfigError("store_url", "s3:// needs boto3", "Install it: pip install 'proveout[s3]'") from error
         parts = urlparse(address)
         self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
-        # Endpoint, region and credentials come from the usual AWS_* variables; AWS_ENDPOINT_URL_S3 names another server.
+        # Endpoint, region and credentials: the usual AWS_* variables; AWS_ENDPOINT_URL_S3 names another server.
         self._client: Any = boto3.client("s3")
 
     def _key(self, *parts: str) -> str:

@@ -1,0 +1,67 @@
+"""Watch what is served: window → outcomes → drift and performance → alerts.
+
+    python flows/monitor.py run                       the newest 5,000 answers
+    python flows/monitor.py run --since 2013-06-01    the newest since then
+    python flows/monitor.py card view look            the last report, with pictures
+
+On one machine cron runs it (README.md has the line); `@schedule` is for the back ends that have a scheduler.
+"""
+
+from proveout.training.flow import prepare
+
+settings = prepare(__file__)
+
+from metaflow import FlowSpec, Parameter, card, schedule, step  # noqa: E402  # Metaflow reads what `prepare` has set
+
+
+@schedule(daily=True)
+class MonitorFlow(FlowSpec):
+    """One look at the champion's newest answers."""
+
+    newest = Parameter("newest", default=5000, help="how many answers to look at, at most")
+    since = Parameter("since", default=None, type=str, help="none older than this, such as 2013-06-01")
+
+    @step
+    def start(self):
+        from proveout.monitoring import watch
+        from proveout.records import now
+
+        self.at = now()
+        self.predictions = watch.window(settings, newest=self.newest, since=self.since)
+        self.next(self.outcomes)
+
+    @step
+    def outcomes(self):
+        from proveout.monitoring import watch
+
+        self.learnt = watch.learn_outcomes(settings, self.predictions, at=self.at)
+        print(f"{len(self.predictions):,} answers; the outcome of {self.learnt:,} was not known before")
+        self.next(self.look)
+
+    @card(type="proveout_html", options={"artifact": "page"})
+    @step
+    def look(self):
+        from proveout.monitoring import watch
+
+        self.seen = watch.look(settings, self.predictions, at=self.at)
+        self.page = self.seen.page
+        self.next(self.record)
+
+    @step
+    def record(self):
+        from proveout.monitoring import watch
+
+        self.delivered = watch.record(settings, self.seen, at=self.at)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        from proveout.monitoring import report
+
+        print(report.headline(self.seen.report, self.seen.alert))
+        if self.seen.alert:
+            print(f"next: {self.seen.alert.next_step}")
+
+
+if __name__ == "__main__":
+    MonitorFlow()

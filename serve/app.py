@@ -1,0 +1,34 @@
+"""Serve the released model: `python serve/app.py`, or `make serve`, or `proveout serve`: they are the same.
+
+What happens here, in order:
+
+1. `[tool.proveout]` in pyproject.toml says which model, which request schema, which rules, which port. Each setting
+   can be overridden in the environment: `PROVEOUT_PORT=8081 python serve/app.py`.
+2. The released bundle is looked up in the ledger. No release, a changed file or no valid approval: it says so and ends.
+3. LitServe starts a worker that opens the bundle, and the gateway that takes requests on http://127.0.0.1:8080.
+4. Every request is answered: by the model; else by `fallback.py`; else with an explicit «no prediction». Every answer
+   carries what a person should do, from `actions.py`, and is logged before it leaves.
+
+Ask it:
+
+    curl -s http://127.0.0.1:8080/predict -d '{"year": 2013, "month": 6, "day": 7, "sched_dep_time": 1830,
+        "sched_arr_time": 2105, "carrier": "B6", "flight": 1161, "origin": "JFK", "dest": "FLL", "distance": 1069,
+        "explain": true}'
+
+Ctrl-C, or SIGTERM, answers what it has accepted and ends with exit code 0.
+"""
+
+import sys
+from pathlib import Path
+
+from proveout.errors import ProveoutError
+from proveout.serving.host import serve
+from proveout.settings import load
+
+# The worker is a new process that imports this file: nothing may happen on import.
+if __name__ == "__main__":
+    try:
+        sys.exit(serve(load(Path(__file__).parent)))
+    except ProveoutError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,118 @@
+"""The drift report as one HTML page that needs nothing else: no script, no font, no other host.
+
+Comes in: the report, the two frames it compared, and what was decided. Goes out: HTML. Door to: jinja2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+
+from proveout.monitoring import drift, pictures
+from proveout.monitoring.pictures import Picture
+from proveout.records import Alert, ColumnDrift, DriftReport, Rung
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """One test as the page shows it."""
+
+    test: ColumnDrift
+    compared: str
+    method: str
+    p_value: str
+    picture: Picture
+    note: str
+
+
+def page(
+    report: DriftReport,
+    reference: pd.DataFrame,
+    window: pd.DataFrame,
+    *,
+    alert: Alert | None,
+    promised_auc: float | None,
+    left_out: Sequence[str] = (),
+) -> str:
+    """The page: what is to be said first, then what to do, then the evidence, the most unlikely column first.
+
+    Args:
+        alert: what `watch.decide` made of the report; its next step is the page's.
+        promised_auc: of the bundle, on its held-out rows.
+        left_out: request columns that were not compared, because they name the event.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # Levels and column names come from the wire: they are escaped.
+    pages = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= {"percent": pictures.percent, "number": pictures.number}
+    rows = [_row(test, reference, window) for test in sorted(report.columns, key=lambda test: test.p_value)]
+    return pages.get_template("report.html.jinja").render(
+        report=report,
+        rows=rows,
+        headline=headline(report, alert),
+        share=report.family_alpha / len(report.columns),
+        alert=alert,
+        promised_auc=promised_auc,
+        left_out=left_out,
+        rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(Rung)],
+        size=(pictures.WIDTH, pictures.HEIGHT),
+    )
+
+
+def headline(report: DriftReport, alert: Alert | None = None) -> str:
+    """The one sentence that says how it stands: that the model got worse before that its inputs moved."""
+    moved, tests = moved_columns(report), len(report.columns)
+    if alert is not None and alert.severity == "critical":
+        return f"Critical: {alert.what}."
+    if not report.alarm:
+        return f"Calm: none of {tests} tests tells the window from the rows the model was trained on."
+    return f"Alarm: {_list(moved)} moved away from the rows the model was trained on."
+
+
+def moved_columns(report: DriftReport) -> tuple[str, ...]:
+    """The columns a test alarmed on, the most unlikely first."""
+    alarmed = sorted((test for test in report.columns if test.alarmed), key=lambda test: test.p_value)
+    return tuple(dict.fromkeys(test.column for test in alarmed))
+
+
+def _list(names: Sequence[str], *, longest: int = 3) -> str:
+    shown, more = list(names[:longest]), len(names) - longest
+    last = f"{more} more columns" if more > 1 else "one more column" if more == 1 else shown.pop()
+    return f"{', '.join(shown)} and {last}" if shown else last
+
+
+def _row(test: ColumnDrift, reference: pd.DataFrame, window: pd.DataFrame) -> _Row:
+    before, after = reference[test.column], window[test.column]
+    # A numeric column's chi-square is over missing or not: see `drift.compare`.
+    numeric = "numeric" in {drift.kind_of(before), drift.kind_of(after)}
+    if test.test == "ks":
+        compared, method, picture = "its values", "Kolmogorov–Smirnov", pictures.numeric(before, after)
+    elif numeric:
+        compared, method, picture = "missing or not", "chi-square, exact p (Fisher)", pictures.missing(before, after)
+    else:
+        compared, method, picture = "its levels", "chi-square", pictures.text(before, after)
+    return _Row(
+        test=test,
+        compared=compared,
+        method=method,
+        p_value=_chance(test.p_value),
+        picture=picture,
+        note=drift.note(test),
+    )
+
+
+def _chance(p_value: float) -> str:
+    if p_value < 1e-12:
+        return "< 1e-12"
+    return f"{p_value:.1e}" if p_value < 0.001 else f"{p_value:.3f}"

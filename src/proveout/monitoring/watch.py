@@ -1,0 +1,207 @@
+"""One look at a served model: its newest answers against the rows it was trained on, and against what happened.
+
+Comes in: the settings and the time. Goes out: a report in the ledger, an alert where one is due, and a page.
+What is decided is decided by pure functions (`join`, `compared_columns`, `decide`); the rest reads and writes.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proveout.errors import NotFound
+from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Snapshot
+from proveout.settings import Settings
+from proveout.training.flow import actor, open_ledger, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from proveout.training.bundle import OpenBundle
+
+AUC_MAY_FALL = 0.05
+PROBABILITY = "probability"
+"""What a bundle's reference rows call the model's own answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one look saw and made of it."""
+
+    report: DriftReport
+    alert: Alert | None
+    page: str  # HTML
+
+
+def window(settings: Settings, *, newest: int, since: str | None = None) -> tuple[Prediction, ...]:
+    """The newest logged answers, in the order of their time; `since` is ISO 8601. Raises: NotFound for none."""
+    with open_ledger(settings) as ledger:
+        predictions = ledger.predictions(model=settings.model, since=since, newest=newest)
+    if not predictions:
+        raise NotFound("prediction", f"of {settings.model} in the window", "Serve it first: python serve/app.py")
+    return predictions
+
+
+def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> int:
+    """How many outcomes were new: the predictions' events, looked up in the batches the champion did not learn from."""
+    from proveout.data import features, snapshots
+    from proveout.registry.ledger import read
+
+    bundle = champion(settings).bundle
+    with open_ledger(settings) as ledger:
+        known = ledger.outcomes([prediction.request_id for prediction in predictions])
+        newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
+        later = [b.name for b in read(Snapshot, newest[0]).batches if b.name > bundle.train_through] if newest else []
+        open_questions = [prediction for prediction in predictions if prediction.request_id not in known]
+        if not later or not open_questions:
+            return 0
+        rows = snapshots.read(open_store(settings), newest[0].subject, batches=later)
+        outcomes = join(open_questions, rows, features.labels(settings, rows), key=settings.key, known_at=at)
+        return ledger.add_outcomes(outcomes)
+
+
+def join(
+    predictions: Sequence[Prediction],
+    rows: "pd.DataFrame",
+    labels: "pd.Series[bool]",
+    *,
+    key: Sequence[str],
+    known_at: str,
+) -> tuple[Outcome, ...]:
+    """The outcome of each prediction whose event is among `rows` and has ended.
+
+    Args:
+        labels: per row True, False, or null while nobody knows.
+        key: fields of the request that name one event; several requests may ask about the same.
+    """
+    ended = labels.notna()
+    events = rows.loc[ended, list(key)].itertuples(index=False, name=None)
+    happened = dict(zip(events, labels[ended].astype(bool), strict=True))
+    asked = ((one.request_id, tuple(one.record.get(field) for field in key)) for one in predictions)
+    return tuple(
+        Outcome(request_id=request_id, label=bool(happened[event]), known_at=known_at)
+        for request_id, event in asked
+        if event in happened
+    )
+
+
+def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> Look:
+    """Compare `predictions` with the champion's reference rows and with the outcomes that are known. Writes nothing.
+
+    Raises: NotFound if nothing is released; DriftError if the window cannot be compared, for one with too few rows.
+    """
+    from proveout.monitoring import drift, performance, report
+
+    opened = champion(settings)
+    reference, answered = opened.reference(), _table(predictions, opened)
+    columns = compared_columns(opened.request_columns, settings.key, reference)
+    tests = drift.compare(reference, answered, [*columns, PROBABILITY], family_alpha=settings.family_alpha)
+    own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
+    with open_ledger(settings) as ledger:
+        outcomes = ledger.outcomes([prediction.request_id for prediction in own])
+    found = DriftReport(
+        model=settings.model,
+        bundle=opened.bundle.digest,
+        window_from=predictions[0].at,
+        window_to=predictions[-1].at,
+        window_rows=len(predictions),
+        family_alpha=settings.family_alpha,
+        columns=tests,
+        alarm=any(test.alarmed for test in tests),
+        performance=performance.measure(own, outcomes),
+        rungs=Counter(prediction.answered_by for prediction in predictions),
+    )
+    promised = _promised_auc(opened.bundle)
+    alert = decide(found, promised_auc=promised, at=at)
+    left_out = [column for column in opened.request_columns if column not in columns]
+    shown = report.page(found, reference, answered, alert=alert, promised_auc=promised, left_out=left_out)
+    return Look(report=found, alert=alert, page=shown)
+
+
+def decide(report: DriftReport, *, promised_auc: float | None, at: str) -> Alert | None:
+    """What a person must hear of this report: first that the model got worse, else that its inputs moved; else None."""
+    from proveout.monitoring import performance
+    from proveout.monitoring.report import headline, moved_columns
+
+    name, did = f"{report.model}@{report.bundle[:12]}", report.performance
+    details = f"{headline(report)} {report.window_rows} answers, {report.window_from} to {report.window_to}."
+    if moved := moved_columns(report):
+        least = min(test.p_value for test in report.columns)
+        details += f" Columns: {', '.join(moved)}; least p-value {least:.1e} of {len(report.columns)} tests."
+    measured = "" if did is None or did.auc is None else f"AUC {did.auc:.3f} on {did.rows} outcomes"
+    if promised_auc is not None and performance.fell(did, promised_auc=promised_auc, by=AUC_MAY_FALL):
+        return Alert(
+            severity="critical",
+            what=f"the performance of {name} fell: {measured}, promised {promised_auc:.3f}",
+            details=details,
+            next_step="proveout status says how to go back; then train on newer batches: python flows/train.py run",
+            at=at,
+        )
+    if not report.alarm:
+        return None
+    return Alert(
+        severity="warning",
+        what=f"what {name} is asked is no longer what it was trained on",
+        details=f"{details} {measured}".strip(),
+        next_step=(
+            "if the change is there to stay, let flows/train.toml learn from newer batches: python flows/train.py run. "
+            "What it looks like: python flows/monitor.py card view look"
+        ),
+        at=at,
+    )
+
+
+def record(settings: Settings, seen: Look, *, at: str) -> int:
+    """Note the report, and its alert, in the ledger; then send every alert that waits. How many messages arrived."""
+    from proveout.monitoring import alerts
+    from proveout.monitoring.report import headline
+
+    with open_ledger(settings) as ledger:
+        ledger.append(
+            "drift", settings.model, seen.report, actor=actor(), reason=headline(seen.report, seen.alert), at=at
+        )
+        if seen.alert is not None:
+            alerts.raise_alert(ledger, seen.alert, model=settings.model, by=actor())
+        return alerts.deliver(ledger, settings.alert_urls, model=settings.model, by=actor())
+
+
+def compared_columns(request: Sequence[str], key: Sequence[str], reference: "pd.DataFrame") -> tuple[str, ...]:
+    """The request's columns that can drift. Numbers in the key date or number an event (year, day, flight): left out,
+    for they move by themselves, and an alarm that rings every time is no alarm."""
+    from proveout.monitoring.drift import kind_of
+
+    return tuple(column for column in request if column not in key or kind_of(reference[column]) != "numeric")
+
+
+def champion(settings: Settings) -> "OpenBundle":
+    """The bundle that answers now, opened. Raises: NotFound if nothing is released; Tampered."""
+    from proveout.registry import releases
+    from proveout.training.bundle import open_bundle
+
+    with open_ledger(settings) as ledger:
+        release = releases.current(ledger, settings.model)
+    if release is None:
+        raise NotFound("release", f"of {settings.model}", "Release an approved bundle: proveout bundles")
+    return open_bundle(open_store(settings).folder("bundles", release.bundle))
+
+
+def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataFrame":
+    """The requests, and what the champion says of each: as logged where it was the one that answered.
+
+    What a rule or an earlier champion answered is asked of it now, so that an outage or a release is no drift.
+    """
+    import pandas as pd
+
+    records: list[Mapping[str, object]] = [prediction.record for prediction in predictions]
+    table = pd.DataFrame.from_records(records, columns=list(opened.request_columns))
+    logged = [prediction.probability if _is_by(opened.bundle, prediction) else None for prediction in predictions]
+    asked_now = pd.Series(opened.predict(table))
+    return table.assign(**{PROBABILITY: pd.Series(logged, dtype="float64").fillna(asked_now)})
+
+
+def _is_by(bundle: Bundle, prediction: Prediction) -> bool:
+    return prediction.release == bundle.name and prediction.answered_by in {"model", "cache"}
+
+
+def _promised_auc(bundle: Bundle) -> float | None:
+    return next((metric.value for metric in bundle.metrics if metric.name == "auc"), None)

@@ -1,0 +1,230 @@
+"""The request schema: the project's pandera schema, compiled once into plain rules. No pandas per request.
+
+Comes in: a pandera model. Goes out: a `RequestSchema`, whose rules are functions of one value; what cannot be asked of
+one request alone is refused when the server starts. pandera itself is not imported: its objects are only read.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from proveout.errors import ConfigError
+from proveout.records import Plain
+
+EXPLAIN = "explain"
+"""Reserved key beside the record's fields: the request asks for reasons."""
+
+LONGEST_TEXT = 1_000  # characters; a bound for regular expressions of the schema as much as for the log
+_REMEDY = "Write it as a Field constraint or an element-wise check, or leave it to the batch schema"
+
+Kind = Literal["int", "float", "str", "bool"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One check of a field that is there and has the right type."""
+
+    name: str
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestField:
+    """One field of a request. `dtype` is the pandas type its column has in front of the model."""
+
+    name: str
+    kind: Kind
+    dtype: str
+    nullable: bool
+    needed: bool
+    default: Plain
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestSchema:
+    """Every field of a request, in order."""
+
+    fields: tuple[RequestField, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """The pandas type of each column."""
+        return {field.name: field.dtype for field in self.fields}
+
+
+def compile_schema(model: Any, *, name: str) -> RequestSchema:
+    """The plain rules of `model`, a pandera DataFrameModel or DataFrameSchema.
+
+    Args:
+        name: what to call the schema in an error.
+    Raises: ConfigError for whatever one request cannot be checked by without pandas, naming it.
+    """
+    schema = model.to_schema() if hasattr(model, "to_schema") else model
+    if schema.checks:
+        found = ", ".join(str(check.name) for check in schema.checks)
+        raise ConfigError(name, f"has checks over the whole frame ({found}): a request is one row", _REMEDY)
+    if schema.index is not None or getattr(schema, "parsers", None):
+        raise ConfigError(name, "has an index or parsers, which a request does not", "Leave them to the batch schema")
+    if EXPLAIN in schema.columns:
+        raise ConfigError(name, f"has a field `{EXPLAIN}`, which asks for reasons in a request", "Rename the field")
+    return RequestSchema(fields=tuple(_field(name, column) for column in schema.columns.values()))
+
+
+def _field(schema: str, column: Any) -> RequestField:
+    where = f"{schema}, field `{column.name}`"
+    if column.regex or column.parsers:
+        raise ConfigError(where, "is a pattern of names or has parsers", "Name each field and send it as it is")
+    dtype = str(getattr(column.dtype, "type", None))
+    kind = _kind(dtype)
+    if kind is None:
+        raise ConfigError(where, f"has type {dtype}, which JSON cannot carry", "Use int, float, str or bool")
+    if column.nullable and dtype in {"bool", *_NUMPY_INTEGERS}:
+        raise ConfigError(where, f"is nullable, but a column of {dtype} has no null", "Use float, Int64 or boolean")
+    rules = tuple(_rule(where, check) for check in column.checks if not check.raise_warning)
+    return RequestField(
+        name=str(column.name),
+        kind=kind,
+        dtype=dtype,
+        nullable=bool(column.nullable),
+        needed=bool(column.required) and not column.nullable and column.default is None,
+        default=column.default,
+        rules=(*_type_bounds(kind, dtype), *rules),
+    )
+
+
+_NUMPY_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+
+
+def _kind(dtype: str) -> Kind | None:
+    kinds: dict[str, Kind] = {r"u?int\d+": "int", r"float\d+": "float", r"bool(ean)?": "bool", r"str(ing.*)?": "str"}
+    return next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, dtype.lower())), None)
+
+
+def _type_bounds(kind: Kind, dtype: str) -> tuple[Rule, ...]:
+    """What a column of this type can hold at all."""
+    if kind == "str":
+        fits = Rule(
+            name="length", expected=f"at most {LONGEST_TEXT} characters", holds=lambda v: len(v) <= LONGEST_TEXT
+        )
+        # PostgreSQL refuses it in text, and no model was trained on it.
+        return (fits, Rule(name="text", expected="text without NUL characters", holds=lambda v: "\x00" not in v))
+    if kind == "int":
+        bits = int(re.sub(r"\D", "", dtype))
+        low, high = (0, 2**bits - 1) if dtype.lower().startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        return (Rule(name="size", expected=f"an integer of {bits} bits", holds=lambda v: low <= v <= high),)
+    return ()
+
+
+def _rule(where: str, check: Any) -> Rule:
+    """A pandera check, as a rule on one value."""
+    if check.element_wise:
+        # The function itself: pandera's public way in wraps the value in a Series.
+        return Rule(name=str(check.name), expected=_custom_words(check), holds=_guarded(check._check_fn))
+    build = _BUILT_IN.get(str(check.name))
+    if build is None or not check.statistics or check.groupby is not None:
+        raise ConfigError(where, f"the check `{check.name}` needs a whole column", _REMEDY)
+    return build(check.statistics)
+
+
+def _custom_words(check: Any) -> str:
+    return str(check.error or check.description or f"a value that passes {check.name}").rstrip(".")
+
+
+def _guarded(function: Callable[[Any], Any]) -> Callable[[Any], bool]:
+    def holds(value: Any) -> bool:
+        try:
+            return bool(function(value))
+        except Exception:  # a value the check stumbles over has not passed it
+            return False
+
+    return holds
+
+
+def _in_range(s: Mapping[str, Any]) -> Rule:
+    low, high, at_low, at_high = s["min_value"], s["max_value"], s["include_min"], s["include_max"]
+
+    def holds(value: Any) -> bool:
+        return bool((low <= value if at_low else low < value) and (value <= high if at_high else value < high))
+
+    words = f"{'at least' if at_low else 'more than'} {low} and {'at most' if at_high else 'less than'} {high}"
+    return Rule(name="in_range", expected=words, holds=holds)
+
+
+def _str_length(s: Mapping[str, Any]) -> Rule:
+    exact, low, high = s.get("exact_value"), s.get("min_value"), s.get("max_value")
+    low, high = (exact, exact) if exact is not None else (low or 0, math.inf if high is None else high)
+    words = f"exactly {exact} characters" if exact is not None else f"{low} to {high} characters"
+    return Rule(name="str_length", expected=words, holds=lambda v: low <= len(v) <= high)
+
+
+def _str_matches(s: Mapping[str, Any]) -> Rule:
+    pattern = s["pattern"]
+    if isinstance(pattern, str) and pattern.endswith("$") and not pattern.endswith(r"\$"):
+        # `$` lets a line feed follow in Python and not in Arrow, which judges the batches: take the strict one.
+        pattern = pattern[:-1] + r"\Z"
+    match = re.compile(pattern).match
+    return Rule(name="str_matches", expected=f"text like {_words(s['pattern'])}", holds=lambda v: match(v) is not None)
+
+
+def _str_contains(s: Mapping[str, Any]) -> Rule:
+    search = re.compile(s["pattern"]).search
+    return Rule(
+        name="str_contains", expected=f"text with {_words(s['pattern'])}", holds=lambda v: search(v) is not None
+    )
+
+
+def _words(pattern: Any) -> str:
+    return str(getattr(pattern, "pattern", pattern))
+
+
+def _compared(
+    rule: str, words: str, key: str, holds: Callable[[Any, Any], bool]
+) -> Callable[[Mapping[str, Any]], Rule]:
+    """A check that compares with one number or text, found under `key` in the check's statistics."""
+
+    def build(s: Mapping[str, Any]) -> Rule:
+        bound = s[key]
+        return Rule(name=rule, expected=f"{words} {bound}".strip(), holds=lambda v: bool(holds(v, bound)))
+
+    return build
+
+
+def _isin(s: Mapping[str, Any]) -> Rule:
+    allowed = frozenset(s["allowed_values"])
+    return Rule(name="isin", expected=f"one of {_listed(allowed)}", holds=allowed.__contains__)
+
+
+def _notin(s: Mapping[str, Any]) -> Rule:
+    forbidden = frozenset(s["forbidden_values"])
+    return Rule(name="notin", expected=f"none of {_listed(forbidden)}", holds=lambda v: v not in forbidden)
+
+
+def _listed(values: frozenset[Any]) -> str:
+    return ", ".join(map(str, sorted(values, key=str)))
+
+
+_BUILT_IN: Mapping[str, Callable[[Mapping[str, Any]], Rule]] = {
+    "equal_to": _compared("eq", "", "value", operator.eq),
+    "not_equal_to": _compared("ne", "not", "value", operator.ne),
+    "greater_than": _compared("gt", "more than", "min_value", operator.gt),
+    "greater_than_or_equal_to": _compared("ge", "at least", "min_value", operator.ge),
+    "less_than": _compared("lt", "less than", "max_value", operator.lt),
+    "less_than_or_equal_to": _compared("le", "at most", "max_value", operator.le),
+    "in_range": _in_range,
+    "isin": _isin,
+    "notin": _notin,
+    "str_matches": _str_matches,
+    "str_contains": _str_contains,
+    "str_startswith": _compared("str_startswith", "text that starts with", "string", str.startswith),
+    "str_endswith": _compared("str_endswith", "text that ends with", "string", str.endswith),
+    "str_length": _str_length,
+}

@@ -1,0 +1,40 @@
+"""No process of the server outlives the one it was started by, not even after kill -9 of that one.
+
+LitServe leaves its worker, its manager and its uvicorn serving on the port when the main process is killed. On Linux
+the kernel ends them (PR_SET_PDEATHSIG, through ctypes); elsewhere, and where that failed, a thread that looks at the
+parent twice a second.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from typing import NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_LOOK_EVERY_S = 0.5
+
+
+def hold(parent: int) -> None:
+    """End this process as soon as `parent`, the process that started it, is gone. Call it in the child.
+
+    On Linux the signal comes when the *thread* that started this process ends, so that thread has to live on.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the call above
+        _end()
+    threading.Thread(target=_look, args=(parent,), name="tether", daemon=True).start()
+
+
+def _look(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_S)
+    _end()
+
+
+def _end() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("SIGKILL returned")

@@ -1,0 +1,307 @@
+"""serving/champion.py and serve/app.py: only what the gate approved, whole and as it was approved, is served."""
+
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
+from test_host import free_port
+
+from proveout.data.store import Store
+from proveout.errors import BundleError, ChainBroken, NotApproved, NotFound, Tampered
+from proveout.records import Bundle, Digest, Verdict, now
+from proveout.registry.ledger import Ledger
+from proveout.registry.releases import release
+from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve
+from proveout.serving.champion import Champion
+from proveout.serving.worker import Bench
+from proveout.settings import Settings, load
+from proveout.training import bundle as bundles
+
+APP = Path(__file__).parents[1] / "serve" / "app.py"
+FILES = {
+    "pyproject.toml": """
+[tool.proveout]
+model = "tiny"
+source = "rules.py:none"
+batch_schema = "rules.py:none"
+request_schema = "schema.py:TinyRequest"
+features = "features.py:features"
+label = "rules.py:none"
+fallback = "rules.py:rules"
+actions = "rules.py:action"
+notebook = "pilot.ipynb"
+key = ["hour"]
+required_checks = ["checks/test_none.py"]
+""",
+    "schema.py": """
+import pandera.pandas as pa
+
+
+class TinyRequest(pa.DataFrameModel):
+    hour: int = pa.Field(ge=0, le=23)
+    wind: float = pa.Field(nullable=True)
+
+    class Config:
+        strict = True
+""",
+    "rules.py": """
+def rules(record):
+    return 0.5
+
+
+def action(probability, confidence):
+    return "wait"
+""",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PRIVATE_KEY_VARIABLE, raising=False)
+
+
+class Project:
+    """A project whose only bundle is packed, approved and released, step by step."""
+
+    def __init__(self, root: Path, order: Any) -> None:  # noqa: F811
+        self.order = order
+        for name, text in FILES.items():
+            (root / name).write_text(text, encoding="utf-8")
+        self.root = root
+        self.settings: Settings = load(root)
+        self.keyring = Keyring(self.settings.keys_dir)
+
+    def pack(self, **changes: Any) -> Bundle:
+        return bundles.pack(self.order(**changes), Store(self.settings.store))
+
+    def judge(
+        self, what: Bundle, *, outcome: str = "approved", keyring: Keyring | None = None, until: str = "2099"
+    ) -> None:
+        verdict = Verdict(
+            model=what.model,
+            candidate=what.digest,
+            manifest=what.manifest,
+            data=what.snapshot,
+            checks=Digest("e" * 64),
+            outcome=outcome,  # type: ignore[arg-type]
+            passed=1,
+            failed=() if outcome == "approved" else ("checks/test_model.py::test_auc",),
+            judged_at=now(),
+        )
+        with Ledger(self.settings.ledger) as ledger:
+            entry = ledger.append("verdict", what.digest, verdict, actor="gate", reason="-", at=now())
+            if outcome == "approved":
+                leave = approve(
+                    verdict,
+                    entry,
+                    keyring=keyring or self.keyring,
+                    approved_at="2013-01-01T00:00:00+00:00",
+                    expires_at=f"{until}-01-01T00:00:00+00:00",
+                )
+                ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=now())
+
+    def release(self, what: Bundle, *, at: str | None = None) -> None:
+        with Ledger(self.settings.ledger) as ledger:
+            release(ledger, self.keyring, what, by="ada", reason="-", at=at or now())
+
+    def folder(self, what: Bundle) -> Path:
+        return Store(self.settings.store).folder("bundles", what.digest)
+
+    def serve(self, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(APP)],
+            env={**os.environ, "PROVEOUT_ROOT": str(self.root), **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path, order: Any) -> Project:  # noqa: F811
+    root = tmp_path / "project"
+    root.mkdir(exist_ok=True)
+    return Project(root, order)
+
+
+@pytest.fixture
+def released(project: Project) -> Bundle:
+    packed = project.pack()
+    project.judge(packed)
+    project.release(packed)
+    return packed
+
+
+def test_the_released_bundle_is_opened(project, released):
+    """What was trained answers, under the name of its release."""
+    assert Champion().check(project.settings) == released.name
+
+    served = Champion().open(project.settings)
+
+    assert served.release == released.name
+    assert served.model.predict(pd.DataFrame({"hour": [3, 21], "wind": [0.0, None]}))[1] > 0.5
+
+
+def test_nothing_released_says_how_to_release(project):
+    """The first thing a new user meets."""
+    with pytest.raises(NotFound, match=r"no release of tiny.*flows/ingest.py.*flows/train.py.*proveout release"):
+        Champion().check(project.settings)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["model.skops", "signature.json", "code/features.py", "confidence.json", "reference.parquet"],
+)
+def test_one_flipped_bit_is_refused_with_the_name_of_its_file(project, released, file):
+    """A changed model, or a changed reason for trusting it, is another model."""
+    path = project.folder(released) / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+    for asked in (Champion().check, Champion().open):
+        with pytest.raises(Tampered, match=file):
+            asked(project.settings)
+
+
+def test_a_manifest_that_was_embellished_is_refused(project, released):
+    """Every file is as its manifest says; the manifest is not as it was approved."""
+    path = project.folder(released) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["provenance"]["metrics"]["auc"] = 0.99
+    path.chmod(0o644)
+    path.write_text(json.dumps(manifest))
+
+    with pytest.raises(NotApproved, match="for another manifest"):
+        Champion().open(project.settings)
+
+
+def test_another_bundle_in_its_folder_is_refused(project, released):
+    """Whole, even approved, but not the one that was released."""
+    other = project.pack(threshold=0.4)
+    folder = project.folder(released)
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+            file.write_bytes((project.folder(other) / file.relative_to(folder)).read_bytes())
+
+    with pytest.raises(Tampered):
+        Champion().open(project.settings)
+
+
+def test_an_approval_that_ended_is_refused(project):
+    """Leave to serve is given for a time."""
+    packed = project.pack()
+    project.judge(packed, until="2014")
+    project.release(packed, at="2013-06-01T00:00:00+00:00")
+
+    with pytest.raises(NotApproved, match="ended at 2014"):
+        Champion().check(project.settings)
+
+
+def test_a_refusal_after_the_release_is_obeyed(project, released):
+    """The newest word of the gate counts, also for what serves already."""
+    project.judge(released, outcome="refused")
+
+    with pytest.raises(NotApproved, match="test_auc"):
+        Champion().check(project.settings)
+
+
+def test_an_approval_by_a_strangers_key_is_refused(project, released, tmp_path):
+    """Anybody can sign; whose signature counts is in the keys folder."""
+    project.judge(released, keyring=Keyring(tmp_path / "stranger"))
+
+    with pytest.raises(NotApproved, match="signature"):
+        Champion().check(project.settings)
+
+
+def test_an_edited_ledger_is_refused_at_the_start(project, released):
+    """Whoever can write to the database could put another approved bundle in the champion's place."""
+    with sqlite3.connect(project.settings.state_dir / "ledger.db") as edited:
+        for (name,) in edited.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            edited.execute(f'DROP TRIGGER "{name}"')
+        edited.execute("UPDATE entries SET reason = 'another' WHERE kind = 'release'")
+
+    with pytest.raises(ChainBroken):
+        Champion().check(project.settings)
+
+
+def test_a_model_that_asks_for_fields_no_request_has_does_not_start(project, released):
+    """Each answer would come from the rules, and nobody would know why."""
+    served = Champion().open(project.settings)
+
+    with pytest.raises(BundleError, match="wind"):
+        Bench(served, {"hour": "int64"})
+
+
+# --- serve/app.py ----------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_app_serves_the_champion(project, released):
+    """The whole way once: ledger, approval, bundle, LitServe, gateway, answer, log, orderly end."""
+    port = free_port()
+    server = project.serve(PROVEOUT_PORT=str(port), PROVEOUT_DEADLINE_S="5")
+    try:
+        answer = ask(server, port, {"hour": 22, "wind": None, "explain": True})
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+
+    assert answer["answered_by"] == "model"
+    assert answer["release"] == released.name
+    assert answer["prediction"]["late"] is True
+    assert answer["reasons"][0]["field"] == "hour"
+    assert answer["confidence"]["level"] in {"high", "medium", "low"}
+    with Ledger(project.settings.ledger) as ledger:
+        assert [row.request_id for row in ledger.predictions()] == [answer["request_id"]]
+
+
+def ask(server: subprocess.Popen[str], port: int, record: dict[str, Any]) -> dict[str, Any]:
+    until = time.monotonic() + 40
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("POST", "/predict", json.dumps(record))
+            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+            return answer
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(server.stderr.read() if server.stderr and server.poll() is not None else "no server")
+
+
+@pytest.mark.parametrize("fault", ["nothing released", "refused", "tampered"])
+def test_the_reference_app_refuses_to_start_with_a_reason(project, fault):
+    """One sentence on stderr and an exit code, no traceback and no half-started server."""
+    if fault != "nothing released":
+        packed = project.pack()
+        project.judge(packed)
+        project.release(packed)
+        if fault == "refused":
+            project.judge(packed, outcome="refused")
+        else:
+            model = project.folder(packed) / "model.skops"
+            model.chmod(0o644)
+            model.write_bytes(model.read_bytes() + b"x")
+    server = project.serve(PROVEOUT_PORT=str(free_port()))
+    _, said = server.communicate(timeout=60)
+
+    assert server.returncode == 1
+    assert {
+        "nothing released": "There is no release of tiny",
+        "refused": "is not approved",
+        "tampered": "was tampered with",
+    }[fault] in said
+    assert "Traceback" not in said

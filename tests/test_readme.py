@@ -1,0 +1,115 @@
+"""README.md: every command in it is run, in its order, in a project that `proveout init` laid out."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from proveout import demo
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.removeprefix("$ ")
+    for block in re.findall(r"```console\n(.*?)```", README, flags=re.S)
+    for line in block.splitlines()
+    if line.startswith("$ ")
+]
+
+
+class Shell:
+    """A person at a terminal: one command after the other, in the folder that the last `cd` led to."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, demo._free_port()
+        self.server: subprocess.Popen[bytes] | None = None
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "METAFLOW_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**environment, "PATH": path, "PROVEOUT_PORT": str(self.port)}
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        ran = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.home,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert ran.returncode == 0, f"$ {command}\n{ran.stdout}\n{ran.stderr}"
+        return ran
+
+    def serve(self, command: str) -> None:
+        log = (self.home / "server.log").open("wb")
+        self.server = subprocess.Popen(
+            shlex.split(command), cwd=self.home, env=self.environment, stdout=log, stderr=log
+        )
+        begun = time.monotonic()
+        while time.monotonic() - begun < 60:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5)
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        raise AssertionError((self.home / "server.log").read_text())
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory):
+    shell = Shell(tmp_path_factory.mktemp("readme"))
+    yield shell
+    if shell.server is not None:
+        shell.server.send_signal(signal.SIGTERM)
+        assert shell.server.wait(timeout=60) == 0
+
+
+@pytest.mark.timeout(600)
+def test_every_command_of_the_readme_does_what_it_says(shell):
+    """A README that nothing backs sends a new user away at the third line."""
+    assert len(COMMANDS) >= 10
+    said = {}
+    for command in COMMANDS:
+        if said.get("digest"):
+            command = re.sub(r"\bddb6a64bea8f\b", said["digest"], command)
+        command = command.replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}")
+        if command.endswith(" &"):
+            shell.serve(command.removesuffix(" &"))
+            continue
+        ran = shell.run(command)
+        said[command.split(" ")[0] + " " + command.split(" ")[1]] = ran.stdout
+        if "cd my-flights" in command:
+            shell.home = shell.home / "my-flights"
+        if "train.py" in command:
+            said["digest"] = re.search(r"next: proveout release (\w{12})", ran.stdout)[1]
+    answer = json.loads(said["curl -s"])
+    assert list(answer) == list(json.loads(re.search(r"```json\n(.*?)```", README, flags=re.S)[1]))
+    assert answer["answered_by"] == "model"
+    assert answer["release"] == f"flight-delay@{said['digest']}"
+    assert answer["reasons"]
+    assert said["digest"] in said["proveout status"]
+    assert "intact" in said["proveout verify"]
+
+
+def test_the_cron_line_holds_a_lock_and_stays_in_the_project():
+    """The line is for one machine: twice at once would deliver alerts twice, from / the cards would be lost."""
+    line = re.search(r"^0 6 \* \* \* (.*)$", README, flags=re.M)[1]
+
+    assert line.startswith("cd /path/to/project && flock -n .metaflow/")
+    assert "flows/monitor.py run" in line
+
+
+def test_each_make_target_the_readme_names_exists():
+    """`make` answers «no rule» to a target that only the README has."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+
+    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
