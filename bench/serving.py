@@ -30,8 +30,8 @@ CONNECTIONS = (1, 8, 64)
 FLIGHT = {
     "year": 2013, "month": 6, "day": 7, "sched_dep_time": 1830, "sched_arr_time": 2105, "carrier": "B6",
     "flight": 1161, "tailnum": "N324JB", "origin": "JFK", "dest": "FLL", "distance": 1069.0, "temp": 62.06,
-    "dewp": 60.98, "humid": 96.2, "wind_dir": 50.0, "wind_speed": 12.7, "wind_gust": None, "precip": 0.18, "pressure": 1003.9, "visib": 1.5,
-    "plane_year": 1999.0, "seats": 200.0,
+    "dewp": 60.98, "humid": 96.2, "wind_dir": 50.0, "wind_speed": 12.7, "wind_gust": None,
+    "precip": 0.18, "pressure": 1003.9, "visib": 1.5, "plane_year": 1999.0, "seats": 200.0,
 }  # fmt: skip
 
 
