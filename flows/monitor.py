@@ -4,7 +4,9 @@
     python flows/monitor.py run --since 2013-06-01    the newest since then
     python flows/monitor.py card view look            the last report, with pictures
 
-On one machine cron runs it (README.md has the line); `@schedule` is for the back ends that have a scheduler.
+On one machine cron runs it, every day at six; `@schedule` is for the back ends that have a scheduler:
+
+    0 6 * * *  cd PROJECT && flock -n .metaflow/monitor.lock .venv/bin/python flows/monitor.py run
 """
 
 from proveout.training.flow import prepare

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,8 +69,15 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 @pytest.fixture(scope="session")
-def trained(ingested: Project) -> Project:
-    """A candidate trained and judged by flows/train.py."""
-    ran = ingested.run("flows/train.py", "run")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def trained_in_a_notebook(ingested: Project) -> NotebookNode:
+    """notebooks/run_flow.ipynb, executed: ingest again, train a candidate, put it before the gate."""
+    document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
+    client = NotebookClient(document, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    client.execute(env=ingested.environment)
+    return document
+
+
+@pytest.fixture(scope="session")
+def trained(ingested: Project, trained_in_a_notebook: NotebookNode) -> Project:
+    """The project with a candidate that the gate has approved."""
     return ingested

@@ -312,9 +312,11 @@ def test_a_hanging_model_is_answered_for_by_the_rules_and_replaced(start):
     assert "was silent for 1.5 s: it is killed" in server.said()
 
 
-def test_kill_9_of_the_server_under_load_loses_no_answer(start):
+def test_kill_9_of_the_server_under_load_loses_no_answer(start, tmp_path):
     """R1 of the scoreboard: whatever a client was told is in the log after the next start, once."""
-    server = start()
+    tmp = tmp_path / "tmp"
+    tmp.mkdir()
+    server = start(TMPDIR=str(tmp))
     server.wait_ready()
     with Load(server) as load:
         time.sleep(1.0)
@@ -324,7 +326,7 @@ def test_kill_9_of_the_server_under_load_loses_no_answer(start):
     answered = {answer.request_id for answer in load.answers if answer.answered_by is not None}
     assert len(answered) > 50
 
-    again = start()
+    again = start(TMPDIR=str(tmp))
     again.wait_ready()
     again.main.send_signal(signal.SIGTERM)
     assert again.main.wait(20) == 0
@@ -332,6 +334,7 @@ def test_kill_9_of_the_server_under_load_loses_no_answer(start):
     logged = again.logged()
     assert answered <= set(logged)
     assert set(logged.values()) == {1}
+    assert list(tmp.glob("proveout-sockets-*")) == [], "what the killed server left is not swept up"
     assert list((again.root / ".proveout" / "journal").iterdir()) == []
 
 

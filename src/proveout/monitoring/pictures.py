@@ -79,12 +79,14 @@ def missing(reference: Column, window: Column) -> Picture:
 
 
 def number(value: float) -> str:
-    """Three digits, as people write them.
+    """Three digits or more, as people write them: a year without a comma, a distance with one.
 
-    >>> [number(value) for value in (1013.25, 0.04261, 2400.0, -3.0)]
-    ['1,013', '0.0426', '2,400', '-3']
+    >>> [number(value) for value in (2001.0, 0.04261, 24_000.0, -3.0)]
+    ['2001', '0.0426', '24,000', '-3']
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:

@@ -99,7 +99,7 @@ def _row(test: ColumnDrift, reference: pd.DataFrame, window: pd.DataFrame) -> _R
     if test.test == "ks":
         compared, method, picture = "its values", "Kolmogorov–Smirnov", pictures.numeric(before, after)
     elif numeric:
-        compared, method, picture = "missing or not", "chi-square, exact p (Fisher)", pictures.missing(before, after)
+        compared, method, picture = "missing or not", "chi-square, Fisher’s p", pictures.missing(before, after)
     else:
         compared, method, picture = "its levels", "chi-square", pictures.text(before, after)
     return _Row(

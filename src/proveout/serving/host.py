@@ -10,6 +10,7 @@ and a subclass. What was wrong with it as it comes: facts/litserve.md. Door to: 
                                                        accepted is answered, then exit 0. kill -9 of main ends all.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -18,9 +19,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from proveout.serving.worker import Worker, socket_path
 from proveout.settings import Settings, load_object
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SOCKETS = "proveout-sockets-"
 _LOOK_EVERY_S = 0.2
 _BODY_TIME_S = 6  # a body may take 5 s to arrive
 _LAST_WORK_S = 10  # the moment for clients to hear of the end, and the last drain
@@ -63,8 +65,7 @@ def serve(settings: Settings, *, source: Source | None = None) -> int:
     # Set here, because they are read when NumPy is imported; whoever sets them outside is obeyed.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    sockets = Path(tempfile.mkdtemp(prefix="proveout-"))  # 0700, and short enough for a socket's path
-    try:
+    with _socket_folder() as sockets:
         habits = Habits(
             model=settings.model,
             label_name=settings.label_name,
@@ -87,8 +88,6 @@ def serve(settings: Settings, *, source: Source | None = None) -> int:
         worker = Worker(settings, source=source, parent=os.getpid(), folder=sockets, dtypes=schema.dtypes)
         server = _Server(worker, _middleware(schema, office, settings), deadline_s=settings.deadline_s)
         return _run(server, host, port)
-    finally:
-        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def _run(server: "_Server", host: str, port: int) -> int:
@@ -108,6 +107,23 @@ def _run(server: "_Server", host: str, port: int) -> int:
         print(f"proveout: LitServe's manager process is gone ({type(error).__name__})", file=sys.stderr, flush=True)
         return 1
     return 1 if server.lost else 0
+
+
+@contextmanager
+def _socket_folder() -> Iterator[Path]:
+    """A folder for the worker's socket: private, and short enough for a socket's path. Those that servers killed by
+    kill -9 have left are swept up; a living one's is known by its lock, which its processes share."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_SOCKETS}*/lock"):
+        with suppress(OSError), left.open("rb") as lock:  # another user's, or a living server's
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_SOCKETS))
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _middleware(

@@ -1,0 +1,272 @@
+"""`monitoring/watch.py` and `flows/monitor.py`: one look at real June flights with a model trained on winter."""
+
+import os
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from proveout.data import snapshots
+from proveout.errors import DriftError, NotFound
+from proveout.monitoring import alerts, watch
+from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
+from proveout.registry.ledger import read
+
+AT = "2013-07-01T06:00:00.000+00:00"
+
+
+# --- decisions, on plain values ---------------------------------------------------------------------------------------
+
+
+def asked(request_id: str, **record) -> Prediction:
+    return Prediction(
+        request_id=request_id, at=AT, model="m", release="m@0", record=record, answered_by="model",
+        label=True, probability=0.6, confidence=None, latency_ms=1.0,
+    )  # fmt: skip
+
+
+def test_an_outcome_finds_every_request_about_its_event_and_no_other():
+    """Two people ask about one flight: both answers are judged. A flight that is still in the air judges none."""
+    rows = pd.DataFrame({"day": [1, 1, 2], "flight": [7, 8, 7], "origin": ["JFK", "JFK", "LGA"]})
+    labels = pd.Series([True, pd.NA, False], dtype="boolean")
+    predictions = [
+        asked("a", day=1, flight=7, origin="JFK", temp=3.0),
+        asked("b", day=1, flight=7, origin="JFK", temp=4.0),
+        asked("in the air", day=1, flight=8, origin="JFK"),
+        asked("c", day=2, flight=7, origin="LGA"),
+        asked("another origin", day=2, flight=7, origin="JFK"),
+        asked("no key", day=2),
+    ]
+
+    found = watch.join(predictions, rows, labels, key=("day", "flight", "origin"), known_at=AT)
+
+    assert found == (
+        Outcome(request_id="a", label=True, known_at=AT),
+        Outcome(request_id="b", label=True, known_at=AT),
+        Outcome(request_id="c", label=False, known_at=AT),
+    )
+
+
+def test_numbers_that_name_the_event_are_not_compared():
+    """The day and the flight's number move by themselves: an alarm on them rings every day. A carrier may drift."""
+    reference = pd.DataFrame({"day": [1, 2], "carrier": ["UA", "B6"], "temp": [50.0, None]})
+
+    assert watch.compared_columns(["day", "carrier", "temp"], ["day", "carrier"], reference) == ("carrier", "temp")
+
+
+def report(*, alarm: bool = False, auc: float | None = None, rows: int = 2000) -> DriftReport:
+    column = ColumnDrift(
+        column="temp", test="ks", statistic=0.9, p_value=1e-9 if alarm else 0.4, alarmed=alarm,
+        reference_rows=2000, window_rows=rows,
+    )  # fmt: skip
+    return DriftReport(
+        model="flight-delay", bundle=Digest("ab" * 32), window_from=AT, window_to=AT, window_rows=rows,
+        family_alpha=0.01, columns=(column,), alarm=alarm, rungs={"model": rows},
+        performance=Performance(
+            rows=rows, accuracy=0.8, auc=auc, brier=0.1, late_share=0.2, mean_probability=0.2
+        ) if auc is not None else None,
+    )  # fmt: skip
+
+
+def test_a_calm_report_wakes_nobody():
+    """An alert for nothing teaches people to look away."""
+    assert watch.decide(report(auc=0.76), promised_auc=0.77, at=AT) is None
+    assert watch.decide(report(), promised_auc=None, at=AT) is None
+
+
+def test_moved_inputs_are_a_warning_that_names_them_and_how_the_model_does():
+    """A season is no emergency; whether the model still holds is the first thing to know about it."""
+    alert = watch.decide(report(alarm=True, auc=0.76), promised_auc=0.77, at=AT)
+
+    assert alert is not None
+    assert (alert.severity, alert.at) == ("warning", AT)
+    assert "Columns: temp; least p-value 1.0e-09 of 1 tests. AUC 0.760 on 2000 outcomes" in alert.details
+    assert "python flows/train.py run" in alert.next_step
+
+
+@pytest.mark.parametrize("alarm", [True, False])
+def test_a_fallen_performance_is_critical_whether_or_not_the_inputs_moved(alarm):
+    """Wrong answers are what the inputs were watched for."""
+    alert = watch.decide(report(alarm=alarm, auc=0.65), promised_auc=0.77, at=AT)
+
+    assert alert is not None
+    assert alert.severity == "critical"
+    assert alert.what.endswith("fell: AUC 0.650 on 2000 outcomes, promised 0.770")
+    assert "proveout status" in alert.next_step
+
+
+def test_a_performance_that_rests_on_few_outcomes_is_not_critical():
+    """The first ten outcomes of a bad morning are chance."""
+    assert watch.decide(report(auc=0.65, rows=40), promised_auc=0.77, at=AT) is None
+
+
+# --- a look at real flights -------------------------------------------------------------------------------------------
+
+
+class Watched:
+    """A project of its own with a released model, and June in the store."""
+
+    def __init__(self, project) -> None:
+        self.project, self.settings = project, project.settings()
+        self.opened = watch.champion(self.settings)
+
+    def answers(self, months: list[str], rows: int, *, answered_by: str = "model", name: str = "r") -> list[Prediction]:
+        with self.project.ledger() as ledger:
+            newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)[0].subject
+        flights = snapshots.read(self.project.store(), newest, batches=months).sample(rows, random_state=3)
+        columns = list(self.opened.request_columns)
+        records = flights[columns].astype(object).where(flights[columns].notna(), None).to_dict("records")
+        scores = self.opened.predict(flights) if answered_by == "model" else [0.2] * rows
+        return [
+            Prediction(
+                request_id=f"{name}-{place}", at=f"2013-06-30T10:00:00.{place:03d}+00:00", model="flight-delay",
+                release=self.opened.bundle.name, record=record, answered_by=answered_by,
+                label=bool(score >= 0.5), probability=float(score), confidence=None, latency_ms=2.0,
+            )
+            for place, (record, score) in enumerate(zip(records, scores, strict=True))
+        ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def watched(trained, tmp_path_factory) -> Watched:
+    state = tmp_path_factory.mktemp("watched") / "state"
+    shutil.copytree(trained.state, state)
+    project = type(trained)(state)
+    candidate = project.newest("bundle").subject
+    for command in (
+        ("-m", "proveout", "release", candidate, "--reason", "the first"),
+        ("flows/ingest.py", "run", "--month", "2013-06"),
+    ):
+        ran = project.run(*command)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    return Watched(project)
+
+
+@pytest.fixture(scope="module")
+def june(watched) -> list[Prediction]:
+    """300 logged answers to June flights."""
+    predictions = watched.answers(["2013-06"], 300, name="june")
+    with watched.project.ledger() as ledger:
+        ledger.add_predictions(predictions, journal="test", offset=0)
+    return predictions
+
+
+@pytest.fixture(scope="module")
+def monitored(watched, june):
+    """flows/monitor.py, run as cron runs it: from somewhere in the project, without a user's name."""
+    environment = {key: value for key, value in os.environ.items() if key not in {"USER", "LOGNAME", "METAFLOW_USER"}}
+    watched.project.environment = {**environment, "PROVEOUT_STATE": str(watched.project.state)}
+    ran = watched.project.run("monitor.py", "run", cwd=watched.project.root / "flows")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran
+
+
+def test_the_monitor_sees_that_june_is_not_winter(watched, monitored):
+    """Real drift: trained through April, asked about June. It is in the ledger, with its false-alarm budget."""
+    found = read(DriftReport, watched.project.newest("drift"))
+
+    assert found.alarm
+    assert {column.column for column in found.columns if column.alarmed} >= {"temp", "dewp"}
+    assert {column.column for column in found.columns}.isdisjoint({"year", "month", "day", "flight"})
+    assert "probability" in {column.column for column in found.columns}
+    assert found.window_rows == 300
+    assert found.family_alpha == 0.01
+    assert found.rungs == {"model": 300}
+    assert "Alarm: temp" in monitored.stdout
+    with watched.project.ledger() as ledger:
+        ledger.verify_chain()
+
+
+def test_the_monitor_learns_what_became_of_the_flights(watched, june, monitored):
+    """Outcomes come from the batch that came in later; performance stands on them."""
+    found = read(DriftReport, watched.project.newest("drift"))
+    with watched.project.ledger() as ledger:
+        known = ledger.outcomes([prediction.request_id for prediction in june])
+
+    assert 280 < len(known) <= 300  # cancelled flights have none
+    assert found.performance is not None
+    assert found.performance.rows == len(known)
+    assert found.performance.auc is not None
+    assert found.performance.auc > 0.65
+    assert watch.learn_outcomes(watched.settings, june, at=AT) == 0
+
+
+def test_the_monitor_leaves_a_warning_for_a_person(watched, monitored):
+    """What it saw is worth nothing if nobody hears of it."""
+    alert = read(Alert, watched.project.newest("alert"))
+
+    assert alert.severity == "warning"
+    assert "temp" in alert.details
+    assert alert.next_step in monitored.stdout
+
+
+def test_the_page_is_the_runs_card(watched, monitored, tmp_path):
+    """The card type is found in an editable install, and shows the page as it is."""
+    ran = watched.project.run("flows/monitor.py", "card", "get", "look", str(tmp_path / "card.html"))
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    page = (tmp_path / "card.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "Alarm: temp" in page
+    assert page.count("<svg role") >= 20
+
+
+def test_a_window_of_the_training_months_is_calm(watched):
+    """The other half of the promise: nothing moved, nothing said. Real rows, the bundle's own reference."""
+    predictions = watched.answers(["2013-01", "2013-02", "2013-03", "2013-04"], 400)
+
+    seen = watch.look(watched.settings, predictions, at=AT)
+
+    assert not seen.report.alarm
+    assert seen.alert is None
+    assert "● Calm" in seen.page
+
+
+def test_an_outage_is_no_drift(watched):
+    """While the worker is down the rules answer, all with one number: that is for the rungs to say."""
+    predictions = watched.answers(["2013-02", "2013-03"], 400, answered_by="rules")
+    months = watched.answers(["2013-02", "2013-03"], 400)
+
+    by_rules, by_model = (watch.look(watched.settings, answers, at=AT).report for answers in (predictions, months))
+
+    assert by_rules.columns == by_model.columns
+    assert by_rules.rungs == {"rules": 400}
+    assert by_rules.performance is None
+
+
+def test_a_model_that_got_worse_is_critical(watched, june, monitored):
+    """Answers turned upside down: the outcomes are there to notice."""
+    worse = [replace(one, probability=1 - one.probability, label=not one.label) for one in june]
+
+    seen = watch.look(watched.settings, worse, at=AT)
+
+    assert seen.alert is not None
+    assert seen.alert.severity == "critical"
+    assert "▲ Critical: the performance of flight-delay@" in seen.page
+
+
+def test_an_alert_whose_address_is_dead_waits_in_the_ledger(watched, june, monitored):
+    """The monitor's own run must not fail because a chat is down."""
+    dead = "json://127.0.0.1:9/"
+    settings = watched.settings.model_copy(update={"alert_urls": (dead,)})
+
+    arrived = watch.record(settings, watch.look(settings, june, at=AT), at=AT)
+
+    assert arrived == 0
+    with watched.project.ledger() as ledger:
+        assert len(alerts.waiting(ledger, alerts.sink_name(dead), model="flight-delay")) == 2
+
+
+def test_too_few_answers_are_no_calm(watched, june):
+    """Three answers prove nothing: it could not tell, and says so."""
+    with pytest.raises(DriftError, match="The window cannot be compared: it has 3 rows"):
+        watch.look(watched.settings, june[:3], at=AT)
+
+
+def test_without_answers_or_a_release_it_says_what_to_do(watched, trained, june):
+    """The two ways to begin in the wrong order."""
+    with pytest.raises(NotFound, match=r"Serve it first: python serve/app\.py"):
+        watch.window(watched.settings, newest=5000, since="2030-01-01")
+    with pytest.raises(NotFound, match="Release an approved bundle: proveout bundles"):
+        watch.look(trained.settings().model_copy(update={"model": "another"}), june, at=AT)
