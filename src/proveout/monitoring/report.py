@@ -61,7 +61,7 @@ def page(
         report=report,
         rows=rows,
         headline=headline(report, alert),
-        share=report.family_alpha / len(report.columns),
+        share=report.family_alpha / max(len(report.columns), 1),
         alert=alert,
         promised_auc=promised_auc,
         left_out=left_out,
@@ -75,6 +75,8 @@ def headline(report: DriftReport, alert: Alert | None = None) -> str:
     moved, tests = moved_columns(report), len(report.columns)
     if alert is not None and alert.severity == "critical":
         return f"Critical: {alert.what}."
+    if not tests:
+        return f"Not compared: {report.window_rows} answers, and a test needs {drift.FEWEST_ROWS}."
     if not report.alarm:
         return f"Calm: none of {tests} tests tells the window from the rows the model was trained on."
     return f"Alarm: {_list(moved)} moved away from the rows the model was trained on."

@@ -88,14 +88,17 @@ def join(
 def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> Look:
     """Compare `predictions` with the champion's reference rows and with the outcomes that are known. Writes nothing.
 
-    Raises: NotFound if nothing is released; DriftError if the window cannot be compared, for one with too few rows.
+    A window of fewer rows than a test needs is reported with no test at all: a quiet night is no failure of the watch.
+    Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
     """
     from proveout.monitoring import drift, performance, report
 
     opened = champion(settings)
     reference, answered = opened.reference(), _table(predictions, opened)
     columns = compared_columns(opened.request_columns, settings.key, reference)
-    tests = drift.compare(reference, answered, [*columns, PROBABILITY], family_alpha=settings.family_alpha)
+    enough = len(predictions) >= drift.FEWEST_ROWS
+    asked = [*columns, PROBABILITY]
+    tests = drift.compare(reference, answered, asked, family_alpha=settings.family_alpha) if enough else ()
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
