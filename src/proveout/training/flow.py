@@ -252,7 +252,9 @@ def notebook_page(trained: Trained) -> str:
     import nbformat
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(template_name="basic", embed_images=True)
+    # Without the scripts that nbconvert's page would fetch from a content network: it opens offline, and tells nobody.
+    scripts = ("mathjax", "require_js", "jquery", "jupyter_widgets_base", "mermaid_js", "mermaid_layout_elk_js")
+    exporter = HTMLExporter(template_name="lab", embed_images=True, **{f"{script}_url": "" for script in scripts})
     body, _ = exporter.from_notebook_node(nbformat.reads(trained.notebook.decode(), as_version=4))
     return str(body)
 
