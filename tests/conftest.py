@@ -1,6 +1,7 @@
 """Fixtures shared by the tests: a project trained once, by its real flows, in a state folder of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,11 @@ class Project:
             timeout=timeout_s,
             check=False,
         )
+
+    def copy(self, state: Path) -> "Project":
+        """The same project with a copy of its state, to spoil."""
+        shutil.copytree(self.state, state)
+        return Project(state)
 
     def settings(self):
         from proveout import settings

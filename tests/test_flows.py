@@ -113,7 +113,7 @@ import hashlib
 print(hashlib.sha256(run.data.archive).hexdigest())
 page = get_cards(run["fit"].task)[0].get()
 import re
-fetched = re.findall(r"(?:src=|import\\(|@import )[\"']?https?:", page)
+fetched = re.findall(r"(?:src=|import\\(|@import ).?https?:", page)
 print(len(page), "img" in page, len(fetched))
 """
     ran = trained.run("-c", code)
@@ -131,16 +131,17 @@ def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained, tmp_pa
     """A scheduler must notice: exit code 1, the check named, nothing approved."""
     text = (ROOT / "flows" / "train.toml").read_text().replace("max_iter = 150", "max_iter = 1")
     (tmp_path / "weak.toml").write_text(text)
-    approvals = len(entries(trained, "approval"))
+    spoilt = trained.copy(tmp_path / "state")  # the newest candidate of the others stays a good one
+    approvals = len(entries(spoilt, "approval"))
 
-    ran = trained.run("flows/train.py", "--config", "config", str(tmp_path / "weak.toml"), "run")
+    ran = spoilt.run("flows/train.py", "--config", "config", str(tmp_path / "weak.toml"), "run")
 
     assert ran.returncode != 0
     assert "is not approved: the gate refused it on checks/" in ran.stdout + ran.stderr
-    verdict = from_json(Verdict, trained.newest("verdict").body)
+    verdict = from_json(Verdict, spoilt.newest("verdict").body)
     assert verdict.outcome == "refused"
     assert any(check.startswith("checks/test_model.py") for check in verdict.failed)
-    assert len(entries(trained, "approval")) == approvals
+    assert len(entries(spoilt, "approval")) == approvals
 
 
 def test_a_parameter_the_notebook_does_not_have_is_refused(trained, tmp_path):

@@ -118,7 +118,7 @@ def test_the_new_workflows_make_sense_there(laid_out):
 
 def test_make_help_lists_the_targets(laid_out):
     """The first thing typed in a strange folder, before anything is installed."""
-    helped = run(laid_out, "make")
+    helped = run(laid_out, "make", "--no-print-directory")  # it is said where make runs the tests
 
     assert helped.returncode == 0, helped.stderr
     assert [line.split()[1] for line in helped.stdout.splitlines()] == ["help", "demo", "test", "serve"]

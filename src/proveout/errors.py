@@ -1,21 +1,22 @@
 """What can go wrong, one class per thing a caller does differently.
 
     ProveoutError
-    ├── Misused            the command or the call is wrong              exit 2
+    ├── Misused            the command or the call is wrong                         exit 2
     │   └── NoCandidate    the gate was run and there is nothing to judge
-    ├── ConfigError        [tool.proveout], train.toml or a named object exit 2
-    ├── NotFound           a digest, a batch or a release is not there   exit 1
-    ├── DataRefused        a batch has too many bad rows                 exit 1
-    ├── NotebookFailed     a cell raised or ran out of time              exit 1
-    ├── ParametersRefused  parameters do not fit the notebook            exit 2
-    ├── BundleError        an object cannot be packed or opened          exit 1
+    ├── ConfigError        [tool.proveout], train.toml or a named object            exit 2
+    ├── NotFound           a digest, a batch or a release is not there              exit 1
+    ├── DataRefused        a batch has too many bad rows                            exit 1
+    ├── NotebookFailed     a cell raised or ran out of time                         exit 1
+    ├── ParametersRefused  parameters do not fit the notebook                       exit 2
+    ├── BundleError        an object cannot be packed or opened                     exit 1
     │   └── Tampered       a file is not what its manifest says
-    ├── NotApproved        a release was asked for that no approval covers   exit 1
-    ├── Untrusted          a signature does not hold, or its key is not trusted   exit 1
-    ├── LostRace           somebody changed the ledger meanwhile         exit 4
-    ├── LedgerError        the ledger cannot be read or written          exit 3
+    ├── NotApproved        a release was asked for that no approval covers          exit 1
+    ├── Untrusted          a signature does not hold, or its key is not trusted     exit 1
+    ├── LostRace           somebody changed the ledger meanwhile                    exit 4
+    ├── LedgerError        the ledger cannot be read or written                     exit 3
     │   └── ChainBroken    an entry was edited, removed or reordered
-    └── DriftError         two windows cannot be compared                exit 3
+    ├── DriftError         two windows cannot be compared                           exit 3
+    └── of one room: data.sources.SourceFailed, serving.host.NotStarted, serving.validation.Refused, demo.DemoFailed
 
 An error takes facts (so it pickles out of a worker) and writes the sentence: what happened to which thing, what
 was asked, what to do next.

@@ -169,7 +169,7 @@ def _str_length(s: Mapping[str, Any]) -> Rule:
 def _str_matches(s: Mapping[str, Any]) -> Rule:
     pattern = s["pattern"]
     if isinstance(pattern, str) and pattern.endswith("$") and not pattern.endswith(r"\$"):
-        # `$` lets a line feed follow in Python and not in Arrow, which judges the batches: take the strict one.
+        # `$` lets a line feed follow in Python, and in pandas where that asks Python: no identifier ends in one.
         pattern = pattern[:-1] + r"\Z"
     match = re.compile(pattern).match
     return Rule(name="str_matches", expected=f"text like {_words(s['pattern'])}", holds=lambda v: match(v) is not None)

@@ -1,0 +1,47 @@
+"""One flipped byte in any file of a real, approved, released bundle: `proveout verify` and the server refuse."""
+
+import pytest
+from typer.testing import CliRunner
+
+from proveout.cli import main
+from proveout.errors import ProveoutError
+from proveout.records import Bundle, from_json, now
+from proveout.registry import releases
+from proveout.registry.signing import Keyring
+from proveout.serving.champion import Champion
+
+
+@pytest.fixture
+def released(trained):
+    """The folder of the trained bundle, released as champion."""
+    settings = trained.settings()
+    bundle = from_json(Bundle, trained.newest("bundle").body)
+    with trained.ledger() as ledger:
+        approved = releases.approval_of(ledger, bundle.digest).bundle
+        releases.release(ledger, Keyring(settings.keys_dir), bundle, by="test", reason="to tamper with", at=now())
+    return settings, trained.store().folder("bundles", approved)
+
+
+def test_every_file_of_the_released_bundle_is_guarded(released, monkeypatch):
+    """Model, features, thresholds, confidence, metrics, the manifest itself: none may be served changed."""
+    settings, folder = released
+    monkeypatch.setenv("PROVEOUT_STATE", str(settings.state))
+    run = CliRunner()
+    assert run.invoke(main, ["verify", folder.name]).exit_code == 0
+    Champion().check(settings)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) >= 13
+    for file in files:
+        whole = file.read_bytes()
+        place = len(whole) // 2
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            refused = run.invoke(main, ["verify", folder.name])
+            assert refused.exit_code == 1, file
+            with pytest.raises(ProveoutError) as error:
+                Champion().check(settings)
+            if file.name != "manifest.json":
+                assert str(file.relative_to(folder)) in str(error.value)
+        finally:
+            file.write_bytes(whole)
+    assert run.invoke(main, ["verify", folder.name]).exit_code == 0
