@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from proveout.data.store import Store
     from proveout.registry.ledger import Ledger
 
+# What train.toml has to say. More may stand in [parameters] (the notebook's) and [evaluation] (the checks').
+ASKED = {
+    "data": ("version", "train_through", "holdout"),
+    "parameters": (),
+    "infrastructure": ("cpu", "memory_mb", "threads", "retries", "timeout_s", "cell_timeout_s"),
+    "evaluation": ("threshold",),
+}
 # Parameters of the notebook that the flow gives; the others stand in train.toml.
 FROM_THE_FLOW = ("features_path", "train_through", "holdout")
 
@@ -85,11 +92,15 @@ def parse_config(text: str) -> dict[str, Any]:
             parsed = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError("train.toml", f"is not TOML: {error}", "Mend the line it names") from error
-    asked = {"data", "parameters", "infrastructure", "evaluation"}
-    if set(parsed) != asked:
-        raise ConfigError(
-            "train.toml", f"has the tables {', '.join(sorted(parsed))}", f"It has to have {', '.join(sorted(asked))}"
-        )
+    problems = [f"there is no table [{table}]" for table in ASKED if table not in parsed]
+    problems += [f"table [{table}] is unknown" for table in parsed if table not in ASKED]
+    problems += [
+        f"[{table}] lacks {key}" for table, keys in ASKED.items() for key in keys if key not in parsed.get(table, {})
+    ]
+    own = parsed.get("parameters", {})
+    problems += [f"[parameters] sets {key}, and the flow does" for key in FROM_THE_FLOW if key in own]
+    if problems:
+        raise ConfigError("train.toml", "; ".join(problems), "flows/train.toml in a new project shows a whole one")
     return parsed
 
 
