@@ -55,20 +55,29 @@ class Registry:
         self.url = f"sqlite:///{folder / 'ledger.db'}"
         self.ledger, self.keyring = Ledger(self.url), Keyring(folder / "keys")
 
-    def judge(self, what: Bundle, *, failed: tuple[str, ...] = (), approval: bool = True, minute: int = 0) -> None:
+    def judge(
+        self,
+        what: Bundle,
+        *,
+        failed: tuple[str, ...] = (),
+        unproven: tuple[str, ...] = (),
+        approval: bool = True,
+        minute: int = 0,
+    ) -> None:
         verdict = Verdict(
             model=what.model,
             candidate=what.digest,
             manifest=what.manifest,
             data=what.snapshot,
             checks=Digest("e" * 64),
-            outcome="refused" if failed else "approved",
+            outcome="refused" if failed or unproven else "approved",
             passed=3,
             failed=failed,
+            unproven=unproven,
             judged_at=at(minute),
         )
         entry = self.ledger.append("verdict", what.digest, verdict, actor="gate", reason="-", at=at(minute))
-        if approval and not failed:
+        if approval and verdict.outcome == "approved":
             expires = "2013-09-01T00:00:00.000+00:00"
             leave = approve(verdict, entry, keyring=self.keyring, approved_at=at(minute), expires_at=expires)
             self.ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=at(minute))
@@ -169,6 +178,17 @@ def test_a_refusal_withdraws_the_approval_before_it(registry: Registry) -> None:
 
     registry.judge(A, minute=5)
     assert registry.release(A, 6).bundle == A.digest
+
+
+def test_a_run_of_one_check_takes_no_approval_back(registry: Registry) -> None:
+    """`pytest checks/test_model.py` at a desk must not keep the champion from restarting; nor does it approve."""
+    registry.judge(B, unproven=("checks/test_data.py::test_fresh",))
+    with pytest.raises(NotApproved, match="refused it on checks/test_data"):
+        registry.release(B, 1)
+
+    registry.judge(A)
+    registry.judge(A, unproven=("checks/test_data.py::test_fresh",), minute=1)
+    assert registry.release(A, 2).bundle == A.digest
 
 
 def test_an_approval_that_has_ended_releases_nothing(registry: Registry) -> None:

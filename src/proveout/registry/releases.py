@@ -92,8 +92,9 @@ def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
     approved_seq = approvals[0].seq if approvals else 0
     judged = ledger.entries(kind="verdict", subject=bundle, newest_first=True)
     for verdict in (read(Verdict, entry) for entry in judged if entry.seq > approved_seq):
-        # Any refusal since counts, not only the last word: what approves a bundle is a signature.
-        if verdict.outcome == "refused":
+        # Any refusal since counts, not only the last word: what approves a bundle is a signature. But one for want of
+        # evidence alone takes nothing back: who runs one check by hand has not found the champion wanting.
+        if verdict.outcome == "refused" and (verdict.failed or not approvals):
             when = "has since refused it" if approvals else "refused it"
             raise NotApproved(f"{verdict.model}@{bundle[:12]}", f"the gate {when} on {objections(verdict)}")
     if not approvals:
