@@ -10,7 +10,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from proveout.data import guard, profiles, snapshots, sources
+from proveout.data import features, guard, profiles, snapshots, sources
 from proveout.data.store import Store
 from proveout.errors import ConfigError, DataRefused, Misused, NotFound
 from proveout.settings import load, load_object
@@ -362,3 +362,40 @@ def test_a_month_without_flights_and_a_failing_source_are_told_apart(monkeypatch
     monkeypatch.setattr(sys.modules[source.__module__], "read_batch", lambda *_: 1 / 0)
     with pytest.raises(sources.SourceFailed, match="ZeroDivisionError"):
         sources.read(settings, "2013-01", {})
+
+
+def test_features_see_the_request_and_nothing_that_came_later():
+    """A feature that reads an outcome is leakage: the column is not there to be read."""
+    rows = pd.DataFrame({"hour": [1, 2], "arr_delay": [0.0, 90.0]})
+    seen = []
+
+    features.compute(lambda asked: seen.append(list(asked)) or asked, rows, ("hour",), name="features")
+
+    assert seen == [["hour"]]
+    with pytest.raises(KeyError):
+        features.compute(lambda asked: asked[["arr_delay"]], rows, ("hour",), name="features")
+
+
+@pytest.mark.parametrize(
+    ("function", "problem"),
+    [
+        (lambda rows: rows.head(1), "gave 1 rows for 2 rows"),
+        (lambda rows: rows.iloc[::-1], "one for each|one row"),
+        (lambda rows: rows["hour"], "gave Series"),
+    ],
+    ids=["fewer", "another order", "no table"],
+)
+def test_features_of_another_shape_are_refused(function, problem):
+    """Rows that slid by one would be trained and served with each other's labels, in silence."""
+    with pytest.raises(ConfigError, match=problem):
+        features.compute(function, pd.DataFrame({"hour": [1, 2]}), ("hour",), name="features")
+
+
+def test_labels_of_another_length_are_refused(monkeypatch):
+    """As above, for what the model is to learn."""
+    settings = load()
+    label = load_object(settings.label, settings.root)
+    monkeypatch.setattr(sys.modules[label.__module__], "late", lambda rows: label(rows).head(1))
+
+    with pytest.raises(ConfigError, match="gave 1 labels for 2 rows"):
+        features.labels(settings, pd.DataFrame({"arr_delay": [1.0, None]}))
