@@ -132,8 +132,8 @@ def measure(port: int, connections: int) -> Measured:
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     return Measured(
         rps=float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]),
-        p50_ms=milliseconds(re.search(r"50%\s+(\S+)", said)[1]),
-        p99_ms=milliseconds(re.search(r"99%\s+(\S+)", said)[1]),
+        p50_ms=milliseconds(re.search(r"^\s+50%\s+(\S+)", said, re.M)[1]),
+        p99_ms=milliseconds(re.search(r"^\s+99%\s+(\S+)", said, re.M)[1]),
         failed=int(bad[1]) if bad else 0,
     )
 
