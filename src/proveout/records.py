@@ -18,6 +18,7 @@ Plain = str | int | float | bool | None
 Role = Literal["champion", "canary", "shadow"]
 Rung = Literal["model", "cache", "rules", "none"]
 Severity = Literal["critical", "warning", "info"]
+Scope = Literal["predict", "feedback", "admin", "metrics"]
 CheckOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "deselected", "missing"]
 
 
@@ -195,7 +196,7 @@ class Release:
     model: str
     bundle: Digest
     role: Role
-    share: float  # 0 to 1
+    share: float  # 0 to 1; 0 ends a canary or a shadow
     since: str
     by: str
     reason: str
@@ -210,12 +211,28 @@ class Release:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """Leave to call the server, without the secret: that is shown once, when the key is made."""
+
+    id: str  # 12 hexadecimal digits, the middle part of `po_<id>_<secret>`
+    name: str  # whose it is, as people know it
+    tenant: str  # callers who may share cached answers
+    mac: str  # HMAC-SHA256 of the secret under the pepper, in hex
+    scopes: tuple[Scope, ...]
+    rate_per_s: float | None = None  # requests; None for no limit
+    burst: int | None = None  # requests at once
+    per_day: int | None = None  # requests between two midnights in UTC
+    created_at: str
+    revoked_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One row of the ledger. `hash` covers every other field and the hash before it."""
 
     seq: int
     at: str
-    kind: str  # snapshot, bundle, verdict, approval, release, drift, alert, delivery, audit
+    kind: str  # snapshot, bundle, verdict, approval, release, key, erasure, drift, alert, delivery, audit
     subject: str
     actor: str
     reason: str
@@ -242,6 +259,34 @@ class Prediction:
     confidence: float | None
     latency_ms: float
     fallback_reason: str | None = None
+    role: Role = "champion"  # of the release that was asked: champion or canary
+    key: str = ""  # id of the API key that asked; "" where none was needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowAnswer:
+    """What a shadow said of a request that the champion answered. Nobody waited for it."""
+
+    request_id: str  # of the prediction it stands beside
+    at: str
+    release: str
+    probability: float | None
+    label: bool | None
+    latency_ms: float  # of the model alone, as it is for nobody's answer
+    problem: str | None = None  # why there is no probability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """What somebody said of an answer."""
+
+    feedback_id: str
+    request_id: str
+    at: str
+    outcome: bool | None = None  # what really happened, where it is known
+    wrong: bool = False  # «this answer was wrong»
+    text: str = ""
+    key: str = ""  # id of the API key it came with
 
 
 @dataclass(frozen=True, kw_only=True)

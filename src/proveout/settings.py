@@ -12,7 +12,7 @@ import sys
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -60,6 +60,38 @@ class Settings(BaseSettings):
     deadline_s: float = Field(default=0.5, gt=0, le=60, description="an answer is there by then, from whichever rung")
     max_body_bytes: int = Field(default=65_536, ge=1_024, description="a longer request is refused")
     hang_s: float = Field(default=5.0, gt=0, description="a worker silent for this long on one batch is killed")
+    api_processes: int = Field(default=1, ge=1, le=64, description="processes that accept requests")
+    auth: Literal["auto", "on", "off"] = Field(
+        default="auto", description="whether a request needs an API key; `auto`: unless the host is this machine"
+    )
+    max_batch_rows: int = Field(default=1_000, ge=1, description="a longer array in `/predict/batch` is refused")
+    overload: Literal["shed", "rules"] = Field(
+        default="shed", description="whom the model cannot answer in time: `shed` says 503, `rules` answers by rules"
+    )
+    breaker_cool_s: float = Field(default=2.0, gt=0, description="how long a failing release is not asked")
+    cache_ttl_s: float = Field(default=0.0, ge=0, description="an answer this young is given again; 0: never")
+    last_good_s: float = Field(default=300.0, ge=0, description="a silent model's answer this young is given again")
+    cache_rows: int = Field(default=10_000, ge=0, description="answers kept in memory, by each API process")
+    explain_share: float = Field(
+        default=0.25, gt=0, le=1, description="share of the worker's time for reasons and shadows while others wait"
+    )
+    durability: Literal["process", "power"] = Field(
+        default="process", description="what an answer's log survives: kill -9, or a power failure too (fsync)"
+    )
+    unlogged: Literal["answer", "refuse"] = Field(
+        default="answer", description="while the log cannot be written: answer, the log waits in memory; or say 503"
+    )
+    # the canary
+    canary: Literal["auto", "advise"] = Field(
+        default="auto", description="whether a canary's verdict promotes and rolls back by itself"
+    )
+    canary_rows: int = Field(default=500, ge=1, description="answers of a canary before it may be promoted")
+    canary_alpha: float = Field(
+        default=0.01, gt=0, lt=1, description="chance that a canary as good as the champion is ever rolled back"
+    )
+    canary_margin: float = Field(
+        default=0.02, gt=0, lt=1, description="how much worse, as a share of answers, a canary may be and be promoted"
+    )
     # the monitor
     family_alpha: float = Field(
         default=0.01, gt=0, lt=1, description="chance that any of a window's drift tests alarms when nothing moved"
