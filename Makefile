@@ -69,7 +69,7 @@ serve: $(READY)  ## the champion on 127.0.0.1:8080
 	$(BIN)/python serve/app.py
 
 .PHONY: bench
-bench: $(READY)  ## measured beside a peer, in one run
+bench: $(READY)  ## the server's speed beside FastAPI, LitServe, BentoML and MLServer: about 10 minutes
 	$(BIN)/python bench/serving.py
 
 .PHONY: clean

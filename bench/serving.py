@@ -1,187 +1,247 @@
-"""How fast the server answers, beside the way most people would serve the same model: FastAPI, the pipeline inline.
+"""How fast the server answers, beside its peers: FastAPI, LitServe, BentoML and MLServer with the same model.
 
-    make bench
+    make bench                                         everything: some minutes to install the peers, then ten
+    python bench/serving.py --only fastapi --seconds 2 --connections 1 64
 
-Both serve the released bundle of this project on loopback, one after the other, asked by `wrk` (Debian's package) over
-1, 8 and 64 connections for a few seconds, twice. Ours runs as it runs in production: validation, deadline, fallback
-ladder and prediction journal on. What counts is the ratio within one run: both have the same machine at the same time.
+Each serves the released bundle's pipeline on loopback, one at a time and all in turn, twice; `wrk` (Debian's package)
+asks over 1, 8 and 64 connections, with 200 real records in turn. Ours runs as in production: authentication, rate
+limit, validation, deadline, ladder and prediction log on, answers from the cache off; on a copy of the ledger, which
+stays as it is. What counts is the ratio within one run: all have the same machine, if not the same minute of it.
 """
 
+import argparse
 import json
-import os
-import re
 import shutil
-import signal
-import subprocess
+import sqlite3
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import contestants
+import figures
+import machine
+from contestants import Contestant
+from figures import Explained, Found
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 5
-REPEATS = 2
-CONNECTIONS = (1, 8, 64)
-FLIGHT = {
-    "year": 2013, "month": 6, "day": 7, "sched_dep_time": 1830, "sched_arr_time": 2105, "carrier": "B6",
-    "flight": 1161, "tailnum": "N324JB", "origin": "JFK", "dest": "FLL", "distance": 1069.0, "temp": 62.06,
-    "dewp": 60.98, "humid": 96.2, "wind_dir": 50.0, "wind_speed": 12.7, "wind_gust": None,
-    "precip": 0.18, "pressure": 1003.9, "visib": 1.5, "plane_year": 1999.0, "seats": 200.0,
-}  # fmt: skip
+RECORDS = 200
+COMPARED = 8  # records whose answers must be the same before anything is measured
+MOST_APART = 1e-9
+EXPLAINED_SHARE = 0.1  # of the connections, in the run with explanations
+OURS = "proveout"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One run of wrk."""
+class Released:
+    """What is served: the bundle, real records as a client would send them, and what the model says of the first."""
 
-    rps: float
-    p50_ms: float
-    p99_ms: float
-    failed: int
+    name: str
+    folder: Path
+    records: tuple[Mapping[str, Any], ...]
+    probabilities: tuple[float, ...]
 
 
-def main() -> int:
-    """Measure both and print the ratios."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and report. Returns 0, or 2 if wrk is not there."""
+    asked = parse(arguments)
     if shutil.which("wrk") is None:
         print("wrk is not installed. On Debian: apt-get install wrk", file=sys.stderr)
         return 2
     bundle = released()
-    peers = {
-        "fastapi, inline": [sys.executable, __file__, "--peer", str(bundle), "18081"],
-        "proveout": [sys.executable, "serve/app.py"],
-    }
-    found: dict[tuple[str, int], list[Measured]] = {}
-    for repeat in range(REPEATS):
-        for name, command in peers.items():
-            with running(command, port := 18080 if name == "proveout" else 18081):
-                for connections in CONNECTIONS:
-                    print(f"{name}, {connections} connections, {repeat + 1} of {REPEATS}", file=sys.stderr, flush=True)
-                    found.setdefault((name, connections), []).append(measure(port, connections))
-    report(found)
+    found: Found = {}
+    explained = None
+    with ours() as us:
+        chosen = [one for one in (us, *contestants.peers(bundle.folder)) if not asked.only or one.name in asked.only]
+        for needs in dict.fromkeys(one.needs for one in chosen if one.needs):
+            contestants.install(needs)
+        for repeat in range(asked.repeats):
+            for one in chosen:
+                with started(one, bundle) as server:
+                    agree(one, server, bundle)
+                    with asking(one, bundle) as wrk:
+                        for connections in asked.connections:
+                            tell(f"{one.name}, {connections} connections, {repeat + 1} of {asked.repeats}")
+                            measured = wrk.measure(
+                                server, connections=connections, seconds=asked.seconds, others=one.others
+                            )
+                            found.setdefault((one.name, connections), []).append(measured)
+                    if one is us and repeat == asked.repeats - 1:
+                        tell("proveout, with and without requests for reasons")
+                        explained = explaining(us, server, bundle, max(asked.connections), asked.seconds)
+    print(figures.table(found))
+    print(figures.ratios(found))
+    if explained is not None:
+        print(figures.of_reasons(explained))
+    about = {"bundle": bundle.name, "seconds": asked.seconds, "settings": {one.name: one.settings for one in chosen}}
+    figures.keep(asked.out, found, explained, about)
+    tell(f"figures: {asked.out}")
     return 0
 
 
-def released() -> Path:
-    """The folder of the released bundle."""
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    names = [OURS, "fastapi", "litserve", "litserve-1ms", "litserve-5ms", "bentoml", "mlserver"]
+    parser = argparse.ArgumentParser(description="how fast the server answers, beside its peers")
+    parser.add_argument("--only", nargs="+", choices=names, default=[], help="only these")
+    parser.add_argument("--seconds", type=float, default=5, help="of each measurement, after its warm-up (5)")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64], help="at once (1 8 64)")
+    parser.add_argument("--repeats", type=int, default=2, help="of everything, in turn (2)")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "bench.json", help="where the figures go")
+    return parser.parse_args(arguments)
+
+
+def tell(what: str) -> None:
+    """Progress, for whoever waits."""
+    print(what, file=sys.stderr, flush=True)
+
+
+# --- what is served ---------------------------------------------------------------------------------------------------
+
+
+def released() -> Released:
+    """The released bundle, with records of its training rows."""
     from proveout.data.store import Store
     from proveout.errors import NotFound
     from proveout.registry import releases
     from proveout.registry.ledger import Ledger
     from proveout.settings import load
+    from proveout.training.bundle import open_bundle
 
     settings = load(ROOT)
     with Ledger(settings.ledger) as ledger:
         release = releases.current(ledger, settings.model)
     if release is None:
         raise NotFound("release", "yet", "Make one: make demo")
-    return Store(settings.store).folder("bundles", release.bundle)
-
-
-@contextmanager
-def running(command: list[str], port: int) -> Iterator[None]:
-    """A server as a process of its own, until it is asked no more."""
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PROVEOUT_PORT": str(port), "OMP_NUM_THREADS": "1"},
-        )
-        try:
-            for _ in range(300):
-                if process.poll() is not None or answers(port):
-                    break
-                time.sleep(0.2)
-            if not answers(port):
-                log.seek(0)
-                raise SystemExit(f"{command} does not answer:\n{log.read().decode()[-2000:]}")
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=60)
-
-
-def answers(port: int) -> bool:
-    """Whether the model answers on `port`."""
-    body, headers = json.dumps(FLIGHT).encode(), {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=5) as response:
-            return json.load(response).get("answered_by", "model") == "model"
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def measure(port: int, connections: int) -> Measured:
-    """One run of wrk against `port`, after a second to warm up."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(f"wrk.method = 'POST'\nwrk.body = [[{json.dumps(FLIGHT)}]]\n")
-        script.write("wrk.headers['Content-Type'] = 'application/json'\n")
-        script.flush()
-        for seconds in (1, SECONDS):
-            command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script.name]
-            said = subprocess.run(
-                [*command, f"http://127.0.0.1:{port}/predict"], capture_output=True, text=True, check=True
-            ).stdout
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    return Measured(
-        rps=float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]),
-        p50_ms=milliseconds(re.search(r"^\s+50%\s+(\S+)", said, re.M)[1]),
-        p99_ms=milliseconds(re.search(r"^\s+99%\s+(\S+)", said, re.M)[1]),
-        failed=int(bad[1]) if bad else 0,
+    folder = Store(settings.store, settings.state_dir / "store").folder("bundles", release.bundle)
+    opened = open_bundle(folder)
+    rows = opened.reference()[list(opened.request_columns)].head(RECORDS)
+    tell(f"{release.name}, the direct path is {opened.direct}")
+    return Released(
+        name=release.name,
+        folder=folder,
+        records=tuple(json.loads(rows.to_json(orient="records"))),  # NaN becomes null
+        probabilities=tuple(opened.predict(rows.head(COMPARED)).tolist()),
     )
 
 
-def milliseconds(text: str) -> float:
-    """What wrk means by `1.20ms`, `800.00us` or `1.02s`."""
-    number, unit = re.match(r"([\d.]+)(\w+)", text).groups()
-    return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[unit]
+@contextmanager
+def ours() -> Iterator[Contestant]:
+    """Our server on a copy of the state, with an API key made for this run."""
+    from proveout.settings import load
+
+    settings = load(ROOT)
+    with tempfile.TemporaryDirectory(prefix="proveout-bench-") as temporary:
+        state = Path(temporary) / "state"
+        state.mkdir()
+        if not settings.ledger.startswith("sqlite:///"):
+            raise SystemExit("the bench copies the ledger, which is elsewhere: unset PROVEOUT_LEDGER_URL and make demo")
+        with sqlite3.connect(settings.ledger.removeprefix("sqlite:///")) as here:
+            copy = sqlite3.connect(state / "ledger.db")
+            here.backup(copy)
+            copy.close()
+        shutil.copytree(settings.keys_dir, state / "keys")
+        yield contestants.proveout(
+            {
+                "PROVEOUT_STATE": str(state),
+                "PROVEOUT_STORE_URL": settings.store,
+                "PROVEOUT_AUTH": "on",
+                "PROVEOUT_CACHE_TTL_S": "0",
+                "OMP_NUM_THREADS": "1",
+            },
+            {"Authorization": f"Bearer {key(state)}"},
+        )
 
 
-def report(found: dict[tuple[str, int], list[Measured]]) -> None:
-    """The table, repeats side by side, and the ratio of the means."""
-    print(f"{'':18s}{'connections':>12s}{'requests/s':>18s}{'p50 ms':>16s}{'p99 ms':>18s}{'failed':>8s}")
-    for (name, connections), runs in found.items():
-        cells = [" ".join(f"{getattr(run, key):,.1f}" for run in runs) for key in ("rps", "p50_ms", "p99_ms")]
-        failed = sum(run.failed for run in runs)
-        print(f"{name:18s}{connections:12d}{cells[0]:>18s}{cells[1]:>16s}{cells[2]:>18s}{failed:8d}")
-    for connections in CONNECTIONS:
-        ours, peer = (found[name, connections] for name in ("proveout", "fastapi, inline"))
-        ratio = sum(run.rps for run in ours) / sum(run.rps for run in peer)
-        slower = sum(run.p99_ms for run in ours) / sum(run.p99_ms for run in peer)
-        print(f"proveout at {connections} connections: {ratio:.1f} times the requests, {slower:.2f} times the p99")
+def key(state: Path) -> str:
+    """An API key in the ledger of `state`, with a rate limit that is high, but on."""
+    from proveout.records import now
+    from proveout.registry import keys
+    from proveout.registry.ledger import Ledger
+    from proveout.registry.pepper import KEY_PEPPER, secret
+
+    with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
+        made = keys.create(
+            ledger,
+            secret(state / "keys", KEY_PEPPER),
+            name="bench",
+            tenant="bench",
+            scopes=("predict", "metrics"),
+            rate_per_s=1_000_000.0,
+            burst=1_000_000,
+            per_day=1_000_000_000,
+            by="bench",
+            reason="a run of the bench",
+            at=now(),
+        )
+    return made.text
 
 
-def serve_peer(bundle: Path, port: int) -> None:
-    """FastAPI as its tutorial has it: a pydantic model, the pipeline called in the handler."""
-    import pandas as pd
-    import uvicorn
-    from fastapi import FastAPI
-    from pydantic import create_model
+# --- measuring --------------------------------------------------------------------------------------------------------
 
-    from proveout.training.bundle import open_bundle
 
-    opened = open_bundle(bundle)
-    kinds = {name: (type(value) | None if value is not None else float | None, None) for name, value in FLIGHT.items()}
-    flight = create_model("Flight", **kinds)
-    app = FastAPI()
+@contextmanager
+def started(one: Contestant, bundle: Released) -> Iterator[machine.Running]:
+    """The server of `one`, once its model answers."""
+    port = machine.free_port()
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with (
+        tempfile.TemporaryDirectory(prefix="proveout-bench-") as folder,
+        machine.running(
+            one.command(port, Path(folder)),
+            port=port,
+            cwd=one.cwd,
+            environment={**threads, **one.environment, "PROVEOUT_PORT": str(port)},
+            ready=lambda: answered(one, port, bundle.records[0]) is not None,
+        ) as server,
+    ):
+        yield server
 
-    @app.post("/predict")
-    def predict(body: flight):
-        probability = float(opened.predict(pd.DataFrame([body.model_dump()]))[0])
-        return {"late": probability >= opened.threshold, "probability": probability}
 
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+def answered(one: Contestant, port: int, record: Mapping[str, Any]) -> float | None:
+    """The probability that the server says, or None if it says none, or one that is not the model's."""
+    answer = machine.ask(port, one.path, one.body(record), one.headers)
+    try:
+        return None if answer is None else one.answers(answer)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+def agree(one: Contestant, server: machine.Running, bundle: Released) -> None:
+    """The same model, the same numbers. Raises: SystemExit if it says something else than the bundle."""
+    for record, wanted in zip(bundle.records, bundle.probabilities, strict=False):
+        said = answered(one, server.port, record)
+        if said is None or abs(said - wanted) > MOST_APART:
+            raise SystemExit(f"{one.name} says {said} where the model says {wanted}: it does not serve the same model")
+
+
+@contextmanager
+def asking(one: Contestant, bundle: Released, **more: Any) -> Iterator[machine.Wrk]:
+    """wrk with the records of `bundle` as `one` is asked them."""
+    wrk = machine.Wrk(one.path, [one.body({**record, **more}) for record in bundle.records], one.headers)
+    try:
+        yield wrk
+    finally:
+        wrk.close()
+
+
+def explaining(us: Contestant, server: machine.Running, bundle: Released, most: int, seconds: float) -> Explained:
+    """Plain requests over nine tenths of the connections: alone, and while the others ask for reasons."""
+    few = max(1, round(most * EXPLAINED_SHARE))
+    with ExitStack() as stack:
+        plain = stack.enter_context(asking(us, bundle))
+        curious = stack.enter_context(asking(us, bundle, explain=True))
+        alone = plain.measure(server, connections=max(1, most - few), seconds=seconds, others=us.others)
+        beside = curious.start(server.port, connections=few, seconds=seconds * 1.25 + 3)
+        with_others = plain.measure(server, connections=max(1, most - few), seconds=seconds, others=us.others)
+        reasons = machine.measured(beside.communicate()[0], cpu_s=0.0)
+    return Explained(
+        plain_alone=alone, plain_beside=with_others, explained=reasons, connections=max(1, most - few), explaining=few
+    )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--peer"]:
-        serve_peer(Path(sys.argv[2]), int(sys.argv[3]))
-    else:
-        sys.exit(main())
+    sys.exit(main())

@@ -1,7 +1,9 @@
 """A project of four fields with a model that does as it is told: what the serving tests run.
 
 `python tests/serving_toy.py ROOT` serves it as a real server: LitServe, a worker process, a journal, a ledger. Each
-request says in its field `mode` what is to become of it, so one server can be put through every fault.
+request says in its field `mode` what is to become of it, so one server can be put through every fault. What is
+released stands in `board.json` in the project's root, where a test put one (`put_up`); a release whose digest begins
+with one of the words in `SICK` has that fault.
 """
 
 import os
@@ -14,13 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.errors import NotApproved, ProveoutError
+from proveout.errors import LedgerError, NotApproved, ProveoutError, Tampered
+from proveout.records import Digest, Release, Role
+from proveout.serving.board import Board, post, read
 from proveout.serving.champion import Served
-from proveout.serving.host import serve
 from proveout.settings import Settings, load
 
 RELEASE = "toy@0123456789ab"
 THRESHOLD = 0.3
+REFERENCE_CITY = "REF"  # of every fourth reference row, and of no request
 MODES = ["fine", "raise", "nan", "high", "short", "hang", "slow", "die", "rules-raise", "rules-nan"]
 
 FILES = {
@@ -70,11 +74,32 @@ def request(**changed: Any) -> dict[str, Any]:
     return {"number": 1, "size": 0.5, "city": "EWR", "mode": "fine", **changed}
 
 
-class ToyModel:
-    """The probability is 0.1 + 0.5 · size + 0.0001 · number, unless the mode says otherwise."""
+SICK = {
+    "corrupt": "does not open: a file of it was changed",
+    "unapproved": "does not open: nobody approved it",
+    "unloadable": "does not open: it raises",
+    "slowopen": "opens, after a second of pure Python",
+    "raising": "opens, and raises on every request",
+    "nan": "opens, and says NaN",
+    "slow": "opens, and takes 0.3 s for a batch",
+    "hanging": "opens, and sleeps for ever",
+    "spinning": "opens, and computes for ever",
+    "high": "opens, and says 0.2 more than the others; its threshold is 0.6",
+}
 
-    threshold = THRESHOLD
+
+class ToyModel:
+    """The probability is 0.1 + 0.5 · size + 0.0001 · number, unless the mode says otherwise.
+
+    Args:
+        fault: one of `SICK`, or "". It does not show on the reference rows: nothing sick would be opened.
+    """
+
     request_columns = ("number", "size", "city", "mode")
+
+    def __init__(self, fault: str = "") -> None:
+        self._fault = fault
+        self.threshold = 0.6 if fault == "high" else THRESHOLD
 
     def predict(self, records: pd.DataFrame) -> np.ndarray:
         modes = set(records["mode"])
@@ -87,8 +112,21 @@ class ToyModel:
         if "slow" in modes:
             time.sleep(0.3)
         scores = 0.1 + 0.5 * records["size"].to_numpy() + 0.0001 * records["number"].to_numpy()
+        if self._fault and not (records["city"] == REFERENCE_CITY).any():
+            scores = self._sick(scores)
         scores = np.where(records["mode"] == "nan", np.nan, np.where(records["mode"] == "high", 1.5, scores))
         return scores[:-1] if "short" in modes else scores
+
+    def _sick(self, scores: np.ndarray) -> np.ndarray:
+        if self._fault == "raising":
+            raise RuntimeError("always")
+        if self._fault == "slow":
+            time.sleep(0.3)
+        if self._fault == "hanging":
+            time.sleep(600)
+        while self._fault == "spinning":
+            pass
+        return scores * np.nan if self._fault == "nan" else scores + 0.2 * (self._fault == "high")
 
     def confidence(self, probability: float) -> float:
         return 0.9 if probability < 0.4 else 0.7
@@ -99,7 +137,7 @@ class ToyModel:
             {
                 "number": rng.integers(0, 1000, 200),
                 "size": rng.random(200),
-                "city": pd.array(["EWR", "JFK", None, "LGA"] * 50, dtype="str"),
+                "city": pd.array([REFERENCE_CITY, "JFK", None, "LGA"] * 50, dtype="str"),
                 "mode": pd.array(["fine"] * 200, dtype="str"),
                 "probability": 0.5,
                 "label": True,
@@ -107,19 +145,60 @@ class ToyModel:
         )
 
 
-class ToySource:
-    """A release that needs no training."""
+def release(digest: str = "0123456789ab", *, role: Role = "champion", share: float = 1.0) -> Release:
+    """A release of the toy. Its name is `toy@` and the first twelve characters of `digest`, filled up with zeros."""
+    return Release(
+        model="toy",
+        bundle=Digest(digest.ljust(64, "0")),
+        role=role,
+        share=share,
+        since="2013-01-01T00:00:00.000+00:00",
+        by="ada",
+        reason="-",
+        data=Digest("d" * 64),
+        verdict=Digest("e" * 64),
+    )
 
-    def check(self, settings: Settings) -> str:
+
+def board(**changed: Any) -> Board:
+    """What stands: one champion, `RELEASE`, unless it is changed."""
+    return Board(**{"seq": 1, "champion": release(), **changed})
+
+
+def put_up(root: Path, there: Board) -> None:
+    """Let `there` be what stands in the ledger of the project in `root`. It is seen if its `seq` is another one."""
+    post(root / "board.json", there)
+
+
+class ToySource:
+    """Releases that need no training and no ledger."""
+
+    def check(self, settings: Settings) -> Board:
         if (settings.root / "not-approved").exists():
             raise NotApproved(RELEASE, "the test says so")
-        return RELEASE
+        return read(settings.root / "board.json", Board) or board()
 
-    def open(self, settings: Settings) -> Served:
+    def news(self, settings: Settings, *, seq: int) -> Board | None:
+        if (settings.root / "ledger-down").exists():
+            raise LedgerError("of the toy", "is down", "Wait")
+        there = read(settings.root / "board.json", Board)
+        return there if there is not None and there.seq > seq else None
+
+    def open(self, settings: Settings, release: Release) -> Served:
         if (settings.root / "dies-on-opening").exists():
             os._exit(7)
         time.sleep(float(os.environ.get("TOY_OPENING_S", "0")))
-        return Served(release=RELEASE, model=ToyModel())
+        fault = next((word for word in SICK if release.bundle.startswith(word)), "")
+        if fault == "corrupt":
+            raise Tampered(release.name, "model.skops", "is not what the manifest says (its SHA-256 differs)")
+        if fault == "unapproved":
+            raise NotApproved(release.name, "the gate has not approved it")
+        if fault == "unloadable":
+            raise ImportError("no module named ada")
+        until = time.monotonic() + 1.0
+        while fault == "slowopen" and time.monotonic() < until:
+            pass
+        return Served(release=release.name, model=ToyModel(fault))
 
 
 def lay_out(root: Path) -> Path:
@@ -137,6 +216,8 @@ def settings_of(root: Path, **changed: Any) -> Settings:
 
 
 if __name__ == "__main__":
+    from proveout.serving.host import serve
+
     try:
         sys.exit(serve(load(Path(sys.argv[1])), source=ToySource()))
     except ProveoutError as error:

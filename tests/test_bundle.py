@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.records import Digest
-from proveout.training import bundle, skopsfile
+from proveout.training import bundle, skopsfile, steps
 
 FEATURES = """
 import pandas as pd
@@ -157,10 +157,85 @@ def test_the_reference_rows_are_of_training_with_their_scores(packed):
     assert len(reference) == 300
 
 
+# --- the direct path --------------------------------------------------------------------------------------------------
+
+ARRAYS = {"hour": np.array([1, 23]), "wind": np.array([np.nan, 0.1]), "extra": np.array(["a", "b"], dtype=object)}
+
+
+def test_arrays_are_answered_directly_and_the_same(packed):
+    """The worker asks by arrays; the checks that approved the model asked by tables."""
+    opened = bundle.open_bundle(packed)
+    stated = json.loads((packed / "direct.json").read_text())
+
+    assert opened.direct == stated["direct"] == "on"
+    assert stated["rows"] > 300
+    assert stated["tolerance"] == 1e-12  # it is a logistic regression
+    assert np.allclose(opened.predict_columns(ARRAYS), opened.predict(pd.DataFrame(ARRAYS)), rtol=0, atol=1e-12)
+    assert opened.detours == 0
+    with pytest.raises(KeyError):
+        opened.predict_columns({"hour": ARRAYS["hour"]})
+
+
+SLOW = """
+def features(rows):
+    return rows.assign(double=rows["hour"].rolling(1).max() * 2.0)[["hour", "double"]]
+"""
+
+
+def test_a_bundle_without_a_direct_path_says_why_and_is_answered_by_the_pipeline(order, tmp_path):
+    """Slow is no reason not to serve."""
+    made, store = order(), Store(str(tmp_path / "store"))
+    (made.root / "features.py").write_text(SLOW)
+    folder = store.folder("bundles", bundle.pack(made, store).digest)
+
+    opened = bundle.open_bundle(folder)
+
+    assert opened.direct == "Series.rolling needs pandas"
+    assert json.loads((folder / "direct.json").read_text())["direct"] == opened.direct
+    assert np.array_equal(opened.predict_columns(ARRAYS), opened.predict(pd.DataFrame(ARRAYS)))
+
+
+def test_a_direct_path_that_differs_where_it_is_opened_is_not_used(packed, monkeypatch):
+    """Another version of a library, another processor: what was equal where it was packed need not be here."""
+    right = bundle.open_bundle(packed).predict(pd.DataFrame(ARRAYS))
+    monkeypatch.setattr(steps, "_standard", lambda step: lambda matrix: (matrix - step.mean_) / step.scale_ + 1e-9)
+
+    opened = bundle.open_bundle(packed)
+
+    assert opened.direct.startswith("it says 0.")
+    assert np.array_equal(opened.predict_columns(ARRAYS), right)
+
+
+def test_a_bundle_packed_without_a_direct_path_gets_none_when_it_is_opened(order, tmp_path, monkeypatch):
+    """What was approved was served by tables: it stays so until it is packed again."""
+    monkeypatch.setattr(steps, "_standard", lambda step: lambda matrix: matrix)
+    store = Store(str(tmp_path / "store"))
+    folder = store.folder("bundles", bundle.pack(order(), store).digest)
+    monkeypatch.undo()
+
+    assert "of a row of which the pipeline says" in bundle.open_bundle(folder).direct
+
+
+def test_rows_that_only_the_pipeline_can_answer_take_the_detour_and_are_counted(order, tmp_path):
+    """A division by zero is infinite in pandas and 0 in NumPy: one such row must not be guessed at."""
+    made, store = order(), Store(str(tmp_path / "store"))
+    (made.root / "features.py").write_text(
+        "def features(rows):\n    return rows.assign(double=(24 // rows['hour']).clip(0, 9))[['hour', 'double']]\n"
+    )
+    rows = made.training[made.training["hour"] > 0]
+    made = order(training=rows, training_labels=made.training_labels[made.training["hour"] > 0])
+    opened = bundle.open_bundle(store.folder("bundles", bundle.pack(made, store).digest))
+    zero = {**ARRAYS, "hour": np.array([0, 12])}
+
+    assert opened.direct == "on"
+    assert np.allclose(opened.predict_columns(zero), opened.predict(pd.DataFrame(zero)), rtol=0, atol=1e-12)
+    assert opened.detours == 1
+
+
 def test_one_flipped_byte_in_any_file_is_found_and_named(packed):
     """Every file, at its start, middle and end: none may be served changed."""
     files = [path for path in packed.rglob("*") if path.is_file()]
-    assert len(files) >= 11
+    assert len(files) >= 12
     for file in files:
         whole = file.read_bytes()
         for place in {0, len(whole) // 2, len(whole) - 1}:

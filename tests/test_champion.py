@@ -13,17 +13,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from serving_live import free_port
 from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
-from test_host import free_port
 
 from proveout.data.store import Store
-from proveout.errors import BundleError, ChainBroken, NotApproved, NotFound, Tampered
+from proveout.errors import BundleError, ChainBroken, LedgerError, NotApproved, NotFound, Tampered
 from proveout.records import Bundle, Digest, Verdict, now
 from proveout.registry.ledger import Ledger
-from proveout.registry.releases import release
+from proveout.registry.releases import current, release
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve
-from proveout.serving.champion import Champion
-from proveout.serving.worker import Bench
+from proveout.serving.bench import Bench
+from proveout.serving.champion import Released, Served
 from proveout.settings import Settings, load
 from proveout.training import bundle as bundles
 
@@ -114,6 +114,13 @@ class Project:
         with Ledger(self.settings.ledger) as ledger:
             release(ledger, self.keyring, what, by="ada", reason="-", at=at or now())
 
+    def open(self, settings: Settings) -> Served:
+        """The champion, as a worker opens it."""
+        with Ledger(settings.ledger) as ledger:
+            champion = current(ledger, settings.model)
+        assert champion is not None
+        return Released().open(settings, champion)
+
     def folder(self, what: Bundle) -> Path:
         return Store(self.settings.store).folder("bundles", what.digest)
 
@@ -144,9 +151,11 @@ def released(project: Project) -> Bundle:
 
 def test_the_released_bundle_is_opened(project, released):
     """What was trained answers, under the name of its release."""
-    assert Champion().check(project.settings) == released.name
+    board = Released().check(project.settings)
+    served = Released().open(project.settings, board.champion)
 
-    served = Champion().open(project.settings)
+    assert board.champion.name == released.name
+    assert board.releases == (board.champion,)
 
     assert served.release == released.name
     assert served.model.predict(pd.DataFrame({"hour": [3, 21], "wind": [0.0, None]}))[1] > 0.5
@@ -155,7 +164,7 @@ def test_the_released_bundle_is_opened(project, released):
 def test_nothing_released_says_how_to_release(project):
     """The first thing a new user meets."""
     with pytest.raises(NotFound, match=r"no release of tiny.*flows/ingest.py.*flows/train.py.*proveout release"):
-        Champion().check(project.settings)
+        Released().check(project.settings)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +179,7 @@ def test_one_flipped_bit_is_refused_with_the_name_of_its_file(project, released,
     path.chmod(0o644)
     path.write_bytes(content)
 
-    for asked in (Champion().check, Champion().open):
+    for asked in (Released().check, project.open):
         with pytest.raises(Tampered, match=file):
             asked(project.settings)
 
@@ -184,7 +193,7 @@ def test_a_manifest_that_was_embellished_is_refused(project, released):
     path.write_text(json.dumps(manifest))
 
     with pytest.raises(NotApproved, match="for another manifest"):
-        Champion().open(project.settings)
+        project.open(project.settings)
 
 
 def test_another_bundle_in_its_folder_is_refused(project, released):
@@ -197,7 +206,7 @@ def test_another_bundle_in_its_folder_is_refused(project, released):
             file.write_bytes((project.folder(other) / file.relative_to(folder)).read_bytes())
 
     with pytest.raises(Tampered):
-        Champion().open(project.settings)
+        project.open(project.settings)
 
 
 def test_an_approval_that_ended_is_refused(project):
@@ -207,7 +216,7 @@ def test_an_approval_that_ended_is_refused(project):
     project.release(packed, at="2013-06-01T00:00:00+00:00")
 
     with pytest.raises(NotApproved, match="ended at 2014"):
-        Champion().check(project.settings)
+        Released().check(project.settings)
 
 
 def test_a_refusal_after_the_release_is_obeyed(project, released):
@@ -215,7 +224,7 @@ def test_a_refusal_after_the_release_is_obeyed(project, released):
     project.judge(released, outcome="refused")
 
     with pytest.raises(NotApproved, match="test_auc"):
-        Champion().check(project.settings)
+        Released().check(project.settings)
 
 
 def test_an_approval_by_a_strangers_key_is_refused(project, released, tmp_path):
@@ -223,7 +232,7 @@ def test_an_approval_by_a_strangers_key_is_refused(project, released, tmp_path):
     project.judge(released, keyring=Keyring(tmp_path / "stranger"))
 
     with pytest.raises(NotApproved, match="signature"):
-        Champion().check(project.settings)
+        Released().check(project.settings)
 
 
 def test_an_edited_ledger_is_refused_at_the_start(project, released):
@@ -234,15 +243,84 @@ def test_an_edited_ledger_is_refused_at_the_start(project, released):
         edited.execute("UPDATE entries SET reason = 'another' WHERE kind = 'release'")
 
     with pytest.raises(ChainBroken):
-        Champion().check(project.settings)
+        Released().check(project.settings)
 
 
 def test_a_model_that_asks_for_fields_no_request_has_does_not_start(project, released):
     """Each answer would come from the rules, and nobody would know why."""
-    served = Champion().open(project.settings)
+    served = project.open(project.settings)
 
     with pytest.raises(BundleError, match="wind"):
         Bench(served, {"hour": "int64"})
+
+
+# --- what comes after the start --------------------------------------------------------------------------------------
+
+
+def test_news_is_what_came_after_the_last_board(project, released):
+    """The clerk asks several times a second: mostly there is none."""
+    first = Released().check(project.settings)
+    assert Released().news(project.settings, seq=first.seq) is None
+
+    second = project.pack(threshold=0.4)
+    project.judge(second)
+    project.release(second)
+    news = Released().news(project.settings, seq=first.seq)
+
+    assert news is not None
+    assert news.seq > first.seq
+    assert [found.name for found in news.releases] == [second.name, released.name]
+    assert news.before is not None
+    assert news.before.bundle == released.digest
+
+
+def test_a_bundle_that_may_not_be_served_is_news_all_the_same(project, released):
+    """The worker refuses it and says why; the champion beside it is served."""
+    canary = project.pack(threshold=0.4)
+    project.judge(canary)
+    with Ledger(project.settings.ledger) as ledger:
+        release(ledger, project.keyring, canary, role="canary", share=0.1, by="ada", reason="-", at=now())
+    project.judge(canary, outcome="refused")
+
+    news = Released().news(project.settings, seq=0)
+
+    assert news is not None
+    assert news.canary is not None
+    assert (news.canary.bundle, news.canary.share) == (canary.digest, 0.1)
+    with pytest.raises(NotApproved):
+        Released().open(project.settings, news.canary)
+
+
+@pytest.mark.parametrize("fault", ["edited", "cut off"])
+def test_no_news_comes_from_a_ledger_that_is_not_whole(project, released, fault):
+    """What was posted before stays up."""
+    seen = Released().check(project.settings).seq
+    with sqlite3.connect(project.settings.state_dir / "ledger.db") as edited:
+        for (name,) in edited.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            edited.execute(f'DROP TRIGGER "{name}"')
+        if fault == "edited":
+            edited.execute("UPDATE entries SET reason = 'another' WHERE kind = 'release'")
+        else:
+            edited.execute("DELETE FROM entries WHERE seq = ?", (seen,))
+
+    with pytest.raises(ChainBroken):
+        Released().news(project.settings, seq=0 if fault == "edited" else seen)
+
+
+def test_a_worker_is_started_again_while_the_ledger_is_down(project, released):
+    """Its death and the database's together leave the model's answers as they were; a signature still has to hold."""
+    champion = Released().check(project.settings).champion
+    away = project.settings.model_copy(update={"ledger_url": "sqlite:////dev/null/ledger.db"})
+
+    assert Released().open(away, champion).release == released.name
+
+    kept = project.settings.state_dir / "approvals" / f"{released.digest}.json"
+    kept.write_text(kept.read_text().replace("2099-", "2199-"))
+    with pytest.raises(NotApproved, match="signature"):
+        Released().open(away, champion)
+    kept.unlink()
+    with pytest.raises(LedgerError):
+        Released().open(away, champion)
 
 
 # --- serve/app.py ----------------------------------------------------------------------------------------------------

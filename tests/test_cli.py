@@ -3,16 +3,31 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from proveout.cli import main, show
-from proveout.records import Alert, Bundle, CheckResult, Digest, Evidence, Release, Verdict, digest_of, from_json, now
+from proveout.cli import layout, main
+from proveout.records import (
+    Alert,
+    Bundle,
+    CheckResult,
+    Digest,
+    Evidence,
+    Prediction,
+    Release,
+    ShadowAnswer,
+    Verdict,
+    digest_of,
+    from_json,
+    now,
+)
 from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring, approve
 from proveout.registry.standing import Standing
@@ -176,7 +191,8 @@ def test_status_tells_what_serves_and_how_to_go_back(project: Project, champions
     ):
         assert fact in page
     assert [line.split() for line in evidence if "auc" in line] == [["auc", "0.763", "0.750", "+0.013"]]
-    assert following.startswith(f'next: proveout release {before.digest[:12]} --reason "…"')
+    assert following.startswith('next: proveout rollback --reason "…"')
+    assert before.digest[:12] in following
 
 
 def test_the_way_back_that_status_names_is_one_that_works(project: Project, champions: tuple[Bundle, Bundle]) -> None:
@@ -184,7 +200,7 @@ def test_the_way_back_that_status_names_is_one_that_works(project: Project, cham
     before, _ = champions
     shown = said(0, "status").splitlines()[-1].removeprefix("next: proveout ").partition("#")[0].split()
 
-    assert said(0, *shown[:2], "--reason", "too many false alarms").startswith(f"released   {before.name}")
+    assert said(0, *shown[:1], "--reason", "too many false alarms").startswith(f"released   {before.name}")
     assert said(0, "status").startswith(f"serving   {before.name}")
 
 
@@ -359,11 +375,168 @@ def test_a_release_is_refused_with_the_reason(project: Project) -> None:
     assert "has not approved it" in complained(1, "release", bundle.digest, "--reason", "-")
     project.judge(bundle)
     canary = complained(2, "release", bundle.digest, "--reason", "-", "--as", "canary")
-    assert "canary and shadow routing are not part of this version" in canary
+    assert f"Nothing serves yet, so {bundle.name} has nothing to run beside as canary" in canary
+    assert "challenger is no role" in complained(2, "release", bundle.digest, "--reason", "-", "--as", "challenger")
     assert "There is no bundle beef00" in complained(1, "release", "beef00", "--reason", "-")
     assert "6 or more hexadecimal digits" in complained(2, "release", "bee", "--reason", "-")
     assert invoke("release", bundle.digest).exit_code == 2  # --reason is asked for
     assert project.ledger.entries(kind="release") == ()
+
+
+# --- canary, shadow and the way back ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def canary(project: Project, champions: tuple[Bundle, Bundle]) -> Bundle:
+    """A third approved bundle, released as canary for a tenth of the traffic."""
+    bundle = project.pack(b"three", auc=0.79)
+    project.judge(bundle)
+    said(0, "release", bundle.digest, "--as", "canary", "--share", "0.1", "--reason", "looks good", "--by", "ada")
+    return bundle
+
+
+def test_a_canary_is_shown_with_its_share_and_promoted_by_name_or_without(
+    project: Project, champions: tuple[Bundle, Bundle], canary: Bundle
+) -> None:
+    """`promote` means what runs; a digest is for those who want to be sure."""
+    page = said(0, "status")
+    assert f"canary      {canary.name}, 0.1 of the traffic, for " in page
+    assert page.splitlines()[-1].startswith("next: proveout compare")
+    assert f"canary      {canary.name}" in said(0, "when", "now")
+    assert json.loads(said(0, "status", "--json"))["served"]["canary"]["share"] == 0.1
+    assert [row.split()[:2] for row in said(0, "bundles").splitlines()[2:3]] == [[canary.digest[:12], "canary"]]
+    assert "is the champion: as canary it would run beside itself" in complained(
+        2, "release", champions[1].digest, "--as", "canary", "--reason", "-"
+    )
+    assert "runs neither as canary nor as shadow" in complained(2, "promote", champions[0].digest, "--reason", "-")
+
+    page = said(0, "promote", "--reason", "it is better", "--by", "bob")
+
+    assert page.startswith(f"promoted   {canary.name}   champion since 20")
+    assert "by          bob: it is better" in page
+    assert said(0, "status").startswith(f"serving   {canary.name}")
+    # Whoever promotes it once more has lost the race to whoever did.
+    lost = complained(4, "promote", "--reason", "-")
+    assert lost.startswith(
+        f"error: The promotion was not done: meanwhile bob made {canary.name} champion: it is better"
+    )
+    assert "bob made it champion" in complained(4, "promote", canary.digest, "--reason", "-")
+
+
+def test_a_rollback_takes_the_canary_out_and_another_one_the_champion(
+    project: Project, champions: tuple[Bundle, Bundle], canary: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two different faults; pressed twice in a hurry it is one, and exit code 4."""
+    page = said(0, "rollback", "--reason", "errors", "--by", "bob")
+    assert page.startswith(f"ended   {canary.name}   canary no more since 20")
+
+    lost = complained(4, "rollback", "--reason", "errors", "--by", "ada")
+    assert f"meanwhile bob ended the canary {canary.name}, because: errors" in lost
+    monkeypatch.setattr("proveout.registry.releases.SAME_WISH_S", 0.0)
+    page = said(0, "rollback", "--reason", "errors again")
+    assert page.startswith(f"released   {champions[0].name}   champion since 20")
+    assert "before the one that serves" in complained(1, "rollback", "--reason", "and again")
+    assert "There is no canary or shadow of flight-delay that runs" in complained(1, "promote", "--reason", "-")
+    assert "no canary of flight-delay that runs" in complained(1, "rollback", "--as", "canary", "--reason", "-")
+
+
+def test_a_rollback_to_a_bundle_that_was_tampered_with_is_refused(
+    project: Project, champions: tuple[Bundle, Bundle]
+) -> None:
+    """The way back is checked like the way forward."""
+    (project.state / "store" / "bundles" / champions[0].digest / "model.skops").write_bytes(b"onE")
+    assert "tampered with" in complained(1, "rollback", "--reason", "errors")
+    assert said(0, "status").startswith(f"serving   {champions[1].name}")
+
+
+def asked(number: int, release: str, **changes: object) -> Prediction:
+    plain = Prediction(
+        request_id=f"r{number}",
+        at=now(),
+        model="flight-delay",
+        release=release,
+        record={"flight": number, "origin": "JFK" if number % 2 else "EWR"},
+        answered_by="model",
+        label=True,
+        probability=0.6,
+        confidence=None,
+        latency_ms=4.0,
+    )
+    return replace(plain, **changes)
+
+
+def test_compare_shows_the_shadow_the_canary_and_what_follows(
+    project: Project, champions: tuple[Bundle, Bundle], canary: Bundle
+) -> None:
+    """Should it be promoted? One page, with the numbers it rests on."""
+    shadow = project.pack(b"four", auc=0.8)
+    project.judge(shadow)
+    said(0, "release", shadow.digest, "--as", "shadow", "--reason", "try it")
+    champion = champions[1].name
+    rows = [asked(n, champion) for n in range(200)]
+    rules = {"answered_by": "rules", "role": "canary", "fallback_reason": "the model raised", "latency_ms": 9.0}
+    rows += [asked(n, canary.name, **rules) for n in range(1_000, 1_010)]
+    beside = [
+        ShadowAnswer(
+            request_id=f"r{n}", at=now(), release=shadow.name, probability=0.9 if n % 2 else 0.6, label=n != 0,
+            latency_ms=3.0,
+        )
+        for n in range(200)
+    ]  # fmt: skip
+    project.ledger.add_journal([*rows, *beside], journal="j", offset=1, event_fields=["flight"])
+
+    lines = said(1, "compare").splitlines()
+
+    assert lines[0] == f"canary   {canary.name}   is to be rolled back"
+    assert lines[1].startswith(
+        "  reason      errors: 10 answers without a model of 10, the champion's 0 of 200; chance "
+    )
+    page = "\n".join(lines)
+    assert "canary 10 by rules; champion 200 by model" in page
+    assert f"shadow   {shadow.name}   the same label for 99.5% of 200 requests" in page
+    assert "+0.150 on average; without sign p50 0.000, p95 0.300, at most 0.300" in page
+    assert ["origin", "JFK", "100", "0.300"] in [line.split() for line in lines]
+    assert lines[-1].startswith('next: proveout rollback --reason "…"')
+    record = json.loads(said(1, "compare", "--json"))
+    assert record["canary"]["verdict"]["decision"] == "rolls back"
+    assert record["shadow"]["agreement"] == 0.995
+
+
+def test_compare_without_anything_beside_the_champion_says_how_to_get_it(champions: tuple[Bundle, Bundle]) -> None:
+    """The first thing people try."""
+    assert "proveout release BUNDLE --as shadow" in complained(1, "compare")
+
+
+# --- keys ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_is_printed_once_and_revoked_by_name(project: Project) -> None:
+    """What is on the terminal is all there ever is of it."""
+    assert said(0, "keys", "list").startswith("nothing   may call the server by a key")
+    page = said(0, "keys", "create", "shop", "--scope", "predict", "--rate", "5", "--per-day", "1000")
+    text = next(line.split()[1] for line in page.splitlines() if line.startswith("  key "))
+    assert re.fullmatch(r"po_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", text)
+    assert "may         predict, as tenant shop" in page
+    assert "5/s, 10 at once, 1,000 a day" in page
+    secret = text[16:]
+
+    assert secret not in said(0, "keys", "list") + said(0, "keys", "list", "--json")
+    assert "A key called shop is in use" in complained(2, "keys", "create", "shop")
+    assert "asked for: root" in complained(2, "keys", "create", "other", "--scope", "root")
+    made = json.loads(said(0, "keys", "create", "bot", "--json"))
+    assert made["key"].startswith(f"po_{made['record']['id']}_")
+    assert made["record"]["scopes"] == ["predict", "feedback"]
+
+    assert said(0, "keys", "revoke", "shop", "--reason", "lost").startswith("revoked   shop   ")
+    assert said(0, "keys", "revoke", "shop", "--reason", "lost").startswith("unchanged   shop   ")
+    assert "There is no key nobody" in complained(1, "keys", "revoke", "nobody", "--reason", "-")
+    assert said(0, "keys", "list").startswith("1 of 2 keys in use")
+    project.ledger.close()
+    kept = b"".join(file.read_bytes() for file in project.state.rglob("*") if file.is_file())
+    assert secret.encode() not in kept
+
+
+# --- gate ---------------------------------------------------------------------------------------------------------
 
 
 def test_gate_runs_the_checks_and_passes_their_exit_code_on(
@@ -500,16 +673,16 @@ def test_an_error_that_is_not_ours_shows_where_it_was_raised_on_demand_only(
 def test_colour_repeats_a_word_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never the only sign, and never in a log file."""
     page = "refused   m@1   x\n  auc   0.1   failed\n  approval    failed to say"
-    assert show.colour(page) == page
+    assert layout.colour(page) == page
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert show.colour(page) == (
+    assert layout.colour(page) == (
         "\033[31mrefused\033[0m   m@1   x\n  auc   0.1   \033[31mfailed\033[0m\n  approval    failed to say"
     )
     monkeypatch.setenv("NO_COLOR", "1")
-    assert show.colour(page) == page
+    assert layout.colour(page) == page
 
 
 # --- start-up -----------------------------------------------------------------------------------------------------
@@ -532,6 +705,7 @@ def test_help_and_version_load_no_heavy_module() -> None:
 def test_python_m_proveout_is_the_same_command(tmp_path: Path) -> None:
     """Where no script is on the path, such as in a container or a cron job."""
     output = subprocess.check_output([sys.executable, "-m", "proveout", "--help"], text=True, cwd=tmp_path)
-    for command in ("init", "demo", "gate", "release", "serve", "status", "when", "bundles", "verdict", "verify"):
+    commands = "init demo gate release promote rollback serve status compare when bundles verdict verify erase keys"
+    for command in commands.split():
         assert f"\n  {command} " in output
     assert "..." not in output.partition("Commands:")[2]  # each help line is short enough to be read whole

@@ -1,10 +1,35 @@
 """serving/explain.py: why a score is what it is."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.serving.explain import BACKGROUND_ROWS, background, effects, reasons, seed_of
+from proveout.serving import explain
+from proveout.serving.explain import BACKGROUND_ROWS, MOST_ROWS, background_places, mixture, reasons, seed_of, walks
+
+
+def columns(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(name): frame[name].array for name in frame}
+
+
+def effects(
+    predict: Callable[[pd.DataFrame], np.ndarray],
+    row: pd.DataFrame,
+    against: pd.DataFrame,
+    *,
+    seed: int,
+    slice_rows: int = 37,
+) -> np.ndarray:
+    """As the worker does it: in slices, which divide nothing evenly."""
+    ways = walks(tuple(row.columns), starts=len(against), seed=seed)
+    parts = [
+        predict(pd.DataFrame(mixture(ways, columns(against), columns(row), 0, first=i, last=i + slice_rows)))
+        for i in range(0, ways.rows, slice_rows)
+    ]
+    return explain.effects(ways, np.concatenate(parts))
 
 
 def table(rows: int, seed: int = 0) -> pd.DataFrame:
@@ -87,20 +112,37 @@ def test_the_same_request_gets_the_same_reasons():
     assert seed_of(record) != seed_of({**record, "b": 3})
 
 
-def test_it_is_one_batch_of_bounded_size():
-    """Explanations share the worker with everybody: a wide request must not grow without bound."""
-    sizes: list[int] = []
+@pytest.mark.parametrize("slice_rows", [1, 7, 10_000])
+def test_the_slices_do_not_show(slice_rows):
+    """How the work is cut depends on how busy the worker is; the reasons must not."""
+    against, row = table(16), table(1, 3)
 
-    def counting(records: pd.DataFrame) -> np.ndarray:
-        sizes.append(len(records))
-        return np.zeros(len(records))
+    whole = effects(tangled, row, against, seed=2, slice_rows=10_000)
 
-    wide = pd.DataFrame({f"f{i}": np.arange(300.0) for i in range(400)})
-    against = background(wide, wide["f0"].to_numpy(), fields=400)
-    effects(counting, wide.head(1), against, seed=0)
+    assert effects(tangled, row, against, seed=2, slice_rows=slice_rows) == pytest.approx(whole, abs=1e-15)
 
-    assert len(sizes) == 1
-    assert sizes[0] <= 4_096 + 2 * BACKGROUND_ROWS
+
+def test_tables_and_arrays_are_mixed_alike():
+    """The direct path takes text as objects, None where there is none; the pipeline takes it as pandas has it."""
+    against, row = table(16), table(1, 3)
+    arrays = [
+        {name: np.array(frame[name].tolist(), dtype=object if name == "c" else None) for name in frame}
+        for frame in (against, row)
+    ]
+    ways = walks(tuple(row.columns), starts=16, seed=1)
+
+    plain = pd.DataFrame(mixture(ways, columns(against), columns(row), 0, first=0, last=ways.rows))
+    direct = pd.DataFrame(mixture(ways, arrays[0], arrays[1], 0, first=0, last=ways.rows)).astype({"c": "str"})
+
+    pd.testing.assert_frame_equal(plain, direct)
+
+
+def test_a_wide_request_is_explained_by_a_bounded_number_of_rows():
+    """Explanations share the worker with everybody."""
+    wide = tuple(f"f{i}" for i in range(400))
+    starts = len(background_places(np.arange(300.0), fields=400))
+
+    assert walks(wide, starts=starts, seed=0).rows <= MOST_ROWS + 2 * BACKGROUND_ROWS
 
 
 def test_the_background_stands_for_the_whole_reference():
@@ -108,7 +150,7 @@ def test_the_background_stands_for_the_whole_reference():
     reference = table(2_000)
     scores = tangled(reference)
 
-    chosen = background(reference, scores, fields=4)
+    chosen = reference.iloc[background_places(scores, fields=4)]
 
     assert len(chosen) == BACKGROUND_ROWS
     assert tangled(chosen).mean() == pytest.approx(scores.mean(), abs=0.01)
@@ -119,8 +161,9 @@ def test_reasons_are_the_largest_effects_in_words():
     effect = np.array([0.0001, -0.2, 0.1, 0.05, -0.04, 0.03, 0.02])
     record = {"a": 1, "rain": 0.25, "wind": None, "city": "EWR", "e": 5, "f": 6, "g": 7}
 
-    told = reasons(effect, record)
+    told = reasons(effect, record, {"rain": "inches", "wind": "mph"})
 
     assert [reason.field for reason in told] == ["rain", "wind", "city", "e", "f"]
-    assert told[0].text == "rain 0.25 lowers the probability by 20.0 points"
+    assert told[0].text == "rain 0.25 inches lowers the probability by 20.0 points"
+    assert told[0].unit == "inches"
     assert told[1].text == "wind unknown raises the probability by 10.0 points"

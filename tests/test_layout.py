@@ -54,7 +54,7 @@ DOORS = {
     "uvicorn": ("serving/",),
     "scipy": ("monitoring/",),
     "apprise": ("monitoring/alerts.py",),
-    "jinja2": ("monitoring/report.py",),
+    "jinja2": ("monitoring/report.py", "serving/page.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
 }

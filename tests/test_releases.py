@@ -1,9 +1,12 @@
 """Releases over a real ledger and real keys: what may be released, and who held the role at which moment."""
 
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 
@@ -11,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from proveout.errors import ChainBroken, LostRace, Misused, NotApproved, NotFound
-from proveout.records import Alert, Bundle, Digest, Metric, Release, Verdict
-from proveout.registry import releases, standing
+from proveout.records import Alert, Bundle, Digest, Metric, Release, Verdict, to_json
+from proveout.registry import releases, roles, standing
 from proveout.registry.ledger import Ledger
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve
 
@@ -210,7 +213,7 @@ def test_an_approval_copied_under_another_bundle_is_not_believed(registry: Regis
     registry.judge(A)
     (approval,) = registry.ledger.entries(kind="approval")
     registry.ledger.append("approval", B.digest, json.loads(approval.body), actor="eve", reason="-", at=at(1))
-    with pytest.raises(NotApproved, match="its approval names a verdict that is not in this ledger"):
+    with pytest.raises(NotApproved, match="its approval is for another bundle"):
         registry.release(B, 2)
 
 
@@ -232,9 +235,16 @@ def test_nothing_is_released_from_a_ledger_that_was_edited(registry: Registry) -
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"role": "canary"}, "canary and shadow routing are not part of this version"),
-        ({"role": "shadow", "share": 0.1}, "Nothing can be released as shadow with 10% of the traffic"),
-        ({"share": 0.5}, "Release it as champion, to all of it"),
+        ({"role": "canary"}, "as canary with 100% of the traffic: a canary has a part of the traffic: --share 0.1"),
+        ({"role": "canary", "share": 0.0}, "Nothing can be released as canary with 0% of the traffic"),
+        ({"role": "canary", "share": float("nan")}, "Nothing can be released as canary"),
+        ({"role": "shadow", "share": 1.5}, "Nothing can be released as shadow with 150% of the traffic"),
+        ({"role": "challenger"}, "challenger is no role"),
+        (
+            {"role": "canary", "share": 0.1},
+            "Nothing serves yet, so flight-delay@aaaaaaaaaaaa has nothing",
+        ),
+        ({"share": 0.5}, "Nothing can be released as champion with 50%"),
         ({"reason": "  "}, "who did it and why"),
         ({"by": ""}, "who did it and why"),
     ],
@@ -275,6 +285,264 @@ def test_of_two_people_who_release_at_once_nobody_overwrites_the_other_unseen(
     assert registry.ledger.verify_chain() == 20 + len(history)
 
 
+# --- canary and shadow --------------------------------------------------------------------------------------------
+
+
+def roles_of(registry: Registry) -> tuple[str | None, ...]:
+    """The first letter of champion, canary and shadow."""
+    made = releases.history(registry.ledger, MODEL)
+    held = (roles.holder(made, role=role) for role in ("champion", "canary", "shadow"))
+    return tuple(r.bundle[0] if r else None for r in held)
+
+
+@pytest.fixture
+def staged(registry: Registry) -> Registry:
+    """A is champion, B its canary with a tenth of the traffic, C its shadow."""
+    for what in (A, B, C):
+        registry.ledger.append("bundle", what.digest, what, actor="ada", reason="-", at=at(0))
+        registry.judge(what)
+    registry.release(A, 1)
+    registry.release(B, 2, role="canary", share=0.1)
+    registry.release(C, 3, role="shadow", share=0.5)
+    return registry
+
+
+def went(registry: Registry, minute: int, **changes: object) -> Release:
+    asked = {"by": "bob", "reason": f"minute {minute}", "at": at(minute), **changes}
+    return releases.rollback(registry.ledger, registry.keyring, MODEL, **asked)
+
+
+def promoted(registry: Registry, what: Bundle, minute: int, **changes: object) -> Release:
+    asked = {"by": "bob", "reason": f"minute {minute}", "at": at(minute), **changes}
+    return releases.promote(registry.ledger, registry.keyring, what, **asked)
+
+
+def test_canary_and_shadow_run_beside_the_champion(staged: Registry) -> None:
+    """Three bundles, three roles; each release says its share."""
+    assert roles_of(staged) == ("a", "b", "c")
+    assert releases.current(staged.ledger, MODEL, "canary").share == 0.1  # type: ignore[union-attr]
+    assert staged.release(B, 4, role="canary", share=0.1).since == at(2)  # again: nothing changes
+    assert staged.release(B, 5, role="canary", share=0.3).since == at(5)  # another share is another release
+    with pytest.raises(Misused, match="aaaaaaaaaaaa is the champion: as canary it would run beside itself"):
+        staged.release(A, 6, role="canary", share=0.1)
+    with pytest.raises(Misused, match="as shadow it would run beside itself"):
+        staged.release(A, 6, role="shadow", share=1.0)
+    staged.judge(bundle("f"), failed=("checks/x",))
+    with pytest.raises(NotApproved):
+        staged.release(bundle("f"), 6, role="shadow", share=1.0)
+    assert roles_of(staged) == ("a", "b", "c")
+
+
+def test_a_promoted_canary_is_champion_and_canary_no_more(staged: Registry) -> None:
+    """Its traffic is all traffic now."""
+    made = promoted(staged, B, 4)
+
+    assert (made.role, made.share, made.before, made.by) == ("champion", 1.0, A.digest, "bob")
+    assert roles_of(staged) == ("b", None, "c")
+    assert promoted(staged, C, 5).before == B.digest  # a shadow may be promoted, too
+    assert roles_of(staged) == ("c", None, None)
+
+
+def test_a_shadow_that_becomes_canary_is_shadow_no_more(staged: Registry) -> None:
+    """One bundle has one role: the usual way is shadow, canary, champion."""
+    staged.release(C, 4, role="canary", share=0.05)
+
+    assert roles_of(staged) == ("a", "c", None)
+    staged.release(C, 5)
+    assert roles_of(staged) == ("c", None, None)
+    staged.release(A, 6)  # and back: the canary of before does not come back by that
+    assert roles_of(staged) == ("a", None, None)
+
+
+def test_only_what_runs_can_be_promoted(staged: Registry) -> None:
+    """`promote` names no digest that nobody has watched."""
+    staged.judge(bundle("f"))
+    with pytest.raises(Misused, match="ffffffffffff runs neither as canary nor as shadow"):
+        promoted(staged, bundle("f"), 4)
+    staged.judge(B, failed=("checks/x",), minute=4)
+    with pytest.raises(NotApproved, match="since refused it on checks/x"):
+        promoted(staged, B, 5)
+    with pytest.raises(NotApproved, match="another manifest"):
+        promoted(staged, replace(C, manifest=Digest("9" * 64)), 5)
+    assert roles_of(staged) == ("a", "b", "c")
+
+
+def test_a_rollback_takes_the_canary_out_first_and_then_goes_back_champion_by_champion(staged: Registry) -> None:
+    """The newest change of the traffic is the suspect; what was left for its faults does not come back."""
+    promoted(staged, C, 4)  # champions so far: A, C; the canary B runs on
+
+    first = went(staged, 5)
+    assert (first.role, first.bundle, first.share, first.before) == ("canary", B.digest, 0.0, B.digest)
+    assert roles_of(staged) == ("c", None, None)
+
+    assert releases.before(staged.ledger, MODEL).bundle == A.digest  # type: ignore[union-attr]
+    second = went(staged, 6)
+    assert (second.role, second.bundle, second.share, second.before) == ("champion", A.digest, 1.0, C.digest)
+    assert roles_of(staged) == ("a", None, None)
+
+    assert releases.before(staged.ledger, MODEL) is None
+    with pytest.raises(NotFound, match="before the one that serves"):
+        went(staged, 7)
+
+
+def test_a_rollback_may_name_the_role(staged: Registry) -> None:
+    """The champion is at fault while a canary runs; or the shadow costs too much."""
+    promoted(staged, C, 4)
+
+    assert went(staged, 5, role="champion").bundle == A.digest
+    assert roles_of(staged) == ("a", "b", None)
+    staged.release(C, 6, role="shadow")
+    assert went(staged, 7, role="shadow").share == 0.0
+    assert roles_of(staged) == ("a", "b", None)
+    with pytest.raises(NotFound, match="There is no shadow of flight-delay that runs"):
+        went(staged, 8, role="shadow")
+    with pytest.raises(Misused, match="challenger is no role"):
+        went(staged, 8, role="challenger")
+    with pytest.raises(Misused, match="A champion does not end"):
+        releases.end(staged.ledger, MODEL, "champion", by="bob", reason="-", at=at(8))
+
+
+def test_two_steps_back_are_two_champions_back_and_forward_again_is_a_new_step(registry: Registry) -> None:
+    """A list of what served, walked like the history of a browser."""
+    for what in (A, B, C):
+        registry.ledger.append("bundle", what.digest, what, actor="ada", reason="-", at=at(0))
+        registry.judge(what)
+    for minute, what in enumerate((A, B, C), start=1):
+        registry.release(what, minute)
+
+    assert [went(registry, minute).bundle[0] for minute in (4, 5)] == ["b", "a"]
+    registry.release(C, 6)
+    assert went(registry, 7).bundle == A.digest
+
+
+def test_what_may_not_serve_any_more_is_not_gone_back_to(staged: Registry) -> None:
+    """Learnt before it answers, not after."""
+    promoted(staged, B, 4)
+    staged.judge(A, failed=("checks/x",), minute=5)
+    with pytest.raises(NotApproved, match="since refused it"):
+        went(staged, 6)
+    assert roles_of(staged) == ("b", None, "c")
+
+
+# --- two at once --------------------------------------------------------------------------------------------------
+
+TRIALS = 50
+
+
+def at_once(*actions: Callable[[], Release]) -> list[Release | None]:
+    """What each of `actions` made, all begun at the same moment; None for a lost race."""
+    start = Barrier(len(actions))
+
+    def go(action: Callable[[], Release]) -> Release | None:
+        start.wait()
+        try:
+            return action()
+        except LostRace as lost:
+            assert lost.exit_code == 4
+            return None
+
+    with ThreadPoolExecutor(len(actions)) as threads:
+        return [run.result() for run in [threads.submit(go, action) for action in actions]]
+
+
+@pytest.mark.parametrize("kind", ["promote", "rollback", "either"])
+def test_of_two_who_change_what_runs_at_once_exactly_one_wins(tmp_path: Path, kind: str) -> None:
+    """The other is told who won and why, with exit code 4; never are both believed, never none."""
+    won, entries = 0, 0
+    for trial in range(TRIALS):
+        (tmp_path / str(trial)).mkdir()
+        registry = Registry(tmp_path / str(trial))
+        for what in (A, B):
+            registry.judge(what)
+        registry.release(A, 1)
+        registry.release(B, 2, role="canary", share=0.1)
+        seen = registry.ledger.last_seq()
+        promote = partial(promoted, registry, B, 3, seen=seen)
+        back = partial(went, registry, 3, seen=seen)
+
+        made = at_once(*{"promote": (promote, promote), "rollback": (back, back), "either": (promote, back)}[kind])
+
+        won += sum(release is not None for release in made)
+        entries += len(releases.history(registry.ledger, MODEL)) - 2
+        assert registry.ledger.verify_chain() == registry.ledger.last_seq()
+        registry.ledger.close()
+    print(f"{kind}: {TRIALS} trials of two threads, {won} won, {entries} entries")
+    assert (won, entries) == (TRIALS, TRIALS)
+
+
+CHANGE = """
+import sys
+from pathlib import Path
+from proveout.errors import LostRace
+from proveout.records import Bundle, from_json
+from proveout.registry import releases
+from proveout.registry.ledger import Ledger
+from proveout.registry.signing import Keyring
+folder, bundle = Path(sys.argv[1]), from_json(Bundle, sys.argv[2])
+for line in sys.stdin:
+    trial, way, seen = line.split()
+    with Ledger(f"sqlite:///{folder / trial / 'ledger.db'}") as ledger:
+        keyring = Keyring(folder / trial / "keys")
+        asked = {"by": sys.argv[3], "reason": way, "at": "2013-06-01T10:03:00", "seen": int(seen)}
+        try:
+            if way == "promote":
+                releases.promote(ledger, keyring, bundle, **asked)
+            else:
+                releases.rollback(ledger, keyring, bundle.model, **asked)
+            print("won", flush=True)
+        except LostRace as lost:
+            print("lost", lost.exit_code, flush=True)
+"""
+
+
+def test_of_two_processes_that_change_what_runs_at_once_exactly_one_wins(tmp_path: Path) -> None:
+    """Two people at two terminals; 50 trials, half of them promotion against rollback."""
+    command = [sys.executable, "-c", CHANGE, str(tmp_path), to_json(B)]
+    two = [
+        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in ("ada", "bob")
+    ]
+    outcomes, entries = [], 0
+    for trial in range(TRIALS):
+        (tmp_path / str(trial)).mkdir()
+        registry = Registry(tmp_path / str(trial))
+        for what in (A, B):
+            registry.judge(what)
+        registry.release(A, 1)
+        registry.release(B, 2, role="canary", share=0.1)
+        seen = registry.ledger.last_seq()
+        for process, way in zip(two, ("promote", "rollback" if trial % 2 else "promote"), strict=True):
+            process.stdin.write(f"{trial} {way} {seen}\n")  # type: ignore[union-attr]
+        for process in two:
+            process.stdin.flush()  # type: ignore[union-attr]
+        outcomes.append(sorted(process.stdout.readline().strip() for process in two))  # type: ignore[union-attr]
+        entries += len(releases.history(registry.ledger, MODEL)) - 2
+        registry.ledger.close()
+    for process in two:
+        process.communicate()
+
+    print(f"{TRIALS} trials of two processes, {outcomes.count(['lost 4', 'won'])} with one winner, {entries} entries")
+    assert outcomes == [["lost 4", "won"]] * TRIALS
+    assert entries == TRIALS
+
+
+def test_who_did_not_look_before_is_stopped_too_when_somebody_else_just_did_the_same(staged: Registry) -> None:
+    """Two people press the same button. The second press, a moment later, would take the champion out as well."""
+    went(staged, 4)
+    with pytest.raises(LostRace, match="bob ended the canary flight-delay@bbbbbbbbbbbb, because: minute 4"):
+        went(staged, 4, at=at(4).replace(":00.000", ":03.000"))
+    staged.release(B, 5)
+    went(staged, 6)
+    with pytest.raises(LostRace, match="bob went back to flight-delay@aaaaaaaaaaaa"):
+        went(staged, 6, at=at(6).replace(":00.000", ":03.000"))
+
+    staged.release(B, 7)
+    with pytest.raises(LostRace, match="ada made it champion, because: minute 7"):
+        promoted(staged, B, 7)
+    # Going back right after going forward is what a rollback is for.
+    assert went(staged, 7, at=at(7).replace(":00.000", ":01.000")).bundle == A.digest
+
+
 # --- what served --------------------------------------------------------------------------------------------------
 
 
@@ -298,7 +566,7 @@ def test_what_served_at_a_moment_follows_from_the_releases_alone() -> None:
     made = (release_of(A.digest, at(1)), release_of(B.digest, at(5)), release_of(A.digest, at(9)))
 
     def served(moment: str) -> Digest | None:
-        held = releases.holder(made, moment=moment)
+        held = roles.holder(made, moment=moment)
         return held.bundle if held else None
 
     assert served("2013-06-01T10:00:59.999Z") is None
@@ -306,25 +574,25 @@ def test_what_served_at_a_moment_follows_from_the_releases_alone() -> None:
     assert served("2013-06-01T06:04:59.999-04:00") == A.digest
     assert served("2013-06-01T10:05") == B.digest
     assert served("2014-01-01") == A.digest
-    assert releases.holder(()) is None
-    assert releases.holder(made) == made[-1]
+    assert roles.holder(()) is None
+    assert roles.holder(made) == made[-1]
 
 
 def test_a_role_is_held_apart_from_the_others() -> None:
     """A ledger written by a later version may hold canaries; they are not the champion."""
     made = (release_of(A.digest, at(1)), release_of(B.digest, at(2), role="canary", share=0.1))
 
-    assert releases.holder(made) == made[0]
-    assert releases.holder(made, role="canary") == made[1]
-    assert releases.holder(made, role="shadow") is None
+    assert roles.holder(made) == made[0]
+    assert roles.holder(made, role="canary") == made[1]
+    assert roles.holder(made, role="shadow") is None
 
 
 def test_the_order_of_the_ledger_decides_where_clocks_disagree() -> None:
     """A machine with a slow clock released last; it is its release that answers."""
     made = (release_of(A.digest, at(5)), release_of(B.digest, at(4)))
 
-    assert releases.holder(made) == made[1]
-    assert releases.holder(made, moment=at(6)) == made[1]
+    assert roles.holder(made) == made[1]
+    assert roles.holder(made, moment=at(6)) == made[1]
 
 
 def test_two_models_in_one_ledger_do_not_answer_for_each_other(registry: Registry) -> None:

@@ -8,7 +8,7 @@ from proveout.errors import ProveoutError
 from proveout.records import Bundle, from_json, now
 from proveout.registry import releases
 from proveout.registry.signing import Keyring
-from proveout.serving.champion import Champion
+from proveout.serving.champion import Released
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def test_every_file_of_the_released_bundle_is_guarded(released, monkeypatch):
     monkeypatch.setenv("PROVEOUT_STATE", str(settings.state))
     run = CliRunner()
     assert run.invoke(main, ["verify", folder.name]).exit_code == 0
-    Champion().check(settings)
+    Released().check(settings)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    assert len(files) >= 13
+    assert len(files) >= 14
     for file in files:
         whole = file.read_bytes()
         place = len(whole) // 2
@@ -39,7 +39,7 @@ def test_every_file_of_the_released_bundle_is_guarded(released, monkeypatch):
             refused = run.invoke(main, ["verify", folder.name])
             assert refused.exit_code == 1, file
             with pytest.raises(ProveoutError) as error:
-                Champion().check(settings)
+                Released().check(settings)
             if file.name != "manifest.json":
                 assert str(file.relative_to(folder)) in str(error.value)
         finally:

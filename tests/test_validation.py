@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from proveout.errors import ConfigError
+from proveout.serving.quick import compile_quick
 from proveout.serving.schema import RequestSchema, compile_schema
-from proveout.serving.validation import Refused, read
+from proveout.serving.validation import Reader, Refused, read, repeated_fields
 
 
 class Everything(pa.DataFrameModel):
@@ -315,6 +316,63 @@ def test_the_plain_rules_agree_with_pandera(changed):
         assert kept or not let_in, record
         return
     assert let_in == kept, record
+
+
+ANYTHING = st.one_of(
+    VALUES, st.integers(), st.floats(), st.text(max_size=3), st.sampled_from([[], {}, 2.0, 5e-324, 10**30, ":", "x:-y"])
+)
+
+
+@hypothesis_settings(max_examples=400, deadline=None)
+@given(
+    changed=st.dictionaries(st.sampled_from([*sorted(GOOD), "stranger"]), ANYTHING, max_size=3),
+    left_out=st.sets(st.sampled_from(sorted(GOOD)), max_size=2),
+)
+def test_the_quick_reader_lets_nothing_in_that_the_close_one_refuses(changed, left_out):
+    """Two pieces of code for one schema: where the quick one gives a record, the other gives the same one."""
+    reader = Reader(compile_schema(Everything, name="everything"))
+    record = {name: value for name, value in {**GOOD, **changed}.items() if name not in left_out}
+    quickly = compile_quick(reader.schema)(dict(record), -1)
+    try:
+        closely = reader._look_closely(dict(record), False).record
+    except Refused:
+        closely = None
+
+    assert quickly is None or closely == quickly
+    if quickly is not None and closely is not None:
+        assert [type(value) for value in closely.values()] == [type(value) for value in quickly.values()]
+        assert list(closely) == list(quickly)
+
+
+def test_a_usual_request_is_read_quickly(schema):
+    """Or every request would take the slow way, and nobody would see it."""
+    quick = compile_quick(schema)
+    colons = body().count(b":")
+
+    assert quick(orjson.loads(body()), colons) == GOOD
+    assert quick(orjson.loads(body(share=1, tag="x:-y")), colons + 1) == {**GOOD, "share": 1.0, "tag": "x:-y"}
+    without = {name: value for name, value in GOOD.items() if name not in {"band", "word"}}
+    assert quick(dict(without), len(without)) == {**GOOD, "band": None, "word": None}
+    assert quick(orjson.loads(body()), colons + 1) is None  # one more colon than keys: a field may be given twice
+
+
+@pytest.mark.parametrize("name", ["class", "a b", "a:b", 'a"b', "é", "__proto__", "{0}", "v0", "N0", "document"])
+def test_a_field_may_have_any_name(name):
+    """It never becomes a part of the program that is made for the schema."""
+    schema = compile_schema(pa.DataFrameSchema({name: pa.Column(int), "b": pa.Column(str, nullable=True)}), name="s")
+
+    assert read(orjson.dumps({name: 5, "b": "x"}), schema).record == {name: 5, "b": "x"}
+    with pytest.raises(Refused) as refused:
+        read(orjson.dumps({name: 5, "b": "x"})[:-1] + b", " + orjson.dumps(name) + b": 6}", schema)
+    assert "twice" in refused.value.problem.detail
+
+
+def test_what_is_given_twice_is_found_where_it_is():
+    """In an array each place has its own problem; depth makes no difference."""
+    text = b'[{"a": 1}, {"a": 1, "a": 2}, {"b": [{"c": 1, "c": 1}]}, {"a": "x:y"}, 5, "a:a"]'
+
+    assert sorted(repeated_fields(text, orjson.loads(text))) == [1, 2]
+    assert repeated_fields(b'{"a": {"b": 1}}', {"a": {"b": 1}}) == {}
 
 
 def test_a_line_feed_does_not_slip_past_the_end_of_a_pattern(schema):

@@ -11,7 +11,9 @@ from proveout.data import snapshots
 from proveout.errors import NotFound
 from proveout.monitoring import alerts, watch
 from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
+from proveout.registry.answers import HIDDEN
 from proveout.registry.ledger import read
+from proveout.serving.pii import PREFIX, Pseudonyms
 
 AT = "2013-07-01T06:00:00.000+00:00"
 
@@ -53,6 +55,20 @@ def test_numbers_that_name_the_event_are_not_compared():
     reference = pd.DataFrame({"day": [1, 2], "carrier": ["UA", "B6"], "temp": [50.0, None]})
 
     assert watch.compared_columns(["day", "carrier", "temp"], ["day", "carrier"], reference) == ("carrier", "temp")
+
+
+def test_columns_that_hide_a_person_are_not_compared():
+    """The log has pseudonyms, the training rows have names: that would be an alarm for ever."""
+    predictions = [
+        asked("a", tailnum=None, temp=3.0),
+        asked("b", tailnum=Pseudonyms(b"k").name("tailnum", "N1"), temp=4),
+    ]
+    reference = pd.DataFrame({"tailnum": ["N1", "N2"], "temp": [50.0, None]})
+
+    assert watch.hidden_columns(predictions) == {"tailnum"}
+    hidden = watch.hidden_columns(predictions)
+    assert watch.compared_columns(["tailnum", "temp"], [], reference, hidden=hidden) == ("temp",)
+    assert PREFIX == HIDDEN
 
 
 def report(*, alarm: bool = False, auc: float | None = None, rows: int = 2000) -> DriftReport:
@@ -256,6 +272,20 @@ def test_an_alert_whose_address_is_dead_waits_in_the_ledger(watched, june, monit
     assert arrived == 0
     with watched.project.ledger() as ledger:
         assert len(alerts.waiting(ledger, alerts.sink_name(dead), model="flight-delay")) == 2
+
+
+def test_a_look_at_answers_about_hidden_people_compares_the_rest(watched, june):
+    """Pseudonyms are neither drift nor something to ask a model about, also where the rules had answered."""
+    column = next(name for name in watched.opened.request_columns if isinstance(june[0].record.get(name), str))
+    hide = Pseudonyms(b"k").hide
+    hidden = [replace(one, record=hide(one.record, [column])) for one in june]
+    hidden[0] = replace(hidden[0], answered_by="rules")
+
+    found = watch.look(watched.settings, hidden, at=AT)
+
+    compared = {one.column for one in watch.look(watched.settings, june, at=AT).report.columns}
+    assert {one.column for one in found.report.columns} == compared - {column}
+    assert column in compared
 
 
 def test_too_few_answers_are_no_calm(watched, june):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from proveout.cli import acting, looking, upkeep
+from proveout.cli import acting, drilling, erasing, keyring, looking, releasing, upkeep
 from proveout.errors import ProveoutError
 
 
@@ -73,14 +73,20 @@ for command in (
     acting.init,
     acting.demo,
     acting.gate,
-    acting.release,
+    releasing.release,
+    releasing.promote,
+    releasing.rollback,
     acting.serve,
     looking.status,
+    releasing.compare,
     looking.when,
     looking.bundles,
     looking.verdict,
     looking.verify,
+    drilling.drill,
+    erasing.erase,
 ):
     main.command()(command)
+main.add_typer(keyring.keys, name="keys")
 main.add_typer(upkeep.alerts, name="alerts")
 main.add_typer(upkeep.ledger, name="ledger")

@@ -1,12 +1,12 @@
-"""The commands that do something: lay out a project, judge, release, serve."""
+"""The commands that do something: lay out a project, judge, serve."""
 
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal
 
 import typer
 
-from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
+from proveout.cli.parts import bundle_folder, settings
 
 
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")]) -> None:
@@ -46,43 +46,13 @@ def gate(
     raise typer.Exit(code if code >= 0 else 128 - code)  # ended by a signal: as a shell says it
 
 
-def release(
-    bundle: BundleName,
-    reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
-    role: Annotated[str, typer.Option("--as", help="Its role. This version knows champion only.")] = "champion",
-    by: Annotated[str | None, typer.Option(help="Who releases it; without it, the user who is logged in.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Let a bundle answer.
-
-    Once its files are what was packed and its approval holds. To go back, release the one before.
-    """
-    from proveout.cli import show
-    from proveout.records import Role, now
-    from proveout.registry import releases
-    from proveout.registry.signing import Keyring
-    from proveout.training.bundle import verify as verify_files
-    from proveout.training.flow import actor
-
-    project, at = settings(), now()
-    packed = verify_files(bundle_folder(project, bundle))
-    keyring = Keyring(project.keys_dir)
-    with open_ledger(project) as ledger:
-        made = releases.release(
-            ledger,
-            keyring,
-            packed,
-            role=cast(Role, role),  # any other is refused in there, with the reason
-            by=actor() if by is None else by,
-            reason=reason,
-            at=at,
-        )
-    answer(made, show.released(made, unchanged=made.since != at), as_json=as_json)
-
-
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
+    api_processes: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that accept requests.")] = None,
+    auth: Annotated[
+        Literal["auto", "on", "off"] | None, typer.Option(help="Whether a request needs an API key.")
+    ] = None,
 ) -> None:
     """Answer requests with what is released.
 
@@ -90,6 +60,6 @@ def serve(
     """
     from proveout.serving.host import serve as run
 
-    given = {"host": host, "port": port}
+    given = {"host": host, "port": port, "api_processes": api_processes, "auth": auth}
     changed = settings().model_copy(update={name: value for name, value in given.items() if value is not None})
     raise typer.Exit(run(changed))

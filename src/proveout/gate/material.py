@@ -20,6 +20,7 @@ from proveout.registry import releases
 from proveout.registry.ledger import Ledger
 from proveout.settings import Settings
 from proveout.training import bundle as bundles
+from proveout.training.approved import open_released
 from proveout.training.bundle import OpenBundle
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Material:
             release = releases.current(ledger, self.settings.model)
         if release is None:
             return None
-        return bundles.open_bundle(self.store.folder("bundles", release.bundle))
+        return open_released(self.settings, release.bundle)
 
     @cached_property
     def snapshot(self) -> Snapshot:

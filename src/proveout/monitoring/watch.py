@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from proveout.errors import NotFound
 from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Snapshot
+from proveout.registry.answers import HIDDEN
 from proveout.settings import Settings
 from proveout.training.flow import actor, open_ledger, open_store
 
@@ -95,7 +96,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
 
     opened = champion(settings)
     reference, answered = opened.reference(), _table(predictions, opened)
-    columns = compared_columns(opened.request_columns, settings.key, reference)
+    columns = compared_columns(opened.request_columns, settings.key, reference, hidden=hidden_columns(predictions))
     enough = len(predictions) >= drift.FEWEST_ROWS
     asked = [*columns, PROBABILITY]
     tests = drift.compare(reference, answered, asked, family_alpha=settings.family_alpha) if enough else ()
@@ -168,24 +169,37 @@ def record(settings: Settings, seen: Look, *, at: str) -> int:
         return alerts.deliver(ledger, settings.alert_urls, model=settings.model, by=actor())
 
 
-def compared_columns(request: Sequence[str], key: Sequence[str], reference: "pd.DataFrame") -> tuple[str, ...]:
+def compared_columns(
+    request: Sequence[str], key: Sequence[str], reference: "pd.DataFrame", *, hidden: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     """The request's columns that can drift. Numbers in the key date or number an event (year, day, flight): left out,
-    for they move by themselves, and an alarm that rings every time is no alarm."""
+    for they move by themselves, and an alarm that rings every time is no alarm. So are `hidden` ones: the log has
+    pseudonyms where the training rows have values."""
     from proveout.monitoring.drift import kind_of
 
-    return tuple(column for column in request if column not in key or kind_of(reference[column]) != "numeric")
+    kept = (column for column in request if column not in hidden)
+    return tuple(column for column in kept if column not in key or kind_of(reference[column]) != "numeric")
+
+
+def hidden_columns(predictions: Sequence[Prediction]) -> frozenset[str]:
+    """The columns in which the log has pseudonyms of people instead of their values."""
+    return frozenset(name for one in predictions for name, value in one.record.items() if _is_hidden(value))
+
+
+def _is_hidden(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(HIDDEN)
 
 
 def champion(settings: Settings) -> "OpenBundle":
-    """The bundle that answers now, opened. Raises: NotFound if nothing is released; Tampered."""
+    """The bundle that answers now, opened. Raises: NotFound if nothing is released; NotApproved; Tampered."""
     from proveout.registry import releases
-    from proveout.training.bundle import open_bundle
+    from proveout.training.approved import open_released
 
     with open_ledger(settings) as ledger:
         release = releases.current(ledger, settings.model)
     if release is None:
         raise NotFound("release", f"of {settings.model}", "Release an approved bundle: proveout bundles")
-    return open_bundle(open_store(settings).folder("bundles", release.bundle))
+    return open_released(settings, release.bundle)
 
 
 def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataFrame":
@@ -195,7 +209,11 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
     """
     import pandas as pd
 
-    records: list[Mapping[str, object]] = [prediction.record for prediction in predictions]
+    # A pseudonym is no value a model was trained on: to be asked now, it is one that is not known.
+    records: list[Mapping[str, object]] = [
+        {name: None if _is_hidden(value) else value for name, value in prediction.record.items()}
+        for prediction in predictions
+    ]
     table = pd.DataFrame.from_records(records, columns=list(opened.request_columns))
     logged = [prediction.probability if _is_by(opened.bundle, prediction) else None for prediction in predictions]
     asked_now = pd.Series(opened.predict(table))

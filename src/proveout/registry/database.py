@@ -67,6 +67,7 @@ def engine(url: URL) -> Engine:
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # `_begin` says BEGIN; the driver would say it too late and never IMMEDIATE
     connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may cost the last commits, never the file
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only forgotten
     give_up = time.monotonic() + BUSY_S
     while True:
         try:

@@ -1,26 +1,27 @@
 """The ledger: what was made, judged, released and answered, on SQLite or, by URL, on PostgreSQL.
 
 Comes in: records. Goes out: entries, append-only and chained by hash, so that an edit, a removal or a reordering
-shows; and predictions and outcomes, which are rows like any other. Each call is one transaction: what fails in the
-middle leaves nothing. Threads may share a ledger; a forked process opens its own. Door to: SQLAlchemy Core.
+shows; and predictions, shadows, feedback and outcomes, which are rows like any other. Each call is one transaction:
+what fails in the middle leaves nothing. Threads may share a ledger; a forked process opens its own. Door to:
+SQLAlchemy Core.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import orjson
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from proveout.errors import LedgerError, LostRace, Misused
-from proveout.records import Digest, Entry, Outcome, Prediction, canonical, to_json
-from proveout.registry import chain, database
+from proveout.records import Digest, Entry, Feedback, Outcome, Prediction, ShadowAnswer, canonical
+from proveout.registry import answers, chain, database
 from proveout.registry.moments import utc
-from proveout.registry.tables import ENTRIES, JOURNALS, OUTCOMES, PREDICTIONS
+from proveout.registry.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
 
 _IDS_AT_ONCE = 5_000  # a statement may name 32,766 values on SQLite, 65,535 on PostgreSQL
 
@@ -58,6 +59,25 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for one question of this room's own; `registry/` alone has heard of SQLAlchemy."""
+        with database.transaction(self._pool) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """The same for a change of rows, kept whole or not at all."""
+        with database.transaction(self._pool, writes=True) as connection:
+            yield connection
+
+    def settle(self) -> None:
+        """Leave nothing of deleted rows in SQLite's write-ahead log; as far as nobody reads at this moment."""
+        if self._pool.dialect.name == "sqlite":
+            with database.failures(self._pool.url), self._pool.connect() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # --- entries --------------------------------------------------------------------------------------------------
 
@@ -138,17 +158,33 @@ class Ledger:
             rows = connection.execution_options(yield_per=500).execute(select(ENTRIES).order_by(ENTRIES.c.seq))
             return chain.follow((_entry(row) for row in rows), expected_head=expected_head)
 
-    # --- predictions and outcomes ---------------------------------------------------------------------------------
+    # --- predictions, shadows, feedback and outcomes --------------------------------------------------------------
 
-    def add_predictions(self, predictions: Sequence[Prediction], *, journal: str, offset: int) -> int:
-        """How many of `predictions` were new. They and the journal's drained `offset` (bytes) are stored together,
-        so a drain that is killed and repeated stores each request once."""
-        rows = [_row(prediction) for prediction in predictions]
+    def add_journal(
+        self, rows: Sequence[answers.Logged], *, journal: str, offset: int, event_fields: Sequence[str] = ()
+    ) -> int:
+        """How many of `rows` were new. They and the journal's drained `offset` (bytes) are stored together, so a drain
+        that is killed and repeated stores each row once. Feedback that knows the outcome is an outcome, too.
+
+        Args:
+            event_fields: fields of a request that name what it is about (`settings.key`); without them, all do.
+        Answers to somebody who has been erased since are not stored. Raises: Misused if one of the rows cannot be
+        stored. Then nothing is.
+        """
         position = self._insert(JOURNALS).values(name=journal, drained=offset)
-        with database.transaction(self._pool, writes=True) as connection:
-            new = self._insert_new(connection, PREDICTIONS, rows)
+        # Alone, for it must see every erasure that has begun to delete: what comes later would stay.
+        with database.transaction(self._pool, writes=True, alone=True) as connection:
+            erasures = (
+                select(ENTRIES.c.subject, ENTRIES.c.at).where(ENTRIES.c.kind == "erasure").order_by(ENTRIES.c.seq)
+            )
+            erased = {row.subject: row.at for row in connection.execute(erasures)}
+            new = answers.store(connection, answers.without(rows, erased), event_fields=event_fields)
             connection.execute(position.on_conflict_do_update(index_elements=["name"], set_={"drained": offset}))
         return new
+
+    def add_predictions(self, predictions: Sequence[Prediction], *, journal: str, offset: int) -> int:
+        """How many of `predictions` were new: as `add_journal`."""
+        return self.add_journal(predictions, journal=journal, offset=offset)
 
     def journal_offset(self, journal: str) -> int:
         """How many bytes of `journal` are drained; 0 for one never heard of."""
@@ -167,7 +203,39 @@ class Ledger:
         if until is not None:
             query = query.where(PREDICTIONS.c.at < utc(until))
         with database.transaction(self._pool) as connection:
-            return tuple(_prediction(row) for row in reversed(connection.execute(query).all()))
+            return tuple(answers.prediction(row) for row in reversed(connection.execute(query).all()))
+
+    def prediction(self, request_id: str) -> Prediction | None:
+        """The answer to one request; None if none is logged."""
+        with database.transaction(self._pool) as connection:
+            row = connection.execute(select(PREDICTIONS).where(PREDICTIONS.c.request_id == request_id)).first()
+        return None if row is None else answers.prediction(row)
+
+    def feedback_of(self, request_id: str) -> tuple[Feedback, ...]:
+        """What was said of one answer, the oldest first."""
+        query = select(FEEDBACK).where(FEEDBACK.c.request_id == request_id)
+        with database.transaction(self._pool) as connection:
+            rows = connection.execute(query.order_by(FEEDBACK.c.at, FEEDBACK.c.feedback_id))
+            return tuple(answers.feedback(row) for row in rows)
+
+    def shadows(
+        self,
+        *,
+        release: str | None = None,
+        request_id: str | None = None,
+        since: str | None = None,
+        newest: int | None = None,
+    ) -> tuple[ShadowAnswer, ...]:
+        """What shadows said, in the order of time: of one `release`, beside one request, only the `newest` so many."""
+        query = select(SHADOWS).order_by(SHADOWS.c.at.desc(), SHADOWS.c.request_id.desc()).limit(newest)
+        if release is not None:
+            query = query.where(SHADOWS.c.release == release)
+        if request_id is not None:
+            query = query.where(SHADOWS.c.request_id == request_id)
+        if since is not None:
+            query = query.where(SHADOWS.c.at >= utc(since))
+        with database.transaction(self._pool) as connection:
+            return tuple(answers.shadow(row) for row in reversed(connection.execute(query).all()))
 
     def prediction_count(self) -> int:
         """How many answers are logged, of every model."""
@@ -185,9 +253,9 @@ class Ledger:
 
     def add_outcomes(self, outcomes: Sequence[Outcome]) -> int:
         """How many of `outcomes` were new. What was learnt of a request first stays."""
-        rows = [{**asdict(outcome), "known_at": utc(outcome.known_at)} for outcome in outcomes]
+        rows = [(outcome.request_id, outcome.label, utc(outcome.known_at)) for outcome in outcomes]
         with database.transaction(self._pool, writes=True) as connection:
-            return self._insert_new(connection, OUTCOMES, rows)
+            return answers.insert_new(connection, OUTCOMES, rows)
 
     def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, bool]:
         """What really happened, for those of `request_ids` of which it is known."""
@@ -197,13 +265,6 @@ class Ledger:
                 query = select(OUTCOMES.c.request_id, OUTCOMES.c.label).where(OUTCOMES.c.request_id.in_(some))
                 known.update((row.request_id, row.label) for row in connection.execute(query))
         return known
-
-    def _insert_new(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        if not rows:
-            return 0
-        # Counted by what comes back: psycopg does not count the rows of many inserts sent at once.
-        insert = self._insert(table).on_conflict_do_nothing().returning(table.c.request_id)
-        return len(connection.execute(insert, rows).all())
 
 
 def read(kind: type[R], entry: Entry) -> R:
@@ -249,15 +310,6 @@ def _refuse_newer(connection: Connection, kinds: Sequence[str], seen: int, *, wh
 
 def _entry(row: Row[Any]) -> Entry:
     return Entry(**row._mapping)
-
-
-def _row(prediction: Prediction) -> dict[str, Any]:
-    fields = {column.name: getattr(prediction, column.name) for column in PREDICTIONS.columns}
-    return {**fields, "at": utc(prediction.at), "record": to_json(prediction.record)}
-
-
-def _prediction(row: Row[Any]) -> Prediction:
-    return Prediction(**{**row._mapping, "record": orjson.loads(row.record)})
 
 
 def _portions(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -1,17 +1,24 @@
-"""Releases: which bundle answers, since when, by whom and why; and what was there before.
+"""Releases: which bundle answers in which role, since when, by whom and why; and what was there before.
 
 Comes in: a bundle whose files were verified, and the ledger. Goes out: a release, once the gate's approval covers
-the bundle. Who held a role at a moment is a pure function of the releases (`holder`), so yesterday's answer is
-tomorrow's.
+the bundle. Who held a role at a moment is a pure function of the releases (`roles`), so yesterday's answer is
+tomorrow's. A change is decided on what the ledger said before: of two at once, one is made and the other told so.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import get_args
 
-from proveout.errors import Misused, NotApproved, NotFound
+from proveout.errors import LostRace, Misused, NotApproved, NotFound
 from proveout.records import Approval, Bundle, Digest, Release, Role, Verdict
+from proveout.registry import roles
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
 from proveout.registry.signing import Keyring, check_approval
+
+SAME_WISH_S = 5.0
+"""Two who go back within so many seconds mean the same fault: the second must not go back twice as far."""
 
 
 def release(
@@ -27,43 +34,120 @@ def release(
 ) -> Release:
     """`bundle` in its new role: from `at` on it answers. If it holds the role already, its release as it stands.
 
+    Args:
+        share: of the traffic; all of it for a champion, less than all for a canary, up to all for a shadow.
     Raises: NotApproved if no valid approval covers it; ChainBroken if the ledger was edited, for then no approval in
-    it can be believed; LostRace if somebody released or judged something meanwhile; Misused for another role than
-    champion.
+    it can be believed; LostRace if somebody released or judged something meanwhile; Misused if it cannot be meant.
     """
     _refuse_misuse(role, share, by, reason)
     seen = ledger.verify_chain()
-    approval = approval_of(ledger, bundle.digest)
-    check_approval(approval, bundle=bundle, keyring=keyring, at=at)
-    before = current(ledger, bundle.model, role)
-    if before is not None and before.bundle == bundle.digest:
+    approval = _leave(ledger, keyring, bundle, at=at)
+    made = history(ledger, bundle.model)
+    before = roles.holder(made, role=role)
+    if before is not None and (before.bundle, before.share) == (bundle.digest, share):
         return before
-    new = Release(
-        model=bundle.model,
-        bundle=bundle.digest,
-        role=role,
-        share=share,
-        since=utc(at),
-        by=by,
-        reason=reason,
-        data=bundle.snapshot,
-        verdict=approval.verdict,
-        before=before.bundle if before else None,
+    if role != "champion":
+        _refuse_alone(roles.holder(made), bundle, role)
+    return _append(ledger, bundle, approval, before, role=role, share=share, by=by, reason=reason, at=at, seen=seen)
+
+
+def promote(
+    ledger: Ledger, keyring: Keyring, bundle: Bundle, *, by: str, reason: str, at: str, seen: int | None = None
+) -> Release:
+    """The running canary or shadow, now champion: its other role ends.
+
+    Args:
+        seen: number of the ledger's last entry when this was decided; without it, now.
+    Raises: Misused if `bundle` runs as neither; LostRace if somebody promoted it, or changed what runs, meanwhile;
+    and as `release`.
+    """
+    _refuse_anonymous(by, reason)
+    seen, made = _look(ledger, bundle.model, what=f"The promotion of {bundle.name}", seen=seen)
+    champion = roles.holder(made)
+    if champion is not None and champion.bundle == bundle.digest:
+        raise LostRace(f"The promotion of {bundle.name}", f"{champion.by} made it champion, because: {champion.reason}")
+    if all(held is None or held.bundle != bundle.digest for held in roles.running(made)):
+        raise Misused(
+            f"{bundle.name} runs neither as canary nor as shadow. To let it answer all the same: "
+            f'proveout release {bundle.digest[:12]} --reason "…"'
+        )
+    approval = _leave(ledger, keyring, bundle, at=at)
+    return _append(
+        ledger, bundle, approval, champion, role="champion", share=1.0, by=by, reason=reason, at=at, seen=seen
     )
-    ledger.append(
-        "release", bundle.digest, new, actor=by, reason=reason, at=at, unless_newer=("release", "verdict"), seen=seen
+
+
+def rollback(
+    ledger: Ledger,
+    keyring: Keyring,
+    model: str,
+    *,
+    role: Role | None = None,
+    bundle: Bundle | None = None,
+    by: str,
+    reason: str,
+    at: str,
+    seen: int | None = None,
+) -> Release:
+    """The newest change of the traffic, taken back: a running canary is ended (the release has share 0), else the
+    champion before answers again.
+
+    Args:
+        role: what to take back, where it is not to be the newest.
+        bundle: the champion before, as its verified files describe it; without it, as the ledger does.
+        seen: number of the ledger's last entry when this was decided; without it, now.
+    Raises: NotFound if there is nothing to go back to; NotApproved if the champion before may not serve any more;
+    LostRace if somebody changed what runs meanwhile, or went back in the last few seconds.
+    """
+    _refuse_anonymous(by, reason)
+    _refuse_unknown(role or "champion")
+    looked, made = _look(ledger, model, what=f"Going back with {model}", seen=seen)
+    _refuse_same_wish(made, model, at=at)
+    target = roles.to_take_back(made) if role is None else role
+    if target != "champion":
+        return end(ledger, model, target, by=by, reason=reason, at=at, seen=looked)
+    back, champion = roles.before(made), roles.holder(made)
+    if back is None or champion is None:
+        raise NotFound("release", f"of {model} before the one that serves", "See what may serve: proveout bundles")
+    if bundle is not None and bundle.digest != back.bundle:
+        raise LostRace(f"Going back to {bundle.name}", f"{champion.by} released {champion.name}: {champion.reason}")
+    packed = bundle or known_bundle(ledger, back.bundle)
+    approval = _leave(ledger, keyring, packed, at=at)
+    return _append(
+        ledger, packed, approval, champion, role="champion", share=1.0, by=by, reason=reason, at=at, seen=looked
     )
-    return new
+
+
+def end(ledger: Ledger, model: str, role: Role, *, by: str, reason: str, at: str, seen: int | None = None) -> Release:
+    """The release that ends a canary or a shadow: its share is 0, and the champion answers for it.
+
+    Raises: NotFound if none runs; Misused for the champion; LostRace if somebody changed what runs meanwhile.
+    """
+    _refuse_anonymous(by, reason)
+    if role == "champion":
+        raise Misused('A champion does not end, another takes its place: proveout rollback --reason "…"')
+    seen, made = _look(ledger, model, what=f"Ending the {role} of {model}", seen=seen)
+    held = roles.holder(made, role=role)
+    if held is None:
+        raise NotFound(role, f"of {model} that runs", "See what does: proveout status")
+    ended = replace(held, share=0.0, since=utc(at), by=by, reason=reason, before=held.bundle)
+    _record(ledger, ended, seen=seen)
+    return ended
 
 
 def current(ledger: Ledger, model: str, role: Role = "champion") -> Release | None:
     """Who holds the role now; None while nothing was released."""
-    return holder(history(ledger, model), role=role)
+    return roles.holder(history(ledger, model), role=role)
 
 
 def at_moment(ledger: Ledger, model: str, moment: str, role: Role = "champion") -> Release | None:
     """Who held the role at `moment` (ISO 8601); None if nothing was released by then."""
-    return holder(history(ledger, model), role=role, moment=moment)
+    return roles.holder(history(ledger, model), role=role, moment=moment)
+
+
+def before(ledger: Ledger, model: str) -> Release | None:
+    """The release of the champion to go back to; None where there was none before the one that serves."""
+    return roles.before(history(ledger, model))
 
 
 def history(ledger: Ledger, model: str) -> tuple[Release, ...]:
@@ -72,37 +156,47 @@ def history(ledger: Ledger, model: str) -> tuple[Release, ...]:
     return tuple(found for found in releases if found.model == model)
 
 
-def holder(releases: Sequence[Release], *, role: Role = "champion", moment: str | None = None) -> Release | None:
-    """Who holds `role` after `releases`, or held it at `moment`.
-
-    The order of the ledger decides, not the clocks of the machines that wrote it: of two releases that began by
-    then, the one appended later holds the role.
-    """
-    until = None if moment is None else utc(moment)
-    held = [r for r in releases if r.role == role and (until is None or utc(r.since) <= until)]
-    return held[-1] if held else None
-
-
 def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
-    """The newest approval of `bundle`; whether its signature and its time hold is for `check_approval` to say.
+    """The approval of the newest verdict on `bundle` that has one; whether its signature and its time hold is for
+    `check_approval` to say.
 
     Raises: NotApproved if there is none, or if the gate has refused the bundle since.
     """
-    approvals = ledger.entries(kind="approval", subject=bundle, limit=1, newest_first=True)
-    approved_seq = approvals[0].seq if approvals else 0
     judged = ledger.entries(kind="verdict", subject=bundle, newest_first=True)
-    for verdict in (read(Verdict, entry) for entry in judged if entry.seq > approved_seq):
+    found = [read(Approval, entry) for entry in ledger.entries(kind="approval", subject=bundle)]
+    approvals = {approval.verdict: approval for approval in found if approval.bundle == bundle}
+    # What an approval is worth depends on when its verdict was entered, not on when it was itself: appended once more
+    # after a refusal, as anybody can who may write to the ledger, it is as old as it was.
+    approved = next((entry for entry in judged if entry.hash in approvals), None)
+    for verdict in (read(Verdict, entry) for entry in judged if approved is None or entry.seq > approved.seq):
         # Any refusal since counts, not only the last word: what approves a bundle is a signature. But one for want of
         # evidence alone takes nothing back: who runs one check by hand has not found the champion wanting.
-        if verdict.outcome == "refused" and (verdict.failed or not approvals):
-            when = "has since refused it" if approvals else "refused it"
+        if verdict.outcome == "refused" and (verdict.failed or approved is None):
+            when = "refused it" if approved is None else "has since refused it"
             raise NotApproved(f"{verdict.model}@{bundle[:12]}", f"the gate {when} on {objections(verdict)}")
-    if not approvals:
-        raise NotApproved(bundle[:12], "the gate has not approved it")
-    approval = read(Approval, approvals[0])
-    if approval.bundle != bundle or approval.verdict not in {entry.hash for entry in judged}:
-        raise NotApproved(bundle[:12], "its approval names a verdict that is not in this ledger")
-    return approval
+    if approved is None:
+        why = (
+            "its approval names a verdict that is not in this ledger"
+            if approvals
+            else "its approval is for another bundle"
+        )
+        raise NotApproved(bundle[:12], why if found else "the gate has not approved it")
+    return approvals[approved.hash]
+
+
+def refuse_strange(ledger: Ledger, keyring: Keyring, bundle: Bundle) -> None:
+    """Return if somebody trusted here has ever approved `bundle`, whatever became of that: it may be looked at.
+
+    Raises: NotApproved with the reason: its code is nobody's, and must not run.
+    """
+    why = NotApproved(bundle.name, "the gate has not approved it")
+    for entry in ledger.entries(kind="approval", subject=bundle.digest, newest_first=True):
+        approval = read(Approval, entry)
+        try:
+            return check_approval(approval, bundle=bundle, keyring=keyring, at=approval.approved_at)
+        except NotApproved as error:
+            why = error
+    raise why
 
 
 def objections(verdict: Verdict) -> str:
@@ -126,11 +220,103 @@ def find(ledger: Ledger, kind: str, prefix: str) -> Digest:
     return Digest(found[0])
 
 
+def _look(ledger: Ledger, model: str, *, what: str, seen: int | None) -> tuple[int, tuple[Release, ...]]:
+    """The entry up to which one has looked, and the releases of the model. Raises: LostRace if there are newer ones."""
+    last = ledger.verify_chain()
+    seen, made = last if seen is None else seen, history(ledger, model)
+    for newest in ledger.entries(kind="release", limit=1, newest_first=True):
+        if newest.seq > seen:
+            raise LostRace(what, f"{newest.actor} changed what runs, because: {newest.reason}")
+    return seen, made
+
+
+def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, at: str) -> Approval:
+    approval = approval_of(ledger, bundle.digest)
+    check_approval(approval, bundle=bundle, keyring=keyring, at=at)
+    return approval
+
+
+def known_bundle(ledger: Ledger, digest: Digest) -> Bundle:
+    """What the ledger says of a bundle. Raises: NotFound."""
+    entries = ledger.entries(kind="bundle", subject=digest, limit=1, newest_first=True)
+    if not entries:
+        raise NotFound("bundle", f"{digest[:12]} in this ledger", "See what was packed: proveout bundles")
+    return read(Bundle, entries[0])
+
+
+def _append(
+    ledger: Ledger,
+    bundle: Bundle,
+    approval: Approval,
+    before: Release | None,
+    *,
+    role: Role,
+    share: float,
+    by: str,
+    reason: str,
+    at: str,
+    seen: int,
+) -> Release:
+    new = Release(
+        model=bundle.model,
+        bundle=bundle.digest,
+        role=role,
+        share=share,
+        since=utc(at),
+        by=by,
+        reason=reason,
+        data=bundle.snapshot,
+        verdict=approval.verdict,
+        before=before.bundle if before else None,
+    )
+    _record(ledger, new, seen=seen)
+    return new
+
+
+def _record(ledger: Ledger, new: Release, *, seen: int) -> None:
+    decided_on = ("release", "verdict")
+    ledger.append(
+        "release", new.bundle, new, actor=new.by, reason=new.reason, at=new.since, unless_newer=decided_on, seen=seen
+    )
+
+
 def _refuse_misuse(role: Role, share: float, by: str, reason: str) -> None:
-    if role != "champion" or share != 1.0:
-        raise Misused(
-            f"Nothing can be released as {role} with {share:.0%} of the traffic: canary and shadow routing are not "
-            "part of this version. Release it as champion, to all of it."
-        )
+    allowed = {
+        "champion": (share == 1, "all of the traffic"),
+        "canary": (0 < share < 1, "a part of the traffic: --share 0.1"),
+        "shadow": (0 < share <= 1, "at most all of the traffic: --share 1"),
+    }
+    _refuse_unknown(role)
+    fits, what = allowed[role]
+    if not fits:
+        raise Misused(f"Nothing can be released as {role} with {share:.0%} of the traffic: a {role} has {what}.")
+    _refuse_anonymous(by, reason)
+
+
+def _refuse_unknown(role: str) -> None:
+    if role not in get_args(Role):
+        raise Misused(f"{role} is no role: a bundle is released as champion, canary or shadow.")
+
+
+def _refuse_anonymous(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
         raise Misused('A release says who did it and why: --by NAME --reason "…".')
+
+
+def _refuse_alone(champion: Release | None, bundle: Bundle, role: Role) -> None:
+    if champion is None:
+        raise Misused(f"Nothing serves yet, so {bundle.name} has nothing to run beside as {role}: release it first.")
+    if champion.bundle == bundle.digest:
+        raise Misused(f"{bundle.name} is the champion: as {role} it would run beside itself.")
+
+
+def _refuse_same_wish(releases: Sequence[Release], model: str, *, at: str) -> None:
+    """Two people see one fault and go back at once: the first has done what the second wants."""
+    if not releases:
+        return
+    newest, line = releases[-1], [champion.bundle for champion in roles.line(releases[:-1])]
+    went_back = newest.share == 0 or (newest.role == "champion" and newest.bundle in line)
+    age = datetime.fromisoformat(utc(at)) - datetime.fromisoformat(utc(newest.since))
+    if went_back and abs(age.total_seconds()) < SAME_WISH_S:
+        did = f"ended the {newest.role} {newest.name}" if newest.share == 0 else f"went back to {newest.name}"
+        raise LostRace(f"Going back with {model}", f"{newest.by} {did}, because: {newest.reason}")

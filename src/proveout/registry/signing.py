@@ -10,8 +10,6 @@ import binascii
 import hashlib
 import os
 import re
-import stat
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
 from proveout.records import Approval, Bundle, Entry, Verdict, canonical, to_json
+from proveout.registry import keyfile
 from proveout.registry.moments import utc
 
 PRIVATE_KEY_VARIABLE = "PROVEOUT_SIGNING_KEY"
@@ -89,38 +88,14 @@ class Keyring:
             pem = Ed25519PrivateKey.generate().private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            self._place(file, pem, mode=0o600)
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise ConfigError(str(file), "others may read this private key", f"chmod 600 {file}")
-        return _load(file.read_bytes(), str(file))
+            keyfile.place(file, pem, mode=0o600)
+        return _load(keyfile.read(file), str(file))
 
     def _trust_first(self, public: Ed25519PublicKey) -> None:
         """Trust the own key where nobody is trusted yet. After that, whom to trust is for people to decide."""
         if not any(self.folder.glob("*.pub")):
             pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            self._place(self.folder / f"{_id(public)}.pub", pem, mode=0o644)
-
-    def _place(self, file: Path, content: bytes, *, mode: int) -> None:
-        """Write `file` whole or not at all. If another process was faster, its file stays."""
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".new-", dir=self.folder)
-        except OSError as error:
-            raise ConfigError(
-                str(self.folder), f"no key can be written there: {error.strerror}", "Mend its rights"
-            ) from error
-        written = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            written.chmod(mode)
-            file.hardlink_to(written)  # unlike a rename, a link does not replace what is there
-        except FileExistsError:
-            pass
-        finally:
-            written.unlink()
+            keyfile.place(self.folder / f"{_id(public)}.pub", pem, mode=0o644)
 
 
 def approve(verdict: Verdict, entry: Entry, *, keyring: Keyring, approved_at: str, expires_at: str) -> Approval:

@@ -4,16 +4,18 @@ Comes in: a ledger, a model and a moment. Goes out: `Served` for `proveout when`
 `Packed` for `proveout bundles`: records, so that people and programs are told the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from proveout.errors import NotApproved, NotFound
-from proveout.records import Alert, Bundle, Digest, Release, Verdict
-from proveout.registry import releases
+from proveout.records import Alert, Bundle, Digest, Release, Role, Verdict
+from proveout.registry import releases, roles
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
 
-State = Literal["champion", "approved", "expired", "refused", "candidate"]
+State = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
+ROLES: tuple[Role, ...] = ("shadow", "canary", "champion")
 NEWEST_ALERTS = 3
 
 
@@ -26,6 +28,8 @@ class Served:
     until: str | None  # when the next release took over; None while it still answers
     bundle: Bundle | None
     verdict: Verdict | None
+    canary: Release | None = None  # what ran beside it then
+    shadow: Release | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +49,8 @@ class Standing:
     at: str
     served: Served | None
     approved: Leave | None
-    before: Bundle | None  # what served before, where the ledger knows it
-    back: Leave | None  # to what served before
+    before: Bundle | None  # the champion to go back to, where the ledger knows it
+    back: Leave | None  # to that champion
     predictions: int
     alerts: tuple[Alert, ...]  # the newest few
 
@@ -61,13 +65,14 @@ class Packed:
 
 def now(ledger: Ledger, model: str, *, at: str) -> Standing:
     """Where `model` stands at `at`, which is now."""
-    held = releases.current(ledger, model)
-    before = held.before if held else None
+    made = releases.history(ledger, model)
+    held, behind = roles.holder(made), releases.before(ledger, model)
+    before = behind.bundle if behind else None
     alerts = ledger.entries(kind="alert", subject=model, limit=NEWEST_ALERTS, newest_first=True)
     return Standing(
         model=model,
         at=utc(at),
-        served=_served(ledger, held, at=at, until=None) if held else None,
+        served=_served(ledger, held, beside=roles.running(made), at=at, until=None) if held else None,
         approved=_leave(ledger, held.bundle, at=at) if held else None,
         before=bundle_of(ledger, before) if before else None,
         back=_leave(ledger, before, at=at) if before else None,
@@ -78,31 +83,34 @@ def now(ledger: Ledger, model: str, *, at: str) -> Standing:
 
 def then(ledger: Ledger, model: str, *, moment: str) -> Served:
     """What served at `moment`. Raises: NotFound, naming when the first release began."""
-    made = tuple(r for r in releases.history(ledger, model) if r.role == "champion")
-    held = releases.holder(made, moment=moment)
+    every = releases.history(ledger, model)
+    made = tuple(r for r in every if r.role == "champion")
+    held = roles.holder(every, moment=moment)
     if held is None:
         first = f"The first began at {made[0].since}." if made else "Nothing was ever released: proveout bundles"
         raise NotFound("release", f"of {model} at {utc(moment)}", first)
     later = made[made.index(held) + 1 :]
-    return _served(ledger, held, at=moment, until=later[0].since if later else None)
+    beside = roles.running(every, moment=moment)
+    return _served(ledger, held, beside=beside, at=moment, until=later[0].since if later else None)
 
 
 def packed(ledger: Ledger, model: str, *, at: str) -> tuple[Packed, ...]:
     """Every bundle of `model` the ledger knows, the newest first."""
-    held = releases.current(ledger, model)
-    champion = held.bundle if held else None
+    made = releases.history(ledger, model)
+    held = {role: roles.holder(made, role=role) for role in ROLES}
+    taken = {release.bundle: role for role, release in held.items() if release}
     known: dict[Digest, Bundle] = {}
     for entry in ledger.entries(kind="bundle", newest_first=True):
         bundle = read(Bundle, entry)
         if bundle.model == model:
             known.setdefault(bundle.digest, bundle)  # packed again, it is the same bundle: the newest entry counts
-    return tuple(Packed(bundle=b, state=_state(ledger, b.digest, champion=champion, at=at)) for b in known.values())
+    return tuple(Packed(bundle=b, state=_state(ledger, b.digest, taken=taken, at=at)) for b in known.values())
 
 
-def _state(ledger: Ledger, bundle: Digest, *, champion: Digest | None, at: str) -> State:
+def _state(ledger: Ledger, bundle: Digest, *, taken: Mapping[Digest, Role], at: str) -> State:
     leave = _leave(ledger, bundle, at=at)
-    if bundle == champion:
-        return "champion"
+    if bundle in taken:
+        return taken[bundle]
     if leave.until is not None:
         return "expired" if leave.problem else "approved"
     verdicts = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
@@ -123,7 +131,9 @@ def verdict_of(ledger: Ledger, digest: Digest) -> Verdict:
     return read(Verdict, entries[0])
 
 
-def _served(ledger: Ledger, release: Release, *, at: str, until: str | None) -> Served:
+def _served(
+    ledger: Ledger, release: Release, *, beside: tuple[Release | None, Release | None], at: str, until: str | None
+) -> Served:
     verdicts = [e for e in ledger.entries(kind="verdict", subject=release.bundle) if e.hash == release.verdict]
     return Served(
         at=utc(at),
@@ -131,6 +141,8 @@ def _served(ledger: Ledger, release: Release, *, at: str, until: str | None) -> 
         until=until,
         bundle=bundle_of(ledger, release.bundle),
         verdict=read(Verdict, verdicts[0]) if verdicts else None,
+        canary=beside[0],
+        shadow=beside[1],
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every migration, oldest first: a version that is not here was written by a newer proveout."""
 
 HEAD = VERSIONS[-1]
@@ -60,7 +60,12 @@ PREDICTIONS = Table(
     Column("latency_ms", Double, nullable=False),
     Column("fallback_reason", Text),
     Column("record", Text, nullable=False),  # JSON of the request
+    Column("role", Text, nullable=False, server_default="champion"),
+    Column("key", Text, nullable=False, server_default=""),
+    Column("event", BigInteger),  # hash of the request's key fields: who asks the same again is counted once
     Index("predictions_by_model", "model", "at"),
+    # Holds all that a canary is judged by: a million answers are counted without reading their rows.
+    Index("predictions_by_release", "release", "role", "answered_by", "at", "latency_ms", "event"),
 )
 
 OUTCOMES = Table(
@@ -69,6 +74,33 @@ OUTCOMES = Table(
     Column("request_id", Text, primary_key=True),
     Column("label", Boolean, nullable=False),
     Column("known_at", Moment, nullable=False),
+    Index("outcomes_by_time", "known_at", "request_id", "label"),
+)
+
+SHADOWS = Table(
+    "shadows",
+    METADATA,
+    Column("request_id", Text, primary_key=True),  # of the prediction it stands beside
+    Column("release", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("probability", Double),
+    Column("label", Boolean),
+    Column("latency_ms", Double, nullable=False),
+    Column("problem", Text),
+    Index("shadows_by_release", "release", "at"),
+)
+
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("feedback_id", Text, primary_key=True),
+    Column("request_id", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("outcome", Boolean),
+    Column("wrong", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Index("feedback_by_request", "request_id", "at"),
 )
 
 JOURNALS = Table(

@@ -1,20 +1,23 @@
-"""The board: what every process of the server has to know of the ledger, in one small file.
+"""What the processes of the server tell each other: small files in its private folder, put up whole.
 
-Comes in: a `Board`, written by the clerk whenever the ledger has something new. Goes out: the same, to the API
-processes and the workers, which look several times a second. So none of them opens the ledger to answer a request, and
-a ledger that is down changes nothing: what was last posted holds. The file lies in the server's private folder.
+Comes in: a `Board` of the clerk's, whenever the ledger has something new; notes of every process on how it is. Goes
+out: the same, to whoever looks, several times a second. So no API process and no worker opens the ledger to answer a
+request, and a ledger that is down changes nothing: what was last posted holds.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from proveout.records import ApiKey, Release, from_json, to_json
+from proveout.records import Alert, ApiKey, Release, from_json, to_json
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """What stands."""
+    """What stands in the ledger."""
 
     seq: int  # the ledger's last entry that it was made from
     champion: Release
@@ -31,10 +34,60 @@ class Board:
         return tuple({release.bundle: release for release in reversed(listed)}.values())[::-1]
 
 
-def post(path: Path, board: Board) -> None:
-    """Put `board` up, whole: a reader sees the old one or the new one."""
-    unposted = path.with_suffix(".new")
-    unposted.write_text(to_json(board), encoding="utf-8")
+@dataclass(frozen=True, kw_only=True)
+class ApiNote:
+    """How an API process is."""
+
+    pid: int
+    words: str  # of its worker, for whoever started the server
+    troubles: tuple[Alert, ...] = ()  # what stands, each told apart by what it says is wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClerkNote:
+    """How the clerk is: the figures of /readyz and of /metrics that no API process can know."""
+
+    pid: int
+    seq: int = 0  # of the board it posted last
+    drained_rows: int = 0
+    damaged_lines: int = 0
+    backlog_bytes: int = 0  # of journals that are not in the ledger yet
+    trouble: str | None = None  # why the ledger takes no rows
+
+
+def board_path(folder: Path) -> Path:
+    """Where the board hangs."""
+    return folder / "board.json"
+
+
+def clerk_path(folder: Path) -> Path:
+    """Where the clerk's note hangs."""
+    return folder / "clerk.json"
+
+
+def api_path(folder: Path, pid: int) -> Path:
+    """Where an API process's note hangs."""
+    return folder / f"api-{pid}.json"
+
+
+def api_notes(folder: Path) -> tuple[ApiNote, ...]:
+    """The notes of the API processes that live."""
+    found = [read(path, ApiNote) for path in sorted(folder.glob("api-*.json"))]
+    return tuple(note for note in found if note is not None)
+
+
+def read(path: Path, kind: type[R]) -> R | None:
+    """The note of that kind at `path`; None while there is none that can be read."""
+    try:
+        return from_json(kind, path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def post(path: Path, record: object) -> None:
+    """Put `record` up, whole: a reader sees the old one or the new one."""
+    unposted = path.with_name(f"{path.name}.{os.getpid()}.new")
+    unposted.write_text(to_json(record), encoding="utf-8")
     unposted.chmod(0o600)
     unposted.replace(path)
 
@@ -49,12 +102,12 @@ class Reader:
     def look(self) -> Board | None:
         """The board, if it is another one than at the last look. None too while there is none."""
         try:
-            found = os.stat(self._path)
+            found = self._path.stat()
+            mark = (found.st_ino, found.st_mtime_ns)
+            if mark == self._seen:
+                return None
+            board = from_json(Board, self._path.read_bytes())
         except FileNotFoundError:
             return None
-        mark = (found.st_ino, found.st_mtime_ns)
-        if mark == self._seen:
-            return None
-        board = from_json(Board, self._path.read_bytes())
         self._seen = mark
         return board

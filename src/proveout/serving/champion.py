@@ -1,21 +1,27 @@
-"""The bundle that answers: found in the ledger, approved, whole, opened.
+"""The bundles that are served: found in the ledger, approved, whole, opened.
 
-Comes in: settings. Goes out: its release's name, after the checks that stand before serving; or the model itself,
-after the same checks. The main process checks before anything is started, each worker checks again when it opens.
+Comes in: settings. Goes out: the board, which says what is to be served; and each bundle on it, opened after the
+checks that stand before serving. The main process checks the champion before anything is started, the clerk makes the
+boards that follow, and a worker checks every bundle again when it opens it.
 """
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from proveout.errors import NotFound, Tampered
-from proveout.records import Release, now
+from proveout.errors import ChainBroken, LedgerError, NotApproved, NotFound, Tampered
+from proveout.records import Approval, Digest, Release, now
+from proveout.serving.board import Board, post, read
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from proveout.registry.ledger import Ledger
 
 
 class Model(Protocol):
@@ -48,57 +54,121 @@ class Served:
 
 
 class Source(Protocol):
-    """Where a server has its model from. It travels to the worker by pickle: an object without state of its own."""
+    """Where a server has its models from. It travels to other processes by pickle: an object without state."""
 
-    def check(self, settings: Settings) -> str:
-        """The name of the release that may be served. Raises: ProveoutError with the reason if none may."""
+    def check(self, settings: Settings) -> Board:
+        """What is to be served. Raises: ProveoutError with the reason if the champion may not be."""
 
-    def open(self, settings: Settings) -> Served:
-        """The same, opened."""
+    def news(self, settings: Settings, *, seq: int) -> Board | None:
+        """What is to be served now, None if nothing came after entry number `seq`. Raises: LedgerError.
+
+        A canary or a shadow that may not be served is on it: the worker refuses it, and says why.
+        """
+
+    def open(self, settings: Settings, release: Release) -> Served:
+        """One of them, opened. Raises: ProveoutError with the reason if it may not be served, or cannot be."""
 
 
-class Champion:
-    """The released champion of the ledger."""
+class Released:
+    """What the ledger says is released."""
 
-    def check(self, settings: Settings) -> str:
-        """Its name. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
+    def check(self, settings: Settings) -> Board:
+        """The board. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
         from proveout.registry.ledger import Ledger
 
+        # Closed before anything is forked: a database connection does not survive being shared.
         with Ledger(settings.ledger) as ledger:
             # In an edited ledger another bundle may have been put in the champion's place.
             ledger.verify_chain()
-        release, _ = _checked(settings)
-        return release.name
+            board = _board(ledger, settings.model)
+        _checked(settings, board.champion)
+        return board
 
-    def open(self, settings: Settings) -> Served:
+    def news(self, settings: Settings, *, seq: int) -> Board | None:
+        """The board, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
+        from proveout.registry.ledger import Ledger
+
+        with Ledger(settings.ledger) as ledger:
+            last = ledger.last_seq()
+            if last == seq:
+                return None
+            if last < seq:
+                raise ChainBroken(last + 1, f"it ends before entry {seq}, which was there")
+            ledger.verify_chain()
+            return _board(ledger, settings.model)
+
+    def open(self, settings: Settings, release: Release) -> Served:
         """It, opened. Raises: as `check`, and BundleError."""
         from proveout.training.bundle import open_bundle
 
-        release, folder = _checked(settings)
-        return Served(release=release.name, model=open_bundle(folder))
+        # By its manifest: a folder can be replaced after it was looked at.
+        folder, manifest = _checked(settings, release)
+        return Served(release=release.name, model=open_bundle(folder, manifest=manifest))
 
 
-def _checked(settings: Settings) -> tuple[Release, Path]:
-    """The champion's release and the folder of its bundle, once release, files and approval hold."""
+def _board(ledger: "Ledger", model: str) -> Board:
+    """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
+    from proveout.registry import keys, releases, roles
+
+    seq = ledger.last_seq()  # first: what is appended meanwhile is news
+    history = releases.history(ledger, model)
+    champion = roles.holder(history)
+    if champion is None:
+        raise NotFound(
+            "release",
+            f"of {model}",
+            "Make one: python flows/ingest.py run, then python flows/train.py run, then proveout release BUNDLE",
+        )
+    erasures = ledger.entries(kind="erasure", limit=1, newest_first=True)
+    return Board(
+        seq=seq,
+        champion=champion,
+        canary=roles.holder(history, role="canary"),
+        shadow=roles.holder(history, role="shadow"),
+        before=releases.before(ledger, model),
+        keys=keys.known(ledger),
+        erased=erasures[0].seq if erasures else 0,
+    )
+
+
+def _keep(path: Path, approval: Approval) -> None:
+    with suppress(OSError):  # a full disk is no reason not to serve
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        post(path, approval)
+
+
+def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
+    """The folder of the release's bundle and its manifest's digest, once its files and its approval hold."""
     from proveout.data.store import Store
     from proveout.registry.ledger import Ledger
-    from proveout.registry.releases import approval_of, current
+    from proveout.registry.releases import approval_of
     from proveout.registry.signing import Keyring, check_approval
     from proveout.training.bundle import verify
 
-    # Closed before anything is forked: a database connection does not survive being shared.
-    with Ledger(settings.ledger) as ledger:
-        release = current(ledger, settings.model)
-        if release is None:
-            raise NotFound(
-                "release",
-                f"of {settings.model}",
-                "Make one: python flows/ingest.py run, then python flows/train.py run, then proveout release BUNDLE",
-            )
-        approval = approval_of(ledger, release.bundle)
+    if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
+        raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
+    kept = settings.state_dir / "approvals" / f"{release.bundle}.json"
+    try:
+        with Ledger(settings.ledger) as ledger:
+            approval = approval_of(ledger, release.bundle)
+    except NotApproved:
+        kept.unlink(missing_ok=True)  # taken back, it is so when the ledger is down as well
+        raise
+    except ChainBroken:
+        raise
+    except LedgerError:
+        # A worker that dies while the ledger is down is started again, and what was approved when it was up still is:
+        # signature and end are looked at below, whoever wrote the file.
+        known = read(kept, Approval)
+        if known is None:
+            raise
+        approval = known
     folder = Store(settings.store, settings.state_dir / "store").folder("bundles", release.bundle)
     bundle = verify(folder)
     if bundle.digest != release.bundle:
         raise Tampered(release.name, "manifest.json", f"is the one of another bundle, {bundle.name}")
     check_approval(approval, bundle=bundle, keyring=Keyring(settings.keys_dir), at=now())
-    return release, folder
+    if bundle.model != release.model:  # approved, but to answer another question
+        raise NotApproved(release.name, f"its approval is for the model {bundle.model}, not {release.model}")
+    _keep(kept, approval)
+    return folder, bundle.manifest

@@ -6,7 +6,7 @@ al. 2022). Each background row is walked from once, so the effects of all fields
 f(background) exactly, not only on average. Correlated fields share their credit as if they could vary alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from proveout.records import Plain, canonical
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
 BACKGROUND_ROWS = 16
@@ -23,7 +22,7 @@ MOST_REASONS = 5
 MOST_ROWS = 4_096  # predicted for one explanation; a wide request gets fewer background rows
 _SMALLEST_EFFECT = 0.0005  # of probability; less is printed as nothing
 
-Predict = Callable[["pd.DataFrame"], "NDArray[np.float64]"]
+Columns = Mapping[str, Any]  # arrays of one length, of NumPy or of pandas, by field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +31,20 @@ class Reason:
 
     field: str
     value: Plain
+    unit: str | None = None
     effect: float
     text: str
 
 
-def background(reference: "pd.DataFrame", probability: "NDArray[np.float64]", *, fields: int) -> "pd.DataFrame":
-    """A few rows of `reference` that stand for all of it: one from the middle of each equal part, by probability."""
+def background_places(probability: "NDArray[np.float64]", *, fields: int) -> "NDArray[np.intp]":
+    """Which few rows stand for all: one from the middle of each equal part, by probability."""
     import numpy as np
 
-    rows = min(len(reference), max(1, min(BACKGROUND_ROWS, MOST_ROWS // (2 * fields))))
-    middles = ((np.arange(rows) + 0.5) * len(reference) / rows).astype(int)
-    chosen: pd.DataFrame = reference.iloc[np.argsort(probability, kind="stable")[middles]]
-    return chosen.reset_index(drop=True)
+    count = len(probability)
+    rows = min(count, max(1, min(BACKGROUND_ROWS, MOST_ROWS // (2 * fields))))
+    middles = ((np.arange(rows) + 0.5) * count / rows).astype(int)
+    chosen: NDArray[np.intp] = np.argsort(probability, kind="stable")[middles]
+    return chosen
 
 
 def seed_of(record: Mapping[str, Plain]) -> int:
@@ -51,61 +52,105 @@ def seed_of(record: Mapping[str, Plain]) -> int:
     return int.from_bytes(blake2b(canonical(dict(record)), digest_size=8).digest(), "big")
 
 
-def effects(predict: Predict, row: "pd.DataFrame", against: "pd.DataFrame", *, seed: int) -> "NDArray[np.float64]":
-    """The effect of each column of `row` (one row) on its probability, against the rows of `against`.
+@dataclass(frozen=True, kw_only=True)
+class Walks:
+    """The ways from background rows to the request, one field after the other, that are sampled for an explanation.
 
-    Returns: shape (columns,); the sum is predict(row) - mean(predict(against)).
+    Each step is a row that mixes both. The rows are predicted in whatever portions suit; see `mixture` and `effects`.
+    """
+
+    fields: tuple[str, ...]
+    orders: "NDArray[np.intp]"  # of fields, one for each background row
+    taken: "NDArray[np.bool_]"  # shape (walks, steps, fields): is it the request's value already?
+
+    @property
+    def rows(self) -> int:
+        return int(self.taken.shape[0] * self.taken.shape[1])
+
+
+def walks(fields: tuple[str, ...], *, starts: int, seed: int) -> Walks:
+    """Walks from each of `starts` background rows, forwards and backwards."""
+    import numpy as np
+
+    count = len(fields)
+    rng = np.random.default_rng(seed)
+    orders = np.stack([rng.permutation(count) for _ in range(starts)])
+    # taken[i, k, j]: after k steps from background row i, does field j have the request's value?
+    rank = np.argsort(orders, axis=1)
+    taken = rank[:, None, :] < np.arange(count + 1)[None, :, None]
+    # Walking an order backwards passes the complements, in reverse.
+    return Walks(fields=fields, orders=orders, taken=np.concatenate([taken, ~taken[:, ::-1, :]]))
+
+
+def mixture(ways: Walks, against: Columns, requests: Columns, request: int, *, first: int, last: int) -> Columns:
+    """Rows `first` to `last` of the walks to one of the `requests`, as columns of the same kinds.
+
+    `against` and `requests` are columns of the same kinds; the `request` is given by its place.
     """
     import numpy as np
 
-    fields, starts = row.shape[1], len(against)
-    rng = np.random.default_rng(seed)
-    orders = np.stack([rng.permutation(fields) for _ in range(starts)])
-    # taken[i, k, j]: after k steps from background row i, does field j have the request's value?
-    rank = np.argsort(orders, axis=1)
-    taken = rank[:, None, :] < np.arange(fields + 1)[None, :, None]
-    # Walking an order backwards passes the complements, in reverse. All walks are scored in one batch.
-    scores = _scores(predict, row, against, np.concatenate([taken, ~taken[:, ::-1, :]]))
-    total = np.zeros(fields)
-    np.add.at(total, np.concatenate([orders, orders[:, ::-1]]), np.diff(scores, axis=1))
-    return total / (2 * starts)
+    walks_, steps, fields = ways.taken.shape
+    starts = len(ways.orders)
+    row = np.arange(first, min(last, ways.rows))
+    start = row // steps % starts
+    taken = ways.taken.reshape(walks_ * steps, fields)[first:last]
+    mixed = {}
+    for j, name in enumerate(ways.fields):
+        here = against[name].take(start)
+        here[taken[:, j]] = requests[name][request]
+        mixed[name] = here
+    return mixed
 
 
-def _scores(predict: Predict, row: "pd.DataFrame", against: "pd.DataFrame", taken: Any) -> "NDArray[np.float64]":
-    """What the model says of each mixture of the request with a background row, shape (walks, steps)."""
+def effects(ways: Walks, scores: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """The effect of each field, from what the model says of all rows of the walks.
+
+    Returns: shape (fields,); the sum is f(request) - mean(f(background rows)).
+    """
     import numpy as np
-    import pandas as pd
 
-    walks, steps, fields = taken.shape
-    start = np.repeat(np.arange(walks) % len(against), steps)
-    flat = taken.reshape(-1, fields)
-    both = pd.concat([against, row], ignore_index=True)  # the request is the last row
-    mixed = pd.DataFrame(
-        {
-            name: pd.Series(both[name].array.take(np.where(flat[:, j], len(against), start)))
-            for j, name in enumerate(row.columns)
-        }
-    )
-    return np.asarray(predict(mixed), dtype=float).reshape(walks, steps)
+    starts, fields = ways.orders.shape
+    total: NDArray[np.float64] = np.zeros(fields)
+    steps = np.diff(scores.reshape(2 * starts, fields + 1), axis=1)
+    np.add.at(total, np.concatenate([ways.orders, ways.orders[:, ::-1]]), steps)
+    total /= 2 * starts
+    return total
 
 
-def reasons(effect: "NDArray[np.float64]", record: Mapping[str, Plain]) -> tuple[Reason, ...]:
+def units_of(descriptions: Mapping[str, str | None]) -> dict[str, str]:
+    """The unit of each field whose description is one.
+
+    >>> units_of({"wind": "mph", "time": "local clock as HHMM", "city": None})
+    {'wind': 'mph'}
+    """
+    return {field: words for field, words in descriptions.items() if words and " " not in words}
+
+
+def reasons(effect: "NDArray[np.float64]", record: Mapping[str, Plain], units: Mapping[str, str]) -> tuple[Reason, ...]:
     """The largest effects in words, at most five, none that rounds to nothing."""
     ranked = sorted(zip(record.items(), effect.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
     return tuple(
-        Reason(field=field, value=value, effect=round(points, 6), text=_text(field, value, points))
+        Reason(
+            field=field,
+            value=value,
+            unit=units.get(field),
+            effect=round(points, 6),
+            text=_text(field, value, points, unit=units.get(field)),
+        )
         for (field, value), points in ranked[:MOST_REASONS]
         if abs(points) >= _SMALLEST_EFFECT
     )
 
 
-def _text(field: str, value: Plain, effect: float) -> str:
+def _text(field: str, value: Plain, effect: float, *, unit: str | None = None) -> str:
     """One effect as a sentence.
 
-    >>> _text("precip", 0.4, 0.1234)
-    'precip 0.4 raises the probability by 12.3 points'
-    >>> _text("wind_gust", None, -0.02)
+    >>> _text("precip", 0.4, 0.1234, unit="inches")
+    'precip 0.4 inches raises the probability by 12.3 points'
+    >>> _text("wind_gust", None, -0.02, unit="mph")
     'wind_gust unknown lowers the probability by 2.0 points'
     """
     said = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{field} {said} {'raises' if effect > 0 else 'lowers'} the probability by {abs(effect) * 100:.1f} points"
+    measured = f"{said} {unit}" if unit is not None and value is not None else said
+    way = "raises" if effect > 0 else "lowers"
+    return f"{field} {measured} {way} the probability by {abs(effect) * 100:.1f} points"

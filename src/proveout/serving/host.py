@@ -1,51 +1,48 @@
-"""The host: LitServe, started so that it ends well.
+"""The host: a server, from the settings.
 
 Comes in: settings. Goes out: an exit code, when the server has ended. LitServe starts the worker, restarts it when it
 dies and carries the HTTP application; gateway, transport and shutdown are ours, through its public extension points
-and a subclass. What was wrong with it as it comes: facts/litserve.md. Door to: LitServe (LitServer).
+and a subclass (`processes`).
 
     main ─┬─ manager (LitServe's queues; idle)
-          ├─ worker  (the model; restarted)
-          └─ API     (uvicorn, gateway, journal)       SIGTERM or Ctrl-C to main, or to all of them: everything
-                                                       accepted is answered, then exit 0. kill -9 of main ends all.
+          ├─ worker  (the models; restarted)
+          ├─ API     (uvicorn, gateway, journal; as many as the settings say; restarted)
+          └─ clerk   (journals into the ledger, the board, the canary's verdict, alerts; restarted)
+
+SIGTERM or Ctrl-C to main, or to all of them: everything accepted is answered, then exit 0. kill -9 of main ends all.
 """
 
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import litserve
-from litserve.utils import WorkerSetupStatus
-
-from proveout.errors import ConfigError, ProveoutError
-from proveout.serving import tether
-from proveout.serving.champion import Champion, Source
-from proveout.serving.desk import Habits
-from proveout.serving.drain import Log
+from proveout.errors import ConfigError
+from proveout.registry.keys import mac_of
+from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
+from proveout.serving import board, clerk
+from proveout.serving.access import Access
+from proveout.serving.champion import Released, Source
+from proveout.serving.desk import habits_of
+from proveout.serving.explain import units_of
 from proveout.serving.gateway import Gateway
 from proveout.serving.office import Office
+from proveout.serving.pii import Pseudonyms
+from proveout.serving.processes import NotStarted, Server
 from proveout.serving.schema import RequestSchema, compile_schema
-from proveout.serving.worker import Worker, socket_path
+from proveout.serving.worker import Worker
 from proveout.settings import Settings, load_object
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SOCKETS = "proveout-sockets-"
-_LOOK_EVERY_S = 0.2
-_BODY_TIME_S = 6  # a body may take 5 s to arrive
-_LAST_WORK_S = 10  # the moment for clients to hear of the end, and the last drain
 _LITSERVE_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "0.0.0.0", "::": "::"}  # noqa: S104
+_THIS_MACHINE = {"127.0.0.1", "localhost"}
 
 
 def serve(settings: Settings, *, source: Source | None = None) -> int:
@@ -56,45 +53,54 @@ def serve(settings: Settings, *, source: Source | None = None) -> int:
             worker by pickle.
     Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
     """
-    source = source or Champion()
+    source = source or Released()
     schema = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
     rules, action = (load_object(name, settings.root) for name in (settings.fallback, settings.actions))
     host, port = _address(settings)
-    release = source.check(settings)
-    # Threads of BLAS and OpenMP in the worker would fight for the few cores that the API process needs as well.
+    first = source.check(settings)
+    asked = asks_for_keys(settings, first)
+    # Threads of BLAS and OpenMP in the worker would fight for the few cores that the API processes need as well.
     # Set here, because they are read when NumPy is imported; whoever sets them outside is obeyed.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    with _socket_folder() as sockets:
-        habits = Habits(
-            model=settings.model,
-            label_name=settings.label_name,
-            release=release,
-            rules=rules,
-            action=action,
-            deadline_s=settings.deadline_s,
-        )
+    with _private_folder() as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")  # read when prometheus_client is imported
+        (folder / "metrics").mkdir()
+        board.post(board.board_path(folder), first)
         office = partial(
             Office,
-            habits,
+            habits_of(settings, schema=schema, rules=rules, action=action),
+            settings=settings,
             fields=schema.names,
-            socket=socket_path(sockets, 0),
-            hang_s=settings.hang_s,
-            journal_dir=settings.journal_dir,
-            open_log=partial(_open_ledger, settings.ledger),
+            folder=folder,
+            pseudonyms=_pseudonyms(settings, schema),
             gentle=True,
-            opened=partial(_announce, release, host, port),
         )
-        worker = Worker(settings, source=source, parent=os.getpid(), folder=sockets, dtypes=schema.dtypes)
-        server = _Server(worker, _middleware(schema, office, settings), deadline_s=settings.deadline_s)
-        return _run(server, host, port)
+        server = Server(
+            Worker(
+                settings,
+                source=source,
+                parent=os.getpid(),
+                folder=folder,
+                dtypes=schema.dtypes,
+                units=units_of({field.name: field.description for field in schema.fields}),
+            ),
+            _middleware(settings, schema, office, folder=folder, asked=asked),
+            clerk=partial(clerk.run, settings, source, folder),
+            folder=folder,
+            deadline_s=settings.deadline_s,
+            opened=partial(_announce, first.champion.name, host, port),
+        )
+        return _run(server, host, port, api_processes=settings.api_processes)
 
 
-def _run(server: "_Server", host: str, port: int) -> int:
+def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
     try:
         server.run(
             host=host,
             port=port,
+            num_api_servers=api_processes,
+            lifespan="on",  # `auto` would serve on without a gateway when that cannot begin
             generate_client_file=False,  # LitServe would write a client.py into the working directory
             log_level="warning",
             access_log=False,
@@ -110,9 +116,10 @@ def _run(server: "_Server", host: str, port: int) -> int:
 
 
 @contextmanager
-def _socket_folder() -> Iterator[Path]:
-    """A folder for the worker's socket: private, and short enough for a socket's path. Those that servers killed by
-    kill -9 have left are swept up; a living one's is known by its lock, which its processes share."""
+def _private_folder() -> Iterator[Path]:
+    """A folder for the worker's socket and the board: its owner's alone, and short enough for a socket's path. Those
+    that servers killed by kill -9 have left are swept up; a living one's is known by its lock, which its processes
+    share."""
     for left in Path(tempfile.gettempdir()).glob(f"{_SOCKETS}*/lock"):
         with suppress(OSError), left.open("rb") as lock:  # another user's, or a living server's
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,15 +134,32 @@ def _socket_folder() -> Iterator[Path]:
 
 
 def _middleware(
-    schema: RequestSchema, office: Callable[[], Office], settings: Settings
+    settings: Settings, schema: RequestSchema, office: Callable[[], Office], *, folder: Path, asked: bool
 ) -> list[tuple[type[Gateway], Mapping[str, Any]]]:
-    return [(Gateway, {"schema": schema, "office": office, "max_body_bytes": settings.max_body_bytes})]
+    pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
+    options = {
+        "schema": schema,
+        "office": office,
+        "settings": settings,
+        "access": Access(mac=partial(mac_of, pepper), asked=asked),
+        "folder": folder,
+    }
+    return [(Gateway, options)]
 
 
-def _open_ledger(url: str) -> Log:
-    from proveout.registry.ledger import Ledger
+def asks_for_keys(settings: Settings, first: board.Board) -> bool:
+    """Whether requests need an API key. Raises: ConfigError if they do and nobody has one."""
+    near = settings.host in _THIS_MACHINE
+    asked = settings.auth == "on" or (settings.auth == "auto" and not near)
+    if asked and not any(key.revoked_at is None for key in first.keys):
+        where = "they are asked for" if near else f"{settings.host} can be reached from other machines"
+        remedy = "Make one: proveout keys create NAME --scope predict. Or let everybody in: PROVEOUT_AUTH=off"
+        raise ConfigError("auth", f"{where}, and there is no API key", remedy)
+    return asked
 
-    return Ledger(url)
+
+def _pseudonyms(settings: Settings, schema: RequestSchema) -> Pseudonyms:
+    return Pseudonyms(secret(settings.keys_dir, PII_KEY) if schema.pii_fields else b"")
 
 
 def _announce(release: str, host: str, port: int, worker: str) -> None:
@@ -160,127 +184,3 @@ def _address(settings: Settings) -> tuple[str, int]:
             remedy = "Stop the server that has it, or choose another: PROVEOUT_PORT=8081"
             raise ConfigError("port", problem, remedy) from error
         return host, int(probe.getsockname()[1])
-
-
-class NotStarted(ProveoutError):
-    """The worker ended before it was ready. `exit_code_of_worker` is None if it was told to."""
-
-    def __init__(self, exit_code_of_worker: int | None) -> None:
-        super().__init__(exit_code_of_worker)
-        self.exit_code_of_worker = exit_code_of_worker
-
-    def __str__(self) -> str:
-        return (
-            f"The worker ended before it could answer (exit code {self.exit_code_of_worker}). What it said stands "
-            "above; a bundle that the gate could open opens here too, unless memory or a library is missing."
-        )
-
-
-class _Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no types
-    """LitServer that drains on SIGTERM and SIGINT, leaves no process behind and notices a lost API process."""
-
-    def __init__(self, worker: Worker, middleware: list[Any], *, deadline_s: float) -> None:
-        super().__init__(worker, accelerator="cpu", timeout=False, restart_workers=True, middlewares=middleware)
-        self.monitor_internal = _LOOK_EVERY_S
-        self.uvicorn_graceful_timeout = int(deadline_s) + _BODY_TIME_S
-        self.lost = False  # whether it ended because a process was lost
-        self._ending = threading.Event()
-        self._main = os.getpid()
-        self._sockets: list[socket.socket] = []
-        self._manager: Any = None
-        # The kernel ends a tethered child with the thread that started it: LitServe's monitor, which restarts
-        # workers, ends before the last answers are given. This thread lives as long as the process.
-        self._starter = ThreadPoolExecutor(1, initializer=_block_signals)
-
-    # --- starting -------------------------------------------------------------------------------------------------
-
-    def run(self, *args: Any, **kwargs: Any) -> None:
-        """LitServer's `run`, its manager started before the port is bound.
-
-        A manager forked later holds the listening socket too: the port would accept connections that nobody answers
-        from the moment the API process closes it until the manager ends.
-        """
-        os.register_at_fork(after_in_child=partial(_tether_child, self._main))
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # the manager inherits it: it has to outlive the API process
-        self._manager = super()._init_manager(1)
-        for number in _SIGNALS:
-            signal.signal(number, self._end)
-        super().run(*args, num_api_servers=1, **kwargs)
-
-    def _init_manager(self, num_api_servers: int) -> Any:
-        return self._manager
-
-    def launch_inference_worker(self, lit_api: Any) -> Any:
-        """Start the worker, from a thread that lives on."""
-        started = self._starter.submit(super().launch_inference_worker, lit_api).result()
-        return [_kill_to_end(process) for process in started]
-
-    def launch_single_inference_worker(self, lit_api: Any, worker_id: int) -> Any:
-        """Start the worker again, from the same thread."""
-        return _kill_to_end(self._starter.submit(super().launch_single_inference_worker, lit_api, worker_id).result())
-
-    def verify_worker_status(self) -> None:
-        """Wait for the worker. Raises: NotStarted if it ends before it is ready; LitServe would wait for ever."""
-        while not any(status == WorkerSetupStatus.READY for status in self.workers_setup_status.values()):
-            dead = [process for process in self.inference_workers if not process.is_alive()]
-            if dead or self._ending.is_set():
-                for process in self.inference_workers:
-                    process.kill()
-                self._manager.shutdown()
-                raise NotStarted(None if self._ending.is_set() else dead[0].exitcode)
-            time.sleep(0.05)
-
-    def _start_server(
-        self, port: int, servers: int, log_level: str, sockets: list[Any], *args: Any, **kwargs: Any
-    ) -> Any:
-        self._sockets = sockets
-        processes = super()._start_server(port, servers, log_level, sockets, *args, **kwargs)
-        self.uvicorn_graceful_timeout += _LAST_WORK_S  # from here on, how long the main process waits for uvicorn
-        threading.Thread(target=self._watch_api, args=(list(processes.values()),), daemon=True).start()
-        return processes
-
-    def _watch_api(self, processes: list[Any]) -> None:
-        """LitServe watches its workers only: without this, a dead API process leaves a port that accepts and hangs."""
-        while not self._ending.wait(_LOOK_EVERY_S):
-            dead = [process for process in processes if not process.is_alive()]
-            if dead:
-                words = f"the API process {dead[0].pid} died (exit code {dead[0].exitcode}): the server ends"
-                print(f"proveout: {words}", file=sys.stderr, flush=True)
-                self.lost = True
-                self._end()
-
-    # --- ending ---------------------------------------------------------------------------------------------------
-
-    def _end(self, *_: Any) -> None:
-        if os.getpid() == self._main:  # the API process inherits this handler and has its own work to do
-            self._ending.set()
-            # At once, as the API process does: else the port accepts, and nobody answers, until this process is gone.
-            for listening in self._sockets:
-                listening.close()
-            # LitServe's event is a call to another process, which a signal handler must not wait for.
-            threading.Thread(target=self._tell_litserve, daemon=True).start()
-
-    def _tell_litserve(self) -> None:
-        with suppress(EOFError, OSError):  # its manager is gone, which ends it as well
-            self._shutdown_event.set()
-
-    def _perform_graceful_shutdown(self, *args: Any, **kwargs: Any) -> None:
-        self._end()
-        super()._perform_graceful_shutdown(*args, **kwargs)
-
-
-def _block_signals() -> None:
-    # A worker inherits the mask, so it cannot be ended by a signal to the group before it ignores them itself.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-
-
-def _tether_child(main: int) -> None:
-    if os.getppid() == main:
-        tether.hold(main)
-
-
-def _kill_to_end(process: Any) -> Any:
-    """`process`, which ignores SIGTERM: LitServe ends it when the last answer is given."""
-    process.terminate = process.kill
-    return process

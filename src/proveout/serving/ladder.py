@@ -15,7 +15,7 @@ Level = Literal["high", "medium", "low"]
 HIGH_CONFIDENCE, MEDIUM_CONFIDENCE = 0.85, 0.65
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What a rung says: the probability of the label, and how often such a score was right, where that is known."""
 
@@ -58,7 +58,7 @@ def descend(rungs: Sequence[tuple[Rung, Callable[[], Claim]]]) -> Answer:
         return Answer(
             answered_by=rung,
             probability=probability,
-            confidence=_share(claim.confidence),
+            confidence=share(claim.confidence),
             fallback_reason="; ".join(reasons) or None,
         )
     return Answer(answered_by="none", probability=None, confidence=None, fallback_reason="; ".join(reasons))
@@ -66,20 +66,23 @@ def descend(rungs: Sequence[tuple[Rung, Callable[[], Claim]]]) -> Answer:
 
 def sound(probability: object) -> float:
     """`probability`, if it is one. Raises: NoClaim for NaN, for what lies outside 0 to 1 and for what is no number."""
-    share = _share(probability)
-    if share is None:
+    found = share(probability)
+    if found is None:
         raise NoClaim("its probability is not a number from 0 to 1")
-    return share
+    return found
 
 
-def _share(value: object) -> float | None:
+def share(value: object) -> float | None:
+    """`value`, if it is a number from 0 to 1; None for whatever else it is."""
+    if type(value) is float:  # nearly always: asking what is Real takes longer
+        return value if 0 <= value <= 1 else None
     if isinstance(value, bool) or not isinstance(value, Real):  # numpy's floats are Real, its bool is not
         return None
     try:
-        share = float(value)
+        found = float(value)
     except OverflowError:  # an integer of 400 digits
         return None
-    return share if 0 <= share <= 1 else None  # NaN compares as neither
+    return found if 0 <= found <= 1 else None  # NaN compares as neither
 
 
 def level(confidence: float) -> Level:

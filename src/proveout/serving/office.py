@@ -1,31 +1,42 @@
-"""The office: what runs beside the requests in the API process, from its beginning to its end.
+"""The office: what runs beside the requests in an API process, from its beginning to its end.
 
-Comes in: how to answer, where the worker listens, where the journal lies. Goes out: a desk that answers; whether the
-server is ready; and an orderly end, in which no connection is closed under a client that was about to use it.
+Comes in: how to answer, the server's private folder, where the journal lies. Goes out: a desk that answers; the board
+as it stands; whether the server is ready; and an orderly end, in which no connection is closed under a client that was
+about to use it.
 """
 
 import asyncio
+import os
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from proveout.records import Alert, Severity, now
+from proveout.serving import board
+from proveout.serving.board import ApiNote, Board, ClerkNote
 from proveout.serving.desk import Desk, Habits
 from proveout.serving.dispatch import Dispatch
-from proveout.serving.drain import Drain, Log
 from proveout.serving.journal import Journal
 from proveout.serving.ladder import NoClaim
-from proveout.serving.link import Link
+from proveout.serving.link import Hello, Lines
+from proveout.serving.pii import Pseudonyms
+from proveout.serving.routing import Routing
+from proveout.serving.worker import socket_path
+from proveout.settings import Settings
 
 DRAIN_S = 0.3  # after the signal: answers say `connection: close`, so clients go before connections are closed
 _WORKER_S = 10.0  # the server waits for its worker when it starts; then the rules answer until there is one
 _FRESH_S = 2.0  # a reply this young proves that the model answers; later one is asked for
 _PROBE_S = 1.0
-_LOOK_EVERY_S = 0.5
-_LAST_DRAIN_S = 5.0
+_READ_EVERY_S, _NOTE_EVERY_S = 0.1, 0.5
+_LAST_WRITE_S = 3.0  # at the end, for a disk that is full to have room again
+_MISSED_S = 5.0  # without a worker: longer than a restart takes
 
 
 class Office:
@@ -33,66 +44,94 @@ class Office:
 
     Args:
         fields: the request's fields, as the worker is sent them.
-        socket: where the worker listens.
-        open_log: opens the ledger.
+        folder: the server's private folder, where the worker listens and the board hangs.
+        pseudonyms: what hides persons from the log.
         gentle: whether to delay the signals that end uvicorn, see `DRAIN_S`.
-        opened: called once the worker is there, or was waited for long enough.
     """
 
     def __init__(
         self,
         habits: Habits,
         *,
+        settings: Settings,
         fields: Sequence[str],
-        socket: str,
-        hang_s: float,
-        journal_dir: Path,
-        open_log: Callable[[], Log],
+        folder: Path,
+        pseudonyms: Pseudonyms,
         gentle: bool = False,
-        opened: Callable[[str], None] = lambda words: None,
     ) -> None:
-        self._link = Link(socket, hang_s=hang_s)
-        self._dispatch = Dispatch(self._link, fields)
-        self._journal = Journal(journal_dir)
-        self._drain = Drain(journal_dir, open_log=open_log, own=self._journal.hold)
-        self._gentle, self._opened = gentle, opened
+        self._folder, self._gentle = folder, gentle
+        self._lines = Lines(socket_path(folder, 0), hang_s=settings.hang_s, heard=self._hear)
+        self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_cool_s)
+        self.routing = Routing(settings.key, broken=self.dispatch.broken)
+        self.journal = Journal(
+            settings.journal_dir, durability=settings.durability, keeps=settings.unlogged == "answer"
+        )
+        self.desk = Desk(
+            habits, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms
+        )
+        self.board: Board | None = None  # what stands; None until the first look
+        self.entered = False
+        self.draining = False  # connections are not kept any more
+        self._reader = board.Reader(board.board_path(folder))
         self._tasks: list[asyncio.Task[None]] = []
         self._told = False  # that the server is about to end
-        self.draining = False  # connections are not kept any more
-        self.desk = Desk(habits, dispatch=self._dispatch, journal=self._journal)
+        self._up_at = time.monotonic()  # when there was a worker last
+        self._since: dict[str, Alert] = {}
 
     async def enter(self) -> None:
         """Start. Returns when a worker is connected, or after ten seconds without one."""
         if self._gentle:
             self._delay_signals(asyncio.get_running_loop())
-        self._drain.start()
-        self._tasks = [asyncio.create_task(work) for work in (self._link.keep(), self._dispatch.run(), self._look())]
+        self._read_board()
+        work = (
+            self._lines.keep(),
+            self.dispatch.run(),
+            _again(self._read_board, _READ_EVERY_S),
+            _again(self._look, _NOTE_EVERY_S),
+        )
+        self._tasks = [asyncio.create_task(one) for one in work]
         with suppress(TimeoutError):
             async with asyncio.timeout(_WORKER_S):
-                await self._link.up.wait()
-        hello = self._link.hello
-        if hello is not None:
-            self.desk.met(release=hello.release, threshold=hello.threshold)
-        self._opened(f"worker {hello.pid}" if hello else "no worker yet: the rules answer")
+                await self._lines.plain.up.wait()
+        self.entered = True
+        self._note()
 
     async def leave(self) -> None:
-        """End: everything answered is in the ledger, or waits in the journal for the next server."""
+        """End: everything answered is in the journal, which the clerk takes over."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._journal.look()
-        self._journal.close()
-        await asyncio.to_thread(self._drain.finish, within_s=_LAST_DRAIN_S)
+        until = time.monotonic() + _LAST_WRITE_S
+        self.journal.look()
+        while self.journal.owed_rows and time.monotonic() < until:
+            await asyncio.sleep(_READ_EVERY_S)
+            self.journal.look()
+        if self.journal.owed_rows:
+            words = f"{self.journal.owed_rows} answers are in no log: it could not be written until the end"
+            print(f"proveout: {words}", file=sys.stderr, flush=True)
+        self.journal.close()
+
+    # --- how things are -------------------------------------------------------------------------------------------
+
+    def clerk(self) -> ClerkNote | None:
+        """What the clerk says of itself; None before it did."""
+        return board.read(board.clerk_path(self._folder), ClerkNote)
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether a model answers, by a reply of the last two seconds or one asked for now; and the details."""
         reason = await self._why_not_ready()
-        hello = self._link.hello
-        journal, drain = self._journal, self._drain
+        hello, clerk, journal = self._lines.plain.hello, self.clerk(), self.journal
         return reason is None, {
             "reason": reason,
-            "release": self.desk.release,
+            "release": self.routing.champion.release,
+            "api": os.getpid(),
             "worker": hello.pid if hello else None,
+            "socket": socket_path(self._folder, 0),
+            "holds": sorted(hello.holds) if hello else [],
+            "refused": dict(hello.refused) if hello else {},
+            "breakers": dict(self.dispatch.breakers),
+            "waiting": self.dispatch.waiting,
+            "board": self.board.seq if self.board else None,
             "answered": self.desk.answered,
             "journal": {
                 "unlogged_rows": journal.owed_rows,
@@ -100,29 +139,82 @@ class Office:
                 "trouble": journal.trouble.words,
             },
             "ledger": {
-                "drained_rows": drain.drained_rows,
-                "damaged_lines": drain.damaged_lines,
-                "trouble": drain.trouble.words,
+                "drained_rows": clerk.drained_rows if clerk else 0,
+                "damaged_lines": clerk.damaged_lines if clerk else 0,
+                "backlog_bytes": clerk.backlog_bytes if clerk else 0,
+                "trouble": clerk.trouble if clerk else "the clerk is not there yet",
             },
         }
 
     async def _why_not_ready(self) -> str | None:
         if self._told:
             return "the server is ending"
-        if self._link.hello is None:
+        if self._lines.plain.hello is None:
             return "the worker is down"
-        if time.monotonic() - self._dispatch.heard_at < _FRESH_S:
+        if time.monotonic() - self.dispatch.heard_at < _FRESH_S:
             return None
         try:
-            await self._dispatch.probe(until=asyncio.get_running_loop().time() + _PROBE_S)
+            await self.dispatch.probe(until=asyncio.get_running_loop().time() + _PROBE_S)
         except NoClaim as silence:
             return str(silence)
         return None
 
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            self._journal.look()
+    def _hear(self, hello: Hello) -> None:
+        self.routing.holds(hello.holds)
+
+    def _read_board(self) -> None:
+        new = self._reader.look()
+        if new is None:
+            return
+        if self.board is not None and new.erased > self.board.erased:
+            self.journal.turn()  # what lies in it of the erased is gone when the clerk has drained it
+        self.board = new
+        self.routing.post(new)
+        self.dispatch.post(new)
+
+    def _look(self) -> None:
+        self.journal.look()
+        self._note()
+
+    def _note(self) -> None:
+        """Say how things are, to the main process and the clerk."""
+        hello = self._lines.plain.hello
+        words = f"worker {hello.pid}" if hello else "no worker yet: the rules answer"
+        path = board.api_path(self._folder, os.getpid())
+        try:
+            board.post(path, ApiNote(pid=os.getpid(), words=words, troubles=tuple(self._troubles(hello))))
+        except OSError:  # the disk is full; that this process lives can be said without room
+            with suppress(OSError):
+                os.utime(path)
+
+    def _troubles(self, hello: Hello | None) -> list[Alert]:
+        """What a person must hear of, as it stands; each with the moment it began."""
+        clock, journal, wrong = time.monotonic(), self.journal, list[tuple[Severity, str, str, str]]()
+        if hello is not None:
+            self._up_at = clock
+        elif clock - self._up_at > _MISSED_S and not self._told:
+            step = "See why it does not start: what the server said last"
+            wrong.append(("critical", "no model answers", "There is no worker; cache and rules answer.", step))
+        if journal.trouble.words is not None:
+            step = "Make room on the disk of the state folder: proveout status"
+            what = f"{journal.trouble.name} is in trouble"
+            wrong.append(("critical", what, f"It {journal.trouble.words}.", step))
+        if journal.lost_rows:
+            details = f"{journal.lost_rows} answers of API process {os.getpid()} are in no log: memory was full, too."
+            wrong.append(("critical", "answers were not logged", details, "Count them as given: they were"))
+        for release, why in (hello.refused if hello else {}).items():
+            step = "Release another bundle, or take this one back: proveout rollback"
+            wrong.append(("critical", f"{release} is refused", f"The worker does not serve it: {why}", step))
+        for release, state in self.dispatch.breakers.items():
+            if state != "closed":
+                details = "Half of its last answers failed, so it is hardly asked; cache and rules answer."
+                step = "See why it fails: what the server said last; or go back: proveout rollback"
+                wrong.append(("critical", f"the circuit breaker of {release} is open", details, step))
+        alerts = [Alert(severity=s, what=what, details=d, next_step=n, at=now()) for s, what, d, n in wrong]
+        self._since = {alert.what: self._since.get(alert.what, alert) for alert in alerts}
+        return list(self._since.values())
+
+    # --- the end --------------------------------------------------------------------------------------------------
 
     def _drain_connections(self) -> None:
         self.draining = True
@@ -147,6 +239,18 @@ class Office:
             handler = signal.getsignal(number)
             if callable(handler):
                 delay(number, handler)
+        # They were blocked since this process was forked: one that came before now is heard now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
+
+
+async def _again(work: Callable[[], None], every_s: float) -> None:
+    """Do `work` again and again, until cancelled. What it raises once is no reason to stop."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            work()
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
 
 
 def _stop_listening(handler: object) -> None:

@@ -8,7 +8,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from proveout.errors import ConfigError
@@ -29,7 +29,12 @@ class Rule:
 
     name: str
     expected: str
-    holds: Callable[[Any], bool]
+    holds: Callable[[Any], object]  # something true, where it does
+    words: Mapping[str, Any] = field(default_factory=dict)  # the same in JSON Schema, as far as that can say it
+
+
+# PostgreSQL refuses it in text, and no model was trained on it.
+NO_NUL = Rule(name="text", expected="text without NUL characters", holds=lambda v: "\x00" not in v)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,9 @@ class RequestField:
     needed: bool
     default: Plain
     rules: tuple[Rule, ...]
+    title: str | None = None
+    description: str | None = None
+    pii: bool = False  # about a person: `metadata={"pii": True}`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +61,17 @@ class RequestSchema:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(field.name for field in self.fields)
+        return tuple(one.name for one in self.fields)
+
+    @property
+    def pii_fields(self) -> tuple[str, ...]:
+        """The fields whose values only the model and the rules may see."""
+        return tuple(one.name for one in self.fields if one.pii)
 
     @property
     def dtypes(self) -> dict[str, str]:
         """The pandas type of each column."""
-        return {field.name: field.dtype for field in self.fields}
+        return {one.name: one.dtype for one in self.fields}
 
 
 def compile_schema(model: Any, *, name: str) -> RequestSchema:
@@ -98,7 +111,20 @@ def _field(schema: str, column: Any) -> RequestField:
         needed=bool(column.required) and not column.nullable and column.default is None,
         default=column.default,
         rules=(*_type_bounds(kind, dtype), *rules),
+        title=column.title,
+        description=column.description,
+        pii=_about_a_person(where, column.metadata or {}),
     )
+
+
+def _about_a_person(where: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether the field is marked. What may be meant as a mark and is none hides nobody: it is refused."""
+    meant = [key for key in metadata if str(key).lower() in {"pii", "personal", "sensitive"} and key != "pii"]
+    marked = metadata.get("pii", False)
+    if meant or not isinstance(marked, bool):
+        said = f"{meant[0]!r}" if meant else f"'pii': {marked!r}"
+        raise ConfigError(where, f"has the metadata {said}, which hides nothing", 'Write metadata={"pii": True}')
+    return marked
 
 
 _NUMPY_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -113,14 +139,19 @@ def _type_bounds(kind: Kind, dtype: str) -> tuple[Rule, ...]:
     """What a column of this type can hold at all."""
     if kind == "str":
         fits = Rule(
-            name="length", expected=f"at most {LONGEST_TEXT} characters", holds=lambda v: len(v) <= LONGEST_TEXT
+            name="length",
+            expected=f"at most {LONGEST_TEXT} characters",
+            holds=lambda v: len(v) <= LONGEST_TEXT,
+            words={"maxLength": LONGEST_TEXT},
         )
-        # PostgreSQL refuses it in text, and no model was trained on it.
-        return (fits, Rule(name="text", expected="text without NUL characters", holds=lambda v: "\x00" not in v))
+        return (fits, NO_NUL)
     if kind == "int":
         bits = int(re.sub(r"\D", "", dtype))
         low, high = (0, 2**bits - 1) if dtype.lower().startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        return (Rule(name="size", expected=f"an integer of {bits} bits", holds=lambda v: low <= v <= high),)
+        bounds = {"minimum": low, "maximum": high}
+        return (
+            Rule(name="size", expected=f"an integer of {bits} bits", holds=lambda v: low <= v <= high, words=bounds),
+        )
     return ()
 
 
@@ -156,14 +187,16 @@ def _in_range(s: Mapping[str, Any]) -> Rule:
         return bool((low <= value if at_low else low < value) and (value <= high if at_high else value < high))
 
     words = f"{'at least' if at_low else 'more than'} {low} and {'at most' if at_high else 'less than'} {high}"
-    return Rule(name="in_range", expected=words, holds=holds)
+    low_word, high_word = "minimum" if at_low else "exclusiveMinimum", "maximum" if at_high else "exclusiveMaximum"
+    return Rule(name="in_range", expected=words, holds=holds, words={low_word: low, high_word: high})
 
 
 def _str_length(s: Mapping[str, Any]) -> Rule:
     exact, low, high = s.get("exact_value"), s.get("min_value"), s.get("max_value")
     low, high = (exact, exact) if exact is not None else (low or 0, math.inf if high is None else high)
     words = f"exactly {exact} characters" if exact is not None else f"{low} to {high} characters"
-    return Rule(name="str_length", expected=words, holds=lambda v: low <= len(v) <= high)
+    lengths = {"minLength": low} | ({} if high == math.inf else {"maxLength": high})
+    return Rule(name="str_length", expected=words, holds=lambda v: low <= len(v) <= high, words=lengths)
 
 
 def _str_matches(s: Mapping[str, Any]) -> Rule:
@@ -172,13 +205,24 @@ def _str_matches(s: Mapping[str, Any]) -> Rule:
         # `$` lets a line feed follow in Python, and in pandas where that asks Python: no identifier ends in one.
         pattern = pattern[:-1] + r"\Z"
     match = re.compile(pattern).match
-    return Rule(name="str_matches", expected=f"text like {_words(s['pattern'])}", holds=lambda v: match(v) is not None)
+    told = _words(s["pattern"])
+    anchored = told if told.startswith("^") else f"^(?:{told})"
+    return Rule(
+        name="str_matches",
+        expected=f"text like {told}",
+        holds=match,
+        words={"pattern": anchored},
+    )
 
 
 def _str_contains(s: Mapping[str, Any]) -> Rule:
     search = re.compile(s["pattern"]).search
+    told = _words(s["pattern"])
     return Rule(
-        name="str_contains", expected=f"text with {_words(s['pattern'])}", holds=lambda v: search(v) is not None
+        name="str_contains",
+        expected=f"text with {told}",
+        holds=search,
+        words={"pattern": told},
     )
 
 
@@ -187,25 +231,40 @@ def _words(pattern: Any) -> str:
 
 
 def _compared(
-    rule: str, words: str, key: str, holds: Callable[[Any, Any], bool]
+    rule: str, words: str, key: str, holds: Callable[[Any, Any], bool], keyword: str | None = None
 ) -> Callable[[Mapping[str, Any]], Rule]:
     """A check that compares with one number or text, found under `key` in the check's statistics."""
 
     def build(s: Mapping[str, Any]) -> Rule:
         bound = s[key]
-        return Rule(name=rule, expected=f"{words} {bound}".strip(), holds=lambda v: bool(holds(v, bound)))
+        return Rule(
+            name=rule,
+            expected=f"{words} {bound}".strip(),
+            holds=lambda v: bool(holds(v, bound)),
+            words={} if keyword is None else {keyword: bound},
+        )
 
     return build
 
 
 def _isin(s: Mapping[str, Any]) -> Rule:
     allowed = frozenset(s["allowed_values"])
-    return Rule(name="isin", expected=f"one of {_listed(allowed)}", holds=allowed.__contains__)
+    return Rule(
+        name="isin",
+        expected=f"one of {_listed(allowed)}",
+        holds=allowed.__contains__,
+        words={"enum": sorted(allowed, key=str)},
+    )
 
 
 def _notin(s: Mapping[str, Any]) -> Rule:
     forbidden = frozenset(s["forbidden_values"])
-    return Rule(name="notin", expected=f"none of {_listed(forbidden)}", holds=lambda v: v not in forbidden)
+    return Rule(
+        name="notin",
+        expected=f"none of {_listed(forbidden)}",
+        holds=lambda v: v not in forbidden,
+        words={"not": {"enum": sorted(forbidden, key=str)}},
+    )
 
 
 def _listed(values: frozenset[Any]) -> str:
@@ -213,12 +272,12 @@ def _listed(values: frozenset[Any]) -> str:
 
 
 _BUILT_IN: Mapping[str, Callable[[Mapping[str, Any]], Rule]] = {
-    "equal_to": _compared("eq", "", "value", operator.eq),
+    "equal_to": _compared("eq", "", "value", operator.eq, "const"),
     "not_equal_to": _compared("ne", "not", "value", operator.ne),
-    "greater_than": _compared("gt", "more than", "min_value", operator.gt),
-    "greater_than_or_equal_to": _compared("ge", "at least", "min_value", operator.ge),
-    "less_than": _compared("lt", "less than", "max_value", operator.lt),
-    "less_than_or_equal_to": _compared("le", "at most", "max_value", operator.le),
+    "greater_than": _compared("gt", "more than", "min_value", operator.gt, "exclusiveMinimum"),
+    "greater_than_or_equal_to": _compared("ge", "at least", "min_value", operator.ge, "minimum"),
+    "less_than": _compared("lt", "less than", "max_value", operator.lt, "exclusiveMaximum"),
+    "less_than_or_equal_to": _compared("le", "at most", "max_value", operator.le, "maximum"),
     "in_range": _in_range,
     "isin": _isin,
     "notin": _notin,

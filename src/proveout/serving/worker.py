@@ -1,44 +1,52 @@
-"""The worker: a process of LitServe's that holds the model and answers the gateway over a unix socket.
+"""The worker: a process of LitServe's that holds the models and answers gateways over a unix socket.
 
 LitServe starts it, sees it die and starts another; requests do not travel through LitServe's queues, which lose
-what a dead worker had taken. Messages in (`wire`):
+what a dead worker had taken. Messages in (`wire`), any number of connections, each answered in order:
 
-    {"ask": "predict", "columns": {field: [value, …]}}   →  {"probability": […], "confidence": […], "problem": […]}
-    {"ask": "explain", "columns": {field: [value]}}      →  {"reasons": [{"field", "value", "effect", "text"}]}
-    {"ask": "probe"}                                     →  {"probability": [one row of the training data, scored]}
+    {"ask": "predict", "release", "columns": {field: [value, …]}}  →  {"probability": […], "confidence": […], "problem"}
+    {"ask": "probe", "release"}                                    →  {"probability": [one training row, scored]}
+    {"ask": "explain", "release", "columns", "within_s"}           →  {"reasons": [[{"field", "value", …}, …], …]}
+    {"ask": "shadow", "release", "columns"}                        →  {"probability": […], "problem", "took_ms"}
+    {"ask": "drill", "fault", "for_s"}                             →  {"drill": fault}: replies as a broken model's
 
-and first, to whoever connects: {"pid", "release", "threshold"}. Door to: LitServe (LitAPI, LitLoop).
+`problem` is null or says of each row what is wrong with it; where there is no `probability`, of all. The last two are
+computed in slices, between which plain messages are answered. Whoever connects is first told, and told again when it
+changes: {"pid", "holds": {release: threshold}, "refused": {release: reason}}. What is held follows the board, which a
+thread looks at. Door to: LitServe (LitAPI, LitLoop).
 """
 
-import math
+import gc
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import litserve
 from litserve.loops import LitLoop
 
-from proveout.errors import BundleError, ProveoutError
-from proveout.records import Plain
-from proveout.serving import explain, tether, wire
-from proveout.serving.champion import Served, Source
+from proveout.errors import ProveoutError
+from proveout.records import Release
+from proveout.serving import tether, wire
+from proveout.serving.bench import Bench
+from proveout.serving.board import Reader, board_path
+from proveout.serving.champion import Source
+from proveout.serving.journal import Trouble
+from proveout.serving.shelf import Shelf
 from proveout.settings import Settings
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
 _BREATH_S = 1.0  # LitServe starts a worker that failed at once again; the reason may pass (a locked ledger) or not
-_REPORT_EVERY_S = 60.0
-_MOST_CALLS = 32  # of the model, to find the rows of one batch that it raises on
+_LOOK_EVERY_S = 0.1
+_IDLE_S = 1.0  # so long nobody asked
+_SEND_S = 5  # for a gateway to take what it is told
+# A thread that has work, such as the opening of a bundle, keeps the interpreter for this long when a request comes.
+_SWITCH_S = 0.0005
 
 
 def socket_path(folder: Path, worker: int) -> str:
@@ -46,159 +54,56 @@ def socket_path(folder: Path, worker: int) -> str:
     return str(folder / f"worker-{worker}")
 
 
-class Bench:
-    """An opened model and how messages about it are answered. One message at a time: the model is not shared."""
-
-    def __init__(self, served: Served, dtypes: Mapping[str, str]) -> None:
-        self._served, self._dtypes = served, dict(dtypes)
-        self._columns = tuple(name for name in dtypes if name in served.model.request_columns)
-        strange = sorted(set(served.model.request_columns) - set(dtypes))
-        if strange:
-            raise BundleError(
-                served.release,
-                f"asks for {', '.join(strange)}, which no request has",
-                "Train again with this request schema, or serve with the one it was trained with",
-            )
-        reference = self._typed(served.model.reference())
-        self._background = explain.background(reference, served.model.predict(reference), fields=len(self._columns))
-        self._one = reference.head(1)
-        self._busy = threading.Lock()
-        self._reported: dict[type[Exception], float] = {}
-        # The first call of a model is the slowest: it is ours. And a model that cannot score its own training rows
-        # does not start.
-        if self.answer({"ask": "probe"}).get("probability", [None])[0] is None:
-            raise BundleError(served.release, "cannot score its own reference rows", "Train it again")
-
-    def hello(self) -> dict[str, Any]:
-        """What a gateway is told when it connects."""
-        return {"pid": os.getpid(), "release": self._served.release, "threshold": self._served.model.threshold}
-
-    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply to one message. What the model raises becomes `problem`: a class name, never a value."""
-        with self._busy:
-            try:
-                return self._answer(message)
-            except Exception as error:
-                self._report(error)
-                return {"problem": f"it raised {type(error).__name__}"}
-
-    def _answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        if message["ask"] == "probe":
-            return {"probability": _plain(self._served.model.predict(self._one), 1)}
-        if message["ask"] == "explain":
-            return {"reasons": self._reasons(message["columns"])}
-        rows = self._frame(message["columns"])
-        scores: list[Any] = [None] * len(rows)
-        problems: list[str | None] = [None] * len(rows)
-        self._score(rows, list(range(len(rows))), scores, problems, calls=[_MOST_CALLS])
-        confidence = [self._confidence(score) for score in scores]
-        return {"probability": scores, "confidence": confidence, "problem": problems if any(problems) else None}
-
-    def _score(
-        self,
-        rows: "pd.DataFrame",
-        places: list[int],
-        scores: list[Any],
-        problems: list[str | None],
-        *,
-        calls: list[int],
-    ) -> None:
-        """Fill `scores` at `places`. Where the model raises, halves are tried: one request does not cost the others
-        that happened to travel with it their answer."""
-        calls[0] -= 1
-        try:
-            asked = rows if len(places) == len(rows) else rows.iloc[places]
-            found = _plain(self._served.model.predict(asked), len(places))
-        except Exception as error:
-            if len(places) == 1 or calls[0] < 2:
-                self._report(error)
-                for place in places:
-                    problems[place] = f"it raised {type(error).__name__}"
-                return
-            middle = len(places) // 2
-            self._score(rows, places[:middle], scores, problems, calls=calls)
-            self._score(rows, places[middle:], scores, problems, calls=calls)
-            return
-        for place, score in zip(places, found, strict=True):
-            scores[place] = score
-
-    def _confidence(self, score: Any) -> float | None:
-        try:
-            return None if score is None else float(self._served.model.confidence(score))
-        except Exception as error:  # a prediction is worth more than how sure one is of it
-            self._report(error)
-            return None
-
-    def _report(self, error: Exception) -> None:
-        """The traceback, for whoever mends the model; one of a kind a minute, for whoever reads the log."""
-        last = self._reported.get(type(error), -math.inf)
-        if time.monotonic() - last > _REPORT_EVERY_S:
-            self._reported[type(error)] = time.monotonic()
-            traceback.print_exception(error, file=sys.stderr)
-
-    def _reasons(self, columns: Mapping[str, Sequence[Plain]]) -> list[explain.Reason]:
-        record = {name: columns[name][0] for name in self._columns}
-        effects = explain.effects(
-            self._served.model.predict, self._frame(columns), self._background, seed=explain.seed_of(record)
-        )
-        return list(explain.reasons(effects, record))
-
-    def _frame(self, columns: Mapping[str, Sequence[Plain]]) -> "pd.DataFrame":
-        import pandas as pd
-
-        return pd.DataFrame({name: _column(columns[name], self._dtypes[name]) for name in self._columns})
-
-    def _typed(self, rows: "pd.DataFrame") -> "pd.DataFrame":
-        return rows[list(self._columns)].astype({name: self._dtypes[name] for name in self._columns})
-
-
-def _column(values: Sequence[Plain], dtype: str) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    if dtype[0] in "iuf":  # NumPy's own number types; it reads None as NaN where the type has one
-        return np.array(values, dtype=dtype)
-    return pd.array(list(values), dtype=dtype)  # type: ignore[call-overload]  # pandas-stubs list the names of types
-
-
-def _plain(scores: "NDArray[np.float64]", rows: int) -> list[float | None]:
-    """The scores as floats, None for NaN. Raises: ValueError if there is not one for each row."""
-    import numpy as np
-
-    found = np.asarray(scores, dtype=float)
-    if found.shape != (rows,):
-        raise WrongShape(f"{found.shape} for {rows} rows")
-    return [score if math.isfinite(score) else None for score in found.tolist()]
-
-
-class WrongShape(ValueError):
-    """The model gave another number of scores than it was asked for."""
-
-
 def listen(path: str) -> socket.socket:
     """A socket at `path`, in place of the one a dead worker left there."""
     Path(path).unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
-    listening.listen(16)
+    listening.listen(64)
     return listening
 
 
-def attend(listening: socket.socket, bench: Bench) -> None:
+def attend(listening: socket.socket, shelf: Shelf) -> None:
     """Answer every gateway that connects, until the process ends."""
     while True:
         connection, _ = listening.accept()
-        threading.Thread(target=_attend_one, args=(connection, bench), daemon=True).start()
+        _Guest(connection, shelf).attend()
 
 
-def _attend_one(connection: socket.socket, bench: Bench) -> None:
-    with connection:
+class _Guest:
+    """A connection. Its own thread answers its messages; the one that looks at the board tells it what is held."""
+
+    def __init__(self, connection: socket.socket, shelf: Shelf) -> None:
+        self._connection, self._shelf = connection, shelf
+        self._sending = threading.Lock()
+        # A gateway that was stopped takes nothing: it shall not stop the thread that tells it.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_S, 0))
+
+    def attend(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        self._shelf.listeners.add(self._tell)
         try:
-            connection.sendall(wire.pack(bench.hello()))
-            for message in wire.messages(connection):
-                connection.sendall(wire.pack(bench.answer(message)))
+            with self._connection:
+                self._tell()
+                for message in wire.messages(self._connection):
+                    reply = wire.pack(self._shelf.answer(message))
+                    with self._sending:
+                        self._connection.sendall(reply)
         except OSError:
             return  # the gateway is gone: nobody waits for this any more
+        finally:
+            self._shelf.listeners.discard(self._tell)
+
+    def _tell(self) -> None:
+        with self._sending:
+            try:
+                self._connection.sendall(wire.pack(self._shelf.hello()))
+            except OSError:  # half a message may be on its way: nothing can follow it
+                with suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_RDWR)
 
 
 class Exchange(LitLoop):  # type: ignore[misc]  # LitServe ships no types
@@ -206,40 +111,91 @@ class Exchange(LitLoop):  # type: ignore[misc]  # LitServe ships no types
 
     def __call__(self, lit_api: Any, *_: Any, **__: Any) -> None:
         """Attend to gateways for as long as the process lives."""
-        attend(lit_api.listening, lit_api.bench)
+        attend(lit_api.listening, lit_api.shelf)
 
 
 class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
-    """What LitServe hosts: a model, opened in a process of its own.
+    """What LitServe hosts: models, opened in a process of their own.
 
     Args:
         parent: the process that has to live for this one to.
-        folder: where it listens, see `socket_path`.
+        folder: where it listens, see `socket_path`, and where the board hangs.
         dtypes: the pandas type of each request field.
+        units: of the fields that have one.
     """
 
     def __init__(
-        self, settings: Settings, *, source: Source, parent: int, folder: Path, dtypes: Mapping[str, str]
+        self,
+        settings: Settings,
+        *,
+        source: Source,
+        parent: int,
+        folder: Path,
+        dtypes: Mapping[str, str],
+        units: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(api_path="/predict", loop=Exchange())
-        self._settings, self._source, self._dtypes = settings, source, dict(dtypes)
+        self._settings, self._source = settings, source
+        self._dtypes, self._units = dict(dtypes), dict(units or {})
         self._parent, self._folder = parent, folder
 
     def setup(self, device: str) -> None:
-        """Open the model; LitServe calls the worker ready when this returns."""
+        """Open the champion; LitServe calls the worker ready when this returns. The others are opened after it."""
         tether.hold(self._parent)
         # The main process ends this one, after the gateway has given its last answer.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+        sys.setswitchinterval(_SWITCH_S)
+        self.shelf = Shelf(self._open, share=self._settings.explain_share)
+        reader = Reader(board_path(self._folder))
+        board = reader.look()
         try:
-            self.bench = Bench(self._source.open(self._settings), self._dtypes)
-        except ProveoutError as error:
-            print(f"proveout: the worker cannot start: {error}", file=sys.stderr, flush=True)
+            if board is None:
+                raise FileNotFoundError(board_path(self._folder))
+            self.shelf.require(board)
+        except Exception as error:
+            words = str(error) if isinstance(error, ProveoutError) else f"{type(error).__name__}: {error}"
+            print(f"proveout: the worker cannot start: {words}", file=sys.stderr, flush=True)
             time.sleep(_BREATH_S)
             raise
+        threading.Thread(target=self._watch, args=(reader,), name="board", daemon=True).start()
         # Bound here and not in the loop, so that whoever hears «ready» can connect.
         self.listening = listen(socket_path(self._folder, int(os.environ.get("LITSERVE_WORKER_ID", "0"))))
+
+    def _open(self, release: Release) -> Bench:
+        # Looking through all objects of pandas and scikit-learn for garbage takes the interpreter for 100 ms and more.
+        # What is loaded stays: it is not looked at again.
+        gc.disable()
+        try:
+            bench = Bench(self._source.open(self._settings, release), self._dtypes, self._units)
+            gc.collect()
+            gc.freeze()
+        finally:
+            gc.enable()
+        return bench
+
+    def _watch(self, reader: Reader) -> None:
+        swept = 0
+        for dropped in watch(reader, self.shelf):
+            if dropped != swept and self.shelf.idle_s > _IDLE_S:  # what is dropped was frozen as well
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
+                swept = dropped
 
     def predict(self, x: Any, **_: Any) -> Any:
         """Never called: requests arrive at the socket."""
         raise NotImplementedError
+
+
+def watch(reader: Reader, shelf: Shelf) -> Iterator[int]:
+    """Let the shelf follow the board, at every step; how many bundles it has dropped."""
+    trouble = Trouble("the worker's board")
+    while True:
+        try:
+            shelf.put_up(reader.look())
+            trouble.is_over()
+        except Exception as error:  # what is held goes on answering
+            trouble.begins(f"cannot be followed ({type(error).__name__}: {error})")
+        yield shelf.dropped
+        time.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,93 @@
+"""How the comparison of what runs beside the champion looks on a terminal.
+
+Comes in: a record. Goes out: text.
+"""
+
+from proveout.cli.layout import fact, moment, number, page, plain, span, table
+from proveout.registry.canary import CanaryVerdict
+from proveout.registry.comparison import Arm, Beside, Comparison, Shadowed
+
+
+def compared(found: Comparison) -> str:
+    """The canary's verdict first, then its numbers; then the shadow's."""
+    lines: list[str] = []
+    if found.canary is not None:
+        lines += _canary(found.canary, found.at)
+    if found.shadow is not None:
+        lines += _shadow(found.shadow, found.at)
+    return page(lines, _following(found))
+
+
+def _canary(beside: Beside, at: str) -> list[str]:
+    verdict = beside.verdict
+    release = beside.canary.release
+    arms = (beside.canary, beside.champion)
+    rows = [
+        (
+            one.counts.measure,
+            f"{one.counts.canary_bad:,} of {one.counts.canary_of:,}",
+            f"{one.counts.champion_bad:,} of {one.counts.champion_of:,}",
+            f"{one.canary.low:.1%} to {one.canary.high:.1%}",
+            "worse" if one.worse else "alike" if one.no_worse else "open",
+        )
+        for one in verdict.measures
+    ]
+    return [
+        f"canary   {plain(release.name)}   {_words(verdict)}",
+        fact("reason", plain(verdict.reason)),
+        fact("runs", f"{release.share:.3g} of the traffic, counted for {span(verdict.since, at)}"),
+        fact("answers", "; ".join(f"{arm.release.role} {_rungs(arm)}" for arm in arms)),
+        fact("latency", "; ".join(f"{arm.release.role} {_times(arm)}" for arm in arms)),
+        *table(("bad", "canary", "champion", "canary's rate", ""), rows, right=(1, 2)),
+    ]
+
+
+def _words(verdict: CanaryVerdict) -> str:
+    return {"waits": "waits", "promotes": "is to be promoted", "rolls back": "is to be rolled back"}[verdict.decision]
+
+
+def _rungs(arm: Arm) -> str:
+    told = ", ".join(f"{count:,} by {rung}" for rung, count in sorted(arm.rungs.items(), key=lambda item: -item[1]))
+    return told or "none yet"
+
+
+def _times(arm: Arm) -> str:
+    return f"p50 {number(arm.latency.p50)} p95 {number(arm.latency.p95)} ms" if arm.latency.p50 is not None else "-"
+
+
+def _shadow(found: Shadowed, at: str) -> list[str]:
+    release = found.release
+    share = (
+        "" if found.agreement is None else f"   the same label for {found.agreement:.1%} of {found.pairs:,} requests"
+    )
+    lines = [
+        f"shadow   {plain(release.name)}{share or '   has answered nothing yet'}",
+        fact(
+            "runs",
+            f"beside {release.share:.3g} of the traffic since {moment(release.since)}, {span(release.since, at)}",
+        ),
+    ]
+    if found.problems:
+        lines.append(fact("no answer", f"to {found.problems:,} requests"))
+    if found.mean_difference is not None:
+        apart = f"without sign p50 {number(found.p50)}, p95 {number(found.p95)}, at most {number(found.most)}"
+        lines += [
+            fact("probability", f"{found.mean_difference:+.3f} on average; {apart}"),
+            fact(
+                "latency", f"its model p95 {number(found.latency.p95)} ms; answers p95 {number(found.champion.p95)} ms"
+            ),
+        ]
+    rows = [(plain(one.field), plain(one.values), f"{one.rows:,}", number(one.mean_difference)) for one in found.worst]
+    return [*lines, *table(("differs most where", "is", "rows", "by"), rows, right=(2, 3))]
+
+
+def _following(found: Comparison) -> str:
+    if found.canary is not None:
+        decision = found.canary.verdict.decision
+        if decision == "promotes":
+            return 'proveout promote --reason "…"   # or leave it to the running server'
+        if decision == "rolls back":
+            return 'proveout rollback --reason "…"   # or leave it to the running server'
+        return "proveout compare   # later: more answers tell more"
+    shadow = found.shadow.release.bundle[:12] if found.shadow else ""
+    return f'proveout release {shadow} --as canary --share 0.1 --reason "…"'

@@ -1,0 +1,70 @@
+"""The command that puts a running server through its faults, and how its report looks on a terminal."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.cli.layout import fact, page, plain, table
+from proveout.cli.parts import Json, answer, settings
+from proveout.errors import Misused
+
+if TYPE_CHECKING:
+    from proveout.serving.drill import DrillReport, Phase
+
+
+def drill(
+    seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long each fault lasts.")] = 3.0,
+    fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be given several times.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="PROVEOUT_KEY", help="An API key with the scopes predict and admin, where one is needed."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Break the worker of a running server on purpose.
+
+    It is killed, stopped, slowed and made to answer nonsense, while callers ask; then what each rung of the ladder
+    answered is counted, and how late. Needs the server's machine and user. Its requests are logged, under ids that
+    begin with `drill-`. Exit 1 if a request failed or came late.
+    """
+    from proveout.serving import drill as rehearsal
+
+    strange = sorted(set(fault or ()) - set(rehearsal.FAULTS))
+    if strange:
+        raise Misused(f"There is no fault {', '.join(strange)}. There are: {', '.join(rehearsal.FAULTS)}.")
+    faults = tuple(name for name in rehearsal.FAULTS if not fault or name in fault)
+    report = rehearsal.run(
+        settings(), key=key, faults=faults, seconds=seconds, say=lambda words: typer.echo(words, err=True)
+    )
+    answer(report, drilled(report), as_json=as_json)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def drilled(report: "DrillReport") -> str:
+    """Whether the server came through, then fault by fault, then what a fall down the ladder costs."""
+    failed = sum(phase.failed for phase in report.phases)
+    late = sum(phase.late for phase in report.phases)
+    asked = sum(phase.asked for phase in report.phases)
+    verdict = "approved" if report.passed else "failed"
+    quality = [
+        (one.rung, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.brier:.3f}", f"{one.right:.1%}") for one in report.quality
+    ]
+    lines = [
+        f"{verdict}   {plain(report.release)}   {asked:,} asked, {failed:,} failed, {late:,} later than "
+        f"{report.deadline_s * 1000:.0f} ms",
+        *table(
+            ("worker", "asked", "model", "cache", "rules", "none", "failed", "p50 ms", "p99 ms", "slowest", "back s"),
+            [_row(phase) for phase in report.phases],
+            right=range(1, 11),
+        ),
+        fact("quality", f"on {plain(report.month)}, which the model was judged by"),
+        *table(("rung", "rows", "auc", "brier", "right"), quality, right=range(1, 5)),
+    ]
+    return page(lines, "proveout alerts   # what the drill raised is no cause for worry")
+
+
+def _row(phase: "Phase") -> tuple[str, ...]:
+    rungs = [str(phase.rungs.get(rung, 0)) for rung in ("model", "cache", "rules", "none")]
+    times = [f"{seconds * 1000:.0f}" for seconds in (phase.median_s, phase.p99_s, phase.slowest_s)]
+    return (phase.fault, str(phase.asked), *rungs, str(phase.failed), *times, f"{phase.back_s:.1f}")

@@ -1,0 +1,209 @@
+"""The command that erases a person: from the ledger's tables, from journals, and a list of where they still are."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.errors import Misused
+
+if TYPE_CHECKING:
+    from proveout.registry.erasure import Erased, Subject
+    from proveout.registry.ledger import Ledger
+    from proveout.serving.schema import RequestField
+    from proveout.settings import Settings
+
+_WAIT_S = 10.0  # for a running server to give up the journals that name them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A place that still names an erased person."""
+
+    kind: str  # batch, bundle, quarantine, journal, feedback, entries
+    name: str
+    rows: int
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """What was erased, and what is left."""
+
+    fields: tuple[str, ...]  # that were looked at
+    erased: "Erased"
+    left: tuple[Held, ...]
+
+
+def erase(
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="A value of a field about people, or FIELD=VALUE.")],
+    reason: Annotated[str, typer.Option(help="Why, without saying who.")] = "asked to be forgotten",
+    as_json: Json = False,
+) -> None:
+    """Erase a person from the log, and say where they still are.
+
+    Deletes their predictions with what belongs to them; the ledger's chain still verifies. Snapshots and bundles are
+    immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
+    """
+    from proveout.cli.custody import erased as page
+    from proveout.records import now
+    from proveout.registry import erasure
+    from proveout.registry.pepper import PII_KEY, secret
+    from proveout.serving.pii import Pseudonyms
+    from proveout.serving.schema import compile_schema
+    from proveout.settings import load_object
+    from proveout.training.flow import actor
+
+    project = settings()
+    schema = compile_schema(load_object(project.request_schema, project.root), name=project.request_schema)
+    marked = {one.name: one for one in schema.fields if one.pii}
+    key = Pseudonyms(secret(project.keys_dir, PII_KEY))
+    named = [
+        erasure.Subject(field=field, pseudonym=key.name(field, value), value=value)
+        for field, text in _meant(subject, marked, schema.names).items()
+        for value in _values(text, marked[field])
+    ]
+    if not named:
+        raise Misused(f"No field about people can have that value. They are: {', '.join(marked)}")
+    with open_ledger(project) as ledger:
+        waiting = any(_naming(project.journal_dir, named))
+        done = erasure.erase(ledger, named, by=actor(), reason=reason, at=now(), anew=waiting)
+        _clean(project, ledger, named)
+        mentions = erasure.mentions(ledger, named)
+    left = (
+        *(Held(kind="journal", name=path.name, rows=1, path=str(path)) for path in _naming(project.journal_dir, named)),
+        *(Held(kind=kind, name="in the clear", rows=rows) for kind, rows in mentions.items()),
+        *_trained_on(project, named),
+    )
+    found = Erasure(fields=tuple(dict.fromkeys(one.field for one in named)), erased=done, left=left)
+    answer(found, page(found), as_json=as_json)
+    if left:
+        raise typer.Exit(1)
+
+
+def _meant(subject: str, marked: "dict[str, RequestField]", fields: Sequence[str]) -> dict[str, str]:
+    """The value to look for, by field."""
+    if not marked:
+        raise Misused('No field of the request schema is about people: mark those that are, metadata={"pii": True}.')
+    field, sign, value = subject.partition("=")
+    if sign and field in marked:
+        return {field: value}
+    if sign and field in fields:
+        raise Misused(f"{field} is not marked as being about people; those that are: {', '.join(marked)}")
+    return dict.fromkeys(marked, subject)
+
+
+def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bool]:
+    """`text` as a record may hold it: a whole number in a field of floats may stand there as either."""
+    if field.kind == "str":
+        yield text
+    elif field.kind == "bool" and text.lower() in {"true", "false"}:
+        yield text.lower() == "true"
+    elif field.kind in {"int", "float"}:
+        with suppress(ValueError):
+            yield int(text)
+        if field.kind == "float":
+            with suppress(ValueError):
+                yield float(text)
+
+
+# --- journals -----------------------------------------------------------------------------------------------------
+
+
+def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") -> None:
+    """Empty the journals of dead writers, without them; a running server empties those of its own."""
+    from proveout.serving.drain import Drain
+
+    folder = project.journal_dir
+    if not folder.is_dir():
+        return
+    until = time.monotonic() + _WAIT_S
+    while any(_naming(folder, named)) and time.monotonic() < until:
+        # A drain of our own, where no server has the folder: what it carries over, it carries over without them.
+        drain = Drain(
+            folder,
+            open_log=lambda: open_ledger(project),
+            event_fields=project.key,
+            alarm=lambda alert: _keep(ledger, alert, project.model),
+        )
+        drain.once()
+        drain.close()
+        for path in folder.glob("*.damaged"):
+            _strike(path, named)
+        if any(_naming(folder, named)):
+            time.sleep(0.1)
+
+
+def _keep(ledger: "Ledger", alert: object, model: str) -> None:
+    from proveout.records import Alert
+
+    if isinstance(alert, Alert):
+        ledger.append("alert", model, alert, actor="serving", reason=alert.what, at=alert.at)
+
+
+def _strike(path: Path, named: "Sequence[Subject]") -> None:
+    """Take the lines that name them out of a file that nobody drains."""
+    traces = [trace.encode() for one in named for trace in one.traces()]
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not any(trace in line for trace in traces)]
+    if len(kept) == len(lines):
+        return
+    written = path.with_name(f"{path.name}.{os.getpid()}.new")
+    written.write_bytes(b"".join(kept))
+    written.chmod(0o600)
+    written.replace(path)
+
+
+def _naming(folder: Path, named: "Sequence[Subject]") -> Iterator[Path]:
+    """Files of the journal's folder that name them."""
+    traces = [trace.encode() for one in named for trace in one.traces()]
+    for path in sorted((*folder.glob("*.jsonl"), *folder.glob("*.damaged"))):
+        with suppress(FileNotFoundError):  # drained and deleted meanwhile
+            content = path.read_bytes()
+            if any(trace in content for trace in traces):
+                yield path
+
+
+# --- training data ------------------------------------------------------------------------------------------------
+
+
+def _trained_on(project: "Settings", named: "Sequence[Subject]") -> Iterator[Held]:
+    """Batches and bundles that hold one of the values in its column."""
+    from proveout.data import snapshots
+    from proveout.data.store import Store
+
+    store = Store(project.store, project.state_dir / "store")
+    found = sorted(store.digests("snapshots"))
+    names = {batch.digest: batch.name for digest in found for batch in snapshots.describe(store, digest).batches}
+    for digest in sorted(store.digests("batches")):
+        folder = store.folder("batches", digest)
+        if rows := sum(_rows(path, named) for path in folder.rglob("*.parquet")):
+            yield Held(kind="batch", name=f"{names.get(digest, '')} {digest[:12]}".strip(), rows=rows, path=str(folder))
+    for digest in sorted(store.digests("bundles")):
+        folder = store.folder("bundles", digest)
+        if rows := sum(_rows(path, named) for path in folder.rglob("*.parquet")):
+            yield Held(kind="bundle", name=f"{project.model}@{digest[:12]}", rows=rows, path=str(folder))
+    for path in sorted((project.state_dir / "quarantine").glob("*.parquet")):
+        if rows := _rows(path, named):
+            yield Held(kind="quarantine", name=path.name, rows=rows, path=str(path))
+
+
+def _rows(path: Path, named: "Sequence[Subject]") -> int:
+    """Rows of a table in which one of them stands in their column."""
+    from pyarrow import parquet
+
+    columns = set(parquet.read_schema(path).names)
+    asked = [one for one in named if one.field in columns]
+    if not asked:
+        return 0
+    table = parquet.read_table(path, columns=sorted({one.field for one in asked}))
+    rows: set[int] = set()
+    for one in asked:
+        rows.update(place for place, value in enumerate(table[one.field].to_pylist()) if value == one.value)
+    return len(rows)

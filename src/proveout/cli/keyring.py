@@ -1,0 +1,81 @@
+"""The commands that hand out API keys and take them back. A key is printed once, when it is made."""
+
+from typing import Annotated, cast
+
+import typer
+
+from proveout.cli.parts import Json, answer, open_ledger, settings
+
+keys = typer.Typer(help="Who may call the server.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is, such as shop-frontend.")],
+    *,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="predict, feedback, metrics or admin; may be repeated. [predict, feedback]")
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Keys of one tenant share cached answers. [the key's name]")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Requests a second; without it, no limit.")] = None,
+    burst: Annotated[int | None, typer.Option(help="Requests at once, with --rate. [twice the rate]")] = None,
+    per_day: Annotated[
+        int | None, typer.Option(help="Requests a day, from midnight UTC; without it, no limit.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="What for: whoever asks later will read it.")] = "a new client",
+    as_json: Json = False,
+) -> None:
+    """Make a key, and print it: it is told this once, and stored nowhere."""
+    from proveout.cli.custody import made
+    from proveout.records import Scope, now
+    from proveout.registry import keys as book
+    from proveout.registry.pepper import KEY_PEPPER, secret
+    from proveout.training.flow import actor
+
+    project = settings()
+    with open_ledger(project) as ledger:
+        created = book.create(
+            ledger,
+            secret(project.keys_dir, KEY_PEPPER),
+            name=name,
+            tenant=name if tenant is None else tenant,
+            scopes=cast(list[Scope], scope or ["predict", "feedback"]),  # any other is refused in there
+            rate_per_s=rate,
+            burst=burst if burst is not None or rate is None else max(1, round(2 * rate)),
+            per_day=per_day,
+            by=actor(),
+            reason=reason,
+            at=now(),
+        )
+    answer({"key": created.text, "record": created.key}, made(created), as_json=as_json)
+
+
+@keys.command("list")
+def list_keys(as_json: Json = False) -> None:
+    """Every key that was made, revoked ones too; never the key itself."""
+    from proveout.cli.custody import listed
+    from proveout.registry import keys as book
+
+    with open_ledger(settings()) as ledger:
+        found = book.known(ledger)
+    answer(found, listed(found), as_json=as_json)
+
+
+@keys.command()
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its name, or the first digits of its id.")],
+    reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
+    as_json: Json = False,
+) -> None:
+    """Make a key useless, within two seconds and without a restart."""
+    from proveout.cli.custody import revoked
+    from proveout.records import now
+    from proveout.registry import keys as book
+    from proveout.training.flow import actor
+
+    at = now()
+    with open_ledger(settings()) as ledger:
+        ended = book.revoke(ledger, key, by=actor(), reason=reason, at=at)
+    answer(ended, revoked(ended, unchanged=ended.revoked_at != at), as_json=as_json)

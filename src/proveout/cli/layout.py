@@ -1,0 +1,85 @@
+"""What every page on a terminal is made of: lines, facts, tables, moments; and colour where somebody sees it.
+
+Comes in: values. Goes out: text. A state is always a word; colour only repeats it, and only on a terminal.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+_WORRYING = {
+    "critical": 31,
+    "refused": 31,
+    "failed": 31,
+    "warning": 33,
+    "expired": 33,
+    "unproven": 33,
+    "nothing": 33,
+    "worse": 31,
+}
+_COLOURS = _WORRYING | dict.fromkeys(
+    ("serving", "served", "approved", "released", "promoted", "unchanged", "intact", "created", "erased", "alike"), 32
+)
+
+
+def colour(shown: str) -> str:
+    """`shown` with its answer, and the words in it that are bad news, in colour; as it is where nobody would see it.
+
+    It is coloured last, so that columns are as wide as they look.
+    """
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return shown
+    words = re.compile(rf"(?m)^({'|'.join(_COLOURS)})\b|(?<=  )({'|'.join(_WORRYING)})(?=  |:|$)")
+    return words.sub(lambda found: f"\033[{_COLOURS[found[0]]}m{found[0]}\033[0m", shown)
+
+
+def page(lines: Iterable[str], following: str) -> str:
+    """Lines, and the command that follows."""
+    return "\n".join([*lines, f"next: {following}"])
+
+
+def fact(name: str, value: str) -> str:
+    """One line: what it is, and its value."""
+    return f"  {name:<12}{value}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+    """Rows under their head, each column as wide as its widest cell; `right`: the columns of numbers."""
+    if not rows:
+        return []
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    formats = [f"{'>' if place in right else '<'}{width}" for place, width in enumerate(widths)]
+    return [
+        "  " + "   ".join(format(cell, how) for cell, how in zip(row, formats, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
+
+
+def number(value: float | None) -> str:
+    """Three digits behind the point, none where they would say nothing; nothing for None."""
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
+
+
+def moment(text: str) -> str:
+    """A moment as people read and paste it. Never rounded: rounded down, it would name what served before."""
+    return text.replace("+00:00", "Z")
+
+
+def span(since: str, until: str) -> str:
+    """How long it is between two moments, in the two largest units."""
+    seconds = max(0, int((_time(until) - _time(since)).total_seconds()))
+    units = (("d", seconds // 86_400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60), ("s", seconds % 60))
+    first = next((place for place, (_, count) in enumerate(units) if count), len(units) - 1)
+    return " ".join(f"{count} {unit}" for unit, count in units[first : first + 2] if count or seconds == 0)
+
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def plain(text: str) -> str:
+    """Text without line ends or escape sequences: what somebody wrote into a reason must not steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))

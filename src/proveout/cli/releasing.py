@@ -1,0 +1,155 @@
+"""The commands that change what answers: release, promote, rollback; and the one that compares what runs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
+from proveout.errors import LostRace, NotFound
+
+if TYPE_CHECKING:
+    from proveout.records import Release
+
+Reason = Annotated[str, typer.Option(help="Why: whoever asks later will read it.")]
+By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]
+
+
+def release(
+    bundle: BundleName,
+    *,
+    reason: Reason,
+    role: Annotated[
+        str, typer.Option("--as", metavar="ROLE", help="champion answers; canary, for its share; shadow, for nobody.")
+    ] = "champion",
+    share: Annotated[float | None, typer.Option(help="Of the traffic: 0.1 for a canary, 1 for a shadow.")] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Let a bundle answer.
+
+    Once its files are what was packed and its approval holds. A canary is promoted or rolled back by itself as soon as
+    its answers say so, unless settings say otherwise. To go back: proveout rollback.
+    """
+    from proveout.cli import show
+    from proveout.records import Role, now
+    from proveout.registry import releases
+    from proveout.registry.signing import Keyring
+    from proveout.training.bundle import verify as verify_files
+    from proveout.training.flow import actor
+
+    project, at = settings(), now()
+    packed = verify_files(bundle_folder(project, bundle))
+    with open_ledger(project) as ledger:
+        made = releases.release(
+            ledger,
+            Keyring(project.keys_dir),
+            packed,
+            role=cast(Role, role),  # any other is refused in there, with the reason
+            share=share if share is not None else 0.1 if role == "canary" else 1.0,
+            by=actor() if by is None else by,
+            reason=reason,
+            at=at,
+        )
+    answer(made, show.released(made, unchanged=made.since != at), as_json=as_json)
+
+
+def promote(
+    reason: Reason,
+    bundle: Annotated[
+        str | None, typer.Argument(metavar="[BUNDLE]", help="The canary, unless a running bundle is named.")
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Let the running canary, or shadow, answer everything.
+
+    Exit 4 if somebody changed what runs meanwhile.
+    """
+    from proveout.cli import show
+    from proveout.records import now
+    from proveout.registry import releases, roles
+    from proveout.registry.signing import Keyring
+    from proveout.training.bundle import verify as verify_files
+    from proveout.training.flow import actor
+
+    project = settings()
+    with open_ledger(project) as ledger:
+        seen = ledger.last_seq()
+        made = releases.history(ledger, project.model)
+        if bundle is None:
+            running = next((found for found in roles.running(made) if found is not None), None)
+            if running is None and made and made[-1].role == "champion" and made[-1].bundle in _beside(made[:-1]):
+                raise LostRace("The promotion", f"{made[-1].by} made {made[-1].name} champion: {made[-1].reason}")
+            if running is None:
+                remedy = 'Release one: proveout release BUNDLE --as canary --share 0.1 --reason "…"'
+                raise NotFound("canary or shadow", f"of {project.model} that runs", remedy)
+            bundle = running.bundle
+        packed = verify_files(bundle_folder(project, bundle))
+        keyring, who = Keyring(project.keys_dir), actor() if by is None else by
+        promoted = releases.promote(ledger, keyring, packed, by=who, reason=reason, at=now(), seen=seen)
+    answer(promoted, show.released(promoted, promoted=True), as_json=as_json)
+
+
+def rollback(
+    reason: Reason,
+    role: Annotated[
+        str | None,
+        typer.Option("--as", metavar="ROLE", help="champion, canary or shadow; without it, the newest change."),
+    ] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Take back what answers.
+
+    A running canary is taken out; without one, the champion before answers again, if its approval still holds. Exit 4
+    if somebody changed what runs meanwhile, or has just gone back.
+    """
+    from proveout.cli import show
+    from proveout.records import Role, now
+    from proveout.registry import releases, roles
+    from proveout.registry.signing import Keyring
+    from proveout.training.bundle import verify as verify_files
+    from proveout.training.flow import actor
+
+    project = settings()
+    with open_ledger(project) as ledger:
+        seen = ledger.last_seq()
+        taken_back = role or roles.to_take_back(releases.history(ledger, project.model))
+        back = releases.before(ledger, project.model) if taken_back == "champion" else None
+        made = releases.rollback(
+            ledger,
+            Keyring(project.keys_dir),
+            project.model,
+            role=cast(Role | None, role),  # any other is refused in there
+            bundle=verify_files(bundle_folder(project, back.bundle)) if back else None,
+            by=actor() if by is None else by,
+            reason=reason,
+            at=now(),
+            seen=seen,
+        )
+    answer(made, show.released(made), as_json=as_json)
+
+
+def compare(as_json: Json = False) -> None:
+    """What runs beside the champion, against it.
+
+    The shadow on the same requests: how often they agree, how far their probabilities lie apart, and where most. The
+    canary on its share: errors, latency, wrong calls, and what follows. Exit 1 if it should be rolled back.
+    """
+    from proveout.cli.beside import compared
+    from proveout.records import now
+    from proveout.registry import comparison
+
+    project = settings()
+    with open_ledger(project) as ledger:
+        found = comparison.compare(ledger, project, at=now())
+    answer(found, compared(found), as_json=as_json)
+    if found.canary is not None and found.canary.verdict.decision == "rolls back":
+        raise typer.Exit(1)
+
+
+def _beside(made: Sequence["Release"]) -> set[str]:
+    from proveout.registry import roles
+
+    return {found.bundle for found in roles.running(made) if found is not None}

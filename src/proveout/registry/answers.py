@@ -1,0 +1,161 @@
+"""What a journal holds, as rows of the ledger: predictions, what shadows said beside them, and feedback. Fast.
+
+Comes in: records, and a connection in a transaction. Goes out: how many rows were new; and the records again. Rows go
+to the driver as tuples: SQLAlchemy's own way costs five times as much for each, and the drain has to keep up with the
+server.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table
+
+from proveout.errors import Misused
+from proveout.records import Feedback, Plain, Prediction, ShadowAnswer, canonical
+from proveout.registry.moments import utc
+from proveout.registry.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
+
+Logged = Prediction | ShadowAnswer | Feedback
+
+HIDDEN = "pii:"
+"""What a value about a person begins with in a logged record: the rest is a pseudonym (`serving/pii.py`)."""
+
+
+def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Sequence[str] = ()) -> int:
+    """How many of `rows` were new. What feedback says really happened becomes the outcome, if it is the first word.
+
+    Raises: Misused if a row cannot be stored; then the transaction is to be rolled back.
+    """
+    predictions: list[tuple[Any, ...]] = []
+    shadows: list[tuple[Any, ...]] = []
+    feedback: list[tuple[Any, ...]] = []
+    outcomes: list[tuple[Any, ...]] = []
+    for row in rows:
+        try:
+            if isinstance(row, Prediction):
+                predictions.append(_prediction_values(row, event_fields))
+            elif isinstance(row, ShadowAnswer):
+                shadows.append(_shadow_values(row))
+            else:
+                feedback.append(_feedback_values(row))
+                if row.outcome is not None:
+                    outcomes.append((row.request_id, bool(row.outcome), utc(row.at)))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise Misused(f"A {type(row).__name__} cannot be stored: {error}.") from error
+    new = insert_new(connection, PREDICTIONS, predictions)
+    new += insert_new(connection, SHADOWS, shadows) + insert_new(connection, FEEDBACK, feedback)
+    insert_new(connection, OUTCOMES, outcomes)
+    return new
+
+
+def without(rows: Sequence[Logged], erased: Mapping[str, str]) -> Sequence[Logged]:
+    """`rows` but those of people who were erased after they asked: by pseudonym, the moment of the last erasure."""
+    if not erased:
+        return rows
+    gone = {
+        row.request_id
+        for row in rows
+        if isinstance(row, Prediction)
+        and any(isinstance(value, str) and utc(row.at) <= erased.get(value, "") for value in row.record.values())
+    }
+    return [row for row in rows if row.request_id not in gone]
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    """How many of `rows` (in the order of the table's columns) were not there yet, and are now."""
+    if not rows:
+        return 0
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    marks = ", ".join([mark] * len(table.columns))
+    statement = f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+    # Both drivers add up what the many inserts of one call did.
+    return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def event_of(record: Mapping[str, Plain], fields: Sequence[str]) -> int:
+    """A number for what the request is about: equal for equal key `fields` (for all fields, where none are named)."""
+    named = {field: record.get(field) for field in fields} if fields else record
+    return int.from_bytes(blake2b(canonical(named), digest_size=8).digest(), "big", signed=True)
+
+
+def prediction(row: Row[Any]) -> Prediction:
+    """The prediction in a row of its table."""
+    import orjson
+
+    fields = dict(row._mapping)
+    del fields["event"]  # follows from the record
+    return Prediction(**{**fields, "record": orjson.loads(row.record)})
+
+
+def shadow(row: Row[Any]) -> ShadowAnswer:
+    """The shadow's answer in a row of its table."""
+    return ShadowAnswer(**row._mapping)
+
+
+def feedback(row: Row[Any]) -> Feedback:
+    """The feedback in a row of its table."""
+    return Feedback(**row._mapping)
+
+
+# Each in the order of its table's columns.
+
+
+def _prediction_values(row: Prediction, event_fields: Sequence[str]) -> tuple[Any, ...]:
+    return (
+        _text(row.request_id),
+        utc(row.at),
+        _text(row.model),
+        _text(row.release),
+        _text(row.answered_by),
+        _flag(row.label),
+        _number(row.probability),
+        _number(row.confidence),
+        float(row.latency_ms),
+        None if row.fallback_reason is None else _text(row.fallback_reason),
+        canonical(row.record).decode(),
+        _text(row.role),
+        _text(row.key),
+        event_of(row.record, event_fields),
+    )
+
+
+def _shadow_values(row: ShadowAnswer) -> tuple[Any, ...]:
+    return (
+        _text(row.request_id),
+        _text(row.release),
+        utc(row.at),
+        _number(row.probability),
+        _flag(row.label),
+        float(row.latency_ms),
+        None if row.problem is None else _text(row.problem),
+    )
+
+
+def _feedback_values(row: Feedback) -> tuple[Any, ...]:
+    return (
+        _text(row.feedback_id),
+        _text(row.request_id),
+        utc(row.at),
+        _flag(row.outcome),
+        bool(row.wrong),
+        _text(row.text),
+        _text(row.key),
+    )
+
+
+def _text(value: str) -> str:
+    # What one of the two databases could not hold is refused on both, before the others wait for it for ever.
+    if "\0" in value:
+        raise ValueError("PostgreSQL knows no NUL character")
+    value.encode()  # a lone surrogate has no bytes
+    return value
+
+
+def _flag(value: bool | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)

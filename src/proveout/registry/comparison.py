@@ -1,0 +1,255 @@
+"""What runs beside the champion, compared with it: the shadow on the same requests, the canary on its share of them.
+
+Comes in: a ledger and settings. Goes out: a `Comparison`. The shadow's rows are pairs: what both said of one request.
+The canary's are not, for each request went to one of the two; what follows from its numbers says `canary`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import orjson
+from sqlalchemy import func, select
+
+from proveout.errors import NotFound
+from proveout.records import Plain, Release, Role, Rung
+from proveout.registry import canary, releases, roles
+from proveout.registry.answers import HIDDEN
+from proveout.registry.canary import CanaryVerdict
+from proveout.registry.ledger import Ledger
+from proveout.registry.tables import PREDICTIONS, SHADOWS
+from proveout.settings import Settings
+
+NEWEST_PAIRS = 20_000
+"""So many of the newest pairs are compared, read in less than a second."""
+
+FEWEST_ROWS = 30
+"""A slice of fewer rows is not judged: its mean is chance."""
+
+_WORST, _BINS, _MOST_VALUES = 5, 4, 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Milliseconds that half, and 95 %, of the answers took at most; None for none."""
+
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Some of the pairs: those with one value of a field, or with values between two."""
+
+    field: str
+    values: str
+    rows: int
+    mean_difference: float  # of the probabilities, without sign
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shadowed:
+    """The shadow and the champion on the same requests."""
+
+    release: Release
+    pairs: int  # requests both gave a probability for
+    problems: int  # requests the shadow gave none for
+    agreement: float | None  # share of the pairs with the same label
+    mean_difference: float | None  # of the probabilities, the shadow's less the champion's
+    p50: float | None  # of the differences without sign
+    p95: float | None
+    most: float | None
+    worst: tuple[Slice, ...]
+    latency: Latency  # of the shadow's model alone
+    champion: Latency  # of whole answers: what a caller waits for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """What one of canary and champion answered since both run."""
+
+    release: Release
+    answers: int
+    rungs: Mapping[Rung, int]
+    latency: Latency  # of answers by the model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """The canary beside the champion, and what follows."""
+
+    canary: Arm
+    champion: Arm
+    verdict: CanaryVerdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What runs beside the champion, compared with it."""
+
+    model: str
+    at: str
+    champion: Release
+    canary: Beside | None
+    shadow: Shadowed | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """What both said of one request."""
+
+    record: Mapping[str, Plain]
+    champion: float
+    shadow: float
+    same_label: bool
+
+    @property
+    def difference(self) -> float:
+        """The shadow's probability less the champion's."""
+        return self.shadow - self.champion
+
+
+def compare(ledger: Ledger, settings: Settings, *, at: str, newest: int = NEWEST_PAIRS) -> Comparison:
+    """The canary and the shadow that run, against the champion. Raises: NotFound if neither runs."""
+    made = releases.history(ledger, settings.model)
+    champion, (_, shadow) = roles.holder(made), roles.running(made)
+    verdict = canary.look(ledger, settings)
+    if champion is None or (verdict is None and shadow is None):
+        remedy = 'Release one: proveout release BUNDLE --as shadow --reason "…"'
+        raise NotFound("canary or shadow", f"of {settings.model} that runs", remedy)
+    return Comparison(
+        model=settings.model,
+        at=at,
+        champion=champion,
+        canary=_beside(ledger, made, champion, verdict) if verdict else None,
+        shadow=_shadowed(ledger, champion, shadow, newest=newest) if shadow else None,
+    )
+
+
+# --- shadow -------------------------------------------------------------------------------------------------------
+
+
+def _shadowed(ledger: Ledger, champion: Release, shadow: Release, *, newest: int) -> Shadowed:
+    since = max(champion.since, shadow.since)
+    asked = (SHADOWS.c.release == shadow.name, SHADOWS.c.at >= since)
+    theirs = PREDICTIONS.c
+    both = (
+        select(
+            theirs.record, theirs.probability, theirs.label, theirs.latency_ms,
+            SHADOWS.c.probability.label("other"), SHADOWS.c.label.label("other_label"),
+            SHADOWS.c.latency_ms.label("other_ms"),
+        )
+        .join(PREDICTIONS, theirs.request_id == SHADOWS.c.request_id)
+        .where(*asked, SHADOWS.c.probability.is_not(None), theirs.probability.is_not(None))
+        # Beside a rule's answer, or one of the canary's, it would be compared with somebody else.
+        .where(theirs.release == champion.name, theirs.answered_by.in_(("model", "cache")))
+        .order_by(SHADOWS.c.at.desc())
+        .limit(newest)
+    )  # fmt: skip
+    with ledger.reading() as connection:
+        rows = connection.execute(both).all()
+        silent = select(func.count()).select_from(SHADOWS).where(*asked, SHADOWS.c.probability.is_(None))
+        problems = connection.scalar(silent) or 0
+    pairs = [
+        Pair(
+            record=orjson.loads(row.record),
+            champion=row.probability,
+            shadow=row.other,
+            same_label=row.label == row.other_label,
+        )
+        for row in rows
+    ]
+    apart = sorted(abs(pair.difference) for pair in pairs)
+    return Shadowed(
+        release=shadow,
+        pairs=len(pairs),
+        problems=problems,
+        agreement=sum(pair.same_label for pair in pairs) / len(pairs) if pairs else None,
+        mean_difference=sum(pair.difference for pair in pairs) / len(pairs) if pairs else None,
+        p50=_quantile(apart, 0.5),
+        p95=_quantile(apart, 0.95),
+        most=apart[-1] if apart else None,
+        worst=worst_slices(pairs),
+        latency=_latency([row.other_ms for row in rows]),
+        champion=_latency([row.latency_ms for row in rows]),
+    )
+
+
+def worst_slices(pairs: Sequence[Pair]) -> tuple[Slice, ...]:
+    """Where the two differ most: of texts each value, of numbers each quarter, with the largest mean difference.
+
+    Fields that hide a person's values are left out, and so are texts of more values than a slice would help with.
+    """
+    fields = sorted({name for pair in pairs for name in pair.record})
+    slices = [found for field in fields for found in _slices(field, pairs)]
+    return tuple(sorted(slices, key=lambda found: -found.mean_difference)[:_WORST])
+
+
+def _slices(field: str, pairs: Sequence[Pair]) -> Iterator[Slice]:
+    known = [(pair.record[field], abs(pair.difference)) for pair in pairs if pair.record.get(field) is not None]
+    numbers = [(value, far) for value, far in known if isinstance(value, int | float) and not isinstance(value, bool)]
+    if numbers and len(numbers) == len(known):
+        yield from _quarters(field, sorted(numbers))
+        return
+    groups: dict[str, list[float]] = {}
+    for value, far in known:
+        groups.setdefault(str(value), []).append(far)
+    if len(groups) > _MOST_VALUES or any(value.startswith(HIDDEN) for value in groups):
+        return
+    for value, apart in groups.items():
+        if len(apart) >= FEWEST_ROWS:
+            yield Slice(field=field, values=value, rows=len(apart), mean_difference=sum(apart) / len(apart))
+
+
+def _quarters(field: str, numbers: Sequence[tuple[float, float]]) -> Iterator[Slice]:
+    """Slices of about as many rows each, in the order of the values; equal values are in one slice."""
+    size, begin = ceil(len(numbers) / _BINS), 0
+    while begin < len(numbers):
+        end = min(begin + size, len(numbers))
+        while end < len(numbers) and numbers[end][0] == numbers[end - 1][0]:
+            end += 1
+        some = numbers[begin:end]
+        if len(some) >= FEWEST_ROWS:
+            low, high = some[0][0], some[-1][0]
+            yield Slice(
+                field=field,
+                values=f"{low:g}" if low == high else f"{low:g} to {high:g}",
+                rows=len(some),
+                mean_difference=sum(far for _, far in some) / len(some),
+            )
+        begin = end
+
+
+# --- canary -------------------------------------------------------------------------------------------------------
+
+
+def _beside(ledger: Ledger, made: Sequence[Release], champion: Release, verdict: CanaryVerdict) -> Beside | None:
+    held = roles.holder(made, role="canary")
+    if held is None:
+        return None
+    return Beside(
+        canary=_arm(ledger, held, role="canary", since=verdict.since),
+        champion=_arm(ledger, champion, role="champion", since=verdict.since),
+        verdict=verdict,
+    )
+
+
+def _arm(ledger: Ledger, release: Release, *, role: Role, since: str) -> Arm:
+    theirs = PREDICTIONS.c
+    asked = (theirs.release == release.name, theirs.role == role, theirs.at >= since)
+    by_model = select(theirs.latency_ms).where(*asked, theirs.answered_by == "model").order_by(theirs.at.desc())
+    with ledger.reading() as connection:
+        counted = select(theirs.answered_by, func.count()).where(*asked).group_by(theirs.answered_by)
+        rungs = {rung: int(count) for rung, count in connection.execute(counted)}
+        times = connection.scalars(by_model.limit(NEWEST_PAIRS)).all()
+    return Arm(release=release, answers=sum(rungs.values()), rungs=rungs, latency=_latency(times))
+
+
+def _latency(times: Sequence[float]) -> Latency:
+    ordered = sorted(times)
+    return Latency(p50=_quantile(ordered, 0.5), p95=_quantile(ordered, 0.95))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The smallest value that `share` of them do not exceed; None for none."""
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None

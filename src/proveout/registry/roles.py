@@ -1,0 +1,54 @@
+"""Who holds which role after some releases, or held it at a moment; and whom one goes back to. Pure.
+
+Comes in: releases, in the order of the ledger. Goes out: the release that counts.
+"""
+
+from collections.abc import Sequence
+
+from proveout.records import Release, Role
+from proveout.registry.moments import utc
+
+
+def holder(releases: Sequence[Release], *, role: Role = "champion", moment: str | None = None) -> Release | None:
+    """Who holds `role` after `releases`, or held it at `moment`.
+
+    The order of the ledger decides, not the clocks of the machines that wrote it: of two releases that began by
+    then, the one appended later holds the role. A canary or a shadow holds it until it is ended (share 0) or takes
+    another role.
+    """
+    until = None if moment is None else utc(moment)
+    begun = [r for r in releases if until is None or utc(r.since) <= until]
+    held = next((place for place in reversed(range(len(begun))) if begun[place].role == role), None)
+    if held is None:
+        return None
+    found = begun[held]
+    after = begun[held + 1 :]
+    moved_on = any(later.bundle == found.bundle and later.role != role and later.share > 0 for later in after)
+    return None if role != "champion" and (found.share == 0 or moved_on) else found
+
+
+def running(releases: Sequence[Release], *, moment: str | None = None) -> tuple[Release | None, Release | None]:
+    """The canary and the shadow that run after `releases`, or ran at `moment`."""
+    return holder(releases, role="canary", moment=moment), holder(releases, role="shadow", moment=moment)
+
+
+def to_take_back(releases: Sequence[Release]) -> Role:
+    """What a rollback takes back unless it is told: the running canary, which is the newest change of the traffic."""
+    return "champion" if holder(releases, role="canary") is None else "canary"
+
+
+def before(releases: Sequence[Release]) -> Release | None:
+    """The champion to go back to; None where there was none before the one that serves."""
+    champions = line(releases)
+    return champions[-2] if len(champions) > 1 else None
+
+
+def line(releases: Sequence[Release]) -> list[Release]:
+    """The champions one can go back through, the one that serves last. Going back shortens the line, so that going
+    back twice goes back two steps, never forth to what was left for its faults."""
+    champions: list[Release] = []
+    for made in releases:
+        if made.role == "champion":
+            places = [place for place, champion in enumerate(champions) if champion.bundle == made.bundle]
+            champions = [*champions[: places[0] if places else len(champions)], made]
+    return champions

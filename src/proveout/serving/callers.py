@@ -1,0 +1,120 @@
+"""Callers of a running server: they ask it all the time over kept connections, and note what they got.
+
+Comes in: where the server is, and bodies to send. Goes out: per request who answered and how long it took, and what
+the server says of itself.
+"""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from proveout.errors import ProveoutError
+from proveout.records import Rung
+
+CALLERS = 8
+_RATE_PER_S = 100.0  # requests of all callers: a drill shall not be the overload
+
+
+class DrillFailed(ProveoutError):
+    """A drill could not be held, or the server did not come through it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What became of one request. `rung` is None where it failed."""
+
+    rung: Rung | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the server is, and the key that opens it."""
+
+    host: str
+    port: int
+    key: str | None = None
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers of a request."""
+        return {"content-type": "application/json", **({"authorization": f"Bearer {self.key}"} if self.key else {})}
+
+    def __repr__(self) -> str:  # a key is in no log
+        return f"Address({self.host}:{self.port})"
+
+
+@contextmanager
+def asking(address: Address, bodies: Iterator[bytes], answers: list[Answered], *, prefix: str) -> Iterator[None]:
+    """Callers that ask all the time, `_RATE_PER_S` together, until the end of the block."""
+    over, lock, drill = threading.Event(), threading.Lock(), f"{prefix}{time.time_ns():x}"
+    numbers = itertools.count()
+
+    def call() -> None:
+        connection: http.client.HTTPConnection | None = None
+        while not over.is_set():
+            with lock:
+                body, number = next(bodies), next(numbers)
+            began = time.perf_counter()
+            connection, answered = ask(address, connection, body, f"{drill}-{number}")
+            with lock:
+                answers.append(answered)
+            over.wait(max(0.0, CALLERS / _RATE_PER_S - (time.perf_counter() - began)))
+        if connection is not None:
+            connection.close()
+
+    threads = [threading.Thread(target=call, daemon=True) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def ask(
+    address: Address, connection: http.client.HTTPConnection | None, body: bytes, request_id: str
+) -> tuple[http.client.HTTPConnection | None, Answered]:
+    """One request over a connection that is kept; None where it cannot be used again."""
+    began = time.perf_counter()
+    try:
+        kept = connection or http.client.HTTPConnection(address.host, address.port, timeout=10)
+        kept.request("POST", "/predict", body, {**address.headers(), "x-request-id": request_id})
+        response = kept.getresponse()
+        document = json.loads(response.read())
+        rung = document["answered_by"] if response.status == 200 else None
+        return kept, Answered(rung=rung, seconds=time.perf_counter() - began)
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return None, Answered(rung=None, seconds=time.perf_counter() - began)
+
+
+def ready(address: Address) -> Mapping[str, Any]:
+    """What /readyz says of a ready server. Raises: DrillFailed."""
+    found = readiness(address)
+    if found is None:
+        raise DrillFailed(f"No server answers on {address.host}:{address.port}. Start one: proveout serve")
+    if not found.get("ready"):
+        raise DrillFailed(f"The server is not ready: {found.get('reason')}. Wait until /readyz says 200.")
+    if "worker" not in found:
+        raise DrillFailed("The server asks for an API key: give one with the scopes predict and admin, --key po_…")
+    return found
+
+
+def readiness(address: Address) -> Mapping[str, Any] | None:
+    """What /readyz says, ready or not; None if nobody answers there."""
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz", headers=dict(address.headers()))
+        details: Mapping[str, Any] = json.loads(connection.getresponse().read())
+        return details
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()

@@ -1,0 +1,31 @@
+"""The lines of a journal: one JSON object for each thing that happened.
+
+Comes in: records. Goes out: a line for each, and the record again. An answer's line is its record; every other kind
+names itself first, so a journal that was begun by the version before is read like one of today.
+"""
+
+from typing import Any
+
+import orjson
+
+from proveout.records import Alert, Feedback, Prediction, ShadowAnswer
+
+Row = Prediction | ShadowAnswer | Feedback | Alert
+
+_KINDS: dict[str, type[Row]] = {"shadow": ShadowAnswer, "feedback": Feedback, "alert": Alert}
+_HEADS = {kind: b'{"kind":"%s",' % name.encode() for name, kind in _KINDS.items()}
+
+
+def write(row: Row) -> bytes:
+    """The line of `row`, its end included."""
+    head = _HEADS.get(type(row))
+    if head is None:
+        return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    return head + orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)[1:]
+
+
+def read(line: bytes) -> Row:
+    """The row in `line`. Raises: ValueError or TypeError if it holds none."""
+    fields: dict[str, Any] = orjson.loads(line)
+    kind = fields.pop("kind", None)
+    return Prediction(**fields) if kind is None else _KINDS[str(kind)](**fields)

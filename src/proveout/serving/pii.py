@@ -1,0 +1,40 @@
+"""Pseudonyms: what the log says in place of a person's values.
+
+Comes in: a record and the names of its fields that are about a person. Goes out: the record as the journal and the
+ledger may see it. The model and the rules are given the values themselves; nobody else is.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from proveout.records import Plain, canonical
+
+PREFIX = "pii:"
+
+
+class Pseudonyms:
+    """Hides values behind a keyed hash: the same value of the same field always has the same pseudonym, so its rows
+    can still be counted, joined and erased by whoever holds the key; nobody else can find the value by guessing.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:  # the key is in no log
+        return "Pseudonyms()"
+
+    def hide(self, record: Mapping[str, Plain], pii_fields: Sequence[str]) -> Mapping[str, Plain]:
+        """`record` with a pseudonym in each of `pii_fields`. What is not known stays unknown: null hides nobody."""
+        if not pii_fields:
+            return record
+        hidden = {name: self.name(name, record[name]) for name in pii_fields if record.get(name) is not None}
+        return {**record, **hidden}
+
+    def name(self, field: str, value: Plain) -> str:
+        """The pseudonym of one value: 128 bits of HMAC-SHA256 over the field's name and the value.
+
+        >>> Pseudonyms(b"a key").name("tailnum", "N12345")
+        'pii:fd29e7907eec4b3c5009bb9a9c28a70a'
+        """
+        text = field.encode() + b"\0" + canonical(value)
+        return PREFIX + hmac.digest(self._key, text, "sha256").hex()[:32]

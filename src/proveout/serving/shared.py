@@ -1,0 +1,32 @@
+"""A small file that several processes map: bytes that all of them see, and that kill -9 does not take away.
+
+Comes in: a path and a size. Goes out: the mapped bytes. The space is taken when the file is opened: a page that is
+first written when the disk is full would end the process with SIGBUS, in the middle of an answer.
+"""
+
+import mmap
+import os
+import sys
+from pathlib import Path
+
+
+def opened(file: Path) -> int:
+    """A descriptor of `file`, made with its folder if it is not there: its owner's alone, and no child's."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def mapped(descriptor: int, size: int, *, what: str) -> mmap.mmap:
+    """The first `size` bytes of the file, zeros at first. Without room for them, bytes of this process alone.
+
+    Args:
+        what: lives there, for the words on stderr.
+    """
+    try:
+        # Always of one size, so two processes that make it at once make the same.
+        os.posix_fallocate(descriptor, 0, size)
+        return mmap.mmap(descriptor, size)
+    except OSError as error:
+        words = f"{what} are not shared between processes, and end with this one"
+        print(f"proveout: the state folder has no room ({error.strerror}): {words}", file=sys.stderr, flush=True)
+        return mmap.mmap(-1, size)

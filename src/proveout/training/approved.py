@@ -1,0 +1,23 @@
+"""The bundle of a release, opened by who is not the server: the monitor, the gate, a drill.
+
+Comes in: settings and what was released. Goes out: the bundle, opened, if a key that is trusted here has signed its
+manifest. Opening a bundle runs its features: an entry in the ledger alone, which whoever may write there can make, is
+no leave for that. An approval that has ended, or was taken back, is: what served must be looked at.
+"""
+
+from proveout.data.store import Store
+from proveout.records import Digest
+from proveout.registry.ledger import Ledger
+from proveout.registry.releases import refuse_strange
+from proveout.registry.signing import Keyring
+from proveout.settings import Settings
+from proveout.training.bundle import OpenBundle, open_bundle, verify
+
+
+def open_released(settings: Settings, digest: Digest) -> OpenBundle:
+    """The bundle, verified and opened. Raises: NotFound, NotApproved, Tampered, BundleError."""
+    folder = Store(settings.store, settings.state_dir / "store").folder("bundles", digest)
+    bundle = verify(folder)
+    with Ledger(settings.ledger) as ledger:
+        refuse_strange(ledger, Keyring(settings.keys_dir), bundle)
+    return open_bundle(folder, manifest=bundle.manifest)

@@ -1,0 +1,276 @@
+"""A fitted scikit-learn model as plain functions of NumPy arrays: no names, no validation, no table in between.
+
+Comes in: a fitted estimator and the columns it is given. Goes out: a function from a `Block` to probabilities. What the
+common transformers do to a row is a line of arithmetic, and is written out here; what they check and wrap around it
+takes a hundred times as long. Every other fitted step is called as it is, on NumPy blocks. Nothing here is trusted:
+`direct` serves it only where its answers are the estimator's own.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proveout.data.block import Block
+from proveout.data.column import NotDirect
+from proveout.training import trees
+
+Matrix = NDArray[Any]
+Score = Callable[[Matrix], NDArray[np.float64]]
+Step = Callable[[Matrix], Matrix]
+
+
+def scorer(model: Any, columns: Sequence[str]) -> Callable[[Block], NDArray[np.float64]]:
+    """The probability of the label for each row of a Block with `columns`.
+
+    Raises: NotDirect if `model` is not built of steps that can be called on arrays.
+    """
+    *steps, last = _flat(model)
+    score = classifier(last)
+    entrance: Callable[[Block], Matrix]
+    if steps and type(steps[0]).__name__ == "ColumnTransformer":
+        entrance = _by_columns(steps.pop(0), columns)
+    else:
+        entrance = partial(_matrix, columns=columns)
+    middle = [transformer(step) for step in steps]
+
+    def run(block: Block) -> NDArray[np.float64]:
+        matrix = entrance(block)
+        for step in middle:
+            matrix = step(matrix)
+        return score(matrix)
+
+    return run
+
+
+def is_linear(model: Any) -> bool:
+    """Whether what the model says rests on a sum of products, whose last digits depend on how arrays lie in memory."""
+    return hasattr(_flat(model)[-1], "coef_")
+
+
+def _flat(model: Any) -> list[Any]:
+    """The steps of a pipeline, those of pipelines in it among them; of a search, those of the best that it found."""
+    if hasattr(model, "best_estimator_"):
+        return _flat(model.best_estimator_)
+    if type(model).__name__ != "Pipeline":
+        return [model]
+    steps = [step for _, step in model.steps if step is not None and step != "passthrough"]
+    return [inner for step in steps for inner in _flat(step)]
+
+
+def _matrix(block: Block, columns: Sequence[str]) -> Matrix:
+    """Some columns side by side: numbers as floats; as objects, NaN where nothing is known, once text is among them."""
+    arrays = [block.array(name) for name in columns]
+    if any(array.dtype.kind == "O" for array in arrays):
+        made = np.empty((len(block), len(arrays)), dtype=object)
+        for place, array in enumerate(arrays):
+            made[:, place] = [np.nan if value is None else value for value in array.tolist()]
+        return made
+    matrix = np.empty((len(block), len(arrays)))
+    for place, array in enumerate(arrays):
+        matrix[:, place] = array
+    return matrix
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+def _by_columns(transformers: Any, columns: Sequence[str]) -> Callable[[Block], Matrix]:
+    """A fitted ColumnTransformer: each of its parts on its own columns, the results side by side."""
+    if transformers.transformer_weights:
+        raise NotDirect("a ColumnTransformer with weights")
+    parts = [
+        (names, _part(step))
+        for _, step, chosen in transformers.transformers_
+        if not (isinstance(step, str) and step == "drop") and (names := _names(chosen, columns))
+    ]
+
+    def run(block: Block) -> Matrix:
+        made = [part(_matrix(block, names)) for names, part in parts]
+        return made[0] if len(made) == 1 else np.concatenate(made, axis=1)
+
+    return run
+
+
+def _names(chosen: Any, columns: Sequence[str]) -> list[str]:
+    if isinstance(chosen, str):
+        raise NotDirect(f"a transformer of one column as such, {chosen},")
+    names = [columns[name] if isinstance(name, int) and not isinstance(name, bool) else name for name in chosen]
+    if not all(isinstance(name, str) for name in names):
+        raise NotDirect("a choice of columns that is neither names nor places")
+    return names
+
+
+def _part(step: Any) -> Step:
+    if isinstance(step, str) and step == "passthrough":
+        return _numbers
+    steps = [transformer(inner) for inner in _flat(step)]
+    if len(steps) == 1:
+        return steps[0]
+
+    def run(matrix: Matrix) -> Matrix:
+        for inner in steps:
+            matrix = inner(matrix)
+        return matrix
+
+    return run
+
+
+def _numbers(matrix: Matrix) -> Matrix:
+    return matrix if matrix.dtype.kind != "O" else matrix.astype(np.float64)
+
+
+# --- transformers -----------------------------------------------------------------------------------------------------
+
+
+def transformer(step: Any) -> Step:
+    """What the fitted `step` does to a matrix: written out where it is simple, else its own `transform`."""
+    own = {
+        "FunctionTransformer": _function,
+        "OrdinalEncoder": _ordinal,
+        "OneHotEncoder": _one_hot,
+        "StandardScaler": _standard,
+        "SimpleImputer": _imputed,
+    }.get(type(step).__name__)
+    made = own(step) if own is not None and type(step).__module__.startswith("sklearn.") else None
+    return made if made is not None else _as_it_is(step)
+
+
+def _function(step: Any) -> Step | None:
+    return _numbers if step.func is None and not step.validate else None
+
+
+def _not_infinite(matrix: Matrix) -> Matrix:
+    if np.isinf(matrix).any():
+        raise NotDirect("infinity")  # the estimator itself raises on it
+    return matrix
+
+
+def _standard(step: Any) -> Step | None:
+    mean = step.mean_ if step.with_mean else np.zeros(1)
+    scale = step.scale_ if step.with_std else np.ones(1)
+    return lambda matrix: (_not_infinite(_numbers(matrix)) - mean) / scale
+
+
+def _imputed(step: Any) -> Step | None:
+    known = np.asarray(step.statistics_)
+    missing_is_nan = isinstance(step.missing_values, float) and np.isnan(step.missing_values)
+    if step.add_indicator or not missing_is_nan or known.dtype.kind not in "iuf" or np.isnan(known).any():
+        return None
+
+    def run(matrix: Matrix) -> Matrix:
+        numbers = _not_infinite(_numbers(matrix))
+        return np.where(np.isnan(numbers), known, numbers)
+
+    return run
+
+
+def _ordinal(step: Any) -> Step | None:
+    lenient = step.handle_unknown == "use_encoded_value"
+    if getattr(step, "_infrequent_enabled", False) or np.dtype(step.dtype) != np.float64:
+        return None
+    tables = [_table(categories, missing=float(step.encoded_missing_value)) for categories in step.categories_]
+    strange = float(step.unknown_value) if lenient else None
+
+    def run(matrix: Matrix) -> Matrix:
+        made = np.empty(matrix.shape)
+        for place, table in enumerate(tables):
+            made[:, place] = [_code(table, value, strange) for value in matrix[:, place].tolist()]
+        return made
+
+    return run
+
+
+def _one_hot(step: Any) -> Step | None:
+    lenient = step.handle_unknown in ("ignore", "warn")
+    if getattr(step, "_infrequent_enabled", False) or step.drop is not None or np.dtype(step.dtype) != np.float64:
+        return None
+    tables, width = [], 0
+    for categories in step.categories_:
+        tables.append({key: code + width for key, code in _table(categories, missing=None).items()})
+        width += len(categories)
+    strange = float(width) if lenient else None
+
+    def run(matrix: Matrix) -> Matrix:
+        made = np.zeros((len(matrix), width + 1))  # the last column takes what was never seen
+        rows = np.arange(len(matrix))
+        for place, table in enumerate(tables):
+            codes = [_code(table, value, strange) for value in matrix[:, place].tolist()]
+            made[rows, np.array(codes, dtype=np.intp)] = 1.0
+        return made[:, :width]
+
+    return run
+
+
+_MISSING = object()
+
+
+def _table(categories: Any, *, missing: float | None) -> dict[Any, float]:
+    """The code of each category. `missing`: that of what is not known, or None if it has its place like the others."""
+    codes: dict[Any, float] = {}
+    for code, category in enumerate(np.asarray(categories, dtype=object).tolist()):
+        if category is None or category != category:  # noqa: PLR0124  # NaN
+            codes[_MISSING] = float(code) if missing is None else missing
+        else:
+            codes[category] = float(code)
+    return codes
+
+
+def _code(table: dict[Any, float], value: Any, strange: float | None) -> float:
+    code = table.get(value)
+    if code is not None:
+        return code
+    if value is None or value != value:  # noqa: PLR0124  # NaN
+        code = table.get(_MISSING)
+    if code is None:
+        code = strange
+    if code is None or value in (math.inf, -math.inf):
+        raise NotDirect(f"a category that was never seen, {value!r},")  # the estimator itself raises on it
+    return code
+
+
+def _as_it_is(step: Any) -> Step:
+    nameless = _nameless(step)
+    if not hasattr(nameless, "transform"):
+        raise NotDirect(f"{type(step).__name__}, which does not transform,")
+
+    def run(matrix: Matrix) -> Matrix:
+        made = _calmly(nameless.transform, matrix)
+        made = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
+        if made.ndim != 2 or len(made) != len(matrix):
+            raise NotDirect(f"{type(step).__name__}, whose result has the shape {made.shape},")
+        return made
+
+    return run
+
+
+def _nameless(step: Any) -> Any:
+    # scikit-learn warns whenever what was fitted on names is given an array.
+    nameless = copy.copy(step)
+    nameless.__dict__.pop("feature_names_in_", None)
+    return nameless
+
+
+def _calmly(function: Callable[[Matrix], Any], matrix: Matrix) -> Any:
+    import sklearn
+
+    with sklearn.config_context(skip_parameter_validation=True, transform_output="default"):
+        return function(matrix)
+
+
+# --- classifiers ------------------------------------------------------------------------------------------------------
+
+
+def classifier(step: Any) -> Score:
+    """The probability of the second class, as the fitted `step` gives it."""
+    if not hasattr(step, "predict_proba") or len(step.classes_) != 2:
+        raise NotDirect(f"{type(step).__name__}, which is no classifier of two classes,")
+    own = trees.scorer(step)
+    if own is not None:
+        return lambda matrix: own(_numbers(matrix))
+    nameless = _nameless(step)
+    return lambda matrix: np.asarray(_calmly(nameless.predict_proba, matrix)[:, 1], dtype=np.float64)

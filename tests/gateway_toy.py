@@ -1,0 +1,228 @@
+"""A gateway with all that stands behind it, in the process of the test: what the tests of HTTP are run against.
+
+The worker is a real one on a real unix socket, in a thread; test_host.py has it in a process of its own.
+"""
+
+import asyncio
+import json
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+from serving_toy import ToyModel, board, request, settings_of
+
+from proveout.records import ApiKey, Prediction, Scope
+from proveout.registry.keys import mac_of
+from proveout.serving import lines
+from proveout.serving.access import Access
+from proveout.serving.bench import Bench
+from proveout.serving.board import Board, board_path, post
+from proveout.serving.champion import Served
+from proveout.serving.desk import habits_of
+from proveout.serving.gateway import Gateway
+from proveout.serving.office import Office
+from proveout.serving.pii import Pseudonyms
+from proveout.serving.schema import compile_schema
+from proveout.serving.shelf import Shelf
+from proveout.serving.worker import attend, listen, socket_path
+from proveout.settings import load_object
+
+PEPPER = b"p" * 32
+SECRET = "s3cr3t-of-nobody-else-0123456789"
+
+
+def api_key(number: int = 1, *, scopes: Sequence[Scope] = ("predict",), secret: str = SECRET, **changed: Any) -> ApiKey:
+    """A key as the board lists it."""
+    return ApiKey(
+        **{
+            "id": f"{number:012x}",
+            "name": f"key {number}",
+            "tenant": "acme",
+            "mac": mac_of(PEPPER, secret),
+            "scopes": tuple(scopes),
+            "created_at": "2013-01-01T00:00:00.000+00:00",
+            **changed,
+        }
+    )
+
+
+def key_text(key: ApiKey, secret: str = SECRET) -> str:
+    """What its owner sends."""
+    return f"po_{key.id}_{secret}"
+
+
+def bearer(key: ApiKey, secret: str = SECRET) -> dict[str, str]:
+    return {"authorization": f"Bearer {key_text(key, secret)}"}
+
+
+async def litserve(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+    """What LitServe's application is to the gateway."""
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": b"LitServe"})
+
+
+class Worker:
+    """A worker in a thread: the real socket and the real answers, with a model that does as it is told."""
+
+    def __init__(self, path: str, schema: Any, there: Board, answer: Callable[[Any], Any] | None = None) -> None:
+        shelf = Shelf(lambda release: Bench(Served(release=release.name, model=ToyModel()), schema.dtypes))
+        for release in there.releases:
+            shelf._take(release)
+        self.messages: list[Any] = []
+        real = shelf.answer
+
+        def noted(message: Any) -> Any:
+            self.messages.append(message)
+            return answer(message) if answer else real(message)
+
+        shelf.answer = noted  # type: ignore[method-assign]
+        self.listening = listen(path)
+        threading.Thread(target=self._attend, args=(shelf,), daemon=True).start()
+
+    def _attend(self, shelf: Shelf) -> None:
+        try:
+            attend(self.listening, shelf)
+        except OSError:
+            return
+
+    def batches(self) -> list[int]:
+        return [len(m["columns"]["mode"]) for m in self.messages if m["ask"] == "predict"]
+
+
+class Running:
+    """A gateway that runs, a client of it, and what it wrote."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, gateway: Gateway, office: Office, worker: Worker | None, folder: Path
+    ) -> None:
+        self.client, self.gateway, self.office, self.worker, self.folder = client, gateway, office, worker, folder
+
+    async def ask(self, headers: Mapping[str, str] | None = None, **changed: Any) -> httpx.Response:
+        return await self.client.post("/predict", json=request(**changed), headers=headers)
+
+    def rows(self) -> list[lines.Row]:
+        """What is in the journals, in order."""
+        files = sorted(self.office.journal._folder.glob("*.jsonl"))
+        return [lines.read(line) for file in files for line in file.read_bytes().splitlines() if line.strip()]
+
+    def log(self) -> list[Prediction]:
+        """The answers in the journals."""
+        return [row for row in self.rows() if isinstance(row, Prediction)]
+
+    async def post(self, there: Board) -> None:
+        """Put up another board, and wait until it is seen."""
+        post(board_path(self.folder), there)
+        async with asyncio.timeout(5):
+            while self.office.board is None or self.office.board.seq != there.seq:
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(
+    root: Path,
+    *,
+    with_worker: bool = True,
+    answer: Callable[[Any], Any] | None = None,
+    body_s: float = 5.0,
+    action: Callable[..., Any] | None = None,
+    keys: Sequence[ApiKey] | None = None,
+    there: Board | None = None,
+    schema_text: str | None = None,
+    **changed: Any,
+) -> AsyncIterator[Running]:
+    """A running gateway.
+
+    Args:
+        answer: what the worker says, instead of what it would.
+        keys: of the board; with any, a request needs one.
+        schema_text: another schema.py.
+    """
+    settings = settings_of(root, **changed)
+    if schema_text is not None:
+        (root / "schema.py").write_text(schema_text, encoding="utf-8")
+    schema = compile_schema(load_object(settings.request_schema, root), name="toy")
+    standing = there or board(keys=tuple(keys or ()))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "metrics").mkdir()
+        post(board_path(folder), standing)
+        worker = Worker(socket_path(folder, 0), schema, standing, answer) if with_worker else None
+        habits = habits_of(
+            settings,
+            schema=schema,
+            rules=load_object(settings.fallback, root),
+            action=action or load_object(settings.actions, root),
+        )
+        offices: list[Office] = []
+
+        def open_office() -> Office:
+            offices.append(
+                Office(
+                    habits,
+                    settings=settings,
+                    fields=schema.names,
+                    folder=folder,
+                    pseudonyms=Pseudonyms(b"k" * 32),
+                )
+            )
+            return offices[0]
+
+        gateway = Gateway(
+            litserve,
+            schema=schema,
+            settings=settings,
+            office=open_office,
+            access=Access(mac=partial(mac_of, PEPPER), asked=keys is not None),
+            folder=folder,
+            body_s=body_s,
+        )
+        async with (
+            lifespan(gateway),
+            httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://toy") as client,
+        ):
+            if with_worker:  # the office waits for the plain line only
+                async with asyncio.timeout(5):
+                    await offices[0]._lines.side.up.wait()
+                    await offices[0]._lines.shadow.up.wait()
+            yield Running(client, gateway, offices[0], worker, folder)
+        if worker is not None:
+            worker.listening.close()
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    incoming: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    outgoing: asyncio.Queue[Mapping[str, str]] = asyncio.Queue()
+    task = asyncio.create_task(app({"type": "lifespan"}, incoming.get, outgoing.put))
+    await incoming.put({"type": "lifespan.startup"})
+    assert (await outgoing.get())["type"] == "lifespan.startup.complete"
+    try:
+        yield
+    finally:
+        await incoming.put({"type": "lifespan.shutdown"})
+        assert (await outgoing.get())["type"] == "lifespan.shutdown.complete"
+        await task
+
+
+def run(test: Awaitable[None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await test
+
+    asyncio.run(bounded())
+
+
+def body(**changed: Any) -> bytes:
+    """The text of a valid request, some of it changed."""
+    return json.dumps(request(**changed)).encode()

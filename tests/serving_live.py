@@ -1,0 +1,277 @@
+"""A served toy project in a session of its own, and clients that load it: for the tests of the whole server.
+
+Its processes are found by their group, so that no others are touched.
+"""
+
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving_toy import lay_out, request
+
+from proveout.records import Alert
+from proveout.registry.ledger import Ledger, read
+from proveout.settings import load
+
+TOY = Path(__file__).with_name("serving_toy.py")
+DEADLINE_S = 0.5
+SLACK_S = 0.6  # of two cores that the load generator, the server and other tests share
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of one request of the load."""
+
+    request_id: str
+    took_s: float
+    answered_by: str | None  # None: no answer
+    problem: str = ""
+    asked_at: float = 0.0
+    release: str = ""
+    unlogged: bool = False
+
+
+class Server:
+    """A served project, as a process group.
+
+    Args:
+        app: the toy's, which is laid out in `root`; or `serve/app.py`, for a project with bundles and a ledger.
+    """
+
+    def __init__(self, root: Path, *, app: Path = TOY, **environment: str) -> None:
+        self.root = lay_out(root) if app == TOY else root
+        self.port = free_port()
+        self._environment = {name: value for name, value in environment.items() if name.startswith("PROVEOUT_")}
+        self.output = root / "server.log"
+        names = {
+            "PROVEOUT_ROOT": str(root),
+            "PROVEOUT_PORT": str(self.port),
+            "PROVEOUT_DEADLINE_S": str(DEADLINE_S),
+            "PROVEOUT_HANG_S": "1.5",
+        }
+        with self.output.open("ab") as output:
+            self.main = subprocess.Popen(
+                [sys.executable, str(app), str(root)],
+                env={**os.environ, **names, **environment},
+                stdout=output,
+                stderr=output,
+                cwd=root,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, timeout_s: float = 40) -> dict[str, Any]:
+        return self.wait_for(lambda status, details: status == 200, timeout_s)
+
+    def wait_for(self, wanted: Callable[[int, dict[str, Any]], bool], timeout_s: float = 40) -> dict[str, Any]:
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            if self.main.poll() is not None:
+                raise AssertionError(f"the server ended with {self.main.returncode}:\n{self.said()}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, details = self.get("/readyz")
+                if wanted(status, details):
+                    return details
+            time.sleep(0.05)
+        raise AssertionError(f"not within {timeout_s} s:\n{self.said()}")
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def seen(self, timeout_s: float = 20) -> dict[int, dict[str, Any]]:
+        """What each API process says in /readyz, by its pid: the kernel chooses who takes a connection."""
+        wanted, found = set(self.forked()[2]), dict[int, dict[str, Any]]()
+        until = time.monotonic() + timeout_s
+        while set(found) < wanted and time.monotonic() < until:
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                for _, details in pool.map(lambda _: self.get("/readyz"), range(8)):
+                    found[details["api"]] = details
+        return found
+
+    def ask(self, *, timeout_s: float = 10, **changed: Any) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        try:
+            connection.request("POST", "/predict", json.dumps(request(**changed)))
+            response = connection.getresponse()
+            assert response.status == 200
+            answer: dict[str, Any] = json.loads(response.read())
+            return answer
+        finally:
+            connection.close()
+
+    def said(self) -> str:
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def pids(self) -> dict[int, int]:
+        """Every living process of the server, and its parent."""
+        found: dict[int, int] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, parent, group = stat.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.main.pid and state != "Z":
+                    found[int(stat.parent.name)] = int(parent)
+        return found
+
+    def forked(self) -> tuple[int, int, list[int]]:
+        """The manager, the clerk and the API processes: forked by the main process, so their command is its own."""
+        command = Path(f"/proc/{self.main.pid}/cmdline").read_bytes()
+        own = sorted(
+            pid
+            for pid, parent in self.pids().items()
+            if parent == self.main.pid and Path(f"/proc/{pid}/cmdline").read_bytes() == command
+        )
+        (clerk,) = [pid for pid in own if os.getpriority(os.PRIO_PROCESS, pid) > 0]
+        return own[0], clerk, [pid for pid in own[1:] if pid != clerk]  # the manager is the first
+
+    def wait_forked(self, api_processes: int, *, without: int = 0, timeout_s: float = 20) -> list[int]:
+        """The API processes, once there are so many and `without` is not among them or the clerk."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                _, clerk, api = self.forked()
+                if len(api) == api_processes and without not in {clerk, *api}:
+                    return api
+            time.sleep(0.05)
+        raise AssertionError(f"not within {timeout_s} s:\n{self.said()}")
+
+    def wait_gone(self, within_s: float) -> None:
+        until = time.monotonic() + within_s
+        while self.pids() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert self.pids() == {}, "processes are left"
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", self.port))
+
+    def stop(self) -> None:
+        if self.pids():
+            os.killpg(self.main.pid, signal.SIGKILL)
+        self.main.wait()
+
+    def ledger(self) -> Ledger:
+        state = self._environment.get("PROVEOUT_STATE")
+        settings = load(self.root).model_copy(update={"state": Path(state)} if state else {})
+        return Ledger(self._environment.get("PROVEOUT_LEDGER_URL") or settings.ledger)
+
+    def logged(self) -> Counter[str]:
+        with self.ledger() as ledger:
+            return Counter(row.request_id for row in ledger.predictions())
+
+    def alerts(self) -> list[str]:
+        with self.ledger() as ledger:
+            return [read(Alert, entry).what for entry in ledger.entries(kind="alert")]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Load:
+    """Clients that ask over kept connections, each one request after the other, until told to stop.
+
+    A client without an answer gives up, unless it is `stubborn`: then it connects again. `pause_s` between requests.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        clients: int = 8,
+        most: int = 20_000,
+        stubborn: bool = False,
+        pause_s: float = 0.0,
+        body: Callable[[int], Mapping[str, Any]] = lambda i: request(number=i % 1000),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._server, self._most, self._stubborn, self._pause_s = server, most, stubborn, pause_s
+        self._body, self._headers = body, dict(headers or {})
+        self._stop = threading.Event()
+        self.answers: list[Answered] = []
+        self._threads = [threading.Thread(target=self._client, args=(i,), daemon=True) for i in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in self._threads), "a request hangs"
+
+    def _client(self, number: int) -> None:
+        connection: http.client.HTTPConnection | None = None
+        for i in range(self._most // len(self._threads)):
+            if self._stop.is_set():
+                break
+            if connection is None:
+                connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=10)
+                try:
+                    connection.connect()
+                except OSError:
+                    return  # the server does not accept any more: nothing was asked
+            answered, kept = self._one(connection, f"{os.getpid()}-{id(self)}-{number}-{i}", i)
+            self.answers.append(answered)
+            if answered.answered_by is None and not self._stubborn:
+                return
+            time.sleep(self._pause_s)
+            if not kept:
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _one(self, connection: http.client.HTTPConnection, request_id: str, i: int) -> tuple[Answered, bool]:
+        began = time.perf_counter()
+        try:
+            headers = {**self._headers, "x-request-id": request_id}
+            connection.request("POST", "/predict", json.dumps(self._body(i)), headers)
+            response = connection.getresponse()
+            text = response.read()
+            took = time.perf_counter() - began
+            said = json.loads(text) if response.status == 200 else {"answered_by": None, "release": ""}
+            unlogged = response.getheader("x-proveout-unlogged") is not None
+            by, release, problem = said["answered_by"], said["release"], f"{response.status}"
+            return Answered(request_id, took, by, problem, began, release, unlogged), not response.will_close
+        except (OSError, http.client.HTTPException) as error:
+            return Answered(request_id, time.perf_counter() - began, None, repr(error), began), False
+
+    def failed(self) -> list[Answered]:
+        return [answer for answer in self.answers if answer.answered_by is None]
+
+    def slowest_s(self) -> float:
+        return max(answer.took_s for answer in self.answers)
+
+
+def starting(root: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers of the project in `root`, and ends what is left of them."""
+    servers: list[Server] = []
+
+    def start(**environment: str) -> Server:
+        servers.append(Server(root, **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()

@@ -1,0 +1,115 @@
+"""serving/drill.py: a running server put through its faults, and what its callers got, counted."""
+
+import itertools
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from serving_live import Server
+from serving_toy import request, settings_of
+
+from proveout.serving import callers, drill
+from proveout.serving.callers import Address, Answered, DrillFailed
+
+BODIES = [json.dumps(request(number=number)).encode() for number in range(50)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("drill") / "project", PROVEOUT_LAST_GOOD_S="0")
+    running.wait_ready()
+    yield running
+    running.stop()
+
+
+def phase(server: Server, fault: drill.Fault, *, seconds: float = 2.0) -> drill.Phase:
+    settings = settings_of(server.root, port=server.port, deadline_s=0.5)
+    address = Address(host="127.0.0.1", port=server.port)
+    return drill._phase(settings, address, fault, BODIES, seconds=seconds)
+
+
+@pytest.mark.parametrize("fault", drill.FAULTS)
+def test_each_fault_brings_the_rules_and_fails_nobody(server, fault):
+    """A fault that changes nothing is no fault, and a drill that fails requests is worse than what it looks for."""
+    found = phase(server, fault)
+
+    assert found.failed == 0
+    assert found.late == 0
+    assert found.asked > 50
+    assert sum(found.rungs.values()) == found.asked
+    if fault == "none":
+        assert found.rungs == {"model": found.asked}
+    else:
+        assert found.rungs["rules"] > 0
+    assert server.ask()["answered_by"] == "model", "the fault outlasts the drill"
+
+
+def test_the_drills_requests_are_told_apart_in_the_log(server):
+    """Who counts the day's answers leaves them out."""
+    phase(server, "none", seconds=0.5)
+    time.sleep(1)
+
+    assert any(request_id.startswith(drill.PREFIX) for request_id in server.logged())
+
+
+def test_a_killed_worker_shows_in_the_count():
+    """A summary that calls everything fine would pass every server."""
+    answers = [Answered(rung="model", seconds=0.01)] * 97
+    answers += [Answered(rung=None, seconds=0.2), Answered(rung="rules", seconds=0.9), Answered(rung="none", seconds=0)]
+
+    found = drill.summary("killed", answers, deadline_s=0.5, back_s=2.0)
+
+    assert (found.asked, found.failed, found.late) == (100, 1, 1)
+    assert found.rungs == {"model": 97, "rules": 1, "none": 1}
+    assert found.slowest_s == 0.9
+    report = drill.DrillReport(release="toy@0", deadline_s=0.5, month="m", phases=(found,), quality=())
+    assert not report.passed
+
+
+def test_rules_are_measured_beside_the_model():
+    """What a fall down the ladder costs."""
+    happened = np.array([False, False, True, True])
+
+    found = drill.measure("rules", np.array([0.1, 0.4, 0.35, 0.8]), happened, threshold=0.5)
+
+    assert (found.auc, found.right, found.rows) == (0.75, 0.75, 4)
+    assert found.brier == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
+    with pytest.raises(DrillFailed, match="one outcome only"):
+        drill.measure("rules", np.array([0.1]), np.array([True]), threshold=0.5)
+
+
+def test_where_nobody_serves_the_drill_says_how_to_start(tmp_path):
+    """Not a connection error."""
+    with pytest.raises(DrillFailed, match="proveout serve"):
+        drill.run(settings_of(tmp_path, port=9))
+
+
+def test_a_request_that_is_refused_counts_as_failed(server):
+    """The drill's own requests are valid: a 4xx would be a fault as well."""
+    address = Address(host="127.0.0.1", port=server.port)
+
+    connection, refused = callers.ask(address, None, b"{}", "drill-x")
+
+    assert refused.rung is None
+    assert connection is not None
+    connection.close()
+
+
+def test_a_worker_that_is_not_here_is_named():
+    """The drill signals processes: it never guesses."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    with pytest.raises(DrillFailed, match=str(child)):
+        drill._signal(child, signal.SIGCONT)
+
+
+def test_a_key_is_in_no_representation():
+    """A traceback shows arguments."""
+    assert "secret" not in repr(Address(host="h", port=1, key="po_1_secret"))
+    assert next(itertools.islice(Address(host="h", port=1, key="k").headers().values(), 1, 2)) == "Bearer k"

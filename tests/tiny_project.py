@@ -1,0 +1,176 @@
+"""A project whose bundles are tiny and real: packed, judged, signed and released step by step, and spoiled."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from proveout.data.store import Store
+from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
+from proveout.registry import chain, releases
+from proveout.registry.ledger import Ledger
+from proveout.registry.signing import Keyring, approve
+from proveout.settings import Settings, load
+from proveout.training import bundle as bundles
+
+FILES = {
+    "pyproject.toml": """
+[tool.proveout]
+model = "tiny"
+source = "rules.py:none"
+batch_schema = "rules.py:none"
+request_schema = "schema.py:TinyRequest"
+features = "features.py:features"
+label = "rules.py:none"
+fallback = "rules.py:rules"
+actions = "rules.py:action"
+notebook = "pilot.ipynb"
+key = ["hour"]
+required_checks = ["checks/test_none.py"]
+""",
+    "schema.py": """
+import pandera.pandas as pa
+
+
+class TinyRequest(pa.DataFrameModel):
+    hour: int = pa.Field(ge=0, le=23)
+    wind: float = pa.Field(nullable=True)
+
+    class Config:
+        strict = True
+""",
+    "rules.py": """
+def rules(record):
+    return 0.5
+
+
+def action(probability, confidence):
+    return "wait"
+""",
+}
+
+
+class Project:
+    """The project in `root`. `order` makes what a training run would (the fixture of test_bundle.py)."""
+
+    def __init__(self, root: Path, order: Any) -> None:
+        self.root, self.order = root, order
+        for name, text in FILES.items():
+            (root / name).write_text(text, encoding="utf-8")
+        self.settings: Settings = load(root)
+        self.keyring = Keyring(self.settings.keys_dir)
+
+    def pack(self, **changes: Any) -> Bundle:
+        return bundles.pack(self.order(**changes), Store(self.settings.store))
+
+    def verdict(self, what: Bundle, *, failed: tuple[str, ...] = ()) -> Verdict:
+        return Verdict(
+            model=what.model,
+            candidate=what.digest,
+            manifest=what.manifest,
+            data=what.snapshot,
+            checks=Digest("e" * 64),
+            outcome="refused" if failed else "approved",
+            passed=1,
+            failed=failed,
+            judged_at=now(),
+        )
+
+    def judge(
+        self, what: Bundle, *, failed: tuple[str, ...] = (), keyring: Keyring | None = None, until: str = "2099"
+    ) -> Approval | None:
+        """Enter a verdict and, if it approves, its signed approval."""
+        verdict = self.verdict(what, failed=failed)
+        entry = self.append("verdict", what.digest, verdict)
+        if failed:
+            return None
+        leave = approve(
+            verdict,
+            entry,
+            keyring=keyring or self.keyring,
+            approved_at="2013-01-01T00:00:00+00:00",
+            expires_at=f"{until}-01-01T00:00:00+00:00",
+        )
+        self.append("approval", what.digest, leave)
+        return leave
+
+    def append(self, kind: str, subject: str, body: object) -> Entry:
+        """An entry, as whoever may write to the database can append it: no check is asked."""
+        with Ledger(self.settings.ledger) as ledger:
+            return ledger.append(kind, subject, body, actor="somebody", reason="-", at=now())
+
+    def release(self, what: Bundle, *, at: str | None = None, role: Role = "champion", share: float = 1.0) -> Release:
+        with Ledger(self.settings.ledger) as ledger:
+            return releases.release(
+                ledger, self.keyring, what, role=role, share=share, by="ada", reason="-", at=at or now()
+            )
+
+    def by_hand(self, what: Bundle, *, role: Role = "champion", share: float = 1.0) -> Release:
+        """A release that nobody checked, put into the ledger."""
+        made = Release(
+            model="tiny",
+            bundle=what.digest,
+            role=role,
+            share=share,
+            since=now(),
+            by="mallory",
+            reason="-",
+            data=what.snapshot,
+            verdict=Digest("e" * 64),
+        )
+        self.append("release", what.digest, made)
+        return made
+
+    def entries(self, kind: str | None = None) -> tuple[Entry, ...]:
+        with Ledger(self.settings.ledger) as ledger:
+            return ledger.entries(kind=kind)
+
+    def rewrite(self, entries: list[Entry]) -> None:
+        """Put other entries in the ledger's place, every hash of them right: what a thorough forger does."""
+        last, linked = chain.START, []
+        for place, entry in enumerate(entries):
+            linked.append(
+                chain.link(
+                    after=place,
+                    previous=last,
+                    at=entry.at,
+                    kind=entry.kind,
+                    subject=entry.subject,
+                    actor=entry.actor,
+                    reason=entry.reason,
+                    body=entry.body,
+                )
+            )
+            last = linked[-1].hash
+        with sqlite3.connect(self.settings.state_dir / "ledger.db") as edited:
+            for (name,) in edited.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                edited.execute(f'DROP TRIGGER "{name}"')
+            edited.execute("DELETE FROM entries")
+            for entry in linked:
+                edited.execute(f"INSERT INTO entries VALUES ({', '.join('?' * 9)})", tuple(vars(entry).values()))
+
+    def folder(self, what: Bundle) -> Path:
+        return Store(self.settings.store).folder("bundles", what.digest)
+
+    def forge(self, what: Bundle, changed: Mapping[str, bytes]) -> Bundle:
+        """A copy of a bundle with some files changed, its manifest and its name made to fit: whole, not approved."""
+        files = {
+            str(path.relative_to(self.folder(what))): path.read_bytes()
+            for path in self.folder(what).rglob("*")
+            if path.is_file() and path.name != bundles.MANIFEST
+        }
+        files |= changed
+        manifest = json.loads((self.folder(what) / bundles.MANIFEST).read_bytes())
+        for part in (manifest["identity"], manifest["provenance"]):
+            part["files"] = {name: sha256(files[name]).hexdigest() for name in part["files"]}
+        manifest["digest"] = digest_of(manifest["identity"])
+        folder = Path(self.settings.store) / "bundles" / manifest["digest"]
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        text = canonical(manifest)
+        (folder / bundles.MANIFEST).write_bytes(text)
+        return replace(what, digest=Digest(manifest["digest"]), manifest=Digest(sha256(text).hexdigest()))
