@@ -183,9 +183,12 @@ def test_an_erasure_empties_the_journals_of_a_running_server(start):
     server = start(PROVEOUT_API_PROCESSES="2")
     server.wait_ready()
     server.wait_forked(2)
+    server.seen()  # both listen: else all connections are the first one's
     folder = server.root / ".proveout" / "journal"
     with Load(server, clients=16) as load:  # so many that both processes have some of them
-        time.sleep(0.7)
+        until = time.monotonic() + 10
+        while not all(path.stat().st_size for path in folder.glob("*.jsonl")) and time.monotonic() < until:
+            time.sleep(0.05)  # an empty journal is left as it is
         before = set(folder.glob("*.jsonl"))
         put_up(server.root, board(seq=2, erased=2))
         until = time.monotonic() + 10

@@ -266,6 +266,7 @@ def test_kill_9_of_an_api_process_under_load_is_nothing_to_the_other(start):
     server = start(PROVEOUT_API_PROCESSES="2")
     server.wait_ready()
     victim = server.wait_forked(2)[0]
+    server.seen()  # both listen: else all connections are the first one's
     with Load(server, clients=12, most=100_000, stubborn=True) as load:
         time.sleep(0.7)
         killed = time.perf_counter()

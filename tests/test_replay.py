@@ -6,6 +6,7 @@ the bundle on its board, and the start of the server.
 """
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -40,19 +41,37 @@ def project(tmp_path: Path, order: Any) -> Project:  # noqa: F811
     return Project(root, order)
 
 
+_PACKED: dict[str, Any] = {}  # packing takes longer than all else here: done once, copied for each test
+
+
 @pytest.fixture
-def good(project: Project) -> Bundle:
+def packed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Three bundles in the store; one of them is the champion, the others are not judged yet."""
+    state = project.settings.state_dir
+    if _PACKED:
+        shutil.copytree(_PACKED["state"], state)
+        return _PACKED
+    good, bad, third = (project.pack(threshold=threshold) for threshold in (0.5, 0.4, 0.6))
+    project.judge(good)
+    project.release(good)
+    kept = tmp_path_factory.mktemp("packed") / "state"
+    shutil.copytree(state, kept)
+    _PACKED.update(good=good, bad=bad, third=third, state=kept)
+    return _PACKED
+
+
+@pytest.fixture
+def good(packed: dict[str, Any]) -> Bundle:
     """The champion, as it should be."""
-    packed = project.pack()
-    project.judge(packed)
-    project.release(packed)
-    return packed
+    made: Bundle = packed["good"]
+    return made
 
 
 @pytest.fixture
-def bad(project: Project, good: Bundle) -> Bundle:
+def bad(packed: dict[str, Any]) -> Bundle:
     """What somebody would like to be served: packed, and not judged yet."""
-    return project.pack(threshold=0.4)
+    made: Bundle = packed["bad"]
+    return made
 
 
 # --- the doors ----------------------------------------------------------------------------------------------------
@@ -85,7 +104,7 @@ def by_promotion(project: Project, bad: Bundle) -> None:
 
 def by_rollback(project: Project, bad: Bundle) -> None:
     project.by_hand(bad)
-    project.by_hand(project.pack(threshold=0.6))
+    project.by_hand(_PACKED["third"])
     project.append("bundle", bad.digest, bad)
     with Ledger(project.settings.ledger) as ledger:
         assert releases.before(ledger, "tiny").bundle == bad.digest

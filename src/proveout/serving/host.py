@@ -18,17 +18,17 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from proveout.errors import ConfigError
 from proveout.registry.keys import mac_of
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
 from proveout.serving import board, clerk
 from proveout.serving.access import Access
+from proveout.serving.call import App
 from proveout.serving.champion import Released, Source
 from proveout.serving.desk import habits_of
 from proveout.serving.explain import units_of
@@ -85,7 +85,7 @@ def serve(settings: Settings, *, source: Source | None = None) -> int:
                 dtypes=schema.dtypes,
                 units=units_of({field.name: field.description for field in schema.fields}),
             ),
-            _middleware(settings, schema, office, folder=folder, asked=asked),
+            _gateway(settings, schema, office, folder=folder, asked=asked),
             clerk=partial(clerk.run, settings, source, folder),
             folder=folder,
             deadline_s=settings.deadline_s,
@@ -105,6 +105,7 @@ def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing here asks for a client's address
         )
     except NotStarted as error:
         if error.exit_code_of_worker is not None:
@@ -133,18 +134,12 @@ def _private_folder() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _middleware(
+def _gateway(
     settings: Settings, schema: RequestSchema, office: Callable[[], Office], *, folder: Path, asked: bool
-) -> list[tuple[type[Gateway], Mapping[str, Any]]]:
+) -> Callable[[App], Gateway]:
     pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
-    options = {
-        "schema": schema,
-        "office": office,
-        "settings": settings,
-        "access": Access(mac=partial(mac_of, pepper), asked=asked),
-        "folder": folder,
-    }
-    return [(Gateway, options)]
+    access = Access(mac=partial(mac_of, pepper), asked=asked)
+    return partial(Gateway, schema=schema, office=office, settings=settings, access=access, folder=folder)
 
 
 def asks_for_keys(settings: Settings, first: board.Board) -> bool:
