@@ -18,18 +18,18 @@ from serving_toy import ToyModel, board, request, settings_of
 
 from proveout.records import ApiKey, Prediction, Scope
 from proveout.registry.keys import mac_of
-from proveout.serving import lines
-from proveout.serving.access import Access
-from proveout.serving.bench import Bench
 from proveout.serving.board import Board, board_path, post
-from proveout.serving.champion import Served
-from proveout.serving.desk import habits_of
-from proveout.serving.gateway import Gateway
+from proveout.serving.desk.desk import habits_of
+from proveout.serving.desk.pii import Pseudonyms
+from proveout.serving.gateway.access import Access
+from proveout.serving.gateway.gateway import Gateway
+from proveout.serving.gateway.schema import compile_schema
+from proveout.serving.journal import lines
 from proveout.serving.office import Office
-from proveout.serving.pii import Pseudonyms
-from proveout.serving.schema import compile_schema
-from proveout.serving.shelf import Shelf
-from proveout.serving.worker import attend, listen, socket_path
+from proveout.serving.worker.bench import Bench
+from proveout.serving.worker.champion import Served
+from proveout.serving.worker.shelf import Shelf
+from proveout.serving.worker.worker import attend, listen, socket_path
 from proveout.settings import load_object
 
 PEPPER = b"p" * 32

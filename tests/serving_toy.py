@@ -19,7 +19,7 @@ import pandas as pd
 from proveout.errors import LedgerError, NotApproved, ProveoutError, Tampered
 from proveout.records import Digest, Release, Role
 from proveout.serving.board import Board, post, read
-from proveout.serving.champion import Served
+from proveout.serving.worker.champion import Served
 from proveout.settings import Settings, load
 
 RELEASE = "toy@0123456789ab"

@@ -18,10 +18,10 @@ from serving_toy import board, request, settings_of
 
 from proveout.records import ApiKey, Scope
 from proveout.registry.keys import mac_of
-from proveout.serving import access
-from proveout.serving.access import RULES, Access
-from proveout.serving.gateway import Gateway
-from proveout.serving.schema import compile_schema
+from proveout.serving.gateway import access
+from proveout.serving.gateway.access import RULES, Access
+from proveout.serving.gateway.gateway import Gateway
+from proveout.serving.gateway.schema import compile_schema
 from proveout.settings import load_object
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)

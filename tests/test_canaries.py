@@ -31,7 +31,7 @@ from proveout.records import ApiKey, Prediction, now
 from proveout.registry import keys
 from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
-from proveout.serving.pii import PREFIX, Pseudonyms
+from proveout.serving.desk.pii import PREFIX, Pseudonyms
 from proveout.settings import load
 
 APP = Path(__file__).with_name("talkative_toy.py")

@@ -22,8 +22,8 @@ from proveout.records import Bundle, Digest, Verdict, now
 from proveout.registry.ledger import Ledger
 from proveout.registry.releases import current, release
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve
-from proveout.serving.bench import Bench
-from proveout.serving.champion import Released, Served
+from proveout.serving.worker.bench import Bench
+from proveout.serving.worker.champion import Released, Served
 from proveout.settings import Settings, load
 from proveout.training import bundle as bundles
 

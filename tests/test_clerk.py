@@ -17,12 +17,12 @@ from test_journal import prediction
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
 from proveout.registry import releases
 from proveout.registry.ledger import Ledger, read
-from proveout.serving.alarms import GONE_S, Alarms
 from proveout.serving.board import ApiNote, Board, ClerkNote, Reader, api_path, board_path, clerk_path, post
 from proveout.serving.board import read as read_note
-from proveout.serving.champion import Released, Source
-from proveout.serving.clerk import Clerk
-from proveout.serving.journal import Journal
+from proveout.serving.journal.alarms import GONE_S, Alarms
+from proveout.serving.journal.clerk import Clerk
+from proveout.serving.journal.journal import Journal
+from proveout.serving.worker.champion import Released, Source
 from proveout.settings import Settings
 
 PATIENCE_S = 15  # of a machine that others use as well
@@ -146,7 +146,7 @@ def test_the_clerk_drains_what_is_left_when_it_is_told_to_end(work):
 def test_a_locked_ledger_holds_up_the_rows_and_not_the_board(work, monkeypatch):
     """One thread for each thing that may wait: a revoked key must not work on because a row cannot be written."""
     monkeypatch.setattr("proveout.registry.database.BUSY_S", 0.2)
-    monkeypatch.setattr("proveout.serving.clerk.MOST_BACKLOG_BYTES", 10)
+    monkeypatch.setattr("proveout.serving.journal.clerk.MOST_BACKLOG_BYTES", 10)
     office = work()
     wait_for(lambda: office.note() is not None, "its first note")
     holder = sqlite3.connect(office.settings.state_dir / "ledger.db", isolation_level=None)
@@ -212,7 +212,7 @@ def test_a_canary_that_fails_is_taken_back(project, tmp_path, canary, acts):  # 
 
 def test_a_trouble_of_an_api_process_is_told_once_and_its_end_too(work, monkeypatch):
     """Two processes with a full disk are one alert; it is no flood, and whoever was woken hears that it is over."""
-    monkeypatch.setattr("proveout.serving.alarms.GONE_S", 0.6)
+    monkeypatch.setattr("proveout.serving.journal.alarms.GONE_S", 0.6)
     office = work()
     full = alert("the prediction journal is in trouble")
     for pid in (11, 12):

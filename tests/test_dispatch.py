@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from serving_toy import RELEASE, THRESHOLD, board, release, request
 
-from proveout.serving import explaining
-from proveout.serving.breaker import MOST_FAILED
-from proveout.serving.dispatch import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
-from proveout.serving.ladder import NoClaim
-from proveout.serving.link import Hello, Silent, WorkerLost
-from proveout.serving.mirror import MOST_MIRRORED, ShadowScore
-from proveout.serving.pace import Pace
+from proveout.serving.desk.ladder import NoClaim
+from proveout.serving.dispatch import explaining
+from proveout.serving.dispatch.breaker import MOST_FAILED
+from proveout.serving.dispatch.dispatch import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
+from proveout.serving.dispatch.link import Hello, Silent, WorkerLost
+from proveout.serving.dispatch.mirror import MOST_MIRRORED, ShadowScore
+from proveout.serving.dispatch.pace import Pace
 
 FIELDS = ["number", "size", "city", "mode"]
 CANARY = "toy@canary000000"

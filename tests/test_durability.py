@@ -21,8 +21,8 @@ from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import board, put_up, settings_of
 from test_journal import drain_once, ids, prediction
 
-from proveout.serving import journal as journal_module
-from proveout.serving.journal import Journal
+from proveout.serving.journal import journal as journal_module
+from proveout.serving.journal.journal import Journal
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

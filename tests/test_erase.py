@@ -29,8 +29,8 @@ from proveout.registry import erasure
 from proveout.registry.erasure import Subject
 from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import PII_KEY, secret
-from proveout.serving import lines
-from proveout.serving.pii import Pseudonyms
+from proveout.serving.desk.pii import Pseudonyms
+from proveout.serving.journal import lines
 
 LATER, MUCH_LATER = "2013-06-01T10:00:00.000+00:00", "2013-07-01T10:00:00.000+00:00"
 KEY = Pseudonyms(b"k" * 32)

@@ -7,8 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.serving import explain
-from proveout.serving.explain import BACKGROUND_ROWS, MOST_ROWS, background_places, mixture, reasons, seed_of, walks
+from proveout.serving.worker import explain
+from proveout.serving.worker.explain import (
+    BACKGROUND_ROWS,
+    MOST_ROWS,
+    background_places,
+    mixture,
+    reasons,
+    seed_of,
+    walks,
+)
 
 
 def columns(frame: pd.DataFrame) -> dict[str, Any]:

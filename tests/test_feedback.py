@@ -1,4 +1,4 @@
-"""serving/feedback.py and serving/dossier.py: what is said of an answer, and all that is known of it."""
+"""serving/feedback.py and serving/gateway/dossier.py: what is said of an answer, and all that is known of it."""
 
 import asyncio
 import sqlite3
@@ -15,7 +15,7 @@ from serving_toy import RELEASE, release, request, settings_of
 
 from proveout.records import Feedback, ShadowAnswer
 from proveout.registry.ledger import Ledger
-from proveout.serving import dossier
+from proveout.serving.gateway import dossier
 
 
 def into_the_ledger(root: Path, rows: Sequence[Any]) -> None:

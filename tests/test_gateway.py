@@ -18,9 +18,9 @@ from gateway_toy import Worker, run, running
 from serving_toy import RELEASE, THRESHOLD, board, release, request, settings_of
 
 from proveout.records import ShadowAnswer
-from proveout.serving import journal as journal_module
-from proveout.serving import wire
-from proveout.serving.schema import compile_schema
+from proveout.serving.dispatch import wire
+from proveout.serving.gateway.schema import compile_schema
+from proveout.serving.journal import journal as journal_module
 from proveout.settings import load_object
 
 
@@ -372,7 +372,7 @@ def test_the_label_of_a_rule_uses_the_threshold_of_the_released_model(tmp_path):
 
 def test_a_queue_that_cannot_be_worked_off_sheds_who_comes_then(tmp_path, monkeypatch):
     """Whoever comes then is told at once, and when to come again, instead of waiting with everybody for nothing."""
-    monkeypatch.setattr("proveout.serving.dispatch.MOST_WAITING", 10)
+    monkeypatch.setattr("proveout.serving.dispatch.dispatch.MOST_WAITING", 10)
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=5) as server:
@@ -389,7 +389,7 @@ def test_a_queue_that_cannot_be_worked_off_sheds_who_comes_then(tmp_path, monkey
 
 def test_where_the_settings_say_so_the_rules_answer_an_overload(tmp_path, monkeypatch):
     """For a caller to whom a worse answer is worth more than none."""
-    monkeypatch.setattr("proveout.serving.dispatch.MOST_WAITING", 10)
+    monkeypatch.setattr("proveout.serving.dispatch.dispatch.MOST_WAITING", 10)
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=5, overload="rules") as server:
@@ -410,7 +410,7 @@ def test_an_overload_is_answered_by_the_last_good_answer_before_it_is_shed(tmp_p
         async with running(tmp_path, deadline_s=5) as server:
             if rung == "kept":
                 assert (await server.ask(number=7)).json()["answered_by"] == "model"
-            monkeypatch.setattr("proveout.serving.dispatch.MOST_WAITING", 0)
+            monkeypatch.setattr("proveout.serving.dispatch.dispatch.MOST_WAITING", 0)
             _, answer = await asyncio.gather(server.ask(mode="slow"), server.ask(number=7))
 
             assert answer.status_code == (200 if rung == "kept" else 503)
@@ -423,7 +423,7 @@ def test_an_overload_is_answered_by_the_last_good_answer_before_it_is_shed(tmp_p
 
 def test_more_requests_at_once_than_there_is_memory_for_are_refused_unread(tmp_path, monkeypatch):
     """Before their bodies: an overload that reads everything first is one more reason for an overload."""
-    monkeypatch.setattr("proveout.serving.gateway.MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr("proveout.serving.gateway.gateway.MOST_IN_FLIGHT", 3)
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=5) as server:

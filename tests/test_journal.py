@@ -16,9 +16,9 @@ import pytest
 from proveout.errors import LedgerError
 from proveout.records import Alert, Feedback, Prediction, ShadowAnswer, now
 from proveout.registry.ledger import Ledger
-from proveout.serving import journal as journal_module
-from proveout.serving.drain import Drain
-from proveout.serving.journal import Journal
+from proveout.serving.journal import journal as journal_module
+from proveout.serving.journal.drain import Drain
+from proveout.serving.journal.journal import Journal
 
 
 def prediction(request_id: str, **changed: Any) -> Prediction:
@@ -447,7 +447,7 @@ def test_an_id_used_twice_makes_two_rows(tmp_path):
 
 def test_one_long_line_is_no_obstacle(tmp_path, monkeypatch):
     """A record may be longer than what is drained at once."""
-    monkeypatch.setattr("proveout.serving.drain.PORTION_BYTES", 64)
+    monkeypatch.setattr("proveout.serving.journal.drain.PORTION_BYTES", 64)
     journal = Journal(tmp_path)
     journal.append([prediction("a", record={"text": "x" * 5_000}), prediction("b")])
 
@@ -461,7 +461,7 @@ import sys, itertools
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_journal import prediction
-from proveout.serving.journal import Journal
+from proveout.serving.journal.journal import Journal
 journal = Journal(Path({folder!r}))
 for number in itertools.count():
     ids = [f"{{number:06}}-{{i}}" for i in range(8)]

@@ -29,7 +29,11 @@ FLOORS = {
 # Where a library may be imported: a file, or a folder with all in it. What is not named may come in anywhere.
 DOORS = {
     "pydantic_settings": ("settings.py",),
-    "pandera": ("data/", "serving/validation.py", "gate/cases.py"),  # cases.py names the field that a schema refuses
+    "pandera": (
+        "data/",
+        "serving/gateway/validation.py",
+        "gate/cases.py",
+    ),  # cases.py names the field that a schema refuses
     "whylogs": ("data/profiles.py",),
     "duckdb": ("data/",),
     "boto3": ("data/store.py",),
@@ -54,7 +58,7 @@ DOORS = {
     "uvicorn": ("serving/",),
     "scipy": ("monitoring/",),
     "apprise": ("monitoring/alerts.py",),
-    "jinja2": ("monitoring/report.py", "serving/page.py"),
+    "jinja2": ("monitoring/report.py", "serving/gateway/page.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
 }

@@ -16,9 +16,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from serving_toy import request
 
-from proveout.serving import limits
-from proveout.serving.access import Caller
-from proveout.serving.limits import Allowance, Count, Limits, decide
+from proveout.serving.gateway import limits
+from proveout.serving.gateway.access import Caller
+from proveout.serving.gateway.limits import Allowance, Count, Limits, decide
 
 DAY = 86_400.0
 NOON = 16_000 * DAY + DAY / 2
@@ -184,8 +184,8 @@ def test_when_all_slots_are_taken_the_longest_idle_key_gives_up_its_own(tmp_path
 TAKER = """
 import sys, time
 from pathlib import Path
-from proveout.serving.access import Caller
-from proveout.serving.limits import Limits
+from proveout.serving.gateway.access import Caller
+from proveout.serving.gateway.limits import Limits
 shared = Limits(Path(sys.argv[1]))
 who = Caller(key="k", tenant="t", scopes=frozenset(), rate_per_s=50.0, burst=100, per_day=100_000)
 print("ready", flush=True)

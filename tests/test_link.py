@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from proveout.serving import link as link_module
-from proveout.serving import wire
-from proveout.serving.link import Hello, Lines, Link, Silent, WorkerLost
-from proveout.serving.worker import listen
+from proveout.serving.dispatch import link as link_module
+from proveout.serving.dispatch import wire
+from proveout.serving.dispatch.link import Hello, Lines, Link, Silent, WorkerLost
+from proveout.serving.worker.worker import listen
 
 HELLO = {"pid": os.getpid(), "holds": {"a": 0.5}, "refused": {}}
 

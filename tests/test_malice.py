@@ -35,7 +35,7 @@ from proveout.gate.material import Material
 from proveout.monitoring import watch
 from proveout.records import Bundle
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE
-from proveout.serving.champion import Released
+from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
 from proveout.training import skopsfile, zipped
 from proveout.training.approved import open_released

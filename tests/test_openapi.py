@@ -1,4 +1,4 @@
-"""serving/openapi.py and serving/samples.py: the document says what the gateway does."""
+"""serving/openapi.py and serving/gateway/samples.py: the document says what the gateway does."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from serving_toy import FILES, MODES, request, settings_of
 from test_validation import GOOD, Everything
 
-from proveout.serving import openapi, samples
-from proveout.serving.schema import compile_schema
-from proveout.serving.validation import Refused, read
+from proveout.serving.gateway import openapi, samples
+from proveout.serving.gateway.schema import compile_schema
+from proveout.serving.gateway.validation import Refused, read
 from proveout.settings import load, load_object
 
 # Without the modes that end the process, or never answer.

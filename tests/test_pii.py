@@ -15,8 +15,8 @@ from serving_toy import FILES, settings_of
 from proveout.errors import ConfigError
 from proveout.records import Feedback
 from proveout.registry.ledger import Ledger
-from proveout.serving.pii import Pseudonyms
-from proveout.serving.schema import compile_schema
+from proveout.serving.desk.pii import Pseudonyms
+from proveout.serving.gateway.schema import compile_schema
 from proveout.settings import load_object
 
 MARKED = FILES["schema.py"].replace(

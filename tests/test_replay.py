@@ -24,7 +24,7 @@ from proveout.records import Approval, Bundle, Digest, Release, from_json
 from proveout.registry import releases
 from proveout.registry.ledger import Ledger
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring
-from proveout.serving.champion import Released
+from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
 from proveout.training.approved import open_released
 

@@ -8,7 +8,7 @@ from proveout.errors import ProveoutError
 from proveout.records import Bundle, from_json, now
 from proveout.registry import releases
 from proveout.registry.signing import Keyring
-from proveout.serving.champion import Released
+from proveout.serving.worker.champion import Released
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from proveout.errors import ConfigError
-from proveout.serving.quick import compile_quick
-from proveout.serving.schema import RequestSchema, compile_schema
-from proveout.serving.validation import Reader, Refused, read, repeated_fields
+from proveout.serving.gateway.quick import compile_quick
+from proveout.serving.gateway.schema import RequestSchema, compile_schema
+from proveout.serving.gateway.validation import Reader, Refused, read, repeated_fields
 
 
 class Everything(pa.DataFrameModel):

@@ -13,7 +13,7 @@ from proveout.monitoring import alerts, watch
 from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
 from proveout.registry.answers import HIDDEN
 from proveout.registry.ledger import read
-from proveout.serving.pii import PREFIX, Pseudonyms
+from proveout.serving.desk.pii import PREFIX, Pseudonyms
 
 AT = "2013-07-01T06:00:00.000+00:00"
 

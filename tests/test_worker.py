@@ -20,13 +20,13 @@ import pytest
 from serving_toy import RELEASE, THRESHOLD, ToyModel, ToySource, board, put_up, release, request, settings_of
 
 from proveout.errors import BundleError, Tampered
-from proveout.serving import shelf as shelf_module
-from proveout.serving import wire
-from proveout.serving.bench import SLICE_S, Bench
 from proveout.serving.board import Reader, board_path, post
-from proveout.serving.champion import Served
-from proveout.serving.shelf import Shelf
-from proveout.serving.worker import attend, listen, socket_path, watch
+from proveout.serving.dispatch import wire
+from proveout.serving.worker import shelf as shelf_module
+from proveout.serving.worker.bench import SLICE_S, Bench
+from proveout.serving.worker.champion import Served
+from proveout.serving.worker.shelf import Shelf
+from proveout.serving.worker.worker import attend, listen, socket_path, watch
 
 DTYPES = {"number": "int64", "size": "float64", "city": "str", "mode": "str"}
 NEW = "toy@new000000000"

@@ -16,7 +16,7 @@ from proveout.errors import Misused
 if TYPE_CHECKING:
     from proveout.registry.erasure import Erased, Subject
     from proveout.registry.ledger import Ledger
-    from proveout.serving.schema import RequestField
+    from proveout.serving.gateway.schema import RequestField
     from proveout.settings import Settings
 
 _WAIT_S = 10.0  # for a running server to give up the journals that name them
@@ -55,8 +55,8 @@ def erase(
     from proveout.records import now
     from proveout.registry import erasure
     from proveout.registry.pepper import PII_KEY, secret
-    from proveout.serving.pii import Pseudonyms
-    from proveout.serving.schema import compile_schema
+    from proveout.serving.desk.pii import Pseudonyms
+    from proveout.serving.gateway.schema import compile_schema
     from proveout.settings import load_object
     from proveout.training.flow import actor
 
@@ -118,7 +118,7 @@ def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bo
 
 def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") -> None:
     """Empty the journals of dead writers, without them; a running server empties those of its own."""
-    from proveout.serving.drain import Drain
+    from proveout.serving.journal.drain import Drain
 
     folder = project.journal_dir
     if not folder.is_dir():

@@ -19,7 +19,7 @@ from proveout.registry.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 Logged = Prediction | ShadowAnswer | Feedback
 
 HIDDEN = "pii:"
-"""What a value about a person begins with in a logged record: the rest is a pseudonym (`serving/pii.py`)."""
+"""What a value about a person begins with in a logged record: the rest is a pseudonym (`serving/desk/pii.py`)."""
 
 
 def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Sequence[str] = ()) -> int:

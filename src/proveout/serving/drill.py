@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.records import Rung
-from proveout.serving import callers, wire
+from proveout.serving import callers
 from proveout.serving.callers import Address, Answered, DrillFailed
+from proveout.serving.dispatch import wire
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

@@ -26,18 +26,19 @@ from pathlib import Path
 from proveout.errors import ConfigError
 from proveout.registry.keys import mac_of
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
-from proveout.serving import board, clerk
-from proveout.serving.access import Access
-from proveout.serving.call import App
-from proveout.serving.champion import Released, Source
-from proveout.serving.desk import habits_of
-from proveout.serving.explain import units_of
-from proveout.serving.gateway import Gateway
+from proveout.serving import board
+from proveout.serving.desk.desk import habits_of
+from proveout.serving.desk.pii import Pseudonyms
+from proveout.serving.gateway.access import Access
+from proveout.serving.gateway.call import App
+from proveout.serving.gateway.gateway import Gateway
+from proveout.serving.gateway.schema import RequestSchema, compile_schema
+from proveout.serving.journal import clerk
 from proveout.serving.office import Office
-from proveout.serving.pii import Pseudonyms
 from proveout.serving.processes import NotStarted, Server
-from proveout.serving.schema import RequestSchema, compile_schema
-from proveout.serving.worker import Worker
+from proveout.serving.worker.champion import Released, Source
+from proveout.serving.worker.explain import units_of
+from proveout.serving.worker.worker import Worker
 from proveout.settings import Settings, load_object
 
 _SOCKETS = "proveout-sockets-"

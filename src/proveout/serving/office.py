@@ -20,14 +20,14 @@ from typing import Any
 from proveout.records import Alert, Severity, now
 from proveout.serving import board
 from proveout.serving.board import ApiNote, Board, ClerkNote
-from proveout.serving.desk import Desk, Habits
-from proveout.serving.dispatch import Dispatch
-from proveout.serving.journal import Journal
-from proveout.serving.ladder import NoClaim
-from proveout.serving.link import Hello, Lines
-from proveout.serving.pii import Pseudonyms
-from proveout.serving.routing import Routing
-from proveout.serving.worker import socket_path
+from proveout.serving.desk.desk import Desk, Habits
+from proveout.serving.desk.ladder import NoClaim
+from proveout.serving.desk.pii import Pseudonyms
+from proveout.serving.desk.routing import Routing
+from proveout.serving.dispatch.dispatch import Dispatch
+from proveout.serving.dispatch.link import Hello, Lines
+from proveout.serving.journal.journal import Journal
+from proveout.serving.worker.worker import socket_path
 from proveout.settings import Settings
 
 DRAIN_S = 0.3  # after the signal: answers say `connection: close`, so clients go before connections are closed

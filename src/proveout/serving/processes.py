@@ -27,9 +27,9 @@ from litserve.utils import WorkerSetupStatus
 from proveout.errors import ProveoutError
 from proveout.records import Alert, now
 from proveout.serving import board, tether
-from proveout.serving.clerk import LAST_DRAIN_S
+from proveout.serving.journal.clerk import LAST_DRAIN_S
 from proveout.serving.kept import Kept
-from proveout.serving.worker import Worker
+from proveout.serving.worker.worker import Worker
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOOK_EVERY_S = 0.2

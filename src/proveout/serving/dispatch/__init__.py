@@ -1,0 +1,1 @@
+"""The way to the worker: micro-batches, breakers, overload, reasons and shadows aside."""

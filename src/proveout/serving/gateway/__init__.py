@@ -1,0 +1,1 @@
+"""HTTP: keys, limits, what a request may be, and every route."""

@@ -1,0 +1,1 @@
+"""The log: journals, and the clerk who carries them into the ledger."""
