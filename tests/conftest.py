@@ -1,10 +1,12 @@
 """Fixtures shared by the tests: a project trained once, by its real flows, in a state folder of its own."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -66,24 +68,49 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The months of January to May, taken in by flows/ingest.py."""
-    project = Project(tmp_path_factory.mktemp("project") / "state")
-    ran = project.run("flows/ingest.py", "run")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    yield project
+    made = Project(_shared(tmp_path_factory) / "ingested")
+    with _once(made.state) as missing:
+        if missing:
+            ran = made.run("flows/ingest.py", "run")
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+    return made.copy(tmp_path_factory.mktemp("project") / "state")
 
 
 @pytest.fixture(scope="session")
-def trained_in_a_notebook(ingested: Project) -> NotebookNode:
+def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """notebooks/run_flow.ipynb, executed: ingest again, train a candidate, put it before the gate."""
-    document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
-    client = NotebookClient(document, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
-    client.execute(env=ingested.environment)
-    return document
+    made = Project(_shared(tmp_path_factory) / "trained")
+    executed = made.state.with_suffix(".ipynb")
+    with _once(made.state) as missing:
+        if missing:
+            shutil.copytree(ingested.state, made.state, dirs_exist_ok=True)
+            document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
+            client = NotebookClient(document, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+            client.execute(env=made.environment)
+            nbformat.write(document, executed)
+    shutil.copytree(made.state, ingested.state, dirs_exist_ok=True)
+    return nbformat.read(executed, 4)
 
 
 @pytest.fixture(scope="session")
 def trained(ingested: Project, trained_in_a_notebook: NotebookNode) -> Project:
     """The project with a candidate that the gate has approved."""
     return ingested
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of a test run have in common: they train one model, and each has a copy."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def _once(made: Path) -> Iterator[bool]:
+    """True in the one process that is to make it; the others wait, and find it made."""
+    done = made.with_suffix(".done")
+    with made.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not done.exists()
+        done.touch()
