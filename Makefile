@@ -39,8 +39,9 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 	@$(BIN)/proveout demo
 
 .PHONY: test
+# The tests wait for servers more than they compute: four processes on any number of cores, each with whole files.
 test: $(READY)  ## the whole test suite: tests/, then checks/ on a fresh candidate
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 4 --dist loadfile
 	@rm -rf $(TEST_STATE)
 	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/ingest.py run
 	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/train.py run
@@ -49,7 +50,7 @@ test: $(READY)  ## the whole test suite: tests/, then checks/ on a fresh candida
 .PHONY: coverage
 coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest tests
+	$(BIN)/coverage run -m pytest tests -n 4 --dist loadfile
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=85
 
