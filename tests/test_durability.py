@@ -517,7 +517,7 @@ def test_a_full_disk_costs_no_answer_and_no_row(start, small_disk):
     its row was on the disk says so."""
     server = start(PROVEOUT_STATE=str(small_disk))
     load, troubles = fill_the_disk(server, small_disk, for_s=1)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     wanted = {"the prediction journal is in trouble", "over: the prediction journal is in trouble"}
     while not wanted <= set(server.alerts()) and time.monotonic() < until:
         time.sleep(0.2)

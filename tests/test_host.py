@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -169,10 +170,27 @@ def test_a_hanging_model_is_answered_for_by_the_rules_and_replaced(start):
     assert "was silent for 1.5 s: it is killed" in server.said()
 
 
-def test_kill_9_of_the_server_under_load_loses_no_answer(start, tmp_path):
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder for sockets: the path of one may have 107 characters, and those of `tmp_path` are long."""
+    with tempfile.TemporaryDirectory(prefix="proveout-test-") as folder:
+        yield Path(folder)
+
+
+def test_a_folder_too_deep_for_sockets_is_refused_by_name(start, tmp_path):
+    """Not «AF_UNIX path too long», from a process of LitServe's."""
+    deep = tmp_path / "so-deep-that-no-socket-fits-below-it" / "and-deeper-still"
+    deep.mkdir(parents=True)
+    server = start(TMPDIR=str(deep))
+
+    assert server.main.wait(30) == 2
+    assert "TMPDIR" in server.said()
+    assert "Traceback" not in server.said()
+
+
+def test_kill_9_of_the_server_under_load_loses_no_answer(start, short_folder):
     """R1 of the scoreboard: whatever a client was told is in the log after the next start, once."""
-    tmp = tmp_path / "tmp"
-    tmp.mkdir()
+    tmp = short_folder
     server = start(TMPDIR=str(tmp))
     server.wait_ready()
     with Load(server) as load:

@@ -42,6 +42,7 @@ from proveout.serving.worker.worker import Worker
 from proveout.settings import Settings, load_object
 
 _SOCKETS = "proveout-sockets-"
+_LONGEST_ABOVE = 70  # characters; what is made there, by LitServe's manager as well, needs up to 37 more
 _LITSERVE_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "0.0.0.0", "::": "::"}  # noqa: S104
 _THIS_MACHINE = {"127.0.0.1", "localhost"}
 
@@ -122,7 +123,11 @@ def _private_folder() -> Iterator[Path]:
     """A folder for the worker's socket and the board: its owner's alone, and short enough for a socket's path. Those
     that servers killed by kill -9 have left are swept up; a living one's is known by its lock, which its processes
     share."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_SOCKETS}*/lock"):
+    above = tempfile.gettempdir()
+    if len(above) > _LONGEST_ABOVE:
+        problem = f"{above} is too long: sockets are made below it, and their paths may have 107 characters"
+        raise ConfigError("TMPDIR", problem, "Set TMPDIR to a shorter folder, such as /tmp")
+    for left in Path(above).glob(f"{_SOCKETS}*/lock"):
         with suppress(OSError), left.open("rb") as lock:  # another user's, or a living server's
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left.parent, ignore_errors=True)

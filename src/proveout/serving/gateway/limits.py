@@ -25,6 +25,7 @@ _WIDTH = 64  # a slot is one line of the processor's cache
 _EMPTY = bytes(16)
 _DIRECTORY = SLOTS * _WIDTH  # locked while a key's slot is looked for
 _PATIENCE_S = 0.02  # for a lock: whoever holds one for longer was stopped in the middle of it
+_SEARCH_PATIENCE_S = 2.0
 _AHEAD_S = 5.0  # another process looked at the clock later and counted earlier: by less than this
 _DAY_S = 86_400
 
@@ -146,7 +147,8 @@ class Limits:
     def _find(self, key: str) -> tuple[int, bytes]:
         """The slot of `key`: the one it has, else an empty one, else that of whoever was not heard of for longest."""
         name = blake2b(key.encode(), digest_size=16).digest()
-        with_lock = self._lock(_DIRECTORY)
+        # Once for each key. Two that look at once without it would give the key two slots, and two buckets, for good.
+        with_lock = self._lock(_DIRECTORY, patience_s=_SEARCH_PATIENCE_S)
         try:
             slots = [(offset, *_SLOT.unpack_from(self._map, offset)) for offset in range(0, SLOTS * _WIDTH, _WIDTH)]
             found = next((slot for slot in slots if slot[1] == name), None)
@@ -166,7 +168,7 @@ class Limits:
         if with_lock:
             fcntl.lockf(self._file, fcntl.LOCK_UN, _WIDTH, offset)
 
-    def _lock(self, offset: int) -> bool:
+    def _lock(self, offset: int, *, patience_s: float = _PATIENCE_S) -> bool:
         """Lock the slot at `offset`. False if that took too long: whoever holds it was stopped in the middle, and one
         answer counted wrongly is better than none for anybody."""
         until = 0.0
@@ -175,7 +177,7 @@ class Limits:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _WIDTH, offset)
                 return True
             except OSError:
-                until = until or time.monotonic() + _PATIENCE_S
+                until = until or time.monotonic() + patience_s
                 if time.monotonic() > until:
                     return False
                 time.sleep(0)
