@@ -709,3 +709,21 @@ def test_python_m_proveout_is_the_same_command(tmp_path: Path) -> None:
     for command in commands.split():
         assert f"\n  {command} " in output
     assert "..." not in output.partition("Commands:")[2]  # each help line is short enough to be read whole
+
+
+def test_no_option_is_read_from_the_variable_of_a_setting():
+    """`PROVEOUT_KEY` once was an API key to the drill, and to every command a setting that is not JSON."""
+    from typer.main import get_command
+
+    from proveout.cli import main
+    from proveout.settings import Settings
+
+    def variables(command):
+        yield from (parameter.envvar for parameter in command.params if isinstance(parameter.envvar, str))
+        for below in getattr(command, "commands", {}).values():
+            yield from variables(below)
+
+    named = set(variables(get_command(main)))
+
+    assert "PROVEOUT_API_KEY" in named
+    assert named & {f"PROVEOUT_{field.upper()}" for field in Settings.model_fields} == set()

@@ -17,7 +17,9 @@ def drill(
     fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be given several times.")] = None,
     key: Annotated[
         str | None,
-        typer.Option(envvar="PROVEOUT_KEY", help="An API key with the scopes predict and admin, where one is needed."),
+        typer.Option(
+            envvar="PROVEOUT_API_KEY", help="An API key with the scopes predict and admin, where one is needed."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +48,7 @@ def drilled(report: "DrillReport") -> str:
     failed = sum(phase.failed for phase in report.phases)
     late = sum(phase.late for phase in report.phases)
     asked = sum(phase.asked for phase in report.phases)
-    verdict = "approved" if report.passed else "failed"
+    verdict = "passed" if report.passed else "failed"
     quality = [
         (one.rung, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.brier:.3f}", f"{one.right:.1%}") for one in report.quality
     ]

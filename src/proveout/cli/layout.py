@@ -20,7 +20,20 @@ _WORRYING = {
     "worse": 31,
 }
 _COLOURS = _WORRYING | dict.fromkeys(
-    ("serving", "served", "approved", "released", "promoted", "unchanged", "intact", "created", "erased", "alike"), 32
+    (
+        "serving",
+        "served",
+        "approved",
+        "passed",
+        "released",
+        "promoted",
+        "unchanged",
+        "intact",
+        "created",
+        "erased",
+        "alike",
+    ),
+    32,
 )
 
 
