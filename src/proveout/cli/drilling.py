@@ -18,7 +18,7 @@ def drill(
     key: Annotated[
         str | None,
         typer.Option(
-            envvar="PROVEOUT_API_KEY", help="An API key with the scopes predict and admin, where one is needed."
+            envvar="PROVEOUT_API_KEY", help="An API key with the scopes predict and admin."
         ),
     ] = None,
     as_json: Json = False,
