@@ -17,9 +17,7 @@ def drill(
     fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be given several times.")] = None,
     key: Annotated[
         str | None,
-        typer.Option(
-            envvar="PROVEOUT_API_KEY", help="An API key with the scopes predict and admin."
-        ),
+        typer.Option(envvar="PROVEOUT_API_KEY", help="An API key with the scopes predict and admin."),
     ] = None,
     as_json: Json = False,
 ) -> None:

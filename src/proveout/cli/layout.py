@@ -19,22 +19,10 @@ _WORRYING = {
     "nothing": 33,
     "worse": 31,
 }
-_COLOURS = _WORRYING | dict.fromkeys(
-    (
-        "serving",
-        "served",
-        "approved",
-        "passed",
-        "released",
-        "promoted",
-        "unchanged",
-        "intact",
-        "created",
-        "erased",
-        "alike",
-    ),
-    32,
-)
+_GOOD = (
+    "serving", "served", "approved", "passed", "released", "promoted", "unchanged", "intact", "created", "erased", "alike",
+)  # fmt: skip
+_COLOURS = _WORRYING | dict.fromkeys(_GOOD, 32)
 
 
 def colour(shown: str) -> str:
