@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,123 +14,20 @@ import pandas as pd
 import pytest
 from serving_live import free_port
 from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
+from tiny_project import Project
 
-from proveout.data.store import Store
 from proveout.errors import BundleError, ChainBroken, LedgerError, NotApproved, NotFound, Tampered
-from proveout.records import Bundle, Digest, Verdict, now
+from proveout.records import Bundle, now
 from proveout.registry.ledger import Ledger
-from proveout.registry.releases import current, release
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve
+from proveout.registry.releases import release
+from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring
 from proveout.serving.worker.bench import Bench
-from proveout.serving.worker.champion import Released, Served
-from proveout.settings import Settings, load
-from proveout.training import bundle as bundles
-
-APP = Path(__file__).parents[1] / "serve" / "app.py"
-FILES = {
-    "pyproject.toml": """
-[tool.proveout]
-model = "tiny"
-source = "rules.py:none"
-batch_schema = "rules.py:none"
-request_schema = "schema.py:TinyRequest"
-features = "features.py:features"
-label = "rules.py:none"
-fallback = "rules.py:rules"
-actions = "rules.py:action"
-notebook = "pilot.ipynb"
-key = ["hour"]
-required_checks = ["checks/test_none.py"]
-""",
-    "schema.py": """
-import pandera.pandas as pa
-
-
-class TinyRequest(pa.DataFrameModel):
-    hour: int = pa.Field(ge=0, le=23)
-    wind: float = pa.Field(nullable=True)
-
-    class Config:
-        strict = True
-""",
-    "rules.py": """
-def rules(record):
-    return 0.5
-
-
-def action(probability, confidence):
-    return "wait"
-""",
-}
+from proveout.serving.worker.champion import Released
 
 
 @pytest.fixture(autouse=True)
 def no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PRIVATE_KEY_VARIABLE, raising=False)
-
-
-class Project:
-    """A project whose only bundle is packed, approved and released, step by step."""
-
-    def __init__(self, root: Path, order: Any) -> None:  # noqa: F811
-        self.order = order
-        for name, text in FILES.items():
-            (root / name).write_text(text, encoding="utf-8")
-        self.root = root
-        self.settings: Settings = load(root)
-        self.keyring = Keyring(self.settings.keys_dir)
-
-    def pack(self, **changes: Any) -> Bundle:
-        return bundles.pack(self.order(**changes), Store(self.settings.store))
-
-    def judge(
-        self, what: Bundle, *, outcome: str = "approved", keyring: Keyring | None = None, until: str = "2099"
-    ) -> None:
-        verdict = Verdict(
-            model=what.model,
-            candidate=what.digest,
-            manifest=what.manifest,
-            data=what.snapshot,
-            checks=Digest("e" * 64),
-            outcome=outcome,  # type: ignore[arg-type]
-            passed=1,
-            failed=() if outcome == "approved" else ("checks/test_model.py::test_auc",),
-            judged_at=now(),
-        )
-        with Ledger(self.settings.ledger) as ledger:
-            entry = ledger.append("verdict", what.digest, verdict, actor="gate", reason="-", at=now())
-            if outcome == "approved":
-                leave = approve(
-                    verdict,
-                    entry,
-                    keyring=keyring or self.keyring,
-                    approved_at="2013-01-01T00:00:00+00:00",
-                    expires_at=f"{until}-01-01T00:00:00+00:00",
-                )
-                ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=now())
-
-    def release(self, what: Bundle, *, at: str | None = None) -> None:
-        with Ledger(self.settings.ledger) as ledger:
-            release(ledger, self.keyring, what, by="ada", reason="-", at=at or now())
-
-    def open(self, settings: Settings) -> Served:
-        """The champion, as a worker opens it."""
-        with Ledger(settings.ledger) as ledger:
-            champion = current(ledger, settings.model)
-        assert champion is not None
-        return Released().open(settings, champion)
-
-    def folder(self, what: Bundle) -> Path:
-        return Store(self.settings.store).folder("bundles", what.digest)
-
-    def serve(self, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, str(APP)],
-            env={**os.environ, "PROVEOUT_ROOT": str(self.root), **environment},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
 
 
 @pytest.fixture
@@ -221,7 +117,7 @@ def test_an_approval_that_ended_is_refused(project):
 
 def test_a_refusal_after_the_release_is_obeyed(project, released):
     """The newest word of the gate counts, also for what serves already."""
-    project.judge(released, outcome="refused")
+    project.judge(released, failed=("checks/test_model.py::test_auc",))
 
     with pytest.raises(NotApproved, match="test_auc"):
         Released().check(project.settings)
@@ -280,7 +176,7 @@ def test_a_bundle_that_may_not_be_served_is_news_all_the_same(project, released)
     project.judge(canary)
     with Ledger(project.settings.ledger) as ledger:
         release(ledger, project.keyring, canary, role="canary", share=0.1, by="ada", reason="-", at=now())
-    project.judge(canary, outcome="refused")
+    project.judge(canary, failed=("checks/test_model.py::test_auc",))
 
     news = Released().news(project.settings, seq=0)
 
@@ -368,7 +264,7 @@ def test_the_reference_app_refuses_to_start_with_a_reason(project, fault):
         project.judge(packed)
         project.release(packed)
         if fault == "refused":
-            project.judge(packed, outcome="refused")
+            project.judge(packed, failed=("checks/test_model.py::test_auc",))
         else:
             model = project.folder(packed) / "model.skops"
             model.chmod(0o644)

@@ -1,7 +1,10 @@
 """A project whose bundles are tiny and real: packed, judged, signed and released step by step, and spoiled."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -13,9 +16,11 @@ from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Ver
 from proveout.registry import chain, releases
 from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring, approve
+from proveout.serving.worker.champion import Released, Served
 from proveout.settings import Settings, load
 from proveout.training import bundle as bundles
 
+APP = Path(__file__).parents[1] / "serve" / "app.py"
 FILES = {
     "pyproject.toml": """
 [tool.proveout]
@@ -123,6 +128,22 @@ class Project:
         )
         self.append("release", what.digest, made)
         return made
+
+    def open(self, settings: Settings) -> Served:
+        """The champion, as a worker opens it."""
+        with Ledger(settings.ledger) as ledger:
+            champion = releases.current(ledger, settings.model)
+        assert champion is not None
+        return Released().open(settings, champion)
+
+    def serve(self, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(APP)],
+            env={**os.environ, "PROVEOUT_ROOT": str(self.root), **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
     def entries(self, kind: str | None = None) -> tuple[Entry, ...]:
         with Ledger(self.settings.ledger) as ledger:

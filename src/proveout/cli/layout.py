@@ -20,7 +20,8 @@ _WORRYING = {
     "worse": 31,
 }
 _GOOD = (
-    "serving", "served", "approved", "passed", "released", "promoted", "unchanged", "intact", "created", "erased", "alike",
+    "serving", "served", "approved", "passed", "released", "promoted", "unchanged", "intact", "created", "erased",
+    "alike",
 )  # fmt: skip
 _COLOURS = _WORRYING | dict.fromkeys(_GOOD, 32)
 
