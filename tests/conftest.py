@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import real_postgres
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -98,6 +99,12 @@ def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFa
 def trained(ingested: Project, trained_in_a_notebook: NotebookNode) -> Project:
     """The project with a candidate that the gate has approved."""
     return ingested
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """Address of a PostgreSQL server."""
+    return real_postgres.address()
 
 
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import real_postgres
 from serving_live import Server
 from test_bundle import order  # noqa: F401  # a fixture of `live_project`
 from test_champion import APP, no_key_in_the_environment  # noqa: F401  # fixtures
@@ -183,12 +182,6 @@ def test_the_reason_says_what_was_counted_and_how_rare_it_would_be() -> None:
 
 
 # --- what it counts, in a real ledger -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def postgres() -> str:
-    """Address of a PostgreSQL server."""
-    return real_postgres.address()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import real_postgres
 from test_canary import SHARE, answered, logged, settings
 from test_ledger import own_schema
 from test_releases import MODEL, A, B, C, Registry, at
@@ -16,12 +15,6 @@ from proveout.records import ShadowAnswer
 from proveout.registry import comparison, releases
 from proveout.registry.comparison import Comparison, Pair, compare, worst_slices
 from proveout.registry.ledger import Ledger
-
-
-@pytest.fixture(scope="module")
-def postgres() -> str:
-    """Address of a PostgreSQL server."""
-    return real_postgres.address()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

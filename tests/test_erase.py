@@ -13,13 +13,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import real_postgres
 from serving_live import Server
 from test_bundle import order  # noqa: F401  # a fixture of `live_project`
-from test_champion import APP, no_key_in_the_environment  # noqa: F401  # fixtures
+from test_champion import no_key_in_the_environment  # noqa: F401  # a fixture
 from test_champion import project as live_project  # noqa: F401
 from test_cli import PYPROJECT, complained, invoke, said
 from test_ledger import AT, own_schema, prediction, said_of, shadow_answer
+from tiny_project import APP
 
 from proveout.data import snapshots
 from proveout.data.store import Store
@@ -36,12 +36,6 @@ LATER, MUCH_LATER = "2013-06-01T10:00:00.000+00:00", "2013-07-01T10:00:00.000+00
 KEY = Pseudonyms(b"k" * 32)
 ADA = Subject(field="passenger", pseudonym=KEY.name("passenger", "Ada Lovelace"), value="Ada Lovelace")
 HIDDEN = {"passenger": ADA.pseudonym, "flight": 11}
-
-
-@pytest.fixture(scope="module")
-def postgres() -> str:
-    """Address of a PostgreSQL server."""
-    return real_postgres.address()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

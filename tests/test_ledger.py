@@ -15,7 +15,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-import real_postgres
 import sqlalchemy as sa
 
 from proveout.errors import ChainBroken, LedgerError, LostRace, Misused
@@ -26,12 +25,6 @@ from proveout.registry.moments import utc
 from proveout.registry.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
 
 AT = "2013-05-01T10:00:00.000+00:00"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> str:
-    """Address of a PostgreSQL server."""
-    return real_postgres.address()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
