@@ -56,7 +56,7 @@ coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %
 
 .PHONY: chaos
 chaos: $(READY)  ## the long fault runs: kills, hangs and stops, over and over
-	$(BIN)/python -m pytest tests -m chaos
+	$(BIN)/python -m pytest tests -m chaos -s  # each says how often it tried, and what failed
 
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from serving_live import Server
 from test_bundle import order  # noqa: F401  # a fixture of `live_project`
-from test_champion import APP, no_key_in_the_environment  # noqa: F401  # fixtures
+from test_champion import no_key_in_the_environment  # noqa: F401  # a fixture
 from test_champion import project as live_project  # noqa: F401
 from test_ledger import own_schema, prediction
 from test_releases import MODEL, A, B, C, Registry, at
+from tiny_project import APP
 
 from proveout.errors import LostRace, NotApproved
 from proveout.records import Feedback, Outcome, Prediction, now

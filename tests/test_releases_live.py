@@ -13,7 +13,8 @@ import pytest
 from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import RELEASE, board, put_up, release
 from test_bundle import order  # noqa: F401  # a fixture of `project`
-from test_champion import APP, Project, no_key_in_the_environment, project  # noqa: F401  # fixtures
+from test_champion import no_key_in_the_environment, project  # noqa: F401  # fixtures
+from tiny_project import APP, Project
 
 from proveout.records import ApiKey, Release, now
 from proveout.registry import releases
