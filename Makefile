@@ -55,8 +55,8 @@ coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %
 	$(BIN)/coverage report --fail-under=85
 
 .PHONY: chaos
-chaos: $(READY)  ## the long fault runs: kills, hangs and stops, over and over
-	$(BIN)/python -m pytest tests -m chaos -s  # each says how often it tried, and what failed
+chaos: $(READY)  ## the long fault runs, over and over; each says how often it tried, and what failed
+	$(BIN)/python -m pytest tests -m chaos -s
 
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows

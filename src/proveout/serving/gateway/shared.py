@@ -24,7 +24,10 @@ def mapped(descriptor: int, size: int, *, what: str) -> mmap.mmap:
     """
     try:
         # Always of one size, so two processes that make it at once make the same.
-        os.posix_fallocate(descriptor, 0, size)
+        if hasattr(os, "posix_fallocate"):  # not on macOS, where the file has holes instead
+            os.posix_fallocate(descriptor, 0, size)
+        else:
+            os.ftruncate(descriptor, size)
         return mmap.mmap(descriptor, size)
     except OSError as error:
         words = f"{what} are not shared between processes, and end with this one"

@@ -153,7 +153,7 @@ class Journal:
             if self.durable:
                 _sync_folder(self._folder)
                 if self._file is not None:
-                    os.fdatasync(self._file)  # nobody syncs it after this
+                    _to_disk(self._file)  # nobody syncs it after this
         except OSError:
             os.close(file)
             for left in (unlocked, path):
@@ -215,9 +215,14 @@ class Journal:
 
 def _sync_file(file: int) -> None:
     try:
-        os.fdatasync(file)
+        _to_disk(file)
     finally:
         os.close(file)
+
+
+def _to_disk(file: int) -> None:
+    # macOS has no fdatasync; fsync puts some more on the disk.
+    getattr(os, "fdatasync", os.fsync)(file)
 
 
 def _sync_folder(folder: Path) -> None:
