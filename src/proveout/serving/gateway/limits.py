@@ -24,7 +24,7 @@ _SLOT = struct.Struct("<16sddqq")  # hash of the key's id; tokens, and when coun
 _WIDTH = 64  # a slot is one line of the processor's cache
 _EMPTY = bytes(16)
 _DIRECTORY = SLOTS * _WIDTH  # locked while a key's slot is looked for
-_PATIENCE_S = 0.02  # for a lock: whoever holds one for longer was stopped in the middle of it
+_PATIENCE_S = 0.1  # for a lock: whoever holds one for longer was stopped in the middle of it, not only preempted
 _SEARCH_PATIENCE_S = 2.0
 _AHEAD_S = 5.0  # another process looked at the clock later and counted earlier: by less than this
 _DAY_S = 86_400
@@ -180,4 +180,4 @@ class Limits:
                 until = until or time.monotonic() + patience_s
                 if time.monotonic() > until:
                     return False
-                time.sleep(0)
+                time.sleep(50e-6)  # whoever holds it needs the processor to let go of it
