@@ -6,7 +6,7 @@ checks, registry, server, predictions, monitor). Times are ISO 8601 in UTC, as t
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, NewType, TypeVar
@@ -19,7 +19,8 @@ Role = Literal["champion", "canary", "shadow"]
 Rung = Literal["model", "cache", "rules", "none"]
 Severity = Literal["critical", "warning", "info"]
 Scope = Literal["predict", "feedback", "admin", "metrics"]
-CheckOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "deselected", "missing"]
+CheckOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "deselected", "missing", "empty"]
+Judgement = Literal["approved", "refused", "incomplete"]
 
 
 # --- data ---------------------------------------------------------------------------------------------------------
@@ -124,21 +125,39 @@ class Bundle:
 class Evidence:
     """One measured number a check states, with the bounds it was asked to keep."""
 
-    check: str  # pytest node id
+    check: str = ""  # pytest node id; filled in when a check states it
     name: str
-    value: float
+    value: float | None  # None where it cannot be had; `unjudged` then says why
     at_least: float | None = None
     at_most: float | None = None
     slice: str | None = None
     rows: int | None = None
     champion: float | None = None  # the champion's value of the same number, where there is one
+    low: float | None = None  # confidence interval of the value
+    high: float | None = None
+    level: float | None = None  # of the interval, 0 to 1: 0.95 is 95 %
+    surely: bool = False  # the bounds are asked of the interval's worse end, not of the value
+    decision: str = ""  # the answer in a word or two where it is more than a bound: better, not worse, undecided
+    unjudged: str = ""  # why this number is no answer, such as too few rows: it then neither holds nor breaks
+    covers: tuple[str, ...] = ()  # tests of the ML Test Score that it is evidence for, such as "model-6"
 
     @property
     def holds(self) -> bool:
-        """Whether the value keeps its bounds. NaN keeps none."""
-        above = self.at_least is None or self.value >= self.at_least
-        below = self.at_most is None or self.value <= self.at_most
-        return above and below and self.value == self.value
+        """Whether the number is an answer, and keeps its bounds. NaN keeps none."""
+        return not self.unjudged and self._within
+
+    @property
+    def breaks(self) -> bool:
+        """Whether the number is an answer, and does not keep its bounds."""
+        return not self.unjudged and not self._within
+
+    @property
+    def _within(self) -> bool:
+        # Without an interval, nothing is sure.
+        low, high = (self.low, self.high) if self.surely else (self.value, self.value)
+        above = self.at_least is None or (low is not None and low >= self.at_least)
+        below = self.at_most is None or (high is not None and high <= self.at_most)
+        return above and below and self.value is not None and self.value == self.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +168,17 @@ class CheckResult:
     outcome: CheckOutcome
     required: bool
     message: str = ""
+    covers: tuple[str, ...] = ()  # tests of the ML Test Score, from its marks and its evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """Leave for one check to fail until a day, by a person who answers for it."""
+
+    check: str  # pytest node id, or the beginning of some
+    by: str
+    reason: str
+    until: str  # ISO 8601 date, the last day it holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,15 +189,20 @@ class Verdict:
     candidate: Digest
     manifest: Digest
     data: Digest  # the snapshot the candidate was judged on
-    checks: Digest  # over the source of checks/, conftest.py and the gate's configuration
-    outcome: Literal["approved", "refused"]
+    checks: Digest  # over the source of checks/ and conftest.py
+    configuration: Digest = Digest("")  # over the settings that judge and the candidate's [evaluation]
+    outcome: Judgement
     passed: int
     failed: tuple[str, ...] = ()
-    unproven: tuple[str, ...] = ()  # declared, but skipped, xfailed, deselected or never collected
+    unproven: tuple[str, ...] = ()  # declared, but skipped, xfailed, empty, deselected or never collected
+    waived: tuple[Waiver, ...] = ()  # those without which it would not have been approved
     results: tuple[CheckResult, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    cases: Mapping[str, Digest] = field(default_factory=dict)  # the edge cases it was judged by, each by its id
     champion: Digest | None = None
     judged_at: str
+    key: str = ""  # id of the key that signed it
+    signature: str = ""  # base64, over the canonical JSON of all fields but this one
 
 
 # --- registry -----------------------------------------------------------------------------------------------------
@@ -186,6 +221,22 @@ class Approval:
     approved_at: str
     expires_at: str
     key: str  # id of the public key: the first 16 hex digits of its SHA-256
+    signature: str  # base64, over the canonical JSON of all fields but this one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """One person's leave to serve one bundle, after the gate's: asked for where `approvals` is above 0."""
+
+    model: str
+    bundle: Digest
+    manifest: Digest
+    verdict: Digest  # hash of the ledger entry of the verdict it is about
+    by: str  # the person, as their public key is named
+    reason: str
+    approved_at: str
+    expires_at: str
+    key: str  # id of the person's public key
     signature: str  # base64, over the canonical JSON of all fields but this one
 
 
@@ -232,7 +283,7 @@ class Entry:
 
     seq: int
     at: str
-    kind: str  # snapshot, bundle, verdict, approval, release, key, erasure, drift, alert, delivery, audit
+    kind: str  # snapshot, bundle, verdict, approval, consent, release, key, erasure, drift, alert, delivery, audit
     subject: str
     actor: str
     reason: str

@@ -54,6 +54,18 @@ class Settings(BaseSettings):
         min_length=1, description="pytest node ids, or the start of some: each must have passed"
     )
     approval_days: int = Field(default=90, ge=1, description="how long an approval holds")
+    waivers: str = Field(default="checks/waivers.yaml", description="checks that may fail: by whom, why, until when")
+    newer_batches: int = Field(
+        default=6, ge=0, description="more batches than this after the held-out one, and the holdout is stale"
+    )
+    approvals: int = Field(default=0, ge=0, le=10, description="persons who must approve a bundle after the gate")
+    approvers: str = Field(default="approvers", description="folder of their public keys, `NAME.pub` each")
+    statements: str = Field(
+        default="checks/statements.yaml", description="what people answer for in `proveout score`, each until a day"
+    )
+    cost: Named | None = Field(
+        default=None, description="`(label, probability, outcome)` to what the answer costs, for `proveout replay`"
+    )
     # the server
     host: str = Field(default="127.0.0.1", description="where the server listens")
     port: int = Field(default=8080, ge=0, le=65535, description="where the server listens")

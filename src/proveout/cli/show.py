@@ -6,7 +6,7 @@ Comes in: a record. Goes out: text.
 from collections.abc import Sequence
 
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
-from proveout.gate.verdict import asked, in_short
+from proveout.gate.verdict import asked, in_short, word
 from proveout.records import Alert, Approval, Bundle, Evidence, Release, Verdict
 from proveout.registry.standing import Leave, Packed, Served, Standing
 
@@ -57,7 +57,8 @@ def verdict(judged: Verdict) -> str:
     name = f"{judged.model}@{judged.candidate[:12]}"
     answer = f"{judged.outcome}   {plain(name)}   {in_short(judged)}"
     measured = [
-        (_label(e), number(e.value), number(e.champion), asked(e), "" if e.holds else "failed") for e in judged.evidence
+        (_label(e), number(e.value), number(e.champion), asked(e), "" if word(e) in {"ok", "noted"} else word(e))
+        for e in judged.evidence
     ]
     lines = [
         answer,

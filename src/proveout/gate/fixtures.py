@@ -7,16 +7,14 @@ criteria    the bounds of [evaluation] in train.toml    project    the settings 
 evidence    states a number, and asserts its bounds     edge_case  one case of the YAML file: the check runs for each
 """
 
-import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proveout.errors import ProveoutError
-from proveout.gate.session import BROKEN, EVIDENCE, GateSession
-from proveout.gate.verdict import claim
-from proveout.records import Evidence, Snapshot, to_json
+from proveout.gate.session import GateSession
+from proveout.gate.stating import State
+from proveout.records import Snapshot
 from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from proveout.gate.cases import Case
     from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
     from proveout.training.bundle import OpenBundle
-
-State = Callable[..., Evidence]
 
 
 @pytest.fixture(scope="session")
@@ -86,40 +82,11 @@ def criteria(gate_material: "Material") -> "Criteria":
 def evidence(request: pytest.FixtureRequest) -> State:
     """State a number and assert its bounds: `evidence("auc", 0.77, at_least=0.70)`. The verdict keeps it."""
     item = request.node
-    name_of_check = GateSession.of(request.config).check_id(item.nodeid) or item.nodeid
-
-    def state(
-        name: str,
-        value: float,
-        *,
-        at_least: float | None = None,
-        at_most: float | None = None,
-        slice: str | None = None,
-        rows: int | None = None,
-        champion: float | None = None,
-    ) -> Evidence:
-        __tracebackhide__ = True
-        stated = Evidence(
-            check=name_of_check,
-            name=name,
-            value=float(value),
-            at_least=None if at_least is None else float(at_least),
-            at_most=None if at_most is None else float(at_most),
-            slice=slice,
-            rows=None if rows is None else int(rows),
-            champion=None if champion is None else float(champion),
-        )
-        numbers = (stated.value, stated.at_least, stated.at_most, stated.champion)
-        if all(number is None or math.isfinite(number) for number in numbers):
-            # User properties travel with the report: through xdist, and into the JUnit file.
-            item.user_properties.append((EVIDENCE, to_json(stated)))
-            if stated.holds:
-                return stated
-        # Said twice: here for whoever reads the test's output, there in case the check swallows what is raised.
-        item.user_properties.append((BROKEN, claim(stated)))
-        raise AssertionError(claim(stated))
-
-    return state
+    return State(
+        check=GateSession.of(request.config).check_id(item.nodeid) or item.nodeid,
+        # User properties travel with the report: through xdist, and into the JUnit file.
+        write=lambda key, text: item.user_properties.append((key, text)),
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,7 +6,7 @@ Comes in: a `Verdict`. Goes out: text. Nothing here decides.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from proveout.gate.verdict import asked, in_short
+from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import CheckResult, Evidence, Verdict
 
 FOLDED_FROM = 4  # statements of one check function that hold, from which on they share a line
@@ -68,10 +68,11 @@ def _rows(evidence: Sequence[Evidence]) -> list[Row]:
     """A row per statement, those that fail first; many that hold in one check function are one row."""
     held = Counter(_function(one) for one in evidence if one.holds)
     folded = {function for function, count in held.items() if count >= FOLDED_FROM}
-    failing = [_row(one) for one in evidence if not one.holds]
+    failing = [_row(one) for one in evidence if one.breaks]
+    unjudged = [_row(one) for one in evidence if one.unjudged]
     holding = [_row(one) for one in evidence if one.holds and _function(one) not in folded]
     counts = [(function.rpartition("::")[2], f"{held[function]} hold", "", "", "ok") for function in sorted(folded)]
-    return failing + holding + counts
+    return failing + unjudged + holding + counts
 
 
 def _function(evidence: Evidence) -> str:
@@ -81,8 +82,8 @@ def _function(evidence: Evidence) -> str:
 def _row(evidence: Evidence) -> Row:
     name = f"{evidence.name}, {evidence.slice}" if evidence.slice else evidence.name
     champion = _number(evidence.champion) if evidence.champion is not None else "-"
-    word = ("ok" if asked(evidence) else "noted") if evidence.holds else "failed"
-    return name, _number(evidence.value), champion, asked(evidence), word
+    value = "-" if evidence.value is None else " ".join(filter(None, (_number(evidence.value), interval(evidence))))
+    return name, value, champion, asked(evidence), word(evidence)
 
 
 def _number(value: float) -> str:
@@ -103,7 +104,7 @@ def _table(rows: Sequence[Row]) -> list[Line]:
         (
             f"  {row[0]:<{widths[0]}}   {row[1]:>{widths[1]}}   {row[2]:>{widths[2]}}   "
             f"{row[3]:<{widths[3]}}   {row[4]}".rstrip(),
-            "red" if row[4] == "failed" else "",
+            "red" if row[4].startswith("failed") else "",
         )
         for row in table
     ]
@@ -117,8 +118,8 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _as_markdown(row: Row) -> Row:
-    name, value, champion, bounds, word = (_escaped(text) for text in row)
-    return name, value, champion, bounds, f"**{word}**" if word == "failed" else word
+    name, value, champion, bounds, kept = (_escaped(text) for text in row)
+    return name, value, champion, bounds, f"**{kept}**" if kept.startswith("failed") else kept
 
 
 def _escaped(text: str) -> str:

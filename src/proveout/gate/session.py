@@ -23,14 +23,13 @@ from proveout import settings as settings_module
 from proveout.errors import ProveoutError
 from proveout.gate import report as reports
 from proveout.gate import verdict as verdicts
+from proveout.gate.stating import BROKEN, EVIDENCE
 from proveout.records import CheckOutcome, CheckResult, Evidence, Verdict, from_json, now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
     from proveout.gate.material import Material
 
-EVIDENCE = "proveout.evidence"  # user property of a report: one Evidence as JSON
-BROKEN = "proveout.broken"  # user property of a report: a statement that did not hold, in words
 COLLECTING = ("python_files", "python_classes", "python_functions")  # pytest settings that say what is a check
 LONGEST_MESSAGE = 500
 SEVERITY: tuple[CheckOutcome, ...] = ("passed", "skipped", "xfailed", "xpassed", "missing", "error", "failed")

@@ -37,7 +37,7 @@ def judge(
         checks: digest of everything the checks are made of.
         at: the moment, ISO 8601 in UTC.
     """
-    broken = {one.check: one for one in reversed(evidence) if not one.holds}
+    broken = {one.check: one for one in reversed(evidence) if one.breaks}
     judged = [_judged(result, required, broken.get(result.check)) for result in results]
     judged += [
         CheckResult(check=prefix, outcome="missing", required=True, message=NEVER_COLLECTED)
@@ -92,8 +92,37 @@ def claim(evidence: Evidence) -> str:
     """
     where = f" on {evidence.slice}" if evidence.slice else ""
     rows = f" ({evidence.rows:,} rows)" if evidence.rows is not None else ""
+    between = interval(evidence)
+    sure = f", {evidence.level or 0:.0%} interval {between}" if between else ""
     champion = f"; the champion has {evidence.champion:.4g}" if evidence.champion is not None else ""
-    return f"{evidence.name} is {evidence.value:.6g}{where}{rows}, asked: {asked(evidence) or 'nothing'}{champion}"
+    value = "not known" if evidence.value is None else f"{evidence.value:.6g}"
+    answer = f"; {evidence.decision}" if evidence.decision else ""
+    why = f"; not judged: {evidence.unjudged}" if evidence.unjudged else ""
+    return (
+        f"{evidence.name} is {value}{where}{rows}{sure}, asked: {asked(evidence) or 'nothing'}{champion}{answer}{why}"
+    )
+
+
+def interval(evidence: Evidence) -> str:
+    """The confidence interval of a piece of evidence as people write it; empty without one.
+
+    >>> interval(Evidence(name="auc", value=0.77, low=0.7621, high=0.7785, level=0.95))
+    '[0.7621, 0.7785]'
+    """
+    ends = ("" if end is None else f"{end:.4g}" for end in (evidence.low, evidence.high))
+    return "" if evidence.low is None and evidence.high is None else "[{}, {}]".format(*ends)
+
+
+def word(evidence: Evidence) -> str:
+    """What became of a piece of evidence: ok, noted or failed, with its decision; or why it was not judged.
+
+    >>> word(Evidence(name="auc", value=0.68, at_least=0.7, decision="worse"))
+    'failed: worse'
+    """
+    if evidence.unjudged:
+        return f"not judged: {evidence.unjudged}"
+    kept = ("ok" if asked(evidence) else "noted") if evidence.holds else "failed"
+    return f"{kept}: {evidence.decision}" if evidence.decision else kept
 
 
 def asked(evidence: Evidence) -> str:
@@ -103,7 +132,8 @@ def asked(evidence: Evidence) -> str:
     '>= 0.7'
     """
     bounds = ((">=", evidence.at_least), ("<=", evidence.at_most))
-    return " and ".join(f"{sign} {bound:.6g}" for sign, bound in bounds if bound is not None)
+    written = " and ".join(f"{sign} {bound:.6g}" for sign, bound in bounds if bound is not None)
+    return f"surely {written}" if written and evidence.surely else written
 
 
 def record_verdict(ledger: "Ledger", keyring: "Keyring", verdict: Verdict, *, by: str, expires_at: str) -> Entry:

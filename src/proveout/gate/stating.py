@@ -1,0 +1,105 @@
+"""Stating evidence: what a check measured, written down and held against its bounds.
+
+Comes in: numbers, or the `Evidence` that the helpers of this room measure (`intervals`, `comparison`, `slices`, …).
+Goes out: user properties of the check's report, and an AssertionError for whoever reads the test's output.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+from proveout.errors import Misused
+from proveout.gate.verdict import claim
+from proveout.records import Evidence, to_json
+
+EVIDENCE = "proveout.evidence"  # user property of a report: one Evidence as JSON
+BROKEN = "proveout.broken"  # user property of a report: a statement that did not hold, in words
+
+
+@dataclass(frozen=True)
+class State:
+    """The fixture `evidence`. Called, it writes down what is stated, then asserts that it holds."""
+
+    check: str
+    write: Callable[[str, str], None]
+
+    @overload
+    def __call__(self, what: str, value: "float | Evidence", **bounds: Any) -> Evidence: ...
+
+    @overload
+    def __call__(self, what: Evidence, **bounds: Any) -> Evidence: ...
+
+    @overload
+    def __call__(self, what: Iterable[Evidence], **bounds: Any) -> tuple[Evidence, ...]: ...
+
+    def __call__(
+        self, what: "str | Evidence | Iterable[Evidence]", value: "float | Evidence | None" = None, **bounds: Any
+    ) -> "Evidence | tuple[Evidence, ...]":
+        """State a number by its name, or what a helper measured, one or several.
+
+        evidence("auc", 0.774, at_least=0.70, slice="EWR", rows=9_000)
+        evidence(intervals.auc(holdout.labels, scores), at_least=0.70, surely=True)
+        evidence(slices.judge(...))
+
+        Args:
+            bounds: fields of `Evidence`: at_least, at_most, slice, rows, champion, low, high, level, surely, covers;
+                they take the place of what a helper set.
+        Returns: what was stated. All of it is written down before the first that does not hold is raised.
+        Raises: AssertionError with a sentence for each number out of its bounds; Misused for what is no statement.
+        """
+        __tracebackhide__ = True
+        found = [self._complete(one, bounds) for one in _stated(what, value)]
+        broken = []
+        for one in found:
+            numbers = (one.value, one.at_least, one.at_most, one.champion, one.low, one.high)
+            finite = all(number is None or math.isfinite(number) for number in numbers)
+            if finite:
+                self.write(EVIDENCE, to_json(one))
+            if one.breaks or not finite:
+                # Said twice: here in case the check swallows what is raised, there for who reads the test's output.
+                self.write(BROKEN, claim(one))
+                broken.append(claim(one))
+        if broken:
+            raise AssertionError("\n".join(broken))
+        return found[0] if isinstance(what, str | Evidence) else tuple(found)
+
+    def _complete(self, one: Evidence, bounds: dict[str, Any]) -> Evidence:
+        strange = sorted(set(bounds) - _MAY_BE_SET)
+        if strange:
+            raise Misused(f"evidence() does not know {', '.join(strange)}. It knows {', '.join(sorted(_MAY_BE_SET))}.")
+        plain = {name: _plain(name, value) for name, value in bounds.items()}
+        value = None if one.value is None else float(one.value)
+        return replace(one, check=self.check, value=value, **plain)
+
+
+_NUMBERS = frozenset({"at_least", "at_most", "champion", "low", "high", "level"})
+_MAY_BE_SET = _NUMBERS | {"name", "slice", "rows", "surely", "covers"}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value as records have it: NumPy's numbers do not survive the way through JSON."""
+    if value is None:
+        return None
+    if name in _NUMBERS:
+        return float(value)
+    if name == "rows":
+        return int(value)
+    if name == "covers":
+        return (value,) if isinstance(value, str) else tuple(value)
+    return bool(value) if name == "surely" else str(value)
+
+
+def _stated(what: "str | Evidence | Iterable[Evidence]", value: "float | Evidence | None") -> list[Evidence]:
+    if isinstance(what, Evidence):
+        return [what]
+    if not isinstance(what, str):
+        several = list(what)
+        if not several:
+            raise Misused("evidence() was given nothing to state: what found it looked at no rows or no slices.")
+        return several
+    if isinstance(value, Evidence):
+        return [replace(value, name=what)]
+    if value is None:
+        raise Misused(f'evidence("{what}", …) lacks its number: evidence("{what}", 0.77, at_least=0.70)')
+    return [Evidence(name=what, value=float(value))]
