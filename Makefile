@@ -65,6 +65,8 @@ lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_workflows.py
 
+include line.mk
+
 .PHONY: serve
 serve: $(READY)  ## the champion on 127.0.0.1:8080
 	$(BIN)/python serve/app.py

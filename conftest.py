@@ -2,6 +2,7 @@
 `pytest --fixtures checks/` lists them.
 """
 
+import numpy as np
 import pytest
 
 from proveout.settings import load_object
@@ -23,3 +24,15 @@ def scores(candidate, holdout):
 def champion_scores(champion, holdout):
     """What the champion says of the same rows, from the columns it was made for; None without a champion."""
     return None if champion is None else champion.predict(holdout.raw)
+
+
+@pytest.fixture(scope="session")
+def rule_scores(rules, holdout):
+    """What the rules say of the held-out rows."""
+    return np.array([rules(record) for record in holdout.records.to_dict("records")])
+
+
+@pytest.fixture(scope="session")
+def days(holdout):
+    """The day of each held-out row. Flights of one day are late together, so a month is 30 draws, not 28,000."""
+    return holdout.records["month"].to_numpy() * 100 + holdout.records["day"].to_numpy()

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from proveout.cli import layout, main
+from proveout.gate.verdict import sign
 from proveout.records import (
     Alert,
     Bundle,
@@ -24,6 +25,7 @@ from proveout.records import (
     Release,
     ShadowAnswer,
     Verdict,
+    Waiver,
     digest_of,
     from_json,
     now,
@@ -92,8 +94,9 @@ class Project:
         self.ledger.append("bundle", digest, bundle, actor="ada", reason="trained", at=now())
         return bundle
 
-    def judge(self, bundle: Bundle, *, failed: bool = False) -> None:
+    def judge(self, bundle: Bundle, *, failed: bool = False, waived: bool = False) -> None:
         """A verdict on `bundle` and, unless it failed, its approval."""
+        leave = Waiver(check="checks/test_data.py", by="Ada", reason="no data before the spring", until="2099-01-01")
         check = "checks/test_model.py::test_auc"
         verdict = Verdict(
             model=bundle.model,
@@ -105,6 +108,7 @@ class Project:
             passed=12 if failed else 14,
             failed=(check,) if failed else (),
             unproven=("checks/test_data.py::test_fresh",) if failed else (),
+            waived=(leave,) if waived else (),
             results=(
                 CheckResult(check=check, outcome="failed" if failed else "passed", required=True, message="too low\nE"),
                 *(CheckResult(check=f"checks/test_{n}.py", outcome="passed", required=True) for n in range(12)),
@@ -120,10 +124,11 @@ class Project:
             ),
             judged_at=now(),
         )
+        verdict = sign(verdict, self.keyring)
         entry = self.ledger.append("verdict", bundle.digest, verdict, actor="gate", reason="-", at=now())
         if not failed:
-            leave = approve(verdict, entry, keyring=self.keyring, approved_at=now(), expires_at="2099-01-01")
-            self.ledger.append("approval", bundle.digest, leave, actor="gate", reason="-", at=now())
+            approval = approve(verdict, entry, keyring=self.keyring, approved_at=now(), expires_at="2099-01-01")
+            self.ledger.append("approval", bundle.digest, approval, actor="gate", reason="-", at=now())
 
 
 @pytest.fixture
@@ -299,7 +304,8 @@ def test_a_verdict_shows_each_number_beside_what_was_asked(project: Project) -> 
     lines = said(1, "verdict", bundle.digest[:6]).splitlines()
 
     assert lines[0] == f"refused   {bundle.name}   12 of 14 checks passed, 1 failed, 1 unproven"
-    assert lines[2:] == [
+    assert lines[2] == f"  signed      by key {project.keyring.key_id()}, which is trusted here"
+    assert lines[3:] == [
         "  number              candidate   champion   asked",
         "  auc                     0.761      0.750   >= 0.8   failed",
         "  brier, origin=EWR       0.100              <= 0.2",
@@ -311,6 +317,48 @@ def test_a_verdict_shows_each_number_beside_what_was_asked(project: Project) -> 
     assert said(0, "verdict", bundle.name).startswith("approved")
     assert from_json(Verdict, said(0, "verdict", bundle.digest, "--json")).outcome == "approved"
     assert "There is no verdict of beef00" in complained(1, "verdict", "beef00")
+
+
+def test_a_verdict_that_nobody_trusted_signed_is_said(project: Project, tmp_path: Path) -> None:
+    """Whoever may write to the ledger can write that all is well."""
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle)
+    found = from_json(Verdict, said(0, "verdict", bundle.digest, "--json"))
+    for forged, why in (
+        (replace(found, signature=""), "NOT so that it counts: the verdict was never signed."),
+        (replace(found, passed=99), "NOT so that it counts: it is not over this text, which was changed"),
+        (sign(found, Keyring(tmp_path / "other")), "NOT so that it counts: nobody here trusts that key."),
+    ):
+        project.ledger.append("verdict", bundle.digest, forged, actor="mallory", reason="-", at=now())
+
+        assert why in said(1, "verdict", bundle.digest)
+        assert said(1, "verdict", bundle.digest, "--json").startswith("{")
+
+
+def test_a_waiver_shows_wherever_its_bundle_does(project: Project) -> None:
+    """Who releases, who looks at what serves, and who lists the bundles is told what it did without."""
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle, waived=True)
+    shown = "  waived      checks/test_data.py::test_fresh, by Ada until 2099-01-01: no data before the spring"
+
+    for words in (
+        ("verdict", bundle.digest),
+        ("release", bundle.digest, "--reason", "-"),
+        ("status",),
+        ("when", "now"),
+    ):
+        assert shown in said(0, *words), words
+    assert "champion, 1 waived" in said(0, "bundles")
+
+
+def test_a_verdict_is_a_page_too(project: Project, tmp_path: Path) -> None:
+    """For whoever was not there when the gate ran."""
+    bundle = project.pack(b"one", auc=0.75)
+    project.judge(bundle)
+
+    said(0, "verdict", bundle.digest, "--html", str(tmp_path / "verdict.html"))
+
+    assert "brier, origin=EWR" in (tmp_path / "verdict.html").read_text()
 
 
 def test_verify_finds_an_approved_bundle_intact(project: Project) -> None:
@@ -727,3 +775,86 @@ def test_no_option_is_read_from_the_variable_of_a_setting():
 
     assert "PROVEOUT_API_KEY" in named
     assert named & {f"PROVEOUT_{field.upper()}" for field in Settings.model_fields} == set()
+
+
+# --- what it was judged by, and whom it waits for -----------------------------------------------------------------
+
+
+def judged_by_the_checks(project: Project, bundle: Bundle, *, champion: Bundle | None = None) -> None:
+    """An approval, as a gate gives it that writes down the checks and the settings of the project."""
+    from proveout.gate.yardstick import yardstick
+    from proveout.settings import load
+
+    now_judging = yardstick(load(project.root), project.state / "store" / "bundles" / bundle.digest)
+    verdict = Verdict(
+        model=bundle.model,
+        candidate=bundle.digest,
+        manifest=bundle.manifest,
+        data=bundle.snapshot,
+        checks=now_judging.checks,
+        configuration=now_judging.configuration,
+        outcome="approved",
+        passed=1,
+        champion=champion.digest if champion else None,
+        judged_at=now(),
+    )
+    entry = project.ledger.append("verdict", bundle.digest, verdict, actor="gate", reason="-", at=now())
+    leave = approve(verdict, entry, keyring=project.keyring, approved_at=now(), expires_at="2099-01-01")
+    project.ledger.append("approval", bundle.digest, leave, actor="gate", reason="-", at=now())
+
+
+def test_edited_checks_hold_up_a_release_and_nothing_else(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever edits a check runs the gate again, before the next release; going back at night needs no gate."""
+    checks = project.root / "checks"
+    checks.mkdir()
+    for name in ("test_data.py", "test_model.py"):
+        (checks / name).write_text("def test_it(): pass\n")
+        os.utime(checks / name, (0, 0))
+    old, new = project.pack(b"old", auc=0.7), project.pack(b"new", auc=0.8)
+    judged_by_the_checks(project, old)
+    said(0, "release", old.digest, "--reason", "first")
+    judged_by_the_checks(project, new, champion=old)
+
+    (checks / "test_model.py").write_text("def test_it(): assert True\n")
+    error = complained(1, "release", new.digest, "--reason", "-")
+    assert "the checks were edited since the gate approved it (checks/test_model.py); run the gate again" in error
+    for role in ("canary", "shadow"):
+        assert "the checks were edited" in complained(1, "release", new.digest, "--as", role, "--reason", "-")
+    (checks / "test_model.py").write_text("def test_it(): pass\n")
+    monkeypatch.setenv("PROVEOUT_MAX_REFUSED_SHARE", "0.5")
+    assert "were changed since the gate approved it" in complained(1, "release", new.digest, "--reason", "-")
+    monkeypatch.delenv("PROVEOUT_MAX_REFUSED_SHARE")
+    said(0, "release", new.digest, "--reason", "better")
+
+    (checks / "test_model.py").write_text("def test_it(): assert False\n")
+    assert said(0, "rollback", "--reason", "a fault").startswith(f"released   {old.name}")
+
+
+def test_who_is_second_to_replace_a_champion_is_told_with_exit_code_4(project: Project) -> None:
+    """Both were compared with the same champion; a person may release the second all the same, and says so."""
+    first, one, other = (project.pack(name, auc=0.7) for name in (b"first", b"one", b"other"))
+    judged_by_the_checks(project, first)
+    said(0, "release", first.digest, "--reason", "-")
+    for what in (one, other):
+        judged_by_the_checks(project, what, champion=first)
+    said(0, "release", one.digest, "--reason", "quicker", "--by", "ada")
+
+    error = complained(4, "release", other.digest, "--reason", "-")
+    assert f"ada made {one.name} champion, because: quicker. The gate compared with {first.digest[:12]}" in error
+    assert said(0, "release", other.digest, "--reason", "-", "--whatever-serves").startswith("released")
+
+
+def test_the_persons_a_bundle_waits_for_are_named_wherever_it_is_listed(
+    champions: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `approvals` was set, what serves needs them too: said before the next restart, not by it."""
+    monkeypatch.setenv("PROVEOUT_APPROVALS", "2")
+    before, champion = champions
+
+    assert "champion, 2 of 2 persons missing" in said(0, "bundles")
+    assert f"approved by nobody; 2 of 2 persons missing: proveout approve {champion.digest[:12]}" in said(0, "status")
+    assert "2 of 2 persons missing" in complained(1, "verify", champion.digest)
+    for command in (("rollback", "--reason", "-"), ("release", before.digest, "--reason", "-")):
+        assert "2 of 2 persons missing. Ask for it: proveout approve" in complained(1, *command)
+    listed = json.loads(said(0, "bundles", "--json"))
+    assert {(one["persons"], len(one["approved_by"])) for one in listed} == {(2, 0)}

@@ -32,8 +32,8 @@ DOORS = {
     "pandera": (
         "data/",
         "serving/gateway/validation.py",
-        "gate/cases.py",
-    ),  # cases.py names the field that a schema refuses
+        "gate/cases/",
+    ),  # loading.py names the field that a schema refuses
     "whylogs": ("data/profiles.py",),
     "duckdb": ("data/",),
     "boto3": ("data/store.py",),
@@ -56,7 +56,7 @@ DOORS = {
     "fastapi": ("serving/",),
     "starlette": ("serving/",),
     "uvicorn": ("serving/",),
-    "scipy": ("monitoring/",),
+    "scipy": ("monitoring/", "gate/"),
     "apprise": ("monitoring/alerts.py",),
     "jinja2": ("monitoring/report.py", "serving/gateway/page.py"),
     "typer": ("cli/",),

@@ -1,195 +1,27 @@
 """The gate in pytest: real runs of real checks on a small real bundle, and every way we know to fool it."""
 
-import importlib
 import json
-import os
 import shutil
-import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
-import numpy as np
-import pandas as pd
+import gate_toy
 import pytest
-import skops.io
-from sklearn.linear_model import LogisticRegression
+from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import records, settings
-from proveout.data import snapshots
-from proveout.data.guard import Guarded
-from proveout.data.store import Store
-from proveout.gate.material import checks_digest
+from proveout.gate import fixtures, tampering
+from proveout.gate.material import judging
 from proveout.gate.session import GateSession
-from proveout.records import Batch, Bundle, Verdict, now
-from proveout.registry import releases
-from proveout.registry.ledger import Ledger, read
+from proveout.records import Verdict, now
+from proveout.registry import permits, releases
+from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring, check_approval
-from proveout.training.bundle import PackOrder, describe, pack
+from proveout.training.bundle import describe
 
 pytest_plugins = "pytester"
-# pytester forgets what a run imported first, and the next run pays for it again: half a second each.
-for module in (
-    "hypothesis",
-    "pandera.accessors.pandas_accessor",
-    "pyarrow.dataset",
-    "sklearn.metrics",
-    "proveout.gate.fixtures",
-    "proveout.training.flow",
-):
-    importlib.import_module(module)
-
-PYPROJECT = """
-[tool.proveout]
-model = "toy"
-source = "toy.py:source"
-batch_schema = "toy.py:Rows"
-request_schema = "toy.py:Request"
-features = "toy.py:features"
-label = "toy.py:label"
-fallback = "toy.py:rules"
-actions = "toy.py:action"
-notebook = "toy.ipynb"
-key = ["n"]
-required_checks = ["checks/test_toy.py"]
-"""
-TOY = """
-import pandera.pandas as pa
-
-class Request(pa.DataFrameModel):
-    n: int
-    x: float = pa.Field(nullable=True)
-    class Config:
-        coerce = True
-
-def features(rows):
-    return rows[["x"]]
-
-def label(rows):
-    return (rows["y"] > 0).where(rows["y"].notna())
-"""
-CHECKS = """
-from sklearn.metrics import roc_auc_score
-
-def test_auc(candidate, champion, holdout, criteria, evidence):
-    scores = candidate.predict(holdout.records)
-    evidence("auc", roc_auc_score(holdout.labels, scores), at_least=criteria["auc_at_least"], rows=holdout.rows,
-             champion=None if champion is None else roc_auc_score(holdout.labels, champion.predict(holdout.records)))
-
-def test_rows(training, holdout, snapshot, profiles, project):
-    assert (training.rows, holdout.rows) == (200, 90)
-    assert list(holdout.records.columns) == ["n", "x"]
-    assert [batch.name for batch in snapshot.batches] == ["2013-04", "2013-05"]
-    assert profiles.holdout["x"].rows == 100 and list(profiles.training) == ["2013-04"]
-    assert project.model == "toy"
-
-class TestSound:
-    def test_range(self, candidate, holdout):
-        assert ((candidate.predict(holdout.records) >= 0)).all()
-"""
-NAMES = ("test_auc", "test_rows", "TestSound::test_range")
-
-
-def make_project(root: Path, *, c: float = 1.0) -> Bundle:
-    """A project with a snapshot of two batches and one packed bundle, as a training run would leave it."""
-    (root / "checks").mkdir(parents=True, exist_ok=True)
-    (root / "pyproject.toml").write_text(PYPROJECT)
-    (root / "toy.py").write_text(TOY)
-    (root / "toy.ipynb").write_text('{"cells": []}')
-    (root / "checks" / "test_toy.py").write_text(CHECKS)
-    random = np.random.default_rng(0)
-    rows = pd.DataFrame({"n": range(300), "x": random.normal(size=300)})
-    rows["y"] = rows["x"] + random.normal(size=300)
-    rows.loc[290:, "y"] = np.nan  # outcomes that are not known
-    store = Store(str(root / ".proveout" / "store"))
-    batches = [put(store, "2013-04", rows[:200]), put(store, "2013-05", rows[200:])]
-    snapshot = snapshots.extend(store, None, batches)
-    learned, held = rows[:200], rows[200:290]
-    skops.io.dump(LogisticRegression(C=c).fit(learned[["x"]], learned["y"] > 0), root / "model.skops")
-    order = PackOrder(
-        model="toy",
-        model_file=root / "model.skops",
-        features="toy.py:features",
-        root=root,
-        notebook=root / "toy.ipynb",
-        executed=root / "toy.ipynb",
-        config={"evaluation": {"auc_at_least": 0.6}, "parameters": {"c": c}},
-        snapshot=snapshot.digest,
-        train_through="2013-04",
-        holdout="2013-05",
-        threshold=0.5,
-        request={"n": "int64", "x": "float64"},
-        training=learned[["n", "x"]],
-        training_labels=(learned["y"] > 0).to_numpy(),
-        heldout=held[["n", "x"]],
-        heldout_labels=(held["y"] > 0).to_numpy(),
-        metrics={"auc": 0.8},
-        run="test",
-        git_commit="unknown",
-        trained_at=now(),
-        lock=None,
-    )
-    bundle = pack(order, store)
-    with Ledger(f"sqlite:///{root / '.proveout' / 'ledger.db'}") as ledger:
-        ledger.append("bundle", bundle.digest, bundle, actor="ada", reason="test", at=now())
-    return bundle
-
-
-def put(store: Store, name: str, rows: pd.DataFrame) -> Batch:
-    guarded = Guarded(accepted=rows.reset_index(drop=True), refused=rows.iloc[:0].assign(refused_by=""), refusals=())
-    return snapshots.store_batch(store, name, guarded, {})
-
-
-@dataclass
-class Run:
-    """A finished run of pytest and what it left in the ledger."""
-
-    root: Path
-    result: pytest.RunResult
-
-    @property
-    def text(self) -> str:
-        return self.result.stdout.str() + self.result.stderr.str()
-
-    def ledger(self) -> Ledger:
-        return Ledger(f"sqlite:///{self.root / '.proveout' / 'ledger.db'}")
-
-    def entries(self, kind: str):
-        with self.ledger() as ledger:
-            return ledger.entries(kind=kind)
-
-    @property
-    def verdict(self) -> Verdict:
-        return read(Verdict, self.entries("verdict")[-1])
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
-    """A project made once and copied for each test: everything in it is named by its content."""
-    root = tmp_path_factory.mktemp("toy")
-    make_project(root)
-    return root
-
-
-@pytest.fixture
-def gate(template, pytester, monkeypatch):
-    """Run pytest on a project whose checks are `checks` (a text, or a text for each file)."""
-    for name in [name for name in os.environ if name.startswith(("PROVEOUT_", "GITHUB_"))]:
-        monkeypatch.delenv(name)
-    shutil.copytree(template, pytester.path, dirs_exist_ok=True)
-
-    def run(checks: str | dict[str, str] | None = None, *arguments: str, required: str | None = None) -> Run:
-        files = {} if checks is None else {"test_toy.py": checks} if isinstance(checks, str) else checks
-        for name, text in files.items():
-            (pytester.path / "checks" / name).write_text(textwrap.dedent(text))
-        if required is not None:
-            text = PYPROJECT.replace('["checks/test_toy.py"]', required)
-            (pytester.path / "pyproject.toml").write_text(text)
-            settings._load.cache_clear()
-        return Run(pytester.path, pytester.runpytest_inprocess(*(arguments or ("checks",)), no_reraise_ctrlc=True))
-
-    return run
+gate, template = gate_toy.gate, gate_toy.template
 
 
 # --- approved -----------------------------------------------------------------------------------------------------
@@ -206,7 +38,7 @@ def test_a_candidate_that_passes_everything_is_approved_and_signed(gate):
     assert (auc.check, auc.name, auc.rows, auc.at_least) == ("checks/test_toy.py::test_auc", "auc", 90, 0.6)
     bundle = describe(next((run.root / ".proveout" / "store" / "bundles").iterdir()))
     with run.ledger() as ledger:
-        approval = releases.approval_of(ledger, bundle.digest)
+        approval = permits.approval_of(ledger, bundle.digest)
     check_approval(approval, bundle=bundle, keyring=Keyring(run.root / ".proveout" / "keys"), at=now())
     assert approval.checks == verdict.checks
     run.result.stdout.fnmatch_lines(
@@ -284,7 +116,7 @@ def test_checks_are_found_from_any_folder(gate, pytester, monkeypatch):
 
 # --- ways of fooling a gate ---------------------------------------------------------------------------------------
 
-AUC = "def test_auc(candidate): pass\n"
+AUC = "def test_auc(candidate): assert candidate.bundle.bytes\n"
 FOOLS = {
     "skip": ("import pytest\ndef test_recall(): pytest.skip('no holdout today')", "skipped", "test_recall"),
     "skip mark": ("import pytest\n@pytest.mark.skip\ndef test_recall(): pass", "skipped", "test_recall"),
@@ -398,7 +230,9 @@ def test_a_part_of_the_checks_is_not_the_gate(gate, way):
     run = gate(slow, *arguments)
 
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED, run.text
-    assert run.verdict.outcome == "refused"
+    assert run.verdict.outcome == "incomplete"
+    assert run.entries("approval") == ()
+    run.result.stdout.fnmatch_lines(["incomplete  toy@*", "next: proveout gate *   # every required check"])
     assert outcome in {result.outcome for result in run.verdict.results if result.check in run.verdict.unproven}
     assert run.verdict.failed == ()
 
@@ -413,12 +247,13 @@ def test_a_class_that_one_node_id_leaves_out_is_missed(gate):
 
 def test_last_failed_is_not_the_gate(gate):
     """--lf runs one check, it passes now, and pytest is content; so it was with the file's others unseen."""
-    gate("def test_auc(): assert 0\ndef test_rows(): pass\ndef test_more(): pass")
+    text = "one = 1\ndef test_auc(): assert one == {}\ndef test_rows(): assert one\ndef test_more(): assert one"
+    gate(text.format(2))
 
-    run = gate("def test_auc(): pass\ndef test_rows(): pass\ndef test_more(): pass", "checks", "--lf")
+    run = gate(text.format(1), "checks", "--lf")
 
     assert run.verdict.passed == 1
-    assert run.verdict.outcome == "refused"
+    assert run.verdict.outcome == "incomplete"
     assert len(run.verdict.unproven) == 2
 
 
@@ -431,12 +266,12 @@ def test_checks_that_a_stop_kept_from_running_are_missing(gate):
 
 
 @pytest.mark.parametrize("leave", ["raise KeyboardInterrupt", "import pytest; pytest.exit('enough', returncode=0)"])
-def test_a_run_that_was_left_early_refuses(gate, leave):
+def test_a_run_that_was_left_early_is_incomplete(gate, leave):
     """`pytest.exit` can even choose exit status 0 for it."""
-    run = gate(f"def test_a(): pass\ndef test_b():\n    {leave}", "checks")
+    run = gate(f"one = 1\ndef test_a(): assert one\ndef test_b():\n    {leave}", "checks")
 
     assert run.result.ret != 0
-    assert run.verdict.outcome == "refused"
+    assert run.verdict.outcome == "incomplete"
     assert run.verdict.unproven == ("checks/test_toy.py::test_b",)
 
 
@@ -581,13 +416,15 @@ EDGE_CHECK = """
 from proveout.gate import cases
 
 def test_edge_case(edge_case, edge_answers, evidence):
-    for demand in cases.demands(edge_case, edge_answers):
-        evidence(demand.name, demand.value, at_least=demand.at_least, at_most=demand.at_most, slice=edge_case.id)
+    evidence(cases.demands(edge_case, edge_answers))
 """
 EDGE_CASES = """
-- {id: low, reason: Far below everything that was seen., record: {n: 1, x: -5.0}, expect: {probability: {at_most: 0.2}}}
-- {id: high, reason: Far above everything that was seen., record: {n: 2, x: 5.0}, expect: {higher_than: [low]}}
-- {id: higher, reason: No model goes the other way round., record: {n: 3, x: 4.0}, expect: {higher_than: [high]}}
+- {id: low, reason: Far below all that was seen., author: ada, date: 2026-01-01, incident: What a trial showed.,
+   record: {n: 1, x: -5.0}, expect: {probability: {at_most: 0.2}}}
+- {id: high, reason: Far above all that was seen., author: ada, date: 2026-01-01, incident: What a trial showed.,
+   record: {n: 2, x: 5.0}, expect: {higher_than: [low]}}
+- {id: higher, reason: No model goes the other way., author: ada, date: 2026-01-01, incident: What a trial showed.,
+   record: {n: 3, x: 4.0}, expect: {higher_than: [high]}}
 """
 
 
@@ -617,17 +454,55 @@ def test_an_edited_check_has_another_digest(gate, pytester):
     before = gate().verdict.checks
     assert gate().verdict.checks == before
 
-    for file in ("checks/test_toy.py", "checks/data.yaml", "conftest.py"):
+    (root / "checks" / ".hypothesis").mkdir()
+    (root / "checks" / ".hypothesis" / "examples").write_text("litter")
+    assert gate().verdict.checks == before
+    for file in ("checks/test_toy.py", "checks/data.txt", "conftest.py"):
         path = root / file
         kept = path.read_text() if path.exists() else None
         path.write_text((kept or "") + "\n# looser now\n")
         assert gate().verdict.checks != before, file
         path.unlink() if kept is None else path.write_text(kept)
-    assert gate(None, "checks", "-o", "python_functions=test_a*").verdict.checks != before
-    project = settings.load(root)
-    assert checks_digest(project, {"auc_at_least": 0.6}, {}) != checks_digest(project, {"auc_at_least": 0.5}, {})
-    looser = project.model_copy(update={"max_refused_share": 0.5})
-    assert checks_digest(project, {}, {}) != checks_digest(looser, {}, {})
+
+
+def test_other_settings_are_another_configuration(gate, pytester, monkeypatch):
+    """What was approved by bounds of 0.6 was not approved by 0.5, nor with other settings of pytest."""
+    root = pytester.path
+    verdict, project = gate().verdict, settings.load(root)
+    now_there = judging(project, {"auc_at_least": 0.6})
+    assert (verdict.checks, verdict.configuration) == (now_there.checks, now_there.configuration)
+
+    assert judging(project, {"auc_at_least": 0.5}).configuration != verdict.configuration
+    for setting in ({"max_refused_share": 0.5}, {"approvals": 1}, {"newer_batches": 99}, {"waivers": "other.yaml"}):
+        other = judging(project.model_copy(update=setting), {"auc_at_least": 0.6})
+        assert other.checks == verdict.checks
+        assert other.configuration != verdict.configuration, setting
+    (root / "pytest.ini").write_text("[pytest]\npython_functions = test_a*\n")
+    assert judging(project, {"auc_at_least": 0.6}).configuration != verdict.configuration
+
+
+# --- what a check covers ------------------------------------------------------------------------------------------
+
+
+def test_a_check_covers_what_it_is_marked_with_and_what_its_evidence_is_for(gate):
+    """The marker is known, so that a project may be strict about markers."""
+    run = gate(
+        "import pytest\n@pytest.mark.covers('data-7', 'model-1')\n"
+        "def test_auc(evidence): evidence('auc', 0.9, at_least=0.5, covers=('model-2',))\n"
+        "def test_other(candidate): assert candidate.bundle.bytes",
+        "checks",
+        "--strict-markers",
+    )
+
+    assert run.verdict.outcome == "approved", run.text
+    assert [result.covers for result in run.verdict.results] == [("data-7", "model-1", "model-2"), ()]
+
+
+def test_every_fixture_of_the_gate_is_guarded():
+    """One that is not could be overridden without a word."""
+    there = {name for name, value in vars(fixtures).items() if type(value).__name__ == "FixtureFunctionDefinition"}
+
+    assert there | {"edge_case"} == tampering.FIXTURES
 
 
 # --- out of the way -----------------------------------------------------------------------------------------------
@@ -693,9 +568,20 @@ def session(root: Path, **more: object) -> GateSession:
         args=["checks"],
         getoption=lambda name: None,
         getini=lambda name: ["test_*.py"],
+        pluginmanager=SimpleNamespace(get_plugins=lambda: ()),
+        inipath=None,
+        stash={},
         **more,
     )
     return GateSession(config)
+
+
+def finish(gate_session: GateSession, run: object) -> None:
+    """The end of a session, as pluggy runs a wrapper."""
+    wrapper = gate_session.pytest_sessionfinish(run, 0)
+    next(wrapper)
+    with pytest.raises(StopIteration):
+        wrapper.send([])
 
 
 def test_a_worker_hands_what_it_saw_to_the_controller_and_records_nothing(gate, pytester):
@@ -704,11 +590,11 @@ def test_a_worker_hands_what_it_saw_to_the_controller_and_records_nothing(gate, 
     worker = session(pytester.path, workerinput={}, workeroutput={})
     item = SimpleNamespace(nodeid="checks/test_toy.py::test_auc")
     worker.pytest_deselected([item])
-    worker.pytest_sessionfinish(run, 0)
+    finish(worker, run)
     controller = session(pytester.path)
     controller.pytest_testnodedown(SimpleNamespace(workeroutput=json.loads(json.dumps(worker._config.workeroutput))))
 
-    controller.pytest_sessionfinish(run, 0)
+    finish(controller, run)
 
     assert run.exitstatus == pytest.ExitCode.TESTS_FAILED
     with Ledger(f"sqlite:///{pytester.path / '.proveout' / 'ledger.db'}") as ledger:

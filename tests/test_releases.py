@@ -686,3 +686,104 @@ def test_a_verdict_is_found_by_the_first_digits_of_its_bundle(registry: Registry
     for missing in ("", "beef", f"{MODEL}@"):
         with pytest.raises(NotFound):
             releases.find(registry.ledger, "verdict", missing)
+
+
+# --- what it was judged by ----------------------------------------------------------------------------------------
+
+CHECKS, CONFIGURATION = Digest("e" * 64), Digest("c" * 64)
+
+
+def judged_by(registry: Registry, what: Bundle, *, champion: Bundle | None = None, minute: int = 0) -> None:
+    """An approving verdict, as a gate that writes down all it rests on enters it."""
+    verdict = Verdict(
+        model=what.model,
+        candidate=what.digest,
+        manifest=what.manifest,
+        data=what.snapshot,
+        checks=CHECKS,
+        configuration=CONFIGURATION,
+        outcome="approved",
+        passed=3,
+        champion=champion.digest if champion else None,
+        judged_at=at(minute),
+    )
+    entry = registry.ledger.append("verdict", what.digest, verdict, actor="gate", reason="-", at=at(minute))
+    expires = "2013-09-01T00:00:00.000+00:00"
+    leave = approve(verdict, entry, keyring=registry.keyring, approved_at=at(minute), expires_at=expires)
+    registry.ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=at(minute))
+
+
+def yardstick(**changes: object) -> releases.Yardstick:
+    return replace(releases.Yardstick(checks=CHECKS, configuration=CONFIGURATION), **changes)
+
+
+def test_checks_edited_after_the_verdict_hold_up_the_release(registry: Registry) -> None:
+    """An approval is for the checks it was given under; the ones of now may well have refused the bundle."""
+    judged_by(registry, A)
+    edited = yardstick(
+        checks=Digest("9" * 64),
+        files={"checks/test_data.py": at(0).replace("10:", "09:"), "checks/test_model.py": at(1)},
+    )
+    with pytest.raises(
+        NotApproved,
+        match=r"the checks were edited since the gate approved it \(checks/test_model\.py\); run the gate again: "
+        r"proveout gate aaaaaaaaaaaa",
+    ):
+        registry.release(A, 2, yardstick=edited)
+    # In a fresh checkout every file is new: the times say nothing, the digest does.
+    fresh = replace(edited, files={"checks/test_data.py": at(1), "checks/test_model.py": at(1)})
+    with pytest.raises(NotApproved, match="edited since the gate approved it; run the gate again"):
+        registry.release(A, 2, yardstick=fresh)
+    with pytest.raises(NotApproved, match=r"the settings that judge, .* were changed since"):
+        registry.release(A, 2, yardstick=yardstick(configuration=Digest("9" * 64)))
+    assert releases.current(registry.ledger, MODEL) is None
+
+    assert registry.release(A, 2, yardstick=yardstick()).bundle == A.digest
+    assert registry.release(A, 3, yardstick=edited).since == at(2)  # it serves: a job that is repeated changes nothing
+
+
+@pytest.mark.parametrize(("role", "share"), [("canary", 0.1), ("shadow", 1.0)])
+def test_edited_checks_hold_up_a_canary_and_a_shadow_too(registry: Registry, role: str, share: float) -> None:
+    """Both are the beginning of a release."""
+    judged_by(registry, A)
+    registry.release(A, 1, yardstick=yardstick())
+    judged_by(registry, B, champion=A)
+    with pytest.raises(NotApproved, match="the checks were edited"):
+        registry.release(B, 2, role=role, share=share, yardstick=yardstick(checks=Digest("9" * 64)))
+
+
+def test_an_approval_by_a_gate_that_wrote_down_no_configuration_holds_until_it_ends(registry: Registry) -> None:
+    """Its digest of the checks was made of other things: there is nothing to compare with."""
+    registry.judge(A)
+
+    assert registry.release(A, 1, yardstick=yardstick(checks=Digest("9" * 64))).bundle == A.digest
+
+
+def test_a_bundle_is_released_in_the_place_of_the_champion_it_was_compared_with(registry: Registry) -> None:
+    """Two gates compared with A. One releases B; that C is no worse than B nobody has looked at."""
+    judged_by(registry, A)
+    registry.release(A, 1, yardstick=yardstick())
+    judged_by(registry, B, champion=A)
+    judged_by(registry, C, champion=A)
+    registry.release(B, 2, yardstick=yardstick())
+
+    for role, share in (("champion", 1.0), ("canary", 0.1)):
+        with pytest.raises(
+            LostRace,
+            match=r"ada made flight-delay@bbbbbbbbbbbb champion, because: minute 2\. The gate compared with "
+            r"aaaaaaaaaaaa: proveout gate cccccccccccc, or release it --whatever-serves",
+        ):
+            registry.release(C, 3, role=role, share=share, yardstick=yardstick())
+    assert registry.release(C, 4, role="shadow", yardstick=yardstick()).role == "shadow"  # it replaces nobody
+    assert registry.release(C, 5, yardstick=yardstick(), whatever_serves=True).bundle == C.digest
+
+
+def test_going_back_and_forward_again_is_no_lost_race(registry: Registry) -> None:
+    """B was compared with A, and A serves again."""
+    for what, before in ((A, None), (B, A)):
+        registry.ledger.append("bundle", what.digest, what, actor="ci", reason="-", at=at(0))
+        judged_by(registry, what, champion=before)
+        registry.release(what, 1, yardstick=yardstick())
+
+    assert went(registry, 3).bundle == A.digest
+    assert registry.release(B, 4, yardstick=yardstick()).bundle == B.digest

@@ -505,9 +505,9 @@ def test_files_are_looked_at_before_the_approval_and_both_before_opening(project
     """The order of the guards, so that no doubt is left to a later one."""
     steps: list[str] = []
     for module, name in (
-        ("proveout.registry.releases", "approval_of"),
+        ("proveout.registry.permits", "entered"),
         ("proveout.training.bundle", "verify"),
-        ("proveout.registry.signing", "check_approval"),
+        ("proveout.registry.permits", "check"),
         ("proveout.training.bundle", "open_bundle"),
     ):
         path = f"{module}.{name}"
@@ -517,7 +517,7 @@ def test_files_are_looked_at_before_the_approval_and_both_before_opening(project
     steps.clear()
     Released().open(project.settings, champion)
 
-    assert steps == ["approval_of", "verify", "check_approval", "open_bundle"]
+    assert steps == ["entered", "verify", "check", "open_bundle"]
 
 
 def test_tampering_is_told_from_a_missing_approval(project, good):

@@ -41,7 +41,7 @@ def test_a_new_project_has_the_reference_project_letter_by_letter(laid_out):
 
     assert top == {
         "flows", "notebooks", "checks", "serve", ".github",
-        "conftest.py", "pyproject.toml", "Makefile", ".gitignore", "README.md",
+        "conftest.py", "line.mk", "pyproject.toml", "Makefile", ".gitignore", "README.md",
     }  # fmt: skip
     for file in copied - {laid_out / name for name in ("pyproject.toml", "Makefile", ".gitignore", "README.md")}:
         assert file.read_bytes() == (ROOT / file.relative_to(laid_out)).read_bytes(), file
@@ -67,7 +67,7 @@ def test_what_was_generated_is_not_copied(tmp_path, monkeypatch):
     source = tmp_path / "checkout"
     for folder in scaffold.FOLDERS:
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("conftest.py", "pyproject.toml"):
+    for file in (*scaffold.FILES, "pyproject.toml"):
         shutil.copy(ROOT / file, source / file)
     dirt = ["flows/__pycache__/train.pyc", "checks/.pytest_cache/v/x", "notebooks/.ipynb_checkpoints/a.ipynb"]
     for name in dirt:
@@ -105,9 +105,10 @@ def test_the_new_project_asks_for_this_version_and_for_what_it_imports(laid_out)
 def test_the_new_workflows_make_sense_there(laid_out):
     """A workflow on src/ would never run, and one that asks for a target nobody has would always fail."""
     workflows = {file.name: file for file in (laid_out / ".github" / "workflows").iterdir()}
-    targets = set(re.findall(r"^([a-z-]+):", (laid_out / "Makefile").read_text(), re.MULTILINE))
+    written = "".join((laid_out / name).read_text() for name in ("Makefile", "line.mk"))
+    targets = set(re.findall(r"^([a-z-]+):", written, re.MULTILINE))
 
-    assert set(workflows) == {"_gate.yml", "data.yml", "model.yml"}
+    assert set(workflows) == {"_gate.yml", "_production.yml", "data.yml", "model.yml"}
     for name in ("data.yml", "model.yml"):
         workflow = yaml.safe_load(workflows[name].read_text())
         assert {job["with"]["target"] for job in workflow["jobs"].values()} <= targets
@@ -121,7 +122,9 @@ def test_make_help_lists_the_targets(laid_out):
     helped = run(laid_out, "make", "--no-print-directory")  # it is said where make runs the tests
 
     assert helped.returncode == 0, helped.stderr
-    assert [line.split()[1] for line in helped.stdout.splitlines()] == ["help", "demo", "test", "serve"]
+    assert [line.split()[1] for line in helped.stdout.splitlines()] == [
+        "help", "demo", "test", "serve", "data", "model", "shadow",
+    ]  # fmt: skip
 
 
 def test_make_installs_what_pyproject_asks_for(laid_out):

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from proveout.errors import NotApproved
+from proveout.errors import NotApproved, Untrusted
 from proveout.gate import report
-from proveout.gate.verdict import covers, judge, record_verdict
-from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict
-from proveout.registry import releases
+from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
+from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict, Waiver
+from proveout.registry import permits
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring, check_approval
 
@@ -30,13 +30,30 @@ LATER = "2026-04-02T00:00:00.000+00:00"
 FILE = "checks/test_model.py"
 
 
-def verdict(*outcomes: str, evidence: tuple[Evidence, ...] = (), required: tuple[str, ...] = (FILE,)) -> Verdict:
-    """A verdict on checks named test_0, test_1, … of one file, with these outcomes."""
+def verdict(
+    *outcomes: str,
+    evidence: tuple[Evidence, ...] = (),
+    required: tuple[str, ...] = (FILE,),
+    waivers: tuple[Waiver, ...] = (),
+    more: tuple[CheckResult, ...] = (),
+) -> Verdict:
+    """A verdict on checks named test_0, test_1, … of one file, with these outcomes, and on what is told more."""
     results = [
         CheckResult(check=f"{FILE}::test_{n}", outcome=outcome, required=False, message="why")
         for n, outcome in enumerate(outcomes)
     ]
-    return judge(results, evidence, required=required, candidate=BUNDLE, checks=Digest("c" * 64), champion=None, at=AT)
+    return judge(
+        [*results, *more],
+        evidence,
+        required=required,
+        candidate=BUNDLE,
+        checks=Digest("c" * 64),
+        configuration=Digest("d" * 64),
+        waivers=waivers,
+        cases={"low": Digest("e" * 64)},
+        champion=None,
+        at=AT,
+    )
 
 
 def test_only_passed_checks_approve():
@@ -48,7 +65,7 @@ def test_only_passed_checks_approve():
     assert (said.candidate, said.manifest, said.data) == (BUNDLE.digest, BUNDLE.manifest, BUNDLE.snapshot)
 
 
-@pytest.mark.parametrize("outcome", ["skipped", "xfailed", "xpassed", "deselected", "missing"])
+@pytest.mark.parametrize("outcome", ["skipped", "xfailed", "xpassed", "empty"])
 def test_a_required_check_without_evidence_refuses(outcome):
     """No evidence is not good evidence: each of these ends a pytest run green."""
     said = verdict("passed", outcome)
@@ -56,6 +73,19 @@ def test_a_required_check_without_evidence_refuses(outcome):
     assert said.outcome == "refused"
     assert said.unproven == (f"{FILE}::test_1",)
     assert said.failed == ()
+
+
+@pytest.mark.parametrize("outcome", ["deselected", "missing"])
+def test_a_required_check_that_was_not_run_leaves_the_verdict_incomplete(outcome):
+    """Nothing was found wanting, and nothing was proven: no approval, and no word against an earlier one."""
+    said = verdict("passed", outcome)
+
+    assert said.outcome == "incomplete"
+    assert said.unproven == (f"{FILE}::test_1",)
+    assert said.cases == {}
+    assert verdict("passed", outcome, "failed").outcome == "refused"
+    assert verdict("passed", outcome, "skipped").outcome == "refused"
+    assert verdict("passed").cases == {"low": "e" * 64}
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error"])
@@ -76,14 +106,14 @@ def test_a_required_check_that_was_never_seen_is_missing():
     """A renamed or deleted check takes its protection with it without a sound."""
     said = verdict("passed", required=(FILE, "checks/test_data.py"))
 
-    assert said.outcome == "refused"
+    assert said.outcome == "incomplete"
     assert said.unproven == ("checks/test_data.py",)
     assert said.results[-1].outcome == "missing"
 
 
-def test_nothing_at_all_is_refused():
-    """An empty run has no failures."""
-    assert verdict().outcome == "refused"
+def test_nothing_at_all_is_not_approved():
+    """An empty run has no failures, and no approval."""
+    assert verdict().outcome == "incomplete"
     assert verdict("skipped", required=()).outcome == "refused"
 
 
@@ -118,22 +148,120 @@ def test_an_approved_verdict_is_signed_so_that_a_release_accepts_it(ledger, tmp_
 
     entry = record_verdict(ledger, keyring, verdict("passed"), by="ada", expires_at=LATER)
 
-    approval = releases.approval_of(ledger, BUNDLE.digest)
+    approval = permits.approval_of(ledger, BUNDLE.digest)
     check_approval(approval, bundle=BUNDLE, keyring=keyring, at=AT)
     assert approval.verdict == entry.hash
-    assert read(Verdict, entry) == verdict("passed")
+    recorded = read(Verdict, entry)
+    assert replace(recorded, key="", signature="") == verdict("passed")
+    check_signature(recorded, keyring)
     assert (entry.actor, entry.reason) == ("ada", "1 of 1 checks passed, 0 failed, 0 unproven")
     with pytest.raises(NotApproved, match="ended"):
         check_approval(approval, bundle=BUNDLE, keyring=keyring, at=LATER)
 
 
-def test_a_refused_verdict_is_kept_and_never_signed(ledger, tmp_path):
-    """The next question after a refusal is what was said, and nothing may serve on it."""
-    record_verdict(ledger, Keyring(tmp_path / "keys"), verdict("failed"), by="ada", expires_at=LATER)
+@pytest.mark.parametrize("outcome", ["failed", "missing"])
+def test_a_verdict_that_does_not_approve_is_kept_signed_and_is_no_leave(ledger, tmp_path, outcome):
+    """The next question after a refusal is what was said and by whom, and nothing may serve on it."""
+    keyring = Keyring(tmp_path / "keys")
+    entry = record_verdict(ledger, keyring, verdict(outcome), by="ada", expires_at=LATER)
 
     assert [entry.kind for entry in ledger.entries()] == ["verdict"]
+    check_signature(read(Verdict, entry), keyring)
+    with pytest.raises(NotApproved):
+        permits.approval_of(ledger, BUNDLE.digest)
+
+
+def test_an_incomplete_verdict_takes_no_approval_back(ledger, tmp_path):
+    """Who runs one check by hand has not found the champion wanting; who sees it fail has."""
+    keyring = Keyring(tmp_path / "keys")
+    record_verdict(ledger, keyring, verdict("passed"), by="ada", expires_at=LATER)
+    record_verdict(ledger, keyring, verdict("passed", "deselected"), by="ada", expires_at=LATER)
+    assert permits.approval_of(ledger, BUNDLE.digest).bundle == BUNDLE.digest
+
+    record_verdict(ledger, keyring, verdict("failed", "deselected"), by="ada", expires_at=LATER)
     with pytest.raises(NotApproved, match="test_0"):
-        releases.approval_of(ledger, BUNDLE.digest)
+        permits.approval_of(ledger, BUNDLE.digest)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda said: replace(said, outcome="approved"),
+        lambda said: replace(said, failed=()),
+        lambda said: replace(said, key="0" * 16),
+        lambda said: replace(said, signature=""),
+        lambda said: replace(said, signature="A" * 88),
+    ],
+)
+def test_a_verdict_that_was_changed_is_not_signed(tmp_path, forge):
+    """Whoever can write to the ledger can change what the gate said, and cannot sign it."""
+    keyring = Keyring(tmp_path / "keys")
+    signed = sign(verdict("failed"), keyring)
+    check_signature(signed, keyring)
+
+    with pytest.raises(Untrusted):
+        check_signature(forge(signed), keyring)
+    with pytest.raises(Untrusted, match="nobody here trusts that key"):
+        check_signature(sign(verdict("passed"), Keyring(tmp_path / "others")), keyring)
+
+
+# --- waivers ------------------------------------------------------------------------------------------------------
+
+WAIVER = Waiver(check=f"{FILE}::test_1", by="Ada Lovelace", reason="Known until the spring.", until="2026-01-02")
+
+
+@pytest.mark.parametrize("outcome", ["failed", "skipped", "xfailed", "xpassed"])
+def test_a_check_under_a_waiver_does_not_refuse_and_is_shown(outcome):
+    """Somebody who is named answers for it; that they do stands wherever the verdict does."""
+    said = verdict("passed", outcome, waivers=(WAIVER,))
+
+    assert said.outcome == "approved"
+    assert said.waived == (WAIVER,)
+    assert (said.failed, said.unproven) == ((), ())
+    assert said.results[1].outcome == outcome
+    assert in_short(said) == "1 of 2 checks passed, 0 failed, 0 unproven, 1 waived"
+    shown = f"{FILE}::test_1 ({outcome}) by Ada Lovelace until 2026-01-02: Known until the spring."
+    assert f"waived      {shown}" in " ".join(line for line, _ in report.lines(said))
+    assert "- **waived** `checks/test_model.py::test_1`" in report.markdown(said)
+    assert ("proveout.waived", f"{FILE}::test_1 by Ada Lovelace until 2026-01-02: Known until the spring.") in (
+        report.properties(said)
+    )
+    assert "Ada Lovelace" in report.page(said)
+
+
+@pytest.mark.parametrize("outcome", ["error", "deselected", "missing", "empty"])
+def test_what_gave_no_answer_cannot_be_waived(outcome):
+    """A waiver is for a known answer, not for a question that was not asked."""
+    said = verdict("passed", outcome, waivers=(WAIVER,))
+
+    assert said.outcome != "approved"
+    assert said.waived == ()
+
+
+def test_what_the_gate_finds_wrong_cannot_be_waived():
+    """Even where somebody writes the waiver past the loader."""
+    wrong = CheckResult(check="gate::stale-holdout", outcome="failed", required=True, message="it is stale")
+
+    said = verdict("passed", more=(wrong,), waivers=(replace(WAIVER, check="gate::stale-holdout"),))
+
+    assert said.outcome == "refused"
+    assert said.failed == ("gate::stale-holdout",)
+
+
+def test_a_waiver_that_has_ended_does_nothing_and_is_named():
+    """Whoever reads the refusal knows whom to ask."""
+    said = verdict("passed", "failed", waivers=(replace(WAIVER, until="2026-01-01"),))
+
+    assert said.failed == (f"{FILE}::test_1",)
+    assert said.results[1].message == "why (the waiver by Ada Lovelace ended on 2026-01-01)"
+
+
+def test_a_run_of_waived_checks_alone_is_not_approved():
+    """Nothing was proven."""
+    assert verdict("failed", waivers=(replace(WAIVER, check=FILE),)).outcome == "refused"
+
+
+# --- words --------------------------------------------------------------------------------------------------------
 
 
 def test_the_terminal_shows_the_answer_then_evidence_then_the_next_command():

@@ -12,6 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 GATE = ROOT / ".github" / "workflows" / "_gate.yml"
+PRODUCTION = GATE.with_name("_production.yml")
+CALLED = {GATE, PRODUCTION}  # by the other workflows
 BIN = Path(sys.executable).parent
 
 
@@ -58,18 +60,32 @@ def test_a_job_may_read_and_nothing_else(file):
     assert all(job["permissions"] == {"contents": "read"} for job in workflow["jobs"].values())
 
 
-@pytest.mark.parametrize("file", [file for file in WORKFLOWS if file != GATE], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [file for file in WORKFLOWS if file not in CALLED], ids=lambda file: file.stem)
 def test_a_workflow_asks_the_gate_for_a_target_that_exists(file):
     """`make tset` fails once a week, on a Sunday."""
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    jobs = loaded(file)["jobs"].values()
+    written = "".join((ROOT / name).read_text() for name in ("Makefile", "line.mk"))
+    targets = set(re.findall(r"^([a-z-]+):", written, re.MULTILINE))
+    called = {f"$/.github/workflows/{one.name}": loaded(one)["on"]["workflow_call"]["inputs"] for one in CALLED}
 
-    assert {job["uses"] for job in jobs} == {"$/.github/workflows/_gate.yml"}
-    assert {job["with"]["target"] for job in jobs} <= targets
-    assert all(set(job["with"]) <= set(loaded(GATE)["on"]["workflow_call"]["inputs"]) for job in jobs)
+    for job in loaded(file)["jobs"].values():
+        assert job["uses"] in called
+        assert job["with"]["target"] in targets
+        assert set(job["with"]) <= set(called[job["uses"]])
 
 
-@pytest.mark.parametrize("file", [file for file in WORKFLOWS if file != GATE], ids=lambda file: file.stem)
+def test_the_keys_of_production_are_in_its_environment_only():
+    """Whoever opens a pull request must not be able to sign an approval with it."""
+    [job] = loaded(PRODUCTION)["jobs"].values()
+    named = {file.name for file in WORKFLOWS if "secrets" in file.read_text()}
+    asked = [job for file in WORKFLOWS for job in loaded(file)["jobs"].values() if "_production" in job.get("uses", "")]
+
+    assert job["environment"] == "production"
+    assert named == {"_production.yml"}
+    assert asked
+    assert all("github.event_name != 'pull_request'" in job["if"] and job["needs"] == "gate" for job in asked)
+
+
+@pytest.mark.parametrize("file", [file for file in WORKFLOWS if file not in CALLED], ids=lambda file: file.stem)
 def test_a_path_that_starts_a_workflow_is_there(file):
     """A filter on a file that was renamed never fires again, and nobody is told."""
     events = loaded(file)["on"]

@@ -9,7 +9,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from proveout.cli import acting, drilling, erasing, keyring, looking, releasing, upkeep
+from proveout.cli import (
+    acting,
+    approving,
+    casebook,
+    challenging,
+    distributing,
+    drilling,
+    erasing,
+    keyring,
+    looking,
+    releasing,
+    replaying,
+    scoring,
+    upkeep,
+)
 from proveout.errors import ProveoutError
 
 
@@ -73,6 +87,9 @@ for command in (
     acting.init,
     acting.demo,
     acting.gate,
+    challenging.challenge,
+    replaying.replay,
+    approving.approve,
     releasing.release,
     releasing.promote,
     releasing.rollback,
@@ -83,10 +100,14 @@ for command in (
     looking.bundles,
     looking.verdict,
     looking.verify,
+    distributing.distributions,
+    scoring.score,
     drilling.drill,
     erasing.erase,
 ):
     main.command()(command)
+main.add_typer(approving.approver, name="approver")
+main.add_typer(casebook.cases, name="cases")
 main.add_typer(keyring.keys, name="keys")
 main.add_typer(upkeep.alerts, name="alerts")
 main.add_typer(upkeep.ledger, name="ledger")

@@ -18,10 +18,11 @@ def status(as_json: Json = False) -> None:
     from proveout.cli import show
     from proveout.records import now
     from proveout.registry import standing
+    from proveout.registry.consents import quorum
 
     project = settings()
     with open_ledger(project) as ledger:
-        found = standing.now(ledger, project.model, at=now())
+        found = standing.now(ledger, project.model, at=now(), quorum=quorum(project))
     answer(found, show.status(found), as_json=as_json)
     if found.served is None:
         raise typer.Exit(1)
@@ -56,30 +57,52 @@ def when(
 def bundles(as_json: Json = False) -> None:
     """Every bundle that was packed, the newest first.
 
-    With what became of it: champion, approved, expired, refused, or candidate while it has no verdict.
+    With what became of it: champion, approved, expired, refused, or candidate while it has no verdict; and how many
+    persons have not approved it, where they are asked.
     """
     from proveout.cli import show
     from proveout.records import now
     from proveout.registry import standing
+    from proveout.registry.consents import quorum
 
     project = settings()
     with open_ledger(project) as ledger:
-        found = standing.packed(ledger, project.model, at=now())
+        found = standing.packed(ledger, project.model, at=now(), quorum=quorum(project))
     answer(found, show.bundles(found), as_json=as_json)
 
 
-def verdict(bundle: BundleName, as_json: Json = False) -> None:
+def verdict(
+    bundle: BundleName,
+    html: Annotated[Path | None, typer.Option(help="Write it to this file too, as one page with drawings.")] = None,
+    as_json: Json = False,
+) -> None:
     """What the gate last said of a bundle.
 
-    Every number beside what was asked of it, and the checks that failed or went unproven. Exit 1 if it was refused.
+    Every number beside what was asked of it, the checks that failed or went unproven, what was waived by whom, and
+    who signed it. Exit 1 if it does not approve, or if the signature does not hold.
     """
     from proveout.cli import show
+    from proveout.errors import Untrusted
+    from proveout.gate import report
+    from proveout.gate.verdict import check_signature
     from proveout.registry import releases, standing
+    from proveout.registry.signing import Keyring
 
-    with open_ledger(settings()) as ledger:
+    project = settings()
+    with open_ledger(project) as ledger:
         found = standing.verdict_of(ledger, releases.find(ledger, "verdict", bundle))
-    answer(found, show.verdict(found), as_json=as_json)
-    if found.outcome != "approved":
+    try:
+        check_signature(found, Keyring(project.keys_dir))
+        problem, signed = "", f"by key {found.key}, which is trusted here"
+    except Untrusted as error:
+        problem = f"{error.why}. Have it judged again: proveout gate {found.candidate[:12]}"
+        signed = f"NOT so that it counts: {problem}"
+    if html is not None:
+        html.write_text(report.page(found), encoding="utf-8")
+    answer(found, show.verdict(found, signed=signed), as_json=as_json)
+    if problem and as_json:
+        typer.echo(f"The signature of this verdict does not count: {problem}", err=True)
+    if found.outcome != "approved" or problem:
         raise typer.Exit(1)
 
 
@@ -89,17 +112,20 @@ def verify(
 ) -> None:
     """Whether a bundle is what was packed and approved.
 
-    Names the file that was tampered with, or the reason why the approval does not hold, and exits with 1.
+    Names the file that was tampered with, or the reason why the approval does not hold, or how many persons have not
+    approved it, and exits with 1.
     """
     from proveout.cli import show
     from proveout.records import now
-    from proveout.registry import releases
-    from proveout.registry.signing import Keyring, check_approval
+    from proveout.registry import permits
+    from proveout.registry.consents import quorum
+    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
 
     project = settings()
     packed = verify_files(Path(bundle) if Path(bundle).is_dir() else bundle_folder(project, bundle))
     with open_ledger(project) as ledger:
-        approval = releases.approval_of(ledger, packed.digest)
-    check_approval(approval, bundle=packed, keyring=Keyring(project.keys_dir), at=now())
-    answer({"bundle": packed, "approval": approval}, show.verified(packed, approval), as_json=as_json)
+        found = permits.entered(ledger, packed.digest, quorum(project))
+    permit = permits.check(found, packed, keyring=Keyring(project.keys_dir), quorum=quorum(project), at=now())
+    record = {"bundle": packed, "approval": permit.approval, "consents": permit.consents}
+    answer(record, show.verified(packed, permit), as_json=as_json)

@@ -23,23 +23,32 @@ def release(
         str, typer.Option("--as", metavar="ROLE", help="champion answers; canary, for its share; shadow, for nobody.")
     ] = "champion",
     share: Annotated[float | None, typer.Option(help="Of the traffic: 0.1 for a canary, 1 for a shadow.")] = None,
+    whatever_serves: Annotated[
+        bool,
+        typer.Option("--whatever-serves", help="Also if the gate compared it with another champion than serves now."),
+    ] = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Let a bundle answer.
 
-    Once its files are what was packed and its approval holds. A canary is promoted or rolled back by itself as soon as
-    its answers say so, unless settings say otherwise. To go back: proveout rollback.
+    Once its files are what was packed, its approval holds, and so do the persons' whom the settings ask for, and what
+    judges bundles is what it was then. A canary is promoted or rolled back by itself as soon as its answers say so,
+    unless settings say otherwise. To go back: proveout rollback. Exit 4 if somebody changed what runs meanwhile, or
+    since the gate compared it with the champion.
     """
     from proveout.cli import show
+    from proveout.gate.yardstick import yardstick
     from proveout.records import Role, now
-    from proveout.registry import releases
+    from proveout.registry import releases, standing
+    from proveout.registry.consents import quorum
     from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
     from proveout.training.flow import actor
 
     project, at = settings(), now()
-    packed = verify_files(bundle_folder(project, bundle))
+    folder = bundle_folder(project, bundle)
+    packed = verify_files(folder)
     with open_ledger(project) as ledger:
         made = releases.release(
             ledger,
@@ -50,8 +59,12 @@ def release(
             by=actor() if by is None else by,
             reason=reason,
             at=at,
+            quorum=quorum(project),
+            yardstick=yardstick(project, folder),
+            whatever_serves=whatever_serves,
         )
-    answer(made, show.released(made, unchanged=made.since != at), as_json=as_json)
+        judged = standing.verdict_at(ledger, made)
+    answer(made, show.released(made, judged=judged, unchanged=made.since != at), as_json=as_json)
 
 
 def promote(
@@ -68,7 +81,8 @@ def promote(
     """
     from proveout.cli import show
     from proveout.records import now
-    from proveout.registry import releases, roles
+    from proveout.registry import releases, roles, standing
+    from proveout.registry.consents import quorum
     from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
     from proveout.training.flow import actor
@@ -87,8 +101,11 @@ def promote(
             bundle = running.bundle
         packed = verify_files(bundle_folder(project, bundle))
         keyring, who = Keyring(project.keys_dir), actor() if by is None else by
-        promoted = releases.promote(ledger, keyring, packed, by=who, reason=reason, at=now(), seen=seen)
-    answer(promoted, show.released(promoted, promoted=True), as_json=as_json)
+        promoted = releases.promote(
+            ledger, keyring, packed, by=who, reason=reason, at=now(), seen=seen, quorum=quorum(project)
+        )
+        judged = standing.verdict_at(ledger, promoted)
+    answer(promoted, show.released(promoted, judged=judged, promoted=True), as_json=as_json)
 
 
 def rollback(
@@ -108,6 +125,7 @@ def rollback(
     from proveout.cli import show
     from proveout.records import Role, now
     from proveout.registry import releases, roles
+    from proveout.registry.consents import quorum
     from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
     from proveout.training.flow import actor
@@ -127,6 +145,7 @@ def rollback(
             reason=reason,
             at=now(),
             seen=seen,
+            quorum=quorum(project),
         )
     answer(made, show.released(made), as_json=as_json)
 

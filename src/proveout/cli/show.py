@@ -5,9 +5,11 @@ Comes in: a record. Goes out: text.
 
 from collections.abc import Sequence
 
+from proveout.cli.consenting import given, mending, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
-from proveout.gate.verdict import asked, in_short, word
-from proveout.records import Alert, Approval, Bundle, Evidence, Release, Verdict
+from proveout.gate.verdict import asked, in_short, interval, waived, word
+from proveout.records import Alert, Bundle, Evidence, Release, Verdict
+from proveout.registry.permits import Permit
 from proveout.registry.standing import Leave, Packed, Served, Standing
 
 
@@ -21,6 +23,7 @@ def status(standing: Standing) -> str:
         f"serving   {plain(release.name)}   since {moment(release.since)} ({span(release.since, standing.at)})",
         *_origin(standing.served),
         fact("approval", _leave(leave, standing.at) if leave else "unknown"),
+        *(given(leave) if leave else ()),
         *_beside(standing.served, standing.at),
         *_logged(standing),
         *_metrics(standing.served.bundle, standing.before),
@@ -31,7 +34,7 @@ def status(standing: Standing) -> str:
         return page(lines, f"proveout when {moment(standing.at)}")
     if back.problem:
         lines.append(fact("way back", f"none to {back.bundle[:12]}: {back.problem}"))
-        return page(lines, f"proveout gate {back.bundle[:12]}   # then what served before may serve again")
+        return page(lines, f"{mending(back)}   # then what served before may serve again")
     return page(lines, f'proveout rollback --reason "…"   # goes back to {back.bundle[:12]}, which served before')
 
 
@@ -52,27 +55,40 @@ def served(answer: Served, *, zoned: bool) -> str:
     )
 
 
-def verdict(judged: Verdict) -> str:
-    """What the gate said, every measured number beside what was asked of it, and what went wrong."""
-    name = f"{judged.model}@{judged.candidate[:12]}"
-    answer = f"{judged.outcome}   {plain(name)}   {in_short(judged)}"
+def verdict(judged: Verdict, *, signed: str) -> str:
+    """What the gate said, every measured number beside what was asked of it, and what went wrong.
+
+    `signed`: who signed it and whether that holds, in words.
+    """
+    short = judged.candidate[:12]
+    sure = any(interval(e) for e in judged.evidence)
     measured = [
-        (_label(e), number(e.value), number(e.champion), asked(e), "" if word(e) in {"ok", "noted"} else word(e))
+        (
+            _label(e), number(e.value), *([interval(e)] if sure else ()), number(e.champion), asked(e),
+            "" if word(e) in {"ok", "noted"} else plain(word(e)),
+        )
         for e in judged.evidence
-    ]
+    ]  # fmt: skip
+    head = ("number", "candidate", *(["interval"] if sure else ()), "champion", "asked", "")
     lines = [
-        answer,
+        f"{judged.outcome}   {plain(f'{judged.model}@{short}')}   {in_short(judged)}",
         fact("judged", f"{moment(judged.judged_at)} on snapshot {judged.data[:12]}, by checks {judged.checks[:12]}"),
-        *table(("number", "candidate", "champion", "asked", ""), measured, right=(1, 2)),
+        fact("signed", plain(signed)),
+        *table(head, measured, right=(1, 3 if sure else 2)),
         *_objections(judged),
+        *_waived(judged),
     ]
     if judged.outcome == "approved":
-        return page(lines, f'proveout release {judged.candidate[:12]} --reason "…"')
+        return page(lines, f'proveout release {short} --reason "…"')
+    if judged.outcome == "incomplete":
+        return page(lines, f"proveout gate {short}   # every required check")
     return page(lines, "python flows/train.py run   # once what it failed on is mended")
 
 
-def released(release: Release, *, unchanged: bool = False, promoted: bool = False) -> str:
-    """What a release changed."""
+def released(
+    release: Release, *, judged: Verdict | None = None, unchanged: bool = False, promoted: bool = False
+) -> str:
+    """What a release changed, and which checks `judged`, the verdict it rests on, did without."""
     if release.share == 0:
         lines = [
             f"ended   {plain(release.name)}   {release.role} no more since {moment(release.since)}",
@@ -85,16 +101,22 @@ def released(release: Release, *, unchanged: bool = False, promoted: bool = Fals
         f"{word}   {plain(release.name)}   {release.role} since {moment(release.since)}{share}",
         fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         fact("before", release.before[:12] if release.before else "nothing"),
+        *(_waived(judged) if judged else ()),
     ]
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
 
-def verified(bundle: Bundle, approval: Approval) -> str:
+def verified(bundle: Bundle, permit: Permit) -> str:
     """That a bundle is what was packed and may serve."""
+    approval = permit.approval
     lines = [
         f"intact   {plain(bundle.name)}   every file is what its manifest says",
         fact("approval", f"until {moment(approval.expires_at)}, signed by key {approval.key}"),
         fact("verdict", approval.verdict[:12]),
+        *(
+            fact("person", f"{plain(one.by)}, until {moment(one.expires_at)}: {plain(one.reason)}")
+            for one in permit.consents
+        ),
     ]
     return page(lines, f'proveout release {bundle.digest[:12]} --reason "…"')
 
@@ -106,7 +128,7 @@ def bundles(packed: Sequence[Packed]) -> str:
     names = sorted({metric.name for item in packed for metric in item.bundle.metrics})
     rows = [
         (
-            item.bundle.digest[:12], item.state, moment(item.bundle.trained_at), item.bundle.train_through,
+            item.bundle.digest[:12], _state(item), moment(item.bundle.trained_at), item.bundle.train_through,
             *(number(_metric(item.bundle, name)) for name in names),
         )
         for item in packed
@@ -134,6 +156,11 @@ def alerts(found: Sequence[Alert], *, at: str) -> str:
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
+def _state(item: Packed) -> str:
+    """What became of a bundle; that a check was waived is part of it."""
+    return f"{state(item)}, {item.waived} waived" if item.waived else state(item)
+
+
 def _origin(answer: Served) -> list[str]:
     """Who let it serve, why, and what it was made of."""
     release, bundle, judged = answer.release, answer.bundle, answer.verdict
@@ -147,7 +174,7 @@ def _origin(answer: Served) -> list[str]:
     lines.append(fact("snapshot", f"{release.data[:12]}{span}"))
     checks = f", {in_short(judged)}" if judged else " (not in this ledger)"
     lines.append(fact("verdict", f"{release.verdict[:12]}{checks}"))
-    return lines
+    return lines + (_waived(judged) if judged else [])
 
 
 def _beside(answer: Served, at: str) -> list[str]:
@@ -168,6 +195,14 @@ def _objections(judged: Verdict) -> list[str]:
     said = {result.check: result.message.partition("\n")[0] for result in judged.results}
     found = [(word, check) for word in ("failed", "unproven") for check in getattr(judged, word)]
     return [f"  {word:<8}  {plain(check)}   {plain(said.get(check, ''))}".rstrip() for word, check in found]
+
+
+def _waived(judged: Verdict) -> list[str]:
+    """The checks that may fail, and who answers for that."""
+    return [
+        fact("waived", f"{plain(result.check)}, by {plain(waiver.by)} until {waiver.until}: {plain(waiver.reason)}")
+        for result, waiver in waived(judged)
+    ]
 
 
 def _leave(leave: Leave, at: str) -> str:

@@ -5,6 +5,7 @@ holdout     rows held out, outcome known                training   rows trained 
 snapshot    the data's batches and refusals             profiles   the profile numbers of each batch
 criteria    the bounds of [evaluation] in train.toml    project    the settings in [tool.proveout]
 evidence    states a number, and asserts its bounds     edge_case  one case of the YAML file: the check runs for each
+generated   properties of all requests, each asked of requests that nobody wrote
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +20,8 @@ from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
-    from proveout.gate.cases import Case
+    from proveout.gate.cases import Answers, Case
+    from proveout.gate.generated import Generated
     from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
     from proveout.training.bundle import OpenBundle
 
@@ -103,23 +105,34 @@ def edge_cases(pytestconfig: pytest.Config) -> "tuple[Case, ...]":
 
 
 @pytest.fixture(scope="session")
-def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> dict[str, float]:
-    """What the candidate says of each edge case, by its id: a probability."""
+def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "Answers":
+    """What the candidate says of each edge case, and of its record changed: all asked in one batch."""
     from proveout.gate import cases
 
-    asked = cases.frame(edge_cases, columns=gate_material.candidate.request_columns)
-    return {
-        case.id: float(answer) for case, answer in zip(edge_cases, gate_material.candidate.predict(asked), strict=True)
-    }
+    return cases.ask(edge_cases, gate_material.candidate)
+
+
+@pytest.fixture(scope="session")
+def generated(pytestconfig: pytest.Config, gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "Generated":
+    """Properties that hold of every request, asked of generated ones: `generated.never_crashes()`."""
+    import datetime
+
+    from proveout.gate.asked import texts_of
+    from proveout.gate.generated import Generated, Offers
+
+    settings = GateSession.of(pytestconfig).settings
+    return Generated(
+        load_object(settings.request_schema, settings.root),
+        gate_material.candidate,
+        cases={case.id: case.record for case in edge_cases},
+        seen=texts_of(gate_material.candidate.reference(), gate_material.candidate.request_columns),
+        offers=Offers(root=settings.root, date=datetime.datetime.now(datetime.UTC).date()),
+    )
 
 
 def edge_cases_of(config: pytest.Config) -> "tuple[Case, ...]":
     """The project's edge cases. Raises: pytest's CollectError, with the loader's sentence, if the file is faulty."""
-    from proveout.gate import cases
-
     try:
-        settings = GateSession.of(config).settings
-        schema = load_object(settings.request_schema, settings.root)
-        return cases.load(settings.root / settings.edge_cases, schema)
+        return GateSession.of(config).edge_cases()
     except ProveoutError as error:
         raise pytest.Collector.CollectError(str(error)) from error

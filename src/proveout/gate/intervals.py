@@ -1,15 +1,23 @@
 """How sure a number is: a metric on held-out rows, with its confidence interval.
 
-Comes in: arrays, a value per row. Goes out: `Evidence`, to be stated by a check: `evidence(auc(labels, scores), at_least=0.7)`.
+Comes in: arrays, a value per row. Goes out: `Evidence`, to be stated by a check:
+
+    evidence(intervals.auc(holdout.labels, scores), at_least=0.7)
+
+What has no answer (no rows, one class) is not judged and says why; what can not be asked (a missing score, different
+lengths) raises Misused.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from proveout.errors import Misused
+from proveout.gate import arrays
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 Metric = Callable[[Any, Any], float]
 """`(labels, scores)` to a number, such as scikit-learn's metrics."""
@@ -26,27 +34,98 @@ def share(hits: int, rows: int, *, name: str = "share", level: float = 0.95) -> 
     """
     from statistics import NormalDist
 
+    arrays.within("level", level, 0.0, 1.0)
+    if not 0 <= hits <= rows:
+        raise Misused(f"{hits} of {rows} rows are no share of them.")
     if rows == 0:
         return Evidence(name=name, value=None, rows=0, unjudged="no rows")
+    hits, rows = int(hits), int(rows)
     z = NormalDist().inv_cdf((1 + level) / 2)
     p = hits / rows
     middle = (p + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * ((p * (1 - p) / rows + z * z / (4 * rows * rows)) ** 0.5)
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    # At 0 and at 1 the interval ends there, whatever the rounding.
+    low = 0.0 if hits == 0 else max(0.0, middle - half)
+    high = 1.0 if hits == rows else min(1.0, middle + half)
     return Evidence(name=name, value=p, rows=rows, low=low, high=high, level=level)
 
 
-def auc(labels: "ArrayLike", scores: "ArrayLike", *, level: float = 0.95) -> Evidence:
-    """How well `scores` rank true `labels` above false ones, 0 to 1, with DeLong's interval, shape (rows,) each.
+def auc(
+    labels: "ArrayLike", scores: "ArrayLike", *, level: float = 0.95, clusters: "ArrayLike | None" = None
+) -> Evidence:
+    """How well `scores` rank true `labels` above false ones, 0 to 1, with DeLong's interval on the logit scale.
 
-    One class alone: not judged. Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988).
+    Args:
+        labels, scores: shape (rows,) each.
+        clusters: shape (rows,), such as the day of each flight: flights of one day are late together, and so many rows
+            say less than they seem to.
+    Returns: not judged with one class alone, or one cluster. With few rows of a class the interval is wide, not absent.
+    Raises: Misused for a score that is missing or infinite, and for labels that are not true or false.
+    Source: see `delong.interval`.
+
+    >>> found = auc([0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    >>> round(found.low, 2), round(found.value, 2), round(found.high, 2)
+    (0.09, 0.89, 1.0)
     """
-    raise NotImplementedError  # being written
+    from proveout.gate import delong
+
+    arrays.within("level", level, 0.0, 1.0)
+    truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
+    arrays.same_length(len(truth), scores=said)
+    groups = arrays.groups(clusters, len(truth))
+    if not truth.any() or truth.all():
+        why = f"{len(truth):,} rows, all of them {'true' if truth.any() else 'false'}" if len(truth) else "no rows"
+        return Evidence(name="auc", value=None, rows=len(truth), unjudged=why)
+    found = delong.rank(truth, said)
+    if groups is not None and groups.max() < 1:
+        return Evidence(name="auc", value=found.auc, rows=len(truth), unjudged="one cluster, an interval needs two")
+    low, high = delong.interval(found, truth, groups, level)
+    return Evidence(name="auc", value=found.auc, rows=len(truth), low=low, high=high, level=level)
 
 
-def mean(values: "ArrayLike", *, name: str = "mean", level: float = 0.95) -> Evidence:
-    """The mean of a number per row, with its interval."""
-    raise NotImplementedError  # being written
+def mean(
+    values: "ArrayLike", *, name: str = "mean", level: float = 0.95, clusters: "ArrayLike | None" = None
+) -> Evidence:
+    """The mean of a number per row, with Student's t interval. Fewer than two rows, or clusters: not judged.
+
+    Args:
+        values: shape (rows,), such as the squared error of each row.
+        clusters: shape (rows,), such as the day of each flight: what rows of one cluster have in common counts once.
+    Raises: Misused for a value that is missing or infinite.
+
+    >>> found = mean([1, 2, 3, 4, 5])
+    >>> round(found.low, 3), found.value, round(found.high, 3)
+    (1.037, 3.0, 4.963)
+    """
+    from scipy.stats import t
+
+    arrays.within("level", level, 0.0, 1.0)
+    known = arrays.numbers(values, "values")
+    groups = arrays.groups(clusters, len(known))
+    if not len(known):
+        return Evidence(name=name, value=None, rows=0, unjudged="no rows")
+    value = float(known.mean())
+    units = len(known) if groups is None else int(groups.max()) + 1
+    if units < 2:
+        why = f"one {'row' if groups is None else 'cluster'}, an interval needs two"
+        return Evidence(name=name, value=value, rows=len(known), unjudged=why)
+    half = float(t.ppf((1 + level) / 2, units - 1)) * error_of_mean(known, groups)
+    return Evidence(name=name, value=value, rows=len(known), low=value - half, high=value + half, level=level)
+
+
+def error_of_mean(values: "NDArray[np.float64]", groups: "NDArray[np.intp] | None" = None) -> float:
+    """The standard error of a mean, from two rows or two clusters on: the jackknife, which leaves out one at a time.
+
+    Source: J. G. MacKinnon, M. Ø. Nielsen and M. D. Webb, Fast and reliable jackknife and bootstrap methods for
+    cluster-robust inference, Journal of Applied Econometrics 38 (2023): for clusters of unequal size it is the one of
+    the simple estimates that is not too small.
+    """
+    import numpy as np
+
+    off = values - values.mean()
+    sums, sizes = (off, np.ones(len(off))) if groups is None else (np.bincount(groups, off), np.bincount(groups))
+    moved = sums / (len(values) - sizes)  # what the mean moves by if a row, or a cluster, is left out
+    return float(np.sqrt((len(sums) - 1) / len(sums) * np.square(moved).sum()))
 
 
 def metric(
@@ -60,5 +139,50 @@ def metric(
     clusters: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> Evidence:
-    """Any metric, with a bootstrap interval; `clusters` (shape (rows,)) are drawn whole, such as the days of flights."""
-    raise NotImplementedError  # being written
+    """Any metric, with a bootstrap interval.
+
+    Args:
+        function: `(labels, scores)` to a number, such as `sklearn.metrics.average_precision_score`.
+        labels, scores: of any kind that it understands, a row each, shape (rows, ...).
+        clusters: shape (rows,), such as the day of each flight: they are drawn whole.
+    Returns: not judged with fewer than ten rows, or ten clusters, or where the metric has no value in so many draws
+        (those of one class, say) that an end of the interval is among them.
+    Raises: Misused for a score that is missing or infinite; what `function` raises of all rows.
+
+    >>> from sklearn.metrics import accuracy_score
+    >>> found = metric(accuracy_score, [0, 1] * 50, [0, 1] * 45 + [1, 0] * 5)
+    >>> found.name, round(found.low, 2), found.value, round(found.high, 2)
+    ('accuracy_score', 0.84, 0.9, 0.96)
+    """
+    import math
+
+    from proveout.gate import resampling
+
+    arrays.within("level", level, 0.0, 1.0)
+    name = name or name_of(function)
+    truth, said = arrays.values_of(labels, "labels"), arrays.values_of(scores, "scores")
+    arrays.same_length(len(truth), scores=said)
+    groups = arrays.groups(clusters, len(truth))
+    if not len(truth):
+        return Evidence(name=name, value=None, rows=0, unjudged="no rows")
+    value = float(function(truth, said))
+    if not math.isfinite(value):
+        return Evidence(name=name, value=None, rows=len(truth), unjudged=f"{name} has no value on these rows")
+    found = resampling.bootstrap(
+        function,
+        truth,
+        [said],
+        level=level,
+        resamples=resamples,
+        groups=groups,
+        seed=seed,
+        combined=lambda of: of[:, 0],
+    )
+    if found.unjudged:
+        return Evidence(name=name, value=value, rows=len(truth), unjudged=found.unjudged)
+    return Evidence(name=name, value=value, rows=len(truth), low=found.low, high=found.high, level=level)
+
+
+def name_of(function: Metric) -> str:
+    """What a metric is called, a `functools.partial` by the function it completes."""
+    return str(getattr(getattr(function, "func", function), "__name__", "metric"))

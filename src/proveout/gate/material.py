@@ -1,4 +1,4 @@
-"""What lies on the table in a gate run: the candidate, the champion, the rows they are compared on, the checks' digest.
+"""What lies on the table in a gate run: candidate, champion, the rows they are compared on; and what judges them.
 
 Comes in: settings and the name of a candidate. Goes out: opened bundles, labelled rows, profiles. Reads the store and
 the ledger, writes nothing.
@@ -11,9 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from proveout.data import features, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Misused, NoCandidate
+from proveout.gate import pytestfile
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
 from proveout.registry import releases
@@ -28,8 +31,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-JUDGING = ("checks", "edge_cases", "required_checks", "max_refused_share", "approval_days", "label", "key")
-# The settings that decide what an approval is worth.
+# The settings that decide what a verdict is worth.
+SETTINGS = (
+    "checks", "edge_cases", "required_checks", "waivers", "newer_batches", "max_refused_share", "approval_days",
+    "approvals", "approvers", "batch_schema", "request_schema", "label", "key",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """What a verdict rests on besides bundle and data. Where one of the two differs, it was another gate."""
+
+    checks: Digest  # over every file below the checks folder and the root's conftest.py
+    configuration: Digest  # over the settings that judge, the candidate's [evaluation] and pytest's own settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +145,11 @@ class Material:
         """The bounds the candidate was trained to keep."""
         return Criteria(self.candidate.config.get("evaluation", {}))
 
+    def outcomes_known(self, snapshot: Snapshot, batch: str) -> bool:
+        """Whether most rows of a batch have their outcome by now."""
+        rows = snapshots.read(self.store, snapshot.digest, batches=[batch])
+        return bool(features.labels(self.settings, rows).notna().mean() >= 0.5)
+
     def _numbers(self, batch: Batch) -> Mapping[str, ColumnNumbers]:
         return {column.name: column for column in snapshots.profile_numbers(self.store, batch.digest)}
 
@@ -176,18 +195,34 @@ def _described(settings: Settings, folder: Path) -> Bundle:
     return bundle
 
 
-def checks_digest(settings: Settings, evaluation: Mapping[str, Any], collecting: Mapping[str, Any]) -> Digest:
-    """SHA-256 over what the verdict rests on besides bundle and data.
+def judging(settings: Settings, evaluation: Mapping[str, Any]) -> Judging:
+    """What would judge a candidate with this `[evaluation]` now: computed from files, whether pytest runs or not.
 
-    Every file below the checks folder and the root's conftest.py, by relative name and content; the settings that
-    judge; the candidate's `[evaluation]`; and `collecting`, the pytest settings that decide what is a check.
+    Hidden files do not count: no check reads what an editor or a cache leaves there.
     """
-    folder = settings.root / settings.checks
-    files = [file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
-    conftest = settings.root / "conftest.py"
+    folder, conftest = settings.root / settings.checks, settings.root / "conftest.py"
+    files = [file for file in folder.rglob("*") if file.is_file() and not _is_litter(file.relative_to(folder))]
     content = {
         file.relative_to(settings.root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in [*files, *([conftest] if conftest.is_file() else [])]
     }
-    judging = {name: getattr(settings, name) for name in JUDGING}
-    return digest_of({"files": content, "judging": judging, "evaluation": evaluation, "collecting": collecting})
+    configuration = {
+        "settings": {name: getattr(settings, name) for name in SETTINGS},
+        "evaluation": dict(evaluation),
+        "pytest": pytestfile.settings_of(folder),
+    }
+    return Judging(checks=digest_of(content), configuration=digest_of(configuration))
+
+
+def evaluation_of(folder: Path) -> Mapping[str, Any]:
+    """The `[evaluation]` that was packed with the bundle in `folder`, without opening its model.
+
+    The files are taken as they are: verify them first.
+    """
+    config: Mapping[str, Any] = orjson.loads((folder / "config.json").read_bytes())
+    table: Mapping[str, Any] = config.get("evaluation", {})
+    return table
+
+
+def _is_litter(name: Path) -> bool:
+    return "__pycache__" in name.parts or any(part.startswith(".") for part in name.parts)

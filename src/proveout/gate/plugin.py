@@ -27,8 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
         # Only now: these import settings, and with them pydantic.
         from proveout.gate import fixtures
         from proveout.gate.session import GateSession
+        from proveout.gate.watching import Watch
 
-        config.pluginmanager.register(GateSession(config), GateSession.NAME)
+        config.addinivalue_line("markers", "covers(*ids): which tests of the ML Test Score the check is evidence for")
+        session = GateSession(config)
+        config.pluginmanager.register(session, GateSession.NAME)
+        config.pluginmanager.register(Watch(session), "proveout-watch")
         config.pluginmanager.register(fixtures, "proveout-fixtures")
 
 

@@ -1,14 +1,17 @@
-"""A verdict in words, for a terminal and for a job summary: the answer first, then evidence, then the next command.
+"""A verdict in words, for a terminal, a job summary and a JUnit file: the answer, then evidence, then what to do next.
 
 Comes in: a `Verdict`. Goes out: text. Nothing here decides.
 """
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from proveout.gate.verdict import asked, in_short, interval, word
-from proveout.records import CheckResult, Evidence, Verdict
+from proveout.gate.verdict import asked, in_short, interval, waived, word
+from proveout.records import CheckResult, Evidence, Judgement, Verdict, Waiver
 
+WIDTH = 110  # columns of a terminal that a verdict is readable on
+SHORTEST_NAME = 24  # of evidence, and of a reason, where there is no room for all of it
 FOLDED_FROM = 4  # statements of one check function that hold, from which on they share a line
 MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB, the whole of it
 Row = tuple[str, str, str, str, str]
@@ -18,11 +21,14 @@ Line = tuple[str, str]
 
 def lines(verdict: Verdict) -> list[Line]:
     """The verdict for a terminal, as lines of plain text, each with its colour."""
-    approved = verdict.outcome == "approved"
-    title = f"{verdict.outcome:<10}{_name(verdict)}   {in_short(verdict)}"
-    shown = [(title, "green" if approved else "red")]
-    shown += _table(_rows(verdict.evidence))
-    shown += [(f"  {r.outcome:<11} {r.check}: {_first_line(r.message)}", "red") for r in _objections(verdict)]
+    colours: dict[Judgement, str] = {"approved": "green", "incomplete": "yellow", "refused": "red"}
+    title = f"{verdict.outcome + '  ':<10}{_name(verdict)}   {in_short(verdict)}"
+    shown = [(title, colours[verdict.outcome]), *_table(_rows(verdict.evidence))]
+    for result in _objections(verdict):
+        colour = "yellow" if verdict.outcome == "incomplete" else "red"
+        shown += _wrapped(f"  {result.outcome:<11} {result.check}: {_first_line(result.message)}", colour)
+    for result, waiver in waived(verdict):
+        shown += _wrapped(f"  {'waived':<11} {result.check} ({result.outcome}) {_leave(waiver)}", "yellow")
     return [*shown, (f"next: {next_command(verdict)}", "")]
 
 
@@ -31,7 +37,22 @@ def next_command(verdict: Verdict) -> str:
     short = verdict.candidate[:12]
     if verdict.outcome == "approved":
         return f'proveout release {short} --reason "…"'
+    if verdict.outcome == "incomplete":
+        return f"proveout gate {short}   # every required check"
     return f"proveout verdict {short}"
+
+
+def properties(verdict: Verdict) -> list[tuple[str, str]]:
+    """The verdict for a JUnit file: properties of the whole suite, by name. A waiver each has one of its own."""
+    said = [("proveout.verdict", f"{verdict.outcome} {_name(verdict)}: {in_short(verdict)}")]
+    return said + [("proveout.waived", f"{result.check} {_leave(waiver)}") for result, waiver in waived(verdict)]
+
+
+def page(verdict: Verdict) -> str:
+    """The verdict as one HTML page that needs nothing else: evidence drawn, every check, every waiver."""
+    from proveout.gate import page as pages
+
+    return pages.html(verdict)
 
 
 def markdown(verdict: Verdict) -> str:
@@ -44,12 +65,16 @@ def markdown(verdict: Verdict) -> str:
         f"- **{result.outcome}** `{result.check}`: {_escaped(_first_line(result.message))}\n"
         for result in _objections(verdict)
     )
+    leave = "".join(
+        f"- **waived** `{_escaped(result.check)}` ({result.outcome}) {_escaped(_leave(waiver))}\n"
+        for result, waiver in waived(verdict)
+    )
     everything = _markdown_table(
         ("check", "outcome", "message"),
         [(f"`{_escaped(r.check)}`", r.outcome, _escaped(_first_line(r.message))) for r in verdict.results],
     )
     details = f"<details><summary>All {len(verdict.results)} checks</summary>\n\n{everything}\n</details>\n"
-    text = f"{head}{table}\n{objections}\nNext: `{next_command(verdict)}`\n\n"
+    text = f"{head}{table}\n{objections}{leave}\nNext: `{next_command(verdict)}`\n\n"
     if len((text + details).encode()) > MOST_BYTES:
         details = f"All {len(verdict.results)} checks: `proveout verdict {verdict.candidate[:12]}`\n"
     return text + details
@@ -64,15 +89,26 @@ def _objections(verdict: Verdict) -> list[CheckResult]:
     return [result for result in verdict.results if result.check in against]
 
 
+def _leave(waiver: Waiver) -> str:
+    return f"by {waiver.by} until {waiver.until}: {waiver.reason}"
+
+
 def _rows(evidence: Sequence[Evidence]) -> list[Row]:
     """A row per statement, those that fail first; many that hold in one check function are one row."""
     held = Counter(_function(one) for one in evidence if one.holds)
+    untold = Counter(_function(one) for one in evidence if one.unjudged)
     folded = {function for function, count in held.items() if count >= FOLDED_FROM}
+    folded_untold = {function for function, count in untold.items() if count >= FOLDED_FROM}
     failing = [_row(one) for one in evidence if one.breaks]
-    unjudged = [_row(one) for one in evidence if one.unjudged]
+    unjudged = [_row(one) for one in evidence if one.unjudged and _function(one) not in folded_untold]
+    unjudged += [(_short(function), f"{untold[function]} not judged", "", "", "") for function in sorted(folded_untold)]
     holding = [_row(one) for one in evidence if one.holds and _function(one) not in folded]
-    counts = [(function.rpartition("::")[2], f"{held[function]} hold", "", "", "ok") for function in sorted(folded)]
+    counts = [(_short(function), f"{held[function]} hold", "", "", "ok") for function in sorted(folded)]
     return failing + unjudged + holding + counts
+
+
+def _short(function: str) -> str:
+    return function.rpartition("::")[2]
 
 
 def _function(evidence: Evidence) -> str:
@@ -98,16 +134,32 @@ def _number(value: float) -> str:
 def _table(rows: Sequence[Row]) -> list[Line]:
     if not rows:
         return []
-    table = [("evidence", "candidate", "champion", "asked", ""), *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(5)]
+    head: Row = ("evidence", "candidate", "champion", "asked", "")
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(5)]
+    # What was measured and what became of it stays whole; a long name gives way, and a long reason after it.
+    widths[0] = min(widths[0], max(SHORTEST_NAME, WIDTH - sum(widths[1:4]) - min(widths[4], SHORTEST_NAME) - 14))
+    table = [head, *((_cut(row[0], widths[0]), *row[1:]) for row in rows)]
     return [
         (
-            f"  {row[0]:<{widths[0]}}   {row[1]:>{widths[1]}}   {row[2]:>{widths[2]}}   "
-            f"{row[3]:<{widths[3]}}   {row[4]}".rstrip(),
+            _cut(
+                f"  {row[0]:<{widths[0]}}   {row[1]:>{widths[1]}}   {row[2]:>{widths[2]}}   "
+                f"{row[3]:<{widths[3]}}   {row[4]}".rstrip(),
+                WIDTH,
+            ),
             "red" if row[4].startswith("failed") else "",
         )
         for row in table
     ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrapped(text: str, colour: str) -> list[Line]:
+    """A line that is too long for a terminal, on several. Node ids stay whole: people copy them."""
+    parts = textwrap.wrap(text, WIDTH, subsequent_indent=" " * 14, break_long_words=False, break_on_hyphens=False)
+    return [(part, colour) for part in parts]
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,55 +5,29 @@ summary, an exit status. It only gathers; `verdict.judge` judges. Whatever pytes
 pass (a skip, a deselection, a stop before it) is handed on as just that.
 
 A run becomes a gate run when a check is asked for, collected or reported. Under pytest-xdist the workers run the
-checks and the controller alone judges: what a worker saw while collecting comes back in its `workeroutput`.
+checks and the controller alone judges: what a worker saw comes back in its `workeroutput`.
 """
 
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_property uses
 
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
+from proveout.gate import gathered, tampering
 from proveout.gate import report as reports
-from proveout.gate import verdict as verdicts
-from proveout.gate.stating import BROKEN, EVIDENCE
-from proveout.records import CheckOutcome, CheckResult, Evidence, Verdict, from_json, now
+from proveout.gate.gathered import COVERS, Gathered
+from proveout.records import Verdict, canonical, now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
+    from proveout.gate.cases import Case
     from proveout.gate.material import Material
-
-COLLECTING = ("python_files", "python_classes", "python_functions")  # pytest settings that say what is a check
-LONGEST_MESSAGE = 500
-SEVERITY: tuple[CheckOutcome, ...] = ("passed", "skipped", "xfailed", "xpassed", "missing", "error", "failed")
-
-
-@dataclass
-class Life:
-    """What became of one check so far. The worst that was reported of it stays."""
-
-    outcome: CheckOutcome = "passed"
-    message: str = ""
-    phases: set[str] = field(default_factory=set)
-    evidence: list[Evidence] = field(default_factory=list)
-
-    def saw(self, outcome: CheckOutcome, message: str) -> None:
-        """Take one report's outcome in."""
-        if SEVERITY.index(outcome) > SEVERITY.index(self.outcome):
-            self.outcome, self.message = outcome, message
-
-    def ended(self) -> tuple[CheckOutcome, str]:
-        """Outcome and message at the end of the run: a pass is one that was set up, called and torn down."""
-        if self.outcome == "passed" and not {"setup", "call", "teardown"} <= self.phases:
-            return "missing", "it was not run to its end"
-        return self.outcome, self.message
 
 
 class GateSession:
@@ -63,12 +37,11 @@ class GateSession:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._lives: dict[str, Life] = {}  # checks and faulty collectors that were reported
-        self._seen: dict[str, str] = {}  # checks that were collected, and why they might not have run
-        self._opened: set[str] = set()  # collectors that were looked into
-        self._closed: set[str] = set()  # classes that were found; those never opened hide checks
+        self.gathered = Gathered()
         self._wanted = False  # whether this is a gate run
+        self._others_failed = False  # tests that are no checks, in the same run
         self._material: Material | None = None
+        self._cases: tuple[Case, ...] | None = None
         self._verdict: Verdict | None = None
         self._trouble = ""
         self._notes: list[str] = []
@@ -96,6 +69,20 @@ class GateSession:
             except ProveoutError as error:
                 raise pytest.UsageError(str(error)) from error
         return self._material
+
+    def edge_cases(self) -> "tuple[Case, ...]":
+        """The project's edge cases. Raises: ConfigError for a file that is faulty or not there."""
+        from proveout.gate import cases
+
+        if self._cases is None:
+            schema = settings_module.load_object(self.settings.request_schema, self.settings.root)
+            self._cases = cases.load(self.settings.root / self.settings.edge_cases, schema)
+        return self._cases
+
+    def opened(self) -> list[Any]:
+        """The bundles that are open by now."""
+        made = vars(self._material) if self._material is not None else {}
+        return [made[name] for name in ("candidate", "champion") if made.get(name) is not None]
 
     def _named(self) -> str | None:
         # A controller of pytest-xdist tells its workers which one, so that all judge the same.
@@ -127,45 +114,43 @@ class GateSession:
         opened = self.check_id(collector.nodeid)
         if opened is not None and isinstance(collector, pytest.File | pytest.Class):
             self._wanted = True
-            self._opened.add(opened)
+            self.gathered.opened.add(opened)
             for node in found.result or ():
                 name = self.check_id(node.nodeid)
                 if name is not None and isinstance(node, pytest.Item):
-                    self._seen.setdefault(name, "it was collected, and the run never came to it")
+                    self.gathered.seen.setdefault(name, "it was collected, and the run never came to it")
                 elif name is not None:
-                    self._closed.add(name)
+                    self.gathered.closed.add(name)
         return found
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Write down what a check says it covers: its reports carry it."""
+        ids = sorted({str(one) for mark in item.iter_markers("covers") for one in mark.args})
+        if ids and self.check_id(item.nodeid) is not None:
+            item.user_properties.append((COVERS, canonical(ids).decode()))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what could not be collected: its checks are not there to be missed."""
         name = self.check_id(report.nodeid)
         if name is not None and not report.passed:
             self._wanted = True
-            life = self._lives.setdefault(name, Life())
-            life.saw("error" if report.failed else "skipped", _message(report))
+            self.gathered.life(name).saw("error" if report.failed else "skipped", gathered.message_of(report))
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
         """Keep what -k, -m, --deselect and --lf took out."""
         for name in (self.check_id(item.nodeid) for item in items):
             if name is not None:
                 self._wanted = True
-                self._seen[name] = ""
+                self.gathered.seen[name] = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a check reports: on the controller too, whichever process it ran in."""
         name = self.check_id(report.nodeid)
         if name is None:
+            self._others_failed = self._others_failed or report.failed
             return
         self._wanted = True
-        life = self._lives.setdefault(name, Life())
-        life.phases.add(str(report.when))
-        life.saw(*_outcome(report))
-        stated = [(key, str(value)) for key, value in report.user_properties]
-        # Each report of a check repeats the properties of those before it.
-        life.evidence = [from_json(Evidence, value) for key, value in stated if key == EVIDENCE]
-        for key, value in stated:
-            if key == BROKEN:
-                life.saw("failed", value)
+        self.gathered.report(name, report)
 
     # --- the run -------------------------------------------------------------------------------------------------
 
@@ -182,78 +167,52 @@ class GateSession:
         arguments = (self._config.invocation_params.dir / argument.partition("::")[0] for argument in self._config.args)
         return any(path.resolve().is_relative_to(self._folder) for path in arguments)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Judge, record, and let no refused candidate leave with exit status 0."""
+    # tryfirst: outermost of the wrappers. The JUnit file is written within, and is to have what the verdict says.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
+        """Judge, record, and let no candidate that is not approved leave with exit status 0."""
+        if self._wanted:
+            self.gathered.found(*tampering.hooks(self._config, self.settings))
+            self.gathered.found(*tampering.patched(self.settings, self.opened()))
+        judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
         if self._is_worker:
-            output = getattr(self._config, "workeroutput", {})
-            output[self.NAME] = [self._seen, sorted(self._opened), sorted(self._closed)]
-            return
-        if not self._wanted or session.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
-            return
+            getattr(self._config, "workeroutput", {})[self.NAME] = self.gathered.packed()
+        elif judging:
+            self._come_to_a_verdict(exitstatus)
+        result = yield
+        if judging and not self._is_worker:
+            session.exitstatus = self._exit_status(session.exitstatus)
+        return result
+
+    def _exit_status(self, before: int) -> int:
+        """Not 0 without an approval; and 0 with one, where all that failed is under a waiver."""
+        approved = self._verdict is not None and self._verdict.outcome == "approved" and not self._trouble
+        if approved and before == pytest.ExitCode.TESTS_FAILED and not self._others_failed:
+            return pytest.ExitCode.OK
+        if not approved and before in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return pytest.ExitCode.TESTS_FAILED
+        return before
+
+    def _come_to_a_verdict(self, exitstatus: int) -> None:
+        from proveout.gate import judging
+
+        self.gathered.found(*tampering.options(self._config, self.settings))
         try:
-            self._judge(exitstatus)
+            self._verdict, self._notes = judging.judge(
+                self.gathered,
+                self.material(),
+                edge_cases=self.edge_cases,
+                patterns=self._config.getini("python_files"),
+                exitstatus=exitstatus,
+                at=now(),
+            )
         except (ProveoutError, pytest.UsageError, OSError) as error:
             self._trouble = f"refused   the verdict could not be recorded, so nothing is approved: {error}"
         self._write_job_summary()
-        approved = self._verdict is not None and self._verdict.outcome == "approved" and not self._trouble
-        if not approved and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _judge(self, exitstatus: int) -> None:
-        from proveout.gate.material import checks_digest
-        from proveout.registry.ledger import Ledger
-        from proveout.registry.signing import Keyring
-        from proveout.training.flow import actor
-
-        material, at = self.material(), now()
-        collecting = {name: self._config.getini(name) for name in COLLECTING}
-        champion = material.champion.bundle.digest if material.champion is not None else None
-        judged = verdicts.judge(
-            self._results(exitstatus),
-            [evidence for life in self._lives.values() for evidence in life.evidence],
-            required=self._required(),
-            candidate=material.bundle,
-            checks=checks_digest(self.settings, dict(material.criteria), collecting),
-            champion=champion,
-            at=at,
-        )
-        by = os.environ.get("GITHUB_ACTOR") or actor()
-        expires_at = (datetime.fromisoformat(at) + timedelta(days=self.settings.approval_days)).isoformat()
-        with Ledger(self.settings.ledger) as ledger:
-            keyring = Keyring(self.settings.keys_dir)
-            verdicts.record_verdict(ledger, keyring, judged, by=by, expires_at=expires_at)
-        self._verdict = judged
-
-    def _results(self, exitstatus: int) -> list[CheckResult]:
-        results = []
-        for name, life in self._lives.items():
-            outcome, message = life.ended()
-            results.append(CheckResult(check=name, outcome=outcome, required=False, message=message))
-        for name, why in self._seen.items():
-            if name not in self._lives:
-                outcome = "missing" if why else "deselected"
-                message = why or "it was deselected (-k, -m, --deselect or --lf)"
-                results.append(CheckResult(check=name, outcome=outcome, required=False, message=message))
-        for name in sorted(self._closed - self._opened):
-            message = "the run did not look into it"
-            results.append(CheckResult(check=name, outcome="missing", required=False, message=message))
-        clean = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if not clean and all(result.outcome == "passed" for result in results):
-            # An interrupted run, or an error in pytest itself: what was seen may not be all there is.
-            message = f"pytest was stopped (exit status {int(exitstatus)})"
-            results.append(CheckResult(check=self.settings.checks, outcome="error", required=True, message=message))
-        return results
-
-    def _required(self) -> list[str]:
-        """The required checks, a folder spelled out as its files: one of them left out is not to go unnoticed."""
-        patterns: list[str] = self._config.getini("python_files")
-        required: list[str] = []
-        for prefix in self.settings.required_checks:
-            folder = self.settings.root / prefix
-            files = sorted(file for file in folder.rglob("*.py") if any(fnmatch(file.name, p) for p in patterns))
-            required += [file.relative_to(self.settings.root).as_posix() for file in files] or [prefix]
-        return required
+        junit = self._config.stash.get(xml_key, None)
+        if junit is not None and self._verdict is not None:
+            for name, text in reports.properties(self._verdict):
+                junit.add_global_property(name, text)
 
     def _write_job_summary(self) -> None:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -290,12 +249,11 @@ class GateSession:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """A worker ends: what it saw while collecting, the controller did not see."""
-        seen, opened, closed = getattr(node, "workeroutput", {}).get(self.NAME) or ({}, [], [])
-        self._seen.update(seen)
-        self._opened.update(opened)
-        self._closed.update(closed)
-        self._wanted = self._wanted or bool(seen)
+        """A worker ends: what it saw, the controller did not see."""
+        packed = getattr(node, "workeroutput", {}).get(self.NAME)
+        if packed:
+            self.gathered.unpack(packed)
+        self._wanted = self._wanted or bool(self.gathered.seen)
 
 
 def _settings(config: pytest.Config) -> Settings:
@@ -303,27 +261,3 @@ def _settings(config: pytest.Config) -> Settings:
         return settings_module.load(config.invocation_params.dir)
     except ProveoutError:
         return settings_module.load(config.rootpath)
-
-
-def _outcome(report: pytest.TestReport) -> tuple[CheckOutcome, str]:
-    expected = getattr(report, "wasxfail", None)
-    if expected is not None:
-        return ("xpassed" if report.passed else "xfailed"), f"it is marked xfail: {expected or 'no reason given'}"
-    if report.passed:
-        return "passed", ""
-    if report.skipped:
-        return "skipped", _message(report)
-    # "failed", and whatever else a plugin calls a call that did not pass, such as the "rerun" of a flaky check.
-    return ("failed" if report.when == "call" else "error"), _message(report)
-
-
-def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
-    what = report.longrepr
-    crash = getattr(what, "reprcrash", None)
-    if isinstance(what, tuple):
-        text = str(what[2])
-    elif crash is not None:
-        text = str(crash.message).removeprefix("AssertionError: ")
-    else:
-        text = str(what or "")
-    return text.strip()[:LONGEST_MESSAGE]

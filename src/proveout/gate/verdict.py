@@ -1,21 +1,26 @@
-"""The verdict: what the checks said of a candidate, judged, written down and, if it is approved, signed.
+"""The verdict: what the checks said of a candidate, judged, signed and written down.
 
-Comes in: what became of each check, the numbers they stated, the checks that were required. Goes out: a `Verdict`,
-and two entries of the ledger. Judging is pure. No evidence is not good evidence: a required check that was skipped,
-xfailed, deselected, stopped before or never collected refuses the candidate as surely as one that failed.
+Comes in: what became of each check, the numbers they stated, the checks that were required, the waivers that hold. Goes
+out: a `Verdict`, and its entries in the ledger. Judging is pure. No evidence is not good evidence: a required check
+that was skipped, xfailed or asserted nothing refuses as surely as one that failed. One that was not run, as -k
+leaves it out, is a question not asked: where nothing else is wrong the verdict is «incomplete», and approves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proveout.records import Bundle, CheckResult, Digest, Entry, Evidence, Verdict
+from proveout.errors import Untrusted
+from proveout.records import Bundle, CheckResult, Digest, Entry, Evidence, Judgement, Verdict, Waiver, canonical
 
 if TYPE_CHECKING:
     from proveout.registry.ledger import Ledger
     from proveout.registry.signing import Keyring
 
 FAILED = frozenset({"failed", "error"})
+NOT_RUN = frozenset({"deselected", "missing"})
+WAIVABLE = frozenset({"failed", "skipped", "xfailed", "xpassed"})  # they were asked, and gave no good answer
+GATE = "gate::"  # begins the names of what the gate itself finds wrong with a run
 NEVER_COLLECTED = "it is required and no check of this name was in the run"
 
 
@@ -26,15 +31,22 @@ def judge(
     required: Sequence[str],
     candidate: Bundle,
     checks: Digest,
+    configuration: Digest,
+    waivers: Sequence[Waiver] = (),
+    cases: Mapping[str, Digest] | None = None,
     champion: Digest | None,
     at: str,
 ) -> Verdict:
     """What a gate run says of `candidate`. Approved needs every required check passed and no check failed.
 
     Args:
-        results: one per check that was seen; whether it is required is decided here, from `required`.
+        results: one per check that was seen; one is required if it says so, or if `required` names it.
         required: pytest node ids or beginnings of them: a folder, a file, `file::test`, `file::test[case]`.
-        checks: digest of everything the checks are made of.
+        checks: digest of the source of the checks.
+        configuration: digest of the settings that judge.
+        waivers: a check that failed, was skipped or xfailed under one that holds at `at` does not refuse. What was not
+            run, and what the gate itself found wrong, cannot be waived.
+        cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
         at: the moment, ISO 8601 in UTC.
     """
     broken = {one.check: one for one in reversed(evidence) if one.breaks}
@@ -44,32 +56,83 @@ def judge(
         for prefix in required
         if not any(covers(prefix, result.check) for result in results)
     ]
-    failed = tuple(result.check for result in judged if result.outcome in FAILED)
-    unproven = tuple(r.check for r in judged if r.required and r.outcome != "passed" and r.outcome not in FAILED)
+    against = [r for r in judged if r.outcome in FAILED or (r.required and r.outcome != "passed")]
+    leave = {result.check: waiver for result in against if (waiver := _leave(result, waivers, at=at)) is not None}
+    judged = [_with_ended(result, waivers, at=at) for result in judged]
+    against = [result for result in against if result.check not in leave]
     passed = sum(result.outcome == "passed" for result in judged)
+    answer = _answer(against, passed=passed)
     return Verdict(
         model=candidate.model,
         candidate=candidate.digest,
         manifest=candidate.manifest,
         data=candidate.snapshot,
         checks=checks,
-        outcome="approved" if passed and not failed and not unproven else "refused",
+        configuration=configuration,
+        outcome=answer,
         passed=passed,
-        failed=failed,
-        unproven=unproven,
+        failed=tuple(result.check for result in against if result.outcome in FAILED),
+        unproven=tuple(result.check for result in against if result.outcome not in FAILED),
+        waived=tuple(waiver for waiver in waivers if waiver in leave.values()),
         results=tuple(judged),
         evidence=tuple(evidence),
+        cases=dict(cases or {}) if answer != "incomplete" else {},
         champion=champion,
         judged_at=at,
     )
 
 
+def _answer(against: Sequence[CheckResult], *, passed: int) -> Judgement:
+    if any(result.outcome not in NOT_RUN for result in against):
+        return "refused"
+    if against:
+        return "incomplete"
+    return "approved" if passed else "refused"
+
+
 def _judged(result: CheckResult, required: Sequence[str], broken: Evidence | None) -> CheckResult:
-    result = replace(result, required=any(covers(prefix, result.check) for prefix in required))
+    result = replace(result, required=result.required or any(covers(prefix, result.check) for prefix in required))
     if broken is not None and result.outcome not in FAILED:
         # A check that swallows the AssertionError of its own evidence has failed all the same.
         return replace(result, outcome="failed", message=claim(broken))
     return result
+
+
+def _leave(result: CheckResult, waivers: Sequence[Waiver], *, at: str) -> Waiver | None:
+    if result.outcome not in WAIVABLE or result.check.startswith(GATE):
+        return None
+    return next((one for one in waivers if covers(one.check, result.check) and holds(one, at=at)), None)
+
+
+def _with_ended(result: CheckResult, waivers: Sequence[Waiver], *, at: str) -> CheckResult:
+    """The result; if it was under a waiver and that has ended, its message says so."""
+    if result.outcome not in WAIVABLE or _leave(result, waivers, at=at) is not None:
+        return result
+    ended = [one for one in waivers if covers(one.check, result.check)]
+    if not ended:
+        return result
+    last = max(ended, key=lambda one: one.until)
+    return replace(result, message=f"{result.message} (the waiver by {last.by} ended on {last.until})".strip())
+
+
+def holds(waiver: Waiver, *, at: str) -> bool:
+    """Whether a waiver still holds at a moment in UTC: its last day is part of it.
+
+    >>> holds(Waiver(check="c", by="ada", reason="", until="2026-01-31"), at="2026-01-31T23:00:00+00:00")
+    True
+    """
+    return at[:10] <= waiver.until
+
+
+def waived(verdict: Verdict) -> tuple[tuple[CheckResult, Waiver], ...]:
+    """The checks that would have stood against the candidate, each with the waiver that it was under."""
+    against = {*verdict.failed, *verdict.unproven}
+    found = (
+        (result, _leave(result, verdict.waived, at=verdict.judged_at))
+        for result in verdict.results
+        if result.check not in against and (result.required or result.outcome in FAILED)
+    )
+    return tuple((result, waiver) for result, waiver in found if waiver is not None)
 
 
 def covers(prefix: str, check: str) -> bool:
@@ -136,28 +199,46 @@ def asked(evidence: Evidence) -> str:
     return f"surely {written}" if written and evidence.surely else written
 
 
+def sign(verdict: Verdict, keyring: "Keyring") -> Verdict:
+    """The verdict with the signature of whoever judged, approved or not. Raises: ConfigError without a private key."""
+    unsigned = replace(verdict, key=keyring.key_id(), signature="")
+    _, signature = keyring.sign(_payload(unsigned))
+    return replace(unsigned, signature=signature)
+
+
+def check_signature(verdict: Verdict, keyring: "Keyring") -> None:
+    """Return if somebody who is trusted here signed this verdict as it stands. Raises: Untrusted if not."""
+    if not verdict.signature:
+        raise Untrusted(verdict.key, "the verdict was never signed")
+    keyring.verify(_payload(verdict), verdict.key, verdict.signature)
+
+
+def _payload(verdict: Verdict) -> bytes:
+    return canonical({name: value for name, value in vars(verdict).items() if name != "signature"})
+
+
 def record_verdict(ledger: "Ledger", keyring: "Keyring", verdict: Verdict, *, by: str, expires_at: str) -> Entry:
-    """Append the verdict to the ledger, and the signed approval after it when it is one. Returns the verdict's entry.
+    """Append the verdict, signed, to the ledger, and the approval after it when it is one. Returns the verdict's entry.
 
     A crash between the two leaves an approved verdict without an approval: the bundle can not be released, and the
-    gate can be run again. Raises: LedgerError.
+    gate can be run again. Raises: LedgerError; ConfigError without a private key.
     """
     from proveout.registry.signing import approve
 
-    entry = ledger.append(
-        "verdict", verdict.candidate, verdict, actor=by, reason=in_short(verdict), at=verdict.judged_at
-    )
-    if verdict.outcome == "approved":
-        approval = approve(verdict, entry, keyring=keyring, approved_at=verdict.judged_at, expires_at=expires_at)
+    signed = sign(verdict, keyring)
+    entry = ledger.append("verdict", signed.candidate, signed, actor=by, reason=in_short(signed), at=signed.judged_at)
+    if signed.outcome == "approved":
+        approval = approve(signed, entry, keyring=keyring, approved_at=signed.judged_at, expires_at=expires_at)
         ledger.append(
-            "approval", verdict.candidate, approval, actor=by, reason="the gate approved it", at=verdict.judged_at
+            "approval", signed.candidate, approval, actor=by, reason="the gate approved it", at=signed.judged_at
         )
     return entry
 
 
 def in_short(verdict: Verdict) -> str:
-    """The count of a verdict: `13 of 14 checks passed, 1 failed, 0 unproven`."""
+    """The count of a verdict: `13 of 14 checks passed, 1 failed, 0 unproven`; and how many are waived, if any are."""
+    under = len(waived(verdict))
     return (
         f"{verdict.passed} of {len(verdict.results)} checks passed, "
-        f"{len(verdict.failed)} failed, {len(verdict.unproven)} unproven"
+        f"{len(verdict.failed)} failed, {len(verdict.unproven)} unproven" + (f", {under} waived" if under else "")
     )

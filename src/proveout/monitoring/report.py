@@ -1,16 +1,17 @@
-"""The drift report as one HTML page that needs nothing else: no script, no font, no other host.
+"""Reports as one HTML page that needs nothing else: no script, no font, no other host.
 
-Comes in: the report, the two frames it compared, and what was decided. Goes out: HTML. Door to: jinja2.
+Comes in: what was found, and the frames that were compared. Goes out: HTML. Door to: jinja2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pandas as pd
 
-from proveout.monitoring import drift, pictures
+from proveout.monitoring import distributions, drift, pictures
+from proveout.monitoring.distributions import ColumnShift, Distributions
 from proveout.monitoring.pictures import Picture
 from proveout.records import Alert, ColumnDrift, DriftReport, Rung
 
@@ -29,6 +30,14 @@ class _Row:
     note: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Shifted:
+    """One column of a batch as the page shows it."""
+
+    shift: ColumnShift
+    picture: Picture
+
+
 def page(
     report: DriftReport,
     reference: pd.DataFrame,
@@ -45,6 +54,43 @@ def page(
         promised_auc: of the bundle, on its held-out rows.
         left_out: request columns that were not compared, because they name the event.
     """
+    rows = [_row(test, reference, window) for test in sorted(report.columns, key=lambda test: test.p_value)]
+    return _render(
+        "report.html.jinja",
+        report=report,
+        rows=rows,
+        headline=headline(report, alert),
+        share=report.family_alpha / max(len(report.columns), 1),
+        alert=alert,
+        promised_auc=promised_auc,
+        left_out=left_out,
+        rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(Rung)],
+        size=(pictures.WIDTH, pictures.HEIGHT),
+    )
+
+
+def distributions_page(found: Distributions, batches: Mapping[str, pd.DataFrame]) -> str:
+    """A batch beside the batches before it, each column with its picture."""
+    before = pd.concat([rows for name, rows in batches.items() if name != found.batch], ignore_index=True)
+    rows = [_Shifted(shift=shift, picture=_spread(before, batches[found.batch], shift)) for shift in found.columns]
+    return _render(
+        "distributions.html.jinja",
+        found=found,
+        rows=rows,
+        headline=distributions.headline(found),
+        chance=f"{distributions.chance(found).capitalize()}.",
+        size=(pictures.WIDTH, pictures.HEIGHT),
+    )
+
+
+def _spread(before: pd.DataFrame, now: pd.DataFrame, shift: ColumnShift) -> Picture:
+    if shift.kind == "empty":
+        return pictures.missing(before[shift.column], now[shift.column])
+    draw = pictures.numeric if shift.kind == "numeric" else pictures.text
+    return draw(before[shift.column], now[shift.column])
+
+
+def _render(template: str, **values: Any) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # Levels and column names come from the wire: they are escaped.
@@ -56,18 +102,7 @@ def page(
         lstrip_blocks=True,
     )
     pages.filters |= {"percent": pictures.percent, "number": pictures.number}
-    rows = [_row(test, reference, window) for test in sorted(report.columns, key=lambda test: test.p_value)]
-    return pages.get_template("report.html.jinja").render(
-        report=report,
-        rows=rows,
-        headline=headline(report, alert),
-        share=report.family_alpha / max(len(report.columns), 1),
-        alert=alert,
-        promised_auc=promised_auc,
-        left_out=left_out,
-        rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(Rung)],
-        size=(pictures.WIDTH, pictures.HEIGHT),
-    )
+    return pages.get_template(template).render(**values)
 
 
 def headline(report: DriftReport, alert: Alert | None = None) -> str:

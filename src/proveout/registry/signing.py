@@ -2,7 +2,8 @@
 
 Comes in: an approving verdict with its ledger entry; later an approval and a bundle. Goes out: a signed approval;
 later nothing, or NotApproved with the one reason. Who is trusted is what lies as `<id>.pub` in the keys folder: to
-trust somebody, put their file there; to stop trusting, take it away. Door to: cryptography.
+trust somebody, put their file there; to stop trusting, take it away. The keys of persons are made and asked here, too;
+which of them count says `consents`. Door to: cryptography.
 """
 
 import base64
@@ -13,7 +14,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -24,6 +25,56 @@ from proveout.registry.moments import utc
 
 PRIVATE_KEY_VARIABLE = "PROVEOUT_SIGNING_KEY"
 _PRIVATE_KEY_FILE = "signing.key"
+
+
+class PrivateKey:
+    """An ed25519 key that signs.
+
+    Args:
+        pem: PKCS8, without a passphrase.
+        where: it came from, for the error.
+    Raises: ConfigError if it is none.
+    """
+
+    def __init__(self, pem: bytes, where: str) -> None:
+        self._private = _load(pem, where)
+        self.id = _id(self._private.public_key())  # the first 16 hexadecimal digits of the public half's SHA-256
+
+    def __repr__(self) -> str:  # the key is in no log
+        return f"PrivateKey({self.id})"
+
+    def sign(self, payload: bytes) -> str:
+        """The signature of `payload`, in base64."""
+        return base64.b64encode(self._private.sign(payload)).decode()
+
+    def public_pem(self) -> bytes:
+        """The half that everybody may have."""
+        return self._private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+
+def new_key() -> bytes:
+    """A private key nobody has seen, in the form that `PrivateKey` reads."""
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def key_id_of(file: Path) -> str:
+    """The id of the public key in `file`. Raises: Untrusted if there is none."""
+    return _id(_public(file, file.stem))
+
+
+def check_signature(file: Path, payload: bytes, key_id: str, signature: str) -> None:
+    """Return if the private half of the public key in `file`, which has that id, made `signature` of `payload`.
+
+    Raises: Untrusted if not.
+    """
+    public = _public(file, key_id)
+    if _id(public) != key_id:
+        raise Untrusted(key_id[:40], f"{file} holds another key")
+    _check(public, payload, key_id, signature)
 
 
 class Keyring:
@@ -37,7 +88,7 @@ class Keyring:
 
     def key_id(self) -> str:
         """Id of the key that signs: the first 16 hexadecimal digits of its public half's SHA-256."""
-        return _id(self._private_key().public_key())
+        return self._private_key().id
 
     def sign(self, payload: bytes) -> tuple[str, str]:
         """The id of the signing key and its signature of `payload`, in base64.
@@ -45,57 +96,44 @@ class Keyring:
         Raises: ConfigError if the private key is not one, or others may read it.
         """
         private = self._private_key()
-        return _id(private.public_key()), base64.b64encode(private.sign(payload)).decode()
+        return private.id, private.sign(payload)
 
     def verify(self, payload: bytes, key_id: str, signature: str) -> None:
         """Return if a key that is trusted here made `signature` of `payload`. Raises: Untrusted if not."""
-        public = self._public_key(key_id)
-        try:
-            raw = base64.b64decode(signature, validate=True)
-            # Base64 of 64 bytes has four bits to spare: one signature could be written in 16 ways.
-            if base64.b64encode(raw).decode() != signature:
-                raise InvalidSignature
-            public.verify(raw, payload)
-        except (InvalidSignature, binascii.Error, ValueError) as error:
-            raise Untrusted(key_id, "it is not over this text, which was changed or signed with another key") from error
+        _check(self._public_key(key_id), payload, key_id, signature)
 
     def _public_key(self, key_id: str) -> Ed25519PublicKey:
         if not re.fullmatch(r"[0-9a-f]{16}", key_id):  # it comes from the approval: it must not name a path
             raise Untrusted(key_id[:40], "a key's id has 16 hexadecimal digits")
         file = self.folder / f"{key_id}.pub"
-        try:
-            public = serialization.load_pem_public_key(file.read_bytes())
-        except FileNotFoundError as error:
-            raise Untrusted(
-                key_id, f"nobody here trusts that key. To trust it, put {key_id}.pub in {self.folder}"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise Untrusted(key_id, f"{file} cannot be read as a public key in PEM form") from error
-        if not isinstance(public, Ed25519PublicKey) or _id(public) != key_id:
+        if not file.exists():
+            raise Untrusted(key_id, f"nobody here trusts that key. To trust it, put {key_id}.pub in {self.folder}")
+        public = _public(file, key_id)
+        if _id(public) != key_id:
             raise Untrusted(key_id, f"{file} holds another key than its name says")
         return public
 
-    def _private_key(self) -> Ed25519PrivateKey:
+    def _private_key(self) -> PrivateKey:
         pem = os.environ.get(PRIVATE_KEY_VARIABLE)
-        # CI systems keep a secret on one line, its line ends written as \n.
-        private = _load(pem.replace("\\n", "\n").encode(), PRIVATE_KEY_VARIABLE) if pem else self._own_key()
-        self._trust_first(private.public_key())
+        private = PrivateKey(unfolded(pem), PRIVATE_KEY_VARIABLE) if pem else self._own_key()
+        self._trust_first(private)
         return private
 
-    def _own_key(self) -> Ed25519PrivateKey:
+    def _own_key(self) -> PrivateKey:
         file = self.folder / _PRIVATE_KEY_FILE
         if not file.exists():
-            pem = Ed25519PrivateKey.generate().private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-            keyfile.place(file, pem, mode=0o600)
-        return _load(keyfile.read(file), str(file))
+            keyfile.place(file, new_key(), mode=0o600)
+        return PrivateKey(keyfile.read(file), str(file))
 
-    def _trust_first(self, public: Ed25519PublicKey) -> None:
+    def _trust_first(self, private: PrivateKey) -> None:
         """Trust the own key where nobody is trusted yet. After that, whom to trust is for people to decide."""
         if not any(self.folder.glob("*.pub")):
-            pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            keyfile.place(self.folder / f"{_id(public)}.pub", pem, mode=0o644)
+            keyfile.place(self.folder / f"{private.id}.pub", private.public_pem(), mode=0o644)
+
+
+def unfolded(pem: str) -> bytes:
+    """A key from the environment: CI systems keep a secret on one line, its line ends written as `\\n`."""
+    return pem.replace("\\n", "\n").encode()
 
 
 def approve(verdict: Verdict, entry: Entry, *, keyring: Keyring, approved_at: str, expires_at: str) -> Approval:
@@ -151,6 +189,27 @@ def _payload(approval: Approval) -> bytes:
 
 def _id(public: Ed25519PublicKey) -> str:
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
+
+
+def _public(file: Path, key_id: str) -> Ed25519PublicKey:
+    try:
+        public = serialization.load_pem_public_key(file.read_bytes())
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise Untrusted(key_id[:40], f"{file} cannot be read as a public key in PEM form") from error
+    if not isinstance(public, Ed25519PublicKey):
+        raise Untrusted(key_id[:40], f"{file} holds another key than one of ed25519")
+    return public
+
+
+def _check(public: Ed25519PublicKey, payload: bytes, key_id: str, signature: str) -> None:
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        # Base64 of 64 bytes has four bits to spare: one signature could be written in 16 ways.
+        if base64.b64encode(raw).decode() != signature:
+            raise InvalidSignature
+        public.verify(raw, payload)
+    except (InvalidSignature, binascii.Error, ValueError) as error:
+        raise Untrusted(key_id, "it is not over this text, which was changed or signed with another key") from error
 
 
 def _load(pem: bytes, where: str) -> Ed25519PrivateKey:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.errors import NotApproved, NotFound
-from proveout.records import Alert, Bundle, Digest, Release, Role, Verdict
-from proveout.registry import releases, roles
+from proveout.records import Alert, Approval, Bundle, Digest, Release, Role, Verdict
+from proveout.registry import consents, permits, releases, roles
+from proveout.registry.consents import NOBODY, Quorum
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
+from proveout.registry.permits import Permit
 
 State = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
 ROLES: tuple[Role, ...] = ("shadow", "canary", "champion")
 NEWEST_ALERTS = 3
+ENDED = "its approval has ended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +37,13 @@ class Served:
 
 @dataclass(frozen=True, kw_only=True)
 class Leave:
-    """Whether the gate lets a bundle serve: until when, or why not."""
+    """Whether the gate, and the persons who are asked for, let a bundle serve: until when, or why not."""
 
     bundle: Digest
     until: str | None
     problem: str | None
+    persons: int = 0  # who are asked for
+    approved_by: tuple[str, ...] = ()  # those whose consent holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +66,12 @@ class Packed:
 
     bundle: Bundle
     state: State
+    persons: int = 0  # who are asked for
+    approved_by: tuple[str, ...] = ()  # those whose consent holds
+    waived: int = 0  # waivers that the newest verdict on it rests on
 
 
-def now(ledger: Ledger, model: str, *, at: str) -> Standing:
+def now(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> Standing:
     """Where `model` stands at `at`, which is now."""
     made = releases.history(ledger, model)
     held, behind = roles.holder(made), releases.before(ledger, model)
@@ -73,9 +81,9 @@ def now(ledger: Ledger, model: str, *, at: str) -> Standing:
         model=model,
         at=utc(at),
         served=_served(ledger, held, beside=roles.running(made), at=at, until=None) if held else None,
-        approved=_leave(ledger, held.bundle, at=at) if held else None,
+        approved=_leave(ledger, held.bundle, at=at, quorum=quorum) if held else None,
         before=bundle_of(ledger, before) if before else None,
-        back=_leave(ledger, before, at=at) if before else None,
+        back=_leave(ledger, before, at=at, quorum=quorum) if before else None,
         predictions=ledger.prediction_count(),
         alerts=tuple(read(Alert, entry) for entry in alerts),
     )
@@ -94,7 +102,7 @@ def then(ledger: Ledger, model: str, *, moment: str) -> Served:
     return _served(ledger, held, beside=beside, at=moment, until=later[0].since if later else None)
 
 
-def packed(ledger: Ledger, model: str, *, at: str) -> tuple[Packed, ...]:
+def packed(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> tuple[Packed, ...]:
     """Every bundle of `model` the ledger knows, the newest first."""
     made = releases.history(ledger, model)
     held = {role: roles.holder(made, role=role) for role in ROLES}
@@ -104,17 +112,32 @@ def packed(ledger: Ledger, model: str, *, at: str) -> tuple[Packed, ...]:
         bundle = read(Bundle, entry)
         if bundle.model == model:
             known.setdefault(bundle.digest, bundle)  # packed again, it is the same bundle: the newest entry counts
-    return tuple(Packed(bundle=b, state=_state(ledger, b.digest, taken=taken, at=at)) for b in known.values())
+    leaves = {digest: _leave(ledger, digest, at=at, quorum=quorum) for digest in known}
+    return tuple(
+        Packed(
+            bundle=bundle,
+            state=_state(ledger, leaves[digest], taken=taken),
+            persons=quorum.persons,
+            approved_by=leaves[digest].approved_by,
+            waived=_waived(ledger, digest),
+        )
+        for digest, bundle in known.items()
+    )
 
 
-def _state(ledger: Ledger, bundle: Digest, *, taken: Mapping[Digest, Role], at: str) -> State:
-    leave = _leave(ledger, bundle, at=at)
+def _state(ledger: Ledger, leave: Leave, *, taken: Mapping[Digest, Role]) -> State:
+    bundle = leave.bundle
     if bundle in taken:
         return taken[bundle]
     if leave.until is not None:
-        return "expired" if leave.problem else "approved"
+        return "expired" if leave.problem == ENDED else "approved"
     verdicts = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
     return "refused" if verdicts and read(Verdict, verdicts[0]).outcome == "refused" else "candidate"
+
+
+def _waived(ledger: Ledger, bundle: Digest) -> int:
+    newest = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
+    return len(read(Verdict, newest[0]).waived) if newest else 0
 
 
 def bundle_of(ledger: Ledger, digest: Digest) -> Bundle | None:
@@ -129,6 +152,15 @@ def verdict_of(ledger: Ledger, digest: Digest) -> Verdict:
     if not entries:
         raise NotFound("verdict", f"of {digest[:12]}", f"Have it judged: proveout gate {digest[:12]}")
     return read(Verdict, entries[0])
+
+
+def verdict_at(ledger: Ledger, approval: Approval | Release) -> Verdict:
+    """The verdict that `approval` was given for, or that a release rests on. Raises: NotFound if it is not here."""
+    for entry in ledger.entries(kind="verdict", subject=approval.bundle):
+        if entry.hash == approval.verdict:
+            return read(Verdict, entry)
+    digest = approval.bundle[:12]
+    raise NotFound("verdict", f"of {digest} that its approval is for", f"Have it judged: proveout gate {digest}")
 
 
 def _served(
@@ -146,10 +178,23 @@ def _served(
     )
 
 
-def _leave(ledger: Ledger, bundle: Digest, *, at: str) -> Leave:
+def _leave(ledger: Ledger, bundle: Digest, *, at: str, quorum: Quorum) -> Leave:
     try:
-        approval = releases.approval_of(ledger, bundle)
+        found = permits.entered(ledger, bundle, quorum)
     except NotApproved as error:
-        return Leave(bundle=bundle, until=None, problem=error.why)
-    ended = utc(at) >= utc(approval.expires_at)
-    return Leave(bundle=bundle, until=approval.expires_at, problem="its approval has ended" if ended else None)
+        return Leave(bundle=bundle, until=None, problem=error.why, persons=quorum.persons)
+    leaves = [_worth(permit, at=at, quorum=quorum) for permit in found]
+    return next((leave for leave in leaves if leave.problem is None), leaves[0])
+
+
+def _worth(permit: Permit, *, at: str, quorum: Quorum) -> Leave:
+    approval = permit.approval
+    held = consents.granted(permit.consents, quorum, approval, at=at)
+    missing = consents.shortage(len(held), quorum.persons) if len(held) < quorum.persons else None
+    return Leave(
+        bundle=approval.bundle,
+        until=min(approval.expires_at, consents.until(held, quorum) or approval.expires_at),
+        problem=ENDED if utc(at) >= utc(approval.expires_at) else missing,
+        persons=quorum.persons,
+        approved_by=tuple(consent.by for consent in held),
+    )

@@ -2,13 +2,14 @@
 
 Comes in: settings and what was released. Goes out: the bundle, opened, if a key that is trusted here has signed its
 manifest. Opening a bundle runs its features: an entry in the ledger alone, which whoever may write there can make, is
-no leave for that. An approval that has ended, or was taken back, is: what served must be looked at.
+no leave for that. An approval that has ended, or was taken back, is: what served must be looked at. No person is asked
+for either: looked at, it answers nobody.
 """
 
 from proveout.data.store import Store
 from proveout.records import Digest
 from proveout.registry.ledger import Ledger
-from proveout.registry.releases import refuse_strange
+from proveout.registry.permits import refuse_strange
 from proveout.registry.signing import Keyring
 from proveout.settings import Settings
 from proveout.training.bundle import OpenBundle, open_bundle, verify

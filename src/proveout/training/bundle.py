@@ -31,7 +31,7 @@ import orjson
 from proveout.data import features, profiles
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
-from proveout.records import Bundle, Digest, Metric, canonical, digest_of
+from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
 from proveout.settings import load_module
 from proveout.training import direct, skopsfile
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MANIFEST = "manifest.json"
+LOCK = "requirements.lock"
 FORMAT = 1  # of the manifest; a newer one is refused
 REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
@@ -134,6 +135,39 @@ class OpenBundle:
                 self.detours += 1
         return self.predict(direct.table(columns, self._dtypes))
 
+    def columns(self, records: Sequence[Mapping[str, Plain]]) -> "dict[str, NDArray[Any]]":
+        """Requests, as JSON has them, in the form that `predict_columns` takes: one array for each request column.
+
+        Raises: KeyError if a request lacks a column; ValueError or TypeError if a value is not of its type.
+        """
+        return {name: _column([record[name] for record in records], dtype) for name, dtype in self._dtypes.items()}
+
+    def arrays(self, records: "pd.DataFrame") -> "dict[str, NDArray[Any]]":
+        """A table, in the form that `predict_columns` takes."""
+        return direct.arrays(records, self._dtypes)
+
+    def awkward(self, records: "pd.DataFrame") -> "pd.DataFrame":
+        """Requests made of the first of `records`: with values not known, never seen before, or far off."""
+        return direct.edges(records.reset_index(drop=True), self._dtypes)
+
+    def model_columns(self, records: "pd.DataFrame") -> "pd.DataFrame":
+        """The columns that the packed features give the model, one row for each record. Raises: as `predict`."""
+        return _model_columns(self._features, records, self._dtypes, name=self._function)
+
+    def predict_model_columns(self, columns: "pd.DataFrame") -> "NDArray[np.float64]":
+        """How probable the label is for each row of model columns: `predict` without the features."""
+        return cast("NDArray[np.float64]", self._model.predict_proba(columns)[:, 1])
+
+    def unfitted(self) -> Any:
+        """The model before it was fitted: the same steps and parameters, to be fitted to `model_columns`."""
+        from sklearn.base import clone
+
+        return clone(self._model)
+
+    def requirements(self) -> str | None:
+        """The packed requirements.lock; None if it was packed without one."""
+        return self._taken(LOCK).decode() if LOCK in self._listed else None
+
     def confidence(self, probability: float) -> float:
         """Share of the held-out rows with about such a score that were called right, 0 to 1."""
         place = bisect.bisect_right(self._confidence["edges"], probability)
@@ -186,7 +220,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
         file, _, function = order.features.partition(":")
         compute: features.Features = getattr(load_module(order.root / file), function)
         _write_provenance(building, order, model, compute, function)
-        identity = {"model": order.model, "files": _hashes(building, only=_IDENTITY)}
+        identity = {"model": order.model, "files": _hashes(building, only=IDENTITY)}
         digest = digest_of(identity)
         manifest = {
             "format": FORMAT,
@@ -211,7 +245,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
     return describe(folder)
 
 
-_IDENTITY = ("model.skops", "signature.json", "config.json", "code/features.py", "code/notebook.ipynb")
+IDENTITY = ("model.skops", "signature.json", "config.json", "code/features.py", "code/notebook.ipynb")
 
 
 def _write_identity(folder: Path, order: PackOrder) -> None:
@@ -248,7 +282,7 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
     stated = {"direct": found.why, "rows": found.rows, "tolerance": found.tolerance}
     (folder / "direct.json").write_bytes(canonical(stated))
     if order.lock is not None:
-        shutil.copyfile(order.lock, folder / "requirements.lock")
+        shutil.copyfile(order.lock, folder / LOCK)
 
 
 def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
@@ -286,9 +320,24 @@ def confidence_table(
 def _probabilities(
     model: Any, compute: features.Features, rows: "pd.DataFrame", dtypes: Mapping[str, str], *, name: str
 ) -> "NDArray[np.float64]":
+    return cast("NDArray[np.float64]", model.predict_proba(_model_columns(compute, rows, dtypes, name=name))[:, 1])
+
+
+def _model_columns(
+    compute: features.Features, rows: "pd.DataFrame", dtypes: Mapping[str, str], *, name: str
+) -> "pd.DataFrame":
     asked = rows[list(dtypes)].astype(dict(dtypes))
-    columns = features.compute(compute, asked, tuple(dtypes), name=name)
-    return cast("NDArray[np.float64]", model.predict_proba(columns)[:, 1])
+    return features.compute(compute, asked, tuple(dtypes), name=name)
+
+
+def _column(values: Sequence[Plain], dtype: str) -> "NDArray[Any]":
+    import numpy as np
+
+    if dtype in ("str", "object"):
+        made = np.empty(len(values), dtype=object)
+        made[:] = values
+        return made
+    return np.array(values, dtype=dtype)  # None is NaN where the type has one
 
 
 def _source_only(notebook: Path) -> bytes:

@@ -358,9 +358,10 @@ def _newest_verdict(ledger: "Ledger", digest: Digest) -> Entry | None:
 
 
 def conclude(packed: Bundle, verdict: Verdict) -> None:
-    """Say how it ended. Raises: NotApproved if the gate refused, so that the run fails and a scheduler notices."""
-    if verdict.outcome == "refused":
-        raise NotApproved(packed.name, f"the gate refused it on {', '.join(verdict.failed + verdict.unproven)}")
+    """Say how it ended. Raises: NotApproved if it is not approved, so that the run fails and a scheduler notices."""
+    if verdict.outcome != "approved":
+        did = "refused it on" if verdict.outcome == "refused" else "never ran"
+        raise NotApproved(packed.name, f"the gate {did} {', '.join(verdict.failed + verdict.unproven)}")
     print(f"approved   {packed.name}   {verdict.passed} checks passed", flush=True)
     print(f'next: proveout release {packed.digest[:12]} --reason "..."', flush=True)
 

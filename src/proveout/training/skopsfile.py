@@ -66,6 +66,14 @@ def loads(packed: bytes, *, name: str) -> Any:
     return model
 
 
+def dump(model: Any, file: Path) -> None:
+    """Write an estimator into `file`, in the canonical form."""
+    import skops.io
+
+    skops.io.dump(model, file)
+    file.write_bytes(canonical_bytes(file))
+
+
 def canonical_bytes(file: Path) -> bytes:
     """The skops file with ids and array names by order of appearance, entries in order and without a time."""
     found = _entries(_read(file), name=file.name)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from proveout.data.column import NotDirect
 
 _AT_ONCE = 32  # more would make few rows cheaper still, and many rows dearer: one level of the tree more for each
+_FEW_ROWS = 256
 
 Score = Callable[[NDArray[Any]], NDArray[np.float64]]
 
@@ -52,7 +53,7 @@ def _boosted(model: Any) -> Score | None:
     hung = [(_hung([single.nodes for single in group], chosen), len(group)) for group in groups]
     width, trees, start = min(_AT_ONCE, len(singles)), len(singles), float(model._baseline_prediction.item())
     numbers = np.arange(width, dtype=np.float64)[:, None]
-    threads, inverse = _openmp_effective_n_threads(), model._loss.link.inverse
+    inverse = model._loss.link.inverse
 
     def score(matrix: NDArray[Any]) -> NDArray[np.float64]:
         rows, features = matrix.shape
@@ -62,6 +63,8 @@ def _boosted(model: Any) -> Score | None:
         asked[:, :, :features] = matrix
         asked[:, :, features] = numbers
         asked = asked.reshape(width * rows, features + 1)
+        # Threads that share a few rows wait for each other longer than they work, and for whoever else computes.
+        threads = _openmp_effective_n_threads() if rows > _FEW_ROWS else 1
         found = np.empty((trees + 1) * rows)
         found[:rows] = start
         at = rows

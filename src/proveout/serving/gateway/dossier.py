@@ -15,7 +15,7 @@ import orjson
 
 from proveout.errors import ProveoutError
 from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer
-from proveout.registry import releases
+from proveout.registry import permits
 from proveout.registry.ledger import Ledger, read
 from proveout.serving.desk.ladder import NoClaim
 from proveout.serving.desk.pii import PREFIX
@@ -102,7 +102,7 @@ def _release(ledger: Ledger, prediction: Prediction) -> Release | None:
 
 def _approval(ledger: Ledger, release: Release) -> Approval | None:
     try:
-        return releases.approval_of(ledger, release.bundle)
+        return permits.approval_of(ledger, release.bundle)
     except ProveoutError:  # refused since: the release says by which verdict it was let in then
         return None
 

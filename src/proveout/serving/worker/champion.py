@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from proveout.registry.ledger import Ledger
+    from proveout.registry.permits import Permit
 
 
 class Model(Protocol):
@@ -131,44 +132,66 @@ def _board(ledger: "Ledger", model: str) -> Board:
     )
 
 
-def _keep(path: Path, approval: Approval) -> None:
+def _kept(settings: Settings, bundle: Digest) -> tuple[Path, Path]:
+    """Where the approval of a bundle is kept, and where it is with the consents of persons."""
+    folder = settings.state_dir / "approvals"
+    return folder / f"{bundle}.json", folder / f"{bundle}.persons.json"
+
+
+def _keep(settings: Settings, permit: "Permit") -> None:
+    alone, persons = _kept(settings, permit.approval.bundle)
     with suppress(OSError):  # a full disk is no reason not to serve
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        post(path, approval)
+        alone.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        post(alone, permit.approval)
+        if settings.approvals:
+            post(persons, permit)
+
+
+def _known(settings: Settings, bundle: Digest) -> "Permit | None":
+    """What was kept when the ledger was up."""
+    from proveout.registry.permits import Permit
+
+    alone, persons = _kept(settings, bundle)
+    if settings.approvals:
+        return read(persons, Permit)
+    approval = read(alone, Approval)
+    return Permit(approval=approval) if approval else None
 
 
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
-    """The folder of the release's bundle and its manifest's digest, once its files and its approval hold."""
+    """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
+    persons hold."""
     from proveout.data.store import Store
+    from proveout.registry import permits
+    from proveout.registry.consents import quorum
     from proveout.registry.ledger import Ledger
-    from proveout.registry.releases import approval_of
-    from proveout.registry.signing import Keyring, check_approval
+    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify
 
     if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
         raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
-    kept = settings.state_dir / "approvals" / f"{release.bundle}.json"
     try:
         with Ledger(settings.ledger) as ledger:
-            approval = approval_of(ledger, release.bundle)
+            found = permits.entered(ledger, release.bundle, quorum(settings))
     except NotApproved:
-        kept.unlink(missing_ok=True)  # taken back, it is so when the ledger is down as well
+        for kept in _kept(settings, release.bundle):
+            kept.unlink(missing_ok=True)  # taken back, it is so when the ledger is down as well
         raise
     except ChainBroken:
         raise
     except LedgerError:
         # A worker that dies while the ledger is down is started again, and what was approved when it was up still is:
-        # signature and end are looked at below, whoever wrote the file.
-        known = read(kept, Approval)
+        # signatures and ends are looked at below, whoever wrote the file.
+        known = _known(settings, release.bundle)
         if known is None:
             raise
-        approval = known
+        found = (known,)
     folder = Store(settings.store, settings.state_dir / "store").folder("bundles", release.bundle)
     bundle = verify(folder)
     if bundle.digest != release.bundle:
         raise Tampered(release.name, "manifest.json", f"is the one of another bundle, {bundle.name}")
-    check_approval(approval, bundle=bundle, keyring=Keyring(settings.keys_dir), at=now())
+    permit = permits.check(found, bundle, keyring=Keyring(settings.keys_dir), quorum=quorum(settings), at=now())
     if bundle.model != release.model:  # approved, but to answer another question
         raise NotApproved(release.name, f"its approval is for the model {bundle.model}, not {release.model}")
-    _keep(kept, approval)
+    _keep(settings, permit)
     return folder, bundle.manifest

@@ -1,0 +1,143 @@
+"""A logged answer on its way to become an edge case: looked up, what was said of it, and what stands there instead.
+
+Comes in: a request id. Goes out: the answer with its feedback, or the case that it becomes.
+"""
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout.cli.layout import plain
+from proveout.cli.parts import open_ledger
+from proveout.errors import Misused, NotFound
+from proveout.records import Feedback, Plain, Prediction, canonical
+
+if TYPE_CHECKING:
+    from proveout.gate.cases import Case
+    from proveout.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged:
+    """An answer that was given, and what was said of it."""
+
+    prediction: Prediction
+    feedback: tuple[Feedback, ...]
+    outcome: bool | None
+
+
+def look_up(project: "Settings", request_id: str) -> Logged:
+    """An answer, from the ledger or from a journal that still waits for it. Raises: NotFound."""
+    with open_ledger(project) as ledger:
+        prediction = ledger.prediction(request_id)
+        feedback = list(ledger.feedback_of(request_id))
+        outcome = ledger.outcomes([request_id]).get(request_id)
+    waiting = _waiting(project.journal_dir, request_id)
+    prediction = prediction or next((row for row in waiting if isinstance(row, Prediction)), None)
+    feedback += [row for row in waiting if isinstance(row, Feedback) and row not in feedback]
+    if prediction is None:
+        remedy = "The id stands in the answer, as request_id; an answer that was erased can not become a case"
+        raise NotFound("logged answer to", plain(request_id), f"{remedy}.")
+    if prediction.model != project.model:
+        raise Misused(f"{plain(request_id)} was answered by {prediction.model}; the cases here are of {project.model}.")
+    return Logged(prediction=prediction, feedback=tuple(feedback), outcome=outcome)
+
+
+def _waiting(journals: Path, request_id: str) -> list[Any]:
+    """The rows about a request in journals that are not drained yet."""
+    from proveout.serving.journal import lines
+
+    found, named = [], canonical(request_id)[1:-1]  # as a line of JSON has it
+    for path in sorted(journals.glob("*.jsonl")):
+        with suppress(FileNotFoundError):  # drained and deleted meanwhile
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                if named in line:
+                    with suppress(ValueError, TypeError, KeyError):  # a damaged line: the drain sets it aside
+                        found.append(lines.read(line))
+    return [row for row in found if getattr(row, "request_id", None) == request_id]
+
+
+def _happened(logged: Logged) -> str:
+    """What to expect when nobody says: what really happened, or that the answer was wrong. Raises: Misused."""
+    told = (logged.outcome, *(one.outcome for one in logged.feedback))
+    said = {outcome for outcome in told if outcome is not None}
+    if len(said) == 1:
+        return f"label {str(said.pop()).lower()}"
+    if len(said) > 1:
+        raise Misused(
+            "What really happened is told in two ways. Say which it is: --expect 'label true' or 'label false'."
+        )
+    if any(one.wrong for one in logged.feedback) and logged.prediction.label is not None:
+        return f"label {str(not logged.prediction.label).lower()}"
+    raise Misused("Nobody has said what really happened. Say what should have been answered: --expect 'label false'.")
+
+
+def case(
+    logged: Logged,
+    record: Mapping[str, Plain],
+    expect: Sequence[str],
+    *,
+    name: str | None,
+    reason: str | None,
+    by: str | None,
+) -> "Case":
+    """The edge case that a logged answer becomes.
+
+    Args:
+        expect: as `words.expectation` reads it; without it, what really happened.
+    Raises: Misused.
+    """
+    from pydantic import ValidationError
+
+    from proveout.gate.cases import Case, words
+    from proveout.training.flow import actor
+
+    if reason is None:
+        raise Misused("Say why that is to be expected, in a sentence: --reason …")
+    request, written_on = logged.prediction.request_id, today()
+    slug = re.sub(r"[^a-z0-9]+", "-", request.lower()).strip("-")
+    try:
+        return Case(
+            id=name or f"request-{slug[-12:].strip('-')}-{written_on.isoformat()}",
+            reason=" ".join(reason.split()),
+            author=actor() if by is None else by,
+            date=written_on,
+            request=request,
+            record=record,
+            expect=words.expectation(tuple(expect) or (_happened(logged),)),
+        )
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise Misused(f"This is no edge case: {problems}.") from error
+
+
+def filled(record: Mapping[str, Plain], fill: Sequence[str]) -> dict[str, Plain]:
+    """The record as it was asked, values of people filled in. Raises: Misused for one that is not."""
+    from proveout.gate.cases import words
+    from proveout.registry.answers import HIDDEN
+
+    hidden = [name for name, value in record.items() if isinstance(value, str) and value.startswith(HIDDEN)]
+    try:
+        given = words.change(",".join(fill)) if fill else {}
+    except ValueError as error:
+        raise Misused(f"--fill {' '.join(fill)} is not FIELD=VALUE.") from error
+    strange = sorted(set(given) - set(hidden))
+    if strange:
+        raise Misused(f"The log has the value of {', '.join(strange)}: a record with another one was never asked.")
+    missing = [name for name in hidden if name not in given]
+    if missing:
+        fills = " ".join(f"--fill {name}=VALUE" for name in missing)
+        raise Misused(
+            f"The log holds a pseudonym in place of {', '.join(missing)}, for it is about a person. Give a value that "
+            f"makes the same point and is nobody's, or null: {fills}"
+        )
+    return {**record, **given}
+
+
+def today() -> datetime.date:
+    """The day it is, in UTC."""
+    return datetime.datetime.now(datetime.UTC).date()

@@ -1,0 +1,116 @@
+"""The commands by which a person answers for a bundle: the key that is theirs, and the approval signed with it."""
+
+import os
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
+from proveout.errors import ConfigError, Misused
+
+if TYPE_CHECKING:
+    from proveout.registry.signing import PrivateKey
+
+KEY_VARIABLE = "PROVEOUT_APPROVER_KEY"
+KEY_FILE = Path("~/.config/proveout/approver.key")
+
+KeyFile = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help=f"The private key. [${KEY_VARIABLE}, else {KEY_FILE}]")
+]
+
+approver = typer.Typer(help="Who may approve bundles.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@approver.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is, such as ada.")], key: KeyFile = None
+) -> None:
+    """Make a person's pair of keys: the private one for them alone, the public one for the project.
+
+    A private key that lies there already is used, not replaced: one person may approve in several projects.
+    """
+    from proveout.cli.consenting import made
+    from proveout.registry import keyfile
+    from proveout.registry.consents import public_file, quorum
+    from proveout.registry.signing import PrivateKey, new_key
+
+    project = settings()
+    file, public = _own_file(project.root, key), public_file(quorum(project).approvers, name)
+    if public.exists():
+        remedy = "Take the file away first, if that key is to count no more"
+        raise ConfigError(str(public), f"{name} has a key already", remedy)
+    found = file.exists()
+    if not found:
+        keyfile.place(file, new_key(), mode=0o600)
+    private = PrivateKey(keyfile.read(file), str(file))
+    public.parent.mkdir(parents=True, exist_ok=True)
+    keyfile.place(public, private.public_pem(), mode=0o644)
+    record = {"name": name, "key": private.id, "private_key": str(file), "public_key": str(public)}
+    answer(record, made(name, file, public.relative_to(project.root), private.id, found=found))
+
+
+def approve(
+    bundle: BundleName,
+    *,
+    by: Annotated[str, typer.Option(help="Who approves, as NAME.pub in the approvers folder is called.")],
+    reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
+    key: KeyFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask at the terminal.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Approve, as a person, what the gate approved.
+
+    Signed with that person's own key, for this bundle and its verdict only, and for as long as the gate's approvals
+    hold (approval_days). Shows what is approved; at a terminal it asks before it signs.
+    """
+    from proveout.cli.consenting import approved, proposal
+    from proveout.cli.layout import colour
+    from proveout.records import now
+    from proveout.registry import consents, permits, standing
+    from proveout.registry.signing import Keyring, check_approval
+    from proveout.training.bundle import verify as verify_files
+
+    project, at = settings(), now()
+    asked, private = consents.quorum(project), _private_key(project.root, key)
+    packed = verify_files(bundle_folder(project, bundle))
+    until = (datetime.fromisoformat(at) + timedelta(days=project.approval_days)).isoformat(timespec="milliseconds")
+    with open_ledger(project) as ledger:
+        seen = ledger.verify_chain()
+        approval = permits.approval_of(ledger, packed.digest)
+        check_approval(approval, bundle=packed, keyring=Keyring(project.keys_dir), at=at)
+        judged = standing.verdict_at(ledger, approval)
+        held = consents.granted(consents.entered(ledger, packed.digest), asked, approval, at=at)
+        others = [one for one in held if one.by.casefold() != by.casefold()]
+        if sys.stdin.isatty() and not yes:
+            shown = "\n".join([f"approve   {packed.name}", *proposal(judged, others, until=until)])
+            typer.echo(colour(shown), err=True)
+            typer.confirm(f"Do you, {by}, answer for it?", abort=True, err=True)
+        given = consents.give(
+            ledger, asked, private, approval, by=by, reason=reason, at=at, expires_at=until, seen=seen
+        )  # fmt: skip
+    record = {"consent": given, "verdict": judged, "others": others, "persons": asked.persons}
+    answer(record, approved(given, judged, others, persons=asked.persons), as_json=as_json)
+
+
+def _private_key(root: Path, named: Path | None) -> "PrivateKey":
+    from proveout.registry import keyfile
+    from proveout.registry.signing import PrivateKey, unfolded
+
+    pem = os.environ.get(KEY_VARIABLE)
+    if pem and named is None:
+        return PrivateKey(unfolded(pem), KEY_VARIABLE)
+    file = _own_file(root, named)
+    if not file.exists():
+        raise ConfigError(str(file), "there is no private key", "Make one: proveout approver new NAME")
+    return PrivateKey(keyfile.read(file), str(file))
+
+
+def _own_file(root: Path, named: Path | None) -> Path:
+    """Where a person's private key lies. Raises: Misused for a place in the project, which others read."""
+    file = (named or KEY_FILE).expanduser().absolute()
+    if file.resolve().is_relative_to(root.resolve()):
+        raise Misused(f"{file} lies in the project, which others read. A private key lies with its owner: {KEY_FILE}")
+    return file

@@ -1,0 +1,232 @@
+"""The commands that turn what went wrong into edge cases, and take them out again: by name, with a reason."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.cli import answered
+from proveout.cli.answered import Logged
+from proveout.cli.layout import fact, moment, number, page, plain, table
+from proveout.cli.parts import Json, answer, settings
+from proveout.errors import Misused
+from proveout.records import Evidence, Prediction
+
+if TYPE_CHECKING:
+    from proveout.gate.cases import Case
+    from proveout.settings import Settings
+    from proveout.training.bundle import OpenBundle
+
+cases = typer.Typer(help="Records that every model has to get right.", rich_markup_mode=None, no_args_is_help=True)
+By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An edge case, as lists show it."""
+
+    id: str
+    expects: tuple[str, ...]
+    date: str
+    author: str
+    source: str
+    reason: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """A case that was added, and what the bundle says of it that answered wrong."""
+
+    case: Listed
+    bundle: str  # `model@digest`; "" where none was asked
+    fails: bool  # whether that bundle gets it wrong
+    evidence: tuple[Evidence, ...]
+    file: str
+
+
+@cases.command()
+def add(
+    request_id: Annotated[str | None, typer.Argument(metavar="REQUEST_ID", help="The id of a logged answer.")] = None,
+    *,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What should have been answered, such as 'label false' or 'probability at_most 0.3'; may be repeated. "
+            "[what really happened, or feedback said]"
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why that is to be expected, in a sentence.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--id", help="What to call the case. [the request's id and today]")
+    ] = None,
+    fill: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", help="A value where the log has a pseudonym only; may be repeated."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Cases written as YAML, in place of a request.")
+    ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="The bundle that gets it wrong. [the one that answered; with --from, the newest candidate]"),
+    ] = None,
+    passing: Annotated[
+        bool, typer.Option("--passing", help="Keep a case that the bundle gets right, so that it stays so.")
+    ] = False,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Turn an answer that was wrong into an edge case.
+
+    What the log holds of the request becomes the record. The bundle that answered has to fail the case: one that it
+    meets would test nothing. No case is added twice.
+    """
+    from proveout.gate import casebook
+    from proveout.gate.cases import offered
+
+    project = settings()
+    if file is not None:
+        if request_id is not None or expect or reason is not None or name is not None or fill or by is not None:
+            raise Misused("A file says all of a case itself: --from goes with --bundle and --passing only.")
+        new, logged = offered(file), None
+    elif request_id is None:
+        raise Misused("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
+    else:
+        logged = answered.look_up(project, request_id)
+        record = casebook.in_order(project, answered.filled(logged.prediction.record, fill or ()))
+        new = (answered.case(logged, record, expect or (), name=name, reason=reason, by=by),)
+    known = casebook.check(project, new)
+    model = _opened(project, logged, bundle, passing=passing)
+    found = []
+    for case in new:
+        stated = casebook.tried(case, known, model) if model is not None else ()
+        fails = not all(one.holds for one in stated)
+        if not fails and not passing:
+            assert model is not None  # else it was refused above
+            remedy = "It would test nothing. Expect something else, or keep it so that it stays right: --passing"
+            raise casebook.CaseRefused(case.id, f"is met by {model.bundle.name}", remedy)
+        found.append(
+            Added(
+                case=_listed(case),
+                bundle=model.bundle.name if model is not None else "",
+                fails=fails,
+                evidence=stated,
+                file=str(casebook.case_file(project)),
+            )
+        )
+    casebook.add(project, new)
+    answer(found if file is not None else found[0], _added(found, logged), as_json=as_json)
+
+
+@cases.command()
+def retire(
+    case: Annotated[str, typer.Argument(metavar="ID", help="The id of an edge case.")],
+    reason: Annotated[str, typer.Option(help="Why it is asked no more, in a sentence.")],
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Take an edge case out.
+
+    It moves to retired_cases.yaml, with who, when and why: the gate refuses a suite from which a case is gone in any
+    other way.
+    """
+    from proveout.gate import casebook
+    from proveout.gate.cases.case import SHORTEST_REASON
+    from proveout.training.flow import actor
+
+    if len(" ".join(reason.split())) < SHORTEST_REASON:
+        raise Misused(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
+    project, who = settings(), actor() if by is None else by
+    gone = casebook.retire(project, case, by=who, date=answered.today(), reason=reason)
+    lines = [
+        f"retired   {gone.id}   by {plain(who)}: {plain(reason)}",
+        fact("it said", plain(gone.reason)),
+        fact("now in", str(casebook.retired_file(project))),
+    ]
+    answer(_listed(gone), page(lines, "proveout gate"), as_json=as_json)
+
+
+@cases.command("list")
+def list_cases(as_json: Json = False) -> None:
+    """Every edge case, and what it expects."""
+    from proveout.gate import casebook
+
+    project = settings()
+    found = tuple(_listed(case) for case in casebook.known(project))
+    gone = len(casebook.retired(project))
+    rows = [(one.id, _short(one), one.date, plain(one.author), plain(one.source)) for one in found]
+    head = f"{len(found)} edge {'case' if len(found) == 1 else 'cases'}, {gone} retired"
+    lines = [head, *table(("id", "expects", "date", "author", "from"), [(*row[:4], row[4][:60]) for row in rows])]
+    answer(found, page(lines, "proveout cases add REQUEST_ID   # an answer that was wrong"), as_json=as_json)
+
+
+# --- the bundle it is tried on -------------------------------------------------------------------------------------
+
+
+def _opened(project: "Settings", logged: Logged | None, named: str | None, *, passing: bool) -> "OpenBundle | None":
+    """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
+    from proveout.data.store import Store
+    from proveout.gate import casebook
+    from proveout.gate.material import find_candidate
+    from proveout.training.approved import open_released
+    from proveout.training.bundle import open_bundle
+
+    if logged is None or named is not None:
+        return open_bundle(find_candidate(project, None if named is None else named.rpartition("@")[2].lower()))
+    release = logged.prediction.release
+    if release:
+        store = Store(project.store, project.state_dir / "store")
+        return open_released(project, store.find("bundles", release.rpartition("@")[2]))
+    if passing:
+        return None
+    remedy = "Name one that gets it wrong: --bundle BUNDLE. Or keep the case without: --passing"
+    request = plain(logged.prediction.request_id)
+    raise casebook.CaseRefused(f"of {request}", "can not be tried: no bundle was released when it was answered", remedy)
+
+
+# --- how it looks -------------------------------------------------------------------------------------------------
+
+
+def _listed(case: "Case") -> Listed:
+    from proveout.gate.cases import digest, words
+
+    return Listed(
+        id=case.id,
+        expects=words.lines(case.expect),
+        date=case.date.isoformat(),
+        author=case.author,
+        source=case.source,
+        reason=case.reason,
+        digest=digest(case),
+    )
+
+
+def _short(one: Listed) -> str:
+    """What it expects, as far as it fits."""
+    first = plain(one.expects[0])
+    return first if len(one.expects) == 1 else f"{first}, and {len(one.expects) - 1} more"
+
+
+def _added(found: list[Added], logged: Logged | None) -> str:
+    lines = []
+    for one in found:
+        word = "gets it wrong" if one.fails else "gets it right" if one.bundle else "no bundle answered it"
+        lines.append(f"added   {one.case.id}   {f'{one.bundle} {word}'.strip()}")
+        lines.append(fact("expects", "; ".join(map(plain, one.case.expects))))
+        if logged is not None:
+            lines.append(fact("answered", _answered(logged.prediction)))
+        lines += table(("number", "says", "asked", ""), [_row(stated) for stated in one.evidence], right=(1,))
+    return page([*lines, fact("in", found[0].file)], "proveout gate   # a candidate now has to get it right")
+
+
+def _answered(given: Prediction) -> str:
+    said = "nothing" if given.probability is None else f"{given.probability:.3f}"
+    return f"{said} by {given.answered_by} at {moment(given.at)}"
+
+
+def _row(stated: Evidence) -> tuple[str, str, str, str]:
+    from proveout.gate.verdict import asked, word
+
+    return plain(stated.name), number(stated.value), asked(stated), "" if stated.holds else word(stated)

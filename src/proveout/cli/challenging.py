@@ -1,0 +1,146 @@
+"""The command that breaks a candidate on purpose, and what its report looks like."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.cli.layout import fact, page, plain, table
+from proveout.cli.parts import Json, answer, settings
+from proveout.errors import Misused
+
+if TYPE_CHECKING:
+    from proveout.gate.trials import ChallengeReport, Trial
+
+LONGEST = 90  # characters of a check's message in the table
+
+
+def challenge(
+    bundle: Annotated[str | None, typer.Argument(help="The bundle to break; without it, the newest candidate.")] = None,
+    *,
+    only: Annotated[list[str] | None, typer.Option(help="Only this mutant; may be given several times.")] = None,
+    survivors: Annotated[int, typer.Option(min=0, help="How many mutants may survive.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Runs of the checks at a time; one for each processor.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Say what mutants there are, and run nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Break a candidate on purpose and see whether the checks notice.
+
+    Packs variants that careless people make, runs the project's own checks on each, on a state that is thrown away,
+    and says which check caught it, or which question is missing. Exit 1 if more survive than may; 3 if the checks do
+    not approve the candidate itself.
+    """
+    from proveout.gate import challenge as challenges
+    from proveout.gate.material import find_candidate
+
+    mutants = challenges.choose(only or ())
+    if listed:
+        if as_json:
+            raise Misused("--list is for people: --json prints the report of a challenge.")
+        rows = [(mutant.name, mutant.slip, mutant.question) for mutant in mutants]
+        typer.echo("\n".join(table(("mutant", "what somebody did", "question that should catch it"), rows)))
+        return
+    project = settings()
+    folder = find_candidate(project, bundle.rpartition("@")[2] if bundle else None)
+    # Asked to end, it is to end its runs too: they are in groups of their own.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    typer.echo(f"the checks judge the candidate itself first; mutants to follow: {len(mutants)}", err=True)
+    report = challenges.run(
+        project,
+        folder,
+        mutants=mutants,
+        tolerated=survivors,
+        workers=workers,
+        say=lambda trial, done, of: typer.echo(_progress(trial, done, of), err=True),
+    )
+    _write_job_summary(report)
+    answer(report, challenged(report), as_json=as_json)
+    if not report.passed:
+        raise typer.Exit(3 if report.untold or not report.counted else 1)
+
+
+def challenged(report: "ChallengeReport") -> str:
+    """How many were caught, mutant by mutant, then what would have caught those that survived."""
+    lines = [
+        f"{'passed' if report.passed else 'failed'}   {report.model}@{report.candidate[:12]}   {in_short(report)}",
+        *table(("mutant", "what was broken", "", "by"), [_row(trial) for trial in report.trials]),
+    ]
+    if not report.champion:
+        lines.append(fact("champion", "none yet: what only shows beside one can survive"))
+    for trial in report.survivors:
+        lines += [
+            f"  {trial.mutant} survived. {trial.slip}",
+            f"    asked by nobody: {trial.question}",
+            f"    in a check:      {trial.remedy}",
+        ]
+    if report.counted and not report.noticed:
+        lines.append("  The checks caught none: they would approve anything.")
+    following = (
+        "put a line like that into checks/, and challenge again: proveout challenge "
+        + " ".join(f"--only {trial.mutant}" for trial in report.survivors)
+        if report.survivors
+        else f"proveout gate {report.candidate[:12]}"
+    )
+    return page(lines, following)
+
+
+def in_short(report: "ChallengeReport") -> str:
+    """The count: `15 of 16 mutants caught, 1 survived, by 69 checks, in 118 s`."""
+    left_out = len(report.trials) - len(report.counted) - len(report.untold)
+    parts = [
+        f"{len(report.noticed)} of {len(report.counted)} mutants caught",
+        f"{len(report.survivors)} survived",
+        *([f"{left_out} not counted"] if left_out else []),
+        *([f"{len(report.untold)} without an answer"] if report.untold else []),
+    ]
+    return f"{', '.join(parts)}, by {report.checks} checks, in {report.seconds:.0f} s"
+
+
+def markdown(report: "ChallengeReport") -> str:
+    """The report for a job summary."""
+    state = "passed" if report.passed else "failed"
+    head = f"### challenge {state}: `{report.model}@{report.candidate[:12]}`\n\n{in_short(report)}\n\n"
+    rows = [("mutant", "what was broken", "", "by"), ("---",) * 4, *(_row(trial) for trial in report.trials)]
+    body = "".join(f"| {' | '.join(_escaped(cell) for cell in row)} |\n" for row in rows)
+    missing = "".join(
+        f"- **{trial.mutant}** survived. {trial.slip} Nobody asks: {trial.question}. `{trial.remedy}`\n"
+        for trial in report.survivors
+    )
+    return f"{head}{body}\n{missing}\n"
+
+
+def _row(trial: "Trial") -> tuple[str, str, str, str]:
+    fate = "SURVIVED" if trial.fate == "survived" else trial.fate
+    said = " ".join(plain(trial.message).split())
+    said = said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
+    check = trial.check.rpartition("::")[2]
+    error = "an error in " if trial.by_error else ""
+    by = f"{error}{check}: {said}" if check else said or (trial.question if trial.fate == "survived" else "")
+    return trial.mutant, plain(trial.what), fate, by
+
+
+def _progress(trial: "Trial", done: int, of: int) -> str:
+    check = trial.check.rpartition("::")[2]
+    by = f"   {check}" if check else ""
+    return f"[{done:>{len(str(of))}}/{of}] {trial.fate:<14} {trial.mutant}{by}   {trial.seconds:.0f} s"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _write_job_summary(report: "ChallengeReport") -> None:
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return
+    try:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown(report))
+    except OSError as error:
+        # The report is printed all the same.
+        typer.echo(f"the job summary could not be written: {error}", err=True)

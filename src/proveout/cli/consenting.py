@@ -1,0 +1,96 @@
+"""How the consents of persons look on a terminal.
+
+Comes in: records. Goes out: text.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from proveout.cli.layout import fact, moment, number, page, plain, table
+from proveout.gate.verdict import asked, in_short, interval, word
+from proveout.records import Consent, Evidence, Verdict
+from proveout.registry.consents import shortage
+from proveout.registry.standing import Leave, Packed
+
+
+def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[str]:
+    """What a person is asked to answer for: the numbers in short, the waivers in full, and who else does."""
+    numbers = [
+        (
+            plain(f"{one.name}, {one.slice}" if one.slice else one.name),
+            number(one.value), interval(one), number(one.champion), asked(one), word(one),
+        )
+        for one in _telling(judged.evidence)
+    ]  # fmt: skip
+    waived = [
+        f"  waived    {plain(one.check)}   by {plain(one.by)} until {plain(one.until)}: {plain(one.reason)}"
+        for one in judged.waived
+    ]
+    return [
+        fact("gate", f"{in_short(judged)}, {moment(judged.judged_at)}"),
+        fact("snapshot", judged.data[:12]),
+        fact("champion", judged.champion[:12] if judged.champion else "none when it was judged"),
+        *(waived or [fact("waivers", "none")]),
+        *table(("number", "candidate", "interval", "champion", "asked", ""), numbers, right=(1, 3)),
+        *(
+            fact("approved by", f"{plain(one.by)} until {moment(one.expires_at)}: {plain(one.reason)}")
+            for one in others
+        ),
+        fact("until", moment(until)),
+    ]
+
+
+def approved(consent: Consent, judged: Verdict, others: Sequence[Consent], *, persons: int) -> str:
+    """That a person has approved a bundle, and what that was."""
+    name, digest = f"{consent.model}@{consent.bundle[:12]}", consent.bundle[:12]
+    have = len(others) + 1
+    lines = [
+        f"approved   {plain(name)}   by {plain(consent.by)}, with key {consent.key}: {plain(consent.reason)}",
+        *proposal(judged, others, until=consent.expires_at),
+    ]
+    if have < persons:
+        lines.append(fact("persons", shortage(have, persons)))
+        return page(lines, f'proveout approve {digest} --by NAME --reason "…"   # another person, with their own key')
+    lines.append(
+        fact("persons", f"{have} approved, {persons} asked for" if persons else "none asked for: approvals = 0")
+    )
+    return page(lines, f'proveout release {digest} --reason "…"')
+
+
+def made(name: str, key: Path, public: Path, key_id: str, *, found: bool) -> str:
+    """That a person can approve now, once others agree."""
+    lines = [
+        f"created   {plain(name)}   {key_id}",
+        fact("private key", f"{key}{', which was there before' if found else ''}: it stays yours alone"),
+        fact("public key", str(public)),
+        fact("then", "have it committed by somebody who reviews it: whoever may add a file there says who approves"),
+    ]
+    return page(lines, f"git add {public}")
+
+
+def given(leave: Leave) -> list[str]:
+    """One line on the persons who are asked for; none where nobody is."""
+    if not leave.persons:
+        return []
+    by = f"approved by {', '.join(map(plain, leave.approved_by))}" if leave.approved_by else "approved by nobody"
+    missing = leave.persons - len(leave.approved_by)
+    command = f"; {shortage(len(leave.approved_by), leave.persons)}: proveout approve {leave.bundle[:12]}"
+    return [fact("persons", by + (command if missing > 0 else ""))]
+
+
+def state(item: Packed) -> str:
+    """What became of a bundle, and how many persons it waits for."""
+    waits = item.state in {"approved", "champion", "canary", "shadow"} and len(item.approved_by) < item.persons
+    return f"{item.state}, {shortage(len(item.approved_by), item.persons)}" if waits else item.state
+
+
+def mending(leave: Leave) -> str:
+    """The command that gives a bundle leave again."""
+    if leave.problem == shortage(len(leave.approved_by), leave.persons):
+        return f'proveout approve {leave.bundle[:12]} --by NAME --reason "…"'
+    return f"proveout gate {leave.bundle[:12]}"
+
+
+def _telling(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """What tells most: all that is not plainly kept, and the numbers on all rows."""
+    return [one for one in evidence if one.slice is None or not one.holds][:12]

@@ -1,0 +1,82 @@
+"""The command that shows what a batch of data looks like: `proveout distributions`."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proveout.cli.parts import Json, answer, settings
+
+if TYPE_CHECKING:
+    from proveout.monitoring.distributions import Distributions
+
+SHOWN = 12  # columns on a terminal; the page has all
+
+
+def distributions(
+    batch: Annotated[str | None, typer.Argument(help="A batch; without it, the newest of the newest snapshot.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with all pictures here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What a batch of data looks like beside the batches before it.
+
+    How far each column lies from them, and how far they lie from each other. In GitHub it goes into the job summary.
+    """
+    from proveout.monitoring import report
+    from proveout.monitoring.distributions import of
+
+    found, batches = of(settings(), batch)
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(report.distributions_page(found, batches), encoding="utf-8")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(_markdown(found))
+    with_pictures = f"proveout distributions {found.batch} --html reports/{found.batch}.html"
+    following = with_pictures if html is None else f"open {html}"
+    answer(found, _page(found, following), as_json=as_json)
+
+
+def _rows(found: "Distributions") -> list[tuple[str, ...]]:
+    from proveout.cli.layout import number
+
+    return [
+        (
+            shift.column,
+            number(shift.distance),
+            number(shift.usual),
+            f"{shift.missing_before:.1%} to {shift.missing:.1%}" if shift.missing or shift.missing_before else "",
+            "beyond" if shift.beyond else "usual",
+        )
+        for shift in found.columns
+    ]
+
+
+HEAD = ("column", "distance", "usual, at most", "missing", "")
+
+
+def _page(found: "Distributions", following: str) -> str:
+    from proveout.cli.layout import fact, page, table
+    from proveout.monitoring.distributions import chance, headline
+
+    rows = _rows(found)
+    more = [f"  and {len(rows) - SHOWN} more columns"] if len(rows) > SHOWN else []
+    return page(
+        [
+            headline(found),
+            fact("rows", f"{found.rows:,}, against {found.earlier_rows:,} of {', '.join(found.earlier)}"),
+            fact("chance", chance(found)),
+            *table(HEAD, rows[:SHOWN], right=(1, 2)),
+            *more,
+        ],
+        following,
+    )
+
+
+def _markdown(found: "Distributions") -> str:
+    from proveout.monitoring.distributions import chance, headline
+
+    body = "".join(f"| {' | '.join(row)} |\n" for row in [HEAD, ("---",) * len(HEAD), *_rows(found)])
+    return f"### {headline(found)}\n\n{chance(found).capitalize()}.\n\n{body}\n"

@@ -1,0 +1,50 @@
+"""The command that counts how ready for production a project is: `proveout score`."""
+
+from typing import TYPE_CHECKING
+
+from proveout.cli.parts import Json, answer, open_ledger, settings
+
+if TYPE_CHECKING:
+    from proveout.gate.score import Score
+
+
+def score(as_json: Json = False) -> None:
+    """How ready for production this is: the 28 tests of the ML Test Score.
+
+    A point for what runs by itself, half a one for what a person answers for (checks/statements.yaml), with what each
+    rests on. The score is the least of the four sums, 0 to 7.
+    """
+    from datetime import UTC, datetime
+
+    from proveout.gate import facts, statements
+    from proveout.gate.score import count, verdict_to_score
+    from proveout.training.approved import open_released
+
+    project = settings()
+    stated = statements.load(project.root / project.statements)
+    with open_ledger(project) as ledger:
+        verdict = verdict_to_score(ledger, project.model)
+        happened = facts.gather(ledger, project, opened=open_released)
+    found = count(project.model, verdict, happened, stated, today=datetime.now(UTC).date())
+    answer(found, _page(found), as_json=as_json)
+
+
+def _page(found: "Score") -> str:
+    from proveout.cli.layout import page, plain
+    from proveout.gate.rubric import SECTIONS
+    from proveout.gate.score import NOTHING
+
+    lines = [
+        f"{found.score:g} of 7   {plain(found.model)}   {found.band}",
+        f"  by {plain(found.verdict)}, and the ledger",
+    ]
+    for section, name in SECTIONS.items():
+        lines += ["", f"  {name:<52}{found.sums[section]:>4g} of 7"]
+        for point in found.points:
+            if point.id.startswith(f"{section}-"):
+                lines.append(f"    {point.points:<5g}{point.id:<11}{point.title}")
+                lines += [f"{'':<20}{plain(why)}" for why in point.why if why != NOTHING]
+    weakest = min(found.sums, key=lambda section: found.sums[section])
+    without = next((one.id for one in found.points if one.id.startswith(f"{weakest}-") and one.points < 1), None)
+    following = f'a check marked @pytest.mark.covers("{without}")' if without else "proveout status"
+    return page([*lines, ""], following)

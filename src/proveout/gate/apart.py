@@ -1,0 +1,242 @@
+"""A bundle in a process of its own: as a worker opens it, or with nothing to import but what its lock names.
+
+Comes in: a bundle's folder and records as JSON has them. Goes out: `Told`, what that process said and what it took. The
+process is this file, run as `python -m proveout.gate.apart ASKED TOLD`: it reads one file and writes the other, so that
+a model that prints spoils nothing.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from proveout.records import Plain, from_json, to_json
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_TROUBLE_CHARACTERS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the process is to do: open a bundle, answer all records at once, then one by one, `calls` times."""
+
+    folder: str
+    records: tuple[Mapping[str, Plain], ...]
+    calls: int = 0  # after as many of a tenth that are not counted; the records are gone through again and again
+    within_s: float = 10.0  # then it stops calling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What became of it. `trouble` is empty, or what was raised; `missing` then names the module it lacked."""
+
+    answers: tuple[float | None, ...] = ()  # None for what is no finite number
+    opening_s: float = 0.0
+    took_ms: tuple[float, ...] = ()  # each call for one record; of one that was interrupted, its processor time
+    memory_mb: float = 0.0  # the most that opening and answering added
+    modules: tuple[str, ...] = ()  # top-level modules that were imported
+    trouble: str = ""
+    missing: str = ""
+
+
+def ask(asked: Asked, *, site: Path | None = None, timeout_s: float = 120) -> Told:
+    """What a fresh process says, in an empty working directory and with one thread.
+
+    Args:
+        site: a folder made by `link`: the process can import that and the standard library, and has no environment.
+    """
+    with tempfile.TemporaryDirectory(prefix="proveout-apart-") as temporary:
+        here = Path(temporary)
+        (here / "empty").mkdir()
+        given, got = here / "asked.json", here / "told.json"
+        given.write_text(to_json(asked), encoding="utf-8")
+        if site is None:
+            command = [sys.executable, "-m", __name__]
+            environment = {**os.environ, **ONE_THREAD}
+        else:
+            begin = f"import sys; sys.path.append({str(site)!r}); from {__name__} import main; main(*sys.argv[1:])"
+            # -I: no variable and no folder of the user's; -S: no site-packages; -B: nothing is written beside them.
+            command = [sys.executable, "-I", "-S", "-B", "-c", begin]
+            environment = {**ONE_THREAD, "HOME": str(here), "LANG": "C.UTF-8"}
+        try:
+            ran = subprocess.run(
+                [*command, str(given), str(got)],
+                cwd=here / "empty",
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Told(trouble=f"it was not done after {timeout_s:g} s")
+        if not got.is_file():
+            last = ran.stderr.strip().splitlines()[-1:] or [f"it ended with exit code {ran.returncode}"]
+            return Told(trouble=last[0][:_TROUBLE_CHARACTERS], missing=_named(last[0]))
+        return from_json(Told, got.read_bytes())
+
+
+def _named(line: str) -> str:
+    """The module that the last line of a traceback says is not there."""
+    _, found, rest = line.partition("No module named ")
+    return rest.strip("'\" ").partition("'")[0] if found else ""
+
+
+# --- in that process --------------------------------------------------------------------------------------------------
+
+
+def main(given: str, got: str) -> None:
+    """Do what the file `given` asks and write what came of it to the file `got`."""
+    told = _told(from_json(Asked, Path(given).read_bytes()))
+    Path(got).write_text(to_json(told), encoding="utf-8")
+
+
+def _told(asked: Asked) -> Told:
+    try:
+        # A worker has them before it opens anything: they are not what the bundle takes.
+        import pandas  # noqa: F401
+        import sklearn.pipeline  # noqa: F401
+
+        from proveout.training.bundle import open_bundle
+
+        before = _memory_mb(peak=False)
+        began = time.perf_counter()
+        candidate = open_bundle(Path(asked.folder))
+        opening_s = time.perf_counter() - began
+        answers = candidate.predict_columns(candidate.columns(asked.records))
+        took = _calls(candidate, asked)
+        return Told(
+            answers=tuple(answer if abs(answer) < float("inf") else None for answer in answers.tolist()),
+            opening_s=opening_s,
+            took_ms=tuple(took),
+            memory_mb=max(0.0, _memory_mb(peak=True) - before),
+            modules=tuple(sorted({name.partition(".")[0] for name in sys.modules})),
+        )
+    except Exception as error:  # whatever it is: it is what a worker would have met
+        # A module that is not there may have been wrapped by whoever asked for it.
+        at: BaseException | None = error
+        while at is not None and not isinstance(at, ImportError):
+            at = at.__cause__ or at.__context__
+        missing = (at.name or "") if isinstance(at, ImportError) else ""
+        return Told(trouble=f"{type(error).__name__}: {error}"[:_TROUBLE_CHARACTERS], missing=missing)
+
+
+def _calls(candidate: Any, asked: Asked) -> list[float]:
+    """Milliseconds of each call: from values that JSON gave to a number."""
+    took: list[float] = []
+    if not asked.calls:
+        return took
+    until = time.perf_counter() + asked.within_s
+    warm = max(1, asked.calls // 10)
+    for call in range(warm + asked.calls):
+        record = asked.records[call % len(asked.records)]
+        began, worked, stopped = time.perf_counter(), time.process_time(), _interruptions()
+        float(candidate.predict_columns(candidate.columns([record]))[0])
+        took_s = time.perf_counter() - began
+        if _interruptions() > stopped:
+            # Somebody else had the processor meanwhile: that is the machine's time, not the model's.
+            took_s = min(took_s, time.process_time() - worked)
+        if call >= warm:
+            took.append(1000 * took_s)
+        if time.perf_counter() > until:
+            break
+    return took
+
+
+def _interruptions() -> int:
+    """How often the system took the processor away from this process; waiting of its own is not counted."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _memory_mb(*, peak: bool) -> float:
+    """What the process has in memory; its peak since the last look that was not for a peak."""
+    try:
+        if not peak:
+            with suppress(OSError):  # it may be forbidden; the peak is then that since the start
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        field = "VmHWM:" if peak else "VmRSS:"
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1000
+    except (OSError, StopIteration):
+        # Without /proc there is the peak alone, on macOS in bytes.
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most / 1e6 if sys.platform == "darwin" else most / 1000
+
+
+# --- only what is locked ----------------------------------------------------------------------------------------------
+
+
+def locked(text: str) -> dict[str, str]:
+    """The version of each distribution that a requirements.lock pins for this Python, by its normalized name.
+
+    >>> locked("numpy==2.4.6 ; python_version >= '3' \\\\\\n    --hash=sha256:00\\nold==1 ; python_version < '3'")
+    {'numpy': '2.4.6'}
+    """
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    pinned: dict[str, str] = {}
+    for line in text.splitlines():
+        stated = line.partition(" #")[0].rstrip(" \\")
+        if not stated or stated.startswith((" ", "#", "-")):
+            continue
+        with suppress(InvalidRequirement):  # a line of another tool: what it asks for is not there, and is missed
+            wanted = Requirement(stated.partition(" --hash")[0])
+            version = next((one.version for one in wanted.specifier if one.operator in ("==", "===")), "")
+            if version and (wanted.marker is None or wanted.marker.evaluate()):
+                pinned[canonicalize_name(wanted.name)] = version
+    return pinned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linked:
+    """A folder from which only locked distributions can be imported, and ourselves."""
+
+    installed: Mapping[str, str]  # the version that is installed here, of each distribution linked
+    modules: Mapping[str, str]  # the distribution of each top-level module
+
+
+def link(site: Path, *, pinned: Mapping[str, str]) -> Linked:
+    """Fill `site` with links to the modules of the distributions in `pinned` as they are installed here."""
+    from importlib.metadata import distributions
+
+    from packaging.utils import canonicalize_name
+
+    import proveout
+
+    tops: dict[str, set[str]] = {}  # whose each entry of site-packages is
+    files: dict[str, tuple[Path, Sequence[PurePosixPath]]] = {}
+    installed: dict[str, str] = {}
+    for one in distributions():
+        name = canonicalize_name(one.metadata["Name"])
+        inside = [file for file in one.files or () if file.parts[0] not in ("..", "__pycache__")]
+        for file in inside:
+            tops.setdefault(file.parts[0], set()).add(name)
+        if name in pinned and name not in files:  # the first on the path is the one that is imported
+            files[name], installed[name] = (Path(str(one.locate_file(""))), inside), one.version
+    for folder, listed in files.values():
+        for entry in listed:
+            # A folder that others are in as well, such as a namespace's, is linked file by file.
+            part = str(entry) if tops[entry.parts[0]] - files.keys() else entry.parts[0]
+            there = site / part
+            if not there.is_symlink() and (folder / part).exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                there.symlink_to(folder / part)
+    ours = site / "proveout"
+    if not ours.is_symlink():
+        ours.symlink_to(Path(str(proveout.__file__)).parent)
+    return Linked(
+        installed=installed,
+        modules={PurePosixPath(top).name.partition(".")[0]: name for top, names in tops.items() for name in names},
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,185 @@
+"""What an edge case is: a record, what is expected of the answer, and who wrote it down when and why.
+
+Comes in: one entry of the YAML file. Goes out: a `Case`, its digest, and the records whose answers it needs.
+"""
+
+import datetime
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, field_validator, model_validator
+
+from proveout.records import Digest, Plain, digest_of
+
+SHORTEST_REASON = 20  # characters; a word is no reason
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\n]*$")]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=SHORTEST_REASON)]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+Number = Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Change = Annotated[Mapping[str, Plain], Field(min_length=1)]
+"""Fields of a record, with other values."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Between(_Strict):
+    """Bounds of a probability."""
+
+    at_least: Share = 0.0
+    at_most: Share = 1.0
+
+    @model_validator(mode="after")
+    def _not_crossed(self) -> "Between":
+        if self.at_least > self.at_most:
+            raise ValueError(f"nothing lies between {self.at_least} and {self.at_most}")
+        return self
+
+
+class Rising(_Strict):
+    """Values that a field is raised through, and how far the answer may give way meanwhile."""
+
+    through: Annotated[tuple[Number, ...], Field(min_length=2)]
+    tolerance: Share = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: Any) -> Any:
+        return {"through": value} if isinstance(value, list | tuple) else value
+
+    @field_validator("through")
+    @classmethod
+    def _rises(cls, through: tuple[Number, ...]) -> tuple[Number, ...]:
+        if any(later <= earlier for earlier, later in itertools.pairwise(through)):
+            raise ValueError("each value must be above the one before")
+        return through
+
+
+class Expectation(_Strict):
+    """What has to be true of the answer."""
+
+    label: Annotated[bool, Strict()] | None = None
+    probability: Between | None = None
+    higher_than: tuple[Id, ...] = ()
+    same_as: tuple[Id, ...] = ()
+    same_under: tuple[Change, ...] = ()
+    not_lower_when: Mapping[str, Rising] = Field(default_factory=dict)
+    not_higher_when: Mapping[str, Rising] = Field(default_factory=dict)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The cases it is compared with."""
+        return (*self.higher_than, *self.same_as)
+
+    def changes(self) -> tuple[Mapping[str, Plain], ...]:
+        """Every change of its own record whose answer is asked for."""
+        raised = (
+            {field: value}
+            for when in (self.not_lower_when, self.not_higher_when)
+            for field, rising in when.items()
+            for value in rising.through
+        )
+        return (*self.same_under, *raised)
+
+
+class Case(_Strict):
+    """One edge case."""
+
+    id: Id
+    reason: Sentence
+    author: Line
+    date: datetime.date
+    incident: Sentence | None = None
+    request: Line | None = None
+    record: Mapping[str, Plain]
+    expect: Expectation
+
+    @field_validator("record")
+    @classmethod
+    def _finite(cls, record: Mapping[str, Plain]) -> Mapping[str, Plain]:
+        endless = [name for name, value in record.items() if isinstance(value, float) and not math.isfinite(value)]
+        if endless:
+            raise ValueError(f"{', '.join(endless)} is no finite number; what is not known is null")
+        return record
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> "Case":
+        if (self.incident is None) == (self.request is None):
+            raise ValueError("say where it comes from: either `incident` or `request`")
+        return self
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, in words."""
+        return f"request {self.request}" if self.request is not None else str(self.incident)
+
+    def asked(self) -> dict[str, Mapping[str, Plain]]:
+        """The records whose answers it needs: its own under its id, each changed one under its `changed` name."""
+        changes = self.expect.changes()
+        return {self.id: self.record} | {changed(self.id, change): {**self.record, **change} for change in changes}
+
+
+class Retirement(_Strict):
+    """Who took a case out, when, and why."""
+
+    by: Line
+    date: datetime.date
+    reason: Sentence
+
+
+class Retired(Case):
+    """A case that is asked no more."""
+
+    retired: Retirement
+
+
+def changed(case: str, change: Mapping[str, Plain]) -> str:
+    """What a case's record is called with some fields changed.
+
+    >>> changed("calm-morning", {"tailnum": None, "flight": 12})
+    'calm-morning with tailnum=null, flight=12'
+    """
+    return f"{case} with {told(change)}"
+
+
+def told(change: Mapping[str, Plain], *, between: str = ", ") -> str:
+    """A change as people write it: `tailnum=null, flight=12`."""
+    return between.join(f"{field}={written(value)}" for field, value in change.items())
+
+
+def written(value: Plain) -> str:
+    """A value as YAML has it.
+
+    >>> written(None), written(True), written(0.5)
+    ('null', 'true', '0.5')
+    """
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def digest(case: Case) -> Digest:
+    """SHA-256 over what a case tests: its record and its expectation, however they are written. Not its reason,
+    author, date and source: those may be put better.
+    """
+    expect = case.expect.model_dump(mode="json", exclude_defaults=True)
+    for name in ("higher_than", "same_as"):
+        if name in expect:
+            expect[name] = sorted(expect[name])
+    return digest_of(_alike({"record": dict(case.record), "expect": expect}))
+
+
+def suite(cases: Iterable[Case]) -> dict[str, Digest]:
+    """The digest of each case by its id: what a verdict says it judged by."""
+    return {case.id: digest(case) for case in cases}
+
+
+def _alike(value: Any) -> Any:
+    """50 and 50.0 are one number, whichever of them somebody wrote."""
+    if isinstance(value, Mapping):
+        return {key: _alike(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_alike(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,168 @@
+"""Reading edge cases from YAML, strictly: nobody would notice that a case which is misspelled, doubled or without a
+reason tests nothing.
+
+Comes in: a file, or its text. Goes out: `Case` records, every record in them valid as a request. Door to: pandera, for
+the field that a schema refuses.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from proveout.errors import ConfigError
+from proveout.gate import yamlfile
+from proveout.gate.cases.case import Case, Expectation, Retired, told
+from proveout.records import Plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REMEDY = "Mend it there: the format stands at the top of proveout/gate/cases/__init__.py"
+
+C = TypeVar("C", bound=Case)
+
+
+def load(file: Path, schema: Any) -> tuple[Case, ...]:
+    """The cases in `file`, in order.
+
+    Args:
+        schema: pandera DataFrameModel of one request; every record must be valid by it, the changed ones too.
+    Raises: ConfigError naming the case: unknown or missing keys, no reason, author, date or source, nothing expected,
+        an id or a record that is there twice, an id referred to that is not there, a record the schema refuses.
+    """
+    if not file.is_file():
+        raise ConfigError(str(file), "is not there", "Write it, or mend `edge_cases` in [tool.proveout]")
+    return _whole(offered(file), str(file), schema)
+
+
+def offered(file: Path) -> tuple[Case, ...]:
+    """The cases in a file that are to be added to others: each by itself. Raises: ConfigError, as `load`."""
+    return _cases(Case, yamlfile.entries(file, what="cases", remedy=REMEDY), str(file))
+
+
+def parse(text: str, name: str, schema: Any) -> tuple[Case, ...]:
+    """The cases in the text of a file called `name`. Raises: as `load`."""
+    found = yamlfile.parse(text, where=name, what="cases", remedy=REMEDY)
+    return _whole(_cases(Case, found, name), name, schema)
+
+
+def retired(file: Path) -> tuple[Retired, ...]:
+    """The cases in `file` that were retired; none where there is no such file. Their records may be of an old schema.
+
+    Raises: ConfigError for one without who took it out, when and why.
+    """
+    found = yamlfile.entries(file, what="retired cases", remedy=REMEDY) if file.is_file() else []
+    return _cases(Retired, found, str(file))
+
+
+def parse_retired(text: str, name: str) -> tuple[Retired, ...]:
+    """The retired cases in the text of a file called `name`. Raises: as `retired`."""
+    return _cases(Retired, yamlfile.parse(text, where=name, what="retired cases", remedy=REMEDY), name)
+
+
+def frame(records: "Iterable[Case | Mapping[str, Plain]]", *, columns: Sequence[str]) -> "pd.DataFrame":
+    """The records, or those of cases, as request columns, shape (records, columns), in order."""
+    import pandas as pd
+
+    rows = [dict(one.record if isinstance(one, Case) else one) for one in records]
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _cases(kind: type[C], entries: Sequence[Any], file: str) -> tuple[C, ...]:
+    cases: list[C] = []
+    for place, entry in enumerate(entries, start=1):
+        name = str(entry.get("id", f"case {place}")) if isinstance(entry, dict) else f"case {place}"
+        case = yamlfile.record(kind, entry, where=f"{file}, {name}", remedy=REMEDY)
+        if case.expect == Expectation():
+            raise ConfigError(f"{file}, {name}", "expects nothing, so it can not fail", REMEDY)
+        if case.id in {one.id for one in cases}:
+            raise ConfigError(file, f"the id {case.id} is there twice", REMEDY)
+        cases.append(case)
+    return tuple(cases)
+
+
+def _whole(cases: tuple[Case, ...], file: str, schema: Any) -> tuple[Case, ...]:
+    """`cases`, once they fit together and are valid as requests."""
+    ids = {case.id for case in cases}
+    for case in cases:
+        for other in case.expect.others:
+            if other not in ids or other == case.id:
+                raise ConfigError(file, f"{case.id} is compared with {other}, which is no other case", REMEDY)
+    _refuse_strange_fields(file, cases, tuple(schema.to_schema().columns))
+    _refuse_idle(file, cases)
+    if cases:
+        _refuse_invalid(file, cases, schema)
+    return cases
+
+
+def _refuse_strange_fields(file: str, cases: Sequence[Case], columns: Sequence[str]) -> None:
+    for case in cases:
+        strange = sorted({*case.record} ^ {*columns})
+        if strange:
+            problem = f"its record and the request schema differ in {', '.join(strange)}"
+            raise ConfigError(f"{file}, {case.id}", problem, REMEDY)
+        unknown = sorted({field for change in case.expect.changes() for field in change} - {*columns})
+        if unknown:
+            problem = f"it changes {', '.join(unknown)}, which a request does not have"
+            raise ConfigError(f"{file}, {case.id}", problem, REMEDY)
+
+
+def _refuse_idle(file: str, cases: Sequence[Case]) -> None:
+    """A change to what the record says already asks the same question twice, and is always answered the same."""
+    for case in cases:
+        for change in case.expect.same_under:
+            if all(case.record[field] == value for field, value in change.items()):
+                raise ConfigError(f"{file}, {case.id}", f"same_under {told(change)} changes nothing", REMEDY)
+
+
+def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
+    import pandera.errors
+
+    asked = [(case.id, name, record) for case in cases for name, record in case.asked().items()]
+    try:
+        valid = schema.validate(_typed([record for _, _, record in asked], schema), lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        raise _refused(file, asked, errors) from errors
+    for column, dtype in valid.dtypes.items():
+        for _, name, record in asked:
+            # A schema that coerces takes "905" for 905, and 905 for "905". In a file that people write it is a slip.
+            if problem := _slip(record[column], dtype.kind):
+                raise ConfigError(f"{file}, {name}", f"{column} = {record[column]!r} is no {problem}", REMEDY)
+    own = [place for place, (case, name, _) in enumerate(asked) if case == name]
+    twins = [asked[place][0] for place in own if valid.iloc[own].duplicated(keep=False).loc[valid.index[place]]]
+    if twins:
+        raise ConfigError(file, f"{' and '.join(twins)} have the same record", REMEDY)
+
+
+def _typed(records: Sequence[Mapping[str, Plain]], schema: Any) -> "pd.DataFrame":
+    """The records as a server hands them on: a number with a point where the schema wants one, also for nothing but
+    whole numbers or nulls, which a table on its own takes for something else.
+    """
+    columns = schema.to_schema().columns
+    table = frame(records, columns=tuple(columns))
+    floats = [
+        name
+        for name, column in columns.items()
+        if str(column.dtype).startswith("float") and not any(isinstance(one[name], str | bool) for one in records)
+    ]
+    return table.astype(dict.fromkeys(floats, "float64"))
+
+
+def _slip(value: Plain, kind: str) -> str:
+    """What a value should have been, for a column whose dtype is of this kind; empty if it is."""
+    if value is None:
+        return ""
+    if kind in "iuf":
+        return "number" if isinstance(value, str | bool) else ""
+    if kind == "b":
+        return "" if isinstance(value, bool) else "true or false"
+    return "" if isinstance(value, str) else "text: put it in quotes"
+
+
+def _refused(file: str, asked: Sequence[tuple[str, str, Mapping[str, Plain]]], errors: Any) -> ConfigError:
+    import pandas as pd
+
+    worst = errors.failure_cases.iloc[0]
+    name = asked[int(worst["index"])][1] if pd.notna(worst["index"]) else "one of the cases"
+    problem = f"{worst['column']} = {worst['failure_case']} is refused by the request schema ({worst['check']})"
+    return ConfigError(f"{file}, {name}", problem, REMEDY)

@@ -1,0 +1,253 @@
+"""Is the candidate as good as the champion? On the same held-out rows, row by row, by a margin that the user states.
+
+Comes in: labels and the scores of both. Goes out: one `Evidence`: the gain (positive: the candidate is better,
+whichever way the metric runs), its interval, and the decision, to be stated by a check:
+
+    evidence(comparison.auc(holdout.labels, scores, champion_scores, margin=0.01))
+
+`margin=0.01` asks for surely not worse by 0.01 or more: a model that is worse by exactly the margin passes in at most
+1 - `level` of runs (5 %), not in half of them as it does where two numbers are held side by side. `better=True` asks
+for surely better, and the margin then only tells «not worse» from «undecided». `level` is that of the one-sided
+statement; the interval that is shown has both ends, so its own level is 2 * level - 1: 0.90 for 0.95.
+
+The decision is one of four words, then what this number of rows can tell: "not worse; an equal model is refused in 2 %
+of runs". A hold-out too small for its margin refuses equal models, and says so here. Without a champion (None) the
+candidate's own value is stated, nothing is asked of it, and the decision says that it is the first.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from proveout.gate import arrays, intervals
+from proveout.gate.intervals import Metric
+from proveout.gate.margins import NO_GAIN, Asked, Gain
+from proveout.records import Evidence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+
+def auc(
+    labels: "ArrayLike",
+    candidate: "ArrayLike",
+    champion: "ArrayLike | None",
+    *,
+    margin: float,
+    better: bool = False,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+) -> Evidence:
+    """The candidate's gain in AUC, by DeLong's paired test.
+
+    Args:
+        labels: true and false, shape (rows,).
+        candidate, champion: what each says of these rows, the higher the more likely; shape (rows,).
+        clusters: shape (rows,), such as the day of each flight: flights of one day are late together.
+    Returns: not judged with fewer than two rows of a class, or two clusters.
+    Raises: Misused for scores that are missing or of another length.
+
+    >>> from random import Random
+    >>> chance = Random(0)
+    >>> labels = [chance.random() < 0.3 for _ in range(2_000)]
+    >>> champion = [chance.gauss(label, 1) for label in labels]
+    >>> candidate = [score + chance.gauss(0, 0.1) for score in champion]
+    >>> found = auc(labels, candidate, champion, margin=0.01)
+    >>> found.name, found.decision, found.holds
+    ('auc, gain on the champion', 'not worse; an equal model is refused in under 1 % of runs', True)
+    """
+    from proveout.gate import delong
+
+    truth, ours = arrays.truths(labels), arrays.numbers(candidate, "scores of the candidate")
+    arrays.same_length(len(truth), scores_of_the_candidate=ours)
+    asked = Asked(name="auc", rows=len(truth), margin=margin, better=better, level=level)
+    if champion is None:
+        return asked.first(intervals.auc(truth, ours, level=asked.shown, clusters=clusters))
+    theirs = arrays.numbers(champion, "scores of the champion")
+    arrays.same_length(len(truth), scores_of_the_champion=theirs)
+    groups = arrays.groups(clusters, len(truth))
+    trues, falses = int(truth.sum()), int((~truth).sum())
+    if min(trues, falses) < 2:
+        return asked.unjudged(f"{trues:,} true and {falses:,} false rows, two of each are needed")
+    if groups is not None and groups.max() < 1:
+        return asked.unjudged("one cluster, two are needed")
+    before, gain = delong.gain(truth, ours, theirs, groups, asked.shown)
+    return asked.answer(gain, champion=before.auc)
+
+
+def labels(
+    labels: "ArrayLike",
+    candidate: "ArrayLike",
+    champion: "ArrayLike | None",
+    *,
+    threshold: float | None,
+    margin: float,
+    champion_threshold: float | None = None,
+    better: bool = False,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+) -> Evidence:
+    """The candidate's gain in accuracy, by McNemar's test: which rows only one of the two calls right.
+
+    Args:
+        labels: true and false, shape (rows,); of any kind if `threshold` is None.
+        candidate, champion: scores, called true from `threshold` on; or the calls themselves if it is None.
+        champion_threshold: of the champion, where it is another one.
+        clusters: shape (rows,), whose rows are right or wrong together; the test is then that of `rows`.
+    Raises: Misused for scores that are missing or of another length.
+
+    >>> labels([1] * 90 + [0] * 10, [1] * 97 + [0] * 3, [1] * 90 + [1] * 10, threshold=None, margin=0.05).decision
+    'not worse; an equal model is refused in 24 % of runs'
+    """
+    import numpy as np
+
+    from proveout.gate import pairs
+
+    right = _right(labels, candidate, threshold, "candidate")
+    asked = Asked(name="accuracy", rows=len(right), margin=margin, better=better, level=level)
+    if champion is None:
+        if clusters is not None:
+            return asked.first(intervals.mean(right, name="accuracy", level=asked.shown, clusters=clusters))
+        return asked.first(intervals.share(int(right.sum()), len(right), name="accuracy", level=asked.shown))
+    other = threshold if champion_threshold is None else champion_threshold
+    before = _right(labels, champion, other, "champion")
+    if clusters is not None:
+        return _of_means(asked, right.astype(float), before.astype(float), clusters, sign=1)
+    if not len(right):
+        return asked.unjudged("no rows")
+    share = float(before.mean())
+    if threshold is not None and threshold == other and np.array_equal(np.asarray(candidate), np.asarray(champion)):
+        return asked.answer(NO_GAIN, champion=share)
+    won, lost = int((right & ~before).sum()), int((~right & before).sum())
+    low, high = pairs.interval(won, lost, len(right), level=asked.shown)
+    error = (won + lost) ** 0.5 / len(right)
+    return asked.answer(Gain(value=(won - lost) / len(right), low=low, high=high, error=error), champion=share)
+
+
+def rows(
+    losses_candidate: "ArrayLike",
+    losses_champion: "ArrayLike | None",
+    *,
+    margin: float,
+    name: str,
+    better: bool = False,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+) -> Evidence:
+    """The candidate's gain in a mean of losses, a loss for each row such as the squared error, by a paired t interval.
+
+    Args:
+        losses_candidate, losses_champion: the lower the better, shape (rows,).
+        name: of the mean, such as "brier".
+        clusters: shape (rows,), such as the day of each flight.
+    Returns: not judged with fewer than two rows, or two clusters.
+    Raises: Misused for losses that are missing or of another length.
+
+    >>> found = rows([0.1, 0.2, 0.1, 0.3] * 9, [0.2, 0.3, 0.1, 0.2] * 9, margin=0.05, name="brier")
+    >>> round(found.value, 3), round(found.low, 3), found.decision
+    (0.025, 0.001, 'better; an equal model is refused in 3 % of runs')
+    """
+    ours = arrays.numbers(losses_candidate, "losses of the candidate")
+    asked = Asked(name=name, rows=len(ours), margin=margin, better=better, level=level)
+    if losses_champion is None:
+        return asked.first(intervals.mean(ours, name=name, level=asked.shown, clusters=clusters))
+    theirs = arrays.numbers(losses_champion, "losses of the champion")
+    arrays.same_length(len(ours), losses_of_the_champion=theirs)
+    return _of_means(asked, ours, theirs, clusters, sign=-1)
+
+
+def metric(
+    function: Metric,
+    labels: "ArrayLike",
+    candidate: "ArrayLike",
+    champion: "ArrayLike | None",
+    *,
+    margin: float,
+    higher_is_better: bool = True,
+    name: str | None = None,
+    better: bool = False,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> Evidence:
+    """The candidate's gain in any metric, by the paired bootstrap: both are measured on the same draws of rows.
+
+    Args:
+        function: `(labels, scores)` to a number, such as `sklearn.metrics.average_precision_score`.
+        clusters: shape (rows,), such as the day of each flight: they are drawn whole.
+    Returns: not judged with fewer than ten rows, or ten clusters, or where the metric has no value in too many draws.
+        A draw where it has none counts as the worst and the best one.
+    Raises: Misused for scores that are missing or of another length; what `function` raises of all rows.
+
+    >>> from sklearn.metrics import f1_score
+    >>> found = metric(f1_score, [0, 1] * 50, [0, 1] * 50, [0, 1] * 49 + [1, 1], margin=0.05, resamples=200)
+    >>> round(found.value, 3), found.low, found.decision.partition(";")[0]
+    (0.01, 0.0, 'not worse')
+    """
+    from proveout.gate import resampling
+
+    name = name or intervals.name_of(function)
+    truth, ours = arrays.values_of(labels, "labels"), arrays.values_of(candidate, "scores of the candidate")
+    arrays.same_length(len(truth), scores_of_the_candidate=ours)
+    asked = Asked(name=name, rows=len(truth), margin=margin, better=better, level=level)
+    if champion is None:
+        own = intervals.metric(
+            function, truth, ours, name=name, level=asked.shown, clusters=clusters, resamples=resamples, seed=seed
+        )
+        return asked.first(own)
+    theirs = arrays.values_of(champion, "scores of the champion")
+    arrays.same_length(len(truth), scores_of_the_champion=theirs)
+    groups = arrays.groups(clusters, len(truth))
+    if not len(truth):
+        return asked.unjudged("no rows")
+    after, before = float(function(truth, ours)), float(function(truth, theirs))
+    sign = 1 if higher_is_better else -1
+    value = sign * (after - before)
+    if not math.isfinite(value):
+        return asked.unjudged(f"{name} has no value on these rows")
+    found = resampling.bootstrap(
+        function,
+        truth,
+        [ours, theirs],
+        level=asked.shown,
+        resamples=resamples,
+        groups=groups,
+        seed=seed,
+        combined=lambda of: sign * (of[:, 0] - of[:, 1]),
+    )
+    if found.unjudged:
+        return asked.unjudged(found.unjudged, value=value, champion=before)
+    return asked.answer(Gain(value=value, low=found.low, high=found.high, error=found.error), champion=before)
+
+
+def _of_means(
+    asked: Asked,
+    ours: "NDArray[np.float64]",
+    theirs: "NDArray[np.float64]",
+    clusters: "ArrayLike | None",
+    *,
+    sign: int,
+) -> Evidence:
+    """The gain in a mean over rows; `sign` is -1 for what is better the lower it is."""
+    gains = sign * (ours - theirs)
+    found = intervals.mean(gains, level=asked.shown, clusters=clusters)
+    before = float(theirs.mean()) if len(theirs) else None
+    if found.value is None or found.low is None or found.high is None or before is None:
+        return asked.unjudged(found.unjudged, value=found.value, champion=before)
+    error = intervals.error_of_mean(gains, arrays.groups(clusters, len(gains)))
+    return asked.answer(Gain(value=found.value, low=found.low, high=found.high, error=error), champion=before)
+
+
+def _right(labels: "ArrayLike", said: "ArrayLike", threshold: float | None, who: str) -> "NDArray[np.bool_]":
+    """Which rows are called right, shape (rows,)."""
+    import numpy as np
+
+    if threshold is None:
+        truth, calls = arrays.values_of(labels, "labels"), arrays.values_of(said, f"calls of the {who}")
+        arrays.same_length(len(truth), **{f"calls_of_the_{who}": calls})
+        right: NDArray[np.bool_] = np.equal(calls, truth)
+        return right
+    truth, scores = arrays.truths(labels), arrays.numbers(said, f"scores of the {who}")
+    arrays.same_length(len(truth), **{f"scores_of_the_{who}": scores})
+    return np.equal(scores >= threshold, truth)

@@ -1,0 +1,47 @@
+"""What the libraries of a candidate have become since the champion: a change nobody made on purpose is seen here.
+
+Comes in: two opened bundles. Goes out: `Evidence`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from proveout.records import Evidence
+
+if TYPE_CHECKING:
+    from proveout.training.bundle import OpenBundle
+
+NAMED = 8  # changes that are named in the answer
+
+
+def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
+    """How many packages are locked in another version than the champion's, each named in the answer.
+
+    Without a champion, or without a lock on one side, it is not judged.
+    """
+    from proveout.gate import apart
+
+    name, covers = "packages changed since the champion", ("monitor-1",)
+    now, before = candidate.requirements(), champion.requirements() if champion else None
+    if champion is None or now is None or before is None:
+        why = "there is no champion" if champion is None else "no requirements.lock is packed"
+        return Evidence(name=name, value=None, unjudged=why, covers=covers)
+    found = differences(apart.locked(before), apart.locked(now))
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return Evidence(name=name, value=len(found), decision=", ".join(found[:NAMED]) + more, covers=covers)
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Each package that came, went or has another version, in words.
+
+    >>> differences({"numpy": "2.4.5", "dill": "0.4"}, {"numpy": "2.4.6", "orjson": "3.11"})
+    ('dill 0.4 gone', 'numpy 2.4.5 to 2.4.6', 'orjson 3.11 new')
+    """
+    words = []
+    for name in sorted({*before, *now}):
+        was, now_is = before.get(name), now.get(name)
+        if was == now_is:
+            continue
+        gone_or_new = f"{name} {was} gone" if now_is is None else f"{name} {now_is} new"
+        words.append(gone_or_new if was is None or now_is is None else f"{name} {was} to {now_is}")
+    return tuple(words)

@@ -1,0 +1,138 @@
+"""What the ledger holds that speaks for a test of the ML Test Score: each fact names where it can be looked up.
+
+Comes in: a ledger and the settings. Goes out: `Fact` records. A fact is something that happened to this model, not
+something the software could do.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from proveout.errors import ProveoutError
+from proveout.gate.score import Fact
+from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
+from proveout.registry import releases, roles, standing
+from proveout.registry.answers import HIDDEN
+from proveout.registry.ledger import Ledger, read
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    from proveout.training.bundle import OpenBundle
+
+ANSWERS = 50  # newest answers of the champion that are computed again
+FEWEST_OUTCOMES = 200  # for a metric of what was served to say anything
+SAME_WITHIN = 1e-9
+AUC_APART = 0.05  # online from offline; the monitor's own alert has the same bound
+
+Open = Callable[[Settings, Digest], "OpenBundle"]
+
+
+def gather(ledger: Ledger, settings: Settings, *, opened: Open) -> tuple[Fact, ...]:
+    """Every fact of the model. `opened`: how the champion's bundle is opened, to compute logged answers again."""
+    made = releases.history(ledger, settings.model)
+    champion = roles.holder(made)
+    watched = (read(DriftReport, entry) for entry in ledger.entries(kind="drift", newest_first=True))
+    reports = [report for report in watched if report.model == settings.model]
+    found = [*_went_back(made), *_watched(ledger, reports), *_erased(ledger)]
+    if champion is not None:
+        found += [
+            *_reviewed(ledger, champion),
+            *_judged(ledger, champion),
+            *_canaried(made, champion),
+            *_computed_again(ledger, settings, champion, opened),
+            *_whole_line(ledger, champion, reports),
+        ]
+    return tuple(found)
+
+
+def _reviewed(ledger: Ledger, champion: Release) -> Iterator[Fact]:
+    for entry in ledger.entries(kind="consent", subject=champion.bundle):
+        given = read(Consent, entry)
+        yield Fact(test="model-1", what=f"{given.by} approved {champion.name} on {given.approved_at[:10]}")
+    packed = standing.bundle_of(ledger, champion.bundle)
+    commit = packed.git_commit if packed else "unknown"
+    if commit != "unknown" and not commit.endswith("+changes"):
+        yield Fact(test="model-1", what=f"packed from commit {commit[:12]}, without changes beside it", points=0.5)
+
+
+def _judged(ledger: Ledger, champion: Release) -> Iterator[Fact]:
+    for entry in ledger.entries(kind="verdict", subject=champion.bundle):
+        if entry.hash == champion.verdict and read(Verdict, entry).outcome == "approved":
+            yield Fact(test="infra-4", what=f"{champion.name} was released on the approving verdict of {entry.at[:16]}")
+
+
+def _canaried(made: tuple[Release, ...], champion: Release) -> Iterator[Fact]:
+    before = made[: made.index(champion)]
+    for tried in before:
+        if tried.bundle == champion.bundle and tried.role != "champion" and tried.share > 0:
+            what = f"{champion.name} ran as {tried.role} with {tried.share:.0%} of the traffic from {tried.since[:16]}"
+            yield Fact(test="infra-6", what=what)
+
+
+def _went_back(made: tuple[Release, ...]) -> Iterator[Fact]:
+    for place, later in enumerate(made):
+        line = [champion.bundle for champion in roles.line(made[:place])]
+        if later.role == "champion" and later.bundle in line[:-1]:
+            yield Fact(
+                test="infra-7", what=f"{later.by} went back to {later.name} on {later.since[:16]}: {later.reason}"
+            )
+
+
+def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opened: Open) -> Iterator[Fact]:
+    logged = [
+        one for one in ledger.predictions(model=settings.model, newest=ANSWERS) if _can_be_computed(one, champion)
+    ]
+    if not logged:
+        return
+    try:
+        import pandas as pd
+
+        bundle = opened(settings, champion.bundle)
+        asked = pd.DataFrame([dict(one.record) for one in logged], columns=list(bundle.request_columns))
+        again = bundle.predict(asked)
+    except (ProveoutError, KeyError, TypeError, ValueError):
+        return  # whoever asks for a score is not to be stopped by a bundle that cannot be opened: it gets no point
+    same = sum(
+        one.probability is not None and abs(one.probability - float(answer)) <= SAME_WITHIN
+        for one, answer in zip(logged, again, strict=True)
+    )
+    if same == len(logged):
+        what = f"the newest {same} answers of {champion.name} were computed again from the log, to the same numbers"
+        yield Fact(test="infra-5", what=what)
+
+
+def _can_be_computed(one: Prediction, champion: Release) -> bool:
+    hidden = any(isinstance(value, str) and value.startswith(HIDDEN) for value in one.record.values())
+    return one.release == champion.name and one.answered_by == "model" and not hidden
+
+
+def _whole_line(ledger: Ledger, champion: Release, reports: list[DriftReport]) -> Iterator[Fact]:
+    snapshot = ledger.entries(kind="snapshot", subject=champion.data, limit=1)
+    packed = standing.bundle_of(ledger, champion.bundle)
+    watched = [report for report in reports if report.bundle == champion.bundle]
+    if snapshot and packed and watched:
+        what = (
+            f"snapshot {champion.data[:12]}, {packed.run}, verdict, release, answers and monitor: one line, all logged"
+        )
+        yield Fact(test="infra-3", what=what)
+
+
+def _watched(ledger: Ledger, reports: list[DriftReport]) -> Iterator[Fact]:
+    if reports:
+        newest = reports[0]
+        what = f"{len(reports)} windows were compared with the training rows, the newest up to {newest.window_to[:16]}"
+        yield Fact(test="monitor-2", what=what)
+    for report in reports:
+        seen, packed = report.performance, standing.bundle_of(ledger, report.bundle)
+        offline = next((m.value for m in packed.metrics if m.name == "auc"), None) if packed else None
+        if seen is None or seen.auc is None or offline is None or seen.rows < FEWEST_OUTCOMES:
+            continue
+        numbers = f"AUC {seen.auc:.3f} on {seen.rows:,} outcomes of what was served, {offline:.3f} offline"
+        yield Fact(test="monitor-7", what=numbers)
+        if abs(seen.auc - offline) <= AUC_APART:
+            yield Fact(test="model-2", what=numbers)
+
+
+def _erased(ledger: Ledger) -> Iterator[Fact]:
+    erasures = ledger.entries(kind="erasure", limit=1, newest_first=True)
+    if erasures:
+        yield Fact(test="data-5", what=f"persons are erased on request, the last on {erasures[0].at[:10]}")

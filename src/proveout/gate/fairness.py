@@ -1,0 +1,248 @@
+"""Is the model as good, and as generous, to every group? Rates by group, and how far the extremes are apart.
+
+Comes in: labels, scores, a threshold, the column that says which group a row belongs to. Goes out: `Evidence`, to be
+stated by a check:
+
+    evidence(fairness.rates(holdout.labels, scores, by=holdout.records["carrier"], threshold=0.3, rate="true positive"))
+    evidence(fairness.ratio(holdout.labels, scores, by=holdout.records["carrier"], threshold=0.3, at_least=0.8))
+
+Which rate must be equal is a question to people, not to statistics: in groups with other base rates not all of them can
+be equal at once (Kleinberg, Mullainathan and Raghavan, Inherent Trade-Offs, ITCS 2017).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import permutations
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Literal
+
+from proveout.errors import Misused
+from proveout.gate import arrays, intervals, parts
+from proveout.gate.slices import not_judged
+from proveout.records import Evidence
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Rate = Literal["selection", "true positive", "false positive", "precision"]
+COVERS = ("model-7",)
+FEWEST = 100  # rows that a rate is over: it is then sure to a tenth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A group in numbers."""
+
+    name: str
+    members: int
+    rows: int  # that the rate is over: all of them, those true, those false, those called true
+    hits: int
+
+
+def rates(
+    labels: "ArrayLike",
+    scores: "ArrayLike",
+    *,
+    by: Any,
+    threshold: float,
+    rate: Rate = "selection",
+    at_least: float | None = None,
+    at_most: float | None = None,
+    surely: bool = False,
+    fewest: int = FEWEST,
+    unjudged_at_most: float | None = 0.05,
+    level: float = 0.95,
+) -> tuple[Evidence, ...]:
+    """The rate of each group, with Wilson's interval; last, the share of rows in groups too small to judge.
+
+    Args:
+        labels: true or false, shape (rows,).
+        scores: what the model says, shape (rows,).
+        by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are crossed.
+        threshold: from this score on, true is said of a row.
+        rate: `selection`, how many are called true; `true positive`, how many of those that are; `false positive`, how
+            many of those that are not; `precision`, how many of those called true are.
+        fewest: rows that the rate of a group is over: for the true positive rate, rows that are true.
+        unjudged_at_most: share of all rows that may be in groups not judged, 0 to 1.
+    Raises: Misused for an unknown rate, a missing score, or columns of another length.
+    """
+    groups = _groups(labels, scores, by=by, threshold=threshold, rate=rate)
+    found = [
+        replace(
+            intervals.share(one.hits, one.rows, level=level),
+            name=f"{rate} rate" if rate != "precision" else rate,
+            slice=one.name, at_least=at_least, at_most=at_most, surely=surely, covers=COVERS,
+            unjudged=f"{one.rows:,} rows, asked for {fewest:,}" if one.rows < fewest else "",
+        )
+        for one in groups
+    ]  # fmt: skip
+    return (*found, _rest(groups, _large(groups, fewest), at_most=unjudged_at_most))
+
+
+def gap(
+    labels: "ArrayLike",
+    scores: "ArrayLike",
+    *,
+    by: Any,
+    threshold: float,
+    rate: Rate = "selection",
+    at_most: float | None = None,
+    surely: bool = False,
+    fewest: int = FEWEST,
+    unjudged_at_most: float | None = 0.05,
+    level: float = 0.95,
+) -> tuple[Evidence, ...]:
+    """The largest rate of a group less the smallest, 0 to 1; last, the share of rows in groups too small to judge.
+
+    The two groups are picked for being the extremes, which makes groups look unequal that are not. So the interval
+    comes from those of all pairs at once: each pair's difference has Newcombe's score interval, widened as Tukey's
+    range of so many groups asks (Agresti, Bini, Bertaccini and Ryu, Simultaneous confidence intervals for comparing
+    binomial parameters, Biometrics 64 (2008)). Some pair differs by its low end at least, and none by more than its
+    high end.
+    """
+    return _extremes(
+        _groups(labels, scores, by=by, threshold=threshold, rate=rate), _difference, pick=max, of="gap", rate=rate,
+        fewest=fewest, unjudged_at_most=unjudged_at_most, level=level, bounds={"at_most": at_most, "surely": surely},
+    )  # fmt: skip
+
+
+def ratio(
+    labels: "ArrayLike",
+    scores: "ArrayLike",
+    *,
+    by: Any,
+    threshold: float,
+    rate: Rate = "selection",
+    at_least: float | None = None,
+    surely: bool = False,
+    fewest: int = FEWEST,
+    unjudged_at_most: float | None = 0.05,
+    level: float = 0.95,
+) -> tuple[Evidence, ...]:
+    """The smallest rate of a group to the largest, 0 to 1; last, the share of rows in groups too small to judge.
+
+    `at_least=0.8` is the four-fifths rule of the Uniform Guidelines on Employee Selection Procedures (29 CFR 1607.4 D),
+    there asked of the selection rate. The interval is made as that of `gap`, with the ratio's own limits for each pair
+    (Donner and Zou, Statistical Methods in Medical Research 21 (2012)). Without a single hit anywhere: not judged.
+    """
+    return _extremes(
+        _groups(labels, scores, by=by, threshold=threshold, rate=rate), _quotient, pick=min, of="ratio", rate=rate,
+        fewest=fewest, unjudged_at_most=unjudged_at_most, level=level, bounds={"at_least": at_least, "surely": surely},
+    )  # fmt: skip
+
+
+Ends = tuple[float, float, float]  # a value and its interval
+
+
+def _extremes(
+    groups: list[Group],
+    compare: "Callable[[Ends, Ends], Ends]",
+    *,
+    pick: Callable[..., Any],
+    of: str,
+    rate: Rate,
+    fewest: int,
+    unjudged_at_most: float | None,
+    level: float,
+    bounds: dict[str, Any],
+) -> tuple[Evidence, ...]:
+    """The most unequal pair of groups, with an interval that holds for all pairs at once."""
+    large = _large(groups, fewest)
+    named = f"{rate} rate, {of} between groups" if rate != "precision" else f"{rate}, {of} between groups"
+    stated = Evidence(name=named, value=None, rows=sum(one.rows for one in large), covers=COVERS, **bounds)
+    why = "" if len(large) > 1 else f"{len(large)} of {len(groups)} groups with {fewest:,} rows, two are needed"
+    if not why and of == "ratio" and not any(one.hits for one in large):
+        why = "no group has a single hit"
+    if why:
+        # What could not be compared was not judged, however large the one group is.
+        return replace(stated, unjudged=why), _rest(groups, [], at_most=unjudged_at_most)
+    each = 2 * NormalDist().cdf(_range_quantile(level, len(large)) / math.sqrt(2)) - 1
+    known = [(one.hits / one.rows, *_wilson(one, each)) for one in large]
+    pairs = [compare(one, other) for one, other in permutations(known, 2)]
+    value, low, high = (pick(one[end] for one in pairs) for end in range(3))
+    least, most = (extreme(large, key=lambda one: one.hits / one.rows) for extreme in (min, max))
+    decision = f"from {least.hits / least.rows:.3g} on {least.name} to {most.hits / most.rows:.3g} on {most.name}"
+    return (
+        replace(stated, value=value, low=max(low, 0.0), high=min(high, 1.0), level=level, decision=decision),
+        _rest(groups, large, at_most=unjudged_at_most),
+    )
+
+
+def _difference(one: Ends, other: Ends) -> Ends:
+    """Of two shares, with limits after Newcombe, Statistics in Medicine 17 (1998), method 10."""
+    (a, a_low, a_high), (b, b_low, b_high) = one, other
+    return a - b, a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
+
+
+def _quotient(one: Ends, other: Ends) -> Ends:
+    """Of two shares, with limits after Donner and Zou (2012), equation 9, written so that nothing cancels out."""
+    (a, a_low, a_high), (b, b_low, b_high) = one, other
+    if b == 0:
+        return math.inf, (a_low / b_high), math.inf
+    product = a * b
+    down = a_low * (2 * a - a_low)
+    below = product + math.sqrt(max(product**2 - down * b_high * (2 * b - b_high), 0.0))
+    over = b_low * (2 * b - b_low)
+    above = product + math.sqrt(max(product**2 - a_high * (2 * a - a_high) * over, 0.0))
+    return a / b, down / below if below else 0.0, above / over if over else math.inf
+
+
+def _groups(labels: "ArrayLike", scores: "ArrayLike", *, by: Any, threshold: float, rate: Rate) -> list[Group]:
+    import numpy as np
+
+    truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
+    arrays.same_length(len(truth), scores=said)
+    called = said >= threshold
+    over_and_hit = {
+        "selection": (np.ones(len(truth), dtype=bool), called),
+        "true positive": (truth, called),
+        "false positive": (~truth, called),
+        "precision": (called, truth),
+    }
+    if rate not in over_and_hit:
+        raise Misused(f"There is no rate called {rate}. There are: {', '.join(over_and_hit)}.")
+    over, hit = over_and_hit[rate]
+    return [
+        Group(
+            name=part.name, members=len(part.rows), rows=int(over[part.rows].sum()),
+            hits=int((over & hit)[part.rows].sum()),
+        )
+        for part in parts.split(by, rows=len(truth))
+    ]  # fmt: skip
+
+
+def _large(groups: list[Group], fewest: int) -> list[Group]:
+    return [one for one in groups if one.rows >= max(fewest, 1)]
+
+
+def _rest(groups: list[Group], judged: list[Group], *, at_most: float | None) -> Evidence:
+    rows = sum(one.members for one in groups)
+    return not_judged(rows - sum(one.members for one in judged), rows, at_most=at_most, covers=COVERS)
+
+
+def _wilson(group: Group, level: float) -> tuple[float, float]:
+    found = intervals.share(group.hits, group.rows, level=level)
+    return found.low or 0.0, 1.0 if found.high is None else found.high
+
+
+def _range_quantile(level: float, groups: int) -> float:
+    """The largest less the smallest of so many standard normal numbers stays below this with probability `level`.
+
+    Tukey's range for known variances; the one in SciPy is for all degrees of freedom, and takes seconds.
+
+    >>> round(_range_quantile(0.95, 3), 2)
+    3.31
+    """
+    import numpy as np
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
+
+    smallest = np.linspace(-9, 9, 2_001)
+    density = np.exp(-(smallest**2) / 2) / math.sqrt(2 * math.pi)
+
+    def missing(width: float) -> float:
+        inside = groups * density * (ndtr(smallest + width) - ndtr(smallest)) ** (groups - 1)
+        return float(np.trapezoid(inside, smallest)) - level
+
+    return float(brentq(missing, 0.0, 20.0))

@@ -1,0 +1,183 @@
+"""What a gate run has gathered: what was seen of the checks, and what became of each.
+
+Comes in: reports and names, in any order and from any process. Goes out: a `CheckResult` for each check. Nothing here
+decides what that means for the candidate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+import orjson
+import pytest
+
+from proveout.gate.proof import EMPTY
+from proveout.gate.stating import BROKEN, EVIDENCE
+from proveout.gate.verdict import covers
+from proveout.records import CheckOutcome, CheckResult, Evidence, from_json, to_json
+from proveout.settings import Settings
+
+COVERS = "proveout.covers"  # user property of a report: ids of the ML Test Score that the check is marked with, as JSON
+UNPROVEN = "proveout.empty"  # user property of a report: the check passed, and has proven nothing
+LONGEST_MESSAGE = 500
+SEVERITY: tuple[CheckOutcome, ...] = (
+    "passed", "empty", "skipped", "xfailed", "xpassed", "missing", "error", "failed",
+)  # fmt: skip
+
+
+@dataclass
+class Life:
+    """What became of one check so far. The worst that was reported of it stays."""
+
+    outcome: CheckOutcome = "passed"
+    message: str = ""
+    phases: set[str] = field(default_factory=set)
+    evidence: list[Evidence] = field(default_factory=list)
+    covers: tuple[str, ...] = ()
+
+    def saw(self, outcome: CheckOutcome, message: str) -> None:
+        """Take one report's outcome in."""
+        if SEVERITY.index(outcome) > SEVERITY.index(self.outcome):
+            self.outcome, self.message = outcome, message
+
+    def ended(self) -> tuple[CheckOutcome, str]:
+        """Outcome and message at the end of the run: a pass is one that was set up, called and torn down."""
+        if self.outcome in ("passed", "empty") and not {"setup", "call", "teardown"} <= self.phases:
+            return "missing", "it was not run to its end"
+        return self.outcome, self.message
+
+    def result(self, check: str) -> CheckResult:
+        """The check as a result. It covers what it is marked with, and what its evidence is for."""
+        outcome, message = self.ended()
+        ids = {*self.covers, *(one for stated in self.evidence for one in stated.covers)}
+        return CheckResult(check=check, outcome=outcome, required=False, message=message, covers=tuple(sorted(ids)))
+
+
+@dataclass
+class Gathered:
+    """Everything a run has gathered. What one process of pytest-xdist saw goes to another as plain values."""
+
+    lives: dict[str, Life] = field(default_factory=dict)  # checks and faulty collectors that were reported
+    seen: dict[str, str] = field(default_factory=dict)  # checks that were collected, and why they might not have run
+    opened: set[str] = field(default_factory=set)  # collectors that were looked into
+    closed: set[str] = field(default_factory=set)  # classes that were found; those never opened hide checks
+    wrong: dict[str, CheckResult] = field(default_factory=dict)  # what the gate itself found, by the name of it
+
+    def life(self, check: str) -> Life:
+        """The life of a check."""
+        return self.lives.setdefault(check, Life())
+
+    def found(self, *wrong: CheckResult | None) -> None:
+        """Take in what the gate found wrong. The first word on a thing stays."""
+        for one in wrong:
+            if one is not None:
+                self.wrong.setdefault(one.check, one)
+
+    def report(self, check: str, report: pytest.TestReport) -> None:
+        """Take in a report of a check."""
+        life = self.life(check)
+        life.phases.add(str(report.when))
+        life.saw(*outcome_of(report))
+        stated = [(key, str(value)) for key, value in report.user_properties]
+        # Each report of a check repeats the properties of those before it.
+        life.evidence = [from_json(Evidence, value) for key, value in stated if key == EVIDENCE]
+        for key, value in stated:
+            if key == BROKEN:
+                life.saw("failed", value)
+            elif key == UNPROVEN:
+                life.saw("empty", EMPTY)
+            elif key == COVERS:
+                life.covers = tuple(orjson.loads(value))
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """All that was stated, in the order of the checks."""
+        return [one for life in self.lives.values() for one in life.evidence]
+
+    def results(self) -> list[CheckResult]:
+        """What became of every check that was seen, and of those that must be there though nobody saw them."""
+        results = [life.result(name) for name, life in self.lives.items()]
+        for name, why in self.seen.items():
+            if name not in self.lives:
+                outcome: CheckOutcome = "missing" if why else "deselected"
+                message = why or "it was deselected (-k, -m, --deselect or --lf)"
+                results.append(CheckResult(check=name, outcome=outcome, required=False, message=message))
+        for name in sorted(self.closed - self.opened):
+            message = "the run did not look into it"
+            results.append(CheckResult(check=name, outcome="missing", required=False, message=message))
+        return [*results, *self.wrong.values()]
+
+    def absent(self, required: Sequence[str], settings: Settings) -> list[CheckResult]:
+        """The required names that no run can prove: there is no such file, or no such check in it."""
+        there = {result.check for result in self.results()}
+        found = []
+        for prefix in required:
+            path = prefix.partition("::")[0].rstrip("/")
+            hidden = any(covers(closed, prefix) for closed in self.closed - self.opened)
+            if any(covers(prefix, name) for name in there) or hidden:
+                continue
+            if not (settings.root / path).exists():
+                message = f"it is required, and there is no {path}"
+            elif path in self.opened and path not in self.lives:
+                message = "it is required, and no check of this name is in the file"
+            elif (settings.root / path).is_dir():
+                message = "it is required, and there are no checks in the folder"
+            else:
+                continue
+            found.append(CheckResult(check=prefix, outcome="empty", required=True, message=message))
+        return found
+
+    # --- pytest-xdist --------------------------------------------------------------------------------------------
+
+    def packed(self) -> list[Any]:
+        """What this process saw while collecting and running, for another process."""
+        return [self.seen, sorted(self.opened), sorted(self.closed), [to_json(one) for one in self.wrong.values()]]
+
+    def unpack(self, packed: Sequence[Any]) -> None:
+        """Take in what another process saw."""
+        seen, opened, closed, wrong = packed
+        self.seen.update(seen)
+        self.opened.update(opened)
+        self.closed.update(closed)
+        self.found(*(from_json(CheckResult, text) for text in wrong))
+
+
+def required_names(settings: Settings, patterns: Sequence[str]) -> list[str]:
+    """The required checks, a folder spelled out as its files: one of them left out is not to go unnoticed.
+
+    Args:
+        patterns: of names of files that hold checks, as pytest has them.
+    """
+    required: list[str] = []
+    for prefix in settings.required_checks:
+        folder = settings.root / prefix
+        files = sorted(file for file in folder.rglob("*.py") if any(fnmatch(file.name, p) for p in patterns))
+        required += [file.relative_to(settings.root).as_posix() for file in files] or [prefix]
+    return required
+
+
+def outcome_of(report: pytest.TestReport) -> tuple[CheckOutcome, str]:
+    """What one report says became of a check, and why."""
+    expected: Any = getattr(report, "wasxfail", None)
+    if expected is not None:
+        return ("xpassed" if report.passed else "xfailed"), f"it is marked xfail: {expected or 'no reason given'}"
+    if report.passed:
+        return "passed", ""
+    if report.skipped:
+        return "skipped", message_of(report)
+    # "failed", and whatever else a plugin calls a call that did not pass, such as the "rerun" of a flaky check.
+    return ("failed" if report.when == "call" else "error"), message_of(report)
+
+
+def message_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """The gist of what a report says."""
+    what = report.longrepr
+    crash = getattr(what, "reprcrash", None)
+    if isinstance(what, tuple):
+        text = str(what[2])
+    elif crash is not None:
+        text = str(crash.message).removeprefix("AssertionError: ")
+    else:
+        text = str(what or "")
+    return text.strip()[:LONGEST_MESSAGE]

@@ -1,0 +1,180 @@
+"""What the gate asks of its own material before it believes a verdict, in every run: is the held-out batch really held
+out, is it still of our time, are the edge cases still there.
+
+Comes in: the candidate's rows, batches and edge cases, as values. Goes out: a `CheckResult` for each thing that is
+wrong, and nothing where all is well. `ask` gathers, the others decide. What somebody did to the run itself is for
+`tampering` to find.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proveout.errors import ProveoutError
+from proveout.gate import casebook
+from proveout.gate.verdict import GATE
+from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdict
+
+if TYPE_CHECKING:
+    from proveout.gate.cases import Case
+    from proveout.gate.material import LabelledRows, Material
+
+EDGE_CASES = f"{GATE}edge-cases"
+TWINS_AT_MOST = 0.01
+"""Share of the held-out rows that may have a twin in training beyond what chance gives: a row learned by heart is
+right for nothing, so this much of them lifts a share of right answers by at most 0.01, which is as much as gates are
+asked to tell apart."""
+TWINS_FEW = 3
+"""So many are no proof of anything in a small batch."""
+
+
+def wrong(name: str, message: str, *, outcome: CheckOutcome = "failed") -> CheckResult:
+    """What the gate itself found wrong, as the result of a check: `gate::NAME`."""
+    return CheckResult(check=GATE + name, outcome=outcome, required=True, message=message)
+
+
+def ask(material: "Material", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
+    """Everything this file asks, of the candidate in `material`. `cases`: the edge cases of today."""
+    bundle = material.bundle
+    found = [*order(train_through=bundle.train_through, holdout=bundle.holdout)]
+    found += overlap(material.training, material.holdout, key=material.settings.key)
+    found += stale(bundle.holdout, _newer(material), allowed=material.settings.newer_batches)
+    try:
+        retired = casebook.retired(material.settings)
+    except ProveoutError as error:
+        return (*found, wrong("retired-cases", str(error), outcome="error"))
+    return (*found, *weaker(_cases_before(material), suite(cases), retired))
+
+
+def suite(cases: "Sequence[Case]") -> dict[str, Digest]:
+    """The digest of each edge case by its id: what a verdict keeps of them."""
+    from proveout.gate import cases as edge
+
+    return dict(edge.suite(cases)) if cases else {}
+
+
+# --- decisions ----------------------------------------------------------------------------------------------------
+
+
+def order(*, train_through: str, holdout: str) -> tuple[CheckResult, ...]:
+    """Whether the held-out batch comes after the last one trained on."""
+    if train_through < holdout:
+        return ()
+    what = f"the candidate was trained through {train_through} and is judged on {holdout}, which is not after it"
+    return (wrong("holdout-in-training", f"{what}: hold out a later batch: [data] in train.toml"),)
+
+
+def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str]) -> tuple[CheckResult, ...]:
+    """Whether held-out rows were trained on: the same event by its key, or the same content under another key.
+
+    A key names one event, so none may be in both. Content is every request column but the key, and the label; rows
+    may be twins by chance where they are made of few kinds. Chance is what training says of itself: the share of its
+    rows that have a twin among the others. More than that, by three standard errors, `TWINS_AT_MOST` and `TWINS_FEW`
+    rows, is no chance: in 25 settings of 200 to 5,000 random rows of 20 to 20,000 kinds, at most 1.3 % of 300 trials.
+    """
+    keys = _fingerprints(training.raw[list(key)], holdout.raw[list(key)])
+    content = [column for column in holdout.records.columns if column not in key]
+    found = []
+    known = _share_in(keys[1], keys[0])
+    if known > 0:
+        found.append(
+            _overlaps(known, holdout.rows, f"are in the training batches too, by their key ({', '.join(key)})")
+        )
+    elif content and training.rows and holdout.rows:
+        tables = [rows.records[content].assign(_label=rows.labels) for rows in (training, holdout)]
+        learned, held = _fingerprints(*tables)
+        twins, chance = _share_in(held, learned), _share_of_twins(learned)
+        # How many kinds training happens to hold moves its own share by about twice what independent rows would.
+        error = (chance * (1 - chance) * (1 / holdout.rows + 4 / training.rows)) ** 0.5
+        if twins > chance + 3 * error + TWINS_AT_MOST + TWINS_FEW / holdout.rows:
+            what = "have the content of a training row under another key (every request column and the label"
+            found.append(_overlaps(twins, holdout.rows, f"{what}; by chance it would be {chance:.1%})"))
+    return tuple(found)
+
+
+def stale(holdout: str, newer: Sequence[str], *, allowed: int) -> tuple[CheckResult, ...]:
+    """Whether the held-out batch is too old to say how a model does today.
+
+    Args:
+        newer: the batches after it whose outcomes are known.
+        allowed: so many of them may be there.
+    """
+    if len(newer) <= allowed:
+        return ()
+    what = f"the held-out batch {holdout} is stale: {len(newer)} newer batches have known outcomes ({newer[0]} to "
+    return (
+        wrong(
+            "stale-holdout",
+            f"{what}{newer[-1]}), allowed: {allowed}. Hold out a newer one: [data] in train.toml; or raise "
+            "newer_batches in [tool.proveout]",
+        ),
+    )
+
+
+def weaker(
+    before: Mapping[str, Digest], now: Mapping[str, Digest], retired: Collection[str]
+) -> tuple[CheckResult, ...]:
+    """Whether edge cases of an earlier verdict are gone, or ask for something else under the same id."""
+    sentences = casebook.shrunk(before, now, retired)
+    return tuple(
+        wrong(f"{EDGE_CASES.removeprefix(GATE)}[{place}]", text) for place, text in enumerate(sentences, start=1)
+    )
+
+
+# --- parts --------------------------------------------------------------------------------------------------------
+
+
+def _overlaps(share: float, rows: int, how: str) -> CheckResult:
+    what = f"{round(share * rows):,} of {rows:,} held-out rows {how}: an answer learned by heart proves nothing"
+    return wrong("holdout-overlaps-training", f"{what}. Take them out of one of the two, in the source of the batches")
+
+
+def _fingerprints(training: Any, holdout: Any) -> tuple[Any, Any]:
+    """A 64-bit number for each row of two tables of the same columns, equal for equal rows. Not known is a value."""
+    import pandas as pd
+
+    # Both at once: a column that is empty in one of the two would have another type there.
+    both = pd.util.hash_pandas_object(pd.concat([training, holdout], ignore_index=True), index=False).to_numpy()
+    return both[: len(training)], both[len(training) :]
+
+
+def _share_in(rows: Any, others: Any) -> float:
+    import numpy as np
+
+    return float(np.isin(rows, others).mean()) if len(rows) else 0.0
+
+
+def _share_of_twins(rows: Any) -> float:
+    """Share of the rows that are equal to another one."""
+    import numpy as np
+
+    _, counts = np.unique(rows, return_counts=True)
+    return float(counts[counts > 1].sum() / len(rows))
+
+
+def _newer(material: "Material") -> tuple[str, ...]:
+    """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
+    from proveout.registry.ledger import Ledger, read
+
+    holdout = material.bundle.holdout
+    with Ledger(material.settings.ledger) as ledger:
+        newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
+    if not newest:
+        return ()
+    snapshot = read(Snapshot, newest[0])
+    names = [batch.name for batch in snapshot.batches if batch.name > holdout]
+    if len(names) <= material.settings.newer_batches:
+        return ()
+    return tuple(name for name in names if material.outcomes_known(snapshot, name))
+
+
+def _cases_before(material: "Material") -> Mapping[str, Digest]:
+    """The edge cases of the newest verdict that was complete, whatever bundle it was on."""
+    from proveout.registry.ledger import Ledger, read
+
+    with Ledger(material.settings.ledger) as ledger:
+        for few in (10, None):  # nearly always one of the newest
+            for entry in ledger.entries(kind="verdict", limit=few, newest_first=True):
+                verdict = read(Verdict, entry)
+                if verdict.model == material.bundle.model and verdict.cases:
+                    return verdict.cases
+    return {}

@@ -1,0 +1,104 @@
+"""The end of a gate run: everything gathered goes to `verdict.judge`, and what that says is signed and recorded.
+
+Comes in: what the run gathered and the material it was about. Goes out: the recorded verdict and notes for the person
+who waits for it.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proveout.errors import ProveoutError
+from proveout.gate import integrity, waivers
+from proveout.gate import verdict as verdicts
+from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
+from proveout.gate.material import judging
+from proveout.records import CheckOutcome, CheckResult, Digest, Verdict, Waiver
+from proveout.registry.ledger import Ledger, read
+from proveout.registry.signing import Keyring
+from proveout.training.flow import actor
+
+if TYPE_CHECKING:
+    from proveout.gate.cases import Case
+    from proveout.gate.material import Material
+
+CLEAN = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def judge(
+    gathered: Gathered,
+    material: "Material",
+    *,
+    edge_cases: "Callable[[], tuple[Case, ...]]",
+    patterns: Sequence[str],
+    exitstatus: int,
+    at: str,
+) -> tuple[Verdict, list[str]]:
+    """The verdict on what a run gathered, as it stands in the ledger, and notes on it.
+
+    Args:
+        patterns: of names of files that hold checks, as pytest has them.
+        exitstatus: of pytest, before the verdict.
+    Raises: ProveoutError if it could not be recorded.
+    """
+    settings = material.settings
+    required = required_names(settings, patterns)
+    cases = _ask(gathered, material, edge_cases)
+    leave = _waivers(gathered, material, at=at)
+    results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
+    digests = judging(settings, material.criteria)
+    judged = verdicts.judge(
+        results,
+        gathered.evidence,
+        required=required,
+        candidate=material.bundle,
+        checks=digests.checks,
+        configuration=digests.configuration,
+        waivers=leave,
+        cases=cases,
+        champion=material.champion.bundle.digest if material.champion is not None else None,
+        at=at,
+    )
+    by = os.environ.get("GITHUB_ACTOR") or actor()
+    expires_at = (datetime.fromisoformat(at) + timedelta(days=settings.approval_days)).isoformat()
+    with Ledger(settings.ledger) as ledger:
+        entry = verdicts.record_verdict(ledger, Keyring(settings.keys_dir), judged, by=by, expires_at=expires_at)
+    return read(Verdict, entry), list(waivers.unused(leave, judged))
+
+
+def _ask(gathered: Gathered, material: "Material", edge_cases: "Callable[[], tuple[Case, ...]]") -> dict[str, Digest]:
+    """Ask the gate's own questions. Returns the edge cases that the verdict is to remember."""
+    settings = material.settings
+    try:
+        there = (settings.root / settings.edge_cases).is_file()
+        cases = edge_cases() if there else ()
+        wrong = integrity.ask(material, cases)
+    except ProveoutError as error:
+        said = str(error)[:LONGEST_MESSAGE]
+        if not any(life.message == said for life in gathered.lives.values()):  # by a check that could not be collected
+            gathered.found(integrity.wrong("material", str(error), outcome="error"))
+        return {}
+    gathered.found(*wrong)
+    # A weaker suite is not remembered: the next run would find nothing missing.
+    return {} if any(one.check.startswith(integrity.EDGE_CASES) for one in wrong) else integrity.suite(cases)
+
+
+def _waivers(gathered: Gathered, material: "Material", *, at: str) -> tuple[Waiver, ...]:
+    settings = material.settings
+    try:
+        return waivers.load(settings.root / settings.waivers, today=at[:10])
+    except ProveoutError as error:
+        gathered.found(integrity.wrong("waivers", str(error), outcome="error"))
+        return ()
+
+
+def _stopped(gathered: Gathered, material: "Material", exitstatus: int) -> list[CheckResult]:
+    """An interrupted run, or an error in pytest itself: what was seen may not be all there is."""
+    if exitstatus in CLEAN or any(result.outcome != "passed" for result in gathered.results()):
+        return []
+    outcome: CheckOutcome = "missing" if exitstatus == pytest.ExitCode.INTERRUPTED else "error"
+    message = f"pytest was stopped (exit status {int(exitstatus)})"
+    return [CheckResult(check=material.settings.checks, outcome=outcome, required=True, message=message)]

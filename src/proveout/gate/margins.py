@@ -1,0 +1,117 @@
+"""What is asked of a candidate's gain on the champion, and the answer: a decision, and what the rows can tell at all.
+
+Comes in: a gain with its interval, a margin. Goes out: `Evidence`. Nothing here measures.
+"""
+
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+from proveout.errors import Misused
+from proveout.gate import arrays
+from proveout.records import Evidence
+
+FIRST = "first: no champion to compare with"
+COVERS = ("infra-4",)
+STRICTLY = 1e-12  # «better» is more than 0, past the rounding of floats
+FOUND_IN = 0.8  # the share of runs in which the stated gain is found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What one model has on another: positive is better. From `low` to `high` it is by a confidence interval."""
+
+    value: float
+    low: float
+    high: float
+    error: float  # the standard error of the value
+
+
+NO_GAIN = Gain(value=0.0, low=0.0, high=0.0, error=0.0)  # both say the same of every row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One question: is `name` of the candidate surely not worse by `margin`, or surely `better`?"""
+
+    name: str
+    rows: int
+    margin: float
+    better: bool
+    level: float  # of the one-sided statement
+
+    def __post_init__(self) -> None:
+        arrays.within("level", self.level, 0.5, 1.0)
+        if not 0 <= self.margin < float("inf"):
+            raise Misused(f"margin is {self.margin:g}, asked: 0 or more, how much worse is too much, such as 0.01.")
+
+    @property
+    def shown(self) -> float:
+        """The level of an interval with two ends, of which each is surpassed in 1 - `level` of runs."""
+        return 2 * self.level - 1
+
+    @property
+    def at_least(self) -> float:
+        """What the lower end of the gain has to reach."""
+        return STRICTLY if self.better else -self.margin
+
+    def answer(self, gain: Gain, *, champion: float) -> Evidence:
+        """The gain, held against what is asked."""
+        return replace(
+            self._blank(champion),
+            value=gain.value,
+            low=gain.low,
+            high=gain.high,
+            level=self.shown,
+            decision=f"{self._decided(gain)}; {self._told(gain)}",
+        )
+
+    def unjudged(self, why: str, *, value: float | None = None, champion: float | None = None) -> Evidence:
+        """No answer, and why."""
+        return replace(self._blank(champion), value=value, unjudged=why)
+
+    def first(self, own: Evidence) -> Evidence:
+        """Without a champion: the candidate's own value, of which nothing is asked."""
+        return replace(own, decision=FIRST)
+
+    def _blank(self, champion: float | None) -> Evidence:
+        return Evidence(
+            name=f"{self.name}, gain on the champion",
+            value=None,
+            rows=self.rows,
+            champion=champion,
+            at_least=self.at_least,
+            surely=True,
+            covers=COVERS,
+        )
+
+    def _decided(self, gain: Gain) -> str:
+        if gain.low >= STRICTLY:
+            return "better"
+        if gain.low >= -self.margin:
+            return "not worse"
+        return "worse" if gain.high <= -STRICTLY else "undecided"
+
+    def _told(self, gain: Gain) -> str:
+        """What these rows can tell of a model that differs from the champion as this one does, in so many rows."""
+        down = gain.value - gain.low
+        if self.better:
+            return f"a gain of {down + NormalDist().inv_cdf(FOUND_IN) * gain.error:.2g} is found in 80 % of runs"
+        return f"an equal model is refused in {_percent(refused(gain, self.margin))} of runs"
+
+
+def refused(gain: Gain, margin: float) -> float:
+    """The share of runs in which a model equal to the champion is refused at `margin`, with intervals like this one.
+
+    >>> round(refused(Gain(value=0.0, low=-0.0082, high=0.0082, error=0.005), margin=0.01), 2)
+    0.36
+    """
+    down = gain.value - gain.low
+    if gain.error == 0:
+        return float(down > margin)
+    return NormalDist().cdf((down - margin) / gain.error)
+
+
+def _percent(share: float) -> str:
+    if share < 0.005:
+        return "under 1 %"
+    return "over 99 %" if share > 0.995 else f"{share:.0%}".replace("%", " %")

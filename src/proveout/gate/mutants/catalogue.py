@@ -1,0 +1,144 @@
+"""Every mutant there is, in the order they are reported.
+
+Comes in: nothing. Goes out: `MUTANTS`; and `UNCHANGED` and `REFITTED`, which are none: were the gate to refuse those,
+what it says of the others would say nothing.
+"""
+
+from proveout.gate.mutants import feeding, fitting, serving
+from proveout.gate.mutants.ground import Ground
+from proveout.gate.mutants.mutant import Mutant
+from proveout.training.variant import Change
+
+
+def _unchanged(ground: Ground) -> Change:
+    return Change(what="packed again, nothing changed")
+
+
+UNCHANGED = Mutant(name="unchanged", slip="", question="", remedy="", make=_unchanged)
+REFITTED = Mutant(name="refitted", slip="", question="", remedy="", make=fitting.refitted, refits=True)
+
+MUTANTS = (
+    Mutant(
+        name="labels-shuffled",
+        slip="The outcomes were joined by position after one of the tables had been sorted.",
+        question="is it any good: the AUC",
+        remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
+        make=fitting.labels_shuffled,
+        refits=True,
+    ),
+    Mutant(
+        name="constant",
+        slip="The search settled on a model so tame that everybody gets the base rate.",
+        question="is it any good: the AUC",
+        remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
+        make=fitting.constant,
+    ),
+    Mutant(
+        name="feature-dropped",
+        slip="A join brought nothing, so the column that matters most was empty from the start.",
+        question="is it any good: the AUC, and as good as the champion",
+        remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
+        make=fitting.feature_dropped,
+        refits=True,
+    ),
+    Mutant(
+        name="feature-frozen",
+        slip="In serving, a field is filled with its default, because nobody connected it.",
+        question="is it any good: the AUC, and as good as the champion",
+        remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
+        make=fitting.feature_frozen,
+    ),
+    Mutant(
+        name="feature-shuffled",
+        slip="Two tables are put side by side in serving, one of them sorted: rows get each other's values.",
+        question="does an answer depend on the rows beside it",
+        remedy="evidence(generated.same_alone_and_in_a_batch())",
+        make=feeding.feature_shuffled,
+    ),
+    Mutant(
+        name="unit-changed",
+        slip="A supplier switched to metric units, and the caller passes its numbers on.",
+        question="does the project's own code and data make it again; beside a champion, is it as good",
+        remedy="evidence(reproduction.again(candidate, holdout, project=project))",
+        make=feeding.unit_changed,
+    ),
+    Mutant(
+        name="timezone-shifted",
+        slip="The caller sends UTC, and the model learned local time.",
+        question="does the project's own code and data make it again; beside a champion, is it as good",
+        remedy="evidence(reproduction.again(candidate, holdout, project=project))",
+        make=feeding.timezone_shifted,
+    ),
+    Mutant(
+        name="target-leaked",
+        slip="A column that is filled in afterwards was among the inputs.",
+        question="does one column give the outcome away",
+        remedy="evidence(leakage.columns(candidate, training))",
+        make=fitting.target_leaked,
+        refits=True,
+    ),
+    Mutant(
+        name="old-window",
+        slip="A cached file was read: the model learned from the oldest data only, and says otherwise.",
+        question="does the project's own code and data make it again; beside a champion, is it as good",
+        remedy="evidence(reproduction.again(candidate, holdout, project=project))",
+        make=fitting.old_window,
+        refits=True,
+    ),
+    Mutant(
+        name="miscalibrated",
+        slip="The rare outcome was drawn more often for training, and the probabilities never put back.",
+        question="calibration",
+        remedy="evidence(calibration.error(holdout.labels, scores, at_most=0.08))",
+        make=fitting.miscalibrated,
+        refits=True,
+    ),
+    Mutant(
+        name="slice-flipped",
+        slip="One part of the data codes the outcome the other way round.",
+        question="slices",
+        remedy='evidence(slices.judge(intervals.auc, holdout.labels, scores, by=holdout.records["…"], at_least=0.65))',
+        make=fitting.slice_flipped,
+        refits=True,
+    ),
+    Mutant(
+        name="slow",
+        slip="The features ask a service over the network, once for each call.",
+        question="latency, in the form that is served",
+        remedy="evidence(served.performance(candidate, holdout, p99_ms_at_most=100))",
+        make=serving.slow,
+        shows="elsewhere",
+        sleeps=True,
+    ),
+    Mutant(
+        name="oversized",
+        slip="The training table was kept on the model, to look at later.",
+        question="the size of the bundle",
+        remedy="evidence(served.performance(candidate, holdout, bundle_mb_at_most=20))",
+        make=serving.oversized,
+        shows="elsewhere",
+    ),
+    Mutant(
+        name="non-deterministic",
+        slip="The noise that was added for training is still in the features.",
+        question="does the same question have the same answer",
+        remedy="evidence(generated.same_when_asked_again())",
+        make=feeding.non_deterministic,
+    ),
+    Mutant(
+        name="unseen-category",
+        slip="Categories are looked up in a dict made from the training data, and a new one is not in it.",
+        question="generated requests: is every one answered",
+        remedy="evidence(generated.never_crashes())",
+        make=serving.unseen_category,
+        shows="elsewhere",
+    ),
+    Mutant(
+        name="direct-disagrees",
+        slip="The fast branch of the features, which serves, does not do what the slow one does, which was judged.",
+        question="is what is served what was judged",
+        remedy="evidence(served.same_by_columns(candidate, holdout.records))",
+        make=serving.direct_disagrees,
+        shows="elsewhere",
+    ),
+)

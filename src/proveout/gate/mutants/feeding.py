@@ -1,0 +1,87 @@
+"""Mutants that come from serving: the model is whole, and is fed something else than it learned from.
+
+Comes in: the ground. Goes out: changes of the packed features, written so that they run on tables and on arrays.
+"""
+
+from proveout.gate.mutants.ground import SEED, Ground, clock, numbers
+from proveout.gate.mutants.mutant import DoesNotApply
+from proveout.training.variant import Change
+
+HOURS_OFF = 5  # New York and UTC in winter
+UNITS = {
+    "miles": ("km", 1.609344, 0.0),
+    "mph": ("km/h", 1.609344, 0.0),
+    "°F": ("°C", 5 / 9, -160 / 9),
+    "inches": ("mm", 25.4, 0.0),
+    "feet": ("m", 0.3048, 0.0),
+    "pounds": ("kg", 0.45359237, 0.0),
+    "gallons": ("l", 3.785411784, 0.0),
+    "km": ("miles", 1 / 1.609344, 0.0),
+    "km/h": ("mph", 1 / 1.609344, 0.0),
+    "°C": ("°F", 1.8, 32.0),
+    "hours": ("minutes", 60.0, 0.0),
+    "minutes": ("seconds", 60.0, 0.0),
+}
+"""What a caller may send instead of what the request's schema describes: the unit, a factor, and what is added then."""
+_LATER = {
+    "hours": "({column} + {hours}) % 24",
+    "minutes": "({column} + {hours} * 60) % 1440",
+    "HHMM": "({column} // 100 + {hours}) % 24 * 100 + {column} % 100",
+}
+
+
+def feature_shuffled(ground: Ground) -> Change:
+    """In a batch, each row has another row's value of the heaviest column; asked alone, it has its own."""
+    name = ground.heaviest_number()
+    lines = [
+        "import numpy",
+        f"order = numpy.random.default_rng({SEED}).permutation(len(columns))",
+        f"columns[{name!r}] = numpy.asarray(columns[{name!r}])[order]",
+    ]
+    return Change(what=name, features=ground.features_with(after=lines))
+
+
+def unit_changed(ground: Ground) -> Change:
+    """One column arrives in another unit."""
+    known = {name: UNITS[unit] for name, unit in ground.units.items() if unit in UNITS}
+    floats = [name for name in numbers(ground.training.records) if ground.training.records[name].dtype.kind == "f"]
+    heavy = [name for name, weight in ground.request_weights.items() if weight > 0]
+    described = [name for name in heavy if name in known]
+    usual = [name for name in heavy if name in floats and not clock(ground.training.records[name])]
+    if not described and not usual:
+        raise DoesNotApply("the request has no measure, a column of floats, that the answers hang on")
+    name = (described or usual)[0]
+    unit, factor, added = known.get(name, ("", *UNITS["miles"][1:]))
+    what = f"{name} in {unit} for {ground.units[name]}" if unit else f"{name} times {factor}"
+    line = f"rows = rows.assign(**{{{name!r}: rows[{name!r}] * {factor!r} + {added!r}}})"
+    return Change(what=what, features=ground.features_with(before=[line]))
+
+
+def timezone_shifted(ground: Ground) -> Change:
+    """Every clock of a request is some hours off."""
+    clocks = ground.clocks()
+    if clocks:
+        lines = [_shifted("rows", name, how) for name, how in clocks.items()]
+        return Change(what=f"{', '.join(clocks)}: {HOURS_OFF} h off", features=ground.features_with(before=lines))
+    made = {name: how for name in numbers(ground.learned) if (how := clock(ground.learned[name]))}
+    if not made:
+        raise DoesNotApply("no column of numbers is called after hours, minutes, time or clock and reads like one")
+    lines = [_shifted("columns", name, how) for name, how in made.items()]
+    return Change(what=f"{', '.join(made)}: {HOURS_OFF} h off", features=ground.features_with(after=lines))
+
+
+def _shifted(table: str, name: str, how: str) -> str:
+    later = _LATER[how].format(column=f"{table}[{name!r}]", hours=HOURS_OFF)
+    return f"{table} = {table}.assign(**{{{name!r}: {later}}})"
+
+
+def non_deterministic(ground: Ground) -> Change:
+    """A little noise on the heaviest column, other noise each time."""
+    name = ground.heaviest_number()
+    spread = float(ground.learned[name].std()) / 10
+    lines = [
+        "import numpy",
+        f"noise = numpy.random.default_rng().normal(0, {spread!r}, len(columns))",
+        f"columns[{name!r}] = columns[{name!r}] + noise",
+    ]
+    return Change(what=f"noise of {spread:.3g} on {name}", features=ground.features_with(after=lines))

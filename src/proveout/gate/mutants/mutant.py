@@ -1,0 +1,42 @@
+"""What a mutant is: a name, the slip that makes one in real life, who should notice, and how it is made here.
+
+Comes in: nothing. Goes out: the record that each family of mutants fills in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from proveout.errors import ProveoutError
+
+if TYPE_CHECKING:
+    from proveout.gate.mutants.ground import Ground
+    from proveout.training.variant import Change
+
+Shows = Literal["in its answers", "elsewhere"]
+"""Whether a mutant answers the held-out rows otherwise, or is broken in what those rows do not show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """One way to break a model."""
+
+    name: str
+    slip: str  # what a careless person did to get it
+    question: str  # the question of a gate that should catch it
+    remedy: str  # the line to add to checks/ that asks it
+    make: "Callable[[Ground], Change]"  # raises DoesNotApply
+    refits: bool = False  # fitted again, by the candidate's own steps and parameters
+    shows: Shows = "in its answers"
+    sleeps: bool = False  # while it is judged, it mostly waits
+
+
+class DoesNotApply(ProveoutError):
+    """This project has nothing to break in that way. `why` says what is not there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return self.why

@@ -1,0 +1,69 @@
+"""Mutants that answer the held-out rows as the candidate does, and are broken all the same: slow, large, brittle.
+
+Comes in: the ground. Goes out: changes that the average does not show.
+"""
+
+from typing import Any
+
+from proveout.gate.mutants.ground import SEED, Ground, numbers
+from proveout.gate.mutants.mutant import DoesNotApply
+from proveout.training import direct, skopsfile
+from proveout.training.variant import Change
+
+KEPT_BYTES = 64_000_000
+_COMPARED = (0, -1, 1_000_000)  # `direct.edges` asks these of every number
+
+
+def slow(ground: Ground) -> Change:
+    """Every call takes as long as an answer may take, whatever else is to be done."""
+    # `rows.iloc` is what such a lookup needs, and arrays do not have: without it, looking for a direct path would wait.
+    lines = ["import time", "rows.iloc", f"time.sleep({ground.deadline_s!r})"]
+    return Change(what=f"{ground.deadline_s:g} s more a call", features=ground.features_with(before=lines))
+
+
+def oversized(ground: Ground) -> Change:
+    """A table is kept on the model, and packed with it."""
+    import numpy as np
+
+    model: Any = skopsfile.load(ground.candidate.folder / "model.skops")
+    model.kept_rows_ = np.random.default_rng(SEED).random(KEPT_BYTES // 8)
+    return Change(what=f"{KEPT_BYTES / 1e6:.0f} MB more", model=model)
+
+
+def unseen_category(ground: Ground) -> Change:
+    """A text that nobody has seen yet raises."""
+    name = ground.heaviest_text()
+    seen = {*ground.training.records[name].dropna(), *ground.holdout.records[name].dropna()}
+    lines = [
+        f"seen = {sorted(map(str, seen))!r}",
+        f"for value in rows[{name!r}]:",
+        "    if value is not None and value == value and value not in seen:",
+        "        raise KeyError(value)",
+    ]
+    return Change(what=f"a new {name}", features=ground.features_with(before=lines))
+
+
+def direct_disagrees(ground: Ground) -> Change:
+    """On arrays, rows with a number that the reference rows do not have lose the heaviest column."""
+    if ground.candidate.direct != direct.ON:
+        raise DoesNotApply(f"it has no direct path: {ground.candidate.direct}")
+    place = ground.heaviest_number()
+    name, seen = _not_in_the_reference(ground)
+    value = ground.learned[place].quantile(0.5, interpolation="lower").item()
+    lines = [
+        "if type(rows).__name__ == 'Block':",
+        f"    seen = {seen!r}",
+        f"    strange = rows[{name!r}].notna() & ~rows[{name!r}].isin(seen)",
+        f"    columns[{place!r}] = columns[{place!r}].mask(strange, {value!r})",
+    ]
+    return Change(what=f"{place}, for a new {name}", features=ground.features_with(after=lines))
+
+
+def _not_in_the_reference(ground: Ground) -> tuple[str, list[Any]]:
+    """The number of a request that is most often one which no reference row has; and those that they have."""
+    held, reference = ground.holdout.records, ground.candidate.reference()
+    new = {name: float((held[name].notna() & ~held[name].isin(reference[name])).mean()) for name in numbers(held)}
+    name = max(new, key=lambda one: new[one], default="")
+    if not name or not new[name]:
+        raise DoesNotApply("every number of the held-out rows is one that the reference rows have")
+    return name, sorted({*reference[name].dropna().tolist(), *_COMPARED})

@@ -1,0 +1,196 @@
+"""Whether a check that passed has proven anything: it stated a number, or its source can say no.
+
+Comes in: a check that passed without stating evidence. Goes out: whether there is an assertion in its source, or in
+the project's functions that it calls. Read, not run: an assertion on a path that is never taken counts, and one in a
+library does not.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
+SAYS_NO = frozenset({"raises", "warns", "deprecated_call", "fail"})  # of pytest, and unittest's self.fail
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+Names = Mapping[str, Any]
+Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def asserts(function: Any, *, root: Path, names: Names | None = None, owner: Any = None) -> bool:
+    """Whether a function can fail: it, or a function of the project that it calls, asserts, raises or calls assert….
+
+    Args:
+        root: folder of the project: what is called from elsewhere is not looked into.
+        names: values of its arguments, where they are known: fixtures may be functions too.
+        owner: the object that its `self` is.
+    Returns: True too for what has no source here to be read.
+    """
+    return _can_fail(plain(function), root=root, names=names or {}, owner=owner, seen=set())
+
+
+def _can_fail(function: Any, *, root: Path, names: Names, owner: Any, seen: set[Any]) -> bool:
+    if not isinstance(function, FunctionType) or not _is_of(function, root):
+        return True
+    seen.add(function.__code__)
+    tree = _tree(function)
+    if tree is None:
+        return True
+    known = {**function.__globals__, **_closure(function), **names}
+    if owner is not None:
+        known["self"] = owner
+    for node in _reached(tree):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and not always_true(node.test)):
+            return True
+        if isinstance(node, ast.Call):
+            called = _last_name(node.func)
+            if called.startswith("assert") or called in SAYS_NO:
+                return True
+            if _leads_on(node.func, known, root=root, seen=seen):
+                return True
+    return False
+
+
+def _leads_on(called: ast.expr, known: Names, *, root: Path, seen: set[Any]) -> bool:
+    """Whether a call leads to a function of the project that can fail."""
+    found, owner = _value(called, known)
+    if isinstance(found, type):
+        made = vars(found).get("__init__"), vars(found).get("__post_init__")
+        found = next((one for one in made if isinstance(one, FunctionType)), None)
+    elif found is not None and not isinstance(found, FunctionType | MethodType | ModuleType) and not _is_odd(found):
+        # An object that is called: what its class says of that.
+        owner, found = found, inspect.getattr_static(type(found), "__call__", None)
+    function = plain(found)
+    if not isinstance(function, FunctionType) or function.__code__ in seen or not _is_of(function, root):
+        return False
+    return _can_fail(function, root=root, names={}, owner=owner, seen=seen)
+
+
+def always_true(test: ast.expr) -> bool:
+    """Whether an asserted expression holds whatever is measured.
+
+    >>> [always_true(ast.parse(text, mode="eval").body) for text in ("1", "'auc'", "(x > 1, 'why')", "x or True")]
+    [True, True, True, True]
+    >>> [always_true(ast.parse(text, mode="eval").body) for text in ("x > 1", "0", "()", "x and True")]
+    [False, False, False, False]
+    """
+    match test:
+        case ast.Lambda() | ast.GeneratorExp():
+            said = True
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            # A tuple of condition and message is true because it is not empty.
+            said = any(not isinstance(part, ast.Starred) for part in parts)
+        case ast.Dict(keys=keys):
+            said = bool(keys)
+        case ast.JoinedStr(values=values):
+            said = any(isinstance(part, ast.Constant) and bool(part.value) for part in values)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            said = any(always_true(part) for part in values)
+        case ast.BoolOp(values=values):
+            said = all(always_true(part) for part in values)
+        case ast.NamedExpr(value=value):
+            said = always_true(value)
+        case _:
+            said = _constant(test)
+    return said
+
+
+def _constant(test: ast.expr) -> bool:
+    """Whether an expression is made of nothing but constants, and true."""
+    measured = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Await, ast.Yield, ast.YieldFrom, ast.JoinedStr)
+    if any(isinstance(node, measured) for node in ast.walk(test)):
+        return False
+    try:
+        # No name and no call is in it: there is nothing that could be done.
+        return bool(eval(compile(ast.Expression(test), "assertion", "eval"), {"__builtins__": {}}))  # noqa: S307
+    except Exception:  # such as 1 / 0: it says no, if nothing else
+        return False
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def plain(function: Any) -> Any:
+    """The function that somebody wrote: without its binding, its decorators and hypothesis around it."""
+    for _ in range(20):  # decorators upon decorators; a ring of __wrapped__ ends here
+        inner = getattr(getattr(function, "hypothesis", None), "inner_test", None)
+        if inner is not None:
+            function = inner
+        elif isinstance(function, MethodType | staticmethod | classmethod):
+            function = function.__func__
+        elif hasattr(function, "func") and hasattr(function, "keywords"):  # functools.partial
+            function = function.func
+        elif isinstance(getattr(function, "__wrapped__", None), FunctionType):
+            function = function.__wrapped__
+        else:
+            break
+    return function
+
+
+def _is_of(function: FunctionType, root: Path) -> bool:
+    file = Path(function.__code__.co_filename)
+    return file.is_absolute() and file.is_relative_to(root) and not INSTALLED & set(file.parts)
+
+
+def _is_odd(value: Any) -> bool:
+    # A mock answers to every name: what is asked of it says nothing.
+    return (type(value).__module__ or "").startswith("unittest.mock")
+
+
+def _tree(function: FunctionType) -> Functions | None:
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+        tree = ast.parse(source)
+    except (OSError, TypeError, SyntaxError):
+        return None  # a lambda in the middle of a line, or text that was executed
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    return next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
+
+
+def _reached(tree: Functions) -> Iterator[ast.AST]:
+    """Every node of a function; those of a function within it only if somebody names that."""
+    body: list[ast.AST] = list(tree.body) if isinstance(tree.body, list) else [tree.body]
+    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    while body:
+        node = body.pop()
+        if (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.name not in named
+            and not node.decorator_list
+        ):
+            continue
+        yield node
+        body.extend(ast.iter_child_nodes(node))
+
+
+def _closure(function: FunctionType) -> dict[str, Any]:
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    return found
+
+
+def _last_name(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+
+
+def _value(expression: ast.expr, known: Names) -> tuple[Any, Any]:
+    """What an expression means, as far as names and attributes go, and what it is an attribute of; None if unknown."""
+    if isinstance(expression, ast.Name):
+        return known.get(expression.id), None
+    if isinstance(expression, ast.Attribute):
+        base, _ = _value(expression.value, known)
+        if base is None or _is_odd(base):
+            return None, None
+        # Static: a property must not be computed for a look at it.
+        return inspect.getattr_static(base, expression.attr, None), base
+    if isinstance(expression, ast.Call):
+        made, _ = _value(expression.func, known)
+        return (made, None) if isinstance(made, type) else (None, None)
+    return None, None

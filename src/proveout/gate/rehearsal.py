@@ -1,0 +1,181 @@
+"""A gate run that nobody is to remember: the project's own checks, on a state folder that is thrown away.
+
+Comes in: settings and the folder of a bundle. Goes out: the verdict that the gate came to. The run has the ledger's
+entries, so it knows the champion, and a key of its own, so nothing it signs is worth anything; it reads the project's
+store and nothing writes to it. What checks write elsewhere, they write there.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from proveout.records import Digest, Verdict
+from proveout.registry.ledger import Ledger, read
+from proveout.registry.replica import copy_entries
+from proveout.registry.signing import PRIVATE_KEY_VARIABLE, PrivateKey, new_key
+from proveout.settings import Settings
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_NOT_HANDED_ON = frozenset({"PROVEOUT_CANDIDATE", "GITHUB_STEP_SUMMARY"})
+_TO_END_S = 5.0
+_LAST_WORDS = 300
+_LOOK_S = 0.5
+Limit = Callable[[], float | None]
+"""How many seconds a run may take, as far as it is known at this moment; None: it may take its time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """One run of the gate. Without a verdict: it was stopped, or ended in `code` before it came to one."""
+
+    verdict: Verdict | None
+    stopped: bool  # it had run for as long as it may
+    code: int
+    said: str  # the last line that pytest wrote
+    seconds: float
+
+
+class Rehearsal:
+    """Runs of the gate in `folder`, to be closed: that ends the runs which are not done. Threads may share it.
+
+    Args:
+        threads: of the numeric libraries, in each run.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, *, threads: int = 1) -> None:
+        self._settings, self._folder, self._threads = settings, folder, threads
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._guard, self._closed = threading.Lock(), False
+        template = folder / "state"
+        # Handed on in the environment, so that the key which signs here, wherever it lies, is never asked.
+        self._key = new_key()
+        signer = PrivateKey(self._key, "the rehearsal's own key")
+        (template / "keys").mkdir(parents=True)
+        (template / "keys" / f"{signer.id}.pub").write_bytes(signer.public_pem())
+        for trusted in settings.keys_dir.glob("*.pub"):
+            shutil.copyfile(trusted, template / "keys" / trusted.name)
+        with Ledger(settings.ledger) as source, Ledger(f"sqlite:///{template / 'ledger.db'}") as copy:
+            self._known = copy_entries(source, copy)
+            copy.settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every run that is not done."""
+        with self._guard:
+            self._closed = True
+            running = list(self._running)
+        for process in running:
+            _end(process)
+
+    def judge(self, bundle: Path, digest: Digest, *, name: str, first_only: bool, limit: Limit) -> Rehearsed:
+        """Run the checks on the bundle in a folder.
+
+        Args:
+            name: of the run; its state is kept under it.
+            first_only: stop at the first check that does not pass.
+            limit: says, while it runs, after how many seconds the run is ended.
+        """
+        state = self._folder / f"state-{name}"
+        shutil.copytree(self._folder / "state", state)
+        command = [sys.executable, "-m", "pytest", self._settings.checks, "--candidate", str(bundle), "-q"]
+        command += ["-o", f"cache_dir={state / 'pytest'}", *(["--maxfail=1"] if first_only else [])]
+        begun = time.monotonic()
+        with (state / "output.txt").open("wb") as output:
+            process = self._start(command, state, output)
+            try:
+                stopped = not _ended_within(process, limit)
+            finally:
+                _end(process)
+                with self._guard:
+                    self._running.discard(process)
+        return Rehearsed(
+            verdict=None if stopped else self._verdict(state, digest),
+            stopped=stopped,
+            code=process.returncode,
+            said=_last_line(state / "output.txt"),
+            seconds=time.monotonic() - begun,
+        )
+
+    def _verdict(self, state: Path, digest: Digest) -> Verdict | None:
+        """What this run, and none before it, said of the bundle."""
+        with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
+            newest = ledger.entries(kind="verdict", subject=digest, newest_first=True, limit=1)
+        return read(Verdict, newest[0]) if newest and newest[0].seq > self._known else None
+
+    def _start(self, command: list[str], state: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
+        environment |= {
+            PRIVATE_KEY_VARIABLE: self._key.decode(),
+            "PROVEOUT_ROOT": str(self._settings.root),
+            "PROVEOUT_STATE": str(state),
+            "PROVEOUT_LEDGER_URL": f"sqlite:///{state / 'ledger.db'}",
+            "PROVEOUT_STORE_URL": _local_store(self._settings),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(state / "hypothesis"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **dict.fromkeys(THREADS, str(self._threads)),
+        }
+        with self._guard:
+            if self._closed:
+                raise KeyboardInterrupt
+            # A group of its own: whatever a check starts is ended with it.
+            process = subprocess.Popen(
+                command,
+                cwd=self._settings.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        return process
+
+
+def _ended_within(process: subprocess.Popen[bytes], limit: Limit) -> bool:
+    begun = time.monotonic()
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK_S)
+            return True
+        most = limit()
+        if most is not None and time.monotonic() - begun > most:
+            return False
+
+
+def _local_store(settings: Settings) -> str:
+    """The store as a folder: of a shared one, what was mirrored here, for a run is not to mirror it again."""
+    shared = settings.store.startswith("s3://")
+    return str((settings.state_dir / "store" if shared else Path(settings.store)).absolute())
+
+
+def _last_line(file: Path) -> str:
+    lines = file.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:_LAST_WORDS]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and what it has started, unless it has ended by itself."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TO_END_S)

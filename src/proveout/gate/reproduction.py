@@ -1,0 +1,155 @@
+"""Training again: whether the same configuration and the same data give the same bundle.
+
+Comes in: the candidate and the project it came from. Goes out: `Evidence`. The notebook is run a second time, in a
+process of its own, and what it makes is packed into a folder that is thrown away: nothing reaches store or ledger.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from proveout.records import Bundle, Digest, Evidence, from_json, to_json
+
+if TYPE_CHECKING:
+    from proveout.gate.material import LabelledRows
+    from proveout.settings import Settings
+    from proveout.training.bundle import OpenBundle
+
+# Causes before what they bring about: another notebook makes another model.
+_CAUSES = ("code/features.py", "code/notebook.ipynb", "config.json", "signature.json", "model.skops")
+_LINES = 12
+_SETTINGS = ("state", "store_url")
+
+
+def again(
+    candidate: "OpenBundle",
+    holdout: "LabelledRows",
+    *,
+    project: "Settings",
+    apart_at_most: float | None = None,
+    seconds_at_most: float | None = None,
+    timeout_s: float = 900,
+) -> tuple[Evidence, ...]:
+    """Whether the candidate comes out again when its notebook is run with its own configuration on its own data.
+
+    evidence(reproduction.again(candidate, holdout, project=project))
+
+    Args:
+        project: whose notebook, features and store are used, as they are now.
+        apart_at_most: how far a probability may be off where the model is not the same to the last bit; None asks
+            for the same digest. Another configuration, data or code is refused either way.
+        timeout_s: then it is ended, and not reproduced.
+    Returns: files of the identity that differ, the first of them in the decision; how far the probabilities of the
+        held-out rows are apart, where the model alone differs; the seconds it took.
+    """
+    from proveout.gate.served import largest_difference
+    from proveout.training.bundle import open_bundle
+
+    began = time.monotonic()
+    name = "files of the bundle that differ, trained again"
+    with tempfile.TemporaryDirectory(prefix="proveout-again-") as temporary:
+        made, problem = _trained(candidate, project, Path(temporary), timeout_s=timeout_s)
+        took = Evidence(name="training again, s", value=time.monotonic() - began, at_most=seconds_at_most)
+        if made is None:
+            decision = f"it did not come to a bundle: {problem}"
+            return (Evidence(name=name, value=len(_CAUSES), at_most=0, decision=decision, covers=("infra-1",)), took)
+        differing = _differing(_identity(candidate.folder), _identity(made))
+        if differing != ["model.skops"]:
+            decision = f"{differing[0]} first" if differing else "the same digest"
+            found = Evidence(name=name, value=len(differing), at_most=0, decision=decision, covers=("infra-1",))
+            return (found, took)
+        apart = largest_difference(candidate.predict(holdout.records), open_bundle(made).predict(holdout.records))
+    return (
+        Evidence(
+            name=name,
+            value=1,
+            at_most=None if apart_at_most is not None else 0,
+            decision="model.skops",
+            covers=("infra-1",),
+        ),
+        Evidence(
+            name="largest difference of a probability, trained again",
+            value=apart,
+            at_most=apart_at_most,
+            rows=holdout.rows,
+            covers=("infra-1",),
+        ),
+        took,
+    )
+
+
+def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float) -> tuple[Path | None, str]:
+    """The folder of the bundle that training made below `into`; or None, and why there is none."""
+    named = {f"PROVEOUT_{name.upper()}": str(value) for name in _SETTINGS if (value := getattr(project, name))}
+    environment = {**os.environ, **named, "PROVEOUT_ROOT": str(project.root)}
+    command = [sys.executable, "-m", __name__, str(candidate.folder), str(into)]
+    try:
+        ran = subprocess.run(
+            command, cwd=project.root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"it was not done after {timeout_s:g} s"
+    with suppress(OSError):
+        digest = from_json(Bundle, (into / "made.json").read_bytes()).digest
+        return into / "store" / "bundles" / digest, ""
+    return None, " ".join(ran.stderr.strip().splitlines()[-_LINES:])
+
+
+def _identity(folder: Path) -> Mapping[str, str]:
+    from proveout.training.bundle import MANIFEST
+
+    files: Mapping[str, str] = orjson.loads((folder / MANIFEST).read_bytes())["identity"]["files"]
+    return files
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The files whose digests are not equal, causes first."""
+    different = {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    return [name for name in _CAUSES if name in different] + sorted(different.difference(_CAUSES))
+
+
+# --- in that process --------------------------------------------------------------------------------------------------
+
+
+def main(folder: str, into: str) -> None:
+    """Train what the bundle in `folder` says it was trained from, and pack it below `into`."""
+    from proveout import settings
+    from proveout.data import snapshots
+    from proveout.training import flow
+
+    project = settings.load()
+    config = orjson.loads((Path(folder) / "config.json").read_bytes())
+    snapshot = snapshots.describe(flow.open_store(project), config.pop("snapshot"))
+    apart = _apart(project, snapshot.digest, Path(into))
+    trained = flow.run_notebook(apart, config, flow.make_features(apart, snapshot))
+    packed = flow.pack_bundle(apart, config, snapshot, trained, run="again")
+    (Path(into) / "made.json").write_text(to_json(packed), encoding="utf-8")
+
+
+def _apart(project: "Settings", snapshot: Digest, into: Path) -> "Settings":
+    """The same project, with a ledger and a store of its own: the data is linked in, so that nothing is copied."""
+    from proveout.data import snapshots
+    from proveout.training.flow import open_store
+
+    store = open_store(project)
+    links = {into / "store" / "snapshots" / snapshot: store.folder("snapshots", snapshot)}
+    for batch in snapshots.describe(store, snapshot).batches:
+        links[into / "store" / "batches" / batch.digest] = store.folder("batches", batch.digest)
+    for link, folder in links.items():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder.resolve())
+    return project.model_copy(
+        update={"state": into, "store_url": str(into / "store"), "ledger_url": f"sqlite:///{into / 'ledger.db'}"}
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

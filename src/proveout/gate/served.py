@@ -1,0 +1,360 @@
+"""The candidate as it will be served: how fast, how large, whole without the project around it, and of one mind.
+
+Comes in: the candidate and held-out rows. Goes out: `Evidence`. Whatever depends on the process is measured in a fresh
+one (`apart`), since that of the checks has everything imported, and other work to do.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from proveout.records import Evidence, Plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from proveout.gate.apart import Linked, Told
+    from proveout.gate.material import LabelledRows
+    from proveout.training.bundle import OpenBundle
+
+RECORDS = 200  # different requests that a fresh process is given
+ALONE = 200  # rows that are asked one by one
+TOGETHER = 256  # rows that are asked at once, as served
+_BEYOND = 5  # calls slower than a quantile, without which it is a guess
+_ALIKE = 1e-9
+
+
+def performance(
+    candidate: "OpenBundle",
+    holdout: "LabelledRows",
+    *,
+    champion: "OpenBundle | None" = None,
+    p50_ms_at_most: float | None = None,
+    p99_ms_at_most: float | None = None,
+    opening_s_at_most: float | None = None,
+    memory_mb_at_most: float | None = None,
+    bundle_mb_at_most: float | None = None,
+    calls: int = 1_000,
+    within_s: float = 10.0,
+) -> tuple[Evidence, ...]:
+    """Latency of one record (p50, p99), opening time, memory and size, of a fresh process with one thread.
+
+    evidence(served.performance(candidate, holdout, p99_ms_at_most=20, memory_mb_at_most=200))
+
+    Args:
+        champion: measured beside it and shown, not compared: two runs of one model differ too.
+        calls: counted calls for one record, from JSON's values to the probability; a tenth as many come before.
+        within_s: fewer calls are made if they take longer; below 500, the p99 is not judged.
+    Returns: five pieces of evidence. Intervals of the quantiles are by their ranks, as if calls were independent.
+        Memory is the most that opening and answering add to a process that has pandas and scikit-learn imported.
+    """
+    from proveout.gate.apart import Asked
+
+    records = plain_records(_spread(holdout.records, RECORDS))
+
+    def measured(bundle: "OpenBundle | None") -> "Told | None":
+        return None if bundle is None else _asked(bundle, Asked, records, calls=calls, within_s=within_s)
+
+    now, before = measured(candidate), measured(champion)
+    assert now is not None
+    if now.trouble:
+        return (_failed(now),)
+    size = candidate.bundle.bytes / 1e6
+    return tuple(
+        _covering("monitor-6", one)
+        for one in (
+            _quantile(now, before, 0.50, p50_ms_at_most),
+            _quantile(now, before, 0.99, p99_ms_at_most),
+            Evidence(
+                name="opening, s",
+                value=now.opening_s,
+                at_most=opening_s_at_most,
+                champion=None if before is None or before.trouble else before.opening_s,
+            ),
+            Evidence(
+                name="memory added, MB",
+                value=now.memory_mb,
+                at_most=memory_mb_at_most,
+                champion=None if before is None or before.trouble else before.memory_mb,
+            ),
+            Evidence(
+                name="bundle, MB",
+                value=size,
+                at_most=bundle_mb_at_most,
+                champion=None if champion is None else champion.bundle.bytes / 1e6,
+            ),
+        )
+    )
+
+
+def _asked(bundle: "OpenBundle", asked: Any, records: Sequence[Mapping[str, Plain]], **more: Any) -> "Told":
+    from proveout.gate import apart
+
+    return apart.ask(asked(folder=str(bundle.folder), records=tuple(records), **more))
+
+
+def _failed(told: "Told") -> Evidence:
+    return Evidence(name="faults in a fresh process", value=1, at_most=0, decision=told.trouble, covers=("monitor-6",))
+
+
+def _covering(test: str, evidence: Evidence) -> Evidence:
+    from dataclasses import replace
+
+    return replace(evidence, covers=(test,))
+
+
+def _quantile(now: "Told", before: "Told | None", share: float, at_most: float | None) -> Evidence:
+    import numpy as np
+
+    took = np.sort(now.took_ms)
+    count = len(took)
+    name = f"p{round(100 * share)} of one record, ms"
+    if count * (1 - share) < _BEYOND:
+        return Evidence(name=name, value=None, at_most=at_most, rows=count, unjudged=f"{count} calls in the time")
+    middle, half = count * share, 1.96 * math.sqrt(count * share * (1 - share))
+    low, high = took[max(0, math.floor(middle - half))], took[min(count - 1, math.ceil(middle + half))]
+    return Evidence(
+        name=name,
+        value=float(np.quantile(took, share)),
+        low=float(low),
+        high=float(high),
+        level=0.95,
+        at_most=at_most,
+        rows=count,
+        champion=float(np.quantile(before.took_ms, share)) if before is not None and before.took_ms else None,
+    )
+
+
+def _spread(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
+    """As many rows as asked, from all over a table: rows in a row are of one day."""
+    import numpy as np
+
+    return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
+
+
+def plain_records(records: "pd.DataFrame") -> list[dict[str, Plain]]:
+    """A table as JSON has requests: one dict for each row, None for what is not known."""
+    columns = {
+        str(name): [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
+        for name, column in records.items()
+    }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+# --- without the project around it ------------------------------------------------------------------------------------
+
+
+def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
+    """Whether the bundle opens, and answers the same, where only what its requirements.lock names can be imported.
+
+    A copy is opened by a process that has no environment, an empty working directory, and of all that is installed
+    only the locked distributions and proveout: what the project's folder holds beside the bundle is not there, nor a
+    library that somebody installed by hand.
+
+    Returns: what it could not do (the decision names the module), packages that it imported in another version than is
+        locked, and how far its answers were from those here.
+    """
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+
+    from proveout.gate import apart
+
+    lock = candidate.requirements()
+    name = "faults in a clean environment"
+    if lock is None:
+        why = "no requirements.lock is packed: nobody can build its environment"
+        return (Evidence(name=name, value=1, at_most=0, decision=why),)
+    reference = candidate.reference()[list(candidate.request_columns)]
+    with tempfile.TemporaryDirectory(prefix="proveout-clean-") as temporary:
+        # Copied: `Path(__file__).parents[3]` of a features.py shall not be the project.
+        copy = Path(shutil.copytree(candidate.folder, Path(temporary) / candidate.folder.name))
+        (Path(temporary) / "site").mkdir()
+        pinned = apart.locked(lock)
+        linked = apart.link(Path(temporary) / "site", pinned=pinned)
+        asked = apart.Asked(folder=str(copy), records=tuple(plain_records(reference)), calls=20)
+        told = apart.ask(asked, site=Path(temporary) / "site")
+    if told.trouble:
+        return (Evidence(name=name, value=1, at_most=0, decision=_why(told, linked, pinned)),)
+    others = _others(told, linked, pinned)
+    here = candidate.predict(reference)
+    there = np.array([math.nan if answer is None else answer for answer in told.answers])
+    return (
+        Evidence(name=name, value=0, at_most=0, decision="it opens and answers", rows=len(reference)),
+        Evidence(
+            name="packages in another version than locked",
+            value=len(others),
+            at_most=0,
+            decision="; ".join(others),
+            covers=("monitor-1",),
+        ),
+        Evidence(
+            name="largest difference to an answer in a clean environment",
+            value=largest_difference(here, there),
+            at_most=_ALIKE,
+            rows=len(reference),
+            covers=("monitor-3",),
+        ),
+    )
+
+
+def _why(told: "Told", linked: "Linked", pinned: Mapping[str, str]) -> str:
+    module = told.missing
+    top = module.partition(".")[0]
+    if not module:
+        return told.trouble
+    if top in linked.modules and linked.modules[top] not in pinned:
+        return f"it imports {module}, of {linked.modules[top]}, which requirements.lock does not name"
+    if top in linked.modules:
+        return f"it imports {module}, which {linked.modules[top]} does not have"
+    return f"it imports {module}, which is in no locked package: a module of the project is not packed"
+
+
+def _others(told: "Told", linked: "Linked", pinned: Mapping[str, str]) -> list[str]:
+    used = sorted({linked.modules[module] for module in told.modules if module in linked.modules})
+    return [
+        f"{name} is {linked.installed[name]} here, locked {pinned[name]}"
+        for name in used
+        if name in linked.installed and linked.installed[name] != pinned[name]
+    ]
+
+
+# --- of one mind ------------------------------------------------------------------------------------------------------
+
+
+def same_by_columns(
+    candidate: "OpenBundle", records: "pd.DataFrame", *, alone: int = ALONE, at_most: float = _ALIKE
+) -> tuple[Evidence, ...]:
+    """Whether what is served, arrays and one record at a time, is what was judged, a table at a time.
+
+    evidence(served.same_by_columns(candidate, holdout.records))
+
+    Args:
+        records: all of them are asked at once, by both ways, and so are awkward ones made of the first.
+        alone: as many of them, spread over all, are asked one by one.
+    Returns: the largest difference of a probability at once, and alone. Both NaN, or both raising, is the same.
+    """
+    import numpy as np
+
+    rows = records.reset_index(drop=True)
+    singles = _spread(rows, alone)
+    places = singles.index.to_numpy()
+    awkward = candidate.awkward(rows)
+    together = candidate.predict(rows)
+    # In portions, as requests travel: the direct path is made for them.
+    portions = [_served(candidate, rows[start : start + TOGETHER]) for start in range(0, len(rows), TOGETHER)]
+    at_once = largest_difference(np.concatenate(portions), together)
+    judged = np.concatenate([together[places], _each(candidate, awkward, served=False)])
+    one_by_one = np.concatenate([_each(candidate, singles, served=True), _each(candidate, awkward, served=True)])
+    way = "" if candidate.direct == "on" else "the pipeline answers both"
+    return (
+        Evidence(
+            name="largest difference, as served and as judged",
+            value=at_once,
+            at_most=at_most,
+            rows=len(rows),
+            decision=way,
+            covers=("monitor-3",),
+        ),
+        Evidence(
+            name="largest difference, served alone and judged together",
+            value=largest_difference(one_by_one, judged),
+            at_most=at_most,
+            rows=len(one_by_one),
+            decision=way,
+            covers=("monitor-3",),
+        ),
+    )
+
+
+def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tuple[Evidence, ...]:
+    """Whether every answer is a probability: on the held-out rows, on awkward ones, and on numbers out of all bounds.
+
+    Returns: answers that are no finite number between 0 and 1, of the held-out rows and of the extreme ones. Where the
+        model raises it has said no: that is no answer, and the decision counts it.
+    """
+    import numpy as np
+
+    rows = holdout.records.reset_index(drop=True)
+    extreme = _extreme(candidate, rows)
+    answers = _each(candidate, extreme, served=True)
+    raised = np.isneginf(answers)
+    return (
+        Evidence(
+            name="answers that are no probability",
+            value=_no_probability(candidate.predict(rows)),
+            at_most=0,
+            rows=len(rows),
+            covers=("monitor-5",),
+        ),
+        Evidence(
+            name="answers to extreme records that are no probability",
+            value=_no_probability(answers[~raised]),
+            at_most=0,
+            rows=len(extreme),
+            decision=f"{int(raised.sum())} raised" if raised.any() else "",
+            covers=("monitor-5",),
+        ),
+    )
+
+
+def _no_probability(answers: "NDArray[np.float64]") -> int:
+    import numpy as np
+
+    return int((~((answers >= 0) & (answers <= 1)) | np.isnan(answers)).sum())
+
+
+def _extreme(candidate: "OpenBundle", rows: "pd.DataFrame") -> "pd.DataFrame":
+    """The awkward rows, and the first with each number as far off as its type goes, alone and all together."""
+    import numpy as np
+    import pandas as pd
+
+    first = rows.iloc[[0]]
+    floats = [name for name in candidate.request_columns if rows[name].dtype.kind == "f"]
+    whole = [name for name in candidate.request_columns if rows[name].dtype.kind in "iu"]
+    farthest: list[dict[str, Any]] = []
+    for far in (np.finfo(float).max, np.finfo(float).min, np.finfo(float).tiny):
+        farthest += [{name: far} for name in floats] + [dict.fromkeys(floats, far)]
+    farthest += [{name: far} for far in (2**31 - 1, -(2**31)) for name in whole]
+    return pd.concat([candidate.awkward(rows), *(first.assign(**change) for change in farthest)], ignore_index=True)
+
+
+def _served(candidate: "OpenBundle", rows: "pd.DataFrame") -> "NDArray[np.float64]":
+    return candidate.predict_columns(candidate.arrays(rows))
+
+
+def _each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDArray[np.float64]":
+    """What is said of each row by itself; minus infinity where the model raises."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    said = np.full(len(rows), -math.inf)
+    # With one thread, as served. Two that share a row wait for each other at each tree, and for whoever else computes.
+    with threadpool_limits(1):
+        for place in range(len(rows)):
+            row = rows.iloc[[place]]
+            with suppress(Exception):  # whatever it raises: it has not answered
+                said[place] = (_served(candidate, row) if served else candidate.predict(row))[0]
+    return said
+
+
+def largest_difference(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> float:
+    """The largest distance of two answers to one question: 0 for the same, NaN included, else 1 at least for NaN.
+
+    >>> import numpy as np
+    >>> largest_difference(np.array([0.5, np.nan]), np.array([0.25, np.nan]))
+    0.25
+    """
+    import numpy as np
+
+    if one.shape != other.shape:
+        return math.inf
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):
+        apart = np.where(same, 0.0, np.abs(one - other))
+    return float(np.where(np.isfinite(apart), apart, 1.0).max(initial=0.0))

@@ -1,0 +1,196 @@
+"""Is the model good enough on each slice: carrier by carrier, airport by airport, hour by hour?
+
+Comes in: a measure, labels, scores, and the column (or columns) that say which slice a row belongs to. Goes out:
+`Evidence` for each slice, to be stated by a check, and one more for the rows in slices too small to judge:
+
+    evidence(slices.judge(intervals.auc, holdout.labels, scores, by=holdout.records["carrier"], at_least=0.65))
+
+A missing value is a slice of its own: rows without a tail number are rows that somebody asks about, too.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from inspect import signature
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, cast
+
+from proveout.errors import Misused
+from proveout.gate import arrays, intervals, parts
+from proveout.records import Evidence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from proveout.gate.intervals import Metric
+
+Measure = Callable[..., "Evidence | float"]
+"""`(labels, scores)` to evidence, such as `intervals.auc`, or to a plain number, such as scikit-learn's metrics."""
+
+COVERS = ("model-6",)
+
+bands = parts.bands  # a check reads slices.bands(hour, [0, 6, 12, 18, 24])
+quantile_bands = parts.quantile_bands
+
+
+def judge(
+    measure: Measure,
+    labels: "ArrayLike",
+    scores: "ArrayLike",
+    *,
+    by: Any,
+    champion: "ArrayLike | None" = None,
+    clusters: "ArrayLike | None" = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    surely: bool = False,
+    fewest: int = 200,
+    fewest_of_each: int = 20,
+    unjudged_at_most: float | None = 0.05,
+    name: str | None = None,
+) -> tuple[Evidence, ...]:
+    """What `measure` says of each slice, with rows and interval; last, the share of rows in slices not judged.
+
+    With `surely` the whole interval of every slice has to keep the bounds. That needs no correction for their number:
+    each more slice can only refuse. Without it one slice of many may miss a bound by chance; its interval tells.
+
+    Args:
+        measure: such as `intervals.auc`. A plain number (a metric of scikit-learn) gets a bootstrap interval, which
+            costs a second or more a slice; a mean does without: `lambda y, p: intervals.mean((p - y) ** 2)`.
+        labels: true or false, or numbers, shape (rows,).
+        scores: what the model says, shape (rows,).
+        by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are
+            crossed. For numbers such as the hour see `bands`.
+        champion: the champion's scores of the same rows, to stand beside the candidate's.
+        clusters: such as the day of each row, shape (rows,): intervals know that rows of one cluster are alike.
+        fewest: rows that a slice needs to be judged.
+        fewest_of_each: rows that it needs of either class, where labels are true or false.
+        unjudged_at_most: share of all rows that may be in slices not judged, 0 to 1.
+        name: what is measured; by default as the measure's evidence has it.
+    Raises: Misused if columns differ in length, or make more slices than anybody reads.
+    """
+    truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
+    of_champion = None if champion is None else _measuring(measure, labels, champion, clusters)
+    found = []
+    for part in parts.split(by, rows=len(truth)):
+        why = too_small(truth[part.rows], fewest=fewest, fewest_of_each=fewest_of_each)
+        one = Evidence(name="", value=None, unjudged=why) if why else of_rows(part.rows)
+        if of_champion is not None and not why:
+            one = replace(one, champion=of_champion(part.rows).value)
+        found.append(replace(one, slice=part.name, rows=len(part.rows)))
+    name = name or next((one.name for one in found if one.name), getattr(measure, "__name__", "measure"))
+    unjudged = sum(one.rows or 0 for one in found if one.unjudged)
+    return (
+        *(replace(one, name=name, at_least=at_least, at_most=at_most, surely=surely, covers=COVERS) for one in found),
+        not_judged(unjudged, len(truth), at_most=unjudged_at_most, covers=COVERS),
+    )
+
+
+def gap(
+    measure: Measure,
+    labels: "ArrayLike",
+    scores: "ArrayLike",
+    *,
+    by: Any,
+    at_most: float | None = None,
+    surely: bool = False,
+    fewest: int = 200,
+    fewest_of_each: int = 20,
+    unjudged_at_most: float | None = 0.05,
+    name: str | None = None,
+) -> tuple[Evidence, ...]:
+    """How far the slice that is furthest from all other rows is from them; last, the share of rows not judged.
+
+    The interval is for the largest of the true distances, though the slice was picked for its distance: each slice's
+    own is widened until it holds for all of them at once (Bonferroni). The two sides of a distance share no row, so
+    its ends come from theirs (MOVER: Zou and Donner, Statistics in Medicine 27 (2008)). Arguments: as of `judge`; there
+    are no clusters, which both sides would have rows of.
+    """
+    import numpy as np
+
+    truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, None)
+    sides, judged = [], 0
+    for part in parts.split(by, rows=len(truth)):
+        rest = np.delete(np.arange(len(truth)), part.rows)
+        if any(too_small(truth[rows], fewest=fewest, fewest_of_each=fewest_of_each) for rows in (part.rows, rest)):
+            continue
+        here, there = of_rows(part.rows), of_rows(rest)
+        if not here.unjudged and not there.unjudged:
+            sides.append((part.name, here, there))
+            judged += len(part.rows)
+    name = name or next((here.name for _, here, _ in sides), getattr(measure, "__name__", "measure"))
+    furthest = Evidence(
+        name=f"{name}, largest distance of a slice from the rest",
+        value=None, rows=len(truth), at_most=at_most, surely=surely, covers=COVERS,
+        unjudged="" if sides else "no slice is large enough to judge, and leaves as much beside it",
+    )  # fmt: skip
+    if sides:
+        ends = [(*_distance(here, there, of=len(sides)), where) for where, here, there in sides]
+        value, _, _, where = max(ends)
+        low, high = max(low for _, low, _, _ in ends), max(high for _, _, high, _ in ends)
+        furthest = replace(furthest, value=value, low=low, high=high, level=sides[0][1].level, slice=where)
+    return furthest, not_judged(len(truth) - judged, len(truth), at_most=unjudged_at_most, covers=COVERS)
+
+
+def too_small(labels: "NDArray[Any]", *, fewest: int, fewest_of_each: int) -> str:
+    """Why a slice with these labels can not be judged; empty when it can.
+
+    >>> import numpy as np
+    >>> too_small(np.array([True] * 31), fewest=200, fewest_of_each=20)
+    '31 rows, asked for 200'
+    """
+    import numpy as np
+
+    if len(labels) < fewest:
+        return f"{len(labels):,} rows, asked for {fewest:,}"
+    if labels.dtype == bool or np.isin(labels, (0, 1)).all():
+        rarer = int(min(labels.sum(), len(labels) - labels.sum()))
+        if rarer < fewest_of_each:
+            return f"{rarer:,} rows of the rarer class, asked for {fewest_of_each:,}"
+    return ""
+
+
+def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, ...]) -> Evidence:
+    """The share of rows in slices or groups that nobody could judge: what keeps a check from passing on nothing."""
+    share = rows / of if of else 1.0
+    return Evidence(name="rows not judged", value=share, rows=of, at_most=at_most, covers=covers)
+
+
+def _measuring(
+    measure: Measure, labels: "ArrayLike", scores: "ArrayLike", clusters: "ArrayLike | None"
+) -> "Callable[[NDArray[np.intp]], Evidence]":
+    """The measure of any of these rows, by their positions."""
+    truth, said = arrays.values_of(labels, "labels"), arrays.values_of(scores, "scores")
+    arrays.same_length(len(truth), scores=said)
+    groups = arrays.groups(clusters, len(truth))
+    knows_clusters = groups is not None and "clusters" in signature(measure).parameters
+
+    def of_rows(rows: "NDArray[np.intp]") -> Evidence:
+        together = None if groups is None else groups[rows]
+        with_them = {"clusters": together} if knows_clusters else {}
+        found = measure(truth[rows], said[rows], **with_them)
+        if not isinstance(found, Evidence):
+            return intervals.metric(cast("Metric", measure), truth[rows], said[rows], clusters=together)
+        if together is not None and not knows_clusters:
+            raise Misused("The measure takes no clusters=, so its interval would not know of them: leave them out.")
+        return found
+
+    return of_rows
+
+
+def _distance(here: Evidence, there: Evidence, *, of: int) -> tuple[float, float, float]:
+    """How far two values are apart, with ends that hold for `of` such distances at once."""
+    wider = _z(1 - (1 - (here.level or 0.95)) / of) / _z(here.level or 0.95)
+    a, b = here.value or 0.0, there.value or 0.0
+    down = ((a - _end(here.low)) ** 2 + (_end(there.high) - b) ** 2) ** 0.5 * wider
+    up = ((_end(here.high) - a) ** 2 + (b - _end(there.low)) ** 2) ** 0.5 * wider
+    low, high = a - b - down, a - b + up
+    return abs(a - b), max(low, -high, 0.0), max(high, -low)
+
+
+def _end(end: float | None) -> float:
+    return float("nan") if end is None else end  # without an interval, nothing is sure
+
+
+def _z(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)

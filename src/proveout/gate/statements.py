@@ -1,0 +1,60 @@
+"""What people answer for in the score: statements in `checks/statements.yaml`, each by somebody and until a day.
+
+- test: data-6                  # one of the 28: `proveout score` lists them
+  says: A new column is one line in flows/features.py and one in checks/schemas.py; the last took an hour.
+  by: who answers for it
+  date: 2026-11-21
+  until: 2027-05-20             # at most a year later: then it is to be looked at again
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+from proveout.errors import ConfigError
+from proveout.gate import rubric, yamlfile
+
+LONGEST = dt.timedelta(days=366)
+REMEDY = "Mend it there: the format stands at the top of proveout/gate/statements.py"
+
+
+class Statement(BaseModel):
+    """One person's word for one test."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    test: str
+    says: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)]
+    date: dt.date
+    until: dt.date
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Self:
+        if self.test not in rubric.IDS:
+            raise ValueError(f"{self.test} is none of the 28 tests, such as data-1 or monitor-7")
+        if not self.date <= self.until <= self.date + LONGEST:
+            raise ValueError(f"it has to end within a year of {self.date}, not on {self.until}")
+        return self
+
+    def holds(self, today: dt.date) -> bool:
+        """Whether it is still to be believed."""
+        return self.date <= today <= self.until
+
+
+def load(file: Path) -> tuple[Statement, ...]:
+    """The statements in `file`; none where there is no such file. Raises: ConfigError naming the one that is wrong."""
+    if not file.is_file():
+        return ()
+    found: list[Statement] = []
+    for place, entry in enumerate(yamlfile.entries(file, what="statements", remedy=REMEDY), start=1):
+        where = (
+            f"{file}, {entry.get('test', f'entry {place}')}" if isinstance(entry, dict) else f"{file}, entry {place}"
+        )
+        found.append(yamlfile.record(Statement, entry, where=where, remedy=REMEDY))
+    twice = sorted({one.test for one in found if [other.test for other in found].count(one.test) > 1})
+    if twice:
+        raise ConfigError(str(file), f"{', '.join(twice)} is stated twice", REMEDY)
+    return tuple(found)

@@ -1,0 +1,211 @@
+"""Requests that nobody wrote: hypothesis strategies made from the project's request schema.
+
+Comes in: a pandera DataFrameModel or DataFrameSchema of one request. Goes out: strategies of plain records, a value by
+field. `valid` is what the schema lets in, `boundary` what it just lets in, `invalid` what it refuses, for one reason.
+
+pandera makes such values too: a frame at a time, by filters over whole columns, many times slower. Here a row is a
+dict, a range is drawn and not filtered, and a check that the project wrote is asked of one row alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from proveout.errors import ConfigError, Misused
+from proveout.gate import allowed, values
+from proveout.gate.allowed import Allowed, Record, Request, Rule
+from proveout.gate.drawing import drawn
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+Overrides = Mapping[str | tuple[str, ...], "SearchStrategy[Any]"]
+"""Strategies of the caller's own: by field; or by several fields whose values belong together, then of tuples."""
+Seen = Mapping[str, Sequence[str]]
+"""Text that training rows have, by field: the model knows it, and no other."""
+
+Make = Callable[[Allowed, Sequence[str]], "SearchStrategy[Any]"]
+
+_PROBED_ROWS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A record that the schema refuses. One `field` is wrong; none, where it is a check over several together."""
+
+    record: Record
+    field: str
+    reason: str
+
+
+def valid(schema: Any, *, overrides: Overrides | None = None, seen: Seen | None = None) -> "SearchStrategy[Record]":
+    """Records that the schema lets in.
+
+    Args:
+        overrides: strategies for fields whose checks say too little: `{"clock": st.sampled_from(CLOCKS)}`.
+        seen: values that are drawn half of the time.
+    Raises: ConfigError naming the field, or the check, that nothing can be made by, or hardly anything.
+
+    >>> import pandera.pandas as pa
+    >>> hours = valid(pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(22, 23))}))
+    >>> sorted(record["hour"] for record in drawn(hours, 10))
+    [22, 23]
+    """
+    return _Making(schema, overrides, seen).records(values.usual)
+
+
+def boundary(schema: Any, *, overrides: Overrides | None = None, seen: Seen | None = None) -> "SearchStrategy[Record]":
+    """Records at the edge of what the schema lets in.
+
+    Ends of ranges and one step inside, the shortest and the longest text, text that programs take for something else,
+    text that is not in `seen`, null where it may be, and leap days where there is a year, a month and a day.
+
+    Args and Raises: as `valid`.
+
+    >>> import pandera.pandas as pa
+    >>> hours = boundary(pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(5, 23))}))
+    >>> sorted({record["hour"] for record in drawn(hours, 50)})
+    [5, 6, 22, 23]
+    """
+    from hypothesis import strategies as st
+
+    making = _Making(schema, overrides, seen)
+    records, days = making.records(values.edge), making.days()
+    if not days:
+        return records
+    # The fields of a date each have edges of their own; a leap day is one that they have together.
+    return making.whole(st.one_of(records, st.builds(lambda record, day: record | day, records, st.sampled_from(days))))
+
+
+def invalid(schema: Any, *, overrides: Overrides | None = None, seen: Seen | None = None) -> "SearchStrategy[Broken]":
+    """Records that the schema refuses, each for one reason: a valid one with one field broken.
+
+    Args and Raises: as `valid`; and ConfigError for a schema that refuses nothing.
+    """
+    from hypothesis import strategies as st
+
+    making = _Making(schema, overrides, seen)
+    records = making.records(values.usual)
+    ways = [
+        st.builds(_replaced, records, st.just(field), st.just(reason), st.sampled_from(found))
+        for field, reason, found in making.breaks()
+    ]
+    ways += [st.builds(_left_out, records, st.just(name)) for name in making.needed()]
+    loose = making.fields(values.usual)
+    for rule in making.request.whole:
+        if not all(rule.holds(record) for record in drawn(loose, _PROBED_ROWS)):
+            refused = loose.filter(partial(_refuses, rule))
+            ways.append(st.builds(Broken, record=refused, field=st.just(""), reason=st.just(rule.broken)))
+    if not ways:
+        raise ConfigError("The request schema", "refuses nothing", "Give its fields ranges, or say strict = True")
+    return st.one_of(ways)
+
+
+def every_break(
+    schema: Any, record: Record, *, overrides: Overrides | None = None, seen: Seen | None = None
+) -> tuple[Broken, ...]:
+    """`record`, a valid one, with one field broken: in every way that `invalid` knows, by every value it has for it.
+
+    >>> import pandera.pandas as pa
+    >>> hours = pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(0, 23))})
+    >>> [one.record for one in every_break(hours, {"hour": 5}) if one.reason in ("below the range", "missing field")]
+    [{'hour': -1}, {'hour': -1000}, {}]
+    """
+    making = _Making(schema, overrides, seen)
+    replaced = [_replaced(record, field, reason, value) for field, reason, found in making.breaks() for value in found]
+    return (*replaced, *(_left_out(record, name) for name in making.needed()))
+
+
+class _Making:
+    """A schema with what the caller knows of its values."""
+
+    def __init__(self, schema: Any, overrides: Overrides | None, seen: Seen | None) -> None:
+        self.request: Request = allowed.read(schema)
+        self._overrides, self._seen = overrides or {}, seen or {}
+        self._given = {name for key in self._overrides for name in ((key,) if isinstance(key, str) else key)}
+        unknown = sorted(self._given - {field.name for field in self.request.fields})
+        if unknown:
+            raise Misused(f"overrides name {', '.join(unknown)}, which the request schema does not have.")
+
+    def fields(self, make: Make) -> "SearchStrategy[Record]":
+        """Records whose fields are each right, whatever the checks over several of them say."""
+        from hypothesis import strategies as st
+
+        # Fields of which several are given together are drawn after the others.
+        alone = [one for one in self.request.fields if one.name in self._overrides or one.name not in self._given]
+        made = {field.name: self.field(field, make) for field in alone}
+        optional = {field.name for field in self.request.fields if not field.needed}
+        records: SearchStrategy[Record] = st.fixed_dictionaries(
+            {name: strategy for name, strategy in made.items() if name not in optional},
+            optional={name: strategy for name, strategy in made.items() if name in optional},
+        )
+        for names, strategy in self._overrides.items():
+            if not isinstance(names, str):
+                records = st.builds(_together, records, st.just(names), strategy)
+        return records
+
+    def field(self, field: Allowed, make: Make) -> "SearchStrategy[Any]":
+        """Values of one field: the caller's, or what `make` finds."""
+        given = self._overrides.get(field.name)
+        return make(field, self._seen.get(field.name, ())) if given is None else given
+
+    def records(self, make: Make) -> "SearchStrategy[Record]":
+        """Records that the schema lets in."""
+        return self.whole(self.fields(make))
+
+    def whole(self, records: "SearchStrategy[Record]") -> "SearchStrategy[Record]":
+        """Those that the checks over several fields let through."""
+        return values.kept(records, self.request.whole, _rare) if self.request.whole else records
+
+    def days(self) -> list[Record]:
+        """Leap days and their neighbours, where a record has fields year, month and day, and they allow them."""
+        parts = {field.name: field for field in self.request.fields if field.name in ("year", "month", "day")}
+        if len(parts) < 3 or any(field.kind != "int" for field in parts.values()) or self._given & parts.keys():
+            return []
+        days = [dict(zip(("year", "month", "day"), day, strict=True)) for day in values.LEAP_DAYS]
+        return [day for day in days if all(parts[name].holds(value) for name, value in day.items())]
+
+    def breaks(self) -> Iterator[tuple[str, str, list[Any]]]:
+        """Field, reason and the values by which a record is refused."""
+        from hypothesis import strategies as st
+
+        for field in self.request.fields:
+            alone = field.name in self._overrides or field.name not in self._given
+            some = self.field(field, values.usual) if alone else st.nothing()
+            yield from ((field.name, reason, found) for reason, found in values.broken(field, some).items())
+        if self.request.refuses_unknown:
+            names = {field.name for field in self.request.fields}
+            stranger = next(name for name in ("stranger", *map(str, range(len(names) + 1))) if name not in names)
+            yield stranger, "unknown field", [0, "x"]
+
+    def needed(self) -> list[str]:
+        """The fields without which a record is refused."""
+        made = self.request.makes_missing
+        fields = self.request.fields
+        return [field.name for field in fields if field.needed and not (made and (field.nullable or field.filled))]
+
+
+def _rare(rule: Rule) -> ConfigError:
+    return ConfigError(
+        f"The check `{rule.name}` of the request schema",
+        f"lets through fewer than {values.RAREST:.0%} of the records that its fields allow",
+        'Say which values go together: overrides={("one", "other"): st.tuples(…)}',
+    )
+
+
+def _refuses(rule: Rule, record: Record) -> bool:
+    return not rule.holds(record)
+
+
+def _together(record: Record, names: tuple[str, ...], found: tuple[Any, ...]) -> Record:
+    return record | dict(zip(names, found, strict=True))
+
+
+def _replaced(record: Record, field: str, reason: str, value: Any) -> Broken:
+    return Broken(record=record | {field: value}, field=field, reason=reason)
+
+
+def _left_out(record: Record, field: str) -> Broken:
+    left = {name: value for name, value in record.items() if name != field}
+    return Broken(record=left, field=field, reason="missing field")

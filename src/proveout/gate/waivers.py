@@ -1,0 +1,92 @@
+"""Waivers: checks that may fail for a while, because a person who is named answers for it.
+
+Comes in: `checks/waivers.yaml`. Goes out: `Waiver` records, for `verdict.judge`. Every key is needed, none may be
+added, and a slip is an error that names the entry.
+
+    - check: checks/test_model.py::test_latency  # a pytest node id, or the beginning of some: no wildcards
+      by: Ada Lovelace                           # who answers for it
+      reason: The new machines come in March; until then the old ones are slow.
+      until: 2026-03-31                          # the last day, at most 90 days ahead
+
+A waiver that has ended does nothing. What was not run cannot be waived, nor what the gate itself finds wrong.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from proveout.errors import ConfigError
+from proveout.gate import yamlfile
+from proveout.gate.verdict import GATE, holds, waived
+from proveout.records import Verdict, Waiver
+
+LONGEST_DAYS = 90
+REMEDY = "Mend it there: the format stands at the top of proveout/gate/waivers.py"
+WILDCARD = re.compile(r"[*?]|\[[!^]")  # a `[` alone begins a case of a parametrized check
+
+
+def _day(value: Any) -> Any:
+    # YAML reads 2026-03-31 as a date by itself; 31.3. or «next year» stay text and are refused by the type.
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    check: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=20)]
+    until: Annotated[date, BeforeValidator(_day)]
+
+
+def load(file: Path, *, today: str) -> tuple[Waiver, ...]:
+    """The waivers in `file`, in order, those that have ended too; none where there is no such file.
+
+    Args:
+        today: ISO 8601 date.
+    Raises: ConfigError naming the entry: a key missing, unknown or empty, a reason under 20 characters, a check with a
+        wildcard, a folder or one of the gate's own, a check that is there twice, an end more than 90 days ahead.
+    """
+    if not file.exists():
+        return ()
+    found: list[Waiver] = []
+    for place, entry in enumerate(yamlfile.entries(file, what="waivers", remedy=REMEDY), start=1):
+        of = f", for {entry['check']}" if isinstance(entry, dict) and entry.get("check") else ""
+        where = f"{file}, waiver {place}{of}"
+        read = yamlfile.record(_Entry, entry, where=where, remedy=REMEDY)
+        problem = _problem(read, today=date.fromisoformat(today))
+        if any(other.check == read.check for other in found):
+            problem = "the check has a waiver already"
+        if problem:
+            raise ConfigError(where, problem, REMEDY)
+        found.append(Waiver(check=read.check, by=read.by, reason=read.reason, until=read.until.isoformat()))
+    return tuple(found)
+
+
+def _problem(entry: _Entry, *, today: date) -> str:
+    if WILDCARD.search(entry.check):
+        return "check: a wildcard would waive what nobody has thought of: write a node id, or the beginning of some"
+    if not Path(entry.check.partition("::")[0]).suffix and not entry.check.startswith(GATE):
+        return "check: a whole folder cannot be waived: write a file, or a node id"
+    if entry.check.startswith(GATE):
+        return "check: what the gate itself finds wrong with a run cannot be waived"
+    if entry.until > today + timedelta(days=LONGEST_DAYS):
+        return (
+            f"until: {entry.until} is more than {LONGEST_DAYS} days ahead: whoever answers for it looks again by then"
+        )
+    return ""
+
+
+def unused(waivers: Sequence[Waiver], verdict: Verdict) -> tuple[str, ...]:
+    """The waivers that a verdict did not need, or that have ended, a sentence each: they can go."""
+    needed = {waiver for _, waiver in waived(verdict)}
+    return tuple(
+        f"the waiver of {one.check} by {one.by} "
+        + ("was not needed" if holds(one, at=verdict.judged_at) else f"ended on {one.until} and does nothing")
+        for one in waivers
+        if one not in needed
+    )

@@ -1,0 +1,61 @@
+"""Watching a check while it runs: whose fixtures it gets, whose function runs, what is replaced, what a pass proves.
+
+Comes in: pytest's hooks around one check, in the process that runs it. Goes out: what is found, to the gate's session,
+and user properties of reports.
+"""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proveout.gate import proof, tampering
+from proveout.gate.gathered import UNPROVEN
+from proveout.gate.stating import EVIDENCE
+
+if TYPE_CHECKING:
+    from proveout.gate.session import GateSession
+
+
+class Watch:
+    """Looks on while checks run."""
+
+    def __init__(self, gate: "GateSession") -> None:
+        self._gate = gate
+        self._running = ""  # the check that is being run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Know whose fixtures are set up from here on."""
+        self._running = self._gate.check_id(item.nodeid) or ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """See a fixture of the gate that is somebody else's."""
+        if self._running:
+            self._gate.gathered.found(tampering.overridden(fixturedef, self._gate.settings))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """See what is run in the place of a check, and, before its fixtures are torn down, what it has replaced."""
+        if not self._running:
+            return (yield)
+        self._gate.gathered.found(tampering.exchanged(item, self._gate.settings))
+        try:
+            return (yield)
+        finally:
+            self._gate.gathered.found(*tampering.patched(self._gate.settings, self._gate.opened()))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Say so of a check that passed without stating a number or asserting anything."""
+        report = yield
+        if call.when == "call" and self._running and report.passed and isinstance(item, pytest.Function):
+            stated = any(key == EVIDENCE for key, _ in item.user_properties)
+            known = {**item.funcargs, "self": item.instance}
+            if not stated and not proof.asserts(item.obj, root=self._gate.settings.root, names=known):
+                item.user_properties.append((UNPROVEN, ""))
+                report.user_properties.append((UNPROVEN, ""))
+        return report

@@ -1,0 +1,278 @@
+"""Where is the model weakest? A search through all slices that the columns make, alone and in pairs.
+
+Comes in: a loss for each row (`log_losses`, `squared_errors`, `wrong_calls`, or one model's less another's) and a frame
+of columns. Goes out: `Evidence` for the weakest slices, each with its difference to all other rows:
+
+    evidence(weakest.search(weakest.log_losses(holdout.labels, scores), holdout.records, at_most=0.15))
+
+Whoever looks at thousands of slices finds a bad one in a perfect model. So each is held against what the worst of
+ALL of them would be if losses had nothing to do with the columns: losses are dealt out to the rows again at random,
+hundreds of times, and the largest of all t statistics (Welch's, of a slice against the rest) is noted each time: max-T,
+Westfall and Young, Resampling-Based Multiple Testing (1993). A deal has the skew that losses have, which a normal
+approximation has not, and no half of the rows has to be set aside for judging, as an honest split would.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proveout.errors import Misused
+from proveout.gate import arrays, parts
+from proveout.records import Evidence
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+COVERS = ("model-6",)
+MOST_KINDS = 40  # of one text that are looked at alone; the rarer ones together
+NUMBERS_AT_ONCE = 6_000_000  # dealt losses in memory, 4 bytes each
+ALIKE = 0.5  # share of the rows of two slices that are in both: from here on the second says nothing new
+
+
+@dataclass(frozen=True, kw_only=True)
+class Atoms:
+    """The slices that single columns make: what pairs are put together from."""
+
+    names: tuple[str, ...]
+    column: "NDArray[np.intp]"  # of each atom
+    of_rows: "NDArray[np.intp]"  # the atom of each row in each column, shape (columns, rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Slices that begin with one atom, each against the rest, for one dealing of the losses or many."""
+
+    atom: int
+    others: "NDArray[np.intp]"  # the second atom of each slice, or the first again where it stands alone
+    rows: "NDArray[np.intp]"  # of each slice
+    difference: "NDArray[np.float64]"  # of its mean loss to the rest's, shape (slices, dealings)
+    error: "NDArray[np.float64]"  # standard error of the difference, shape (slices, dealings)
+
+
+def search(
+    losses: "ArrayLike",
+    frame: "pd.DataFrame",
+    *,
+    at_most: float | None = None,
+    columns: Sequence[str] | None = None,
+    fewest: int = 200,
+    depth: int = 2,
+    bands: int = 4,
+    alpha: float = 0.05,
+    top: int = 5,
+    deals: int = 299,
+    seed: int = 0,
+    name: str = "mean loss, slice less rest",
+) -> tuple[Evidence, ...]:
+    """The slices whose mean loss is most surely above that of all other rows; last, how many were looked at.
+
+    Evidence of a slice: how much its mean loss is above the rest's, its rows, and an interval that allows for the
+    search: either end holds for all slices at once with probability 1 - `alpha`. The decision is `weaker than the rest`
+    where the lower end is above 0. Where losses have nothing to do with the columns, at most a share `alpha` of
+    searches says so of any slice.
+
+    A slice may be weak because its rows are hard for everyone: what happens half of the time costs more than what
+    hardly ever does. To see where this model is weak, search the losses less those of the champion or of a simpler
+    model; and `labels - scores` for slices that were promised too little, `scores - labels` for too much.
+
+    Args:
+        losses: of each row, the more the worse, shape (rows,). Rows are taken as independent.
+        frame: columns to look for slices in: each value of a text, bands of a number with about equally many rows, and
+            what is missing. Rare values are one slice together. A column with one value makes none.
+        at_most: asked of slices that are surely weaker than the rest, and of no other, as chance makes some slice look
+            bad; 0 refuses any slice that is surely weaker.
+        columns: those of the frame to use; by default all.
+        fewest: rows of a slice, and of its rest.
+        depth: 1 for single columns, 2 for pairs as well.
+        bands: of a number.
+        top: how many to give. Of two slices that share half of their rows, the surer one alone.
+        deals: of losses to rows. More of them make the interval hang less on `seed`.
+    Raises: Misused for losses that are no numbers, another length, another depth, or too few deals.
+    """
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    known = arrays.numbers(losses, "losses")
+    arrays.same_length(len(known), rows_of_the_frame=frame)
+    if depth not in {1, 2} or deals < 1 / alpha - 1:
+        raise Misused(
+            f"search() looks at columns (depth=1) and at pairs of them (depth=2), with {1 / alpha - 1:.0f} deals or "
+            f"more for alpha={alpha}; asked: depth={depth}, deals={deals}."
+        )
+    atoms = _atoms(frame if columns is None else frame[list(columns)], fewest=fewest, bands=bands)
+    unit = float(known.std()) if len(known) and np.ptp(known) else 0.0
+    scaled = (known - known.mean()) / unit if unit else np.zeros(len(known))
+    # Threads of the matrix product wait for each other by spinning: where others want the cores too, 1 s becomes 80.
+    with threadpool_limits(limits=1, user_api="blas"):
+        looked = list(_compared(scaled[:, None], atoms, fewest=fewest, depth=depth))
+        if not looked:
+            return (_looked_at(0, rows=len(known), weaker=0),)
+        most, least = _by_chance(scaled, atoms, fewest=fewest, depth=depth, deals=deals, seed=seed)
+    place = min(math.ceil((1 - alpha) * (deals + 1)), deals) - 1
+    pairs = [(one.atom, int(other)) for one in looked for other in one.others]
+    rows, difference, error = (
+        np.concatenate([getattr(one, part).reshape(len(one.rows)) for one in looked])
+        for part in ("rows", "difference", "error")
+    )
+    low, high = difference - np.sort(most)[place] * error, difference + np.sort(-least)[place] * error
+    weaker = low > 0
+    breaking = weaker & (unit * difference > (math.inf if at_most is None else at_most))
+    found = [
+        Evidence(
+            name=name, slice=_called(atoms, pairs[one]), rows=int(rows[one]), covers=COVERS, level=1 - 2 * alpha,
+            value=float(unit * difference[one]), low=float(unit * low[one]), high=float(unit * high[one]),
+            at_most=at_most if weaker[one] else None,
+            decision="weaker than the rest" if weaker[one] else "not surely weaker than chance would make one",
+        )
+        for one in _unlike(np.lexsort((-low, ~breaking)), pairs, atoms, top=top)
+    ]  # fmt: skip
+    return (*found, _looked_at(len(pairs), rows=len(known), weaker=int(weaker.sum())))
+
+
+def log_losses(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.float64]":
+    """How surprised the model was by each row, in nats: minus the log of the probability it gave to what happened.
+
+    A probability nearer than a millionth to 0 or 1 counts as a millionth: one row would be infinitely bad.
+
+    >>> log_losses([True, False], [0.5, 0.1]).round(3).tolist()
+    [0.693, 0.105]
+    """
+    import numpy as np
+
+    truth, said = _answers(labels, probabilities)
+    return np.asarray(-np.log(np.maximum(np.where(truth, said, 1 - said), 1e-6)))
+
+
+def squared_errors(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.float64]":
+    """The squared distance of each probability from what happened, 0 to 1; their mean is the Brier score."""
+    import numpy as np
+
+    truth, said = _answers(labels, probabilities)
+    return np.asarray(np.square(said - truth))
+
+
+def wrong_calls(labels: "ArrayLike", probabilities: "ArrayLike", *, threshold: float = 0.5) -> "NDArray[np.float64]":
+    """1 for each row that is called wrongly, when true is said from `threshold` on; 0 for the others."""
+    import numpy as np
+
+    truth, said = _answers(labels, probabilities)
+    return np.asarray((said >= threshold) != truth, dtype=float)
+
+
+def _answers(labels: "ArrayLike", probabilities: "ArrayLike") -> "tuple[NDArray[np.bool_], NDArray[np.float64]]":
+    truth, said = arrays.truths(labels), arrays.numbers(probabilities, "probabilities")
+    arrays.same_length(len(truth), probabilities=said)
+    return truth, said
+
+
+def _by_chance(
+    losses: "NDArray[np.float64]", atoms: Atoms, *, fewest: int, depth: int, deals: int, seed: int
+) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """The largest and the smallest t statistic of all slices in each deal, shape (deals,) both."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    most, least = np.full(deals, -np.inf), np.full(deals, np.inf)
+    at_once = max(1, NUMBERS_AT_ONCE // len(losses))
+    for start in range(0, deals, at_once):
+        now = slice(start, min(start + at_once, deals))
+        dealt = np.stack([random.permutation(losses).astype(np.float32) for _ in range(deals)[now]], axis=1)
+        for one in _compared(dealt, atoms, fewest=fewest, depth=depth):
+            t = one.difference / one.error
+            most[now], least[now] = np.maximum(most[now], t.max(axis=0)), np.minimum(least[now], t.min(axis=0))
+    return most, least
+
+
+def _compared(losses: "NDArray[Any]", atoms: Atoms, *, fewest: int, depth: int) -> Iterator[Compared]:
+    """Every slice with enough rows in it and outside, against the rest. `losses` has the shape (rows, dealings)."""
+    import numpy as np
+
+    rows, count = len(losses), len(atoms.names)
+    total, total_squares = losses.sum(axis=0), (losses**2).sum(axis=0)
+    for atom in range(count):
+        here = np.flatnonzero(atoms.of_rows[atoms.column[atom]] == atom)
+        later = atoms.of_rows[atoms.column[atom] + 1 if depth == 2 else len(atoms.of_rows) :, here]
+        sizes = np.bincount(later.ravel(), minlength=count)
+        sizes[atom] = len(here)
+        kept = np.flatnonzero((sizes >= fewest) & (sizes <= rows - fewest))
+        if not len(kept):
+            continue
+        # Which of these rows is in which slice: sums of all slices in all dealings are then one product of matrices.
+        member = np.zeros((count, len(here)), dtype=losses.dtype)
+        member[later, np.arange(len(here))] = 1
+        member[atom] = 1
+        mine = losses[here]
+        sums, squares = member[kept] @ mine, member[kept] @ mine**2
+        inside, outside = sizes[kept, None], rows - sizes[kept, None]
+        rest, rest_squares = total - sums, total_squares - squares
+        spread = (squares - sums**2 / inside) / (inside * (inside - 1.0))
+        rest_spread = (rest_squares - rest**2 / outside) / (outside * (outside - 1.0))
+        error = np.sqrt(np.maximum(spread + rest_spread, 1e-12))
+        yield Compared(atom=atom, others=kept, rows=sizes[kept], difference=sums / inside - rest / outside, error=error)
+
+
+def _atoms(frame: "pd.DataFrame", *, fewest: int, bands: int) -> Atoms:
+    import numpy as np
+
+    names: list[str] = []
+    column: list[int] = []
+    of_rows: list[NDArray[np.intp]] = []
+    for title, values in frame.items():
+        codes, kinds = _kinds(values, name=str(title), fewest=fewest, bands=bands)
+        if len(kinds) > 1:
+            column += [len(of_rows)] * len(kinds)
+            of_rows.append(codes + len(names))
+            names += kinds
+    stacked = np.array(of_rows, dtype=int).reshape(len(of_rows), len(frame))
+    return Atoms(names=tuple(names), column=np.array(column, dtype=int), of_rows=stacked)
+
+
+def _kinds(values: "pd.Series[Any]", *, name: str, fewest: int, bands: int) -> "tuple[NDArray[np.intp], list[str]]":
+    """The kind of each row, numbers as bands and rare values as one; and the names of the kinds."""
+    import numpy as np
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if is_numeric_dtype(values.dtype) and not is_bool_dtype(values.dtype) and values.nunique() > 2 * bands:
+        values = parts.quantile_bands(values, bands)
+    codes, kinds = parts.kinds_of(values, name=name)
+    rows = np.bincount(codes, minlength=len(kinds))
+    rare = (rows > 0) & (rows < max(fewest, np.sort(rows)[-MOST_KINDS:][0]))
+    rare[-1] = False  # what is missing stays what is missing
+    if rare.sum() > 1:
+        codes = np.where(rare[codes], len(kinds), codes)
+        kinds = [*kinds, f"{name}: {int(rare.sum()):,} rare values"]
+    there, codes = np.unique(codes, return_inverse=True)
+    return codes, [kinds[kind] for kind in there]
+
+
+def _unlike(order: "NDArray[np.intp]", pairs: list[tuple[int, int]], atoms: Atoms, *, top: int) -> list[int]:
+    """The first `top` slices in this order that are not mostly the rows of one before."""
+    chosen: list[int] = []
+    taken: list[NDArray[np.bool_]] = []
+    for one in order[: 100 * top]:
+        first, second = pairs[one]
+        rows = (atoms.of_rows[atoms.column[first]] == first) & (atoms.of_rows[atoms.column[second]] == second)
+        if all((rows & other).sum() < ALIKE * (rows | other).sum() for other in taken):
+            chosen.append(int(one))
+            taken.append(rows)
+        if len(chosen) == top:
+            break
+    return chosen
+
+
+def _called(atoms: Atoms, pair: tuple[int, int]) -> str:
+    first, second = (atoms.names[one] for one in pair)
+    return first if first == second else f"{first} & {second}"
+
+
+def _looked_at(count: int, *, rows: int, weaker: int) -> Evidence:
+    said = (
+        f"{weaker:,} surely weaker than the rest" if weaker else "no slice is surely weaker than chance would make one"
+    )
+    # A search that found nothing to look at has shown nothing.
+    return Evidence(
+        name="slices looked at", value=count, rows=rows, at_least=1, decision=said if count else "", covers=COVERS
+    )

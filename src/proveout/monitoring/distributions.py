@@ -1,0 +1,162 @@
+"""What a batch of data looks like beside the batches before it: whether it moved further than batches usually do.
+
+Comes in: batches of guarded rows. Goes out: `Distributions`, a distance for each column. Only `of` reads.
+
+A test against chance is no use here: a month has 27,000 rows, months differ, and each would be told from the others
+with certainty. So the distance of a batch is held against the distances that earlier batches had from each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from proveout.errors import NotFound
+from proveout.monitoring.drift import Column, kind_of
+from proveout.records import Snapshot
+from proveout.settings import Settings
+from proveout.training.flow import open_ledger, open_store
+
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnShift:
+    """One column of a batch against the same column of the batches before."""
+
+    column: str
+    kind: str  # numeric, text or empty
+    distance: float  # 0 alike, 1 nothing in common
+    usual: float | None  # the largest that one of the earlier batches has from the rest of them; None for one of them
+    missing_before: float
+    missing: float
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the batch is further away than any before it was."""
+        return self.usual is not None and self.distance > self.usual
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distributions:
+    """A batch beside the batches before it."""
+
+    batch: str
+    rows: int
+    earlier: tuple[str, ...]
+    earlier_rows: int
+    columns: tuple[ColumnShift, ...]  # the furthest beyond the usual first
+    left_out: tuple[str, ...]  # columns that name the event
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """The columns that are further away than in any batch before."""
+        return tuple(shift.column for shift in self.columns if shift.beyond)
+
+
+def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[str, pd.DataFrame]]:
+    """The newest batch of the newest snapshot, or the one named, with the rows of each batch that was compared.
+
+    Raises: NotFound if there is no such batch, or none before it.
+    """
+    from proveout.data import features, snapshots
+    from proveout.registry.ledger import read
+
+    with open_ledger(settings) as ledger:
+        newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
+    if not newest:
+        raise NotFound("snapshot", "yet", "Make one: python flows/ingest.py run")
+    names = [known.name for known in read(Snapshot, newest[0]).batches]
+    asked = names[-1] if batch is None else batch
+    if asked not in names:
+        raise NotFound("batch", asked, f"The newest snapshot has {', '.join(names)}")
+    until = names[: names.index(asked) + 1]
+    if len(until) < 2:
+        raise NotFound("batch", f"before {asked}", "There is nothing to compare it with yet")
+    rows = snapshots.read(open_store(settings), newest[0].subject, batches=until)
+    batches = {name: rows[rows[snapshots.BATCH] == name] for name in until}
+    return compare(batches, asked, features.request_columns(settings), left_out=settings.key), batches
+
+
+def compare(
+    batches: Mapping[str, pd.DataFrame], batch: str, columns: Sequence[str], *, left_out: Sequence[str] = ()
+) -> Distributions:
+    """`batch` against all the others together, column by column.
+
+    Args:
+        batches: rows by the name of their batch, `batch` among them, shape (rows, columns) each.
+        left_out: columns that name the event and move by themselves: not compared where they are all numbers.
+    """
+    now, before = batches[batch], {name: rows for name, rows in batches.items() if name != batch}
+    together = pd.concat(before.values(), ignore_index=True)
+    named = tuple(name for name in columns if name in left_out and kind_of(together[name]) == "numeric")
+    shifts = [_shift(name, now[name], before) for name in columns if name not in named]
+    return Distributions(
+        batch=batch,
+        rows=len(now),
+        earlier=tuple(before),
+        earlier_rows=len(together),
+        columns=tuple(sorted(shifts, key=lambda shift: (shift.usual or 0.0) - shift.distance)),
+        left_out=named,
+    )
+
+
+def _shift(name: str, now: Column, before: Mapping[str, pd.DataFrame]) -> ColumnShift:
+    columns = [rows[name] for rows in before.values()]
+    together = pd.concat(columns, ignore_index=True)
+    apart = [
+        distance(column, pd.concat([*columns[:place], *columns[place + 1 :]], ignore_index=True))
+        for place, column in enumerate(columns)
+        if len(columns) > 1
+    ]
+    return ColumnShift(
+        column=name,
+        kind=kind_of(together),
+        distance=distance(now, together),
+        usual=max(apart, default=None),
+        missing_before=float(together.isna().mean()),
+        missing=float(now.isna().mean()),
+    )
+
+
+def distance(one: Column, other: Column) -> float:
+    """How far two samples of a column lie apart, 0 alike to 1 nothing in common; missing values are a value too.
+
+    Of numbers the largest difference of the cumulative shares, the missing ones counted last; of texts the total
+    variation of the shares of their levels.
+
+    >>> round(distance(pd.Series([1.0, 2.0, None]), pd.Series([1.0, 2.0, 3.0])), 3)
+    0.333
+    >>> distance(pd.Series(["a", "b"]), pd.Series(["c", "c"]))
+    1.0
+    """
+    if "text" in {kind_of(one), kind_of(other)}:
+        return float(_shares(one).sub(_shares(other), fill_value=0.0).abs().sum() / 2)
+    first, second = (np.sort(column.dropna().to_numpy(dtype=np.float64)) for column in (one, other))
+    at = np.concatenate([first, second])
+    below = [
+        np.searchsorted(first, at, side="right") / len(one),
+        np.searchsorted(second, at, side="right") / len(other),
+    ]
+    return float(np.abs(below[0] - below[1]).max()) if len(at) else 0.0
+
+
+def _shares(column: Column) -> "pd.Series[float]":
+    return column.astype(object).where(column.notna(), MISSING).value_counts(normalize=True)
+
+
+def headline(found: Distributions) -> str:
+    """The one sentence that says how it stands."""
+    if all(shift.usual is None for shift in found.columns):
+        return f"{found.batch} is the second batch: what is usual shows from the third on."
+    before = f"the {len(found.earlier)} batches before it"
+    if not found.beyond:
+        return f"{found.batch} is like {before}: no column is further away than usual."
+    return f"{found.batch} is further from {before} than usual in {len(found.beyond)} of {len(found.columns)} columns."
+
+
+def chance(found: Distributions) -> str:
+    """What pure chance would do, in a sentence."""
+    times = len(found.earlier) + 1
+    return f"were the order of the batches chance, each column would be beyond the usual in 1 of {times} batches"

@@ -1,0 +1,176 @@
+"""Consents: the leave of persons to serve one bundle, asked for after the gate's, each signed with that person's key.
+
+Comes in: a bundle that the gate has approved, and a person's private key; later a bundle and a moment. Goes out: an
+entry of the ledger; later the consents that hold, or NotApproved with how many are missing. Whose consent counts is
+what lies as `NAME.pub` in the approvers folder of the project, where it is committed and reviewed. A consent is for
+one bundle, one manifest and one verdict, and ends. The private key never lies in the project.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from proveout.errors import Misused, NotApproved, Untrusted
+from proveout.records import Approval, Bundle, Consent, Digest, canonical
+from proveout.registry.ledger import Ledger, read
+from proveout.registry.moments import utc
+from proveout.registry.signing import PrivateKey, check_signature
+from proveout.settings import Settings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quorum:
+    """How many persons are asked for before a bundle may serve, and whose keys count."""
+
+    persons: int
+    approvers: Path  # folder of their public keys, `NAME.pub` each
+    gate_keys: Path  # folder of the keys that sign for the gate: none of them counts as a person's
+
+
+NOBODY = Quorum(persons=0, approvers=Path(), gate_keys=Path())
+"""The gate's approval is enough."""
+
+
+def quorum(settings: Settings) -> Quorum:
+    """What the project asks for: `approvals` and `approvers` in [tool.proveout]."""
+    return Quorum(persons=settings.approvals, approvers=settings.root / settings.approvers, gate_keys=settings.keys_dir)
+
+
+def public_file(approvers: Path, name: str) -> Path:
+    """Where the public key of a person lies. Raises: Misused for a name that cannot be a file's."""
+    if not _NAME.fullmatch(name):
+        raise Misused(f"{name!r} cannot be an approver's name: letters, digits and . _ @ + -, at most 64.")
+    return approvers / f"{name}.pub"
+
+
+# --- giving -------------------------------------------------------------------------------------------------------
+
+
+def give(
+    ledger: Ledger,
+    asked: Quorum,
+    key: PrivateKey,
+    approval: Approval,
+    *,
+    by: str,
+    reason: str,
+    at: str,
+    expires_at: str,
+    seen: int,
+) -> Consent:
+    """The consent of `by` to what `approval` approves, signed with their `key` and entered in the ledger.
+
+    Args:
+        seen: number of the ledger's last entry when the approval was read.
+    Raises: Misused without a name or a reason; Untrusted if the key is not that person's, or is the gate's; NotApproved
+    if `by` packed the bundle; LostRace if the gate has judged something meanwhile.
+    """
+    file = public_file(asked.approvers, by)
+    if not reason.strip():
+        raise Misused('Whoever approves says why: --reason "…".')
+    if utc(expires_at) <= utc(at):
+        raise Misused(f"A consent from {at} cannot end at {expires_at}.")
+    if by.casefold() in _packers(ledger, approval.bundle):
+        name = f"{approval.model}@{approval.bundle[:12]}"
+        raise NotApproved(name, f"{by} packed it, and nobody approves their own: ask another person")
+    unsigned = Consent(
+        model=approval.model,
+        bundle=approval.bundle,
+        manifest=approval.manifest,
+        verdict=approval.verdict,
+        by=by,
+        reason=reason,
+        approved_at=utc(at),
+        expires_at=utc(expires_at),
+        key=key.id,
+        signature="",
+    )
+    given = replace(unsigned, signature=key.sign(_payload(unsigned)))
+    if not file.is_file():
+        raise Untrusted(key.id, f"there is no {file.name} in {asked.approvers}. Make it: proveout approver new {by}")
+    _check(given, asked, approval)
+    ledger.append(
+        "consent", given.bundle, given, actor=by, reason=reason, at=given.approved_at,
+        unless_newer=("verdict",), seen=seen,
+    )  # fmt: skip
+    return given
+
+
+# --- asking -------------------------------------------------------------------------------------------------------
+
+
+def entered(ledger: Ledger, bundle: Digest) -> tuple[Consent, ...]:
+    """The consents to `bundle` that were entered in the ledger, the newest first, but those of whoever packed it.
+
+    Whether their signatures and times hold is for `granted` to say.
+    """
+    entries = ledger.entries(kind="consent", subject=bundle, newest_first=True)
+    packers = _packers(ledger, bundle) if entries else frozenset()
+    found = (read(Consent, entry) for entry in entries)
+    return tuple(consent for consent in found if consent.by.casefold() not in packers)
+
+
+def granted(found: Sequence[Consent], asked: Quorum, approval: Approval, *, at: str) -> tuple[Consent, ...]:
+    """Those that hold at the moment `at`: for the bundle, manifest and verdict that `approval` is for, signed by
+    somebody who is an approver now. One for each person and one for each key, the first of `found`.
+    """
+    held: list[Consent] = []
+    asked_for = (approval.model, approval.bundle, approval.manifest, approval.verdict)
+    for consent in found:
+        try:
+            _check(consent, asked, approval)
+        except (Untrusted, Misused):
+            continue
+        # Only now is it worth reading.
+        fits = (consent.model, consent.bundle, consent.manifest, consent.verdict) == asked_for
+        again = any(consent.by.casefold() == one.by.casefold() or consent.key == one.key for one in held)
+        if fits and not again and utc(at) < utc(consent.expires_at):
+            held.append(consent)
+    return tuple(held)
+
+
+def refuse_missing(held: Sequence[Consent], asked: Quorum, bundle: Bundle) -> None:
+    """Return if enough persons have approved.
+
+    Raises: NotApproved with who has, how many are missing and the command to give it.
+    """
+    if len(held) < asked.persons:
+        have = f" ({', '.join(f'{one.by} approved it until {one.expires_at}' for one in held)})" if held else ""
+        command = f'proveout approve {bundle.digest[:12]} --by NAME --reason "…"'
+        raise NotApproved(bundle.name, f"{shortage(len(held), asked.persons)}{have}. Ask for it: {command}")
+
+
+def shortage(held: int, persons: int) -> str:
+    """How many are missing.
+
+    >>> shortage(1, 2)
+    '1 of 2 persons missing'
+    """
+    return f"{max(0, persons - held)} of {persons} {'person' if persons == 1 else 'persons'} missing"
+
+
+def until(held: Sequence[Consent], asked: Quorum) -> str | None:
+    """When fewer than are asked for will hold; None where nobody is asked, or they are too few by now."""
+    ends = sorted((consent.expires_at for consent in held), reverse=True)
+    return ends[asked.persons - 1] if 0 < asked.persons <= len(ends) else None
+
+
+def _check(consent: Consent, asked: Quorum, approval: Approval) -> None:
+    """Return if the person whose name is on it has signed it. Raises: Untrusted; Misused for a name that is none."""
+    # A gate must not be able to approve in a person's name, whatever lies in the approvers folder.
+    if consent.key == approval.key or (asked.gate_keys / f"{consent.key}.pub").exists():
+        raise Untrusted(consent.key, "it is the gate's, and the gate cannot approve in a person's name")
+    file = public_file(asked.approvers, consent.by)
+    check_signature(file, _payload(consent), consent.key, consent.signature)
+
+
+def _packers(ledger: Ledger, bundle: Digest) -> frozenset[str]:
+    # As far as it can be known: the flow's user may be a robot, and whom it worked for is in no record.
+    return frozenset(entry.actor.casefold() for entry in ledger.entries(kind="bundle", subject=bundle))
+
+
+def _payload(consent: Consent) -> bytes:
+    return canonical({name: value for name, value in vars(consent).items() if name != "signature"})

@@ -1,0 +1,110 @@
+"""Permits: all that lets one bundle serve, the gate's approval and, where they are asked for, the consents of persons.
+
+Comes in: a ledger and a bundle. Goes out: the permit that holds, or NotApproved with the one reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proveout.errors import NotApproved
+from proveout.records import Approval, Bundle, Consent, Digest, Entry, Verdict
+from proveout.registry import consents
+from proveout.registry.consents import NOBODY, Quorum
+from proveout.registry.ledger import Ledger, read
+from proveout.registry.signing import Keyring, check_approval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permit:
+    """What lets one bundle serve."""
+
+    approval: Approval
+    consents: tuple[Consent, ...] = ()
+
+
+def entered(ledger: Ledger, bundle: Digest, quorum: Quorum = NOBODY) -> tuple[Permit, ...]:
+    """What the ledger has to let `bundle` serve, the newest first; whether signatures and times hold is for `check` to
+    say. It is one, by the newest verdict that has an approval; where persons are asked for, also those by older ones.
+
+    Raises: NotApproved if there is none, or if the gate has refused the bundle since.
+    """
+    judged = ledger.entries(kind="verdict", subject=bundle, newest_first=True)
+    found = [read(Approval, entry) for entry in ledger.entries(kind="approval", subject=bundle)]
+    approvals = {approval.verdict: approval for approval in found if approval.bundle == bundle}
+    # What an approval is worth depends on when its verdict was entered, not on when it was itself: appended once more
+    # after a refusal, as anybody can who may write to the ledger, it is as old as it was.
+    approved = next((entry for entry in judged if entry.hash in approvals), None)
+    for verdict in (read(Verdict, entry) for entry in judged if approved is None or entry.seq > approved.seq):
+        # Any refusal since counts, not only the last word: what approves a bundle is a signature. But one for want of
+        # evidence alone takes nothing back: who runs one check by hand has not found the champion wanting.
+        if verdict.outcome == "refused" and (verdict.failed or approved is None):
+            when = "refused it" if approved is None else "has since refused it"
+            raise NotApproved(f"{verdict.model}@{bundle[:12]}", f"the gate {when} on {objections(verdict)}")
+    if approved is None:
+        why = (
+            "its approval names a verdict that is not in this ledger"
+            if approvals
+            else "its approval is for another bundle"
+        )
+        raise NotApproved(bundle[:12], why if found else "the gate has not approved it")
+    if not quorum.persons:
+        return (Permit(approval=approvals[approved.hash]),)
+    given = consents.entered(ledger, bundle)
+    # A gate run of tonight must not take away what persons gave to yesterday's verdict on the same bundle.
+    standing = [entry for entry in _since_refusal(judged) if entry.hash in approvals]
+    return tuple(Permit(approval=approvals[entry.hash], consents=given) for entry in standing)
+
+
+def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
+    """The approval of the newest verdict on `bundle` that has one. Raises: as `entered`."""
+    return entered(ledger, bundle)[0].approval
+
+
+def check(found: Sequence[Permit], bundle: Bundle, *, keyring: Keyring, quorum: Quorum = NOBODY, at: str) -> Permit:
+    """The first of `found` that lets `bundle` serve at the moment `at`, with the consents that hold.
+
+    Raises: NotApproved with what keeps the newest from it.
+    """
+    why: NotApproved | None = None
+    for permit in found:
+        try:
+            check_approval(permit.approval, bundle=bundle, keyring=keyring, at=at)
+            held = consents.granted(permit.consents, quorum, permit.approval, at=at) if quorum.persons else ()
+            consents.refuse_missing(held, quorum, bundle)
+            return Permit(approval=permit.approval, consents=held)
+        except NotApproved as error:
+            why = why or error
+    raise why or NotApproved(bundle.name, "the gate has not approved it")
+
+
+def refuse_strange(ledger: Ledger, keyring: Keyring, bundle: Bundle) -> None:
+    """Return if somebody trusted here has ever approved `bundle`, whatever became of that: it may be looked at.
+
+    Raises: NotApproved with the reason: its code is nobody's, and must not run.
+    """
+    why = NotApproved(bundle.name, "the gate has not approved it")
+    for entry in ledger.entries(kind="approval", subject=bundle.digest, newest_first=True):
+        approval = read(Approval, entry)
+        try:
+            return check_approval(approval, bundle=bundle, keyring=keyring, at=approval.approved_at)
+        except NotApproved as error:
+            why = error
+    raise why
+
+
+def objections(verdict: Verdict) -> str:
+    """What a refusal was for: the first few checks that failed or went unproven."""
+    names = [*verdict.failed, *(f"{name} (unproven)" for name in verdict.unproven)]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (", ".join(names[:3]) or "no check in particular") + more
+
+
+def _since_refusal(judged: Sequence[Entry]) -> list[Entry]:
+    """The verdicts, newest first, that no check has failed in since."""
+    standing: list[Entry] = []
+    for entry in judged:
+        verdict = read(Verdict, entry)
+        if verdict.outcome == "refused" and verdict.failed:
+            break
+        standing.append(entry)
+    return standing

@@ -1,0 +1,82 @@
+"""Logged traffic, portion by portion: so many answers that they would not fit into memory at once.
+
+Comes in: a ledger and a span of time. Goes out: predictions in the order of their time, each with the outcome where one
+is known, and a number for what it is about.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from proveout.records import Prediction
+from proveout.registry import answers
+from proveout.registry.ledger import Ledger
+from proveout.registry.moments import utc
+from proveout.registry.tables import PREDICTIONS
+
+_THEIRS = PREDICTIONS.c
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged:
+    """One logged answer."""
+
+    prediction: Prediction
+    outcome: bool | None  # what really happened, where it is known
+    event: int | None  # equal for answers about the same thing, such as one flight; None where it was logged without
+
+
+def count(ledger: Ledger, model: str, *, since: str, until: str) -> int:
+    """How many answers are logged from `since` on and before `until`."""
+    query = select(func.count()).select_from(PREDICTIONS).where(*_span(model, since, until))
+    with ledger.reading() as connection:
+        return connection.scalar(query) or 0
+
+
+def portions(
+    ledger: Ledger, model: str, *, since: str, until: str, newest: int | None = None, rows: int = 2_000
+) -> Iterator[list[Logged]]:
+    """Answers from `since` on and before `until`, in the order of their time, at most `rows` at once.
+
+    Each portion is a question of its own: no transaction stands open while they are worked on.
+
+    Args:
+        newest: only so many of them, the newest.
+    """
+    asked = select(PREDICTIONS).where(*_span(model, since, until))
+    first = _nth_newest(ledger, model, since=since, until=until, nth=newest) if newest else None
+    after = None if first is None else _later(*first, itself=True)
+    while True:
+        some = asked if after is None else asked.where(after)
+        with ledger.reading() as connection:
+            found = connection.execute(some.order_by(_THEIRS.at, _THEIRS.request_id).limit(rows)).all()
+        if not found:
+            return
+        known = ledger.outcomes([row.request_id for row in found])
+        yield [
+            Logged(
+                prediction=answers.prediction(row), outcome=known.get(row.request_id), event=row.event
+            )
+            for row in found
+        ]  # fmt: skip
+        after = _later(found[-1].at, found[-1].request_id)
+
+
+def _nth_newest(ledger: Ledger, model: str, *, since: str, until: str, nth: int) -> tuple[str, str] | None:
+    """Time and id of the answer that so many are newer than; None if there are not so many."""
+    query = select(_THEIRS.at, _THEIRS.request_id).where(*_span(model, since, until))
+    with ledger.reading() as connection:
+        ordered = query.order_by(_THEIRS.at.desc(), _THEIRS.request_id.desc())
+        row = connection.execute(ordered.offset(nth - 1).limit(1)).first()
+    return None if row is None else (row.at, row.request_id)
+
+
+def _span(model: str, since: str, until: str) -> tuple[ColumnElement[bool], ...]:
+    return _THEIRS.model == model, _THEIRS.at >= utc(since), _THEIRS.at < utc(until)
+
+
+def _later(at: str, request_id: str, *, itself: bool = False) -> ColumnElement[bool]:
+    after = _THEIRS.request_id >= request_id if itself else _THEIRS.request_id > request_id
+    # The bound on the time alone is what an index can find.
+    return and_(_THEIRS.at >= at, or_(_THEIRS.at > at, after))

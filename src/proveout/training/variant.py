@@ -1,0 +1,146 @@
+"""A variant of a bundle: the same one with another model, other features or another request, packed anew.
+
+Comes in: an opened bundle, what is to be changed and the rows it learned from and is judged on. Goes out: a folder that
+opens like any bundle, its digest and everything that depends on the change computed again. It goes where the caller
+says, never into the store: nobody trained it, and nobody is to serve it.
+"""
+
+import hashlib
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from proveout.data import profiles
+from proveout.records import Bundle, canonical, digest_of
+from proveout.training import bundle as bundles
+from proveout.training import direct, skopsfile
+from proveout.training.bundle import OpenBundle
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Rows = tuple[pd.DataFrame, NDArray[np.bool_]]
+    """Raw rows and the label of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is to be another. None: as it is."""
+
+    what: str = ""  # in a few words, for whoever reads about the variant
+    model: Any = None  # a fitted scikit-learn estimator
+    features: str | None = None  # the source of code/features.py, with the function of the same name in it
+    request: Mapping[str, str] | None = None  # dtype of each request column
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A changed bundle, and what it says of the rows held out."""
+
+    bundle: Bundle
+    scores: "NDArray[np.float64]"
+
+
+def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows", heldout: "Rows") -> Variant:
+    """Write the changed bundle into the empty folder `into`.
+
+    Without a change the identity, and so the digest, is the candidate's own. The numbers that the notebook stated are
+    measured again where the model is another; what it stated under a name of its own stays.
+
+    Args:
+        training, heldout: raw rows whose outcome is known: all columns of the batch, not those of the request alone.
+    Raises: BundleError if the model holds what is not trusted; whatever the changed features raise on these rows.
+    """
+    shutil.copytree(candidate.folder, into, dirs_exist_ok=True)
+    if change.model is not None:
+        skopsfile.dump(change.model, into / "model.skops")
+    if change.features is not None:
+        (into / "code" / "features.py").write_text(change.features, encoding="utf-8")
+    if change.request is not None:
+        signature = {**orjson.loads((into / "signature.json").read_bytes()), "request": dict(change.request)}
+        (into / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
+    # Twice: reference rows hold answers, so it has to be opened to be finished; and then to look for its direct path.
+    _state_direct(into, "it has not been compared yet")
+    _seal(into)
+    opened = bundles.open_bundle(into)
+    scores = opened.predict(heldout[0])
+    metrics = _write_answers(opened, into, training, scores, heldout[1], anew=change.model is not None)
+    if change.request is not None:
+        _write_profile(into, training[0][list(opened.request_columns)])
+    _state_direct(into, direct.ON)
+    _seal(into, metrics)
+    _state_direct(into, bundles.open_bundle(into).direct)
+    _seal(into, metrics)
+    return Variant(bundle=bundles.describe(into), scores=scores)
+
+
+def _write_answers(
+    opened: OpenBundle,
+    folder: Path,
+    training: "Rows",
+    scores: "NDArray[np.float64]",
+    outcomes: "NDArray[np.bool_]",
+    *,
+    anew: bool,
+) -> Mapping[str, float]:
+    """Everything in a bundle that rests on what the model says. Returns the metrics of the manifest."""
+    rows, labels = training
+    confidence = bundles.confidence_table(scores, outcomes, opened.threshold)
+    (folder / "confidence.json").write_bytes(canonical(confidence))
+    learned = rows[list(opened.request_columns)].assign(**{bundles.LABEL: labels})
+    sample = learned.sample(min(bundles.REFERENCE_ROWS, len(rows)), random_state=0).reset_index(drop=True)
+    sample[bundles.PROBABILITY] = opened.predict(sample)
+    sample.to_parquet(folder / "reference.parquet", index=False)
+    stated = {metric.name: metric.value for metric in opened.bundle.metrics}
+    if anew:
+        stated |= {name: value for name, value in measured(outcomes, scores).items() if name in stated}
+    (folder / "metrics.json").write_bytes(canonical(stated))
+    return stated
+
+
+def _write_profile(folder: Path, learned: "pd.DataFrame") -> None:
+    profiled = profiles.profile(learned)
+    (folder / "profile.bin").write_bytes(profiled)
+    (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
+
+
+def measured(labels: "NDArray[np.bool_]", scores: "NDArray[np.float64]") -> dict[str, float]:
+    """The numbers that notebooks usually state of a model, by their usual names; those that exist for these rows."""
+    import numpy as np
+    from sklearn import metrics
+
+    if not np.isfinite(scores).all() or labels.all() or not labels.any():
+        return {}
+    found = {
+        "auc": metrics.roc_auc_score(labels, scores),
+        "average_precision": metrics.average_precision_score(labels, scores),
+        "brier": metrics.brier_score_loss(labels, scores),
+        "log_loss": metrics.log_loss(labels, scores),
+        "mean_probability": scores.mean(),
+    }
+    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+
+
+def _state_direct(folder: Path, why: str) -> None:
+    (folder / "direct.json").write_bytes(canonical({"direct": why}))
+
+
+def _seal(folder: Path, metrics: Mapping[str, float] | None = None) -> None:
+    """Make the manifest fit the files that lie there."""
+    file = folder / bundles.MANIFEST
+    manifest = orjson.loads(file.read_bytes())
+    listed = sorted(path for path in folder.rglob("*") if path.is_file() and path != file)
+    digests = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in listed}
+    manifest["identity"]["files"] = {name: digests[name] for name in manifest["identity"]["files"]}
+    manifest["provenance"]["files"] = {n: d for n, d in digests.items() if n not in manifest["identity"]["files"]}
+    if metrics is not None:
+        manifest["provenance"]["metrics"] = dict(metrics)
+    manifest["digest"] = digest_of(manifest["identity"])
+    file.write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))

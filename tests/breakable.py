@@ -1,0 +1,127 @@
+"""A small real project whose candidate is worth breaking: text, a clock, a measure, three batches, a direct path."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from proveout import settings
+from proveout.data import snapshots
+from proveout.data.guard import Guarded
+from proveout.data.store import Store
+from proveout.records import Bundle, now
+from proveout.registry.ledger import Ledger
+from proveout.settings import Settings
+from proveout.training.bundle import PackOrder, pack
+
+PYPROJECT = """
+[tool.proveout]
+model = "trips"
+source = "trips.py:source"
+batch_schema = "trips.py:Rows"
+request_schema = "trips.py:Request"
+features = "trips.py:features"
+label = "trips.py:label"
+fallback = "trips.py:rules"
+actions = "trips.py:action"
+notebook = "trips.ipynb"
+key = ["n"]
+required_checks = ["checks"]
+deadline_s = 0.05
+"""
+CODE = '''
+import pandera.pandas as pa
+
+class Request(pa.DataFrameModel):
+    n: int
+    company: str
+    start_hour: int = pa.Field(ge=0, le=23)
+    distance: float = pa.Field(description="miles")
+    class Config:
+        coerce = True
+
+def features(rows):
+    """The model's columns."""
+    return rows[["company", "start_hour", "distance"]]
+
+def label(rows):
+    return (rows["delay"] > 0).where(rows["delay"].notna())
+'''
+REQUEST = {"n": "int64", "company": "str", "start_hour": "int64", "distance": "float64"}
+BATCHES = ("2013-03", "2013-04", "2013-05")
+ROWS = 600
+
+
+def trips() -> pd.DataFrame:
+    """Late in the evening, on long ways, and with company C; in the first batch more so."""
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "n": range(3 * ROWS),
+            "company": pd.Series(random.choice(["A", "B", "C"], 3 * ROWS), dtype="str"),
+            "start_hour": random.integers(0, 24, 3 * ROWS),
+            "distance": random.gamma(4, 25, 3 * ROWS),
+        }
+    )
+    weight = np.where(rows["n"] < ROWS, 2.0, 1.0)
+    signal = weight * (rows["start_hour"] - 12) / 6 + (rows["distance"] - 100) / 50 + (rows["company"] == "C") * 1.5 - 2
+    rows["delay"] = signal + random.logistic(size=3 * ROWS)
+    return rows
+
+
+def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
+    """The project in `root`, with a packed candidate in its store and ledger."""
+    (root / "checks").mkdir()
+    for name, text in {"pyproject.toml": PYPROJECT, "trips.py": CODE, "checks/test_trips.py": checks}.items():
+        (root / name).write_text(text)
+    (root / "trips.ipynb").write_text('{"cells": []}')
+    project = settings.load(root)
+    store, rows = Store(project.store), trips()
+    batches = []
+    for place, name in enumerate(BATCHES):
+        part = rows[place * ROWS : (place + 1) * ROWS].reset_index(drop=True)
+        guarded = Guarded(accepted=part, refused=part.iloc[:0].assign(refused_by=""), refusals=())
+        batches.append(snapshots.store_batch(store, name, guarded, {}))
+    learned, held = rows[: 2 * ROWS], rows[2 * ROWS :]
+    model = make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore"), ["company"]), (StandardScaler(), ["start_hour", "distance"])
+        ),
+        LogisticRegression(),
+    ).fit(learned[["company", "start_hour", "distance"]], learned["delay"] > 0)
+    skops.io.dump(model, root / "model.skops")
+    columns = list(REQUEST)
+    bundle = pack(
+        PackOrder(
+            model="trips",
+            model_file=root / "model.skops",
+            features="trips.py:features",
+            root=root,
+            notebook=root / "trips.ipynb",
+            executed=root / "trips.ipynb",
+            config={"evaluation": {"threshold": 0.5}, "parameters": {}},
+            snapshot=snapshots.extend(store, None, batches).digest,
+            train_through="2013-04",
+            holdout="2013-05",
+            threshold=0.5,
+            request=REQUEST,
+            training=learned[columns],
+            training_labels=(learned["delay"] > 0).to_numpy(),
+            heldout=held[columns],
+            heldout_labels=(held["delay"] > 0).to_numpy(),
+            metrics={"auc": 0.8, "cost": 3.0},
+            run="test",
+            git_commit="unknown",
+            trained_at=now(),
+            lock=None,
+        ),
+        store,
+    )
+    with Ledger(project.ledger) as ledger:
+        ledger.append("bundle", bundle.digest, bundle, actor="ada", reason="test", at=now())
+    return project, bundle

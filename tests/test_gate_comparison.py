@@ -1,0 +1,362 @@
+"""Candidate against champion: what is measured, what is decided, and how often the decision is wrong."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, norm
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from proveout.errors import Misused
+from proveout.gate import comparison, delong, pairs
+from proveout.gate.margins import Asked, Gain, refused
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+
+import gate_calibration  # the bench is a folder of scripts
+import worlds
+
+
+def two_models(rows=400, noise=0.3, seed=0, share=0.3):
+    """Labels, the champion's scores, and a candidate's that are the same but for noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random(rows) < share
+    champion = rng.normal(size=rows) + 1.2 * labels
+    return labels, champion + noise * rng.normal(size=rows), champion
+
+
+def squared(labels, scores):
+    return np.square(norm.cdf(scores) - labels)
+
+
+ASKED = {
+    "auc": comparison.auc,
+    "labels": partial(comparison.labels, threshold=0.6),
+    "rows": lambda labels, candidate, champion, **more: comparison.rows(
+        squared(labels, candidate), None if champion is None else squared(labels, champion), name="brier", **more
+    ),
+    "metric": partial(comparison.metric, roc_auc_score, resamples=200),
+}
+
+
+# --- measured ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_paired_variance_is_that_of_all_pairs():
+    """DeLong's covariance matrix as the paper writes it, with ties."""
+    labels, candidate, champion = two_models(60)
+    placed = []
+    for scores in (candidate.round(1), champion.round(1)):
+        true, false = scores[labels], scores[~labels]
+        wins = (true[:, None] > false[None, :]) + 0.5 * (true[:, None] == false[None, :])
+        placed.append((wins.mean(1), wins.mean(0)))
+    of_true, of_false = np.cov([one[0] for one in placed]), np.cov([one[1] for one in placed])
+    both = of_true / labels.sum() + of_false / (~labels).sum()
+    wanted = both[0, 0] + both[1, 1] - 2 * both[0, 1]
+
+    _, gain = delong.gain(labels, candidate.round(1), champion.round(1), None, 0.9)
+
+    assert gain.error**2 == pytest.approx(wanted)
+    assert gain.value == pytest.approx(placed[0][0].mean() - placed[1][0].mean())
+
+
+def test_with_many_rows_the_interval_is_delong_s():
+    """What makes it wider for few rows must be gone for many."""
+    found = comparison.auc(*two_models(20_000), margin=0.01)
+    _, gain = delong.gain(*two_models(20_000), None, 0.9)
+
+    assert found.value - found.low == pytest.approx(norm.ppf(0.95) * gain.error, rel=0.02)
+    assert found.level == pytest.approx(0.9)
+
+
+def test_paired_shares_have_the_published_interval():
+    """Fagerland, Lydersen and Laake, Statistics in Medicine 33 (2014): Tango's for 1 and 7 discordant of 21 pairs."""
+    low, high = -pairs.tango_upper(7, 1, 21, 0.95), pairs.tango_upper(1, 7, 21, 0.95)
+
+    assert (round(low, 3), round(high, 3)) == (-0.517, -0.026)
+    assert round(2 * pairs.exact_p(7, 1), 3) == 0.070  # McNemar's exact test, from the same pages
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 400))
+@example(3, 0, 97)  # three discordant rows: enough for the approximation, not for the exact test
+def test_an_interval_of_pairs_agrees_with_mcnemar(won, lost, same):
+    """0 lies outside exactly when the test refuses: the exact one, where few rows are discordant."""
+    rows = max(1, won + lost + same)
+    low, high = pairs.interval(won, lost, rows, level=0.9)
+    mirrored = pairs.interval(lost, won, rows, level=0.9)
+
+    assert -1 <= low <= (won - lost) / rows <= high <= 1
+    assert mirrored == pytest.approx((-high, -low), abs=1e-9)
+    if 0 < won + lost < pairs.FEW_DISCORDANT and low > 1e-9:
+        assert pairs.exact_p(won, lost) < 0.05
+    if won + lost >= pairs.FEW_DISCORDANT and abs((won - lost) / (won + lost) ** 0.5 - norm.ppf(0.95)) > 1e-6:
+        assert (low > 0) == ((won - lost) / (won + lost) ** 0.5 > norm.ppf(0.95))
+
+
+def test_no_discordant_rows_are_not_certainty():
+    """Twenty rows on which two models agree do not show that they always do."""
+    low, high = pairs.interval(0, 0, 20, level=0.9)
+
+    assert high == pytest.approx(-low)
+    assert 0.1 < high < 0.2
+    assert pairs.interval(20, 0, 20, level=0.9)[1] == 1.0
+
+
+@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("clustered", [False, True])
+def test_the_other_way_round_the_gain_changes_its_sign(kind, clustered):
+    labels, candidate, champion = two_models()
+    more = {"margin": 0.01, "clusters": np.arange(400) // 10 if clustered else None}
+
+    one, other = ASKED[kind](labels, candidate, champion, **more), ASKED[kind](labels, champion, candidate, **more)
+
+    assert other.value == pytest.approx(-one.value)
+    assert (other.low, other.high) == pytest.approx((-one.high, -one.low), abs=1e-9)
+    assert one.champion + one.value * (-1 if kind == "rows" else 1) == pytest.approx(other.champion)
+
+
+def test_a_metric_that_is_better_when_lower():
+    labels, candidate, champion = two_models(noise=2.0)
+    ask = partial(comparison.metric, brier_score_loss, labels, margin=0.01, higher_is_better=False, resamples=200)
+
+    found = ask(norm.cdf(candidate), norm.cdf(champion))
+
+    assert found.value == pytest.approx(squared(labels, champion).mean() - squared(labels, candidate).mean())
+    assert found.value < 0
+    assert found.decision.startswith("worse; ")
+    assert not found.holds
+
+
+# --- decided ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(-0.1, 0.1), st.floats(0, 0.1), st.floats(0, 0.1), st.sampled_from([0.0, 0.01, 0.05]), st.booleans())
+def test_a_decision_and_the_evidence_say_the_same(value, down, up, margin, better):
+    """Two rules for one question would one day disagree, and the table would say «better, failed»."""
+    asked = Asked(name="auc", rows=100, margin=margin, better=better, level=0.95)
+
+    found = asked.answer(Gain(value=value, low=value - down, high=value + up, error=down / 1.6), champion=0.7)
+    word = found.decision.partition(";")[0]
+
+    assert word in {"better", "not worse", "undecided", "worse"}
+    assert found.holds == (word == "better" or (word == "not worse" and not better))
+    assert found.surely
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_the_same_scores_are_not_worse_and_not_better(kind):
+    """No variance at all: neither a division by zero, nor a win."""
+    labels, _, champion = two_models()
+
+    found = ASKED[kind](labels, champion, champion, margin=0.01)
+    better = ASKED[kind](labels, champion, champion, margin=0.01, better=True)
+
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+    assert found.decision == "not worse; an equal model is refused in under 1 % of runs"
+    assert found.holds
+    assert ASKED[kind](labels, champion, champion, margin=0.0).holds
+    assert better.breaks
+
+
+def test_a_model_that_is_only_calibrated_anew_ranks_the_same():
+    labels, _, champion = two_models()
+
+    found = comparison.auc(labels, norm.cdf(champion), champion, margin=0.001)
+
+    assert (found.low, found.high, found.holds) == (0, 0, True)
+
+
+def test_two_perfect_models_on_a_few_rows_are_undecided():
+    """Their difference has no variance, and ten rows do not tell two models apart."""
+    labels = np.arange(10) < 5
+
+    found = comparison.auc(labels, np.arange(10)[::-1], [9, 8, 7, 5, 6, 1, 2, 3, 4, 0], margin=0.01)
+
+    assert found.value == 0
+    assert found.low < -0.2
+    assert found.decision == "undecided; an equal model is refused in over 99 % of runs"
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_the_first_model_has_nobody_to_beat(kind):
+    """A cold start is neither an error nor a silent pass: the number is stated, and nothing is asked of it."""
+    labels, candidate, _ = two_models()
+
+    found = ASKED[kind](labels, candidate, None, margin=0.01)
+    together = ASKED[kind](labels, candidate, None, margin=0.01, clusters=np.arange(400) // 10)
+
+    assert found.decision == together.decision == "first: no champion to compare with"
+    assert found.value == together.value
+    assert found.low < found.value < found.high
+    assert (found.holds, found.at_least, found.champion) == (True, None, None)
+
+
+def test_what_is_asked_stands_beside_the_answer():
+    labels, candidate, champion = two_models()
+
+    found = comparison.auc(labels, candidate, champion, margin=0.05)
+
+    assert (found.at_least, found.rows, found.covers) == (-0.05, 400, ("infra-4",))
+    assert found.champion == pytest.approx(roc_auc_score(labels, champion))
+    assert comparison.auc(labels, candidate, champion, margin=0.05, better=True).decision.endswith(
+        "is found in 80 % of runs"
+    )
+
+
+def test_a_champion_with_a_threshold_of_its_own():
+    labels, _, champion = two_models()
+
+    found = comparison.labels(labels, champion + 1, champion, threshold=1.6, champion_threshold=0.6, margin=0.05)
+
+    assert found.value == 0
+    assert found.low < 0  # the scores are not the same, so nothing is taken for granted
+
+
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [
+        (lambda: comparison.auc([1] * 9, range(9), range(9), margin=0.1), "9 true and 0 false rows, two of each"),
+        (lambda: comparison.auc([1, 0, 0], [3, 1, 2], [1, 2, 3], margin=0.1), "1 true and 2 false rows, two of each"),
+        (lambda: comparison.auc([], [], [], margin=0.1), "0 true and 0 false rows"),
+        (lambda: comparison.auc([1, 0] * 4, range(8), range(8), margin=0.1, clusters=["a"] * 8), "one cluster, two"),
+        (lambda: comparison.labels([], [], [], threshold=0.5, margin=0.1), "no rows"),
+        (lambda: comparison.rows([], [], margin=0.1, name="brier"), "no rows"),
+        (lambda: comparison.rows([1.0], [2.0], margin=0.1, name="brier"), "one row, an interval needs two"),
+        (lambda: comparison.metric(roc_auc_score, [], [], [], margin=0.1), "no rows"),
+        (lambda: comparison.metric(roc_auc_score, [0, 1], [1, 2], [1, 2], margin=0.1), "2 rows, a bootstrap needs 10"),
+    ],
+)
+def test_what_can_not_be_judged_does_not_pass(ask, why):
+    found = ask()
+
+    assert found.unjudged.startswith(why)
+    assert (found.holds, found.breaks) == (False, False)
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_a_champion_that_can_not_score_the_rows_is_said(kind):
+    """Left out, the rows that the champion can not answer would be no argument for the candidate, nor against it."""
+    labels, candidate, champion = two_models(20)
+    champion[3] = np.nan
+
+    with pytest.raises(
+        Misused, match=r"1 of 20 (scores|losses) of the champion is no finite number, the first in row 3"
+    ):
+        ASKED[kind](labels, candidate, champion, margin=0.01)
+    with pytest.raises(Misused, match=r"20 rows and 19 (scores|losses) of the champion"):
+        _ask_shorter(kind, labels, candidate)
+
+
+def _ask_shorter(kind, labels, candidate):
+    if kind == "rows":
+        return comparison.rows(squared(labels, candidate), np.zeros(19), margin=0.01, name="brier")
+    return ASKED[kind](labels, candidate, candidate[:19], margin=0.01)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"margin": -0.01}, "margin is -0.01"),
+        ({"margin": float("nan")}, "margin is nan"),
+        ({"margin": 0, "level": 0.4}, "level"),
+    ],
+)
+def test_a_margin_that_means_nothing_is_refused(more, words):
+    """A margin below 0 would ask for better, and say «not worse»."""
+    with pytest.raises(Misused, match=words):
+        comparison.auc(*two_models(20), **more)
+
+
+# --- how often it is wrong --------------------------------------------------------------------------------------------
+
+
+def test_the_share_of_equal_models_that_are_refused_is_what_it_says():
+    """The number that shows a hold-out too small for its margin: near 36 % here, said from one hold-out alone."""
+    rng, runs, said = np.random.default_rng(3), [], []
+    for _ in range(300):
+        losses = rng.normal(size=(2, 200))
+        found = comparison.rows(losses[0], losses[1], margin=0.2, name="loss")
+        error = np.std(losses[1] - losses[0], ddof=1) / 200**0.5
+        gain = Gain(value=found.value, low=found.low, high=found.high, error=error)
+        runs.append(not found.holds)
+        said.append(refused(gain, 0.2))
+
+    assert binom.ppf(0.001, 300, np.mean(said)) <= sum(runs) <= binom.ppf(0.999, 300, np.mean(said))
+    assert 0.25 < np.mean(said) < 0.45
+
+
+def test_few_true_rows_near_one_do_not_let_worse_models_through():
+    """DeLong's interval alone lets through too many where a good model has few true rows."""
+    rng, trials = np.random.default_rng(4), 150
+    labels = np.arange(130) < 30
+    better, worse = (norm.ppf(auc) * 2**0.5 for auc in (0.97, 0.95))
+    passed = alone = 0
+    for _ in range(trials):
+        common = rng.normal(size=130)
+        candidate = 0.95 * common + 0.31 * rng.normal(size=130) + worse * labels
+        champion = common + better * labels
+        passed += comparison.auc(labels, candidate, champion, margin=0.02).holds
+        _, gain = delong.gain(labels, candidate, champion, None, 0.9)
+        alone += gain.value - norm.ppf(0.95) * gain.error >= -0.02
+
+    assert passed <= binom.ppf(0.999, trials, 0.05)
+    assert alone > binom.ppf(0.999, trials, 0.05)
+
+
+def test_any_metric_is_compared_on_the_same_draws():
+    """Unpaired, the interval of two good models would be many times as wide."""
+    labels, candidate, champion = two_models(noise=0.05)
+
+    found = comparison.metric(average_precision_score, labels, candidate, champion, margin=0.05, resamples=100)
+
+    assert found.name == "average_precision_score, gain on the champion"
+    assert found.high - found.low < 0.05
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    """A small run of bench/gate_calibration.py: 40 trials of the made-up world."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate_calibration, "RESAMPLES", 120)
+        world = worlds.made_up(3, days=100, per_day=50)
+        return gate_calibration.run(world, gate_calibration.Size(rows=1_000, days=20), 40, processes=1)
+
+
+def test_both_errors_of_the_gate_are_as_stated(calibrated):
+    """A model worse by the margin passes in 5 % of runs, an equal one is refused as often as the evidence says."""
+    for one in calibrated:
+        right = one.test == ("clusters" if one.drawn == "days" else "rows")
+        if right and one.kind in {"margin", "twice", "weaker"}:
+            assert one.hits <= binom.ppf(0.9999, one.trials, 0.05), one
+        if right and one.kind == "equal":
+            assert one.trials - one.hits <= binom.ppf(0.9999, one.trials, max(0.02, one.stated / one.trials)), one
+        if right and one.kind == "coverage":
+            assert one.hits >= binom.ppf(0.0001, one.trials, 0.95), one
+
+
+def test_two_numbers_side_by_side_let_half_of_the_worse_models_through(calibrated):
+    """What peers do, on the same hold-outs: without an interval there is no margin."""
+    passed = sum(one.hits for one in calibrated if one.kind == "margin" and one.test == "two numbers")
+    trials = sum(one.trials for one in calibrated if one.kind == "margin" and one.test == "two numbers")
+
+    assert 0.35 < passed / trials < 0.65
+
+
+def test_rows_of_one_day_taken_for_independent_are_too_sure(calibrated):
+    """The same hold-outs of whole days, judged twice: only with the days as clusters do intervals hold the truth."""
+    for test, held in (("rows", False), ("clusters", True)):
+        found = [one for one in calibrated if (one.drawn, one.kind, one.test) == ("days", "coverage", test)]
+        hits, trials = sum(one.hits for one in found), sum(one.trials for one in found)
+        assert (hits >= binom.ppf(0.01, trials, 0.95)) == held, (test, hits)
+
+
+def test_the_table_of_the_bench_has_a_row_for_each_question(calibrated):
+    table = gate_calibration.table(calibrated)
+
+    assert table.count("| made up, days | auc (DeLong) |") == 6
+    assert "worse by the margin: passed" in table

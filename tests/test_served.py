@@ -1,0 +1,251 @@
+"""gate/served.py and gate/apart.py: what is served is fast, whole without the project, and says what was judged."""
+
+import importlib.metadata
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
+
+from conftest import ROOT
+from proveout.data.store import Store
+from proveout.gate import apart, served
+from proveout.gate.material import LabelledRows
+from proveout.training import bundle
+
+LOCK = ROOT / "requirements.lock"
+
+
+@pytest.fixture
+def opened(order, tmp_path):  # noqa: F811
+    """Pack a tiny model with another features.py, or another model, and open it."""
+
+    def build(source: str | None = None, *, lock=LOCK, **changes):
+        ready = order(lock=lock, **changes)
+        if source is not None:
+            (ready.root / "features.py").write_text(source)
+        store = Store(str(tmp_path / "store"))
+        return bundle.open_bundle(store.folder("bundles", bundle.pack(ready, store).digest))
+
+    return build
+
+
+@pytest.fixture
+def rows():
+    """Records that no training row is like."""
+    records = pd.DataFrame({"hour": np.arange(30) % 25, "wind": np.linspace(-2, 2, 30)})
+    return LabelledRows(raw=records, records=records, labels=np.arange(30) > 15)
+
+
+SLOW_AND_LARGE = """
+import time
+
+HELD = bytearray(b"x" * 120_000_000)
+
+def features(rows):
+    time.sleep(0.02)
+    return rows.assign(double=rows["hour"] * 2.0)[["hour", "double"]]
+"""
+
+
+def test_a_slow_and_a_large_bundle_are_measured_as_such(opened, rows):
+    """A model that answers after the deadline, or whose memory the server does not have, answers nobody."""
+    slow = opened(SLOW_AND_LARGE)
+
+    p50, p99, opening, memory, size = served.performance(
+        slow, rows, calls=30, p50_ms_at_most=10, p99_ms_at_most=20, memory_mb_at_most=100, opening_s_at_most=60
+    )
+
+    assert p50.breaks
+    assert 20 < p50.low <= p50.value <= p50.high
+    assert p99.unjudged == "30 calls in the time"  # 30 calls do not know what one in a hundred takes
+    assert memory.breaks
+    assert 120 < memory.value < 250
+    assert opening.holds
+    assert size.value == slow.bundle.bytes / 1e6
+    assert {one.covers for one in (p50, p99, opening, memory, size)} == {("monitor-6",)}
+
+
+def test_a_small_model_keeps_the_bounds(opened, rows):
+    """A gate that refuses everything is switched off."""
+    quick = opened()
+
+    found = served.performance(quick, rows, champion=quick, calls=600, p50_ms_at_most=10, p99_ms_at_most=200)
+
+    assert all(one.holds for one in found)
+    assert found[1].rows == 600
+    assert found[0].champion > 0
+
+
+def test_a_bundle_that_does_not_open_in_a_fresh_process_is_refused(opened, rows):
+    """What opens here alone, since here it was imported before, does not open in a server."""
+    bad = opened("import os\n\nif 'OMP_NUM_THREADS' in os.environ:\n    raise OSError('no thread')\n" + SLOW_AND_LARGE)
+
+    [found] = served.performance(bad, rows)
+
+    assert found.breaks
+    assert "no thread" in found.decision
+
+
+HELPED = """
+def features(rows):
+    import tiny_helper
+    return tiny_helper.columns(rows)
+"""
+
+
+def test_a_module_of_the_project_is_not_there_in_a_server(opened, tmp_path, monkeypatch):
+    """The classic «works on my machine»: a helper beside the notebook, which nobody packed."""
+    (tmp_path / "tiny_helper.py").write_text(
+        "def columns(rows):\n    return rows.assign(double=rows['hour'] * 2.0)[['hour', 'double']]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    [found] = served.clean(opened(HELPED))
+    sys.modules.pop("tiny_helper", None)
+
+    assert found.breaks
+    assert (
+        found.decision == "it imports tiny_helper, which is in no locked package: a module of the project is not packed"
+    )
+
+
+def test_a_library_that_is_not_locked_is_not_there_in_a_server(opened, tmp_path):
+    """Installed by hand, it is on this machine and on no other."""
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("\n".join(line for line in LOCK.read_text().splitlines() if not line.startswith("httpx==")))
+    source = (
+        "import httpx\n\n\ndef features(rows):\n    return rows.assign(double=rows['hour'] * 2.0)[['hour', 'double']]\n"
+    )
+
+    [found] = served.clean(opened(source, lock=lock))
+
+    assert found.breaks
+    assert found.decision == "it imports httpx, of httpx, which requirements.lock does not name"
+
+
+def test_a_bundle_without_a_lock_is_refused(opened):
+    """Nobody can say what its environment is."""
+    [found] = served.clean(opened(lock=None))
+
+    assert found.breaks
+    assert "nobody can build its environment" in found.decision
+
+
+def test_a_package_in_another_version_than_locked_is_named():
+    """Trained with one library and locked to another: what is built from the lock was never judged."""
+    here = importlib.metadata.version("orjson")
+    linked = apart.Linked(installed={"orjson": here, "numpy": "2"}, modules={"orjson": "orjson", "numpy": "numpy"})
+    told = apart.Told(modules=("orjson", "sys", "numpy"))
+
+    assert served._others(told, linked, {"orjson": "0.0.1", "numpy": "2"}) == [f"orjson is {here} here, locked 0.0.1"]
+
+
+def test_a_namespace_shows_only_the_locked_parts_of_it(tmp_path, monkeypatch):
+    """Two packages in one folder: a link to the folder would let the other one in."""
+    installed = tmp_path / "installed"
+    for name in ("one", "two"):
+        info = installed / f"shared_{name}-1.dist-info"
+        (installed / "shared" / name).mkdir(parents=True)
+        info.mkdir()
+        (installed / "shared" / name / "__init__.py").touch()
+        (info / "METADATA").write_text(f"Name: shared-{name}\nVersion: 1\n")
+        (info / "RECORD").write_text(f"shared/{name}/__init__.py,,\n{info.name}/METADATA,,\n")
+    found = [importlib.metadata.Distribution.at(info) for info in installed.glob("*.dist-info")]
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: found)
+    site = tmp_path / "site"
+    site.mkdir()
+
+    apart.link(site, pinned={"shared-one": "1"})
+
+    assert (site / "shared" / "one" / "__init__.py").exists()
+    assert not (site / "shared" / "two").exists()
+
+
+DISAGREEING = """
+import numpy as np
+import pandas as pd
+
+def features(rows):
+    double = np.asarray(rows["hour"]) * 2.0
+    if not isinstance(rows, pd.DataFrame):
+        double = np.where(double == 48.0, 0.0, double)
+    made = rows.copy()
+    made["double"] = double
+    return made[["hour", "double"]]
+"""
+
+
+def test_a_direct_path_that_says_something_else_is_caught(opened, rows):
+    """What is judged is a table; what is served are arrays. No reference row shows how hour 24 is treated."""
+    split = opened(DISAGREEING)
+    assert split.direct == "on"
+
+    at_once, alone = served.same_by_columns(split, rows.records)
+
+    assert at_once.breaks
+    assert alone.breaks
+    assert at_once.covers == ("monitor-3",)
+
+
+COMPANY = """
+def features(rows):
+    made = rows.copy()
+    made["double"] = rows["hour"] * 2.0 + rows["hour"].mean()
+    return made[["hour", "double"]]
+"""
+
+
+def test_an_answer_that_depends_on_the_rows_beside_it_is_caught(opened, rows):
+    """Judged in a batch, asked alone: two different models."""
+    at_once, alone = served.same_by_columns(opened(COMPANY), rows.records)
+
+    assert at_once.holds  # one portion: both ways see the same company
+    assert alone.breaks
+
+
+def test_two_ways_that_agree_agree(opened, rows):
+    """Which they do for whatever is awkward, too."""
+    at_once, alone = served.same_by_columns(opened(), rows.records)
+
+    assert at_once.holds
+    assert alone.holds
+    assert alone.rows > len(rows.records)
+
+
+def test_an_answer_that_is_no_number_is_caught(opened, rows):
+    """Squares of far-off numbers overflow: infinity less infinity is no probability."""
+    hours = pd.DataFrame({"hour": np.arange(300) % 24 * 1.0})
+    model = GaussianNB().fit(hours, hours["hour"] > 12)
+    source = "def features(rows):\n    return rows[['hour']]\n"
+    fragile = opened(source, model=model, request={"hour": "float64", "wind": "float64"})
+
+    usual, extreme = served.numerically_stable(fragile, replace(rows, records=rows.records.astype(float)))
+
+    assert usual.holds
+    assert extreme.breaks
+    assert extreme.covers == ("monitor-5",)
+
+
+def test_a_sound_model_is_stable(opened, rows):
+    """It may raise on what no request can be; it may not say nonsense."""
+    usual, extreme = served.numerically_stable(opened(), rows)
+
+    assert usual.holds
+    assert extreme.holds
+    assert extreme.rows > 10
+
+
+def test_the_reference_project_is_served_as_it_is_judged(trained):
+    """On the real model: nothing it imports is missing in its lock, and its two paths agree."""
+    packed = bundle.open_bundle(next((trained.state / "store" / "bundles").iterdir()))
+
+    faults, versions, difference = served.clean(packed)
+
+    assert (faults.holds, versions.holds, difference.holds) == (True, True, True)
+    assert faults.decision == "it opens and answers"
+    assert versions.covers == ("monitor-1",)
+    assert all(one.holds for one in served.same_by_columns(packed, packed.reference(), alone=40))
