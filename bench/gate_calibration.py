@@ -30,7 +30,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from worlds import World
 
-from proveout.gate import comparison, intervals
+from proveout.gate.questions import comparison, intervals
 from proveout.records import Evidence
 
 ROOT = Path(__file__).parents[1]

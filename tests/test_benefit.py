@@ -1,4 +1,4 @@
-"""gate/benefit.py: a model is worth its trouble, its features are, and it is known for how long."""
+"""gate/questions/benefit.py: a model is worth its trouble, its features are, and it is known for how long."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,8 @@ from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to b
 from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
-from proveout.gate import benefit
 from proveout.gate.material import LabelledRows
+from proveout.gate.questions import benefit
 from proveout.training import bundle
 
 FEATURES = """

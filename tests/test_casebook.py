@@ -1,4 +1,4 @@
-"""gate/casebook.py and `proveout cases`: what was answered wrong becomes a case, and leaves by name only."""
+"""gate/cases/casebook.py and `proveout cases`: what was answered wrong becomes a case, and leaves by name only."""
 
 import datetime
 import os
@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from proveout.cli import main
 from proveout.errors import ConfigError
-from proveout.gate import casebook, cases
-from proveout.gate.cases import text
+from proveout.gate import cases
+from proveout.gate.cases import casebook, text
 from proveout.records import Digest, Feedback, Prediction
 from proveout.registry.ledger import Ledger
 from proveout.serving.journal import lines

@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 from proveout import cli
 from proveout.cli import challenging
 from proveout.errors import Misused
-from proveout.gate import challenge
-from proveout.gate.challenge import NotChallenged
+from proveout.gate.mutants import challenge
 from proveout.gate.mutants.catalogue import MUTANTS, UNCHANGED
+from proveout.gate.mutants.challenge import NotChallenged
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
-from proveout.gate.rehearsal import Rehearsal
-from proveout.gate.trials import ChallengeReport, Trial
+from proveout.gate.mutants.rehearsal import Rehearsal
+from proveout.gate.mutants.trials import ChallengeReport, Trial
 from proveout.records import Bundle, Digest, Feedback, now
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.replica import copy_entries

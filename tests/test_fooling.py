@@ -19,7 +19,7 @@ from gate_toy import PYPROJECT
 from proveout import settings
 from proveout.data import snapshots
 from proveout.data.store import Store
-from proveout.gate import casebook
+from proveout.gate.cases import casebook
 from proveout.gate.material import evaluation_of, judging
 from proveout.gate.stating import State
 from proveout.records import Digest, now

@@ -12,8 +12,8 @@ from scipy.stats import binom, norm
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate import comparison, delong, pairs
-from proveout.gate.margins import Asked, Gain, refused
+from proveout.gate.questions import comparison, delong, pairs
+from proveout.gate.questions.margins import Asked, Gain, refused
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 

@@ -1,4 +1,4 @@
-"""gate/generated.py: each property finds the fault it is for, makes it small, and offers it as an edge case."""
+"""gate/generated/: each property finds the fault it is for, makes it small, and offers it as an edge case."""
 
 import datetime
 
@@ -8,8 +8,8 @@ import pandera.pandas as pa
 import pytest
 
 from proveout.gate import cases
-from proveout.gate.asked import texts_of
-from proveout.gate.generated import Generated, Offers
+from proveout.gate.generated.asked import texts_of
+from proveout.gate.generated.properties import Generated, Offers
 from proveout.gate.stating import State
 
 PROPERTIES = (

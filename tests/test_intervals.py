@@ -13,7 +13,7 @@ from scipy.stats import binom
 from sklearn.metrics import accuracy_score, fbeta_score, log_loss, roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate import delong, intervals, resampling
+from proveout.gate.questions import delong, intervals, resampling
 
 
 def ranked(rng, rows, distance=1.0, share=0.3):

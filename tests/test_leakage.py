@@ -1,4 +1,4 @@
-"""gate/leakage.py: what nobody can know beforehand is found, and what is honest is left alone."""
+"""gate/questions/leakage.py: what nobody can know beforehand is found, and what is honest is left alone."""
 
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to b
 from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
-from proveout.gate import leakage
 from proveout.gate.material import LabelledRows, Material
+from proveout.gate.questions import leakage
 from proveout.training import bundle
 
 KEY = ("id",)

@@ -11,9 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from proveout.gate import challenge
 from proveout.gate.material import Material
-from proveout.gate.mutants import feeding, serving
+from proveout.gate.mutants import challenge, feeding, serving
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant

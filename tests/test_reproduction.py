@@ -1,4 +1,4 @@
-"""gate/reproduction.py: the same configuration and data give the same bundle; a notebook without a seed does not."""
+"""reproduction.py: the same configuration and data give the same bundle; a notebook without a seed does not."""
 
 import json
 import shutil
@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 
 from proveout import settings as project_settings
-from proveout.gate import reproduction
 from proveout.gate.material import Material
+from proveout.gate.questions import reproduction
 from proveout.training import flow
 
 FILES = {

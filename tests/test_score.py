@@ -1,4 +1,4 @@
-"""gate/score.py, rubric.py, statements.py, facts.py: the ML Test Score, and what each point rests on."""
+"""gate/score/counting.py, rubric.py, statements.py, facts.py: the ML Test Score, and what each point rests on."""
 
 from datetime import date
 
@@ -7,7 +7,8 @@ from test_bundle import order  # noqa: F401  # the fixture
 from tiny_project import Project
 
 from proveout.errors import ConfigError
-from proveout.gate import facts, rubric, score, statements
+from proveout.gate.score import counting as score
+from proveout.gate.score import facts, rubric, statements
 from proveout.records import (
     CheckResult,
     Digest,

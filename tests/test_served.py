@@ -1,4 +1,4 @@
-"""gate/served.py and gate/apart.py: what is served is fast, whole without the project, and says what was judged."""
+"""gate/questions/served.py, apart.py: what is served is fast, whole without the project, and says what was judged."""
 
 import importlib.metadata
 import sys
@@ -12,8 +12,8 @@ from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to b
 
 from conftest import ROOT
 from proveout.data.store import Store
-from proveout.gate import apart, served
 from proveout.gate.material import LabelledRows
+from proveout.gate.questions import apart, served
 from proveout.training import bundle
 
 LOCK = ROOT / "requirements.lock"

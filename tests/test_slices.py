@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate import intervals, slices
+from proveout.gate.questions import intervals, slices
 from proveout.gate.stating import State
 from proveout.records import Evidence
 

@@ -1,4 +1,4 @@
-"""gate/specification.py and dependencies.py: can the model's steps learn, are they tuned, and on what do they stand."""
+"""specification.py, dependencies.py: can the model's steps learn, are they tuned, and on what do they stand."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from proveout.errors import Misused
-from proveout.gate import dependencies, specification
+from proveout.gate.questions import dependencies, specification
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""gate/strategies.py: what is said to be valid the schema lets in, what is said to be invalid it refuses."""
+"""gate/generated/strategies.py: what is said to be valid the schema lets in, what is said to be invalid it refuses."""
 
 import pandas as pd
 import pandera.pandas as pa
@@ -8,9 +8,9 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from conftest import ROOT
 from proveout.errors import ConfigError, Misused
-from proveout.gate import allowed
-from proveout.gate.drawing import Enough, drawn, search
-from proveout.gate.strategies import boundary, every_break, invalid, valid
+from proveout.gate.generated import allowed
+from proveout.gate.generated.drawing import Enough, drawn, search
+from proveout.gate.generated.strategies import boundary, every_break, invalid, valid
 from proveout.settings import load_object
 
 FLIGHT_REQUEST = load_object("checks/schemas.py:FlightRequest", ROOT)

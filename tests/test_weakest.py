@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from proveout.errors import Misused
-from proveout.gate import weakest
+from proveout.gate.questions import weakest
 from proveout.gate.stating import State
 
 ROWS = 6_000

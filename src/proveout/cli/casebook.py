@@ -83,8 +83,7 @@ def add(
     What the log holds of the request becomes the record. The bundle that answered has to fail the case: one that it
     meets would test nothing. No case is added twice.
     """
-    from proveout.gate import casebook
-    from proveout.gate.cases import offered
+    from proveout.gate.cases import casebook, offered
 
     project = settings()
     if file is not None:
@@ -132,7 +131,7 @@ def retire(
     It moves to retired_cases.yaml, with who, when and why: the gate refuses a suite from which a case is gone in any
     other way.
     """
-    from proveout.gate import casebook
+    from proveout.gate.cases import casebook
     from proveout.gate.cases.case import SHORTEST_REASON
     from proveout.training.flow import actor
 
@@ -151,7 +150,7 @@ def retire(
 @cases.command("list")
 def list_cases(as_json: Json = False) -> None:
     """Every edge case, and what it expects."""
-    from proveout.gate import casebook
+    from proveout.gate.cases import casebook
 
     project = settings()
     found = tuple(_listed(case) for case in casebook.known(project))
@@ -168,7 +167,7 @@ def list_cases(as_json: Json = False) -> None:
 def _opened(project: "Settings", logged: Logged | None, named: str | None, *, passing: bool) -> "OpenBundle | None":
     """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
     from proveout.data.store import Store
-    from proveout.gate import casebook
+    from proveout.gate.cases import casebook
     from proveout.gate.material import find_candidate
     from proveout.training.approved import open_released
     from proveout.training.bundle import open_bundle

@@ -13,7 +13,7 @@ from proveout.cli.parts import Json, answer, settings
 from proveout.errors import Misused
 
 if TYPE_CHECKING:
-    from proveout.gate.trials import ChallengeReport, Trial
+    from proveout.gate.mutants.trials import ChallengeReport, Trial
 
 LONGEST = 90  # characters of a check's message in the table
 
@@ -35,8 +35,8 @@ def challenge(
     and says which check caught it, or which question is missing. Exit 1 if more survive than may; 3 if the checks do
     not approve the candidate itself.
     """
-    from proveout.gate import challenge as challenges
     from proveout.gate.material import find_candidate
+    from proveout.gate.mutants import challenge as challenges
 
     mutants = challenges.choose(only or ())
     if listed:

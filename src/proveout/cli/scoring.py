@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from proveout.cli.parts import Json, answer, open_ledger, settings
 
 if TYPE_CHECKING:
-    from proveout.gate.score import Score
+    from proveout.gate.score.counting import Score
 
 
 def score(as_json: Json = False) -> None:
@@ -16,8 +16,8 @@ def score(as_json: Json = False) -> None:
     """
     from datetime import UTC, datetime
 
-    from proveout.gate import facts, statements
-    from proveout.gate.score import count, verdict_to_score
+    from proveout.gate.score import facts, statements
+    from proveout.gate.score.counting import count, verdict_to_score
     from proveout.training.approved import open_released
 
     project = settings()
@@ -31,8 +31,8 @@ def score(as_json: Json = False) -> None:
 
 def _page(found: "Score") -> str:
     from proveout.cli.layout import page, plain
-    from proveout.gate.rubric import SECTIONS
-    from proveout.gate.score import NOTHING
+    from proveout.gate.score.counting import NOTHING
+    from proveout.gate.score.rubric import SECTIONS
 
     lines = [
         f"{found.score:g} of 7   {plain(found.model)}   {found.band}",

@@ -21,7 +21,7 @@ from proveout.settings import Settings, load_object
 if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
     from proveout.gate.cases import Answers, Case
-    from proveout.gate.generated import Generated
+    from proveout.gate.generated.properties import Generated
     from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
     from proveout.training.bundle import OpenBundle
 
@@ -117,8 +117,8 @@ def generated(pytestconfig: pytest.Config, gate_material: "Material", edge_cases
     """Properties that hold of every request, asked of generated ones: `generated.never_crashes()`."""
     import datetime
 
-    from proveout.gate.asked import texts_of
-    from proveout.gate.generated import Generated, Offers
+    from proveout.gate.generated.asked import texts_of
+    from proveout.gate.generated.properties import Generated, Offers
 
     settings = GateSession.of(pytestconfig).settings
     return Generated(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ProveoutError
-from proveout.gate import casebook
+from proveout.gate.cases import casebook
 from proveout.gate.verdict import GATE
 from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdict
 

@@ -138,7 +138,7 @@ def measure(pairs: Pairs, *, cost: costs.Cost | None, margin: float) -> tuple[Ev
     """
     import numpy as np
 
-    from proveout.gate import comparison
+    from proveout.gate.questions import comparison
 
     known = pairs.outcomes >= 0
     if not known.any():
@@ -167,7 +167,7 @@ def _means(
     clusters: "NDArray[np.int64] | None",
 ) -> list[Evidence]:
     """Two means of what is better the lower it is, and the difference, less than 0 where the candidate is better."""
-    from proveout.gate import intervals
+    from proveout.gate.questions import intervals
 
     apart = intervals.mean(mine - theirs, name=f"{name}, difference", clusters=clusters)
     means = _both(name, float(mine.mean()), replace(apart, champion=float(theirs.mean())))

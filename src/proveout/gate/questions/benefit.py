@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout.data.snapshots import BATCH
-from proveout.gate import comparison, intervals
+from proveout.gate.questions import comparison, intervals
 from proveout.records import Evidence
 
 if TYPE_CHECKING:

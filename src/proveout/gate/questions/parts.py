@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate import arrays
+from proveout.gate.questions import arrays
 
 if TYPE_CHECKING:
     import numpy as np

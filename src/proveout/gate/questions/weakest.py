@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate import arrays, parts
+from proveout.gate.questions import arrays, parts
 from proveout.records import Evidence
 
 if TYPE_CHECKING:

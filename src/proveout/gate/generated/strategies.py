@@ -13,9 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError, Misused
-from proveout.gate import allowed, values
-from proveout.gate.allowed import Allowed, Record, Request, Rule
-from proveout.gate.drawing import drawn
+from proveout.gate.generated import allowed, values
+from proveout.gate.generated.allowed import Allowed, Record, Request, Rule
+from proveout.gate.generated.drawing import drawn
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -18,8 +18,8 @@ from proveout.gate.material import Material
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
-from proveout.gate.rehearsal import Limit, Rehearsal, Rehearsed
-from proveout.gate.trials import ChallengeReport, Fate, Trial
+from proveout.gate.mutants.rehearsal import Limit, Rehearsal, Rehearsed
+from proveout.gate.mutants.trials import ChallengeReport, Fate, Trial
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
 from proveout.training.variant import repack

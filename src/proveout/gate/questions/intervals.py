@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate import arrays
+from proveout.gate.questions import arrays
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def auc(
     >>> round(found.low, 2), round(found.value, 2), round(found.high, 2)
     (0.09, 0.89, 1.0)
     """
-    from proveout.gate import delong
+    from proveout.gate.questions import delong
 
     arrays.within("level", level, 0.0, 1.0)
     truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
@@ -156,7 +156,7 @@ def metric(
     """
     import math
 
-    from proveout.gate import resampling
+    from proveout.gate.questions import resampling
 
     arrays.within("level", level, 0.0, 1.0)
     name = name or name_of(function)

@@ -10,7 +10,7 @@ Letters 21 (2014); clusters after N. A. Obuchowski, Nonparametric analysis of cl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proveout.gate.margins import NO_GAIN, Gain
+from proveout.gate.questions.margins import NO_GAIN, Gain
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from proveout.errors import ProveoutError
-from proveout.gate.score import Fact
+from proveout.gate.score.counting import Fact
 from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
 from proveout.registry import releases, roles, standing
 from proveout.registry.answers import HIDDEN

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proveout.errors import Misused
-from proveout.gate import arrays, intervals
+from proveout.gate.questions import arrays, intervals
 from proveout.records import Evidence
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from proveout.gate import rubric
+from proveout.gate.score import rubric
 from proveout.records import Verdict
 from proveout.registry import releases
 
 if TYPE_CHECKING:
-    from proveout.gate.statements import Statement
+    from proveout.gate.score.statements import Statement
     from proveout.registry.ledger import Ledger
 
 MOST_NAMED = 3  # checks that are named for one point

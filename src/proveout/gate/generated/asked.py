@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proveout.gate import allowed, strategies
-from proveout.gate.allowed import Record
-from proveout.gate.drawing import Enough, drawn, search
+from proveout.gate.generated import allowed, strategies
+from proveout.gate.generated.allowed import Record
+from proveout.gate.generated.drawing import Enough, drawn, search
 
 if TYPE_CHECKING:
     import numpy as np

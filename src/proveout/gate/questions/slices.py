@@ -15,14 +15,14 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, cast
 
 from proveout.errors import Misused
-from proveout.gate import arrays, intervals, parts
+from proveout.gate.questions import arrays, intervals, parts
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from proveout.gate.intervals import Metric
+    from proveout.gate.questions.intervals import Metric
 
 Measure = Callable[..., "Evidence | float"]
 """`(labels, scores)` to evidence, such as `intervals.auc`, or to a plain number, such as scikit-learn's metrics."""

@@ -19,7 +19,7 @@ def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
 
     Without a champion, or without a lock on one side, it is not judged.
     """
-    from proveout.gate import apart
+    from proveout.gate.questions import apart
 
     name, covers = "packages changed since the champion", ("monitor-1",)
     now, before = candidate.requirements(), champion.requirements() if champion else None

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.gate.apart import Linked, Told
     from proveout.gate.material import LabelledRows
+    from proveout.gate.questions.apart import Linked, Told
     from proveout.training.bundle import OpenBundle
 
 RECORDS = 200  # different requests that a fresh process is given
@@ -51,7 +51,7 @@ def performance(
     Returns: five pieces of evidence. Intervals of the quantiles are by their ranks, as if calls were independent.
         Memory is the most that opening and answering add to a process that has pandas and scikit-learn imported.
     """
-    from proveout.gate.apart import Asked
+    from proveout.gate.questions.apart import Asked
 
     records = plain_records(_spread(holdout.records, RECORDS))
 
@@ -91,7 +91,7 @@ def performance(
 
 
 def _asked(bundle: "OpenBundle", asked: Any, records: Sequence[Mapping[str, Plain]], **more: Any) -> "Told":
-    from proveout.gate import apart
+    from proveout.gate.questions import apart
 
     return apart.ask(asked(folder=str(bundle.folder), records=tuple(records), **more))
 
@@ -163,7 +163,7 @@ def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
 
     import numpy as np
 
-    from proveout.gate import apart
+    from proveout.gate.questions import apart
 
     lock = candidate.requirements()
     name = "faults in a clean environment"

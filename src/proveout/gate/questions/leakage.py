@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from proveout.gate import comparison, intervals
+from proveout.gate.questions import comparison, intervals
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def columns(
         rows: of training, at most; drawn at random where there are more.
     Returns: the strongest columns, and all that break the bound, each by its name; then the lead of the strongest.
     """
-    from proveout.gate.benefit import sample
+    from proveout.gate.questions.benefit import sample
 
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)

@@ -18,9 +18,9 @@ candidate's own value is stated, nothing is asked of it, and the decision says t
 import math
 from typing import TYPE_CHECKING
 
-from proveout.gate import arrays, intervals
-from proveout.gate.intervals import Metric
-from proveout.gate.margins import NO_GAIN, Asked, Gain
+from proveout.gate.questions import arrays, intervals
+from proveout.gate.questions.intervals import Metric
+from proveout.gate.questions.margins import NO_GAIN, Asked, Gain
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def auc(
     >>> found.name, found.decision, found.holds
     ('auc, gain on the champion', 'not worse; an equal model is refused in under 1 % of runs', True)
     """
-    from proveout.gate import delong
+    from proveout.gate.questions import delong
 
     truth, ours = arrays.truths(labels), arrays.numbers(candidate, "scores of the candidate")
     arrays.same_length(len(truth), scores_of_the_candidate=ours)
@@ -101,7 +101,7 @@ def labels(
     """
     import numpy as np
 
-    from proveout.gate import pairs
+    from proveout.gate.questions import pairs
 
     right = _right(labels, candidate, threshold, "candidate")
     asked = Asked(name="accuracy", rows=len(right), margin=margin, better=better, level=level)
@@ -185,7 +185,7 @@ def metric(
     >>> round(found.value, 3), found.low, found.decision.partition(";")[0]
     (0.01, 0.0, 'not worse')
     """
-    from proveout.gate import resampling
+    from proveout.gate.questions import resampling
 
     name = name or intervals.name_of(function)
     truth, ours = arrays.values_of(labels, "labels"), arrays.values_of(candidate, "scores of the candidate")

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import guard
 from proveout.errors import DataRefused
-from proveout.gate import strategies
-from proveout.gate.allowed import Record
-from proveout.gate.asked import Asked, Breaks, Example, Model, spread
 from proveout.gate.cases import Case, Expectation, text
 from proveout.gate.cases.case import Between
+from proveout.gate.generated import strategies
+from proveout.gate.generated.allowed import Record
+from proveout.gate.generated.asked import Asked, Breaks, Example, Model, spread
 from proveout.records import Evidence, digest_of
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.errors import Misused
-from proveout.gate import arrays, intervals, parts
-from proveout.gate.slices import not_judged
+from proveout.gate.questions import arrays, intervals, parts
+from proveout.gate.questions.slices import not_judged
 from proveout.records import Evidence
 
 if TYPE_CHECKING:

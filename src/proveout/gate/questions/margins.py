@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from proveout.errors import Misused
-from proveout.gate import arrays
+from proveout.gate.questions import arrays
 from proveout.records import Evidence
 
 FIRST = "first: no champion to compare with"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout.errors import ConfigError
-from proveout.gate.allowed import Allowed, Rule, step, type_ends
-from proveout.gate.drawing import drawn
+from proveout.gate.generated.allowed import Allowed, Rule, step, type_ends
+from proveout.gate.generated.drawing import drawn
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -107,7 +107,7 @@ def _against(  # noqa: PLR0917  # the rows in four parts, fitted alike
     *,
     margin: float,
 ) -> Evidence:
-    from proveout.gate import comparison
+    from proveout.gate.questions import comparison
 
     scores = _fitted(candidate, {name: value}, columns, labels, later)
     gain = comparison.auc(labels[later], scores, before, margin=margin)

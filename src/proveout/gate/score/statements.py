@@ -14,10 +14,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from proveout.errors import ConfigError
-from proveout.gate import rubric, yamlfile
+from proveout.gate import yamlfile
+from proveout.gate.score import rubric
 
 LONGEST = dt.timedelta(days=366)
-REMEDY = "Mend it there: the format stands at the top of proveout/gate/statements.py"
+REMEDY = "Mend it there: the format stands at the top of proveout/gate/score/statements.py"
 
 
 class Statement(BaseModel):

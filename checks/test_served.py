@@ -1,0 +1,74 @@
+"""Is what would be served what was judged: the same answers, from a clean start, fast enough, and made again?"""
+
+import numpy as np
+import pytest
+
+from proveout.gate.questions import dependencies, reproduction, served
+
+
+def test_answers_are_probabilities(candidate, holdout, evidence):
+    """NaN, infinity and 1.0000001 all reach users as nonsense; also where a sensor has gone mad."""
+    evidence(served.numerically_stable(candidate, holdout))
+
+
+def test_the_same_question_has_the_same_answer(candidate, scores, holdout, evidence):
+    """A model that rolls dice can not be checked, cached or explained."""
+    again = candidate.predict(holdout.records)
+    evidence("largest difference, asked twice", np.abs(again - scores).max(), at_most=0.0, rows=holdout.rows)
+
+
+def test_the_answer_does_not_depend_on_the_company(candidate, scores, holdout, evidence):
+    """Served alone, judged in a batch: a feature computed over the rows beside it makes these two things."""
+    chosen = np.random.default_rng(0).choice(holdout.rows, size=50, replace=False)
+    alone = np.array([candidate.predict(holdout.records.iloc[[row]])[0] for row in chosen])
+    evidence("largest difference, alone and in a batch", np.abs(alone - scores[chosen]).max(), at_most=1e-9, rows=50)
+
+
+def test_what_is_served_is_what_was_judged(candidate, holdout, evidence):
+    """The server answers from plain arrays, one record at a time; the gate judges a table."""
+    evidence(served.same_by_columns(candidate, holdout.records))
+
+
+def test_it_is_fast_and_small_enough(candidate, champion, holdout, criteria, evidence):
+    """In a process of its own with one thread, as a worker has it."""
+    evidence(
+        served.performance(
+            candidate,
+            holdout,
+            champion=champion,
+            p50_ms_at_most=criteria["p50_ms_at_most"],
+            p99_ms_at_most=criteria["p99_ms_at_most"],
+            opening_s_at_most=criteria["opening_s_at_most"],
+            memory_mb_at_most=criteria["memory_mb_at_most"],
+            bundle_mb_at_most=criteria["bundle_mb_at_most"],
+        )
+    )
+
+
+def test_it_runs_on_what_is_locked(candidate, evidence):
+    """Beside the project, with every library of this machine, anything runs."""
+    evidence(served.clean(candidate))
+
+
+def test_no_library_changed_in_silence(candidate, champion, evidence):
+    """An update that came with another is written down: nobody has to like it, somebody has to see it."""
+    evidence(dependencies.changed(candidate, champion))
+
+
+@pytest.mark.covers("data-3")
+def test_its_features_cost_little(candidate, holdout, criteria, evidence):
+    """What the features take of a request's time, for a thousand flights at once."""
+    from time import perf_counter
+
+    flights = holdout.records.head(1_000)
+    times = []
+    for _ in range(5):
+        start = perf_counter()
+        candidate.model_columns(flights)
+        times.append(1000 * (perf_counter() - start))
+    evidence("features of 1,000 flights, ms", min(times), at_most=criteria["features_ms_at_most"], rows=1_000)
+
+
+def test_training_comes_out_the_same(candidate, holdout, project, evidence):
+    """The same notebook on the same data with the same configuration: the same bundle, digest and all."""
+    evidence(reproduction.again(candidate, holdout, project=project))
