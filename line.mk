@@ -12,15 +12,17 @@ model: $(READY)  ## train, put the candidate before checks/, then put checks/ to
 	$(BIN)/python flows/train.py run
 	$(BIN)/proveout challenge
 
-# Where the ledger is shared, the same data and configuration give the same bundle there: it is judged once more, by the
-# gate whose key is trusted there, and runs beside the champion without answering anybody.
+# Where the ledger is shared, the same data and configuration give the same bundle there. Two targets, because two keys
+# are needed that nobody should hold at once: the gate's, which signs approvals, and a person's, which answers for them.
+.PHONY: candidate
+candidate: $(READY)  ## train into the shared ledger, before the gate whose key is trusted there
+	@test -n "$$PROVEOUT_LEDGER_URL" || { echo "nothing to do: PROVEOUT_LEDGER_URL names no shared ledger"; exit 0; }; \
+	$(BIN)/python flows/ingest.py run && $(BIN)/python flows/train.py run
+
 .PHONY: shadow
-shadow: $(READY)  ## the newest model beside the champion of a shared ledger, approved by APPROVER if there is one
+shadow: $(READY)  ## the newest model of the shared ledger beside its champion, approved by APPROVER if there is one
 	@test -n "$$PROVEOUT_LEDGER_URL" || { echo "nothing to run beside: PROVEOUT_LEDGER_URL names no shared ledger"; exit 0; }; \
-	set -e; \
-	$(BIN)/python flows/ingest.py run; \
-	$(BIN)/python flows/train.py run; \
 	$(BIN)/proveout status > /dev/null || { echo 'nothing serves yet: release the first by hand: proveout release BUNDLE --reason "…"'; exit 0; }; \
-	bundle=$$($(BIN)/proveout bundles --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)[0]["bundle"]["digest"])'); \
-	test -z "$$PROVEOUT_APPROVER_KEY" || $(BIN)/proveout approve "$$bundle" --by "$$APPROVER" --reason "reviewed in $${GITHUB_REF:-a checkout}"; \
-	$(BIN)/proveout release "$$bundle" --as shadow --reason "$${GITHUB_SHA:-a checkout}: beside the champion before it answers"
+	bundle=$$($(BIN)/proveout bundles --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)[0]["bundle"]["digest"])') || exit; \
+	test -z "$$PROVEOUT_APPROVER_KEY" || $(BIN)/proveout approve "$$bundle" --by "$$APPROVER" --reason "reviewed: $${GITHUB_SHA:-a checkout}" --yes || exit; \
+	$(BIN)/proveout release "$$bundle" --as shadow --reason "beside the champion before it answers: $${GITHUB_SHA:-a checkout}"

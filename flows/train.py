@@ -2,6 +2,7 @@
 
 python flows/train.py run                              as flows/train.toml says
 python flows/train.py --config config other.toml run   as another file says
+python flows/train.py card view judge                  the last verdict, with pictures; `fit` shows the notebook
 """
 
 from pathlib import Path
@@ -52,11 +53,14 @@ class TrainFlow(FlowSpec):
         self.archive = flow.archive_bundle(settings, self.bundle)
         self.next(self.judge)
 
+    @card(type="proveout_html", options={"artifact": "page"})
     @step
     def judge(self):
+        from proveout.gate import report
         from proveout.training import flow
 
         self.verdict = flow.judge(settings, self.bundle)
+        self.page = report.page(self.verdict)
         self.next(self.end)
 
     @step

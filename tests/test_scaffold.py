@@ -108,7 +108,7 @@ def test_the_new_workflows_make_sense_there(laid_out):
     written = "".join((laid_out / name).read_text() for name in ("Makefile", "line.mk"))
     targets = set(re.findall(r"^([a-z-]+):", written, re.MULTILINE))
 
-    assert set(workflows) == {"_gate.yml", "_production.yml", "data.yml", "model.yml"}
+    assert set(workflows) == {"_gate.yml", "_guarded.yml", "data.yml", "model.yml"}
     for name in ("data.yml", "model.yml"):
         workflow = yaml.safe_load(workflows[name].read_text())
         assert {job["with"]["target"] for job in workflow["jobs"].values()} <= targets
@@ -123,7 +123,7 @@ def test_make_help_lists_the_targets(laid_out):
 
     assert helped.returncode == 0, helped.stderr
     assert [line.split()[1] for line in helped.stdout.splitlines()] == [
-        "help", "demo", "test", "serve", "data", "model", "shadow",
+        "help", "demo", "test", "serve", "data", "model", "candidate", "shadow",
     ]  # fmt: skip
 
 

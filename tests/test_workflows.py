@@ -12,8 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 GATE = ROOT / ".github" / "workflows" / "_gate.yml"
-PRODUCTION = GATE.with_name("_production.yml")
-CALLED = {GATE, PRODUCTION}  # by the other workflows
+GUARDED = GATE.with_name("_guarded.yml")
+CALLED = {GATE, GUARDED}  # by the other workflows
 BIN = Path(sys.executable).parent
 
 
@@ -73,16 +73,20 @@ def test_a_workflow_asks_the_gate_for_a_target_that_exists(file):
         assert set(job["with"]) <= set(called[job["uses"]])
 
 
-def test_the_keys_of_production_are_in_its_environment_only():
-    """Whoever opens a pull request must not be able to sign an approval with it."""
-    [job] = loaded(PRODUCTION)["jobs"].values()
+def test_keys_are_in_environments_that_a_pull_request_never_reaches():
+    """Whoever opens a pull request must not be able to sign an approval, and no job holds the keys of two."""
+    [guarded] = loaded(GUARDED)["jobs"].values()
     named = {file.name for file in WORKFLOWS if "secrets" in file.read_text()}
-    asked = [job for file in WORKFLOWS for job in loaded(file)["jobs"].values() if "_production" in job.get("uses", "")]
+    jobs = {name: job for file in WORKFLOWS for name, job in loaded(file)["jobs"].items() if "_guarded" in str(job)}
 
-    assert job["environment"] == "production"
-    assert named == {"_production.yml"}
-    assert asked
-    assert all("github.event_name != 'pull_request'" in job["if"] and job["needs"] == "gate" for job in asked)
+    assert guarded["environment"] == "${{ inputs.environment }}"
+    assert named == {"_guarded.yml"}
+    assert {name: job["with"]["environment"] for name, job in jobs.items()} == {
+        "candidate": "gate",
+        "shadow": "production",
+    }
+    assert {name: job["needs"] for name, job in jobs.items()} == {"candidate": "gate", "shadow": "candidate"}
+    assert all("github.event_name != 'pull_request'" in job["if"] for job in jobs.values())
 
 
 @pytest.mark.parametrize("file", [file for file in WORKFLOWS if file not in CALLED], ids=lambda file: file.stem)

@@ -29,7 +29,7 @@ def challenge(
     listed: Annotated[bool, typer.Option("--list", help="Say what mutants there are, and run nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Break a candidate on purpose and see whether the checks notice.
+    """Break a candidate on purpose: do the checks notice?
 
     Packs variants that careless people make, runs the project's own checks on each, on a state that is thrown away,
     and says which check caught it, or which question is missing. Exit 1 if more survive than may; 3 if the checks do

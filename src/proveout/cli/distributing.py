@@ -19,7 +19,7 @@ def distributions(
     html: Annotated[Path | None, typer.Option(help="Write the page with all pictures here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What a batch of data looks like beside the batches before it.
+    """A batch of data beside the batches before it.
 
     How far each column lies from them, and how far they lie from each other. In GitHub it goes into the job summary.
     """

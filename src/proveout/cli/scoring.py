@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def score(as_json: Json = False) -> None:
-    """How ready for production this is: the 28 tests of the ML Test Score.
+    """How ready for production this project is.
 
-    A point for what runs by itself, half a one for what a person answers for (checks/statements.yaml), with what each
-    rests on. The score is the least of the four sums, 0 to 7.
+    The 28 tests of the ML Test Score: a point for what runs by itself, half a one for what a person answers for
+    (checks/statements.yaml), with what each rests on. The score is the least of the four sums, 0 to 7.
     """
     from datetime import UTC, datetime
 
@@ -43,8 +43,14 @@ def _page(found: "Score") -> str:
         for point in found.points:
             if point.id.startswith(f"{section}-"):
                 lines.append(f"    {point.points:<5g}{point.id:<11}{point.title}")
-                lines += [f"{'':<20}{plain(why)}" for why in point.why if why != NOTHING]
+                lines += [line for why in point.why if why != NOTHING for line in _under(plain(why))]
     weakest = min(found.sums, key=lambda section: found.sums[section])
     without = next((one.id for one in found.points if one.id.startswith(f"{weakest}-") and one.points < 1), None)
     following = f'a check marked @pytest.mark.covers("{without}")' if without else "proveout status"
     return page([*lines, ""], following)
+
+
+def _under(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 110, initial_indent=" " * 20, subsequent_indent=" " * 20)

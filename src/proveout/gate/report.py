@@ -5,12 +5,13 @@ Comes in: a `Verdict`. Goes out: text. Nothing here decides.
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from proveout.gate.verdict import asked, in_short, interval, waived, word
 from proveout.records import CheckResult, Evidence, Judgement, Verdict, Waiver
 
 WIDTH = 110  # columns of a terminal that a verdict is readable on
+SHORTEST_WORD = 8  # of what became of a statement, in the table's last column
 SHORTEST_NAME = 24  # of evidence, and of a reason, where there is no room for all of it
 FOLDED_FROM = 4  # statements of one check function that hold, from which on they share a line
 MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB, the whole of it
@@ -135,21 +136,21 @@ def _table(rows: Sequence[Row]) -> list[Line]:
     if not rows:
         return []
     head: Row = ("evidence", "candidate", "champion", "asked", "")
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(5)]
-    # What was measured and what became of it stays whole; a long name gives way, and a long reason after it.
-    widths[0] = min(widths[0], max(SHORTEST_NAME, WIDTH - sum(widths[1:4]) - min(widths[4], SHORTEST_NAME) - 14))
-    table = [head, *((_cut(row[0], widths[0]), *row[1:]) for row in rows)]
-    return [
-        (
-            _cut(
-                f"  {row[0]:<{widths[0]}}   {row[1]:>{widths[1]}}   {row[2]:>{widths[2]}}   "
-                f"{row[3]:<{widths[3]}}   {row[4]}".rstrip(),
-                WIDTH,
-            ),
-            "red" if row[4].startswith("failed") else "",
-        )
-        for row in table
+    # Without a champion there is no column of dashes for it.
+    shown = [0, 1, *([2] if any(row[2] not in {"-", ""} for row in rows) else []), 3, 4]
+    widths = {column: max(len(row[column]) for row in (head, *rows)) for column in shown}
+    # What was measured stays whole, and whether it holds; a long decision gives way first, then a long name.
+    others = sum(widths[column] + 3 for column in shown[1:-1]) + 2 + 3
+    widths[0] = min(widths[0], max(SHORTEST_NAME, WIDTH - others - min(widths[4], SHORTEST_WORD)))
+    return [(_cut(_line(row, widths), WIDTH), "red" if row[4].startswith("failed") else "") for row in (head, *rows)]
+
+
+def _line(row: Row, widths: Mapping[int, int]) -> str:
+    """A row of the table. Names and what was asked begin at the left, numbers end at the right."""
+    cells = [
+        f"{_cut(row[column], width):{'>' if column in {1, 2} else '<'}{width}}" for column, width in widths.items()
     ]
+    return f"  {'   '.join([*cells[:-1], row[4]])}".rstrip()
 
 
 def _cut(text: str, width: int) -> str:

@@ -284,12 +284,12 @@ def pack_bundle(
     columns = list(features.request_columns(settings))
     learned = rows[snapshots.BATCH] <= config["data"]["train_through"]
     heldout = rows[snapshots.BATCH] == config["data"]["holdout"]
-    lock = settings.root / "requirements.lock"
     metrics = json.loads(trained.metrics)
     if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
         raise ConfigError(settings.notebook, "`metrics` is not a dict of numbers", 'Set metrics = {"auc": ...}')
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
         model_file, executed = Path(temporary) / "model.skops", Path(temporary) / "executed.ipynb"
+        lock = _lock(settings, Path(temporary))
         model_file.write_bytes(trained.model)
         executed.write_bytes(trained.notebook)
         packed = bundle.pack(
@@ -314,7 +314,7 @@ def pack_bundle(
                 run=run,
                 git_commit=git_commit(settings.root),
                 trained_at=now(),
-                lock=lock if lock.is_file() else None,
+                lock=lock,
             ),
             store,
         )
@@ -325,6 +325,19 @@ def pack_bundle(
         ledger.close()
     print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
     return packed
+
+
+def _lock(settings: Settings, into: Path) -> Path:
+    """The project's requirements.lock; where it has none, what is installed here, each in the version it has."""
+    from importlib.metadata import distributions
+
+    lock = settings.root / "requirements.lock"
+    if lock.is_file():
+        return lock
+    frozen = into / "requirements.lock"
+    pinned = {f"{one.name}=={one.version}" for one in distributions() if one.name}
+    frozen.write_text("".join(f"{line}\n" for line in sorted(pinned)), encoding="utf-8")
+    return frozen
 
 
 def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
