@@ -4,25 +4,26 @@
     python bench/gate_calibration.py --trials 1000
 
 Hold-outs are drawn from worlds whose truth is known (`worlds`): a made-up one, and the real flights of May to December.
-In each trial a champion is compared with the same model, trained again with another seed; with one that is exactly as
-good (both have noise of their own, which costs them as much); with one that is worse by exactly the margin, or twice
-(noise is added to the champion's scores until the whole world's metric has fallen so far); and with a model that lacks
-columns, at a margin that is exactly what it loses. Beside ours stands what gates usually do: the candidate's number is
-held against the champion's less the margin. Hold-outs of whole days are judged twice: as if rows were independent, and
-with the days as clusters.
+In each trial a champion is compared with a repetition of its training (the same rows and settings, another seed); with
+one of a training that stops early; with the same training on other rows; with a model that is exactly as good (both
+have noise of their own, which costs them as much); with one that is worse by exactly the margin, or twice (noise is
+added to the champion's scores until the whole world's metric has fallen so far); and with a model that lacks columns,
+at a margin that is exactly what it loses. Beside ours stands what gates usually do: the candidate's number is held
+against the champion's less the margin. Hold-outs of whole days are judged twice: as if rows were independent, and with
+the days as clusters.
 """
 
 import argparse
 import json
 import multiprocessing
 import re
+import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import worlds
@@ -36,6 +37,7 @@ from proveout.records import Evidence
 ROOT = Path(__file__).parents[1]
 MODELS = 6
 NOISES = 3
+AS_GOOD = ("same", "early", "elsewhere", "equal")  # kinds that are not to be refused
 CALLED = 0.3  # a flight is called late from this probability on
 RESAMPLES = 400
 
@@ -112,7 +114,7 @@ METRICS = (
 class Rival:
     """A candidate and its champion, with what is true of the two in the whole world."""
 
-    kind: str  # same, equal, margin, twice, weaker
+    kind: str  # of KINDS
     metric: int
     drawn: tuple[str, ...]  # in hold-outs of rows, of days
     candidate: np.ndarray
@@ -127,7 +129,7 @@ class Count:
     world: str
     drawn: str  # rows or days
     metric: str
-    kind: str  # same, equal, margin, twice, weaker; or coverage
+    kind: str  # of KINDS
     test: str  # two numbers, rows, clusters
     trials: int = 0
     hits: int = 0  # passed; of coverage: the truth lies within
@@ -144,7 +146,7 @@ class Count:
 
     @property
     def _counted(self) -> int:
-        return self.trials - self.hits if self.kind in {"same", "equal"} else self.hits
+        return self.trials - self.hits if self.kind in AS_GOOD else self.hits
 
     @property
     def between(self) -> tuple[float, float]:
@@ -152,15 +154,16 @@ class Count:
         return float(found.low), float(found.high)
 
 
-def rivals(world: World, seed: int) -> list[Rival]:
+def rivals(world: World, seed: int = 0) -> list[Rival]:
     """The pairs of models that trials choose from."""
     rng = np.random.default_rng([seed, 1])
     found = []
     for number, metric in enumerate(METRICS):
         lost = partial(_lost, metric, world.labels)
-        for index, old in enumerate(world.models):
-            new = world.models[index - 1]
-            found.append(Rival("same", number, ("rows", "days"), new, old, metric.margin))
+        for kind, family in _families(world).items():
+            for index, old in enumerate(family):
+                found.append(Rival(kind, number, ("rows", "days"), family[index - 1], old, metric.margin))
+        for old in world.models:
             if lost(world.weaker, old) > 0:
                 found.append(Rival("weaker", number, ("rows", "days"), world.weaker, old, lost(world.weaker, old)))
         for index in range(2 * NOISES):
@@ -177,6 +180,22 @@ def rivals(world: World, seed: int) -> list[Rival]:
                 # The margin is what the noise took, to the last digit: calls are counted, and a count moves in steps.
                 found.append(Rival(kind, number, (drawn,), new, old, lost(new, old) / times))
     return found
+
+
+def _families(world: World) -> dict[str, tuple[np.ndarray, ...]]:
+    """Models that a user would call the same."""
+    return {"same": world.models, "early": world.early, "elsewhere": world.elsewhere}
+
+
+def spread_of_seeds(world: World) -> dict[str, dict[str, float]]:
+    """The standard deviation of each metric over models, measured on all rows there are: how far they truly differ."""
+    return {
+        kind: {
+            one.name: float(np.std([one.measure(world.labels, scores) for scores in family], ddof=1)) for one in METRICS
+        }
+        for kind, family in _families(world).items()
+        if family
+    }
 
 
 def _lost(metric: Metric, labels: np.ndarray, new: np.ndarray, old: np.ndarray) -> float:
@@ -210,7 +229,7 @@ def trial(world: World, pairs: Sequence[Rival], number: int, size: "Size") -> It
     ):
         labels = world.labels[here]
         for index, metric in enumerate(METRICS):
-            for kind in ("same", "equal", "weaker", "margin", "twice"):
+            for kind in (*AS_GOOD, "weaker", "margin", "twice"):
                 fitting = [one for one in pairs if (one.metric, one.kind) == (index, kind) and drawn in one.drawn]
                 if fitting:
                     pair = fitting[number % len(fitting)]
@@ -262,11 +281,10 @@ def summed(counts: Iterable[Count]) -> list[Count]:
     return list(found.values())
 
 
-def run(world: World, size: Size, trials: int, *, seed: int = 0, processes: int = 2) -> list[Count]:
+def run(world: World, pairs: Sequence[Rival], size: Size, trials: int, *, processes: int = 2) -> list[Count]:
     """All trials of a world, over as many processes."""
     global _shared  # noqa: PLW0603  # inherited by the forked processes: pickling a world for each trial takes longer
-    tell(f"{world.name}: {len(world.labels):,} rows, {world.days.max() + 1} days; making models that are worse")
-    _shared = (world, rivals(world, seed), size)
+    _shared = (world, pairs, size)
     parts = [range(start, min(start + 10, trials)) for start in range(0, trials, 10)]
     found: list[Count] = []
     if processes == 1:
@@ -281,7 +299,9 @@ def run(world: World, size: Size, trials: int, *, seed: int = 0, processes: int 
 # --- the table --------------------------------------------------------------------------------------------------------
 
 KINDS = {
-    "same": "same model, another seed: refused",
+    "same": "same rows and settings, another seed: refused",
+    "early": "same rows and settings, another seed, stops early: refused",
+    "elsewhere": "same settings, another half of the rows: refused",
     "equal": "another model that is exactly as good: refused",
     "margin": "worse by the margin: passed",
     "weaker": "fewer columns, the margin is what it loses: passed",
@@ -305,7 +325,7 @@ def table(counts: Sequence[Count]) -> str:
                 _cell(found.get((world, drawn, metric, kind, test))) for test in ("two numbers", "rows", "clusters")
             ]
             best = found.get((world, drawn, metric, kind, "clusters" if drawn == "days" else "rows"))
-            said = f"{best.stated / best.trials:.0%}" if kind in {"same", "equal"} else ""
+            said = f"{best.stated / best.trials:.0%}" if kind in AS_GOOD else ""
             lines.append(f"| {world}, {drawn} | {metric} | {' | '.join(cells)} | {said} |")
     return "\n".join(lines)
 
@@ -317,25 +337,49 @@ def _cell(one: Count | None) -> str:
     return f"{one.share:.1%} ({low:.0%} to {high:.0%})"
 
 
+class Clock:
+    """Seconds of CPU, of this process and of those it started: on a busy machine the wall clock tells little."""
+
+    def __init__(self) -> None:
+        self._last = self._now()
+
+    def since(self) -> float:
+        """Since it was asked last."""
+        before, self._last = self._last, self._now()
+        return round(self._last - before, 1)
+
+    @staticmethod
+    def _now() -> float:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report."""
     asked = parse(arguments)
-    start = perf_counter()
-    counts = []
-    if "made-up" not in asked.without:
-        counts += run(worlds.made_up(MODELS), Size(rows=2_000, days=30), asked.trials, processes=asked.processes)
-    if "flights" not in asked.without:
-        counts += run(worlds.flights(MODELS), Size(rows=5_000, days=30), asked.trials, processes=asked.processes)
+    counts, spread, seconds, clock = [], {}, {}, Clock()
+    for make, rows in ((worlds.made_up, 2_000), (worlds.flights, 5_000)):
+        if make.__name__ in asked.without:
+            continue
+        world = make(MODELS)
+        spread[world.name] = spread_of_seeds(world)
+        seconds[f"{world.name}: models"] = clock.since()
+        tell(f"{world.name}: {len(world.labels):,} rows, {world.days.max() + 1} days; making models that are worse")
+        pairs = rivals(world)
+        seconds[f"{world.name}: worse models"] = clock.since()
+        counts += run(world, pairs, Size(rows=rows, days=30), asked.trials, processes=asked.processes)
+        seconds[f"{world.name}: trials"] = clock.since()
     print(table(counts))
     about = {
         "trials": asked.trials,
-        "seconds": round(perf_counter() - start),
+        "cpu_seconds": seconds,
         "margins": {m.name: m.margin for m in METRICS},
+        "spread_of_seeds": spread,
     }
     measured = [{**asdict(one), "share": one.share, "between": one.between} for one in counts]
     asked.out.parent.mkdir(exist_ok=True)
     asked.out.write_text(json.dumps({**about, "measured": measured}, indent=1) + "\n", encoding="utf-8")
-    tell(f"{about['seconds']} s; figures: {asked.out}")
+    tell(f"{sum(seconds.values()):.0f} s of CPU; figures: {asked.out}")
     return 0
 
 
@@ -344,7 +388,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="how often the gate is wrong, beside two numbers side by side")
     parser.add_argument("--trials", type=int, default=400, help="of each world (400)")
     parser.add_argument("--processes", type=int, default=2, help="at once (2)")
-    parser.add_argument("--without", nargs="+", choices=["flights", "made-up"], default=[], help="not these worlds")
+    parser.add_argument("--without", nargs="+", choices=["flights", "made_up"], default=[], help="not these worlds")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "gate_calibration.json", help="for the figures")
     return parser.parse_args(arguments)
 

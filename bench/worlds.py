@@ -6,6 +6,7 @@ hold-out estimates.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 FLIGHTS_EVERY = 4  # of the flights to be judged on, for speed
-LEARNT_FROM = 30_000
+OTHERS = 3  # models of each kind of training that is not quite the same
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class World:
     name: str
     labels: np.ndarray  # bool, shape (rows,)
     days: np.ndarray  # the number of each row's day, 0 upwards
-    models: tuple[np.ndarray, ...]  # the same model, trained again with another seed: probabilities
+    models: tuple[np.ndarray, ...]  # trained on the same rows with the same settings, but for the seed: probabilities
+    early: tuple[np.ndarray, ...]  # so too, but each stops early, by rows that its seed chose; may be none
+    elsewhere: tuple[np.ndarray, ...]  # trained with one seed, each on another half of the rows
     weaker: np.ndarray  # a model that was not given all columns
 
     def rows(self, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -61,19 +64,35 @@ def flights(models: int, seed: int = 0) -> World:
         seen[column] = pd.factorize(seen[column], sort=True)[0]
     seen = seen.astype("float64")
     learning = (raw["month"] <= 4).to_numpy()
-    judged = np.flatnonzero(~learning)[::FLIGHTS_EVERY]
+    learning, judged = np.flatnonzero(learning), np.flatnonzero(~learning)[::FLIGHTS_EVERY]
     days = pd.factorize(raw["month"].to_numpy()[judged] * 100 + raw["day"].to_numpy()[judged], sort=True)[0]
-    rows = np.random.default_rng(seed).choice(np.flatnonzero(learning), size=LEARNT_FROM, replace=False)
+    everything = list(seen.columns)
+    fewer = [name for name in everything if name not in {"visib", "precip", "humid", "pressure"}]
 
-    def trained(number: int, columns: list[str]) -> np.ndarray:
-        model = HistGradientBoostingClassifier(max_iter=60, min_samples_leaf=100, max_features=0.5, random_state=number)
+    def trained(number: int, columns: list[str] = everything, rows: np.ndarray = learning, **more: bool) -> np.ndarray:
+        """As the reference project does (flows/train.toml), each split among half of the columns."""
+        settings = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 31, "min_samples_leaf": 100}
+        settings |= {"max_features": 0.5, "early_stopping": False} | more
+        model = HistGradientBoostingClassifier(**settings, random_state=number)
         model.fit(seen[columns].to_numpy()[rows], late[rows])
         return model.predict_proba(seen[columns].to_numpy()[judged])[:, 1]
 
-    everything = list(seen.columns)
-    fewer = [name for name in everything if name not in {"visib", "precip", "humid", "pressure"}]
-    again = tuple(trained(number, everything) for number in range(models))
-    return World("flights", late[judged], days, again, trained(models, fewer))
+    return World(
+        "flights",
+        late[judged],
+        days,
+        models=tuple(trained(number) for number in range(models)),
+        early=tuple(trained(number, early_stopping=True) for number in range(OTHERS)),
+        elsewhere=tuple(trained(0, rows=half) for half in halves(learning, seed)),
+        weaker=trained(models, fewer),
+    )
+
+
+def halves(rows: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """Half of `rows`, chosen anew each time."""
+    rng = np.random.default_rng(seed)
+    for _ in range(OTHERS):
+        yield rng.choice(rows, size=len(rows) // 2, replace=False)
 
 
 def made_up(models: int, seed: int = 0, days: int = 200, per_day: int = 100) -> World:
@@ -92,10 +111,19 @@ def made_up(models: int, seed: int = 0, days: int = 200, per_day: int = 100) -> 
     learning, late, _ = drawn()
     judged, labels, of = drawn()
 
-    def trained(number: int, columns: slice) -> np.ndarray:
+    fifth = np.arange(len(late))[::5]
+
+    def trained(number: int, columns: slice = slice(0, 5), rows: np.ndarray = fifth) -> np.ndarray:
         model = RandomForestClassifier(40, min_samples_leaf=20, random_state=number)
-        model.fit(learning[::5, columns], late[::5])
+        model.fit(learning[rows, columns], late[rows])
         return model.predict_proba(judged[:, columns])[:, 1]
 
-    again = tuple(trained(number, slice(0, 5)) for number in range(models))
-    return World("made up", labels, of, again, trained(models, slice(1, 5)))
+    return World(
+        "made up",
+        labels,
+        of,
+        models=tuple(trained(number) for number in range(models)),
+        early=(),
+        elsewhere=tuple(trained(0, rows=half) for half in halves(fifth, seed)),
+        weaker=trained(models, slice(1, 5)),
+    )

@@ -137,7 +137,7 @@ def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained, tmp_pa
     ran = spoilt.run("flows/train.py", "--config", "config", str(tmp_path / "weak.toml"), "run")
 
     assert ran.returncode != 0
-    assert "is not approved: the gate refused it on checks/" in ran.stdout + ran.stderr
+    assert "is not approved: the gate refused it on tests/few_checks/" in ran.stdout + ran.stderr
     verdict = from_json(Verdict, spoilt.newest("verdict").body)
     assert verdict.outcome == "refused"
     assert any(check.startswith("checks/test_model.py") for check in verdict.failed)

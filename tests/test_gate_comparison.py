@@ -12,7 +12,7 @@ from scipy.stats import binom, norm
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate.questions import comparison, delong, pairs
+from proveout.gate.questions import comparison, delong, pairs, resampling
 from proveout.gate.questions.margins import Asked, Gain, refused
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
@@ -62,6 +62,48 @@ def test_the_paired_variance_is_that_of_all_pairs():
 
     assert gain.error**2 == pytest.approx(wanted)
     assert gain.value == pytest.approx(placed[0][0].mean() - placed[1][0].mean())
+
+
+def test_the_auc_without_a_cluster_is_that_of_the_other_rows():
+    """The fast way, with ties and with clusters of any size, beside scikit-learn."""
+    labels, scores, _ = two_models(300)
+    groups = np.r_[np.arange(12), np.random.default_rng(1).integers(12, size=288) ** 2 // 12]
+    wanted = [roc_auc_score(labels[groups != one], scores[groups != one].round(1)) for one in range(12)]
+
+    assert delong.without(labels, scores.round(1), groups) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_a_metric_without_a_cluster_is_that_of_the_other_rows():
+    """More clusters than asked for are left out together."""
+    labels, scores, champion = two_models(120)
+    groups = np.arange(120) // 6
+
+    found = resampling.left_out(roc_auc_score, labels, [scores, champion], groups=groups, most=20)
+    together = resampling.left_out(average_precision_score, labels, [scores], groups=groups, most=7)
+
+    assert found[:, 1] == pytest.approx(delong.without(labels, champion, groups))
+    assert together.shape == (7, 1)
+    assert together[6, 0] == average_precision_score(labels[groups % 7 != 6], scores[groups % 7 != 6])
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=60), st.sampled_from([0.5, 0.9, 0.99]))
+def test_a_skewed_interval_holds_its_value(gains, level):
+    """And it is reflected with the gains, at any skewness that so many clusters can have."""
+    gains = np.array(gains)
+    without = (gains.sum() - gains) / (len(gains) - 1)
+    found = resampling.skewed(gains.mean(), without, level)
+    mirrored = resampling.skewed(-gains.mean(), -without, level)
+
+    assert found.low <= found.value <= found.high
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_without_skewness_a_thousand_clusters_have_student_s_interval():
+    gains = np.tile([-1.0, 1.0], 500)
+    plain = 1.6464 / 999**0.5
+
+    assert resampling.skewed(0.0, -gains / 999, 0.9).low == pytest.approx(-plain, rel=0.01)
+    assert resampling.skewed(0.0, -gains[:30] / 29, 0.9).low == pytest.approx(-1.70 / 29**0.5 * 1.1, rel=0.01)
 
 
 def test_with_many_rows_the_interval_is_delong_s():
@@ -224,6 +266,10 @@ def test_a_champion_with_a_threshold_of_its_own():
         (lambda: comparison.auc([1, 0, 0], [3, 1, 2], [1, 2, 3], margin=0.1), "1 true and 2 false rows, two of each"),
         (lambda: comparison.auc([], [], [], margin=0.1), "0 true and 0 false rows"),
         (lambda: comparison.auc([1, 0] * 4, range(8), range(8), margin=0.1, clusters=["a"] * 8), "one cluster, two"),
+        (
+            lambda: comparison.auc([1, 1, 0, 0], [1, 2, 3, 4], [4, 3, 2, 1], margin=0.1, clusters=[1, 1, 1, 2]),
+            "all true rows are in one cluster, two are needed",
+        ),
         (lambda: comparison.labels([], [], [], threshold=0.5, margin=0.1), "no rows"),
         (lambda: comparison.rows([], [], margin=0.1, name="brier"), "no rows"),
         (lambda: comparison.rows([1.0], [2.0], margin=0.1, name="brier"), "one row, an interval needs two"),
@@ -236,6 +282,17 @@ def test_what_can_not_be_judged_does_not_pass(ask, why):
 
     assert found.unjudged.startswith(why)
     assert (found.holds, found.breaks) == (False, False)
+
+
+def test_a_metric_that_needs_every_cluster_is_not_judged():
+    labels, candidate, champion = two_models(100)
+
+    def needy(truth, scores):
+        return roc_auc_score(truth, scores) if len(truth) == 100 else float("nan")
+
+    found = comparison.metric(needy, labels, candidate, champion, margin=0.1, clusters=np.arange(100) // 5)
+
+    assert found.unjudged == "needy has no value without one of the clusters"
 
 
 @pytest.mark.parametrize("kind", ASKED)
@@ -319,12 +376,43 @@ def test_any_metric_is_compared_on_the_same_draws():
 
 
 @pytest.fixture(scope="module")
-def calibrated():
+def world():
+    return worlds.made_up(3, days=100, per_day=50)
+
+
+def _passed(world, metric, trials):
+    """How many hold-outs of 30 days pass a model that lost exactly the margin, all of it on one day of eight."""
+    rng, old = np.random.default_rng(6), world.models[0]
+    noise = rng.normal(size=len(old)) * rng.exponential(size=100)[world.days]
+    new = gate_calibration.worsened(
+        old, noise, lambda scores: -metric.gain(world.labels, scores, old), metric.margin
+    )
+    margin = -metric.gain(world.labels, new, old)
+    passed = 0
+    for _ in range(trials):
+        here, days = world.whole_days(rng, 30)
+        found = metric.compare(world.labels[here], new[here], old[here], margin=margin, clusters=days)
+        passed += found.holds
+    return passed
+
+
+@pytest.mark.parametrize("metric", gate_calibration.METRICS[:3], ids=lambda metric: metric.name)
+def test_a_loss_on_a_few_bad_days_is_not_taken_for_a_small_one(world, metric, monkeypatch):
+    """A hold-out with few bad days by luck shows a small loss, and a small spread: Student's t is too sure of it."""
+    trials = 1000
+    bent = _passed(world, metric, trials)
+    monkeypatch.setattr(resampling, "_bent", lambda quantile, skewness: quantile)
+    plain = _passed(world, metric, trials)
+    print('XX', metric.name, bent, plain, binom.ppf(0.999, trials, 0.05))
+
+
+@pytest.fixture(scope="module")
+def calibrated(world):
     """A small run of bench/gate_calibration.py: 40 trials of the made-up world."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate_calibration, "RESAMPLES", 120)
-        world = worlds.made_up(3, days=100, per_day=50)
-        return gate_calibration.run(world, gate_calibration.Size(rows=1_000, days=20), 40, processes=1)
+        pairs = gate_calibration.rivals(world)
+        return gate_calibration.run(world, pairs, gate_calibration.Size(rows=1_000, days=20), 40, processes=1)
 
 
 def test_both_errors_of_the_gate_are_as_stated(calibrated):

@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from proveout.errors import ProveoutError
-from proveout.records import Bundle, from_json, now
+from proveout.records import Bundle, Rung, from_json, now
 from proveout.settings import Settings
 
 MONTH = "2013-06"  # the month that is lived through
@@ -304,7 +304,7 @@ def _story(bundle: Bundle, replies: Sequence[Reply], rungs: Mapping[str, int], *
     metrics = {metric.name: metric.value for metric in bundle.metrics}
     good = sorted(reply.seconds for reply in replies if not reply.malformed)
     median = good[len(good) // 2] * 1000
-    by = ", ".join(f"{count} by {rung}" for rung, count in sorted(rungs.items(), key=lambda item: -item[1]))
+    by = ", ".join(f"{rungs[rung]} by {rung}" for rung in get_args(Rung) if rungs.get(rung))  # down the ladder
     print(
         f"""
 What happened, in {seconds:.0f} seconds

@@ -22,6 +22,8 @@ from proveout.records import Plain, from_json, to_json
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _TROUBLE_CHARACTERS = 300
 
+OURS = "proveout"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -219,6 +221,8 @@ def link(site: Path, *, pinned: Mapping[str, str]) -> Linked:
         inside = [file for file in one.files or () if file.parts[0] not in ("..", "__pycache__")]
         for file in inside:
             tops.setdefault(file.parts[0], set()).add(name)
+        if name == OURS:
+            continue  # linked below, as a package: installed to be edited, it has next to no files
         if name in pinned and name not in files:  # the first on the path is the one that is imported
             files[name], installed[name] = (Path(str(one.locate_file(""))), inside), one.version
     for folder, listed in files.values():
@@ -229,9 +233,7 @@ def link(site: Path, *, pinned: Mapping[str, str]) -> Linked:
             if not there.is_symlink() and (folder / part).exists():
                 there.parent.mkdir(parents=True, exist_ok=True)
                 there.symlink_to(folder / part)
-    ours = site / "proveout"
-    if not ours.is_symlink():
-        ours.symlink_to(Path(str(proveout.__file__)).parent)
+    (site / OURS).symlink_to(Path(str(proveout.__file__)).parent)
     return Linked(
         installed=installed,
         modules={PurePosixPath(top).name.partition(".")[0]: name for top, names in tops.items() for name in names},

@@ -16,6 +16,7 @@ candidate's own value is stated, nothing is asked of it, and the decision says t
 """
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proveout.gate.questions import arrays, intervals
@@ -56,6 +57,8 @@ def auc(
     >>> found.name, found.decision, found.holds
     ('auc, gain on the champion', 'not worse; an equal model is refused in under 1 % of runs', True)
     """
+    import numpy as np
+
     from proveout.gate.questions import delong
 
     truth, ours = arrays.truths(labels), arrays.numbers(candidate, "scores of the candidate")
@@ -71,6 +74,9 @@ def auc(
         return asked.unjudged(f"{trues:,} true and {falses:,} false rows, two of each are needed")
     if groups is not None and groups.max() < 1:
         return asked.unjudged("one cluster, two are needed")
+    for kind, of_kind in (("true", truth), ("false", ~truth)):
+        if groups is not None and np.ptp(groups[of_kind]) == 0:
+            return asked.unjudged(f"all {kind} rows are in one cluster, two are needed")
     before, gain = delong.gain(truth, ours, theirs, groups, asked.shown)
     return asked.answer(gain, champion=before.auc)
 
@@ -185,6 +191,8 @@ def metric(
     >>> round(found.value, 3), found.low, found.decision.partition(";")[0]
     (0.01, 0.0, 'not worse')
     """
+    import numpy as np
+
     from proveout.gate.questions import resampling
 
     name = name or intervals.name_of(function)
@@ -218,7 +226,14 @@ def metric(
     )
     if found.unjudged:
         return asked.unjudged(found.unjudged, value=value, champion=before)
-    return asked.answer(Gain(value=value, low=found.low, high=found.high, error=found.error), champion=before)
+    gain = Gain(value=value, low=found.low, high=found.high, error=found.error)
+    if groups is not None:
+        left = resampling.left_out(function, truth, [ours, theirs], groups=groups, most=resamples)
+        if not np.isfinite(left).all():
+            return asked.unjudged(f"{name} has no value without one of the clusters", value=value, champion=before)
+        bent = resampling.skewed(value, sign * (left[:, 0] - left[:, 1]), asked.shown)
+        gain = replace(gain, low=min(gain.low, bent.low), high=max(gain.high, bent.high))
+    return asked.answer(gain, champion=before)
 
 
 def _of_means(
@@ -230,12 +245,20 @@ def _of_means(
     sign: int,
 ) -> Evidence:
     """The gain in a mean over rows; `sign` is -1 for what is better the lower it is."""
+    import numpy as np
+
+    from proveout.gate.questions import resampling
+
     gains = sign * (ours - theirs)
     found = intervals.mean(gains, level=asked.shown, clusters=clusters)
     before = float(theirs.mean()) if len(theirs) else None
     if found.value is None or found.low is None or found.high is None or before is None:
         return asked.unjudged(found.unjudged, value=found.value, champion=before)
-    error = intervals.error_of_mean(gains, arrays.groups(clusters, len(gains)))
+    groups = arrays.groups(clusters, len(gains))
+    if groups is not None:
+        left = (gains.sum() - np.bincount(groups, gains)) / (len(gains) - np.bincount(groups))
+        return asked.answer(resampling.skewed(found.value, left, asked.shown), champion=before)
+    error = intervals.error_of_mean(gains)
     return asked.answer(Gain(value=found.value, low=found.low, high=found.high, error=error), champion=before)
 
 
