@@ -1,6 +1,6 @@
 """How often the gate is wrong: it refuses a model that is as good as the champion, or lets one through that is worse.
 
-    python bench/gate_calibration.py                      some minutes on two cores
+    python bench/gate_calibration.py                      400 trials of each world, 600 s of CPU
     python bench/gate_calibration.py --trials 1000
 
 Hold-outs are drawn from worlds whose truth is known (`worlds`): a made-up one, and the real flights of May to December.

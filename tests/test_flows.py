@@ -140,7 +140,7 @@ def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained, tmp_pa
     assert "is not approved: the gate refused it on tests/few_checks/" in ran.stdout + ran.stderr
     verdict = from_json(Verdict, spoilt.newest("verdict").body)
     assert verdict.outcome == "refused"
-    assert any(check.startswith("checks/test_model.py") for check in verdict.failed)
+    assert any(check.startswith("tests/few_checks/test_few.py") for check in verdict.failed)
     assert len(entries(spoilt, "approval")) == approvals
 
 

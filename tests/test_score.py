@@ -168,13 +168,13 @@ def gathered(project: Project) -> dict[str, list[str]]:
     return {fact.test: [other.what for other in found if other.test == fact.test] for fact in found}
 
 
-def answer(project: Project, release: Release, probability: float, *, request="r1") -> None:
+def answer(project: Project, release: Release, probability: float, *, request="r1", by="model") -> None:
     logged = Prediction(
         request_id=request, at=now(), model="tiny", release=release.name, record={"hour": 20, "wind": None},
-        answered_by="model", label=False, probability=probability, confidence=0.9, latency_ms=1.0,
+        answered_by=by, label=False, probability=probability, confidence=0.9, latency_ms=1.0,
     )  # fmt: skip
     with Ledger(project.settings.ledger) as ledger:
-        ledger.add_predictions([logged], journal="a", offset=len(request))
+        ledger.add_predictions([logged], journal=request, offset=1)
 
 
 def test_an_empty_ledger_speaks_for_nothing(project):
@@ -222,6 +222,11 @@ def test_logged_answers_that_come_out_the_same_speak_for_debugging(project):
 
     asked = pd.DataFrame([{"hour": 20, "wind": None}], columns=list(bundle.request_columns))
     answer(project, release, float(bundle.predict(asked)[0]))
+
+    assert gathered(project)["infra-5"][0].startswith("the newest 1 answers of tiny@")
+
+    for place in range(60):  # nobody's but the rules': they say nothing of the model
+        answer(project, release, 0.5, request=f"rules-{place}", by="rules")
 
     assert gathered(project)["infra-5"][0].startswith("the newest 1 answers of tiny@")
 

@@ -164,6 +164,7 @@ def skewed(value: float, without: "NDArray[np.float64]", level: float) -> Gain:
     if error == 0:
         return Gain(value=value, low=value, high=value, error=0.0)
     quantile = float(t.ppf((1 + level) / 2, units - 1))
+    off = off / np.abs(off).max() if off.any() else off  # cubes of gains near 0 would be 0
     skewness = float((off**3).mean() / np.square(off).mean() ** 1.5) if off.any() else 0.0
     unsure = NormalDist().inv_cdf((1 + level) / 2) * _error_of_skewness(units)
     down = _bent(quantile, (skewness - unsure) / math.sqrt(units))

@@ -78,9 +78,8 @@ def _went_back(made: tuple[Release, ...]) -> Iterator[Fact]:
 
 
 def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opened: Open) -> Iterator[Fact]:
-    logged = [
-        one for one in ledger.predictions(model=settings.model, newest=ANSWERS) if _can_be_computed(one, champion)
-    ]
+    newest = ledger.predictions(model=settings.model, newest=20 * ANSWERS)
+    logged = [one for one in newest if _can_be_computed(one, champion)][-ANSWERS:]
     if not logged:
         return
     try:
