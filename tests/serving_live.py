@@ -44,6 +44,11 @@ class Answered:
     unlogged: bool = False
 
 
+def _started(pid: int) -> int:
+    """When a process was started, in clock ticks since boot: pids begin anew at the kernel's pid_max."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
 class Server:
     """A served project, as a process group.
 
@@ -134,9 +139,12 @@ class Server:
         """The manager, the clerk and the API processes: forked by the main process, so their command is its own."""
         command = Path(f"/proc/{self.main.pid}/cmdline").read_bytes()
         own = sorted(
-            pid
-            for pid, parent in self.pids().items()
-            if parent == self.main.pid and Path(f"/proc/{pid}/cmdline").read_bytes() == command
+            (
+                pid
+                for pid, parent in self.pids().items()
+                if parent == self.main.pid and Path(f"/proc/{pid}/cmdline").read_bytes() == command
+            ),
+            key=_started,
         )
         (clerk,) = [pid for pid in own if os.getpriority(os.PRIO_PROCESS, pid) > 0]
         return own[0], clerk, [pid for pid in own[1:] if pid != clerk]  # the manager is the first
