@@ -24,6 +24,8 @@ from test_journal import drain_once, ids, prediction
 from proveout.serving.journal import journal as journal_module
 from proveout.serving.journal.journal import Journal
 
+pytestmark = pytest.mark.live
+
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -26,6 +26,8 @@ from proveout.errors import ConfigError
 from proveout.records import ApiKey
 from proveout.serving.host import asks_for_keys
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
@@ -399,6 +401,25 @@ def test_api_processes_that_cannot_live_end_the_server(start, tmp_path):
     assert server.main.wait(60) == 1
     server.wait_gone(3)
     assert "like those before it: the server ends" in server.said()
+
+
+def test_a_client_that_pauses_is_answered_once_more_and_told_to_go(start):
+    """A kept connection that is closed while the next request is on its way fails that request."""
+    server = start()
+    server.wait_ready()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    told = []
+    for pause_s in (0.6, 0.0):
+        connection.request("POST", "/predict", json.dumps(request()))
+        response = connection.getresponse()
+        told.append((response.status, response.getheader("connection")))
+        response.read()
+        if pause_s:
+            server.main.send_signal(signal.SIGTERM)
+            time.sleep(pause_s)
+
+    assert told == [(200, None), (200, "close")]
+    assert server.main.wait(10) == 0
 
 
 def test_a_dead_manager_ends_the_server(start):

@@ -23,6 +23,8 @@ from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import KEY_PEPPER, secret
 from proveout.serving.board import Board
 
+pytestmark = pytest.mark.live
+
 SOON_S = 2.0
 NAMES = {"a": release().name, "b": release("b").name}
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import RELEASE, board, put_up, release
+
+pytestmark = pytest.mark.live
 
 NEW = "toy@new000000000"
 REACHES_S = 2.0  # so soon a rollback is everywhere
@@ -121,8 +124,6 @@ def test_a_sick_shadow_is_nobodys_business(start, fault):
     server = start()
     server.wait_ready()
     sick = release(fault, role="shadow")
-    with Load(server, clients=4) as alone:
-        time.sleep(1.5)
     post(server, 2, shadow=sick)
     wait_until_held(server, sick.name)
     with Load(server, clients=4) as load:
@@ -130,7 +131,7 @@ def test_a_sick_shadow_is_nobodys_business(start, fault):
 
     in_time(load)
     assert {(answer.answered_by, answer.release) for answer in load.answers} == {("model", RELEASE)}
-    assert len(load.answers) > 0.4 * len(alone.answers)
+    assert statistics.median(answer.took_s for answer in load.answers) < 0.1  # the slow one takes 0.3 s for each batch
     assert "is killed" not in server.said()
 
 

@@ -30,7 +30,9 @@ from proveout.serving.journal.journal import Journal
 from proveout.serving.worker.worker import socket_path
 from proveout.settings import Settings
 
-DRAIN_S = 0.3  # after the signal: answers say `connection: close`, so clients go before connections are closed
+DRAIN_S = 1.0  # after the signal: answers say `connection: close`, so clients go before connections are closed
+_LOOK_S = 0.02
+_CLOSES_S = 0.1  # after the signal, for the main process to close the port as well
 _WORKER_S = 10.0  # the server waits for its worker when it starts; then the rules answer until there is one
 _FRESH_S = 2.0  # a reply this young proves that the model answers; later one is asked for
 _PROBE_S = 1.0
@@ -223,6 +225,12 @@ class Office:
         """Put a moment between the signal and uvicorn's own handler, which closes idle connections at once."""
 
         def delay(number: int, then: Callable[[int, FrameType | None], Any]) -> None:
+            def end_when_all_are_gone(until: float) -> None:
+                if loop.time() < until and _has_connections(then):
+                    loop.call_later(_LOOK_S, end_when_all_are_gone, until)
+                else:
+                    then(number, None)
+
             def begin() -> None:
                 if self._told and number == signal.SIGINT:
                     then(number, None)  # Ctrl-C a second time: now
@@ -230,8 +238,8 @@ class Office:
                     self._told = True
                     _stop_listening(then)
                     # Not yet: the main process holds the port too, and closes it as it hears the same signal.
-                    loop.call_later(DRAIN_S / 3, self._drain_connections)
-                    loop.call_later(DRAIN_S, then, number, None)
+                    loop.call_later(_CLOSES_S, self._drain_connections)
+                    loop.call_later(_CLOSES_S, end_when_all_are_gone, loop.time() + DRAIN_S)
 
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(begin))
 
@@ -260,3 +268,9 @@ def _stop_listening(handler: object) -> None:
     """
     for listening in getattr(getattr(handler, "__self__", None), "servers", ()):
         listening.close()
+
+
+def _has_connections(handler: object) -> bool:
+    """Whether a client is left, idle or not. True if uvicorn does not say."""
+    state = getattr(getattr(handler, "__self__", None), "server_state", None)
+    return bool(getattr(state, "connections", True))
