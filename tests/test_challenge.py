@@ -31,6 +31,7 @@ from proveout.training.variant import Change
 
 CHECKS = """
 import numpy as np
+import pytest
 from sklearn.metrics import roc_auc_score
 
 def test_auc(candidate, holdout, evidence):
@@ -41,6 +42,7 @@ def test_no_dice(candidate, holdout, evidence):
     once, again = (candidate.predict(holdout.records) for _ in range(2))
     evidence("largest difference, asked twice", np.abs(again - once).max(), at_most=0.0)
 
+@pytest.mark.covers("monitor-6")
 def test_size(candidate, evidence):
     evidence("bundle, MB", candidate.bundle.bytes / 1e6, at_most=1)
 """
@@ -57,6 +59,12 @@ def not_there(ground: Ground) -> Change:
 
 def nonsense(ground: Ground) -> Change:
     return Change(what="a slip of the pen", features="def features(rows) return rows")
+
+
+def dice_and_ballast(ground: Ground) -> Change:
+    """Two checks would catch it: that on dice stands first in the file."""
+    oversized, dice = challenge.choose(["oversized", "non-deterministic"])
+    return replace(oversized.make(ground), features=dice.make(ground).features)
 
 
 def like(name: str, **changes: object) -> Mutant:
@@ -108,6 +116,7 @@ def tried(tmp_path_factory) -> Tried:
     summary.write_text("")
     mutants = (
         *challenge.choose(CHOSEN),
+        like("hurry", make=dice_and_ballast, shows="elsewhere", first="monitor-6"),
         like("same"),
         like("tides", make=not_there),
         like("nonsense", make=nonsense),
@@ -142,13 +151,18 @@ def test_each_mutant_is_caught_by_the_check_that_asks_for_it(tried):
     assert tried.report.checks == 3
 
 
+def test_what_covers_the_question_is_asked_first_where_all_else_would_wait(tried):
+    """A model that takes half a second a call would keep every other check waiting until its time is up."""
+    assert tried.trial("hurry").check == "checks/test_trips.py::test_size"
+
+
 def test_what_never_came_before_the_gate_is_not_counted(tried):
     """A mutant that is no other model, one that does not apply and one that does not open say nothing of the checks."""
     assert tried.trial("same").fate == "same answers"
     assert (tried.trial("tides").fate, tried.trial("tides").message) == ("does not apply", "there are no tides here")
     assert tried.trial("nonsense").fate == "not opened"
     assert "SyntaxError" in tried.trial("nonsense").message
-    assert [trial.mutant for trial in tried.report.counted] == list(CHOSEN)
+    assert [trial.mutant for trial in tried.report.counted] == [*CHOSEN, "hurry"]
 
 
 def test_one_that_could_not_be_opened_leaves_the_challenge_without_an_answer(tried):
@@ -160,8 +174,8 @@ def test_one_that_could_not_be_opened_leaves_the_challenge_without_an_answer(tri
 
 def test_every_trial_is_told_as_it_ends(tried):
     assert sorted(name for name, _, _ in tried.said) == sorted(trial.mutant for trial in tried.report.trials)
-    assert [done for _, done, _ in tried.said] == [1, 2, 3, 4, 5]
-    assert {of for _, _, of in tried.said} == {5}
+    assert [done for _, done, _ in tried.said] == [1, 2, 3, 4, 5, 6]
+    assert {of for _, _, of in tried.said} == {6}
 
 
 def test_nothing_stays_behind(tried):

@@ -108,7 +108,7 @@ MUTANTS = (
         remedy="evidence(served.performance(candidate, holdout, p99_ms_at_most=100))",
         make=serving.slow,
         shows="elsewhere",
-        sleeps=True,
+        first="monitor-6",
     ),
     Mutant(
         name="oversized",

@@ -159,12 +159,22 @@ class _Stage:
             same_answers=bool(np.array_equal(made.scores, self.ground.scores)),
         )
 
-    def judge(self, name: str, packed: _Packed, *, whole: bool = False, limit: Limit = lambda: None) -> Rehearsed:
+    def judge(
+        self,
+        name: str,
+        packed: _Packed,
+        *,
+        whole: bool = False,
+        first: Sequence[str] = (),
+        limit: Limit = lambda: None,
+    ) -> Rehearsed:
         """One run of the gate; to its end, or to the first check that does not pass."""
         # With a waiver, the first check that fails is not the end: the gate may approve all the same.
         waivers = self.settings.root / self.settings.waivers
         first_only = not whole and not (waivers.is_file() and waivers.read_text(encoding="utf-8").strip())
-        return self.rehearsal.judge(packed.folder, packed.digest, name=name, first_only=first_only, limit=limit)
+        return self.rehearsal.judge(
+            packed.folder, packed.digest, name=name, first=first, first_only=first_only, limit=limit
+        )
 
 
 def _trials(
@@ -182,15 +192,22 @@ def _trials(
             ended[trial.mutant] = trial
             say(trial, len(ended), len(mutants))
 
-    # Those that mostly sleep leave the processors to the others: they begin.
-    for mutant in sorted(mutants, key=lambda one: not one.sleeps):
-        waiting.append(_tried(stage, pool, mutant, refitted=refitted, limit=lambda: _limit(control)))
+    def judged(mutant: Mutant, first: Sequence[str] = ()) -> None:
+        waiting.append(_tried(stage, pool, mutant, refitted=refitted, first=first, limit=lambda: _limit(control)))
+
+    for mutant in mutants:
+        if mutant.first:
+            continue
+        judged(mutant)
         if control.done():
             _approved(stage, control.result())
             done = [future for future in waiting if future.done()]
             waiting = [future for future in waiting if future not in done]
             report(done)
     whole = _approved(stage, control.result())
+    for mutant in mutants:
+        if mutant.first:
+            judged(mutant, [result.check for result in whole.results if mutant.first in result.covers])
     report(as_completed(waiting))
     return whole, tuple(ended[mutant.name] for mutant in mutants)
 
@@ -245,7 +262,9 @@ def _first_objection(verdict: Verdict) -> CheckResult | None:
     return None
 
 
-def _tried(stage: _Stage, pool: ThreadPoolExecutor, mutant: Mutant, *, refitted: str, limit: Limit) -> Future[Trial]:
+def _tried(
+    stage: _Stage, pool: ThreadPoolExecutor, mutant: Mutant, *, refitted: str, first: Sequence[str], limit: Limit
+) -> Future[Trial]:
     """The trial of a mutant, to come; it has ended already where there is nothing to put before the gate."""
     ended: Future[Trial] = Future()
     if mutant.refits and refitted:
@@ -261,14 +280,14 @@ def _tried(stage: _Stage, pool: ThreadPoolExecutor, mutant: Mutant, *, refitted:
         ended.set_result(_trial(mutant, "not opened", message=f"{type(error).__name__}: {error}"))
     else:
         if mutant.shows != "in its answers" or not packed.same_answers:
-            return pool.submit(_judged, stage, mutant, packed, limit=limit)
+            return pool.submit(_judged, stage, mutant, packed, first=first, limit=limit)
         why = "it answers every held-out row as the candidate does, so it is no other model"
         ended.set_result(_trial(mutant, "same answers", what=packed.what, message=why))
     return ended
 
 
-def _judged(stage: _Stage, mutant: Mutant, packed: _Packed, *, limit: Limit) -> Trial:
-    run = stage.judge(mutant.name, packed, limit=limit)
+def _judged(stage: _Stage, mutant: Mutant, packed: _Packed, *, first: Sequence[str], limit: Limit) -> Trial:
+    run = stage.judge(mutant.name, packed, first=first, limit=limit)
 
     def ended(fate: Fate, message: str = "") -> Trial:
         return _trial(mutant, fate, what=packed.what, message=message, seconds=run.seconds)
@@ -279,10 +298,10 @@ def _judged(stage: _Stage, mutant: Mutant, packed: _Packed, *, limit: Limit) -> 
         return ended("no verdict", _refusal(run))
     if run.verdict.outcome == "approved":
         return ended("survived")
-    first = _first_objection(run.verdict)
-    if first is None:
+    against = _first_objection(run.verdict)
+    if against is None:
         return ended("no verdict", _refusal(run))
-    return replace(ended("caught", first.message), check=first.check, by_error=first.outcome == "error")
+    return replace(ended("caught", against.message), check=against.check, by_error=against.outcome == "error")
 
 
 def _trial(mutant: Mutant, fate: Fate, *, what: str = "", message: str = "", seconds: float = 0.0) -> Trial:

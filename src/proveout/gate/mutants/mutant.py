@@ -28,7 +28,7 @@ class Mutant:
     make: "Callable[[Ground], Change]"  # raises DoesNotApply
     refits: bool = False  # fitted again, by the candidate's own steps and parameters
     shows: Shows = "in its answers"
-    sleeps: bool = False  # while it is judged, it mostly waits
+    first: str = ""  # a test of the ML Test Score: what covers it is asked first, for all else would take too long
 
 
 class DoesNotApply(ProveoutError):

@@ -5,6 +5,7 @@ entries, so it knows the champion, and a key of its own, so nothing it signs is 
 store and nothing writes to it. What checks write elsewhere, they write there.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,11 +85,14 @@ class Rehearsal:
         for process in running:
             _end(process)
 
-    def judge(self, bundle: Path, digest: Digest, *, name: str, first_only: bool, limit: Limit) -> Rehearsed:
+    def judge(
+        self, bundle: Path, digest: Digest, *, name: str, first_only: bool, limit: Limit, first: Sequence[str] = ()
+    ) -> Rehearsed:
         """Run the checks on the bundle in a folder.
 
         Args:
             name: of the run; its state is kept under it.
+            first: node ids of the checks that are run before the others.
             first_only: stop at the first check that does not pass.
             limit: says, while it runs, after how many seconds the run is ended.
         """
@@ -96,6 +100,12 @@ class Rehearsal:
         shutil.copytree(self._folder / "state", state)
         command = [sys.executable, "-m", "pytest", self._settings.checks, "--candidate", str(bundle), "-q"]
         command += ["-o", f"cache_dir={state / 'pytest'}", *(["--maxfail=1"] if first_only else [])]
+        if first:
+            # What failed the last time is what pytest can be asked to begin with.
+            failed = state / "pytest" / "v" / "cache" / "lastfailed"
+            failed.parent.mkdir(parents=True)
+            failed.write_text(json.dumps(dict.fromkeys(first, True)), encoding="utf-8")
+            command += ["--failed-first"]
         begun = time.monotonic()
         with (state / "output.txt").open("wb") as output:
             process = self._start(command, state, output)
