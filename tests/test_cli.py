@@ -31,7 +31,7 @@ from proveout.records import (
     now,
 )
 from proveout.registry.ledger import Ledger
-from proveout.registry.signing import Keyring, approve
+from proveout.registry.signing import Keyring, approve, new_key
 from proveout.registry.standing import Standing
 from proveout.training.bundle import FORMAT, MANIFEST, describe
 
@@ -820,6 +820,8 @@ def test_edited_checks_hold_up_a_release_and_nothing_else(project: Project, monk
     assert "the checks were edited since the gate approved it (checks/test_model.py); run the gate again" in error
     for role in ("canary", "shadow"):
         assert "the checks were edited" in complained(1, "release", new.digest, "--as", role, "--reason", "-")
+    monkeypatch.setenv("PROVEOUT_APPROVER_KEY", new_key().decode())
+    assert "the checks were edited" in complained(1, "approve", new.digest, "--by", "ada", "--reason", "-")
     (checks / "test_model.py").write_text("def test_it(): pass\n")
     monkeypatch.setenv("PROVEOUT_MAX_REFUSED_SHARE", "0.5")
     assert "were changed since the gate approved it" in complained(1, "release", new.digest, "--reason", "-")

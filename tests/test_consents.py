@@ -14,9 +14,9 @@ from test_releases import MODEL, A, B, Registry, at, went
 from tiny_project import Project
 from typer.testing import CliRunner, Result
 
-from proveout.cli import main
+from proveout.cli import consenting, main
 from proveout.errors import LedgerError, LostRace, Misused, NotApproved, Untrusted
-from proveout.records import Approval, Bundle, Consent, Digest, from_json, now
+from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
 from proveout.registry import canary, consents, permits, releases, standing
 from proveout.registry.consents import Quorum
 from proveout.registry.ledger import Ledger
@@ -505,6 +505,24 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
     key = new_key().decode().replace("\n", "\\n")  # a secret on one line, as CI has it
     other = said(1, "approve", packed.digest[:12], "--by", "ada", "--reason", "-", PROVEOUT_APPROVER_KEY=key)
     assert "holds another key" in other
+
+
+def test_a_person_reads_what_was_measured_before_what_was_counted() -> None:
+    """Twelve lines are read, two hundred are not: the AUC has to be among the twelve."""
+    counts = [Evidence(name=f"count {place}", value=0, at_most=0) for place in range(20)]
+    auc = Evidence(name="auc", value=0.78, at_least=0.7, low=0.76, high=0.8)
+    waived = Evidence(name="brier", value=0.2, at_most=0.1)
+    digest = Digest("a" * 64)
+    judged = Verdict(
+        model=MODEL, candidate=digest, manifest=digest, data=digest, checks=digest, outcome="approved", passed=1,
+        judged_at=at(1), evidence=(*counts, auc, waived),
+    )  # fmt: skip
+
+    lines = consenting.proposal(judged, [], until="2099-01-01T00:00:00+00:00")
+
+    numbers = lines[next(place for place, line in enumerate(lines) if "candidate" in line) + 1 : -1]
+    assert [line.split()[0] for line in numbers[:3]] == ["brier", "auc", "count"]
+    assert len(numbers) == 12
 
 
 def test_a_private_key_that_is_there_is_used_and_never_replaced(

@@ -1,5 +1,7 @@
 """gate/score/counting.py, rubric.py, statements.py, facts.py: the ML Test Score, and what each point rests on."""
 
+import inspect
+import re
 from datetime import date
 
 import pytest
@@ -192,6 +194,14 @@ def test_a_release_on_a_verdict_speaks_for_validation(project):
 
     assert [what.partition(" was ")[0] for what in found["infra-4"]] == [f"tiny@{packed.digest[:12]}"]
     assert {"infra-6", "infra-7", "infra-5", "infra-3"}.isdisjoint(found)
+
+
+def test_every_fact_is_among_the_events_that_people_are_told_of():
+    """Who has no point reads what would make one."""
+    made = set(re.findall(r'test="([a-z]+-\d)"', inspect.getsource(facts)))
+
+    assert made == set(facts.EVENTS)
+    assert made <= rubric.IDS
 
 
 def test_a_canary_that_became_champion_and_a_way_back_are_facts(project):

@@ -68,20 +68,24 @@ def approve(
     """
     from proveout.cli.consenting import approved, proposal
     from proveout.cli.layout import colour
+    from proveout.gate.yardstick import yardstick
     from proveout.records import now
-    from proveout.registry import consents, permits, standing
+    from proveout.registry import consents, permits, releases, standing
     from proveout.registry.signing import Keyring, check_approval
     from proveout.training.bundle import verify as verify_files
 
     project, at = settings(), now()
     asked, private = consents.quorum(project), _private_key(project.root, key)
-    packed = verify_files(bundle_folder(project, bundle))
+    folder = bundle_folder(project, bundle)
+    packed = verify_files(folder)
     until = (datetime.fromisoformat(at) + timedelta(days=project.approval_days)).isoformat(timespec="milliseconds")
     with open_ledger(project) as ledger:
         seen = ledger.verify_chain()
         approval = permits.approval_of(ledger, packed.digest)
         check_approval(approval, bundle=packed, keyring=Keyring(project.keys_dir), at=at)
         judged = standing.verdict_at(ledger, approval)
+        # No release could rest on it: nobody is to answer for what will be judged again.
+        releases.refuse_edited(judged, packed, yardstick(project, folder))
         held = consents.granted(consents.entered(ledger, packed.digest), asked, approval, at=at)
         others = [one for one in held if one.by.casefold() != by.casefold()]
         if sys.stdin.isatty() and not yes:

@@ -92,5 +92,7 @@ def mending(leave: Leave) -> str:
 
 
 def _telling(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """What tells most: all that is not plainly kept, and the numbers on all rows."""
-    return [one for one in evidence if one.slice is None or not one.holds][:12]
+    """What tells most: what is not plainly kept, then numbers on all rows, those first that are more than a count."""
+    shown = [one for one in evidence if one.slice is None or not one.holds]
+    plain_counts = [one for one in shown if one.holds and one.low is None and one.champion is None]
+    return [*sorted((one for one in shown if one not in plain_counts), key=lambda one: one.holds), *plain_counts][:12]

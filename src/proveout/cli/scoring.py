@@ -32,7 +32,11 @@ def score(as_json: Json = False) -> None:
 def _page(found: "Score") -> str:
     from proveout.cli.layout import page, plain
     from proveout.gate.score.counting import NOTHING
+    from proveout.gate.score.facts import EVENTS
     from proveout.gate.score.rubric import SECTIONS
+
+    def earned_by(test: str) -> str:
+        return EVENTS.get(test, f'a check marked @pytest.mark.covers("{test}")')
 
     lines = [
         f"{found.score:g} of 7   {plain(found.model)}   {found.band}",
@@ -43,10 +47,13 @@ def _page(found: "Score") -> str:
         for point in found.points:
             if point.id.startswith(f"{section}-"):
                 lines.append(f"    {point.points:<5g}{point.id:<11}{point.title}")
-                lines += [line for why in point.why if why != NOTHING for line in _under(plain(why))]
+                for why in point.why:
+                    lines += _under(
+                        f"nothing yet. What counts: {earned_by(point.id)}" if why == NOTHING else plain(why)
+                    )
     weakest = min(found.sums, key=lambda section: found.sums[section])
     without = next((one.id for one in found.points if one.id.startswith(f"{weakest}-") and one.points < 1), None)
-    following = f'a check marked @pytest.mark.covers("{without}")' if without else "proveout status"
+    following = earned_by(without) if without else "proveout status"
     return page([*lines, ""], following)
 
 

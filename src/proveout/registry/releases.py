@@ -69,7 +69,7 @@ def release(
         # Nothing but a release is held up by it: what runs already was let in by the checks of its day, and whoever
         # goes back at night must not have to wait for a gate run because somebody edited a check.
         judged = _judged(ledger, approval)
-        _refuse_edited(judged, bundle, yardstick)
+        refuse_edited(judged, bundle, yardstick)
         if role != "shadow" and not whatever_serves:
             _refuse_other_champion(judged, bundle, roles.holder(made))
     if role != "champion":
@@ -225,7 +225,8 @@ def _judged(ledger: Ledger, approval: Approval) -> Verdict:
     return next(read(Verdict, entry) for entry in entries if entry.hash == approval.verdict)
 
 
-def _refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
+def refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
+    """Return if what judges is what `judged` was given by. Raises: NotApproved with what was edited since."""
     if _before_yardsticks(judged):
         return
     again = f"run the gate again: proveout gate {bundle.digest[:12]}"

@@ -23,6 +23,20 @@ FEWEST_OUTCOMES = 200  # for a metric of what was served to say anything
 SAME_WITHIN = 1e-9
 AUC_APART = 0.05  # online from offline; the monitor's own alert has the same bound
 
+EVENTS: dict[str, str] = {
+    "data-5": "proveout erase, once a person asks to be forgotten",
+    "model-1": "proveout approve by a person, or a commit that the champion was packed from",
+    "model-2": "python flows/monitor.py run, once outcomes of what was served are known",
+    "infra-3": "proveout release, answers, and python flows/monitor.py run",
+    "infra-4": "proveout release",
+    "infra-5": "proveout serve: logged answers of the champion, to be computed again",
+    "infra-6": "proveout release --as canary, or --as shadow, before it is champion",
+    "infra-7": "proveout rollback, once it was tried",
+    "monitor-2": "python flows/monitor.py run",
+    "monitor-7": "python flows/monitor.py run, once outcomes of what was served are known",
+}
+"""The tests that an event speaks for, and what makes one; for the others a check does, or a person."""
+
 Open = Callable[[Settings, Digest], "OpenBundle"]
 
 
