@@ -1,5 +1,6 @@
 """Judging: plain values in, a verdict out. And writing it down."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -293,6 +294,18 @@ def test_much_evidence_that_holds_shares_a_line():
     assert ["probability", "0.9", "<=", "0.85", "failed"] in rows
     assert ["test_case", "9", "hold", "ok"] in rows
     assert len(rows) == 5
+
+
+def test_many_that_did_not_run_for_one_reason_share_a_line_and_what_failed_does_not():
+    """One check by its name, and a hundred lines on those that were left out by it: nobody finds the one."""
+    said = verdict(*["deselected"] * 40, "failed", "failed", "failed", "failed", "failed")
+
+    text = [line for line, _ in report.lines(said)]
+    against = [line.split()[0] for line in text[1:-1]]
+
+    assert Counter(against) == {"deselected": 1, "failed": 5}
+    assert f"deselected  40 checks: 40 of {FILE}: why" in " ".join(text)
+    assert report.markdown(said).count("**deselected**") == 1
 
 
 def test_the_job_summary_keeps_under_the_size_that_github_drops():

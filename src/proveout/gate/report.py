@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from proveout.gate.verdict import asked, in_short, interval, waived, word
-from proveout.records import CheckResult, Evidence, Judgement, Verdict, Waiver
+from proveout.records import Evidence, Judgement, Verdict, Waiver
 
 WIDTH = 110  # columns of a terminal that a verdict is readable on
 SHORTEST_WORD = 8  # of what became of a statement, in the table's last column
 SHORTEST_NAME = 24  # of evidence, and of a reason, where there is no room for all of it
-FOLDED_FROM = 4  # statements of one check function that hold, from which on they share a line
+FOLDED_FROM = (
+    4  # statements of one check function that hold, or checks that did not run, from which on they share a line
+)
 MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB, the whole of it
 Row = tuple[str, str, str, str, str]
 Line = tuple[str, str]
@@ -25,9 +27,9 @@ def lines(verdict: Verdict) -> list[Line]:
     colours: dict[Judgement, str] = {"approved": "green", "incomplete": "yellow", "refused": "red"}
     title = f"{verdict.outcome + '  ':<10}{_name(verdict)}   {in_short(verdict)}"
     shown = [(title, colours[verdict.outcome]), *_table(_rows(verdict.evidence))]
-    for result in _objections(verdict):
-        colour = "yellow" if verdict.outcome == "incomplete" else "red"
-        shown += _wrapped(f"  {result.outcome:<11} {result.check}: {_first_line(result.message)}", colour)
+    colour = "yellow" if verdict.outcome == "incomplete" else "red"
+    for outcome, checks, message in _objections(verdict):
+        shown += _wrapped(f"  {outcome:<11} {checks}: {message}", colour)
     for result, waiver in waived(verdict):
         shown += _wrapped(f"  {'waived':<11} {result.check} ({result.outcome}) {_leave(waiver)}", "yellow")
     return [*shown, (f"next: {next_command(verdict)}", "")]
@@ -63,8 +65,7 @@ def markdown(verdict: Verdict) -> str:
         ("check", "candidate", "champion", "asked", ""), [_as_markdown(row) for row in _rows(verdict.evidence)]
     )
     objections = "".join(
-        f"- **{result.outcome}** `{result.check}`: {_escaped(_first_line(result.message))}\n"
-        for result in _objections(verdict)
+        f"- **{outcome}** `{checks}`: {_escaped(message)}\n" for outcome, checks, message in _objections(verdict)
     )
     leave = "".join(
         f"- **waived** `{_escaped(result.check)}` ({result.outcome}) {_escaped(_leave(waiver))}\n"
@@ -85,9 +86,31 @@ def _name(verdict: Verdict) -> str:
     return f"{verdict.model}@{verdict.candidate[:12]}"
 
 
-def _objections(verdict: Verdict) -> list[CheckResult]:
+def _objections(verdict: Verdict) -> list[tuple[str, str, str]]:
+    """What is against an approval: outcome, check and message; many that never ran, for one reason, are one."""
     against = {*verdict.failed, *verdict.unproven}
-    return [result for result in verdict.results if result.check in against]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for result in verdict.results:
+        if result.check in against:
+            # What failed is read one by one.
+            own = result.check if result.outcome in {"failed", "error"} else ""
+            alike.setdefault((result.outcome, own or _first_line(result.message)), []).append(result.check)
+    messages = {result.check: _first_line(result.message) for result in verdict.results}
+    return [
+        (outcome, part, messages[checks[0]])
+        for (outcome, _), checks in alike.items()
+        for part in ([_counted(checks)] if len(checks) >= FOLDED_FROM else checks)
+    ]
+
+
+def _counted(checks: Sequence[str]) -> str:
+    """How many of which file.
+
+    >>> _counted(["checks/test_data.py::test_a", "checks/test_data.py::test_b", "checks/test_model.py::test_c"])
+    '3 checks: 2 of checks/test_data.py, 1 of checks/test_model.py'
+    """
+    files = Counter(check.partition("::")[0] for check in checks)
+    return f"{len(checks)} checks: {', '.join(f'{count} of {file}' for file, count in files.items())}"
 
 
 def _leave(waiver: Waiver) -> str:
