@@ -2,6 +2,7 @@
 
     python bench/gate_calibration.py                      400 trials of each world, 600 s of CPU
     python bench/gate_calibration.py --trials 1000
+    python bench/gate_calibration.py --days 60            hold-outs of twice as many days
 
 Hold-outs are drawn from worlds whose truth is known (`worlds`): a made-up one, and the real flights of May to December.
 In each trial a champion is compared with a repetition of its training (the same rows and settings, another seed); with
@@ -367,11 +368,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"{world.name}: {len(world.labels):,} rows, {world.days.max() + 1} days; making models that are worse")
         pairs = rivals(world)
         seconds[f"{world.name}: worse models"] = clock.since()
-        counts += run(world, pairs, Size(rows=rows, days=30), asked.trials, processes=asked.processes)
+        counts += run(world, pairs, Size(rows=rows, days=asked.days), asked.trials, processes=asked.processes)
         seconds[f"{world.name}: trials"] = clock.since()
     print(table(counts))
     about = {
         "trials": asked.trials,
+        "days": asked.days,
         "cpu_seconds": seconds,
         "margins": {m.name: m.margin for m in METRICS},
         "spread_of_seeds": spread,
@@ -387,6 +389,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="how often the gate is wrong, beside two numbers side by side")
     parser.add_argument("--trials", type=int, default=400, help="of each world (400)")
+    parser.add_argument("--days", type=int, default=30, help="in a hold-out of whole days (30)")
     parser.add_argument("--processes", type=int, default=2, help="at once (2)")
     parser.add_argument("--without", nargs="+", choices=["flights", "made_up"], default=[], help="not these worlds")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "gate_calibration.json", help="for the figures")

@@ -25,8 +25,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from proveout.gate.generated import allowed, strategies
 from proveout.gate.generated.asked import texts_of
-from proveout.gate.generated.properties import Generated, allowed, strategies
+from proveout.gate.generated.properties import Generated
 from proveout.gate.material import Material, find_candidate
 from proveout.settings import load, load_object
 

@@ -7,19 +7,25 @@ import time
 import pytest
 
 from proveout import demo
-from proveout.records import Prediction
+from proveout.records import Bundle, Prediction, from_json
 
 
-@pytest.mark.timeout(600)
-def test_the_demo_goes_from_raw_data_to_a_watched_model(tmp_path_factory):
-    """The main job, in a state folder of its own; it answers within its three minutes even on a busy machine."""
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """`make demo`, run once in a state folder of its own: the project, and what was printed."""
     from conftest import Project
 
     project = Project(tmp_path_factory.mktemp("demo") / "state")
     ran = project.run("-m", "proveout", "demo", timeout_s=500)
-
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    said = ran.stdout
+    return project, ran.stdout
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
+    """The main job, in a state folder of its own; it answers within its three minutes even on a busy machine."""
+    project, said = shown
+
     assert "worker    killed" in said
     assert re.search(r"475 flights of 2013-06 were asked about and 475 answered: \d+ by model, \d+ by rules", said)
     assert "25 malformed requests were turned away" in said
@@ -32,6 +38,17 @@ def test_the_demo_goes_from_raw_data_to_a_watched_model(tmp_path_factory):
         ledger.verify_chain()
     finally:
         ledger.close()
+
+
+@pytest.mark.timeout(600)
+def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown, trained):
+    """Same snapshot and configuration: the same bundle, in whichever state folder and wherever it is run from."""
+    project, _ = shown
+    first, second = (from_json(Bundle, one.newest("bundle").body) for one in (project, trained))
+
+    assert first.run != second.run  # each has trained
+    assert first.digest == second.digest
+    assert first.snapshot == second.snapshot
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Candidate against champion: what is measured, what is decided, and how often the decision is wrong."""
 
+import math
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from scipy.stats import binom, norm, t
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate.questions import comparison, delong, pairs, resampling
+from proveout.gate.questions import comparison, delong, margins, pairs, resampling
 from proveout.gate.questions.margins import Asked, Gain, refused
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
@@ -411,6 +412,72 @@ def test_a_loss_on_a_few_bad_days_is_not_taken_for_a_small_one(monkeypatch):
 
     assert bent <= binom.ppf(0.999, 1_000, 0.05)
     assert plain > binom.ppf(0.999, 1_000, 0.05)
+
+
+def _mean_of_unlike_days(rng):
+    """The gain of thirty days, of two rows or of hundreds; rows of a day have most of it in common. In truth 0."""
+    rows = np.ceil(np.exp(2 + 1.2 * rng.normal(size=30)))
+    sums = rows * rng.normal(size=30) + np.sqrt(rows) * rng.normal(size=30)
+    return resampling.skewed(sums.sum() / rows.sum(), (sums.sum() - sums) / (rows.sum() - rows), 0.9)
+
+
+def test_a_few_large_days_are_not_taken_for_many(monkeypatch):
+    """They carry the mean, and each of them decides whether the gains look skewed: a normal sample's error is less."""
+
+    def above():
+        rng = np.random.default_rng(6)
+        return sum(_mean_of_unlike_days(rng).low > 0 for _ in range(2_000))
+
+    found = above()
+    normal = math.sqrt(6 * 30 * 29 / 28 / 31 / 33)
+    monkeypatch.setattr(resampling, "_error_of_skewness", lambda off: normal)
+    with_a_normal_sample_s = above()
+
+    assert found <= binom.ppf(0.999, 2_000, 0.05)
+    assert with_a_normal_sample_s > binom.ppf(0.999, 2_000, 0.05)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda rng, size: 1 - rng.exponential(size=size),
+        lambda rng, size: 1 - rng.gamma(0.25, 4, size=size),
+        lambda rng, size: rng.standard_t(4, size=size),
+        lambda rng, size: rng.exponential(size=size) - 1,
+    ],
+    ids=["bad days", "very few bad days", "days of both kinds", "good days"],
+)
+def test_from_sixty_clusters_on_one_in_twenty_passes(drawn):
+    """What the evidence says of fewer than sixty is not said of sixty, so there it has to hold."""
+    rng, trials = np.random.default_rng(8), 2_000
+    gains = drawn(rng, (trials, margins.ENOUGH_CLUSTERS))
+    without = (gains.sum(axis=1, keepdims=True) - gains) / (margins.ENOUGH_CLUSTERS - 1)
+    found = [resampling.skewed(day.mean(), left, 0.9) for day, left in zip(gains, without, strict=True)]
+
+    assert sum(one.low > 0 for one in found) <= binom.ppf(0.999, trials, 0.05)
+
+
+def test_few_clusters_are_told_of():
+    """Thirty days may hold none of the bad ones, and no interval knows of a day that it has not seen."""
+
+    def decision(clusters, **more):
+        losses = np.random.default_rng(1).normal(size=120)
+        days = None if clusters is None else np.arange(120) % clusters
+        return comparison.rows(losses, np.zeros(120), margin=1.0, name="loss", clusters=days, **more).decision
+
+    assert decision(30).endswith("; 30 clusters are few: more than 5 % may pass that should not")
+    assert "few: more than 1 % may" in decision(59, level=0.99)
+    assert "few" not in decision(60) + decision(None)
+
+
+def test_what_one_cluster_alone_says_is_not_known():
+    """Whether the others would be like it, nobody knows: both ends reach as far as the most skewed gains ask."""
+    gains = np.r_[1.0, np.zeros(29)]
+
+    found = resampling.skewed(gains.mean(), (1 - gains) / 29, 0.9)
+
+    assert found.low < 0 < found.high
+    assert found.value - found.low == pytest.approx(found.high - found.value)
 
 
 def test_an_auc_that_is_lost_on_a_few_bad_days_may_be_lost_on_more(world):

@@ -67,9 +67,9 @@ def candidate(order, tmp_path):  # noqa: F811
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reference(trained):
-    """What the real candidate is judged with."""
+    """What the real candidate is judged with, read once: no test changes its rows."""
     return Material(trained.settings(), next((trained.state / "store" / "bundles").iterdir()))
 
 

@@ -14,6 +14,7 @@ from proveout import records, settings
 from proveout.gate import fixtures, tampering
 from proveout.gate.material import judging
 from proveout.gate.session import GateSession
+from proveout.gate.watching import Watch
 from proveout.records import Verdict, now
 from proveout.registry import permits, releases
 from proveout.registry.ledger import Ledger
@@ -568,7 +569,10 @@ def session(root: Path, **more: object) -> GateSession:
         args=["checks"],
         getoption=lambda name: None,
         getini=lambda name: ["test_*.py"],
-        pluginmanager=SimpleNamespace(get_plugins=lambda: ()),
+        pluginmanager=SimpleNamespace(
+            get_plugins=lambda: (), get_plugin={"proveout-watch": Watch(None), "proveout-fixtures": fixtures}.get
+        ),
+        hook=SimpleNamespace(),
         inipath=None,
         stash={},
         **more,

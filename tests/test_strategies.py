@@ -103,9 +103,19 @@ ALL = {
 }  # fmt: skip
 
 
+READ = {}  # by identity: a schema has no hash, and all of them live as long as this module
+
+
+def as_read(schema):
+    """What `allowed.read` says of a schema, read once: it takes as long as a record does to be checked."""
+    if id(schema) not in READ:
+        READ[id(schema)] = allowed.read(schema)
+    return READ[id(schema)]
+
+
 def accepts(schema, record):
     """What pandera itself says of a record. Anything but its own refusal is raised."""
-    asked = allowed.read(schema).frame([record])
+    asked = as_read(schema).frame([record])
     try:
         return len(schema.validate(asked, lazy=True)) == 1
     except (SchemaError, SchemaErrors):
@@ -120,7 +130,7 @@ def refused(schema, records):
     wrong = []
     for group in groups.values():
         try:
-            schema.validate(allowed.read(schema).frame(group), lazy=True)
+            schema.validate(as_read(schema).frame(group), lazy=True)
         except (SchemaError, SchemaErrors):
             wrong += [record for record in group if not accepts(schema, record)]
     return wrong

@@ -5,7 +5,10 @@ holdout     rows held out, outcome known                training   rows trained 
 snapshot    the data's batches and refusals             profiles   the profile numbers of each batch
 criteria    the bounds of [evaluation] in train.toml    project    the settings in [tool.proveout]
 evidence    states a number, and asserts its bounds     edge_case  one case of the YAML file: the check runs for each
+edge_cases  all of them                                 edge_answers  what the candidate says of all of them
 generated   properties of all requests, each asked of requests that nobody wrote
+
+The example of each is the body of a check that asks for the fixtures it names; tests/test_docs.py runs them.
 """
 
 from typing import TYPE_CHECKING
@@ -34,55 +37,82 @@ def gate_material(pytestconfig: pytest.Config) -> "Material":
 
 @pytest.fixture(scope="session")
 def project(pytestconfig: pytest.Config) -> Settings:
-    """The settings of the project, as `[tool.proveout]` and the environment say them."""
+    """The settings of the project, as `[tool.proveout]` and the environment say them.
+
+    evidence(leakage.time_travel(candidate, training, holdout, project=project, later=["dep_delay", "air_time"]))
+    """
     return GateSession.of(pytestconfig).settings
 
 
 @pytest.fixture(scope="session")
 def candidate(gate_material: "Material") -> "OpenBundle":
-    """The bundle that is judged, verified and opened: `candidate.predict(records)`."""
+    """The bundle that is judged, verified and opened: `candidate.predict(records)`.
+
+    evidence("mean probability", candidate.predict(holdout.records).mean(), at_least=0.05, at_most=0.30)
+    """
     return gate_material.candidate
 
 
 @pytest.fixture(scope="session")
 def champion(gate_material: "Material") -> "OpenBundle | None":
-    """The bundle that answers now, opened; None when nothing was ever released."""
+    """The bundle that answers now, opened; None when nothing was ever released.
+
+    evidence(dependencies.changed(candidate, champion), at_most=5)
+    """
     return gate_material.champion
 
 
 @pytest.fixture(scope="session")
 def holdout(gate_material: "Material") -> "LabelledRows":
-    """The rows of the batch held out whose outcome is known: `.raw`, `.records`, `.labels`."""
+    """The rows of the batch held out whose outcome is known: `.raw`, `.records`, `.labels`.
+
+    evidence(intervals.auc(holdout.labels, candidate.predict(holdout.records)), at_least=0.70)
+    """
     return gate_material.holdout
 
 
 @pytest.fixture(scope="session")
 def training(gate_material: "Material") -> "LabelledRows":
-    """The rows trained on whose outcome is known: `.raw`, `.records`, `.labels`."""
+    """The rows trained on whose outcome is known: `.raw`, `.records`, `.labels`.
+
+    evidence("late share", training.labels.mean(), at_least=0.03, at_most=0.40, rows=training.rows)
+    """
     return gate_material.training
 
 
 @pytest.fixture(scope="session")
 def snapshot(gate_material: "Material") -> Snapshot:
-    """The batches of the data the candidate was made from, with what the guard refused."""
+    """The batches of the data the candidate was made from, with what the guard refused.
+
+    evidence("rows refused", sum(batch.refused for batch in snapshot.batches), at_most=500)
+    """
     return gate_material.snapshot
 
 
 @pytest.fixture(scope="session")
 def profiles(gate_material: "Material") -> "Profiles":
-    """The profile numbers of the batch held out (`.holdout`) and of each batch trained on (`.training`)."""
+    """The profile numbers of the batch held out (`.holdout`) and of each batch trained on (`.training`).
+
+    evidence("share without a tail number", profiles.holdout["tailnum"].null_share, at_most=0.05)
+    """
     return gate_material.profiles
 
 
 @pytest.fixture(scope="session")
 def criteria(gate_material: "Material") -> "Criteria":
-    """The bounds in `[evaluation]` of the candidate's train.toml, by name."""
+    """The bounds in `[evaluation]` of the candidate's train.toml, by name.
+
+    evidence(intervals.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
+    """
     return gate_material.criteria
 
 
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> State:
-    """State a number and assert its bounds: `evidence("auc", 0.77, at_least=0.70)`. The verdict keeps it."""
+    """State a number, or what a helper measured, and assert its bounds. The verdict keeps it.
+
+    evidence("auc", 0.77, at_least=0.70)
+    """
     item = request.node
     return State(
         check=GateSession.of(request.config).check_id(item.nodeid) or item.nodeid,
@@ -100,13 +130,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def edge_cases(pytestconfig: pytest.Config) -> "tuple[Case, ...]":
-    """All edge cases of the project."""
+    """All edge cases of the project.
+
+    evidence("edge cases", len(edge_cases), at_least=5)
+    """
     return edge_cases_of(pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "Answers":
-    """What the candidate says of each edge case, and of its record changed: all asked in one batch."""
+    """What the candidate says of each edge case, and of its record changed: all asked in one batch.
+
+    evidence(cases.demands(edge_case, edge_answers))
+    """
     from proveout.gate import cases
 
     return cases.ask(edge_cases, gate_material.candidate)
@@ -114,7 +150,10 @@ def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "
 
 @pytest.fixture(scope="session")
 def generated(pytestconfig: pytest.Config, gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "Generated":
-    """Properties that hold of every request, asked of generated ones: `generated.never_crashes()`."""
+    """Properties that hold of every request, asked of generated ones.
+
+    evidence(generated.never_crashes())
+    """
     import datetime
 
     from proveout.gate.generated.asked import texts_of

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from proveout.gate.proof import EMPTY
+from proveout.gate.judged_by import below
 from proveout.gate.stating import BROKEN, EVIDENCE
 from proveout.gate.verdict import covers
 from proveout.records import CheckOutcome, CheckResult, Evidence, from_json, to_json
@@ -63,6 +63,7 @@ class Gathered:
     opened: set[str] = field(default_factory=set)  # collectors that were looked into
     closed: set[str] = field(default_factory=set)  # classes that were found; those never opened hide checks
     wrong: dict[str, CheckResult] = field(default_factory=dict)  # what the gate itself found, by the name of it
+    cases_asked: bool = False  # whether a check asks for edge cases
 
     def life(self, check: str) -> Life:
         """The life of a check."""
@@ -86,7 +87,7 @@ class Gathered:
             if key == BROKEN:
                 life.saw("failed", value)
             elif key == UNPROVEN:
-                life.saw("empty", EMPTY)
+                life.saw("empty", value)
             elif key == COVERS:
                 life.covers = tuple(orjson.loads(value))
 
@@ -132,11 +133,13 @@ class Gathered:
 
     def packed(self) -> list[Any]:
         """What this process saw while collecting and running, for another process."""
-        return [self.seen, sorted(self.opened), sorted(self.closed), [to_json(one) for one in self.wrong.values()]]
+        wrong = [to_json(one) for one in self.wrong.values()]
+        return [self.seen, sorted(self.opened), sorted(self.closed), wrong, self.cases_asked]
 
     def unpack(self, packed: Sequence[Any]) -> None:
         """Take in what another process saw."""
-        seen, opened, closed, wrong = packed
+        seen, opened, closed, wrong, cases_asked = packed
+        self.cases_asked = self.cases_asked or cases_asked
         self.seen.update(seen)
         self.opened.update(opened)
         self.closed.update(closed)
@@ -151,8 +154,8 @@ def required_names(settings: Settings, patterns: Sequence[str]) -> list[str]:
     """
     required: list[str] = []
     for prefix in settings.required_checks:
-        folder = settings.root / prefix
-        files = sorted(file for file in folder.rglob("*.py") if any(fnmatch(file.name, p) for p in patterns))
+        files = [file for file in below(settings.root / prefix) if any(fnmatch(file.name, p) for p in patterns)]
+        files = sorted(file for file in files if file.suffix == ".py")
         required += [file.relative_to(settings.root).as_posix() for file in files] or [prefix]
     return required
 

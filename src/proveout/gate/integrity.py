@@ -120,6 +120,15 @@ def weaker(
     )
 
 
+def unasked(cases: "Sequence[Case]", *, asked: bool) -> tuple[CheckResult, ...]:
+    """Whether there are edge cases and no check asks for one: a file that nobody reads holds nothing back."""
+    if asked or not cases:
+        return ()
+    what = f"there are edge cases ({len(cases)}), and no check of this run asks for them"
+    remedy = "run the check that takes the fixture edge_case, or retire them: proveout cases retire"
+    return (wrong(f"{EDGE_CASES.removeprefix(GATE)}-unasked", f"{what}: {remedy}", outcome="missing"),)
+
+
 # --- parts --------------------------------------------------------------------------------------------------------
 
 

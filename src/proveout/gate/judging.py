@@ -15,7 +15,7 @@ from proveout.errors import ProveoutError
 from proveout.gate import integrity, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
-from proveout.gate.material import judging
+from proveout.gate.material import evaluation_of, judging
 from proveout.records import CheckOutcome, CheckResult, Digest, Verdict, Waiver
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring
@@ -49,7 +49,7 @@ def judge(
     cases = _ask(gathered, material, edge_cases)
     leave = _waivers(gathered, material, at=at)
     results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
-    digests = judging(settings, material.criteria)
+    digests = judging(settings, evaluation_of(material.folder))
     judged = verdicts.judge(
         results,
         gathered.evidence,
@@ -75,7 +75,7 @@ def _ask(gathered: Gathered, material: "Material", edge_cases: "Callable[[], tup
     try:
         there = (settings.root / settings.edge_cases).is_file()
         cases = edge_cases() if there else ()
-        wrong = integrity.ask(material, cases)
+        wrong = (*integrity.ask(material, cases), *integrity.unasked(cases, asked=gathered.cases_asked))
     except ProveoutError as error:
         said = str(error)[:LONGEST_MESSAGE]
         if not any(life.message == said for life in gathered.lives.values()):  # by a check that could not be collected

@@ -4,7 +4,6 @@ Comes in: settings and the name of a candidate. Goes out: opened bundles, labell
 the ledger, writes nothing.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ import orjson
 from proveout.data import features, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Misused, NoCandidate
-from proveout.gate import pytestfile
+from proveout.gate import judged_by, pytestfile, seals
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
 from proveout.registry import releases
@@ -42,7 +41,7 @@ SETTINGS = (
 class Judging:
     """What a verdict rests on besides bundle and data. Where one of the two differs, it was another gate."""
 
-    checks: Digest  # over every file below the checks folder and the root's conftest.py
+    checks: Digest  # over whatever decides what a check says: see `judged_by`
     configuration: Digest  # over the settings that judge, the candidate's [evaluation] and pytest's own settings
 
 
@@ -97,11 +96,12 @@ class Material:
         self.folder = folder
         self.bundle = _described(settings, folder)
         self.store = open_store(settings)
+        self.seals: dict[str, str | Mapping[str, int]] = {}  # of what was handed out, see `seals`
 
     @cached_property
     def candidate(self) -> OpenBundle:
         """The bundle that is judged."""
-        return bundles.open_bundle(self.folder)
+        return self._sealed("candidate", bundles.open_bundle(self.folder))
 
     @cached_property
     def champion(self) -> OpenBundle | None:
@@ -110,7 +110,7 @@ class Material:
             release = releases.current(ledger, self.settings.model)
         if release is None:
             return None
-        return open_released(self.settings, release.bundle)
+        return self._sealed("champion", open_released(self.settings, release.bundle))
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -120,12 +120,12 @@ class Material:
     @cached_property
     def holdout(self) -> LabelledRows:
         """The rows of the batch held out, where the outcome is known."""
-        return self._rows(self.bundle.holdout)
+        return self._rows(self.bundle.holdout, name="holdout")
 
     @cached_property
     def training(self) -> LabelledRows:
         """The rows of the batches up to `train_through`, where the outcome is known."""
-        return self._rows(*(batch.name for batch in self.training_batches))
+        return self._rows(*(batch.name for batch in self.training_batches), name="training")
 
     @property
     def training_batches(self) -> tuple[Batch, ...]:
@@ -153,16 +153,22 @@ class Material:
     def _numbers(self, batch: Batch) -> Mapping[str, ColumnNumbers]:
         return {column.name: column for column in snapshots.profile_numbers(self.store, batch.digest)}
 
-    def _rows(self, *batches: str) -> LabelledRows:
+    def _sealed(self, name: str, opened: OpenBundle) -> OpenBundle:
+        self.seals[name] = seals.of_bundle(opened)
+        return opened
+
+    def _rows(self, *batches: str, name: str) -> LabelledRows:
         rows = snapshots.read(self.store, self.bundle.snapshot, batches=batches)
         labels = features.labels(self.settings, rows)
         known = labels.notna()
         raw = rows[known].reset_index(drop=True)
-        return LabelledRows(
+        found = LabelledRows(
             raw=raw,
             records=raw[list(self.candidate.request_columns)],
             labels=labels[known].to_numpy(dtype=bool),
         )
+        self.seals[name] = seals.of_rows(found)
+        return found
 
 
 def open_store(settings: Settings) -> Store:
@@ -198,20 +204,14 @@ def _described(settings: Settings, folder: Path) -> Bundle:
 def judging(settings: Settings, evaluation: Mapping[str, Any]) -> Judging:
     """What would judge a candidate with this `[evaluation]` now: computed from files, whether pytest runs or not.
 
-    Hidden files do not count: no check reads what an editor or a cache leaves there.
+    The files are those that `judged_by` finds.
     """
-    folder, conftest = settings.root / settings.checks, settings.root / "conftest.py"
-    files = [file for file in folder.rglob("*") if file.is_file() and not _is_litter(file.relative_to(folder))]
-    content = {
-        file.relative_to(settings.root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in [*files, *([conftest] if conftest.is_file() else [])]
-    }
     configuration = {
         "settings": {name: getattr(settings, name) for name in SETTINGS},
         "evaluation": dict(evaluation),
-        "pytest": pytestfile.settings_of(folder),
+        "pytest": pytestfile.settings_of(settings.root / settings.checks),
     }
-    return Judging(checks=digest_of(content), configuration=digest_of(configuration))
+    return Judging(checks=digest_of(judged_by.content(settings)), configuration=digest_of(configuration))
 
 
 def evaluation_of(folder: Path) -> Mapping[str, Any]:
@@ -222,7 +222,3 @@ def evaluation_of(folder: Path) -> Mapping[str, Any]:
     config: Mapping[str, Any] = orjson.loads((folder / "config.json").read_bytes())
     table: Mapping[str, Any] = config.get("evaluation", {})
     return table
-
-
-def _is_litter(name: Path) -> bool:
-    return "__pycache__" in name.parts or any(part.startswith(".") for part in name.parts)

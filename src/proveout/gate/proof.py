@@ -8,7 +8,7 @@ library does not.
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
 SAYS_NO = frozenset({"raises", "warns", "deprecated_call", "fail"})  # of pytest, and unittest's self.fail
 INSTALLED = frozenset({"site-packages", "dist-packages"})
+PACKAGE = Path(__file__).resolve().parents[1]
 Names = Mapping[str, Any]
 Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -132,7 +133,9 @@ def plain(function: Any) -> Any:
 
 def _is_of(function: FunctionType, root: Path) -> bool:
     file = Path(function.__code__.co_filename)
-    return file.is_absolute() and file.is_relative_to(root) and not INSTALLED & set(file.parts)
+    # A helper of proveout's that lies below the root says no more than one that is installed.
+    theirs = file.is_relative_to(PACKAGE) or INSTALLED & set(file.parts)
+    return file.is_absolute() and file.is_relative_to(root) and not theirs
 
 
 def _is_odd(value: Any) -> bool:
@@ -151,8 +154,9 @@ def _tree(function: FunctionType) -> Functions | None:
 
 
 def _reached(tree: Functions) -> Iterator[ast.AST]:
-    """Every node of a function; those of a function within it only if somebody names that."""
-    body: list[ast.AST] = list(tree.body) if isinstance(tree.body, list) else [tree.body]
+    """Every node of a function that a failure can come from: not one after the end of its block, not one whose
+    AssertionError is caught and forgotten; those of a function within it only if somebody names that."""
+    body: list[ast.AST] = list(_live(tree.body)) if isinstance(tree.body, list) else [tree.body]
     named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     while body:
         node = body.pop()
@@ -163,7 +167,56 @@ def _reached(tree: Functions) -> Iterator[ast.AST]:
         ):
             continue
         yield node
-        body.extend(ast.iter_child_nodes(node))
+        body.extend(_inside(node))
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    muted = _is_muted(node)
+    for name, value in ast.iter_fields(node):
+        if muted and name == "body":
+            continue
+        if isinstance(value, list):
+            parts = [part for part in value if isinstance(part, ast.AST)]
+            yield from _live(parts) if all(isinstance(part, ast.stmt) for part in parts) else parts
+        elif isinstance(value, ast.AST):
+            yield value
+
+
+def _live(block: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """The statements of a block up to the one that leaves it."""
+    for node in block:
+        yield node
+        if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
+            return
+
+
+def _is_muted(node: ast.AST) -> bool:
+    """Whether a failed assertion in the body of this statement goes no further."""
+    if isinstance(node, ast.Try):
+        return any(
+            (handler.type is None or _catches(handler.type)) and not _speaks(handler.body) for handler in node.handlers
+        )
+    if isinstance(node, ast.With):
+        calls = (item.context_expr for item in node.items)
+        return any(
+            isinstance(call, ast.Call) and _last_name(call.func) == "suppress" and any(map(_catches, call.args))
+            for call in calls
+        )
+    return False
+
+
+def _catches(caught: ast.expr) -> bool:
+    parts = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    return any(_last_name(part) in {"AssertionError", "Exception", "BaseException"} for part in parts)
+
+
+def _speaks(handler: Sequence[ast.stmt]) -> bool:
+    """Whether what catches a failure may say no itself."""
+    nodes = [node for statement in handler for node in ast.walk(statement)]
+    return any(isinstance(node, ast.Raise | ast.Assert) for node in nodes) or any(
+        isinstance(node, ast.Call) and (_last_name(node.func) in SAYS_NO or _last_name(node.func).startswith("assert"))
+        for node in nodes
+    )
 
 
 def _closure(function: FunctionType) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 # looks for them.
 SETTINGS = (
     "addopts", "collect_imported_tests", "norecursedirs", "python_classes", "python_files", "python_functions",
-    "strict", "strict_xfail", "usefixtures", "xfail_strict",
+    "pythonpath", "strict", "strict_xfail", "usefixtures", "xfail_strict",
 )  # fmt: skip
 FILES = (
     "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg",

@@ -19,15 +19,19 @@ from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_prope
 
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
-from proveout.gate import gathered, tampering
+from proveout.gate import gathered, integrity, judged_by, replaced, seals, tampering, written
 from proveout.gate import report as reports
 from proveout.gate.gathered import COVERS, Gathered
+from proveout.gate.stating import State
 from proveout.records import Verdict, canonical, now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
     from proveout.gate.cases import Case
     from proveout.gate.material import Material
+
+
+PARTS = frozenset({"candidate", "champion", "criteria", "holdout", "profiles", "snapshot", "training"})  # of a Material
 
 
 class GateSession:
@@ -50,7 +54,8 @@ class GateSession:
             self.settings: Settings = _settings(config)
         except ProveoutError as error:
             raise pytest.UsageError(str(error)) from error
-        self._folder = (self.settings.root / self.settings.checks).resolve()
+        self._folder = self.settings.root / self.settings.checks
+        self._judged_by: dict[str, str] | None = None  # the files that judge, when the run began
 
     @staticmethod
     def of(config: pytest.Config) -> "GateSession":
@@ -84,6 +89,15 @@ class GateSession:
         made = vars(self._material) if self._material is not None else {}
         return [made[name] for name in ("candidate", "champion") if made.get(name) is not None]
 
+    def made(self) -> dict[str, Any]:
+        """What the gate has made so far, by the name of the fixture; a class, where each check is given one."""
+        made = (
+            {name: vars(self._material)[name] for name in PARTS & set(vars(self._material))} if self._material else {}
+        )
+        if self._cases is not None:
+            made["edge_cases"] = self._cases
+        return {**made, "evidence": State, "project": self.settings}
+
     def _named(self) -> str | None:
         # A controller of pytest-xdist tells its workers which one, so that all judge the same.
         told: Mapping[str, Any] = getattr(self._config, "workerinput", {})
@@ -93,7 +107,8 @@ class GateSession:
     def check_id(self, nodeid: str) -> str | None:
         """The node id relative to the project's root, wherever pytest was started; None for what is no check."""
         path, separator, rest = nodeid.partition("::")
-        file = (self._config.rootpath / path).resolve()
+        # The folder's name in the end, not where a link leads: what is linked into the checks is a check.
+        file = Path(os.path.normpath(self._config.rootpath.resolve() / path))
         if not file.is_relative_to(self._folder):
             return None
         return file.relative_to(self.settings.root).as_posix() + separator + rest
@@ -115,7 +130,13 @@ class GateSession:
         if opened is not None and isinstance(collector, pytest.File | pytest.Class):
             self._wanted = True
             self.gathered.opened.add(opened)
+            if found.passed:
+                # By their own names: a parametrized check is collected once for each case.
+                names = {getattr(node, "originalname", None) or node.name for node in found.result or ()}
+                self.gathered.found(*written.hidden(collector, names, name=opened))
             for node in found.result or ():
+                asked = {"edge_answers", "edge_case"} & set(getattr(node, "fixturenames", ()))
+                self.gathered.cases_asked = self.gathered.cases_asked or bool(asked)
                 name = self.check_id(node.nodeid)
                 if name is not None and isinstance(node, pytest.Item):
                     self.gathered.seen.setdefault(name, "it was collected, and the run never came to it")
@@ -155,6 +176,13 @@ class GateSession:
     # --- the run -------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Before a check is read: remember what is written there, and let no older bytecode run in its place."""
+        judged_by.drop_old_bytecode(self.settings)
+        if not self._is_worker:
+            self._judged_by = judged_by.content(self.settings)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Before the first check: there has to be a candidate, said once and not by every check."""
         if self._is_worker or session.config.option.collectonly:
@@ -164,8 +192,9 @@ class GateSession:
             self.material()
 
     def _asked_for(self) -> bool:
-        arguments = (self._config.invocation_params.dir / argument.partition("::")[0] for argument in self._config.args)
-        return any(path.resolve().is_relative_to(self._folder) for path in arguments)
+        here = self._config.invocation_params.dir.resolve()
+        arguments = (os.path.normpath(here / argument.partition("::")[0]) for argument in self._config.args)
+        return any(Path(path).is_relative_to(self._folder) for path in arguments)
 
     # tryfirst: outermost of the wrappers. The JUnit file is written within, and is to have what the verdict says.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -173,7 +202,9 @@ class GateSession:
         """Judge, record, and let no candidate that is not approved leave with exit status 0."""
         if self._wanted:
             self.gathered.found(*tampering.hooks(self._config, self.settings))
-            self.gathered.found(*tampering.patched(self.settings, self.opened()))
+            self.gathered.found(*replaced.patched(self.settings, self.opened()))
+        if self._wanted and self._material is not None:
+            self.gathered.found(*seals.broken(self._material))
         judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
         if self._is_worker:
             getattr(self._config, "workeroutput", {})[self.NAME] = self.gathered.packed()
@@ -197,6 +228,7 @@ class GateSession:
         from proveout.gate import judging
 
         self.gathered.found(*tampering.options(self._config, self.settings))
+        self.gathered.found(*judged_by.edited(self._judged_by or {}, judged_by.content(self.settings)))
         try:
             self._verdict, self._notes = judging.judge(
                 self.gathered,
@@ -253,6 +285,9 @@ class GateSession:
         packed = getattr(node, "workeroutput", {}).get(self.NAME)
         if packed:
             self.gathered.unpack(packed)
+        else:
+            message = "a worker of pytest-xdist ended without saying what it had seen: run the gate again"
+            self.gathered.found(integrity.wrong("workers", message, outcome="missing"))
         self._wanted = self._wanted or bool(self.gathered.seen)
 
 

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from proveout.errors import Misused
 from proveout.gate.verdict import claim
-from proveout.records import Evidence, to_json
+from proveout.records import Evidence, from_json, to_json
 
 EVIDENCE = "proveout.evidence"  # user property of a report: one Evidence as JSON
 BROKEN = "proveout.broken"  # user property of a report: a statement that did not hold, in words
@@ -68,9 +68,22 @@ class State:
         strange = sorted(set(bounds) - _MAY_BE_SET)
         if strange:
             raise Misused(f"evidence() does not know {', '.join(strange)}. It knows {', '.join(sorted(_MAY_BE_SET))}.")
+        empty = sorted(name for name in ("at_least", "at_most") if bounds.get(name, 0) is None)
+        if empty:
+            raise Misused(f"evidence() was given {empty[0]}=None, which asks nothing: give a number, or leave it away.")
         plain = {name: _plain(name, value) for name, value in bounds.items()}
         value = None if one.value is None else float(one.value)
         return replace(one, check=self.check, value=value, **plain)
+
+
+def proves(text: str) -> bool | None:
+    """Whether a statement, as JSON, is an answer: True if a bound or a comparison was judged, or nothing could be
+    asked; False if a bound was asked and could not be judged; None for a number of which nothing is asked."""
+    one = from_json(Evidence, text)
+    bounded = one.at_least is not None or one.at_most is not None
+    if one.unjudged:
+        return not bounded
+    return True if bounded or one.decision else None
 
 
 _NUMBERS = frozenset({"at_least", "at_most", "champion", "low", "high", "level"})

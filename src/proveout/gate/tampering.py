@@ -1,7 +1,8 @@
 """What somebody in a hurry does to a gate run so that it comes out green, and that pytest itself takes for granted.
 
-Comes in: pytest's configuration, plugins, fixtures and items, and the modules of the gate. Goes out: a `CheckResult`
-for each thing that is not as it should be. Whatever is looked at by name only is looked at in every process of a run.
+Comes in: pytest's configuration, plugins, fixtures and items. Goes out: a `CheckResult` for each thing that is not as
+it should be. Whatever is looked at by name only is looked at in every process of a run. What was replaced or changed is
+for `replaced` and `seals` to find.
 
 What cannot be guarded from within: who edits proveout or pytest where they are installed, or lets another program
 write the ledger, has the gate's own powers. What they cannot make is a signature by a key that is trusted elsewhere.
@@ -11,8 +12,8 @@ A check that asserts the wrong thing is a matter of review: that is why its sour
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from proveout.gate import proof, pytestfile
+from proveout.gate.foreign import is_foreign, short
 from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings
@@ -32,7 +34,7 @@ HOOKS = frozenset({
     "pytest_collection", "pytest_collectreport", "pytest_fixture_setup", "pytest_make_collect_report",
     "pytest_pycollect_makeitem", "pytest_pycollect_makemodule", "pytest_pyfunc_call", "pytest_report_from_serializable",
     "pytest_report_teststatus", "pytest_report_to_serializable", "pytest_runtest_call", "pytest_runtest_logreport",
-    "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_runtestloop",
+    "pytest_runtest_makereport", "pytest_runtest_protocol", "pytest_runtestloop", "pytest_testnodedown",
 })  # fmt: skip
 """Hooks that can make another outcome of a check, or a check disappear without a trace."""
 HARMLESS = frozenset({
@@ -40,7 +42,6 @@ HARMLESS = frozenset({
     "recwarn", "stepwise", "sugar", "terminal", "terminalprogress", "timeout", "warnings", "xdist",
 })  # fmt: skip
 """Plugins that collect no checks: a run may go without them (`-p no:…`)."""
-PACKAGE = Path(proof.__file__).resolve().parents[1]
 
 
 # --- how the run was started --------------------------------------------------------------------------------------
@@ -55,21 +56,45 @@ def options(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
             yield wrong("options[-o]", f"-o {override} changes what is a check: {remedy}", outcome="error")
     ours, theirs = pytestfile.find(folder), config.inipath
     if theirs is not None and theirs != ours and pytestfile.said_in(theirs) != pytestfile.settings_of(folder):
-        what = f"the run takes its settings from {_short(theirs, settings.root)} (-c), the checks from"
-        yield wrong("options[-c]", f"{what} {_short(ours, settings.root)}: {remedy}", outcome="error")
+        what = f"the run takes its settings from {short(theirs, settings.root)} (-c), the checks from"
+        yield wrong("options[-c]", f"{what} {short(ours, settings.root)}: {remedy}", outcome="error")
     written = _without(shlex.split(" ".join(pytestfile.settings_of(folder).get("addopts", ()))))
     for plugin in _without(_plugin_arguments(config)):
-        if plugin not in HARMLESS and plugin not in written:
+        if plugin not in HARMLESS and (plugin not in written or plugin.startswith("proveout")):
             message = f"-p no:{plugin} may take checks out of the run unseen: {remedy}"
             yield wrong(f"options[-p no:{plugin}]", message, outcome="error")
+    for name, plugin in (("proveout-watch", "proveout.gate.watching"), ("proveout-fixtures", "proveout.gate.fixtures")):
+        there = config.pluginmanager.get_plugin(name)
+        if plugin not in (getattr(there, "__name__", ""), type(there).__module__):
+            message = f"the plugin {name} was taken out of the run: leave it in, it is part of the gate"
+            yield wrong(f"options[{name}]", message, outcome="error")
+    for name, meant in overridden_settings(settings):
+        what = f"PROVEOUT_{name.upper()} in the environment takes the place of {name} in [tool.proveout]"
+        message = f"{what}, which says {meant!r}: {remedy}"
+        yield wrong(f"options[PROVEOUT_{name.upper()}]", message, outcome="error")
     if sys.flags.optimize:
         yield wrong("options[-O]", "python -O leaves assertions out: run the gate without it", outcome="error")
     loaded = {_file_of(plugin) for plugin in config.pluginmanager.get_plugins()}
     for conftest in (settings.root / "conftest.py", folder / "conftest.py"):
         if conftest.is_file() and conftest.resolve() not in loaded:
-            name = _short(conftest, settings.root)
+            name = short(conftest, settings.root)
             what = f"{name} belongs to the checks and was not loaded (--noconftest, --confcutdir)"
             yield wrong(f"options[{name}]", f"{what}: {remedy}", outcome="error")
+
+
+def overridden_settings(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """The settings that judge and that the environment has otherwise than the project's file, with what that says."""
+    from proveout.gate.material import SETTINGS
+
+    said = tomllib.loads((settings.root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["proveout"]
+    # Another folder of checks, all of it required, is another gate, and its checks bear that folder's name.
+    other = {"checks", "required_checks"} if settings.required_checks == (settings.checks,) else set()
+    for name in SETTINGS:
+        if name in other or f"PROVEOUT_{name}".upper() not in {variable.upper() for variable in os.environ}:
+            continue
+        meant = said.get(name, type(settings).model_fields[name].default)
+        if (tuple(meant) if isinstance(meant, list) else meant) != getattr(settings, name):
+            yield name, meant
 
 
 def _plugin_arguments(config: pytest.Config) -> list[str]:
@@ -87,19 +112,22 @@ def _without(arguments: Sequence[str]) -> set[str]:
 
 def hooks(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
     """Conftest files and plugins of the project that implement hooks by which a check's outcome can be changed."""
-    manager = config.pluginmanager
-    for plugin in manager.get_plugins():
-        file = _file_of(plugin)
-        if file is None or not is_foreign(file, settings.root) or _is_elsewhere(file, settings):
-            continue
-        names = sorted({caller.name for caller in manager.get_hookcallers(plugin) or ()} & HOOKS)
-        if names:
-            where = _short(file, settings.root)
-            message = (
-                f"{where} implements {', '.join(names)}, which can change what becomes of a check: take it out, "
-                f"or move it to a conftest.py that no check sees, such as tests/conftest.py"
-            )
-            yield wrong(f"hooks[{where}]", message)
+    found: dict[Path, set[str]] = {}
+    for name in HOOKS:
+        caller = getattr(config.hook, name, None)
+        for implemented in caller.get_hookimpls() if caller is not None else ():
+            # The file of the function: a plugin may be any object that has it.
+            code = getattr(proof.plain(implemented.function), "__code__", None)
+            file = Path(code.co_filename).resolve() if code is not None else _file_of(implemented.plugin)
+            if file is not None and is_foreign(file, settings.root) and not _is_elsewhere(file, settings):
+                found.setdefault(file, set()).add(name)
+    for file, names in found.items():
+        where = short(file, settings.root)
+        message = (
+            f"{where} implements {', '.join(sorted(names))}, which can change what becomes of a check: take it out, "
+            f"or move it to a conftest.py that no check sees, such as tests/conftest.py"
+        )
+        yield wrong(f"hooks[{where}]", message)
 
 
 def overridden(fixture: Any, settings: Settings) -> CheckResult | None:
@@ -111,7 +139,7 @@ def overridden(fixture: Any, settings: Settings) -> CheckResult | None:
     file = Path(code.co_filename) if code is not None else None
     if name == "edge_case" and (file is None or "_pytest" in file.parts):
         return None  # pytest's own, for the cases that the gate gave it
-    by = _short(file, settings.root) if file is not None and "_pytest" not in file.parts else "a parametrize mark"
+    by = short(file, settings.root) if file is not None and "_pytest" not in file.parts else "a parametrize mark"
     message = f"{by} overrides the fixture {name}, so the checks judge something else: give yours another name"
     return wrong(f"fixtures[{name}]", message)
 
@@ -127,71 +155,25 @@ def exchanged(item: pytest.Item, settings: Settings) -> CheckResult | None:
     file = Path(runs.__code__.co_filename)
     if not is_foreign(file, settings.root):
         return None
-    message = f"{_short(file, settings.root)} runs another function in its place: take that out"
+    message = f"{short(file, settings.root)} runs another function in its place: take that out"
     return wrong(f"exchanged[{item.nodeid}]", message)
 
 
-# --- what was replaced --------------------------------------------------------------------------------------------
+def exchanged_arguments(given: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[CheckResult]:
+    """The arguments of a check that have the name of a fixture of the gate and are another object.
 
-
-def patched(settings: Settings, opened: Sequence[Any] = ()) -> Iterator[CheckResult]:
-    """Functions of the gate that somebody replaced by their own, in its modules, its classes or on `opened` bundles."""
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith(WATCHED) and isinstance(module, ModuleType):
-            for place, value in _functions(module):
-                by = _replaced_by(value, settings)
-                if by:
-                    message = f"{by} takes the place of {name}.{place}: take that out; what judges is not for checks"
-                    yield wrong(f"patched[{name}.{place}]", message)
-    for one in opened:
-        for attribute in sorted(set(vars(one)) & set(dir(type(one)))):
-            if callable(getattr(type(one), attribute, None)):
-                message = f"{attribute} of the opened bundle was replaced: ask the bundle that was packed"
-                yield wrong(f"patched[{type(one).__name__}.{attribute}]", message)
-
-
-WATCHED = ("proveout.gate.", "proveout.records", "proveout.training.bundle", "proveout.data.", "proveout.registry.")
-
-
-def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    for name, value in list(vars(module).items()):
-        if isinstance(value, type) and value.__module__ == module.__name__:
-            for inner, member in list(vars(value).items()):
-                yield f"{name}.{inner}", member
-        elif not isinstance(value, ModuleType):
-            yield name, value
-
-
-def _replaced_by(value: Any, settings: Settings) -> str:
-    if isinstance(value, property):
-        value = value.fget
-    elif isinstance(value, cached_property):
-        value = value.func
-    # Asked of everything there is, after every check: what is as it was is known by its file's name.
-    if isinstance(value, FunctionType) and value.__code__.co_filename.startswith(_OURS):
-        return ""
-    value = proof.plain(value)
-    if type(value).__module__.startswith("unittest.mock"):
-        return "a mock"
-    return _foreign(value.__code__.co_filename, settings.root) if isinstance(value, FunctionType) else ""
-
-
-@lru_cache(maxsize=4096)
-def _foreign(filename: str, root: Path) -> str:
-    return _short(Path(filename), root) if is_foreign(Path(filename), root) else ""
-
-
-_OURS = str(PACKAGE) + os.sep
+    Args:
+        given: the check's arguments.
+        made: what the gate made for these names; a class, where each check is given one of its own.
+    """
+    for name in sorted(set(given) & set(made)):
+        own = type(given[name]) is made[name] if isinstance(made[name], type) else given[name] is made[name]
+        if not own:
+            message = f"a check was given something else than the fixture {name}: give yours another name"
+            yield wrong(f"fixtures[{name}]", message)
 
 
 # --- whose file it is ---------------------------------------------------------------------------------------------
-
-
-def is_foreign(file: Path, root: Path) -> bool:
-    """Whether a file is somebody's own: neither proveout's, nor installed, nor Python's."""
-    if not file.is_absolute() or proof.INSTALLED & set(file.parts) or file.is_relative_to(PACKAGE):
-        return False
-    return file.is_relative_to(root) or not file.is_relative_to(Path(os.__file__).parent)
 
 
 def _is_elsewhere(file: Path, settings: Settings) -> bool:
@@ -205,9 +187,3 @@ def _file_of(plugin: object) -> Path | None:
     module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
     file = getattr(module, "__file__", None)
     return Path(file).resolve() if file else None
-
-
-def _short(file: Path | None, root: Path) -> str:
-    if file is None:
-        return "no file"
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)

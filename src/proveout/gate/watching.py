@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proveout.gate import proof, tampering
+from proveout.gate import proof, replaced, tampering
 from proveout.gate.gathered import UNPROVEN
-from proveout.gate.stating import EVIDENCE
+from proveout.gate.stating import EVIDENCE, proves
 
 if TYPE_CHECKING:
     from proveout.gate.session import GateSession
+
+
+UNJUDGED = "nothing that it asked was judged: give it rows enough, or take the check out"
+UNBOUNDED = (
+    "it states numbers and asks nothing of them: give them a bound, evidence(…, at_least=…), or assert something"
+)
 
 
 class Watch:
@@ -41,10 +47,11 @@ class Watch:
         if not self._running:
             return (yield)
         self._gate.gathered.found(tampering.exchanged(item, self._gate.settings))
+        self._gate.gathered.found(*tampering.exchanged_arguments(getattr(item, "funcargs", {}), self._gate.made()))
         try:
             return (yield)
         finally:
-            self._gate.gathered.found(*tampering.patched(self._gate.settings, self._gate.opened()))
+            self._gate.gathered.found(*replaced.patched(self._gate.settings, self._gate.opened()))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -53,9 +60,14 @@ class Watch:
         """Say so of a check that passed without stating a number or asserting anything."""
         report = yield
         if call.when == "call" and self._running and report.passed and isinstance(item, pytest.Function):
-            stated = any(key == EVIDENCE for key, _ in item.user_properties)
+            stated = [proves(str(text)) for key, text in item.user_properties if key == EVIDENCE]
             known = {**item.funcargs, "self": item.instance}
-            if not stated and not proof.asserts(item.obj, root=self._gate.settings.root, names=known):
-                item.user_properties.append((UNPROVEN, ""))
-                report.user_properties.append((UNPROVEN, ""))
+            why = ""
+            if False in stated and True not in stated:
+                why = UNJUDGED  # whatever else it asserts: what was asked has no answer
+            elif True not in stated and not proof.asserts(item.obj, root=self._gate.settings.root, names=known):
+                why = UNBOUNDED if stated else proof.EMPTY
+            if why:
+                item.user_properties.append((UNPROVEN, why))
+                report.user_properties.append((UNPROVEN, why))
         return report

@@ -1,37 +1,25 @@
 """What a request schema allows, field by field: the pandera schema, read for whoever makes values by it.
 
-Comes in: a pandera DataFrameModel or DataFrameSchema. Goes out: `Request`, whose rules are functions of one value.
-pandera itself is not imported: its objects are only read.
+Comes in: a pandera DataFrameModel or DataFrameSchema. Goes out: `Request`, whose `rules` are functions of one value
+and whose `limits` say how far values go. pandera itself is not imported: its objects are only read.
 """
 
-import math
-import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError
+from proveout.gate.generated.limits import Kind, Limits, kind_of, limits
+from proveout.gate.generated.rules import Rule, passes, rules
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["int", "float", "str", "bool", "time", "other"]
 Record = dict[str, Any]
 """A request as plain values by field; None for what is not known."""
 
 MOST_LISTED = 20_000  # integers that are tried one by one against a check of the project's own
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """One check. `broken` says in words what is wrong with a value that it refuses."""
-
-    name: str
-    broken: str
-    holds: Callable[[Any], bool]
-    own: bool = False  # written by the project: nobody knows what it lets through
-    quick: bool = True  # asks one value, not a column of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +123,10 @@ def _field(schema: str, column: Any, coerced: bool) -> Allowed:
         raise ConfigError(
             where, "has a check over groups of rows", "A request is one row: leave it to the batch schema"
         )
-    kind = _kind(str(dtype).lower())
-    limits = _limits(kind, dtype, checks)
-    rules = tuple(rule for check in checks for rule in _rules(check, kind, dtype))
-    nullable = bool(column.nullable) and all(check.ignore_na or _passes(check, None, dtype) for check in checks)
+    kind = kind_of(str(dtype).lower())
+    found = limits(kind, dtype, checks)
+    asked = tuple(rule for check in checks for rule in rules(check, kind, dtype))
+    nullable = bool(column.nullable) and all(check.ignore_na or passes(check, None, dtype) for check in checks)
     return Allowed(
         name=str(column.name),
         kind=kind,
@@ -147,139 +135,48 @@ def _field(schema: str, column: Any, coerced: bool) -> Allowed:
         needed=bool(column.required),
         coerced=coerced,
         filled=column.default is not None,
-        rules=rules,
-        choices=_choices(where, _listed(kind, dtype, limits, checks, rules), rules, as_float=kind == "float"),
+        rules=asked,
+        choices=_choices(where, _listed(kind, dtype, found, checks, asked), asked, as_float=kind == "float"),
         refused=_refused(checks),
-        **limits,
+        **vars(found),
     )
 
 
-def _kind(dtype: str) -> Kind:
-    kinds: dict[str, Kind] = {
-        r"u?int\d+": "int", r"float\d+": "float", r"bool(ean)?": "bool", r"str(ing.*)?": "str", r"datetime64.*": "time",
-    }  # fmt: skip
-    return next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, dtype)), "other")
-
-
-# --- limits -----------------------------------------------------------------------------------------------------------
-
-
-def _limits(kind: Kind, dtype: Any, checks: Sequence[Any]) -> dict[str, Any]:
-    """The ends of a range, and what text must look like, from the checks that pandera brings."""
-    low, high = type_ends(kind, dtype)
-    text: dict[str, Any] = {"patterns": (), "within": (), "begins": "", "ends": "", "shortest": 0, "longest": None}
-    for check in checks:
-        name, s = str(check.name), check.statistics or {}
-        if name in ("greater_than", "greater_than_or_equal_to"):
-            low = _higher(low, _inside(kind, dtype, s["min_value"], up=True, out=name == "greater_than"))
-        elif name in ("less_than", "less_than_or_equal_to"):
-            high = _lower(high, _inside(kind, dtype, s["max_value"], up=False, out=name == "less_than"))
-        elif name == "in_range":
-            low = _higher(low, _inside(kind, dtype, s["min_value"], up=True, out=not s["include_min"]))
-            high = _lower(high, _inside(kind, dtype, s["max_value"], up=False, out=not s["include_max"]))
-        elif name == "str_matches":
-            text["patterns"] += (_pattern(s["pattern"]),)
-        elif name == "str_contains":
-            text["within"] += (_pattern(s["pattern"]),)
-        elif name == "str_startswith":
-            text["begins"] = max(text["begins"], s["string"], key=len)
-        elif name == "str_endswith":
-            text["ends"] = max(text["ends"], s["string"], key=len)
-        elif name == "str_length":
-            exact = s.get("exact_value")
-            least, most = (exact, exact) if exact is not None else (s.get("min_value") or 0, s.get("max_value"))
-            text["shortest"], text["longest"] = max(text["shortest"], least), _lower(text["longest"], most)
-    return {"low": low, "high": high, **text}
-
-
-def type_ends(kind: Kind, dtype: Any) -> tuple[Any, Any]:
-    """The ends of what the type holds. None for a type without."""
-    if kind == "int":
-        bits, unsigned = int(re.sub(r"\D", "", str(dtype))), str(dtype).lower().startswith("u")
-        return (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    if kind == "float":
-        import numpy as np
-
-        most = float(np.finfo(np.dtype(str(dtype).lower())).max)
-        return -most, most
-    return None, None
-
-
-def _inside(kind: Kind, dtype: Any, bound: Any, *, up: bool, out: bool) -> Any:
-    """The first value on the right side of `bound`, which is itself `out` or not."""
-    if kind == "int":
-        whole = math.ceil(bound) if up else math.floor(bound)
-        return whole + (1 if up else -1) if out and whole == bound else whole
-    if kind == "float":
-        return step(dtype, _held(kind, dtype, bound), up=up) if out else _held(kind, dtype, bound)
-    return bound
-
-
-def step(dtype: Any, value: float, *, up: bool) -> float:
-    """The next number that a column of floats of this type can hold."""
-    import numpy as np
-
-    narrow: Any = np.dtype(str(dtype).lower()).type
-    with np.errstate(over="ignore"):  # beyond the last one is infinity
-        return float(np.nextafter(narrow(value), narrow(np.inf if up else -np.inf)))
-
-
-def _held(kind: Kind, dtype: Any, bound: Any) -> Any:
-    """A bound as NumPy compares with it: as a number of the column's own width."""
-    import numpy as np
-
-    return float(np.dtype(str(dtype).lower()).type(bound)) if kind == "float" else bound
-
-
-def _higher(one: Any, other: Any) -> Any:
-    return other if one is None or (other is not None and other > one) else one
-
-
-def _lower(one: Any, other: Any) -> Any:
-    return other if one is None or (other is not None and other < one) else one
-
-
-def _pattern(said: Any) -> str:
-    """The pattern as text. Its closing `$` lets no line feed follow: no identifier ends in one."""
-    pattern = str(getattr(said, "pattern", said))
-    return pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
-
-
 def _listed(
-    kind: Kind, dtype: Any, limits: Mapping[str, Any], checks: Sequence[Any], rules: Sequence[Rule]
+    kind: Kind, dtype: Any, found: Limits, checks: Sequence[Any], asked: Sequence[Rule]
 ) -> Sequence[Any] | None:
     """All values that there may be, in order; None where nobody can list them."""
     named: list[Any] | None = None
     for check in checks:
         key = {"isin": "allowed_values", "equal_to": "value"}.get(str(check.name))
         if key is not None and check.statistics:
-            found = list(check.statistics[key]) if key == "allowed_values" else [check.statistics[key]]
-            named = found if named is None else [value for value in named if value in found]
+            here = list(check.statistics[key]) if key == "allowed_values" else [check.statistics[key]]
+            named = here if named is None else [value for value in named if value in here]
     if named is not None:
         return named
     if kind == "bool":
         return (False, True)
     if hasattr(dtype, "categories"):
         return [] if dtype.categories is None else list(dtype.categories)
-    low, high = limits["low"], limits["high"]
+    low, high = found.low, found.high
     if low is not None and low > high:
         return ()
     # Each is asked of all of them: a check over a column would take seconds.
-    few = kind == "int" and high - low < MOST_LISTED and any(rule.own for rule in rules)
-    return range(low, high + 1) if few and all(rule.quick for rule in rules) else None
+    few = kind == "int" and high - low < MOST_LISTED and any(rule.own for rule in asked)
+    return range(low, high + 1) if few and all(rule.quick for rule in asked) else None
 
 
 def _choices(
-    where: str, listed: Sequence[Any] | None, rules: Sequence[Rule], *, as_float: bool
+    where: str, listed: Sequence[Any] | None, asked: Sequence[Rule], *, as_float: bool
 ) -> tuple[Any, ...] | None:
     """Those of the listed values that every rule lets through. Raises: ConfigError if there are none."""
     if listed is None:
         return None
     plain = [value.item() if hasattr(value, "item") else value for value in listed]
     typed = [float(value) for value in plain] if as_float else plain
-    found = tuple(value for value in typed if all(rule.holds(value) for rule in rules))
+    found = tuple(value for value in typed if all(rule.holds(value) for rule in asked))
     if not found:
-        names = ", ".join(dict.fromkeys(rule.name for rule in rules)) or "its type"
+        names = ", ".join(dict.fromkeys(rule.name for rule in asked)) or "its type"
         raise ConfigError(where, f"allows no value at all ({names})", "Mend its checks")
     return found
 
@@ -293,52 +190,6 @@ def _refused(checks: Sequence[Any]) -> tuple[Any, ...]:
         elif check.statistics and str(check.name) == "not_equal_to":
             found.append(check.statistics["value"])
     return tuple(found)
-
-
-# --- rules ------------------------------------------------------------------------------------------------------------
-
-
-def _rules(check: Any, kind: Kind, dtype: Any) -> list[Rule]:
-    name, s = str(check.name), check.statistics
-    if kind == "float" and s:
-        s = {key: _held(kind, dtype, bound) if key in _BOUNDS else bound for key, bound in s.items()}
-    if name == "in_range" and s and not check.element_wise:
-        ends = (
-            ("ge" if s["include_min"] else "gt", s["min_value"]),
-            ("le" if s["include_max"] else "lt", s["max_value"]),
-        )
-        return [_built_in(_LONG[end], {_KEY[end]: bound}) for end, bound in ends]
-    if name in _BUILT_IN and s and not check.element_wise:
-        return [_built_in(name, s)]
-    quick = bool(check.element_wise)
-    return [
-        Rule(
-            name=name, broken=f"{name} broken", holds=lambda value: _passes(check, value, dtype), own=True, quick=quick
-        )
-    ]
-
-
-def _built_in(name: str, statistics: Mapping[str, Any]) -> Rule:
-    broken, holds = _BUILT_IN[name](statistics)
-    return Rule(name=name, broken=broken, holds=holds)
-
-
-_LONG = {"gt": "greater_than", "ge": "greater_than_or_equal_to", "lt": "less_than", "le": "less_than_or_equal_to"}
-_BOUNDS = ("min_value", "max_value", "value")
-_KEY = {"gt": "min_value", "ge": "min_value", "lt": "max_value", "le": "max_value"}
-
-
-def _passes(check: Any, value: Any, dtype: Any) -> bool:
-    """Whether a check of the project's own lets one value through. One that stumbles over it does not."""
-    import numpy as np
-    import pandas as pd
-
-    try:
-        # The function itself: pandera's public way in wraps the value in a frame, which takes milliseconds.
-        asked = value if check.element_wise else pd.Series([value], dtype=dtype)
-        return bool(np.all(check._check_fn(asked)))
-    except Exception:
-        return False
 
 
 def _whole(check: Any, fields: Mapping[str, Allowed]) -> Rule:
@@ -379,39 +230,3 @@ def _column(field: Allowed | None, values: list[Any]) -> "pd.Series[Any]":
         except (TypeError, ValueError, OverflowError):
             pass
     return pd.Series(values, dtype=object)
-
-
-def _compared(key: str, broken: str, holds: Callable[[Any, Any], Any]) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda s: (broken, lambda value: bool(holds(value, s[key])))
-
-
-def _str_length(s: Mapping[str, Any]) -> tuple[str, Callable[[Any], bool]]:
-    exact = s.get("exact_value")
-    least, most = (exact, exact) if exact is not None else (s.get("min_value") or 0, s.get("max_value"))
-    return "too short or too long", lambda value: least <= len(value) and (most is None or len(value) <= most)
-
-
-def _matching(find: str) -> Callable[[Mapping[str, Any]], Any]:
-    def build(s: Mapping[str, Any]) -> tuple[str, Callable[[Any], bool]]:
-        # pandas asks RE2, for which \d is 0 to 9; Python's own would take the digits of every script.
-        matches = getattr(re.compile(_pattern(s["pattern"]), re.ASCII), find)
-        return "pattern broken", lambda value: matches(value) is not None
-
-    return build
-
-
-_BUILT_IN: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-    "equal_to": _compared("value", "not what it must be", operator.eq),
-    "not_equal_to": _compared("value", "what it must not be", operator.ne),
-    "greater_than": _compared("min_value", "below the range", operator.gt),
-    "greater_than_or_equal_to": _compared("min_value", "below the range", operator.ge),
-    "less_than": _compared("max_value", "above the range", operator.lt),
-    "less_than_or_equal_to": _compared("max_value", "above the range", operator.le),
-    "isin": _compared("allowed_values", "not in isin", lambda value, allowed: value in list(allowed)),
-    "notin": _compared("forbidden_values", "in notin", lambda value, forbidden: value not in list(forbidden)),
-    "str_matches": _matching("match"),
-    "str_contains": _matching("search"),
-    "str_startswith": _compared("string", "wrong beginning", str.startswith),
-    "str_endswith": _compared("string", "wrong end", str.endswith),
-    "str_length": _str_length,
-}

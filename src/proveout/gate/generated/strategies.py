@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError, Misused
 from proveout.gate.generated import allowed, values
-from proveout.gate.generated.allowed import Allowed, Record, Request, Rule
+from proveout.gate.generated.allowed import Allowed, Record, Request
 from proveout.gate.generated.drawing import drawn
+from proveout.gate.generated.rules import Rule
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -118,7 +118,7 @@ def features_benefit(
 ) -> tuple[Evidence, ...]:
     """What each of the model's columns is worth to it: how much log loss it takes to shuffle the column.
 
-    evidence(benefit.features_benefit(candidate, holdout, idle_at_most=3))
+    evidence(benefit.features_benefit(candidate, holdout, idle_at_most=criteria["idle_columns_at_most"]))
 
     Args:
         idle_at_most: how many columns may be without a benefit that is surely above zero.
@@ -249,7 +249,11 @@ def staleness(
 
 
 def sample(rows: int, most: int, *, seed: int) -> "NDArray[np.intp]":
-    """Places of `most` rows in order, drawn at random; of all where there are no more."""
+    """Places of `most` rows in order, drawn at random; of all where there are no more.
+
+    >>> sample(3, 5, seed=0).tolist(), len(sample(1_000, 5, seed=0))
+    ([0, 1, 2], 5)
+    """
     import numpy as np
 
     if rows <= most:

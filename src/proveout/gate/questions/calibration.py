@@ -3,7 +3,7 @@
 Comes in: labels and probabilities. Goes out: `Evidence`, to be stated by a check, and a table to look at:
 
     evidence(calibration.error(holdout.labels, scores, at_most=0.08))
-    evidence(calibration.in_the_large(holdout.labels, scores, within=0.05))
+    evidence(calibration.in_the_large(holdout.labels, scores, within=0.08))
 """
 
 from collections.abc import Callable
@@ -67,6 +67,17 @@ def error(
         fewest: rows; with fewer it is not judged.
         clusters: such as the day of each row, shape (rows,): rows of one cluster are late together, and what chance
             adds is then more.
+
+    >>> from random import Random
+    >>> chance = Random(0)
+    >>> said = [chance.random() for _ in range(2_000)]
+    >>> happened = [chance.random() < probability for probability in said]
+    >>> found = error(happened, said, at_most=0.05)
+    >>> round(found.value, 2), round(found.low, 2), round(found.high, 2), found.decision
+    (0.01, 0.0, 0.04, 'no further off than chance')
+    >>> found = error(happened, [probability**2 for probability in said], at_most=0.05)
+    >>> round(found.value, 2), round(found.low, 2), round(found.high, 2), found.decision
+    (0.17, 0.15, 0.19, 'further off than chance')
     """
     import numpy as np
 
@@ -113,7 +124,13 @@ def in_the_large(
 
 
 def table(labels: "ArrayLike", probabilities: "ArrayLike", *, bins: int = 15, level: float = 0.95) -> tuple[Bin, ...]:
-    """The reliability table: bins of about equally many rows, from the least probable up. No rows, no bins."""
+    """The reliability table: bins of about equally many rows, from the least probable up. No rows, no bins.
+
+    >>> for one in table([False, False, True, False, True, True], [0.1, 0.2, 0.2, 0.7, 0.8, 0.9], bins=2):
+    ...     print(one.rows, "rows:", round(one.promised, 2), "promised,", round(one.observed, 2), "observed")
+    3 rows: 0.17 promised, 0.33 observed
+    3 rows: 0.8 promised, 0.67 observed
+    """
     import numpy as np
 
     truth, said = _answers(labels, probabilities)

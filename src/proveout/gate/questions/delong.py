@@ -7,7 +7,7 @@ Letters 21 (2014); clusters after N. A. Obuchowski, Nonparametric analysis of cl
 (1997).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proveout.gate.questions import resampling
@@ -125,7 +125,7 @@ def gain(
     down = _joined(ours.auc - our_low, their_high - theirs.auc, correlation)
     up = _joined(our_high - ours.auc, theirs.auc - their_low, correlation)
     low, high = min(found.low, value - down), max(found.high, value + up)
-    return theirs, Gain(value=value, low=max(-1.0, low), high=min(1.0, high), error=found.error)
+    return theirs, replace(found, low=max(-1.0, low), high=min(1.0, high))
 
 
 def without(labels: "Truths", scores: "Scores", groups: "Groups") -> "Scores":

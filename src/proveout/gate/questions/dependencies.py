@@ -17,6 +17,8 @@ NAMED = 8  # changes that are named in the answer
 def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
     """How many packages are locked in another version than the champion's, each named in the answer.
 
+    evidence(dependencies.changed(candidate, champion), at_most=5)
+
     Without a champion, or without a lock on one side, it is not judged.
     """
     from proveout.gate.questions import apart

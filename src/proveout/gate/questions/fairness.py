@@ -4,7 +4,11 @@ Comes in: labels, scores, a threshold, the column that says which group a row be
 stated by a check:
 
     evidence(fairness.rates(holdout.labels, scores, by=holdout.records["carrier"], threshold=0.3, rate="true positive"))
-    evidence(fairness.ratio(holdout.labels, scores, by=holdout.records["carrier"], threshold=0.3, at_least=0.8))
+    evidence(
+        fairness.ratio(
+            holdout.labels, scores, by=holdout.records["origin"], threshold=0.3, rate="true positive", at_least=0.8
+        )
+    )
 
 Which rate must be equal is a question to people, not to statistics: in groups with other base rates not all of them can
 be equal at once (Kleinberg, Mullainathan and Raghavan, Inherent Trade-Offs, ITCS 2017).
@@ -66,6 +70,15 @@ def rates(
         fewest: rows that the rate of a group is over: for the true positive rate, rows that are true.
         unjudged_at_most: share of all rows that may be in groups not judged, 0 to 1.
     Raises: Misused for an unknown rate, a missing score, or columns of another length.
+
+    >>> carrier = ["UA"] * 200 + ["MQ"] * 200
+    >>> labels = [True, False] * 200
+    >>> scores = [0.9] * 60 + [0.1] * 140 + [0.9] * 40 + [0.1] * 160
+    >>> for one in rates(labels, scores, by={"carrier": carrier}, threshold=0.5, rate="true positive", at_least=0.25):
+    ...     print(one.slice or one.name, one.rows, one.value, "holds" if one.holds else "does not hold")
+    carrier=MQ 100 0.2 does not hold
+    carrier=UA 100 0.3 holds
+    rows not judged 400 0.0 holds
     """
     groups = _groups(labels, scores, by=by, threshold=threshold, rate=rate)
     found = [
@@ -100,6 +113,15 @@ def gap(
     range of so many groups asks (Agresti, Bini, Bertaccini and Ryu, Simultaneous confidence intervals for comparing
     binomial parameters, Biometrics 64 (2008)). Some pair differs by its low end at least, and none by more than its
     high end.
+
+    >>> carrier = ["UA"] * 200 + ["MQ"] * 200
+    >>> labels = [True, False] * 200
+    >>> scores = [0.9] * 60 + [0.1] * 140 + [0.9] * 40 + [0.1] * 160
+    >>> found, rest = gap(labels, scores, by={"carrier": carrier}, threshold=0.5, at_most=0.05)
+    >>> round(found.low, 2), round(found.value, 2), round(found.high, 2), found.holds
+    (0.02, 0.1, 0.18, False)
+    >>> found.decision
+    'from 0.2 on carrier=MQ to 0.3 on carrier=UA'
     """
     return _extremes(
         _groups(labels, scores, by=by, threshold=threshold, rate=rate), _difference, pick=max, of="gap", rate=rate,
@@ -125,6 +147,13 @@ def ratio(
     `at_least=0.8` is the four-fifths rule of the Uniform Guidelines on Employee Selection Procedures (29 CFR 1607.4 D),
     there asked of the selection rate. The interval is made as that of `gap`, with the ratio's own limits for each pair
     (Donner and Zou, Statistical Methods in Medical Research 21 (2012)). Without a single hit anywhere: not judged.
+
+    >>> carrier = ["UA"] * 200 + ["MQ"] * 200
+    >>> labels = [True, False] * 200
+    >>> scores = [0.9] * 60 + [0.1] * 140 + [0.9] * 40 + [0.1] * 160
+    >>> found, rest = ratio(labels, scores, by={"carrier": carrier}, threshold=0.5, at_least=0.8)
+    >>> round(found.low, 2), round(found.value, 2), round(found.high, 2), found.holds
+    (0.47, 0.67, 0.94, False)
     """
     return _extremes(
         _groups(labels, scores, by=by, threshold=threshold, rate=rate), _quotient, pick=min, of="ratio", rate=rate,

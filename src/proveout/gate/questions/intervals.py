@@ -119,6 +119,11 @@ def error_of_mean(values: "NDArray[np.float64]", groups: "NDArray[np.intp] | Non
     Source: J. G. MacKinnon, M. Ø. Nielsen and M. D. Webb, Fast and reliable jackknife and bootstrap methods for
     cluster-robust inference, Journal of Applied Econometrics 38 (2023): for clusters of unequal size it is the one of
     the simple estimates that is not too small.
+
+    >>> import numpy as np
+    >>> values = np.array([1.0, 1.0, 3.0, 3.0])
+    >>> round(error_of_mean(values), 3), error_of_mean(values, np.array([0, 0, 1, 1]))
+    (0.577, 1.0)
     """
     import numpy as np
 
@@ -184,5 +189,11 @@ def metric(
 
 
 def name_of(function: Metric) -> str:
-    """What a metric is called, a `functools.partial` by the function it completes."""
+    """What a metric is called, a `functools.partial` by the function it completes.
+
+    >>> from functools import partial
+    >>> from sklearn.metrics import fbeta_score
+    >>> name_of(partial(fbeta_score, beta=2))
+    'fbeta_score'
+    """
     return str(getattr(getattr(function, "func", function), "__name__", "metric"))

@@ -4,11 +4,12 @@ Comes in: the candidate, the rows it learned from, the rows held out. Goes out: 
 number of a gate look better, so nothing here asks how good the model is; it asks how it could know.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from proveout.gate.questions import comparison, intervals
+from proveout.gate.questions import comparison, intervals, twins
+from proveout.gate.questions.telling import each_column, rates, say_the_same
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from proveout.training.bundle import OpenBundle
 
 SHOWN = 3  # columns that are stated even though they are within the bounds
-_BINS = 64
-_PRIOR = 10.0  # rows by which the rate of a value is drawn to the rate of all
-_TWINS = 0.95  # correlation of what two columns say, from which on they are one column twice
-_FEWEST_ALIKE = 5  # columns that have to be equal before two rows are called alike
 _FEWEST_UNKNOWN = 20  # rows without an outcome
 
 
@@ -58,14 +55,14 @@ def columns(
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
     labels = training.labels[taken]
-    scores = {name: _rates(values, labels, seed=seed) for name, values in _each(candidate, records)}
+    scores = {name: rates(values, labels, seed=seed) for name, values in each_column(candidate, records)}
     found = [
         replace(intervals.auc(labels, told), name="auc of one column alone", slice=name, at_most=auc_at_most)
         for name, told in scores.items()
     ]
     found.sort(key=lambda one: -(one.value or 0))
     strongest = found[0]
-    others = [one for one in found if not _alike(scores[one.slice or ""], scores[strongest.slice or ""])]
+    others = [one for one in found if not say_the_same(scores[one.slice or ""], scores[strongest.slice or ""])]
     lead = (strongest.value or 0) - max((one.value or 0.5 for one in others), default=0.5)
     after = f", then {others[0].slice}" if others else ""
     return (
@@ -78,50 +75,6 @@ def columns(
             decision=f"{strongest.slice}{after}",
         ),
     )
-
-
-def _each(candidate: "OpenBundle", records: "pd.DataFrame") -> "Iterator[tuple[str, pd.Series[Any]]]":
-    """Each request column, and each model column that is not one of them under the same name."""
-    made = candidate.model_columns(records)
-    yield from ((str(name), records[name]) for name in records)
-    for name in made:
-        if name not in records or not made[name].equals(records[name]):
-            yield (str(name) if name not in records else f"{name}, as the model has it"), made[name]
-
-
-def _rates(values: "pd.Series[Any]", labels: "NDArray[np.bool_]", *, seed: int) -> "NDArray[np.float64]":
-    """The label's rate among rows of the other half that have the same value, shape (rows,)."""
-    import numpy as np
-
-    codes = _codes(values)
-    half = np.random.default_rng(seed).random(len(labels)) < 0.5
-    said = np.empty(len(labels))
-    for here in (half, ~half):
-        known, rate = ~here, labels[~here].mean() if (~here).any() else 0.5
-        hits = np.bincount(codes[known], weights=labels[known], minlength=codes.max() + 1)
-        seen = np.bincount(codes[known], minlength=codes.max() + 1)
-        said[here] = ((hits + _PRIOR * rate) / (seen + _PRIOR))[codes[here]]
-    return said
-
-
-def _codes(values: "pd.Series[Any]") -> "NDArray[np.intp]":
-    """Equal values, or neighbouring numbers, by one number from 1; 0 for what is not known."""
-    import numpy as np
-    import pandas as pd
-
-    if values.dtype.kind in "iuf" and values.nunique() > _BINS:
-        numbers = values.to_numpy(dtype=float)
-        edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1]))
-        return np.where(np.isnan(numbers), 0, np.searchsorted(edges, numbers, side="right") + 1)
-    return pd.factorize(values)[0] + 1
-
-
-def _alike(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> bool:
-    import numpy as np
-
-    if one.std() == 0 or other.std() == 0:
-        return False
-    return bool(abs(np.corrcoef(one, other)[0, 1]) > _TWINS)
 
 
 # --- time travel ------------------------------------------------------------------------------------------------------
@@ -183,6 +136,14 @@ def missing_with_outcome(rows: "pd.DataFrame", unknown: "NDArray[np.bool_]", *, 
         rows: the request columns, rows without an outcome among them.
         unknown: shape (rows,), where there is no outcome.
     Returns: of the rows that lack the column or the outcome, the share that lacks both, of the column with the most.
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> cancelled = np.array([True] * 30 + [False] * 970)
+    >>> rows = pd.DataFrame({"wheels_off": np.where(cancelled, np.nan, 1.0), "gust": [np.nan, 20.0] * 500})
+    >>> found = missing_with_outcome(rows, cancelled)
+    >>> found.slice, found.value, found.holds
+    ('wheels_off', 1.0, False)
     """
     import numpy as np
 
@@ -202,6 +163,12 @@ def like_a_later_one(asked: "pd.DataFrame", others: "pd.DataFrame", *, at_most: 
     """The request column most like a column that no request has: the same under another name, or in another unit.
 
     Returns: the correlation of two columns of numbers, or the share of equal texts, whichever is the largest.
+
+    >>> import pandas as pd
+    >>> asked = pd.DataFrame({"gust": [20.0, 35.0, 15.0, 30.0], "late_h": [0.5, 0.0, 2.0, 1.0]})
+    >>> found = like_a_later_one(asked, pd.DataFrame({"delay_min": [30.0, 0.0, 120.0, 60.0]}))
+    >>> found.slice, round(found.value, 3), found.holds
+    ('late_h and delay_min', 1.0, False)
     """
     import numpy as np
 
@@ -269,7 +236,6 @@ def duplicates(
             columns with few values are alike by chance.
     Returns: four pieces of evidence. All but equal are rows that differ in one request column, or in the key alone.
     """
-    import numpy as np
     import pandas as pd
 
     from proveout.data.snapshots import BATCH
@@ -277,49 +243,19 @@ def duplicates(
     both = sorted({*holdout.raw[BATCH]} & {*training.raw[BATCH]}) if BATCH in holdout.raw else []
     known = pd.MultiIndex.from_frame(training.raw[list(key)])
     twice = int(pd.MultiIndex.from_frame(holdout.raw[list(key)]).isin(known).sum())
-    varying = [str(name) for name in training.records if training.records[name].nunique(dropna=False) > 1]
-    ours, theirs = _hashes(holdout.records[varying]), _hashes(training.records[varying])
-    whole = np.isin(_sum(ours, holdout.labels), _sum(theirs, training.labels))
-    # A row without one column has the hash of the whole less that of the column.
-    ways = [[name] for name in varying] + [[name for name in varying if name in key]]
-    enough = [left_out for left_out in ways if left_out and len(varying) - len(left_out) >= _FEWEST_ALIKE]
-    nearly = np.zeros(holdout.rows, dtype=bool)
-    for left_out in enough:
-        rest = [name for name in varying if name not in left_out]
-        nearly |= np.isin(_sum({name: ours[name] for name in rest}), _sum({name: theirs[name] for name in rest}))
+    found = twins.find(training, holdout, key=key)
     name = "share of held-out rows all but equal to a training row"
-    few = f"{len(varying)} columns vary, too few for rows to be alike in all but one"
+    few = f"{found.varying} columns vary, too few for rows to be alike in all but one"
     return (
         Evidence(name="batches both learned from and judged on", value=len(both), at_most=0, decision=", ".join(both)),
         Evidence(name="held-out rows with the key of a training row", value=twice, at_most=0, rows=holdout.rows),
         replace(
-            intervals.share(int(whole.sum()), holdout.rows, name="share of held-out rows equal to a training row"),
+            intervals.share(found.equal, holdout.rows, name="share of held-out rows equal to a training row"),
             at_most=share_at_most,
         ),
         replace(
-            intervals.share(int(nearly.sum()), holdout.rows, name=name),
+            intervals.share(found.nearly or 0, holdout.rows, name=name),
             at_most=share_at_most,
-            unjudged="" if enough else few,
+            unjudged=few if found.nearly is None else "",
         ),
     )
-
-
-def _hashes(rows: "pd.DataFrame") -> "dict[str, NDArray[np.uint64]]":
-    """A number for each value of each column; another one for the same value in another column."""
-    import numpy as np
-    import pandas as pd
-
-    salts = np.random.default_rng(0).integers(2**62, size=rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    with np.errstate(over="ignore"):
-        return {
-            name: pd.util.hash_pandas_object(rows[name], index=False).to_numpy() * salt
-            for name, salt in zip(map(str, rows), salts, strict=True)
-        }
-
-
-def _sum(hashes: "dict[str, NDArray[np.uint64]]", labels: "NDArray[np.bool_] | None" = None) -> "NDArray[np.uint64]":
-    import numpy as np
-
-    parts = [*hashes.values()] + ([] if labels is None else [labels.astype(np.uint64)])
-    with np.errstate(over="ignore"):
-        return np.asarray(np.add.reduce(np.stack(parts), axis=0, dtype=np.uint64), dtype=np.uint64)

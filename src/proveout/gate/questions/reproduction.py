@@ -50,7 +50,7 @@ def again(
     Returns: files of the identity that differ, the first of them in the decision; how far the probabilities of the
         held-out rows are apart, where the model alone differs; the seconds it took.
     """
-    from proveout.gate.questions.served import largest_difference
+    from proveout.gate.questions.answers import largest_difference
     from proveout.training.bundle import open_bundle
 
     began = time.monotonic()

@@ -1,15 +1,17 @@
 """The candidate as it will be served: how fast, how large, whole without the project around it, and of one mind.
 
 Comes in: the candidate and held-out rows. Goes out: `Evidence`. Whatever depends on the process is measured in a fresh
-one (`apart`), since that of the checks has everything imported, and other work to do.
+one (`apart`), since that of the checks has everything imported, and other work to do; the rest is asked of the
+candidate as it is opened here (`answers`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from proveout.records import Evidence, Plain
+from proveout.gate.questions.answers import as_served, each, extreme, largest_difference, plain_records, spread
+from proveout.records import Evidence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 RECORDS = 200  # different requests that a fresh process is given
 ALONE = 200  # rows that are asked one by one
-TOGETHER = 256  # rows that are asked at once, as served
 _BEYOND = 5  # calls slower than a quantile, without which it is a guess
 _ALIKE = 1e-9
 
@@ -42,7 +43,18 @@ def performance(
 ) -> tuple[Evidence, ...]:
     """Latency of one record (p50, p99), opening time, memory and size, of a fresh process with one thread.
 
-    evidence(served.performance(candidate, holdout, p99_ms_at_most=20, memory_mb_at_most=200))
+    evidence(
+        served.performance(
+            candidate,
+            holdout,
+            champion=champion,
+            p50_ms_at_most=criteria["p50_ms_at_most"],
+            p99_ms_at_most=criteria["p99_ms_at_most"],
+            opening_s_at_most=criteria["opening_s_at_most"],
+            memory_mb_at_most=criteria["memory_mb_at_most"],
+            bundle_mb_at_most=criteria["bundle_mb_at_most"],
+        )
+    )
 
     Args:
         champion: measured beside it and shown, not compared: two runs of one model differ too.
@@ -51,59 +63,35 @@ def performance(
     Returns: five pieces of evidence. Intervals of the quantiles are by their ranks, as if calls were independent.
         Memory is the most that opening and answering add to a process that has pandas and scikit-learn imported.
     """
-    from proveout.gate.questions.apart import Asked
-
-    records = plain_records(_spread(holdout.records, RECORDS))
-
-    def measured(bundle: "OpenBundle | None") -> "Told | None":
-        return None if bundle is None else _asked(bundle, Asked, records, calls=calls, within_s=within_s)
-
-    now, before = measured(candidate), measured(champion)
-    assert now is not None
-    if now.trouble:
-        return (_failed(now),)
-    size = candidate.bundle.bytes / 1e6
-    return tuple(
-        _covering("monitor-6", one)
-        for one in (
-            _quantile(now, before, 0.50, p50_ms_at_most),
-            _quantile(now, before, 0.99, p99_ms_at_most),
-            Evidence(
-                name="opening, s",
-                value=now.opening_s,
-                at_most=opening_s_at_most,
-                champion=None if before is None or before.trouble else before.opening_s,
-            ),
-            Evidence(
-                name="memory added, MB",
-                value=now.memory_mb,
-                at_most=memory_mb_at_most,
-                champion=None if before is None or before.trouble else before.memory_mb,
-            ),
-            Evidence(
-                name="bundle, MB",
-                value=size,
-                at_most=bundle_mb_at_most,
-                champion=None if champion is None else champion.bundle.bytes / 1e6,
-            ),
-        )
-    )
-
-
-def _asked(bundle: "OpenBundle", asked: Any, records: Sequence[Mapping[str, Plain]], **more: Any) -> "Told":
     from proveout.gate.questions import apart
 
-    return apart.ask(asked(folder=str(bundle.folder), records=tuple(records), **more))
+    records = tuple(plain_records(spread(holdout.records, RECORDS)))
 
+    def measured(bundle: "OpenBundle") -> "Told":
+        return apart.ask(apart.Asked(folder=str(bundle.folder), records=records, calls=calls, within_s=within_s))
 
-def _failed(told: "Told") -> Evidence:
-    return Evidence(name="faults in a fresh process", value=1, at_most=0, decision=told.trouble, covers=("monitor-6",))
-
-
-def _covering(test: str, evidence: Evidence) -> Evidence:
-    from dataclasses import replace
-
-    return replace(evidence, covers=(test,))
+    now = measured(candidate)
+    if now.trouble:
+        name = "faults in a fresh process"
+        return (Evidence(name=name, value=1, at_most=0, decision=now.trouble, covers=("monitor-6",)),)
+    before = None if champion is None else measured(champion)
+    before = None if before is None or before.trouble else before
+    sizes = (
+        ("opening, s", now.opening_s, opening_s_at_most, None if before is None else before.opening_s),
+        ("memory added, MB", now.memory_mb, memory_mb_at_most, None if before is None else before.memory_mb),
+        (
+            "bundle, MB",
+            candidate.bundle.bytes / 1e6,
+            bundle_mb_at_most,
+            None if champion is None else champion.bundle.bytes / 1e6,
+        ),
+    )
+    found = (
+        _quantile(now, before, 0.50, p50_ms_at_most),
+        _quantile(now, before, 0.99, p99_ms_at_most),
+        *(Evidence(name=name, value=value, at_most=most, champion=was) for name, value, most, was in sizes),
+    )
+    return tuple(replace(one, covers=("monitor-6",)) for one in found)
 
 
 def _quantile(now: "Told", before: "Told | None", share: float, at_most: float | None) -> Evidence:
@@ -128,27 +116,13 @@ def _quantile(now: "Told", before: "Told | None", share: float, at_most: float |
     )
 
 
-def _spread(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
-    """As many rows as asked, from all over a table: rows in a row are of one day."""
-    import numpy as np
-
-    return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
-
-
-def plain_records(records: "pd.DataFrame") -> list[dict[str, Plain]]:
-    """A table as JSON has requests: one dict for each row, None for what is not known."""
-    columns = {
-        str(name): [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
-        for name, column in records.items()
-    }
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
 # --- without the project around it ------------------------------------------------------------------------------------
 
 
 def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
     """Whether the bundle opens, and answers the same, where only what its requirements.lock names can be imported.
+
+    evidence(served.clean(candidate))
 
     A copy is opened by a process that has no environment, an empty working directory, and of all that is installed
     only the locked distributions and proveout: what the project's folder holds beside the bundle is not there, nor a
@@ -242,15 +216,13 @@ def same_by_columns(
     import numpy as np
 
     rows = records.reset_index(drop=True)
-    singles = _spread(rows, alone)
+    singles = spread(rows, alone)
     places = singles.index.to_numpy()
     awkward = candidate.awkward(rows)
     together = candidate.predict(rows)
-    # In portions, as requests travel: the direct path is made for them.
-    portions = [_served(candidate, rows[start : start + TOGETHER]) for start in range(0, len(rows), TOGETHER)]
-    at_once = largest_difference(np.concatenate(portions), together)
-    judged = np.concatenate([together[places], _each(candidate, awkward, served=False)])
-    one_by_one = np.concatenate([_each(candidate, singles, served=True), _each(candidate, awkward, served=True)])
+    at_once = largest_difference(as_served(candidate, rows), together)
+    judged = np.concatenate([together[places], each(candidate, awkward, served=False)])
+    one_by_one = np.concatenate([each(candidate, singles, served=True), each(candidate, awkward, served=True)])
     way = "" if candidate.direct == "on" else "the pipeline answers both"
     return (
         Evidence(
@@ -275,14 +247,16 @@ def same_by_columns(
 def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tuple[Evidence, ...]:
     """Whether every answer is a probability: on the held-out rows, on awkward ones, and on numbers out of all bounds.
 
+    evidence(served.numerically_stable(candidate, holdout))
+
     Returns: answers that are no finite number between 0 and 1, of the held-out rows and of the extreme ones. Where the
         model raises it has said no: that is no answer, and the decision counts it.
     """
     import numpy as np
 
     rows = holdout.records.reset_index(drop=True)
-    extreme = _extreme(candidate, rows)
-    answers = _each(candidate, extreme, served=True)
+    farthest = extreme(candidate, rows)
+    answers = each(candidate, farthest, served=True)
     raised = np.isneginf(answers)
     return (
         Evidence(
@@ -296,7 +270,7 @@ def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tupl
             name="answers to extreme records that are no probability",
             value=_no_probability(answers[~raised]),
             at_most=0,
-            rows=len(extreme),
+            rows=len(farthest),
             decision=f"{int(raised.sum())} raised" if raised.any() else "",
             covers=("monitor-5",),
         ),
@@ -307,54 +281,3 @@ def _no_probability(answers: "NDArray[np.float64]") -> int:
     import numpy as np
 
     return int((~((answers >= 0) & (answers <= 1)) | np.isnan(answers)).sum())
-
-
-def _extreme(candidate: "OpenBundle", rows: "pd.DataFrame") -> "pd.DataFrame":
-    """The awkward rows, and the first with each number as far off as its type goes, alone and all together."""
-    import numpy as np
-    import pandas as pd
-
-    first = rows.iloc[[0]]
-    floats = [name for name in candidate.request_columns if rows[name].dtype.kind == "f"]
-    whole = [name for name in candidate.request_columns if rows[name].dtype.kind in "iu"]
-    farthest: list[dict[str, Any]] = []
-    for far in (np.finfo(float).max, np.finfo(float).min, np.finfo(float).tiny):
-        farthest += [{name: far} for name in floats] + [dict.fromkeys(floats, far)]
-    farthest += [{name: far} for far in (2**31 - 1, -(2**31)) for name in whole]
-    return pd.concat([candidate.awkward(rows), *(first.assign(**change) for change in farthest)], ignore_index=True)
-
-
-def _served(candidate: "OpenBundle", rows: "pd.DataFrame") -> "NDArray[np.float64]":
-    return candidate.predict_columns(candidate.arrays(rows))
-
-
-def _each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDArray[np.float64]":
-    """What is said of each row by itself; minus infinity where the model raises."""
-    import numpy as np
-    from threadpoolctl import threadpool_limits
-
-    said = np.full(len(rows), -math.inf)
-    # With one thread, as served. Two that share a row wait for each other at each tree, and for whoever else computes.
-    with threadpool_limits(1):
-        for place in range(len(rows)):
-            row = rows.iloc[[place]]
-            with suppress(Exception):  # whatever it raises: it has not answered
-                said[place] = (_served(candidate, row) if served else candidate.predict(row))[0]
-    return said
-
-
-def largest_difference(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> float:
-    """The largest distance of two answers to one question: 0 for the same, NaN included, else 1 at least for NaN.
-
-    >>> import numpy as np
-    >>> largest_difference(np.array([0.5, np.nan]), np.array([0.25, np.nan]))
-    0.25
-    """
-    import numpy as np
-
-    if one.shape != other.shape:
-        return math.inf
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
-    with np.errstate(invalid="ignore"):
-        apart = np.where(same, 0.0, np.abs(one - other))
-    return float(np.where(np.isfinite(apart), apart, 1.0).max(initial=0.0))

@@ -68,6 +68,17 @@ def judge(
         unjudged_at_most: share of all rows that may be in slices not judged, 0 to 1.
         name: what is measured; by default as the measure's evidence has it.
     Raises: Misused if columns differ in length, or make more slices than anybody reads.
+
+    >>> from random import Random
+    >>> chance, carrier = Random(0), ["UA", "MQ"] * 400 + ["OO"] * 30
+    >>> labels = [chance.random() < 0.3 for _ in carrier]
+    >>> scores = [chance.gauss(label * (name != "MQ"), 1) for label, name in zip(labels, carrier)]
+    >>> for one in judge(intervals.auc, labels, scores, by={"carrier": carrier}, at_least=0.65):
+    ...     print(one.slice or one.name, one.unjudged or round(one.value, 2), "holds" if one.holds else "does not hold")
+    carrier=MQ 0.51 does not hold
+    carrier=OO 30 rows, asked for 200 does not hold
+    carrier=UA 0.78 holds
+    rows not judged 0.04 holds
     """
     truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
     of_champion = None if champion is None else _measuring(measure, labels, champion, clusters)
@@ -105,6 +116,14 @@ def gap(
     own is widened until it holds for all of them at once (Bonferroni). The two sides of a distance share no row, so
     its ends come from theirs (MOVER: Zou and Donner, Statistics in Medicine 27 (2008)). Arguments: as of `judge`; there
     are no clusters, which both sides would have rows of.
+
+    >>> from random import Random
+    >>> chance, carrier = Random(0), ["UA", "MQ"] * 400
+    >>> labels = [chance.random() < 0.3 for _ in carrier]
+    >>> scores = [chance.gauss(label * (name != "MQ"), 1) for label, name in zip(labels, carrier)]
+    >>> furthest, rest = gap(intervals.auc, labels, scores, by={"carrier": carrier}, at_most=0.10)
+    >>> furthest.slice, round(furthest.low, 2), round(furthest.value, 2), round(furthest.high, 2), furthest.holds
+    ('carrier=UA', 0.07, 0.17, 0.26, False)
     """
     import numpy as np
 
@@ -151,7 +170,12 @@ def too_small(labels: "NDArray[Any]", *, fewest: int, fewest_of_each: int) -> st
 
 
 def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, ...]) -> Evidence:
-    """The share of rows in slices or groups that nobody could judge: what keeps a check from passing on nothing."""
+    """The share of rows in slices or groups that nobody could judge: what keeps a check from passing on nothing.
+
+    >>> found = not_judged(30, 830, at_most=0.02, covers=COVERS)
+    >>> round(found.value, 3), found.holds
+    (0.036, False)
+    """
     share = rows / of if of else 1.0
     return Evidence(name="rows not judged", value=share, rows=of, at_most=at_most, covers=covers)
 

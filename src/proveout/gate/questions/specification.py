@@ -26,6 +26,8 @@ def learns(
 ) -> tuple[Evidence, ...]:
     """Whether the model's steps, fitted to a rule that was planted, find it; and whether they find one in noise.
 
+    evidence(specification.learns(candidate, training))
+
     The rule: the number that is known most often is above its median. Fitted to half of `rows` and asked about the
     other half, a specification that works ranks them nearly all; fitted to labels drawn at random, none: where it
     does, an answer leaks into the columns.
@@ -64,6 +66,16 @@ def neighbours(
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
     """Whether a setting beside the candidate's own would have been surely better, one change at a time.
+
+    evidence(
+        specification.neighbours(
+            candidate,
+            training,
+            grid={"histgradientboostingclassifier__learning_rate": [0.025, 0.1]},
+            margin=0.01,
+            batches=training.raw["batch"],
+        )
+    )
 
     Fitted to the earlier batches and judged on the last one that was trained on: the rows held out stay unseen, for
     who tunes on them has no hold-out left.

@@ -3,7 +3,7 @@
 Comes in: a loss for each row (`log_losses`, `squared_errors`, `wrong_calls`, or one model's less another's) and a frame
 of columns. Goes out: `Evidence` for the weakest slices, each with its difference to all other rows:
 
-    evidence(weakest.search(weakest.log_losses(holdout.labels, scores), holdout.records, at_most=0.15))
+    evidence(weakest.search(weakest.squared_errors(holdout.labels, scores), holdout.records, at_most=0.15))
 
 Whoever looks at thousands of slices finds a bad one in a perfect model. So each is held against what the worst of
 ALL of them would be if losses had nothing to do with the columns: losses are dealt out to the rows again at random,
@@ -91,6 +91,17 @@ def search(
         top: how many to give. Of two slices that share half of their rows, the surer one alone.
         deals: of losses to rows. More of them make the interval hang less on `seed`.
     Raises: Misused for losses that are no numbers, another length, another depth, or too few deals.
+
+    >>> import pandas as pd
+    >>> from random import Random
+    >>> chance, carrier = Random(0), ["UA", "MQ"] * 1_000
+    >>> flights = pd.DataFrame({"carrier": carrier, "hour": [chance.randrange(24) for _ in carrier]})
+    >>> losses = [chance.random() + (name == "MQ" and hour >= 18) for name, hour in zip(carrier, flights["hour"])]
+    >>> found, looked_at = search(losses, flights, at_most=0.2, top=1)
+    >>> found.slice, found.rows, round(found.value, 2), found.decision, found.holds
+    ('carrier=MQ & hour=[17, 23]', 311, 0.86, 'weaker than the rest', False)
+    >>> looked_at.value, looked_at.decision
+    (14, '3 surely weaker than the rest')
     """
     import numpy as np
     from threadpoolctl import threadpool_limits
@@ -147,7 +158,11 @@ def log_losses(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.f
 
 
 def squared_errors(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.float64]":
-    """The squared distance of each probability from what happened, 0 to 1; their mean is the Brier score."""
+    """The squared distance of each probability from what happened, 0 to 1; their mean is the Brier score.
+
+    >>> squared_errors([True, False], [0.5, 0.1]).round(3).tolist()
+    [0.25, 0.01]
+    """
     import numpy as np
 
     truth, said = _answers(labels, probabilities)
@@ -155,7 +170,11 @@ def squared_errors(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[
 
 
 def wrong_calls(labels: "ArrayLike", probabilities: "ArrayLike", *, threshold: float = 0.5) -> "NDArray[np.float64]":
-    """1 for each row that is called wrongly, when true is said from `threshold` on; 0 for the others."""
+    """1 for each row that is called wrongly, when true is said from `threshold` on; 0 for the others.
+
+    >>> wrong_calls([True, True, False], [0.5, 0.1, 0.4], threshold=0.3).tolist()
+    [0.0, 1.0, 1.0]
+    """
     import numpy as np
 
     truth, said = _answers(labels, probabilities)

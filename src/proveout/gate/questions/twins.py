@@ -1,0 +1,64 @@
+"""Held-out rows that are training rows too: equal in all they say, or in all but one column, or all but the key.
+
+Comes in: training and held-out rows. Goes out: how many of the held-out ones there are of each. Rows are compared by
+sums of hashes: a row without one column has the hash of the whole less that of the column.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from proveout.gate.material import LabelledRows
+
+_FEWEST_ALIKE = 5  # columns that have to be equal before two rows are called alike
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twins:
+    """Held-out rows that have a twin among the training rows."""
+
+    varying: int  # columns that are not the same in every training row
+    equal: int  # rows, label included
+    nearly: int | None  # rows that differ in one column, or in the key alone; None where too few columns vary
+
+
+def find(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str]) -> Twins:
+    """How many held-out rows have the varying request columns of a training row. `key`: columns that name one event."""
+    import numpy as np
+
+    varying = [str(name) for name in training.records if training.records[name].nunique(dropna=False) > 1]
+    ours, theirs = _hashes(holdout.records[varying]), _hashes(training.records[varying])
+    whole = np.isin(_sum(ours, holdout.labels), _sum(theirs, training.labels))
+    ways = [[name] for name in varying] + [[name for name in varying if name in key]]
+    enough = [left_out for left_out in ways if left_out and len(varying) - len(left_out) >= _FEWEST_ALIKE]
+    nearly = np.zeros(holdout.rows, dtype=bool)
+    for left_out in enough:
+        rest = [name for name in varying if name not in left_out]
+        nearly |= np.isin(_sum({name: ours[name] for name in rest}), _sum({name: theirs[name] for name in rest}))
+    return Twins(varying=len(varying), equal=int(whole.sum()), nearly=int(nearly.sum()) if enough else None)
+
+
+def _hashes(rows: "pd.DataFrame") -> "dict[str, NDArray[np.uint64]]":
+    """A number for each value of each column; another one for the same value in another column."""
+    import numpy as np
+    import pandas as pd
+
+    salts = np.random.default_rng(0).integers(2**62, size=rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    with np.errstate(over="ignore"):
+        return {
+            name: pd.util.hash_pandas_object(rows[name], index=False).to_numpy() * salt
+            for name, salt in zip(map(str, rows), salts, strict=True)
+        }
+
+
+def _sum(hashes: "dict[str, NDArray[np.uint64]]", labels: "NDArray[np.bool_] | None" = None) -> "NDArray[np.uint64]":
+    import numpy as np
+
+    parts = [*hashes.values()] + ([] if labels is None else [labels.astype(np.uint64)])
+    with np.errstate(over="ignore"):
+        return np.asarray(np.add.reduce(np.stack(parts), axis=0, dtype=np.uint64), dtype=np.uint64)

@@ -1,0 +1,82 @@
+"""Checks that are written in a file and never run: pytest collects them not, and says little or nothing.
+
+Comes in: a collector of pytest and what it collected. Goes out: a `CheckResult` for each check in its source that is
+none of them, because a condition, a second definition of the name, `__test__`, `del` or an `__init__` hides it.
+"""
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatch
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from proveout.gate.integrity import wrong
+from proveout.records import CheckResult
+
+Functions = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def hidden(collector: pytest.Collector, collected: Collection[str], *, name: str) -> Iterator[CheckResult]:
+    """The checks in the source of `collector` that it did not collect.
+
+    Args:
+        collected: the names that it did, without cases.
+        name: of the collector, as checks are named.
+    """
+    functions, classes = (collector.config.getini(what) for what in ("python_functions", "python_classes"))
+    for one, times in _declared(Path(collector.path), classes=tuple(classes), functions=tuple(functions)):
+        owner, _, check = one.rpartition("::")
+        if owner != "::".join(name.split("::")[1:]):
+            continue
+        if times > 1:
+            why = "is there more than once, and only the last one is run: give each a name of its own"
+        elif check not in collected:
+            why = (
+                "was not collected: a condition, __test__, del, an __init__ of its class, or something else of its "
+                "name hides it. Let it run, or take it out"
+            )
+        else:
+            continue
+        yield wrong(f"hidden[{name}::{check}]", f"{check} is written in {name}, and {why}")
+
+
+@lru_cache(maxsize=512)
+def _declared(file: Path, *, classes: tuple[str, ...], functions: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Each check in the source of a file, `class::name`, and how many times it is there."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # pytest says so
+        return ()
+    found = [one.name for one in _of(tree.body, Functions) if _is_check(one, functions)]
+    for inner in _of(tree.body, ast.ClassDef):
+        if _named(inner.name, classes):
+            methods = [one for one in _of(inner.body, Functions) if _is_check(one, functions)]
+            found += [f"{inner.name}::{method.name}" for method in methods]
+    return tuple((one, found.count(one)) for one in dict.fromkeys(found))
+
+
+def _of(body: Sequence[ast.stmt], kind: object) -> Iterator[ast.FunctionDef]:
+    """The definitions of a kind in a block, and in the conditions, loops and `with` blocks of it."""
+    for statement in body:
+        if isinstance(statement, kind):  # type: ignore[arg-type]  # a union of classes
+            yield statement  # type: ignore[misc]
+        elif not isinstance(statement, ast.ClassDef | Functions):
+            blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+            blocks += [one.body for name in ("handlers", "cases") for one in getattr(statement, name, [])]
+            for block in blocks:
+                yield from _of(block, kind)
+
+
+def _is_check(one: ast.FunctionDef, patterns: Sequence[str]) -> bool:
+    made = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in _decorators(one)}
+    return _named(one.name, patterns) and not made & {"fixture", "overload", "property", "staticmethod"}
+
+
+def _decorators(one: ast.FunctionDef) -> Iterator[ast.AST]:
+    return (made.func if isinstance(made, ast.Call) else made for made in one.decorator_list)
+
+
+def _named(name: str, patterns: Sequence[str]) -> bool:
+    return any(name.startswith(one) or ("*" in one and fnmatch(name, one)) for one in patterns)
