@@ -258,6 +258,22 @@ def test_last_failed_is_not_the_gate(gate):
     assert len(run.verdict.unproven) == 2
 
 
+def test_files_that_last_failed_passes_over_are_left_out_not_empty(gate, pytester):
+    """Nothing in them failed the last time, so pytest never opens them; an earlier approval stands."""
+    more = pytester.path / "checks" / "test_more.py"
+    gate(None)
+    more.write_text("one = 1\ndef test_more(): assert one == 2")
+    gate(None, "checks")
+    more.write_text(more.read_text().replace("== 2", "== 1"))
+
+    run = gate(None, "checks", "--lf")
+
+    assert run.verdict.passed == 1
+    assert (run.verdict.outcome, run.verdict.failed) == ("incomplete", ())
+    left_out = {result.check for result in run.verdict.results if result.outcome == "deselected"}
+    assert "checks/test_toy.py::test_auc" in left_out
+
+
 def test_checks_that_a_stop_kept_from_running_are_missing(gate):
     """-x: what comes after the first failure is unknown, not fine."""
     run = gate("def test_a(): assert 0\ndef test_b(): pass\ndef test_c(): pass", "checks", "-x")

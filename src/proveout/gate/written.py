@@ -25,8 +25,7 @@ def hidden(collector: pytest.Collector, collected: Collection[str], *, name: str
         collected: the names that it did, without cases.
         name: of the collector, as checks are named.
     """
-    functions, classes = (collector.config.getini(what) for what in ("python_functions", "python_classes"))
-    for one, times in _declared(Path(collector.path), classes=tuple(classes), functions=tuple(functions)):
+    for one, times in _written(collector):
         owner, _, check = one.rpartition("::")
         if owner != "::".join(name.split("::")[1:]):
             continue
@@ -40,6 +39,16 @@ def hidden(collector: pytest.Collector, collected: Collection[str], *, name: str
         else:
             continue
         yield wrong(f"hidden[{name}::{check}]", f"{check} is written in {name}, and {why}")
+
+
+def checks(collector: pytest.Collector, *, name: str) -> list[str]:
+    """The checks in the source of `collector`, a file that is called `name`, with the classes they are in."""
+    return [f"{name}::{one}" for one, _ in _written(collector)]
+
+
+def _written(collector: pytest.Collector) -> tuple[tuple[str, int], ...]:
+    functions, classes = (collector.config.getini(what) for what in ("python_functions", "python_classes"))
+    return _declared(Path(collector.path), classes=tuple(classes), functions=tuple(functions))
 
 
 @lru_cache(maxsize=512)
