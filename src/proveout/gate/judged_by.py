@@ -112,26 +112,27 @@ def _sha256(content: bytes) -> str:
 def _with_imported(found: Sequence[Path], settings: Settings) -> list[Path]:
     """The files, and every module of the project that they import, that these import, and so on."""
     known, left = dict.fromkeys(found), [file for file in found if file.suffix == ".py"]
+    places = [settings.root / settings.checks, settings.root, *_python_path(settings)]
     while left:
         file = left.pop()
-        for module in _imported(file, settings):
+        for module in _imported(file, places, settings):
             if module not in known:
                 known[module] = None
                 left.append(module)
     return list(known)
 
 
-def _imported(file: Path, settings: Settings) -> set[Path]:
+def _imported(file: Path, places: Sequence[Path], settings: Settings) -> set[Path]:
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # its own check will say so
         return set()
-    return {module for node in ast.walk(tree) for module in _modules(node, file, settings)}
+    return {module for node in ast.walk(tree) for module in _modules(node, file, places, settings)}
 
 
-def _modules(node: ast.AST, file: Path, settings: Settings) -> Iterator[Path]:
+def _modules(node: ast.AST, file: Path, places: Sequence[Path], settings: Settings) -> Iterator[Path]:
     """The files of the project that an import statement loads."""
-    places = [file.parent, settings.root / settings.checks, settings.root, *_python_path(settings)]
+    places = [file.parent, *places]
     names: list[str] = []
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]

@@ -181,6 +181,8 @@ class GateSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Before a check is read: remember what is written there, and let no older bytecode run in its place."""
+        if not any(path.is_relative_to(self._folder) or self._folder.is_relative_to(path) for path in self._asked()):
+            return  # a run of other tests pays for nothing
         judged_by.drop_old_bytecode(self.settings)
         if not self._is_worker:
             self._judged_by = judged_by.content(self.settings)
@@ -195,9 +197,11 @@ class GateSession:
             self.material()
 
     def _asked_for(self) -> bool:
+        return any(path.is_relative_to(self._folder) for path in self._asked())
+
+    def _asked(self) -> list[Path]:
         here = self._config.invocation_params.dir.resolve()
-        arguments = (os.path.normpath(here / argument.partition("::")[0]) for argument in self._config.args)
-        return any(Path(path).is_relative_to(self._folder) for path in arguments)
+        return [Path(os.path.normpath(here / argument.partition("::")[0])) for argument in self._config.args]
 
     # tryfirst: outermost of the wrappers. The JUnit file is written within, and is to have what the verdict says.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
