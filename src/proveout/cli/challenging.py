@@ -1,9 +1,7 @@
 """The command that breaks a candidate on purpose, and what its report looks like."""
 
-import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +33,7 @@ def challenge(
     and says which check caught it, or which question is missing. Exit 1 if more survive than may; 3 if the checks do
     not approve the candidate itself.
     """
+    from proveout.gate import jobsummary
     from proveout.gate.material import find_candidate
     from proveout.gate.mutants import challenge as challenges
 
@@ -58,7 +57,8 @@ def challenge(
         workers=workers,
         say=lambda trial, done, of: typer.echo(_progress(trial, done, of), err=True),
     )
-    _write_job_summary(report)
+    for problem in jobsummary.append(markdown(report)):
+        typer.echo(problem, err=True)
     answer(report, challenged(report), as_json=as_json)
     if not report.passed:
         raise typer.Exit(3 if report.untold or not report.counted else 1)
@@ -132,15 +132,3 @@ def _progress(trial: "Trial", done: int, of: int) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-
-
-def _write_job_summary(report: "ChallengeReport") -> None:
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not summary:
-        return
-    try:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown(report))
-    except OSError as error:
-        # The report is printed all the same.
-        typer.echo(f"the job summary could not be written: {error}", err=True)

@@ -1,6 +1,5 @@
 """The command that shows what a batch of data looks like: `proveout distributions`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,7 @@ def distributions(
 
     How far each column lies from them, and how far they lie from each other. In GitHub it goes into the job summary.
     """
+    from proveout.gate import jobsummary
     from proveout.monitoring import report
     from proveout.monitoring.distributions import of
 
@@ -30,10 +30,8 @@ def distributions(
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(report.distributions_page(found, batches), encoding="utf-8")
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(_markdown(found))
+    for problem in jobsummary.append(_markdown(found)):
+        typer.echo(problem, err=True)
     with_pictures = f"proveout distributions {found.batch} --html reports/{found.batch}.html"
     following = with_pictures if html is None else f"open {html}"
     answer(found, _page(found, following), as_json=as_json)

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_property uses
 
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
-from proveout.gate import gathered, integrity, judged_by, replaced, seals, tampering, written
-from proveout.gate import report as reports
+from proveout.gate import gathered, integrity, judged_by, replaced, seals, showing, tampering, written
 from proveout.gate.gathered import COVERS, Gathered
 from proveout.gate.stating import State
 from proveout.records import Verdict, canonical, now
@@ -247,36 +245,12 @@ class GateSession:
             )
         except (ProveoutError, pytest.UsageError, OSError) as error:
             self._trouble = f"refused   the verdict could not be recorded, so nothing is approved: {error}"
-        self._write_job_summary()
-        junit = self._config.stash.get(xml_key, None)
-        if junit is not None and self._verdict is not None:
-            for name, text in reports.properties(self._verdict):
-                junit.add_global_property(name, text)
-
-    def _write_job_summary(self) -> None:
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if not summary:
-            return
-        text = reports.markdown(self._verdict) if self._verdict is not None else f"### {self._trouble}\n"
-        try:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            # The verdict stands in the ledger: a page that could not be written does not change it.
-            self._notes.append(f"the job summary could not be written: {error}")
+        self._notes += showing.in_job_summary(self._verdict, self._trouble)
+        showing.in_junit(self._config, self._verdict)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The verdict: answer first, then evidence, then the next command."""
-        if self._verdict is None and not self._trouble:
-            return
-        terminalreporter.section("proveout gate")
-        if self._verdict is not None:
-            for line, colour in reports.lines(self._verdict):
-                terminalreporter.write_line(line, **{colour: True} if colour else {})
-        if self._trouble:
-            terminalreporter.write_line(self._trouble, red=True)
-        for note in self._notes:
-            terminalreporter.write_line(note, yellow=True)
+        """Say what the run came to."""
+        showing.in_terminal(terminalreporter, self._verdict, trouble=self._trouble, notes=self._notes)
 
     # --- pytest-xdist --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,41 @@
+"""Where a verdict is shown at the end of a run: the terminal, the JUnit file, the job summary.
+
+Comes in: a verdict, or why there is none. Goes out: nothing but what people and programs read.
+"""
+
+from collections.abc import Sequence
+
+import pytest
+from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_property uses
+
+from proveout.gate import jobsummary, report
+from proveout.records import Verdict
+
+
+def in_junit(config: pytest.Config, verdict: Verdict | None) -> None:
+    """The verdict as properties of the whole suite, where a JUnit file is written."""
+    junit = config.stash.get(xml_key, None)
+    if junit is not None and verdict is not None:
+        for name, text in report.properties(verdict):
+            junit.add_global_property(name, text)
+
+
+def in_job_summary(verdict: Verdict | None, trouble: str) -> list[str]:
+    """The verdict on the page of the job, where there is one. Returns: what to say where that failed."""
+    return jobsummary.append(report.markdown(verdict) if verdict is not None else f"### {trouble}\n")
+
+
+def in_terminal(
+    reporter: pytest.TerminalReporter, verdict: Verdict | None, *, trouble: str, notes: Sequence[str]
+) -> None:
+    """The verdict: answer first, then evidence, then the next command."""
+    if verdict is None and not trouble:
+        return
+    reporter.section("proveout gate")
+    if verdict is not None:
+        for line, colour in report.lines(verdict):
+            reporter.write_line(line, **{colour: True} if colour else {})
+    if trouble:
+        reporter.write_line(trouble, red=True)
+    for note in notes:
+        reporter.write_line(note, yellow=True)
