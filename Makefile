@@ -42,7 +42,7 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 # Many tests wait for processes: four at a time on any number of cores, each with whole files. A server under load is
 # asked how long a caller waits: two at a time, when the others are over.
 test: $(READY)  ## the whole test suite: tests/, then a fresh candidate before all of checks/
-	$(BIN)/python -m pytest tests -n 4 --dist loadfile -m "not live and not chaos"
+	$(BIN)/python -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder -m "not live and not chaos"
 	$(BIN)/python -m pytest tests -n 2 -m "live and not chaos"
 	@rm -rf $(TEST_STATE)
 	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/ingest.py run
@@ -51,7 +51,7 @@ test: $(READY)  ## the whole test suite: tests/, then a fresh candidate before a
 .PHONY: coverage
 coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest tests -n 4 --dist loadfile -m "not live and not chaos"
+	$(BIN)/coverage run -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder -m "not live and not chaos"
 	$(BIN)/coverage run -m pytest tests -n 2 -m "live and not chaos"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=85

@@ -18,8 +18,15 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).parents[1]
 FEW_CHECKS = "tests/few_checks"
 collect_ignore = ["few_checks"]  # unless they are asked for by name
+# Minutes each, in a test or a few: one that began last would keep one process busy and three waiting.
+LONG = ("test_readme.py", "test_demo.py", "test_flows.py", "test_challenge.py")
 # Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 class Project:
