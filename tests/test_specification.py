@@ -136,7 +136,14 @@ def test_a_package_that_changed_since_the_champion_is_named():
     assert dependencies.changed(before, before).value == 0
 
 
-def test_without_a_champion_or_a_lock_nothing_is_said_to_be_alike():
+def test_the_first_model_of_a_project_has_no_champion_to_differ_from():
+    """Were it not judged, a check with a bound would hold the first one back for ever."""
+    found = dependencies.changed(Candidate(lock=LOCK), None)
+
+    assert (found.value, found.unjudged) == (0, "")
+    assert found.decision == "there is no champion yet"
+
+
+def test_without_a_lock_nothing_is_said_to_be_alike():
     """Not judged is not the same as unchanged."""
-    assert dependencies.changed(Candidate(lock=LOCK), None).unjudged == "there is no champion"
     assert dependencies.changed(Candidate(), Candidate(lock=LOCK)).unjudged == "no requirements.lock is packed"

@@ -19,15 +19,17 @@ def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
 
     evidence(dependencies.changed(candidate, champion), at_most=5)
 
-    Without a champion, or without a lock on one side, it is not judged.
+    The first of a project has no champion to differ from, which the answer says. Without a lock on one side, it is not
+    judged.
     """
     from proveout.gate.questions import apart
 
     name, covers = "packages changed since the champion", ("monitor-1",)
-    now, before = candidate.requirements(), champion.requirements() if champion else None
-    if champion is None or now is None or before is None:
-        why = "there is no champion" if champion is None else "no requirements.lock is packed"
-        return Evidence(name=name, value=None, unjudged=why, covers=covers)
+    if champion is None:
+        return Evidence(name=name, value=0, decision="there is no champion yet", covers=covers)
+    now, before = candidate.requirements(), champion.requirements()
+    if now is None or before is None:
+        return Evidence(name=name, value=None, unjudged="no requirements.lock is packed", covers=covers)
     found = differences(apart.locked(before), apart.locked(now))
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return Evidence(name=name, value=len(found), decision=", ".join(found[:NAMED]) + more, covers=covers)
