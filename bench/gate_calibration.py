@@ -121,6 +121,7 @@ class Rival:
     candidate: np.ndarray
     champion: np.ndarray
     margin: float
+    spread: float = 0.0  # of the metric over the models of the family, as a user would have measured it
 
 
 @dataclass
@@ -134,7 +135,7 @@ class Count:
     test: str  # two numbers, rows, clusters
     trials: int = 0
     hits: int = 0  # passed; of coverage: the truth lies within
-    stated: float = 0.0  # the sum of the shares of equal models that are said to be refused
+    stated: float = 0.0  # the sum of the shares of models as good that are said to be refused
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -159,11 +160,13 @@ def rivals(world: World, seed: int = 0) -> list[Rival]:
     """The pairs of models that trials choose from."""
     rng = np.random.default_rng([seed, 1])
     found = []
+    spread = spread_of_seeds(world)
     for number, metric in enumerate(METRICS):
         lost = partial(_lost, metric, world.labels)
         for kind, family in _families(world).items():
             for index, old in enumerate(family):
-                found.append(Rival(kind, number, ("rows", "days"), family[index - 1], old, metric.margin))
+                apart = spread[kind][metric.name]
+                found.append(Rival(kind, number, ("rows", "days"), family[index - 1], old, metric.margin, apart))
         for old in world.models:
             if lost(world.weaker, old) > 0:
                 found.append(Rival("weaker", number, ("rows", "days"), world.weaker, old, lost(world.weaker, old)))
@@ -239,7 +242,9 @@ def trial(world: World, pairs: Sequence[Rival], number: int, size: "Size") -> It
                     told = {"world": world.name, "drawn": drawn, "metric": metric.name, "kind": kind, "trials": 1}
                     yield Count(**told, test="two numbers", hits=int(gain >= -pair.margin))
                     for test, groups in tests.items():
-                        found = metric.compare(labels, new, old, margin=pair.margin, clusters=groups)
+                        found = metric.compare(
+                            labels, new, old, margin=pair.margin, spread=pair.spread, clusters=groups
+                        )
                         yield Count(**told, test=test, hits=int(found.holds), stated=stated(found))
             scores = world.models[number % len(world.models)]
             truth = metric.measure(world.labels, scores)
@@ -250,7 +255,7 @@ def trial(world: World, pairs: Sequence[Rival], number: int, size: "Size") -> It
 
 
 def stated(found: Evidence) -> float:
-    """The share of equal models that are refused, as the decision says it: under 1 % is 1 %."""
+    """The share of models as good that are refused, as the decision says it: under 1 % is 1 %."""
     said = re.search(r"refused in (?:(over|under) )?(\d+) %", found.decision)
     return 1.0 if said[1] == "over" else int(said[2]) / 100
 

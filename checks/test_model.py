@@ -41,7 +41,7 @@ def test_calibration(scores, holdout, days, criteria, evidence):
 
 
 @pytest.mark.parametrize("column", ["origin", "carrier"])
-def test_auc_of_each(column, scores, champion_scores, holdout, criteria, evidence):
+def test_auc_of_each(column, scores, champion_scores, holdout, days, criteria, evidence):
     """A good average may hide an airport, or an airline, where the model knows nothing."""
     evidence(
         slices.judge(
@@ -50,45 +50,37 @@ def test_auc_of_each(column, scores, champion_scores, holdout, criteria, evidenc
             scores,
             by=holdout.records[column],
             champion=champion_scores,
+            clusters=days,
             at_least=criteria["slice_auc_at_least"],
         )
     )
 
 
-def test_auc_of_each_part_of_the_day(scores, holdout, criteria, evidence):
+def test_auc_of_each_part_of_the_day(scores, holdout, days, criteria, evidence):
     """Delays pile up until midnight: the hour alone tells mornings from evenings, but not one evening from another."""
     hours = slices.bands(holdout.records["sched_dep_time"], [0, 900, 1200, 1500, 1800, 2400], name="departure")
-    found = slices.judge(intervals.auc, holdout.labels, scores, by=hours, at_least=criteria["hour_auc_at_least"])
-    evidence(found)
+    bound = criteria["hour_auc_at_least"]
+    evidence(slices.judge(intervals.auc, holdout.labels, scores, by=hours, clusters=days, at_least=bound))
 
 
-def test_no_slice_is_far_weaker_than_the_rest(scores, rule_scores, holdout, criteria, evidence):
+def test_no_slice_is_far_weaker_than_the_rest(scores, rule_scores, holdout, days, criteria, evidence):
     """Hundreds of slices are looked at: in none may ten lines of rules do far better than elsewhere.
 
-    Not by weather: a month has a few storms, and each hour of one is the same storm.
+    A month has a few storms, and each hour of one is the same storm: what only these did is no weakness of the model.
     """
     excess = weakest.squared_errors(holdout.labels, scores) - weakest.squared_errors(holdout.labels, rule_scores)
     evidence(
         weakest.search(
             excess,
             holdout.records,
-            columns=[
-                "carrier",
-                "origin",
-                "dest",
-                "distance",
-                "sched_dep_time",
-                "sched_arr_time",
-                "plane_year",
-                "seats",
-            ],
+            clusters=days,
             at_most=criteria["weakest_slice_at_most"],
             name="brier less the rules', slice less rest",
         )
     )
 
 
-def test_no_airport_is_warned_far_more_than_it_is_late(scores, holdout, criteria, evidence):
+def test_no_airport_is_warned_far_more_than_it_is_late(scores, holdout, days, criteria, evidence):
     """Who gets a warning too many books a later connection for nothing."""
     found = fairness.gap(
         holdout.labels,
@@ -97,6 +89,7 @@ def test_no_airport_is_warned_far_more_than_it_is_late(scores, holdout, criteria
         threshold=criteria["warning_from"],
         rate="false positive",
         at_most=criteria["false_warnings_gap_at_most"],
+        clusters=days,
     )
     evidence(found)
 

@@ -141,6 +141,43 @@ def test_intervals_hold_the_true_gap_and_ratio():
     assert held >= 89
 
 
+def test_days_that_are_bad_as_a_whole_make_no_gap():
+    """Two groups, equal on each day, that fly on other days: rows taken for independent would see two that differ."""
+    random = np.random.default_rng(4)
+    found, unaware = 0, 0
+    for _ in range(100):
+        day = random.integers(0, 60, 3_000)
+        by = (random.random(3_000) < np.linspace(0, 1, 60)[random.permutation(60)][day]).astype(int)
+        scores = (random.random(3_000) < random.beta(1, 4, 60)[day]).astype(float)
+        asked = {"by": by, "threshold": 0.5, "level": 0.95}
+        found += fairness.gap(scores > 2, scores, clusters=day, **asked)[0].low > 0
+        unaware += fairness.gap(scores > 2, scores, **asked)[0].low > 0
+
+    assert found <= 11  # more than 11 of 100 at 5 %: one time in 200
+    assert unaware > 20  # four times what is stated
+
+
+def test_clusters_of_one_row_each_change_hardly_anything(people):
+    group, labels, scores = people
+    plain = fairness.rates(labels, scores, by=group, threshold=0.5)[:-1]
+    asked = fairness.rates(labels, scores, by=group, threshold=0.5, clusters=range(ROWS))[:-1]
+
+    for one, other in zip(asked, plain, strict=True):
+        assert one.value == other.value
+        assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=0.003)
+
+
+def test_a_group_all_of_one_day_is_worth_one_row():
+    """It happened once: whatever the rate was, another day may have another."""
+    scores = np.ones(400)
+    alone, spread, _ = fairness.rates(
+        scores > 2, scores, by=["A", "B"] * 200, clusters=[0, 1, 0, 2] * 100, threshold=0.5
+    )
+
+    assert (alone.value, spread.value) == (1, 1)
+    assert alone.low < spread.low < 0.4
+
+
 def test_groups_without_a_hit():
     """Nobody of B is called true: the ratio is 0, and how far above 0 it may be, its interval says."""
     by = ["A"] * 500 + ["B"] * 500

@@ -1,11 +1,13 @@
 """The weakest slice: found where there is one, and not found in a model that is equally good everywhere."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from proveout.errors import Misused
-from proveout.gate.questions import weakest
+from proveout.gate.questions import chance, weakest
 from proveout.gate.stating import State
 
 ROWS = 6_000
@@ -75,9 +77,66 @@ def test_each_slice_alone_would_raise_many_alarms(random):
     """What the search protects from: of 152 slices, several are 'significant' at 5 % without being weak."""
     frame, losses = columns(random), random.exponential(1.0, ROWS)
     atoms = weakest._atoms(frame, fewest=200, bands=4)
-    looked = weakest._compared(losses[:, None], atoms, fewest=200, depth=2)
+    looked = chance.by_row(losses, partial(chance.slices, atoms, fewest=200, depth=2)).compare(losses[:, None])
 
     assert sum(int((one.difference / one.error > 1.645).sum()) for one in looked) > 5
+
+
+def by_day(random, rows=1_500, days=30):
+    """A day for each row, columns of which some hang on the day as weather does, and losses that only the day makes."""
+    day = np.sort(random.integers(0, days, rows))
+    frame = columns(random, rows).assign(
+        temp=random.normal(0, 2, days)[day] + random.normal(0, 1, rows),
+        wind=random.gamma(2, 5, days)[day] + random.gamma(2, 2, rows),
+    )
+    return day, frame, random.lognormal(0, 1, days)[day] * random.lognormal(0, 0.5, rows)
+
+
+def test_false_alarms_stay_within_alpha_where_days_are_bad_as_a_whole():
+    """A bad day is no weakness of the temperature that it had. Taken for independent rows, it nearly always is one."""
+    alarms = unaware = 0
+    for seed in range(60):
+        day, frame, losses = by_day(np.random.default_rng(seed))
+        asked = {"fewest": 50, "deals": 59, "seed": seed}
+        alarms += "no slice" not in weakest.search(losses, frame, clusters=day, **asked)[-1].decision
+        unaware += "no slice" not in weakest.search(losses, frame, **asked)[-1].decision
+
+    assert alarms <= 9  # more than 9 of 60 at 5 %: one time in 600
+    assert unaware > 50
+
+
+def test_a_slice_that_is_weak_on_most_days_is_found(random):
+    day, frame, losses = by_day(random, rows=6_000)
+    found, *_ = weakest.search(losses + 2 * (frame.carrier == "C"), frame, clusters=day, at_most=0.0)
+
+    assert "carrier=C" in found.slice
+    assert found.breaks
+
+
+def test_a_slice_that_hardly_leaves_a_few_days_is_not_looked_at(random):
+    """What a carrier that flew on two days did wrong may as well be those days'."""
+    day, frame, losses = by_day(random, rows=6_000)
+    frame = pd.DataFrame({"carrier": np.where(day < 2, "Z", frame.carrier)})
+    found = weakest.search(losses + 9 * (frame.carrier == "Z"), frame, clusters=day, top=99)
+
+    assert "carrier=Z" not in {one.slice for one in found}
+    assert weakest.search(losses, frame, clusters=np.zeros(6_000))[-1].breaks
+
+
+def test_the_error_of_a_difference_is_made_of_what_each_cluster_adds(random):
+    day, frame, losses = by_day(random)
+    losses -= losses.mean()
+    atoms = weakest._atoms(frame, fewest=50, bands=4)
+    game = chance.by_cluster(losses, day, partial(chance.slices, atoms, fewest=50, depth=2))
+    signs = random.choice((-1.0, 1.0), 30)
+    for one in game.compare(signs[:, None]):
+        dealt = losses * signs[day]
+        for place, other in enumerate(one.others):
+            inside = (atoms.of_rows[atoms.column[one.atom]] == one.atom) & (atoms.of_rows[atoms.column[other]] == other)
+            away = dealt - np.where(inside, dealt[inside].mean(), dealt[~inside].mean())
+            adds = np.bincount(day, away * np.where(inside, 1 / inside.sum(), -1 / (~inside).sum()))
+            assert one.error[place, 0] == pytest.approx((np.square(adds).sum() * 30 / 29) ** 0.5)
+            assert one.difference[place, 0] == pytest.approx(dealt[inside].mean() - dealt[~inside].mean())
 
 
 def test_a_single_column_is_found_without_pairs(random):

@@ -17,12 +17,11 @@ candidate's own value is stated, nothing is asked of it, and the decision says t
 With `clusters=` the 5 % are missed by a little where clusters are few, and below sixty the decision says so: with 30
 days of flights 3 to 8 % of models worse by the margin passed (bench/gate_calibration.py), with 60 days 3 to 5.4 %.
 Skewed gains are allowed for (`resampling.skewed`; by Student's t 6 to 12 % passed), but a loss that few days carry may
-not show in thirty of them. A model as good that has bad days of its own is refused more often for it: in 78 % of runs
-for 64 %.
+not show in thirty of them. A model as good that has bad days of its own is refused more often for it.
 
 The same training with another seed is not exactly equal: it truly differs, by the spread of seeds. Train with a few of
-them, and state a margin of many standard deviations of their metric: from four on, seeds were refused up to seven
-points more often than the share says (24.5 % for 18 %).
+them, and state the standard deviation of their metric as `spread=`: the decision then says how often such a model is
+refused, "a model of another seed is refused in 25 % of runs", and whether the margin is wide enough for that.
 """
 
 import math
@@ -47,6 +46,7 @@ def auc(
     margin: float,
     better: bool = False,
     level: float = 0.95,
+    spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
     """The candidate's gain in AUC, by DeLong's paired test.
@@ -54,6 +54,8 @@ def auc(
     Args:
         labels: true and false, shape (rows,).
         candidate, champion: what each says of these rows, the higher the more likely; shape (rows,).
+        spread: the standard deviation of the AUC over trainings that differ in their seed alone; what is said follows
+            from it, not what is asked.
         clusters: shape (rows,), such as the day of each flight: flights of one day are late together.
     Returns: not judged with fewer than two rows of a class, or two clusters.
     Raises: Misused for scores that are missing or of another length.
@@ -73,7 +75,7 @@ def auc(
 
     truth, ours = arrays.truths(labels), arrays.numbers(candidate, "scores of the candidate")
     arrays.same_length(len(truth), scores_of_the_candidate=ours)
-    asked = Asked(name="auc", rows=len(truth), margin=margin, better=better, level=level)
+    asked = Asked(name="auc", rows=len(truth), margin=margin, better=better, level=level, spread=spread)
     if champion is None:
         return asked.first(intervals.auc(truth, ours, level=asked.shown, clusters=clusters))
     theirs = arrays.numbers(champion, "scores of the champion")
@@ -101,6 +103,7 @@ def labels(
     champion_threshold: float | None = None,
     better: bool = False,
     level: float = 0.95,
+    spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
     """The candidate's gain in accuracy, by McNemar's test: which rows only one of the two calls right.
@@ -120,7 +123,7 @@ def labels(
     from proveout.gate.questions import pairs
 
     right = _right(labels, candidate, threshold, "candidate")
-    asked = Asked(name="accuracy", rows=len(right), margin=margin, better=better, level=level)
+    asked = Asked(name="accuracy", rows=len(right), margin=margin, better=better, level=level, spread=spread)
     if champion is None:
         if clusters is not None:
             return asked.first(intervals.mean(right, name="accuracy", level=asked.shown, clusters=clusters))
@@ -148,6 +151,7 @@ def rows(
     name: str,
     better: bool = False,
     level: float = 0.95,
+    spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
     """The candidate's gain in a mean of losses, a loss for each row such as the squared error, by a paired t interval.
@@ -164,7 +168,7 @@ def rows(
     (0.025, 0.001, 'better; an equal model is refused in 3 % of runs')
     """
     ours = arrays.numbers(losses_candidate, "losses of the candidate")
-    asked = Asked(name=name, rows=len(ours), margin=margin, better=better, level=level)
+    asked = Asked(name=name, rows=len(ours), margin=margin, better=better, level=level, spread=spread)
     if losses_champion is None:
         return asked.first(intervals.mean(ours, name=name, level=asked.shown, clusters=clusters))
     theirs = arrays.numbers(losses_champion, "losses of the champion")
@@ -183,6 +187,7 @@ def metric(
     name: str | None = None,
     better: bool = False,
     level: float = 0.95,
+    spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
     resamples: int = 1_000,
     seed: int = 0,
@@ -208,7 +213,7 @@ def metric(
     name = name or intervals.name_of(function)
     truth, ours = arrays.values_of(labels, "labels"), arrays.values_of(candidate, "scores of the candidate")
     arrays.same_length(len(truth), scores_of_the_candidate=ours)
-    asked = Asked(name=name, rows=len(truth), margin=margin, better=better, level=level)
+    asked = Asked(name=name, rows=len(truth), margin=margin, better=better, level=level, spread=spread)
     if champion is None:
         own = intervals.metric(
             function, truth, ours, name=name, level=asked.shown, clusters=clusters, resamples=resamples, seed=seed

@@ -27,7 +27,8 @@ from proveout.gate.questions.slices import not_judged
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 Rate = Literal["selection", "true positive", "false positive", "precision"]
 COVERS = ("model-7",)
@@ -42,6 +43,7 @@ class Group:
     members: int
     rows: int  # that the rate is over: all of them, those true, those false, those called true
     hits: int
+    worth: float  # independent rows that would say as much: fewer than `rows` where those of a cluster are alike
 
 
 def rates(
@@ -57,6 +59,7 @@ def rates(
     fewest: int = FEWEST,
     unjudged_at_most: float | None = 0.05,
     level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
 ) -> tuple[Evidence, ...]:
     """The rate of each group, with Wilson's interval; last, the share of rows in groups too small to judge.
 
@@ -69,6 +72,8 @@ def rates(
             many of those that are not; `precision`, how many of those called true are.
         fewest: rows that the rate of a group is over: for the true positive rate, rows that are true.
         unjudged_at_most: share of all rows that may be in groups not judged, 0 to 1.
+        clusters: shape (rows,), such as the day of each flight: rows of one are called alike, so a group is worth fewer
+            rows than it has.
     Raises: Misused for an unknown rate, a missing score, or columns of another length.
 
     >>> carrier = ["UA"] * 200 + ["MQ"] * 200
@@ -80,17 +85,18 @@ def rates(
     carrier=UA 100 0.3 holds
     rows not judged 400 0.0 holds
     """
-    groups = _groups(labels, scores, by=by, threshold=threshold, rate=rate)
+    groups = _groups(labels, scores, by=by, threshold=threshold, rate=rate, clusters=clusters, level=level)
+    large = _large(groups, fewest)
     found = [
-        replace(
-            intervals.share(one.hits, one.rows, level=level),
+        Evidence(
             name=f"{rate} rate" if rate != "precision" else rate,
-            slice=one.name, at_least=at_least, at_most=at_most, surely=surely, covers=COVERS,
-            unjudged=f"{one.rows:,} rows, asked for {fewest:,}" if one.rows < fewest else "",
+            slice=one.name, value=value if one.rows else None, rows=one.rows, low=low, high=high, level=level,
+            at_least=at_least, at_most=at_most, surely=surely, covers=COVERS,
+            unjudged="" if one in large else f"{one.rows:,} rows, asked for {max(fewest, 1):,}",
         )
-        for one in groups
+        for one, (value, low, high) in ((one, _share(one, level)) for one in groups)
     ]  # fmt: skip
-    return (*found, _rest(groups, _large(groups, fewest), at_most=unjudged_at_most))
+    return (*found, _rest(groups, large, at_most=unjudged_at_most))
 
 
 def gap(
@@ -105,6 +111,7 @@ def gap(
     fewest: int = FEWEST,
     unjudged_at_most: float | None = 0.05,
     level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
 ) -> tuple[Evidence, ...]:
     """The largest rate of a group less the smallest, 0 to 1; last, the share of rows in groups too small to judge.
 
@@ -123,8 +130,9 @@ def gap(
     >>> found.decision
     'from 0.2 on carrier=MQ to 0.3 on carrier=UA'
     """
+    groups = _groups(labels, scores, by=by, threshold=threshold, rate=rate, clusters=clusters, level=level)
     return _extremes(
-        _groups(labels, scores, by=by, threshold=threshold, rate=rate), _difference, pick=max, of="gap", rate=rate,
+        groups, _difference, pick=max, of="gap", rate=rate,
         fewest=fewest, unjudged_at_most=unjudged_at_most, level=level, bounds={"at_most": at_most, "surely": surely},
     )  # fmt: skip
 
@@ -141,6 +149,7 @@ def ratio(
     fewest: int = FEWEST,
     unjudged_at_most: float | None = 0.05,
     level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
 ) -> tuple[Evidence, ...]:
     """The smallest rate of a group to the largest, 0 to 1; last, the share of rows in groups too small to judge.
 
@@ -155,8 +164,9 @@ def ratio(
     >>> round(found.low, 2), round(found.value, 2), round(found.high, 2), found.holds
     (0.47, 0.67, 0.94, False)
     """
+    groups = _groups(labels, scores, by=by, threshold=threshold, rate=rate, clusters=clusters, level=level)
     return _extremes(
-        _groups(labels, scores, by=by, threshold=threshold, rate=rate), _quotient, pick=min, of="ratio", rate=rate,
+        groups, _quotient, pick=min, of="ratio", rate=rate,
         fewest=fewest, unjudged_at_most=unjudged_at_most, level=level, bounds={"at_least": at_least, "surely": surely},
     )  # fmt: skip
 
@@ -187,7 +197,7 @@ def _extremes(
         # What could not be compared was not judged, however large the one group is.
         return replace(stated, unjudged=why), _rest(groups, [], at_most=unjudged_at_most)
     each = 2 * NormalDist().cdf(_range_quantile(level, len(large)) / math.sqrt(2)) - 1
-    known = [(one.hits / one.rows, *_wilson(one, each)) for one in large]
+    known = [_share(one, each) for one in large]
     pairs = [compare(one, other) for one, other in permutations(known, 2)]
     value, low, high = (pick(one[end] for one in pairs) for end in range(3))
     least, most = (extreme(large, key=lambda one: one.hits / one.rows) for extreme in (min, max))
@@ -217,7 +227,16 @@ def _quotient(one: Ends, other: Ends) -> Ends:
     return a / b, down / below if below else 0.0, above / over if over else math.inf
 
 
-def _groups(labels: "ArrayLike", scores: "ArrayLike", *, by: Any, threshold: float, rate: Rate) -> list[Group]:
+def _groups(
+    labels: "ArrayLike",
+    scores: "ArrayLike",
+    *,
+    by: Any,
+    threshold: float,
+    rate: Rate,
+    clusters: "ArrayLike | None",
+    level: float,
+) -> list[Group]:
     import numpy as np
 
     truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
@@ -232,13 +251,38 @@ def _groups(labels: "ArrayLike", scores: "ArrayLike", *, by: Any, threshold: flo
     if rate not in over_and_hit:
         raise Misused(f"There is no rate called {rate}. There are: {', '.join(over_and_hit)}.")
     over, hit = over_and_hit[rate]
-    return [
-        Group(
-            name=part.name, members=len(part.rows), rows=int(over[part.rows].sum()),
-            hits=int((over & hit)[part.rows].sum()),
-        )
-        for part in parts.split(by, rows=len(truth))
-    ]  # fmt: skip
+    together = arrays.groups(clusters, len(truth))
+
+    def group(part: parts.Slice) -> Group:
+        rows = part.rows[over[part.rows]]
+        hits = hit[rows]
+        worth = len(rows) if together is None else _worth(hits, together[rows], level)
+        return Group(name=part.name, members=len(part.rows), rows=len(rows), hits=int(hits.sum()), worth=worth)
+
+    return [group(part) for part in parts.split(by, rows=len(truth))]
+
+
+def _worth(hits: "NDArray[np.bool_]", clusters: "NDArray[np.intp]", level: float) -> float:
+    """Independent rows that would tell the share of `hits` as surely as these do.
+
+    Source: E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data, Survey Methodology 24 (1998). Where all hit or none, which shows no difference
+    between clusters, each of them counts as a row.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    _, numbered = np.unique(clusters, return_inverse=True)
+    units = int(numbered.max()) + 1 if len(hits) else 0
+    p = float(hits.mean()) if len(hits) else 0.0
+    if units < 2 or p in (0.0, 1.0):
+        return float(units)
+    error = intervals.error_of_mean(hits.astype(float), numbered)
+    if error == 0:
+        return float(len(hits))
+    quantile = (1 + level) / 2
+    wider = t.ppf(quantile, len(hits) - 1) / t.ppf(quantile, units - 1)
+    return float(min(len(hits), p * (1 - p) * (wider / error) ** 2))
 
 
 def _large(groups: list[Group], fewest: int) -> list[Group]:
@@ -250,9 +294,12 @@ def _rest(groups: list[Group], judged: list[Group], *, at_most: float | None) ->
     return not_judged(rows - sum(one.members for one in judged), rows, at_most=at_most, covers=COVERS)
 
 
-def _wilson(group: Group, level: float) -> tuple[float, float]:
-    found = intervals.share(group.hits, group.rows, level=level)
-    return found.low or 0.0, 1.0 if found.high is None else found.high
+def _share(group: Group, level: float) -> Ends:
+    """The share of a group with Wilson's interval; without a row it may be anything."""
+    if not group.rows:
+        return 0.0, 0.0, 1.0
+    p = group.hits / group.rows
+    return p, *intervals.wilson(p, group.worth, level=level)
 
 
 def _range_quantile(level: float, groups: int) -> float:

@@ -9,6 +9,7 @@ lengths) raises Misused.
 """
 
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
@@ -32,22 +33,28 @@ def share(hits: int, rows: int, *, name: str = "share", level: float = 0.95) -> 
     >>> round(found.low, 3), found.value, round(found.high, 3)
     (0.49, 0.8, 0.943)
     """
-    from statistics import NormalDist
-
     arrays.within("level", level, 0.0, 1.0)
     if not 0 <= hits <= rows:
         raise Misused(f"{hits} of {rows} rows are no share of them.")
     if rows == 0:
         return Evidence(name=name, value=None, rows=0, unjudged="no rows")
-    hits, rows = int(hits), int(rows)
+    p = int(hits) / int(rows)
+    low, high = wilson(p, rows, level=level)
+    return Evidence(name=name, value=p, rows=int(rows), low=low, high=high, level=level)
+
+
+def wilson(p: float, rows: float, *, level: float) -> tuple[float, float]:
+    """Wilson's score interval of a share `p` of `rows`, more than 0: not whole, where clusters are worth so many.
+
+    >>> low, high = wilson(0.8, 10, level=0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.49, 0.943)
+    """
     z = NormalDist().inv_cdf((1 + level) / 2)
-    p = hits / rows
     middle = (p + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * ((p * (1 - p) / rows + z * z / (4 * rows * rows)) ** 0.5)
     # At 0 and at 1 the interval ends there, whatever the rounding.
-    low = 0.0 if hits == 0 else max(0.0, middle - half)
-    high = 1.0 if hits == rows else min(1.0, middle + half)
-    return Evidence(name=name, value=p, rows=rows, low=low, high=high, level=level)
+    return 0.0 if p == 0 else max(0.0, middle - half), 1.0 if p == 1 else min(1.0, middle + half)
 
 
 def auc(

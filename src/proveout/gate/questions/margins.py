@@ -3,6 +3,7 @@
 Comes in: a gain with its interval, a margin. Goes out: `Evidence`. Nothing here measures.
 """
 
+import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -42,11 +43,14 @@ class Asked:
     margin: float
     better: bool
     level: float  # of the one-sided statement
+    spread: float = 0.0  # the standard deviation of the metric over trainings that differ in their seed alone
 
     def __post_init__(self) -> None:
         arrays.within("level", self.level, 0.5, 1.0)
         if not 0 <= self.margin < float("inf"):
             raise Misused(f"margin is {self.margin:g}, asked: 0 or more, how much worse is too much, such as 0.01.")
+        if not 0 <= self.spread < float("inf"):
+            raise Misused(f"spread is {self.spread:g}, asked: 0 or more, how far seeds differ in {self.name}.")
 
     @property
     def shown(self) -> float:
@@ -100,7 +104,8 @@ class Asked:
         down = gain.value - gain.low
         if self.better:
             return f"a gain of {down + NormalDist().inv_cdf(FOUND_IN) * gain.error:.2g} is found in 80 % of runs"
-        return f"an equal model is refused in {_percent(refused(gain, self.margin))} of runs"
+        other = "a model of another seed" if self.spread else "an equal model"
+        return f"{other} is refused in {_percent(refused(gain, self.margin, spread=self.spread))} of runs"
 
     def _warned(self, gain: Gain) -> tuple[str, ...]:
         """So few clusters may hold none of the bad days that carry a loss, and then no interval knows of them."""
@@ -110,16 +115,21 @@ class Asked:
         return (f"{gain.clusters} clusters are few: more than {wrong} may pass that should not",)
 
 
-def refused(gain: Gain, margin: float) -> float:
-    """The share of runs in which a model equal to the champion is refused at `margin`, with intervals like this one.
+def refused(gain: Gain, margin: float, *, spread: float = 0.0) -> float:
+    """The share of runs in which a model like the champion is refused at `margin`, with intervals like this one.
 
-    >>> round(refused(Gain(value=0.0, low=-0.0082, high=0.0082, error=0.005), margin=0.01), 2)
-    0.36
+    Like the champion is one that is equal to it, or, with `spread`, the same training with another seed: the two truly
+    differ then, by twice the variance of one.
+
+    >>> gain = Gain(value=0.0, low=-0.0082, high=0.0082, error=0.005)
+    >>> round(refused(gain, margin=0.01), 2), round(refused(gain, margin=0.01, spread=0.004), 2)
+    (0.36, 0.41)
     """
     down = gain.value - gain.low
-    if gain.error == 0:
+    deviation = math.hypot(gain.error, math.sqrt(2) * spread)
+    if deviation == 0:
         return float(down > margin)
-    return NormalDist().cdf((down - margin) / gain.error)
+    return NormalDist().cdf((down - margin) / deviation)
 
 
 def _percent(share: float) -> str:

@@ -103,6 +103,7 @@ def gap(
     scores: "ArrayLike",
     *,
     by: Any,
+    clusters: "ArrayLike | None" = None,
     at_most: float | None = None,
     surely: bool = False,
     fewest: int = 200,
@@ -114,8 +115,8 @@ def gap(
 
     The interval is for the largest of the true distances, though the slice was picked for its distance: each slice's
     own is widened until it holds for all of them at once (Bonferroni). The two sides of a distance share no row, so
-    its ends come from theirs (MOVER: Zou and Donner, Statistics in Medicine 27 (2008)). Arguments: as of `judge`; there
-    are no clusters, which both sides would have rows of.
+    its ends come from theirs (MOVER: Zou and Donner, Statistics in Medicine 27 (2008)). With `clusters` the sides share
+    those, and the interval is too wide rather than too narrow: a bad day is bad on both. Arguments: as of `judge`.
 
     >>> from random import Random
     >>> chance, carrier = Random(0), ["UA", "MQ"] * 400
@@ -127,7 +128,7 @@ def gap(
     """
     import numpy as np
 
-    truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, None)
+    truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
     sides, judged = [], 0
     for part in parts.split(by, rows=len(truth)):
         rest = np.delete(np.arange(len(truth)), part.rows)

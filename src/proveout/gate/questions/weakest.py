@@ -10,15 +10,22 @@ ALL of them would be if losses had nothing to do with the columns: losses are de
 hundreds of times, and the largest of all t statistics (Welch's, of a slice against the rest) is noted each time: max-T,
 Westfall and Young, Resampling-Based Multiple Testing (1993). A deal has the skew that losses have, which a normal
 approximation has not, and no half of the rows has to be set aside for judging, as an honest split would.
+
+Rows that are bad together, such as the flights of one day, can not be dealt out one by one. With `clusters=` the losses
+stay where they are, and what each is above or below the mean is turned over for whole clusters at random: the wild
+cluster bootstrap with the null imposed, of t statistics that are made from clusters (Cameron, Gelbach and Miller,
+Review of Economics and Statistics 90 (2008)). A slice that hardly leaves a few clusters is then not looked at: nobody
+can tell it from these.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays, parts
+from proveout.gate.questions import arrays, chance, parts
+from proveout.gate.questions.chance import Atoms
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -28,28 +35,7 @@ if TYPE_CHECKING:
 
 COVERS = ("model-6",)
 MOST_KINDS = 40  # of one text that are looked at alone; the rarer ones together
-NUMBERS_AT_ONCE = 6_000_000  # dealt losses in memory, 4 bytes each
 ALIKE = 0.5  # share of the rows of two slices that are in both: from here on the second says nothing new
-
-
-@dataclass(frozen=True, kw_only=True)
-class Atoms:
-    """The slices that single columns make: what pairs are put together from."""
-
-    names: tuple[str, ...]
-    column: "NDArray[np.intp]"  # of each atom
-    of_rows: "NDArray[np.intp]"  # the atom of each row in each column, shape (columns, rows)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """Slices that begin with one atom, each against the rest, for one dealing of the losses or many."""
-
-    atom: int
-    others: "NDArray[np.intp]"  # the second atom of each slice, or the first again where it stands alone
-    rows: "NDArray[np.intp]"  # of each slice
-    difference: "NDArray[np.float64]"  # of its mean loss to the rest's, shape (slices, dealings)
-    error: "NDArray[np.float64]"  # standard error of the difference, shape (slices, dealings)
 
 
 def search(
@@ -64,6 +50,7 @@ def search(
     alpha: float = 0.05,
     top: int = 5,
     deals: int = 299,
+    clusters: "ArrayLike | None" = None,
     seed: int = 0,
     name: str = "mean loss, slice less rest",
 ) -> tuple[Evidence, ...]:
@@ -79,7 +66,7 @@ def search(
     model; and `labels - scores` for slices that were promised too little, `scores - labels` for too much.
 
     Args:
-        losses: of each row, the more the worse, shape (rows,). Rows are taken as independent.
+        losses: of each row, the more the worse, shape (rows,).
         frame: columns to look for slices in: each value of a text, bands of a number with about equally many rows, and
             what is missing. Rare values are one slice together. A column with one value makes none.
         at_most: asked of slices that are surely weaker than the rest, and of no other, as chance makes some slice look
@@ -90,6 +77,8 @@ def search(
         bands: of a number.
         top: how many to give. Of two slices that share half of their rows, the surer one alone.
         deals: of losses to rows. More of them make the interval hang less on `seed`.
+        clusters: shape (rows,), such as the day of each flight; without them rows are taken as independent. Slices are
+            looked at that have rows of as many as six, were they spread evenly.
     Raises: Misused for losses that are no numbers, another length, another depth, or too few deals.
 
     >>> import pandas as pd
@@ -108,20 +97,23 @@ def search(
 
     known = arrays.numbers(losses, "losses")
     arrays.same_length(len(known), rows_of_the_frame=frame)
+    groups = arrays.groups(clusters, len(known))
     if depth not in {1, 2} or deals < 1 / alpha - 1:
         raise Misused(
             f"search() looks at columns (depth=1) and at pairs of them (depth=2), with {1 / alpha - 1:.0f} deals or "
             f"more for alpha={alpha}; asked: depth={depth}, deals={deals}."
         )
     atoms = _atoms(frame if columns is None else frame[list(columns)], fewest=fewest, bands=bands)
+    slices = partial(chance.slices, atoms, fewest=fewest, depth=depth)
     unit = float(known.std()) if len(known) and np.ptp(known) else 0.0
     scaled = (known - known.mean()) / unit if unit else np.zeros(len(known))
     # Threads of the matrix product wait for each other by spinning: where others want the cores too, 1 s becomes 80.
     with threadpool_limits(limits=1, user_api="blas"):
-        looked = list(_compared(scaled[:, None], atoms, fewest=fewest, depth=depth))
+        game = chance.by_row(scaled, slices) if groups is None else chance.by_cluster(scaled, groups, slices)
+        looked = list(game.compare(game.as_it_is[:, None]))
         if not looked:
             return (_looked_at(0, rows=len(known), weaker=0),)
-        most, least = _by_chance(scaled, atoms, fewest=fewest, depth=depth, deals=deals, seed=seed)
+        most, least = chance.extremes(game, deals=deals, seed=seed)
     place = min(math.ceil((1 - alpha) * (deals + 1)), deals) - 1
     pairs = [(one.atom, int(other)) for one in looked for other in one.others]
     rows, difference, error = (
@@ -185,52 +177,6 @@ def _answers(labels: "ArrayLike", probabilities: "ArrayLike") -> "tuple[NDArray[
     truth, said = arrays.truths(labels), arrays.numbers(probabilities, "probabilities")
     arrays.same_length(len(truth), probabilities=said)
     return truth, said
-
-
-def _by_chance(
-    losses: "NDArray[np.float64]", atoms: Atoms, *, fewest: int, depth: int, deals: int, seed: int
-) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
-    """The largest and the smallest t statistic of all slices in each deal, shape (deals,) both."""
-    import numpy as np
-
-    random = np.random.default_rng(seed)
-    most, least = np.full(deals, -np.inf), np.full(deals, np.inf)
-    at_once = max(1, NUMBERS_AT_ONCE // len(losses))
-    for start in range(0, deals, at_once):
-        now = slice(start, min(start + at_once, deals))
-        dealt = np.stack([random.permutation(losses).astype(np.float32) for _ in range(deals)[now]], axis=1)
-        for one in _compared(dealt, atoms, fewest=fewest, depth=depth):
-            t = one.difference / one.error
-            most[now], least[now] = np.maximum(most[now], t.max(axis=0)), np.minimum(least[now], t.min(axis=0))
-    return most, least
-
-
-def _compared(losses: "NDArray[Any]", atoms: Atoms, *, fewest: int, depth: int) -> Iterator[Compared]:
-    """Every slice with enough rows in it and outside, against the rest. `losses` has the shape (rows, dealings)."""
-    import numpy as np
-
-    rows, count = len(losses), len(atoms.names)
-    total, total_squares = losses.sum(axis=0), (losses**2).sum(axis=0)
-    for atom in range(count):
-        here = np.flatnonzero(atoms.of_rows[atoms.column[atom]] == atom)
-        later = atoms.of_rows[atoms.column[atom] + 1 if depth == 2 else len(atoms.of_rows) :, here]
-        sizes = np.bincount(later.ravel(), minlength=count)
-        sizes[atom] = len(here)
-        kept = np.flatnonzero((sizes >= fewest) & (sizes <= rows - fewest))
-        if not len(kept):
-            continue
-        # Which of these rows is in which slice: sums of all slices in all dealings are then one product of matrices.
-        member = np.zeros((count, len(here)), dtype=losses.dtype)
-        member[later, np.arange(len(here))] = 1
-        member[atom] = 1
-        mine = losses[here]
-        sums, squares = member[kept] @ mine, member[kept] @ mine**2
-        inside, outside = sizes[kept, None], rows - sizes[kept, None]
-        rest, rest_squares = total - sums, total_squares - squares
-        spread = (squares - sums**2 / inside) / (inside * (inside - 1.0))
-        rest_spread = (rest_squares - rest**2 / outside) / (outside * (outside - 1.0))
-        error = np.sqrt(np.maximum(spread + rest_spread, 1e-12))
-        yield Compared(atom=atom, others=kept, rows=sizes[kept], difference=sums / inside - rest / outside, error=error)
 
 
 def _atoms(frame: "pd.DataFrame", *, fewest: int, bands: int) -> Atoms:
