@@ -46,6 +46,7 @@ import time
 HELD = bytearray(b"x" * 120_000_000)
 
 def features(rows):
+    rows.iloc  # arrays have none: looking for a direct path does not wait
     time.sleep(0.02)
     return rows.assign(double=rows["hour"] * 2.0)[["hour", "double"]]
 """
@@ -61,12 +62,37 @@ def test_a_slow_and_a_large_bundle_are_measured_as_such(opened, rows):
 
     assert p50.breaks
     assert 20 < p50.low <= p50.value <= p50.high
-    assert p99.unjudged == "30 calls in the time"  # 30 calls do not know what one in a hundred takes
+    assert p99.breaks  # 30 calls do not know what one in a hundred takes, but all of them were above the bound
     assert memory.breaks
     assert 120 < memory.value < 250
     assert opening.holds
     assert size.value == slow.bundle.bytes / 1e6
     assert {one.covers for one in (p50, p99, opening, memory, size)} == {("monitor-6",)}
+
+
+@pytest.mark.parametrize(("at_most", "said"), [(20, "breaks"), (5_000, "30 calls in the time")])
+def test_a_bound_that_too_few_calls_were_asked_of_is_not_passed(opened, rows, at_most, said):
+    """The slower a model, the fewer its calls: not judged would mean that the slowest of all pass."""
+    found = served.performance(opened(SLOW_AND_LARGE), rows, calls=30, p99_ms_at_most=at_most)
+    p99 = found[1]
+
+    assert (p99.unjudged or ("breaks" if p99.breaks else "holds")) == said
+    assert any(one.breaks for one in found)
+    if p99.unjudged:
+        assert found[-1].name == "bounds not judged"
+        assert "calls=" in found[-1].decision
+
+
+@pytest.mark.parametrize("within_s", [0.1, 1.0])
+def test_a_model_that_takes_longer_than_the_time_it_is_given_is_too_slow(opened, rows, within_s):
+    """Its first call may outlast all: that one counts, and the calls to warm up are not all there are."""
+    slow = opened(SLOW_AND_LARGE.replace("0.02", "0.2"))
+
+    found = served.performance(slow, rows, within_s=within_s, p50_ms_at_most=5, p99_ms_at_most=50)
+
+    assert found[1].breaks
+    assert found[1].value > 200
+    assert (found[1].rows == 1) == (within_s == 0.1)
 
 
 def test_a_small_model_keeps_the_bounds(opened, rows):
