@@ -1,7 +1,9 @@
 """gate/questions/served.py, apart.py: what is served is fast, whole without the project, and says what was judged."""
 
 import importlib.metadata
+import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +95,34 @@ def test_a_model_that_takes_longer_than_the_time_it_is_given_is_too_slow(opened,
     assert found[1].breaks
     assert found[1].value > 200
     assert (found[1].rows == 1) == (within_s == 0.1)
+
+
+class Sleeper:
+    """A model that waits for a service, and computes a little."""
+
+    def columns(self, records):
+        return records
+
+    def predict_columns(self, columns):
+        until = time.perf_counter() + 0.005
+        while time.perf_counter() < until:
+            pass
+        time.sleep(0.02)
+        return [0.5]
+
+
+def test_on_a_busy_machine_what_a_model_waits_for_is_still_its_own():
+    """Waiting for a processor is the machine's time; a call that slept meanwhile has slept all the same."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        took = apart._calls(Sleeper(), apart.Asked(folder="", records=({},), calls=50))
+    finally:
+        for one in busy:
+            one.kill()
+            one.wait()
+
+    assert min(took) > 19
+    assert np.median(took) < 60
 
 
 def test_a_small_model_keeps_the_bounds(opened, rows):

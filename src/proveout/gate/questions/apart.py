@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,7 +41,7 @@ class Told:
 
     answers: tuple[float | None, ...] = ()  # None for what is no finite number
     opening_s: float = 0.0
-    took_ms: tuple[float, ...] = ()  # each call for one record; of one that was interrupted, its processor time
+    took_ms: tuple[float, ...] = ()  # each call for one record, without what it waited for a processor
     memory_mb: float = 0.0  # the most that opening and answering added
     modules: tuple[str, ...] = ()  # top-level modules that were imported
     trouble: str = ""
@@ -137,26 +137,34 @@ def _calls(candidate: Any, asked: Asked) -> list[float]:
         return took
     start = time.perf_counter()
     warm = max(1, asked.calls // 10)
-    for call in range(warm + asked.calls):
-        if call < warm and time.perf_counter() > start + asked.within_s / 10:
-            warm = call  # what is slow is slow warm, too, and has to be counted
-        record = asked.records[call % len(asked.records)]
-        began, worked, stopped = time.perf_counter(), time.process_time(), _interruptions()
-        float(candidate.predict_columns(candidate.columns([record]))[0])
-        took_s = time.perf_counter() - began
-        if _interruptions() > stopped:
+    with _waiting() as waited_s:
+        for call in range(warm + asked.calls):
+            if call < warm and time.perf_counter() > start + asked.within_s / 10:
+                warm = call  # what is slow is slow warm, too, and has to be counted
+            record = asked.records[call % len(asked.records)]
+            began, waited = time.perf_counter(), waited_s()
+            float(candidate.predict_columns(candidate.columns([record]))[0])
             # Somebody else had the processor meanwhile: that is the machine's time, not the model's.
-            took_s = min(took_s, time.process_time() - worked)
-        if call >= warm:
-            took.append(1000 * took_s)
-        if time.perf_counter() > start + asked.within_s and took:
-            break
+            took_s = time.perf_counter() - began - (waited_s() - waited)
+            if call >= warm:
+                took.append(1000 * took_s)
+            if time.perf_counter() > start + asked.within_s and took:
+                break
     return took
 
 
-def _interruptions() -> int:
-    """How often the system took the processor away from this process; waiting of its own is not counted."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+@contextmanager
+def _waiting() -> Iterator[Callable[[], float]]:
+    """How many seconds this thread could have run and had no processor, so far; sleeping is not among them."""
+    try:
+        file = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+    except OSError:  # no Linux: then it is not known
+        yield lambda: 0.0
+        return
+    try:
+        yield lambda: int(os.pread(file, 100, 0).split()[1]) / 1e9
+    finally:
+        os.close(file)
 
 
 def _memory_mb(*, peak: bool) -> float:
