@@ -200,6 +200,12 @@ def test_an_unknown_rate_is_refused(people):
         fairness.rates(labels, scores, by=group, threshold=0.5, rate="recall")
 
 
+def test_a_level_that_is_none_is_refused(people):
+    group, labels, scores = people
+    with pytest.raises(Misused, match="level"):
+        fairness.rates(labels, scores, by=group, threshold=0.5, level=1.0)
+
+
 def test_a_missing_score_is_no_no(people):
     """NaN >= 0.5 is false: a model that fails on a group would only seem to select nobody there."""
     group, labels, scores = people

@@ -239,6 +239,7 @@ def _groups(
 ) -> list[Group]:
     import numpy as np
 
+    arrays.within("level", level, 0.0, 1.0)
     truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
     arrays.same_length(len(truth), scores=said)
     called = said >= threshold
