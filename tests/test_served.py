@@ -72,29 +72,19 @@ def test_a_slow_and_a_large_bundle_are_measured_as_such(opened, rows):
     assert {one.covers for one in (p50, p99, opening, memory, size)} == {("monitor-6",)}
 
 
-@pytest.mark.parametrize(("at_most", "said"), [(20, "breaks"), (5_000, "30 calls in the time")])
-def test_a_bound_that_too_few_calls_were_asked_of_is_not_passed(opened, rows, at_most, said):
+def test_a_model_that_few_calls_could_be_asked_of_does_not_pass(opened, rows):
     """The slower a model, the fewer its calls: not judged would mean that the slowest of all pass."""
-    found = served.performance(opened(SLOW_AND_LARGE), rows, calls=30, p99_ms_at_most=at_most)
-    p99 = found[1]
-
-    assert (p99.unjudged or ("breaks" if p99.breaks else "holds")) == said
-    assert any(one.breaks for one in found)
-    if p99.unjudged:
-        assert found[-1].name == "bounds not judged"
-        assert "calls=" in found[-1].decision
-
-
-@pytest.mark.parametrize("within_s", [0.1, 1.0])
-def test_a_model_that_takes_longer_than_the_time_it_is_given_is_too_slow(opened, rows, within_s):
-    """Its first call may outlast all: that one counts, and the calls to warm up are not all there are."""
     slow = opened(SLOW_AND_LARGE.replace("0.02", "0.2"))
 
-    found = served.performance(slow, rows, within_s=within_s, p50_ms_at_most=5, p99_ms_at_most=50)
+    found = served.performance(slow, rows, within_s=1.0, p99_ms_at_most=5_000)
+    # The first call alone outlasts the time: it counts, as those to warm up are not all there are.
+    too_slow = served.performance(slow, rows, within_s=0.1, p50_ms_at_most=5, p99_ms_at_most=50)[1]
 
-    assert found[1].breaks
-    assert found[1].value > 200
-    assert (found[1].rows == 1) == (within_s == 0.1)
+    assert found[1].unjudged
+    assert (found[-1].name, found[-1].breaks) == ("bounds not judged", True)
+    assert "give it more: calls=, within_s=" in found[-1].decision
+    assert (too_slow.rows, too_slow.breaks) == (1, True)
+    assert too_slow.value > 200
 
 
 class Sleeper:
@@ -115,7 +105,7 @@ def test_on_a_busy_machine_what_a_model_waits_for_is_still_its_own():
     """Waiting for a processor is the machine's time; a call that slept meanwhile has slept all the same."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
     try:
-        took = apart._calls(Sleeper(), apart.Asked(folder="", records=({},), calls=50))
+        took = apart._calls(Sleeper(), apart.Asked(folder="", records=({},), calls=20))
     finally:
         for one in busy:
             one.kill()
