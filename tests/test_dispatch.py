@@ -2,6 +2,7 @@
 what goes to it beside."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -248,6 +249,12 @@ def test_a_dead_worker_is_known_at_once_and_not_held_against_the_release():
     run(work, lines=Lines(plain=line))
 
 
+def times_up(found: list[str], ms: int) -> bool:
+    """Whether all of them say that they had no answer in time: of `ms`, what was left when they came to wait."""
+    waited = [re.fullmatch(r"no answer within (\d+) ms", one) for one in found]
+    return all(one is not None and ms / 2 <= int(one[1]) <= ms for one in waited)
+
+
 @pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.2])
 def test_the_deadline_holds_whatever_the_worker_does(wait_s):
     """Ten requests, ten falls, none early by more than a tick and none late."""
@@ -258,7 +265,7 @@ def test_the_deadline_holds_whatever_the_worker_does(wait_s):
         began = time.perf_counter()
         found = await asyncio.gather(*(asking.outcome(within_s=wait_s) for _ in range(10)))
         took_s = time.perf_counter() - began
-        assert found == [f"no answer within {wait_s * 1000:.0f} ms"] * 10
+        assert times_up(found, round(1000 * wait_s))
         assert wait_s - 0.01 < took_s < wait_s + 0.3
         assert asking.dispatch.waiting == 0
         blocker.cancel()
@@ -338,7 +345,7 @@ def test_a_hanging_release_opens_its_breaker_before_it_is_killed():
         first = asyncio.create_task(asking.outcome(within_s=0.1))
         await asyncio.sleep(0.02)
         found = await asyncio.gather(first, *(asking.outcome(within_s=0.1) for _ in range(MOST_FAILED)))
-        assert found == ["no answer within 100 ms"] * (MOST_FAILED + 1)
+        assert times_up(found, 100)
         assert asking.dispatch.breakers == {RELEASE: "open"}
         assert await asking.outcome() == "the circuit breaker is open"
 
@@ -440,7 +447,7 @@ def test_a_release_too_slow_for_the_deadline_is_not_an_overload():
     async def work(asking: Asking) -> None:
         assert await asking.outcome(within_s=5) == "scored"
         found = await asyncio.gather(*(asking.outcome(within_s=0.05) for _ in range(3)))
-        assert found == ["no answer within 50 ms"] * 3
+        assert times_up(found, 50)
 
     run(work, lines=Lines(plain=Line(seconds=lambda rows: 0.2)))
 

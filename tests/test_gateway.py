@@ -6,6 +6,7 @@ See gateway_toy.py for what it is run against.
 import asyncio
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -294,7 +295,8 @@ def test_at_the_deadline_the_rules_answer(tmp_path):
 
             assert time.perf_counter() - began < 0.5
             assert {answer.json()["answered_by"] for answer in answers} == {"rules"}
-            assert "no answer within 180 ms" in answers[0].json()["fallback_reason"]
+            # Of the deadline what is left when it is asked: 180 ms, or less on a busy machine.
+            assert re.search(r"no answer within 1[0-8]\d ms", answers[0].json()["fallback_reason"])
             stuck.set()
 
     run(test())
