@@ -228,5 +228,5 @@ def _column(field: Allowed | None, values: list[Any]) -> "pd.Series[Any]":
             typed: pd.Series[Any] = pd.Series(values, dtype=field.dtype)
             return typed
         except (TypeError, ValueError, OverflowError):
-            pass
+            pass  # each fits, all together do not: as objects they are what the schema is to judge
     return pd.Series(values, dtype=object)
