@@ -6,13 +6,12 @@ Comes in: paths. Goes out: whether it is somebody's own, and what to call it in 
 import os
 from pathlib import Path
 
-from proveout.gate import proof
-from proveout.gate.proof import PACKAGE
+from proveout.code_files import INSTALLED, PACKAGE
 
 
 def is_foreign(file: Path, root: Path) -> bool:
     """Whether a file is somebody's own: neither proveout's, nor installed, nor Python's."""
-    if not file.is_absolute() or proof.INSTALLED & set(file.parts) or file.is_relative_to(PACKAGE):
+    if not file.is_absolute() or INSTALLED & set(file.parts) or file.is_relative_to(PACKAGE):
         return False
     return file.is_relative_to(root) or not file.is_relative_to(Path(os.__file__).parent)
 

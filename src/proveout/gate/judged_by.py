@@ -3,17 +3,14 @@
 Comes in: settings. Goes out: each file, or part of one, by its name, with the SHA-256 of its content.
 """
 
-import ast
-import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from proveout import code_files
 from proveout.gate import pytestfile
 from proveout.gate.integrity import wrong
-from proveout.gate.proof import INSTALLED, PACKAGE
 from proveout.records import CheckResult
 from proveout.settings import Settings
 
@@ -24,11 +21,11 @@ OUTSIDE = ("batch_schema", "label", "request_schema")
 def content(settings: Settings) -> dict[str, str]:
     """Everything that judges, by its name from the root: files below the checks, each conftest.py that they see, what
     these import from the project, and what the schemas and the label are made of."""
-    found = {_name(file, settings.root): _sha256(file.read_bytes()) for file in files(settings)}
+    found = code_files.digests(files(settings), settings.root)
     for named in (getattr(settings, name) for name in OUTSIDE):
         path, _, attribute = named.partition(":")
         if path not in found and (settings.root / path).is_file():
-            found[named] = _sha256(_part(settings.root / path, attribute))
+            found[named] = code_files.sha256(code_files.part(settings.root / path, attribute))
     return found
 
 
@@ -45,7 +42,7 @@ def files(settings: Settings) -> list[Path]:
         or any(file.name.encode() in source for other, source in sources.items() if other != file)
     ]
     found += conftests(settings)
-    return _with_imported(found, settings)
+    return code_files.with_imported(found, settings.root, places=[folder, *_python_path(settings)])
 
 
 def edited(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[CheckResult]:
@@ -98,104 +95,7 @@ def _is_hidden(name: Path) -> bool:
     return any(part.startswith(".") for part in name.parts)
 
 
-def _name(file: Path, root: Path) -> str:
-    return Path(os.path.relpath(file, root)).as_posix()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-# --- what is imported ---------------------------------------------------------------------------------------------
-
-
-def _with_imported(found: Sequence[Path], settings: Settings) -> list[Path]:
-    """The files, and every module of the project that they import, that these import, and so on."""
-    known, left = dict.fromkeys(found), [file for file in found if file.suffix == ".py"]
-    places = [settings.root / settings.checks, settings.root, *_python_path(settings)]
-    while left:
-        file = left.pop()
-        for module in _imported(file, places, settings):
-            if module not in known:
-                known[module] = None
-                left.append(module)
-    return list(known)
-
-
-def _imported(file: Path, places: Sequence[Path], settings: Settings) -> set[Path]:
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # its own check will say so
-        return set()
-    return {module for node in ast.walk(tree) for module in _modules(node, file, places, settings)}
-
-
-def _modules(node: ast.AST, file: Path, places: Sequence[Path], settings: Settings) -> Iterator[Path]:
-    """The files of the project that an import statement loads."""
-    places = [file.parent, *places]
-    names: list[str] = []
-    if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
-        if node.level:
-            places = [file.parents[node.level - 1]]
-        start = f"{node.module}." if node.module else ""
-        names = [*([node.module] if node.module else []), *(start + alias.name for alias in node.names)]
-    for name in names:
-        parts = name.split(".")
-        for place in places:
-            for depth in range(1, len(parts) + 1):
-                stem = place.joinpath(*parts[:depth])
-                yield from (one for one in (stem.with_suffix(".py"), stem / "__init__.py") if _is_own(one, settings))
-
-
 def _python_path(settings: Settings) -> list[Path]:
     folder = settings.root / settings.checks
     file = pytestfile.find(folder)
     return [file.parent / place for place in pytestfile.settings_of(folder).get("pythonpath", ())] if file else []
-
-
-def _is_own(file: Path, settings: Settings) -> bool:
-    own = file.is_relative_to(settings.root) and not file.is_relative_to(PACKAGE)
-    return own and not INSTALLED & set(file.parts) and file.is_file()
-
-
-# --- a part of a file ---------------------------------------------------------------------------------------------
-
-
-def _part(file: Path, name: str) -> bytes:
-    """What the object `name` in `file` is made of: its definition, and those of all names in it, and so on.
-
-    Features and label often stand in one file: who works on the next features has not changed who was late.
-    """
-    source = file.read_bytes()
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return source
-    wanted, left, taken = {name}, [name], set()
-    while left:
-        asked = left.pop()
-        for place, statement in enumerate(tree.body):
-            if place not in taken and asked in _defined(statement):
-                taken.add(place)
-                new = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - wanted
-                wanted |= new
-                left += new
-    return "\n".join(ast.unparse(tree.body[place]) for place in sorted(taken)).encode()
-
-
-def _defined(statement: ast.stmt) -> set[Any]:
-    """The names that a statement gives a meaning; all that it touches, where it is an `if` or a `try`."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    found = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
-            # `late.threshold = 5` changes what `late` is.
-            found |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-    return found

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+from proveout.code_files import INSTALLED, PACKAGE
+
 EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
 SAYS_NO = frozenset({"raises", "warns", "deprecated_call", "fail"})  # of pytest, and unittest's self.fail
-INSTALLED = frozenset({"site-packages", "dist-packages"})
-PACKAGE = Path(__file__).resolve().parents[1]
 Names = Mapping[str, Any]
 Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 

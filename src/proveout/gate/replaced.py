@@ -16,10 +16,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from proveout.code_files import PACKAGE
 from proveout.gate import proof
 from proveout.gate.foreign import is_foreign, short
 from proveout.gate.integrity import wrong
-from proveout.gate.proof import PACKAGE
 from proveout.records import CheckResult
 from proveout.settings import Settings
 

@@ -1,0 +1,124 @@
+"""Which files of the project a piece of its code is made of, and what stands in them.
+
+Comes in: files and the project's root. Goes out: each file of the project that these
+import, and that those import, and so on; and the SHA-256 of each by its name from the root. Read from the source, so
+nothing is run.
+"""
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+PACKAGE = Path(__file__).resolve().parent
+
+
+def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
+    """The SHA-256 of each file by its name from the root. Raises: OSError for one that cannot be read."""
+    return {name(file, root): sha256(file.read_bytes()) for file in files}
+
+
+def name(file: Path, root: Path) -> str:
+    """What a file is called from the root."""
+    return Path(os.path.relpath(file, root)).as_posix()
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of bytes, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+# --- what is imported ---------------------------------------------------------------------------------------------
+
+
+def with_imported(files: Sequence[Path], root: Path, *, places: Sequence[Path] = ()) -> list[Path]:
+    """The files, and every module of the project that they import, that these import, and so on.
+
+    Args:
+        places: folders where modules are looked for, besides the root and the folder of whoever imports one.
+    """
+    known, left = dict.fromkeys(files), [file for file in files if file.suffix == ".py"]
+    while left:
+        file = left.pop()
+        for module in _imported(file, [*places, root], root):
+            if module not in known:
+                known[module] = None
+                left.append(module)
+    return list(known)
+
+
+def _imported(file: Path, places: Sequence[Path], root: Path) -> set[Path]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # whoever loads it will say so
+        return set()
+    return {module for node in ast.walk(tree) for module in _modules(node, file, places, root)}
+
+
+def _modules(node: ast.AST, file: Path, places: Sequence[Path], root: Path) -> Iterator[Path]:
+    """The files of the project that an import statement loads."""
+    places = [file.parent, *places]
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        if node.level:
+            places = [file.parents[node.level - 1]]
+        start = f"{node.module}." if node.module else ""
+        names = [*([node.module] if node.module else []), *(start + alias.name for alias in node.names)]
+    for dotted in names:
+        parts = dotted.split(".")
+        for place in places:
+            for depth in range(1, len(parts) + 1):
+                stem = place.joinpath(*parts[:depth])
+                yield from (one for one in (stem.with_suffix(".py"), stem / "__init__.py") if is_own(one, root))
+
+
+def is_own(file: Path, root: Path) -> bool:
+    """Whether a file is there and is the project's own: below the root, neither proveout's nor installed."""
+    own = file.is_relative_to(root) and not file.is_relative_to(PACKAGE)
+    return own and not INSTALLED & set(file.parts) and file.is_file()
+
+
+# --- a part of a file ---------------------------------------------------------------------------------------------
+
+
+def part(file: Path, name: str) -> bytes:
+    """What the object `name` in `file` is made of: its definition, and those of all names in it, and so on.
+
+    Features and label often stand in one file: who works on the next features has not changed who was late.
+    """
+    source = file.read_bytes()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    wanted, left, taken = {name}, [name], set()
+    while left:
+        asked = left.pop()
+        for place, statement in enumerate(tree.body):
+            if place not in taken and asked in _defined(statement):
+                taken.add(place)
+                new = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - wanted
+                wanted |= new
+                left += new
+    return "\n".join(ast.unparse(tree.body[place]) for place in sorted(taken)).encode()
+
+
+def _defined(statement: ast.stmt) -> set[Any]:
+    """The names that a statement gives a meaning; all that it touches, where it is an `if` or a `try`."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    found = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            # `late.threshold = 5` changes what `late` is.
+            found |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return found
