@@ -1,6 +1,6 @@
 """Which files of the project a piece of its code is made of, and what stands in them.
 
-Comes in: files and the project's root. Goes out: each file of the project that these
+Comes in: files, or an object named `path:object`, and the project's root. Goes out: each file of the project that these
 import, and that those import, and so on; and the SHA-256 of each by its name from the root. Read from the source, so
 nothing is run.
 """
@@ -14,6 +14,16 @@ from typing import Any
 
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 PACKAGE = Path(__file__).resolve().parent
+
+
+def of_object(named: str, root: Path, *, places: Sequence[Path] = ()) -> dict[str, str]:
+    """The SHA-256 of each file that the object `path:object` is made of, its own first, by its name from the root.
+
+    Args:
+        places: folders where modules are looked for, besides the root and the folder of whoever imports one.
+    Raises: OSError if its file cannot be read.
+    """
+    return digests(with_imported([root / named.partition(":")[0]], root, places=places), root)
 
 
 def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
@@ -69,12 +79,20 @@ def _modules(node: ast.AST, file: Path, places: Sequence[Path], root: Path) -> I
             places = [file.parents[node.level - 1]]
         start = f"{node.module}." if node.module else ""
         names = [*([node.module] if node.module else []), *(start + alias.name for alias in node.names)]
+    elif isinstance(node, ast.Call) and _is_import(node):
+        names = [first.value for first in node.args[:1] if isinstance(first, ast.Constant) and type(first.value) is str]
     for dotted in names:
         parts = dotted.split(".")
         for place in places:
             for depth in range(1, len(parts) + 1):
                 stem = place.joinpath(*parts[:depth])
                 yield from (one for one in (stem.with_suffix(".py"), stem / "__init__.py") if is_own(one, root))
+
+
+def _is_import(call: ast.Call) -> bool:
+    function = call.func
+    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return called in {"import_module", "__import__"}
 
 
 def is_own(file: Path, root: Path) -> bool:
