@@ -10,6 +10,8 @@ from typing import Any
 import uvicorn
 from gateway_toy import Running, running
 
+from proveout.serving.http_protocol import HttpProtocol
+
 
 @contextmanager
 def listening(root: Path, **arguments: Any) -> Iterator[tuple[str, Running]]:
@@ -18,7 +20,14 @@ def listening(root: Path, **arguments: Any) -> Iterator[tuple[str, Running]]:
 
     async def serve() -> None:
         async with running(root, **arguments) as server:
-            config = uvicorn.Config(server.gateway, port=0, lifespan="off", log_level="critical", timeout_keep_alive=60)
+            config = uvicorn.Config(
+                server.gateway,
+                http=HttpProtocol,
+                port=0,
+                lifespan="off",
+                log_level="critical",
+                timeout_keep_alive=60,
+            )
             found["uvicorn"] = host = uvicorn.Server(config)
             serving = asyncio.create_task(host.serve())
             while not host.started:

@@ -309,6 +309,16 @@ def test_what_is_hardly_http_leaves_the_server_answering(port, text):
     assert _answered(port)
 
 
+def test_a_client_that_offers_http_2_is_answered_by_the_real_server_too(port):
+    """Its body is not lost, whatever hosts the gateway."""
+    text = body()
+    offer = (b"upgrade: h2c", b"http2-settings: AAMAAABkAAQCAAAAAAIAAAAA")
+    heard = _say(port, _post(text, b"content-length: %d" % len(text), *offer).replace(b"close", b"close, Upgrade"))
+
+    assert heard[:12] == b"HTTP/1.1 200"
+    assert b'"answered_by":"model"' in heard
+
+
 def test_a_client_that_resets_its_connection_is_nobodys_problem(port):
     """In the middle of a body, and right behind one."""
     text = body()

@@ -56,6 +56,7 @@ DOORS = {
     "fastapi": ("serving/",),
     "starlette": ("serving/",),
     "uvicorn": ("serving/",),
+    "httptools": ("serving/http_protocol.py",),
     "scipy": ("monitoring/", "gate/"),
     "apprise": ("monitoring/alerts.py",),
     "jinja2": ("monitoring/report.py", "serving/gateway/page.py"),

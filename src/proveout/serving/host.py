@@ -33,6 +33,7 @@ from proveout.serving.gateway.access import Access
 from proveout.serving.gateway.call import App
 from proveout.serving.gateway.gateway import Gateway
 from proveout.serving.gateway.schema import RequestSchema, compile_schema
+from proveout.serving.http_protocol import HttpProtocol
 from proveout.serving.journal import clerk
 from proveout.serving.office import Office
 from proveout.serving.processes import NotStarted, Server
@@ -102,6 +103,8 @@ def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
             host=host,
             port=port,
             num_api_servers=api_processes,
+            http=HttpProtocol,
+            ws="none",  # no route speaks it
             lifespan="on",  # `auto` would serve on without a gateway when that cannot begin
             generate_client_file=False,  # LitServe would write a client.py into the working directory
             log_level="warning",
