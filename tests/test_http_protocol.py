@@ -145,3 +145,57 @@ def test_an_offer_is_logged_as_any_other_request(server):
 
     [row] = [row for row in running.log() if row.request_id == "logged"]
     assert row.record == record(number=7, size=0.25)
+
+
+# --- what HTTP/1.1 asks for ---------------------------------------------------------------------------------------
+
+
+def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(port):
+    """`curl -d @large` asks first, and was asked for the body: 408 after five seconds instead of 413 at once."""
+    for path in (b"/predict", b"/predict/batch", b"/feedback", b"/v2/models/toy/infer"):
+        for length in (b"500000000", b"9" * 15):
+            heard = said(port, asking(b"POST", path, b"expect: 100-continue", b"content-length: " + length))
+
+            assert codes(heard) == [413], path  # no 100 before it
+            assert b"connection: close" in heard
+
+
+def test_a_body_that_is_announced_and_fits_is_asked_for(port):
+    """The client waits for the 100; the connection goes on."""
+    text = body(number=0, size=0.5)
+    head = asking(b"POST", b"/predict", b"expect: 100-continue", b"content-length: %d" % len(text))
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+        wire.sendall(head)
+        assert wire.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        wire.sendall(text + LAST)
+        heard = b""
+        while part := wire.recv(1 << 16):
+            heard += part
+
+    assert codes(heard) == [200, 200]
+    assert [probability for _, probability in answers(heard)] == [pytest.approx(0.35), pytest.approx(0.15)]
+
+
+def test_a_body_that_was_never_asked_for_costs_its_connection(port):
+    """Whoever got an answer without a 100 may send the body or not: what follows could be either."""
+    for method, path, code in ((b"GET", b"/livez", 200), (b"POST", b"/nowhere", 404), (b"PUT", b"/predict", 405)):
+        heard = said(port, asking(method, path, b"expect: 100-continue", b"content-length: 80"))
+
+        assert codes(heard) == [code]
+        assert b"connection: close" in heard
+
+
+@pytest.mark.parametrize("hosts", [(), (b"host: x", b"host: x"), (b"host: x", b"host: y")])
+def test_a_request_in_http_1_1_has_one_host(port, hosts):
+    """RFC 9112: anything else is 400, on every route; a proxy and a server may read two in two ways."""
+    for line in (b"GET /livez", b"POST /predict", b"GET /v2", b"GET /nowhere"):
+        heard = said(port, b"\r\n".join((line + b" HTTP/1.1", b"connection: close", *hosts, b"", b"")))
+
+        assert codes(heard) == [400], line
+        assert b"has one header Host" in heard
+
+
+def test_a_request_in_http_1_0_needs_no_host(port):
+    """And an empty one is one: RFC 9110 asks for it where there is no name."""
+    assert codes(said(port, b"GET /livez HTTP/1.0\r\n\r\n")) == [200]
+    assert codes(said(port, b"GET /livez HTTP/1.1\r\nhost:\r\nconnection: close\r\n\r\n")) == [200]

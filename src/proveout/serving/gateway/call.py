@@ -5,6 +5,7 @@ headers are the same wherever they come from. What stands behind the gateway is 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping
 from typing import Any, Protocol
@@ -15,7 +16,9 @@ from proveout.serving.board import Board, ClerkNote
 from proveout.serving.desk.desk import Desk, Given
 from proveout.serving.desk.ids import sane_id
 from proveout.serving.dispatch.dispatch import Dispatch
+from proveout.serving.gateway import content_encoding
 from proveout.serving.gateway.access import ANYBODY, Caller
+from proveout.serving.gateway.content_encoding import OVERHEAD_BYTES, Gunzip
 from proveout.serving.gateway.validation import Header, Problem, Refused
 from proveout.serving.journal.journal import Journal
 
@@ -26,6 +29,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 BODY_S = 5.0  # for a whole body to arrive, or for the next part of a stream
 _DISCARDED_BYTES = 8 * 2**20  # of a body too large: closing while a client still sends would lose it the answer
+_PIECE_BYTES = 65_536  # of a stream that comes compressed
 _SKIPPED_BYTES = 65_536  # of a body that nobody reads: a longer one costs its connection
 
 JSON, NDJSON, PROBLEM = b"application/json", b"application/x-ndjson", b"application/problem+json"
@@ -92,8 +96,8 @@ class Behind(Protocol):
 class Call:
     """A request. For one route, once."""
 
-    __slots__ = ("_body_s", "_draining", "_receive", "_scope", "_send", "caller", "extra", "headers", "more", "params",
-                 "read", "started", "status", "v2")  # fmt: skip
+    __slots__ = ("_asked", "_body_s", "_draining", "_gunzip", "_receive", "_scope", "_send", "caller", "extra",
+                 "headers", "more", "params", "read", "started", "status", "v2")  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, *, body_s: float, draining: bool) -> None:
         self._scope, self._receive, self._send, self._body_s = scope, receive, send, body_s
@@ -104,6 +108,8 @@ class Call:
         self.extra: tuple[Header, ...] = ()  # what every response to this request says
         self.more: Callable[[Call, int], None] = _unlimited  # see `take`
         self.read = False  # the body, to its end
+        self._asked = False  # for the body, or the first part of it
+        self._gunzip: Gunzip | None = None  # what decodes it
         self.v2 = False  # spoken to in the Open Inference Protocol
         self.started = False  # the response
         self.status = 0
@@ -136,13 +142,22 @@ class Call:
     # --- the body -------------------------------------------------------------------------------------------------
 
     async def body(self, most_bytes: int) -> bytes:
-        """The whole body. Raises: Left; Refused if it is larger or takes too long."""
+        """The whole body, decoded. Raises: Left; Refused if it is larger, takes too long or is no gzip."""
+        if b"content-encoding" in self.headers:
+            self._gunzip = content_encoding.decoder(self._scope["headers"])
+        if b"expect" in self.headers and self._announced_bytes() > most_bytes + OVERHEAD_BYTES * bool(self._gunzip):
+            raise Refused(too_large(most_bytes))  # it is not sent before somebody asks for it
         message = await self._next()
         part: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and len(part) <= most_bytes:
+        if self._gunzip is None and not message.get("more_body", False) and len(part) <= most_bytes:
             self.read = True
             return part
-        return await self._collect(message, most_bytes)
+        if self._gunzip is None:
+            return await self._collect(message, most_bytes)
+        found = self._gunzip.whole(await self._collect(message, most_bytes + OVERHEAD_BYTES), most_bytes)
+        if len(found) > most_bytes:
+            raise Refused(too_large(most_bytes))
+        return found
 
     async def _collect(self, message: Message, most_bytes: int) -> bytes:
         """A body that comes in parts, or is too large, from its first `message` on."""
@@ -163,7 +178,25 @@ class Call:
         return b"".join(parts)
 
     async def part(self) -> bytes | None:
-        """The next part of the body, None after the last. Raises: Left; Refused if it takes too long."""
+        """The next part of the body, decoded; None after the last. Raises: Left; Refused if it takes too long, or is
+        no gzip."""
+        if b"content-encoding" not in self.headers:
+            return await self._arrived()
+        if not self._asked:
+            self._gunzip = content_encoding.decoder(self._scope["headers"])
+        if self._gunzip is None:
+            return await self._arrived()
+        await asyncio.sleep(0)  # what arrives at once may become a thousand parts: others come between them
+        while not (found := self._gunzip.take(_PIECE_BYTES)):
+            part = await self._arrived()
+            if part is None:
+                self._gunzip.end()
+                return None
+            self._gunzip.feed(part)
+        return found
+
+    async def _arrived(self) -> bytes | None:
+        """The next part of the body as it is sent, None after the last."""
         if self.read:
             return None
         message = await self._next()
@@ -173,6 +206,7 @@ class Call:
 
     async def _next(self, within_s: float | None = None) -> Message:
         """The next message. Raises: Left; Refused if it takes longer than a body may."""
+        self._asked = True
         steps = self._receive().__await__()
         try:
             waits_for = next(steps)
@@ -219,10 +253,16 @@ class Call:
     def _closes(self, status: int) -> bool:
         if self._draining or status in {408, 413, 500}:
             return True
+        if b"expect" in self.headers and not self._asked:
+            return True  # the client may send the body now or not: what comes next cannot be told from it
         # What is not read is skipped by uvicorn, for as long as it comes: not for everybody.
+        long = b"transfer-encoding" in self.headers or self._announced_bytes() > _SKIPPED_BYTES
+        return status >= 400 and not self.read and long
+
+    def _announced_bytes(self) -> float:
+        """How long the body is, by its header; 0 where it does not say."""
         length = self.headers.get(b"content-length", b"0")
-        short = length.isdigit() and len(length) < 9 and int(length) <= _SKIPPED_BYTES
-        return status >= 400 and not self.read and (b"transfer-encoding" in self.headers or not short)
+        return int(length) if length.isdigit() and len(length) < 12 else math.inf
 
 
 def _unlimited(call: Call, answers: int) -> None:

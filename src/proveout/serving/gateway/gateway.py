@@ -160,9 +160,12 @@ class Gateway:
             self._tally.count(template, call.status, time.perf_counter() - began)
 
     def _route(self, scope: Message, call: Call) -> Route:
-        """Who answers. Raises: Refused with 404 or 405."""
+        """Who answers. Raises: Refused with 400, 404 or 405."""
         path = scope["path"]
         call.v2 = path == "/v2" or path.startswith("/v2/")
+        if scope.get("http_version") == "1.1" and [name for name, _ in scope["headers"]].count(b"host") != 1:
+            detail = "A request in HTTP/1.1 has one header Host."  # RFC 9112, 3.2
+            raise Refused(Problem(status=400, kind="header", title="A header cannot be read", detail=detail))
         methods = self._exact.get(path)
         if methods is None:
             for pattern, templated in self._patterns:

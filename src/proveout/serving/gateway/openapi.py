@@ -10,6 +10,7 @@ from typing import Any
 from proveout import __version__
 from proveout.records import Plain
 from proveout.serving.gateway import access, messages, samples
+from proveout.serving.gateway.content_encoding import CODINGS
 from proveout.serving.gateway.schema import RequestSchema
 from proveout.settings import Settings
 
@@ -22,11 +23,14 @@ _REFUSALS = {
     404: "There is no such thing, or not for this key.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
+    415: "The body comes in a coding other than gzip; `Accept-Encoding` says what is taken.",
     422: "The body does not fit the schema; `problems` names each field and rule.",
     429: "The key's limit is reached; `Retry-After` says for how long.",
     503: "Not now; `Retry-After` says when.",
 }
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+_CODINGS = {"Accept-Encoding": {"description": "The codings that are taken.", "schema": {"const": CODINGS.decode()}}}
+_CODED = "As it is, or compressed: `Content-Encoding: gzip`. Limits are those of the decoded body."
 _DEADLINE = {
     "name": "x-proveout-deadline-ms",
     "in": "header",
@@ -70,6 +74,7 @@ def _paths(settings: Settings, example: Mapping[str, Plain]) -> Schema:
     answer, one = _json("Answer"), {"$ref": "#/components/schemas/Request"}
     many = {"type": "array", "maxItems": settings.max_batch_rows, "items": one}
     batch = {
+        "description": _CODED,
         "required": True,
         "content": {
             "application/json": {"schema": many, "example": [example, example]},
@@ -154,7 +159,8 @@ def _operation(
     needed = access.RULES[(path, "POST" if method == "post" else "GET")]
     keyed = (401, 403) if needed else ()
     told = dict(responses)
-    for status in sorted({*refusals, *keyed}):
+    coded = (415,) if method == "post" else ()
+    for status in sorted({*refusals, *keyed, *coded}):
         told.setdefault(str(status), _refusal(status, v2=path.startswith("/v2")))
     scopes = " or ".join(f"`{scope}`" for scope in sorted(needed))
     operation: Schema = {
@@ -174,11 +180,13 @@ def _refusal(status: int, *, v2: bool) -> Schema:
         "description": _REFUSALS[status],
         "content": {kind: {"schema": {"$ref": f"#/components/schemas/{'InferError' if v2 else 'Problem'}"}}},
     }
-    return {**told, "headers": _RETRY} if status in {503} else told
+    headers = {415: _CODINGS, 503: _RETRY}.get(status)
+    return told if headers is None else {**told, "headers": headers}
 
 
 def _body(name: str, example: Any) -> Schema:
     return {
+        "description": _CODED,
         "required": True,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}},
     }
