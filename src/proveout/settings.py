@@ -11,10 +11,10 @@ import re
 import sys
 import tomllib
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proveout.errors import ConfigError
@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     batch_schema: Named = Field(description="pandera model of a raw batch")
     request_schema: Named = Field(description="pandera model of one request")
     features: Named = Field(description="DataFrame of request columns to DataFrame of model columns")
+    feature_files: tuple[str, ...] = Field(
+        default=(), description="files that `features` reads, in the folder of its code or below: packed with it"
+    )
     label: Named = Field(description="DataFrame of raw rows to a boolean Series, null while the outcome is unknown")
     label_name: str = Field(default="late", description="what the label is called in tables and answers")
     key: tuple[str, ...] = Field(min_length=1, description="request fields that name one event: joins its outcome")
@@ -115,6 +118,22 @@ class Settings(BaseSettings):
     store_url: str | None = Field(
         default=None, description="a folder, or `s3://bucket/prefix`; `store` in the state folder"
     )
+
+    @model_validator(mode="after")
+    def _feature_files_can_be_packed(self) -> Self:
+        # Relative to the code is how it finds them in the project and in the bundle: elsewhere it would not.
+        beside = PurePosixPath(self.features.partition(":")[0]).parent
+        for name in self.feature_files:
+            file = PurePosixPath(name)
+            if not file.is_relative_to(beside) or ".." in file.parts:
+                raise ValueError(f"feature_files: {name} has to lie in {beside}/ or below, with the code that reads it")
+            if file.suffix == ".py" or file == beside / "notebook.ipynb":
+                raise ValueError(
+                    f"feature_files: {name} is code: keep features in one file, or install it as a package"
+                )
+            if not (self.root / file).is_file():
+                raise ValueError(f"feature_files: there is no file {name} in {self.root}")
+        return self
 
     @property
     def state_dir(self) -> Path:

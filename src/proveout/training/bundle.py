@@ -5,6 +5,7 @@ only after every file in it has been compared with the manifest.
 
     manifest.json       what follows, each file with its SHA-256
       identity          model.skops  signature.json  config.json  code/features.py  code/notebook.ipynb
+                        code/…, the files that the features read
       provenance        executed.ipynb  metrics.json  confidence.json  reference.parquet  profile.bin  profile.json
                         direct.json  requirements.lock, and when, where, from which commit and by which run it was made
 
@@ -21,7 +22,7 @@ import stat
 import tempfile
 import types
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -59,6 +60,7 @@ class PackOrder:
     model_file: Path  # skops, as it came out of the kernel
     features: str  # `path:function`, relative to `root`
     root: Path
+    feature_files: tuple[str, ...] = ()  # what the features read, relative to `root`, beside their code or below it
     notebook: Path
     executed: Path
     config: Mapping[str, Any]  # the whole configuration of the run
@@ -220,7 +222,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
         file, _, function = order.features.partition(":")
         compute: features.Features = getattr(load_module(order.root / file), function)
         _write_provenance(building, order, model, compute, function)
-        identity = {"model": order.model, "files": _hashes(building, only=IDENTITY)}
+        identity = {"model": order.model, "files": _hashes(building, only=_identity(building))}
         digest = digest_of(identity)
         manifest = {
             "format": FORMAT,
@@ -245,7 +247,11 @@ def pack(order: PackOrder, store: Store) -> Bundle:
     return describe(folder)
 
 
-IDENTITY = ("model.skops", "signature.json", "config.json", "code/features.py", "code/notebook.ipynb")
+IDENTITY = ("model.skops", "signature.json", "config.json")  # and whatever lies below `code`
+
+
+def _identity(folder: Path) -> frozenset[str]:
+    return frozenset(file for file in _files(folder) if file in IDENTITY or file.startswith("code/"))
 
 
 def _write_identity(folder: Path, order: PackOrder) -> None:
@@ -253,6 +259,11 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
     (folder / "model.skops").write_bytes(skopsfile.canonical_bytes(order.model_file))
     file, _, function = order.features.partition(":")
     shutil.copyfile(order.root / file, folder / "code" / "features.py")
+    for read in order.feature_files:
+        # As it lies beside the code in the project, so that `Path(__file__).with_name(...)` finds it here too.
+        there = folder / "code" / Path(read).relative_to(Path(file).parent)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(order.root / read, there)
     (folder / "code" / "notebook.ipynb").write_bytes(_source_only(order.notebook))
     signature = {"request": dict(order.request), "threshold": order.threshold, "features": function}
     (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
@@ -441,7 +452,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
 
 
-def _hashes(folder: Path, only: Sequence[str] | None = None) -> dict[str, str]:
+def _hashes(folder: Path, only: Collection[str] | None = None) -> dict[str, str]:
     return {
         file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
         for file in _files(folder)

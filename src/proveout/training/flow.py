@@ -298,6 +298,7 @@ def pack_bundle(
                 model_file=model_file,
                 features=settings.features,
                 root=settings.root,
+                feature_files=settings.feature_files,
                 notebook=settings.root / settings.notebook,
                 executed=executed,
                 config=config,

@@ -113,7 +113,9 @@ def _identity(folder: Path) -> Mapping[str, str]:
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     """The files whose digests are not equal, causes first."""
     different = {name for name in {*one, *other} if one.get(name) != other.get(name)}
-    return [name for name in _CAUSES if name in different] + sorted(different.difference(_CAUSES))
+    read = {name for name in different if name.startswith("code/")}.difference(_CAUSES)
+    causes = [_CAUSES[0], *sorted(read), *_CAUSES[1:]]
+    return [name for name in causes if name in different] + sorted(different.difference(causes))
 
 
 # --- in that process --------------------------------------------------------------------------------------------------
