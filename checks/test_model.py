@@ -1,8 +1,8 @@
 """Is the model good enough, for everybody, and better than what is there without it?
 
 Each check is a question in one line: a helper of `proveout.gate` measures, with an interval, and `evidence` holds the
-number against its bound and writes both down. Bounds come from `[evaluation]` in flows/train.toml, which is packed with
-the candidate. Everything is measured on the held-out month, on flights whose outcome is known.
+number against its bound and writes both down. Bounds come from `[evaluation]` in flows/train.toml, as it is when the
+gate runs. Everything is measured on the held-out month, on flights whose outcome is known.
 """
 
 import pytest

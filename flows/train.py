@@ -5,8 +5,6 @@ python flows/train.py --config config other.toml run   as another file says
 python flows/train.py card view judge                  the last verdict, with pictures; `fit` shows the notebook
 """
 
-from pathlib import Path
-
 from proveout.training.flow import parse_config, prepare
 
 settings = prepare(__file__)
@@ -17,7 +15,7 @@ from metaflow import Config, FlowSpec, card, config_expr, current, resources, re
 class TrainFlow(FlowSpec):
     """A bundle and its verdict. The run fails when the gate refuses."""
 
-    config = Config("config", default=str(Path(__file__).with_name("train.toml")), parser=parse_config)
+    config = Config("config", default=str(settings.root / settings.train_config), parser=parse_config)
 
     @step
     def start(self):

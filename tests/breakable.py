@@ -104,7 +104,7 @@ def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
             root=root,
             notebook=root / "trips.ipynb",
             executed=root / "trips.ipynb",
-            config={"evaluation": {"threshold": 0.5}, "parameters": {}},
+            config={"parameters": {}},
             snapshot=snapshots.extend(store, None, batches).digest,
             train_through="2013-04",
             holdout="2013-05",

@@ -92,6 +92,8 @@ def make_project(root: Path, *, c: float = 1.0) -> Bundle:
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "toy.py").write_text(TOY)
     (root / "toy.ipynb").write_text('{"cells": []}')
+    (root / "flows").mkdir(exist_ok=True)
+    (root / "flows" / "train.toml").write_text("[evaluation]\nauc_at_least = 0.6\n")
     (root / "checks" / "test_toy.py").write_text(CHECKS)
     return train(root, make_rows(), c=c)
 
@@ -119,7 +121,7 @@ def train(root: Path, rows: pd.DataFrame, *, c: float = 1.0) -> Bundle:
         root=root,
         notebook=root / "toy.ipynb",
         executed=root / "toy.ipynb",
-        config={"evaluation": {"auc_at_least": 0.6}, "parameters": {"c": c}},
+        config={"parameters": {"c": c}},
         snapshot=snapshot.digest,
         train_through="2013-04",
         holdout="2013-05",

@@ -112,6 +112,14 @@ def test_another_configuration_or_snapshot_has_another_digest(order, tmp_path, c
     assert bundle.pack(second, store).digest != first
 
 
+def test_another_bound_of_the_gate_makes_no_other_bundle(order, tmp_path):
+    """Whoever asks for more, or less, has the gate run again, not the training."""
+    asked = [{"parameters": {}, "evaluation": {"auc_at_least": bound}} for bound in (0.7, 0.6)]
+    first, second = (bundle.pack(order(config=config), Store(str(tmp_path / "store"))).digest for config in asked)
+
+    assert first == second
+
+
 def test_packing_the_same_identity_again_finds_the_bundle_that_is_there(order, tmp_path):
     """An approval signed its manifest: a second run must not replace it."""
     store = Store(str(tmp_path / "store"))

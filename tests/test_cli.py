@@ -785,7 +785,7 @@ def judged_by_the_checks(project: Project, bundle: Bundle, *, champion: Bundle |
     from proveout.gate.yardstick import yardstick
     from proveout.settings import load
 
-    now_judging = yardstick(load(project.root), project.state / "store" / "bundles" / bundle.digest)
+    now_judging = yardstick(load(project.root))
     verdict = Verdict(
         model=bundle.model,
         candidate=bundle.digest,

@@ -20,7 +20,7 @@ from proveout import settings
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.gate.cases import casebook
-from proveout.gate.material import evaluation_of, judging
+from proveout.gate.material import judging
 from proveout.gate.stating import State
 from proveout.records import Digest, now
 from proveout.registry.ledger import Ledger
@@ -378,17 +378,16 @@ def test_a_trick_is_refused_and_the_project_without_it_approved(gate, approved, 
 
 
 def test_checks_that_were_edited_after_the_verdict_are_another_gate(gate, pytester):
-    """What a release compares: the approval is for the checks as they were, and for the bounds as they were."""
+    """What a release compares: the approval is for the checks as they were."""
     root = pytester.path
     lay(root, {"checks/test_toy.py": HONEST})
     verdict, project = gate(None, "checks").verdict, settings.load(root)
-    (bundle,) = (root / ".proveout" / "store" / "bundles").iterdir()
-    assert judging(project, evaluation_of(bundle)).checks == verdict.checks
-    assert judging(project, evaluation_of(bundle)).configuration == verdict.configuration
+    assert judging(project).checks == verdict.checks
+    assert judging(project).configuration == verdict.configuration
 
     lay(root, check("AUC_AT_LEAST = 0.6", "AUC_AT_LEAST = 0.1"))
 
-    assert judging(project, evaluation_of(bundle)).checks != verdict.checks
+    assert judging(project).checks != verdict.checks
 
 
 def test_a_weaker_suite_of_edge_cases_is_not_what_the_next_run_is_measured_by(gate, pytester):

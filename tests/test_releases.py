@@ -736,6 +736,11 @@ def test_checks_edited_after_the_verdict_hold_up_the_release(registry: Registry)
         registry.release(A, 2, yardstick=fresh)
     with pytest.raises(NotApproved, match=r"the settings that judge, .* were changed since"):
         registry.release(A, 2, yardstick=yardstick(configuration=Digest("9" * 64)))
+    moved = (
+        r"the bounds were changed since the gate approved it \(auc_at_least 0.6 is new, stricter\); run the gate again"
+    )
+    with pytest.raises(NotApproved, match=moved):
+        registry.release(A, 2, yardstick=yardstick(bounds={"auc_at_least": 0.6}))
     assert releases.current(registry.ledger, MODEL) is None
 
     assert registry.release(A, 2, yardstick=yardstick()).bundle == A.digest

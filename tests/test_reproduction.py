@@ -69,7 +69,7 @@ CONFIG = {
     "data": {"version": "latest", "train_through": "1", "holdout": "2"},
     "parameters": {},
     "infrastructure": {"threads": 1, "timeout_s": 120, "cell_timeout_s": 120},
-    "evaluation": {"threshold": 0.5},
+    "decision": {"threshold": 0.5},
 }
 
 

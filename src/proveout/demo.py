@@ -103,7 +103,6 @@ def _flow(settings: Settings, *command: str) -> None:
 
 def _release(settings: Settings) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
-    from proveout.data.store import Store
     from proveout.gate.yardstick import yardstick
     from proveout.registry import consents, releases, signing
     from proveout.registry.ledger import Ledger
@@ -116,7 +115,6 @@ def _release(settings: Settings) -> Bundle:
         if serving is not None and serving.bundle == bundle.digest:
             _say("3", f"{bundle.name} serves already, since {serving.since[:16]}")
         else:
-            store = Store(settings.store, settings.state_dir / "store")
             releases.release(
                 ledger,
                 signing.Keyring(settings.keys_dir),
@@ -125,7 +123,7 @@ def _release(settings: Settings) -> Bundle:
                 reason="the gate approved it",
                 at=now(),
                 quorum=consents.quorum(settings),
-                yardstick=yardstick(settings, store.folder("bundles", bundle.digest)),
+                yardstick=yardstick(settings),
             )
             _say("3", f"released {bundle.name} as champion")
     finally:

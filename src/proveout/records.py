@@ -182,6 +182,16 @@ class Waiver:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MovedBound:
+    """A bound of `[evaluation]` that is another one than in an earlier verdict."""
+
+    name: str
+    before: Plain  # None where it was not asked
+    now: Plain  # None where it is asked no more
+    looser: bool | None  # whether less is asked; None where its name does not tell
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the gate said of one candidate. Never edited: a new run is a new verdict."""
 
@@ -190,7 +200,9 @@ class Verdict:
     manifest: Digest
     data: Digest  # the snapshot the candidate was judged on
     checks: Digest  # over the source of checks/ and conftest.py
-    configuration: Digest = Digest("")  # over the settings that judge and the candidate's [evaluation]
+    configuration: Digest = Digest("")  # over the settings that judge
+    bounds: Mapping[str, Plain] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml
+    moved: tuple[MovedBound, ...] = ()  # bounds that are others than in the champion's verdict
     outcome: Judgement
     passed: int
     failed: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ working directory and inside a container. Door to: pydantic-settings.
 """
 
 import importlib.util
+import math
 import os
 import re
 import sys
@@ -48,6 +49,9 @@ class Settings(BaseSettings):
     fallback: Named = Field(description="request record to a probability, when no model answers")
     actions: Named = Field(description="`(probability or None, confidence or None)` to what a person should do")
     notebook: str = Field(description="the pilot")
+    train_config: str = Field(
+        default="flows/train.toml", description="the configuration of a run; the gate's bounds are its `[evaluation]`"
+    )
     # the guard
     max_refused_share: float = Field(default=0.02, ge=0, le=1, description="more bad rows than this stop a batch")
     # the gate
@@ -205,6 +209,25 @@ def _load(root: Path, environment: tuple[tuple[str, str], ...]) -> Settings:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"[tool.proveout] in {file}", problems, "docs/settings.md lists each setting") from error
+
+
+def read_bounds(settings: Settings) -> dict[str, str | int | float | bool]:
+    """The bounds that the gate asks now, by name: `[evaluation]` of the project's train.toml; none without that file.
+
+    Raises: ConfigError if the table is not there, or a bound is no finite number, text, true or false.
+    """
+    file = settings.root / settings.train_config
+    if not file.is_file():
+        return {}
+    table = _read_toml(file).get("evaluation")
+    if not isinstance(table, dict):
+        raise ConfigError(str(file), "has no table [evaluation]", "Add it, with the bounds that the checks ask for")
+    for name, value in table.items():
+        # A verdict keeps them as JSON, which has no infinity: it could never be compared with the file again.
+        if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+            problem = f"[evaluation] {name} = {value} is no finite number, text, true or false"
+            raise ConfigError(str(file), problem, "Write what the checks ask for as one value")
+    return table
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -76,8 +76,7 @@ def approve(
 
     project, at = settings(), now()
     asked, private = consents.quorum(project), _private_key(project.root, key)
-    folder = bundle_folder(project, bundle)
-    packed = verify_files(folder)
+    packed = verify_files(bundle_folder(project, bundle))
     until = (datetime.fromisoformat(at) + timedelta(days=project.approval_days)).isoformat(timespec="milliseconds")
     with open_ledger(project) as ledger:
         seen = ledger.verify_chain()
@@ -85,7 +84,7 @@ def approve(
         check_approval(approval, bundle=packed, keyring=Keyring(project.keys_dir), at=at)
         judged = standing.verdict_at(ledger, approval)
         # No release could rest on it: nobody is to answer for what will be judged again.
-        releases.refuse_edited(judged, packed, yardstick(project, folder))
+        releases.refuse_edited(judged, packed, yardstick(project))
         held = consents.granted(consents.entered(ledger, packed.digest), asked, approval, at=at)
         others = [one for one in held if one.by.casefold() != by.casefold()]
         if sys.stdin.isatty() and not yes:

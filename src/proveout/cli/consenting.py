@@ -9,6 +9,7 @@ from pathlib import Path
 from proveout.cli.layout import fact, moment, number, page, plain, table
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
+from proveout.registry.bounds import CHAMPION, in_words
 from proveout.registry.consents import shortage
 from proveout.registry.standing import Leave, Packed
 
@@ -31,6 +32,7 @@ def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[
         fact("snapshot", judged.data[:12]),
         fact("champion", judged.champion[:12] if judged.champion else "none when it was judged"),
         *(waived or [fact("waivers", "none")]),
+        *moved_bounds(judged),
         *table(("number", "candidate", "interval", "champion", "asked", ""), numbers, right=(1, 3)),
         *(
             fact("approved by", f"{plain(one.by)} until {moment(one.expires_at)}: {plain(one.reason)}")
@@ -38,6 +40,11 @@ def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[
         ),
         fact("until", moment(until)),
     ]
+
+
+def moved_bounds(judged: Verdict) -> list[str]:
+    """The bounds that are others than the champion was judged by."""
+    return [fact("bound", plain(in_words(one, since=CHAMPION))) for one in judged.moved]
 
 
 def approved(consent: Consent, judged: Verdict, others: Sequence[Consent], *, persons: int) -> str:

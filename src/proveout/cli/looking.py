@@ -19,10 +19,11 @@ def status(as_json: Json = False) -> None:
     from proveout.records import now
     from proveout.registry import standing
     from proveout.registry.consents import quorum
+    from proveout.settings import read_bounds
 
     project = settings()
     with open_ledger(project) as ledger:
-        found = standing.now(ledger, project.model, at=now(), quorum=quorum(project))
+        found = standing.now(ledger, project.model, at=now(), quorum=quorum(project), asked=read_bounds(project))
     answer(found, show.status(found), as_json=as_json)
     if found.served is None:
         raise typer.Exit(1)

@@ -47,8 +47,7 @@ def release(
     from proveout.training.flow import actor
 
     project, at = settings(), now()
-    folder = bundle_folder(project, bundle)
-    packed = verify_files(folder)
+    packed = verify_files(bundle_folder(project, bundle))
     with open_ledger(project) as ledger:
         made = releases.release(
             ledger,
@@ -60,7 +59,7 @@ def release(
             reason=reason,
             at=at,
             quorum=quorum(project),
-            yardstick=yardstick(project, folder),
+            yardstick=yardstick(project),
             whatever_serves=whatever_serves,
         )
         judged = standing.verdict_at(ledger, made)

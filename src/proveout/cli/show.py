@@ -5,10 +5,11 @@ Comes in: a record. Goes out: text.
 
 from collections.abc import Sequence
 
-from proveout.cli.consenting import given, mending, state
+from proveout.cli.consenting import given, mending, moved_bounds, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
 from proveout.gate.verdict import asked, in_short, interval, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
+from proveout.registry.bounds import in_words
 from proveout.registry.permits import Permit
 from proveout.registry.standing import Leave, Packed, Served, Standing
 
@@ -22,6 +23,7 @@ def status(standing: Standing) -> str:
     lines = [
         f"serving   {plain(release.name)}   since {moment(release.since)} ({span(release.since, standing.at)})",
         *_origin(standing.served),
+        *(fact("bound now", plain(in_words(one, since="this verdict"))) for one in standing.moved),
         fact("approval", _leave(leave, standing.at) if leave else "unknown"),
         *(given(leave) if leave else ()),
         *_beside(standing.served, standing.at),
@@ -77,6 +79,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
         *table(head, measured, right=(1, 3 if sure else 2)),
         *_objections(judged),
         *_waived(judged),
+        *moved_bounds(judged),
     ]
     if judged.outcome == "approved":
         return page(lines, f'proveout release {short} --reason "…"')
@@ -101,7 +104,7 @@ def released(
         f"{word}   {plain(release.name)}   {release.role} since {moment(release.since)}{share}",
         fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         fact("before", release.before[:12] if release.before else "nothing"),
-        *(_waived(judged) if judged else ()),
+        *((*_waived(judged), *moved_bounds(judged)) if judged else ()),
     ]
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
@@ -174,7 +177,7 @@ def _origin(answer: Served) -> list[str]:
     lines.append(fact("snapshot", f"{release.data[:12]}{span}"))
     checks = f", {in_short(judged)}" if judged else " (not in this ledger)"
     lines.append(fact("verdict", f"{release.verdict[:12]}{checks}"))
-    return lines + (_waived(judged) if judged else [])
+    return lines + ([*_waived(judged), *moved_bounds(judged)] if judged else [])
 
 
 def _beside(answer: Served, at: str) -> list[str]:

@@ -100,7 +100,7 @@ def profiles(gate_material: "Material") -> "Profiles":
 
 @pytest.fixture(scope="session")
 def criteria(gate_material: "Material") -> "Criteria":
-    """The bounds in `[evaluation]` of the candidate's train.toml, by name.
+    """The bounds in `[evaluation]` of the project's train.toml, by name.
 
     evidence(intervals.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
     """

@@ -6,19 +6,22 @@ who waits for it.
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from proveout.errors import ProveoutError
+from proveout.errors import NotFound, ProveoutError
 from proveout.gate import integrity, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
-from proveout.gate.material import evaluation_of, judging
+from proveout.gate.material import judging
 from proveout.records import CheckOutcome, CheckResult, Digest, Verdict, Waiver
+from proveout.registry import bounds, releases, standing
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring
+from proveout.settings import read_bounds
 from proveout.training.flow import actor
 
 if TYPE_CHECKING:
@@ -48,8 +51,9 @@ def judge(
     required = required_names(settings, patterns)
     cases = _ask(gathered, material, edge_cases)
     leave = _waivers(gathered, material, at=at)
+    _refuse_edited_bounds(gathered, material)
     results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
-    digests = judging(settings, evaluation_of(material.folder))
+    digests, before = judging(settings), _champions_verdict(material)
     judged = verdicts.judge(
         results,
         gathered.evidence,
@@ -57,6 +61,8 @@ def judge(
         candidate=material.bundle,
         checks=digests.checks,
         configuration=digests.configuration,
+        bounds=material.bounds,
+        moved=bounds.moved(before.bounds, material.bounds) if before is not None else (),
         waivers=leave,
         cases=cases,
         champion=material.champion.bundle.digest if material.champion is not None else None,
@@ -93,6 +99,30 @@ def _waivers(gathered: Gathered, material: "Material", *, at: str) -> tuple[Waiv
     except ProveoutError as error:
         gathered.found(integrity.wrong("waivers", str(error), outcome="error"))
         return ()
+
+
+def _refuse_edited_bounds(gathered: Gathered, material: "Material") -> None:
+    """The verdict signs the bounds that the run began with: they have to be those that the checks read."""
+    file = material.settings.train_config
+    try:
+        moved = bounds.moved(material.bounds, read_bounds(material.settings))
+    except ProveoutError as error:
+        gathered.found(integrity.wrong(f"edited[{file}]", str(error), outcome="error"))
+        return
+    if moved:
+        message = f"a bound in {file} was edited while the gate ran ({bounds.listed(moved)}): run it again"
+        gathered.found(integrity.wrong(f"edited[{file}]", message, outcome="error"))
+
+
+def _champions_verdict(material: "Material") -> Verdict | None:
+    """The verdict by which the champion serves; None without a champion, or where this ledger does not have it."""
+    if material.champion is None:
+        return None
+    with Ledger(material.settings.ledger) as ledger:
+        release = releases.current(ledger, material.settings.model)
+        with suppress(NotFound):
+            return standing.verdict_at(ledger, release) if release is not None else None
+    return None
 
 
 def _stopped(gathered: Gathered, material: "Material", exitstatus: int) -> list[CheckResult]:

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from proveout.data import features, snapshots
 from proveout.data.store import Store
@@ -20,7 +19,7 @@ from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, dig
 from proveout.registry import ledger as ledgers
 from proveout.registry import releases
 from proveout.registry.ledger import Ledger
-from proveout.settings import Settings
+from proveout.settings import Settings, read_bounds
 from proveout.training import bundle as bundles
 from proveout.training.approved import open_released
 from proveout.training.bundle import OpenBundle
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 # The settings that decide what a verdict is worth.
 SETTINGS = (
     "checks", "edge_cases", "required_checks", "waivers", "newer_batches", "max_refused_share", "approval_days",
-    "approvals", "approvers", "batch_schema", "request_schema", "label", "key",
+    "approvals", "approvers", "batch_schema", "request_schema", "label", "key", "train_config",
 )  # fmt: skip
 
 
@@ -42,7 +41,7 @@ class Judging:
     """What a verdict rests on besides bundle and data. Where one of the two differs, it was another gate."""
 
     checks: Digest  # over whatever decides what a check says: see `judged_by`
-    configuration: Digest  # over the settings that judge, the candidate's [evaluation] and pytest's own settings
+    configuration: Digest  # over the settings that judge and pytest's own settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +65,16 @@ class Profiles:
     training: Mapping[str, Mapping[str, ColumnNumbers]]  # by batch
 
 
-class Criteria(Mapping[str, float]):
-    """The `[evaluation]` table of the candidate's configuration: the bounds that the checks ask for, by name."""
+class Criteria(Mapping[str, Any]):
+    """The bounds that the checks ask for, by name: `[evaluation]` of the project's train.toml, as it is now."""
 
-    def __init__(self, table: Mapping[str, float]) -> None:
-        self._table = dict(table)
+    def __init__(self, table: Mapping[str, Any], *, file: str) -> None:
+        self._table, self._file = dict(table), file
 
-    def __getitem__(self, name: str) -> float:
+    def __getitem__(self, name: str) -> Any:
         if name not in self._table:
             there = ", ".join(sorted(self._table)) or "none"
-            raise ConfigError("[evaluation] in the candidate's train.toml", f"has no {name} (there: {there})", "Add it")
+            raise ConfigError(f"[evaluation] in {self._file}", f"has no {name} (there: {there})", "Add it")
         return self._table[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -95,6 +94,7 @@ class Material:
         self.settings = settings
         self.folder = folder
         self.bundle = _described(settings, folder)
+        self.bounds: Mapping[str, Any] = MappingProxyType(read_bounds(settings))  # as they are when the run begins
         self.store = open_store(settings)
         self.seals: dict[str, str | Mapping[str, int]] = {}  # of what was handed out, see `seals`
 
@@ -142,8 +142,8 @@ class Material:
 
     @cached_property
     def criteria(self) -> Criteria:
-        """The bounds the candidate was trained to keep."""
-        return Criteria(self.candidate.config.get("evaluation", {}))
+        """The bounds that the checks ask for."""
+        return Criteria(self.bounds, file=self.settings.train_config)
 
     def outcomes_known(self, snapshot: Snapshot, batch: str) -> bool:
         """Whether most rows of a batch have their outcome by now."""
@@ -201,24 +201,13 @@ def _described(settings: Settings, folder: Path) -> Bundle:
     return bundle
 
 
-def judging(settings: Settings, evaluation: Mapping[str, Any]) -> Judging:
-    """What would judge a candidate with this `[evaluation]` now: computed from files, whether pytest runs or not.
+def judging(settings: Settings) -> Judging:
+    """What would judge a candidate now, besides the bounds: computed from files, whether pytest runs or not.
 
     The files are those that `judged_by` finds.
     """
     configuration = {
         "settings": {name: getattr(settings, name) for name in SETTINGS},
-        "evaluation": dict(evaluation),
         "pytest": pytestfile.settings_of(settings.root / settings.checks),
     }
     return Judging(checks=digest_of(judged_by.content(settings)), configuration=digest_of(configuration))
-
-
-def evaluation_of(folder: Path) -> Mapping[str, Any]:
-    """The `[evaluation]` that was packed with the bundle in `folder`, without opening its model.
-
-    The files are taken as they are: verify them first.
-    """
-    config: Mapping[str, Any] = orjson.loads((folder / "config.json").read_bytes())
-    table: Mapping[str, Any] = config.get("evaluation", {})
-    return table

@@ -10,7 +10,7 @@ from html import escape
 from itertools import chain
 
 from proveout.gate.verdict import asked, in_short, interval, waived, word
-from proveout.records import Evidence, Verdict
+from proveout.records import Evidence, MovedBound, Plain, Verdict
 
 WIDTH, HEIGHT, MARGIN = 260, 22, 8  # of a drawing, in pixels
 STYLE = """
@@ -40,7 +40,7 @@ def html(verdict: Verdict) -> str:
         f"<title>{escape(verdict.outcome)}: {escape(name)}</title><style>{STYLE}</style></head><body>\n"
         f'<h1><span class="{verdict.outcome}">{verdict.outcome}</span> {escape(name)}</h1>\n'
         f"<p>{escape(in_short(verdict))}</p>\n{_origin(verdict)}{_objections(verdict)}{_waivers(verdict)}"
-        f"{_evidence(verdict.evidence)}{_checks(verdict)}</body></html>\n"
+        f"{_moved(verdict)}{_evidence(verdict.evidence)}{_bounds(verdict)}{_checks(verdict)}</body></html>\n"
     )
 
 
@@ -71,6 +71,31 @@ def _waivers(verdict: Verdict) -> str:
         for result, waiver in waived(verdict)
     ]  # fmt: skip
     return _section("Waived", ("check", "outcome", "by", "until", "reason"), rows)
+
+
+def _moved(verdict: Verdict) -> str:
+    rows = [
+        (
+            f'<span class="{"soft" if one.looser is False else "open"}">{_way(one)}</span>',
+            _code(one.name), _value(one.before), _value(one.now),
+        )
+        for one in verdict.moved
+    ]  # fmt: skip
+    return _section("Bounds that moved since the champion's verdict", ("", "bound", "from", "to"), rows)
+
+
+def _way(moved: MovedBound) -> str:
+    return "moved" if moved.looser is None else "looser" if moved.looser else "stricter"
+
+
+def _value(bound: Plain) -> str:
+    return "" if bound is None else escape(str(bound))
+
+
+def _bounds(verdict: Verdict) -> str:
+    table = _table(("bound", "asked"), [(_code(name), _value(one)) for name, one in sorted(verdict.bounds.items())])
+    count = f"All {len(verdict.bounds)} bounds of [evaluation]"
+    return f"<details><summary>{count}</summary>{table}</details>\n" if verdict.bounds else ""
 
 
 def _checks(verdict: Verdict) -> str:

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from proveout.gate.verdict import asked, in_short, interval, waived, word
-from proveout.records import Evidence, Judgement, Verdict, Waiver
+from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
+from proveout.registry import bounds
 
 WIDTH = 110  # columns of a terminal that a verdict is readable on
 SHORTEST_WORD = 8  # of what became of a statement, in the table's last column
@@ -32,6 +33,8 @@ def lines(verdict: Verdict) -> list[Line]:
         shown += _wrapped(f"  {outcome:<11} {checks}: {message}", colour)
     for result, waiver in waived(verdict):
         shown += _wrapped(f"  {'waived':<11} {result.check} ({result.outcome}) {_leave(waiver)}", "yellow")
+    for moved in verdict.moved:
+        shown += _wrapped(f"  {'bound':<11} {bounds.in_words(moved, since=bounds.CHAMPION)}", _tone(moved))
     return [*shown, (f"next: {next_command(verdict)}", "")]
 
 
@@ -71,15 +74,20 @@ def markdown(verdict: Verdict) -> str:
         f"- **waived** `{_escaped(result.check)}` ({result.outcome}) {_escaped(_leave(waiver))}\n"
         for result, waiver in waived(verdict)
     )
+    shifted = "".join(f"- **bound** {_escaped(bounds.in_words(one, since=bounds.CHAMPION))}\n" for one in verdict.moved)
     everything = _markdown_table(
         ("check", "outcome", "message"),
         [(f"`{_escaped(r.check)}`", r.outcome, _escaped(_first_line(r.message))) for r in verdict.results],
     )
     details = f"<details><summary>All {len(verdict.results)} checks</summary>\n\n{everything}\n</details>\n"
-    text = f"{head}{table}\n{objections}{leave}\nNext: `{next_command(verdict)}`\n\n"
+    text = f"{head}{table}\n{objections}{leave}{shifted}\nNext: `{next_command(verdict)}`\n\n"
     if len((text + details).encode()) > MOST_BYTES:
         details = f"All {len(verdict.results)} checks: `proveout verdict {verdict.candidate[:12]}`\n"
     return text + details
+
+
+def _tone(moved: MovedBound) -> str:
+    return "" if moved.looser is False else "yellow"
 
 
 def _name(verdict: Verdict) -> str:

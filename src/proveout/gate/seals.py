@@ -38,8 +38,6 @@ def of_bundle(opened: "OpenBundle") -> dict[str, int]:
 
 def broken(material: "Material") -> Iterator[CheckResult]:
     """What somebody changed: the rows, a bundle's insides, the bounds."""
-    from proveout.gate.material import evaluation_of
-
     made: dict[str, Any] = vars(material)
     for name, seal in material.seals.items():
         now = made[name]
@@ -56,10 +54,10 @@ def broken(material: "Material") -> Iterator[CheckResult]:
                 f"Ask it, and change a copy: copy.deepcopy({name})"
             )
             yield wrong(f"changed[{name}]", message)
-    if "criteria" in made and dict(made["criteria"]) != dict(evaluation_of(material.folder)):
+    if "criteria" in made and dict(made["criteria"]) != dict(material.bounds):
         message = (
-            "the bounds of the fixture criteria are no longer those packed with the candidate: a check or a fixture "
-            "changed them in place. To ask for another bound: [evaluation] in train.toml"
+            "the bounds of the fixture criteria are no longer those the run began with: a check or a fixture changed "
+            f"them in place. To ask for another bound: [evaluation] in {material.settings.train_config}"
         )
         yield wrong("changed[criteria]", message)
 

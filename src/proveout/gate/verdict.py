@@ -11,7 +11,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proveout.errors import Untrusted
-from proveout.records import Bundle, CheckResult, Digest, Entry, Evidence, Judgement, Verdict, Waiver, canonical
+from proveout.records import (
+    Bundle,
+    CheckResult,
+    Digest,
+    Entry,
+    Evidence,
+    Judgement,
+    MovedBound,
+    Plain,
+    Verdict,
+    Waiver,
+    canonical,
+)
 
 if TYPE_CHECKING:
     from proveout.registry.ledger import Ledger
@@ -32,6 +44,8 @@ def judge(
     candidate: Bundle,
     checks: Digest,
     configuration: Digest,
+    bounds: Mapping[str, Plain] | None = None,
+    moved: Sequence[MovedBound] = (),
     waivers: Sequence[Waiver] = (),
     cases: Mapping[str, Digest] | None = None,
     champion: Digest | None,
@@ -44,6 +58,8 @@ def judge(
         required: pytest node ids or beginnings of them: a folder, a file, `file::test`, `file::test[case]`.
         checks: digest of the source of the checks.
         configuration: digest of the settings that judge.
+        bounds: that the checks asked for, each by its name.
+        moved: those of them that are others than in the champion's verdict.
         waivers: a check that failed, was skipped or xfailed under one that holds at `at` does not refuse. What was not
             run, and what the gate itself found wrong, cannot be waived.
         cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
@@ -69,6 +85,8 @@ def judge(
         data=candidate.snapshot,
         checks=checks,
         configuration=configuration,
+        bounds=dict(bounds or {}),
+        moved=tuple(moved),
         outcome=answer,
         passed=passed,
         failed=tuple(result.check for result in against if result.outcome in FAILED),

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import get_args
 
 from proveout.errors import LostRace, Misused, NotApproved, NotFound
-from proveout.records import Approval, Bundle, Digest, Release, Role, Verdict
-from proveout.registry import permits, roles
+from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
+from proveout.registry import bounds, permits, roles
 from proveout.registry.consents import NOBODY, Quorum
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
@@ -30,6 +30,7 @@ class Yardstick:
 
     checks: Digest
     configuration: Digest
+    bounds: Mapping[str, Plain] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)  # of the checks: when each was last written, ISO 8601
 
 
@@ -236,8 +237,11 @@ def refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
         told = f" ({_listed(later)})" if later and len(later) < len(now.files) else ""
         raise NotApproved(bundle.name, f"the checks were edited since the gate approved it{told}; {again}")
     if judged.configuration != now.configuration:
-        what = "the settings that judge, in [tool.proveout], pytest's or its own [evaluation],"
+        what = "the settings that judge, in [tool.proveout] or pytest's,"
         raise NotApproved(bundle.name, f"{what} were changed since the gate approved it; {again}")
+    if moved := bounds.moved(judged.bounds, now.bounds):
+        what = f"the bounds were changed since the gate approved it ({bounds.listed(moved)})"
+        raise NotApproved(bundle.name, f"{what}; {again}")
 
 
 def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | None) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.errors import NotApproved, NotFound
-from proveout.records import Alert, Approval, Bundle, Digest, Release, Role, Verdict
-from proveout.registry import consents, permits, releases, roles
+from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Plain, Release, Role, Verdict
+from proveout.registry import bounds, consents, permits, releases, roles
 from proveout.registry.consents import NOBODY, Quorum
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
@@ -58,6 +58,7 @@ class Standing:
     back: Leave | None  # to that champion
     predictions: int
     alerts: tuple[Alert, ...]  # the newest few
+    moved: tuple[MovedBound, ...] = ()  # bounds that are others now than in the verdict on what serves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,21 +72,30 @@ class Packed:
     waived: int = 0  # waivers that the newest verdict on it rests on
 
 
-def now(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> Standing:
-    """Where `model` stands at `at`, which is now."""
+def now(
+    ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY, asked: Mapping[str, Plain] | None = None
+) -> Standing:
+    """Where `model` stands at `at`, which is now.
+
+    Args:
+        asked: the bounds of the gate now, each by its name, to be compared with those that were asked of what serves.
+    """
     made = releases.history(ledger, model)
     held, behind = roles.holder(made), releases.before(ledger, model)
     before = behind.bundle if behind else None
     alerts = ledger.entries(kind="alert", subject=model, limit=NEWEST_ALERTS, newest_first=True)
+    served = _served(ledger, held, beside=roles.running(made), at=at, until=None) if held else None
+    judged = served.verdict if served else None
     return Standing(
         model=model,
         at=utc(at),
-        served=_served(ledger, held, beside=roles.running(made), at=at, until=None) if held else None,
+        served=served,
         approved=_leave(ledger, held.bundle, at=at, quorum=quorum) if held else None,
         before=bundle_of(ledger, before) if before else None,
         back=_leave(ledger, before, at=at, quorum=quorum) if before else None,
         predictions=ledger.prediction_count(),
         alerts=tuple(read(Alert, entry) for entry in alerts),
+        moved=bounds.moved(judged.bounds, asked) if judged is not None and asked is not None else (),
     )
 
 

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from proveout.data.store import Store
     from proveout.registry.ledger import Ledger
 
-# What train.toml has to say. More may stand in [parameters] (the notebook's) and [evaluation] (the checks').
+# What train.toml has to say. More may stand in [parameters] (the notebook's) and [evaluation] (the checks' bounds).
 ASKED = {
     "data": ("version", "train_through", "holdout"),
     "parameters": (),
     "infrastructure": ("cpu", "memory_mb", "threads", "retries", "timeout_s", "cell_timeout_s"),
-    "evaluation": ("threshold",),
+    "decision": ("threshold",),
+    "evaluation": (),
 }
 # Parameters of the notebook that the flow gives; the others stand in train.toml.
 FROM_THE_FLOW = ("features_path", "train_through", "holdout")
@@ -305,7 +306,7 @@ def pack_bundle(
                 snapshot=snapshot.digest,
                 train_through=config["data"]["train_through"],
                 holdout=config["data"]["holdout"],
-                threshold=float(config["evaluation"]["threshold"]),
+                threshold=float(config["decision"]["threshold"]),
                 request={name: str(rows[name].dtype) for name in columns},
                 training=rows.loc[learned, columns],
                 training_labels=known[learned].to_numpy(),
@@ -325,6 +326,8 @@ def pack_bundle(
     finally:
         ledger.close()
     print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
+    if config.get("evaluation", {}) != project.read_bounds(settings):
+        print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
 
 

@@ -1,0 +1,56 @@
+"""Bounds of the gate that moved: those that are other ones than an earlier verdict asked.
+
+Comes in: the bounds of two moments, each by its name. Goes out: what moved, and whether less is asked since. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from proveout.records import MovedBound, Plain
+
+STRICTER_ABOVE, STRICTER_BELOW = "_at_least", "_at_most"
+"""Ends of names that tell which way a bound is stricter."""
+CHAMPION = "the champion's verdict"
+
+
+def moved(before: Mapping[str, Plain], now: Mapping[str, Plain]) -> tuple[MovedBound, ...]:
+    """The bounds that differ, those that ask for less first.
+
+    >>> [in_words(one) for one in moved({"auc_at_least": 0.7, "seed": 1}, {"auc_at_least": 0.6, "seed": 1})]
+    ['auc_at_least from 0.7 to 0.6, looser']
+    """
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    found = [
+        MovedBound(name=name, before=before.get(name), now=now.get(name), looser=_looser(name, before, now))
+        for name in names
+    ]
+    return tuple(sorted(found, key=lambda one: (one.looser is not True, one.looser is not None)))
+
+
+def _looser(name: str, before: Mapping[str, Plain], now: Mapping[str, Plain]) -> bool | None:
+    if not name.endswith((STRICTER_ABOVE, STRICTER_BELOW)):
+        return None
+    if name not in now or name not in before:
+        return name not in now
+    old, new = before[name], now[name]
+    if not isinstance(old, int | float) or not isinstance(new, int | float):
+        return None
+    return new < old if name.endswith(STRICTER_ABOVE) else new > old
+
+
+def in_words(one: MovedBound, *, since: str = "") -> str:
+    """What became of a bound, as people read it; `since` what, if that is to be said.
+
+    >>> in_words(MovedBound(name="slice_auc_at_least", before=0.65, now=None, looser=True))
+    'slice_auc_at_least 0.65 is asked no more, looser'
+    """
+    way = {True: ", looser", False: ", stricter", None: ""}[one.looser] + (f", since {since}" if since else "")
+    if one.now is None:
+        return f"{one.name} {one.before} is asked no more{way}"
+    if one.before is None:
+        return f"{one.name} {one.now} is new{way}"
+    return f"{one.name} from {one.before} to {one.now}{way}"
+
+
+def listed(found: Sequence[MovedBound]) -> str:
+    """All of them in one line."""
+    return "; ".join(in_words(one) for one in found)
