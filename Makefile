@@ -9,18 +9,20 @@ ifeq ($(origin PYTHON), undefined)
 PYTHON := $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 else
-VENV := .venv-$(notdir $(PYTHON))
+# The file's name, also where its folder has a space.
+VENV := .venv-$(lastword $(subst /, ,$(PYTHON)))
 endif
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# The checks of `make test` judge a candidate of their own, so that a developer's ledger stays as it is.
-TEST_STATE := $(CURDIR)/.proveout-test
+# The checks of `make test` judge a candidate of their own, so that a developer's ledger stays as it is. Relative, as
+# every path here is: make takes a name with a space for two.
+TEST_STATE := .proveout-test
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "proveout needs Python 3.11 or 3.12. On Debian: apt-get install python3.11 python3.11-venv"; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' || { echo "$(PYTHON) is not Python 3.11 or 3.12"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "On Debian, venv is a package: apt-get install python3.11-venv"; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' || { echo "$(PYTHON) is not Python 3.11 or 3.12"; exit 2; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "On Debian, venv is a package: apt-get install python3.11-venv"; exit 2; }
 	@echo "installing $$(grep -c == requirements.lock) locked packages into $(VENV), about 90 seconds"
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
 	  | awk '/^Collecting/ { printf "\r  %d %-40s", ++n, $$2; fflush() } /^Installing collected/ { printf "\r  unpacking %-40s\n", ""; fflush() } END { print "" }'
@@ -44,9 +46,9 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 test: $(READY)  ## the whole test suite: tests/, then a fresh candidate before all of checks/
 	$(BIN)/python -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder -m "not live and not chaos"
 	$(BIN)/python -m pytest tests -n 2 -m "live and not chaos"
-	@rm -rf $(TEST_STATE)
-	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/ingest.py run
-	PROVEOUT_STATE=$(TEST_STATE) $(BIN)/python flows/train.py run
+	@rm -rf "$(TEST_STATE)"
+	PROVEOUT_STATE="$(TEST_STATE)" $(BIN)/python flows/ingest.py run
+	PROVEOUT_STATE="$(TEST_STATE)" $(BIN)/python flows/train.py run
 
 .PHONY: coverage
 coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %

@@ -1,5 +1,11 @@
 # The line as the workflows of data and of models run it; by hand it does the same. Included by the Makefile.
 
+# A virtual environment cannot lie below a colon, and its commands are lines of a shell, where these mean something else
+# within quotes, too. Nothing here has run yet.
+ifneq ($(shell case "$$PWD" in (*[:\"\`\$$\\]*|*$$'\n'*) echo no;; esac),)
+$(error Nothing was done: the path of this folder has a colon, a double quote, a backquote, a dollar sign, a backslash or a line end in it, which a virtual environment cannot carry. Move the folder, then run make again)
+endif
+
 .PHONY: data
 data: $(READY)  ## take data in, show what moved, train on it and put it before checks/
 	$(BIN)/python flows/ingest.py run

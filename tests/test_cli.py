@@ -697,6 +697,13 @@ def test_the_password_of_the_ledger_is_never_printed(project: Project, monkeypat
     assert "s3cret" not in shown.output + complained(3, "ledger", "verify")
 
 
+def test_the_command_that_init_shows_next_can_be_pasted_for_a_folder_with_a_space(tmp_path: Path) -> None:
+    """`cd my flights` goes to `my`."""
+    shown = said(0, "init", str(tmp_path / "my flights"))
+
+    assert f"next: cd '{tmp_path / 'my flights'}' && python flows/ingest.py run" in shown
+
+
 def test_outside_a_project_the_error_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commonest mistake of all."""
     monkeypatch.chdir(tmp_path)

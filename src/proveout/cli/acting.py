@@ -14,12 +14,15 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
 
     Flows, notebook, checks and server of the reference project, ready to run and to be changed.
     """
+    import shlex
+
     from proveout.pilot.scaffold import init as lay_out
 
     laid = lay_out(folder)
     inside = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in laid)
     typer.echo(f"laid out   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
-    typer.echo(f"next: cd {folder} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
+    there = shlex.quote(str(folder))
+    typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
 
 
 def demo() -> None:
