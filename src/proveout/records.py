@@ -85,6 +85,15 @@ class Snapshot:
         return self.batches[-1].name
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatchRemoval:
+    """A batch that was taken out of the newest snapshot."""
+
+    batch: Batch
+    before: Digest  # the snapshot that has it, and keeps it
+    snapshot: Snapshot  # without it
+
+
 # --- training -----------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from proveout.cli import (
     approving,
     casebook,
     challenging,
+    data,
     distributing,
     drilling,
     erasing,
@@ -108,6 +109,7 @@ for command in (
     main.command()(command)
 main.add_typer(approving.approver, name="approver")
 main.add_typer(casebook.cases, name="cases")
+main.add_typer(data.data, name="data")
 main.add_typer(keyring.keys, name="keys")
 main.add_typer(upkeep.alerts, name="alerts")
 main.add_typer(upkeep.ledger, name="ledger")

@@ -6,6 +6,7 @@ so that a new month adds one folder and no copy of the old ones. Door to: pyarro
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,8 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
 def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -> Guarded:
     guarded = guard.check(rows, schema, name=name)
     if guarded.refused_share > settings.max_refused_share or guarded.accepted.empty:
-        kept = settings.state_dir / "quarantine" / f"{name.replace(': ', '-').replace(' ', '-')}.parquet"
+        file = re.sub(r"[^\w.-]+", "-", name)  # a batch may have any name
+        kept = settings.state_dir / "quarantine" / f"{file}.parquet"
         kept.parent.mkdir(parents=True, exist_ok=True)
         guarded.refused.to_parquet(kept)
         worst = ", ".join(f"{refusal.check} ({refusal.rows:,} rows)" for refusal in guarded.refusals[:3])
@@ -95,10 +97,19 @@ def extend(store: Store, parent: Snapshot | None, batches: Sequence[Batch]) -> S
     The same batches give the same digest, whichever way they came together.
     """
     by_name = {batch.name: batch for batch in (*(parent.batches if parent else ()), *batches)}
-    ordered = tuple(by_name[name] for name in sorted(by_name))
-    snapshot = Snapshot(digest=digest_of([[batch.name, batch.digest] for batch in ordered]), batches=ordered)
-    store.put("snapshots", snapshot.digest, lambda folder: _write(folder, snapshot))
+    snapshot = of_batches(tuple(by_name[name] for name in sorted(by_name)))
+    keep(store, snapshot)
     return snapshot
+
+
+def of_batches(ordered: tuple[Batch, ...]) -> Snapshot:
+    """The snapshot of these batches, which are in the order of their names."""
+    return Snapshot(digest=digest_of([[batch.name, batch.digest] for batch in ordered]), batches=ordered)
+
+
+def keep(store: Store, snapshot: Snapshot) -> None:
+    """Put a snapshot into the store, where it may be already."""
+    store.put("snapshots", snapshot.digest, lambda folder: _write(folder, snapshot))
 
 
 def _write(folder: Path, snapshot: Snapshot) -> None:

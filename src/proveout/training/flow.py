@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,7 +142,7 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
 
     store, ledger = open_store(settings), open_ledger(settings)
     try:
-        parent = _latest_snapshot(ledger) if onto_latest else None
+        parent = latest_snapshot(ledger) if onto_latest else None
         snapshot = snapshots.extend(store, parent, batches)
         known = ledger.entries(kind="snapshot", limit=1, newest_first=True)
         if known and known[0].subject == snapshot.digest:
@@ -153,10 +153,20 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
             print(f"snapshot {snapshot.digest[:12]}: {snapshot.rows:,} rows, {reason}", flush=True)
     finally:
         ledger.close()
+    _warn_of_order(batch.name for batch in snapshot.batches)
     return snapshot
 
 
-def _latest_snapshot(ledger: "Ledger") -> Snapshot | None:
+def _warn_of_order(names: Iterable[str]) -> None:
+    from proveout.data.batch_names import order_problem
+
+    if problem := order_problem(names):
+        remedy = 'take it in under that name, and the other out: proveout data drop BATCH --reason "…"'
+        print(f"warning: {problem}; {remedy}", flush=True)
+
+
+def latest_snapshot(ledger: "Ledger") -> Snapshot | None:
+    """The snapshot that `latest` means; None while nothing was taken in."""
     newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     return from_json(Snapshot, newest[0].body) if newest else None
 
@@ -173,7 +183,7 @@ def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
 
     store, ledger = open_store(settings), open_ledger(settings)
     try:
-        whole = _latest_snapshot(ledger) if data["version"] == "latest" else None
+        whole = latest_snapshot(ledger) if data["version"] == "latest" else None
     finally:
         ledger.close()
     if whole is None:
@@ -186,7 +196,15 @@ def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
             remedy = f"The snapshot has {', '.join(present)}: python flows/ingest.py run --through {name}"
             raise NotFound("batch", name, remedy)
     if data["train_through"] >= data["holdout"]:
-        raise ConfigError("[data] in train.toml", "the held-out batch is not after the last trained one", "Swap them")
+        problem = f"the held-out batch {data['holdout']} is not after {data['train_through']}, the last trained one"
+        later = [name for name in present if name > data["train_through"]]
+        other = f"Hold out a later one ({', '.join(later)})" if later else "Take in a later one to hold out"
+        raise ConfigError(
+            "[data] in train.toml",
+            f"{problem}: batches are in the order of their names as text ({', '.join(present)})",
+            f"{other}, or train through an earlier one",
+        )
+    _warn_of_order(name for name in present if name <= data["holdout"])
     return snapshots.extend(store, None, [batch for batch in whole.batches if batch.name <= data["holdout"]])
 
 

@@ -1,0 +1,40 @@
+"""Names of batches: any text, and what comes after what is the order of text.
+
+Comes in: names. Goes out: where that order is another one than people mean who count in them. Pure.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+
+def order_problem(names: Iterable[str]) -> str:
+    """Which two names stand in another order than their numbers; empty if none do.
+
+    >>> order_problem(["2013-2", "2013-10"])
+    'batches are in the order of their names as text, and there 2013-10 comes before 2013-2: write 2013-02'
+    >>> order_problem(["2013-02", "2013-10", "north"])
+    ''
+    """
+    as_text = sorted(names)
+    by_number = sorted(as_text, key=_counted)
+    for text, number in zip(as_text, by_number, strict=True):
+        if text != number:
+            what = f"batches are in the order of their names as text, and there {text} comes before {number}"
+            return f"{what}: write {_padded(number, as_text)}"
+    return ""
+
+
+def _counted(name: str) -> list[str | int]:
+    # Text, number, text, and so on: parts of one place are of one kind, and compare.
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def _padded(name: str, names: Sequence[str]) -> str:
+    """The name with as many digits in each place as the longest number there has."""
+    width: dict[int, int] = {}
+    for one in names:
+        for place, part in enumerate(re.split(r"(\d+)", one)):
+            if part.isdecimal():
+                width[place] = max(width.get(place, 0), len(part))
+    parts = enumerate(re.split(r"(\d+)", name))
+    return "".join(part.zfill(width[place]) if part.isdecimal() else part for place, part in parts)

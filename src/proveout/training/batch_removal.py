@@ -1,0 +1,54 @@
+"""Taking a batch out of the data: a new snapshot without it, and in the ledger who did that and why.
+
+Comes in: the store, the ledger, the name of a batch. Goes out: a `BatchRemoval`. Nothing is deleted: the batch stays in
+the store, and so do the snapshots that have it, for bundles that were trained on them.
+"""
+
+from proveout.data import snapshots
+from proveout.data.store import Store
+from proveout.errors import Misused, NotFound
+from proveout.records import BatchRemoval, Snapshot
+from proveout.registry.ledger import Ledger, read
+
+
+def plan(ledger: Ledger, name: str) -> BatchRemoval:
+    """What taking the batch out of the newest snapshot would leave.
+
+    Raises: NotFound if there is no such batch; Misused if it is the only one.
+    """
+    newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
+    if not newest:
+        raise NotFound("batch", name, "Nothing was ever taken in: python flows/ingest.py run")
+    whole = read(Snapshot, newest[0])
+    left = tuple(batch for batch in whole.batches if batch.name != name)
+    if len(left) == len(whole.batches):
+        present = ", ".join(batch.name for batch in whole.batches)
+        raise NotFound("batch", name, f"The newest snapshot, {whole.digest[:12]}, has {present}")
+    if not left:
+        raise Misused(f"{name} is the only batch of snapshot {whole.digest[:12]}: take another in first.")
+    (batch,) = (batch for batch in whole.batches if batch.name == name)
+    return BatchRemoval(batch=batch, before=whole.digest, snapshot=snapshots.of_batches(left))
+
+
+def remove(ledger: Ledger, store: Store, planned: BatchRemoval, *, by: str, reason: str, at: str, seen: int) -> None:
+    """Do what was planned.
+
+    Args:
+        seen: number of the ledger's last entry when it was planned.
+    Raises: LostRace if another snapshot was made meanwhile; Misused without a name or a reason.
+    """
+    if not by.strip() or not reason.strip():
+        raise Misused('Taking a batch out says who did it and why: --by NAME --reason "…".')
+    snapshots.keep(store, planned.snapshot)
+    name = planned.batch.name
+    ledger.append(
+        "snapshot",
+        planned.snapshot.digest,
+        planned.snapshot,
+        actor=by,
+        reason=f"without batch {name}: {reason}",
+        at=at,
+        unless_newer=("snapshot",),
+        seen=seen,
+    )
+    ledger.append("audit", name, planned, actor=by, reason=reason, at=at)
