@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from serving_toy import ToyModel, board, request, settings_of
 
+from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Prediction, Scope
 from proveout.registry.keys import mac_of
 from proveout.serving.board import Board, board_path, post
@@ -23,7 +24,6 @@ from proveout.serving.desk.desk import habits_of
 from proveout.serving.desk.pii import Pseudonyms
 from proveout.serving.gateway.access import Access
 from proveout.serving.gateway.gateway import Gateway
-from proveout.serving.gateway.schema import compile_schema
 from proveout.serving.journal import lines
 from proveout.serving.office import Office
 from proveout.serving.worker.bench import Bench

@@ -16,12 +16,12 @@ import pytest
 from gateway_toy import PEPPER, SECRET, api_key, bearer, key_text, run, running
 from serving_toy import board, request, settings_of
 
+from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Scope
 from proveout.registry.keys import mac_of
 from proveout.serving.gateway import access
 from proveout.serving.gateway.access import RULES, Access
 from proveout.serving.gateway.gateway import Gateway
-from proveout.serving.gateway.schema import compile_schema
 from proveout.settings import load_object
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)

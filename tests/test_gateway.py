@@ -18,9 +18,9 @@ import pytest
 from gateway_toy import Worker, run, running
 from serving_toy import RELEASE, THRESHOLD, board, release, request, settings_of
 
+from proveout.data.request_schema import compile_schema
 from proveout.records import ShadowAnswer
 from proveout.serving.dispatch import wire
-from proveout.serving.gateway.schema import compile_schema
 from proveout.serving.journal import journal as journal_module
 from proveout.settings import load_object
 

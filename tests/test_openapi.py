@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from serving_toy import FILES, MODES, request, settings_of
 from test_validation import GOOD, Everything
 
+from proveout.data.request_schema import compile_schema
 from proveout.serving.gateway import openapi, samples
-from proveout.serving.gateway.schema import compile_schema
 from proveout.serving.gateway.validation import Refused, read
 from proveout.settings import load, load_object
 

@@ -12,11 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from serving_toy import FILES, settings_of
 
+from proveout.data.request_schema import compile_schema
 from proveout.errors import ConfigError
 from proveout.records import Feedback
 from proveout.registry.ledger import Ledger
 from proveout.serving.desk.pii import Pseudonyms
-from proveout.serving.gateway.schema import compile_schema
 from proveout.settings import load_object
 
 MARKED = FILES["schema.py"].replace(

@@ -13,9 +13,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
+from proveout.data.request_schema import RequestSchema, compile_schema
 from proveout.errors import ConfigError
 from proveout.serving.gateway.quick import compile_quick
-from proveout.serving.gateway.schema import RequestSchema, compile_schema
 from proveout.serving.gateway.validation import Reader, Refused, read, repeated_fields
 
 

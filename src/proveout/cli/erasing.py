@@ -14,9 +14,9 @@ from proveout.cli.parts import Json, answer, open_ledger, settings
 from proveout.errors import Misused
 
 if TYPE_CHECKING:
+    from proveout.data.request_schema import RequestField
     from proveout.registry.erasure import Erased, Subject
     from proveout.registry.ledger import Ledger
-    from proveout.serving.gateway.schema import RequestField
     from proveout.settings import Settings
 
 _WAIT_S = 10.0  # for a running server to give up the journals that name them
@@ -52,11 +52,11 @@ def erase(
     immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
     """
     from proveout.cli.custody import erased as page
+    from proveout.data.request_schema import compile_schema
     from proveout.records import now
     from proveout.registry import erasure
     from proveout.registry.pepper import PII_KEY, secret
     from proveout.serving.desk.pii import Pseudonyms
-    from proveout.serving.gateway.schema import compile_schema
     from proveout.settings import load_object
     from proveout.training.flow import actor
 

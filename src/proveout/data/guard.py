@@ -2,12 +2,19 @@
 
 Comes in: raw rows and a pandera schema. Goes out: accepted rows, refused rows with a `refused_by` column, and how
 many each check refused. Door to: pandera.
+
+A cell that a column of its type cannot hold unaltered (`coercion`) is found before pandera looks: one such cell would
+make every check of its column raise, and the whole batch would be refused for one row.
 """
 
+import copy
+import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proveout.data import coercion
 from proveout.errors import DataRefused
 from proveout.records import Refusal
 
@@ -16,6 +23,11 @@ if TYPE_CHECKING:
 
 REASON = "refused_by"
 _LONGEST_CHECK = 60  # pandera prints a whole reference set into the name of an `isin` check
+_MOST_ROUNDS = 8  # of taking out refused rows: a check that compares rows with each other can refuse new ones each time
+_MOST_CALLS = 2_000  # of a check that raises, to find the rows that it raises on
+
+Reasons = dict[int, list[str]]
+"""The checks that each bad row failed, by row number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,48 +49,209 @@ def check(frame: "pd.DataFrame", schema: Any, *, name: str) -> Guarded:
     """Part the rows of `frame` by `schema`, a pandera DataFrameModel or DataFrameSchema. All of them may be bad.
 
     Accepted rows come back with the schema's types and columns in its order. Raises: DataRefused for faults that no
-    row can be blamed for: a missing or unknown column, no rows at all.
+    row can be blamed for: a missing or unknown column, two of one name, no rows at all.
     """
-    import pandera.errors
-
     if frame.empty:
         raise DataRefused(name, "it has no rows", "none")
+    _refuse_names(frame, name)
+    schema = _lossless(schema.to_schema() if hasattr(schema, "to_schema") else schema)
     frame = frame.reset_index(drop=True)  # so that an index label of a failure is a row number
-    try:
-        accepted = schema.validate(frame, lazy=True)
-        return Guarded(accepted=accepted, refused=frame.iloc[:0].assign(**{REASON: ""}), refusals=())
-    except pandera.errors.SchemaErrors as errors:
-        reasons = _reasons(errors.failure_cases, name)
+    good, reasons = _typed(frame, schema)
+    good, more = _parted(good, schema, name)
+    for row, found in more.items():
+        reasons.setdefault(row, []).extend(found)
     bad = sorted(reasons)
-    refused = frame.loc[bad].assign(**{REASON: ["; ".join(reasons[row]) for row in bad]})
-    good = frame.drop(index=bad)
+    refused = _as_delivered(frame.loc[bad]).assign(**{REASON: ["; ".join(reasons[row]) for row in bad]})
     counted = Counter(reason for found in reasons.values() for reason in found)
     return Guarded(
-        # Validated once more: pandera hands out no coerced frame beside its errors, and what passes is to be proven.
-        accepted=schema.validate(good).reset_index(drop=True),
+        accepted=good.reset_index(drop=True),
         refused=refused.reset_index(drop=True),
         refusals=tuple(Refusal(check=reason, rows=rows) for reason, rows in counted.most_common()),
     )
 
 
-def _reasons(cases: "pd.DataFrame", name: str) -> dict[int, list[str]]:
-    """The checks each bad row failed, by row number. A check over the whole frame reports a row once per column."""
-    structural = cases[cases["index"].isna()]
-    if len(structural):
-        problems = sorted({f"{case.check}: {case.failure_case}" for case in structural.itertuples()})
-        raise DataRefused(name, "; ".join(problems), "none")
-    reasons: dict[int, list[str]] = {}
-    row_of = [int(row) for row in cases["index"]]
-    for row, case in zip(row_of, cases.itertuples(), strict=True):
-        found = reasons.setdefault(row, [])
-        reason = _words(case)
-        if reason not in found:
-            found.append(reason)
+def _refuse_names(frame: "pd.DataFrame", name: str) -> None:
+    twice = sorted({str(column) for column in frame.columns[frame.columns.duplicated()]})
+    strange = [repr(column) for column in frame.columns if not isinstance(column, str)]
+    if twice:
+        raise DataRefused(name, f"it has more than one column called {', '.join(twice)}", "none")
+    if strange:
+        raise DataRefused(name, f"the names of its columns {', '.join(strange[:5])} are no text", "none")
+
+
+def _lossless(schema: Any) -> Any:
+    """The schema, without pandera's own way to drop bad rows: it keeps none of them, and says nothing."""
+    parts = [schema, *schema.columns.values()]
+    if not any(getattr(part, "drop_invalid_rows", False) for part in parts):
+        return schema
+    schema = copy.deepcopy(schema)
+    for part in [schema, *schema.columns.values()]:
+        part.drop_invalid_rows = False
+    return schema
+
+
+# --- types ------------------------------------------------------------------------------------------------------------
+
+
+def _typed(frame: "pd.DataFrame", schema: Any) -> "tuple[pd.DataFrame, Reasons]":
+    """The rows whose cells the schema's columns can hold, as they hold them; and why each of the others is bad."""
+    reasons: Reasons = {}
+    typed = frame.copy(deep=False)
+    for column, name in _columns(frame, schema):
+        coerces = bool(schema.coerce or column.coerce)
+        dtype = schema.dtype if coerces and schema.dtype is not None else column.dtype
+        if dtype is None or column.parsers or schema.parsers:  # a parser makes other values first
+            continue
+        # Objects have no type that could be the wrong one: in a schema that coerces nothing, each must be right.
+        if not coerces and frame[name].dtype != object:
+            continue
+        typed[name], unheld = _held(frame[name], dtype, coerces=coerces)
+        if column.default is not None:
+            unheld &= frame[name].notna()  # pandera puts the default there
+        if not coerces and unheld.all():
+            typed[name] = frame[name]
+            continue
+        word = "coerce_dtype" if coerces else "dtype"
+        for row in frame.index[unheld]:
+            reasons.setdefault(int(row), []).append(f"{name} {word}('{dtype}')")
+    if not reasons:
+        return typed, reasons
+    good = typed.drop(index=list(reasons))
+    # A column of objects because of a cell that is gone now is one of the schema's type.
+    return good.assign(**{name: _retyped(good[name], column.dtype) for column, name in _columns(good, schema)}), reasons
+
+
+def _columns(frame: "pd.DataFrame", schema: Any) -> Iterator[tuple[Any, str]]:
+    """Each column of the schema with a column of the frame that it is for: a pattern of names has several."""
+    for name, column in schema.columns.items():
+        if column.regex:
+            yield from ((column, found) for found in frame.columns if re.match(name, found))
+        elif name in frame.columns:
+            yield column, name
+
+
+def _held(values: "pd.Series[Any]", dtype: Any, *, coerces: bool) -> "tuple[pd.Series[Any], pd.Series[bool]]":
+    wanted = getattr(dtype, "type", None)
+    if coercion.has_rule(wanted):
+        return coercion.column(values, wanted, strictly=not coerces)
+    return values, coercion.altered_by(values, dtype.coerce) if coerces else values.isna() & False
+
+
+def _retyped(values: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
+    wanted = getattr(dtype, "type", None)
+    return coercion.column(values, wanted)[0] if values.dtype == object and coercion.has_rule(wanted) else values
+
+
+def _as_delivered(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Refused rows in a form that a file can keep: where a column holds values of several types, as text."""
+    import pandas as pd
+
+    mixed = {
+        name: rows[name].map(str, na_action="ignore")
+        for name in rows.columns
+        if rows[name].dtype == object and pd.api.types.infer_dtype(rows[name]) not in ("string", "empty", "boolean")
+    }
+    return rows.assign(**mixed)
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _parted(rows: "pd.DataFrame", schema: Any, name: str) -> "tuple[pd.DataFrame, Reasons]":
+    """The rows that the schema accepts, and why it refuses each of the others."""
+    import pandera.errors
+
+    reasons: Reasons = {}
+    # What passes is to be proven, so the rows that are left are validated again: a check may say otherwise of them.
+    for _ in range(_MOST_ROUNDS):
+        if rows.empty:
+            return rows, reasons
+        try:
+            return schema.validate(rows, lazy=True), reasons
+        except pandera.errors.SchemaErrors as errors:
+            found = _blamed(errors, rows, name)
+        reasons |= found
+        rows = rows.drop(index=list(found))
+    words = sorted({reason for found in reasons.values() for reason in found})
+    raise DataRefused(name, f"with each row taken out, others fail: {'; '.join(words[:3])}", "none")
+
+
+def _blamed(errors: Any, rows: "pd.DataFrame", name: str) -> Reasons:
+    """The checks each bad row failed. Raises: DataRefused for a fault that is no row's."""
+    reasons: Reasons = {}
+    problems: list[str] = []
+    for error in errors.schema_errors:
+        column = str(error.schema.name) if type(error.schema).__name__ == "Column" else None
+        bad = _rows(error, rows, column)
+        words = _words(error.check, column)
+        if not bad:
+            problems.append(f"{words}: {_told(error)}")
+        for row in bad:
+            found = reasons.setdefault(row, [])
+            if words not in found:
+                found.append(words)
+    if problems:
+        raise DataRefused(name, "; ".join(sorted(set(problems))), "none")
     return reasons
 
 
-def _words(case: Any) -> str:
-    check_name = str(case.check)
+def _rows(error: Any, rows: "pd.DataFrame", column: str | None) -> list[int]:
+    """The rows that an error of pandera's is about; none where it is about the whole table."""
+    from pandera.errors import SchemaErrorReason
+
+    data = rows if column is None or column not in rows else rows[column]
+    if error.reason_code is SchemaErrorReason.CHECK_ERROR:
+        return [int(row) for row in _raising(error.check, data, [_MOST_CALLS])]
+    if error.reason_code in (SchemaErrorReason.DUPLICATES, SchemaErrorReason.SERIES_CONTAINS_DUPLICATES):
+        return _repeated(rows, error.schema, column)
+    said, cases = error.check_output, error.failure_cases
+    if hasattr(said, "index"):
+        # A check that groups answers for each group: its labels are no rows, even where they are numbers.
+        of_rows = said.index.equals(rows.index) or said.index.equals(data.dropna().index)
+        return _labels(~(said.all(axis=1) if said.ndim > 1 else said).astype(bool)) if of_rows else []
+    listed = cases["index"].dropna() if hasattr(cases, "columns") and "index" in cases else ()
+    return [int(row) for row in listed if row in rows.index]
+
+
+def _repeated(rows: "pd.DataFrame", schema: Any, column: str | None) -> list[int]:
+    """The rows that share a key with another. pandera's own list leaves out those whose key has a null."""
+    keep: Any = {"exclude_first": "first", "exclude_last": "last"}.get(schema.report_duplicates, False)
+    if column is not None:
+        return _labels(rows[column].duplicated(keep=keep))
+    sets = [schema.unique] if isinstance(schema.unique[0], str) else schema.unique
+    found = [_labels(rows.duplicated(subset=[name for name in names if name in rows], keep=keep)) for names in sets]
+    return sorted({row for some in found for row in some})
+
+
+def _labels(flags: "pd.Series[bool]") -> list[int]:
+    return [int(row) for row in flags.index[flags]]
+
+
+def _raising(check: Any, data: Any, calls: list[int]) -> list[Any]:
+    """The rows that `check` raises on, each alone. None where it raises on several together only, or on too many."""
+    calls[0] -= 1
+    if calls[0] < 0:
+        return []
+    try:
+        check(data)
+        return []
+    except Exception:  # whatever the project's own check raises
+        if len(data) == 1:
+            return list(data.index)
+    middle = len(data) // 2
+    found = _raising(check, data.iloc[:middle], calls) + _raising(check, data.iloc[middle:], calls)
+    return found if calls[0] >= 0 else []
+
+
+def _words(check: Any, column: str | None) -> str:
+    check_name = check if isinstance(check, str) else str(check.error if check.error is not None else check.name)
     if len(check_name) > _LONGEST_CHECK:
         check_name = check_name.partition("(")[0]
-    return f"{case.column} {check_name}" if case.schema_context == "Column" else check_name
+    return check_name if column is None else f"{column} {check_name}"
+
+
+def _told(error: Any) -> str:
+    """What pandera says of a fault that is no row's, in one line."""
+    cases = error.failure_cases
+    values = cases["failure_case"].tolist() if hasattr(cases, "columns") and "failure_case" in cases else [cases]
+    return ", ".join(sorted({str(value).partition("\n")[0] for value in values}))[:300]

@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from proveout.data.request_schema import RequestSchema, compile_schema
 from proveout.errors import ConfigError
 from proveout.registry.keys import mac_of
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
@@ -32,7 +33,6 @@ from proveout.serving.desk.pii import Pseudonyms
 from proveout.serving.gateway.access import Access
 from proveout.serving.gateway.call import App
 from proveout.serving.gateway.gateway import Gateway
-from proveout.serving.gateway.schema import RequestSchema, compile_schema
 from proveout.serving.http_protocol import HttpProtocol
 from proveout.serving.journal import clerk
 from proveout.serving.office import Office

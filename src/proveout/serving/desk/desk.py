@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import orjson
 
+from proveout.data.request_schema import RequestSchema
 from proveout.records import Feedback, Plain, Prediction, Role, Rung, ShadowAnswer, now
 from proveout.serving import faults
 from proveout.serving.desk.cache import Answers, Kept
@@ -26,7 +27,6 @@ from proveout.serving.desk.pii import Pseudonyms
 from proveout.serving.desk.routing import Route, Routing
 from proveout.serving.dispatch.dispatch import Dispatch, Overloaded, ShadowScore
 from proveout.serving.gateway.access import ANYBODY, Caller
-from proveout.serving.gateway.schema import RequestSchema
 from proveout.serving.gateway.validation import Request
 from proveout.serving.journal.journal import Journal, Trouble
 from proveout.settings import Settings

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import orjson
 
+from proveout.data.request_schema import RequestSchema
 from proveout.records import Scope
 from proveout.serving import faults
 from proveout.serving.desk.log import Unlogged
@@ -29,7 +30,6 @@ from proveout.serving.gateway import access, batch, dossier, feedback, inference
 from proveout.serving.gateway.access import Access, Method
 from proveout.serving.gateway.call import BODY_S, JSON, App, Behind, Call, Left, Message, Receive, Send, answer_headers
 from proveout.serving.gateway.limits import Allowance, Limits
-from proveout.serving.gateway.schema import RequestSchema
 from proveout.serving.gateway.validation import Header, Problem, Reader, Refused, not_now
 from proveout.settings import Settings
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from proveout import __version__
+from proveout.data.coercion import Kind
 from proveout.records import Prediction
 from proveout.serving.desk.desk import Given
 from proveout.serving.desk.ids import sane_id
@@ -19,7 +20,6 @@ from proveout.serving.dispatch.dispatch import MOST_ROWS
 from proveout.serving.gateway.access import Method
 from proveout.serving.gateway.batch import BODIES
 from proveout.serving.gateway.call import JSON, Behind, Call, sentence
-from proveout.serving.gateway.schema import Kind
 from proveout.serving.gateway.validation import (
     Problem,
     Reader,

@@ -6,10 +6,10 @@ Comes in: the request schema and the settings. Goes out: plain values. `openapi`
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
 from proveout.records import Plain, Rung
 from proveout.serving.gateway.feedback import LONGEST_ID, LONGEST_TEXT
 from proveout.serving.gateway.inference import DATATYPES, OUTPUTS
-from proveout.serving.gateway.schema import EXPLAIN, RequestField, RequestSchema
 from proveout.settings import Settings
 
 Schema = dict[str, Any]

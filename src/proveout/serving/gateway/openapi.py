@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from proveout import __version__
+from proveout.data.request_schema import RequestSchema
 from proveout.records import Plain
 from proveout.serving.gateway import access, messages, samples
 from proveout.serving.gateway.content_encoding import CODINGS
-from proveout.serving.gateway.schema import RequestSchema
 from proveout.settings import Settings
 
 Schema = dict[str, Any]

@@ -17,11 +17,11 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
+from proveout.data.request_schema import RequestField, RequestSchema
 from proveout.records import Plain
 from proveout.serving.gateway import samples
 from proveout.serving.gateway.call import JSON, Behind, Call
 from proveout.serving.gateway.feedback import LONGEST_TEXT
-from proveout.serving.gateway.schema import RequestField, RequestSchema
 from proveout.serving.gateway.validation import Header
 
 _TEMPLATES = Path(__file__).with_name("templates")

@@ -8,8 +8,9 @@ does, with the same rules, so nothing is let in here that would be refused there
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from proveout.data import coercion
+from proveout.data.request_schema import NO_NUL, RequestField, RequestSchema, Rule
 from proveout.records import Plain
-from proveout.serving.gateway.schema import NO_NUL, RequestField, RequestSchema, Rule
 
 Quick = Callable[[Mapping[str, Any], int], dict[str, Plain] | None]
 """Of a document and the number of colons in its text (-1: not counted): the record, or None."""
@@ -59,9 +60,12 @@ def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
         indent = "        "
     lines += [f"{indent}if type({value}) is not T{place}:"]
     if kind == "float":
-        known["INT"] = int
-        lines += [f"{indent}    if type({value}) is not INT:", f"{indent}        return None"]
-        lines += [f"{indent}    {value} = T{place}({value})"]
+        known["INT"], known[f"E{place}"] = int, coercion.exact_integers(field.dtype)
+        lines += [f"{indent}    if type({value}) is not INT or not -E{place} <= {value} <= E{place}:"]
+        lines += [f"{indent}        return None", f"{indent}    {value} = T{place}({value})"]
+        if field.dtype.lower() != "float64":
+            known[f"C{place}"] = field.convert
+            lines += [f"{indent}if C{place}({value}) is None:", f"{indent}    return None"]
     else:
         lines += [f"{indent}    return None"]
     tests = [_test(f"{place}_{number}", value, rule, known) for number, rule in enumerate(field.rules)]

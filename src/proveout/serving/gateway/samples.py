@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]  # re has no public way to read a pattern
 from typing import Any
 
+from proveout.data.request_schema import RequestField, RequestSchema
 from proveout.records import Plain
-from proveout.serving.gateway.schema import RequestField, RequestSchema
 
 _LONGEST = 64
 

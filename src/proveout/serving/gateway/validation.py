@@ -4,7 +4,8 @@ Comes in: the bytes of a body and the compiled schema. Goes out: the record, eve
 or `Refused`, which holds all problems at once as an RFC 9457 problem.
 
 Choices where JSON and pandas differ: `5.0` is an integer (JSON has one kind of number, and a table with a gap writes
-its integers so), `5.5`, `"5"` and `true` are none; a field given twice is refused (parsers disagree on which one
+its integers so), `5.5`, `"5"` and `true` are none; a number is refused that the field's column would hold as another
+one, by the rule that the guard has (`data/coercion.py`); a field given twice is refused (parsers disagree on which one
 counts); a nullable field may be left out; a field that the schema does not know is always refused.
 """
 
@@ -17,15 +18,16 @@ from typing import Any
 
 import orjson
 
+from proveout.data import coercion
+from proveout.data.coercion import Kind
+from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
 from proveout.errors import ProveoutError
 from proveout.records import Plain
 from proveout.serving.gateway.quick import compile_quick
-from proveout.serving.gateway.schema import EXPLAIN, Kind, RequestField, RequestSchema
 
 Header = tuple[bytes, bytes]
 
 _MOST_PROBLEMS = 50  # a body full of unknown fields shall not be answered with a longer one
-_EXACT_INTEGERS = 2**53  # beyond it a float no longer says which integer was meant
 
 
 # --- problems -----------------------------------------------------------------------------------------------------
@@ -247,6 +249,12 @@ def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Pla
     if typed is None:
         problems.append(FieldProblem(field=field.name, rule="type", expected=_type_words(field), got=class_of(value)))
         return None
+    if field.kind == "float":
+        if field.convert(typed) is None:
+            expected = f"a number that a column of {field.dtype} can hold"
+            problems.append(FieldProblem(field=field.name, rule="exact", expected=expected, got=class_of(value)))
+            return None
+        typed = float(typed)
     for rule in field.rules:
         if not rule.holds(typed):
             problems.append(FieldProblem(field=field.name, rule=rule.name, expected=rule.expected, got=class_of(value)))
@@ -256,15 +264,14 @@ def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Pla
 
 
 def _typed(kind: Kind, value: Any) -> Plain:
+    """`value`, if JSON has it as a value of the kind: text is no number here, and 1 is no flag. See `coercion`."""
     # `type`, not `isinstance`: True is an int to Python.
     given = type(value)
-    if kind == "float":
-        return float(value) if given is float or given is int else None
     if kind == "int":
-        if given is float and value.is_integer() and abs(value) <= _EXACT_INTEGERS:
-            return int(value)
-        return value if given is int else None
-    return value if (given is str and kind == "str") or (given is bool and kind == "bool") else None
+        return coercion.whole(value) if given in (float, int) else None
+    fits: Mapping[Kind, tuple[type, ...]] = {"float": (float, int), "str": (str,), "bool": (bool,)}
+    plain: Plain = value if given in fits[kind] else None
+    return plain
 
 
 def _type_words(field: RequestField) -> str:

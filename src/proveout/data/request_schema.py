@@ -9,8 +9,10 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from proveout.data import coercion
+from proveout.data.coercion import Convert, Kind
 from proveout.errors import ConfigError
 from proveout.records import Plain
 
@@ -18,9 +20,8 @@ EXPLAIN = "explain"
 """Reserved key beside the record's fields: the request asks for reasons."""
 
 LONGEST_TEXT = 1_000  # characters; a bound for regular expressions of the schema as much as for the log
+_TYPE_REMEDY = "Use int, float, str or bool, or one of Int64, Float64, boolean; a category or a time travels as text"
 _REMEDY = "Write it as a Field constraint or an element-wise check, or leave it to the batch schema"
-
-Kind = Literal["int", "float", "str", "bool"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,13 @@ class RequestField:
     title: str | None = None
     description: str | None = None
     pii: bool = False  # about a person: `metadata={"pii": True}`
+
+    @property
+    def convert(self) -> Convert:
+        """What a column of the type makes of a value, see `coercion.converter`."""
+        convert = coercion.converter(self.dtype)
+        assert convert is not None  # only fields of such a type are made
+        return convert
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +105,10 @@ def _field(schema: str, column: Any) -> RequestField:
     if column.regex or column.parsers:
         raise ConfigError(where, "is a pattern of names or has parsers", "Name each field and send it as it is")
     dtype = str(getattr(column.dtype, "type", None))
-    kind = _kind(dtype)
+    kind = coercion.kind_of(dtype)
     if kind is None:
-        raise ConfigError(where, f"has type {dtype}, which JSON cannot carry", "Use int, float, str or bool")
-    if column.nullable and dtype in {"bool", *_NUMPY_INTEGERS}:
+        raise ConfigError(where, f"has the type {dtype}, which JSON cannot carry", _TYPE_REMEDY)
+    if column.nullable and not coercion.has_null(dtype):
         raise ConfigError(where, f"is nullable, but a column of {dtype} has no null", "Use float, Int64 or boolean")
     rules = tuple(_rule(where, check) for check in column.checks if not check.raise_warning)
     return RequestField(
@@ -127,14 +135,6 @@ def _about_a_person(where: str, metadata: Mapping[str, Any]) -> bool:
     return marked
 
 
-_NUMPY_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-
-
-def _kind(dtype: str) -> Kind | None:
-    kinds: dict[str, Kind] = {r"u?int\d+": "int", r"float\d+": "float", r"bool(ean)?": "bool", r"str(ing.*)?": "str"}
-    return next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, dtype.lower())), None)
-
-
 def _type_bounds(kind: Kind, dtype: str) -> tuple[Rule, ...]:
     """What a column of this type can hold at all."""
     if kind == "str":
@@ -146,12 +146,10 @@ def _type_bounds(kind: Kind, dtype: str) -> tuple[Rule, ...]:
         )
         return (fits, NO_NUL)
     if kind == "int":
-        bits = int(re.sub(r"\D", "", dtype))
-        low, high = (0, 2**bits - 1) if dtype.lower().startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        bounds = {"minimum": low, "maximum": high}
-        return (
-            Rule(name="size", expected=f"an integer of {bits} bits", holds=lambda v: low <= v <= high, words=bounds),
-        )
+        low, high = coercion.integer_range(dtype)
+        expected = f"an integer of {coercion.bits_of(dtype)} bits"
+        words = {"minimum": low, "maximum": high}
+        return (Rule(name="size", expected=expected, holds=lambda v: low <= v <= high, words=words),)
     return ()
 
 

@@ -1,0 +1,299 @@
+"""Coercion: what a column of a type holds in place of a value that came as another one. One rule for batch and request.
+
+Comes in: a pandas type and a value. Goes out: the value as a column of that type holds it, or None where that would be
+another value: 5.7 in a column of integers, "no" in a column of flags. The guard puts such a row into quarantine, the
+gateway refuses such a request. pandas itself answers 5, and True.
+
+A value stays what it is where the two are equal: 5.0 and 5, 1 and True. Text is equal to the number or the flag that it
+reads as ("5", "5.0", "true"), for a CSV file knows nothing but text; a request does, so the gateway takes no text for a
+number. A whole number may become text; one with a point may not: 7030.0 would become another code than 7030. A float
+may be rounded to the precision of a narrower type, an integer may not.
+"""
+
+import datetime
+import math
+import re
+import struct
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["int", "float", "str", "bool"]
+
+Convert = Callable[[Any], Any]
+"""Of a value that is not null: the value that the column holds, or None if it can hold none that is equal."""
+
+EXACT_INTEGERS = 2**53
+"""Beyond it a float no longer says which integer was meant."""
+
+_KINDS: Mapping[str, Kind] = {r"u?int\d+": "int", r"float\d+": "float", r"bool(ean)?": "bool", r"str(ing.*)?": "str"}
+_FLOATS = {16: ("e", 11), 32: ("f", 24), 64: ("d", 53)}  # format of `struct`, and bits of the fraction
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_LONGEST_NUMBER = 400  # characters; the greatest float has 309 digits
+_FLAGS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?", re.ASCII)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def kind_of(dtype: str) -> Kind | None:
+    """Which kind of plain values a column of a pandas type holds; None for a type that JSON has no values for.
+
+    >>> kind_of("Int64"), kind_of("category")
+    ('int', None)
+    """
+    return next((kind for pattern, kind in _KINDS.items() if re.fullmatch(pattern, dtype.lower())), None)
+
+
+def has_null(dtype: str) -> bool:
+    """Whether a column of this type can hold a null. NumPy's integers and flags cannot."""
+    return re.fullmatch(r"u?int\d+|bool", dtype) is None
+
+
+def bits_of(dtype: str) -> int:
+    """The width of a type of numbers."""
+    return int(re.sub(r"\D", "", dtype))
+
+
+def integer_range(dtype: str) -> tuple[int, int]:
+    """The least and the greatest integer of a type.
+
+    >>> integer_range("int8"), integer_range("UInt8")
+    ((-128, 127), (0, 255))
+    """
+    bits = bits_of(dtype)
+    return (0, 2**bits - 1) if dtype.lower().startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def exact_integers(dtype: str) -> int:
+    """Up to here, a type of floats holds every integer as itself.
+
+    >>> exact_integers("float32")
+    16777216
+    """
+    return int(2 ** _FLOATS[bits_of(dtype)][1])
+
+
+def converter(dtype: str) -> Convert | None:
+    """What a column of a pandas type makes of one value; None for a type that is no kind of plain value.
+
+    >>> converter("int64")(5.0), converter("int64")(5.7), converter("int8")(261), converter("bool")("no")
+    (5, None, None, None)
+    """
+    kind = kind_of(dtype)
+    if kind == "int":
+        low, high = integer_range(dtype)
+        return partial(_integer, low=low, high=high)
+    if kind == "float":
+        form, fraction = _FLOATS[bits_of(dtype)]
+        return partial(_float, form=form, fraction=fraction)
+    return {"bool": _flag, "str": _text, None: None}[kind]
+
+
+def whole(number: float | Decimal) -> int | None:
+    """The integer that a number is; None where it is none, or where a float no longer says which one was meant."""
+    most = EXACT_INTEGERS if isinstance(number, float) else 2**64
+    if not -most <= number <= most:  # NaN is not within either
+        return None
+    integer = int(number)
+    return integer if integer == number else None
+
+
+def _integer(value: Any, *, low: int, high: int) -> int | None:
+    number = _number(value)
+    integer = None if number is None else whole(number)
+    return integer if integer is not None and low <= integer <= high else None
+
+
+def _float(value: Any, *, form: str, fraction: int) -> float | None:
+    number = _number(value)
+    if number is None:
+        return None
+    try:
+        held: float = struct.unpack(form, struct.pack(form, float(number)))[0]
+    except OverflowError:
+        return None
+    if isinstance(number, int):
+        return held if held == number else None
+    exact = float(number)
+    # A Decimal that is too large for a float is infinite as one.
+    if math.isinf(held) and not (isinstance(number, float) and math.isinf(number)):
+        return None
+    return held if held == exact or abs(held - exact) <= abs(exact) * 2.0**-fraction else None
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, str):
+        return _FLAGS.get(value.strip())
+    number = _number(value)
+    return bool(number) if number is not None and number in (0, 1) else None
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half of a pair of surrogates: no file and no database takes it
+            return None
+        return str(value)
+    return str(int(value)) if isinstance(value, Integral) and not isinstance(value, bool) else None
+
+
+def _number(value: Any) -> int | float | Decimal | None:
+    """The number that `value` is, or reads as: an int where no point is written."""
+    if isinstance(value, str):
+        if len(value) > _LONGEST_NUMBER or _NUMBER.fullmatch(value) is None:
+            return None
+        return int(value) if value.strip().lstrip("+-").isdigit() else Decimal(value.strip())
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value.as_tuple().exponent == 0 else value
+    return float(value) if isinstance(value, Real) else None
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+def has_rule(dtype: Any) -> bool:
+    """Whether it is said here what a column of this type, as pandas has it, makes of a value."""
+    import pandas as pd
+
+    return dtype is not None and (
+        kind_of(str(dtype)) is not None or _special(pd.api.types.pandas_dtype(dtype)) is not None
+    )
+
+
+def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "tuple[pd.Series[Any], pd.Series[bool]]":
+    """`values` as a column of `dtype` holds them, and a flag for each that it cannot hold.
+
+    Args:
+        dtype: as pandas has it, or its name.
+        strictly: a value must be of the type's own kind: no text for a number, no number for a flag.
+    A flagged place of the column is null, or what came where the type has no null.
+    """
+    import numpy as np
+    import pandas as pd
+
+    wanted = pd.api.types.pandas_dtype(dtype)
+    null = values.isna()
+    if values.dtype == wanted:
+        return values, null & False
+    convert = converter(str(wanted)) or _special(wanted)
+    if convert is None:
+        return values, null & False  # a type that holds whatever comes, or that only its own library can make
+    unheld = null & (not has_null(str(wanted)))
+    if not strictly and _plainly_held(values, str(wanted)):
+        return values.astype(wanted), unheld
+    own = _is_own(kind_of(str(wanted))) if strictly else None
+    made: list[Any] = [None] * len(values)
+    bad = unheld.to_numpy(dtype=bool, copy=True)
+    missing = null.to_numpy(dtype=bool)
+    for place, came in enumerate(values.tolist()):
+        if missing[place]:
+            continue
+        value = came.item() if isinstance(came, np.generic) and came.dtype.kind in "biufU" else came
+        held = None if own is not None and not own(value) else convert(value)
+        made[place], bad[place] = held, held is None
+    flags = pd.Series(bad, index=values.index)
+    whole = has_null(str(wanted)) or not (bad | missing).any()
+    if not whole:
+        made = [came if held is None else held for came, held in zip(values.tolist(), made, strict=True)]
+    return pd.Series(made, index=values.index, name=values.name, dtype=wanted if whole else object), flags
+
+
+def _plainly_held(values: "pd.Series[Any]", dtype: str) -> bool:
+    """Whether NumPy can say at once that a column of numbers holds all of `values`: the usual case, and quick."""
+    import numpy as np
+
+    kind, came = kind_of(dtype), values.dtype
+    if kind not in ("int", "float") or not isinstance(came, np.dtype) or came.kind not in "iuf" or not len(values):
+        return False
+    numbers = values.to_numpy()
+    low, high = (float(end) for end in (numbers.min(), numbers.max()))  # NaN, if there is one
+    if kind == "int":
+        least, most = integer_range(dtype)
+        within = max(least, -EXACT_INTEGERS) <= low and high <= min(most, EXACT_INTEGERS)
+        return bool(within and (came.kind in "iu" or (numbers == np.trunc(numbers)).all()))
+    exact = exact_integers(dtype)
+    return bool(came.kind in "iu" and -exact <= low and high <= exact)
+
+
+def _is_own(kind: Kind | None) -> Callable[[Any], bool] | None:
+    """Whether a value is of the Python type that a column of the kind gives; None for a kind that has several."""
+    if kind is None:
+        return None
+    types: Mapping[Kind, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
+    return lambda value: isinstance(value, types[kind]) and (kind == "bool" or not isinstance(value, bool))
+
+
+def _special(wanted: Any) -> Convert | None:
+    """What a column of times, or of categories that are listed, makes of one value."""
+    import pandas as pd
+
+    if isinstance(wanted, pd.DatetimeTZDtype) or wanted.kind == "M":
+        return partial(_moment, wanted=wanted)
+    if isinstance(wanted, pd.CategoricalDtype) and wanted.categories is not None:
+        listed = {value: value for value in wanted.categories}
+        return lambda value: listed.get(value) if value.__hash__ is not None else None
+    return None
+
+
+def _moment(value: Any, *, wanted: Any) -> "pd.Timestamp | None":
+    """A moment stays itself in another zone; one without a zone is taken to be in the column's, and none is taken away.
+
+    Text is read as ISO 8601 writes it: 05/06/2013 is two days, and a number is none.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if not isinstance(value, datetime.date | np.datetime64) and not (isinstance(value, str) and _DAY.fullmatch(value)):
+        return None
+    zone = getattr(wanted, "tz", None)
+    try:
+        moment = pd.Timestamp(value)
+        if zone is None and moment.tz is not None:
+            return None
+        if zone is not None:
+            moment = moment.tz_localize(zone) if moment.tz is None else moment.tz_convert(zone)
+        unit: Any = np.datetime_data(getattr(wanted, "base", wanted))[0]
+        return moment.as_unit(unit, round_ok=False)
+    except (ValueError, OverflowError):  # no such day, an hour that the clock leaves out, a year too far off
+        return None
+
+
+def altered_by(values: "pd.Series[Any]", coerce: "Callable[[pd.Series[Any]], pd.Series[Any]]") -> "pd.Series[bool]":
+    """A flag for each of `values` that `coerce`, somebody else's, raises on or turns into what is not equal to it.
+
+    Such as a library's own type for decimals or dates. What it reads from text cannot be compared, and is believed.
+    """
+    import pandas as pd
+
+    try:
+        made = coerce(values)
+    except Exception:  # whatever that library raises: the value is looked for that it raises on
+        if len(values) == 1:
+            return pd.Series(True, index=values.index)
+        middle = len(values) // 2
+        return pd.concat([altered_by(part, coerce) for part in (values.iloc[:middle], values.iloc[middle:])])
+    flags = [not _equal(came, held) for came, held in zip(values.tolist(), made.tolist(), strict=True)]
+    return pd.Series(flags, index=values.index, dtype=bool) & ~(values.isna() & made.isna())
+
+
+def _equal(came: Any, held: Any) -> bool:
+    import pandas as pd
+
+    if isinstance(came, str) and not isinstance(held, str) and not pd.isna(held):
+        return True
+    try:
+        if type(held) is datetime.date and isinstance(came, datetime.datetime):  # Python calls these never equal
+            return pd.Timestamp(held) == pd.Timestamp(came)
+        return bool(came == held)
+    except (TypeError, ValueError):
+        return False
