@@ -2,6 +2,7 @@
 
 python flows/train.py run                              as flows/train.toml says
 python flows/train.py --config config other.toml run   as another file says
+python flows/train.py resume                           go on after a failure, with nothing edited since it began
 python flows/train.py card view judge                  the last verdict, with pictures; `fit` shows the notebook
 """
 
@@ -21,14 +22,14 @@ class TrainFlow(FlowSpec):
     def start(self):
         from proveout.training import flow
 
-        self.snapshot = flow.choose_data(settings, self.config["data"])
+        self.inputs = flow.begin(settings, self.config)
         self.next(self.features)
 
     @step
     def features(self):
         from proveout.training import flow
 
-        self.table = flow.make_features(settings, self.snapshot)
+        self.table = flow.make_features(settings, self.inputs)
         self.next(self.fit)
 
     @card(type="proveout_html", options={"artifact": "page"})
@@ -38,7 +39,7 @@ class TrainFlow(FlowSpec):
     def fit(self):
         from proveout.training import flow
 
-        self.trained = flow.run_notebook(settings, self.config, self.table)
+        self.trained = flow.run_notebook(settings, self.inputs, self.table)
         self.page = flow.notebook_page(self.trained)
         self.next(self.pack)
 
@@ -47,7 +48,7 @@ class TrainFlow(FlowSpec):
         from proveout.training import flow
 
         run = f"{current.flow_name}/{current.run_id}"
-        self.bundle = flow.pack_bundle(settings, self.config, self.snapshot, self.trained, run=run)
+        self.bundle = flow.pack_bundle(settings, self.inputs, self.table, self.trained, run=run)
         self.archive = flow.archive_bundle(settings, self.bundle)
         self.next(self.judge)
 
@@ -57,7 +58,7 @@ class TrainFlow(FlowSpec):
         from proveout.gate import report
         from proveout.training import flow
 
-        self.verdict = flow.judge(settings, self.bundle)
+        self.verdict = flow.judge(settings, self.inputs, self.bundle)
         self.page = report.page(self.verdict)
         self.next(self.end)
 

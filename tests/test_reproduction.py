@@ -97,9 +97,10 @@ def trained_with(tmp_path_factory):
         (root / "pilot.ipynb").write_text(json.dumps(notebook))
         settings = project_settings.load(root)
         flow.take_snapshot(settings, flow.take_batches(settings, ("1", "2")), onto_latest=False)
-        snapshot = flow.choose_data(settings, CONFIG["data"])
-        made = flow.run_notebook(settings, CONFIG, flow.make_features(settings, snapshot))
-        packed = flow.pack_bundle(settings, CONFIG, snapshot, made, run="TrainFlow/1")
+        inputs = flow.begin(settings, CONFIG)
+        table = flow.make_features(settings, inputs)
+        made = flow.run_notebook(settings, inputs, table)
+        packed = flow.pack_bundle(settings, inputs, table, made, run="TrainFlow/1")
         return Material(settings, flow.open_store(settings).folder("bundles", packed.digest))
 
     return build

@@ -8,6 +8,7 @@
     ├── DataRefused        a batch has too many bad rows                            exit 1
     ├── NotebookFailed     a cell raised or ran out of time                         exit 1
     ├── ParametersRefused  parameters do not fit the notebook                       exit 2
+    ├── InputsChanged      a run is to go on with other files than it began with    exit 1
     ├── BundleError        an object cannot be packed or opened                     exit 1
     │   └── Tampered       a file is not what its manifest says
     ├── NotApproved        a release was asked for that no approval covers          exit 1
@@ -119,6 +120,22 @@ class ParametersRefused(ProveoutError):
         return (
             f"{self.notebook} was not started: {'; '.join(self.problems)}. "
             "Mend [parameters] in flows/train.toml, or the notebook's cell tagged `parameters`."
+        )
+
+
+class InputsChanged(ProveoutError):
+    """A training run is to go on, and what it began with is no longer there: its bundle would mix two versions."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(names)
+        self.names = names
+
+    def __str__(self) -> str:
+        more = f" and {len(self.names) - 5} more" if len(self.names) > 5 else ""
+        return (
+            f"This run cannot go on: {', '.join(self.names[:5])}{more} changed since it began, and its bundle would "
+            "mix two versions. Start a new run: python flows/train.py run; or put back what was there, and resume this "
+            "one."
         )
 
 

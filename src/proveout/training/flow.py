@@ -10,19 +10,22 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout import settings as project
-from proveout.errors import ConfigError, NotApproved, NotFound
-from proveout.records import Batch, Bundle, Digest, Entry, Snapshot, Verdict, from_json, now
+from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
+from proveout.records import Batch, Bundle, Digest, Entry, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from proveout.data.store import Store
     from proveout.registry.ledger import Ledger
+    from proveout.training.run_inputs import RunInputs
 
 # What train.toml has to say. More may stand in [parameters] (the notebook's) and [evaluation] (the checks' bounds).
 ASKED = {
@@ -34,6 +37,8 @@ ASKED = {
 }
 # Parameters of the notebook that the flow gives; the others stand in train.toml.
 FROM_THE_FLOW = ("features_path", "train_through", "holdout")
+CONFIG_FILE = "PROVEOUT_CONFIG_FILE"
+"""Variable that tells the steps of a run where its configuration stands: Metaflow hands them the values alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +71,16 @@ def prepare(start: str | Path | None = None) -> Settings:
     os.environ.setdefault("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(settings.root))
     # Cards go to the nearest `.metaflow` at or above the working directory: there has to be one in the root.
     (settings.root / ".metaflow").mkdir(exist_ok=True)
+    if file is not None and file.is_file() and "--config-value" not in sys.argv:  # a step has it from its run
+        os.environ[CONFIG_FILE] = str(_config_file(sys.argv, default=settings.root / settings.train_config))
     return settings
+
+
+def _config_file(arguments: Sequence[str], *, default: Path) -> Path:
+    """The file that `--config config FILE` names."""
+    words = zip(arguments, arguments[1:], arguments[2:], strict=False)
+    given = [file for option, name, file in words if (option, name) == ("--config", "config")]
+    return Path(given[-1] if given else default).resolve()
 
 
 def _user() -> str:
@@ -174,6 +188,51 @@ def latest_snapshot(ledger: "Ledger") -> Snapshot | None:
 # --- train ------------------------------------------------------------------------------------------------------------
 
 
+def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
+    """What this run begins with: the snapshot that `[data]` means, the configuration, and the code as it lies there.
+
+    Raises: ConfigError, NotFound as `choose_data`; Misused in a run that resumes one that never began.
+    """
+    from proveout.training import run_inputs
+
+    if (origin := _resumed()) is not None:
+        raise Misused(
+            f"Run {origin} ended before it had begun, and to resume it would take the configuration of then: "
+            "start a new one: python flows/train.py run"
+        )
+    named = os.environ.get(CONFIG_FILE)
+    file = Path(named) if named is not None and _says(Path(named), config) else None
+    plain: dict[str, Any] = json.loads(canonical(dict(config)))
+    snapshot = choose_data(settings, plain["data"])
+    return run_inputs.record(settings, snapshot=snapshot, config=plain, config_file=file)
+
+
+def _says(file: Path, config: Mapping[str, Any]) -> bool:
+    try:
+        return parse_config(file.read_text(encoding="utf-8")) == config
+    except (OSError, ConfigError):
+        return False
+
+
+def _same_inputs(settings: Settings, inputs: "RunInputs") -> None:
+    """Return if the run goes on with what it began with; one that resumes another says so. Raises: InputsChanged."""
+    from proveout.training import run_inputs
+
+    run_inputs.check(settings, inputs)
+    if (origin := _resumed()) is not None:
+        print(f"goes on with the code and the configuration that run {origin} began with", flush=True)
+
+
+def _resumed() -> str | None:
+    """The id of the run that this one resumes."""
+    if "metaflow" not in sys.modules:  # called by others than a flow
+        return None
+    from metaflow.metaflow_current import current
+
+    origin = current.get("origin_run_id")
+    return str(origin) if origin is not None else None
+
+
 def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
     """The snapshot that `[data]` of train.toml means: `latest` or a digest, no further than the held-out batch.
 
@@ -208,26 +267,42 @@ def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
     return snapshots.extend(store, None, [batch for batch in whole.batches if batch.name <= data["holdout"]])
 
 
-def make_features(settings: Settings, snapshot: Snapshot) -> Table:
-    """The rows of `snapshot` whose outcome is known, as the model sees them, with their label and batch."""
-    import io
+def make_features(settings: Settings, inputs: "RunInputs") -> Table:
+    """The rows of the snapshot whose outcome is known, as the model sees them, with their label and batch."""
+    _same_inputs(settings, inputs)
+    rows, known = _known_rows(settings, inputs.snapshot)
+    table = _table(settings, rows, known)
+    columns = len(table.columns) - 2
+    print(f"{len(table):,} rows with a known outcome, {columns} model columns", flush=True)
+    return Table(parquet=_parquet(table), rows=len(table))
 
+
+def _known_rows(settings: Settings, snapshot: Snapshot) -> "tuple[pd.DataFrame, pd.Series[bool]]":
     from proveout.data import features, snapshots
 
     rows = snapshots.read(open_store(settings), snapshot.digest)
     known = features.labels(settings, rows)
-    rows, known = rows[known.notna()], known[known.notna()]
+    return rows[known.notna()], known[known.notna()].astype(bool)
+
+
+def _table(settings: Settings, rows: "pd.DataFrame", known: "pd.Series[bool]") -> "pd.DataFrame":
+    """What the notebook is given of rows and their labels."""
+    from proveout.data import features, snapshots
+
     function = project.load_object(settings.features, settings.root)
     table = features.compute(function, rows, features.request_columns(settings), name=settings.features)
-    table[settings.label_name] = known.astype(bool)
-    table[snapshots.BATCH] = rows[snapshots.BATCH]
+    return table.assign(**{settings.label_name: known, snapshots.BATCH: rows[snapshots.BATCH]})
+
+
+def _parquet(table: "pd.DataFrame") -> bytes:
+    import io
+
     packed = io.BytesIO()
     table.to_parquet(packed, index=False)
-    print(f"{len(table):,} rows with a known outcome, {table.shape[1] - 2} model columns", flush=True)
-    return Table(parquet=packed.getvalue(), rows=len(table))
+    return packed.getvalue()
 
 
-def run_notebook(settings: Settings, config: Mapping[str, Any], table: Table) -> Trained:
+def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Trained:
     """Run the project's notebook on `table` and take `model` and `metrics` out of it.
 
     The half-executed notebook of a failure is kept in `reports/` in the project root, and the error names it.
@@ -235,6 +310,8 @@ def run_notebook(settings: Settings, config: Mapping[str, Any], table: Table) ->
     from proveout.errors import NotebookFailed
     from proveout.training import notebook
 
+    _same_inputs(settings, inputs)
+    config = inputs.config
     reports = settings.root / "reports"
     reports.mkdir(exist_ok=True)
     path = settings.root / settings.notebook
@@ -289,17 +366,18 @@ def notebook_page(trained: Trained) -> str:
     return str(body)
 
 
-def pack_bundle(
-    settings: Settings, config: Mapping[str, Any], snapshot: Snapshot, trained: Trained, *, run: str
-) -> Bundle:
-    """Pack what the notebook made, put it into the store and note it in the ledger as a candidate."""
-    from proveout.data import features, snapshots
-    from proveout.training import bundle
+def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: Trained, *, run: str) -> Bundle:
+    """Pack what the notebook made of `table`, put it into the store and note it in the ledger as a candidate.
 
-    store = open_store(settings)
-    rows = snapshots.read(store, snapshot.digest)
-    known = features.labels(settings, rows)
-    rows, known = rows[known.notna()], known[known.notna()].astype(bool)
+    Raises: InputsChanged; BundleError if the features of the snapshot are no longer those in `table`.
+    """
+    from proveout.data import features, snapshots
+    from proveout.training import bundle, run_inputs
+
+    _same_inputs(settings, inputs)
+    store, config, snapshot = open_store(settings), inputs.config, inputs.snapshot
+    rows, known = _known_rows(settings, snapshot)
+    _compare_tables(table.parquet, _parquet(_table(settings, rows, known)), settings=settings)
     columns = list(features.request_columns(settings))
     learned = rows[snapshots.BATCH] <= config["data"]["train_through"]
     heldout = rows[snapshots.BATCH] == config["data"]["holdout"]
@@ -338,6 +416,7 @@ def pack_bundle(
             ),
             store,
         )
+    run_inputs.check(settings, inputs)  # packing reads them again
     ledger = open_ledger(settings)
     try:
         ledger.append("bundle", packed.digest, packed, actor=actor(), reason=f"packed by {run}", at=now())
@@ -347,6 +426,43 @@ def pack_bundle(
     if config.get("evaluation", {}) != project.read_bounds(settings):
         print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
+
+
+def _compare_tables(given: bytes, again: bytes, *, settings: Settings) -> None:
+    """Return if two tables, as parquet, hold the same values, null for null. Raises: BundleError."""
+    if given == again:
+        return
+    differing = table_differences(given, again)
+    if differing:
+        what = ", ".join(f"{column} in {cells:,} cells" for column, cells in list(differing.items())[:5])
+        raise BundleError(
+            settings.features,
+            f"computed again for the same rows, the model's columns are not those that the notebook was given: {what}",
+            "They may depend on the row alone: no clock, no random numbers, no file that changes; then start a new run",
+        )
+
+
+def table_differences(given: bytes, again: bytes) -> dict[str, int]:
+    """How many cells of each column differ between two tables in parquet; a column with none is left out.
+
+    A column that only one of the two has, or that has another type there, differs in all its cells.
+    """
+    import io
+
+    import pandas as pd
+
+    one, other = (pd.read_parquet(io.BytesIO(content)) for content in (given, again))
+    found = {}
+    for column in dict.fromkeys([*one.columns, *other.columns]):
+        there = column in one.columns and column in other.columns and len(one) == len(other)
+        if there and one[column].dtype == other[column].dtype:
+            before, after = one[column].astype(object), other[column].astype(object)
+            differ = int((~((before == after) | (before.isna() & after.isna()))).sum())
+        else:
+            differ = max(len(one), len(other))
+        if differ:
+            found[str(column)] = differ
+    return found
 
 
 def _lock(settings: Settings, into: Path) -> Path:
@@ -369,11 +485,12 @@ def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
     return bundle.archive(open_store(settings).folder("bundles", packed.digest))
 
 
-def judge(settings: Settings, packed: Bundle) -> Verdict:
+def judge(settings: Settings, inputs: "RunInputs", packed: Bundle) -> Verdict:
     """Run the gate, `pytest checks/`, on the candidate in a process of its own, and return what it said.
 
-    Raises: ProveoutError if the gate came to no verdict.
+    Raises: InputsChanged; ProveoutError if the gate came to no verdict.
     """
+    _same_inputs(settings, inputs)
     ledger = open_ledger(settings)
     try:
         before = _newest_verdict(ledger, packed.digest)
