@@ -222,6 +222,7 @@ class Verdict:
     cases: Mapping[str, Digest] = field(default_factory=dict)  # the edge cases it was judged by, each by its id
     champion: Digest | None = None
     judged_at: str
+    gate_run: str = ""  # how whoever started the run named it, to know its verdict from that of another run
     key: str = ""  # id of the key that signed it
     signature: str = ""  # base64, over the canonical JSON of all fields but this one
 

@@ -1,6 +1,5 @@
 """The commands that do something: lay out a project, judge, serve."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,16 +36,22 @@ def gate(
 ) -> None:
     """Judge a bundle by the project's checks.
 
-    Runs pytest on them, which records the verdict, and exits with its exit code.
+    Runs pytest on them, which records the verdict. Exit 0 if that approves and 1 if not, whatever pytest itself says;
+    3 if the run came to no verdict.
     """
-    import subprocess
+    from proveout.training import gate_run
 
     project = settings()
-    command = [sys.executable, "-m", "pytest", project.checks]
-    if bundle is not None:
-        command += ["--candidate", bundle_folder(project, bundle).name]
-    code = subprocess.run(command, cwd=project.root, check=False).returncode
-    raise typer.Exit(code if code >= 0 else 128 - code)  # ended by a signal: as a shell says it
+    candidate = [] if bundle is None else ["--candidate", bundle_folder(project, bundle).name]
+    run = gate_run.judge(project, candidate)
+    if run.verdict is None:
+        typer.echo(f"error: the gate {run.end} and came to no verdict, so nothing is approved. Run it again.", err=True)
+        raise typer.Exit(3)
+    if run.verdict.outcome != "approved":
+        raise typer.Exit(1)
+    if run.exit_code:
+        typer.echo(f"error: the gate {run.end} after its verdict: see why, then run it again.", err=True)
+        raise typer.Exit(3)
 
 
 def serve(

@@ -39,12 +39,14 @@ def judge(
     patterns: Sequence[str],
     exitstatus: int,
     at: str,
+    gate_run: str = "",
 ) -> tuple[Verdict, list[str]]:
     """The verdict on what a run gathered, as it stands in the ledger, and notes on it.
 
     Args:
         patterns: of names of files that hold checks, as pytest has them.
         exitstatus: of pytest, before the verdict.
+        gate_run: how whoever started the run named it.
     Raises: ProveoutError if it could not be recorded.
     """
     settings = material.settings
@@ -67,6 +69,7 @@ def judge(
         cases=cases,
         champion=material.champion.bundle.digest if material.champion is not None else None,
         at=at,
+        gate_run=gate_run,
     )
     by = os.environ.get("GITHUB_ACTOR") or actor()
     expires_at = (datetime.fromisoformat(at) + timedelta(days=settings.approval_days)).isoformat()

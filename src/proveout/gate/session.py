@@ -23,6 +23,7 @@ from proveout.gate.gathered import COVERS, Gathered
 from proveout.gate.stating import State
 from proveout.records import Verdict, canonical, now
 from proveout.settings import Settings
+from proveout.training import gate_run
 
 if TYPE_CHECKING:
     from proveout.gate.cases import Case
@@ -39,6 +40,8 @@ class GateSession:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        # Taken out: it names this run, not one that a check may start.
+        self._run = os.environ.pop(gate_run.VARIABLE, "")
         self.gathered = Gathered()
         self._wanted = False  # whether this is a gate run
         self._others_failed = False  # tests that are no checks, in the same run
@@ -242,6 +245,7 @@ class GateSession:
                 patterns=self._config.getini("python_files"),
                 exitstatus=exitstatus,
                 at=now(),
+                gate_run=self._run,
             )
         except (ProveoutError, pytest.UsageError, OSError) as error:
             self._trouble = f"refused   the verdict could not be recorded, so nothing is approved: {error}"

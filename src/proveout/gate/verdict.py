@@ -50,6 +50,7 @@ def judge(
     cases: Mapping[str, Digest] | None = None,
     champion: Digest | None,
     at: str,
+    gate_run: str = "",
 ) -> Verdict:
     """What a gate run says of `candidate`. Approved needs every required check passed and no check failed.
 
@@ -64,6 +65,7 @@ def judge(
             run, and what the gate itself found wrong, cannot be waived.
         cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
         at: the moment, ISO 8601 in UTC.
+        gate_run: how whoever started the run named it.
     """
     broken = {one.check: one for one in reversed(evidence) if one.breaks}
     judged = [_judged(result, required, broken.get(result.check)) for result in results]
@@ -97,6 +99,7 @@ def judge(
         cases=dict(cases or {}) if answer != "incomplete" else {},
         champion=champion,
         judged_at=at,
+        gate_run=gate_run,
     )
 
 

@@ -118,11 +118,14 @@ class Ledger:
         *,
         kind: str | None = None,
         subject: str | None = None,
+        after: int = 0,
         limit: int | None = None,
         newest_first: bool = False,
     ) -> tuple[Entry, ...]:
-        """Entries in the order they were appended, or the newest first."""
+        """Entries in the order they were appended, or the newest first; only those `after` the entry of that number."""
         query = select(ENTRIES).order_by(ENTRIES.c.seq.desc() if newest_first else ENTRIES.c.seq).limit(limit)
+        if after:
+            query = query.where(ENTRIES.c.seq > after)
         if kind is not None:
             query = query.where(ENTRIES.c.kind == kind)
         if subject is not None:

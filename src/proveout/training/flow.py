@@ -7,7 +7,6 @@ bytes, for Metaflow to version. `prepare` comes first in every flow file, before
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout import settings as project
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
-from proveout.records import Batch, Bundle, Digest, Entry, Snapshot, Verdict, canonical, from_json, now
+from proveout.records import Batch, Bundle, Digest, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
@@ -490,23 +489,13 @@ def judge(settings: Settings, inputs: "RunInputs", packed: Bundle) -> Verdict:
 
     Raises: InputsChanged; ProveoutError if the gate came to no verdict.
     """
+    from proveout.training import gate_run
+
     _same_inputs(settings, inputs)
-    ledger = open_ledger(settings)
-    try:
-        before = _newest_verdict(ledger, packed.digest)
-        command = [sys.executable, "-m", "pytest", settings.checks, "--candidate", packed.digest, "-q"]
-        code = subprocess.run(command, cwd=settings.root, check=False).returncode
-        entry = _newest_verdict(ledger, packed.digest)
-    finally:
-        ledger.close()
-    if entry is None or (before is not None and entry.seq == before.seq):
-        raise NotApproved(packed.name, f"the gate ended with exit code {code} and came to no verdict")
-    return from_json(Verdict, entry.body)
-
-
-def _newest_verdict(ledger: "Ledger", digest: Digest) -> Entry | None:
-    found = ledger.entries(kind="verdict", subject=digest, limit=1, newest_first=True)
-    return found[0] if found else None
+    run = gate_run.judge(settings, ["--candidate", packed.digest, "-q"])
+    if run.verdict is None:
+        raise NotApproved(packed.name, f"the gate {run.end} and came to no verdict")
+    return run.verdict
 
 
 def conclude(packed: Bundle, verdict: Verdict) -> None:

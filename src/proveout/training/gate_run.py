@@ -1,0 +1,70 @@
+"""One run of the gate, `pytest checks/`, in a process of its own, and the verdict that this run wrote.
+
+Comes in: the settings and what to tell pytest. Goes out: the verdict. pytest's exit code decides nothing: a check can
+end the process with any code it likes, before the verdict or after it.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proveout.records import Verdict
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    from proveout.registry.ledger import Ledger
+
+VARIABLE = "PROVEOUT_GATE_RUN"
+"""Names the run to the process that is to judge; its verdict bears the name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRun:
+    """What became of one run."""
+
+    verdict: Verdict | None  # None: it ended without one
+    exit_code: int  # of pytest, as the operating system says it: below 0, the signal that ended it
+
+    @property
+    def end(self) -> str:
+        """How the process ended, in words.
+
+        >>> GateRun(verdict=None, exit_code=-9).end
+        'ended by signal 9'
+        """
+        return f"ended by signal {-self.exit_code}" if self.exit_code < 0 else f"ended with exit code {self.exit_code}"
+
+
+def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
+    """Run pytest on the project's checks. Its output is seen as it comes.
+
+    Args:
+        arguments: for pytest, such as `--candidate DIGEST`; without one, it judges the newest candidate.
+    """
+    # Not at the top: the plugin, which imports this for the variable, is in every pytest run of the project.
+    from proveout.registry.ledger import Ledger
+
+    name = secrets.token_hex(16)
+    # Closed while pytest runs: a run takes minutes, and this is a transaction of a moment.
+    with Ledger(settings.ledger) as ledger:
+        before = ledger.last_seq()
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", settings.checks, *arguments],
+        cwd=settings.root,
+        env={**os.environ, VARIABLE: name},
+        check=False,
+    )
+    with Ledger(settings.ledger) as ledger:
+        return GateRun(verdict=verdict_of(ledger, name, since=before), exit_code=ran.returncode)
+
+
+def verdict_of(ledger: "Ledger", name: str, *, since: int) -> Verdict | None:
+    """The verdict that the run of this name wrote after the entry number `since`; None if it wrote none."""
+    from proveout.registry.ledger import read
+
+    written = (read(Verdict, entry) for entry in ledger.entries(kind="verdict", after=since, newest_first=True))
+    return next((verdict for verdict in written if verdict.gate_run == name), None)
