@@ -7,6 +7,7 @@ bytes, for Metaflow to version. `prepare` comes first in every flow file, before
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout import settings as project
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
-from proveout.records import Batch, Bundle, Digest, Snapshot, Verdict, canonical, from_json, now
+from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
