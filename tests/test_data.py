@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ import pytest
 
 from proveout.data import features, guard, profiles, snapshots, sources
 from proveout.data.store import Store
-from proveout.errors import ConfigError, DataRefused, Misused, NotFound
+from proveout.errors import ConfigError, DataChanged, DataRefused, Misused, NotFound
+from proveout.records import canonical
 from proveout.settings import load, load_object
 
 
@@ -304,6 +306,47 @@ def test_changed_rows_are_not_read(tmp_path):
 
     with pytest.raises(DataRefused, match="changed after ingestion"):
         snapshots.read(store, snapshot.digest)
+
+
+def edited_together(store, snapshot, batch, *, level):
+    """Other rows in the store, and every digest up to this level made to fit."""
+    folder = store.folder("batches", batch.digest)
+    rows = pd.read_parquet(folder / "rows.parquet").assign(value=2.0)
+    rows.to_parquet(folder / "rows.parquet")
+    lied = replace(batch, content=snapshots.content_digest(rows))
+    if level != "content":
+        lied = replace(lied, digest=snapshots.batch_digest(lied))
+        folder.rename(folder.with_name(lied.digest))
+    made = replace(snapshot, batches=(lied,))
+    if level == "snapshot":
+        made = replace(made, digest=snapshots.snapshot_digest(made.batches))
+    (store.folder("snapshots", snapshot.digest) / "snapshot.json").write_bytes(canonical(made))
+
+
+@pytest.mark.parametrize(("level", "what"), [("content", "batch 2013-01"), ("batch", "snapshot"), ("snapshot", "snap")])
+def test_rows_and_their_manifest_edited_together_are_not_read(tmp_path, level, what):
+    """Each digest is over the one below it, so the name that a bundle knows is over the rows."""
+    store = Store(str(tmp_path))
+    batch = stored(store)
+    snapshot = snapshots.extend(store, None, [batch])
+    edited_together(store, snapshot, batch, level=level)
+
+    with pytest.raises(
+        DataChanged, match=f"^The {what}.* was changed after ingestion: .*snapshot.json is not what digest"
+    ):
+        snapshots.read(store, snapshot.digest)
+
+
+def test_the_number_of_refused_rows_is_part_of_the_digest(tmp_path):
+    """A check asks how many there were: a list that says fewer is another list."""
+    store = Store(str(tmp_path))
+    batch = stored(store)
+    snapshot = snapshots.extend(store, None, [batch])
+    file = store.folder("snapshots", snapshot.digest) / "snapshot.json"
+    file.write_bytes(canonical(replace(snapshot, batches=(replace(batch, refused=7),))))
+
+    with pytest.raises(DataChanged, match="The batch 2013-01 was changed after ingestion"):
+        snapshots.describe(store, snapshot.digest)
 
 
 def test_a_batch_that_is_not_there_is_named(tmp_path):

@@ -14,6 +14,7 @@ from proveout import records, settings
 from proveout.gate import fixtures, tampering
 from proveout.gate.material import judging
 from proveout.gate.session import GateSession
+from proveout.gate.verdict import not_required
 from proveout.gate.watching import Watch
 from proveout.records import Verdict, now
 from proveout.registry import permits, releases
@@ -414,6 +415,35 @@ def test_a_bundle_of_another_model_is_not_judged_here(gate, pytester):
 
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
     run.result.stderr.fnmatch_lines(["ERROR: toy@* is a bundle of another model: the checks here judge other."])
+
+
+def test_checks_that_are_not_required_are_told_with_what_came_of_them(gate):
+    """A short list of required checks looks like a whole gate, unless the verdict says what it leaves out."""
+    more = """
+    import pytest
+
+    def test_hard(candidate):
+        pytest.skip("not today")
+
+    def test_easy(candidate):
+        assert candidate
+    """
+    left_out = "def test_never():\n    assert False\n"
+    run = gate({"test_more.py": more, "test_other.py": left_out}, "checks/test_toy.py", "checks/test_more.py")
+
+    assert run.verdict.outcome == "approved"
+    assert {one.check: one.outcome for one in not_required(run.verdict)} == {
+        "checks/test_more.py::test_hard": "skipped",
+        "checks/test_more.py::test_easy": "passed",
+        "checks/test_other.py::test_never": "missing",
+    }
+    run.result.stdout.fnmatch_lines(
+        [
+            "approved *, 3 not required",
+            "  optional    checks/test_more.py::test_hard: not required, skipped",
+            "  optional    checks/test_other.py::test_never: not required, missing",
+        ]
+    )
 
 
 def test_listing_the_checks_records_nothing_and_needs_no_candidate(gate, pytester):

@@ -55,6 +55,39 @@ def test_a_wrong_setting_is_named(project, old, new, problem):
         settings.load(project(old, new))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "approval_days = 10_000_000",
+        "approval_days = 732",
+        "newer_batches = 1_000_000_000",
+        "canary_alpha = 1e-300",
+        "family_alpha = 1e-300",
+        "hang_s = inf",
+        "cache_ttl_s = nan",
+        "last_good_s = 1e12",
+        "breaker_cool_s = 1e9",
+        "max_batch_rows = 1_000_000_000",
+        "cache_rows = 1_000_000_000_000",
+    ],
+)
+def test_a_number_that_crashes_later_or_switches_a_guard_off_is_refused(project, line):
+    """Ten million days are no date; a billion batches after the held-out one, and no hold-out is ever stale."""
+    with pytest.raises(ConfigError, match=line.partition(" ")[0]):
+        settings.load(project("", f"\n{line}\n"))
+
+
+def test_every_number_has_both_bounds():
+    """One that lacks the upper one is the next that crashes where nobody looks for it."""
+    bounded = {
+        name: {type(rule).__name__[0] for rule in field.metadata if hasattr(rule, "__slots__")}
+        for name, field in settings.Settings.model_fields.items()
+        if field.annotation in {int, float}
+    }
+
+    assert {name: bounds for name, bounds in bounded.items() if bounds != {"G", "L"}} == {}
+
+
 def test_broken_toml_names_the_file(tmp_path):
     """The line is in the message of the parser."""
     (tmp_path / "pyproject.toml").write_text("[tool.proveout\n")

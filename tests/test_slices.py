@@ -8,9 +8,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate.questions import intervals, slices
-from proveout.gate.stating import State
-from proveout.records import Evidence
+from proveout.gate.questions import fairness, intervals, slices
+from proveout.gate.stating import State, proves
+from proveout.records import Evidence, to_json
 
 ROWS = 3_000
 
@@ -96,6 +96,28 @@ def test_what_is_not_judged_is_counted_in_rows(flights):
 
     assert found[-1].value == pytest.approx(71 / ROWS)
     assert found[-1].breaks
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        lambda f: slices.judge(intervals.auc, f.late, f.score, by=f.carrier, fewest=10**6, unjudged_at_most=1.0),
+        lambda f: slices.judge(
+            intervals.auc, f.late, f.score, by=f.carrier, at_least=0.6, fewest=10**6, unjudged_at_most=None
+        ),
+        lambda f: slices.gap(intervals.auc, f.late, f.score, by=f.carrier, fewest=10**6, unjudged_at_most=1.0),
+        lambda f: fairness.rates(f.late, f.score, by=f.carrier, threshold=0.5, fewest=10**6, unjudged_at_most=1.0),
+        lambda f: fairness.gap(f.late, f.score, by=f.carrier, threshold=0.5, fewest=10**6, unjudged_at_most=None),
+    ],
+)
+def test_groups_of_which_none_is_judged_are_no_evidence(flights, found):
+    """A bound that lets all rows be left out is kept by nothing at all: the check has proven nothing."""
+    said = [proves(to_json(one)) for one in found(flights)]
+
+    assert False in said
+    assert True not in said
+    # With something judged, the same bound is one that a person chose.
+    assert slices.not_judged(99, 100, at_most=1.0, covers=()).holds
 
 
 def test_two_columns_are_crossed(flights):

@@ -6,6 +6,7 @@
     ├── ConfigError        [tool.proveout], train.toml or a named object            exit 2
     ├── NotFound           a digest, a batch or a release is not there              exit 1
     ├── DataRefused        a batch has too many bad rows                            exit 1
+    │   └── DataChanged    stored rows are not what their digest says
     ├── NotebookFailed     a cell raised or ran out of time                         exit 1
     ├── ParametersRefused  parameters do not fit the notebook                       exit 2
     ├── InputsChanged      a run is to go on with other files than it began with    exit 1
@@ -87,6 +88,20 @@ class DataRefused(ProveoutError):
 
     def __str__(self) -> str:
         return f"Batch {self.batch} is refused: {self.problem}. The bad rows, each with its reason: {self.quarantine}"
+
+
+class DataChanged(DataRefused):
+    """Rows in the store, or the list of them, are not what their digest says."""
+
+    def __init__(self, what: str, file: str, digest: str) -> None:
+        super().__init__(what, file, digest)
+        self.what, self.file, self.digest = what, file, digest
+
+    def __str__(self) -> str:
+        return (
+            f"The {self.what} was changed after ingestion: {self.file} is not what digest {self.digest[:12]} names. "
+            "Restore it from a backup, or take the data in again: python flows/ingest.py run"
+        )
 
 
 class NotebookFailed(ProveoutError):

@@ -60,6 +60,7 @@ class Batch:
     name: str
     digest: Digest
     content: Digest  # over the accepted rows alone
+    refused_content: Mapping[str, Digest] = field(default_factory=dict)  # over the refused ones, of each table with any
     rows: int
     refused: int = 0
     refusals: tuple[Refusal, ...] = ()

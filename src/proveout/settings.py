@@ -24,10 +24,16 @@ Named = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-
 """An object of the user's own code: `path/from/root.py:object`."""
 
 
-class Settings(BaseSettings):
-    """`[tool.proveout]`, each field overridable as `PROVEOUT_<FIELD>`. Unknown keys are refused."""
+WEEK_S = 7 * 86_400.0
 
-    model_config = SettingsConfigDict(env_prefix="PROVEOUT_", frozen=True, extra="forbid")
+
+class Settings(BaseSettings):
+    """`[tool.proveout]`, each field overridable as `PROVEOUT_<FIELD>`. Unknown keys are refused.
+
+    Every number has bounds: beyond them it would crash where it is used, or switch a guard off that nobody means to.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PROVEOUT_", frozen=True, extra="forbid", allow_inf_nan=False)
 
     root: Path = Field(description="the folder with the project's pyproject.toml; found, not set")
     model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")] = Field(
@@ -53,17 +59,17 @@ class Settings(BaseSettings):
         default="flows/train.toml", description="the configuration of a run; the gate's bounds are its `[evaluation]`"
     )
     # the guard
-    max_refused_share: float = Field(default=0.02, ge=0, le=1, description="more bad rows than this stop a batch")
+    max_refused_share: float = Field(default=0.02, ge=0, le=0.5, description="more bad rows than this stop a batch")
     # the gate
     checks: str = Field(default="checks", description="the folder that `pytest checks/` judges a candidate by")
     edge_cases: str = Field(default="checks/edge_cases.yaml", description="the edge cases")
     required_checks: tuple[str, ...] = Field(
         min_length=1, description="pytest node ids, or the start of some: each must have passed"
     )
-    approval_days: int = Field(default=90, ge=1, description="how long an approval holds")
+    approval_days: int = Field(default=90, ge=1, le=731, description="how long an approval holds")
     waivers: str = Field(default="checks/waivers.yaml", description="checks that may fail: by whom, why, until when")
     newer_batches: int = Field(
-        default=6, ge=0, description="more batches than this after the held-out one, and the holdout is stale"
+        default=6, ge=0, le=1_000, description="more batches than this after the held-out one, and the holdout is stale"
     )
     approvals: int = Field(default=0, ge=0, le=10, description="persons who must approve a bundle after the gate")
     approvers: str = Field(default="approvers", description="folder of their public keys, `NAME.pub` each")
@@ -77,20 +83,28 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="where the server listens")
     port: int = Field(default=8080, ge=0, le=65535, description="where the server listens")
     deadline_s: float = Field(default=0.5, gt=0, le=60, description="an answer is there by then, from whichever rung")
-    max_body_bytes: int = Field(default=65_536, ge=1_024, description="a longer request is refused")
-    hang_s: float = Field(default=5.0, gt=0, description="a worker silent for this long on one batch is killed")
+    max_body_bytes: int = Field(default=65_536, ge=1_024, le=2**30, description="a longer request is refused")
+    hang_s: float = Field(default=5.0, gt=0, le=600, description="a worker silent for this long on one batch is killed")
     api_processes: int = Field(default=1, ge=1, le=64, description="processes that accept requests")
     auth: Literal["auto", "on", "off"] = Field(
         default="auto", description="whether a request needs an API key; `auto`: unless the host is this machine"
     )
-    max_batch_rows: int = Field(default=1_000, ge=1, description="a longer array in `/predict/batch` is refused")
+    max_batch_rows: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="a longer array in `/predict/batch` is refused"
+    )
     overload: Literal["shed", "rules"] = Field(
         default="shed", description="whom the model cannot answer in time: `shed` says 503, `rules` answers by rules"
     )
-    breaker_cool_s: float = Field(default=2.0, gt=0, description="how long a failing release is not asked")
-    cache_ttl_s: float = Field(default=0.0, ge=0, description="an answer this young is given again; 0: never")
-    last_good_s: float = Field(default=300.0, ge=0, description="a silent model's answer this young is given again")
-    cache_rows: int = Field(default=10_000, ge=0, description="answers kept in memory, by each API process")
+    breaker_cool_s: float = Field(default=2.0, gt=0, le=3_600, description="how long a failing release is not asked")
+    cache_ttl_s: float = Field(
+        default=0.0, ge=0, le=WEEK_S, description="an answer this young is given again; 0: never"
+    )
+    last_good_s: float = Field(
+        default=300.0, ge=0, le=WEEK_S, description="a silent model's answer this young is given again"
+    )
+    cache_rows: int = Field(
+        default=10_000, ge=0, le=10_000_000, description="answers kept in memory, by each API process"
+    )
     explain_share: float = Field(
         default=0.25, gt=0, le=1, description="share of the worker's time for reasons and shadows while others wait"
     )
@@ -104,16 +118,18 @@ class Settings(BaseSettings):
     canary: Literal["auto", "advise"] = Field(
         default="auto", description="whether a canary's verdict promotes and rolls back by itself"
     )
-    canary_rows: int = Field(default=500, ge=1, description="answers of a canary before it may be promoted")
+    canary_rows: int = Field(
+        default=500, ge=1, le=10_000_000, description="answers of a canary before it may be promoted"
+    )
     canary_alpha: float = Field(
-        default=0.01, gt=0, lt=1, description="chance that a canary as good as the champion is ever rolled back"
+        default=0.01, ge=1e-6, le=0.5, description="chance that a canary as good as the champion is ever rolled back"
     )
     canary_margin: float = Field(
         default=0.02, gt=0, lt=1, description="how much worse, as a share of answers, a canary may be and be promoted"
     )
     # the monitor
     family_alpha: float = Field(
-        default=0.01, gt=0, lt=1, description="chance that any of a window's drift tests alarms when nothing moved"
+        default=0.01, ge=1e-6, le=0.5, description="chance that any of a window's drift tests alarms when nothing moved"
     )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from proveout.cli.consenting import given, mending, moved_bounds, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
+from proveout.gate.report import left_out
 from proveout.gate.verdict import asked, in_short, interval, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.registry.bounds import in_words
@@ -79,6 +80,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
         *table(head, measured, right=(1, 3 if sure else 2)),
         *_objections(judged),
         *_waived(judged),
+        *_optional(judged),
         *moved_bounds(judged),
     ]
     if judged.outcome == "approved":
@@ -104,7 +106,7 @@ def released(
         f"{word}   {plain(release.name)}   {release.role} since {moment(release.since)}{share}",
         fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         fact("before", release.before[:12] if release.before else "nothing"),
-        *((*_waived(judged), *moved_bounds(judged)) if judged else ()),
+        *((*_waived(judged), *_optional(judged), *moved_bounds(judged)) if judged else ()),
     ]
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
@@ -206,6 +208,11 @@ def _waived(judged: Verdict) -> list[str]:
         fact("waived", f"{plain(result.check)}, by {plain(waiver.by)} until {waiver.until}: {plain(waiver.reason)}")
         for result, waiver in waived(judged)
     ]
+
+
+def _optional(judged: Verdict) -> list[str]:
+    """The checks that `required_checks` leaves out, and what came of them."""
+    return [fact("optional", plain(text)) for text in left_out(judged)]
 
 
 def _leave(leave: Leave, at: str) -> str:

@@ -8,13 +8,14 @@ so that a new month adds one folder and no copy of the old ones. Door to: pyarro
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import guard, profiles, sources
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
-from proveout.errors import DataRefused, NotFound
+from proveout.errors import DataChanged, DataRefused, NotFound
 from proveout.records import Batch, ColumnNumbers, Digest, Refusal, Snapshot, canonical, digest_of, from_json
 from proveout.settings import Settings, load_object
 
@@ -66,8 +67,9 @@ def store_batch(store: Store, name: str, guarded: Guarded, tables: Mapping[str, 
     content = content_digest(guarded.accepted)
     batch = Batch(
         name=name,
-        digest=digest_of([name, content, {part: content_digest(parted.refused) for part, parted in parts.items()}]),
+        digest=Digest(""),
         content=content,
+        refused_content={part: content_digest(parted.refused) for part, parted in parts.items() if len(parted.refused)},
         rows=len(guarded.accepted),
         refused=len(guarded.refused),
         refusals=guarded.refusals
@@ -77,6 +79,7 @@ def store_batch(store: Store, name: str, guarded: Guarded, tables: Mapping[str, 
             for refusal in parted.refusals
         ),
     )
+    batch = replace(batch, digest=batch_digest(batch))
 
     def fill(folder: Path) -> None:
         guarded.accepted.to_parquet(folder / "rows.parquet", compression="zstd", index=False)
@@ -104,7 +107,7 @@ def extend(store: Store, parent: Snapshot | None, batches: Sequence[Batch]) -> S
 
 def of_batches(ordered: tuple[Batch, ...]) -> Snapshot:
     """The snapshot of these batches, which are in the order of their names."""
-    return Snapshot(digest=digest_of([[batch.name, batch.digest] for batch in ordered]), batches=ordered)
+    return Snapshot(digest=snapshot_digest(ordered), batches=ordered)
 
 
 def keep(store: Store, snapshot: Snapshot) -> None:
@@ -116,16 +119,36 @@ def _write(folder: Path, snapshot: Snapshot) -> None:
     (folder / "snapshot.json").write_bytes(canonical(snapshot))
 
 
+def batch_digest(batch: Batch) -> Digest:
+    """The digest of a batch, from what it says of its rows: accepted and refused ones, how many, and why."""
+    return digest_of([
+        batch.name, batch.content, dict(batch.refused_content), batch.rows, batch.refused, list(batch.refusals),
+    ])  # fmt: skip
+
+
+def snapshot_digest(batches: Sequence[Batch]) -> Digest:
+    """The digest of a snapshot, from its list of batches."""
+    return digest_of([[batch.name, batch.digest] for batch in batches])
+
+
 def describe(store: Store, digest: str) -> Snapshot:
-    """The snapshot named `digest`. Raises: NotFound."""
-    return from_json(Snapshot, (store.folder("snapshots", digest) / "snapshot.json").read_bytes())
+    """The snapshot named `digest`. Raises: NotFound; DataChanged if its list of batches is not what the digest says."""
+    file = store.folder("snapshots", digest) / "snapshot.json"
+    snapshot = from_json(Snapshot, file.read_bytes())
+    # A batch first: then the error names it.
+    for batch in snapshot.batches:
+        if batch_digest(batch) != batch.digest:
+            raise DataChanged(f"batch {batch.name}", str(file), batch.digest)
+    if not snapshot_digest(snapshot.batches) == snapshot.digest == digest:
+        raise DataChanged(f"snapshot {digest[:12]}", str(file), digest)
+    return snapshot
 
 
 def read(store: Store, digest: str, *, batches: Sequence[str] | None = None) -> "pd.DataFrame":
     """The accepted rows of a snapshot, or of some of its batches, with the column `batch` naming each row's.
 
-    Raises: NotFound if the snapshot, or a batch asked for, is not there; DataRefused if a batch's rows are no longer
-    what its digest says.
+    Raises: NotFound if the snapshot, or a batch asked for, is not there; DataChanged if its list of batches, or a
+    batch's rows, are no longer what its digest says.
     """
     import pandas as pd
 
@@ -146,9 +169,7 @@ def _rows(store: Store, batch: Batch) -> "pd.DataFrame":
     file = store.folder("batches", batch.digest) / "rows.parquet"
     rows = pd.read_parquet(file)
     if content_digest(rows) != batch.content:
-        raise DataRefused(
-            batch.name, f"{file} is not what digest {batch.content[:12]} names: it was changed after ingestion", "none"
-        )
+        raise DataChanged(f"batch {batch.name}", str(file), batch.content)
     return rows.assign(**{BATCH: batch.name})
 
 

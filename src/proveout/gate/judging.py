@@ -37,6 +37,7 @@ def judge(
     *,
     edge_cases: "Callable[[], tuple[Case, ...]]",
     patterns: Sequence[str],
+    there: Sequence[str],
     exitstatus: int,
     at: str,
     gate_run: str = "",
@@ -45,6 +46,7 @@ def judge(
 
     Args:
         patterns: of names of files that hold checks, as pytest has them.
+        there: the checks that are written in the project's folder of checks, asked or not.
         exitstatus: of pytest, before the verdict.
         gate_run: how whoever started the run named it.
     Raises: ProveoutError if it could not be recorded.
@@ -55,6 +57,7 @@ def judge(
     leave = _waivers(gathered, material, at=at)
     _refuse_edited_bounds(gathered, material)
     results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
+    results += _never_asked(there, results, required)
     digests, before = judging(settings), _champions_verdict(material)
     judged = verdicts.judge(
         results,
@@ -93,6 +96,20 @@ def _ask(gathered: Gathered, material: "Material", edge_cases: "Callable[[], tup
     gathered.found(*wrong)
     # A weaker suite is not remembered: the next run would find nothing missing.
     return {} if any(one.check.startswith(integrity.EDGE_CASES) for one in wrong) else integrity.suite(cases)
+
+
+def _never_asked(there: Sequence[str], results: Sequence[CheckResult], required: Sequence[str]) -> list[CheckResult]:
+    """The written checks that nobody requires and that the run never came to: the verdict does not pass over them."""
+
+    def is_known(name: str) -> bool:
+        # By a case of it, by itself, or by its file, where that could not be collected.
+        return any(verdicts.covers(name, one.check) or verdicts.covers(one.check, name) for one in results)
+
+    return [
+        CheckResult(check=name, outcome="missing", required=False, message="it is not required, and was not in the run")
+        for name in there
+        if not any(verdicts.covers(prefix, name) for prefix in required) and not is_known(name)
+    ]
 
 
 def _waivers(gathered: Gathered, material: "Material", *, at: str) -> tuple[Waiver, ...]:

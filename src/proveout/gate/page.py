@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import chain
 
+from proveout.gate.report import left_out
 from proveout.gate.verdict import asked, in_short, interval, waived, word
 from proveout.records import Evidence, MovedBound, Plain, Verdict
 
@@ -39,7 +40,7 @@ def html(verdict: Verdict) -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(verdict.outcome)}: {escape(name)}</title><style>{STYLE}</style></head><body>\n"
         f'<h1><span class="{verdict.outcome}">{verdict.outcome}</span> {escape(name)}</h1>\n'
-        f"<p>{escape(in_short(verdict))}</p>\n{_origin(verdict)}{_objections(verdict)}{_waivers(verdict)}"
+        f"<p>{escape(in_short(verdict))}</p>\n{_origin(verdict)}{_objections(verdict)}{_waivers(verdict)}{_left_out(verdict)}"
         f"{_moved(verdict)}{_evidence(verdict.evidence)}{_bounds(verdict)}{_checks(verdict)}</body></html>\n"
     )
 
@@ -96,6 +97,10 @@ def _bounds(verdict: Verdict) -> str:
     table = _table(("bound", "asked"), [(_code(name), _value(one)) for name, one in sorted(verdict.bounds.items())])
     count = f"All {len(verdict.bounds)} bounds of [evaluation]"
     return f"<details><summary>{count}</summary>{table}</details>\n" if verdict.bounds else ""
+
+
+def _left_out(verdict: Verdict) -> str:
+    return _section("Not required", ("",), [(escape(text),) for text in left_out(verdict)])
 
 
 def _checks(verdict: Verdict) -> str:

@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from proveout.gate.verdict import asked, in_short, interval, waived, word
+from proveout.gate.verdict import asked, in_short, interval, not_required, waived, word
 from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
 from proveout.registry import bounds
 
@@ -35,6 +35,8 @@ def lines(verdict: Verdict) -> list[Line]:
         shown += _wrapped(f"  {'waived':<11} {result.check} ({result.outcome}) {_leave(waiver)}", "yellow")
     for moved in verdict.moved:
         shown += _wrapped(f"  {'bound':<11} {bounds.in_words(moved, since=bounds.CHAMPION)}", _tone(moved))
+    for text in left_out(verdict):
+        shown += _wrapped(f"  {'optional':<11} {text}", "yellow")
     return [*shown, (f"next: {next_command(verdict)}", "")]
 
 
@@ -46,6 +48,17 @@ def next_command(verdict: Verdict) -> str:
     if verdict.outcome == "incomplete":
         return f"proveout gate {short}   # every required check"
     return f"proveout verdict {short}"
+
+
+def left_out(verdict: Verdict) -> list[str]:
+    """The checks that `required_checks` does not name, and what came of them: a sentence for each outcome."""
+    alike: dict[str, list[str]] = {}
+    for result in not_required(verdict):
+        alike.setdefault(result.outcome, []).append(result.check)
+    return [
+        f"{_counted(checks) if len(checks) >= FOLDED_FROM else ', '.join(checks)}: not required, {outcome}"
+        for outcome, checks in alike.items()
+    ]
 
 
 def properties(verdict: Verdict) -> list[tuple[str, str]]:
@@ -75,6 +88,7 @@ def markdown(verdict: Verdict) -> str:
         for result, waiver in waived(verdict)
     )
     shifted = "".join(f"- **bound** {_escaped(bounds.in_words(one, since=bounds.CHAMPION))}\n" for one in verdict.moved)
+    leave += "".join(f"- **optional** {_escaped(text)}\n" for text in left_out(verdict))
     everything = _markdown_table(
         ("check", "outcome", "message"),
         [(f"`{_escaped(r.check)}`", r.outcome, _escaped(_first_line(r.message))) for r in verdict.results],

@@ -243,6 +243,13 @@ class GateSession:
                 self.material(),
                 edge_cases=self.edge_cases,
                 patterns=self._config.getini("python_files"),
+                there=written.below(
+                    self._folder,
+                    root=self.settings.root,
+                    files=self._config.getini("python_files"),
+                    classes=self._config.getini("python_classes"),
+                    functions=self._config.getini("python_functions"),
+                ),
                 exitstatus=exitstatus,
                 at=now(),
                 gate_run=self._run,

@@ -77,12 +77,12 @@ class State:
 
 
 def proves(text: str) -> bool | None:
-    """Whether a statement, as JSON, is an answer: True if a bound or a comparison was judged, or nothing could be
-    asked; False if a bound was asked and could not be judged; None for a number of which nothing is asked."""
+    """Whether a statement, as JSON, is an answer: True if a bound or a comparison was judged, or it says that there is
+    nothing to ask; False if a bound was asked and could not be judged; None for a number of which nothing is asked."""
     one = from_json(Evidence, text)
     bounded = one.at_least is not None or one.at_most is not None
-    if one.unjudged:
-        return not bounded
+    if one.unjudged and bounded:
+        return False
     return True if bounded or one.decision else None
 
 

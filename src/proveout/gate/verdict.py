@@ -156,6 +156,11 @@ def waived(verdict: Verdict) -> tuple[tuple[CheckResult, Waiver], ...]:
     return tuple((result, waiver) for result, waiver in found if waiver is not None)
 
 
+def not_required(verdict: Verdict) -> tuple[CheckResult, ...]:
+    """The checks that could not have refused the candidate by being left out: `required_checks` does not name them."""
+    return tuple(one for one in verdict.results if not one.required and not one.check.startswith(GATE))
+
+
 def covers(prefix: str, check: str) -> bool:
     """Whether the node id `check` is the one `prefix` names, or lies below it.
 
@@ -257,9 +262,12 @@ def record_verdict(ledger: "Ledger", keyring: "Keyring", verdict: Verdict, *, by
 
 
 def in_short(verdict: Verdict) -> str:
-    """The count of a verdict: `13 of 14 checks passed, 1 failed, 0 unproven`; and how many are waived, if any are."""
-    under = len(waived(verdict))
+    """The count of a verdict: `13 of 14 checks passed, 1 failed, 0 unproven`; and how many are waived, or are not
+    required, if any are."""
+    under, beside = len(waived(verdict)), len(not_required(verdict))
     return (
         f"{verdict.passed} of {len(verdict.results)} checks passed, "
-        f"{len(verdict.failed)} failed, {len(verdict.unproven)} unproven" + (f", {under} waived" if under else "")
+        f"{len(verdict.failed)} failed, {len(verdict.unproven)} unproven"
+        + (f", {under} waived" if under else "")
+        + (f", {beside} not required" if beside else "")
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from proveout.gate import judged_by
 from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
 
@@ -44,6 +45,23 @@ def hidden(collector: pytest.Collector, collected: Collection[str], *, name: str
 def checks(collector: pytest.Collector, *, name: str) -> list[str]:
     """The checks in the source of `collector`, a file that is called `name`, with the classes they are in."""
     return [f"{name}::{one}" for one, _ in _written(collector)]
+
+
+def below(
+    folder: Path, *, root: Path, files: Sequence[str], classes: Sequence[str], functions: Sequence[str]
+) -> list[str]:
+    """The checks in the source of every file below `folder`, whether a run came to it or not, as checks are named.
+
+    Args:
+        root: from which they are named.
+        files, classes, functions: patterns of names that are checks, as pytest has them.
+    """
+    return [
+        f"{file.relative_to(root).as_posix()}::{one}"
+        for file in judged_by.below(folder)
+        if file.suffix == ".py" and any(fnmatch(file.name, pattern) for pattern in files)
+        for one, _ in _declared(file, classes=tuple(classes), functions=tuple(functions))
+    ]
 
 
 def _written(collector: pytest.Collector) -> tuple[tuple[str, int], ...]:

@@ -215,7 +215,8 @@ def staleness(
     name = "batches that a model stays fresh"
     if len(windows) < 2:
         why = f"{len(batches)} batches make {len(windows)} windows of {length}"
-        return (Evidence(name=name, value=None, unjudged=why, covers=("model-4", "monitor-4")),)
+        decision = "nothing to ask yet"  # of so young a project
+        return (Evidence(name=name, value=None, unjudged=why, decision=decision, covers=("model-4", "monitor-4")),)
     belongs = [np.flatnonzero(training.raw[BATCH].isin(names)) for names in windows]
     most = min(rows, *map(len, belongs))
     found: list[Evidence] = []

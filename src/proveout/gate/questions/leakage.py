@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # columns that are stated even though they are within the bounds
 _FEWEST_UNKNOWN = 20  # rows without an outcome
+NOTHING_TO_ASK = "nothing to ask"  # an answer: these rows hold no such thing
 _NAMED = 5  # columns or files in one sentence
 
 
@@ -158,7 +159,8 @@ def missing_with_outcome(rows: "pd.DataFrame", unknown: "NDArray[np.bool_]", *, 
 
     name = "missing when the outcome is"
     if int(unknown.sum()) < _FEWEST_UNKNOWN:
-        return Evidence(name=name, value=None, rows=len(rows), unjudged=f"{int(unknown.sum())} rows have no outcome")
+        why = f"{int(unknown.sum())} rows have no outcome"
+        return Evidence(name=name, value=None, rows=len(rows), unjudged=why, decision=NOTHING_TO_ASK)
 
     def share(column: str) -> float:
         missing = rows[column].isna().to_numpy()
@@ -195,7 +197,8 @@ def like_a_later_one(asked: "pd.DataFrame", others: "pd.DataFrame", *, at_most: 
             equal = float((asked[column] == others[other]).mean())
             found = max(found, (equal, f"{column} and {other}"))
     if not found[1]:
-        return Evidence(name=name, value=None, rows=len(asked), unjudged="the raw rows have no other column")
+        why = "the raw rows have no other column"
+        return Evidence(name=name, value=None, rows=len(asked), unjudged=why, decision=NOTHING_TO_ASK)
     return Evidence(name=name, value=found[0], slice=found[1], at_most=at_most, rows=len(asked))
 
 

@@ -178,6 +178,11 @@ def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, 
     (0.036, False)
     """
     share = rows / of if of else 1.0
+    if share == 1 and (at_most is None or at_most >= 1):
+        # Whatever may be left out: where everything is, there is no answer.
+        return Evidence(
+            name="rows not judged", value=share, rows=of, at_most=1.0, covers=covers, unjudged="all of them"
+        )
     return Evidence(name="rows not judged", value=share, rows=of, at_most=at_most, covers=covers)
 
 
