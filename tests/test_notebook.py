@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
-from proveout.training import notebook
+from proveout.training import cell_output, notebook
 
 
 @pytest.fixture
@@ -117,21 +117,135 @@ def test_a_failing_cell_names_itself_and_the_half_executed_notebook_is_kept(run,
     assert any(output.get("text") == "so far\n" for cell in kept.cells for output in cell.get("outputs", []))
 
 
-@pytest.mark.parametrize("limits", [{"cell_timeout_s": 1.0}, {"timeout_s": 4.0}], ids=["one cell", "the whole"])
-def test_a_notebook_that_hangs_is_stopped(run, limits):
-    """papermill marks the cells after a time-out as completed and raises an error without a cell."""
-    begun = time.monotonic()
-    with pytest.raises(NotebookFailed, match="ran longer than it may") as failed:
-        run("x = 1", "import time\ntime.sleep(60)", parameters={"x": 1}, **limits)
+@pytest.mark.parametrize(
+    ("cell", "limits", "said"),
+    [
+        (
+            "while True: print('x' * 10_000, flush=True)",
+            {"cell_timeout_s": 2.0},
+            "stopped in cell 2: the cell ran longer than it may (cell_timeout_s = 2)",
+        ),
+        (
+            "import time\ntime.sleep(60)",
+            {"timeout_s": 4.0},
+            "stopped in cell 2: the notebook ran longer than it may (timeout_s = 4)",
+        ),
+    ],
+    ids=["one cell, talkative", "the whole, silent"],
+)
+def test_a_notebook_that_does_not_end_is_stopped_whatever_it_prints(run, cell, limits, said):
+    """nbclient looks at the clock only when no output waits to be read: a talkative cell ran on for ever."""
+    with pytest.raises(NotebookFailed) as failed:
+        run("x = 1", cell, parameters={"x": 1}, **limits)
 
-    assert "time.sleep(60)" in failed.value.source
-    assert time.monotonic() - begun < 30
+    assert said in str(failed.value)
+    assert failed.value.source == cell
+    kept = nbformat.read(failed.value.executed, 4)
+    assert any(said.partition(": ")[2] in one.source for one in kept.cells if one.cell_type == "markdown")
+    if "cell_timeout_s" in limits:
+        assert kept.cells[-1].outputs[0].text.startswith("x" * 10_000)
+        assert len(kept.cells[-1].outputs[0].text) < 250_000
 
 
-def test_a_kernel_that_dies_is_said_to_have_died(run):
-    """Out of memory looks like this, and like nothing else."""
-    with pytest.raises(NotebookFailed, match="the kernel died"):
-        run("x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", parameters={"x": 1})
+def test_output_is_kept_or_cut_and_never_a_failure(run):
+    """Read by nbclient, one line of 3 MB took an hour, and 20,000 flushed lines were "longer than it may"."""
+    ran = run(
+        "x = 1",
+        "print('x' * 3_000_000)",
+        "import sys\nfor i in range(1_000): print(f'\\r{i}', end='', flush=True)\nprint('!', file=sys.stderr)",
+        "for i in range(600): display(i, display_id='the same')\n'the value'",
+        "from IPython.display import clear_output\n"
+        "for i in range(99):\n    clear_output(wait=True); display(i); print(i)",
+        "import threading, time\n"
+        "def talk():\n"
+        "    while not finished: time.sleep(0.01)\n"
+        "    print('from a thread', flush=True)\n"
+        "finished = False\nthread = threading.Thread(target=talk); thread.start()",
+        "finished = True; thread.join(); print('last')",
+        parameters={"x": 1},
+    )
+    cells = [cell.outputs for cell in nbformat.read(ran.executed, 4).cells if cell.execution_count]
+
+    assert cells[1][0].text == f"{'x' * 100_000}\n[2,800,001 characters left out]\n{'x' * 99_999}\n"
+    assert [output.text for output in cells[2]] == ["999", "!\n"]
+    assert [output.output_type for output in cells[3]] == ["display_data"] * 500 + ["execute_result", "stream"]
+    assert cells[3][-1].text == "[100 outputs left out: of one cell, 500 and 20 MB are kept]\n"
+    assert [one.get("text", one.get("data", {}).get("text/plain")) for one in cells[4]] == ["98", "98\n"]
+    assert "".join(one.text for one in cells[5] + cells[6]) == "from a thread\nlast\n"
+    assert nbformat.validator.isvalid(nbformat.read(ran.executed, 4))
+
+
+def test_no_output_is_lost_when_it_comes_faster_than_it_is_read(run, tmp_path, monkeypatch):
+    """libzmq keeps 1,000 messages and drops the rest without a word, the one that says "done" among them."""
+    from proveout.training import kernel
+
+    printed, real = tmp_path / "printed", kernel._Outputs.process_message
+
+    def late(self, message, *rest):
+        while "print" in rest[0].source and not printed.exists():
+            time.sleep(0.01)
+        return real(self, message, *rest)
+
+    monkeypatch.setattr(kernel._Outputs, "process_message", late)
+    cell = f"for i in range(3_000): print(str(i).rjust(3_999), flush=True)\nopen({str(printed)!r}, 'w').close()"
+    ran = run("x = 1", cell, parameters={"x": 1})
+
+    text = nbformat.read(ran.executed, 4).cells[2].outputs[0].text
+    assert f"\n[{3_000 * 4_000 - cell_output.TEXT_CHARS:,} characters left out]\n" in text
+    assert text.endswith("2998\n" + "2999".rjust(3_999) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("import sys\nsys.exit(0)", "it ended the notebook (SystemExit: 0): what comes after it did not run"),
+        ("quit()", "it ended the notebook (exit or quit): what comes after it did not run"),
+        ("import os\nos._exit(0)", "it ended the notebook: the kernel's process is gone, with exit code 0"),
+        (
+            "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+            "the kernel died of SIGKILL (out of memory, or killed by somebody)",
+        ),
+    ],
+)
+def test_a_notebook_that_ends_itself_has_failed(run, cell, problem):
+    """papermill takes SystemExit with 0 for a success; then `model` was missing, as a TypeError two steps later."""
+    with pytest.raises(NotebookFailed) as failed:
+        run("x = 1", "print('so far')", cell, "model = 1", parameters={"x": 1}, exports=["model"])
+
+    assert (failed.value.cell, failed.value.source, failed.value.problem) == (3, cell, problem)
+    kept = nbformat.read(failed.value.executed, 4)
+    assert kept.cells[2].outputs[0].text == "so far\n"
+    assert problem in kept.cells[3].source
+
+
+def test_a_cell_that_is_meant_to_raise_is_no_failure_and_takes_no_blame(tmp_path, run):
+    """papermill ran on to the end and then blamed the last cell that had raised; of a magic it kept no reason."""
+    document = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in ("x = 1", "1 / 0", "done = x", "", "%nosuch")]
+    )
+    document.cells[0].metadata["tags"] = ["parameters"]
+    document.cells[1].metadata["tags"] = ["raises-exception"]
+    nbformat.write(document, tmp_path / "pilot.ipynb")
+    named = {"exports": ["done"], "into": tmp_path, "timeout_s": 60, "cell_timeout_s": 60}
+
+    with pytest.raises(NotebookFailed) as failed:
+        notebook.run(tmp_path / "pilot.ipynb", parameters={"x": 5}, **named)
+    assert failed.value.cell == 4
+    assert failed.value.problem == "UsageError: Line magic function `%nosuch` not found."
+
+    document.cells.pop()
+    nbformat.write(document, tmp_path / "pilot.ipynb")
+    ran = notebook.run(tmp_path / "pilot.ipynb", parameters={"x": 5}, **named)
+    assert json.loads(ran.exports["done"].read_text()) == 5
+
+
+def test_the_number_of_a_cell_is_the_one_that_its_traceback_names(run):
+    """Text, empty cells and the cell that hands parameters in have none: `In [n]` of a fresh run."""
+    with pytest.raises(NotebookFailed) as failed:
+        run("x = 1", "", "y = x", "y.nothing", parameters={"x": 2})
+
+    assert failed.value.cell == 3
+    assert "Cell In[3], line 1" in failed.value.traceback
 
 
 @pytest.mark.parametrize(
@@ -174,17 +288,70 @@ def test_progress_is_told_cell_by_cell(run):
     told = []
     run("x = 1", "y = 2", parameters={"x": 1}, progress=told.append)
 
-    assert [(p.cell, p.cells) for p in told if p.seconds is not None] == [(1, 3), (2, 3), (3, 3)]
+    assert [(p.cell, p.cells) for p in told if p.seconds is not None] == [(1, 2), (2, 2)]
     assert told[-1].title == "y = 2"
 
 
-def test_a_notebook_without_a_parameters_cell_says_so(tmp_path):
-    """It would run with whatever its author left in it."""
-    file = tmp_path / "pilot.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]), file)
+def test_parameters_reach_the_notebook_as_declared(run):
+    """A tuple, a default computed from another, and None for what TOML cannot say."""
+    ran = run(
+        "%matplotlib inline\nlayers = (100, 50)\nbase = 10\nhalf = base // 2\ndepth: int | None = None",
+        "seen = [type(layers).__name__, layers[0], base, half, depth]",
+        parameters={"layers": [7], "base": 100},
+        exports=["seen"],
+        defaults_allowed=True,
+    )
 
-    with pytest.raises(ConfigError, match="no code cell tagged `parameters`"):
+    assert json.loads(ran.exports["seen"].read_text()) == ["tuple", 7, 100, 50, None]
+    assert ran.defaults == ("half", "depth")
+
+
+def code(*sources: str, tag: str = "parameters", **metadata) -> str:
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources], metadata=metadata)
+    if sources:
+        document.cells[-1].metadata["tags"] = [tag]
+    return nbformat.writes(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is no notebook that Jupyter could read (Notebook does not appear to be JSON: '')"),
+        ("print('a script')", "Notebook does not appear to be JSON"),
+        ("[]", "it is no notebook that Jupyter could read"),
+        ("{}", "it is no notebook that Jupyter could read"),
+        (code().replace('"nbformat": 4', '"nbformat": 9'), "Unsupported nbformat version 9"),
+        (code("x <- 1", kernelspec={"name": "ir", "language": "R", "display_name": "R"}), "it is written in R"),
+        (code(), "no code cell tagged `parameters`. It has no code at all"),
+        (code("x = 1", tag="setup"), "no code cell tagged `parameters`. Tag the cell that sets them"),
+        (code("import os", "", "rate = 0.5\ndepth = = 3"), "pilot.ipynb, cell 2, line 2: invalid syntax: depth = = 3"),
+    ],
+)
+def test_a_notebook_that_cannot_be_run_says_what_is_wrong(tmp_path, text, problem):
+    """Bare NotJSONError, AttributeError, SyntaxError `<unknown>`: before, none named the notebook."""
+    file = tmp_path / "pilot.ipynb"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError) as refused:
         notebook.run(file, parameters={}, exports=(), into=tmp_path, timeout_s=9, cell_timeout_s=9)
+    assert problem in str(refused.value)
+    assert str(file) in str(refused.value)
+
+
+def test_a_folder_is_no_notebook(tmp_path):
+    """An IsADirectoryError would not say which setting to mend."""
+    with pytest.raises(ConfigError, match=r"it is a folder\. Mend `notebook`"):
+        notebook.read(tmp_path)
+
+
+def test_older_notebooks_and_those_with_a_byte_order_mark_are_read(tmp_path):
+    """Format 3 is what IPython 2 saved; its cells stand in worksheets."""
+    cell = {"cell_type": "code", "input": ["x = 1\n", "y = 2"], "language": "python", "outputs": [], "metadata": {}}
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": [cell]}]}
+    file = tmp_path / "pilot.ipynb"
+    for text in (json.dumps(old), "\ufeff" + code("x = 1\ny = 2")):
+        file.write_text(text, encoding="utf-8")
+        assert [cell.source for cell in notebook.read(file).cells] == ["x = 1\ny = 2"]
 
 
 def test_the_pilot_is_stored_without_outputs_and_knows_nothing_of_proveout():

@@ -15,7 +15,6 @@
     ├── NotApproved        a release was asked for that no approval covers          exit 1
     ├── Untrusted          a signature does not hold, or its key is not trusted     exit 1
     ├── LostRace           somebody changed the ledger meanwhile                    exit 4
-    │   └── OtherChampion  the gate compared with another champion than serves now
     ├── LedgerError        the ledger cannot be read or written                     exit 3
     │   └── ChainBroken    an entry was edited, removed or reordered
     ├── DriftError         two windows cannot be compared                           exit 3
@@ -105,7 +104,10 @@ class DataChanged(DataRefused):
 
 
 class NotebookFailed(ProveoutError):
-    """A notebook did not run to its end. The half-executed notebook is kept at `executed`."""
+    """A notebook did not run to its end. The half-executed notebook is kept at `executed`.
+
+    `cell` is the number that a fresh run gives it, `In [n]`; 0 where no cell is to blame.
+    """
 
     def __init__(  # noqa: PLR0917  # positional, so that it pickles
         self, notebook: str, cell: int, source: str, problem: str, executed: str, traceback: str = ""
@@ -117,9 +119,9 @@ class NotebookFailed(ProveoutError):
     def __str__(self) -> str:
         code = "\n".join(f"    {line}" for line in self.source.strip().splitlines())
         trace = f"\n{self.traceback.rstrip()}" if self.traceback else ""
+        where = f"stopped in cell {self.cell}" if self.cell else "failed"
         return (
-            f"{self.notebook} stopped in cell {self.cell}: {self.problem}\n{code}{trace}\n"
-            f"The notebook as far as it came: {self.executed}"
+            f"{self.notebook} {where}: {self.problem}\n{code}{trace}\nThe notebook as far as it came: {self.executed}"
         )
 
 
@@ -133,9 +135,11 @@ class ParametersRefused(ProveoutError):
         self.notebook, self.problems = notebook, problems
 
     def __str__(self) -> str:
+        missing = any(problem.endswith(" is missing") for problem in self.problems)
+        keep = ' To keep what the notebook says: parameter_defaults = "allowed" in [tool.proveout].' if missing else ""
         return (
             f"{self.notebook} was not started: {'; '.join(self.problems)}. "
-            "Mend [parameters] in flows/train.toml, or the notebook's cell tagged `parameters`."
+            f"Mend [parameters] in flows/train.toml, or the notebook's cell tagged `parameters`.{keep}"
         )
 
 
@@ -214,10 +218,6 @@ class LostRace(ProveoutError):
 
     def __str__(self) -> str:
         return f"{self.what} was not done: meanwhile {self.winner}. Look again, then repeat it: proveout status"
-
-
-class OtherChampion(LostRace):
-    """A bundle was to take the place of a champion that the gate did not compare it with."""
 
 
 class LedgerError(ProveoutError):

@@ -355,14 +355,16 @@ def _column(values: Sequence[Plain], dtype: str) -> "NDArray[Any]":
 
 def _source_only(notebook: Path) -> bytes:
     """The notebook without outputs, counts and metadata of an editor: what its author wrote."""
-    document = orjson.loads(notebook.read_bytes())
+    # Deferred: who opens a bundle needs no nbformat.
+    from proveout.training.notebook import read
+
     cells = [
         {
             "type": cell["cell_type"],
-            "tags": cell.get("metadata", {}).get("tags", []),
-            "source": "".join(cell["source"]),
+            "tags": cell.metadata.get("tags", []),
+            "source": cell["source"],
         }
-        for cell in document["cells"]
+        for cell in read(notebook).cells
     ]
     return orjson.dumps(cells, option=orjson.OPT_INDENT_2)
 

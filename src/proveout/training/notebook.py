@@ -2,36 +2,36 @@
 
 Comes in: a notebook with a cell tagged `parameters`, values for them, names of objects wanted. Goes out: the executed
 notebook, kept even when a cell fails, and one file per object: an estimator as skops, a table as parquet, plain values
-as JSON; never a pickle. The author imports nothing of ours. Door to: papermill.
+as JSON; never a pickle. The author imports nothing of ours.
 
-The kernel is the interpreter that runs the flow, so a notebook needs no registered kernelspec and gets the locked
-packages. papermill passes over unknown parameters with a log line and fails on unusual types only after the whole
-notebook has run (facts of 2.7.0); here both are refused before the kernel starts.
+A cell is named by the number that a fresh run gives it, `In [n]`: empty cells, text and the cell that hands the
+parameters in have none.
 """
 
 import ast
 import json
-import math
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
+
+import nbformat
 
 from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
+from proveout.training import parameters as parameter_cell
+from proveout.training.parameters import SECRET, Statement, Value, is_secret
 
-Value = str | int | float | bool | None | list[Any] | dict[str, Any]
-SECRET = "env:"  # noqa: S105  # a parameter `env:NAME` is the environment variable NAME, by reference
 HIDDEN = "[secret]"
+_INJECTED = "injected-parameters"  # papermill's own tag for the cell after `parameters`
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellProgress:
     """A code cell that has just begun, or ended when `seconds` is set."""
 
-    cell: int  # 1-based, among the code cells
+    cell: int  # its number, from 1
     cells: int
     title: str  # its first line
     seconds: float | None = None
@@ -43,6 +43,7 @@ class NotebookRun:
 
     executed: Path
     exports: Mapping[str, Path]
+    defaults: tuple[str, ...]  # parameters that were not given and kept the notebook's own value
     seconds: float
 
 
@@ -55,30 +56,33 @@ def run(
     timeout_s: float,
     cell_timeout_s: float,
     threads: int = 1,
+    defaults_allowed: bool = False,
     progress: Callable[[CellProgress], None] = lambda _: None,
 ) -> NotebookRun:
     """Run `notebook` to its end and take the objects named in `exports` out of it.
 
     Args:
-        parameters: exactly the names of the notebook's `parameters` cell. `"env:NAME"` is a secret, by reference: the
-            kernel gets its value, the saved notebook only the reference.
+        parameters: exactly the names of the notebook's `parameters` cell; one whose default is None may be left out.
+            `"env:NAME"` is a secret, by reference: the kernel gets its value, the saved notebook only the reference.
         into: an existing folder for `executed.ipynb` and the exported files.
         timeout_s, cell_timeout_s: for the notebook as a whole, and for each cell.
         threads: for the numeric libraries in the kernel; part of what makes two runs equal to the last bit.
-    Raises: ParametersRefused before anything runs; NotebookFailed naming the cell, or the export that failed.
+        defaults_allowed: whether any parameter may be left out.
+    Raises: ConfigError and ParametersRefused before anything runs; NotebookFailed naming the cell, or the export.
     """
-    declared = _declared(notebook)
-    problems = _misfits(declared, parameters)
-    if problems:
-        raise ParametersRefused(notebook.name, tuple(problems))
-    engine = _engine()
-    executed = into / "executed.ipynb"
+    document = read(notebook)
+    statements = _declared(notebook, document)
+    fitted = parameter_cell.fit(statements, parameters, defaults_allowed=defaults_allowed)
+    if fitted.problems:
+        raise ParametersRefused(notebook.name, fitted.problems)
+    _inject(document, parameter_cell.injected(statements, fitted.values), parameters)
     job = _Job(
         notebook=notebook,
-        executed=executed,
+        document=document,
+        executed=into / "executed.ipynb",
         exports=tuple(exports),
         into=into,
-        secrets={n: os.environ[v.removeprefix(SECRET)] for n, v in parameters.items() if _is_secret(v)},
+        secrets=tuple(os.environ[value.removeprefix(SECRET)] for value in parameters.values() if is_secret(value)),
         deadline=time.monotonic() + timeout_s,
         timeout_s=timeout_s,
         cell_timeout_s=cell_timeout_s,
@@ -86,141 +90,174 @@ def run(
         progress=progress,
     )
     begun = time.monotonic()
-    try:
-        import papermill
-        from papermill.exceptions import PapermillExecutionError
-
-        papermill.execute_notebook(
-            str(notebook),
-            str(executed),
-            parameters=dict(parameters),
-            engine_name=engine,
-            kernel_name="python3",  # any: the engine brings its own kernel
-            language="python",
-            progress_bar=False,
-            autosave_cell_every=0,  # a save in the middle of a cell could see a secret before it is hidden
-            cwd=str(notebook.parent),
-            job=job,
-        )
-    except PapermillExecutionError as error:
-        trace = "\n".join(error.traceback) if isinstance(error.traceback, list) else str(error.traceback)
-        raise job.failed(f"{error.ename}: {job.hide(error.evalue)}", job.hide(_plain(trace))) from error
-    finally:
-        job.hide_in_file()
-    return NotebookRun(executed=executed, exports=job.exported, seconds=time.monotonic() - begun)
+    taken = job.run()
+    return NotebookRun(executed=job.executed, exports=taken, defaults=fitted.kept, seconds=time.monotonic() - begun)
 
 
-# --- parameters -------------------------------------------------------------------------------------------------------
+# --- the notebook before it is run ------------------------------------------------------------------------------------
 
 
-def _declared(notebook: Path) -> dict[str, type | None]:
-    """The names in the `parameters` cell and the type of their values; None where the value says nothing of a type."""
-    import nbformat
-
+def read(notebook: Path) -> Any:
+    """The notebook in `notebook`, in the current format. Raises: ConfigError if it is none, or not of Python."""
     if not notebook.is_file():
-        raise ConfigError(str(notebook), "there is no such notebook", "Mend `notebook` in [tool.proveout]")
-    cells = [
-        cell
-        for cell in nbformat.read(str(notebook), as_version=4).cells
-        if "parameters" in cell.metadata.get("tags", []) and cell.cell_type == "code"
-    ]
-    if not cells:
-        raise ConfigError(str(notebook), "it has no code cell tagged `parameters`", "Tag the cell that sets them")
-    declared: dict[str, type | None] = {}
-    for statement in ast.parse(cells[0].source).body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        value = getattr(statement, "value", None)
-        for target in targets:
-            if isinstance(target, ast.Name):
-                declared[target.id] = _literal_type(value)
-    return declared
-
-
-def _literal_type(value: ast.expr | None) -> type | None:
+        problem = "it is a folder" if notebook.is_dir() else "there is no such notebook"
+        raise ConfigError(str(notebook), problem, "Mend `notebook` in [tool.proveout]")
     try:
-        literal = ast.literal_eval(value) if value is not None else None
-    except ValueError:
-        return None  # an expression, such as Path("x") or 2 * 3
-    return None if literal is None else type(literal)
+        document = nbformat.v4.upgrade(nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4))
+        languages = {document.metadata.get(where, {}).get(key) for where, key in _LANGUAGE} - {None}
+        # What is asked of it below, and no more: many editors write notebooks that are not quite valid.
+        _ = [(cell.cell_type, cell.source, cell.metadata) for cell in document.cells]
+    except Exception as error:  # whatever nbformat and its converters trip over in a file that is something else
+        problem = f"it is no notebook that Jupyter could read ({str(error).strip().splitlines()[0][:200]})"
+        raise ConfigError(str(notebook), problem, "Save it again in Jupyter") from error
+    if languages and not any(str(language).lower().startswith(("python", "ipython")) for language in languages):
+        raise ConfigError(str(notebook), f"it is written in {languages.pop()}", "proveout runs notebooks in Python")
+    return document
 
 
-def _misfits(declared: Mapping[str, type | None], given: Mapping[str, Value]) -> list[str]:
-    problems = [
-        f"parameter `{name}` is unknown: the notebook declares {', '.join(sorted(declared)) or 'none'}"
-        for name in given
-        if name not in declared
-    ]
-    problems += [f"parameter `{name}` is missing" for name in declared if name not in given]
-    for name, value in given.items():
-        asked = declared.get(name)
-        if _is_secret(value):
-            if value.removeprefix(SECRET) not in os.environ:
-                problems.append(f"parameter `{name}` refers to {value}, and that variable is not set")
-        elif not _is_plain(value):
-            problems.append(f"parameter `{name}` is a {type(value).__name__}: only JSON values can be handed in")
-        elif asked is not None and type(value) is not asked and not (asked is float and type(value) is int):
-            problems.append(f"parameter `{name}` is {value!r}, a {type(value).__name__}; {asked.__name__} was declared")
-    return problems
+_LANGUAGE = (("kernelspec", "language"), ("language_info", "name"))
 
 
-def _is_secret(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value.startswith(SECRET)
+def _declared(notebook: Path, document: Any) -> tuple[Statement, ...]:
+    code = _numbered(document)
+    tagged = [(number, cell) for number, cell in code if "parameters" in cell.metadata.get("tags", [])]
+    if not tagged:
+        remedy = "Tag the cell that sets them" if code else "It has no code at all"
+        raise ConfigError(str(notebook), "it has no code cell tagged `parameters`", remedy)
+    number, cell = tagged[0]
+    try:
+        return parameter_cell.declared(cell.source)
+    except SyntaxError as error:
+        line = (cell.source.splitlines() or [""])[(error.lineno or 1) - 1 :][:1]
+        where = f"{notebook}, cell {number}, line {error.lineno}"
+        raise ConfigError(
+            where, f"{error.msg}: {''.join(line).strip()}", "Mend the cell tagged `parameters`"
+        ) from error
 
 
-def _is_plain(value: object) -> bool:
-    # By exact type: a numpy integer is an `int` to nobody who writes JSON.
-    if isinstance(value, list | dict):
-        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
-    return value is None or type(value) in {str, int, bool} or (type(value) is float and math.isfinite(value))
+def _numbered(document: Any) -> list[tuple[int, Any]]:
+    """Code cells with the number that a fresh run gives them."""
+    code = [c for c in document.cells if c.cell_type == "code" and c.source.strip() and not _is_injected(c)]
+    return list(enumerate(code, 1))
+
+
+def _is_injected(cell: Any) -> bool:
+    return _INJECTED in cell.metadata.get("tags", [])
+
+
+def _inject(document: Any, source: str, parameters: Mapping[str, Value]) -> None:
+    """Set the cell that hands the parameters in after the one that declares them, as papermill does and calls it."""
+    document.cells = [cell for cell in document.cells if not _is_injected(cell)]
+    at = next(
+        i for i, c in enumerate(document.cells) if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])
+    )
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": [_INJECTED]})
+    document.cells.insert(at + 1, cell)
+    document.metadata["papermill"] = {"parameters": dict(parameters)}
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Job:
-    """One run: what the engine is to do, and what has become of it."""
+    """One run of a notebook."""
 
     notebook: Path
+    document: Any
     executed: Path
     exports: tuple[str, ...]
     into: Path
-    secrets: Mapping[str, str]
+    secrets: tuple[str, ...]
     deadline: float
     timeout_s: float
     cell_timeout_s: float
     threads: int
     progress: Callable[[CellProgress], None]
-    cell: int = 0
-    source: str = ""
-    exported: Mapping[str, Path] = ()  # type: ignore[assignment]  # set at the end of the run
 
-    def timeout(self, _cell: object) -> int:
-        """Seconds the next cell may take: nbclient wants a whole number and takes 0 for «no limit»."""
-        return max(1, math.ceil(min(self.cell_timeout_s, self.deadline - time.monotonic())))
+    def run(self) -> Mapping[str, Path]:
+        """The exported files, by name. The notebook is written in any case."""
+        # papermill and what it brings cost 0.6 s.
+        from proveout.training.kernel import CellFailed, Kernel
 
-    def failed(self, problem: str, traceback: str = "") -> NotebookFailed:
-        return NotebookFailed(self.notebook.name, self.cell, self.source, problem, str(self.executed), traceback)
+        numbers = {id(cell): number for number, cell in _numbered(self.document)}
+        number, running = 0, None
+        try:
+            with Kernel(
+                self.document,
+                environment=self._environment(),
+                cwd=self.notebook.parent,
+                hide=self._hide,
+                longest_secret=max(map(len, self.secrets), default=0),
+            ) as kernel:
+                for index, cell in enumerate(self.document.cells):
+                    running = cell
+                    if _is_injected(cell):
+                        kernel.run(index, **self._limit(), counted=False)
+                        cell.execution_count = None
+                    elif id(cell) in numbers:
+                        number = numbers[id(cell)]
+                        self._run_cell(kernel, index, number, len(numbers))
+                number, running = 0, None
+                return self._export(kernel)
+        except CellFailed as failed:
+            self._mark(running, failed.problem)
+            source = running.source if running is not None else ""
+            raise NotebookFailed(
+                self.notebook.name, number, source, failed.problem, str(self.executed), failed.traceback
+            ) from failed
+        finally:
+            # What is no Unicode is written as JSON escapes it.
+            self.executed.write_text(nbformat.writes(self.document), encoding="utf-8", errors="backslashreplace")
 
-    def hide(self, value: Any) -> Any:
+    def _environment(self) -> Mapping[str, str]:
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
+        # A fixed hash seed: the order of a set is part of what makes two runs equal.
+        return {**os.environ, "PYTHONHASHSEED": "0", **threads}
+
+    def _limit(self) -> Mapping[str, Any]:
+        """How long the next cell may take, and what to say when it takes longer."""
+        left = self.deadline - time.monotonic()
+        if left < self.cell_timeout_s:
+            return {"limit_s": left, "limit": f"the notebook ran longer than it may (timeout_s = {self.timeout_s:g})"}
+        limit = f"the cell ran longer than it may (cell_timeout_s = {self.cell_timeout_s:g})"
+        return {"limit_s": self.cell_timeout_s, "limit": limit}
+
+    def _run_cell(self, kernel: Any, index: int, number: int, cells: int) -> None:
+        title = self.document.cells[index].source.strip().splitlines()[0]
+        self.progress(CellProgress(cell=number, cells=cells, title=title))
+        begun = time.monotonic()
+        kernel.run(index, **self._limit())
+        self.progress(CellProgress(cell=number, cells=cells, title=title, seconds=time.monotonic() - begun))
+
+    def _export(self, kernel: Any) -> Mapping[str, Path]:
+        from proveout.training.kernel import CellFailed
+
+        call = f"_proveout_export({list(self.exports)!r}, {str(self.into)!r})"
+        done, failed = json.loads(ast.literal_eval(kernel.ask(_EXPORT, call, **self._limit())))
+        if failed:
+            raise CellFailed("; ".join(f"export `{name}`: {self._hide(why)}" for name, why in failed.items()))
+        return {name: self.into / file for name, file in done.items()}
+
+    def _hide(self, value: Any) -> Any:
         """`value` with every secret in it blotted out, however deep it lies."""
+        if not any(self.secrets):
+            return value
         if isinstance(value, str):
-            for secret in self.secrets.values():
+            for secret in self.secrets:
                 value = value.replace(secret, HIDDEN) if secret else value
             return value
         if isinstance(value, dict):
-            return {key: self.hide(inner) for key, inner in value.items()}
-        return [self.hide(inner) for inner in value] if isinstance(value, list) else value
+            return {key: self._hide(inner) for key, inner in value.items()}
+        return [self._hide(inner) for inner in value] if isinstance(value, list) else value
 
-    def hide_in_file(self) -> None:
-        """A last pass over the saved notebook: output that came in pieces is whole here."""
-        if self.secrets and self.executed.is_file():
-            document = json.loads(self.executed.read_text(encoding="utf-8"))
-            for cell in document["cells"]:
-                for output in cell.get("outputs", []):
-                    if isinstance(output.get("text"), list):
-                        output["text"] = "".join(output["text"])
-            self.executed.write_text(json.dumps(self.hide(document), indent=1), encoding="utf-8")
+    def _mark(self, stopped: Any, problem: str) -> None:
+        """Say in the notebook itself where it stopped, and why: a cell that was killed has no output of its own."""
+        cells = self.document.cells
+        at, where = len(cells), "here"
+        if stopped is not None:
+            at, where = next(i for i, cell in enumerate(cells) if cell is stopped), "in the next cell"
+        cells.insert(at, nbformat.v4.new_markdown_cell(f"**The run stopped {where}:**\n\n```\n{problem}\n```"))
 
 
 # Runs in the kernel after the last cell, leaving no trace in the notebook. No pickle crosses the border: what a
@@ -251,125 +288,3 @@ def _proveout_export(names, folder):
             failed[name] = f"a {type(value).__name__} cannot be handed over: {type(error).__name__}: {error}"
     return json.dumps([done, failed])
 """
-
-
-def _engine() -> str:
-    """Register our engine with papermill, once, and return its name. papermill costs 0.6 s: imported when it is run."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbclient.util import run_sync
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine, papermill_engines
-
-    name = "proveout"
-    if name in papermill_engines._engines:
-        return name
-
-    class ThisInterpreter(AsyncKernelManager):
-        """A kernel of the interpreter we run in; whatever kernelspec the notebook names is not asked."""
-
-        @property
-        def kernel_spec(self) -> Any:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=40", "-f", "{connection_file}"]
-            return KernelSpec(argv=argv, display_name="proveout", language="python")
-
-    class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships no types
-        """Executes the cells one by one, tells of each, and exports before the kernel goes."""
-
-        job: _Job
-
-        def process_message(self, msg: Any, *rest: Any, **named: Any) -> Any:
-            return super().process_message({**msg, "content": self.job.hide(msg["content"])}, *rest, **named)
-
-        def papermill_execute_cells(self) -> None:
-            job, code = self.job, [cell for cell in self.nb.cells if cell.cell_type == "code" and cell.source.strip()]
-            for index, cell in enumerate(self.nb.cells):
-                number = next((i for i, known in enumerate(code, 1) if known is cell), None)
-                if number is None:
-                    continue
-                job.cell, job.source = number, cell.source
-                title = cell.source.strip().splitlines()[0]
-                job.progress(CellProgress(cell=number, cells=len(code), title=title))
-                begun = time.monotonic()
-                self.nb_man.cell_start(cell, index)
-                try:
-                    self.execute_cell(cell, index)
-                except CellExecutionError as error:
-                    # papermill raises it, with the traceback, once the notebook is saved
-                    self.nb_man.cell_exception(cell, cell_index=index, exception=error)
-                    self.nb_man.cell_complete(cell, cell_index=index)
-                    return
-                except CellTimeoutError as error:
-                    self.nb_man.cell_exception(cell, cell_index=index, exception=error)
-                    limit = min(job.cell_timeout_s, job.timeout_s)  # of a cell, or of the whole
-                    raise job.failed(f"it ran longer than it may ({limit:g} s)") from error
-                except DeadKernelError as error:
-                    self.nb_man.cell_exception(cell, cell_index=index, exception=error)
-                    raise job.failed("the kernel died (out of memory, or killed)") from error
-                self.nb_man.cell_complete(cell, cell_index=index)
-                job.progress(CellProgress(cell=number, cells=len(code), title=title, seconds=time.monotonic() - begun))
-                if "injected-parameters" in cell.metadata.get("tags", []):
-                    self._hand_in_secrets()
-            self._export()
-
-        def _hand_in_secrets(self) -> None:
-            lines = [f"{n} = __import__('os').environ['PROVEOUT_SECRET_{n}']" for n in self.job.secrets]
-            if lines:
-                self._ask("\n".join(lines), "None")
-
-        def _export(self) -> None:
-            job = self.job
-            call = f"_proveout_export({list(job.exports)!r}, {str(job.into)!r})"
-            done, failed = json.loads(ast.literal_eval(self._ask(_EXPORT, call)))
-            if failed:
-                job.source = ""
-                raise job.failed("; ".join(f"export `{n}`: {problem}" for n, problem in failed.items()))
-            job.exported = {n: job.into / file for n, file in done.items()}
-
-        def _ask(self, code: str, expression: str) -> str:
-            """Run `code` unseen and return the repr of `expression`."""
-
-            async def ask() -> Any:
-                asked = self.kc.execute(code, silent=True, store_history=False, user_expressions={"r": expression})
-                while True:
-                    message = await self.kc.get_shell_msg(timeout=self.job.timeout(None))
-                    if message["parent_header"].get("msg_id") == asked:
-                        return message["content"]
-
-            answer = run_sync(ask)()
-            reply = answer.get("user_expressions", {}).get("r", {})
-            if reply.get("status") != "ok":
-                raise self.job.failed(f"the kernel could not hand its objects over: {self.job.hide(str(answer))}")
-            text: str = reply["data"]["text/plain"]
-            return text
-
-    class Engine(NBClientEngine):  # type: ignore[misc]  # papermill ships no types
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **named: Any) -> Any:
-            job: _Job = named["job"]
-            client = Client(
-                nb_man,
-                timeout_func=job.timeout,
-                startup_timeout=60,
-                kernel_name=kernel_name,
-                coalesce_streams=True,
-            )
-            client.job = job
-            client.km = ThisInterpreter()
-            client.owns_km = True
-            threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(job.threads))
-            secrets = {f"PROVEOUT_SECRET_{n}": value for n, value in job.secrets.items()}
-            # A fixed hash seed: the order of a set is part of what makes two runs equal.
-            environment = {**os.environ, "PYTHONHASHSEED": "0", **threads, **secrets}
-            return client.execute(env=environment)
-
-    papermill_engines.register(name, Engine)
-    return name
-
-
-def _plain(text: str) -> str:
-    """Without the colours of a terminal."""
-    import re
-
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)

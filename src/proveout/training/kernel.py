@@ -1,0 +1,288 @@
+"""A kernel that runs the cells of a notebook: each within its time, whatever it prints, and its end told truly.
+
+Comes in: a notebook document. Goes out: its outputs, in the document itself; `CellFailed` with the reason where a cell
+did not come to its end. Door to: papermill, nbclient, jupyter_client.
+
+The kernel is the interpreter we run in, so a notebook needs no registered kernelspec and gets the locked packages.
+Reading is our own: nbclient's takes time quadratic in a long line, gives up on output that comes slower than it goes,
+and counts the limit of a cell in the same loop that reads its output, so that a talkative cell is never stopped.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+from nbclient.exceptions import CellExecutionComplete
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NotebookExecutionManager
+
+from proveout.training.cell_output import SHOWN, CellOutput, plain, shortened
+
+START_S = 60
+LOST_S = 5  # silence after a cell's reply, and its last output messages are taken for lost
+# Messages that may wait to be read. libzmq's own bound, 1,000, drops the rest without a word.
+WAITING_MESSAGES = 100_000
+
+
+class CellFailed(Exception):
+    """A cell did not come to its end."""
+
+    def __init__(self, problem: str, traceback: str = "") -> None:
+        super().__init__(problem, traceback)
+        self.problem, self.traceback = problem, traceback
+
+
+class Deadline:
+    """Stops what runs for too long, from a thread of its own: whoever waits or reads meanwhile need not look."""
+
+    def __init__(self, limit_s: float, stop: Callable[[], None]) -> None:
+        self.passed = False
+        self._stop = stop
+        self._timer = threading.Timer(min(max(limit_s, 0), threading.TIMEOUT_MAX), self._pass)
+        self._timer.daemon = True
+
+    def _pass(self) -> None:
+        self.passed = True
+        self._stop()
+
+    def __enter__(self) -> "Deadline":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+class _ThisInterpreter(KernelManager):
+    """A kernel of the interpreter we run in; whatever kernelspec the notebook names is not asked."""
+
+    @property
+    def kernel_spec(self) -> Any:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=40", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="proveout", language="python")
+
+
+class _Outputs(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships no types
+    """Puts messages into the notebook as nbclient does, but text and what is too much as `CellOutput` does."""
+
+    def __init__(self, notebook: Any, hide: Callable[[Any], Any]) -> None:
+        super().__init__(notebook, record_timing=False)
+        # An Output widget sends all it holds back to the kernel with each line: its text stays with the cell instead.
+        self.comm_open_handlers = {"jupyter.widget": lambda _: None}
+        self.hide = hide
+        self.cells: dict[int, CellOutput] = {}
+
+    def begin(self, cell: Any, index: int) -> None:
+        cell.outputs = []
+        self.cells[index] = CellOutput(cell.outputs)
+        self.clear_before_next_output = False
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        content, kind = self.hide(msg["content"]), msg["msg_type"]
+        if kind == "error":
+            trace = shortened("\n".join(content["traceback"])).split("\n")
+            content = {**content, "evalue": shortened(content["evalue"]), "traceback": trace}
+        if self.clear_before_next_output and kind in SHOWN:
+            self._clear(cell_index)
+        if not self.cells[cell_index].admits(kind, content):
+            return None
+        with suppress(CellExecutionComplete):  # whether it is complete is asked elsewhere
+            return super().process_message({**msg, "content": content}, cell, cell_index)
+
+    def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
+        if msg["msg_type"] == "stream":
+            return self.cells[cell_index].write(msg["content"]["name"], msg["content"]["text"])
+        return super().output(outs, msg, display_id, cell_index)
+
+    def clear_output(self, outs: Any, msg: Any, cell_index: int) -> None:
+        if msg["content"].get("wait"):
+            self.clear_before_next_output = True
+        else:
+            self._clear(cell_index)
+
+    def _clear(self, cell_index: int) -> None:
+        self.cells[cell_index].clear()
+        self.clear_display_id_mapping(cell_index)
+        self.clear_before_next_output = False
+
+
+class Kernel:
+    """A kernel for one notebook `document`, from `with` to its end.
+
+    Args:
+        environment, cwd: of its process.
+        hide: takes secrets out of whatever the kernel sent. `longest_secret`: in characters.
+    Raises: CellFailed if it does not start.
+    """
+
+    def __init__(
+        self,
+        document: Any,
+        *,
+        environment: Mapping[str, str],
+        cwd: Path,
+        hide: Callable[[Any], Any] = lambda sent: sent,
+        longest_secret: int = 0,
+    ) -> None:
+        self.document, self.environment, self.cwd = document, environment, cwd
+        self.hide, self.longest_secret = hide, longest_secret
+        self.record = NotebookExecutionManager(document, progress_bar=False, autosave_cell_every=0)
+        self.outputs = _Outputs(self.record, hide)
+        self.manager = _ThisInterpreter()
+        self.process: Any = None
+        self.client: Any = None
+        self.asked: dict[str, tuple[Any, int]] = {}  # the cell and its place, by the id of the message that ran it
+
+    def __enter__(self) -> "Kernel":
+        self.record.notebook_start()
+        try:
+            self.manager.start_kernel(env=dict(self.environment), cwd=str(self.cwd))
+            provisioner: Any = self.manager.provisioner
+            self.process = provisioner.process
+            self.client = self.manager.client()
+            self.client.context.rcvhwm = WAITING_MESSAGES
+            self.client.start_channels()
+            self.client.allow_stdin = False  # nobody is there to answer `input()`
+            self.client.wait_for_ready(timeout=START_S)
+            told = self.client.kernel_info(reply=True, timeout=START_S)
+        except (RuntimeError, OSError, Empty) as error:
+            self.__exit__(type(error))
+            raise CellFailed(f"its kernel did not start: {error or f'no answer within {START_S} s'}") from error
+        self.document.metadata["language_info"] = told["content"]["language_info"]
+        return self
+
+    def __exit__(self, error: type[BaseException] | None = None, *_: object) -> None:
+        if self.process is not None and error is not None:
+            self.kill()
+        elif self.process is not None:
+            self.manager.request_shutdown()
+        if self.process is not None:
+            self.manager.finish_shutdown()
+        self.manager.cleanup_resources()
+        if self.client is not None:
+            self.client.stop_channels()
+            self.client.context.destroy(linger=0)
+        for output in self.outputs.cells.values():
+            output.settle(hide=self.hide, longest_secret=self.longest_secret)
+        self.outputs.set_widgets_metadata()
+        self.record.notebook_complete()
+
+    def run(self, index: int, *, limit_s: float, limit: str, counted: bool = True) -> None:
+        """Run the cell at `index` to its end.
+
+        Args:
+            limit: what to say when it takes longer than `limit_s` seconds.
+            counted: whether it takes a number, `In [n]`.
+        Raises: CellFailed.
+        """
+        cell = self.document.cells[index]
+        self.outputs.begin(cell, index)
+        self.record.cell_start(cell, index)
+        try:
+            with Deadline(limit_s, self.kill) as deadline:
+                reply = self._reply(cell, index, deadline, counted=counted)
+            if deadline.passed:
+                raise CellFailed(limit)
+            _judge(reply, cell, self._last_words(index))
+        except CellFailed as failed:
+            self.record.cell_exception(cell, cell_index=index)
+            raise CellFailed(self.hide(failed.problem), self.hide(failed.traceback)) from failed
+        finally:
+            self.record.cell_complete(cell, cell_index=index)
+
+    def _reply(self, cell: Any, index: int, deadline: Deadline, *, counted: bool) -> Mapping[str, Any]:
+        """Run the cell, take its output in, and return the kernel's reply; anything once the deadline has passed."""
+        asked = self.client.execute(cell.source, store_history=counted, stop_on_error=False)
+        self.asked[asked] = cell, index
+        reply, silent_s = None, 0
+        while not deadline.passed:
+            try:
+                message = self.client.get_iopub_msg(timeout=1)
+            except Empty:
+                reply = reply or self._shell(asked, timeout_s=0)
+                silent_s += 1
+                if reply and silent_s > LOST_S:
+                    self.outputs.cells[index].notes.append("some of the last outputs of this cell were lost")
+                    return reply
+                if not reply:
+                    self._must_live(deadline)
+                    silent_s = 0
+                continue
+            silent_s = 0
+            parent = message["parent_header"].get("msg_id")
+            if message["msg_type"] == "status":
+                if parent == asked and message["content"]["execution_state"] == "idle":
+                    return reply or self._shell(asked, timeout_s=LOST_S) or {"status": "aborted"}
+            elif parent in self.asked:  # a thread's output belongs to the cell that started it
+                self.outputs.process_message(message, *self.asked[parent])
+        return {}
+
+    def _shell(self, asked: str, *, timeout_s: float) -> Mapping[str, Any] | None:
+        with suppress(Empty):
+            while True:
+                message = self.client.get_shell_msg(timeout=timeout_s)
+                if message["parent_header"].get("msg_id") == asked:
+                    content: Mapping[str, Any] = message["content"]
+                    return content
+        return None
+
+    def _must_live(self, deadline: Deadline) -> None:
+        code = self.process.poll()
+        if code is None or deadline.passed:
+            return
+        if code < 0:
+            name = signal.Signals(-code).name
+            why = "out of memory, or killed by somebody" if -code == signal.SIGKILL else "it crashed"
+            raise CellFailed(f"the kernel died of {name} ({why})")
+        raise CellFailed(f"it ended the notebook: the kernel's process is gone, with exit code {code}")
+
+    def _last_words(self, index: int) -> str:
+        written = self.outputs.cells[index].text.get("stderr")
+        return written.whole(self.hide, self.longest_secret).strip()[-1_000:] if written else ""
+
+    def ask(self, code: str, expression: str, *, limit_s: float, limit: str) -> str:
+        """Run `code` without a trace in the notebook and return the repr of `expression`. Raises: CellFailed."""
+        with Deadline(limit_s, self.kill) as deadline:
+            asked = self.client.execute(code, silent=True, store_history=False, user_expressions={"asked": expression})
+            answer = None
+            while answer is None and not deadline.passed:
+                answer = self._shell(asked, timeout_s=1)
+                if answer is None:
+                    self._must_live(deadline)
+        if answer is None or deadline.passed:
+            raise CellFailed(limit)
+        told = answer.get("user_expressions", {}).get("asked", {})
+        if told.get("status") != "ok":
+            reason = told.get("evalue") or answer.get("evalue") or answer.get("status")
+            raise CellFailed(f"the kernel could not hand its objects over: {self.hide(reason)}")
+        text: str = told["data"]["text/plain"]
+        return text
+
+    def kill(self) -> None:
+        """End the kernel and what it started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
+
+
+def _judge(reply: Mapping[str, Any], cell: Any, last_words: str) -> None:
+    """Raises: CellFailed if the `reply` says that the cell failed, or that it ended the notebook."""
+    if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", [])):
+        raise CellFailed("it ended the notebook (exit or quit): what comes after it did not run")
+    status = reply.get("status")
+    # The tag of Jupyter for a cell that is meant to raise.
+    if status == "ok" or "raises-exception" in cell.metadata.get("tags", []):
+        return
+    name, text = reply.get("ename", ""), shortened(plain(reply.get("evalue", "")), 1_000)
+    problem = f"{name}: {text}".strip(": ") or f"the kernel said {status}"
+    if name == "SystemExit":
+        problem = f"it ended the notebook ({problem}): what comes after it did not run"
+    traceback = shortened(plain("\n".join(reply.get("traceback", []))))
+    raise CellFailed(problem, traceback or ("" if text and text in last_words else last_words))
