@@ -6,7 +6,8 @@ python flows/train.py resume                           go on after a failure, wi
 python flows/train.py card view judge                  the last verdict, with pictures; `fit` shows the notebook
 """
 
-from proveout.training.flow import parse_config, prepare
+from proveout.training.config import parse_config
+from proveout.training.flow import prepare
 
 settings = prepare(__file__)
 

@@ -143,33 +143,6 @@ def test_a_flow_runs_from_inside_a_notebook(trained_in_a_notebook):
     assert "approved" in said
 
 
-def test_train_toml_is_read_as_toml_and_as_json():
-    """Metaflow's Runner hands the configuration on as JSON (facts/metaflow.md, section 1)."""
-    text = (ROOT / "flows" / "train.toml").read_text()
-    parsed = flow.parse_config(text)
-
-    assert flow.parse_config(json.dumps(parsed)) == parsed
-    with pytest.raises(ConfigError, match="is not TOML"):
-        flow.parse_config("[data\n")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ("[evaluation]", "[evaluations]", r"no table \[evaluation\]"),
-        ("[evaluation]", "[evaluations]", r"\[evaluations\] is unknown"),
-        ("threads = 2", "", r"\[infrastructure\] lacks threads"),
-        ("seed = 0", 'holdout = "x"', r"\[parameters\] sets holdout"),
-    ],
-)
-def test_what_is_wrong_in_train_toml_is_named(old, new, problem):
-    """Before anything runs, not as a KeyError in the fourth step."""
-    text = (ROOT / "flows" / "train.toml").read_text()
-    assert old in text
-    with pytest.raises(ConfigError, match=problem):
-        flow.parse_config(text.replace(old, new))
-
-
 def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
     """The bundle's digest is over the months it saw; June in the store changes nothing."""
     from proveout import settings

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     train_config: str = Field(
         default="flows/train.toml", description="the configuration of a run; the gate's bounds are its `[evaluation]`"
     )
+    parameter_defaults: Literal["forbidden", "allowed"] = Field(
+        default="forbidden",
+        description="whether train.toml may leave out a parameter of the notebook, which then keeps the default there",
+    )
     # the guard
     max_refused_share: float = Field(default=0.02, ge=0, le=0.5, description="more bad rows than this stop a batch")
     # the gate
@@ -213,13 +217,12 @@ def load(start: Path | None = None) -> Settings:
 
     Raises: ConfigError, naming each setting that is missing, unknown or out of range.
     """
-    root, environment = find_root(start), {k: v for k, v in os.environ.items() if k.startswith("PROVEOUT_")}
-    return _load(root, tuple(sorted(environment.items())), (root / "pyproject.toml").stat().st_mtime_ns)
+    return _load(find_root(start), tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("PROVEOUT_"))))
 
 
 @lru_cache(maxsize=8)
-def _load(root: Path, environment: tuple[tuple[str, str], ...], written_ns: int) -> Settings:
-    # The last two are only the cache's key: changed variables, or a file written anew, mean other settings.
+def _load(root: Path, environment: tuple[tuple[str, str], ...]) -> Settings:
+    # `environment` is only the cache's key: changed variables mean other settings.
     file = root / "pyproject.toml"
     try:
         return Settings(**{"root": root, **_read_toml(file)["tool"]["proveout"]})
@@ -249,7 +252,7 @@ def read_bounds(settings: Settings) -> dict[str, str | int | float | bool]:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(file), f"is not TOML: {error}", "Mend the line it names") from error
 

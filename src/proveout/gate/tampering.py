@@ -86,7 +86,7 @@ def overridden_settings(settings: Settings) -> Iterator[tuple[str, Any]]:
     """The settings that judge and that the environment has otherwise than the project's file, with what that says."""
     from proveout.gate.material import SETTINGS
 
-    said = tomllib.loads((settings.root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["proveout"]
+    said = tomllib.loads((settings.root / "pyproject.toml").read_text(encoding="utf-8-sig"))["tool"]["proveout"]
     # Another folder of checks, all of it required, is another gate, and its checks bear that folder's name.
     other = {"checks", "required_checks"} if settings.required_checks == (settings.checks,) else set()
     for name in SETTINGS:

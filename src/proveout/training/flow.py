@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from proveout import settings as project
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
 from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
+from proveout.training.config import parse_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
     from proveout.registry.ledger import Ledger
     from proveout.training.run_inputs import RunInputs
 
-# What train.toml has to say. More may stand in [parameters] (the notebook's) and [evaluation] (the checks' bounds).
-ASKED = {
-    "data": ("version", "train_through", "holdout"),
-    "parameters": (),
-    "infrastructure": ("cpu", "memory_mb", "threads", "retries", "timeout_s", "cell_timeout_s"),
-    "decision": ("threshold",),
-    "evaluation": (),
-}
-# Parameters of the notebook that the flow gives; the others stand in train.toml.
-FROM_THE_FLOW = ("features_path", "train_through", "holdout")
 CONFIG_FILE = "PROVEOUT_CONFIG_FILE"
 """Variable that tells the steps of a run where its configuration stands: Metaflow hands them the values alone."""
 
@@ -96,27 +86,6 @@ def _user() -> str:
 def actor() -> str:
     """Who does this, as the ledger says it."""
     return os.environ.get("METAFLOW_USER") or _user()
-
-
-def parse_config(text: str) -> dict[str, Any]:
-    """train.toml as a dict. Metaflow hands the same text on as JSON when a Runner starts the flow: both are read."""
-    try:
-        parsed: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError:
-        try:
-            parsed = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError("train.toml", f"is not TOML: {error}", "Mend the line it names") from error
-    problems = [f"there is no table [{table}]" for table in ASKED if table not in parsed]
-    problems += [f"table [{table}] is unknown" for table in parsed if table not in ASKED]
-    problems += [
-        f"[{table}] lacks {key}" for table, keys in ASKED.items() for key in keys if key not in parsed.get(table, {})
-    ]
-    own = parsed.get("parameters", {})
-    problems += [f"[parameters] sets {key}, and the flow does" for key in FROM_THE_FLOW if key in own]
-    if problems:
-        raise ConfigError("train.toml", "; ".join(problems), "flows/train.toml in a new project shows a whole one")
-    return parsed
 
 
 def open_store(settings: Settings) -> "Store":
@@ -333,6 +302,7 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
                 timeout_s=float(infrastructure["timeout_s"]),
                 cell_timeout_s=float(infrastructure["cell_timeout_s"]),
                 threads=int(infrastructure["threads"]),
+                defaults_allowed=settings.parameter_defaults == "allowed",
                 progress=_tell,
             )
         except NotebookFailed as error:
@@ -341,6 +311,8 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
             raise NotebookFailed(
                 error.notebook, error.cell, error.source, error.problem, str(kept), error.traceback
             ) from error
+        if ran.defaults:
+            print(f"parameters left at the notebook's own value: {', '.join(ran.defaults)}", flush=True)
         return Trained(
             model=ran.exports["model"].read_bytes(),
             metrics=ran.exports["metrics"].read_text(encoding="utf-8"),

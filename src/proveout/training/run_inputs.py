@@ -6,7 +6,6 @@ of the code.
 """
 
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from proveout import code_files
-from proveout.errors import InputsChanged
+from proveout.errors import ConfigError, InputsChanged
 from proveout.records import Snapshot, digest_of
 from proveout.settings import Settings
+from proveout.training.config import parse_config
 
 # Settings that name code which the steps load, and the other ones that decide what they make.
 OBJECTS = ("features", "label", "batch_schema", "request_schema", "fallback", "actions", "cost")
-VALUES = ("model", "notebook", "label_name", "key", "feature_files")
+VALUES = ("model", "notebook", "parameter_defaults", "label_name", "key", "feature_files")
 # What the steps compute with: a `resume` may come days later.
 LIBRARIES = ("numpy", "pandas", "proveout", "scikit-learn", "scipy", "skops")
 LOCK = "requirements.lock"
@@ -69,8 +69,8 @@ def _digests(settings: Settings, config_file: str | None) -> dict[str, str]:
 def _config_digest(file: Path) -> str:
     """SHA-256 of what a configuration says of a run. Bounds are no part of it: the gate reads them, and says which."""
     try:
-        config = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = parse_config(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, ConfigError):
         return ""
     return digest_of({name: table for name, table in config.items() if name != "evaluation"})
 

@@ -1,0 +1,96 @@
+"""training/config.py: train.toml as people write it, and each wrong value named before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proveout import settings
+from proveout.errors import ConfigError
+from proveout.training.config import EXPECTED, parse_config
+
+TEXT = (Path(__file__).parents[1] / "flows" / "train.toml").read_text()
+
+
+def with_line(old: str, new: str) -> str:
+    assert old in TEXT
+    return TEXT.replace(old, new)
+
+
+def test_train_toml_is_read_as_toml_and_as_json():
+    """Metaflow's Runner hands the configuration on as JSON (facts/metaflow.md, section 1)."""
+    parsed = parse_config(TEXT)
+
+    assert parse_config(json.dumps(parsed)) == parsed
+    with pytest.raises(ConfigError, match="is not TOML"):
+        parse_config("[data\n")
+
+
+@pytest.mark.parametrize("edit", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_fault(edit):
+    """Editors on Windows write both; TOML knows no byte order mark: "Invalid statement (at line 1, column 1)"."""
+    assert parse_config(edit(TEXT)) == parse_config(TEXT)
+
+
+def test_a_byte_order_mark_in_pyproject_is_no_fault(tmp_path):
+    """The same editors write pyproject.toml."""
+    (tmp_path / "pyproject.toml").write_text("\ufeff[tool.proveout]\n", encoding="utf-8")
+
+    assert settings.find_root(tmp_path) == tmp_path
+
+
+def test_a_toml_date_becomes_the_text_that_names_the_batch():
+    """Dates are real TOML, and Metaflow keeps a configuration as JSON, which has none: it was a bare TypeError."""
+    parsed = parse_config(
+        with_line('train_through = "2013-04"', "train_through = 2013-04-30").replace(
+            "seed = 0", "seed = 0\nsince = [2013-01-01, 2013-01-01T06:30:00Z, 06:30:00]"
+        )
+    )
+
+    assert parsed["data"]["train_through"] == "2013-04-30"
+    assert parsed["parameters"]["since"] == ["2013-01-01", "2013-01-01T06:30:00+00:00", "06:30:00"]
+    assert json.loads(json.dumps(parsed)) == parsed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("[evaluation]", "[evaluations]", r"no table \[evaluation\]"),
+        ("[evaluation]", "[evaluations]", r"\[evaluations\] is unknown"),
+        ("threads = 2", "", r"\[infrastructure\] lacks threads"),
+        ("seed = 0", 'holdout = "x"', r"\[parameters\] sets holdout"),
+        ('holdout = "2013-05"', "holdout = 201305", r"\[data\] holdout is 201305: a text in quotes is expected"),
+        ('version = "latest"', 'version = ""', r'\[data\] version is "": a text in quotes'),
+        ("timeout_s = 600", 'timeout_s = "600"', r'\[infrastructure\] timeout_s is "600": a number above 0'),
+        ("cell_timeout_s = 300", "cell_timeout_s = inf", r"cell_timeout_s holds a number that is not finite"),
+        ("cpu = 2", "cpu = 0", r"\[infrastructure\] cpu is 0: a number above 0"),
+        ("memory_mb = 4096", "memory_mb = 4096.5", r"memory_mb is 4096.5: a whole number, 1 or more"),
+        ("threads = 2", "threads = true", r"threads is true: a whole number, 1 or more"),
+        ("retries = 1", "retries = 9", r"retries is 9: a whole number from 0 to 4"),
+        ("threshold = 0.5", "threshold = 50", r"\[decision\] threshold is 50: a number from 0 to 1"),
+        ("auc_at_least = 0.70", "auc_at_least = 2013-04-30", r'auc_at_least is "2013-04-30": a number, a text'),
+        ("auc_at_least = 0.70", "auc_at_least = nan", r"\[evaluation\] auc_at_least holds a number"),
+        ("seed = 0", "seed = [[1, nan]]", r"\[parameters\] seed holds a number that is not finite"),
+        ("[parameters]", "[[parameters]]", r"\[parameters\] is no table"),
+    ],
+)
+def test_what_is_wrong_in_train_toml_is_named(old, new, problem):
+    """Before anything runs, not as a KeyError in the fourth step, nor as a ValueError of Metaflow's."""
+    with pytest.raises(ConfigError, match=problem):
+        parse_config(with_line(old, new))
+
+
+@pytest.mark.parametrize("text", ["", "5", "[]", "data = 5", '"train.toml"'])
+def test_a_file_without_tables_lacks_them(text):
+    """JSON and TOML both know files that hold no table at all."""
+    with pytest.raises(ConfigError, match=r"no table"):
+        parse_config(text)
+
+
+def test_every_key_of_train_toml_is_in_the_docs():
+    """docs/training.md is where one looks for what a key may hold."""
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
+
+    for table, keys in EXPECTED.items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| `[{table}]`"))
+        assert all(f"`{key}`" in line for key in keys), line
