@@ -22,13 +22,14 @@ import sys
 from pathlib import Path
 
 from proveout.errors import ProveoutError
+from proveout.gate.yardstick import yardstick
 from proveout.serving.host import serve
 from proveout.settings import load
 
 # The worker is a new process that imports this file: nothing may happen on import.
 if __name__ == "__main__":
     try:
-        sys.exit(serve(load(Path(__file__).parent)))
+        sys.exit(serve(load(Path(__file__).parent), yardstick=yardstick))
     except ProveoutError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

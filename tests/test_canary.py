@@ -17,11 +17,11 @@ from test_bundle import order  # noqa: F401  # a fixture of `live_project`
 from test_champion import no_key_in_the_environment  # noqa: F401  # a fixture
 from test_champion import project as live_project  # noqa: F401
 from test_ledger import own_schema, prediction
-from test_releases import MODEL, A, B, C, Registry, at
+from test_releases import MODEL, A, B, C, Registry, at, judged_by, yardstick
 from tiny_project import APP
 
-from proveout.errors import LostRace, NotApproved
-from proveout.records import Feedback, Outcome, Prediction, now
+from proveout.errors import LostRace, NotApproved, OtherChampion
+from proveout.records import Digest, Feedback, Outcome, Prediction, now
 from proveout.registry import canary, releases, tally
 from proveout.registry.canary import CanaryVerdict, judge
 from proveout.registry.ledger import Ledger
@@ -322,6 +322,10 @@ def test_without_a_canary_there_is_no_verdict(registry: Registry) -> None:
 # --- what it does -------------------------------------------------------------------------------------------------
 
 
+def judging() -> releases.Yardstick:
+    return yardstick()
+
+
 def bad_canary(registry: Registry) -> CanaryVerdict:
     logged(
         registry,
@@ -365,11 +369,30 @@ def test_a_good_canary_is_promoted_with_the_reason_in_the_ledger(registry: Regis
     verdict = good_canary(registry)
     assert verdict.decision == "promotes"
 
-    made = canary.act(registry.ledger, registry.keyring, settings(), verdict, at=at(6))
+    assert canary.act(registry.ledger, registry.keyring, settings(), verdict, at=at(6)) is None  # nobody knows by what
+    made = canary.act(registry.ledger, registry.keyring, settings(), verdict, at=at(6), yardstick=judging)
 
     assert made is not None
     assert (made.role, made.bundle, made.before, made.by) == ("champion", B.digest, A.digest, "canary")
     assert "600 answers" in made.reason
+
+
+def test_a_good_canary_is_not_promoted_by_checks_that_were_edited_since(registry: Registry) -> None:
+    """By itself as by hand: what a release refuses does not become champion overnight."""
+    judged_by(registry, B, champion=C, minute=3)
+    for edited, why in ((Digest("9" * 64), "the checks were edited"), (None, "The gate compared with cccccccccccc")):
+        verdict = good_canary(registry)
+        with pytest.raises(NotApproved if edited else OtherChampion, match=why):
+            canary.act(
+                registry.ledger,
+                registry.keyring,
+                settings(),
+                verdict,
+                at=at(6),
+                yardstick=lambda edited=edited: yardstick(**({"checks": edited} if edited else {})),
+            )
+    held = releases.current(registry.ledger, MODEL, "canary")
+    assert (held.bundle, held.share) == (B.digest, SHARE)  # type: ignore[union-attr]
 
 
 def test_what_may_not_serve_is_not_promoted_however_well_it_did(registry: Registry) -> None:
@@ -380,7 +403,7 @@ def test_what_may_not_serve_is_not_promoted_however_well_it_did(registry: Regist
     assert renewed is not None
     for found in (verdict, renewed):
         with pytest.raises(NotApproved):
-            canary.act(registry.ledger, registry.keyring, settings(), found, at=at(6))
+            canary.act(registry.ledger, registry.keyring, settings(), found, at=at(6), yardstick=judging)
     assert releases.current(registry.ledger, MODEL).bundle == A.digest  # type: ignore[union-attr]
 
 

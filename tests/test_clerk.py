@@ -14,6 +14,7 @@ from test_bundle import order  # noqa: F401  # a fixture of `project`
 from test_champion import no_key_in_the_environment, project  # noqa: F401  # fixtures
 from test_journal import prediction
 
+from proveout.gate.yardstick import yardstick
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
 from proveout.registry import releases
 from proveout.registry.ledger import Ledger, read
@@ -35,14 +36,21 @@ def alert(what: str, **changed: Any) -> Alert:
 class Office:
     """A clerk at work in threads of this process, and what it did."""
 
-    def __init__(self, tmp_path: Path, settings: Settings, *, source: Source | None = None) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        settings: Settings,
+        *,
+        source: Source | None = None,
+        yardstick: Callable[[Settings], releases.Yardstick] | None = None,
+    ) -> None:
         self.settings, self.root = settings, settings.root
         self.folder = tmp_path / "private"
         self.folder.mkdir(exist_ok=True)
         source = source or ToySource()
         post(board_path(self.folder), source.check(settings))
         mine, self._ending = Pipe(duplex=False)
-        self.clerk = Clerk(settings, source, self.folder)
+        self.clerk = Clerk(settings, source, self.folder, yardstick=yardstick)
         self._thread = threading.Thread(target=self.clerk.run, args=(mine,))
         self._thread.start()
 
@@ -205,6 +213,41 @@ def test_a_canary_that_fails_is_taken_back(project, tmp_path, canary, acts):  # 
     assert whats == [f"{new.name} {'is' if acts else 'could be'} rolled back"]
     assert standing == (None if acts else new)
     assert office.board().champion.bundle == first.digest
+
+
+def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(project, tmp_path):  # noqa: F811
+    """Overnight nothing becomes champion that `proveout release` refuses; a person reads why, and it goes on by
+    itself as soon as what judges is what judged it."""
+    (project.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
+    first, second = project.pack(), project.pack(threshold=0.4)
+    judging = yardstick(project.settings)
+    project.judge(first)
+    project.judge(second, champion=first.digest, checks=judging.checks, configuration=judging.configuration)
+    project.release(first)
+    settings = project.settings.model_copy(update={"canary_rows": 30, "canary_margin": 0.7, "canary_alpha": 0.2})
+    with Ledger(settings.ledger) as ledger:
+        ledger.append("bundle", second.digest, second, actor="ada", reason="trained", at=now())
+        by: dict[str, Any] = {"by": "ada", "reason": "-"}
+        new = releases.release(ledger, project.keyring, second, role="canary", share=0.5, at=now(), **by)
+    (project.root / "checks" / "test_none.py").write_text("def test_it(): assert True\n")
+    office = Office(tmp_path, settings, source=Released(), yardstick=yardstick)
+    try:
+        journal = Journal(settings.journal_dir)
+        journal.append(answers(office.board().champion, "champion", ["model"] * 400))
+        journal.append(answers(new, "canary", ["model"] * 400))
+        wait_for(lambda: len(office.whats()) > 0, "an alert")
+        [told] = office.alerts()
+        standing = office.board().canary
+        (project.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
+        wait_for(lambda: office.board().canary is None, "a board without it")
+    finally:
+        office.end()
+
+    assert standing == new
+    assert (told.severity, told.what) == ("warning", "the canary is not promoted")
+    assert "it keeps its share" in told.details
+    assert "the checks were edited since the gate approved it; run the gate again" in told.details
+    assert office.board().champion.bundle == second.digest
 
 
 # --- alerts ----------------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root, self.state = root, root / ".proveout"
         (root / "pyproject.toml").write_text(PYPROJECT)
+        (root / "checks").mkdir()
         self.ledger = Ledger(f"sqlite:///{self.state / 'ledger.db'}")
         self.keyring = Keyring(self.state / "keys")
 
@@ -592,7 +593,7 @@ def test_a_gate_that_ends_without_a_verdict_could_not_tell_whatever_its_exit_cod
 ) -> None:
     """CI reads the exit code, and so does `make`: 0 must mean that this run approved the bundle."""
     bundle = project.pack(b"one", auc=0.75)
-    (project.root / "checks").mkdir()
+    (project.root / "checks").mkdir(exist_ok=True)
     (project.root / "checks" / "conftest.py").write_text(
         "import os, sys\ndef pytest_sessionstart(session):\n"
         "    print('judging', session.config.getoption('candidate'), file=sys.__stderr__, flush=True)\n"
@@ -814,7 +815,6 @@ def judged_by_the_checks(project: Project, bundle: Bundle, *, champion: Bundle |
 def test_edited_checks_hold_up_a_release_and_nothing_else(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever edits a check runs the gate again, before the next release; going back at night needs no gate."""
     checks = project.root / "checks"
-    checks.mkdir()
     for name in ("test_data.py", "test_model.py"):
         (checks / name).write_text("def test_it(): pass\n")
         os.utime(checks / name, (0, 0))
@@ -838,6 +838,33 @@ def test_edited_checks_hold_up_a_release_and_nothing_else(project: Project, monk
 
     (checks / "test_model.py").write_text("def test_it(): assert False\n")
     assert said(0, "rollback", "--reason", "a fault").startswith(f"released   {old.name}")
+
+
+def test_a_promotion_asks_all_that_a_release_asks(project: Project) -> None:
+    """`release --as shadow`, an edited check, `promote`: it was champion by checks that never judged it."""
+    old, new = project.pack(b"old", auc=0.7), project.pack(b"new", auc=0.8)
+    judged_by_the_checks(project, new)  # compared with nobody: nothing served
+    judged_by_the_checks(project, old)
+    said(0, "release", old.digest, "--reason", "first")
+    said(0, "release", new.digest, "--as", "shadow", "--reason", "look at it")
+
+    assert "The gate compared with nothing that served" in complained(4, "promote", "--reason", "-")
+    (project.root / "checks" / "test_new.py").write_text("def test_it(): pass\n")
+    asked = ("promote", "--reason", "-", "--whatever-serves")
+    assert "the checks were edited since the gate approved it" in complained(1, *asked)
+    (project.root / "checks" / "test_new.py").unlink()
+    assert said(0, *asked).startswith("promoted")
+
+
+def test_where_the_checks_are_not_nothing_is_released(project: Project) -> None:
+    """A machine that only serves: whether the checks were edited cannot be told there, and is not guessed."""
+    bundle = project.pack(b"one", auc=0.7)
+    judged_by_the_checks(project, bundle)
+    (project.root / "checks").rmdir()
+
+    error = complained(2, "release", bundle.digest, "--reason", "-")
+    assert "is not here, so whether the checks were edited since the gate approved cannot be told" in error
+    assert "Release and promote where the project is" in error
 
 
 def test_who_is_second_to_replace_a_champion_is_told_with_exit_code_4(project: Project) -> None:

@@ -287,13 +287,16 @@ def test_a_canary_is_promoted_only_while_its_consents_hold(registry: Persons, tm
         decision="promotes", reason="alike", canary=B.name, bundle=B.digest, champion=A.name, share=0.1, since=at(3),
         answers=500, slow_ms=None, measures=(), seen=registry.ledger.last_seq(),
     )  # fmt: skip
+
+    def judging() -> releases.Yardstick:
+        return releases.Yardstick(checks=Digest("e" * 64), configuration=Digest(""))
+
     with pytest.raises(NotApproved, match="1 of 2 persons missing"):
-        canary.act(registry.ledger, registry.keyring, settings, verdict, at=at(4))
+        canary.act(registry.ledger, registry.keyring, settings, verdict, at=at(4), yardstick=judging)
     registry.keys["bob"] = registry.let_in("bob")
     registry.agree(B, "bob", minute=4)
-    made = canary.act(
-        registry.ledger, registry.keyring, settings, replace(verdict, seen=registry.ledger.last_seq()), at=at(5)
-    )
+    counted = replace(verdict, seen=registry.ledger.last_seq())
+    made = canary.act(registry.ledger, registry.keyring, settings, counted, at=at(5), yardstick=judging)
     assert made is not None
     assert (made.bundle, made.role) == (B.digest, "champion")
 

@@ -13,7 +13,7 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
-from proveout.errors import ChainBroken, LostRace, Misused, NotApproved, NotFound
+from proveout.errors import ChainBroken, LostRace, Misused, NotApproved, NotFound, OtherChampion
 from proveout.records import Alert, Bundle, Digest, Metric, Release, Verdict, to_json
 from proveout.registry import releases, roles, standing
 from proveout.registry.ledger import Ledger
@@ -774,9 +774,9 @@ def test_a_bundle_is_released_in_the_place_of_the_champion_it_was_compared_with(
 
     for role, share in (("champion", 1.0), ("canary", 0.1)):
         with pytest.raises(
-            LostRace,
+            OtherChampion,
             match=r"ada made flight-delay@bbbbbbbbbbbb champion, because: minute 2\. The gate compared with "
-            r"aaaaaaaaaaaa: proveout gate cccccccccccc, or release it --whatever-serves",
+            r"aaaaaaaaaaaa: proveout gate cccccccccccc, or release or promote it --whatever-serves",
         ):
             registry.release(C, 3, role=role, share=share, yardstick=yardstick())
     assert registry.release(C, 4, role="shadow", yardstick=yardstick()).role == "shadow"  # it replaces nobody
@@ -792,3 +792,56 @@ def test_going_back_and_forward_again_is_no_lost_race(registry: Registry) -> Non
 
     assert went(registry, 3).bundle == A.digest
     assert registry.release(B, 4, yardstick=yardstick()).bundle == B.digest
+
+
+@pytest.mark.parametrize(("role", "share"), [("canary", 0.1), ("shadow", 1.0)])
+def test_a_promotion_asks_what_a_release_asks(registry: Registry, role: str, share: float) -> None:
+    """Else whatever the gate's checks of today, or the champion of today, would hold up, takes the way round."""
+    judged_by(registry, A)
+    registry.release(A, 1, yardstick=yardstick())
+    judged_by(registry, B, champion=A)
+    registry.release(B, 2, role=role, share=share, yardstick=yardstick())
+
+    with pytest.raises(NotApproved, match="the checks were edited since the gate approved it"):
+        promoted(registry, B, 3, yardstick=yardstick(checks=Digest("9" * 64)))
+    with pytest.raises(NotApproved, match=r"the settings that judge, .* were changed since"):
+        promoted(registry, B, 3, yardstick=yardstick(configuration=Digest("9" * 64)))
+    assert releases.current(registry.ledger, MODEL).bundle == A.digest  # type: ignore[union-attr]
+    assert promoted(registry, B, 4, yardstick=yardstick()).role == "champion"
+
+
+def test_a_shadow_that_was_compared_with_nobody_is_not_promoted(registry: Registry) -> None:
+    """A shadow replaces nobody, so nobody asks whom it was compared with, until it is to answer."""
+    judged_by(registry, B)  # when nothing served
+    judged_by(registry, A)
+    registry.release(A, 1, yardstick=yardstick())
+    registry.release(B, 2, role="shadow", yardstick=yardstick())
+
+    with pytest.raises(OtherChampion, match="The gate compared with nothing that served: proveout gate bbbbbbbbbbbb"):
+        promoted(registry, B, 3, yardstick=yardstick())
+    assert promoted(registry, B, 4, yardstick=yardstick(), whatever_serves=True).bundle == B.digest
+
+
+def test_a_canary_is_not_promoted_in_the_place_of_another_champion(registry: Registry) -> None:
+    """It was compared with A; meanwhile C answers, released whatever serves."""
+    for what, before in ((A, None), (B, A), (C, A)):
+        judged_by(registry, what, champion=before)
+    registry.release(A, 1, yardstick=yardstick())
+    registry.release(B, 2, role="canary", share=0.1, yardstick=yardstick())
+    registry.release(C, 3, yardstick=yardstick())
+
+    with pytest.raises(OtherChampion, match="The gate compared with aaaaaaaaaaaa"):
+        promoted(registry, B, 4, yardstick=yardstick())
+
+
+def test_a_larger_share_is_a_release_like_any_other(registry: Registry) -> None:
+    """Nearly all of the traffic is nearly a champion: each step there asks again."""
+    for what, before in ((A, None), (B, A)):
+        judged_by(registry, what, champion=before)
+    registry.release(A, 1, yardstick=yardstick())
+    registry.release(B, 2, role="canary", share=0.1, yardstick=yardstick())
+
+    with pytest.raises(NotApproved, match="the checks were edited"):
+        registry.release(B, 3, role="canary", share=0.99, yardstick=yardstick(checks=Digest("9" * 64)))
+    with pytest.raises(Misused, match="a canary has a part of the traffic"):
+        registry.release(B, 3, role="canary", share=1.0, yardstick=yardstick())

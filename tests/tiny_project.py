@@ -63,6 +63,7 @@ class Project:
 
     def __init__(self, root: Path, order: Any) -> None:
         self.root, self.order = root, order
+        (root / "checks").mkdir(exist_ok=True)
         for name, text in FILES.items():
             (root / name).write_text(text, encoding="utf-8")
         self.settings: Settings = load(root)
@@ -71,8 +72,8 @@ class Project:
     def pack(self, **changes: Any) -> Bundle:
         return bundles.pack(self.order(**changes), Store(self.settings.store))
 
-    def verdict(self, what: Bundle, *, failed: tuple[str, ...] = ()) -> Verdict:
-        return Verdict(
+    def verdict(self, what: Bundle, *, failed: tuple[str, ...] = (), **changed: Any) -> Verdict:
+        plain = Verdict(
             model=what.model,
             candidate=what.digest,
             manifest=what.manifest,
@@ -83,12 +84,19 @@ class Project:
             failed=failed,
             judged_at=now(),
         )
+        return replace(plain, **changed)
 
     def judge(
-        self, what: Bundle, *, failed: tuple[str, ...] = (), keyring: Keyring | None = None, until: str = "2099"
+        self,
+        what: Bundle,
+        *,
+        failed: tuple[str, ...] = (),
+        keyring: Keyring | None = None,
+        until: str = "2099",
+        **changed: Any,
     ) -> Approval | None:
         """Enter a verdict and, if it approves, its signed approval."""
-        verdict = self.verdict(what, failed=failed)
+        verdict = self.verdict(what, failed=failed, **changed)
         entry = self.append("verdict", what.digest, verdict)
         if failed:
             return None

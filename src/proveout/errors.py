@@ -15,6 +15,7 @@
     ├── NotApproved        a release was asked for that no approval covers          exit 1
     ├── Untrusted          a signature does not hold, or its key is not trusted     exit 1
     ├── LostRace           somebody changed the ledger meanwhile                    exit 4
+    │   └── OtherChampion  the gate compared with another champion than serves now
     ├── LedgerError        the ledger cannot be read or written                     exit 3
     │   └── ChainBroken    an entry was edited, removed or reordered
     ├── DriftError         two windows cannot be compared                           exit 3
@@ -218,6 +219,10 @@ class LostRace(ProveoutError):
 
     def __str__(self) -> str:
         return f"{self.what} was not done: meanwhile {self.winner}. Look again, then repeat it: proveout status"
+
+
+class OtherChampion(LostRace):
+    """A bundle was to take the place of a champion that the gate did not compare it with."""
 
 
 class LedgerError(ProveoutError):

@@ -217,12 +217,13 @@ def load(start: Path | None = None) -> Settings:
 
     Raises: ConfigError, naming each setting that is missing, unknown or out of range.
     """
-    return _load(find_root(start), tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("PROVEOUT_"))))
+    root, environment = find_root(start), {k: v for k, v in os.environ.items() if k.startswith("PROVEOUT_")}
+    return _load(root, tuple(sorted(environment.items())), (root / "pyproject.toml").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _load(root: Path, environment: tuple[tuple[str, str], ...]) -> Settings:
-    # `environment` is only the cache's key: changed variables mean other settings.
+def _load(root: Path, environment: tuple[tuple[str, str], ...], written_ns: int) -> Settings:
+    # The last two are only the cache's key: changed variables, or a file written anew, mean other settings.
     file = root / "pyproject.toml"
     try:
         return Settings(**{"root": root, **_read_toml(file)["tool"]["proveout"]})

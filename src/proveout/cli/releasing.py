@@ -11,6 +11,9 @@ from proveout.errors import LostRace, NotFound
 if TYPE_CHECKING:
     from proveout.records import Release
 
+WhateverServes = Annotated[
+    bool, typer.Option("--whatever-serves", help="Also if the gate compared it with another champion than serves now.")
+]
 Reason = Annotated[str, typer.Option(help="Why: whoever asks later will read it.")]
 By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]
 
@@ -23,10 +26,7 @@ def release(
         str, typer.Option("--as", metavar="ROLE", help="champion answers; canary, for its share; shadow, for nobody.")
     ] = "champion",
     share: Annotated[float | None, typer.Option(help="Of the traffic: 0.1 for a canary, 1 for a shadow.")] = None,
-    whatever_serves: Annotated[
-        bool,
-        typer.Option("--whatever-serves", help="Also if the gate compared it with another champion than serves now."),
-    ] = False,
+    whatever_serves: WhateverServes = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -71,14 +71,17 @@ def promote(
     bundle: Annotated[
         str | None, typer.Argument(metavar="[BUNDLE]", help="The canary, unless a running bundle is named.")
     ] = None,
+    whatever_serves: WhateverServes = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Let the running canary, or shadow, answer everything.
 
-    Exit 4 if somebody changed what runs meanwhile.
+    Once all holds that a release as champion asks for. Exit 4 if somebody changed what runs meanwhile, or since the
+    gate compared it with the champion.
     """
     from proveout.cli import show
+    from proveout.gate.yardstick import yardstick
     from proveout.records import now
     from proveout.registry import releases, roles, standing
     from proveout.registry.consents import quorum
@@ -98,10 +101,17 @@ def promote(
                 remedy = 'Release one: proveout release BUNDLE --as canary --share 0.1 --reason "…"'
                 raise NotFound("canary or shadow", f"of {project.model} that runs", remedy)
             bundle = running.bundle
-        packed = verify_files(bundle_folder(project, bundle))
-        keyring, who = Keyring(project.keys_dir), actor() if by is None else by
         promoted = releases.promote(
-            ledger, keyring, packed, by=who, reason=reason, at=now(), seen=seen, quorum=quorum(project)
+            ledger,
+            Keyring(project.keys_dir),
+            verify_files(bundle_folder(project, bundle)),
+            by=actor() if by is None else by,
+            reason=reason,
+            at=now(),
+            seen=seen,
+            quorum=quorum(project),
+            yardstick=yardstick(project),
+            whatever_serves=whatever_serves,
         )
         judged = standing.verdict_at(ledger, promoted)
     answer(promoted, show.released(promoted, judged=judged, promoted=True), as_json=as_json)

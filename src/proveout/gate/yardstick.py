@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from proveout.errors import ConfigError
 from proveout.gate import judged_by
 from proveout.gate.material import judging
 from proveout.registry.releases import Yardstick
@@ -14,7 +15,14 @@ from proveout.settings import Settings, read_bounds
 
 
 def yardstick(settings: Settings) -> Yardstick:
-    """The checks, the configuration and the bounds of the project, as they are at this moment."""
+    """The checks, the configuration and the bounds of the project, as they are at this moment.
+
+    Raises: ConfigError if the checks are not on this machine: then nobody can tell whether they were edited.
+    """
+    checks = settings.root / settings.checks
+    if not checks.exists():
+        problem = f"{checks} is not here, so whether the checks were edited since the gate approved cannot be told"
+        raise ConfigError("checks", problem, "Release and promote where the project is")
     now = judging(settings)
     return Yardstick(
         checks=now.checks,

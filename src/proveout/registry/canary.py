@@ -15,13 +15,14 @@ makes one. Where answers are cached, the canary's cache is cold at first. Each c
 champion, begins anew, with a chance of its own to be wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from proveout.records import Digest, Release
 from proveout.registry import consents, releases
 from proveout.registry.ledger import Ledger
+from proveout.registry.releases import Yardstick
 from proveout.registry.sequential import Bounds, bounds, evidence
 from proveout.registry.signing import Keyring
 from proveout.registry.tally import MEASURES, Count, Counts, Measure, count
@@ -153,15 +154,37 @@ def look(ledger: Ledger, settings: Settings) -> CanaryVerdict | None:
     return judge(found, rows=settings.canary_rows, alpha=settings.canary_alpha, margin=settings.canary_margin)
 
 
-def act(ledger: Ledger, keyring: Keyring, settings: Settings, verdict: CanaryVerdict, *, at: str) -> Release | None:
+def act(
+    ledger: Ledger,
+    keyring: Keyring,
+    settings: Settings,
+    verdict: CanaryVerdict,
+    *,
+    at: str,
+    yardstick: Callable[[], Yardstick] | None = None,
+) -> Release | None:
     """The release that follows from `verdict`, by "canary", with its reason; None where it waits, or only advises.
 
-    Raises: LostRace if somebody changed what runs since it was counted; NotApproved if the canary may serve no more.
+    Args:
+        yardstick: what a bundle would be judged by now. Nothing is promoted where nobody can tell.
+    Raises: LostRace if somebody changed what runs since it was counted; NotApproved or OtherChampion if a person could
+    not release the canary either; whatever `yardstick` raises.
     """
     if settings.canary != "auto" or verdict.decision == "waits":
         return None
-    asked = {"by": "canary", "reason": verdict.reason, "at": at}
+    by, reason = "canary", verdict.reason
     if verdict.decision == "rolls back":
-        return releases.end(ledger, settings.model, "canary", seen=verdict.seen, **asked)
-    packed = releases.known_bundle(ledger, verdict.bundle)
-    return releases.promote(ledger, keyring, packed, seen=verdict.seen, quorum=consents.quorum(settings), **asked)
+        return releases.end(ledger, settings.model, "canary", by=by, reason=reason, at=at, seen=verdict.seen)
+    if yardstick is None:
+        return None
+    return releases.promote(
+        ledger,
+        keyring,
+        releases.known_bundle(ledger, verdict.bundle),
+        by=by,
+        reason=reason,
+        at=at,
+        seen=verdict.seen,
+        quorum=consents.quorum(settings),
+        yardstick=yardstick(),
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import get_args
 
-from proveout.errors import LostRace, Misused, NotApproved, NotFound
+from proveout.errors import LostRace, Misused, NotApproved, NotFound, OtherChampion
 from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
 from proveout.registry import bounds, permits, roles
 from proveout.registry.consents import NOBODY, Quorum
@@ -55,24 +55,19 @@ def release(
         yardstick: what the approval must have been given by, where there are checks to compare with. The champion is
             part of it: of two gates that compared with one champion, one releases, and the other is told.
         whatever_serves: the gate may have compared it with another champion.
-    Raises: NotApproved if no valid approval covers it, or what judges was edited since; ChainBroken if the ledger was
-    edited, for then no approval in it can be believed; LostRace if somebody released or judged something meanwhile;
-    Misused if it cannot be meant.
+    Raises: NotApproved if no valid approval covers it, or what judges was edited since; OtherChampion if the gate
+    compared it with another champion than serves; ChainBroken if the ledger was edited, for then no approval in it can
+    be believed; LostRace if somebody released or judged something meanwhile; Misused if it cannot be meant.
     """
     _refuse_misuse(role, share, by, reason)
     seen = ledger.verify_chain()
-    approval = _leave(ledger, keyring, bundle, quorum=quorum, at=at)
     made = history(ledger, bundle.model)
     before = roles.holder(made, role=role)
     if before is not None and (before.bundle, before.share) == (bundle.digest, share):
+        _leave(ledger, keyring, bundle, quorum=quorum, at=at)
         return before
-    if yardstick is not None:
-        # Nothing but a release is held up by it: what runs already was let in by the checks of its day, and whoever
-        # goes back at night must not have to wait for a gate run because somebody edited a check.
-        judged = _judged(ledger, approval)
-        refuse_edited(judged, bundle, yardstick)
-        if role != "shadow" and not whatever_serves:
-            _refuse_other_champion(judged, bundle, roles.holder(made))
+    replaces = None if role == "shadow" or whatever_serves else roles.holder(made)
+    approval = _admit(ledger, keyring, bundle, replaces=replaces, quorum=quorum, yardstick=yardstick, at=at)
     if role != "champion":
         _refuse_alone(roles.holder(made), bundle, role)
     return _append(ledger, bundle, approval, before, role=role, share=share, by=by, reason=reason, at=at, seen=seen)
@@ -88,11 +83,15 @@ def promote(
     at: str,
     seen: int | None = None,
     quorum: Quorum = NOBODY,
+    yardstick: Yardstick | None = None,
+    whatever_serves: bool = False,
 ) -> Release:
-    """The running canary or shadow, now champion: its other role ends.
+    """The running canary or shadow, now champion: its other role ends. All is asked that a release as champion asks.
 
     Args:
         seen: number of the ledger's last entry when this was decided; without it, now.
+        yardstick: as `release`.
+        whatever_serves: as `release`.
     Raises: Misused if `bundle` runs as neither; LostRace if somebody promoted it, or changed what runs, meanwhile;
     and as `release`.
     """
@@ -106,7 +105,8 @@ def promote(
             f"{bundle.name} runs neither as canary nor as shadow. To let it answer all the same: "
             f'proveout release {bundle.digest[:12]} --reason "…"'
         )
-    approval = _leave(ledger, keyring, bundle, quorum=quorum, at=at)
+    replaces = None if whatever_serves else champion
+    approval = _admit(ledger, keyring, bundle, replaces=replaces, quorum=quorum, yardstick=yardstick, at=at)
     return _append(
         ledger, bundle, approval, champion, role="champion", share=1.0, by=by, reason=reason, at=at, seen=seen
     )
@@ -216,6 +216,32 @@ def _look(ledger: Ledger, model: str, *, what: str, seen: int | None) -> tuple[i
     return seen, made
 
 
+def _admit(
+    ledger: Ledger,
+    keyring: Keyring,
+    bundle: Bundle,
+    *,
+    replaces: Release | None,
+    quorum: Quorum,
+    yardstick: Yardstick | None,
+    at: str,
+) -> Approval:
+    """The approval by which `bundle` may take another role or share: whoever changes what runs asks here, and so is
+    asked the same. Only what runs already, or ran, is not: it was let in by the checks of its day, and whoever goes
+    back at night must not have to wait for a gate run because somebody edited a check.
+
+    Args:
+        replaces: the champion that it is to be compared with; None where that does not matter.
+    Raises: NotApproved, OtherChampion.
+    """
+    approval = _leave(ledger, keyring, bundle, quorum=quorum, at=at)
+    if yardstick is not None:
+        judged = _judged(ledger, approval)
+        refuse_edited(judged, bundle, yardstick)
+        _refuse_other_champion(judged, bundle, replaces)
+    return approval
+
+
 def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, quorum: Quorum, at: str) -> Approval:
     found = permits.entered(ledger, bundle.digest, quorum)
     return permits.check(found, bundle, keyring=keyring, quorum=quorum, at=at).approval
@@ -249,10 +275,10 @@ def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | 
     if champion is None or champion.bundle == judged.champion or _before_yardsticks(judged):
         return
     other = judged.champion[:12] if judged.champion else "nothing that served"
-    raise LostRace(
+    raise OtherChampion(
         f"The release of {bundle.name}",
         f"{champion.by} made {champion.name} champion, because: {champion.reason}. The gate compared with {other}: "
-        f"proveout gate {bundle.digest[:12]}, or release it --whatever-serves",
+        f"proveout gate {bundle.digest[:12]}, or release or promote it --whatever-serves",
     )
 
 

@@ -27,6 +27,7 @@ from proveout.data.request_schema import RequestSchema, compile_schema
 from proveout.errors import ConfigError
 from proveout.registry.keys import mac_of
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
+from proveout.registry.releases import Yardstick
 from proveout.serving import board
 from proveout.serving.desk.desk import habits_of
 from proveout.serving.desk.pii import Pseudonyms
@@ -48,12 +49,19 @@ _LITSERVE_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0"
 _THIS_MACHINE = {"127.0.0.1", "localhost"}
 
 
-def serve(settings: Settings, *, source: Source | None = None) -> int:
+def serve(
+    settings: Settings,
+    *,
+    source: Source | None = None,
+    yardstick: Callable[[Settings], Yardstick] | None = None,
+) -> int:
     """Serve until a signal ends it. Returns 0 after an orderly end, 1 if a process was lost that cannot be restarted.
 
     Args:
         source: where the model comes from; the ledger's champion, unless a test brings its own. It is sent to the
             worker by pickle.
+        yardstick: what a bundle would be judged by now (`gate.yardstick`), which a canary's promotion asks as every
+            release does; without it, a person promotes.
     Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
     """
     source = source or Released()
@@ -89,7 +97,7 @@ def serve(settings: Settings, *, source: Source | None = None) -> int:
                 units=units_of({field.name: field.description for field in schema.fields}),
             ),
             _gateway(settings, schema, office, folder=folder, asked=asked),
-            clerk=partial(clerk.run, settings, source, folder),
+            clerk=partial(clerk.run, settings, source, folder, yardstick),
             folder=folder,
             deadline_s=settings.deadline_s,
             opened=partial(_announce, first.champion.name, host, port),

@@ -18,17 +18,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proveout.errors import LostRace, Misused, ProveoutError
+from proveout.errors import ConfigError, LostRace, Misused, NotApproved, OtherChampion, ProveoutError
 from proveout.records import Alert, Severity, from_json, now
 from proveout.serving import board
 from proveout.serving.journal.alarms import BY, Alarms
 from proveout.serving.journal.drain import Drain
 from proveout.serving.journal.journal import Trouble
 from proveout.serving.worker.champion import Source
-from proveout.settings import Settings
+from proveout.settings import Settings, load
 
 if TYPE_CHECKING:
     from proveout.registry.ledger import Ledger
+    from proveout.registry.releases import Yardstick
 
 NICE = 10
 LAST_DRAIN_S = 8.0  # at the end; what is not drained by then is drained by the next server
@@ -39,10 +40,16 @@ _LONGEST_WAIT_S = 5.0
 _REMEMBERED = 200  # alerts of before that are looked through for what still stands
 
 
-def run(settings: Settings, source: Source, folder: Path, ending: Connection) -> None:
+def run(
+    settings: Settings,
+    source: Source,
+    folder: Path,
+    yardstick: "Callable[[Settings], Yardstick] | None",
+    ending: Connection,
+) -> None:
     """Be the clerk, until something arrives at `ending`. Call it in a process of its own."""
     os.nice(NICE)
-    Clerk(settings, source, folder).run(ending)
+    Clerk(settings, source, folder, yardstick=yardstick).run(ending)
 
 
 class Clerk:
@@ -50,15 +57,24 @@ class Clerk:
 
     Args:
         folder: the server's private folder, where the board hangs.
+        yardstick: what a bundle would be judged by now; without it, no canary is promoted by itself.
     """
 
-    def __init__(self, settings: Settings, source: Source, folder: Path) -> None:
-        self._settings, self._source, self._folder = settings, source, folder
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        folder: Path,
+        *,
+        yardstick: "Callable[[Settings], Yardstick] | None" = None,
+    ) -> None:
+        self._settings, self._source, self._folder, self._yardstick = settings, source, folder, yardstick
         self._ending = threading.Event()
         self._untold: list[Alert] = []  # alerts that are not in the ledger yet
         self._alarms: Alarms | None = None  # until the ledger could be asked what was said before
         self._news_trouble = Trouble("the board")
         self._canary_trouble = Trouble("the canary's verdict")
+        self._promotion_trouble = Trouble("the canary's promotion")
         self._drain = Drain(
             settings.journal_dir, open_log=self._open, event_fields=settings.key, alarm=self._untold.append
         )
@@ -160,10 +176,16 @@ class Clerk:
         """Promote or roll back the canary, once its answers say so."""
         if not self._has_canary:
             self._canary_trouble.is_over()
+            self._promotion_trouble.is_over()
             return self._canary_trouble
         try:
             self._follow_canary()
             self._canary_trouble.is_over()
+            self._promotion_trouble.is_over()
+        except (NotApproved, OtherChampion, ConfigError) as error:
+            self._canary_trouble.is_over()
+            self._promotion_trouble.begins(f"is refused, and it keeps its share: {error}")
+            return self._promotion_trouble
         except LostRace:
             pass  # somebody released something meanwhile: the next look is at that
         except Exception as error:
@@ -179,7 +201,10 @@ class Clerk:
             verdict = canary.look(ledger, settings)
             if verdict is None or verdict.decision == "waits":
                 return
-            release = canary.act(ledger, Keyring(settings.keys_dir), settings, verdict, at=now())
+            keyring, yardstick = Keyring(settings.keys_dir), self._yardstick
+            # Asked by the settings as they are now: those that the server was started with may be weeks old.
+            asked = None if yardstick is None else lambda: yardstick(load(settings.root))
+            release = canary.act(ledger, keyring, settings, verdict, at=now(), yardstick=asked)
         words = f"{verdict.canary} {'is promoted' if verdict.decision == 'promotes' else 'is rolled back'}"
         if release is None:  # it is for a person to do
             words = f"{verdict.canary} could be {'promoted' if verdict.decision == 'promotes' else 'rolled back'}"
@@ -220,6 +245,9 @@ class Clerk:
         ):
             if trouble.words is not None:
                 wrong.append(_alert("critical", f"{trouble.name} is in trouble", f"It {trouble.words}", step))
+        if self._promotion_trouble.words is not None:
+            what, step = "the canary is not promoted", "See proveout status; then the gate again, or proveout promote"
+            wrong.append(_alert("warning", what, f"Its promotion {self._promotion_trouble.words}", step))
         if self._drain.damaged_lines:
             details = f"{self._drain.damaged_lines} lines are kept in {self._settings.journal_dir}/*.damaged."
             wrong.append(_alert("warning", "lines of the log cannot be read", details, "Look at them, and at the disk"))
