@@ -202,6 +202,46 @@ class MovedBound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A candidate that the same held-out rows judged before."""
+
+    candidate: Digest
+    outcomes: tuple[Judgement, ...]  # of its verdicts, the oldest first
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldoutUse:
+    """How often the same held-out rows have judged candidates of a model: each time, one more may pass by luck."""
+
+    content: Digest  # of the held-out batch
+    others: tuple[Attempt, ...] = ()  # candidates that were judged on it before, the first one first
+    again: tuple[Judgement, ...] = ()  # what was said of this candidate before
+    error_rate: float  # chance that one candidate which should be refused passes by luck
+    stated: bool  # whether a check states that rate; without one, it is taken to be 5 %
+    error_rate_at_most: float  # that may be, of all candidates together
+
+    @property
+    def candidates(self) -> int:
+        """How many were judged on these rows, this one included."""
+        return len(self.others) + 1
+
+    @property
+    def together(self) -> float:
+        """Chance that one of them passes by luck, at most (Bonferroni)."""
+        return min(1.0, self.candidates * self.error_rate)
+
+    @property
+    def holds_for(self) -> int:
+        """How many candidates may be judged before that chance is above the one stated."""
+        # Rounded up by a billionth: 0.1 / (0.1 / 3) is a little below 3.
+        return int(self.error_rate_at_most / self.error_rate + 1e-9)
+
+    @property
+    def exceeded(self) -> bool:
+        return self.candidates > self.holds_for
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the gate said of one candidate. Never edited: a new run is a new verdict."""
 
@@ -212,7 +252,9 @@ class Verdict:
     checks: Digest  # over the source of checks/ and conftest.py
     configuration: Digest = Digest("")  # over the settings that judge
     bounds: Mapping[str, Plain] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml
-    moved: tuple[MovedBound, ...] = ()  # bounds that are others than in the champion's verdict
+    moved: tuple[MovedBound, ...] = ()  # bounds that are others than in an earlier verdict
+    moved_since: str = ""  # that verdict: the champion's, or the first on the same held-out rows
+    holdout_use: HoldoutUse | None = None
     outcome: Judgement
     passed: int
     failed: tuple[str, ...] = ()

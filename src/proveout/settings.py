@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     newer_batches: int = Field(
         default=6, ge=0, le=1_000, description="more batches than this after the held-out one, and the holdout is stale"
     )
+    holdout_alpha: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="chance that one of all candidates on the same held-out rows passes by luck; above, a warning",
+    )
     approvals: int = Field(default=0, ge=0, le=10, description="persons who must approve a bundle after the gate")
     approvers: str = Field(default="approvers", description="folder of their public keys, `NAME.pub` each")
     statements: str = Field(

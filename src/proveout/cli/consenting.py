@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proveout.cli.layout import fact, moment, number, page, plain, table
+from proveout.gate import holdout_use
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
-from proveout.registry.bounds import CHAMPION, in_words
+from proveout.registry.bounds import in_words
 from proveout.registry.consents import shortage
 from proveout.registry.standing import Leave, Packed
 
@@ -32,7 +33,7 @@ def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[
         fact("snapshot", judged.data[:12]),
         fact("champion", judged.champion[:12] if judged.champion else "none when it was judged"),
         *(waived or [fact("waivers", "none")]),
-        *moved_bounds(judged),
+        *comparable(judged),
         *table(("number", "candidate", "interval", "champion", "asked", ""), numbers, right=(1, 3)),
         *(
             fact("approved by", f"{plain(one.by)} until {moment(one.expires_at)}: {plain(one.reason)}")
@@ -42,9 +43,12 @@ def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[
     ]
 
 
-def moved_bounds(judged: Verdict) -> list[str]:
-    """The bounds that are others than the champion was judged by."""
-    return [fact("bound", plain(in_words(one, since=CHAMPION))) for one in judged.moved]
+def comparable(judged: Verdict) -> list[str]:
+    """What a verdict is worth beside earlier ones: bounds that moved, and how many the same rows have judged."""
+    return [
+        *(fact("bound", plain(in_words(one, since=judged.moved_since))) for one in judged.moved),
+        *(fact(title, plain(text)) for title, text in holdout_use.facts(judged)),
+    ]
 
 
 def approved(consent: Consent, judged: Verdict, others: Sequence[Consent], *, persons: int) -> str:

@@ -63,7 +63,11 @@ def release(
             whatever_serves=whatever_serves,
         )
         judged = standing.verdict_at(ledger, made)
-    answer(made, show.released(made, judged=judged, unchanged=made.since != at), as_json=as_json)
+    answer(
+        {**vars(made), "moved": judged.moved, "holdout_use": judged.holdout_use},
+        show.released(made, judged=judged, unchanged=made.since != at),
+        as_json=as_json,
+    )
 
 
 def promote(
@@ -114,7 +118,11 @@ def promote(
             whatever_serves=whatever_serves,
         )
         judged = standing.verdict_at(ledger, promoted)
-    answer(promoted, show.released(promoted, judged=judged, promoted=True), as_json=as_json)
+    answer(
+        {**vars(promoted), "moved": judged.moved, "holdout_use": judged.holdout_use},
+        show.released(promoted, judged=judged, promoted=True),
+        as_json=as_json,
+    )
 
 
 def rollback(

@@ -5,7 +5,7 @@ Comes in: a record. Goes out: text.
 
 from collections.abc import Sequence
 
-from proveout.cli.consenting import given, mending, moved_bounds, state
+from proveout.cli.consenting import comparable, given, mending, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
 from proveout.gate.report import left_out
 from proveout.gate.verdict import asked, in_short, interval, waived, word
@@ -81,7 +81,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
         *_objections(judged),
         *_waived(judged),
         *_optional(judged),
-        *moved_bounds(judged),
+        *comparable(judged),
     ]
     if judged.outcome == "approved":
         return page(lines, f'proveout release {short} --reason "…"')
@@ -106,7 +106,7 @@ def released(
         f"{word}   {plain(release.name)}   {release.role} since {moment(release.since)}{share}",
         fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         fact("before", release.before[:12] if release.before else "nothing"),
-        *((*_waived(judged), *_optional(judged), *moved_bounds(judged)) if judged else ()),
+        *((*_waived(judged), *_optional(judged), *comparable(judged)) if judged else ()),
     ]
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
@@ -179,7 +179,7 @@ def _origin(answer: Served) -> list[str]:
     lines.append(fact("snapshot", f"{release.data[:12]}{span}"))
     checks = f", {in_short(judged)}" if judged else " (not in this ledger)"
     lines.append(fact("verdict", f"{release.verdict[:12]}{checks}"))
-    return lines + ([*_waived(judged), *moved_bounds(judged)] if judged else [])
+    return lines + ([*_waived(judged), *comparable(judged)] if judged else [])
 
 
 def _beside(answer: Served, at: str) -> list[str]:

@@ -7,17 +7,18 @@ who waits for it.
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from proveout.errors import NotFound, ProveoutError
-from proveout.gate import integrity, waivers
+from proveout.errors import LostRace, NotFound, ProveoutError
+from proveout.gate import holdout_use, integrity, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
 from proveout.gate.material import judging
-from proveout.records import CheckOutcome, CheckResult, Digest, Verdict, Waiver
+from proveout.records import CheckOutcome, CheckResult, Digest, Entry, Verdict, Waiver
 from proveout.registry import bounds, releases, standing
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from proveout.gate.cases import Case
     from proveout.gate.material import Material
 
+CHAMPION, FIRST = "the champion's verdict", "the first verdict on these rows"
 CLEAN = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
@@ -58,7 +60,7 @@ def judge(
     _refuse_edited_bounds(gathered, material)
     results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
     results += _never_asked(there, results, required)
-    digests, before = judging(settings), _champions_verdict(material)
+    digests = judging(settings)
     judged = verdicts.judge(
         results,
         gathered.evidence,
@@ -67,7 +69,6 @@ def judge(
         checks=digests.checks,
         configuration=digests.configuration,
         bounds=material.bounds,
-        moved=bounds.moved(before.bounds, material.bounds) if before is not None else (),
         waivers=leave,
         cases=cases,
         champion=material.champion.bundle.digest if material.champion is not None else None,
@@ -77,8 +78,36 @@ def judge(
     by = os.environ.get("GITHUB_ACTOR") or actor()
     expires_at = (datetime.fromisoformat(at) + timedelta(days=settings.approval_days)).isoformat()
     with Ledger(settings.ledger) as ledger:
-        entry = verdicts.record_verdict(ledger, Keyring(settings.keys_dir), judged, by=by, expires_at=expires_at)
+        entry = _recorded(ledger, material, judged, by=by, expires_at=expires_at)
     return read(Verdict, entry), list(waivers.unused(leave, judged))
+
+
+def _recorded(ledger: Ledger, material: "Material", judged: Verdict, *, by: str, expires_at: str) -> Entry:
+    """The ledger's entry of the verdict, with what the verdicts before it make of it."""
+    keyring, before = Keyring(material.settings.keys_dir), _champions_verdict(ledger, material)
+    while True:
+        seen = ledger.last_seq()
+        compared = _compared(judged, material, before, holdout_use.earlier(ledger, judged.model, material.held_out))
+        with suppress(LostRace):  # another gate recorded its verdict meanwhile: it counts, too
+            return verdicts.record_verdict(ledger, keyring, compared, by=by, expires_at=expires_at, seen=seen)
+
+
+def _compared(judged: Verdict, material: "Material", champions: Verdict | None, earlier: Sequence[Verdict]) -> Verdict:
+    """The verdict, beside the champion's and those that the same held-out rows have given."""
+    since = CHAMPION if champions is not None else FIRST if earlier else ""
+    other = champions if champions is not None else earlier[0] if earlier else None
+    return replace(
+        judged,
+        moved=bounds.moved(other.bounds, judged.bounds) if other is not None else (),
+        moved_since=since,
+        holdout_use=holdout_use.counted(
+            earlier,
+            judged.candidate,
+            material.held_out,
+            judged.evidence,
+            at_most=material.settings.holdout_alpha,
+        ),
+    )
 
 
 def _ask(gathered: Gathered, material: "Material", edge_cases: "Callable[[], tuple[Case, ...]]") -> dict[str, Digest]:
@@ -134,14 +163,13 @@ def _refuse_edited_bounds(gathered: Gathered, material: "Material") -> None:
         gathered.found(integrity.wrong(f"edited[{file}]", message, outcome="error"))
 
 
-def _champions_verdict(material: "Material") -> Verdict | None:
+def _champions_verdict(ledger: Ledger, material: "Material") -> Verdict | None:
     """The verdict by which the champion serves; None without a champion, or where this ledger does not have it."""
-    if material.champion is None:
-        return None
-    with Ledger(material.settings.ledger) as ledger:
-        release = releases.current(ledger, material.settings.model)
-        with suppress(NotFound):
-            return standing.verdict_at(ledger, release) if release is not None else None
+    release = releases.current(ledger, material.settings.model)
+    if release is None or material.champion is None or release.bundle != material.champion.bundle.digest:
+        return None  # another one was released while the gate ran, and nothing was compared with that
+    with suppress(NotFound):
+        return standing.verdict_at(ledger, release)
     return None
 
 

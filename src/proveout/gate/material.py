@@ -5,6 +5,7 @@ the ledger, writes nothing.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, snapshots
 from proveout.data.store import Store
-from proveout.errors import ConfigError, Misused, NoCandidate
+from proveout.errors import ConfigError, Misused, NoCandidate, NotFound
 from proveout.gate import judged_by, pytestfile, seals
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # The settings that decide what a verdict is worth.
 SETTINGS = (
     "checks", "edge_cases", "required_checks", "waivers", "newer_batches", "max_refused_share", "approval_days",
-    "approvals", "approvers", "batch_schema", "request_schema", "label", "key", "train_config",
+    "holdout_alpha", "approvals", "approvers", "batch_schema", "request_schema", "label", "key", "train_config",
 )  # fmt: skip
 
 
@@ -121,6 +122,15 @@ class Material:
     def holdout(self) -> LabelledRows:
         """The rows of the batch held out, where the outcome is known."""
         return self._rows(self.bundle.holdout, name="holdout")
+
+    @property
+    def held_out(self) -> Digest:
+        """The content of the batch held out; empty if the snapshot has none of its name."""
+        with suppress(NotFound):  # the gate's own questions say that there is no such snapshot
+            for batch in self.snapshot.batches:
+                if batch.name == self.bundle.holdout:
+                    return batch.content
+        return Digest("")
 
     @cached_property
     def training(self) -> LabelledRows:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import chain
 
+from proveout.gate import holdout_use
 from proveout.gate.report import left_out
 from proveout.gate.verdict import asked, in_short, interval, waived, word
 from proveout.records import Evidence, MovedBound, Plain, Verdict
@@ -40,7 +41,8 @@ def html(verdict: Verdict) -> str:
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(verdict.outcome)}: {escape(name)}</title><style>{STYLE}</style></head><body>\n"
         f'<h1><span class="{verdict.outcome}">{verdict.outcome}</span> {escape(name)}</h1>\n'
-        f"<p>{escape(in_short(verdict))}</p>\n{_origin(verdict)}{_objections(verdict)}{_waivers(verdict)}{_left_out(verdict)}"
+        f"<p>{escape(in_short(verdict))}</p>\n{_origin(verdict)}{_held_out(verdict)}{_objections(verdict)}"
+        f"{_waivers(verdict)}{_left_out(verdict)}"
         f"{_moved(verdict)}{_evidence(verdict.evidence)}{_bounds(verdict)}{_checks(verdict)}</body></html>\n"
     )
 
@@ -51,6 +53,13 @@ def _origin(verdict: Verdict) -> str:
     return (
         f'<p class="soft">judged {escape(verdict.judged_at[:19])} UTC on snapshot {verdict.data[:12]}{champion}, '
         f"by checks {verdict.checks[:12]} and configuration {verdict.configuration[:12]}; {escape(signed)}</p>\n"
+    )
+
+
+def _held_out(verdict: Verdict) -> str:
+    return "".join(
+        f'<p class="{"open" if title == "warning" else "soft"}">{title}: {escape(text)}</p>\n'
+        for title, text in holdout_use.facts(verdict)
     )
 
 
@@ -82,7 +91,9 @@ def _moved(verdict: Verdict) -> str:
         )
         for one in verdict.moved
     ]  # fmt: skip
-    return _section("Bounds that moved since the champion's verdict", ("", "bound", "from", "to"), rows)
+    return _section(
+        f"Bounds that moved since {escape(verdict.moved_since, quote=False)}", ("", "bound", "from", "to"), rows
+    )
 
 
 def _way(moved: MovedBound) -> str:

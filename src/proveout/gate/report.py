@@ -7,6 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from proveout.gate import holdout_use
 from proveout.gate.verdict import asked, in_short, interval, not_required, waived, word
 from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
 from proveout.registry import bounds
@@ -34,7 +35,9 @@ def lines(verdict: Verdict) -> list[Line]:
     for result, waiver in waived(verdict):
         shown += _wrapped(f"  {'waived':<11} {result.check} ({result.outcome}) {_leave(waiver)}", "yellow")
     for moved in verdict.moved:
-        shown += _wrapped(f"  {'bound':<11} {bounds.in_words(moved, since=bounds.CHAMPION)}", _tone(moved))
+        shown += _wrapped(f"  {'bound':<11} {bounds.in_words(moved, since=verdict.moved_since)}", _tone(moved))
+    for title, text in holdout_use.facts(verdict):
+        shown += _wrapped(f"  {title:<11} {text}", "yellow" if title == "warning" else "")
     for text in left_out(verdict):
         shown += _wrapped(f"  {'optional':<11} {text}", "yellow")
     return [*shown, (f"next: {next_command(verdict)}", "")]
@@ -64,6 +67,7 @@ def left_out(verdict: Verdict) -> list[str]:
 def properties(verdict: Verdict) -> list[tuple[str, str]]:
     """The verdict for a JUnit file: properties of the whole suite, by name. A waiver each has one of its own."""
     said = [("proveout.verdict", f"{verdict.outcome} {_name(verdict)}: {in_short(verdict)}")]
+    said += [(f"proveout.{title.replace(' ', '_')}", text) for title, text in holdout_use.facts(verdict)]
     return said + [("proveout.waived", f"{result.check} {_leave(waiver)}") for result, waiver in waived(verdict)]
 
 
@@ -87,14 +91,15 @@ def markdown(verdict: Verdict) -> str:
         f"- **waived** `{_escaped(result.check)}` ({result.outcome}) {_escaped(_leave(waiver))}\n"
         for result, waiver in waived(verdict)
     )
-    shifted = "".join(f"- **bound** {_escaped(bounds.in_words(one, since=bounds.CHAMPION))}\n" for one in verdict.moved)
+    moved = [("bound", bounds.in_words(one, since=verdict.moved_since)) for one in verdict.moved]
+    beside = "".join(f"- **{title}** {_escaped(text)}\n" for title, text in (*moved, *holdout_use.facts(verdict)))
     leave += "".join(f"- **optional** {_escaped(text)}\n" for text in left_out(verdict))
     everything = _markdown_table(
         ("check", "outcome", "message"),
         [(f"`{_escaped(r.check)}`", r.outcome, _escaped(_first_line(r.message))) for r in verdict.results],
     )
     details = f"<details><summary>All {len(verdict.results)} checks</summary>\n\n{everything}\n</details>\n"
-    text = f"{head}{table}\n{objections}{leave}{shifted}\nNext: `{next_command(verdict)}`\n\n"
+    text = f"{head}{table}\n{objections}{leave}{beside}\nNext: `{next_command(verdict)}`\n\n"
     if len((text + details).encode()) > MOST_BYTES:
         details = f"All {len(verdict.results)} checks: `proveout verdict {verdict.candidate[:12]}`\n"
     return text + details

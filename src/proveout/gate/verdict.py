@@ -18,7 +18,6 @@ from proveout.records import (
     Entry,
     Evidence,
     Judgement,
-    MovedBound,
     Plain,
     Verdict,
     Waiver,
@@ -45,7 +44,6 @@ def judge(
     checks: Digest,
     configuration: Digest,
     bounds: Mapping[str, Plain] | None = None,
-    moved: Sequence[MovedBound] = (),
     waivers: Sequence[Waiver] = (),
     cases: Mapping[str, Digest] | None = None,
     champion: Digest | None,
@@ -60,7 +58,6 @@ def judge(
         checks: digest of the source of the checks.
         configuration: digest of the settings that judge.
         bounds: that the checks asked for, each by its name.
-        moved: those of them that are others than in the champion's verdict.
         waivers: a check that failed, was skipped or xfailed under one that holds at `at` does not refuse. What was not
             run, and what the gate itself found wrong, cannot be waived.
         cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
@@ -88,7 +85,6 @@ def judge(
         checks=checks,
         configuration=configuration,
         bounds=dict(bounds or {}),
-        moved=tuple(moved),
         outcome=answer,
         passed=passed,
         failed=tuple(result.check for result in against if result.outcome in FAILED),
@@ -243,16 +239,31 @@ def _payload(verdict: Verdict) -> bytes:
     return canonical({name: value for name, value in vars(verdict).items() if name != "signature"})
 
 
-def record_verdict(ledger: "Ledger", keyring: "Keyring", verdict: Verdict, *, by: str, expires_at: str) -> Entry:
+def record_verdict(
+    ledger: "Ledger", keyring: "Keyring", verdict: Verdict, *, by: str, expires_at: str, seen: int | None = None
+) -> Entry:
     """Append the verdict, signed, to the ledger, and the approval after it when it is one. Returns the verdict's entry.
 
     A crash between the two leaves an approved verdict without an approval: the bundle can not be released, and the
-    gate can be run again. Raises: LedgerError; ConfigError without a private key.
+    gate can be run again.
+
+    Args:
+        seen: number of the ledger's last entry when earlier verdicts were counted.
+    Raises: LedgerError; ConfigError without a private key; LostRace if another verdict was recorded after `seen`.
     """
     from proveout.registry.signing import approve
 
     signed = sign(verdict, keyring)
-    entry = ledger.append("verdict", signed.candidate, signed, actor=by, reason=in_short(signed), at=signed.judged_at)
+    entry = ledger.append(
+        "verdict",
+        signed.candidate,
+        signed,
+        actor=by,
+        reason=in_short(signed),
+        at=signed.judged_at,
+        unless_newer=() if seen is None else ("verdict",),
+        seen=seen or 0,
+    )
     if signed.outcome == "approved":
         approval = approve(signed, entry, keyring=keyring, approved_at=signed.judged_at, expires_at=expires_at)
         ledger.append(

@@ -9,7 +9,6 @@ from proveout.records import MovedBound, Plain
 
 STRICTER_ABOVE, STRICTER_BELOW = "_at_least", "_at_most"
 """Ends of names that tell which way a bound is stricter."""
-CHAMPION = "the champion's verdict"
 
 
 def moved(before: Mapping[str, Plain], now: Mapping[str, Plain]) -> tuple[MovedBound, ...]:

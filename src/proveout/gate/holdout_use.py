@@ -1,0 +1,101 @@
+"""How often the same held-out rows have judged: who tries often enough, passes by luck.
+
+Comes in: the ledger's verdicts. Goes out: a `HoldoutUse`, which the next verdict signs, and how it reads. Held-out rows
+are the same if their content is, whatever the batch is called. Every verdict counts, complete or not.
+
+A check that is asked `surely` states its error rate: a candidate that is not good enough passes it in at most so many
+runs. Of several candidates on the same rows, the chance that one passes by luck is at most the sum (Bonferroni).
+"""
+
+from collections.abc import Sequence
+
+from proveout.records import Attempt, Digest, Evidence, HoldoutUse, Judgement, Verdict
+from proveout.registry.ledger import Ledger, read
+
+USUAL_RATE = 0.05
+"""The error rate that is taken where no check states one."""
+SHOWN = 3  # refused candidates that are named
+
+
+def earlier(ledger: Ledger, model: str, content: Digest) -> tuple[Verdict, ...]:
+    """The verdicts on candidates of `model` that were judged on these held-out rows, the oldest first."""
+    if not content:
+        return ()
+    # A verdict is a large record: only those that name the content are worth reading.
+    said = (read(Verdict, entry) for entry in ledger.entries(kind="verdict") if content in entry.body)
+    return tuple(
+        one for one in said if one.model == model and one.holdout_use is not None and one.holdout_use.content == content
+    )
+
+
+def counted(
+    before: Sequence[Verdict], candidate: Digest, content: Digest, evidence: Sequence[Evidence], *, at_most: float
+) -> HoldoutUse:
+    """What the earlier verdicts on these rows make of the next one.
+
+    Args:
+        evidence: of the next verdict: its checks state the error rate.
+        at_most: the chance that one of all candidates passes by luck that may be.
+    """
+    outcomes: dict[Digest, tuple[Judgement, ...]] = {}
+    for verdict in before:
+        outcomes[verdict.candidate] = (*outcomes.get(verdict.candidate, ()), verdict.outcome)
+    rates = [_rate(one) for one in evidence if one.surely and one.level is not None and 0 < one.level < 1]
+    return HoldoutUse(
+        content=content,
+        others=tuple(Attempt(candidate=one, outcomes=said) for one, said in outcomes.items() if one != candidate),
+        again=outcomes.get(candidate, ()),
+        error_rate=max(rates, default=USUAL_RATE),
+        stated=bool(rates),
+        error_rate_at_most=at_most,
+    )
+
+
+def _rate(evidence: Evidence) -> float:
+    """How often the interval lies beyond a bound by chance: half of it at each end.
+
+    >>> round(_rate(Evidence(name="auc", value=0.8, at_least=0.7, level=0.9, surely=True)), 4)
+    0.05
+    """
+    outside = 1 - (evidence.level or 0)
+    both = evidence.at_least is not None and evidence.at_most is not None
+    return outside if both else outside / 2
+
+
+def in_words(use: HoldoutUse) -> str:
+    """How many candidates these rows have judged, and which they refused."""
+    many = f"{use.candidates} candidates were" if use.others else "1 candidate was"
+    again = f", this one {len(use.again) + 1} times" if use.again else ""
+    refused = [_refused(one) for one in use.others if "refused" in one.outcomes]
+    more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+    named = f"; refused: {', '.join(refused[:SHOWN])}{more}" if refused else ""
+    return f"{many} judged on these held-out rows{again}{named}"
+
+
+def _refused(attempt: Attempt) -> str:
+    later = " (approved later)" if attempt.outcomes[-1] == "approved" else ""
+    return f"{attempt.candidate[:12]}{later}"
+
+
+def warning(use: HoldoutUse) -> str:
+    """That the stated error rate does not hold any more, and what to do; empty while it does."""
+    if not use.exceeded:
+        return ""
+    taken = "" if use.stated else " (taken: no check with an interval is asked surely)"
+    return (
+        f"one candidate passes by luck in up to {_percent(use.error_rate)}{taken}, one of {use.candidates} on the same "
+        f"rows in up to {_percent(use.together)}. holdout_alpha allows {_percent(use.error_rate_at_most)}, which no "
+        f"longer holds from {use.holds_for + 1} candidates on: hold out a newer batch, [data] in train.toml"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def facts(verdict: Verdict) -> list[tuple[str, str]]:
+    """What is to be said of the held-out rows of a verdict, each with its title: `held out`, and a `warning`."""
+    if verdict.holdout_use is None:
+        return []
+    told = warning(verdict.holdout_use)
+    return [("held out", in_words(verdict.holdout_use)), *([("warning", told)] if told else [])]
