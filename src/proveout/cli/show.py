@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from proveout.cli.consenting import comparable, given, mending, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
 from proveout.gate.report import left_out
-from proveout.gate.verdict import asked, in_short, interval, waived, word
+from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.registry.bounds import in_words
 from proveout.registry.permits import Permit
@@ -76,6 +76,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
     lines = [
         f"{judged.outcome}   {plain(f'{judged.model}@{short}')}   {in_short(judged)}",
         fact("judged", f"{moment(judged.judged_at)} on snapshot {judged.data[:12]}, by checks {judged.checks[:12]}"),
+        *_source(judged),
         fact("signed", plain(signed)),
         *table(head, measured, right=(1, 3 if sure else 2)),
         *_objections(judged),
@@ -106,7 +107,7 @@ def released(
         f"{word}   {plain(release.name)}   {release.role} since {moment(release.since)}{share}",
         fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         fact("before", release.before[:12] if release.before else "nothing"),
-        *((*_waived(judged), *_optional(judged), *comparable(judged)) if judged else ()),
+        *((*_source(judged), *_waived(judged), *_optional(judged), *comparable(judged)) if judged else ()),
     ]
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
@@ -162,8 +163,10 @@ def alerts(found: Sequence[Alert], *, at: str) -> str:
 
 
 def _state(item: Packed) -> str:
-    """What became of a bundle; that a check was waived is part of it."""
-    return f"{state(item)}, {item.waived} waived" if item.waived else state(item)
+    """What became of a bundle; that a check was waived, or its rows made by another source, is part of it."""
+    notes = [f"{item.waived} waived"] if item.waived else []
+    notes += ["source changed"] if item.source_changed else []
+    return ", ".join([state(item), *notes])
 
 
 def _origin(answer: Served) -> list[str]:
@@ -179,7 +182,7 @@ def _origin(answer: Served) -> list[str]:
     lines.append(fact("snapshot", f"{release.data[:12]}{span}"))
     checks = f", {in_short(judged)}" if judged else " (not in this ledger)"
     lines.append(fact("verdict", f"{release.verdict[:12]}{checks}"))
-    return lines + ([*_waived(judged), *comparable(judged)] if judged else [])
+    return lines + ([*_source(judged), *_waived(judged), *comparable(judged)] if judged else [])
 
 
 def _beside(answer: Served, at: str) -> list[str]:
@@ -200,6 +203,15 @@ def _objections(judged: Verdict) -> list[str]:
     said = {result.check: result.message.partition("\n")[0] for result in judged.results}
     found = [(word, check) for word in ("failed", "unproven") for check in getattr(judged, word)]
     return [f"  {word:<8}  {plain(check)}   {plain(said.get(check, ''))}".rstrip() for word, check in found]
+
+
+def _source(judged: Verdict) -> list[str]:
+    """What made the rows, and what there is to know of it."""
+    if not judged.source or not judged.source[-1].files:
+        return []
+    files, note = judged.source[-1].files, source_note(judged)
+    lines = [fact("source", plain(", ".join(f"{name} {digest[:12]}" for name, digest in files.items())))]
+    return lines + ([fact("", plain(note))] if note else [])
 
 
 def _waived(judged: Verdict) -> list[str]:

@@ -37,6 +37,7 @@ class Guarded:
     accepted: "pd.DataFrame"
     refused: "pd.DataFrame"
     refusals: tuple[Refusal, ...]
+    left_out: tuple[Refusal, ...] = ()  # rows that never came, by the reasons that the source gives
 
     @property
     def refused_share(self) -> float:

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 BATCH = "batch"  # the column that says which batch a row came with
 
 
-def take_batch(settings: Settings, store: Store, name: str) -> Batch:
+def take_batch(settings: Settings, store: Store, name: str, *, code: Mapping[str, str] | None = None) -> Batch:
     """Read batch `name` from the source, guard it and its reference tables, and store what is good and what is not.
 
+    Args:
+        code: of the source as it was loaded (`sources.code`), where this process had loaded it before.
     Raises: DataRefused if more than `max_refused_share` of the rows of the batch, or of one of its tables, are bad. The
     bad rows are kept then too, below `quarantine/` in the state folder.
     """
-    return store_batch(store, name, *guarded_batch(settings, name))
+    code = sources.code(settings) if code is None else code
+    return store_batch(store, name, *guarded_batch(settings, name), code=code)
 
 
 def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, Guarded]]:
@@ -42,7 +45,9 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
         for table, schema in schemas.items()
     }
     rows = sources.read(settings, name, {table: guarded.accepted for table, guarded in tables.items()})
-    return _guarded(settings, rows, load_object(settings.batch_schema, settings.root), name), tables
+    left_out = sources.left_out(settings, name, rows)
+    guarded = _guarded(settings, rows, load_object(settings.batch_schema, settings.root), name)
+    return replace(guarded, left_out=left_out), tables
 
 
 def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -> Guarded:
@@ -61,8 +66,13 @@ def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -
     return guarded
 
 
-def store_batch(store: Store, name: str, guarded: Guarded, tables: Mapping[str, Guarded]) -> Batch:
-    """Put a guarded batch into the store: the same rows, accepted and refused, have the same digest and one folder."""
+def store_batch(
+    store: Store, name: str, guarded: Guarded, tables: Mapping[str, Guarded], *, code: Mapping[str, str] | None = None
+) -> Batch:
+    """Put a guarded batch into the store: the same rows, accepted and refused, have the same digest and one folder.
+
+    `code`: of the source that made them. It is written down, and names nothing.
+    """
     parts = {BATCH: guarded, **tables}
     content = content_digest(guarded.accepted)
     batch = Batch(
@@ -78,6 +88,8 @@ def store_batch(store: Store, name: str, guarded: Guarded, tables: Mapping[str, 
             for table, parted in tables.items()
             for refusal in parted.refusals
         ),
+        left_out=guarded.left_out,
+        code=dict(code or {}),
     )
     batch = replace(batch, digest=batch_digest(batch))
 

@@ -1,19 +1,24 @@
 """Sources: where raw batches come from, asked by name.
 
 Comes in: a batch name such as `2013-05`. Goes out: the raw rows of that batch, read by the project's own
-`[tool.proveout] source`, a function `(name) -> DataFrame`.
+`[tool.proveout] source`, a function `(name, tables) -> DataFrame`, and the digests of the code that reads them.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from proveout import code_files
 from proveout.errors import ConfigError, Misused, NotFound, ProveoutError
+from proveout.records import Refusal
 from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LEFT_OUT = "left_out"
+"""What a source calls the rows it leaves out, in the `attrs` of its table: how many, by the reason in words."""
+_CODE = ("source", "table_source", "batch_schema", "table_schemas")
 _MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$")
 
 
@@ -62,6 +67,27 @@ def read_table(settings: Settings, table: str, name: str) -> "pd.DataFrame":
     if settings.table_source is None:
         raise ConfigError("[tool.proveout]", f"table {table} has a schema and no table_source", "Name its function")
     return _call(settings, settings.table_source, name, table, name)
+
+
+def left_out(settings: Settings, name: str, rows: "pd.DataFrame") -> tuple[Refusal, ...]:
+    """The rows that the source says it left out of a batch, by reason. Raises: SourceFailed if it says it otherwise."""
+    said = rows.attrs.get(LEFT_OUT, {})
+    if not isinstance(said, Mapping) or not all(type(count) is int and count >= 0 for count in said.values()):
+        raise SourceFailed(
+            settings.source, name, f"attrs[{LEFT_OUT!r}] is {said!r}, and has to say how many rows, by reason"
+        )
+    return tuple(Refusal(check=str(reason), rows=count) for reason, count in said.items() if count)
+
+
+def code(settings: Settings) -> dict[str, str]:
+    """The SHA-256 of each file that makes the rows of a batch, by its name from the root: the source, the schemas that
+    let rows in, and what these import."""
+    named = [getattr(settings, name) for name in _CODE]
+    found: dict[str, str] = {}
+    for one in named:
+        if one is not None and (settings.root / one.partition(":")[0]).is_file():
+            found |= code_files.of_object(one, settings.root)
+    return dict(sorted(found.items()))
 
 
 def _call(settings: Settings, source: str, name: str, *arguments: object) -> "pd.DataFrame":

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proveout.errors import LostRace, NotFound, ProveoutError
-from proveout.gate import holdout_use, integrity, waivers
+from proveout.gate import holdout_use, integrity, provenance, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
 from proveout.gate.material import judging
-from proveout.records import CheckOutcome, CheckResult, Digest, Entry, Verdict, Waiver
+from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver
 from proveout.registry import bounds, releases, standing
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring
@@ -72,6 +72,7 @@ def judge(
         waivers=leave,
         cases=cases,
         champion=material.champion.bundle.digest if material.champion is not None else None,
+        source=_source(material),
         at=at,
         gate_run=gate_run,
     )
@@ -99,6 +100,7 @@ def _compared(judged: Verdict, material: "Material", champions: Verdict | None, 
     return replace(
         judged,
         moved=bounds.moved(other.bounds, judged.bounds) if other is not None else (),
+        source_changed=provenance.changed(other.source, judged.source) if other is not None else (),
         moved_since=since,
         holdout_use=holdout_use.counted(
             earlier,
@@ -171,6 +173,14 @@ def _champions_verdict(ledger: Ledger, material: "Material") -> Verdict | None:
     with suppress(NotFound):
         return standing.verdict_at(ledger, release)
     return None
+
+
+def _source(material: "Material") -> tuple[SourceVersion, ...]:
+    """What made the rows; nothing where the snapshot is not in the store, which the checks have found out too."""
+    try:
+        return provenance.versions(material.snapshot)
+    except ProveoutError:
+        return ()
 
 
 def _stopped(gathered: Gathered, material: "Material", exitstatus: int) -> list[CheckResult]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import features, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Misused, NoCandidate, NotFound
-from proveout.gate import judged_by, pytestfile, seals
+from proveout.gate import judged_by, provenance, pytestfile, seals
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
 from proveout.registry import releases
@@ -116,7 +116,9 @@ class Material:
     @cached_property
     def snapshot(self) -> Snapshot:
         """The data the candidate was trained on and held out from."""
-        return snapshots.describe(self.store, self.bundle.snapshot)
+        described = snapshots.describe(self.store, self.bundle.snapshot)
+        with Ledger(self.settings.ledger) as ledger:
+            return provenance.as_entered(ledger, described)
 
     @cached_property
     def holdout(self) -> LabelledRows:

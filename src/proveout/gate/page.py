@@ -11,7 +11,7 @@ from itertools import chain
 
 from proveout.gate import holdout_use
 from proveout.gate.report import left_out
-from proveout.gate.verdict import asked, in_short, interval, waived, word
+from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Evidence, MovedBound, Plain, Verdict
 
 WIDTH, HEIGHT, MARGIN = 260, 22, 8  # of a drawing, in pixels
@@ -53,6 +53,7 @@ def _origin(verdict: Verdict) -> str:
     return (
         f'<p class="soft">judged {escape(verdict.judged_at[:19])} UTC on snapshot {verdict.data[:12]}{champion}, '
         f"by checks {verdict.checks[:12]} and configuration {verdict.configuration[:12]}; {escape(signed)}</p>\n"
+        + (f"<p>{escape(note)}</p>\n" if (note := source_note(verdict)) else "")
     )
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from proveout.gate import holdout_use
-from proveout.gate.verdict import asked, in_short, interval, not_required, waived, word
+from proveout.gate.verdict import asked, in_short, interval, not_required, source_note, waived, word
 from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
 from proveout.registry import bounds
 
@@ -29,6 +29,8 @@ def lines(verdict: Verdict) -> list[Line]:
     colours: dict[Judgement, str] = {"approved": "green", "incomplete": "yellow", "refused": "red"}
     title = f"{verdict.outcome + '  ':<10}{_name(verdict)}   {in_short(verdict)}"
     shown = [(title, colours[verdict.outcome]), *_table(_rows(verdict.evidence))]
+    if note := source_note(verdict):
+        shown += _wrapped(f"  {'source':<11} {note}", "yellow")
     colour = "yellow" if verdict.outcome == "incomplete" else "red"
     for outcome, checks, message in _objections(verdict):
         shown += _wrapped(f"  {outcome:<11} {checks}: {message}", colour)
@@ -80,6 +82,7 @@ def page(verdict: Verdict) -> str:
 
 def markdown(verdict: Verdict) -> str:
     """The verdict for a job summary, headed at the third level, every check in a fold below the evidence."""
+    note = f"- **source** {_escaped(source_note(verdict))}\n" if source_note(verdict) else ""
     head = f"### {verdict.outcome}: `{_name(verdict)}`\n\n{in_short(verdict)}\n\n"
     table = _markdown_table(
         ("check", "candidate", "champion", "asked", ""), [_as_markdown(row) for row in _rows(verdict.evidence)]
@@ -99,7 +102,7 @@ def markdown(verdict: Verdict) -> str:
         [(f"`{_escaped(r.check)}`", r.outcome, _escaped(_first_line(r.message))) for r in verdict.results],
     )
     details = f"<details><summary>All {len(verdict.results)} checks</summary>\n\n{everything}\n</details>\n"
-    text = f"{head}{table}\n{objections}{leave}{beside}\nNext: `{next_command(verdict)}`\n\n"
+    text = f"{head}{table}\n{objections}{leave}{beside}{note}\nNext: `{next_command(verdict)}`\n\n"
     if len((text + details).encode()) > MOST_BYTES:
         details = f"All {len(verdict.results)} checks: `proveout verdict {verdict.candidate[:12]}`\n"
     return text + details

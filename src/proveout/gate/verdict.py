@@ -19,6 +19,7 @@ from proveout.records import (
     Evidence,
     Judgement,
     Plain,
+    SourceVersion,
     Verdict,
     Waiver,
     canonical,
@@ -47,6 +48,7 @@ def judge(
     waivers: Sequence[Waiver] = (),
     cases: Mapping[str, Digest] | None = None,
     champion: Digest | None,
+    source: Sequence[SourceVersion] = (),
     at: str,
     gate_run: str = "",
 ) -> Verdict:
@@ -61,6 +63,7 @@ def judge(
         waivers: a check that failed, was skipped or xfailed under one that holds at `at` does not refuse. What was not
             run, and what the gate itself found wrong, cannot be waived.
         cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
+        source: what made the rows of the snapshot.
         at: the moment, ISO 8601 in UTC.
         gate_run: how whoever started the run named it.
     """
@@ -82,6 +85,7 @@ def judge(
         candidate=candidate.digest,
         manifest=candidate.manifest,
         data=candidate.snapshot,
+        source=tuple(source),
         checks=checks,
         configuration=configuration,
         bounds=dict(bounds or {}),
@@ -186,6 +190,25 @@ def claim(evidence: Evidence) -> str:
     return (
         f"{evidence.name} is {value}{where}{rows}{sure}, asked: {asked(evidence) or 'nothing'}{champion}{answer}{why}"
     )
+
+
+def source_note(verdict: Verdict) -> str:
+    """What a person has to know of where the rows came from; empty where the source is what it was.
+
+    >>> digests = dict.fromkeys(("candidate", "manifest", "data", "checks"), Digest(""))
+    >>> source_note(
+    ...     Verdict(model="m", **digests, outcome="approved", passed=1, judged_at="", source_changed=("source.py",),
+    ...         moved_since="the champion's verdict"))
+    "source.py changed since the champion's verdict: the rows may be others"
+    """
+    notes = []
+    if verdict.source_changed:
+        named = ", ".join(verdict.source_changed)
+        notes.append(f"{named} changed since {verdict.moved_since}: the rows may be others")
+    if len(verdict.source) > 1:
+        spans = " and ".join(" to ".join(dict.fromkeys((one.batches[0], one.batches[-1]))) for one in verdict.source)
+        notes.append(f"{spans} were made by different versions of the source: take them in again")
+    return "; ".join(notes)
 
 
 def interval(evidence: Evidence) -> str:

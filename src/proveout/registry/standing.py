@@ -70,6 +70,7 @@ class Packed:
     persons: int = 0  # who are asked for
     approved_by: tuple[str, ...] = ()  # those whose consent holds
     waived: int = 0  # waivers that the newest verdict on it rests on
+    source_changed: tuple[str, ...] = ()  # files that make the rows, since the champion of then was approved
 
 
 def now(
@@ -129,7 +130,8 @@ def packed(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> t
             state=_state(ledger, leaves[digest], taken=taken),
             persons=quorum.persons,
             approved_by=leaves[digest].approved_by,
-            waived=_waived(ledger, digest),
+            waived=len(verdict.waived) if (verdict := _newest_verdict(ledger, digest)) is not None else 0,
+            source_changed=verdict.source_changed if verdict is not None else (),
         )
         for digest, bundle in known.items()
     )
@@ -145,9 +147,9 @@ def _state(ledger: Ledger, leave: Leave, *, taken: Mapping[Digest, Role]) -> Sta
     return "refused" if verdicts and read(Verdict, verdicts[0]).outcome == "refused" else "candidate"
 
 
-def _waived(ledger: Ledger, bundle: Digest) -> int:
+def _newest_verdict(ledger: Ledger, bundle: Digest) -> Verdict | None:
     newest = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
-    return len(read(Verdict, newest[0]).waived) if newest else 0
+    return read(Verdict, newest[0]) if newest else None
 
 
 def bundle_of(ledger: Ledger, digest: Digest) -> Bundle | None:

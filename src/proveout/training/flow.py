@@ -107,20 +107,24 @@ def open_ledger(settings: Settings) -> "Ledger":
 
 def take_batches(settings: Settings, names: tuple[str, ...]) -> tuple[Batch, ...]:
     """Read, guard and store each batch. Idempotent: what is in the store already stays as it is."""
-    from proveout.data import snapshots
+    from proveout.data import snapshots, sources
 
-    store = open_store(settings)
+    store, code = open_store(settings), sources.code(settings)  # now: a process loads it once
     batches = []
     for name in names:
-        batch = snapshots.take_batch(settings, store, name)
+        batch = snapshots.take_batch(settings, store, name, code=code)
         why = "".join(f"; {refusal.check}: {refusal.rows:,}" for refusal in batch.refusals)
+        why += "".join(f"; left out by the source, {left.check}: {left.rows:,}" for left in batch.left_out)
         print(f"{name}: {batch.rows:,} rows in, {batch.refused:,} to quarantine{why}", flush=True)
         batches.append(batch)
     return tuple(batches)
 
 
 def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest: bool) -> Snapshot:
-    """The snapshot of `batches`, or of the newest snapshot and `batches`. The ledger notes it when it is new."""
+    """The snapshot of `batches`, or of the newest snapshot and `batches`.
+
+    The ledger notes it when it is new, and when other code than before made the same rows.
+    """
     from proveout.data import snapshots
 
     store, ledger = open_store(settings), open_ledger(settings)
@@ -128,10 +132,13 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
         parent = latest_snapshot(ledger) if onto_latest else None
         snapshot = snapshots.extend(store, parent, batches)
         known = ledger.entries(kind="snapshot", limit=1, newest_first=True)
-        if known and known[0].subject == snapshot.digest:
+        before = from_json(Snapshot, known[0].body) if known else None
+        if before == snapshot:
             print(f"snapshot {snapshot.digest[:12]} was there already: no new rows", flush=True)
         else:
             reason = f"batches {snapshot.batches[0].name} to {snapshot.through()}"
+            if before is not None and before.digest == snapshot.digest:
+                reason += ", the same rows by another source"
             ledger.append("snapshot", snapshot.digest, snapshot, actor=actor(), reason=reason, at=now())
             print(f"snapshot {snapshot.digest[:12]}: {snapshot.rows:,} rows, {reason}", flush=True)
     finally:
