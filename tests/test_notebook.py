@@ -218,6 +218,15 @@ def test_a_notebook_that_ends_itself_has_failed(run, cell, problem):
     assert problem in kept.cells[3].source
 
 
+def test_a_kernel_that_does_not_start_says_why(run, tmp_path):
+    """The reason is what its process wrote last; "died before replying to kernel_info" alone helps nobody."""
+    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit('broken environment')")
+
+    with pytest.raises(NotebookFailed, match=r"pilot.ipynb failed: its kernel did not start") as failed:
+        run("x = 1", parameters={"x": 1})
+    assert failed.value.traceback == "broken environment"
+
+
 def test_a_cell_that_is_meant_to_raise_is_no_failure_and_takes_no_blame(tmp_path, run):
     """papermill ran on to the end and then blamed the last cell that had raised; of a magic it kept no reason."""
     document = nbformat.v4.new_notebook(
@@ -263,21 +272,25 @@ def test_an_object_that_cannot_be_handed_over_is_named(run, cell, problem):
 
 
 @pytest.mark.parametrize("ending", ["", "\nraise ValueError('bad login ' + password)"], ids=["success", "failure"])
-def test_a_secret_reaches_the_kernel_and_never_the_saved_notebook(run, tmp_path, monkeypatch, ending):
-    """Printed whole, printed in pieces, in a table, in the environment, in a traceback."""
+def test_a_secret_reaches_the_kernel_and_never_the_saved_notebook(run, tmp_path, monkeypatch, capfd, ending):
+    """Printed whole, printed in pieces, by a child, in a table, in the environment, in a traceback."""
     monkeypatch.setenv("DB_PASSWORD", "hunter2-canary")
     cell = (
         "import os, sys\nprint(password)\nfor c in password: print(c, end='', flush=True)\n"
         "length = len(password)\nprint(dict(os.environ))\ndisplay({'login': password})\npassword"
     )
+    child = "import os\nos.system('echo $DB_PASSWORD; echo $DB_PASSWORD >&2')"
     try:
-        ran = run("password = 'x'", cell + ending, parameters={"password": "env:DB_PASSWORD"}, exports=["length"])
+        ran = run(
+            "password = 'x'", child, cell + ending, parameters={"password": "env:DB_PASSWORD"}, exports=["length"]
+        )
         assert json.loads(ran.exports["length"].read_text()) == len("hunter2-canary")
     except NotebookFailed as failed:
         assert ending
         assert "hunter2-canary" not in str(failed)
 
     saved = (tmp_path / "executed.ipynb").read_text()
+    assert "hunter2-canary" not in "".join(capfd.readouterr())
     assert "hunter2-canary" not in saved
     assert "env:DB_PASSWORD" in saved
     assert notebook.HIDDEN in saved

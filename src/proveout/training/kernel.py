@@ -10,6 +10,7 @@ and counts the limit of a cell in the same loop that reads its output, so that a
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -59,6 +60,25 @@ class Deadline:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+
+
+class _LastWords:
+    """The end of what a process writes to a pipe, such as where it was when it crashed."""
+
+    def __init__(self, pipe: int) -> None:
+        self._kept = b""
+        self._reader = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._reader.start()
+
+    def _read(self, pipe: int) -> None:
+        with suppress(OSError):  # closed, the process being gone
+            while read := os.read(pipe, 65_536):
+                self._kept = (self._kept + read)[-4_000:]
+
+    def said(self) -> str:
+        """The end of it, once the process has ended."""
+        self._reader.join(timeout=LOST_S)  # no longer, should a child of the process hold the pipe
+        return self._kept.decode(errors="replace").strip()
 
 
 class _ThisInterpreter(KernelManager):
@@ -138,15 +158,19 @@ class Kernel:
         self.outputs = _Outputs(self.record, hide)
         self.manager = _ThisInterpreter()
         self.process: Any = None
+        self.last_words: _LastWords | None = None
         self.client: Any = None
         self.asked: dict[str, tuple[Any, int]] = {}  # the cell and its place, by the id of the message that ran it
 
     def __enter__(self) -> "Kernel":
         self.record.notebook_start()
         try:
-            self.manager.start_kernel(env=dict(self.environment), cwd=str(self.cwd))
+            # What goes past Python to the process's own streams is in the notebook too; a secret is hidden only there.
+            own = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+            self.manager.start_kernel(env=dict(self.environment), cwd=str(self.cwd), **own)
             provisioner: Any = self.manager.provisioner
             self.process = provisioner.process
+            self.last_words = _LastWords(self.process.stderr.fileno())
             self.client = self.manager.client()
             self.client.context.rcvhwm = WAITING_MESSAGES
             self.client.start_channels()
@@ -155,7 +179,9 @@ class Kernel:
             told = self.client.kernel_info(reply=True, timeout=START_S)
         except (RuntimeError, OSError, Empty) as error:
             self.__exit__(type(error))
-            raise CellFailed(f"its kernel did not start: {error or f'no answer within {START_S} s'}") from error
+            said = self.last_words.said() if self.last_words is not None else ""
+            problem = f"its kernel did not start: {error or f'no answer within {START_S} s'}"
+            raise CellFailed(problem, self.hide(said)) from error
         self.document.metadata["language_info"] = told["content"]["language_info"]
         return self
 
@@ -191,7 +217,7 @@ class Kernel:
                 reply = self._reply(cell, index, deadline, counted=counted)
             if deadline.passed:
                 raise CellFailed(limit)
-            _judge(reply, cell, self._last_words(index))
+            _judge(reply, cell, self._on_stderr(index))
         except CellFailed as failed:
             self.record.cell_exception(cell, cell_index=index)
             raise CellFailed(self.hide(failed.problem), self.hide(failed.traceback)) from failed
@@ -238,13 +264,14 @@ class Kernel:
         code = self.process.poll()
         if code is None or deadline.passed:
             return
+        said = self.last_words.said() if self.last_words is not None else ""
         if code < 0:
             name = signal.Signals(-code).name
             why = "out of memory, or killed by somebody" if -code == signal.SIGKILL else "it crashed"
-            raise CellFailed(f"the kernel died of {name} ({why})")
-        raise CellFailed(f"it ended the notebook: the kernel's process is gone, with exit code {code}")
+            raise CellFailed(f"the kernel died of {name} ({why})", said)
+        raise CellFailed(f"it ended the notebook: the kernel's process is gone, with exit code {code}", said)
 
-    def _last_words(self, index: int) -> str:
+    def _on_stderr(self, index: int) -> str:
         written = self.outputs.cells[index].text.get("stderr")
         return written.whole(self.hide, self.longest_secret).strip()[-1_000:] if written else ""
 
@@ -272,7 +299,7 @@ class Kernel:
             os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
 
 
-def _judge(reply: Mapping[str, Any], cell: Any, last_words: str) -> None:
+def _judge(reply: Mapping[str, Any], cell: Any, on_stderr: str) -> None:
     """Raises: CellFailed if the `reply` says that the cell failed, or that it ended the notebook."""
     if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", [])):
         raise CellFailed("it ended the notebook (exit or quit): what comes after it did not run")
@@ -285,4 +312,4 @@ def _judge(reply: Mapping[str, Any], cell: Any, last_words: str) -> None:
     if name == "SystemExit":
         problem = f"it ended the notebook ({problem}): what comes after it did not run"
     traceback = shortened(plain("\n".join(reply.get("traceback", []))))
-    raise CellFailed(problem, traceback or ("" if text and text in last_words else last_words))
+    raise CellFailed(problem, traceback or ("" if text and text in on_stderr else on_stderr))
