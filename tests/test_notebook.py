@@ -308,7 +308,7 @@ def test_progress_is_told_cell_by_cell(run):
 def test_parameters_reach_the_notebook_as_declared(run):
     """A tuple, a default computed from another, and None for what TOML cannot say."""
     ran = run(
-        "%matplotlib inline\nlayers = (100, 50)\nbase = 10\nhalf = base // 2\ndepth: int | None = None",
+        "!true\nlayers = (100, 50)\nbase = 10\nhalf = base // 2\ndepth: int | None = None",
         "seen = [type(layers).__name__, layers[0], base, half, depth]",
         parameters={"layers": [7], "base": 100},
         exports=["seen"],
