@@ -137,9 +137,9 @@ def ours() -> Iterator[Contestant]:
     with tempfile.TemporaryDirectory(prefix="proveout-bench-") as temporary:
         state = Path(temporary) / "state"
         state.mkdir()
-        if not settings.ledger.startswith("sqlite:///"):
+        if not isinstance(settings.ledger, Path):
             raise SystemExit("the bench copies the ledger, which is elsewhere: unset PROVEOUT_LEDGER_URL and make demo")
-        with sqlite3.connect(settings.ledger.removeprefix("sqlite:///")) as here:
+        with sqlite3.connect(settings.ledger) as here:
             copy = sqlite3.connect(state / "ledger.db")
             here.backup(copy)
             copy.close()
@@ -163,7 +163,7 @@ def key(state: Path) -> str:
     from proveout.registry.ledger import Ledger
     from proveout.registry.pepper import KEY_PEPPER, secret
 
-    with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
+    with Ledger(state / "ledger.db") as ledger:
         made = keys.create(
             ledger,
             secret(state / "keys", KEY_PEPPER),

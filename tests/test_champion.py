@@ -16,7 +16,7 @@ from serving_live import free_port
 from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 from tiny_project import Project
 
-from proveout.errors import BundleError, ChainBroken, LedgerError, NotApproved, NotFound, Tampered
+from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, NotApproved, NotFound, Tampered
 from proveout.records import Bundle, now
 from proveout.registry.ledger import Ledger
 from proveout.registry.releases import release
@@ -59,6 +59,9 @@ def test_the_released_bundle_is_opened(project, released):
 
 def test_nothing_released_says_how_to_release(project):
     """The first thing a new user meets."""
+    with pytest.raises(NoLedger, match=r"is not there yet.*flows/ingest.py"):
+        Released().check(project.settings)
+    Ledger(project.settings.ledger).close()
     with pytest.raises(NotFound, match=r"no release of tiny.*flows/ingest.py.*flows/train.py.*proveout release"):
         Released().check(project.settings)
 
@@ -256,10 +259,10 @@ def ask(server: subprocess.Popen[str], port: int, record: dict[str, Any]) -> dic
     raise AssertionError(server.stderr.read() if server.stderr and server.poll() is not None else "no server")
 
 
-@pytest.mark.parametrize("fault", ["nothing released", "refused", "tampered"])
+@pytest.mark.parametrize("fault", ["nothing taken in", "refused", "tampered"])
 def test_the_reference_app_refuses_to_start_with_a_reason(project, fault):
     """One sentence on stderr and an exit code, no traceback and no half-started server."""
-    if fault != "nothing released":
+    if fault != "nothing taken in":
         packed = project.pack()
         project.judge(packed)
         project.release(packed)
@@ -274,7 +277,7 @@ def test_the_reference_app_refuses_to_start_with_a_reason(project, fault):
 
     assert server.returncode == 1
     assert {
-        "nothing released": "There is no release of tiny",
+        "nothing taken in": "is not there yet. The first data makes it",
         "refused": "is not approved",
         "tampered": "was tampered with",
     }[fault] in said

@@ -47,6 +47,7 @@ class Office:
         self.settings, self.root = settings, settings.root
         self.folder = tmp_path / "private"
         self.folder.mkdir(exist_ok=True)
+        Ledger(settings.ledger).close()  # nothing serves before there is one
         source = source or ToySource()
         post(board_path(self.folder), source.check(settings))
         mine, self._ending = Pipe(duplex=False)

@@ -635,6 +635,27 @@ def test_an_edited_ledger_is_named_with_its_first_wrong_entry(project: Project) 
     assert "breaks at entry 1: its content is not what its hash was taken over" in complained(1, "ledger", "verify")
 
 
+READING = [
+    ["status"], ["when", "now"], ["bundles"], ["verdict", "9c059f8f"], ["compare"], ["score"], ["alerts"],
+    ["ledger", "verify"], ["ledger", "head"], ["keys", "list"],
+    ["rollback", "--reason", "-"], ["keys", "revoke", "a", "--reason", "-"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_command_that_needs_a_ledger_makes_none(tmp_path: Path, monkeypatch, command: list[str]) -> None:
+    """With a slip in PROVEOUT_STATE a new, empty ledger said that nothing was released."""
+    for name in [name for name in os.environ if name.startswith("PROVEOUT_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    monkeypatch.chdir(tmp_path)
+
+    said = complained(1, *command)
+
+    assert f"The ledger {tmp_path}/.proveout/ledger.db is not there yet. The first data makes it: python" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
+
+
 def test_the_ledger_is_upgraded_on_demand(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deployment does it before the servers start."""
     monkeypatch.setenv("PROVEOUT_LEDGER_URL", f"sqlite:///{project.root / 'new' / 'ledger.db'}")

@@ -148,6 +148,17 @@ def test_a_shared_store_without_a_mirror_is_a_clear_error():
         Store("s3://b/p")
 
 
+@pytest.mark.parametrize("address", ["gs://models/team", "file:///var/store", "S3://models"])
+def test_an_address_that_is_neither_a_folder_nor_s3_is_refused(address, tmp_path, monkeypatch):
+    """`gs://models` became a folder `gs:` in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match="neither a folder nor s3://"):
+        Store(address).put("bundles", "a" * 64, lambda empty: None)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_shared_store_hands_a_bundle_to_another_machine(tmp_path, monkeypatch):
     """PROVEOUT_STORE_URL=s3://... moves snapshots and bundles without a change in code: against a real S3 API."""
     from moto.server import ThreadedMotoServer

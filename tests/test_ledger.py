@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from proveout.errors import ChainBroken, LedgerError, LostRace, Misused
+from proveout.errors import ChainBroken, LedgerError, LostRace, Misused, NoLedger
 from proveout.records import Alert, Entry, Feedback, Outcome, Prediction, Release, ShadowAnswer
 from proveout.registry import chain, database
 from proveout.registry.ledger import Ledger, read
@@ -586,6 +587,130 @@ def test_a_ledger_is_migrated_once_and_opened_without_alembic_afterwards(url: st
     said = [subprocess.check_output([sys.executable, "-c", code, url], text=True).strip() for _ in range(2)]
 
     assert said == ["True True", "False False"]
+
+
+@pytest.mark.parametrize("name", ["a%2Fx", "a?b", "a#b", "a b", "a:b", "a&mode=ro"])
+def test_a_folder_whose_name_means_something_in_a_url_is_that_folder(tmp_path: Path, name: str) -> None:
+    """`%2F` was read as a slash, and what follows a `?` as options: the ledger lay somewhere else."""
+    with Ledger(tmp_path / name / "ledger.db") as ledger:
+        filled(ledger, 1)
+
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()] == [Path(name, "ledger.db")]
+    with Ledger(tmp_path / name / "ledger.db", create=False) as again:
+        assert again.last_seq() == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("sqlite:///{}/a?b/ledger.db", r"is more than a path\. Write PROVEOUT_LEDGER_URL as sqlite:///path, a \?"),
+        ("sqlite:///file:{}/ledger.db?mode=ro&uri=true", "is more than a path"),
+        ("sqlite:///file:{}/ledger.db", "is more than a path"),
+        ("sqlite://", "is in memory"),
+    ],
+)
+def test_an_address_that_is_no_file_is_refused_and_makes_none(tmp_path: Path, address: str, said: str) -> None:
+    """SQLite makes a file of whatever stands before the `?`."""
+    with pytest.raises(LedgerError, match=said):
+        Ledger(address.format(tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_only_reads_makes_no_ledger(url: str, tmp_path: Path) -> None:
+    """An empty ledger in a wrong place answers, and says that nothing is released."""
+    with pytest.raises(NoLedger, match=r"is not there yet\. The first data makes it: python flows/ingest.py run"):
+        Ledger(url, create=False)
+
+    assert list(tmp_path.iterdir()) == []
+    Ledger(url).close()
+    with Ledger(url, create=False) as made:
+        assert made.last_seq() == 0
+
+
+def test_an_empty_file_is_no_ledger_to_be_read(tmp_path: Path) -> None:
+    """SQLite takes it for an empty database, and would fill it."""
+    (tmp_path / "ledger.db").touch()
+
+    with pytest.raises(NoLedger):
+        Ledger(tmp_path / "ledger.db", create=False)
+
+    assert (tmp_path / "ledger.db").read_bytes() == b""
+
+
+# --- a disk that takes nothing ------------------------------------------------------------------------------------
+
+# Mounts the folder read-only, in a namespace of its own: to root, rights mean nothing.
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+READ_AND_WRITE = """
+import sys
+from pathlib import Path
+from proveout.errors import LedgerError
+from proveout.registry.ledger import Ledger
+with Ledger(Path(sys.argv[1], "ledger.db"), create=False) as ledger:
+    print(ledger.last_seq(), ledger.verify_chain())
+    try:
+        ledger.append("audit", "s", {}, actor="a", reason="-", at="2013-05-01")
+    except LedgerError as error:
+        print(error)
+"""
+
+
+def on_a_read_only_disk(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    apart = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*apart, "sh", "-c", READ_ONLY, folder, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine mounts nothing in a namespace of its own")
+    return subprocess.run(
+        [*apart, "sh", "-c", READ_ONLY, folder, *command], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_a_ledger_on_a_read_only_disk_is_read_and_says_why_it_cannot_be_written(tmp_path: Path, in_use: bool) -> None:
+    """SQLite wants two files beside it, and said "unable to open database file"."""
+    ledger = Ledger(tmp_path / "ledger.db")
+    filled(ledger, 3)
+    if not in_use:  # else the last entries are in its write-ahead log
+        ledger.close()
+
+    ran = on_a_read_only_disk(tmp_path, sys.executable, "-c", READ_AND_WRITE, str(tmp_path))
+
+    ledger.close()
+    assert ran.stdout.splitlines() == [
+        "3 3",
+        f"The ledger {tmp_path}/ledger.db cannot be written: its disk is read-only here. Mount it writable, or name a "
+        "copy of ledger.db* on another disk in PROVEOUT_LEDGER_URL",
+    ], ran.stderr
+
+
+def test_a_log_that_cannot_be_read_is_not_passed_over_on_a_read_only_disk(tmp_path: Path) -> None:
+    """What was released last may be in it: better no answer than one of yesterday."""
+    (tmp_path / "copy").mkdir()
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        filled(ledger, 3)
+        for name in ("ledger.db", "ledger.db-wal"):
+            shutil.copy(tmp_path / name, tmp_path / "copy")
+
+    ran = on_a_read_only_disk(tmp_path / "copy", sys.executable, "-c", READ_AND_WRITE, str(tmp_path / "copy"))
+
+    assert ran.stdout == ""
+    assert "cannot be opened: its disk is read-only here" in ran.stderr.splitlines()[-1]
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) -> None:
+    """SQLite's own error for it, which it also raises where a file may not grow any more."""
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        filled(ledger, 1)
+        with ledger.reading() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+        with pytest.raises(LedgerError, match=r"cannot be written: its disk is full .* Free some space") as refused:
+            ledger.append("audit", "s", {"much": "x" * 10**6}, actor="ada", reason="-", at=AT)
+
+        assert "\n" not in str(refused.value)
+        assert ledger.verify_chain() == 1
+        ledger.append("audit", "s", {"much": "x" * 10**6}, actor="ada", reason="-", at=AT)  # the disk has room again
 
 
 def of_the_first_version(url: str) -> None:

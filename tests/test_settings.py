@@ -106,8 +106,36 @@ def test_the_environment_overrides_the_file_and_is_read_again_when_it_changes(pr
     after = settings.load(root)
 
     assert (before.port, after.port) == (8080, 8081)
-    assert after.ledger == "sqlite:////somewhere/ledger.db"
+    assert after.ledger == Path("/somewhere/ledger.db")
     assert after.alert_urls == ("json://127.0.0.1",)
+
+
+@pytest.mark.parametrize("below", ["", "flows"])
+def test_a_relative_place_is_the_same_from_every_working_directory(project, monkeypatch, below):
+    """From `flows/`, `state = "var/state"` was another folder, with a new and empty ledger in it."""
+    root = project(new='\nstate = "var/state"\nledger_url = "sqlite:///var/the%20ledger.db"\nstore_url = "var/store"\n')
+    (root / "flows").mkdir()
+    monkeypatch.chdir(root / below)
+
+    found = settings.load()
+
+    assert found.state_dir == root / "var" / "state"
+    assert found.ledger == root / "var" / "the ledger.db"
+    assert found.store == str(root / "var" / "store")
+
+
+def test_a_place_that_is_not_relative_is_as_it_was_given(project, monkeypatch):
+    """Also where the variable is empty: CI hands on a secret that nobody has set in this way."""
+    root = project()
+    for given in ("sqlite:////var/ledger.db", "postgresql://ada@db/flights"):
+        monkeypatch.setenv("PROVEOUT_LEDGER_URL", given)
+        assert settings.load(root).ledger == given
+    monkeypatch.setenv("PROVEOUT_STORE_URL", "s3://flights/store")
+    assert settings.load(root).store == "s3://flights/store"
+    for name in ("STATE", "LEDGER_URL", "STORE_URL"):
+        monkeypatch.setenv(f"PROVEOUT_{name}", "")
+    assert settings.load(root).ledger == root / ".proveout" / "ledger.db"
+    assert settings.load(root).store == str(root / ".proveout" / "store")
 
 
 def test_an_object_is_loaded_by_path_and_once(tmp_path):

@@ -107,7 +107,7 @@ def _release(settings: Settings) -> Bundle:
     from proveout.registry import consents, releases, signing
     from proveout.registry.ledger import Ledger
 
-    ledger = Ledger(settings.ledger)
+    ledger = Ledger(settings.ledger, create=False)
     try:
         newest = ledger.entries(kind="bundle", limit=1, newest_first=True)[0]
         bundle = from_json(Bundle, newest.body)
@@ -288,7 +288,7 @@ def _judge(settings: Settings, replies: Sequence[Reply]) -> Mapping[str, int]:
     if passed:
         raise DemoFailed(f"{len(passed)} malformed requests did not get 4xx, the first got {passed[0]}")
     ids = [str(reply.body["request_id"]) for reply in good]
-    ledger = Ledger(settings.ledger)
+    ledger = Ledger(settings.ledger, create=False)
     try:
         logged = ledger.prediction_ids(ids)
     finally:

@@ -17,6 +17,7 @@
     ├── LostRace           somebody changed the ledger meanwhile                    exit 4
     │   └── OtherChampion  the gate compared with another champion than serves now
     ├── LedgerError        the ledger cannot be read or written                     exit 3
+    │   ├── NoLedger       there is none yet                                        exit 1
     │   └── ChainBroken    an entry was edited, removed or reordered
     ├── DriftError         two windows cannot be compared                           exit 3
     └── of one room: sources.SourceFailed, processes.NotStarted, validation.Refused, casebook.CaseRefused,
@@ -236,6 +237,16 @@ class LedgerError(ProveoutError):
 
     def __str__(self) -> str:
         return f"The ledger {self.ledger} {self.problem}. {self.remedy}"
+
+
+class NoLedger(LedgerError):
+    """Something was asked of a ledger that nobody has made yet."""
+
+    exit_code = 1
+
+    def __init__(self, ledger: str) -> None:
+        super().__init__(ledger, "is not there yet", "The first data makes it: python flows/ingest.py run")
+        self.args = (ledger,)
 
 
 class ChainBroken(LedgerError):

@@ -14,8 +14,9 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proveout.errors import ConfigError
@@ -143,10 +144,12 @@ class Settings(BaseSettings):
     )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives
-    state: Path | None = Field(default=None, description="the state folder; `.proveout` in the root")
-    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; SQLite in the state folder")
+    state: Path | None = Field(default=None, description="the state folder, seen from the root; `.proveout` there")
+    ledger_url: str | None = Field(
+        default=None, description="SQLAlchemy URL, a relative path seen from the root; SQLite in the state folder"
+    )
     store_url: str | None = Field(
-        default=None, description="a folder, or `s3://bucket/prefix`; `store` in the state folder"
+        default=None, description="a folder, seen from the root, or `s3://bucket/prefix`; `store` in the state folder"
     )
 
     @model_validator(mode="after")
@@ -165,19 +168,32 @@ class Settings(BaseSettings):
                 raise ValueError(f"feature_files: there is no file {name} in {self.root}")
         return self
 
-    @property
-    def state_dir(self) -> Path:
-        return self.state if self.state is not None else self.root / ".proveout"
+    @field_validator("state", "ledger_url", "store_url", mode="before")
+    @classmethod
+    def _unset(cls, value: Any) -> Any:
+        # A secret that CI does not have comes as an empty variable.
+        return None if value == "" else value
+
+    # Relative paths are seen from the root: the working directory is another one for each flow, cron job and server.
 
     @property
-    def ledger(self) -> str:
-        """SQLAlchemy URL of the ledger."""
-        return self.ledger_url or f"sqlite:///{self.state_dir / 'ledger.db'}"
+    def state_dir(self) -> Path:
+        return self.root / (self.state or ".proveout")
+
+    @property
+    def ledger(self) -> str | Path:
+        """SQLAlchemy URL of the ledger, or the file of SQLite: a path in a URL would have to be quoted."""
+        if self.ledger_url is None:
+            return self.state_dir / "ledger.db"
+        relative = re.fullmatch(r"sqlite(?:\+pysqlite)?:///(?!/|:memory:|file:)([^?]+)", self.ledger_url)
+        return self.root / unquote(relative[1]) if relative else self.ledger_url
 
     @property
     def store(self) -> str:
         """Folder or `s3://` address of snapshots and bundles."""
-        return self.store_url or str(self.state_dir / "store")
+        if self.store_url is None:
+            return str(self.state_dir / "store")
+        return self.store_url if "://" in self.store_url else str(self.root / self.store_url)
 
     @property
     def journal_dir(self) -> Path:

@@ -35,7 +35,7 @@ def create(
     from proveout.training.flow import actor
 
     project = settings()
-    with open_ledger(project) as ledger:
+    with open_ledger(project, create=True) as ledger:
         created = book.create(
             ledger,
             secret(project.keys_dir, KEY_PEPPER),

@@ -22,11 +22,11 @@ def settings() -> "Settings":
     return load()
 
 
-def open_ledger(project: "Settings") -> "Ledger":
-    """The project's ledger, to be closed."""
+def open_ledger(project: "Settings", *, create: bool = False) -> "Ledger":
+    """The project's ledger, to be closed. Raises: NoLedger if there is none and none is to be made."""
     from proveout.registry.ledger import Ledger
 
-    return Ledger(project.ledger)
+    return Ledger(project.ledger, create=create)
 
 
 def bundle_folder(project: "Settings", name: str) -> Path:

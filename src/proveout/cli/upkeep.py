@@ -47,7 +47,7 @@ def upgrade() -> None:
     """
     from proveout.registry.tables import HEAD
 
-    with open_ledger(settings()) as book:
+    with open_ledger(settings(), create=True) as book:
         word = "upgraded" if book.migrated else "unchanged"
         answer(HEAD, f"{word}   {book.name}   schema {HEAD}\nnext: proveout ledger verify")
 

@@ -6,12 +6,12 @@ Door to: boto3 (extra `s3`).
 """
 
 import json
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 from proveout.errors import ConfigError, Misused, NotFound
 from proveout.records import Digest
@@ -30,6 +30,10 @@ class Store:
     """
 
     def __init__(self, address: str, cache: Path | None = None) -> None:
+        if "://" in address and not address.startswith("s3://"):
+            raise ConfigError(
+                "store_url", f"{address} is neither a folder nor s3://…", "Write PROVEOUT_STORE_URL as one"
+            )
         self._shared = _Bucket(address) if address.startswith("s3://") else None
         if self._shared is None:
             self._local = Path(address)
@@ -54,7 +58,7 @@ class Store:
         if not folder.is_dir() and shared is not None and shared.has(f"{kind}/{digest}"):
             _place(folder, lambda empty: shared.download(f"{kind}/{digest}", empty))
         if not folder.is_dir():
-            raise NotFound(_singular(kind), digest[:12], f"List them: ls {self._local / kind}")
+            raise NotFound(_singular(kind), digest[:12], f"List them: ls {shlex.quote(str(self._local / kind))}")
         return folder
 
     def find(self, kind: Kind, prefix: str) -> Digest:
@@ -63,7 +67,7 @@ class Store:
             raise Misused(f"{prefix!r} names no {_singular(kind)}: give 6 or more hexadecimal digits of its digest.")
         found = sorted(digest for digest in self.digests(kind) if digest.startswith(prefix))
         if not found:
-            raise NotFound(_singular(kind), prefix, f"List them: ls {self._local / kind}")
+            raise NotFound(_singular(kind), prefix, f"List them: ls {shlex.quote(str(self._local / kind))}")
         if len(found) > 1:
             raise Misused(f"{prefix} names {len(found)} {kind}: give more digits of the digest.")
         return found[0]
@@ -106,8 +110,9 @@ class _Bucket:
             import boto3
         except ModuleNotFoundError as error:
             raise ConfigError("store_url", "s3:// needs boto3", "Install it: pip install 'proveout[s3]'") from error
-        parts = urlparse(address)
-        self._bucket, self._prefix = parts.netloc, parts.path.strip("/")
+        # By hand: a key may have a ? or a # in it, where a URL would end.
+        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        self._prefix = prefix.strip("/")
         # Endpoint, region and credentials: the usual AWS_* variables; AWS_ENDPOINT_URL_S3 names another server.
         self._client: Any = boto3.client("s3")
 

@@ -198,7 +198,7 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
     store = open_store(settings)
     if named is not None:
         return store.folder("bundles", store.find("bundles", named))
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger, create=False) as ledger:
         for entry in ledger.entries(kind="bundle", newest_first=True):
             packed = ledgers.read(Bundle, entry)
             if packed.model == settings.model:

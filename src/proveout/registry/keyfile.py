@@ -4,6 +4,7 @@ Comes in: a path and what it is to hold. Goes out: a file that two processes may
 """
 
 import os
+import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -38,7 +39,7 @@ def read(file: Path) -> bytes:
     """What `file` holds. Raises: ConfigError if it cannot be read, or if others may read it."""
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise ConfigError(str(file), "others may read this private key", f"chmod 600 {file}")
+            raise ConfigError(str(file), "others may read this private key", f"chmod 600 {shlex.quote(str(file))}")
         return file.read_bytes()
     except OSError as error:
         raise ConfigError(str(file), f"cannot be read: {error.strerror}", "Mend its rights") from error

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -29,21 +30,26 @@ R = TypeVar("R")
 
 
 class Ledger:
-    """The tables behind `url`, made or migrated if need be.
+    """The tables behind an address, made or migrated if need be. On a disk that takes nothing it can still be read.
 
     Args:
-        url: `sqlite:///path` (its folder is made) or `postgresql://user:password@host/database`.
-    Raises: LedgerError if it cannot be reached, is no database, or was written by a newer proveout.
+        where: a SQLite file (its folder is made), `sqlite:///path` or `postgresql://user:password@host/database`.
+        create: whether one that is not there is made. Who only reads makes none: an empty ledger in a wrong place would
+            answer, and say that nothing is released.
+    Raises: LedgerError if it cannot be reached, is no database, or was written by a newer proveout; NoLedger if it is
+        not there.
     """
 
-    def __init__(self, url: str) -> None:
-        address = database.parse(url)
+    def __init__(self, where: str | Path, *, create: bool = True) -> None:
+        address = database.parse(where)
         self.name = database.name(address)  # what to call it where people read: without the password
         with database.failures(address):
-            self._pool = database.engine(address)
+            self._pool = database.engine(address, create=create)
         self._insert = postgresql.insert if self._pool.dialect.name == "postgresql" else sqlite.insert
         try:
-            self.migrated = database.bring_up(self._pool)  # whether opening it made or changed its tables
+            self.migrated = database.bring_up(
+                self._pool, create=create
+            )  # whether opening it made or changed its tables
         except BaseException:
             self.close()
             raise

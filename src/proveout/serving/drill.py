@@ -248,7 +248,7 @@ def _refuse_canary(settings: Settings) -> None:
     from proveout.registry import releases
     from proveout.registry.ledger import Ledger
 
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger, create=False) as ledger:
         canary = releases.current(ledger, settings.model, "canary")
     if canary is not None:
         raise DrillFailed(

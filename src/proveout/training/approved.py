@@ -19,6 +19,6 @@ def open_released(settings: Settings, digest: Digest) -> OpenBundle:
     """The bundle, verified and opened. Raises: NotFound, NotApproved, Tampered, BundleError."""
     folder = Store(settings.store, settings.state_dir / "store").folder("bundles", digest)
     bundle = verify(folder)
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger, create=False) as ledger:
         refuse_strange(ledger, Keyring(settings.keys_dir), bundle)
     return open_bundle(folder, manifest=bundle.manifest)

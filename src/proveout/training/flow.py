@@ -95,11 +95,11 @@ def open_store(settings: Settings) -> "Store":
     return Store(settings.store, cache=settings.state_dir / "store")
 
 
-def open_ledger(settings: Settings) -> "Ledger":
-    """The ledger."""
+def open_ledger(settings: Settings, *, create: bool = False) -> "Ledger":
+    """The ledger. Raises: NoLedger if there is none and none is to be made."""
     from proveout.registry.ledger import Ledger
 
-    return Ledger(settings.ledger)
+    return Ledger(settings.ledger, create=create)
 
 
 # --- ingest -----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
     """
     from proveout.data import snapshots
 
-    store, ledger = open_store(settings), open_ledger(settings)
+    store, ledger = open_store(settings), open_ledger(settings, create=True)
     try:
         parent = latest_snapshot(ledger) if onto_latest else None
         snapshot = snapshots.extend(store, parent, batches)
@@ -216,11 +216,10 @@ def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
     """
     from proveout.data import snapshots
 
-    store, ledger = open_store(settings), open_ledger(settings)
-    try:
-        whole = latest_snapshot(ledger) if data["version"] == "latest" else None
-    finally:
-        ledger.close()
+    store, whole = open_store(settings), None
+    if data["version"] == "latest":
+        with open_ledger(settings) as ledger:
+            whole = latest_snapshot(ledger)
     if whole is None:
         if data["version"] == "latest":
             raise NotFound("snapshot", "yet", "Make one: python flows/ingest.py run --through " + data["holdout"])
@@ -396,7 +395,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
             store,
         )
     run_inputs.check(settings, inputs)  # packing reads them again
-    ledger = open_ledger(settings)
+    ledger = open_ledger(settings, create=True)
     try:
         ledger.append("bundle", packed.digest, packed, actor=actor(), reason=f"packed by {run}", at=now())
     finally:

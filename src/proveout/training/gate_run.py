@@ -50,7 +50,7 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
 
     name = secrets.token_hex(16)
     # Closed while pytest runs: a run takes minutes, and this is a transaction of a moment.
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger, create=False) as ledger:
         before = ledger.last_seq()
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", settings.checks, *arguments],
@@ -58,7 +58,7 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
         env={**os.environ, VARIABLE: name},
         check=False,
     )
-    with Ledger(settings.ledger) as ledger:
+    with Ledger(settings.ledger, create=False) as ledger:
         return GateRun(verdict=verdict_of(ledger, name, since=before), exit_code=ran.returncode)
 
 

@@ -65,7 +65,7 @@ class Rehearsal:
         (template / "keys" / f"{signer.id}.pub").write_bytes(signer.public_pem())
         for trusted in settings.keys_dir.glob("*.pub"):
             shutil.copyfile(trusted, template / "keys" / trusted.name)
-        with Ledger(settings.ledger) as source, Ledger(f"sqlite:///{template / 'ledger.db'}") as copy:
+        with Ledger(settings.ledger, create=False) as source, Ledger(template / "ledger.db") as copy:
             self._known = copy_entries(source, copy)
             copy.settle()
 
@@ -125,7 +125,7 @@ class Rehearsal:
 
     def _verdict(self, state: Path, digest: Digest) -> Verdict | None:
         """What this run, and none before it, said of the bundle."""
-        with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
+        with Ledger(state / "ledger.db") as ledger:
             newest = ledger.entries(kind="verdict", subject=digest, newest_first=True, limit=1)
         return read(Verdict, newest[0]) if newest and newest[0].seq > self._known else None
 
@@ -135,7 +135,7 @@ class Rehearsal:
             PRIVATE_KEY_VARIABLE: self._key.decode(),
             "PROVEOUT_ROOT": str(self._settings.root),
             "PROVEOUT_STATE": str(state),
-            "PROVEOUT_LEDGER_URL": f"sqlite:///{state / 'ledger.db'}",
+            "PROVEOUT_LEDGER_URL": "",  # the one in its state folder
             "PROVEOUT_STORE_URL": _local_store(self._settings),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(state / "hypothesis"),
             "PYTHONDONTWRITEBYTECODE": "1",

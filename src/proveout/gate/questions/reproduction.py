@@ -149,9 +149,7 @@ def _apart(project: "Settings", snapshot: Digest, into: Path) -> "Settings":
     for link, folder in links.items():
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(folder.resolve())
-    return project.model_copy(
-        update={"state": into, "store_url": str(into / "store"), "ledger_url": f"sqlite:///{into / 'ledger.db'}"}
-    )
+    return project.model_copy(update={"state": into, "store_url": str(into / "store"), "ledger_url": None})
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Dossiers:
     """Shows dossiers. For one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.ledger
+        self._where = settings.ledger
         self._threads = ThreadPoolExecutor(_THREADS, "dossier")
         self._waiting = 0
 
@@ -74,7 +74,7 @@ class Dossiers:
 
     def _read(self, request_id: str) -> Dossier | None:
         """The dossier, in a thread. Raises: ProveoutError."""
-        with Ledger(self._url) as ledger:
+        with Ledger(self._where, create=False) as ledger:
             until = time.monotonic() + _DRAIN_S
             while (prediction := ledger.prediction(request_id)) is None:
                 if time.monotonic() > until:

@@ -162,7 +162,7 @@ class Clerk:
     def _open(self) -> "Ledger":
         from proveout.registry.ledger import Ledger
 
-        return Ledger(self._settings.ledger)
+        return Ledger(self._settings.ledger, create=False)
 
     def _append(self, ledger: "Ledger", alert: Alert) -> None:
         try:

@@ -78,7 +78,7 @@ class Released:
         from proveout.registry.ledger import Ledger
 
         # Closed before anything is forked: a database connection does not survive being shared.
-        with Ledger(settings.ledger) as ledger:
+        with Ledger(settings.ledger, create=False) as ledger:
             # In an edited ledger another bundle may have been put in the champion's place.
             ledger.verify_chain()
             board = _board(ledger, settings.model)
@@ -89,7 +89,7 @@ class Released:
         """The board, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
         from proveout.registry.ledger import Ledger
 
-        with Ledger(settings.ledger) as ledger:
+        with Ledger(settings.ledger, create=False) as ledger:
             last = ledger.last_seq()
             if last == seq:
                 return None
@@ -171,7 +171,7 @@ def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
     if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
         raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
     try:
-        with Ledger(settings.ledger) as ledger:
+        with Ledger(settings.ledger, create=False) as ledger:
             found = permits.entered(ledger, release.bundle, quorum(settings))
     except NotApproved:
         for kept in _kept(settings, release.bundle):
