@@ -155,14 +155,16 @@ def test_confidence_is_the_share_of_held_out_rows_called_right(order, tmp_path):
     assert len(table["right"]) == len(table["edges"]) + 1
 
 
-def test_the_reference_rows_are_of_training_with_their_scores(packed):
-    """Drift is measured against them."""
+def test_requests_are_compared_with_training_rows_and_answers_with_held_out_ones(packed, order):
+    """A model that knows its training rows by heart answers them as it answers no other."""
     opened = bundle.open_bundle(packed)
-    reference = opened.reference()
+    reference, answers = opened.reference(), opened.heldout_answers()
 
-    assert list(reference.columns) == ["hour", "wind", bundle.LABEL, bundle.PROBABILITY]
-    assert np.allclose(opened.predict(reference), reference[bundle.PROBABILITY])
+    assert list(reference.columns) == ["hour", "wind", bundle.LABEL]
     assert len(reference) == 300
+    assert list(answers.columns) == [bundle.PROBABILITY, bundle.LABEL]
+    assert sorted(answers[bundle.PROBABILITY]) == pytest.approx(sorted(opened.predict(order().heldout)))
+    assert answers[bundle.LABEL].sum() == order().heldout_labels.sum()
 
 
 # --- the direct path --------------------------------------------------------------------------------------------------

@@ -68,7 +68,14 @@ def test_nothing_released_says_how_to_release(project):
 
 @pytest.mark.parametrize(
     "file",
-    ["model.skops", "signature.json", "code/features.py", "confidence.json", "reference.parquet"],
+    [
+        "model.skops",
+        "signature.json",
+        "code/features.py",
+        "confidence.json",
+        "reference.parquet",
+        "heldout_answers.parquet",
+    ],
 )
 def test_one_flipped_bit_is_refused_with_the_name_of_its_file(project, released, file):
     """A changed model, or a changed reason for trusting it, is another model."""

@@ -100,7 +100,7 @@ def test_a_calm_page_says_so_first_and_that_there_is_nothing_to_do():
     """Whoever opens it every morning reads one line."""
     shown = Page(page(*frames()))
 
-    assert "● Calm: none of 5 tests tells the window from the rows the model was trained on." in shown.words
+    assert "● Calm: none of 5 tests tells the window from the rows the model was trained and judged on." in shown.words
     assert shown.words.index("Calm: none") < shown.words.index("Nothing to do.") < shown.words.index("Who answered")
     assert "▲" not in shown.words
 
@@ -109,7 +109,9 @@ def test_an_alarm_names_what_moved_first_and_what_to_do_second():
     """The headline is the finding, the next line the action, the numbers come after."""
     shown = Page(page(*frames(shift=30, level="ZZ"), alert=alert("warning")))
 
-    headline = shown.words.index("▲ Alarm: temp and carrier moved away from the rows the model was trained on.")
+    headline = shown.words.index(
+        "▲ Alarm: temp and carrier moved away from the rows the model was trained and judged on."
+    )
     assert (
         headline < shown.words.index("Next: proveout status says how to go back") < shown.words.index("What happened")
     )
@@ -153,7 +155,7 @@ def test_every_picture_can_be_heard():
     assert len(pictures_shown) == 5
     assert len(set(identified)) == len(identified) == 10
     assert all(set(svg["aria-labelledby"].split()) <= set(identified) for svg in pictures_shown)
-    assert re.search(r"missing [\d.]+ % → [\d.]+ % \(training → window\)\.", shown.words)
+    assert re.search(r"missing [\d.]+ % → [\d.]+ % \(reference → window\)\.", shown.words)
     assert shown.of("html") == [{"lang": "en"}]
 
 
@@ -249,7 +251,7 @@ def test_many_names_are_told_apart_in_the_headline():
 
     assert (
         report.headline(many)
-        == "Alarm: c0, c1, c2 and 6 more columns moved away from the rows the model was trained on."
+        == "Alarm: c0, c1, c2 and 6 more columns moved away from the rows the model was trained and judged on."
     )
     assert report.headline(replace(many, columns=many.columns[:1])).startswith("Alarm: c0 moved")
     assert report.headline(replace(many, columns=many.columns[:4])).startswith("Alarm: c0, c1, c2 and one more column")

@@ -228,15 +228,15 @@ def test_the_page_is_the_runs_card(watched, monitored, tmp_path):
     assert page.count("<svg role") >= 20
 
 
-def test_a_window_of_the_training_months_is_calm(watched):
+def test_requests_of_the_training_months_and_answers_of_the_held_out_one_are_calm(watched):
     """The other half of the promise: nothing moved, nothing said. Real rows, the bundle's own reference."""
-    predictions = watched.answers(["2013-01", "2013-02", "2013-03", "2013-04"], 400)
+    learned = watched.answers(["2013-01", "2013-02", "2013-03", "2013-04"], 400)
+    held_out = watched.answers(["2013-05"], 400)
 
-    seen = watch.look(watched.settings, predictions, at=AT)
+    asked, answered = (watch.look(watched.settings, window, at=AT).report for window in (learned, held_out))
 
-    assert not seen.report.alarm
-    assert seen.alert is None
-    assert "● Calm" in seen.page
+    assert {one.column for one in asked.columns if one.alarmed} <= {watch.PROBABILITY}
+    assert [one.alarmed for one in answered.columns if one.column == watch.PROBABILITY] == [False]
 
 
 def test_an_outage_is_no_drift(watched):

@@ -8,7 +8,7 @@ exact truth, as whylogs and evidently do with text columns, raises an alarm in m
 
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -31,10 +31,11 @@ EXACT_ROWS = 10_000
 MISSING = "(missing)"
 
 Column: TypeAlias = "pd.Series[Any]"
+Reference: TypeAlias = "pd.DataFrame | Mapping[str, Column]"
 
 
 def compare(
-    reference: pd.DataFrame, window: pd.DataFrame, columns: Sequence[str], *, family_alpha: float
+    reference: Reference, window: pd.DataFrame, columns: Sequence[str], *, family_alpha: float
 ) -> tuple[ColumnDrift, ...]:
     """What each column of `window` says against `reference`: one test or two per column, in the order of `columns`.
 
@@ -43,13 +44,15 @@ def compare(
     A table of two levels is tested exactly (Fisher). Ties make `ks` conservative: fewer false alarms, never more.
 
     Args:
+        reference: a frame, or columns that need not be of the same rows.
         family_alpha: chance of any alarm at all when nothing has moved, 0 to 1. Bonferroni: a test alarms at or
             under its share, `family_alpha` / number of tests returned.
     Raises: DriftError if a side has fewer than 20 rows, lacks a column, or the sides differ in type.
     """
-    for side, frame in (("The reference", reference), ("The window", window)):
-        if len(frame) < FEWEST_ROWS:
-            raise DriftError(side, f"it has {len(frame)} rows, and a test needs at least {FEWEST_ROWS}")
+    shortest = min((len(reference[column]) for column in columns if column in reference), default=FEWEST_ROWS)
+    for side, rows in (("The reference", shortest), ("The window", len(window))):
+        if rows < FEWEST_ROWS:
+            raise DriftError(side, f"it has {rows} rows, and a test needs at least {FEWEST_ROWS}")
     tests = [test for column in dict.fromkeys(columns) for test in _tests(column, reference, window)]
     if not tests:
         raise DriftError("The window", "no column was named")
@@ -82,7 +85,7 @@ def kind_of(values: Column) -> Literal["numeric", "text", "empty"]:
     return "numeric" if inferred in {"integer", "floating", "mixed-integer-float"} else "text"
 
 
-def _tests(column: str, reference: pd.DataFrame, window: pd.DataFrame) -> Iterator[ColumnDrift]:
+def _tests(column: str, reference: Reference, window: pd.DataFrame) -> Iterator[ColumnDrift]:
     for side, frame in (("reference", reference), ("window", window)):
         if column not in frame:
             raise DriftError(column, f"the {side} has no such column")

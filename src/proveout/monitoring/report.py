@@ -40,7 +40,7 @@ class _Shifted:
 
 def page(
     report: DriftReport,
-    reference: pd.DataFrame,
+    reference: drift.Reference,
     window: pd.DataFrame,
     *,
     alert: Alert | None,
@@ -113,8 +113,8 @@ def headline(report: DriftReport, alert: Alert | None = None) -> str:
     if not tests:
         return f"Not compared: {report.window_rows} answers, and a test needs {drift.FEWEST_ROWS}."
     if not report.alarm:
-        return f"Calm: none of {tests} tests tells the window from the rows the model was trained on."
-    return f"Alarm: {_list(moved)} moved away from the rows the model was trained on."
+        return f"Calm: none of {tests} tests tells the window from the rows the model was trained and judged on."
+    return f"Alarm: {_list(moved)} moved away from the rows the model was trained and judged on."
 
 
 def moved_columns(report: DriftReport) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def _list(names: Sequence[str], *, longest: int = 3) -> str:
     return f"{', '.join(shown)} and {last}" if shown else last
 
 
-def _row(test: ColumnDrift, reference: pd.DataFrame, window: pd.DataFrame) -> _Row:
+def _row(test: ColumnDrift, reference: drift.Reference, window: pd.DataFrame) -> _Row:
     before, after = reference[test.column], window[test.column]
     # A numeric column's chi-square is over missing or not: see `drift.compare`.
     numeric = "numeric" in {drift.kind_of(before), drift.kind_of(after)}

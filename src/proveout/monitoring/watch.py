@@ -1,4 +1,5 @@
-"""One look at a served model: its newest answers against the rows it was trained on, and against what happened.
+"""One look at a served model: what it is asked against the rows it was trained on, what it answers against its answers
+to held-out rows, and both against what happened.
 
 Comes in: the settings and the time. Goes out: a report in the ledger, an alert where one is due, and a page.
 What is decided is decided by pure functions (`join`, `compared_columns`, `decide`); the rest reads and writes.
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 AUC_MAY_FALL = 0.05
 PROBABILITY = "probability"
-"""What a bundle's reference rows call the model's own answer."""
+"""What a bundle's held-out answers, and the window, call the model's own answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,11 @@ def join(
 
 
 def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> Look:
-    """Compare `predictions` with the champion's reference rows and with the outcomes that are known. Writes nothing.
+    """Compare `predictions` with what the champion was trained and judged on, and with the outcomes that are known.
+    Writes nothing.
+
+    Requests are compared with training rows, answers with answers to held-out rows: what a model says of rows that it
+    has learned is nearer to 0 and 1 than what it says of any other.
 
     A window of fewer rows than a test needs is reported with no test at all: a quiet night is no failure of the watch.
     Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
@@ -95,10 +100,12 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     from proveout.monitoring import drift, performance, report
 
     opened = champion(settings)
-    reference, answered = opened.reference(), _table(predictions, opened)
-    columns = compared_columns(opened.request_columns, settings.key, reference, hidden=hidden_columns(predictions))
+    learned, answered = opened.reference(), _table(predictions, opened)
+    columns = compared_columns(opened.request_columns, settings.key, learned, hidden=hidden_columns(predictions))
+    reference = {**{name: learned[name] for name in columns}, PROBABILITY: opened.heldout_answers()[PROBABILITY]}
     enough = len(predictions) >= drift.FEWEST_ROWS
-    asked = [*columns, PROBABILITY]
+    # Of a handful of held-out rows nobody can tell how answers are distributed.
+    asked = [name for name, values in reference.items() if name != PROBABILITY or len(values) >= drift.FEWEST_ROWS]
     tests = drift.compare(reference, answered, asked, family_alpha=settings.family_alpha) if enough else ()
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
@@ -143,9 +150,12 @@ def decide(report: DriftReport, *, promised_auc: float | None, at: str) -> Alert
         )
     if not report.alarm:
         return None
+    answers_alone = set(moved_columns(report)) == {PROBABILITY}
     return Alert(
         severity="warning",
-        what=f"what {name} is asked is no longer what it was trained on",
+        what=f"what {name} answers is no longer what it answered to held-out rows"
+        if answers_alone
+        else f"what {name} is asked is no longer what it was trained on",
         details=f"{details} {measured}".strip(),
         next_step=(
             "if the change is there to stay, let flows/train.toml learn from newer batches: python flows/train.py run. "

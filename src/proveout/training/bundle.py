@@ -6,8 +6,9 @@ only after every file in it has been compared with the manifest.
     manifest.json       what follows, each file with its SHA-256
       identity          model.skops  signature.json  config.json  code/features.py  code/notebook.ipynb
                         code/…, the files that the features read
-      provenance        executed.ipynb  metrics.json  confidence.json  reference.parquet  profile.bin  profile.json
-                        direct.json  requirements.lock, and when, where, from which commit and by which run it was made
+      provenance        executed.ipynb  metrics.json  confidence.json  reference.parquet  heldout_answers.parquet
+                        profile.bin  profile.json  direct.json  requirements.lock, and when, where, from which commit
+                        and by which run it was made
 
 The digest is over the identity, which knows no clock: the same snapshot and configuration give the same digest.
 An approval signs the manifest whole.
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 LOCK = "requirements.lock"
 FORMAT = 1  # of the manifest; a newer one is refused
+HELDOUT_ANSWERS = "heldout_answers.parquet"
 REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
 CONFIDENCE_BINS = 20
@@ -176,10 +178,19 @@ class OpenBundle:
         return float(self._confidence["right"][place])
 
     def reference(self) -> "pd.DataFrame":
-        """A sample of the training rows: request columns, `probability` and `label`. At most 2,000."""
+        """A sample of the training rows: request columns and `label`. At most 2,000.
+
+        What the model says of them is no measure of what it says of others: it may have learned them by heart.
+        """
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(self._taken("reference.parquet")))
+
+    def heldout_answers(self) -> "pd.DataFrame":
+        """What the model says of a sample of the held-out rows: `probability` and `label`. At most 2,000."""
+        import pandas as pd
+
+        return pd.read_parquet(io.BytesIO(self._taken(HELDOUT_ANSWERS)))
 
     def _taken(self, file: str) -> bytes:
         """The content of a file, compared again: between the look at it and its use it can be replaced."""
@@ -280,8 +291,8 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
     (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, order.threshold)))
     training = order.training.assign(**{LABEL: order.training_labels})
     sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
-    sample[PROBABILITY] = _probabilities(model, compute, sample, order.request, name=function)
     sample.to_parquet(folder / "reference.parquet", index=False)
+    heldout_answers(scores, order.heldout_labels).to_parquet(folder / HELDOUT_ANSWERS, index=False)
     profiled = profiles.profile(order.training)
     (folder / "profile.bin").write_bytes(profiled)
     (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
@@ -328,6 +339,14 @@ def confidence_table(
     everywhere = float(right.mean())  # of a bin that ties in the scores left empty
     shares = [float(right[place == i].mean()) if (place == i).any() else everywhere for i in range(len(edges) + 1)]
     return {"edges": [float(edge) for edge in edges], "right": shares}
+
+
+def heldout_answers(scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]") -> "pd.DataFrame":
+    """A sample of the answers to held-out rows, in no order: what later answers are compared with."""
+    import pandas as pd
+
+    answers = pd.DataFrame({PROBABILITY: scores, LABEL: labels})
+    return answers.sample(min(REFERENCE_ROWS, len(answers)), random_state=0).reset_index(drop=True)
 
 
 def _probabilities(

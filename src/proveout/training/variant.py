@@ -66,7 +66,8 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     if change.request is not None:
         signature = {**orjson.loads((into / "signature.json").read_bytes()), "request": dict(change.request)}
         (into / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
-    # Twice: reference rows hold answers, so it has to be opened to be finished; and then to look for its direct path.
+    # Twice: what it says of held-out rows is in it, so it has to be opened to be finished; and then to look for its
+    # direct path.
     _state_direct(into, "it has not been compared yet")
     _seal(into)
     opened = bundles.open_bundle(into)
@@ -96,8 +97,8 @@ def _write_answers(
     (folder / "confidence.json").write_bytes(canonical(confidence))
     learned = rows[list(opened.request_columns)].assign(**{bundles.LABEL: labels})
     sample = learned.sample(min(bundles.REFERENCE_ROWS, len(rows)), random_state=0).reset_index(drop=True)
-    sample[bundles.PROBABILITY] = opened.predict(sample)
     sample.to_parquet(folder / "reference.parquet", index=False)
+    bundles.heldout_answers(scores, outcomes).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
     stated = {metric.name: metric.value for metric in opened.bundle.metrics}
     if anew:
         stated |= {name: value for name, value in measured(outcomes, scores).items() if name in stated}

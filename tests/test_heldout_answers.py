@@ -1,0 +1,86 @@
+"""`monitoring/watch.py`: what a model answers is compared with its answers to rows that it has not learned."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from test_bundle import order  # noqa: F401  # a fixture of `project`
+from test_champion import no_key_in_the_environment, project  # noqa: F401  # fixtures
+
+from proveout.data.store import Store
+from proveout.monitoring import drift, watch
+from proveout.records import Prediction
+from proveout.training import bundle as bundles
+from proveout.training.bundle import OpenBundle, PackOrder
+
+AT = "2013-07-01T06:00:00.000+00:00"
+
+
+def learned_by_heart(build: Any) -> PackOrder:
+    """A forest to which nearly all its training rows are 0 or 1, and others are not."""
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame({"hour": rng.integers(0, 24, 2_400), "wind": rng.normal(size=2_400)})
+    (build().root / "features.py").write_text("def features(rows):\n    return rows[['hour', 'wind']]\n")
+    labels = rng.random(2_400) < 0.2 + 0.02 * rows["hour"].to_numpy()
+    forest = RandomForestClassifier(20, random_state=0).fit(rows[:1_200], labels[:1_200])
+    return build(
+        model=forest,
+        training=rows[:1_200],
+        training_labels=labels[:1_200],
+        heldout=rows[1_200:1_800].reset_index(drop=True),
+        heldout_labels=labels[1_200:1_800],
+    )
+
+
+def answers(opened: OpenBundle, records: pd.DataFrame) -> list[Prediction]:
+    """What the model answered to `records`, as the log has it."""
+    return [
+        Prediction(
+            request_id=f"r-{place}", at=AT, model="tiny", release=opened.bundle.name,
+            record={"hour": int(hour), "wind": float(wind)}, answered_by="model", label=bool(score >= 0.5),
+            probability=float(score), confidence=None, latency_ms=1.0,
+        )
+        for place, (hour, wind, score) in enumerate(
+            zip(records["hour"], records["wind"], opened.predict(records), strict=True)
+        )
+    ]  # fmt: skip
+
+
+def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_first_day(project):  # noqa: F811
+    """Rows of the same split as those it was judged on: nothing moved, and nothing is said. Compared with its answers
+    to the training rows, every forest alarmed on its first day."""
+    packed = bundles.pack(learned_by_heart(project.order), Store(project.settings.store))
+    project.judge(packed)
+    project.release(packed)
+    opened = watch.champion(project.settings)
+    rng = np.random.default_rng(5)
+    fresh = pd.DataFrame({"hour": rng.integers(0, 24, 600), "wind": rng.normal(size=600)})
+    by_heart = opened.predict(opened.reference())
+
+    calm = watch.look(project.settings, answers(opened, fresh), at=AT)
+    # The same requests, each answered higher by a sixth: what the model says has moved, and nothing else has.
+    moved = [replace(one, probability=min(1.0, one.probability + 1 / 6)) for one in answers(opened, fresh)]
+    alarm = watch.look(project.settings, moved, at=AT)
+
+    assert drift.compare({"p": pd.Series(by_heart)}, pd.DataFrame({"p": opened.predict(fresh)}), ["p"],
+                         family_alpha=0.01)[0].alarmed  # fmt: skip  # the fault that this guards against
+    assert not calm.report.alarm
+    assert {one.column for one in calm.report.columns} == {"wind", "probability"}
+    assert [one.column for one in alarm.report.columns if one.alarmed] == ["probability"]
+    assert alarm.alert is not None
+    assert alarm.alert.what == f"what {packed.name} answers is no longer what it answered to held-out rows"
+
+
+def test_a_handful_of_held_out_rows_is_no_reference_for_answers(project):  # noqa: F811
+    """Then the requests are compared, and the look does not fail."""
+    few = project.order(heldout=project.order().heldout[:12], heldout_labels=project.order().heldout_labels[:12])
+    packed = bundles.pack(few, Store(project.settings.store))
+    project.judge(packed)
+    project.release(packed)
+    opened = watch.champion(project.settings)
+
+    seen = watch.look(project.settings, answers(opened, opened.reference().head(100)), at=AT)
+
+    assert {one.column for one in seen.report.columns} == {"wind"}
