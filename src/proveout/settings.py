@@ -25,6 +25,9 @@ Named = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-
 """An object of the user's own code: `path/from/root.py:object`."""
 
 
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
+"""A scheme, a host and a port where it is not the usual one, as browsers send it: no path, no slash at the end."""
+
 WEEK_S = 7 * 86_400.0
 
 
@@ -99,6 +102,10 @@ class Settings(BaseSettings):
     api_processes: int = Field(default=1, ge=1, le=64, description="processes that accept requests")
     auth: Literal["auto", "on", "off"] = Field(
         default="auto", description="whether a request needs an API key; `auto`: unless the host is this machine"
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(),
+        description='origins whose pages may ask from a browser (CORS): `["https://desk.example"]`, or `["*"]`',
     )
     max_batch_rows: int = Field(
         default=1_000, ge=1, le=1_000_000, description="a longer array in `/predict/batch` is refused"

@@ -31,6 +31,7 @@ from proveout.registry.releases import Yardstick
 from proveout.serving import board
 from proveout.serving.desk.desk import habits_of
 from proveout.serving.desk.pii import Pseudonyms
+from proveout.serving.gateway import cors
 from proveout.serving.gateway.access import Access
 from proveout.serving.gateway.call import App
 from proveout.serving.gateway.gateway import Gateway
@@ -153,10 +154,15 @@ def _private_folder() -> Iterator[Path]:
 
 def _gateway(
     settings: Settings, schema: RequestSchema, office: Callable[[], Office], *, folder: Path, asked: bool
-) -> Callable[[App], Gateway]:
+) -> Callable[[App], App]:
     pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
     access = Access(mac=partial(mac_of, pepper), asked=asked)
-    return partial(Gateway, schema=schema, office=office, settings=settings, access=access, folder=folder)
+
+    def build(app: App) -> App:
+        gateway = Gateway(app, schema=schema, office=office, settings=settings, access=access, folder=folder)
+        return cors.allow(gateway, settings.cors_origins)
+
+    return build
 
 
 def asks_for_keys(settings: Settings, first: board.Board) -> bool:

@@ -33,6 +33,7 @@ _PIECE_BYTES = 65_536  # of a stream that comes compressed
 _SKIPPED_BYTES = 65_536  # of a body that nobody reads: a longer one costs its connection
 
 JSON, NDJSON, PROBLEM = b"application/json", b"application/x-ndjson", b"application/problem+json"
+OCTETS = b"application/octet-stream"
 _CLOSE = (b"connection", b"close")
 _ALWAYS: tuple[Header, ...] = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 

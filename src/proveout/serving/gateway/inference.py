@@ -2,11 +2,13 @@
 
 Comes in: one tensor for each field of the request schema, all of one length. Goes out: tensors of that length. The
 protocol knows no problem of one row: a request with a row that does not fit is refused whole, naming the row. A row
-without a prediction has null in `probability` and `label`, and says so in `answered_by`.
+without a prediction has null in `probability` and `label`, and says so in `answered_by`. Tensors come and go in JSON or
+in binary (`binary_tensors`), where such a row has NaN and false.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,7 +21,8 @@ from proveout.serving.desk.ids import sane_id
 from proveout.serving.dispatch.dispatch import MOST_ROWS
 from proveout.serving.gateway.access import Method
 from proveout.serving.gateway.batch import BODIES
-from proveout.serving.gateway.call import JSON, Behind, Call, sentence
+from proveout.serving.gateway.binary_tensors import EXTENSION, HEADER, BinaryBody, encoded
+from proveout.serving.gateway.call import JSON, OCTETS, Behind, Call, sentence
 from proveout.serving.gateway.validation import (
     Problem,
     Reader,
@@ -71,7 +74,7 @@ class Inference:
     # --- what there is --------------------------------------------------------------------------------------------
 
     async def _server(self, call: Call, office: Behind) -> None:
-        told = {"name": "proveout", "version": __version__, "extensions": []}
+        told = {"name": "proveout", "version": __version__, "extensions": [EXTENSION]}
         await call.respond(200, orjson.dumps(told), JSON)
 
     async def _live(self, call: Call, office: Behind) -> None:
@@ -113,13 +116,14 @@ class Inference:
 
     async def _infer(self, call: Call, office: Behind) -> None:
         self._version(call, office)
-        body = await call.body(self._settings.max_body_bytes * BODIES)
-        document = parsed(body)
+        whole = await call.body(self._settings.max_body_bytes * BODIES)
+        body = BinaryBody(whole, call.headers.get(HEADER), refuse=partial(_no, 400))
+        document = parsed(body.json)
         if not isinstance(document, dict):
             raise _no(400, f"The body is {class_of(document)}, where an object is expected.")
-        refuse_repeated(body, document)
+        refuse_repeated(body.json, document)
         given_id, asked = _id(document), _outputs(document)
-        columns = self._columns(document)
+        columns = self._columns(document, body)
         requests = self._requests(columns)
         call.take(len(requests) - 1)
         given: list[Given] = []
@@ -128,22 +132,19 @@ class Inference:
             given += await asyncio.gather(
                 *(self._one(request, start + place, given_id, call, office) for place, request in enumerate(window))
             )
+        outputs, rest = _tensors(given, asked)
         answer = {
             "model_name": self._settings.model,
             "model_version": call.params.get("version") or _versions(office)[0],
             **({} if given_id is None else {"id": given_id}),
             "parameters": {"unlogged": not all(one.logged for one in given)},
-            "outputs": [
-                {
-                    "name": name,
-                    "datatype": OUTPUTS[name][0],
-                    "shape": [len(given)],
-                    "data": [OUTPUTS[name][1](one.prediction) for one in given],
-                }
-                for name in asked
-            ],
+            "outputs": outputs,
         }
-        await call.respond(200, orjson.dumps(answer), JSON)
+        text = orjson.dumps(answer)
+        if any(asked.values()):
+            await call.respond(200, text + rest, OCTETS, (HEADER, b"%d" % len(text)))
+        else:
+            await call.respond(200, text, JSON)
 
     async def _one(self, request: Request, place: int, given_id: str | None, call: Call, office: Behind) -> Given:
         return await office.desk.answer(
@@ -153,7 +154,7 @@ class Inference:
             budget_s=call.budget_s(),
         )
 
-    def _columns(self, document: Mapping[str, Any]) -> Mapping[str, Sequence[Any]]:
+    def _columns(self, document: Mapping[str, Any], body: BinaryBody) -> Mapping[str, Sequence[Any]]:
         """The values of each field. Raises: Refused with 400, naming the tensor."""
         inputs = document.get("inputs")
         if not isinstance(inputs, list) or not inputs:
@@ -167,7 +168,8 @@ class Inference:
                 raise _no(400, f"Each of `inputs` has the name of a field: {known}.")
             if name in columns:
                 raise _no(400, f"The tensor {name} is given twice.")
-            columns[name] = _values(name, kinds[name], tensor)
+            columns[name] = _values(name, kinds[name], tensor, body)
+        body.end()
         lengths = {len(values) for values in columns.values()}
         if len(lengths) != 1 or lengths == {0}:
             raise _no(400, "All tensors have the same length, at least 1.")
@@ -186,7 +188,23 @@ class Inference:
         return requests
 
 
-def _values(name: str, kind: Kind, tensor: Mapping[str, Any]) -> Sequence[Any]:
+def _tensors(given: Sequence[Given], asked: Mapping[str, bool]) -> tuple[list[dict[str, Any]], bytes]:
+    """The outputs that are `asked` for, in binary or not, and the bytes of those that are."""
+    outputs: list[dict[str, Any]] = []
+    rest: list[bytes] = []
+    for name, in_binary in asked.items():
+        datatype, of = OUTPUTS[name]
+        values = [of(one.prediction) for one in given]
+        told: dict[str, Any] = {"name": name, "datatype": datatype, "shape": [len(values)]}
+        if in_binary:
+            rest.append(encoded(datatype, values))
+            outputs.append({**told, "parameters": {"binary_data_size": len(rest[-1])}})
+        else:
+            outputs.append({**told, "data": values})
+    return outputs, b"".join(rest)
+
+
+def _values(name: str, kind: Kind, tensor: Mapping[str, Any], body: BinaryBody) -> Sequence[Any]:
     """The values of one tensor, flat. Raises: Refused with 400."""
     datatype, shape, data = tensor.get("datatype"), tensor.get("shape"), tensor.get("data")
     if not isinstance(datatype, str) or datatype not in _FITS[kind]:
@@ -194,6 +212,11 @@ def _values(name: str, kind: Kind, tensor: Mapping[str, Any]) -> Sequence[Any]:
     sound = isinstance(shape, list) and len(shape) in {1, 2} and all(type(length) is int for length in shape)
     if not isinstance(shape, list) or not sound or (len(shape) == 2 and shape[1] != 1):
         raise _no(400, f"The tensor {name} has the shape [n] or [n, 1].")
+    size = _parameters(tensor, f"the tensor {name}").get("binary_data_size")
+    if size is not None:
+        if data is not None:
+            raise _no(400, f"The tensor {name} has either `data` or `binary_data_size`.")
+        return body.take(name, datatype, max(0, shape[0]), size)
     if not isinstance(data, list) or len(data) != shape[0]:
         raise _no(400, f"The tensor {name} has as many values in `data` as its shape says.")
     flat = [one[0] if type(one) is list and len(one) == 1 else one for one in data] if len(shape) == 2 else data
@@ -221,15 +244,28 @@ def _id(document: Mapping[str, Any]) -> str | None:
     return sane
 
 
-def _outputs(document: Mapping[str, Any]) -> list[str]:
-    """The names of the tensors that are asked for: all, where none are named. Raises: Refused with 400."""
+def _outputs(document: Mapping[str, Any]) -> dict[str, bool]:
+    """The tensors that are asked for, all where none are named, and whether in binary. Raises: Refused with 400."""
     wanted = document.get("outputs")
+    usual = _parameters(document, "the request").get("binary_data_output", False)
     if wanted is None or wanted == []:
-        return list(OUTPUTS)
+        wanted = [{"name": name} for name in OUTPUTS]
     names = [one.get("name") if isinstance(one, dict) else None for one in wanted] if isinstance(wanted, list) else []
     if not names or not all(isinstance(name, str) and name in OUTPUTS for name in names):
         raise _no(400, f"`outputs` names some of {', '.join(OUTPUTS)}.")
-    return [str(name) for name in dict.fromkeys(names)]
+    found = {
+        str(one["name"]): _parameters(one, f"the output {one['name']}").get("binary_data", usual) for one in wanted
+    }
+    if not all(isinstance(in_binary, bool) for in_binary in found.values()):
+        raise _no(400, "`binary_data_output` of a request and `binary_data` of an output are true or false.")
+    return found
+
+
+def _parameters(of: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+    found = of.get("parameters")
+    if found is not None and not isinstance(found, dict):
+        raise _no(400, f"`parameters` of {what} is an object.")
+    return found or {}
 
 
 def _versions(office: Behind) -> list[str]:

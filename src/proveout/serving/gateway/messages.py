@@ -94,10 +94,14 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Pla
     feedback["anyOf"] = [_object({name: something}, name) for name, something in said.items()]
     tensor = _object(
         {
-            "name": text, "datatype": text, "data": {"type": "array"},
-            "shape": {"type": "array", "items": {"type": "integer"}},
+            "name": text, "datatype": text, "shape": {"type": "array", "items": {"type": "integer"}},
+            "data": {"type": "array", "description": "The values, unless they are in binary."},
+            "parameters": {
+                "type": ["object", "null"],
+                "description": "`binary_data_size`: bytes of its values, which are behind the JSON.",
+            },
         },
-        "name", "datatype", "shape", "data",
+        "name", "datatype", "shape",
     )  # fmt: skip
     either = [{"$ref": "#/components/schemas/Answer"}, {"$ref": "#/components/schemas/Problem"}]
     return {
@@ -120,6 +124,11 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Pla
                 "id": {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"},
                 "inputs": {"type": "array", "items": tensor, "minItems": 1},
                 "outputs": {"type": ["array", "null"], "items": _object({"name": {"enum": list(OUTPUTS)}}, "name")},
+                "parameters": {
+                    "type": ["object", "null"],
+                    "description": "`binary_data_output`: true for outputs in binary. Tensors in binary are behind the "
+                    "JSON, whose length is in the header Inference-Header-Content-Length.",
+                },
             },
             "inputs",
         ),
