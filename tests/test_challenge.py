@@ -34,6 +34,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from proveout.registry.ledger import Ledger
+
+def test_training_comes_out_the_same(candidate, project):
+    with Ledger(project.ledger) as ledger:
+        assert candidate.bundle.digest in ledger.subjects("bundle"), "another digest"
+
 def test_auc(candidate, holdout, evidence):
     scores = candidate.predict(holdout.records)
     evidence("auc", roc_auc_score(holdout.labels, scores), at_least=0.75, rows=holdout.rows)
@@ -148,7 +154,29 @@ def test_each_mutant_is_caught_by_the_check_that_asks_for_it(tried):
     assert not dice.by_error
     assert (calibration.fate, calibration.check) == ("survived", "")
     assert calibration.question == "calibration"
-    assert tried.report.checks == 3
+    assert tried.report.checks == 4
+
+
+def test_a_check_that_fails_for_every_mutant_catches_none(tried):
+    """Training again gives no mutant's digest: with that check alone, every mutant would count as caught."""
+    name = "checks/test_trips.py::test_training_comes_out_the_same"
+    calibration, dice = (tried.trial(one) for one in CHOSEN)
+
+    assert tried.report.fail_for_all == (name,)
+    assert (calibration.fate, calibration.not_counted) == ("survived", (name,))
+    assert (dice.fate, dice.not_counted) == ("caught", (name,))
+    page = challenging.challenged(tried.report)
+    only = "SURVIVED only by test_training_comes_out_the_same (not counted: fails for every mutant)"
+    assert only in " ".join(page.split())
+    assert "  not counted: test_training_comes_out_the_same fails for every mutant, as for the same answers" in page
+
+
+def test_what_each_mutant_is_meant_to_trip_is_named():
+    """Who reads that it was caught sees by what, and by what it should have been."""
+    assert all(mutant.question and mutant.remedy for mutant in MUTANTS)
+    assert not [mutant.name for mutant in MUTANTS if "reproduction" in mutant.remedy]  # it fails for all of them
+    row = next(line for line in challenging.challenged(REPORT).splitlines() if line.split()[:1] == ["constant"])
+    assert " ".join(row.split()).startswith("constant always 0.157 the AUC caught test_auc: auc is 0.5")
 
 
 def test_what_covers_the_question_is_asked_first_where_all_else_would_wait(tried):
@@ -234,7 +262,7 @@ def test_a_run_that_takes_too_long_is_ended_with_what_it_started(tried, tmp_path
 
     with Rehearsal(tried.project, tmp_path) as rehearsal:
         run = rehearsal.judge(
-            folder_of(tried.project, bundle), bundle.digest, name="short", first_only=False, limit=lambda: 0.0
+            folder_of(tried.project, bundle), bundle.digest, name="short", failures=None, limit=lambda: 0.0
         )
 
     assert (run.stopped, run.verdict) == (True, None)
@@ -249,7 +277,7 @@ def test_closing_ends_the_runs_that_are_not_done(tried, tmp_path):
     runs = threading.Thread(
         target=lambda: done.append(
             rehearsal.judge(
-                folder_of(tried.project, bundle), bundle.digest, name="cut", first_only=False, limit=lambda: None
+                folder_of(tried.project, bundle), bundle.digest, name="cut", failures=None, limit=lambda: None
             )
         )
     )
@@ -331,7 +359,10 @@ def test_the_job_summary_has_the_same_table():
     text = challenging.markdown(REPORT)
 
     assert text.startswith("### challenge passed: `trips@abababababab`\n")
-    assert "| constant | always 0.157 | caught | test_auc: auc is 0.5 (90 rows), asked: >= 0.7 and more |" in text
+    assert (
+        "| constant | always 0.157 | the AUC | caught | test_auc: auc is 0.5 (90 rows), asked: >= 0.7 and more |"
+        in text
+    )
     assert "- **slow** survived." in text
 
 

@@ -13,13 +13,13 @@ from sklearn.metrics import roc_auc_score
 
 from proveout.gate.material import Material
 from proveout.gate.mutants import challenge, feeding, serving
-from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, UNCHANGED
+from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
 from proveout.training.bundle import OpenBundle, open_bundle, verify
 from proveout.training.variant import Change, repack
 
-BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, REFITTED)}
+BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFITTED)}
 
 
 @dataclass
@@ -96,6 +96,17 @@ def test_packed_again_without_a_change_it_is_the_same_bundle(bench):
     assert again.bundle.metrics == before.bundle.metrics
     assert again.direct == before.direct == "on"
     pd.testing.assert_frame_equal(again.reference(), before.reference())
+
+
+def test_the_same_answers_have_another_digest(bench):
+    """The control for checks that fail for every mutant: model and features are other files, and nothing is broken."""
+    renamed, before = bench.make("renamed"), bench.ground.candidate
+
+    assert np.array_equal(renamed.predict(bench.held), bench.scores)
+    assert renamed.direct == "on"
+    assert renamed.bundle.digest != before.bundle.digest
+    for file in ("model.skops", "code/features.py"):
+        assert (renamed.folder / file).read_bytes() != (before.folder / file).read_bytes()
 
 
 def test_fitted_again_it_answers_the_same(bench):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from proveout.gate.mutants.trials import ChallengeReport, Trial
 
 LONGEST = 90  # characters of a check's message in the table
+HEAD = ("mutant", "what was broken", "meant to trip", "", "by")
 
 
 def challenge(
@@ -68,8 +69,11 @@ def challenged(report: "ChallengeReport") -> str:
     """How many were caught, mutant by mutant, then what would have caught those that survived."""
     lines = [
         f"{'passed' if report.passed else 'failed'}   {report.model}@{report.candidate[:12]}   {in_short(report)}",
-        *table(("mutant", "what was broken", "", "by"), [_row(trial) for trial in report.trials]),
+        *table(HEAD, [_row(trial) for trial in report.trials]),
     ]
+    for check in report.fail_for_all:
+        name = check.rpartition("::")[2]
+        lines.append(f"  not counted: {name} fails for every mutant, as for the same answers under another digest")
     if not report.champion:
         lines.append(fact("champion", "none yet: what only shows beside one can survive"))
     for trial in report.survivors:
@@ -105,7 +109,7 @@ def markdown(report: "ChallengeReport") -> str:
     """The report for a job summary."""
     state = "passed" if report.passed else "failed"
     head = f"### challenge {state}: `{report.model}@{report.candidate[:12]}`\n\n{in_short(report)}\n\n"
-    rows = [("mutant", "what was broken", "", "by"), ("---",) * 4, *(_row(trial) for trial in report.trials)]
+    rows = [HEAD, ("---",) * len(HEAD), *(_row(trial) for trial in report.trials)]
     body = "".join(f"| {' | '.join(_escaped(cell) for cell in row)} |\n" for row in rows)
     missing = "".join(
         f"- **{trial.mutant}** survived. {trial.slip} Nobody asks: {trial.question}. `{trial.remedy}`\n"
@@ -114,14 +118,16 @@ def markdown(report: "ChallengeReport") -> str:
     return f"{head}{body}\n{missing}\n"
 
 
-def _row(trial: "Trial") -> tuple[str, str, str, str]:
+def _row(trial: "Trial") -> tuple[str, str, str, str, str]:
     fate = "SURVIVED" if trial.fate == "survived" else trial.fate
     said = " ".join(plain(trial.message).split())
     said = said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
     check = trial.check.rpartition("::")[2]
     error = "an error in " if trial.by_error else ""
-    by = f"{error}{check}: {said}" if check else said or (trial.question if trial.fate == "survived" else "")
-    return trial.mutant, plain(trial.what), fate, by
+    names = ", ".join(one.rpartition("::")[2] for one in trial.not_counted)
+    only = f"only by {names} (not counted: fails for every mutant)" if names and not check else ""
+    by = f"{error}{check}: {said}" if check else said or only
+    return trial.mutant, plain(trial.what), trial.question, fate, by
 
 
 def _progress(trial: "Trial", done: int, of: int) -> str:

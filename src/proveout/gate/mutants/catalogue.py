@@ -1,7 +1,7 @@
 """Every mutant there is, in the order they are reported.
 
-Comes in: nothing. Goes out: `MUTANTS`; and `UNCHANGED` and `REFITTED`, which are none: were the gate to refuse those,
-what it says of the others would say nothing.
+Comes in: nothing. Goes out: `MUTANTS`; and `UNCHANGED`, `RENAMED` and `REFITTED`, which are none: were the gate to
+refuse those, what it says of the others would say nothing.
 """
 
 from proveout.gate.mutants import feeding, fitting, serving
@@ -15,13 +15,14 @@ def _unchanged(ground: Ground) -> Change:
 
 
 UNCHANGED = Mutant(name="unchanged", slip="", question="", remedy="", make=_unchanged)
+RENAMED = Mutant(name="renamed", slip="", question="", remedy="", make=fitting.renamed)
 REFITTED = Mutant(name="refitted", slip="", question="", remedy="", make=fitting.refitted, refits=True)
 
 MUTANTS = (
     Mutant(
         name="labels-shuffled",
         slip="The outcomes were joined by position after one of the tables had been sorted.",
-        question="is it any good: the AUC",
+        question="the AUC",
         remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
         make=fitting.labels_shuffled,
         refits=True,
@@ -29,14 +30,14 @@ MUTANTS = (
     Mutant(
         name="constant",
         slip="The search settled on a model so tame that everybody gets the base rate.",
-        question="is it any good: the AUC",
+        question="the AUC",
         remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
         make=fitting.constant,
     ),
     Mutant(
         name="feature-dropped",
         slip="A join brought nothing, so the column that matters most was empty from the start.",
-        question="is it any good: the AUC, and as good as the champion",
+        question="the AUC, also beside the champion's",
         remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
         make=fitting.feature_dropped,
         refits=True,
@@ -44,35 +45,35 @@ MUTANTS = (
     Mutant(
         name="feature-frozen",
         slip="In serving, a field is filled with its default, because nobody connected it.",
-        question="is it any good: the AUC, and as good as the champion",
+        question="the AUC, also beside the champion's",
         remedy="evidence(intervals.auc(holdout.labels, scores), at_least=0.70)",
         make=fitting.feature_frozen,
     ),
     Mutant(
         name="feature-shuffled",
         slip="Two tables are put side by side in serving, one of them sorted: rows get each other's values.",
-        question="does an answer depend on the rows beside it",
+        question="the same answer alone and in a batch",
         remedy="evidence(generated.same_alone_and_in_a_batch())",
         make=feeding.feature_shuffled,
     ),
     Mutant(
         name="unit-changed",
         slip="A supplier switched to metric units, and the caller passes its numbers on.",
-        question="does the project's own code and data make it again; beside a champion, is it as good",
-        remedy="evidence(reproduction.again(candidate, holdout, project=project))",
+        question="not worse than the champion; better than a simpler model",
+        remedy="evidence(comparison.auc(holdout.labels, scores, champion_scores, margin=0.01))",
         make=feeding.unit_changed,
     ),
     Mutant(
         name="timezone-shifted",
         slip="The caller sends UTC, and the model learned local time.",
-        question="does the project's own code and data make it again; beside a champion, is it as good",
-        remedy="evidence(reproduction.again(candidate, holdout, project=project))",
+        question="not worse than the champion; better than a simpler model",
+        remedy="evidence(comparison.auc(holdout.labels, scores, champion_scores, margin=0.01))",
         make=feeding.timezone_shifted,
     ),
     Mutant(
         name="target-leaked",
         slip="A column that is filled in afterwards was among the inputs.",
-        question="does one column give the outcome away",
+        question="leakage: no column gives the outcome away",
         remedy="evidence(leakage.columns(candidate, training))",
         make=fitting.target_leaked,
         refits=True,
@@ -80,8 +81,8 @@ MUTANTS = (
     Mutant(
         name="old-window",
         slip="A cached file was read: the model learned from the oldest data only, and says otherwise.",
-        question="does the project's own code and data make it again; beside a champion, is it as good",
-        remedy="evidence(reproduction.again(candidate, holdout, project=project))",
+        question="not worse than the champion; better than a simpler model",
+        remedy="evidence(comparison.auc(holdout.labels, scores, champion_scores, margin=0.01))",
         make=fitting.old_window,
         refits=True,
     ),
@@ -104,7 +105,7 @@ MUTANTS = (
     Mutant(
         name="slow",
         slip="The features ask a service over the network, once for each call.",
-        question="latency, in the form that is served",
+        question="latency, as it is served",
         remedy="evidence(served.performance(candidate, holdout, p99_ms_at_most=100))",
         make=serving.slow,
         shows="elsewhere",
@@ -121,14 +122,14 @@ MUTANTS = (
     Mutant(
         name="non-deterministic",
         slip="The noise that was added for training is still in the features.",
-        question="does the same question have the same answer",
+        question="the same answer when asked again",
         remedy="evidence(generated.same_when_asked_again())",
         make=feeding.non_deterministic,
     ),
     Mutant(
         name="unseen-category",
         slip="Categories are looked up in a dict made from the training data, and a new one is not in it.",
-        question="generated requests: is every one answered",
+        question="every generated request is answered",
         remedy="evidence(generated.never_crashes())",
         make=serving.unseen_category,
         shows="elsewhere",
@@ -136,7 +137,7 @@ MUTANTS = (
     Mutant(
         name="direct-disagrees",
         slip="The fast branch of the features, which serves, does not do what the slow one does, which was judged.",
-        question="is what is served what was judged",
+        question="what is served is what was judged",
         remedy="evidence(served.same_by_columns(candidate, holdout.records))",
         make=serving.direct_disagrees,
         shows="elsewhere",

@@ -1,7 +1,9 @@
 """The challenge: the candidate is broken on purpose, and the project's own checks have to notice.
 
 Comes in: settings, the folder of a candidate and the mutants to try. Goes out: a `ChallengeReport`. First the candidate
-itself is judged in the same setting, packed again without a change: a gate that refuses everything catches everything.
+itself is judged in the same setting, the same answers under another digest: a gate that refuses everything catches
+everything. A check that fails for that, and not for the candidate as it was packed, fails for every mutant, such as one
+that trains again and compares the digest. What it says of a mutant is not counted.
 Nothing is written to the project's ledger, store or keys.
 """
 
@@ -15,11 +17,12 @@ from pathlib import Path
 
 from proveout.errors import Misused, ProveoutError
 from proveout.gate.material import Material
-from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, UNCHANGED
+from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
 from proveout.gate.mutants.rehearsal import Limit, Rehearsal, Rehearsed
 from proveout.gate.mutants.trials import ChallengeReport, Fate, Trial
+from proveout.gate.verdict import NOT_RUN
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
 from proveout.training.variant import repack
@@ -88,7 +91,7 @@ def run(
         ):
             try:
                 stage = _Stage(settings=settings, ground=ground, rehearsal=rehearsal, folder=place, threads=threads)
-                whole, trials = _trials(stage, pool, mutants, say=say)
+                control, trials = _trials(stage, pool, mutants, say=say)
             except BaseException:
                 # The pool waits for its threads, and they for their runs: end those first.
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -99,7 +102,8 @@ def run(
         candidate=material.bundle.digest,
         champion=champion.bundle.digest if champion is not None else None,
         trials=trials,
-        checks=len(whole.results),
+        checks=len(control.verdict.results),
+        fail_for_all=control.fail_for_all,
         tolerated=tolerated,
         workers=workers,
         seconds=time.monotonic() - begun,
@@ -164,25 +168,36 @@ class _Stage:
         name: str,
         packed: _Packed,
         *,
-        whole: bool = False,
+        failures: int | None = 1,
         first: Sequence[str] = (),
         limit: Limit = lambda: None,
     ) -> Rehearsed:
-        """One run of the gate; to its end, or to the first check that does not pass."""
-        # With a waiver, the first check that fails is not the end: the gate may approve all the same.
+        """One run of the gate; to its end, or until so many checks have failed."""
+        # With a waiver, a check that fails is not the end: the gate may approve all the same.
         waivers = self.settings.root / self.settings.waivers
-        first_only = not whole and not (waivers.is_file() and waivers.read_text(encoding="utf-8").strip())
+        if waivers.is_file() and waivers.read_text(encoding="utf-8").strip():
+            failures = None
         return self.rehearsal.judge(
-            packed.folder, packed.digest, name=name, first=first, first_only=first_only, limit=limit
+            packed.folder, packed.digest, name=name, first=first, failures=failures, limit=limit
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Control:
+    """What the gate says of the candidate itself."""
+
+    verdict: Verdict
+    seconds: float
+    fail_for_all: tuple[str, ...] = ()  # checks that fail for the same answers under another digest
 
 
 def _trials(
     stage: _Stage, pool: ThreadPoolExecutor, mutants: Sequence[Mutant], *, say: Say
-) -> tuple[Verdict, tuple[Trial, ...]]:
+) -> tuple[_Control, tuple[Trial, ...]]:
     """What the gate says of the candidate itself, and of each mutant."""
-    control = pool.submit(stage.judge, UNCHANGED.name, _unchanged(stage), whole=True)
-    refitted = _unlike_itself(stage, pool) if any(mutant.refits for mutant in mutants) else ""
+    # The first that is submitted, so none that waits for it holds the thread it needs.
+    control = pool.submit(_control, stage, _packed_again(stage, RENAMED), _packed_again(stage, UNCHANGED))
+    refitted = _unlike_itself(stage, pool, control) if any(mutant.refits for mutant in mutants) else ""
     ended: dict[str, Trial] = {}
     waiting: list[Future[Trial]] = []
 
@@ -193,47 +208,57 @@ def _trials(
             say(trial, len(ended), len(mutants))
 
     def judged(mutant: Mutant, first: Sequence[str] = ()) -> None:
-        waiting.append(_tried(stage, pool, mutant, refitted=refitted, first=first, limit=lambda: _limit(control)))
+        waiting.append(_tried(stage, pool, mutant, control, refitted=refitted, first=first))
 
     for mutant in mutants:
         if mutant.first:
             continue
         judged(mutant)
         if control.done():
-            _approved(stage, control.result())
+            control.result()
             done = [future for future in waiting if future.done()]
             waiting = [future for future in waiting if future not in done]
             report(done)
-    whole = _approved(stage, control.result())
+    found = control.result()
     for mutant in mutants:
         if mutant.first:
-            judged(mutant, [result.check for result in whole.results if mutant.first in result.covers])
+            judged(mutant, [result.check for result in found.verdict.results if mutant.first in result.covers])
     report(as_completed(waiting))
-    return whole, tuple(ended[mutant.name] for mutant in mutants)
+    return found, tuple(ended[mutant.name] for mutant in mutants)
 
 
-def _limit(control: Future[Rehearsed]) -> float | None:
+def _limit(control: Future[_Control]) -> float | None:
     """How long a run may take; not known before the candidate's own has ended."""
     return SLOWER * control.result().seconds + SLACK_S if control.done() else None
 
 
-def _unchanged(stage: _Stage) -> _Packed:
+def _packed_again(stage: _Stage, control: Mutant) -> _Packed:
     try:
-        return stage.pack(UNCHANGED)
+        return stage.pack(control)
     except Exception as error:
         # The project's own steps and features, on all rows at once.
         problem = f"Packed again, it raises {type(error).__name__}: {error}"
         raise NotChallenged(stage.ground.candidate.bundle.name, problem) from error
 
 
-def _approved(stage: _Stage, control: Rehearsed) -> Verdict:
-    """The verdict on the candidate itself. Raises: NotChallenged if it is not an approval."""
-    if control.verdict is None or control.verdict.outcome != "approved":
-        raise NotChallenged(stage.ground.candidate.bundle.name, _refusal(control))
-    return control.verdict
+def _control(stage: _Stage, renamed: _Packed, unchanged: _Packed) -> _Control:
+    """The verdict on the candidate itself. Raises: NotChallenged if it is not an approval.
+
+    Its answers are judged under another digest first: with no check that minds, that is all there is to run.
+    """
+    other = stage.judge(RENAMED.name, renamed, failures=None)
+    if other.verdict is not None and other.verdict.outcome == "approved":
+        return _Control(verdict=other.verdict, seconds=other.seconds)
+    itself = stage.judge(UNCHANGED.name, unchanged, failures=None)
+    for run in (itself, other):
+        if run.verdict is None or (run is itself and run.verdict.outcome != "approved"):
+            raise NotChallenged(stage.ground.candidate.bundle.name, _refusal(run))
+    assert itself.verdict is not None and other.verdict is not None
+    against = (*other.verdict.failed, *other.verdict.unproven)
+    return _Control(verdict=itself.verdict, seconds=itself.seconds, fail_for_all=against)
 
 
-def _unlike_itself(stage: _Stage, pool: ThreadPoolExecutor) -> str:
+def _unlike_itself(stage: _Stage, pool: ThreadPoolExecutor, control: Future[_Control]) -> str:
     """Why what is fitted again says nothing; empty if, without a change, it answers as the candidate or is approved."""
     try:
         packed = stage.pack(REFITTED)
@@ -241,29 +266,39 @@ def _unlike_itself(stage: _Stage, pool: ThreadPoolExecutor) -> str:
         return f"it raises {type(error).__name__}: {error}"
     if packed.same_answers:
         return ""
-    return _refusal(pool.submit(stage.judge, REFITTED.name, packed, whole=True).result())
+    run = pool.submit(stage.judge, REFITTED.name, packed, failures=None).result()
+    return _refusal(run, control.result().fail_for_all)
 
 
-def _refusal(run: Rehearsed) -> str:
-    """Why the run ended without an approval; empty if it has one."""
+def _refusal(run: Rehearsed, not_counted: Sequence[str] = ()) -> str:
+    """Why the run ended without an approval; empty if it has one, or none only for checks that are not counted."""
     if run.verdict is None:
         return f"pytest ended with exit status {run.code} and no verdict: {run.said}"
     if run.verdict.outcome == "approved":
         return ""
-    first = _first_objection(run.verdict)
-    return f"{first.check} {first.outcome}: {first.message}" if first else f"The verdict is {run.verdict.outcome}"
+    first = _first_objection(run.verdict, not_counted)
+    if first is None:
+        return "" if not_counted else f"The verdict is {run.verdict.outcome}"
+    return f"{first.check} {first.outcome}: {first.message}"
 
 
-def _first_objection(verdict: Verdict) -> CheckResult | None:
-    for against in (verdict.failed, verdict.unproven):
-        for result in verdict.results:
-            if result.check in against:
-                return result
-    return None
+def _first_objection(verdict: Verdict, not_counted: Sequence[str] = ()) -> CheckResult | None:
+    """What refused, less the checks that are not counted; one that failed before one that is without proof."""
+    failed = [result for result in verdict.results if result.check in verdict.failed]
+    unproven = [result for result in verdict.results if result.check in verdict.unproven]
+    if failed:  # the run was ended there, so what it never came to says nothing
+        unproven = [result for result in unproven if result.outcome not in NOT_RUN]
+    return next((result for result in (*failed, *unproven) if result.check not in not_counted), None)
 
 
 def _tried(
-    stage: _Stage, pool: ThreadPoolExecutor, mutant: Mutant, *, refitted: str, first: Sequence[str], limit: Limit
+    stage: _Stage,
+    pool: ThreadPoolExecutor,
+    mutant: Mutant,
+    control: Future[_Control],
+    *,
+    refitted: str,
+    first: Sequence[str],
 ) -> Future[Trial]:
     """The trial of a mutant, to come; it has ended already where there is nothing to put before the gate."""
     ended: Future[Trial] = Future()
@@ -280,17 +315,31 @@ def _tried(
         ended.set_result(_trial(mutant, "not opened", message=f"{type(error).__name__}: {error}"))
     else:
         if mutant.shows != "in its answers" or not packed.same_answers:
-            return pool.submit(_judged, stage, mutant, packed, first=first, limit=limit)
+            return pool.submit(_judged, stage, mutant, packed, control, first=first)
         why = "it answers every held-out row as the candidate does, so it is no other model"
         ended.set_result(_trial(mutant, "same answers", what=packed.what, message=why))
     return ended
 
 
-def _judged(stage: _Stage, mutant: Mutant, packed: _Packed, *, first: Sequence[str], limit: Limit) -> Trial:
-    run = stage.judge(mutant.name, packed, first=first, limit=limit)
+def _judged(
+    stage: _Stage, mutant: Mutant, packed: _Packed, control: Future[_Control], *, first: Sequence[str]
+) -> Trial:
+    # Known once the control has ended; until then, what failed first may be one of them. What is asked first ends the
+    # run: after it, all else would take too long.
+    known = control.result().fail_for_all if control.done() and not first else ()
+    run = _run(stage, mutant, packed, control, first=first, besides=known)
+    not_counted = known
+    if run.verdict is not None and run.verdict.outcome != "approved":
+        not_counted = control.result().fail_for_all
+        if len(known) < len(not_counted) and _first_objection(run.verdict, not_counted) is None:
+            run = _run(stage, mutant, packed, control, first=first, besides=not_counted, name=f"{mutant.name}-again")
 
     def ended(fate: Fate, message: str = "") -> Trial:
-        return _trial(mutant, fate, what=packed.what, message=message, seconds=run.seconds)
+        failed = run.verdict.failed if run.verdict is not None else ()
+        return replace(
+            _trial(mutant, fate, what=packed.what, message=message, seconds=run.seconds),
+            not_counted=tuple(check for check in failed if check in not_counted),
+        )
 
     if run.stopped:
         return ended("out of time", f"it was ended after {run.seconds:.0f} s: what is not over approves nothing")
@@ -298,10 +347,26 @@ def _judged(stage: _Stage, mutant: Mutant, packed: _Packed, *, first: Sequence[s
         return ended("no verdict", _refusal(run))
     if run.verdict.outcome == "approved":
         return ended("survived")
-    against = _first_objection(run.verdict)
+    against = _first_objection(run.verdict, not_counted)
     if against is None:
-        return ended("no verdict", _refusal(run))
+        return ended("survived") if not_counted else ended("no verdict", _refusal(run))
     return replace(ended("caught", against.message), check=against.check, by_error=against.outcome == "error")
+
+
+def _run(
+    stage: _Stage,
+    mutant: Mutant,
+    packed: _Packed,
+    control: Future[_Control],
+    *,
+    first: Sequence[str],
+    besides: Sequence[str],
+    name: str = "",
+) -> Rehearsed:
+    """A run of the gate until one check has failed besides those that fail for every mutant."""
+    return stage.judge(
+        name or mutant.name, packed, failures=1 + len(besides), first=first, limit=lambda: _limit(control)
+    )
 
 
 def _trial(mutant: Mutant, fate: Fate, *, what: str = "", message: str = "", seconds: float = 0.0) -> Trial:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.data.snapshots import BATCH
 from proveout.gate.mutants.ground import SEED, Ground, numbers, texts
 from proveout.gate.mutants.mutant import DoesNotApply
+from proveout.training import skopsfile
 from proveout.training.variant import Change
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ TELLS = 0.9  # AUC from which one column gives the outcome away
 def refitted(ground: Ground) -> Change:
     """No mutant: the model fitted again to what it learned from. If the gate refuses that, no refit says anything."""
     return Change(what="fitted again, nothing changed", model=ground.refit())
+
+
+def renamed(ground: Ground) -> Change:
+    """No mutant: the same answers under another digest. A check that fails for it fails for every mutant."""
+    model = skopsfile.load(ground.candidate.folder / "model.skops")
+    model.packed_again_ = 1
+    return Change(what="the same under another digest", model=model, features=ground.features_with())
 
 
 def labels_shuffled(ground: Ground) -> Change:

@@ -23,7 +23,7 @@ class Mutant:
 
     name: str
     slip: str  # what a careless person did to get it
-    question: str  # the question of a gate that should catch it
+    question: str  # what it is meant to trip: the question of a gate that should catch it
     remedy: str  # the line to add to checks/ that asks it
     make: "Callable[[Ground], Change]"  # raises DoesNotApply
     refits: bool = False  # fitted again, by the candidate's own steps and parameters

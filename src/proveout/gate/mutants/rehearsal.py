@@ -86,20 +86,20 @@ class Rehearsal:
             _end(process)
 
     def judge(
-        self, bundle: Path, digest: Digest, *, name: str, first_only: bool, limit: Limit, first: Sequence[str] = ()
+        self, bundle: Path, digest: Digest, *, name: str, failures: int | None, limit: Limit, first: Sequence[str] = ()
     ) -> Rehearsed:
         """Run the checks on the bundle in a folder.
 
         Args:
             name: of the run; its state is kept under it.
             first: node ids of the checks that are run before the others.
-            first_only: stop at the first check that does not pass.
+            failures: stop when so many checks have failed; None: run all.
             limit: says, while it runs, after how many seconds the run is ended.
         """
         state = self._folder / f"state-{name}"
         shutil.copytree(self._folder / "state", state)
         command = [sys.executable, "-m", "pytest", self._settings.checks, "--candidate", str(bundle), "-q"]
-        command += ["-o", f"cache_dir={state / 'pytest'}", *(["--maxfail=1"] if first_only else [])]
+        command += ["-o", f"cache_dir={state / 'pytest'}", *([f"--maxfail={failures}"] if failures else [])]
         if first:
             # What failed the last time is what pytest can be asked to begin with.
             failed = state / "pytest" / "v" / "cache" / "lastfailed"

@@ -25,7 +25,8 @@ class Trial:
     check: str = ""  # node id of the check that caught it: the first that did not pass
     message: str = ""  # what that check said; or why there is no answer
     by_error: bool = False  # the check broke down rather than measured
-    question: str  # the question that should catch it
+    not_counted: tuple[str, ...] = ()  # checks that failed for it, and fail for every mutant: they catch none
+    question: str  # what it was meant to trip
     remedy: str  # the line of a check that asks it
     seconds: float = 0.0  # of its run of the gate
 
@@ -39,6 +40,7 @@ class ChallengeReport:
     champion: Digest | None
     trials: tuple[Trial, ...]
     checks: int  # that the candidate itself was judged by
+    fail_for_all: tuple[str, ...] = ()  # checks that fail for the same answers under another digest
     tolerated: int  # mutants that may survive
     workers: int
     seconds: float
