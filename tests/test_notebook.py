@@ -218,6 +218,22 @@ def test_a_notebook_that_ends_itself_has_failed(run, cell, problem):
     assert problem in kept.cells[3].source
 
 
+def test_an_error_of_ten_megabytes_is_told_in_a_page():
+    """A frame in an error's text would fill the log of the run, and bury the cell that raised it."""
+    from proveout.training import kernel
+
+    text = "x" * 10_000_000
+    reply = {"status": "error", "ename": "ValueError", "evalue": text, "traceback": ["first\n", text, "last"]}
+    with pytest.raises(kernel.CellFailed) as failed:
+        kernel._judge(reply, nbformat.v4.new_code_cell("f()"), "")
+
+    assert failed.value.problem.startswith("ValueError: xxx")
+    assert "[9,999,000 characters left out]" in failed.value.problem
+    assert failed.value.traceback.startswith("first\n")
+    assert failed.value.traceback.endswith("x\nlast")
+    assert len(str(failed.value)) < 12_000
+
+
 def test_a_kernel_that_does_not_start_says_why(run, tmp_path):
     """The reason is what its process wrote last; "died before replying to kernel_info" alone helps nobody."""
     (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit('broken environment')")

@@ -266,7 +266,7 @@ class Kernel:
             return
         said = self.last_words.said() if self.last_words is not None else ""
         if code < 0:
-            name = signal.Signals(-code).name
+            name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
             why = "out of memory, or killed by somebody" if -code == signal.SIGKILL else "it crashed"
             raise CellFailed(f"the kernel died of {name} ({why})", said)
         raise CellFailed(f"it ended the notebook: the kernel's process is gone, with exit code {code}", said)
@@ -311,5 +311,5 @@ def _judge(reply: Mapping[str, Any], cell: Any, on_stderr: str) -> None:
     problem = f"{name}: {text}".strip(": ") or f"the kernel said {status}"
     if name == "SystemExit":
         problem = f"it ended the notebook ({problem}): what comes after it did not run"
-    traceback = shortened(plain("\n".join(reply.get("traceback", []))))
+    traceback = shortened(plain("\n".join(reply.get("traceback", []))), 10_000)
     raise CellFailed(problem, traceback or ("" if text and text in on_stderr else on_stderr))
