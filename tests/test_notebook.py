@@ -60,6 +60,19 @@ def test_objects_come_out_by_name_and_the_author_imports_nothing(run, tmp_path):
     assert not list(tmp_path.glob("*.pkl"))
 
 
+def test_a_notebook_may_use_the_names_of_builtins(run):
+    """Pilots call a column `type` and a file `dir`: what takes the objects out ran among those names."""
+    ran = run(
+        "x = 1",
+        "list = dict = type = str = open = globals = hasattr = 'taken'",
+        "y = [x]",
+        parameters={"x": 2},
+        exports=["y"],
+    )
+
+    assert json.loads(ran.exports["y"].read_text()) == [2]
+
+
 def test_a_kernelspec_nobody_registered_does_not_matter(run):
     """papermill alone stops with NoSuchKernel (facts/metaflow.md, section 2): a pilot comes from another machine."""
     import sys

@@ -275,10 +275,10 @@ class Kernel:
         written = self.outputs.cells[index].text.get("stderr")
         return written.whole(self.hide, self.longest_secret).strip()[-1_000:] if written else ""
 
-    def ask(self, code: str, expression: str, *, limit_s: float, limit: str) -> str:
-        """Run `code` without a trace in the notebook and return the repr of `expression`. Raises: CellFailed."""
+    def ask(self, expression: str, *, limit_s: float, limit: str) -> str:
+        """The repr of `expression`, asked without a trace in the notebook. Raises: CellFailed."""
         with Deadline(limit_s, self.kill) as deadline:
-            asked = self.client.execute(code, silent=True, store_history=False, user_expressions={"asked": expression})
+            asked = self.client.execute("", silent=True, store_history=False, user_expressions={"asked": expression})
             answer = None
             while answer is None and not deadline.passed:
                 answer = self._shell(asked, timeout_s=1)

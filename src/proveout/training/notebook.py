@@ -233,8 +233,9 @@ class _Job:
     def _export(self, kernel: Any) -> Mapping[str, Path]:
         from proveout.training.kernel import CellFailed
 
-        call = f"_proveout_export({list(self.exports)!r}, {str(self.into)!r})"
-        done, failed = json.loads(ast.literal_eval(kernel.ask(_EXPORT, call, **self._limit())))
+        given = f"{{'names': {list(self.exports)!r}, 'folder': {str(self.into)!r}, 'notebook': {_BUILTINS}.globals()}}"
+        call = f"(lambda own: ({_BUILTINS}.exec({_EXPORT!r}, own), own['told'])[1])({given})"
+        done, failed = json.loads(ast.literal_eval(kernel.ask(call, **self._limit())))
         if failed:
             raise CellFailed("; ".join(f"export `{name}`: {self._hide(why)}" for name, why in failed.items()))
         return {name: self.into / file for name, file in done.items()}
@@ -260,31 +261,31 @@ class _Job:
         cells.insert(at, nbformat.v4.new_markdown_cell(f"**The run stopped {where}:**\n\n```\n{problem}\n```"))
 
 
-# Runs in the kernel after the last cell, leaving no trace in the notebook. No pickle crosses the border: what a
-# notebook hands over is opened by others later.
+# Runs in the kernel after the last cell, in a namespace of its own: the notebook may have taken `list` or `type` for a
+# name. No pickle crosses the border: what a notebook hands over is opened by others later.
+_BUILTINS = "__import__('builtins')"
 _EXPORT = """
-def _proveout_export(names, folder):
-    import json, pathlib
-    done, failed = {}, {}
-    folder = pathlib.Path(folder)
-    for name in names:
-        if name not in globals():
-            failed[name] = "the notebook defines no such name"
-            continue
-        value = globals()[name]
-        try:
-            if hasattr(value, "get_params") and hasattr(value, "fit"):
-                import skops.io
-                skops.io.dump(value, folder / (name + ".skops"))
-                done[name] = name + ".skops"
-            elif type(value).__name__ == "DataFrame":
-                value.to_parquet(folder / (name + ".parquet"))
-                done[name] = name + ".parquet"
-            else:
-                text = json.dumps(value, default=lambda v: v.item(), allow_nan=False)
-                (folder / (name + ".json")).write_text(text)
-                done[name] = name + ".json"
-        except Exception as error:
-            failed[name] = f"a {type(value).__name__} cannot be handed over: {type(error).__name__}: {error}"
-    return json.dumps([done, failed])
+import json, pathlib
+done, failed = {}, {}
+folder = pathlib.Path(folder)
+for name in names:
+    if name not in notebook:
+        failed[name] = "the notebook defines no such name"
+        continue
+    value = notebook[name]
+    try:
+        if hasattr(value, "get_params") and hasattr(value, "fit"):
+            import skops.io
+            skops.io.dump(value, folder / (name + ".skops"))
+            done[name] = name + ".skops"
+        elif type(value).__name__ == "DataFrame":
+            value.to_parquet(folder / (name + ".parquet"))
+            done[name] = name + ".parquet"
+        else:
+            text = json.dumps(value, default=lambda v: v.item(), allow_nan=False)
+            (folder / (name + ".json")).write_text(text)
+            done[name] = name + ".json"
+    except Exception as error:
+        failed[name] = f"a {type(value).__name__} cannot be handed over: {type(error).__name__}: {error}"
+told = json.dumps([done, failed])
 """
