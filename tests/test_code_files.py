@@ -1,6 +1,7 @@
 """code_files.py: which files of the project a piece of its code is made of."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_an_import_counts_however_it_is_written(lay, statement):
     root = lay(one_py=statement, helper_py="BOUND = 1")
 
     assert set(code_files.of_object("one.py:f", root)) == {"one.py", "helper.py"}
+
+
+def test_what_a_notebook_imports_is_part_of_it(lay):
+    """Cell by cell, magics and slips left aside: a helper beside the notebook is code like any other."""
+    cells = [
+        {"cell_type": "code", "source": ["%load_ext autoreload\n", "import helper\n", "!ls"]},
+        {"cell_type": "code", "source": "this is no Python"},
+        {"cell_type": "markdown", "source": "import idle"},
+    ]
+    root = lay(helper_py="import deeper", deeper_py="", idle_py="")
+    (root / "pilot.ipynb").write_text(json.dumps({"cells": cells}))
+    (root / "broken.ipynb").write_text("{")
+
+    files = code_files.with_imported([root / "pilot.ipynb", root / "broken.ipynb"], root)
+
+    assert [file.name for file in files] == ["pilot.ipynb", "broken.ipynb", "helper.py", "deeper.py"]
 
 
 def test_what_is_installed_is_no_part_of_the_project(lay):

@@ -7,6 +7,7 @@ nothing is run.
 
 import ast
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -45,12 +46,12 @@ def sha256(content: bytes) -> str:
 
 
 def with_imported(files: Sequence[Path], root: Path, *, places: Sequence[Path] = ()) -> list[Path]:
-    """The files, and every module of the project that they import, that these import, and so on.
+    """The files, and every module of the project that they import, that these import, and so on; notebooks too.
 
     Args:
         places: folders where modules are looked for, besides the root and the folder of whoever imports one.
     """
-    known, left = dict.fromkeys(files), [file for file in files if file.suffix == ".py"]
+    known, left = dict.fromkeys(files), [file for file in files if file.suffix in {".py", ".ipynb"}]
     while left:
         file = left.pop()
         for module in _imported(file, [*places, root], root):
@@ -61,11 +62,32 @@ def with_imported(files: Sequence[Path], root: Path, *, places: Sequence[Path] =
 
 
 def _imported(file: Path, places: Sequence[Path], root: Path) -> set[Path]:
+    return {
+        module
+        for source in _sources(file)
+        for node in ast.walk(_tree(source))
+        for module in _modules(node, file, places, root)
+    }
+
+
+def _sources(file: Path) -> list[bytes]:
+    """The code in a file: all of it, or each cell of a notebook. Nothing where whoever loads it will say why."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # whoever loads it will say so
-        return set()
-    return {module for node in ast.walk(tree) for module in _modules(node, file, places, root)}
+        if file.suffix != ".ipynb":
+            return [file.read_bytes()]
+        cells = [cell["source"] for cell in json.loads(file.read_bytes())["cells"] if cell["cell_type"] == "code"]
+        lines = ["".join(source).splitlines() for source in cells]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    # A magic is no Python, and imports nothing of the project.
+    return ["\n".join(line for line in cell if not line.lstrip().startswith(("%", "!"))).encode() for cell in lines]
+
+
+def _tree(source: bytes) -> ast.AST:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _modules(node: ast.AST, file: Path, places: Sequence[Path], root: Path) -> Iterator[Path]:

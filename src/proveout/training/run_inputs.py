@@ -57,7 +57,8 @@ def _digests(settings: Settings, config_file: str | None) -> dict[str, str]:
     named = [getattr(settings, name) for name in OBJECTS]
     code = [root / one.partition(":")[0] for one in named if one is not None]
     code += [file for file in (_flow_file(),) if file is not None and code_files.is_own(file, root)]
-    others = [root / name for name in (settings.notebook, *settings.feature_files, LOCK)]
+    code.append(root / settings.notebook)
+    others = [root / name for name in (*settings.feature_files, LOCK)]
     files = code_files.with_imported([file for file in code if file.is_file()], root)
     found = code_files.digests([*files, *(file for file in others if file.is_file())], root)
     if config_file is not None:
