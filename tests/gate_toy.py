@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from proveout import settings
 from proveout.data import snapshots
@@ -113,7 +114,8 @@ def train(root: Path, rows: pd.DataFrame, *, c: float = 1.0) -> Bundle:
     batches = [put(store, "2013-04", rows[:200]), put(store, "2013-05", rows[200:])]
     snapshot = snapshots.extend(store, None, batches)
     learned, held = rows[:200], rows[200:290]
-    skops.io.dump(LogisticRegression(C=c).fit(learned[["x"]], learned["y"] > 0), root / "model.skops")
+    model = LogisticRegression(C=c).fit(learned[["x"]], learned["y"] > 0)
+    skops.io.dump(model, root / "model.skops")
     order = PackOrder(
         model="toy",
         model_file=root / "model.skops",
@@ -125,13 +127,14 @@ def train(root: Path, rows: pd.DataFrame, *, c: float = 1.0) -> Bundle:
         snapshot=snapshot.digest,
         train_through="2013-04",
         holdout="2013-05",
+        label="late",
         threshold=0.5,
         request={"n": "int64", "x": "float64"},
         training=learned[["n", "x"]],
         training_labels=(learned["y"] > 0).to_numpy(),
         heldout=held[["n", "x"]],
         heldout_labels=(held["y"] > 0).to_numpy(),
-        metrics={"auc": 0.8},
+        metrics={"auc": float(roc_auc_score(held["y"] > 0, model.predict_proba(held[["x"]])[:, 1]))},
         run="test",
         git_commit="unknown",
         trained_at=now(),

@@ -109,7 +109,7 @@ MODELS = {
 def found(request):
     """A fitted model of each kind, and its direct path."""
     model = MODELS[request.param]().fit(as_they_are(ROWS), LABELS)
-    return plain(model), direct.find(model, as_they_are, DTYPES, plain=plain(model), reference=ROWS)
+    return plain(model), hunt(model)
 
 
 def plain(model, function=as_they_are):
@@ -121,7 +121,7 @@ def plain(model, function=as_they_are):
 
 
 def hunt(model, function=as_they_are):
-    return direct.find(model, function, DTYPES, plain=plain(model, function), reference=ROWS)
+    return direct.find(model, function, DTYPES, event=1, plain=plain(model, function), reference=ROWS)
 
 
 def test_every_usual_model_has_a_direct_path(found):
@@ -171,7 +171,7 @@ def test_trees_are_equal_to_the_last_bit():
 
 
 def bent(function):
-    return lambda step: None if (made := function(step)) is None else (lambda matrix: made(matrix) + 1e-9)
+    return lambda *given: None if (made := function(*given)) is None else (lambda matrix: made(matrix) + 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_path_that_answers_where_the_pipeline_raises_is_found(monkeypatch):
     with pytest.raises(ValueError, match="NaN"):
         plain(model)(ROWS.assign(wind=np.nan))
     assert hunt(model).why == direct.ON
-    monkeypatch.setattr(trees, "_forest", lambda forest: lambda matrix: _unguarded(forest, matrix))
+    monkeypatch.setattr(trees, "_forest", lambda forest, event: lambda matrix: _unguarded(forest, matrix))
 
     assert "of a row of which the pipeline raises" in hunt(model).why
 

@@ -77,6 +77,7 @@ BETTER_MODEL = """
 import pytest
 
 class Oracle:
+    classes_ = (False, True)
     def predict_proba(self, columns): return __import__("numpy").full((len(columns), 2), 0.5)
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,6 +16,7 @@ from proveout.records import (
     CheckResult,
     Digest,
     DriftReport,
+    Metric,
     Performance,
     Prediction,
     Release,
@@ -248,7 +250,7 @@ def test_logged_answers_that_come_out_the_same_speak_for_debugging(project):
 @pytest.mark.parametrize(("online", "rows", "said"), [(0.75, 500, True), (0.60, 500, False), (0.75, 20, None)])
 def test_quality_online_is_held_against_quality_offline(project, online, rows, said):
     """A number measured on twenty outcomes is no number."""
-    packed = project.pack(metrics={"auc": 0.77})
+    packed = replace(project.pack(), metrics=(Metric(name="auc", value=0.77),))
     project.append("bundle", packed.digest, packed)
     report = DriftReport(
         model="tiny", bundle=packed.digest, window_from=now(), window_to=now(), window_rows=rows, family_alpha=0.01,

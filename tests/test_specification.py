@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,10 +23,14 @@ class Candidate:
     steps: Any = field(default_factory=lambda: make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=4)))
     lock: str | None = None
 
-    def unfitted(self):
-        from sklearn.base import clone
+    def parameters(self):
+        return self.steps.get_params()
 
-        return clone(self.steps)
+    def fit_again(self, columns, labels, *, changes=None):
+        return clone(self.steps).set_params(**(changes or {})).fit(columns, labels)
+
+    def ask(self, model, columns):
+        return model.predict_proba(columns)[:, 1]
 
     def model_columns(self, records):
         return records

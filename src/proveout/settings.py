@@ -54,7 +54,10 @@ class Settings(BaseSettings):
         default=(), description="files that `features` reads, in the folder of its code or below: packed with it"
     )
     label: Named = Field(description="DataFrame of raw rows to a boolean Series, null while the outcome is unknown")
-    label_name: str = Field(default="late", description="what the label is called in tables and answers")
+    label_name: str = Field(
+        default="late",
+        description="what the label is called in tables and answers; a class of the model may be called so too",
+    )
     key: tuple[str, ...] = Field(min_length=1, description="request fields that name one event: joins its outcome")
     fallback: Named = Field(description="request record to a probability, when no model answers")
     actions: Named = Field(description="`(probability or None, confidence or None)` to what a person should do")

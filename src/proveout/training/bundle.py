@@ -25,6 +25,7 @@ import types
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,7 +36,7 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
 from proveout.settings import load_module
-from proveout.training import direct, skopsfile
+from proveout.training import direct, estimator, metrics, skopsfile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +70,7 @@ class PackOrder:
     snapshot: Digest
     train_through: str
     holdout: str
+    label: str  # what it is called: so may a class of the model be
     threshold: float  # label = probability >= threshold
     request: Mapping[str, str]  # dtype of each request column
     training: "pd.DataFrame"  # request columns of the training rows
@@ -94,6 +96,7 @@ class OpenBundle:
         signature = orjson.loads(self._taken("signature.json"))
         self.config: Mapping[str, Any] = orjson.loads(self._taken("config.json"))
         self.threshold = float(signature["threshold"])
+        self._label: str = signature["label"]
         self._dtypes: dict[str, str] = signature["request"]
         self.request_columns = tuple(self._dtypes)
         self._function: str = signature["features"]
@@ -113,7 +116,14 @@ class OpenBundle:
         if packed != direct.ON:
             return direct.Found(why=packed)
         # Compared again: here the versions of NumPy and scikit-learn, or the processor, may be others.
-        return direct.find(self._model, self._features, self._dtypes, plain=self.predict, reference=self.reference())
+        return direct.find(
+            self._model,
+            self._features,
+            self._dtypes,
+            event=estimator.event_place(self._model, label=self._label),
+            plain=self.predict,
+            reference=self.reference(),
+        )
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
         """How probable the label is for each record, shape (rows,), 0 to 1.
@@ -122,7 +132,7 @@ class OpenBundle:
             records: the request columns, in any order; others are not looked at. None and NaN are «not known».
         Raises: KeyError if a request column is not there; whatever the model raises on values it cannot take.
         """
-        return _probabilities(self._model, self._features, records, self._dtypes, name=self._function)
+        return self.predict_model_columns(self.model_columns(records))
 
     def predict_columns(self, columns: Mapping[str, "NDArray[Any]"]) -> "NDArray[np.float64]":
         """The same, from arrays and without a table where `direct` is on: many times faster for few rows.
@@ -160,13 +170,25 @@ class OpenBundle:
 
     def predict_model_columns(self, columns: "pd.DataFrame") -> "NDArray[np.float64]":
         """How probable the label is for each row of model columns: `predict` without the features."""
-        return cast("NDArray[np.float64]", self._model.predict_proba(columns)[:, 1])
+        return self.ask(self._model, columns)
 
-    def unfitted(self) -> Any:
-        """The model before it was fitted: the same steps and parameters, to be fitted to `model_columns`."""
-        from sklearn.base import clone
+    def parameters(self) -> Mapping[str, Any]:
+        """The model's parameters, by the names that scikit-learn gives them."""
+        return cast(Mapping[str, Any], self._model.get_params())
 
-        return clone(self._model)
+    def fit_again(
+        self, columns: "pd.DataFrame", labels: "NDArray[np.bool_]", *, changes: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The model's steps and parameters, fitted to other `model_columns` and their labels.
+
+        Args:
+            changes: parameters that are to be others.
+        """
+        return estimator.fit_again(self._model, columns, labels, label=self._label, changes=changes)
+
+    def ask(self, model: Any, columns: "pd.DataFrame") -> "NDArray[np.float64]":
+        """How probable the label is by a model that `fit_again` gave, or by any that was fitted to the labels."""
+        return estimator.probabilities(model, columns, label=self._label)
 
     def requirements(self) -> str | None:
         """The packed requirements.lock; None if it was packed without one."""
@@ -227,6 +249,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
     Raises: BundleError if the model holds what is not trusted, or does not predict the same once packed.
     """
     model = skopsfile.load(order.model_file)
+    estimator.event_place(model, label=order.label)
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
         building = Path(temporary)
         _write_identity(building, order)
@@ -276,7 +299,12 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(order.root / read, there)
     (folder / "code" / "notebook.ipynb").write_bytes(_source_only(order.notebook))
-    signature = {"request": dict(order.request), "threshold": order.threshold, "features": function}
+    signature = {
+        "request": dict(order.request),
+        "label": order.label,
+        "threshold": order.threshold,
+        "features": function,
+    }
     (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
     # What the gate asks makes no other model: with another bound, training comes to the same bundle.
     config = {name: table for name, table in order.config.items() if name != "evaluation"}
@@ -287,10 +315,13 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
 def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
     shutil.copyfile(order.executed, folder / "executed.ipynb")
     (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
-    scores = _probabilities(model, compute, order.heldout, order.request, name=function)
+    plain = partial(_probabilities, model, compute, order, name=function)
+    scores = plain(order.heldout)
+    metrics.compare(order.metrics, order.heldout_labels, scores, threshold=order.threshold, holdout=order.holdout)
     (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, order.threshold)))
     training = order.training.assign(**{LABEL: order.training_labels})
     sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
+    estimator.refuse_backwards(plain(sample), sample[LABEL].to_numpy(dtype=bool), label=order.label)
     sample.to_parquet(folder / "reference.parquet", index=False)
     heldout_answers(scores, order.heldout_labels).to_parquet(folder / HELDOUT_ANSWERS, index=False)
     profiled = profiles.profile(order.training)
@@ -300,7 +331,8 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
         model,
         compute,
         order.request,
-        plain=lambda rows: _probabilities(model, compute, rows, order.request, name=function),
+        event=estimator.event_place(model, label=order.label),
+        plain=plain,
         reference=sample,
     )
     stated = {"direct": found.why, "rows": found.rows, "tolerance": found.tolerance}
@@ -314,7 +346,7 @@ def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Feature
     import numpy as np
 
     rows = order.heldout.head(200)
-    before = _probabilities(model, compute, rows, order.request, name=function)
+    before = _probabilities(model, compute, order, rows, name=function)
     after = OpenBundle(folder).predict(rows)
     if not np.array_equal(before, after):
         raise BundleError(
@@ -350,9 +382,9 @@ def heldout_answers(scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]") 
 
 
 def _probabilities(
-    model: Any, compute: features.Features, rows: "pd.DataFrame", dtypes: Mapping[str, str], *, name: str
+    model: Any, compute: features.Features, order: PackOrder, rows: "pd.DataFrame", *, name: str
 ) -> "NDArray[np.float64]":
-    return cast("NDArray[np.float64]", model.predict_proba(_model_columns(compute, rows, dtypes, name=name))[:, 1])
+    return estimator.probabilities(model, _model_columns(compute, rows, order.request, name=name), label=order.label)
 
 
 def _model_columns(
@@ -424,13 +456,13 @@ def _described(folder: Path) -> tuple[Bundle, dict[str, str]]:
             raise BundleError(name, f"its format {manifest['format']} is newer than {FORMAT}", "Upgrade proveout")
         identity, provenance = manifest["identity"], manifest["provenance"]
         listed: dict[str, str] = {**provenance["files"], **identity["files"]}
-        metrics = tuple(Metric(name=n, value=float(v)) for n, v in sorted(provenance["metrics"].items()))
+        stated = tuple(Metric(name=n, value=float(v)) for n, v in sorted(provenance["metrics"].items()))
         bundle = Bundle(
             model=identity["model"],
             digest=Digest(manifest["digest"]),
             manifest=Digest(hashlib.sha256(text).hexdigest()),
             snapshot=Digest(provenance["snapshot"]),
-            metrics=metrics,
+            metrics=stated,
             trained_at=provenance["trained_at"],
             run=provenance["run"],
             git_commit=provenance["git_commit"],

@@ -38,10 +38,12 @@ class Direct:
     Raises: NotDirect, or what the features function raises on a Block, if there is no direct path.
     """
 
-    def __init__(self, model: Any, function: Features, dtypes: Mapping[str, str], sample: Mapping[str, Any]) -> None:
+    def __init__(
+        self, model: Any, function: Features, dtypes: Mapping[str, str], sample: Mapping[str, Any], *, event: int
+    ) -> None:
         self._function, self._dtypes = cast(BlockFeatures, function), dict(dtypes)
         self._columns = self._features(sample).columns
-        self._score = steps.scorer(model, self._columns)
+        self._score = steps.scorer(model, self._columns, event=event)
 
     def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
         """How probable the label is for each row, shape (rows,). See `OpenBundle.predict_columns`."""
@@ -90,11 +92,12 @@ class Found:
 
 
 def find(
-    model: Any, function: Features, dtypes: Mapping[str, str], *, plain: Plain, reference: "pd.DataFrame"
+    model: Any, function: Features, dtypes: Mapping[str, str], *, event: int, plain: Plain, reference: "pd.DataFrame"
 ) -> Found:
     """The direct path of a model, if it has one that answers as `plain`, the pipeline, does.
 
     Args:
+        event: the place of the event among the model's classes, 0 or 1.
         reference: rows as they come, their request columns and more.
     """
     rows = reference[list(dtypes)].reset_index(drop=True)
@@ -103,7 +106,7 @@ def find(
     places = np.unique(np.linspace(0, len(rows) - 1, _ALONE).astype(int))
     try:
         said, compared = plain(rows), 0
-        direct = Direct(model, function, dtypes, arrays(rows, dtypes))
+        direct = Direct(model, function, dtypes, arrays(rows, dtypes), event=event)
         tolerance = TOLERANCE if steps.is_linear(model) else 0.0
         for part in (slice(None), slice(0, _BATCH), *(slice(place, place + 1) for place in places)):
             _compare(direct.predict(arrays(rows[part], dtypes)), said[part], tolerance)

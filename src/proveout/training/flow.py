@@ -380,6 +380,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
                 snapshot=snapshot.digest,
                 train_through=config["data"]["train_through"],
                 holdout=config["data"]["holdout"],
+                label=settings.label_name,
                 threshold=float(config["decision"]["threshold"]),
                 request={name: str(rows[name].dtype) for name in columns},
                 training=rows.loc[learned, columns],

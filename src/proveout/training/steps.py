@@ -24,13 +24,15 @@ Score = Callable[[Matrix], NDArray[np.float64]]
 Step = Callable[[Matrix], Matrix]
 
 
-def scorer(model: Any, columns: Sequence[str]) -> Callable[[Block], NDArray[np.float64]]:
+def scorer(model: Any, columns: Sequence[str], *, event: int) -> Callable[[Block], NDArray[np.float64]]:
     """The probability of the label for each row of a Block with `columns`.
 
+    Args:
+        event: the place of the event among the model's classes, 0 or 1.
     Raises: NotDirect if `model` is not built of steps that can be called on arrays.
     """
     *steps, last = _flat(model)
-    score = classifier(last)
+    score = classifier(last, event=event)
     entrance: Callable[[Block], Matrix]
     if steps and type(steps[0]).__name__ == "ColumnTransformer":
         entrance = _by_columns(steps.pop(0), columns)
@@ -265,12 +267,12 @@ def _calmly(function: Callable[[Matrix], Any], matrix: Matrix) -> Any:
 # --- classifiers ------------------------------------------------------------------------------------------------------
 
 
-def classifier(step: Any) -> Score:
-    """The probability of the second class, as the fitted `step` gives it."""
+def classifier(step: Any, *, event: int) -> Score:
+    """The probability of the class in place `event`, as the fitted `step` gives it."""
     if not hasattr(step, "predict_proba") or len(step.classes_) != 2:
         raise NotDirect(f"{type(step).__name__}, which is no classifier of two classes,")
-    own = trees.scorer(step)
+    own = trees.scorer(step, event=event)
     if own is not None:
         return lambda matrix: own(_numbers(matrix))
     nameless = _nameless(step)
-    return lambda matrix: np.asarray(_calmly(nameless.predict_proba, matrix)[:, 1], dtype=np.float64)
+    return lambda matrix: np.asarray(_calmly(nameless.predict_proba, matrix)[:, event], dtype=np.float64)

@@ -1,6 +1,6 @@
 """Trees asked in few calls. Door to: what scikit-learn has compiled for its trees and does not promise to keep.
 
-Comes in: a fitted ensemble. Goes out: a function from a matrix to the probability of the second class, or None where
+Comes in: a fitted ensemble. Goes out: a function from a matrix to the probability of one class, or None where
 this version of scikit-learn, or this model, is built otherwise.
 
 Boosted trees are many small trees, and a call for each costs more than a row does in it. Here 32 of them hang under
@@ -22,8 +22,8 @@ _FEW_ROWS = 256
 Score = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
-def scorer(model: Any) -> Score | None:
-    """The fast way to ask `model`, or None if there is none."""
+def scorer(model: Any, *, event: int) -> Score | None:
+    """The fast way to ask `model` for the class in place `event`, 0 or 1; None if there is none."""
     make = {
         "HistGradientBoostingClassifier": _boosted,
         "RandomForestClassifier": _forest,
@@ -32,12 +32,12 @@ def scorer(model: Any) -> Score | None:
     if make is None or not type(model).__module__.startswith("sklearn."):
         return None
     try:
-        return make(model)
+        return make(model, event)
     except (ImportError, AttributeError, TypeError, ValueError, KeyError, IndexError):
         return None
 
 
-def _boosted(model: Any) -> Score | None:
+def _boosted(model: Any, event: int) -> Score | None:
     from sklearn.ensemble._hist_gradient_boosting._predictor import _predict_from_raw_data
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
@@ -73,7 +73,8 @@ def _boosted(model: Any) -> Score | None:
             _predict_from_raw_data(nodes, asked[: count * rows], bitsets, known, places, threads, found[at:until])
             at = until
         raw = np.add.accumulate(found.reshape(trees + 1, rows), axis=0)[-1]  # one after the other, never in pairs
-        return np.asarray(inverse(raw), dtype=np.float64)
+        second = np.asarray(inverse(raw), dtype=np.float64)
+        return second if event else 1 - second
 
     return score
 
@@ -103,7 +104,7 @@ def _hung(parts: list[NDArray[Any]], chosen: int) -> NDArray[Any]:
     return made
 
 
-def _forest(model: Any) -> Score | None:
+def _forest(model: Any, event: int) -> Score | None:
     if model.n_outputs_ != 1:
         return None
     grown = [tree.tree_ for tree in model.estimators_]
@@ -116,7 +117,7 @@ def _forest(model: Any) -> Score | None:
         total = np.zeros((len(asked), 2))
         for tree in grown:
             total += tree.predict(asked)
-        made: NDArray[np.float64] = (total / len(grown))[:, 1]
+        made: NDArray[np.float64] = (total / len(grown))[:, event]
         return made
 
     return score

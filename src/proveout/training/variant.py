@@ -6,7 +6,6 @@ says, never into the store: nobody trained it, and nobody is to serve it.
 """
 
 import hashlib
-import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import orjson
 from proveout.data import profiles
 from proveout.records import Bundle, canonical, digest_of
 from proveout.training import bundle as bundles
-from proveout.training import direct, skopsfile
+from proveout.training import direct, metrics, skopsfile
 from proveout.training.bundle import OpenBundle
 
 if TYPE_CHECKING:
@@ -72,13 +71,13 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     _seal(into)
     opened = bundles.open_bundle(into)
     scores = opened.predict(heldout[0])
-    metrics = _write_answers(opened, into, training, scores, heldout[1], anew=change.model is not None)
+    stated = _write_answers(opened, into, training, scores, heldout[1], anew=change.model is not None)
     if change.request is not None:
         _write_profile(into, training[0][list(opened.request_columns)])
     _state_direct(into, direct.ON)
-    _seal(into, metrics)
+    _seal(into, stated)
     _state_direct(into, bundles.open_bundle(into).direct)
-    _seal(into, metrics)
+    _seal(into, stated)
     return Variant(bundle=bundles.describe(into), scores=scores)
 
 
@@ -101,7 +100,7 @@ def _write_answers(
     bundles.heldout_answers(scores, outcomes).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
     stated = {metric.name: metric.value for metric in opened.bundle.metrics}
     if anew:
-        stated |= {name: value for name, value in measured(outcomes, scores).items() if name in stated}
+        stated |= metrics.measure(stated, outcomes, scores, threshold=opened.threshold)
     (folder / "metrics.json").write_bytes(canonical(stated))
     return stated
 
@@ -112,28 +111,11 @@ def _write_profile(folder: Path, learned: "pd.DataFrame") -> None:
     (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
 
 
-def measured(labels: "NDArray[np.bool_]", scores: "NDArray[np.float64]") -> dict[str, float]:
-    """The numbers that notebooks usually state of a model, by their usual names; those that exist for these rows."""
-    import numpy as np
-    from sklearn import metrics
-
-    if not np.isfinite(scores).all() or labels.all() or not labels.any():
-        return {}
-    found = {
-        "auc": metrics.roc_auc_score(labels, scores),
-        "average_precision": metrics.average_precision_score(labels, scores),
-        "brier": metrics.brier_score_loss(labels, scores),
-        "log_loss": metrics.log_loss(labels, scores),
-        "mean_probability": scores.mean(),
-    }
-    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
-
-
 def _state_direct(folder: Path, why: str) -> None:
     (folder / "direct.json").write_bytes(canonical({"direct": why}))
 
 
-def _seal(folder: Path, metrics: Mapping[str, float] | None = None) -> None:
+def _seal(folder: Path, stated: Mapping[str, float] | None = None) -> None:
     """Make the manifest fit the files that lie there."""
     file = folder / bundles.MANIFEST
     manifest = orjson.loads(file.read_bytes())
@@ -141,7 +123,7 @@ def _seal(folder: Path, metrics: Mapping[str, float] | None = None) -> None:
     digests = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in listed}
     manifest["identity"]["files"] = {name: digests[name] for name in manifest["identity"]["files"]}
     manifest["provenance"]["files"] = {n: d for n, d in digests.items() if n not in manifest["identity"]["files"]}
-    if metrics is not None:
-        manifest["provenance"]["metrics"] = dict(metrics)
+    if stated is not None:
+        manifest["provenance"]["metrics"] = dict(stated)
     manifest["digest"] = digest_of(manifest["identity"])
     file.write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))

@@ -67,7 +67,7 @@ class Ground:
         chosen = np.arange(len(labels))[slice(None) if rows is None else rows]
         if len(np.unique(labels[chosen])) < 2:
             raise DoesNotApply("all that would be learned from has the same outcome")
-        return self.candidate.unfitted().fit(columns.iloc[chosen], labels[chosen])
+        return self.candidate.fit_again(columns.iloc[chosen], labels[chosen])
 
     # --- columns that are worth breaking ------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ def simpler_model(
         columns = candidate.model_columns(training.records.iloc[taken])
         plain = _plain_model(columns).fit(columns, training.labels[taken])
         asked = candidate.model_columns(holdout.records)
-        theirs = plain.predict_proba(asked)[:, 1]
+        theirs = candidate.ask(plain, asked)
         ours = candidate.predict_model_columns(asked)
     always = np.square(training.labels.mean() - holdout.labels)
     learned = f"it learned from {len(taken):,} of {training.rows:,} rows" if len(taken) < training.rows else ""
@@ -226,7 +226,7 @@ def staleness(
         for age, (names, places) in enumerate(_told("windows fitted", list(zip(windows, belongs, strict=True)))):
             taken = places[sample(len(places), most, seed=seed)]
             columns = candidate.model_columns(training.records.iloc[taken])
-            scores = candidate.unfitted().fit(columns, training.labels[taken]).predict_proba(asked)[:, 1]
+            scores = candidate.ask(candidate.fit_again(columns, training.labels[taken]), asked)
             newest = scores if newest is None else newest
             gain = comparison.auc(holdout.labels, scores, newest, margin=margin, clusters=clusters) if age else None
             stale = gain is not None and gain.high is not None and gain.high < -margin

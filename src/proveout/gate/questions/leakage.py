@@ -215,9 +215,9 @@ def holdout_learned(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        again = candidate.unfitted().fit(candidate.model_columns(training.records), training.labels)
+        again = candidate.fit_again(candidate.model_columns(training.records), training.labels)
         asked = candidate.model_columns(holdout.records)
-        theirs = again.predict_proba(asked)[:, 1]
+        theirs = candidate.ask(again, asked)
         ours = candidate.predict_model_columns(asked)
     found = comparison.auc(holdout.labels, ours, theirs, margin=0.0)
     return replace(

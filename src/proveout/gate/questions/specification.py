@@ -91,7 +91,7 @@ def neighbours(
     import numpy as np
     import pandas as pd
 
-    own = candidate.unfitted().get_params()
+    own = candidate.parameters()
     _refuse_strange(grid, own)
     named = pd.Series(np.asarray(batches, dtype=object))
     last = (named == named.max()).to_numpy()
@@ -142,9 +142,8 @@ def _fitted(
     labels: "NDArray[np.bool_]",
     later: "NDArray[np.bool_]",
 ) -> "NDArray[np.float64]":
-    model = candidate.unfitted().set_params(**changes).fit(columns[~later], labels[~later])
-    scores: NDArray[np.float64] = model.predict_proba(columns[later])[:, 1]
-    return scores
+    model = candidate.fit_again(columns[~later], labels[~later], changes=changes)
+    return candidate.ask(model, columns[later])
 
 
 def _changes(grid: Mapping[str, Sequence[Any]], own: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -185,5 +184,5 @@ def _planted(columns: "pd.DataFrame") -> "NDArray[np.bool_]":
 def _auc(candidate: "OpenBundle", columns: "pd.DataFrame", labels: "NDArray[np.bool_]", half: int) -> float:
     from sklearn.metrics import roc_auc_score
 
-    model = candidate.unfitted().fit(columns.iloc[:half], labels[:half])
-    return float(roc_auc_score(labels[half:], model.predict_proba(columns.iloc[half:])[:, 1]))
+    model = candidate.fit_again(columns.iloc[:half], labels[:half])
+    return float(roc_auc_score(labels[half:], candidate.ask(model, columns.iloc[half:])))

@@ -1,0 +1,147 @@
+"""training/estimator.py: whatever the classes are called, the probability is that of the event."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
+
+from proveout.data.store import Store
+from proveout.errors import BundleError
+from proveout.training import bundle, direct, estimator, variant
+
+RNG = np.random.default_rng(0)
+COLUMNS = pd.DataFrame({"hour": RNG.integers(0, 24, 400) * 1.0, "wind": RNG.normal(size=400)})
+LATE = (COLUMNS["hour"] + RNG.normal(scale=4, size=400) > 12).to_numpy()
+
+
+def said(classes, values=None, model=None):
+    """What a model says that has learned `classes`: what is not so, and what is."""
+    learned = np.where(LATE, classes[1], classes[0]) if values is None else values
+    model = (LogisticRegression() if model is None else model).fit(COLUMNS, learned)
+    return estimator.probabilities(model, COLUMNS, label="late")
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [(False, True), (0, 1), (0.0, 1.0), (-1, 1), (np.int8(0), np.int8(1)), ("early", "late"), ("on time", "late")],
+    ids=repr,
+)
+def test_the_event_is_found_whatever_the_classes_are_called(classes):
+    """scikit-learn sorts them: "late" comes before "on time", and its probability is the first of the two."""
+    assert np.allclose(said(classes), said((False, True)), rtol=1e-9)
+    assert said(classes)[LATE].mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [
+        (("paid", "default"), "'default', 'paid'"),
+        (("0", "1"), "'0', '1'"),
+        (("False", "True"), "'False', 'True'"),
+        ((1, 2), "1, 2"),
+        ((0, 2), "0, 2"),
+    ],
+)
+def test_classes_that_do_not_tell_the_event_are_refused_by_name(classes, shown):
+    """Column 1 would be "paid": .983 for somebody whose risk is .017."""
+    with pytest.raises(BundleError) as refused:
+        said(classes)
+
+    assert f"its classes {shown} do not tell which of them is the event, `late`" in str(refused.value)
+    assert "Fit it to True and False" in str(refused.value)
+
+
+def test_one_class_and_three_are_refused_with_their_names():
+    """Not an IndexError; nor the second of three."""
+    with pytest.raises(BundleError, match="has 3 classes, 'a', 'b', 'c', and a bundle answers yes or no"):
+        said((), values=np.array(["a", "b", "c", "c"] * 100))
+    with pytest.raises(BundleError, match="has learned from one class alone, False"):
+        said((), values=np.zeros(400, dtype=bool), model=RandomForestClassifier(n_estimators=2))
+
+
+@pytest.mark.parametrize(
+    ("model", "problem", "remedy"),
+    [
+        (LinearSVC(), "LinearSVC gives no probabilities", r"CalibratedClassifierCV\(LinearSVC"),
+        (make_pipeline(StandardScaler(), SVC()), "SVC gives no probabilities", r"CalibratedClassifierCV\(SVC"),
+        (LinearRegression(), "LinearRegression gives no probabilities", "Fit a classifier"),
+    ],
+)
+def test_a_model_without_probabilities_is_refused_with_what_to_do(order, tmp_path, model, problem, remedy):  # noqa: F811
+    """Not an AttributeError from the middle of packing."""
+    columns = COLUMNS[["hour"]].assign(double=COLUMNS["hour"] * 2.0)
+    with pytest.raises(BundleError, match=f"{problem}.*{remedy}"):
+        bundle.pack(order(model.fit(columns, LATE)), Store(str(tmp_path / "store")))
+
+
+def test_a_model_that_was_never_fitted_is_refused(order, tmp_path):  # noqa: F811
+    """Not a NotFittedError from the middle of packing."""
+    with pytest.raises(BundleError, match="LogisticRegression is not fitted"):
+        bundle.pack(order(make_pipeline(StandardScaler(), LogisticRegression())), Store(str(tmp_path / "store")))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [LogisticRegression(), RandomForestClassifier(5, random_state=0), HistGradientBoostingClassifier(max_iter=5)],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_bundle_whose_event_comes_first_answers_the_same_on_every_path(order, tmp_path, model):  # noqa: F811
+    """The pipeline, the fast path, a fit again and a variant each took column 1."""
+    made = order()
+    columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
+    model.fit(columns, np.where(made.training_labels, "late", "on time"))
+    store = Store(str(tmp_path / "store"))
+
+    opened = bundle.open_bundle(store.folder("bundles", bundle.pack(order(model), store).digest))
+    right = model.predict_proba(columns)[:, 0]
+    again = opened.fit_again(columns, made.training_labels)
+    (tmp_path / "variant").mkdir()
+    variant.repack(
+        opened,
+        tmp_path / "variant",
+        variant.Change(model=again),
+        training=(made.training, made.training_labels),
+        heldout=(made.heldout, made.heldout_labels),
+    )
+
+    assert opened.direct == direct.ON
+    for found in (
+        opened.predict(made.training),
+        opened.predict_columns(opened.arrays(made.training)),
+        opened.ask(again, columns),
+        bundle.open_bundle(tmp_path / "variant").predict(made.training),
+    ):
+        assert np.allclose(found, right, rtol=1e-9)
+
+
+def test_fitted_again_a_weight_is_still_that_of_its_class():
+    """`class_weight` is by class: under the names True and False it would be refused, or mean the other one."""
+    weighted = LogisticRegression(class_weight={"late": 9, "on time": 1})
+    weighted.fit(COLUMNS, np.where(LATE, "late", "on time"))
+
+    again = estimator.fit_again(weighted, COLUMNS, LATE, label="late")
+
+    assert again.classes_.tolist() == ["late", "on time"]
+    assert np.allclose(again.coef_, weighted.coef_)
+
+
+def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):  # noqa: F811
+    """0 and 1 look alike, whichever is the event: what it says of its own training rows tells."""
+    made = order()
+    columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
+    turned = LogisticRegression().fit(columns, np.where(made.training_labels, 0, 1))
+
+    with pytest.raises(BundleError, match=r"it answers the opposite: .* its AUC for `late` is 0\.0"):
+        bundle.pack(order(turned), Store(str(tmp_path / "store")))
+
+
+def test_a_model_that_knows_nothing_is_not_taken_for_the_opposite():
+    """Half of all coins fall below 0.5: it is for the gate to refuse it, by its bounds."""
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        estimator.refuse_backwards(random.random(300), random.random(300) < 0.3, label="late")

@@ -1,0 +1,85 @@
+"""training/metrics.py: what a notebook says of its model is what the model does on the held-out rows."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from test_bundle import order, packed  # noqa: F401  # fixtures: a tiny run, ready to be packed, and its bundle
+
+from proveout.data.store import Store
+from proveout.errors import BundleError
+from proveout.training import bundle, metrics
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.random(500) < 0.3
+SCORES = np.clip(LABELS * 0.2 + RNG.random(500) * 0.6, 0, 1)
+CALLS = SCORES >= 0.4
+OF_SCORES = {
+    "auc": sklearn.metrics.roc_auc_score,
+    "average_precision": sklearn.metrics.average_precision_score,
+    "brier": sklearn.metrics.brier_score_loss,
+    "log_loss": sklearn.metrics.log_loss,
+}
+OF_CALLS = {
+    "accuracy": sklearn.metrics.accuracy_score,
+    "balanced_accuracy": sklearn.metrics.balanced_accuracy_score,
+    "precision": sklearn.metrics.precision_score,
+    "recall": sklearn.metrics.recall_score,
+    "f1": sklearn.metrics.f1_score,
+}
+
+
+def test_each_usual_name_is_what_scikit_learn_measures_under_it():
+    """A table with one wrong line would refuse every honest notebook that states it."""
+    right = {name: float(measure(LABELS, SCORES)) for name, measure in OF_SCORES.items()}
+    right |= {name: float(measure(LABELS, CALLS)) for name, measure in OF_CALLS.items()}
+    right["mean_probability"] = float(SCORES.mean())
+
+    found = metrics.measure(right, LABELS, SCORES, threshold=0.4)
+
+    assert found == pytest.approx(right)
+    assert set(found) == set(metrics.MEASURED)
+
+
+def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both(order, tmp_path, packed):  # noqa: F811
+    """A notebook that says 0.97 was shown with 0.97, in `bundles` and in `status`, for as long as the model served."""
+    made = order()
+    right = float(sklearn.metrics.roc_auc_score(made.heldout_labels, bundle.open_bundle(packed).predict(made.heldout)))
+
+    with pytest.raises(BundleError) as refused:
+        bundle.pack(order(metrics={"roc_auc": 0.97}), Store(str(tmp_path / "other")))
+
+    assert f"roc_auc 0.97 in the notebook, {right:.6g} measured" in str(refused.value)
+    assert "on the rows of 2" in str(refused.value)
+    assert not (tmp_path / "other" / "bundles").exists()
+    for honest in (right, round(right, 2), round(right, 3), float(f"{right:.5f}")):
+        bundle.pack(order(metrics={"roc_auc": honest}), Store(str(tmp_path / "honest")))
+
+
+def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_threshold():
+    """`model.predict` calls from 0.5 on, whatever train.toml says."""
+    at_half = {"recall": float(sklearn.metrics.recall_score(LABELS, SCORES >= 0.5))}
+
+    metrics.compare(at_half, LABELS, SCORES, threshold=0.5, holdout="2")
+    with pytest.raises(BundleError, match=r"recall .* measured at the threshold 0\.4"):
+        metrics.compare(at_half, LABELS, SCORES, threshold=0.4, holdout="2")
+
+
+def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):  # noqa: F811
+    """Nobody but its author knows what "score" or "auc_train" is."""
+    stated = {"score": 0.97, "auc_train": 0.99, "rows": 300.0}
+
+    made = bundle.pack(order(metrics=stated), Store(str(tmp_path / "other")))
+
+    assert {metric.name: metric.value for metric in made.metrics} == stated
+
+
+def test_where_there_is_nothing_to_rank_no_claim_is_refused():
+    """Held-out rows of one outcome have no AUC."""
+    metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, threshold=0.4, holdout="2")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_claim_that_is_no_number_is_refused(value):
+    """NaN differs from nothing by more than rounding."""
+    with pytest.raises(BundleError):
+        metrics.compare({"auc": value}, LABELS, SCORES, threshold=0.4, holdout="2")
