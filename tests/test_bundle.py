@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.records import Digest
-from proveout.training import bundle, skopsfile, steps
+from proveout.training import bundle, numerics, skopsfile, steps
 
 FEATURES = """
 import pandas as pd
@@ -138,7 +138,7 @@ def test_an_opened_bundle_predicts_from_its_own_features(packed, order):
     after = bundle.open_bundle(packed).predict(records)
 
     assert before[0] < 0.5 < before[1]
-    assert np.array_equal(before, after)
+    assert np.allclose(before, after, rtol=numerics.SUMMED, atol=0)
 
 
 def test_confidence_is_the_share_of_held_out_rows_called_right(order, tmp_path):
@@ -180,8 +180,10 @@ def test_arrays_are_answered_directly_and_the_same(packed):
 
     assert opened.direct == stated["direct"] == "on"
     assert stated["rows"] > 300
-    assert stated["tolerance"] == 1e-12  # it is a logistic regression
-    assert np.allclose(opened.predict_columns(ARRAYS), opened.predict(pd.DataFrame(ARRAYS)), rtol=0, atol=1e-12)
+    assert stated["tolerance"] == numerics.SUMMED  # it is a logistic regression
+    assert np.allclose(
+        opened.predict_columns(ARRAYS), opened.predict(pd.DataFrame(ARRAYS)), rtol=numerics.SUMMED, atol=0
+    )
     assert opened.detours == 0
     with pytest.raises(KeyError):
         opened.predict_columns({"hour": ARRAYS["hour"]})
@@ -239,7 +241,7 @@ def test_rows_that_only_the_pipeline_can_answer_take_the_detour_and_are_counted(
     zero = {**ARRAYS, "hour": np.array([0, 12])}
 
     assert opened.direct == "on"
-    assert np.allclose(opened.predict_columns(zero), opened.predict(pd.DataFrame(zero)), rtol=0, atol=1e-12)
+    assert np.allclose(opened.predict_columns(zero), opened.predict(pd.DataFrame(zero)), rtol=numerics.SUMMED, atol=0)
     assert opened.detours == 1
 
 

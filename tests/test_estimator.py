@@ -1,9 +1,12 @@
 """training/estimator.py: whatever the classes are called, the probability is that of the event."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -11,8 +14,8 @@ from sklearn.svm import SVC, LinearSVC
 from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 
 from proveout.data.store import Store
-from proveout.errors import BundleError
-from proveout.training import bundle, direct, estimator, variant
+from proveout.errors import BundleError, ConfigError
+from proveout.training import bundle, direct, estimator, numerics, variant
 
 RNG = np.random.default_rng(0)
 COLUMNS = pd.DataFrame({"hour": RNG.integers(0, 24, 400) * 1.0, "wind": RNG.normal(size=400)})
@@ -138,6 +141,63 @@ def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):  
 
     with pytest.raises(BundleError, match=r"it answers the opposite: .* its AUC for `late` is 0\.0"):
         bundle.pack(order(turned), Store(str(tmp_path / "store")))
+
+
+def test_a_forest_in_several_jobs_is_packed(order, tmp_path):  # noqa: F811
+    """It adds its trees as its threads end: two calls of it differ in their last bits, and features.py was blamed."""
+    made = order()
+    columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
+    forest = RandomForestClassifier(n_estimators=64, n_jobs=-1, random_state=0).fit(columns, made.training_labels)
+    store = Store(str(tmp_path / "store"))
+
+    opened = bundle.open_bundle(store.folder("bundles", bundle.pack(order(forest), store).digest))
+
+    assert opened.direct == direct.ON
+    assert opened.tolerance.answers == numerics.SUMMED
+    assert opened.tolerance.fitted == 0.0  # its trees are the same with any number of jobs
+    assert opened.tolerance.why == "RandomForestClassifier adds its trees as its jobs end"
+
+
+DUMMIES = """
+import pandas as pd
+
+def features(rows):
+    return pd.get_dummies(rows["hour"] // 8, prefix="shift", dtype=float)
+"""
+
+
+def test_a_column_for_each_value_that_is_seen_is_refused_with_what_to_do(order, tmp_path):  # noqa: F811
+    """get_dummies: one row has fewer columns than a month has. Not scikit-learn's words about names of features."""
+    made = order()
+    (made.root / "features.py").write_text(DUMMIES)
+
+    with pytest.raises(ConfigError) as refused:
+        bundle.pack(made, Store(str(tmp_path / "store")))
+
+    assert "gives 3 columns for 100 rows, and 1 for the first of them by itself" in str(refused.value)
+    assert 'OneHotEncoder(handle_unknown="ignore")' in str(refused.value)
+
+
+TEXT = """
+def features(rows):
+    return rows["hour"].astype(str).to_frame("text")
+"""
+
+
+def test_a_vectorizer_handed_a_table_is_told_to_name_its_column(order, tmp_path):  # noqa: F811
+    """Fitted to one column in the notebook, asked with a table: it counts the names of columns. Not an IndexError."""
+    made = order()
+    (made.root / "features.py").write_text(TEXT)
+    model = make_pipeline(CountVectorizer(analyzer="char"), LogisticRegression())
+    model.fit(made.training["hour"].astype(str), made.training_labels)
+
+    with pytest.raises(BundleError) as refused:
+        bundle.pack(dataclasses.replace(order(model), request=made.request), Store(str(tmp_path / "store")))
+
+    assert "it gives 1 answers for 100 rows: its first step, CountVectorizer, does not take a table" in str(
+        refused.value
+    )
+    assert "make_column_transformer" in str(refused.value)
 
 
 def test_a_model_that_knows_nothing_is_not_taken_for_the_opposite():

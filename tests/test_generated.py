@@ -11,6 +11,7 @@ from proveout.gate import cases
 from proveout.gate.generated.asked import texts_of
 from proveout.gate.generated.properties import Generated, Offers
 from proveout.gate.stating import State
+from proveout.training.numerics import Tolerance
 
 PROPERTIES = (
     "never_crashes", "never_nan", "stays_a_probability", "same_when_asked_again", "same_alone_and_in_a_batch",
@@ -38,6 +39,7 @@ class Model:
     """Answers by the hour and the rain, row by row. A fault is planted by replacing one of its ways."""
 
     direct = "on"
+    tolerance = Tolerance()
 
     def __init__(self, fault=None, direct_fault=None):
         self.fault, self.direct_fault, self.asked = fault, direct_fault, 0

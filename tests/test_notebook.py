@@ -36,6 +36,27 @@ def run(tmp_path: Path):
     return run
 
 
+def test_a_search_hands_over_the_best_that_it_found_and_says_so(run):
+    """A search holds scorers and splits, which no server needs, and was told not to be of scikit-learn's own parts."""
+    from proveout.training import skopsfile
+
+    ran = run(
+        "n = 3",
+        "from sklearn.linear_model import LogisticRegression\n"
+        "from sklearn.model_selection import GridSearchCV\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import StandardScaler\n"
+        "rows, late = [[x] for x in range(40)], [x > 20 for x in range(40)]\n"
+        "search = GridSearchCV(LogisticRegression(), {'C': [1e-9, 1.0]}, cv=2)\n"
+        "model = make_pipeline(StandardScaler(), search).fit(rows, late)",
+        parameters={"n": 4},
+        exports=("model",),
+    )
+
+    assert skopsfile.load(ran.exports["model"])[-1].C == 1.0
+    assert ran.notes == ("the best estimator of GridSearchCV is handed over, {'C': 1.0}",)
+
+
 def test_objects_come_out_by_name_and_the_author_imports_nothing(run, tmp_path):
     """An estimator as skops, a table as parquet, plain values (numpy's too) as JSON; the notebook stays as written."""
     import pandas as pd

@@ -36,7 +36,7 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
 from proveout.settings import load_module
-from proveout.training import direct, estimator, metrics, skopsfile
+from proveout.training import direct, estimator, metrics, numerics, skopsfile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,6 +104,8 @@ class OpenBundle:
         self._features = _packed_function(folder / "code" / "features.py", source, self._function)
         self._model = skopsfile.loads(self._taken("model.skops"), name="model.skops")
         self._confidence = orjson.loads(self._taken("confidence.json"))
+        self.tolerance = numerics.tolerance(self._model)
+        """How far two computations of one of its answers may be apart, and why."""
         self.detours = 0  # calls of `predict_columns` that the direct path could not answer, and the pipeline did
         found = self._found()
         self.direct: str = found.why
@@ -315,6 +317,8 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
 def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
     shutil.copyfile(order.executed, folder / "executed.ipynb")
     (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
+    asked = order.heldout[list(order.request)].astype(dict(order.request))
+    features.check_columns(compute, asked, tuple(order.request), name=order.features)
     plain = partial(_probabilities, model, compute, order, name=function)
     scores = plain(order.heldout)
     metrics.compare(order.metrics, order.heldout_labels, scores, threshold=order.threshold, holdout=order.holdout)
@@ -348,7 +352,8 @@ def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Feature
     rows = order.heldout.head(200)
     before = _probabilities(model, compute, order, rows, name=function)
     after = OpenBundle(folder).predict(rows)
-    if not np.array_equal(before, after):
+    # Neither of the two is wrong where only the order of a sum is another.
+    if numerics.apart(after, before, numerics.tolerance(model).answers).any():
         raise BundleError(
             order.model,
             f"packed, it predicts otherwise: up to {np.abs(before - after).max():.3g} apart on {len(rows)} rows",

@@ -17,15 +17,12 @@ from proveout.data.block import Block, BlockFeatures, block_of
 from proveout.data.column import NotDirect
 from proveout.data.features import Features
 from proveout.errors import ProveoutError
-from proveout.training import steps
+from proveout.training import numerics, steps
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Plain = Callable[["pd.DataFrame"], NDArray[np.float64]]
-
-TOLERANCE = 1e-12
-"""How far a linear model's probability may be off: its sums are taken in another order on rows than on columns."""
 
 _ALONE = 24  # reference rows that are asked one by one
 _BATCH = 256
@@ -83,7 +80,8 @@ def table(columns: Mapping[str, Any], dtypes: Mapping[str, str]) -> "pd.DataFram
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the comparison found. `why` is `on`, or why the pipeline serves. `rows` were compared, up to `tolerance`."""
+    """What the comparison found. `why` is `on`, or why the pipeline serves. `rows` were compared, up to `tolerance`, a
+    share of the answer: see `numerics`."""
 
     why: str
     rows: int = 0
@@ -107,7 +105,7 @@ def find(
     try:
         said, compared = plain(rows), 0
         direct = Direct(model, function, dtypes, arrays(rows, dtypes), event=event)
-        tolerance = TOLERANCE if steps.is_linear(model) else 0.0
+        tolerance = numerics.tolerance(model).answers
         for part in (slice(None), slice(0, _BATCH), *(slice(place, place + 1) for place in places)):
             _compare(direct.predict(arrays(rows[part], dtypes)), said[part], tolerance)
             compared += len(rows[part])
@@ -142,7 +140,7 @@ def _compare(found: NDArray[np.float64], wanted: NDArray[np.float64] | None, tol
         raise Differs(float(found[0]), None)
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         raise NotDirect(f"a result of {found.dtype} and shape {found.shape}")
-    apart = ~((found == wanted) | (np.isnan(found) & np.isnan(wanted)) | (np.abs(found - wanted) <= tolerance))
+    apart = numerics.apart(found, wanted, tolerance)
     if apart.any():
         first = int(np.argmax(apart))
         raise Differs(float(found[first]), float(wanted[first]))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FILE = "model.skops"
+_OWN_THRESHOLD = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
 _BACKWARDS = 4.0  # standard errors below a coin's AUC: chance alone falls as low once in 30,000 packings
 
 
@@ -28,6 +29,11 @@ def event_place(model: Any, *, label: str) -> int:
     Raises: BundleError for anything that does not answer yes or no with a probability.
     """
     name = type(_last(model)).__name__
+    if name in _OWN_THRESHOLD:
+        remedy = "Put its threshold into [decision] of train.toml, and hand over model.estimator_"
+        raise BundleError(
+            _FILE, f"{name} decides at a threshold of its own, and a bundle at that of train.toml", remedy
+        )
     if not hasattr(model, "predict_proba"):
         raise BundleError(_FILE, f"{name} gives no probabilities (no predict_proba)", _instead(model))
     if not hasattr(model, "classes_"):

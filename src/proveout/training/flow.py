@@ -265,7 +265,10 @@ def _table(settings: Settings, rows: "pd.DataFrame", known: "pd.Series[bool]") -
     from proveout.data import features, snapshots
 
     function = project.load_object(settings.features, settings.root)
-    table = features.compute(function, rows, features.request_columns(settings), name=settings.features)
+    columns = features.request_columns(settings)
+    # Before the notebook, which may take hours: packing would refuse it as well.
+    features.check_columns(function, rows, columns, name=settings.features)
+    table = features.compute(function, rows, columns, name=settings.features)
     return table.assign(**{settings.label_name: known, snapshots.BATCH: rows[snapshots.BATCH]})
 
 
@@ -319,6 +322,8 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
             ) from error
         if ran.defaults:
             print(f"parameters left at the notebook's own value: {', '.join(ran.defaults)}", flush=True)
+        for note in ran.notes:
+            print(note, flush=True)
         return Trained(
             model=ran.exports["model"].read_bytes(),
             metrics=ran.exports["metrics"].read_text(encoding="utf-8"),

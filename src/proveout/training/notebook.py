@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class NotebookRun:
     exports: Mapping[str, Path]
     defaults: tuple[str, ...]  # parameters that were not given and kept the notebook's own value
     seconds: float
+    notes: tuple[str, ...] = ()  # what is handed over in the place of an object, and of which
 
 
 def run(
@@ -91,7 +92,13 @@ def run(
     )
     begun = time.monotonic()
     taken = job.run()
-    return NotebookRun(executed=job.executed, exports=taken, defaults=fitted.kept, seconds=time.monotonic() - begun)
+    return NotebookRun(
+        executed=job.executed,
+        exports=taken,
+        defaults=fitted.kept,
+        seconds=time.monotonic() - begun,
+        notes=tuple(job.notes),
+    )
 
 
 # --- the notebook before it is run ------------------------------------------------------------------------------------
@@ -174,6 +181,7 @@ class _Job:
     cell_timeout_s: float
     threads: int
     progress: Callable[[CellProgress], None]
+    notes: list[str] = field(default_factory=list)
 
     def run(self) -> Mapping[str, Path]:
         """The exported files, by name. The notebook is written in any case."""
@@ -235,9 +243,10 @@ class _Job:
 
         given = f"{{'names': {list(self.exports)!r}, 'folder': {str(self.into)!r}, 'notebook': {_BUILTINS}.globals()}}"
         call = f"(lambda own: ({_BUILTINS}.exec({_EXPORT!r}, own), own['told'])[1])({given})"
-        done, failed = json.loads(ast.literal_eval(kernel.ask(call, **self._limit())))
+        done, failed, notes = json.loads(ast.literal_eval(kernel.ask(call, **self._limit())))
         if failed:
             raise CellFailed("; ".join(f"export `{name}`: {self._hide(why)}" for name, why in failed.items()))
+        self.notes += notes
         return {name: self.into / file for name, file in done.items()}
 
     def _hide(self, value: Any) -> Any:
@@ -265,9 +274,22 @@ class _Job:
 # name. No pickle crosses the border: what a notebook hands over is opened by others later.
 _BUILTINS = "__import__('builtins')"
 _EXPORT = """
-import json, pathlib
-done, failed = {}, {}
+import copy, json, pathlib
+done, failed, notes = {}, {}, []
 folder = pathlib.Path(folder)
+
+def best(value):
+    kind = type(value).__name__
+    if hasattr(value, "cv_results_") and hasattr(value, "best_params_"):
+        if not hasattr(value, "best_estimator_"):
+            raise ValueError(f"{kind} has no best_estimator_: search with refit=True, or with the name of a metric")
+        notes.append(f"the best estimator of {kind} is handed over, {value.best_params_}")
+        return best(value.best_estimator_)
+    if kind == "Pipeline":
+        value = copy.copy(value)
+        value.steps = [(name, best(step)) for name, step in value.steps]
+    return value
+
 for name in names:
     if name not in notebook:
         failed[name] = "the notebook defines no such name"
@@ -276,6 +298,7 @@ for name in names:
     try:
         if hasattr(value, "get_params") and hasattr(value, "fit"):
             import skops.io
+            value = best(value)
             skops.io.dump(value, folder / (name + ".skops"))
             done[name] = name + ".skops"
         elif type(value).__name__ == "DataFrame":
@@ -287,5 +310,5 @@ for name in names:
             done[name] = name + ".json"
     except Exception as error:
         failed[name] = f"a {type(value).__name__} cannot be handed over: {type(error).__name__}: {error}"
-told = json.dumps([done, failed])
+told = json.dumps([done, failed, notes])
 """

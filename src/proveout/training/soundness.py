@@ -1,9 +1,11 @@
 """Whether the trees of a model are trees. scikit-learn follows their numbers without looking where they lead.
 
 Comes in: a loaded model. Goes out: nothing, or BundleError. A node that names another one outside of the table, a
-feature that no row has, or itself would let the process read foreign memory, die, or walk in a circle for ever.
+feature that no row has, or itself would let the process read foreign memory, die, or walk in a circle for ever. So
+would neighbours that are looked up in such a tree, or by labels that are none.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +20,32 @@ _UNCHECKED = {"sklearn.ensemble._forest", "sklearn.ensemble._gb"}
 
 
 def check(model: Any, *, name: str) -> None:
-    """Return if every tree in `model` leads from its root to its leaves.
+    """Return if every tree in `model` leads from its root to its leaves, and every neighbour has a label.
 
     Args:
         name: what to call the model's file in an error.
     Raises: BundleError.
     """
-    for owner, tree in _trees(model):
-        problem = _problem_of_tree(owner, tree) if hasattr(tree, "children_left") else _problem_of_nodes(owner, tree)
+    for owner, part in met(model):
+        problem = _problem_of(owner, part)
         if problem:
-            problem = f"one of its trees is none: {problem}"
             raise BundleError(name, problem, "Do not use this file: no training makes one like it")
 
 
-def _trees(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Each tree in `model`, and the estimator that counts the features of a row before the tree is asked."""
+def _problem_of(owner: Any, part: Any) -> str | None:
+    kind = type(part).__name__
+    if isinstance(part, functools.partial):
+        return _problem_of_partial(part)
+    if not type(part).__module__.startswith("sklearn."):
+        return None
+    if kind in _TREES:
+        problem = _TREES[kind](owner, part)
+        return f"one of its trees is none: {problem}" if problem else None
+    return _problem_of_neighbours(part) if hasattr(part, "_fit_X") and hasattr(part, "classes_") else None
+
+
+def met(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Each part of `model`, and the estimator that counts the features of a row before the part is asked."""
     met: set[tuple[int, int]] = set()
     waiting: list[tuple[Any, Any]] = [(None, model)]
     while waiting:
@@ -42,12 +55,12 @@ def _trees(model: Any) -> Iterator[tuple[Any, Any]]:
         if place in met or isinstance(part, (str, bytes, int, float, type(None))):
             continue
         met.add(place)
-        if type(part).__name__ in {"Tree", "TreePredictor"} and type(part).__module__.startswith("sklearn."):
-            yield owner, part
+        yield owner, part
+        if type(part).__name__ in _TREES and type(part).__module__.startswith("sklearn."):
             continue
         if hasattr(part, "n_features_in_") and not _counts_for(owner, part):
             owner = part
-        waiting.extend((owner, one) for one in _parts(part))
+        waiting.extend((owner, one) for one in parts(part))
 
 
 def _counts_for(owner: Any, part: Any) -> bool:
@@ -55,7 +68,8 @@ def _counts_for(owner: Any, part: Any) -> bool:
     return type(owner).__module__ in _UNCHECKED and type(part).__module__.startswith("sklearn.tree.")
 
 
-def _parts(part: Any) -> list[Any]:
+def parts(part: Any) -> list[Any]:
+    """What `part` directly holds: the elements of an array of objects, of a list, the attributes of an object."""
     if isinstance(part, np.ndarray):
         return list(part.ravel()) if part.dtype == object else []
     if isinstance(part, Mapping):
@@ -80,8 +94,13 @@ def _problem_of_nodes(owner: Any, predictor: Any) -> str | None:
         return "its nodes are no nodes"
     splits = nodes["is_leaf"] == 0
     by_category = splits & (nodes["is_categorical"] != 0)
-    if (nodes["bitset_idx"][by_category] >= len(predictor.raw_left_cat_bitsets)).any():
+    listed = predictor.raw_left_cat_bitsets
+    if by_category.any() and (listed.ndim != 2 or listed.shape[1] != _WORDS or not _knows_categories(owner)):
+        return "its categories are no categories"
+    if (nodes["bitset_idx"][by_category] >= len(listed)).any():
         return "a node asks for categories that are not listed"
+    if not set(nodes["feature_idx"][by_category].tolist()) <= _categorical(owner):
+        return "a node asks for categories of a feature that has none"
     features = 0 if owner is None else int(owner.n_features_in_)
     return _problem(
         nodes["left"].astype(np.int64),
@@ -105,3 +124,65 @@ def _problem(
     if (feature[here] < 0).any() or (feature[here] >= features).any():
         return "a node asks for a feature that no row has"
     return None
+
+
+def _knows_categories(owner: Any) -> bool:
+    told = getattr(getattr(owner, "_bin_mapper", None), "is_categorical_", None)
+    return isinstance(told, np.ndarray) and told.shape == (owner.n_features_in_,)
+
+
+def _categorical(owner: Any) -> set[int]:
+    """The features that have categories. What is known of each is looked up by their number among these."""
+    return set(np.flatnonzero(owner._bin_mapper.is_categorical_).tolist()) if _knows_categories(owner) else set()
+
+
+# --- neighbours -------------------------------------------------------------------------------------------------------
+
+
+def _problem_of_search(owner: Any, tree: Any) -> str | None:
+    """Of a tree that neighbours are looked up in: node i is a leaf, or 2i + 1 and 2i + 2 hang under it."""
+    data, rows, nodes, bounds, _, _, count, *_, distance, _ = tree.__getstate__()
+    samples, features = data.shape
+    starts, ends = nodes["idx_start"], nodes["idx_end"]
+    inner = np.flatnonzero(nodes["is_leaf"] == 0)
+    if owner is not None and features != owner.n_features_in_:
+        return f"it looks at {features} features, and a row has {owner.n_features_in_}"
+    if not np.array_equal(np.sort(rows), np.arange(samples)):
+        return "it does not name each of its rows once"
+    corners = 2 if type(tree).__name__ == "KDTree" else 1
+    if not count or len(nodes) != count or bounds.shape != (corners, count, features):
+        return "its nodes are no nodes"
+    if (starts < 0).any() or (ends > samples).any() or (starts > ends).any() or (2 * inner + 2 >= count).any():
+        return "a node leads outside of it"
+    if type(distance).__name__.startswith("Minkowski") and len(distance.__getstate__()[1]) not in {0, features}:
+        return "its distance weighs features that no row has"
+    return None
+
+
+def _problem_of_neighbours(model: Any) -> str | None:
+    """Neighbours are counted by the number of their class, in an array that has a place for each class."""
+    labels, learned = np.asarray(model._y), model._fit_X
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or learned.shape != (len(labels), model.n_features_in_):
+        return "its neighbours have no labels"
+    if len(labels) and (labels.min() < 0 or labels.max() >= len(model.classes_)):
+        return "one of its neighbours is of a class that is not listed"
+    return None
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def _problem_of_partial(part: Any) -> str | None:
+    """scikit-learn keeps one function with arguments, in boosted trees with categories. Any other would be called."""
+    from sklearn.utils import check_array
+
+    return None if part.func is check_array and not part.args else "it calls a function that is not scikit-learn's"
+
+
+_WORDS = 8  # of 32 bits: a category is a number below 256
+_TREES = {
+    "Tree": _problem_of_tree,
+    "TreePredictor": _problem_of_nodes,
+    "KDTree": _problem_of_search,
+    "BallTree": _problem_of_search,
+}

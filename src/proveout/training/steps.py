@@ -49,15 +49,8 @@ def scorer(model: Any, columns: Sequence[str], *, event: int) -> Callable[[Block
     return run
 
 
-def is_linear(model: Any) -> bool:
-    """Whether what the model says rests on a sum of products, whose last digits depend on how arrays lie in memory."""
-    return hasattr(_flat(model)[-1], "coef_")
-
-
 def _flat(model: Any) -> list[Any]:
-    """The steps of a pipeline, those of pipelines in it among them; of a search, those of the best that it found."""
-    if hasattr(model, "best_estimator_"):
-        return _flat(model.best_estimator_)
+    """The steps of a pipeline, those of pipelines in it among them."""
     if type(model).__name__ != "Pipeline":
         return [model]
     steps = [step for _, step in model.steps if step is not None and step != "passthrough"]

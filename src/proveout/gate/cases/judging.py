@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from proveout.gate.cases.case import Case, Rising, changed, told, written
 from proveout.gate.cases.loading import frame
 from proveout.records import Evidence, Plain
+from proveout.training import numerics
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-SAME_WITHIN = 1e-9
+SAME_WITHIN = numerics.SUMMED
 
 
 class Answering(Protocol):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from proveout.training.numerics import Tolerance
+
 COMPANY = 30  # examples that stand beside a record whose answer shall not depend on them
 MOST_ASKED = 250  # smaller and smaller records, of one property
 MOST_PARTS = 100  # calls to find who crashes
@@ -31,6 +33,9 @@ class Model(Protocol):
 
     @property
     def direct(self) -> str: ...
+
+    @property
+    def tolerance(self) -> "Tolerance": ...
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]": ...
 

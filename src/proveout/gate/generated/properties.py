@@ -23,6 +23,7 @@ from proveout.gate.generated import strategies
 from proveout.gate.generated.allowed import Record
 from proveout.gate.generated.asked import Asked, Breaks, Example, Model, spread
 from proveout.records import Evidence, digest_of
+from proveout.training import numerics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = 240  # half of them usual, half of them at an edge
 ALONE = 24  # of them are asked alone of a pipeline, which takes milliseconds
-SAME_WITHIN = 1e-9
 NONE_ANSWERED = "the model answers none of the generated requests"
 
 
@@ -149,13 +149,13 @@ class Generated:
 
     def _wavers(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         first, second, third = (self._asked.scores(records) for _ in range(3))
-        return _differ(first, second) | _differ(first, third)
+        return self._differ(first, second) | self._differ(first, third)
 
     def _alone(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
         together = self._asked.scores([*records, *self._asked.company])[: len(records)]
-        return _differ(together, np.concatenate([self._asked.scores([record]) for record in records]))
+        return self._differ(together, np.concatenate([self._asked.scores([record]) for record in records]))
 
     def _in_order(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
@@ -166,14 +166,18 @@ class Generated:
         for order in (np.arange(len(everyone))[::-1], shuffled):
             said = np.empty_like(wanted)
             said[order] = self._asked.scores([everyone[place] for place in order])
-            found |= _differ(wanted, said)
+            found |= self._differ(wanted, said)
         return found[: len(records)]
 
     def _served(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
         served = np.array([self._as_served(record) for record in records])
-        return _differ(self._asked.scores(records), served)
+        return self._differ(self._asked.scores(records), served)
+
+    def _differ(self, one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> "NDArray[np.bool_]":
+        """Where two answers are not the same. NaN is the same as NaN: another property asks for that."""
+        return numerics.apart(other, one, self._asked.model.tolerance.answers)
 
     def _as_served(self, record: Record) -> float:
         """What the server would say; infinite where that raises, which is no answer of the model."""
@@ -261,15 +265,6 @@ class Generated:
         (self._offers.root / file).parent.mkdir(parents=True, exist_ok=True)
         (self._offers.root / file).write_text(text.block(case), encoding="utf-8")
         return f"; keep it: proveout cases add --from {file.as_posix()}{'' if fails else ' --passing'}"
-
-
-def _differ(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-    """Where two answers are not the same. NaN is the same as NaN: another property asks for that."""
-    import numpy as np
-
-    with np.errstate(invalid="ignore"):
-        same: NDArray[np.bool_] = (one == other) | (np.abs(one - other) <= SAME_WITHIN)
-    return ~(same | (np.isnan(one) & np.isnan(other)))
 
 
 def _one_thread() -> "threadpool_limits":

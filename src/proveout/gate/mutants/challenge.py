@@ -25,6 +25,7 @@ from proveout.gate.mutants.trials import ChallengeReport, Fate, Trial
 from proveout.gate.verdict import NOT_RUN
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
+from proveout.training import numerics
 from proveout.training.variant import repack
 
 SLACK_S = 60.0
@@ -129,7 +130,7 @@ class _Packed:
     folder: Path
     digest: Digest
     what: str
-    same_answers: bool  # to the held-out rows, to the last digit
+    same_answers: bool  # to the held-out rows, as far as two computations of one model agree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,6 @@ class _Stage:
 
     def pack(self, mutant: Mutant) -> "_Packed":
         """The mutant's bundle. Raises: DoesNotApply; whatever packing or opening it raises."""
-        import numpy as np
         from threadpoolctl import threadpool_limits
 
         building = self.folder / mutant.name / "bundle"
@@ -155,12 +155,13 @@ class _Stage:
         with threadpool_limits(limits=self.threads):
             change = mutant.make(self.ground)
             made = repack(self.ground.candidate, building, change, training=training, heldout=heldout)
+        allowed = self.ground.candidate.tolerance.answers
         return _Packed(
             # Named as in the store, so that no check can tell by the name.
             folder=building.rename(building.with_name(made.bundle.digest)),
             digest=made.bundle.digest,
             what=change.what,
-            same_answers=bool(np.array_equal(made.scores, self.ground.scores)),
+            same_answers=not numerics.apart(made.scores, self.ground.scores, allowed).any(),
         )
 
     def judge(

@@ -44,8 +44,9 @@ def again(
 
     Args:
         project: whose notebook, features and store are used, as they are now.
-        apart_at_most: how far a probability may be off where the model is not the same to the last bit; None asks
-            for the same digest. Another configuration, data or code is refused either way.
+        apart_at_most: how far a probability may be off where the model is not the same to the last bit. Without it, as
+            far as rounding moves a solver, where the candidate has one (`training/numerics.py`); of any other model the
+            same digest is asked. Another configuration, data or code is refused either way.
         timeout_s: then it is ended, and not reproduced.
     Returns: files of the identity that differ, the first of them in the decision; how far the probabilities of the
         held-out rows are apart, where the model alone differs; the seconds it took.
@@ -67,18 +68,19 @@ def again(
             found = Evidence(name=name, value=len(differing), at_most=0, decision=decision, covers=("infra-1",))
             return (found, took)
         apart = largest_difference(candidate.predict(holdout.records), open_bundle(made).predict(holdout.records))
+    most = apart_at_most if apart_at_most is not None else candidate.tolerance.fitted or None
     return (
         Evidence(
             name=name,
             value=1,
-            at_most=None if apart_at_most is not None else 0,
+            at_most=None if most is not None else 0,
             decision="model.skops",
             covers=("infra-1",),
         ),
         Evidence(
             name="largest difference of a probability, trained again",
             value=apart,
-            at_most=apart_at_most,
+            at_most=most,
             rows=holdout.rows,
             covers=("infra-1",),
         ),

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 RECORDS = 200  # different requests that a fresh process is given
 ALONE = 200  # rows that are asked one by one
 _BEYOND = 5  # calls slower than a quantile, without which it is a guess
-_ALIKE = 1e-9
 
 
 def performance(
@@ -181,7 +180,7 @@ def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
         Evidence(
             name="largest difference to an answer in a clean environment",
             value=largest_difference(here, there),
-            at_most=_ALIKE,
+            at_most=candidate.tolerance.answers,
             rows=len(reference),
             covers=("monitor-3",),
         ),
@@ -213,7 +212,7 @@ def _others(told: "Told", linked: "Linked", pinned: Mapping[str, str]) -> list[s
 
 
 def same_by_columns(
-    candidate: "OpenBundle", records: "pd.DataFrame", *, alone: int = ALONE, at_most: float = _ALIKE
+    candidate: "OpenBundle", records: "pd.DataFrame", *, alone: int = ALONE, at_most: float | None = None
 ) -> tuple[Evidence, ...]:
     """Whether what is served, arrays and one record at a time, is what was judged, a table at a time.
 
@@ -222,10 +221,13 @@ def same_by_columns(
     Args:
         records: all of them are asked at once, by both ways, and so are awkward ones made of the first.
         alone: as many of them, spread over all, are asked one by one.
+        at_most: how far apart they may be; without it as far as the candidate's own tolerance goes: equal, unless it
+            takes sums (`training/numerics.py`).
     Returns: the largest difference of a probability at once, and alone. Both NaN, or both raising, is the same.
     """
     import numpy as np
 
+    at_most = candidate.tolerance.answers if at_most is None else at_most
     rows = records.reset_index(drop=True)
     singles = spread(rows, alone)
     places = singles.index.to_numpy()

@@ -14,13 +14,13 @@ from proveout.registry import releases, roles, standing
 from proveout.registry.answers import HIDDEN
 from proveout.registry.ledger import Ledger, read
 from proveout.settings import Settings
+from proveout.training import numerics
 
 if TYPE_CHECKING:
     from proveout.training.bundle import OpenBundle
 
 ANSWERS = 50  # newest answers of the champion that are computed again
 FEWEST_OUTCOMES = 200  # for a metric of what was served to say anything
-SAME_WITHIN = 1e-9
 AUC_APART = 0.05  # online from offline; the monitor's own alert has the same bound
 
 EVENTS: dict[str, str] = {
@@ -97,6 +97,7 @@ def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opene
     if not logged:
         return
     try:
+        import numpy as np
         import pandas as pd
 
         bundle = opened(settings, champion.bundle)
@@ -104,10 +105,8 @@ def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opene
         again = bundle.predict(asked)
     except (ProveoutError, KeyError, TypeError, ValueError):
         return  # whoever asks for a score is not to be stopped by a bundle that cannot be opened: it gets no point
-    same = sum(
-        one.probability is not None and abs(one.probability - float(answer)) <= SAME_WITHIN
-        for one, answer in zip(logged, again, strict=True)
-    )
+    said = np.array([np.inf if one.probability is None else one.probability for one in logged])
+    same = int((~numerics.apart(said, again, bundle.tolerance.answers)).sum())
     if same == len(logged):
         what = f"the newest {same} answers of {champion.name} were computed again from the log, to the same numbers"
         yield Fact(test="infra-5", what=what)

@@ -1,0 +1,81 @@
+"""How far two computations of one answer may be apart. The one place that decides it.
+
+Comes in: a fitted model. Goes out: a tolerance, and its reason. Trees, counts and look-ups give the same answer to the
+last bit, however they are asked. A sum does not: BLAS and solvers add in an order that hangs on the processor, on the
+number of threads and on how arrays lie in memory, and a forest with several jobs adds its trees as their threads end.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SUMMED = 1e-10
+"""How far an answer that rests on sums may be off, as a share of it; of answers below a hundredth, of a hundredth."""
+FITTED = 1e-6
+"""The same for the answers of a model fitted again: a solver stops near its aim, and rounding moves where."""
+_LEAST = 0.01
+
+# What of scikit-learn takes no sum when it answers, or always takes it in the same order.
+_EXACT = {
+    "_BinMapper", "_CalibratedClassifier", "_IsotonicCalibration", "_SigmoidCalibration",
+    "Binarizer", "CalibratedClassifierCV", "ColumnTransformer", "CountVectorizer", "DecisionTreeClassifier",
+    "DecisionTreeRegressor", "DummyClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier", "FeatureUnion",
+    "FrozenEstimator", "FunctionTransformer", "GradientBoostingClassifier", "HistGradientBoostingClassifier",
+    "IsotonicRegression", "KBinsDiscretizer", "LabelEncoder", "MaxAbsScaler", "MinMaxScaler", "MissingIndicator", "OneHotEncoder",
+    "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RobustScaler", "SelectKBest", "SelectPercentile",
+    "SimpleImputer", "StandardScaler", "TargetEncoder", "VarianceThreshold",
+}  # fmt: skip
+
+
+_FORESTS = {"ExtraTreesClassifier", "RandomForestClassifier"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """What `apart` allows. `why` names the part of the model that takes sums; empty where answers must be equal."""
+
+    answers: float = 0.0  # of one model asked twice
+    fitted: float = 0.0  # of one model fitted twice
+    why: str = ""
+
+
+def tolerance(model: Any) -> Tolerance:
+    """What two computations of the answers of `model` may differ by."""
+    from proveout.training import soundness
+
+    parts = [part for _, part in soundness.met(model) if hasattr(part, "get_params") and not isinstance(part, type)]
+    sums = next((f"{type(part).__name__} takes sums of its own" for part in parts if not _exact(part)), "")
+    jobs = next((f"{type(part).__name__} adds its trees as its jobs end" for part in parts if _in_jobs(part)), "")
+    return Tolerance(answers=SUMMED if sums or jobs else 0.0, fitted=FITTED if sums else 0.0, why=sums or jobs)
+
+
+def _exact(part: Any) -> bool:
+    if type(part).__name__ not in _EXACT or not type(part).__module__.startswith("sklearn."):
+        return False
+    of_arrays = getattr(part, "func", None)  # what a FunctionTransformer computes
+    return of_arrays is None or isinstance(of_arrays, functools.partial)
+
+
+def _in_jobs(part: Any) -> bool:
+    # The trees learn the same with any number of jobs: it is their mean that is taken in another order.
+    return type(part).__name__ in _FORESTS and part.n_jobs not in {None, 1}
+
+
+def apart(found: "NDArray[Any]", wanted: "NDArray[Any]", allowed: float) -> "NDArray[np.bool_]":
+    """Which answers differ by more than `allowed`, as a share of the one wanted. NaN equals NaN.
+
+    >>> import numpy as np
+    >>> apart(np.array([0.5, 0.5]), np.array([0.5 + 1e-12, 0.6]), 1e-10).tolist()
+    [False, True]
+    """
+    import numpy as np
+
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    with np.errstate(invalid="ignore"):
+        near = np.abs(found - wanted) <= allowed * np.maximum(np.abs(wanted), _LEAST)
+    result: NDArray[np.bool_] = ~(same | near)
+    return result

@@ -1,0 +1,52 @@
+"""training/numerics.py: what takes sums may differ in its last bits; trees, counts and look-ups may not."""
+
+import numpy as np
+import pytest
+import usual_models
+from sklearn.ensemble import RandomForestClassifier
+
+from proveout.training import numerics
+
+EXACT = ("boosted with categories", "boosted with coded categories", "rare categories", "target encoded",
+         "texts without some words", "calibrated")  # fmt: skip
+SUMS = {
+    "scaled": "LogisticRegression",
+    "texts in few numbers": "LogisticRegression",
+    "calibrated in steps": "LinearSVC",
+    "boosted upon another": "LogisticRegression",
+    "votes": "LogisticRegression",
+    "neighbours": "KNeighborsClassifier",
+    "a network": "MLPClassifier",
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_trees_counts_and_look_ups_are_allowed_nothing(name):
+    """A difference there is a fault, however small."""
+    assert numerics.tolerance(usual_models.fitted(name)[0]) == numerics.Tolerance()
+
+
+@pytest.mark.parametrize(("name", "part"), SUMS.items())
+def test_a_sum_anywhere_in_the_chain_is_found(name, part):
+    """In the middle of a pipeline, in a vote, below a calibration: the last step alone was looked at."""
+    found = numerics.tolerance(usual_models.fitted(name)[0])
+
+    assert (found.answers, found.fitted) == (numerics.SUMMED, numerics.FITTED)
+    assert part in found.why or found.why.endswith("takes sums of its own")
+
+
+@pytest.mark.parametrize("jobs", [None, 1])
+def test_a_forest_in_one_job_adds_its_trees_in_order(jobs):
+    """Only threads that end when they like make the order of a sum another."""
+    forest = RandomForestClassifier(n_estimators=2, n_jobs=jobs).fit([[0], [1]], [False, True])
+
+    assert numerics.tolerance(forest).answers == 0.0
+
+
+def test_what_is_allowed_is_a_share_of_the_answer():
+    """An absolute bound allows a rare event anything."""
+    wanted = np.array([0.7093758549504087, 0.5, 0.02, 1e-9, np.nan, 0.5])
+    found = np.array([0.7093758549504086, 0.5 + 4e-11, 0.02 + 1e-11, 3e-9, np.nan, np.nan])
+
+    assert numerics.apart(found, wanted, numerics.SUMMED).tolist() == [False, False, True, True, False, True]
+    assert numerics.apart(found, wanted, 0.0).tolist() == [True, True, True, True, False, True]
