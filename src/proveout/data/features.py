@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 5  # names of columns in an error
+_SOME = 1_000  # rows that are enough to see whether columns come and go
 Features = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 
@@ -43,20 +44,21 @@ def compute(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *,
 
 
 def check_columns(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *, name: str) -> None:
-    """Return if one row by itself is given the columns that all `rows` together are given.
+    """Return if one row by itself is given the columns that rows together are given: `rows`, or some from all over.
 
     Raises: ConfigError, naming those that come and go; as `compute`.
     """
     if rows.empty:
         return
-    together = list(compute(function, rows, columns, name=name))
-    alone = list(compute(function, rows.head(1), columns, name=name))
+    some = rows.iloc[:: len(rows) // _SOME + 1]
+    together = list(compute(function, some, columns, name=name))
+    alone = list(compute(function, some.head(1), columns, name=name))
     if alone != together:
         strange = sorted(map(str, {*together} ^ {*alone})) or list(map(str, together))
         shown = ", ".join(strange[:_SHOWN]) + (", ..." if len(strange) > _SHOWN else "")
         raise ConfigError(
             name,
-            f"gives {len(together)} columns for {len(rows):,} rows, and {len(alone)} for the first of them by itself "
+            f"gives {len(together)} columns for {len(some):,} rows, and {len(alone)} for the first of them by itself "
             f"({shown}): a column for each value that it happens to see, as get_dummies makes them",
             'Give the model the column as it is, and encode it in the notebook: OneHotEncoder(handle_unknown="ignore") '
             "as a step of the pipeline",

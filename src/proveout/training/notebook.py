@@ -246,7 +246,7 @@ class _Job:
         done, failed, notes = json.loads(ast.literal_eval(kernel.ask(call, **self._limit())))
         if failed:
             raise CellFailed("; ".join(f"export `{name}`: {self._hide(why)}" for name, why in failed.items()))
-        self.notes += notes
+        self.notes.extend(notes)
         return {name: self.into / file for name, file in done.items()}
 
     def _hide(self, value: Any) -> Any:

@@ -21,13 +21,13 @@ _LEAST = 0.01
 
 # What of scikit-learn takes no sum when it answers, or always takes it in the same order.
 _EXACT = {
-    "_BinMapper", "_CalibratedClassifier", "_IsotonicCalibration", "_SigmoidCalibration",
     "Binarizer", "CalibratedClassifierCV", "ColumnTransformer", "CountVectorizer", "DecisionTreeClassifier",
     "DecisionTreeRegressor", "DummyClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier", "FeatureUnion",
     "FrozenEstimator", "FunctionTransformer", "GradientBoostingClassifier", "HistGradientBoostingClassifier",
-    "IsotonicRegression", "KBinsDiscretizer", "LabelEncoder", "MaxAbsScaler", "MinMaxScaler", "MissingIndicator", "OneHotEncoder",
-    "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RobustScaler", "SelectKBest", "SelectPercentile",
-    "SimpleImputer", "StandardScaler", "TargetEncoder", "VarianceThreshold",
+    "IsotonicRegression", "KBinsDiscretizer", "LabelEncoder", "MaxAbsScaler", "MinMaxScaler", "MissingIndicator",
+    "OneHotEncoder", "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RobustScaler", "SelectKBest",
+    "SelectPercentile", "SimpleImputer", "StandardScaler", "TargetEncoder", "VarianceThreshold", "_BinMapper",
+    "_CalibratedClassifier", "_IsotonicCalibration", "_SigmoidCalibration",
 }  # fmt: skip
 
 
