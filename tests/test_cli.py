@@ -193,10 +193,15 @@ def test_status_tells_what_serves_and_how_to_go_back(project: Project, champions
         "until 2099-01-01T00:00:00.000Z",
         "0 logged",
         "critical  drift in temp (0 s ago)",
-        f"metric   champion   before {before.digest[:12]}",
     ):
         assert fact in page
-    assert [line.split() for line in evidence if "auc" in line] == [["auc", "0.763", "0.750", "+0.013"]]
+    assert [line.split() for line in evidence if line.startswith("  auc")] == [
+        ["auc", "0.761", "0.761", "+0.000", "0.763"]
+    ]
+    assert [line.split() for line in evidence if line.startswith("  brier")] == [["brier", "0.100"]]
+    assert [line.split() for line in evidence if "notebook says" in line] == [
+        ["number", "gate", "before", before.digest[:12], "notebook", "says"]
+    ]
     assert following.startswith('next: proveout rollback --reason "…"')
     assert before.digest[:12] in following
 
@@ -282,7 +287,9 @@ def test_bundles_lists_every_bundle_with_its_state(project: Project, champions: 
     head, columns, *rows, following = (line.split() for line in said(0, "bundles").splitlines())
 
     assert head == ["3", "bundles", "of", "flight-delay"]
-    assert columns == ["bundle", "state", "trained", "through", "auc", "brier"]
+    assert columns == ["bundle", "state", "trained", "through", "auc", "notebook", "says"]
+    assert rows[0][4:] == ["auc", "0.790,", "brier", "0.100"]  # a claim: no gate has judged it
+    assert rows[1][4:] == ["0.761", "auc", "0.763,", "brier", "0.100"]
     assert [row[:2] for row in rows] == [
         [candidate.digest[:12], "candidate"],
         [champions[1].digest[:12], "champion"],
@@ -290,6 +297,23 @@ def test_bundles_lists_every_bundle_with_its_state(project: Project, champions: 
     ]
     assert following == ["next:", "proveout", "verdict", candidate.digest[:12]]
     assert len(json.loads(said(0, "bundles", "--json"))) == 3
+
+
+def test_what_a_notebook_says_of_itself_is_shown_as_its_claim_alone(project: Project) -> None:
+    """A notebook that says 0.97 was listed with 0.97, whatever the gate had measured."""
+    boasting = project.pack(b"boasting", auc=0.97)
+    project.judge(boasting)
+    said(0, "release", boasting.digest[:12], "--reason", "-", "--by", "ada")
+
+    for command in (("status",), ("when", "now"), ("bundles",)):
+        shown = said(0, *command)
+        record = json.loads(said(0, *command, "--json"))
+        [record] = record if isinstance(record, list) else [record]
+        found = record.get("served", record)["measures"]
+
+        assert "0.761" in shown and "notebook says" in shown
+        assert found[0] == {"before": None, "gate": 0.7612, "name": "auc", "notebook": 0.97}
+        assert found[1] == {"before": None, "gate": None, "name": "brier", "notebook": 0.1}
 
 
 def test_a_project_without_bundles_says_how_to_make_one(project: Project) -> None:

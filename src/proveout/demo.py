@@ -69,7 +69,7 @@ def run(settings: Settings) -> int:
     _say("6", f"the month is over: taking in what became of the flights, then watching {MONTH}")
     _flow(settings, "flows/ingest.py", "run", "--month", MONTH)
     _flow(settings, "flows/monitor.py", "run", "--newest", str(FLIGHTS))
-    _story(bundle, replies, told, seconds=time.monotonic() - begun)
+    _story(bundle, replies, told, measured=_gate_auc(settings, bundle), seconds=time.monotonic() - begun)
     return 0
 
 
@@ -298,8 +298,18 @@ def _judge(settings: Settings, replies: Sequence[Reply]) -> Mapping[str, int]:
     return Counter(str(reply.body["answered_by"]) for reply in good)
 
 
-def _story(bundle: Bundle, replies: Sequence[Reply], rungs: Mapping[str, int], *, seconds: float) -> None:
-    metrics = {metric.name: metric.value for metric in bundle.metrics}
+def _gate_auc(settings: Settings, bundle: Bundle) -> str:
+    from proveout.registry import measures, standing
+    from proveout.registry.ledger import Ledger
+
+    with Ledger(settings.ledger, create=False) as ledger:
+        measured = measures.gate_value(standing.verdict_of(ledger, bundle.digest), "auc")
+    return "" if measured is None else f": AUC {measured:.3f}, measured by the gate"
+
+
+def _story(
+    bundle: Bundle, replies: Sequence[Reply], rungs: Mapping[str, int], *, measured: str, seconds: float
+) -> None:
     good = sorted(reply.seconds for reply in replies if not reply.malformed)
     median = good[len(good) // 2] * 1000
     by = ", ".join(f"{rungs[rung]} by {rung}" for rung in get_args(Rung) if rungs.get(rung))  # down the ladder
@@ -307,7 +317,7 @@ def _story(bundle: Bundle, replies: Sequence[Reply], rungs: Mapping[str, int], *
         f"""
 What happened, in {seconds:.0f} seconds
   {bundle.name} was trained on flights through {bundle.train_through} and judged on {bundle.holdout},
-  a month it had not seen: AUC {metrics.get("auc", float("nan")):.3f}. The gate approved and signed it.
+  a month it had not seen{measured}. The gate approved and signed it.
   {len(good)} flights of {MONTH} were asked about and {len(good)} answered: {by}.
   The worker was killed on the way: no request failed. Half of the answers took under {median:.0f} ms,
   the slowest {good[-1] * 1000:.0f} ms. {len(replies) - len(good)} malformed requests were turned away with a reason.

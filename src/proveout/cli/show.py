@@ -11,6 +11,7 @@ from proveout.gate.report import left_out
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.registry.bounds import in_words
+from proveout.registry.measures import Measure
 from proveout.registry.permits import Permit
 from proveout.registry.standing import Leave, Packed, Served, Standing
 
@@ -29,7 +30,7 @@ def status(standing: Standing) -> str:
         *(given(leave) if leave else ()),
         *_beside(standing.served, standing.at),
         *_logged(standing),
-        *_metrics(standing.served.bundle, standing.before),
+        *_measures(standing.served.measures, standing.before),
     ]
     if standing.served.canary is not None:
         return page(lines, "proveout compare   # the canary beside the champion; rollback takes the canary out first")
@@ -53,6 +54,7 @@ def served(answer: Served, *, zoned: bool) -> str:
             *_origin(answer),
             fact("before", release.before[:12] if release.before else "nothing"),
             *_beside(answer, answer.at),
+            *_measures(answer.measures, None),
         ],
         f"proveout verdict {release.bundle[:12]}",
     )
@@ -131,15 +133,17 @@ def bundles(packed: Sequence[Packed]) -> str:
     """Every bundle, the newest first."""
     if not packed:
         return page(["nothing   is packed yet"], "python flows/train.py run")
-    names = sorted({metric.name for item in packed for metric in item.bundle.metrics})
-    rows = [
-        (
-            item.bundle.digest[:12], _state(item), moment(item.bundle.trained_at), item.bundle.train_through,
-            *(number(_metric(item.bundle, name)) for name in names),
-        )
-        for item in packed
-    ]  # fmt: skip
-    head = ("bundle", "state", "trained", "through", *names)
+    names = list(dict.fromkeys(one.name for item in packed for one in item.measures if one.gate is not None))
+    rows = []
+    for item in packed:
+        measured = {one.name: one.gate for one in item.measures}
+        rows.append(
+            (
+                item.bundle.digest[:12], _state(item), moment(item.bundle.trained_at), item.bundle.train_through,
+                *(number(measured.get(name)) for name in names), _claim(item.measures),
+            )
+        )  # fmt: skip
+    head = ("bundle", "state", "trained", "through", *names, "notebook says")
     lines = [f"{len(packed)} {'bundle' if len(packed) == 1 else 'bundles'} of {packed[0].bundle.model}"]
     lines += table(head, rows, right=range(4, 4 + len(names)))
     return page(lines, f"proveout verdict {packed[0].bundle.digest[:12]}")
@@ -247,20 +251,28 @@ def _alert(alert: Alert, at: str) -> str:
     return f"{alert.severity:<8}  {plain(alert.what)} ({span(alert.at, at)} ago)"
 
 
-def _metrics(bundle: Bundle | None, before: Bundle | None) -> list[str]:
-    """What training measured of the champion, beside what it measured of the champion before."""
-    if bundle is None:
-        return []
-    rows = []
-    for metric in bundle.metrics:
-        was = _metric(before, metric.name)
-        change = "" if was is None else f"{metric.value - was:+.3f}"
-        rows.append((metric.name, number(metric.value), number(was), change))
-    return table(("metric", "champion", f"before {before.digest[:12]}" if before else "", ""), rows, right=(1, 2, 3))
+def _measures(measures: Sequence[Measure], before: Bundle | None) -> list[str]:
+    """What the gate measured, beside what it measured of the champion before; and what the notebook says."""
+    rows = [
+        (
+            plain(one.name),
+            number(one.gate),
+            *((number(one.before), _change(one)) if before else ()),
+            number(one.notebook),
+        )
+        for one in measures
+    ]
+    head = ("number", "gate", *((f"before {before.digest[:12]}", "") if before else ()), "notebook says")
+    return table(head, rows, right=range(1, len(head))) if rows else []
 
 
-def _metric(bundle: Bundle | None, name: str) -> float | None:
-    return next((metric.value for metric in bundle.metrics if metric.name == name), None) if bundle else None
+def _change(one: Measure) -> str:
+    return "" if one.gate is None or one.before is None else f"{one.gate - one.before:+.3f}"
+
+
+def _claim(measures: Sequence[Measure]) -> str:
+    """What the notebook says, in a line: a claim, whatever the gate has measured."""
+    return plain(", ".join(f"{one.name} {number(one.notebook)}" for one in measures if one.notebook is not None))
 
 
 def _label(evidence: Evidence) -> str:

@@ -98,6 +98,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
     """
     from proveout.monitoring import drift, performance, report
+    from proveout.registry import standing
 
     opened = champion(settings)
     learned, answered = opened.reference(), _table(predictions, opened)
@@ -110,6 +111,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
+        promised = standing.held_out_auc(ledger, opened.bundle)
     found = DriftReport(
         model=settings.model,
         bundle=opened.bundle.digest,
@@ -122,7 +124,6 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
         performance=performance.measure(own, outcomes),
         rungs=Counter(prediction.answered_by for prediction in predictions),
     )
-    promised = _promised_auc(opened.bundle)
     alert = decide(found, promised_auc=promised, at=at)
     left_out = [column for column in opened.request_columns if column not in columns]
     shown = report.page(found, reference, answered, alert=alert, promised_auc=promised, left_out=left_out)
@@ -232,7 +233,3 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
 
 def _is_by(bundle: Bundle, prediction: Prediction) -> bool:
     return prediction.release == bundle.name and prediction.answered_by in {"model", "cache"}
-
-
-def _promised_auc(bundle: Bundle) -> float | None:
-    return next((metric.value for metric in bundle.metrics if metric.name == "auc"), None)

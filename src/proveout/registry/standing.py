@@ -10,9 +10,10 @@ from typing import Literal
 
 from proveout.errors import NotApproved, NotFound
 from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Plain, Release, Role, Verdict
-from proveout.registry import bounds, consents, permits, releases, roles
+from proveout.registry import bounds, consents, measures, permits, releases, roles
 from proveout.registry.consents import NOBODY, Quorum
 from proveout.registry.ledger import Ledger, read
+from proveout.registry.measures import Measure
 from proveout.registry.moments import utc
 from proveout.registry.permits import Permit
 
@@ -31,6 +32,7 @@ class Served:
     until: str | None  # when the next release took over; None while it still answers
     bundle: Bundle | None
     verdict: Verdict | None
+    measures: tuple[Measure, ...] = ()  # the gate's numbers of it, and what its notebook says
     canary: Release | None = None  # what ran beside it then
     shadow: Release | None = None
 
@@ -71,6 +73,7 @@ class Packed:
     approved_by: tuple[str, ...] = ()  # those whose consent holds
     waived: int = 0  # waivers that the newest verdict on it rests on
     source_changed: tuple[str, ...] = ()  # files that make the rows, since the champion of then was approved
+    measures: tuple[Measure, ...] = ()  # the gate's numbers in its newest verdict, and what its notebook says
 
 
 def now(
@@ -85,7 +88,8 @@ def now(
     held, behind = roles.holder(made), releases.before(ledger, model)
     before = behind.bundle if behind else None
     alerts = ledger.entries(kind="alert", subject=model, limit=NEWEST_ALERTS, newest_first=True)
-    served = _served(ledger, held, beside=roles.running(made), at=at, until=None) if held else None
+    beside = roles.running(made)
+    served = _served(ledger, held, beside=beside, at=at, until=None, before=before) if held else None
     judged = served.verdict if served else None
     return Standing(
         model=model,
@@ -132,6 +136,7 @@ def packed(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> t
             approved_by=leaves[digest].approved_by,
             waived=len(verdict.waived) if (verdict := _newest_verdict(ledger, digest)) is not None else 0,
             source_changed=verdict.source_changed if verdict is not None else (),
+            measures=measures.of(bundle, verdict),
         )
         for digest, bundle in known.items()
     )
@@ -150,6 +155,13 @@ def _state(ledger: Ledger, leave: Leave, *, taken: Mapping[Digest, Role]) -> Sta
 def _newest_verdict(ledger: Ledger, bundle: Digest) -> Verdict | None:
     newest = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
     return read(Verdict, newest[0]) if newest else None
+
+
+def held_out_auc(ledger: Ledger, bundle: Bundle) -> float | None:
+    """The AUC of a bundle on its held-out rows: the gate's; or the notebook's, which packing has measured again."""
+    measured = measures.gate_value(_newest_verdict(ledger, bundle.digest), "auc")
+    stated = (metric.value for metric in bundle.metrics if metric.name == "auc")
+    return measured if measured is not None else next(stated, None)
 
 
 def bundle_of(ledger: Ledger, digest: Digest) -> Bundle | None:
@@ -176,15 +188,23 @@ def verdict_at(ledger: Ledger, approval: Approval | Release) -> Verdict:
 
 
 def _served(
-    ledger: Ledger, release: Release, *, beside: tuple[Release | None, Release | None], at: str, until: str | None
+    ledger: Ledger,
+    release: Release,
+    *,
+    beside: tuple[Release | None, Release | None],
+    at: str,
+    until: str | None,
+    before: Digest | None = None,
 ) -> Served:
     verdicts = [e for e in ledger.entries(kind="verdict", subject=release.bundle) if e.hash == release.verdict]
+    bundle, verdict = bundle_of(ledger, release.bundle), read(Verdict, verdicts[0]) if verdicts else None
     return Served(
         at=utc(at),
         release=release,
         until=until,
-        bundle=bundle_of(ledger, release.bundle),
-        verdict=read(Verdict, verdicts[0]) if verdicts else None,
+        bundle=bundle,
+        verdict=verdict,
+        measures=measures.of(bundle, verdict, before=_newest_verdict(ledger, before) if before else None),
         canary=beside[0],
         shadow=beside[1],
     )

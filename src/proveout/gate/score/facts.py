@@ -135,7 +135,7 @@ def _watched(ledger: Ledger, reports: list[DriftReport]) -> Iterator[Fact]:
         yield Fact(test="monitor-2", what=what)
     for report in reports:
         seen, packed = report.performance, standing.bundle_of(ledger, report.bundle)
-        offline = next((m.value for m in packed.metrics if m.name == "auc"), None) if packed else None
+        offline = standing.held_out_auc(ledger, packed) if packed else None
         if seen is None or seen.auc is None or offline is None or seen.rows < FEWEST_OUTCOMES:
             continue
         numbers = f"AUC {seen.auc:.3f} on {seen.rows:,} outcomes of what was served, {offline:.3f} offline"
