@@ -9,9 +9,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from proveout.errors import ConfigError
+from proveout.errors import ConfigError, NotebookFailed
 from proveout.records import Bundle, Snapshot, Verdict, from_json
 from proveout.training import bundle, flow
+from proveout.training.config import parse_config
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,6 +142,30 @@ def test_a_flow_runs_from_inside_a_notebook(trained_in_a_notebook):
 
     assert said.count("successful") == 2
     assert "approved" in said
+
+
+def test_a_notebook_that_ends_itself_fails_its_step_and_is_kept(tmp_path):
+    """It went on to the next step with neither model nor metrics, and its half-executed notebook was thrown away."""
+    from proveout import settings
+    from proveout.records import Digest
+    from proveout.training import run_inputs
+
+    cells = [
+        nbformat.v4.new_code_cell("features_path = train_through = holdout = ''"),
+        nbformat.v4.new_code_cell("exit()"),
+    ]
+    cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "pilot.ipynb")
+    project = settings.load(ROOT).model_copy(update={"root": tmp_path, "notebook": "pilot.ipynb"})
+    config = {**parse_config((ROOT / "flows" / "train.toml").read_text()), "parameters": {}}
+    inputs = run_inputs.record(project, snapshot=Snapshot(digest=Digest("a" * 64), batches=()), config=config)
+
+    with pytest.raises(NotebookFailed) as failed:
+        flow.run_notebook(project, inputs, flow.Table(parquet=b"", rows=0))
+
+    assert (failed.value.cell, failed.value.exit_code) == (2, 1)
+    assert Path(failed.value.executed) == tmp_path / "reports" / "pilot-failed.ipynb"
+    assert "it ended the notebook" in Path(failed.value.executed).read_text()
 
 
 def test_a_later_month_does_not_rename_what_was_trained(tmp_path):

@@ -7,7 +7,7 @@
     ├── NotFound           a digest, a batch or a release is not there              exit 1
     ├── DataRefused        a batch has too many bad rows                            exit 1
     │   └── DataChanged    stored rows are not what their digest says
-    ├── NotebookFailed     a cell raised or ran out of time                         exit 1
+    ├── NotebookFailed     a cell raised, took too long or ended the notebook       exit 1
     ├── ParametersRefused  parameters do not fit the notebook                       exit 2
     ├── InputsChanged      a run is to go on with other files than it began with    exit 1
     ├── BundleError        an object cannot be packed or opened                     exit 1
