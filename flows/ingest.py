@@ -2,7 +2,7 @@
 
     python flows/ingest.py run                      the months up to 2013-05
     python flows/ingest.py run --through 2013-08    the months up to August
-    python flows/ingest.py run --month 2013-06      one more month, onto the newest snapshot
+    python flows/ingest.py run --month 2013-06      one more month, or batch of any name, onto the newest snapshot
 
 The same months twice give the same snapshot and no new rows. A batch may have any name; batches are in the order of
 their names as text. What came in under a wrong one: proveout data drop BATCH --reason "..."

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import gate_toy
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from proveout import settings
 from proveout.cli import main
-from proveout.data import snapshots
+from proveout.data import snapshots, sources
 from proveout.data.batch_names import order_problem
 from proveout.data.store import Store
 from proveout.errors import ConfigError, LostRace, Misused, NotFound
@@ -22,7 +23,8 @@ template = gate_toy.template
 
 
 def batch(name: str) -> Batch:
-    return Batch(name=name, digest=Digest(name * 8), content=Digest(name), rows=7)
+    made = Batch(name=name, digest=Digest(""), content=Digest(name), rows=7)
+    return replace(made, digest=snapshots.batch_digest(made))
 
 
 @pytest.fixture
@@ -44,7 +46,8 @@ def drop(*arguments: str):
     [
         (("2013-2", "2013-10"), "2013-10 comes before 2013-2: write 2013-02"),
         (("week-9", "week-10", "week-11"), "week-10 comes before week-9: write week-09"),
-        (("2013-02", "2013-10", "north", "south 2"), ""),
+        (("2013-02", "2013-10", "20l3-06", "north", "south 2"), ""),
+        (("1", "01"), ""),  # equal as numbers: the order is as good as any
         (("a", "b"), ""),
         ((), ""),
     ],
@@ -82,6 +85,14 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
 
     assert "the order of their names as text (2013-04, 2013-05, 20l3-06)" in str(refused.value)
     assert "wap" not in str(refused.value)
+
+
+def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
+    """A project of regions has no months: `--through north` must not be the way on."""
+    with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --month north$"):
+        flow.choose_data(project, {"version": "latest", "train_through": "2013-04", "holdout": "north"})
+    with pytest.raises(Misused, match="A batch of any other name: --month NAME"):
+        sources.months(since="2013-01", through="north")
 
 
 def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):

@@ -8,25 +8,26 @@ from collections.abc import Iterable, Sequence
 
 
 def order_problem(names: Iterable[str]) -> str:
-    """Which two names stand in another order than their numbers; empty if none do.
+    """Which two names, of one form, stand in another order than their numbers; empty if none do.
 
     >>> order_problem(["2013-2", "2013-10"])
     'batches are in the order of their names as text, and there 2013-10 comes before 2013-2: write 2013-02'
     >>> order_problem(["2013-02", "2013-10", "north"])
     ''
     """
-    as_text = sorted(names)
-    by_number = sorted(as_text, key=_counted)
-    for text, number in zip(as_text, by_number, strict=True):
-        if text != number:
-            what = f"batches are in the order of their names as text, and there {text} comes before {number}"
-            return f"{what}: write {_padded(number, as_text)}"
+    alike: dict[str, list[str]] = {}  # names that differ in their numbers alone; others have no order but that of text
+    for name in sorted(names):
+        alike.setdefault(re.sub(r"\d+", "0", name), []).append(name)
+    for as_text in alike.values():
+        for text, number in zip(as_text, sorted(as_text, key=_numbers), strict=True):
+            if text != number:
+                what = f"batches are in the order of their names as text, and there {text} comes before {number}"
+                return f"{what}: write {_padded(number, as_text)}"
     return ""
 
 
-def _counted(name: str) -> list[str | int]:
-    # Text, number, text, and so on: parts of one place are of one kind, and compare.
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+def _numbers(name: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", name)]
 
 
 def _padded(name: str, names: Sequence[str]) -> str:

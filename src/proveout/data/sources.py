@@ -50,7 +50,7 @@ def months(*, since: str, through: str) -> tuple[str, ...]:
 def _ordinal(month: str) -> int:
     matched = _MONTH.match(month)
     if matched is None:
-        raise Misused(f"{month!r} is not a month: write it as 2013-05.")
+        raise Misused(f"{month!r} is not a month: write it as 2013-05. A batch of any other name: --month NAME.")
     return int(matched[1]) * 12 + int(matched[2]) - 1
 
 

@@ -227,8 +227,8 @@ def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
     present = [batch.name for batch in whole.batches]
     for name in (data["train_through"], data["holdout"]):
         if name not in present:
-            remedy = f"The snapshot has {', '.join(present)}: python flows/ingest.py run --through {name}"
-            raise NotFound("batch", name, remedy)
+            there = f"Any name goes; the snapshot has {', '.join(present)}"
+            raise NotFound("batch", name, f"{there}. Take it in: python flows/ingest.py run --month {name}")
     if data["train_through"] >= data["holdout"]:
         problem = f"the held-out batch {data['holdout']} is not after {data['train_through']}, the last trained one"
         later = [name for name in present if name > data["train_through"]]
