@@ -2,11 +2,11 @@
 
 import dataclasses
 import re
-import time
 
 import pytest
 
 from proveout import demo
+from proveout.errors import Misused
 from proveout.records import Bundle, Prediction, from_json
 
 
@@ -98,9 +98,21 @@ def test_the_demo_fails_where_a_promise_is_broken(logged, replies, change, probl
         demo._judge(logged, [dataclasses.replace(replies[0], **change), replies[1]])
 
 
-def test_a_flow_that_fails_ends_the_demo_with_its_last_lines(ingested):
-    """Not with a traceback of the demo."""
-    begun = time.monotonic()
-    with pytest.raises(demo.DemoFailed, match="is not a month"):
+def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested):
+    """Metaflow prints 40 to 90 lines around it."""
+    with pytest.raises(demo.DemoFailed) as failed:
         demo._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
-    assert time.monotonic() - begun < 60
+
+    assert str(failed.value) == (
+        "flows/ingest.py run --through May failed:\n'May' is not a month: write it as 2013-05."
+    )
+
+
+def test_the_demo_in_another_project_says_what_it_is_for(ingested):
+    """It would send flights to a churn model."""
+    churn = ingested.settings().model_copy(update={"model": "churn"})
+
+    with pytest.raises(
+        Misused, match=r"on the reference project, .* and this is the project of churn\. .*proveout init"
+    ):
+        demo.run(churn)

@@ -372,6 +372,17 @@ def test_a_verdict_that_cannot_be_recorded_approves_nothing(gate, pytester):
 # --- no candidate -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", ["", None], ids=["empty", "not there"])
+def test_generated_requests_need_no_edge_case(gate, pytester, text):
+    """A new project has an empty `edge_cases.yaml`, or none: each check that asks for `generated` ended in an error."""
+    if text is not None:
+        (pytester.path / "checks" / "edge_cases.yaml").write_text(text)
+
+    run = gate("def test_toy(generated, evidence):\n    evidence(generated.same_in_any_order())\n")
+
+    assert run.verdict.outcome == "approved", run.text
+
+
 def test_without_a_candidate_the_run_is_misused_and_says_so_once(gate, pytester):
     """One sentence that says which command makes one, instead of an error from every check."""
     shutil.rmtree(pytester.path / ".proveout")

@@ -14,6 +14,7 @@ import yaml
 
 from proveout import settings
 from proveout.errors import Misused
+from proveout.gate.score import statements
 from proveout.pilot import scaffold
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,13 @@ def test_a_new_project_has_the_reference_project_letter_by_letter(laid_out):
         tracked = subprocess.run(
             ["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.split()
-        assert {laid_out / name for name in tracked} <= copied
+        assert {laid_out / name for name in tracked if name != "checks/statements.yaml"} <= copied
+
+
+def test_a_new_project_earns_no_point_by_the_word_of_somebody_else(laid_out):
+    """`proveout score` gave a churn project half a point because no flight is a person."""
+    assert (ROOT / "checks" / "statements.yaml").is_file()
+    assert statements.load(laid_out / settings.load(laid_out).statements) == ()
 
 
 def test_init_names_the_files_it_made_as_it_was_asked(tmp_path, monkeypatch):

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from proveout.errors import ProveoutError
+from proveout.errors import Misused, ProveoutError
 from proveout.records import Bundle, Rung, from_json, now
 from proveout.settings import Settings
 
+REFERENCE = "flight-delay"  # the model of the project that the demo knows
 MONTH = "2013-06"  # the month that is lived through
 FLIGHTS = 500
 MALFORMED = 25  # of them, broken on purpose
@@ -54,6 +55,7 @@ class Reply:
 
 def run(settings: Settings) -> int:
     """Take the reference project through the whole line. Progress is printed all the time; ends with what to try."""
+    _refuse_another_project(settings)
     begun = time.monotonic()
     _say("1", "taking in the flights of January to May 2013")
     _flow(settings, "flows/ingest.py", "run", "--through", "2013-05")
@@ -71,6 +73,15 @@ def run(settings: Settings) -> int:
     _flow(settings, "flows/monitor.py", "run", "--newest", str(FLIGHTS))
     _story(bundle, replies, told, measured=_gate_auc(settings, bundle), seconds=time.monotonic() - begun)
     return 0
+
+
+def _refuse_another_project(settings: Settings) -> None:
+    if settings.model != REFERENCE or not (settings.root / "flows" / "ingest.py").is_file():
+        raise Misused(
+            f"`proveout demo` shows the whole line on the reference project, real flights of 2013, and this is the "
+            f"project of {settings.model}. To see it: proveout init flights && cd flights && proveout demo. "
+            "To take your own data through the line: python flows/ingest.py run, then python flows/train.py run."
+        )
 
 
 def _say(number: str, what: str) -> None:
@@ -98,7 +109,15 @@ def _flow(settings: Settings, *command: str) -> None:
             if said and said["text"].strip() and not said["text"].startswith(_OF_METAFLOW):
                 print(f"   {said['step']:9s} {said['text']}", flush=True)
     if process.returncode != 0:
-        raise DemoFailed(f"{' '.join(command)} failed:\n" + "\n".join(lines[-25:]))
+        raise DemoFailed(f"{' '.join(command)} failed:\n" + "\n".join(_last_words(lines)))
+
+
+def _last_words(lines: Sequence[str]) -> Sequence[str]:
+    """What a flow says after its last empty line: the sentence of an error of ours."""
+    written = [place for place, line in enumerate(lines) if line]
+    ended = lines[: written[-1] + 1] if written else []
+    empty = next((place for place in reversed(range(len(ended))) if not ended[place]), -1)
+    return ended[empty + 1 :][-25:]
 
 
 def _release(settings: Settings) -> Bundle:

@@ -27,6 +27,7 @@ An error takes facts (so it pickles out of a worker) and writes the sentence: wh
 was asked, what to do next.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -277,3 +278,24 @@ class DriftError(ProveoutError):
 
     def __str__(self) -> str:
         return f"{self.column} cannot be compared: {self.problem}."
+
+
+_NO_ROOM = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EROFS: "the disk is read-only",
+}
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """What to tell a person instead of a traceback: of an error of ours, or of a disk that takes nothing.
+
+    >>> sentence_of(OSError(errno.ENOSPC, "No space left on device", "/var/state/ids"))
+    '/var/state/ids was not written: the disk is full. Make room there, then do it again.'
+    """
+    if isinstance(error, ProveoutError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        what = error.filename if isinstance(error.filename, str) else "A file"
+        return f"{what} was not written: {_NO_ROOM[error.errno]}. Make room there, then do it again."
+    return None

@@ -25,7 +25,7 @@ from proveout.cli import (
     scoring,
     upkeep,
 )
-from proveout.errors import ProveoutError
+from proveout.errors import ProveoutError, sentence_of
 
 
 class _Answering(TyperGroup):
@@ -38,8 +38,9 @@ class _Answering(TyperGroup):
         except (typer.Abort, EOFError, BrokenPipeError):
             raise
         except Exception as error:
-            if isinstance(error, ProveoutError):
-                problem, code = str(error), error.exit_code
+            said = sentence_of(error)
+            if said is not None:
+                problem, code = said, error.exit_code if isinstance(error, ProveoutError) else 3
             elif hasattr(error, "exit_code"):
                 raise  # typer's own: an exit, or a misuse that it explains itself
             else:

@@ -25,7 +25,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
 
 
 def demo() -> None:
-    """From raw data to a served and watched model, in one go."""
+    """From raw data to a served and watched model, in one go, on the flights of the reference project."""
     from proveout.demo import run
 
     raise typer.Exit(run(settings()))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, snapshots
 from proveout.data.store import Store
-from proveout.errors import ConfigError, Misused, NoCandidate, NotFound
+from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
 from proveout.gate import judged_by, provenance, pytestfile, seals
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
@@ -198,11 +198,14 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
     store = open_store(settings)
     if named is not None:
         return store.folder("bundles", store.find("bundles", named))
-    with Ledger(settings.ledger, create=False) as ledger:
-        for entry in ledger.entries(kind="bundle", newest_first=True):
-            packed = ledgers.read(Bundle, entry)
-            if packed.model == settings.model:
-                return store.folder("bundles", packed.digest)
+    try:
+        with Ledger(settings.ledger, create=False) as ledger:
+            for entry in ledger.entries(kind="bundle", newest_first=True):
+                packed = ledgers.read(Bundle, entry)
+                if packed.model == settings.model:
+                    return store.folder("bundles", packed.digest)
+    except NoLedger as error:
+        raise NoCandidate(settings.model) from error
     raise NoCandidate(settings.model)
 
 

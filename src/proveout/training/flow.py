@@ -18,6 +18,7 @@ from proveout import settings as project
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
 from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
+from proveout.training import flow_errors
 from proveout.training.config import parse_config
 
 if TYPE_CHECKING:
@@ -53,16 +54,21 @@ def prepare(start: str | Path | None = None) -> Settings:
     """Set Metaflow up for the project that `start` (a flow file, or the working directory) lies in.
 
     Call it before `import metaflow`. Runs then keep their data in the project root from wherever they are started, and
-    need no `USER` (cron, systemd and containers set none).
+    need no `USER` (cron, systemd and containers set none). A flow that fails with an error of ours ends with its
+    sentence.
     """
     file = Path(start) if start is not None else None
-    settings = project.load(file.parent if file is not None and file.is_file() else file)
     os.environ.setdefault("METAFLOW_USER", _user())
+    if file is not None and file.is_file():
+        flow_errors.in_this_process(sys.argv)
+    settings = project.load(file.parent if file is not None and file.is_file() else file)
     os.environ.setdefault("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(settings.root))
     # Cards go to the nearest `.metaflow` at or above the working directory: there has to be one in the root.
     (settings.root / ".metaflow").mkdir(exist_ok=True)
     if file is not None and file.is_file() and "--config-value" not in sys.argv:  # a step has it from its run
         os.environ[CONFIG_FILE] = str(_config_file(sys.argv, default=settings.root / settings.train_config))
+    if file is not None and file.is_file():
+        flow_errors.in_metaflow(sys.argv)
     return settings
 
 

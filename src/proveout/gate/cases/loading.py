@@ -32,7 +32,8 @@ def load(file: Path, schema: Any) -> tuple[Case, ...]:
     """
     if not file.is_file():
         raise ConfigError(str(file), "is not there", "Write it, or mend `edge_cases` in [tool.proveout]")
-    return _whole(offered(file), str(file), schema)
+    found = yamlfile.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # nothing has gone wrong yet
+    return _whole(_cases(Case, found, str(file)), str(file), schema)
 
 
 def offered(file: Path) -> tuple[Case, ...]:

@@ -1,0 +1,87 @@
+"""What a flow that fails says in the end: the one sentence of our own error, last and alone; with `--debug` all of it.
+
+Comes in: the command line of a flow, before Metaflow is imported. Goes out: nothing but what people read. Each step is
+a process of its own: it leaves its sentence in a file, for the process that started it to say last. What is no error of
+ours keeps its traceback. Door to: what Metaflow prints of an exception.
+"""
+
+import atexit
+import os
+import secrets
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from proveout.errors import sentence_of
+
+DEBUG = "PROVEOUT_DEBUG"
+_SAID = "PROVEOUT_FLOW_SAID"  # the file that a step leaves its sentence in
+
+
+def in_this_process(arguments: list[str]) -> None:
+    """From here on an error of ours ends this process with its sentence.
+
+    Args:
+        arguments: `sys.argv`; `--debug`, which Metaflow does not know, is taken out.
+    """
+    if "--debug" in arguments:
+        arguments.remove("--debug")
+        os.environ[DEBUG] = "1"
+    if not os.environ.get(DEBUG):
+        sys.excepthook = _uncaught
+
+
+def in_metaflow(arguments: list[str]) -> None:
+    """And so does a flow. This imports Metaflow: what it reads from the environment has to be there."""
+    if os.environ.get(DEBUG):
+        return
+    is_step = "step" in arguments and _SAID in os.environ
+    if not is_step:
+        file = Path(tempfile.gettempdir(), f"proveout-flow-{secrets.token_hex(8)}.txt")
+        os.environ[_SAID] = str(file)
+        atexit.register(file.unlink, missing_ok=True)
+    from metaflow import cli
+
+    unknown: Any = cli.print_unknown_exception  # Any: Metaflow has no types
+    known: Any = cli.print_metaflow_exception
+
+    def print_unknown_exception(error: Exception) -> None:
+        said = sentence_of(error)
+        if said is None:
+            unknown(error)
+        elif is_step:
+            with suppress(OSError):
+                Path(os.environ[_SAID]).write_text(said, encoding="utf-8")
+            print(said, file=sys.stderr, flush=True)
+        else:
+            _say(said)
+
+    def print_metaflow_exception(error: Any) -> None:
+        said = _left_by_a_step()
+        if said is None:
+            known(error)
+        else:
+            _say(said)
+
+    cli.print_unknown_exception, cli.print_metaflow_exception = print_unknown_exception, print_metaflow_exception
+
+
+def _left_by_a_step() -> str | None:
+    with suppress(OSError):
+        return Path(os.environ[_SAID]).read_text(encoding="utf-8")
+    return None
+
+
+def _say(said: str) -> None:
+    print(f"\n{said}", file=sys.stderr, flush=True)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    said = sentence_of(error)
+    if said is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _say(said)
