@@ -45,7 +45,7 @@ DOORS = {
     "papermill": ("training/kernel.py",),
     "nbclient": ("training/kernel.py",),
     "jupyter_client": ("training/kernel.py",),
-    "metaflow": ("training/flow.py",),
+    "metaflow": ("training/flow.py", "training/flow_errors.py"),
     "nbformat": ("training/", "pilot/"),
     "nbconvert": ("training/",),
     "skops": ("training/skopsfile.py", "training/bundle.py", "training/bundle/"),
