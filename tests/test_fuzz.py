@@ -18,7 +18,10 @@ from pathlib import Path
 import pytest
 from gateway_port import listening
 from gateway_toy import api_key, body, key_text
+from serving_toy import settings_of
 from test_openapi import CALM
+
+from proveout.registry.ledger import Ledger
 
 EVERYTHING = api_key(scopes=("predict", "feedback", "admin", "metrics"))
 # Not asked is what the document cannot say, that each field has its tensor; and what it need not say: who sends headers
@@ -121,6 +124,7 @@ def test_the_server_does_what_its_document_says_ten_thousand_times(tmp_path, ask
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a server that asks for keys."""
     root = tmp_path_factory.mktemp("fuzz")
+    Ledger(settings_of(root).ledger).close()  # the clerk makes it, and there is none here
     with listening(root, deadline_s=5, schema_text=CALM, keys=[EVERYTHING], body_s=2.0) as (url, server):
         yield int(url.rpartition(":")[2])
         assert not {code for _, code in server.gateway._tally.requests if code >= 500}

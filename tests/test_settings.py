@@ -159,3 +159,12 @@ def test_every_setting_is_documented_with_its_default():
     for name, field in settings.Settings.model_fields.items():
         default = "" if field.is_required() else f"`{field.default}`" if field.default not in {None, ()} else "none"
         assert f"| `{name}` | {field.description} | {default} |" in page, name
+
+
+def test_a_file_that_was_edited_is_read_again(project):
+    """A server asks, weeks after its start, by which settings a canary would be judged now."""
+    root = project("max_refused_share = 0.02", "max_refused_share = 0.5")
+    before = settings.load(root).max_refused_share
+    project()
+
+    assert (before, settings.load(root).max_refused_share) == (0.5, 0.02)
