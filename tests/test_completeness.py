@@ -157,18 +157,17 @@ def test_the_same_rows_by_other_code_are_the_same_batch_and_the_ledger_says_who_
     assert "no new rows" in capsys.readouterr().out
 
 
-def test_a_version_of_a_batch_that_is_no_longer_stored_is_not_judged(taken):
-    """What nobody can read proves nothing, either way."""
-    project, _, after = taken(DROPPED)
+def test_a_version_that_is_no_longer_stored_stops_nobody(taken):
+    """Erased, or cleaned away: the next largest is compared with, and where there is none, nothing is claimed."""
+    project, before, after = taken(DROPPED)
     with Ledger(project.ledger) as ledger:
-        lost = replace(after.batches[0], digest=Digest("f" * 64), rows=9_999)
-        entered = replace(after, batches=(lost, *after.batches[1:]))
+        lost = tuple(replace(one, digest=Digest(one.name * 64), rows=9_999) for one in after.batches)
+        entered = replace(after, batches=lost)
         ledger.append("snapshot", after.digest, entered, actor="ada", reason="-", at="2013-01-01T00:00:00+00:00")
 
-    first, _ = completeness.gone(after, project=project)
-
-    assert first.value is None
-    assert "ffffffffffff is no longer in the store" in first.unjudged
+    assert [(one.slice, one.value) for one in completeness.gone(after, project=project)] == [("5", 457)]
+    (none,) = completeness.gone(replace(before, batches=before.batches[:4]), project=project)
+    assert (none.value, none.decision) == (0, "no other version of a batch is in the store")
 
 
 @pytest.mark.parametrize("said", [{"cancelled": -1}, {"cancelled": 0.5}, {"cancelled": True}, 457])
@@ -233,6 +232,8 @@ def test_with_two_batches_nobody_knows_what_is_usual():
     (only,) = completeness.as_usual(months(600, 600, 600), few, holdout)
 
     assert only.unjudged == "2 batches trained on, asked: 3"
+    (nothing,) = completeness.as_usual(months(600, 600, 600, 600), training, replace(holdout, labels=np.ones(0, bool)))
+    assert nothing.unjudged == "no rows"
 
 
 def test_a_batch_like_the_others_is_refused_no_more_often_than_stated():

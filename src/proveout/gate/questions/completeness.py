@@ -53,39 +53,36 @@ def gone(snapshot: Snapshot, *, project: "Settings") -> tuple[Evidence, ...]:
     evidence(completeness.gone(snapshot, project=project))
 
     Those in quarantine are there, and as many as the source says it left out are accounted for. The earlier version is
-    the one with the most rows that the ledger knows.
+    the one with the most rows of those that the ledger knows and the store still has.
 
     Args:
         project: whose ledger, store and event key.
     Returns: one number for each batch that came in more than once with different rows; one of 0 where none did.
     """
-    found = []
-    for batch, earlier in _earlier_versions(snapshot, project):
-        keys, before = _keys(project, batch, refused=True), _keys(project, earlier)
-        if keys is None or before is None:
-            found.append(_gone(batch.name, None, f"its version {earlier.digest[:12]} is no longer in the store"))
-            continue
-        missing = len(before - keys)
-        said = f"{missing:,} of {len(before):,} gone since {earlier.digest[:12]}, {_left_out(batch):,} left out"
-        found.append(_gone(batch.name, max(0, missing - _left_out(batch)), said))
-    return tuple(found) or (_gone(None, 0, "no batch came in twice with different rows"),)
-
-
-def _gone(batch: str | None, value: int | None, said: str) -> Evidence:
     name = "rows gone since an earlier version of the batch"
-    if value is None:
-        return Evidence(name=name, value=None, slice=batch, unjudged=said)
-    return Evidence(name=name, value=value, at_most=0, slice=batch, decision=said)
+    found = []
+    for batch, others in _other_versions(snapshot, project):
+        keys = _keys(project, batch, refused=True) or set()
+        for earlier in others:
+            before = _keys(project, earlier)
+            if before is not None:
+                missing = len(before - keys)
+                said = f"{missing:,} of {len(before):,} gone since {earlier.digest[:12]}, {_left_out(batch):,} left out"
+                value = max(0, missing - _left_out(batch))
+                found.append(Evidence(name=name, value=value, at_most=0, slice=batch.name, decision=said))
+                break
+    nothing = "no other version of a batch is in the store"
+    return tuple(found) or (Evidence(name=name, value=0, at_most=0, decision=nothing),)
 
 
-def _earlier_versions(snapshot: Snapshot, project: "Settings") -> Iterator[tuple[Batch, Batch]]:
-    """Each batch with its largest other version of another time."""
+def _other_versions(snapshot: Snapshot, project: "Settings") -> Iterator[tuple[Batch, list[Batch]]]:
+    """Each batch that the ledger knows with other rows too, and what it was then, the largest first."""
     with Ledger(project.ledger) as ledger:
-        known = [batch for entry in ledger.entries(kind="snapshot") for batch in read(Snapshot, entry).batches]
+        known = [one for entry in ledger.entries(kind="snapshot") for one in read(Snapshot, entry).batches]
     for batch in snapshot.batches:
-        others = [one for one in known if one.name == batch.name and one.digest != batch.digest]
+        others = {one.digest: one for one in known if one.name == batch.name and one.digest != batch.digest}
         if others:
-            yield batch, max(others, key=lambda one: one.rows)
+            yield batch, sorted(others.values(), key=lambda one: -one.rows)
 
 
 def _keys(project: "Settings", batch: Batch, *, refused: bool = False) -> set[tuple[object, ...]] | None:
@@ -125,6 +122,8 @@ def as_usual(
     """
     name = "probability of so unusual a batch"
     names = sorted(set(training.raw[BATCH]))
+    if not holdout.rows:
+        return (Evidence(name=name, value=None, rows=0, unjudged="no rows"),)
     if len(names) < FEWEST_BEFORE:
         return (Evidence(name=name, value=None, unjudged=f"{len(names)} batches trained on, asked: {FEWEST_BEFORE}"),)
     held = str(holdout.raw[BATCH].iloc[0])
