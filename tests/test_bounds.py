@@ -1,11 +1,14 @@
 """The bounds of the gate: read from the project as it is now, kept by the verdict, compared by a release."""
 
+import shutil
+
 import gate_toy
 import pytest
 from gate_toy import make_project
+from typer.testing import CliRunner
 
 from proveout import settings
-from proveout.cli import show
+from proveout.cli import main, show
 from proveout.errors import ConfigError, NotApproved
 from proveout.gate import report
 from proveout.gate.yardstick import yardstick
@@ -68,6 +71,19 @@ def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_
     assert "Bounds that moved since the champion's verdict" in report.page(run.verdict)
     assert "bound now   auc_at_least from 0.6 to 0.5, looser, since this verdict" in show.status(stands)
     release(root, run.verdict.candidate)
+
+
+def test_a_slip_in_train_toml_does_not_hide_what_serves(template, tmp_path, monkeypatch):
+    """Whoever asks what serves may have come because somebody broke the file."""
+    shutil.copytree(template, tmp_path / "p")
+    ask(tmp_path / "p", "auc_at_least = ")
+    monkeypatch.chdir(tmp_path / "p")
+
+    said = CliRunner().invoke(main, ["status"])
+
+    assert said.stdout.startswith("nothing   of toy is released")
+    assert "the bounds of now are not known: " in said.stderr
+    assert "is not TOML" in said.stderr
 
 
 def make_project_again(root) -> None:

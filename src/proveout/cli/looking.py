@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
-from proveout.errors import Misused
+from proveout.errors import ConfigError, Misused
 
 
 def status(as_json: Json = False) -> None:
@@ -22,8 +22,13 @@ def status(as_json: Json = False) -> None:
     from proveout.settings import read_bounds
 
     project = settings()
+    asked = None
+    try:
+        asked = read_bounds(project)
+    except ConfigError as error:  # what serves is asked when something burns: a slip in a file must not hide it
+        typer.echo(f"the bounds of now are not known: {error}", err=True)
     with open_ledger(project) as ledger:
-        found = standing.now(ledger, project.model, at=now(), quorum=quorum(project), asked=read_bounds(project))
+        found = standing.now(ledger, project.model, at=now(), quorum=quorum(project), asked=asked)
     answer(found, show.status(found), as_json=as_json)
     if found.served is None:
         raise typer.Exit(1)
