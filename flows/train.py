@@ -3,6 +3,7 @@
 python flows/train.py run                              as flows/train.toml says
 python flows/train.py --config config other.toml run   as another file says
 python flows/train.py resume                           go on after a failure, with nothing edited since it began
+python flows/train.py run --checks checks/quick        before the checks of another folder than the project's own
 python flows/train.py card view judge                  the last verdict, with pictures; `fit` shows the notebook
 """
 
@@ -11,13 +12,15 @@ from proveout.training.flow import prepare
 
 settings = prepare(__file__)
 
-from metaflow import Config, FlowSpec, card, config_expr, current, resources, retry, step  # noqa: E402  # see `prepare`
+from metaflow import Config, FlowSpec, Parameter, card, config_expr, current, resources, retry, step  # noqa: E402  # see `prepare`
 
 
 class TrainFlow(FlowSpec):
     """A bundle and its verdict. The run fails when the gate refuses."""
 
     config = Config("config", default=str(settings.root / settings.train_config), parser=parse_config)
+
+    checks = Parameter("checks", default=None, type=str, help="another folder of checks than the project's own")
 
     @step
     def start(self):
@@ -59,7 +62,7 @@ class TrainFlow(FlowSpec):
         from proveout.gate import report
         from proveout.training import flow
 
-        self.verdict = flow.judge(settings, self.inputs, self.bundle)
+        self.verdict = flow.judge(settings, self.inputs, self.bundle, checks=self.checks)
         self.page = report.page(self.verdict)
         self.next(self.end)
 

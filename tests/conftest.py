@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[1]
-FEW_CHECKS = "tests/few_checks"
+FEW_CHECKS = "tests/few_checks"  # all of checks/ takes a minute, and is asked by the last lines of `make test`
 collect_ignore = ["few_checks"]  # unless they are asked for by name
 # Minutes each, in a test or a few: one that began last would keep one process busy and three waiting.
 LONG = ("test_readme.py", "test_demo.py", "test_flows.py", "test_challenge.py")
@@ -38,9 +38,6 @@ class Project:
             **os.environ,
             "PROVEOUT_STATE": str(state),
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(ROOT),
-            # All of checks/ takes a minute, and is asked by the last lines of `make test`.
-            "PROVEOUT_CHECKS": FEW_CHECKS,
-            "PROVEOUT_REQUIRED_CHECKS": f'["{FEW_CHECKS}"]',
         }
 
     def run(
@@ -63,11 +60,9 @@ class Project:
         return Project(state)
 
     def settings(self):
-        from proveout import settings
+        from proveout import judging_settings, settings
 
-        return settings.load(ROOT).model_copy(
-            update={"state": self.state, "checks": FEW_CHECKS, "required_checks": (FEW_CHECKS,)}
-        )
+        return judging_settings.with_checks(settings.load(ROOT).model_copy(update={"state": self.state}), FEW_CHECKS)
 
     def ledger(self):
         from proveout.registry.ledger import Ledger
@@ -108,6 +103,8 @@ def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFa
         if missing:
             shutil.copytree(ingested.state, made.state, dirs_exist_ok=True)
             document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
+            [train] = [cell for cell in document.cells if '"train.py"' in cell.source]
+            train.source = train.source.replace(".run()", f".run(checks={FEW_CHECKS!r})")
             client = NotebookClient(document, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
             client.execute(env=made.environment)
             nbformat.write(document, executed)

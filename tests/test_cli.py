@@ -877,7 +877,8 @@ def test_edited_checks_hold_up_a_release_and_nothing_else(project: Project, monk
     assert "the checks were edited" in complained(1, "approve", new.digest, "--by", "ada", "--reason", "-")
     (checks / "test_model.py").write_text("def test_it(): pass\n")
     monkeypatch.setenv("PROVEOUT_MAX_REFUSED_SHARE", "0.5")
-    assert "were changed since the gate approved it" in complained(1, "release", new.digest, "--reason", "-")
+    said_no = complained(2, "release", new.digest, "--reason", "-")
+    assert "PROVEOUT_MAX_REFUSED_SHARE in the environment: what judges a candidate stands in" in said_no
     monkeypatch.delenv("PROVEOUT_MAX_REFUSED_SHARE")
     said(0, "release", new.digest, "--reason", "better")
 
@@ -927,10 +928,11 @@ def test_who_is_second_to_replace_a_champion_is_told_with_exit_code_4(project: P
 
 
 def test_the_persons_a_bundle_waits_for_are_named_wherever_it_is_listed(
-    champions: tuple[Bundle, Bundle], monkeypatch: pytest.MonkeyPatch
+    project: Project, champions: tuple[Bundle, Bundle]
 ) -> None:
     """After `approvals` was set, what serves needs them too: said before the next restart, not by it."""
-    monkeypatch.setenv("PROVEOUT_APPROVALS", "2")
+    with (project.root / "pyproject.toml").open("a") as file:
+        file.write("approvals = 2\n")
     before, champion = champions
 
     assert "champion, 2 of 2 persons missing" in said(0, "bundles")

@@ -472,7 +472,8 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way, as it is walked at a terminal."""
-    monkeypatch.setenv("PROVEOUT_APPROVALS", "1")
+    with (project.root / "pyproject.toml").open("a") as file:
+        file.write("approvals = 1\n")
     monkeypatch.chdir(project.root)
     packed = project.pack()
     project.append("bundle", packed.digest, packed)

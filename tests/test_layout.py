@@ -19,7 +19,7 @@ SRC = ROOT / "src" / "proveout"
 
 # A file imports from floors below its own. Halves are steps within a floor.
 FLOORS = {
-    "errors": 1.0, "records": 1.0, "code_files": 1.2, "settings": 1.5,
+    "errors": 1.0, "records": 1.0, "code_files": 1.2, "settings": 1.5, "judging_settings": 1.7,
     "data": 2.0, "registry": 2.0,
     "training": 3.0,
     "pilot": 4.0, "gate": 4.0, "serving": 4.0, "monitoring": 4.0,

@@ -148,6 +148,16 @@ def part(file: Path, name: str) -> bytes:
     return "\n".join(ast.unparse(tree.body[place]) for place in sorted(taken)).encode()
 
 
+def part_imports(file: Path, name: str, root: Path, *, places: Sequence[Path] = ()) -> list[Path]:
+    """The modules of the project that `part` imports, that these import, and so on."""
+    try:
+        tree = ast.parse(part(file, name))
+    except (SyntaxError, ValueError):
+        return []
+    found = {module for node in ast.walk(tree) for module in _modules(node, file, [*places, root], root)}
+    return with_imported(sorted(found - {file}), root, places=places)
+
+
 def _defined(statement: ast.stmt) -> set[Any]:
     """The names that a statement gives a meaning; all that it touches, where it is an `if` or a `try`."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

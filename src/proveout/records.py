@@ -264,6 +264,8 @@ class Verdict:
     source_changed: tuple[str, ...] = ()  # files of the source that were others in the verdict compared with
     checks: Digest  # over the source of checks/ and conftest.py
     configuration: Digest = Digest("")  # over the settings that judge
+    checks_folder: str = ""  # of the checks, where it is not the project's own: named on the command line
+    read: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each other file that the checks read
     bounds: Mapping[str, Plain] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml
     moved: tuple[MovedBound, ...] = ()  # bounds that are others than in an earlier verdict
     moved_since: str = ""  # that verdict: the champion's, or the first on the same held-out rows

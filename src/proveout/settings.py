@@ -256,9 +256,18 @@ def load(start: Path | None = None) -> Settings:
 @lru_cache(maxsize=8)
 def _load(root: Path, environment: tuple[tuple[str, str], ...], written_ns: int) -> Settings:
     # The last two are only the cache's key: changed variables, or a file written anew, mean other settings.
+    return _read(root)
+
+
+def said_in_file(root: Path) -> Settings:
+    """The settings as pyproject.toml in `root` says them, whatever the environment says. Raises: as `load`."""
+    return _read(root, _env_prefix="no variable begins like this ")
+
+
+def _read(root: Path, **how: Any) -> Settings:
     file = root / "pyproject.toml"
     try:
-        return Settings(**{"root": root, **_read_toml(file)["tool"]["proveout"]})
+        return Settings(**{"root": root, **_read_toml(file)["tool"]["proveout"]}, **how)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"[tool.proveout] in {file}", problems, "docs/settings.md lists each setting") from error

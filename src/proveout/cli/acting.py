@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from proveout.cli.parts import bundle_folder, settings
+from proveout.cli.parts import Checks, bundle_folder, judging_settings, settings
 
 
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")]) -> None:
@@ -24,15 +24,16 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
     typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
 
 
-def demo() -> None:
+def demo(checks: Checks = None) -> None:
     """From raw data to a served and watched model, in one go, on the flights of the reference project."""
     from proveout.demo import run
 
-    raise typer.Exit(run(settings()))
+    raise typer.Exit(run(judging_settings(checks)))
 
 
 def gate(
     bundle: Annotated[str | None, typer.Argument(help="The bundle to judge; without it, the newest candidate.")] = None,
+    checks: Checks = None,
 ) -> None:
     """Judge a bundle by the project's checks.
 
@@ -41,7 +42,7 @@ def gate(
     """
     from proveout.training import gate_run
 
-    project = settings()
+    project = judging_settings(checks)
     candidate = [] if bundle is None else ["--candidate", bundle_folder(project, bundle).name]
     run = gate_run.judge(project, candidate)
     if run.verdict is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
+from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, open_ledger, settings
 from proveout.errors import ConfigError, Misused
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def approve(
     by: Annotated[str, typer.Option(help="Who approves, as NAME.pub in the approvers folder is called.")],
     reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
     key: KeyFile = None,
+    checks: Checks = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask at the terminal.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -74,7 +75,7 @@ def approve(
     from proveout.registry.signing import Keyring, check_approval
     from proveout.training.bundle import verify as verify_files
 
-    project, at = settings(), now()
+    project, at = judging_settings(checks), now()
     asked, private = consents.quorum(project), _private_key(project.root, key)
     packed = verify_files(bundle_folder(project, bundle))
     until = (datetime.fromisoformat(at) + timedelta(days=project.approval_days)).isoformat(timespec="milliseconds")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from proveout.cli.layout import fact, moment, number, page, plain, table
 from proveout.gate import holdout_use
+from proveout.gate.report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
 from proveout.registry.bounds import in_words
@@ -30,6 +31,7 @@ def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[
     ]
     return [
         fact("gate", f"{in_short(judged)}, {moment(judged.judged_at)}"),
+        *([fact("checks", f"{BY_OTHERS} {plain(judged.checks_folder)}")] if judged.checks_folder else []),
         fact("snapshot", judged.data[:12]),
         fact("champion", judged.champion[:12] if judged.champion else "none when it was judged"),
         *(waived or [fact("waivers", "none")]),

@@ -15,6 +15,27 @@ BundleName = Annotated[
 ]
 
 
+Checks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Another folder of checks than the project's own. It covers no refusal by these, and is shown wherever "
+        "the verdict is.",
+    ),
+]
+
+
+def judging_settings(checks: str | None = None) -> "Settings":
+    """The settings of the project one is in, where they decide what is approved: nothing of it from the environment.
+
+    Raises: ConfigError, naming the variable of the environment that sets one of them.
+    """
+    from proveout import judging_settings as judging
+
+    judging.refuse_overrides()
+    return judging.with_checks(settings(), checks)
+
+
 def settings() -> "Settings":
     """The settings of the project one is in."""
     from proveout.settings import load

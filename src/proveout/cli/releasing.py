@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
+from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, open_ledger, settings
 from proveout.errors import LostRace, NotFound
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def release(
     ] = "champion",
     share: Annotated[float | None, typer.Option(help="Of the traffic: 0.1 for a canary, 1 for a shadow.")] = None,
     whatever_serves: WhateverServes = False,
+    checks: Checks = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def release(
     from proveout.training.bundle import verify as verify_files
     from proveout.training.flow import actor
 
-    project, at = settings(), now()
+    project, at = judging_settings(checks), now()
     packed = verify_files(bundle_folder(project, bundle))
     with open_ledger(project) as ledger:
         made = releases.release(
@@ -75,7 +76,9 @@ def promote(
     bundle: Annotated[
         str | None, typer.Argument(metavar="[BUNDLE]", help="The canary, unless a running bundle is named.")
     ] = None,
+    *,
     whatever_serves: WhateverServes = False,
+    checks: Checks = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +96,7 @@ def promote(
     from proveout.training.bundle import verify as verify_files
     from proveout.training.flow import actor
 
-    project = settings()
+    project = judging_settings(checks)
     with open_ledger(project) as ledger:
         seen = ledger.last_seq()
         made = releases.history(ledger, project.model)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from proveout.cli.consenting import comparable, given, mending, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
-from proveout.gate.report import left_out
+from proveout.gate import report
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.registry.bounds import in_words
@@ -78,6 +78,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
     lines = [
         f"{judged.outcome}   {plain(f'{judged.model}@{short}')}   {in_short(judged)}",
         fact("judged", f"{moment(judged.judged_at)} on snapshot {judged.data[:12]}, by checks {judged.checks[:12]}"),
+        *_by_others(judged),
         *_source(judged),
         fact("signed", plain(signed)),
         *table(head, measured, right=(1, 3 if sure else 2)),
@@ -86,10 +87,8 @@ def verdict(judged: Verdict, *, signed: str) -> str:
         *_optional(judged),
         *comparable(judged),
     ]
-    if judged.outcome == "approved":
-        return page(lines, f'proveout release {short} --reason "…"')
-    if judged.outcome == "incomplete":
-        return page(lines, f"proveout gate {short}   # every required check")
+    if judged.outcome != "refused":
+        return page(lines, report.next_command(judged))
     return page(lines, "python flows/train.py run   # once what it failed on is mended")
 
 
@@ -109,7 +108,11 @@ def released(
         f"{word}   {plain(release.name)}   {release.role} since {moment(release.since)}{share}",
         fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         fact("before", release.before[:12] if release.before else "nothing"),
-        *((*_source(judged), *_waived(judged), *_optional(judged), *comparable(judged)) if judged else ()),
+        *(
+            (*_by_others(judged), *_source(judged), *_waived(judged), *_optional(judged), *comparable(judged))
+            if judged
+            else ()
+        ),
     ]
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
@@ -186,7 +189,7 @@ def _origin(answer: Served) -> list[str]:
     lines.append(fact("snapshot", f"{release.data[:12]}{span}"))
     checks = f", {in_short(judged)}" if judged else " (not in this ledger)"
     lines.append(fact("verdict", f"{release.verdict[:12]}{checks}"))
-    return lines + ([*_source(judged), *_waived(judged), *comparable(judged)] if judged else [])
+    return lines + ([*_by_others(judged), *_source(judged), *_waived(judged), *comparable(judged)] if judged else [])
 
 
 def _beside(answer: Served, at: str) -> list[str]:
@@ -226,9 +229,14 @@ def _waived(judged: Verdict) -> list[str]:
     ]
 
 
+def _by_others(judged: Verdict) -> list[str]:
+    """That it was not the project's own checks that judged."""
+    return [fact("checks", f"{plain(report.BY_OTHERS)} {plain(judged.checks_folder)}")] if judged.checks_folder else []
+
+
 def _optional(judged: Verdict) -> list[str]:
     """The checks that `required_checks` leaves out, and what came of them."""
-    return [fact("optional", plain(text)) for text in left_out(judged)]
+    return [fact("optional", plain(text)) for text in report.left_out(judged)]
 
 
 def _leave(leave: Leave, at: str) -> str:

@@ -4,7 +4,7 @@ Comes in: reports and names, in any order and from any process. Goes out: a `Che
 decides what that means for the candidate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from proveout.gate.judged_by import below
+from proveout.gate.judged_by import below, edited
 from proveout.gate.stating import BROKEN, EVIDENCE
 from proveout.gate.verdict import covers
 from proveout.records import CheckOutcome, CheckResult, Evidence, from_json, to_json
@@ -64,6 +64,7 @@ class Gathered:
     closed: set[str] = field(default_factory=set)  # classes that were found; those never opened hide checks
     wrong: dict[str, CheckResult] = field(default_factory=dict)  # what the gate itself found, by the name of it
     cases_asked: bool = False  # whether a check asks for edge cases
+    read: dict[str, str] = field(default_factory=dict)  # SHA-256 of each file that checks read, by its name
 
     def life(self, check: str) -> Life:
         """The life of a check."""
@@ -74,6 +75,12 @@ class Gathered:
         for one in wrong:
             if one is not None:
                 self.wrong.setdefault(one.check, one)
+
+    def saw_read(self, files: Mapping[str, str]) -> None:
+        """Take in the files that checks have read. Two processes that read one otherwise saw it edited."""
+        before = {name: self.read[name] for name in files if name in self.read}
+        self.found(*edited(before, {name: files[name] for name in before}))
+        self.read = {**files, **self.read}
 
     def report(self, check: str, report: pytest.TestReport) -> None:
         """Take in a report of a check."""
@@ -134,11 +141,12 @@ class Gathered:
     def packed(self) -> list[Any]:
         """What this process saw while collecting and running, for another process."""
         wrong = [to_json(one) for one in self.wrong.values()]
-        return [self.seen, sorted(self.opened), sorted(self.closed), wrong, self.cases_asked]
+        return [self.seen, sorted(self.opened), sorted(self.closed), wrong, self.cases_asked, self.read]
 
     def unpack(self, packed: Sequence[Any]) -> None:
         """Take in what another process saw."""
-        seen, opened, closed, wrong, cases_asked = packed
+        seen, opened, closed, wrong, cases_asked, read = packed
+        self.saw_read(read)
         self.cases_asked = self.cases_asked or cases_asked
         self.seen.update(seen)
         self.opened.update(opened)

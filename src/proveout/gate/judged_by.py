@@ -4,7 +4,7 @@ Comes in: settings. Goes out: each file, or part of one, by its name, with the S
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,18 +14,22 @@ from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings
 
-OUTSIDE = ("batch_schema", "label", "request_schema")
-"""Settings that name a part of the project by which rows are judged, wherever it lies."""
+OUTSIDE = ("batch_schema", "label", "request_schema", "fallback", "actions", "cost")
+"""Settings that name a part of the project by which rows, or answers, are judged, wherever it lies."""
 
 
 def content(settings: Settings) -> dict[str, str]:
-    """Everything that judges, by its name from the root: files below the checks, each conftest.py that they see, what
-    these import from the project, and what the schemas and the label are made of."""
+    """Everything that judges, by its name from the root: files below the checks, each conftest.py that they see, edge
+    cases and waivers, what these import from the project, and what the schemas, the label, the rules, the actions and
+    the cost are made of."""
     found = code_files.digests(files(settings), settings.root)
     for named in (getattr(settings, name) for name in OUTSIDE):
-        path, _, attribute = named.partition(":")
-        if path not in found and (settings.root / path).is_file():
-            found[named] = code_files.sha256(code_files.part(settings.root / path, attribute))
+        path, _, attribute = (named or "").partition(":")
+        file = settings.root / path
+        if path and path not in found and file.is_file():
+            found[named] = code_files.sha256(code_files.part(file, attribute))
+            imported = code_files.part_imports(file, attribute, settings.root, places=_places(settings))
+            found.update(code_files.digests(imported, settings.root))
     return found
 
 
@@ -42,7 +46,9 @@ def files(settings: Settings) -> list[Path]:
         or any(file.name.encode() in source for other, source in sources.items() if other != file)
     ]
     found += conftests(settings)
-    return code_files.with_imported(found, settings.root, places=[folder, *_python_path(settings)])
+    beside = (settings.root / name for name in (settings.edge_cases, settings.waivers))
+    found += [file for file in beside if file.is_file() and file not in found]
+    return code_files.with_imported(found, settings.root, places=_places(settings))
 
 
 def edited(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[CheckResult]:
@@ -51,6 +57,12 @@ def edited(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[CheckR
         if before.get(name) != now.get(name):
             message = f"{name} was edited while the gate ran, so nobody knows which of the two judged: run it again"
             yield wrong(f"edited[{name}]", message, outcome="error")
+
+
+def digests_now(names: Iterable[str], settings: Settings) -> dict[str, str]:
+    """The SHA-256 of those of these files that are there now, by their names from the root."""
+    there = [settings.root / name for name in names if (settings.root / name).is_file()]
+    return code_files.digests(there, settings.root)
 
 
 def drop_old_bytecode(settings: Settings) -> None:
@@ -95,7 +107,9 @@ def _is_hidden(name: Path) -> bool:
     return any(part.startswith(".") for part in name.parts)
 
 
-def _python_path(settings: Settings) -> list[Path]:
+def _places(settings: Settings) -> list[Path]:
+    """Where checks import from, besides the root and their own folder."""
     folder = settings.root / settings.checks
     file = pytestfile.find(folder)
-    return [file.parent / place for place in pytestfile.settings_of(folder).get("pythonpath", ())] if file else []
+    own = pytestfile.settings_of(folder).get("pythonpath", ()) if file is not None else ()
+    return [folder, *(file.parent / place for place in own if file is not None)]

@@ -5,7 +5,7 @@ who waits for it.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from proveout.gate import holdout_use, integrity, provenance, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
 from proveout.gate.material import judging
+from proveout.judging_settings import other_checks
 from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver
 from proveout.registry import bounds, releases, standing
 from proveout.registry.ledger import Ledger, read
@@ -40,6 +41,7 @@ def judge(
     edge_cases: "Callable[[], tuple[Case, ...]]",
     patterns: Sequence[str],
     there: Sequence[str],
+    files_read: Mapping[str, str],
     exitstatus: int,
     at: str,
     gate_run: str = "",
@@ -48,6 +50,7 @@ def judge(
 
     Args:
         patterns: of names of files that hold checks, as pytest has them.
+        files_read: SHA-256 of each file that the checks read besides those of `judged_by`, by its name from the root.
         there: the checks that are written in the project's folder of checks, asked or not.
         exitstatus: of pytest, before the verdict.
         gate_run: how whoever started the run named it.
@@ -68,6 +71,8 @@ def judge(
         candidate=material.bundle,
         checks=digests.checks,
         configuration=digests.configuration,
+        checks_folder=other_checks(settings),
+        read=files_read,
         bounds=material.bounds,
         waivers=leave,
         cases=cases,

@@ -16,6 +16,7 @@ from proveout.data import features, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
 from proveout.gate import judged_by, provenance, pytestfile, seals
+from proveout.judging_settings import JUDGING
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
 from proveout.registry import releases
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-# The settings that decide what a verdict is worth.
-SETTINGS = (
-    "checks", "edge_cases", "required_checks", "waivers", "newer_batches", "max_refused_share", "approval_days",
-    "holdout_alpha", "approvals", "approvers", "batch_schema", "request_schema", "label", "key", "train_config",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +217,7 @@ def judging(settings: Settings) -> Judging:
     The files are those that `judged_by` finds.
     """
     configuration = {
-        "settings": {name: getattr(settings, name) for name in SETTINGS},
+        "settings": {name: getattr(settings, name) for name in JUDGING},
         "pytest": pytestfile.settings_of(settings.root / settings.checks),
     }
     return Judging(checks=digest_of(judged_by.content(settings)), configuration=digest_of(configuration))

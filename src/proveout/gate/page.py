@@ -10,7 +10,7 @@ from html import escape
 from itertools import chain
 
 from proveout.gate import holdout_use
-from proveout.gate.report import left_out
+from proveout.gate.report import BY_OTHERS, left_out
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Evidence, MovedBound, Plain, Verdict
 
@@ -49,11 +49,12 @@ def html(verdict: Verdict) -> str:
 
 def _origin(verdict: Verdict) -> str:
     champion = f", beside the champion {verdict.champion[:12]}" if verdict.champion else ""
+    folder = f" ({escape(BY_OTHERS)} {escape(verdict.checks_folder)})" if verdict.checks_folder else ""
     signed = f"signed by key {verdict.key}" if verdict.signature else "not signed"
     return (
         f'<p class="soft">judged {escape(verdict.judged_at[:19])} UTC on snapshot {verdict.data[:12]}{champion}, '
-        f"by checks {verdict.checks[:12]} and configuration {verdict.configuration[:12]}; {escape(signed)}</p>\n"
-        + (f"<p>{escape(note)}</p>\n" if (note := source_note(verdict)) else "")
+        f"by checks {verdict.checks[:12]}{folder} and configuration {verdict.configuration[:12]}; "
+        f"{escape(signed)}</p>\n" + (f"<p>{escape(note)}</p>\n" if (note := source_note(verdict)) else "")
     )
 
 

@@ -1,6 +1,6 @@
 """The pytest plugin. Installed with proveout, so it is imported by every pytest run on the machine.
 
-That is why it imports nothing but pytest and does nothing unless the run stands in a proveout project: then the
+That is why it imports next to nothing but pytest and does nothing unless the run stands in a proveout project: then the
 session that gathers evidence and the fixtures of the gate are registered, and wait for a check to be collected.
 Door to: pytest.
 """
@@ -9,10 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from proveout.gate.file_reads import FileReads
+
+READS = pytest.StashKey[FileReads]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The gate's one option."""
-    parser.getgroup("proveout").addoption(
+    """The gate's options."""
+    group = parser.getgroup("proveout")
+    group.addoption(
+        "--checks",
+        metavar="DIR",
+        default=None,
+        help="judge by all checks in this folder, and not by the project's own: the verdict says so, and covers no "
+        "refusal by these",
+    )
+    group.addoption(
         "--candidate",
         metavar="DIGEST",
         default=None,
@@ -21,27 +33,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """In a proveout project: look at what is read from here on, a bound by the first conftest.py among it."""
+    root = next(filter(None, map(_project, (early_config.invocation_params.dir, early_config.rootpath))), None)
+    if root is not None:
+        early_config.stash[READS] = FileReads(root)
+        early_config.stash[READS].start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Look no more."""
+    reads = config.stash.get(READS, None)
+    if reads is not None:
+        reads.stop()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """In a proveout project: get ready for checks."""
-    if any(_is_project(start) for start in (config.invocation_params.dir, config.rootpath)):
+    if any(_project(start) for start in (config.invocation_params.dir, config.rootpath)):
         # Only now: these import settings, and with them pydantic.
         from proveout.gate import fixtures
         from proveout.gate.session import GateSession
         from proveout.gate.watching import Watch
 
         config.addinivalue_line("markers", "covers(*ids): which tests of the ML Test Score the check is evidence for")
-        session = GateSession(config)
+        session = GateSession(config, config.stash.get(READS, None))
         config.pluginmanager.register(session, GateSession.NAME)
         config.pluginmanager.register(Watch(session), "proveout-watch")
         config.pluginmanager.register(fixtures, "proveout-fixtures")
 
 
-def _is_project(start: Path) -> bool:
+def _project(start: Path) -> Path | None:
     # A look at the text, not a parse: every pytest run on the machine pays for it.
     for folder in (start, *start.parents):
         try:
             if "\n[tool.proveout]" in "\n" + (folder / "pyproject.toml").read_text(encoding="utf-8"):
-                return True
+                return folder
         except (OSError, UnicodeDecodeError):
             continue
-    return False
+    return None

@@ -12,6 +12,7 @@ from proveout.gate.verdict import asked, in_short, interval, not_required, sourc
 from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
 from proveout.registry import bounds
 
+BY_OTHERS = "not the project's own, but those in"
 WIDTH = 110  # columns of a terminal that a verdict is readable on
 SHORTEST_WORD = 8  # of what became of a statement, in the table's last column
 SHORTEST_NAME = 24  # of evidence, and of a reason, where there is no room for all of it
@@ -28,7 +29,10 @@ def lines(verdict: Verdict) -> list[Line]:
     """The verdict for a terminal, as lines of plain text, each with its colour."""
     colours: dict[Judgement, str] = {"approved": "green", "incomplete": "yellow", "refused": "red"}
     title = f"{verdict.outcome + '  ':<10}{_name(verdict)}   {in_short(verdict)}"
-    shown = [(title, colours[verdict.outcome]), *_table(_rows(verdict.evidence))]
+    shown = [(title, colours[verdict.outcome])]
+    if verdict.checks_folder:
+        shown += _wrapped(f"  {'checks':<11} {BY_OTHERS} {verdict.checks_folder}", "yellow")
+    shown += [*_table(_rows(verdict.evidence))]
     if note := source_note(verdict):
         shown += _wrapped(f"  {'source':<11} {note}", "yellow")
     colour = "yellow" if verdict.outcome == "incomplete" else "red"
@@ -48,10 +52,11 @@ def lines(verdict: Verdict) -> list[Line]:
 def next_command(verdict: Verdict) -> str:
     """What a person does now."""
     short = verdict.candidate[:12]
+    other = f" --checks {verdict.checks_folder}" if verdict.checks_folder else ""
     if verdict.outcome == "approved":
-        return f'proveout release {short} --reason "…"'
+        return f'proveout release {short} --reason "…"{other}'
     if verdict.outcome == "incomplete":
-        return f"proveout gate {short}   # every required check"
+        return f"proveout gate {short}{other}   # every required check"
     return f"proveout verdict {short}"
 
 
@@ -84,6 +89,8 @@ def markdown(verdict: Verdict) -> str:
     """The verdict for a job summary, headed at the third level, every check in a fold below the evidence."""
     note = f"- **source** {_escaped(source_note(verdict))}\n" if source_note(verdict) else ""
     head = f"### {verdict.outcome}: `{_name(verdict)}`\n\n{in_short(verdict)}\n\n"
+    if verdict.checks_folder:
+        head += f"Checks: {BY_OTHERS} `{_escaped(verdict.checks_folder)}`\n\n"
     table = _markdown_table(
         ("check", "candidate", "champion", "asked", ""), [_as_markdown(row) for row in _rows(verdict.evidence)]
     )

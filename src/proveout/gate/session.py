@@ -19,8 +19,10 @@ import pytest
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
 from proveout.gate import gathered, integrity, judged_by, replaced, seals, showing, tampering, written
+from proveout.gate.file_reads import FileReads
 from proveout.gate.gathered import COVERS, Gathered
 from proveout.gate.stating import State
+from proveout.judging_settings import of_the_file, with_checks
 from proveout.records import Verdict, canonical, now
 from proveout.settings import Settings
 from proveout.training import gate_run
@@ -38,8 +40,8 @@ class GateSession:
 
     NAME = "proveout-gate"
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+    def __init__(self, config: pytest.Config, reads: FileReads | None = None) -> None:
+        self._config, self._reads = config, reads
         # Taken out: it names this run, not one that a check may start.
         self._run = os.environ.pop(gate_run.VARIABLE, "")
         self.gathered = Gathered()
@@ -52,10 +54,12 @@ class GateSession:
         self._notes: list[str] = []
         try:
             # The environment may name another root; without it, the project the run stands in.
-            self.settings: Settings = _settings(config)
+            self.settings: Settings = with_checks(of_the_file(_settings(config)), config.getoption("--checks"))
         except ProveoutError as error:
             raise pytest.UsageError(str(error)) from error
         self._folder = self.settings.root / self.settings.checks
+        if config.getoption("--checks") and config.args_source is not pytest.Config.ArgsSource.ARGS:
+            config.args = [str(self._folder)]
         self._judged_by: dict[str, str] | None = None  # the files that judge, when the run began
 
     @staticmethod
@@ -183,7 +187,13 @@ class GateSession:
     def pytest_collection(self) -> None:
         """Before a check is read: remember what is written there, and let no older bytecode run in its place."""
         if not any(path.is_relative_to(self._folder) or self._folder.is_relative_to(path) for path in self._asked()):
+            if self._reads is not None:
+                self._reads.stop()
+            if self._config.getoption("--checks"):
+                raise pytest.UsageError(f"--checks {self.settings.checks}, and what is asked to run lies elsewhere")
             return  # a run of other tests pays for nothing
+        if self._reads is not None:
+            self._reads.leave_out(self.settings.state_dir)
         judged_by.drop_old_bytecode(self.settings)
         if not self._is_worker:
             self._judged_by = judged_by.content(self.settings)
@@ -208,6 +218,9 @@ class GateSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
         """Judge, record, and let no candidate that is not approved leave with exit status 0."""
+        if self._reads is not None:
+            self._reads.stop()
+            self.gathered.saw_read(self._reads.found)
         if self._wanted:
             self.gathered.found(*tampering.hooks(self._config, self.settings))
             self.gathered.found(*replaced.patched(self.settings, self.opened()))
@@ -236,7 +249,10 @@ class GateSession:
         from proveout.gate import judging
 
         self.gathered.found(*tampering.options(self._config, self.settings))
-        self.gathered.found(*judged_by.edited(self._judged_by or {}, judged_by.content(self.settings)))
+        now_there = judged_by.content(self.settings)
+        self.gathered.found(*judged_by.edited(self._judged_by or {}, now_there))
+        read = {name: digest for name, digest in self.gathered.read.items() if name not in now_there}
+        self.gathered.found(*judged_by.edited(read, judged_by.digests_now(read, self.settings)))
         try:
             self._verdict, self._notes = judging.judge(
                 self.gathered,
@@ -250,6 +266,7 @@ class GateSession:
                     classes=self._config.getini("python_classes"),
                     functions=self._config.getini("python_functions"),
                 ),
+                files_read=read,
                 exitstatus=exitstatus,
                 at=now(),
                 gate_run=self._run,

@@ -9,10 +9,8 @@ write the ledger, has the gate's own powers. What they cannot make is a signatur
 A check that asserts the wrong thing is a matter of review: that is why its source is part of what is approved.
 """
 
-import os
 import shlex
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -20,11 +18,12 @@ from typing import Any
 
 import pytest
 
+from proveout import judging_settings
 from proveout.gate import proof, pytestfile
 from proveout.gate.foreign import is_foreign, short
 from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
-from proveout.settings import Settings
+from proveout.settings import Settings, said_in_file
 
 FIXTURES = frozenset({
     "candidate", "champion", "criteria", "edge_answers", "edge_case", "edge_cases", "evidence", "gate_material",
@@ -70,7 +69,7 @@ def options(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
             yield wrong(f"options[{name}]", message, outcome="error")
     for name, meant in overridden_settings(settings):
         what = f"PROVEOUT_{name.upper()} in the environment takes the place of {name} in [tool.proveout]"
-        message = f"{what}, which says {meant!r}: {remedy}"
+        message = f"{what}, which says {list(meant) if isinstance(meant, tuple) else meant!r}: {remedy}"
         yield wrong(f"options[PROVEOUT_{name.upper()}]", message, outcome="error")
     if sys.flags.optimize:
         yield wrong("options[-O]", "python -O leaves assertions out: run the gate without it", outcome="error")
@@ -83,18 +82,10 @@ def options(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
 
 
 def overridden_settings(settings: Settings) -> Iterator[tuple[str, Any]]:
-    """The settings that judge and that the environment has otherwise than the project's file, with what that says."""
-    from proveout.gate.material import SETTINGS
-
-    said = tomllib.loads((settings.root / "pyproject.toml").read_text(encoding="utf-8-sig"))["tool"]["proveout"]
-    # Another folder of checks, all of it required, is another gate, and its checks bear that folder's name.
-    other = {"checks", "required_checks"} if settings.required_checks == (settings.checks,) else set()
-    for name in SETTINGS:
-        if name in other or f"PROVEOUT_{name}".upper() not in {variable.upper() for variable in os.environ}:
-            continue
-        meant = said.get(name, type(settings).model_fields[name].default)
-        if (tuple(meant) if isinstance(meant, list) else meant) != getattr(settings, name):
-            yield name, meant
+    """The settings that judge and that the environment sets, with what the project's file says."""
+    said = said_in_file(settings.root)
+    for name in judging_settings.overridden():
+        yield name, getattr(said, name)
 
 
 def _plugin_arguments(config: pytest.Config) -> list[str]:

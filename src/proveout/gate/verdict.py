@@ -44,6 +44,8 @@ def judge(
     candidate: Bundle,
     checks: Digest,
     configuration: Digest,
+    checks_folder: str = "",
+    read: Mapping[str, str] | None = None,
     bounds: Mapping[str, Plain] | None = None,
     waivers: Sequence[Waiver] = (),
     cases: Mapping[str, Digest] | None = None,
@@ -59,6 +61,8 @@ def judge(
         required: pytest node ids or beginnings of them: a folder, a file, `file::test`, `file::test[case]`.
         checks: digest of the source of the checks.
         configuration: digest of the settings that judge.
+        checks_folder: where the checks lie, if these are not the project's own.
+        read: SHA-256 of each other file that the checks read, by its name.
         bounds: that the checks asked for, each by its name.
         waivers: a check that failed, was skipped or xfailed under one that holds at `at` does not refuse. What was not
             run, and what the gate itself found wrong, cannot be waived.
@@ -88,6 +92,8 @@ def judge(
         source=tuple(source),
         checks=checks,
         configuration=configuration,
+        checks_folder=checks_folder,
+        read=dict(read or {}),
         bounds=dict(bounds or {}),
         outcome=answer,
         passed=passed,

@@ -10,6 +10,7 @@ from pathlib import Path
 from proveout.errors import ConfigError
 from proveout.gate import judged_by
 from proveout.gate.material import judging
+from proveout.judging_settings import other_checks
 from proveout.registry.releases import Yardstick
 from proveout.settings import Settings, read_bounds
 
@@ -27,7 +28,9 @@ def yardstick(settings: Settings) -> Yardstick:
     return Yardstick(
         checks=now.checks,
         configuration=now.configuration,
+        checks_folder=other_checks(settings),
         bounds=read_bounds(settings),
+        root=settings.root,
         files={
             Path(os.path.relpath(file, settings.root)).as_posix(): _written(file) for file in judged_by.files(settings)
         },

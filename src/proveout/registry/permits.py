@@ -47,11 +47,14 @@ def entered(ledger: Ledger, bundle: Digest, quorum: Quorum = NOBODY) -> tuple[Pe
             else "its approval is for another bundle"
         )
         raise NotApproved(bundle[:12], why if found else "the gate has not approved it")
+    standing = [entry for entry in _since_refusal(judged) if entry.hash in approvals]
+    # Those by the project's own checks first: another folder's cover less.
+    standing.sort(key=lambda entry: bool(read(Verdict, entry).checks_folder))
+    _refuse_covered(judged, standing)
     if not quorum.persons:
-        return (Permit(approval=approvals[approved.hash]),)
+        return (Permit(approval=approvals[standing[0].hash]),)
     given = consents.entered(ledger, bundle)
     # A gate run of tonight must not take away what persons gave to yesterday's verdict on the same bundle.
-    standing = [entry for entry in _since_refusal(judged) if entry.hash in approvals]
     return tuple(Permit(approval=approvals[entry.hash], consents=given) for entry in standing)
 
 
@@ -97,6 +100,16 @@ def objections(verdict: Verdict) -> str:
     names = [*verdict.failed, *(f"{name} (unproven)" for name in verdict.unproven)]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return (", ".join(names[:3]) or "no check in particular") + more
+
+
+def _refuse_covered(judged: Sequence[Entry], standing: Sequence[Entry]) -> None:
+    """Whoever was refused by the project's own checks is not let in by others. Raises: NotApproved."""
+    verdicts = [read(Verdict, entry) for entry in judged]
+    own = next((one for one in verdicts if not one.checks_folder and one.outcome != "incomplete"), None)
+    by = read(Verdict, standing[0]).checks_folder
+    if own is not None and own.outcome == "refused" and by:
+        why = f"the project's own checks refused it on {objections(own)}, and the checks in {by} do not cover that"
+        raise NotApproved(f"{own.model}@{own.candidate[:12]}", why)
 
 
 def _since_refusal(judged: Sequence[Entry]) -> list[Entry]:

@@ -10,8 +10,10 @@ is made and the other told so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import get_args
 
+from proveout import code_files
 from proveout.errors import LostRace, Misused, NotApproved, NotFound, OtherChampion
 from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
 from proveout.registry import bounds, permits, roles
@@ -30,7 +32,9 @@ class Yardstick:
 
     checks: Digest
     configuration: Digest
+    checks_folder: str = ""  # of the checks, where it is not the project's own
     bounds: Mapping[str, Plain] = field(default_factory=dict)
+    root: Path | None = None  # where the files lie that the checks of a verdict have read
     files: Mapping[str, str] = field(default_factory=dict)  # of the checks: when each was last written, ISO 8601
 
 
@@ -257,17 +261,37 @@ def refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
     if _before_yardsticks(judged):
         return
     again = f"run the gate again: proveout gate {bundle.digest[:12]}"
+    if judged.checks_folder != now.checks_folder:
+        theirs, ours = (f"the checks in {one}" if one else "the project's own checks" for one in _folders(judged, now))
+        how = f"say so: --checks {judged.checks_folder}" if judged.checks_folder else "leave --checks away"
+        raise NotApproved(bundle.name, f"{theirs} approved it, not {ours}; if that is meant, {how}")
     if judged.checks != now.checks:
         later = sorted(name for name, written in now.files.items() if utc(written) > utc(judged.judged_at))
         # A fresh checkout writes them all: then the times say nothing.
         told = f" ({_listed(later)})" if later and len(later) < len(now.files) else ""
         raise NotApproved(bundle.name, f"the checks were edited since the gate approved it{told}; {again}")
+    if changed := _changed(judged.read, now.root):
+        what = f"what its checks read was edited since the gate approved it ({_listed(changed)})"
+        raise NotApproved(bundle.name, f"{what}; {again}")
     if judged.configuration != now.configuration:
         what = "the settings that judge, in [tool.proveout] or pytest's,"
         raise NotApproved(bundle.name, f"{what} were changed since the gate approved it; {again}")
     if moved := bounds.moved(judged.bounds, now.bounds):
         what = f"the bounds were changed since the gate approved it ({bounds.listed(moved)})"
         raise NotApproved(bundle.name, f"{what}; {again}")
+
+
+def _folders(judged: Verdict, now: Yardstick) -> tuple[str, str]:
+    return judged.checks_folder, now.checks_folder
+
+
+def _changed(read: Mapping[str, str], root: Path | None) -> list[str]:
+    """The files that checks have read and that are others now, or gone."""
+    if root is None:
+        return []
+    there = [root / name for name in read if (root / name).is_file()]
+    now = code_files.digests(there, root)
+    return sorted(name for name, digest in read.items() if now.get(name) != digest)
 
 
 def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | None) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from proveout import judging_settings
 from proveout import settings as project
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
 from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
@@ -475,15 +476,18 @@ def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
     return bundle.archive(open_store(settings).folder("bundles", packed.digest))
 
 
-def judge(settings: Settings, inputs: "RunInputs", packed: Bundle) -> Verdict:
+def judge(settings: Settings, inputs: "RunInputs", packed: Bundle, *, checks: str | None = None) -> Verdict:
     """Run the gate, `pytest checks/`, on the candidate in a process of its own, and return what it said.
 
+    Args:
+        checks: another folder of checks than the project's own.
     Raises: InputsChanged; ProveoutError if the gate came to no verdict.
     """
     from proveout.training import gate_run
 
+    judging_settings.refuse_overrides()
     _same_inputs(settings, inputs)
-    run = gate_run.judge(settings, ["--candidate", packed.digest, "-q"])
+    run = gate_run.judge(judging_settings.with_checks(settings, checks), ["--candidate", packed.digest, "-q"])
     if run.verdict is None:
         raise NotApproved(packed.name, f"the gate {run.end} and came to no verdict")
     return run.verdict
@@ -495,7 +499,8 @@ def conclude(packed: Bundle, verdict: Verdict) -> None:
         did = "refused it on" if verdict.outcome == "refused" else "never ran"
         raise NotApproved(packed.name, f"the gate {did} {', '.join(verdict.failed + verdict.unproven)}")
     print(f"approved   {packed.name}   {verdict.passed} checks passed", flush=True)
-    print(f'next: proveout release {packed.digest[:12]} --reason "..."', flush=True)
+    other = f" --checks {verdict.checks_folder}" if verdict.checks_folder else ""
+    print(f'next: proveout release {packed.digest[:12]} --reason "..."{other}', flush=True)
 
 
 def git_commit(root: Path) -> str:

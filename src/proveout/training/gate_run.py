@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proveout.judging_settings import pytest_arguments
 from proveout.records import Verdict
 from proveout.settings import Settings
 
@@ -53,7 +54,7 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
     with Ledger(settings.ledger, create=False) as ledger:
         before = ledger.last_seq()
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", settings.checks, *arguments],
+        [sys.executable, "-m", "pytest", *pytest_arguments(settings), *arguments],
         cwd=settings.root,
         env={**os.environ, VARIABLE: name},
         check=False,

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from proveout.judging_settings import pytest_arguments
 from proveout.records import Digest, Verdict
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.replica import copy_entries
@@ -98,7 +99,7 @@ class Rehearsal:
         """
         state = self._folder / f"state-{name}"
         shutil.copytree(self._folder / "state", state)
-        command = [sys.executable, "-m", "pytest", self._settings.checks, "--candidate", str(bundle), "-q"]
+        command = [sys.executable, "-m", "pytest", *pytest_arguments(self._settings), "--candidate", str(bundle), "-q"]
         command += ["-o", f"cache_dir={state / 'pytest'}", *([f"--maxfail={failures}"] if failures else [])]
         if first:
             # What failed the last time is what pytest can be asked to begin with.

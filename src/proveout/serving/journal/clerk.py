@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proveout.errors import ConfigError, LostRace, Misused, NotApproved, OtherChampion, ProveoutError
+from proveout.judging_settings import of_the_file
 from proveout.records import Alert, Severity, from_json, now
 from proveout.serving import board
 from proveout.serving.journal.alarms import BY, Alarms
@@ -203,7 +204,7 @@ class Clerk:
                 return
             keyring, yardstick = Keyring(settings.keys_dir), self._yardstick
             # Asked by the settings as they are now: those that the server was started with may be weeks old.
-            asked = None if yardstick is None else lambda: yardstick(load(settings.root))
+            asked = None if yardstick is None else lambda: yardstick(of_the_file(load(settings.root)))
             release = canary.act(ledger, keyring, settings, verdict, at=now(), yardstick=asked)
         words = f"{verdict.canary} {'is promoted' if verdict.decision == 'promotes' else 'is rolled back'}"
         if release is None:  # it is for a person to do
