@@ -12,7 +12,8 @@ from proveout.errors import ConfigError, Misused, NotApproved
 from proveout.gate import judged_by
 from proveout.gate.file_reads import FileReads
 from proveout.gate.yardstick import yardstick
-from proveout.registry import permits, releases
+from proveout.records import now
+from proveout.registry import permits, releases, standing
 from proveout.training.bundle import describe
 
 pytest_plugins = "pytester"
@@ -95,8 +96,10 @@ def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects
     assert gate(CHECKS.replace('criteria["auc_at_least"]', "0.99")).verdict.outcome == "refused"
     assert gate(None, "--checks", "few").verdict.outcome == "approved"
     refused = r"own checks refused it on .*test_auc, and the checks in few do not cover"
-    with run.ledger() as ledger, pytest.raises(NotApproved, match=refused):
-        permits.entered(ledger, packed.digest)
+    with run.ledger() as ledger:
+        assert [one.state for one in standing.packed(ledger, "toy", at=now())] == ["refused"]
+        with pytest.raises(NotApproved, match=refused):
+            permits.entered(ledger, packed.digest)
 
 
 def test_a_variable_that_names_another_folder_of_checks_is_refused_by_name(gate, monkeypatch):

@@ -148,8 +148,10 @@ def _state(ledger: Ledger, leave: Leave, *, taken: Mapping[Digest, Role]) -> Sta
         return taken[bundle]
     if leave.until is not None:
         return "expired" if leave.problem == ENDED else "approved"
-    verdicts = ledger.entries(kind="verdict", subject=bundle, limit=1, newest_first=True)
-    return "refused" if verdicts and read(Verdict, verdicts[0]).outcome == "refused" else "candidate"
+    judged = [read(Verdict, entry) for entry in ledger.entries(kind="verdict", subject=bundle, newest_first=True)]
+    # What the project's own checks said last stands, whatever others said after them.
+    own = [one for one in judged if not one.checks_folder and one.outcome != "incomplete"]
+    return "refused" if any(one.outcome == "refused" for one in (*judged[:1], *own[:1])) else "candidate"
 
 
 def _newest_verdict(ledger: Ledger, bundle: Digest) -> Verdict | None:
