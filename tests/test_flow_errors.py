@@ -2,7 +2,9 @@
 
 import errno
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from metaflow import cli
@@ -93,3 +95,18 @@ def test_an_error_that_nobody_caught_is_its_sentence_and_a_slip_its_traceback(pr
     assert capsys.readouterr().err == f"\n{SENTENCE}\n"
     sys.excepthook(KeyError, KeyError("a"), None)
     assert capsys.readouterr().err == "KeyError: 'a'\n"
+
+
+def test_a_flow_keeps_its_configuration_and_says_what_is_wrong_in_it_alone(tmp_path):
+    """Metaflow's command line, imported before there is a flow, knows no `--config`: no training could be started."""
+    root = Path(__file__).parents[1]
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text((root / "flows" / "train.toml").read_text().replace("timeout_s = 600", 'timeout_s = "600"'))
+
+    command = [sys.executable, "flows/train.py", "--config", "config", str(wrong), "show"]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=120)
+
+    assert ran.returncode != 0
+    assert ran.stderr.strip().startswith(
+        'train.toml: [infrastructure] timeout_s is "600": a number above 0 is expected.'
+    )

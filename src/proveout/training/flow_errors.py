@@ -36,6 +36,7 @@ def in_this_process(arguments: list[str]) -> None:
 
 def in_metaflow(arguments: list[str]) -> None:
     """And so does a flow. This imports Metaflow: what it reads from the environment has to be there."""
+    # Not its command line: that has to be imported for a flow, or the flow's configuration is no option of it.
     if os.environ.get(DEBUG):
         return
     is_step = "step" in arguments and _SAID in os.environ
@@ -43,6 +44,25 @@ def in_metaflow(arguments: list[str]) -> None:
         file = Path(tempfile.gettempdir(), f"proveout-flow-{secrets.token_hex(8)}.txt")
         os.environ[_SAID] = str(file)
         atexit.register(file.unlink, missing_ok=True)
+    if "metaflow.cli" in sys.modules:
+        _print_sentences(is_step=is_step)
+        return
+    from metaflow import flowspec
+    from metaflow.parameters import flow_context
+
+    spec: Any = flowspec.FlowSpec  # Any: Metaflow has no types
+    begin = spec.__init__
+
+    def begin_with_sentences(flow: Any, use_cli: bool = True) -> None:
+        if use_cli:
+            with flow_context(type(flow)):
+                _print_sentences(is_step=is_step)
+        begin(flow, use_cli)
+
+    spec.__init__ = begin_with_sentences
+
+
+def _print_sentences(*, is_step: bool) -> None:
     from metaflow import cli
 
     unknown: Any = cli.print_unknown_exception  # Any: Metaflow has no types
