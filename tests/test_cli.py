@@ -1,5 +1,6 @@
 """The command line, over a project with a real ledger, real keys and bundles laid out by hand."""
 
+import errno
 import hashlib
 import json
 import os
@@ -742,6 +743,21 @@ def test_the_password_of_the_ledger_is_never_printed(project: Project, monkeypat
     shown = invoke("--debug", "status")
     assert "Traceback" in shown.stderr
     assert "s3cret" not in shown.output + complained(3, "ledger", "verify")
+
+
+def test_a_full_disk_is_one_sentence_of_a_command_that_writes(tmp_path: Path, monkeypatch) -> None:
+    """The disk's own error, at the first file that `init` copies."""
+    from proveout.pilot import scaffold
+
+    def full(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr(scaffold.shutil, "copyfile", full)
+
+    said = complained(3, "init", str(tmp_path / "new"))
+
+    assert re.fullmatch(r"error: \S+/conftest\.py was not written: the disk is full\. Make room .*\n", said)
+    assert str(tmp_path) in said  # where to, not where from
 
 
 def test_the_command_that_init_shows_next_can_be_pasted_for_a_folder_with_a_space(tmp_path: Path) -> None:

@@ -110,3 +110,23 @@ def test_a_flow_keeps_its_configuration_and_says_what_is_wrong_in_it_alone(tmp_p
     assert ran.stderr.strip().startswith(
         'train.toml: [infrastructure] timeout_s is "600": a number above 0 is expected.'
     )
+
+
+def test_a_step_that_fails_is_the_last_word_of_its_flow(tmp_path):
+    """From the process of the step to the last line of the run."""
+    ran = subprocess.run(
+        [sys.executable, str(Path(__file__).parents[1] / "flows" / "train.py"), "run"],
+        cwd=tmp_path,
+        env={**os.environ, "PROVEOUT_STATE": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert ran.returncode == 1
+    last = (
+        f"The ledger {tmp_path}/state/ledger.db is not there yet. The first data makes it: python flows/ingest.py run"
+    )
+    assert ran.stderr.splitlines()[-2:] == ["", last]
+    assert "Traceback" not in ran.stdout + ran.stderr

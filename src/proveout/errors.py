@@ -296,6 +296,7 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, ProveoutError):
         return str(error)
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        what = error.filename if isinstance(error.filename, str) else "A file"
+        # A copy names what it was made of first.
+        what = next((name for name in (error.filename2, error.filename) if isinstance(name, str)), "A file")
         return f"{what} was not written: {_NO_ROOM[error.errno]}. Make room there, then do it again."
     return None
