@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 import usual_models
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+from test_bundle import order, packed  # noqa: F401  # fixtures: a tiny run, ready to be packed, and its bundle
 
-from proveout.training import numerics
+from proveout.data.store import Store
+from proveout.gate.material import LabelledRows
+from proveout.gate.questions import reproduction
+from proveout.training import bundle, numerics, skopsfile
 
 EXACT = ("boosted with categories", "boosted with coded categories", "rare categories", "target encoded",
          "texts without some words", "calibrated")  # fmt: skip
@@ -41,6 +46,48 @@ def test_a_forest_in_one_job_adds_its_trees_in_order(jobs):
     forest = RandomForestClassifier(n_estimators=2, n_jobs=jobs).fit([[0], [1]], [False, True])
 
     assert numerics.tolerance(forest).answers == 0.0
+
+
+@pytest.mark.parametrize(("factor", "holds"), [(1 + 1e-9, True), (1.001, False)])
+def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
+    order,  # noqa: F811
+    packed,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    factor,
+    holds,
+):
+    """Its model file is another one to the byte; its answers are the same, or they are not."""
+    opened, made = bundle.open_bundle(packed), order()
+    model = skopsfile.load(made.model_file)
+    model[-1].coef_ *= factor
+    store = Store(str(tmp_path / "again"))
+    again = store.folder("bundles", bundle.pack(order(model), store).digest)
+    monkeypatch.setattr(reproduction, "_trained", lambda *given, **named: (again, ""))
+    rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
+
+    files, apart, _ = reproduction.again(opened, rows, project=None)
+
+    assert (files.decision, files.holds) == ("model.skops", True)
+    assert apart.at_most == numerics.FITTED
+    assert apart.holds == holds
+
+
+def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_path, monkeypatch):  # noqa: F811
+    """Nothing in a tree hangs on the processor: another tree is another training."""
+    made = order()
+    columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
+    folders = []
+    for depth in (2, 3):
+        store = Store(str(tmp_path / f"depth-{depth}"))
+        model = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(columns, made.training_labels)
+        folders.append(store.folder("bundles", bundle.pack(order(model), store).digest))
+    monkeypatch.setattr(reproduction, "_trained", lambda *given, **named: (folders[1], ""))
+    rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
+
+    files, *_ = reproduction.again(bundle.open_bundle(folders[0]), rows, project=None)
+
+    assert files.breaks
 
 
 def test_what_is_allowed_is_a_share_of_the_answer():
