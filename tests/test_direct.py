@@ -162,7 +162,7 @@ def test_trees_are_equal_to_the_last_bit():
 
 
 def bent(function):
-    return lambda *given: None if (made := function(*given)) is None else (lambda matrix: made(matrix) + 1e-9)
+    return lambda *given: None if (made := function(*given)) is None else (lambda matrix: made(matrix) + 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def bent(function):
     ],
 )
 def test_a_direct_path_that_differs_is_found_and_stays_off(monkeypatch, place, name, model):
-    """Of each step written out by hand: a billionth too much, as another version's arithmetic might have it."""
+    """Of each step written out by hand: a millionth too much, as another version's arithmetic might have it."""
     fitted = MODELS[model]().fit(as_they_are(ROWS), LABELS)
     monkeypatch.setattr(place, name, (lambda step: None) if name == "_ordinal" else bent(getattr(place, name)))
     if name == "_ordinal":
