@@ -216,10 +216,13 @@ def settings_of(root: Path, **changed: Any) -> Settings:
 
 
 if __name__ == "__main__":
+    from proveout.registry.ledger import Ledger
     from proveout.serving.host import serve
 
     try:
-        sys.exit(serve(load(Path(sys.argv[1])), source=ToySource()))
+        project = load(Path(sys.argv[1]))
+        Ledger(project.ledger).close()  # nothing is released, and so nothing served, before there is one
+        sys.exit(serve(project, source=ToySource()))
     except ProveoutError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
