@@ -10,7 +10,6 @@ stays as it is. What counts is the ratio within one run: all have the same machi
 """
 
 import argparse
-import json
 import shutil
 import sqlite3
 import sys
@@ -104,6 +103,7 @@ def tell(what: str) -> None:
 
 def released() -> Released:
     """The released bundle, with records of its training rows."""
+    from proveout.data import request_columns
     from proveout.data.store import Store
     from proveout.errors import NotFound
     from proveout.registry import releases
@@ -123,7 +123,7 @@ def released() -> Released:
     return Released(
         name=release.name,
         folder=folder,
-        records=tuple(json.loads(rows.to_json(orient="records"))),  # NaN becomes null
+        records=tuple(request_columns.plain_records(rows)),
         probabilities=tuple(opened.predict(rows.head(COMPARED)).tolist()),
     )
 

@@ -20,6 +20,7 @@ from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder,
 
 from conftest import ROOT
 from proveout import settings as project
+from proveout.data import request_columns
 from proveout.data.block import Block, block_of
 from proveout.data.column import Column, NotDirect
 from proveout.data.features import compute
@@ -125,7 +126,7 @@ def test_every_usual_model_has_a_direct_path(found):
     assert path.tolerance in (0.0, numerics.SUMMED)
     for size in (1, 2, 7, 33, 64, 400):
         asked = sample(size, seed=size)
-        said = path.direct.predict(direct.arrays(asked, DTYPES))
+        said = path.direct.predict(request_columns.arrays(asked, DTYPES))
         assert not numerics.apart(said, predict(asked), path.tolerance).any()
 
 
@@ -142,7 +143,7 @@ def test_it_says_what_the_pipeline_says_of_any_rows(found, records):
     predict, path = found
     rows = rows_of(*zip(*records, strict=True))
     try:
-        said = path.direct.predict(direct.arrays(rows, DTYPES))
+        said = path.direct.predict(request_columns.arrays(rows, DTYPES))
     except NotDirect:
         return  # the pipeline is asked
 
@@ -155,7 +156,7 @@ def test_trees_are_equal_to_the_last_bit():
     path, many = hunt(model), sample(3000, seed=9)
 
     assert path.tolerance == 0.0
-    assert np.array_equal(path.direct.predict(direct.arrays(many, DTYPES)), plain(model)(many))
+    assert np.array_equal(path.direct.predict(request_columns.arrays(many, DTYPES)), plain(model)(many))
 
 
 # --- what must stay off -----------------------------------------------------------------------------------------------
@@ -291,13 +292,13 @@ def test_what_was_never_seen_raises_where_the_pipeline_raises():
 
     assert path.why == direct.ON
     with pytest.raises(NotDirect, match="never seen"):
-        path.direct.predict(direct.arrays(ROWS.head(2).assign(port="XXX"), DTYPES))
+        path.direct.predict(request_columns.arrays(ROWS.head(2).assign(port="XXX"), DTYPES))
 
 
 def test_two_threads_do_not_mix_their_rows():
     """The worker answers plain requests and explains at once."""
     path = hunt(MODELS["boosted trees"]().fit(as_they_are(ROWS), LABELS))
-    asked = [direct.arrays(sample(rows, seed=rows), DTYPES) for rows in (1, 5, 64)]
+    asked = [request_columns.arrays(sample(rows, seed=rows), DTYPES) for rows in (1, 5, 64)]
     alone = [path.direct.predict(columns) for columns in asked]
     wrong = []
 
@@ -319,7 +320,7 @@ def test_one_row_is_many_times_faster_than_through_tables():
     """That is what it is for. Measured: some 50 times."""
     model = MODELS["boosted trees"]().fit(as_they_are(ROWS), LABELS)
     path, one = hunt(model), ROWS.head(1)
-    columns = direct.arrays(one, DTYPES)
+    columns = request_columns.arrays(one, DTYPES)
 
     def fastest(function):
         times = []
@@ -435,7 +436,7 @@ def test_an_expression_means_what_it_means_in_pandas_or_is_refused(expression, r
     frame = pd.DataFrame(
         {n: pd.Series(v, dtype=KINDS[n]) for n, v in zip(KINDS, zip(*records, strict=True), strict=True)}
     )
-    block = block_of(direct.arrays(frame, KINDS), KINDS)
+    block = block_of(request_columns.arrays(frame, KINDS), KINDS)
     try:
         with np.errstate(all="ignore"):
             block["made"] = expression(block)
@@ -455,7 +456,7 @@ def test_an_expression_means_what_it_means_in_pandas_or_is_refused(expression, r
 
 def test_most_expressions_are_not_refused():
     """A block that refuses all would pass the test above."""
-    block = block_of(direct.arrays(sample(5).assign(count=[1, 2, 3, 4, 5]), KINDS), KINDS)
+    block = block_of(request_columns.arrays(sample(5).assign(count=[1, 2, 3, 4, 5]), KINDS), KINDS)
     done = 0
     for expression in EXPRESSIONS:
         try:
@@ -490,7 +491,7 @@ def test_most_expressions_are_not_refused():
 )
 def test_what_a_block_does_not_know_it_refuses(doing):
     """Above all what Python would make something of: truth, membership, length."""
-    block = block_of(direct.arrays(sample(3), DTYPES), DTYPES)
+    block = block_of(request_columns.arrays(sample(3), DTYPES), DTYPES)
 
     with pytest.raises(NotDirect):
         doing(block)
@@ -498,7 +499,7 @@ def test_what_a_block_does_not_know_it_refuses(doing):
 
 def test_a_block_is_never_changed_through_another():
     """As in pandas: a copy, a part and a column are their own."""
-    block = block_of(direct.arrays(sample(3), DTYPES), DTYPES)
+    block = block_of(request_columns.arrays(sample(3), DTYPES), DTYPES)
     before = block.array("hour").tolist()
     part = block[["hour"]]
     part["hour"] = 0
@@ -535,7 +536,7 @@ def test_a_block_is_never_changed_through_another():
 )
 def test_columns_of_another_kind_are_refused(columns):
     """An integer that is not known is not an integer: what becomes of it, the pipeline says."""
-    right = direct.arrays(sample(2), DTYPES)
+    right = request_columns.arrays(sample(2), DTYPES)
     with pytest.raises(NotDirect):
         block_of({**right, **columns}, DTYPES)
 
@@ -584,7 +585,7 @@ def test_the_flights_have_the_same_features_on_arrays_as_in_a_table(flights):
     table = features(asked)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        block = features(block_of(direct.arrays(asked, dtypes), dtypes))
+        block = features(block_of(request_columns.arrays(asked, dtypes), dtypes))
 
     assert isinstance(block, Block)
     assert block.columns == tuple(table.columns)

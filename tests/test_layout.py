@@ -29,11 +29,7 @@ FLOORS = {
 # Where a library may be imported: a file, or a folder with all in it. What is not named may come in anywhere.
 DOORS = {
     "pydantic_settings": ("settings.py",),
-    "pandera": (
-        "data/",
-        "serving/gateway/validation.py",
-        "gate/cases/",
-    ),  # loading.py names the field that a schema refuses
+    "pandera": ("data/",),
     "whylogs": ("data/profiles.py",),
     "duckdb": ("data/",),
     "boto3": ("data/store.py",),

@@ -224,13 +224,13 @@ def _call(port: int, method: str, path: str, body: bytes | None) -> tuple[int, M
 
 def _flights(settings: Settings) -> list[tuple[bytes, bool]]:
     """The bodies to send, in order of departure: real flights, and every twentieth broken in one of five ways."""
-    from proveout.data import features, snapshots
+    from proveout.data import features, request_columns, snapshots
 
     guarded, _ = snapshots.guarded_batch(settings, MONTH)
     columns = list(features.request_columns(settings))
     sample = guarded.accepted[columns].sample(FLIGHTS, random_state=0)
     sample = sample.sort_values(["month", "day", "sched_dep_time"])
-    records = json.loads(sample.to_json(orient="records"))
+    records = request_columns.plain_records(sample)
     broken = (
         lambda r: json.dumps({**r, "origin": "SFO"}),
         lambda r: json.dumps({**r, "distance": "far"}),

@@ -52,16 +52,15 @@ def erase(
     immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
     """
     from proveout.cli.custody import erased as page
-    from proveout.data.request_schema import compile_schema
+    from proveout.data import request_schema
     from proveout.records import now
     from proveout.registry import erasure
     from proveout.registry.pepper import PII_KEY, secret
     from proveout.serving.desk.pii import Pseudonyms
-    from proveout.settings import load_object
     from proveout.training.flow import actor
 
     project = settings()
-    schema = compile_schema(load_object(project.request_schema, project.root), name=project.request_schema)
+    schema = request_schema.load(project)
     marked = {one.name: one for one in schema.fields if one.pii}
     key = Pseudonyms(secret(project.keys_dir, PII_KEY))
     named = [

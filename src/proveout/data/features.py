@@ -7,6 +7,7 @@ request columns and nothing else, so it cannot look at an outcome or at anything
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from proveout.data import request_schema
 from proveout.errors import ConfigError
 from proveout.settings import Settings, load_object
 
@@ -19,8 +20,8 @@ Features = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 
 def request_columns(settings: Settings) -> tuple[str, ...]:
-    """The fields of a request, in the order of the request schema."""
-    return tuple(load_object(settings.request_schema, settings.root).to_schema().columns)
+    """The fields of a request, in the order of the request schema. Raises: ConfigError if it cannot be served by."""
+    return request_schema.load(settings).names
 
 
 def compute(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *, name: str) -> "pd.DataFrame":

@@ -38,6 +38,7 @@ class Guarded:
     refused: "pd.DataFrame"
     refusals: tuple[Refusal, ...]
     left_out: tuple[Refusal, ...] = ()  # rows that never came, by the reasons that the source gives
+    places: tuple[int, ...] = ()  # of the refused rows in the batch, from 0
 
     @property
     def refused_share(self) -> float:
@@ -68,6 +69,7 @@ def check(frame: "pd.DataFrame", schema: Any, *, name: str) -> Guarded:
         accepted=good.reset_index(drop=True),
         refused=refused.reset_index(drop=True),
         refusals=tuple(Refusal(check=reason, rows=rows) for reason, rows in counted.most_common()),
+        places=tuple(bad),
     )
 
 

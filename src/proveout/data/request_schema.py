@@ -1,7 +1,8 @@
 """The request schema: the project's pandera schema, compiled once into plain rules. No pandas per request.
 
 Comes in: a pandera model. Goes out: a `RequestSchema`, whose rules are functions of one value; what cannot be asked of
-one request alone is refused when the server starts. pandera itself is not imported: its objects are only read.
+one request alone is refused when the project is opened, by ingest as by the server. pandera itself is not imported: its
+objects are only read.
 """
 
 import math
@@ -15,6 +16,7 @@ from proveout.data import coercion
 from proveout.data.coercion import Convert, Kind
 from proveout.errors import ConfigError
 from proveout.records import Plain
+from proveout.settings import Settings, load_object
 
 EXPLAIN = "explain"
 """Reserved key beside the record's fields: the request asks for reasons."""
@@ -77,9 +79,22 @@ class RequestSchema:
         return tuple(one.name for one in self.fields if one.pii)
 
     @property
+    def nullable(self) -> tuple[str, ...]:
+        """The fields that may be null."""
+        return tuple(one.name for one in self.fields if one.nullable)
+
+    @property
     def dtypes(self) -> dict[str, str]:
         """The pandas type of each column."""
         return {one.name: one.dtype for one in self.fields}
+
+
+def load(settings: Settings) -> RequestSchema:
+    """The project's request schema, compiled: what ingests, trains, judges and serves reads it, and refuses the same.
+
+    Raises: ConfigError, as `compile_schema`.
+    """
+    return compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
 
 
 def compile_schema(model: Any, *, name: str) -> RequestSchema:

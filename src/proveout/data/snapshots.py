@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout.data import guard, profiles, sources
+from proveout.data import guard, profiles, request_schema, sources
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.errors import DataChanged, DataRefused, NotFound
@@ -38,7 +38,11 @@ def take_batch(settings: Settings, store: Store, name: str, *, code: Mapping[str
 
 
 def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, Guarded]]:
-    """Batch `name` from the source and the reference tables it was joined with, each guarded. Raises: DataRefused."""
+    """Batch `name` from the source and the reference tables it was joined with, each guarded.
+
+    Raises: DataRefused; ConfigError for a request schema that nothing can be served by.
+    """
+    request_schema.load(settings)  # rows that no request can be like are not worth the training
     schemas = load_object(settings.table_schemas, settings.root) if settings.table_schemas else {}
     tables = {
         table: _guarded(settings, sources.read_table(settings, table, name), schema, f"{name}: table {table}")

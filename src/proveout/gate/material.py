@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from proveout.data import features, snapshots
+from proveout.data import features, request_schema, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
 from proveout.gate import judged_by, provenance, pytestfile, seals
@@ -23,6 +23,7 @@ from proveout.registry import releases
 from proveout.registry.ledger import Ledger
 from proveout.settings import Settings, read_bounds
 from proveout.training import bundle as bundles
+from proveout.training import serving_form
 from proveout.training.approved import open_released
 from proveout.training.bundle import OpenBundle
 
@@ -96,8 +97,10 @@ class Material:
 
     @cached_property
     def candidate(self) -> OpenBundle:
-        """The bundle that is judged."""
-        return self._sealed("candidate", bundles.open_bundle(self.folder))
+        """The bundle that is judged, once it answers requests as a server puts them."""
+        opened, schema = bundles.open_bundle(self.folder), request_schema.load(self.settings)
+        serving_form.refuse_unservable(opened, schema.dtypes, nullable=schema.nullable, name=opened.bundle.name)
+        return self._sealed("candidate", opened)
 
     @cached_property
     def champion(self) -> OpenBundle | None:

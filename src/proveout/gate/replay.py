@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from proveout.data import request_columns
 from proveout.errors import BundleError, NotFound
 from proveout.gate import costs
 from proveout.records import Digest, Evidence, Plain
@@ -222,13 +223,10 @@ class _Log:
 
     def _ask(self, records: Sequence[Mapping[str, Plain]]) -> list[float | None]:
         """The candidate's probabilities; None for each record that it cannot answer, found by halving."""
-        import pandas as pd
-
         if not records:
             return []
         try:
-            columns = {name: [record[name] for record in records] for name in self._candidate.request_columns}
-            said = self._candidate.predict(pd.DataFrame(columns))
+            said = self._candidate.predict(request_columns.untyped(records, self._candidate.request_columns))
             if bool(((said >= 0) & (said <= 1)).all()):
                 return [float(one) for one in said]
             why = "it answers with no probability"  # NaN, or a number outside 0 to 1

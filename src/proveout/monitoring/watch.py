@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proveout.data import coercion, request_columns
 from proveout.errors import NotFound
-from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Snapshot
+from proveout.records import Alert, Bundle, DriftReport, Outcome, Plain, Prediction, Snapshot
 from proveout.registry.answers import HIDDEN
 from proveout.settings import Settings
 from proveout.training.flow import actor, open_ledger, open_store
@@ -221,14 +222,20 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
     import pandas as pd
 
     # A pseudonym is no value a model was trained on: to be asked now, it is one that is not known.
-    records: list[Mapping[str, object]] = [
+    records: list[Mapping[str, Plain]] = [
         {name: None if _is_hidden(value) else value for name, value in prediction.record.items()}
         for prediction in predictions
     ]
-    table = pd.DataFrame.from_records(records, columns=list(opened.request_columns))
+    table = request_columns.untyped(records, opened.request_columns)
     logged = [prediction.probability if _is_by(opened.bundle, prediction) else None for prediction in predictions]
-    asked_now = pd.Series(opened.predict(table))
-    return table.assign(**{PROBABILITY: pd.Series(logged, dtype="float64").fillna(asked_now)})
+    said = pd.Series(logged, dtype="float64")
+    # Where a column has no null, such a row cannot be asked: it is left out.
+    known = [name for name, dtype in opened.dtypes.items() if not coercion.has_null(dtype)]
+    answerable = table[known].notna().all(axis=1)
+    asked_now = answerable & said.isna()
+    if asked_now.any():
+        said[asked_now] = opened.predict(table[asked_now])
+    return table.assign(**{PROBABILITY: said})[answerable | said.notna()]
 
 
 def _is_by(bundle: Bundle, prediction: Prediction) -> bool:

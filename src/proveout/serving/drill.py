@@ -261,7 +261,7 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     """The month the released model was judged by: its name, its rows as requests, and how good model and rules are."""
     import pandas as pd
 
-    from proveout.data import features, snapshots
+    from proveout.data import features, request_columns, snapshots
     from proveout.data.store import Store
     from proveout.settings import load_object
     from proveout.training.approved import open_released
@@ -273,7 +273,7 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     known = features.labels(settings, rows)
     rows = rows[known.notna()][list(features.request_columns(settings))]
     happened = known[known.notna()].to_numpy(dtype=bool)
-    records: list[Mapping[str, Any]] = json.loads(rows.to_json(orient="records"))
+    records = request_columns.plain_records(rows)
     rules = load_object(settings.fallback, settings.root)
     by_rules = pd.Series([rules(record) for record in records], dtype="float64")
     quality = (

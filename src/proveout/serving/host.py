@@ -23,7 +23,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from proveout.data.request_schema import RequestSchema, compile_schema
+from proveout.data import request_schema
+from proveout.data.request_schema import RequestSchema
 from proveout.errors import ConfigError
 from proveout.registry.keys import mac_of
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
@@ -66,7 +67,7 @@ def serve(
     Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
     """
     source = source or Released()
-    schema = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
+    schema = request_schema.load(settings)
     rules, action = (load_object(name, settings.root) for name in (settings.fallback, settings.actions))
     host, port = _address(settings)
     first = source.check(settings)

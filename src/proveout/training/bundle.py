@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from proveout.data import features, profiles
+from proveout.data import features, profiles, request_columns
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
@@ -112,6 +112,11 @@ class OpenBundle:
         """`on`, or why the pipeline answers `predict_columns`."""
         self._direct = found.direct
 
+    @property
+    def dtypes(self) -> Mapping[str, str]:
+        """The pandas type of each request column."""
+        return self._dtypes
+
     def _found(self) -> direct.Found:
         stated = "direct.json" in self._listed
         packed = orjson.loads(self._taken("direct.json"))["direct"] if stated else "it was packed without one"
@@ -140,8 +145,8 @@ class OpenBundle:
         """The same, from arrays and without a table where `direct` is on: many times faster for few rows.
 
         Args:
-            columns: an array for each request column: numbers, NaN for what is not known; text as objects, None for
-                what is not known. All of one length; others are not looked at.
+            columns: an array for each request column, as `request_columns` makes them. All of one length; others are
+                not looked at.
         Raises: as `predict`.
         """
         if self._direct is not None:
@@ -149,18 +154,22 @@ class OpenBundle:
                 return self._direct.predict(columns)
             except Exception:  # one of these rows is of a kind that only the pipeline answers, or raises on
                 self.detours += 1
-        return self.predict(direct.table(columns, self._dtypes))
+        return self.predict(request_columns.table(columns, self._dtypes))
 
     def columns(self, records: Sequence[Mapping[str, Plain]]) -> "dict[str, NDArray[Any]]":
         """Requests, as JSON has them, in the form that `predict_columns` takes: one array for each request column.
 
         Raises: KeyError if a request lacks a column; ValueError or TypeError if a value is not of its type.
         """
-        return {name: _column([record[name] for record in records], dtype) for name, dtype in self._dtypes.items()}
+        return request_columns.arrays_of_records(records, self._dtypes)
+
+    def table(self, records: Sequence[Mapping[str, Plain]]) -> "pd.DataFrame":
+        """Requests, as JSON has them, in the form that `predict` takes. Raises: as `columns`."""
+        return request_columns.table(self.columns(records), self._dtypes)
 
     def arrays(self, records: "pd.DataFrame") -> "dict[str, NDArray[Any]]":
         """A table, in the form that `predict_columns` takes."""
-        return direct.arrays(records, self._dtypes)
+        return request_columns.arrays(records, self._dtypes)
 
     def awkward(self, records: "pd.DataFrame") -> "pd.DataFrame":
         """Requests made of the first of `records`: with values not known, never seen before, or far off."""
@@ -395,18 +404,7 @@ def _probabilities(
 def _model_columns(
     compute: features.Features, rows: "pd.DataFrame", dtypes: Mapping[str, str], *, name: str
 ) -> "pd.DataFrame":
-    asked = rows[list(dtypes)].astype(dict(dtypes))
-    return features.compute(compute, asked, tuple(dtypes), name=name)
-
-
-def _column(values: Sequence[Plain], dtype: str) -> "NDArray[Any]":
-    import numpy as np
-
-    if dtype in ("str", "object"):
-        made = np.empty(len(values), dtype=object)
-        made[:] = values
-        return made
-    return np.array(values, dtype=dtype)  # None is NaN where the type has one
+    return features.compute(compute, request_columns.typed(rows, dtypes), tuple(dtypes), name=name)
 
 
 def _source_only(notebook: Path) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from proveout.data import coercion, request_columns
 from proveout.data.block import Block, BlockFeatures, block_of
 from proveout.data.column import NotDirect
 from proveout.data.features import Features
@@ -27,6 +28,7 @@ Plain = Callable[["pd.DataFrame"], NDArray[np.float64]]
 _ALONE = 24  # reference rows that are asked one by one
 _BATCH = 256
 ON = "on"
+_FAR = (0, -1, 1_000_000)
 
 
 class Direct:
@@ -58,26 +60,6 @@ class Direct:
         return made
 
 
-def arrays(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """The request columns of a table as `Direct.predict` takes them."""
-    return {name: _array(rows[name], dtype) for name, dtype in dtypes.items()}
-
-
-def _array(column: Any, dtype: str) -> NDArray[Any]:
-    if dtype not in ("str", "object"):
-        return np.asarray(column.astype(dtype))
-    made = np.empty(len(column), dtype=object)
-    made[:] = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
-    return made
-
-
-def table(columns: Mapping[str, Any], dtypes: Mapping[str, str]) -> "pd.DataFrame":
-    """The arrays that `Direct.predict` takes, as the table that the pipeline takes."""
-    import pandas as pd
-
-    return pd.DataFrame({name: pd.Series(columns[name], dtype=dtype) for name, dtype in dtypes.items()})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """What the comparison found. `why` is `on`, or why the pipeline serves. `rows` were compared, up to `tolerance`, a
@@ -104,16 +86,16 @@ def find(
     places = np.unique(np.linspace(0, len(rows) - 1, _ALONE).astype(int))
     try:
         said, compared = plain(rows), 0
-        direct = Direct(model, function, dtypes, arrays(rows, dtypes), event=event)
+        direct = Direct(model, function, dtypes, request_columns.arrays(rows, dtypes), event=event)
         tolerance = numerics.tolerance(model).answers
         for part in (slice(None), slice(0, _BATCH), *(slice(place, place + 1) for place in places)):
-            _compare(direct.predict(arrays(rows[part], dtypes)), said[part], tolerance)
+            _compare(direct.predict(request_columns.arrays(rows[part], dtypes)), said[part], tolerance)
             compared += len(rows[part])
         awkward = edges(rows, dtypes)
         for place, answer in enumerate(_each(plain, awkward)):
             asked = awkward.iloc[[place]]
             try:
-                found = direct.predict(arrays(asked, dtypes))
+                found = direct.predict(request_columns.arrays(asked, dtypes))
             except Exception:  # noqa: S112  # it is the pipeline that is asked then
                 continue
             _compare(found, answer, tolerance)
@@ -159,15 +141,17 @@ def edges(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
     """Rows that are awkward: the first of `rows` with values not known, all or one, never seen before, or far off."""
     import pandas as pd
 
-    text = [name for name, dtype in dtypes.items() if dtype in ("str", "object")]
-    nullable = text + [name for name, dtype in dtypes.items() if dtype.startswith("float")]
-    numbers = [name for name, dtype in dtypes.items() if dtype.startswith(("float", "int"))]
+    kinds = {name: coercion.kind_of(dtype) for name, dtype in dtypes.items()}
+    text = [name for name, dtype in dtypes.items() if kinds[name] == "str" or dtype == "object"]
+    nullable = text + [name for name, dtype in dtypes.items() if name not in text and coercion.has_null(dtype)]
+    holds = {name: convert for name, dtype in dtypes.items() if (convert := coercion.converter(dtype)) is not None}
+    numbers = [name for name, kind in kinds.items() if kind in ("int", "float")]
     changes: list[dict[str, Any]] = [
         dict.fromkeys(nullable),
         *({name: None} for name in nullable),
         *({name: strange} for name in text for strange in ("", "never seen before")),
-        *({name: far} for name in numbers for far in (0, -1, 1_000_000)),
+        *({name: far} for name in numbers for far in _FAR if holds[name](far) is not None),
     ]
-    first = rows.iloc[0].to_dict()
+    first = {name: request_columns.plain(rows[name].head(1))[0] for name in dtypes}
     made = [{**first, **change} for change in changes]
     return pd.DataFrame({name: pd.Series([row[name] for row in made], dtype=dtypes[name]) for name in dtypes})

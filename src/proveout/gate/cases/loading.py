@@ -1,15 +1,16 @@
 """Reading edge cases from YAML, strictly: nobody would notice that a case which is misspelled, doubled or without a
 reason tests nothing.
 
-Comes in: a file, or its text. Goes out: `Case` records, every record in them valid as a request. Door to: pandera, for
-the field that a schema refuses.
+Comes in: a file, or its text. Goes out: `Case` records, every record in them valid as a request: by the guard, as rows
+of a batch are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from proveout.errors import ConfigError
+from proveout.data import coercion, guard, request_columns
+from proveout.errors import ConfigError, DataRefused
 from proveout.gate import yamlfile
 from proveout.gate.cases.case import Case, Expectation, Retired, told
 from proveout.records import Plain
@@ -63,10 +64,7 @@ def parse_retired(text: str, name: str) -> tuple[Retired, ...]:
 
 def frame(records: "Iterable[Case | Mapping[str, Plain]]", *, columns: Sequence[str]) -> "pd.DataFrame":
     """The records, or those of cases, as request columns, shape (records, columns), in order."""
-    import pandas as pd
-
-    rows = [dict(one.record if isinstance(one, Case) else one) for one in records]
-    return pd.DataFrame(rows, columns=list(columns))
+    return request_columns.untyped([one.record if isinstance(one, Case) else one for one in records], columns)
 
 
 def _cases(kind: type[C], entries: Sequence[Any], file: str) -> tuple[C, ...]:
@@ -117,14 +115,9 @@ def _refuse_idle(file: str, cases: Sequence[Case]) -> None:
 
 
 def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
-    import pandera.errors
-
     asked = [(case.id, name, record) for case in cases for name, record in case.asked().items()]
-    try:
-        valid = schema.validate(_typed([record for _, _, record in asked], schema), lazy=True)
-    except pandera.errors.SchemaErrors as errors:
-        raise _refused(file, asked, errors) from errors
-    for column, dtype in valid.dtypes.items():
+    valid = _valid(file, asked, schema)
+    for column, dtype in zip(map(str, valid.columns), valid.dtypes, strict=True):
         for _, name, record in asked:
             # A schema that coerces takes "905" for 905, and 905 for "905". In a file that people write it is a slip.
             if problem := _slip(record[column], dtype.kind):
@@ -135,18 +128,36 @@ def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
         raise ConfigError(file, f"{' and '.join(twins)} have the same record", REMEDY)
 
 
+def _valid(file: str, asked: Sequence[tuple[str, str, Mapping[str, Plain]]], schema: Any) -> "pd.DataFrame":
+    """The records as the guard lets them in: a row for each, in order. Raises: ConfigError for one that it refuses."""
+    try:
+        guarded = guard.check(_typed([record for _, _, record in asked], schema), schema, name=file)
+    except DataRefused as error:
+        raise ConfigError(f"{file}, one of the cases", f"the request schema says {error.problem}", REMEDY) from error
+    if guarded.places:
+        _, name, record = asked[guarded.places[0]]
+        column, _, check = guarded.refused[guard.REASON].iloc[0].partition("; ")[0].partition(" ")
+        what = f"{column} = {record[column]!r} is" if column in record else "its record is"
+        why = check if column in record else f"{column} {check}".strip()
+        raise ConfigError(f"{file}, {name}", f"{what} refused by the request schema ({why})", REMEDY)
+    return guarded.accepted
+
+
 def _typed(records: Sequence[Mapping[str, Plain]], schema: Any) -> "pd.DataFrame":
-    """The records as a server hands them on: a number with a point where the schema wants one, also for nothing but
-    whole numbers or nulls, which a table on its own takes for something else.
+    """The records as a server hands them on: each column of the schema's type, if its values are of that kind. A table
+    on its own takes nothing but whole numbers or nulls for something else.
     """
+    import pandas as pd
+
     columns = schema.to_schema().columns
     table = frame(records, columns=tuple(columns))
-    floats = [
-        name
-        for name, column in columns.items()
-        if str(column.dtype).startswith("float") and not any(isinstance(one[name], str | bool) for one in records)
-    ]
-    return table.astype(dict.fromkeys(floats, "float64"))
+    for name, column in columns.items():
+        dtype = getattr(column.dtype, "type", None)
+        if coercion.has_rule(dtype):
+            values = pd.Series([one[str(name)] for one in records], dtype=object)
+            held, unheld = coercion.column(values, dtype, strictly=True)
+            table = table if unheld.any() else table.assign(**{str(name): held})
+    return table
 
 
 def _slip(value: Plain, kind: str) -> str:
@@ -158,12 +169,3 @@ def _slip(value: Plain, kind: str) -> str:
     if kind == "b":
         return "" if isinstance(value, bool) else "true or false"
     return "" if isinstance(value, str) else "text: put it in quotes"
-
-
-def _refused(file: str, asked: Sequence[tuple[str, str, Mapping[str, Plain]]], errors: Any) -> ConfigError:
-    import pandas as pd
-
-    worst = errors.failure_cases.iloc[0]
-    name = asked[int(worst["index"])][1] if pd.notna(worst["index"]) else "one of the cases"
-    problem = f"{worst['column']} = {worst['failure_case']} is refused by the request schema ({worst['check']})"
-    return ConfigError(f"{file}, {name}", problem, REMEDY)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.records import Plain
     from proveout.training.bundle import OpenBundle
 
 TOGETHER = 256  # rows that are asked at once, as served
@@ -27,15 +26,6 @@ def spread(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
     import numpy as np
 
     return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
-
-
-def plain_records(records: "pd.DataFrame") -> "list[dict[str, Plain]]":
-    """A table as JSON has requests: one dict for each row, None for what is not known."""
-    columns = {
-        str(name): [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
-        for name, column in records.items()
-    }
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def extreme(candidate: "OpenBundle", rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proveout.gate.questions.answers import as_served, each, extreme, largest_difference, plain_records, spread
+from proveout.data.request_columns import plain_records
+from proveout.gate.questions.answers import as_served, each, extreme, largest_difference, spread
 from proveout.records import Evidence
 
 if TYPE_CHECKING:

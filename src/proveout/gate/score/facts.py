@@ -7,6 +7,7 @@ something the software could do.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from proveout.data import request_columns
 from proveout.errors import ProveoutError
 from proveout.gate.score.counting import Fact
 from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
@@ -98,11 +99,9 @@ def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opene
         return
     try:
         import numpy as np
-        import pandas as pd
 
         bundle = opened(settings, champion.bundle)
-        asked = pd.DataFrame([dict(one.record) for one in logged], columns=list(bundle.request_columns))
-        again = bundle.predict(asked)
+        again = bundle.predict(request_columns.untyped([one.record for one in logged], bundle.request_columns))
     except (ProveoutError, KeyError, TypeError, ValueError):
         return  # whoever asks for a score is not to be stopped by a bundle that cannot be opened: it gets no point
     said = np.array([np.inf if one.probability is None else one.probability for one in logged])

@@ -11,16 +11,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from proveout.data import request_columns
 from proveout.errors import BundleError
 from proveout.records import Plain
 from proveout.serving import faults
 from proveout.serving.worker import explain as reasoning
 from proveout.serving.worker.champion import Served
 from proveout.serving.worker.explain import Columns, Reason
+from proveout.training import serving_form
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
 SLICE_S = 0.003
@@ -61,10 +62,12 @@ class Bench:
                 f"asks for {', '.join(strange)}, which no request has",
                 "Train again with this request schema, or serve with the one it was trained with",
             )
+        if isinstance(served.model, serving_form.Answering):  # a bundle's: it is asked here what the gate asked of it
+            serving_form.refuse_unservable(served.model, dtypes, name=served.release)
         self._busy = threading.Lock()
         self._reported: dict[type[Exception], float] = {}
         self._slice_rows = float(_FEWEST_SLICE_ROWS)
-        # NumPy arrays where the model takes them, otherwise a table as pandas has it.
+        # Arrays where the model takes them, otherwise a table of them.
         self._direct: Callable[[Columns], NDArray[np.float64]] | None = getattr(served.model, "predict_columns", None)
         self._prepare()
 
@@ -74,7 +77,7 @@ class Bench:
         import numpy as np
 
         reference = self._model.reference()[list(self._fields)]
-        rows = self._columns({name: _values(reference[name]) for name in self._fields})
+        rows = self._columns({name: request_columns.plain(reference[name]) for name in self._fields})
         count = len(reference)
         parts = [range(first, min(first + _REFERENCE_ROWS, count)) for first in range(0, count, _REFERENCE_ROWS)]
         try:
@@ -223,9 +226,8 @@ class Bench:
         if self._direct is not None:
             scores = self._direct(rows)
         else:
-            import pandas as pd
-
-            scores = self._model.predict(pd.DataFrame(rows))
+            asked = {name: self._dtypes[name] for name in self._fields}
+            scores = self._model.predict(request_columns.table(rows, asked))
         found = np.asarray(scores, dtype=float)
         if found.shape != (count,):
             raise WrongShape(f"{found.shape} for {count} rows")
@@ -246,38 +248,11 @@ class Bench:
             faults.report(error)
 
     def _columns(self, columns: Mapping[str, Sequence[Plain]]) -> Columns:
-        build = _array if self._direct is not None else _column
-        return {name: build(columns[name], self._dtypes[name]) for name in self._fields}
+        return {name: request_columns.array(columns[name], self._dtypes[name]) for name in self._fields}
 
 
 def _clocks() -> tuple[float, float]:
     return time.thread_time(), time.perf_counter()
-
-
-def _column(values: Sequence[Plain], dtype: str) -> Any:
-    """Values as pandas has them in a column of that type."""
-    import numpy as np
-    import pandas as pd
-
-    if dtype[0] in "iuf":  # NumPy's own number types; it reads None as NaN where the type has one
-        return np.array(values, dtype=dtype)
-    return pd.array(list(values), dtype=dtype)  # type: ignore[call-overload]  # pandas-stubs list the names of types
-
-
-def _array(values: Sequence[Plain], dtype: str) -> "NDArray[Any]":
-    """Values as `predict_columns` takes them: text as objects, None where there is none."""
-    import numpy as np
-
-    if dtype.startswith(("str", "object")):
-        made = np.empty(len(values), dtype=object)
-        made[:] = values
-        return made
-    return np.array(values, dtype=dtype)
-
-
-def _values(column: "pd.Series[Any]") -> list[Plain]:
-    """A column of the reference rows, as a request would bring it."""
-    return [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
 
 
 def _part(rows: Columns, places: Any) -> Columns:

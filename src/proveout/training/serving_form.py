@@ -1,0 +1,98 @@
+"""Whether a bundle answers requests as the server hands them on: asked where it is judged and where it is served.
+
+Comes in: an opened bundle and the types that the request schema gives its columns. Goes out: nothing, or a BundleError
+that names the field and its type. A bundle that the gate measured on tables and that no request can be put to would be
+approved, released, and answer nobody.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from proveout.data import coercion, request_columns
+from proveout.errors import BundleError
+from proveout.records import Plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+ALIKE = 1e-9
+_ROWS = 32
+_REMEDY = "Give the field one type in the request schema and in the batch schema, then ingest and train again"
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A bundle, as far as it is asked here: an `OpenBundle`."""
+
+    @property
+    def dtypes(self) -> Mapping[str, str]:
+        """The pandas type of each request column that it was trained with."""
+
+    def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
+        """The probability for each row of a table."""
+
+    def predict_columns(self, columns: "Mapping[str, NDArray[Any]]") -> "NDArray[np.float64]":
+        """The same from arrays."""
+
+    def reference(self) -> "pd.DataFrame":
+        """Training rows: the request columns and more."""
+
+
+def refuse_unservable(
+    opened: Answering, dtypes: Mapping[str, str], *, nullable: Collection[str] = (), name: str
+) -> None:
+    """Ask some training rows, as requests bring them, and rows with each field not known.
+
+    Args:
+        dtypes: the pandas type that the request schema gives each field.
+        nullable: the fields that a request may leave out.
+    Raises: BundleError if an answer is not the one that the table of the same rows has.
+    """
+    trained = opened.dtypes
+    strange = sorted(set(trained) - set(dtypes))
+    if strange:
+        problem = f"asks for {', '.join(strange)}, which no request has"
+        raise BundleError(name, problem, "Train again with this request schema, or serve with the one it was made with")
+    for field in trained:
+        if field in nullable and not coercion.has_null(trained[field]):
+            problem = f"learned {field} as {trained[field]}, which has no null, and a request may leave it out"
+            raise BundleError(name, problem, _REMEDY)
+    questions = _questions(opened, dtypes)
+    if _fault(opened, dtypes, list(questions.values())) == "":
+        return
+    for what, record in questions.items():  # which one it is
+        if fault := _fault(opened, dtypes, [record]):
+            raise BundleError(name, f"{fault}: asked about {what}", _REMEDY)
+
+
+def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mapping[str, Plain]]:
+    """Requests, by what they are about in words: training rows, and the first of them with each field not known."""
+    records = request_columns.plain_records(opened.reference()[list(opened.dtypes)].head(_ROWS))
+    asked: dict[str, Mapping[str, Plain]] = {f"training row {place}": one for place, one in enumerate(records, start=1)}
+    for field, learned in opened.dtypes.items():
+        if records and coercion.has_null(dtypes[field]):
+            what = f"a request without {field} ({dtypes[field]} in the request schema, {learned} in the bundle)"
+            asked[what] = {**records[0], field: None}
+    return asked
+
+
+def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mapping[str, Plain]]) -> str | None:
+    """What is wrong with how these requests are answered; empty for nothing, None if the model answers no such table.
+
+    That it answers none, whichever way it is asked, is for the checks to judge.
+    """
+    trained = opened.dtypes
+    try:
+        judged = opened.predict(request_columns.table(request_columns.arrays_of_records(records, trained), trained))
+    except Exception:  # whatever the user's features or the model raise
+        return None
+    try:
+        asked = {field: request_columns.array([one[field] for one in records], dtypes[field]) for field in trained}
+        served = opened.predict_columns(asked)
+    except Exception as error:
+        return f"it cannot be asked as a server asks ({type(error).__name__}: {error})"
+    alike = served.shape == judged.shape and np.allclose(served, judged, rtol=0, atol=ALIKE, equal_nan=True)
+    return "" if alike else "it answers otherwise than the gate measures"
