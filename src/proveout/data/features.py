@@ -41,6 +41,9 @@ def compute(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *,
         raise ConfigError(
             name, f"gave {got} for {len(asked)} rows", "Return a DataFrame with one row per row, in order"
         )
+    twice = sorted({str(column) for column in model.columns[model.columns.duplicated()]})
+    if twice:
+        raise ConfigError(name, f"gave more than one column called {', '.join(twice)}", "Give each column its own name")
     return model
 
 

@@ -147,14 +147,25 @@ def _retyped(values: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
 
 def _as_delivered(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Refused rows in a form that a file can keep: where a column holds values of several types, as text."""
+    return rows.assign(**{name: _as_text(rows[name]) for name in rows.columns if not _is_kept(rows[name])})
+
+
+def _is_kept(values: "pd.Series[Any]") -> bool:
+    """Whether every file keeps such a column: numbers, flags, times, and text that has bytes."""
     import pandas as pd
 
-    mixed = {
-        name: rows[name].map(str, na_action="ignore")
-        for name in rows.columns
-        if rows[name].dtype == object and pd.api.types.infer_dtype(rows[name]) not in ("string", "empty", "boolean")
-    }
-    return rows.assign(**mixed)
+    if values.dtype == object:
+        return pd.api.types.infer_dtype(values) in ("empty", "boolean")
+    if isinstance(values.dtype, pd.SparseDtype):
+        return False
+    return values.dtype.kind in "biufMm" or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype)
+
+
+def _as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    def text(value: Any) -> str:
+        return str(value).encode(errors="backslashreplace").decode()
+
+    return values.astype(object).map(text, na_action="ignore")
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

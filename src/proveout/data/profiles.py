@@ -30,22 +30,41 @@ def _whylogs() -> Any:
 def profile(frame: "pd.DataFrame") -> bytes:
     """A profile of `frame`: counts, null counts, cardinality, distribution of each column.
 
-    Datetimes are profiled as seconds since 1970 and booleans as 0 and 1: whylogs has no distribution for them.
+    Datetimes are profiled as seconds since 1970, spans of time as seconds, booleans as 0 and 1, and what is neither
+    number nor text as the text of it: whylogs has nothing to say of them.
     """
     import pandas as pd
 
     core = _whylogs()
-    readable = frame.copy(deep=False)
-    for name in frame.columns:
-        if frame[name].dtype.kind == "M":
-            epoch = pd.Timestamp(0, tz=getattr(frame[name].dtype, "tz", None))
-            readable[name] = (frame[name] - epoch).dt.total_seconds()  # a missing time stays missing
-        elif frame[name].dtype.kind == "b":
-            readable[name] = frame[name].astype("float64")
     tracked = core.DatasetProfile()
-    tracked.track(readable)
+    tracked.track(pd.DataFrame({name: _readable(frame[name]) for name in frame.columns}))
     data: bytes = tracked.view().serialize()
     return data
+
+
+def _readable(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column as whylogs can read it; what is missing stays missing."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    kind = values.dtype.kind
+    if kind == "M":
+        epoch = pd.Timestamp(0, tz=getattr(values.dtype, "tz", None))
+        values, kind = values - epoch, "m"
+    if kind == "m":
+        seconds: pd.Series[Any] = values.dt.total_seconds()
+        return seconds
+    if kind in "bu":  # whylogs reads an unsigned integer as a signed one: the greatest ones as -1
+        return values.astype("float64")
+    if kind in "if" or isinstance(values.dtype, pd.StringDtype):
+        return values
+    known = pd.api.types.infer_dtype(values, skipna=True) in _READ_BY_WHYLOGS
+    return values if known else values.astype(object).map(str, na_action="ignore")
+
+
+# Of Python objects, by the names that pandas has for them.
+_READ_BY_WHYLOGS = {"string", "decimal", "integer", "floating", "mixed-integer-float", "boolean", "empty"}
 
 
 def numbers(profiled: bytes) -> tuple[ColumnNumbers, ...]:

@@ -77,6 +77,7 @@ def store_batch(
 
     `code`: of the source that made them. It is written down, and names nothing.
     """
+    guarded = replace(guarded, accepted=_kept(guarded.accepted, name))
     parts = {BATCH: guarded, **tables}
     content = content_digest(guarded.accepted)
     batch = Batch(
@@ -108,6 +109,49 @@ def store_batch(
 
     store.put("batches", batch.digest, fill)
     return batch
+
+
+def _kept(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
+    """The rows as Parquet gives them back, equal to what went in. Raises: DataRefused naming a column that is not.
+
+    What came back otherwise would not be what its digest names, and could never be read.
+    """
+    import numpy as np
+
+    again = {
+        str(column): _read_back(rows[column])
+        for column, dtype in rows.dtypes.items()
+        if not (isinstance(dtype, np.dtype) and dtype.kind in "biuf") and str(dtype) != "str"
+    }
+    for column, kept in again.items():
+        if isinstance(kept, str):
+            what = f"its column {column} ({rows[column].dtype}) cannot be kept ({kept})"
+            raise DataRefused(name, f"{what}: make text or numbers of it in the source, or leave it out", "none")
+    return rows.assign(**again)
+
+
+def _read_back(values: "pd.Series[Any]") -> "pd.Series[Any] | str":
+    """A column from a file that it was written to, or why it is not the one that went in."""
+    import io
+
+    import pandas as pd
+
+    file = io.BytesIO()
+    try:
+        values.rename("value").to_frame().to_parquet(file, index=False)
+        again: pd.Series[Any] = pd.read_parquet(file)["value"].set_axis(values.index)
+        if (again.isna() == values.isna()).all() and all(map(_equal, values.dropna(), again.dropna())):
+            return again
+    except Exception as error:  # pyarrow has an error of its own for each type
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.120}"
+    return "it comes back from Parquet as something else"
+
+
+def _equal(came: Any, kept: Any) -> bool:
+    try:
+        return bool(came == kept) or (isinstance(came, list) and came == list(kept))
+    except ValueError:  # an array has no one answer
+        return isinstance(came, list) and came == list(kept)
 
 
 def extend(store: Store, parent: Snapshot | None, batches: Sequence[Batch]) -> Snapshot:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from proveout.data import coercion, request_columns
 from proveout.errors import NotFound
 from proveout.records import Alert, Bundle, DriftReport, Outcome, Plain, Prediction, Snapshot
-from proveout.registry.answers import HIDDEN
+from proveout.registry.answers import HIDDEN, event_key
 from proveout.settings import Settings
 from proveout.training.flow import actor, open_ledger, open_store
 
@@ -78,9 +78,10 @@ def join(
         key: fields of the request that name one event; several requests may ask about the same.
     """
     ended = labels.notna()
-    events = rows.loc[ended, list(key)].itertuples(index=False, name=None)
+    columns = [request_columns.plain(rows.loc[ended, field]) for field in key]
+    events = map(event_key, zip(*columns, strict=True))
     happened = dict(zip(events, labels[ended].astype(bool), strict=True))
-    asked = ((one.request_id, tuple(one.record.get(field) for field in key)) for one in predictions)
+    asked = ((one.request_id, event_key(one.record.get(field) for field in key)) for one in predictions)
     return tuple(
         Outcome(request_id=request_id, label=bool(happened[event]), known_at=known_at)
         for request_id, event in asked
