@@ -22,7 +22,8 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
 from proveout.gate import cases
 from proveout.gate.generated.properties import Generated
-from proveout.records import Digest
+from proveout.monitoring import watch
+from proveout.records import Digest, Prediction
 from proveout.serving.gateway.validation import read
 from proveout.serving.worker.bench import Bench
 from proveout.serving.worker.champion import Served
@@ -179,6 +180,23 @@ def test_a_model_is_asked_about_no_other_value_than_the_one_that_came(value, dty
     ):
         with pytest.raises((TypeError, ValueError)):
             ask()
+
+
+def test_the_monitor_asks_again_with_every_type_and_leaves_out_what_cannot_be_asked(packed):
+    """A pseudonym is no integer: an answer of the rules about one cannot be computed, and the others are."""
+
+    def answered(by: str, **record: Any) -> Prediction:
+        return Prediction(
+            request_id=by, at="2013-06-01T00:00:00+00:00", model="types", release=packed.bundle.name, answered_by=by,
+            label=True, probability=0.25, confidence=None, latency_ms=1.0, record={**RECORD, **record},
+        )  # fmt: skip
+
+    window = [answered("model", number="pii:ab"), answered("rules", number="pii:ab"), answered("rules", owner=None)]
+
+    table = watch._table(window, packed)
+
+    asked_now = packed.predict(packed.table([{**RECORD, "owner": None}]))[0]
+    assert table[watch.PROBABILITY].tolist() == [0.25, pytest.approx(asked_now, abs=1e-12)]
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
