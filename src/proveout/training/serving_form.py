@@ -8,17 +8,16 @@ approved, released, and answer nobody.
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from proveout.data import coercion, request_columns
 from proveout.errors import BundleError
 from proveout.records import Plain
+from proveout.training import numerics
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-ALIKE = 1e-9
 _ROWS = 32
 _REMEDY = "Give the field one type in the request schema and in the batch schema, then ingest and train again"
 
@@ -94,5 +93,5 @@ def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mappi
         served = opened.predict_columns(asked)
     except Exception as error:
         return f"it cannot be asked as a server asks ({type(error).__name__}: {error})"
-    alike = served.shape == judged.shape and np.allclose(served, judged, rtol=0, atol=ALIKE, equal_nan=True)
+    alike = served.shape == judged.shape and not numerics.apart(served, judged, numerics.SUMMED).any()
     return "" if alike else "it answers otherwise than the gate measures"
