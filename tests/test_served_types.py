@@ -89,7 +89,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> OpenBundle:
     order = PackOrder(
         model="types", model_file=root / "model.skops", features="features.py:features", root=root,
         notebook=root / "pilot.ipynb", executed=root / "executed.ipynb", config={"parameters": {}},
-        snapshot=Digest("5" * 64), train_through="1", holdout="2", threshold=0.5,
+        snapshot=Digest("5" * 64), train_through="1", holdout="2", label="late", threshold=0.5,
         request={name: str(rows[name].dtype) for name in DTYPES}, training=rows[:200], training_labels=labels[:200],
         heldout=rows[200:], heldout_labels=labels[200:], metrics={}, run="TrainFlow/1", git_commit="unknown",
         trained_at="2026-01-01T00:00:00.000+00:00", lock=None,
