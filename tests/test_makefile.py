@@ -19,9 +19,10 @@ def project(folder: Path, makefile: Path) -> Path:
         shutil.copy(ROOT / name, folder)
     for name in ("bin", ".ready"):
         (folder / ".venv" / name).mkdir(parents=True)
-    python = folder / ".venv" / "bin" / "python"
-    python.write_text(PYTHON)
-    python.chmod(0o755)
+    for name in ("python", "proveout"):
+        command = folder / ".venv" / "bin" / name
+        command.write_text(PYTHON)
+        command.chmod(0o755)
     (folder / ".proveout-test").mkdir()
     (folder / ".proveout-test" / "of the last run").touch()
     return folder

@@ -25,7 +25,10 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
 
 
 def demo(checks: Checks = None) -> None:
-    """From raw data to a served and watched model, in one go, on the flights of the reference project."""
+    """From raw data to a served and watched model, in one go.
+
+    On the flights of the reference project.
+    """
     from proveout.demo import run
 
     raise typer.Exit(run(judging_settings(checks)))
