@@ -1,17 +1,19 @@
 """The pytest plugin. Installed with proveout, so it is imported by every pytest run on the machine.
 
-That is why it imports next to nothing but pytest and does nothing unless the run stands in a proveout project: then the
+That is why it imports nothing but pytest and does nothing unless the run stands in a proveout project: then the
 session that gathers evidence and the fixtures of the gate are registered, and wait for a check to be collected.
 Door to: pytest.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from proveout.gate.file_reads import FileReads
+if TYPE_CHECKING:
+    from proveout.gate.file_reads import FileReads
 
-READS = pytest.StashKey[FileReads]()
+READS = pytest.StashKey["FileReads"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,7 +40,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """In a proveout project: look at what is read from here on, a bound by the first conftest.py among it."""
     root = next(filter(None, map(_project, (early_config.invocation_params.dir, early_config.rootpath))), None)
     if root is not None:
-        early_config.stash[READS] = FileReads(root)
+        from proveout.gate import file_reads
+
+        early_config.stash[READS] = file_reads.FileReads(root)
         early_config.stash[READS].start()
 
 
