@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from proveout.gate.file_reads import FileReads
 
-READS = pytest.StashKey["FileReads"]()
+READS: "pytest.StashKey[FileReads]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
