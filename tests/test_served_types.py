@@ -258,6 +258,25 @@ def test_a_bundle_that_cannot_be_asked_as_a_server_asks_is_refused_by_name(packe
         )
 
 
+def test_a_model_that_answers_otherwise_each_time_is_left_to_the_checks(packed):
+    """No type is at fault, and a check on the same question asked twice says what is."""
+    noise = np.random.default_rng(0)
+
+    class Noisy:
+        dtypes, request_columns, threshold = packed.dtypes, packed.request_columns, packed.threshold
+        reference = staticmethod(packed.reference)
+
+        @staticmethod
+        def predict(records):
+            return packed.predict(records) * noise.uniform(0.5, 1, len(records))
+
+        @staticmethod
+        def predict_columns(columns):
+            return packed.predict_columns(columns) * noise.uniform(0.5, 1, len(columns["word"]))
+
+    serving_form.refuse_unservable(Noisy(), DTYPES, nullable=NULLABLE, name="types@0")
+
+
 def test_the_direct_path_is_left_to_types_that_numpy_has(packed):
     """pandas' own types keep the pipeline: the reason is told, and nothing is guessed."""
     assert "Int64" in packed.direct or "needs pandas" in packed.direct
