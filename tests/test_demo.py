@@ -104,7 +104,8 @@ def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested
         demo._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
 
     assert str(failed.value) == (
-        "flows/ingest.py run --through May failed:\n'May' is not a month: write it as 2013-05."
+        "flows/ingest.py run --through May failed:\n'May' is not a month: write it as 2013-05. "
+        "A batch of any other name: --month NAME."
     )
 
 

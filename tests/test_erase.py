@@ -24,7 +24,7 @@ from tiny_project import APP
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import Misused
-from proveout.records import Alert, Outcome, Prediction, now
+from proveout.records import Alert, Batch, Digest, Outcome, Prediction, Snapshot, now, to_json
 from proveout.registry import erasure
 from proveout.registry.erasure import Subject
 from proveout.registry.ledger import Ledger
@@ -200,18 +200,18 @@ class Asked:
         hidden = self.pseudonyms.hide({"flight": number, "passenger": passenger}, ["passenger"])
         return replace(prediction(number, record=hidden, at=now()), **changes)
 
-    def batch(self, name: str, passengers: list[str]) -> None:
+    def batch(self, name: str, passengers: list[str]) -> Snapshot:
         """A batch in the store, as ingest would have left it, in a snapshot of its own."""
-        digest = name[-1] * 64
         store = Store(str(self.state / "store"))
+        batch = Batch(name=name, digest=Digest(""), content=Digest("0" * 64), rows=len(passengers))
+        batch = replace(batch, digest=snapshots.batch_digest(batch))
 
         def fill(folder: Path) -> None:
             pd.DataFrame({"passenger": passengers, "flight": 1}).to_parquet(folder / "rows.parquet")
-            (folder / "batch.json").write_text("{}")
+            (folder / "batch.json").write_text(to_json(batch))
 
-        store.put("batches", digest, fill)
-        snapshot = {"digest": digest, "batches": [{"name": name, "digest": digest, "content": digest, "rows": 3}]}
-        store.put("snapshots", digest, lambda folder: (folder / "snapshot.json").write_text(json.dumps(snapshot)))
+        store.put("batches", batch.digest, fill)
+        return snapshots.extend(store, None, [batch])
 
 
 @pytest.fixture
@@ -254,7 +254,8 @@ def test_erase_empties_tables_and_dead_journals_and_says_that_nothing_is_left(pr
 
 def test_erase_lists_the_training_data_that_still_holds_the_value(project: Asked) -> None:
     """Immutable is immutable: the command says so, what to do, and exits with 1."""
-    project.batch("2013-01", ["Ada Lovelace", "Ada Lovelace", "Grace Hopper"])
+    snapshot = project.batch("2013-01", ["Ada Lovelace", "Ada Lovelace", "Grace Hopper"])
+    digest = snapshot.batches[0].digest
     project.batch("2013-02", ["Grace Hopper", "Grace Hopper", "Grace Hopper"])
     (project.state / "quarantine").mkdir()
     pd.DataFrame({"passenger": ["Ada Lovelace"]}).to_parquet(project.state / "quarantine" / "2013-01.parquet")
@@ -262,7 +263,7 @@ def test_erase_lists_the_training_data_that_still_holds_the_value(project: Asked
     page = said(1, "erase", "Ada Lovelace")
 
     assert "left        in 2 places" in page
-    assert ["batch", "2013-01", "1" * 12, "2", str(project.state / "store" / "batches" / ("1" * 64))] in [
+    assert ["batch", "2013-01", digest[:12], "2", str(project.state / "store" / "batches" / digest)] in [
         line.split() for line in page.splitlines()
     ]
     assert "quarantine   2013-01.parquet" in page
@@ -271,7 +272,17 @@ def test_erase_lists_the_training_data_that_still_holds_the_value(project: Asked
     assert [held["kind"] for held in json.loads(said(1, "erase", "Ada Lovelace", "--json"))["left"]] == [
         "batch", "quarantine",
     ]  # fmt: skip
-    assert len(snapshots.describe(Store(str(project.state / "store")), "1" * 64).batches) == 1
+    assert snapshots.describe(Store(str(project.state / "store")), snapshot.digest) == snapshot
+
+
+def test_a_list_of_batches_that_was_edited_hides_nobody_who_is_in_the_rows(project: Asked) -> None:
+    """The log is erased by then: an error in place of the answer would be read as \"nothing is left\"."""
+    snapshot = project.batch("2013-01", ["Ada Lovelace", "Grace Hopper"])
+    file = project.state / "store" / "snapshots" / snapshot.digest / "snapshot.json"
+    file.chmod(0o644)
+    file.write_text(file.read_text().replace("2013-01", "2013-07"))
+
+    assert "left        in 1 place" in said(1, "erase", "Ada Lovelace")
 
 
 def test_a_value_is_read_as_its_field_has_it(project: Asked) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proveout.cli.parts import Json, answer, open_ledger, settings
-from proveout.errors import Misused
+from proveout.errors import DataChanged, Misused
 
 if TYPE_CHECKING:
     from proveout.data.request_schema import RequestField
@@ -178,8 +178,10 @@ def _trained_on(project: "Settings", named: "Sequence[Subject]") -> Iterator[Hel
     from proveout.data.store import Store
 
     store = Store(project.store, project.state_dir / "store")
-    found = sorted(store.digests("snapshots"))
-    names = {batch.digest: batch.name for digest in found for batch in snapshots.describe(store, digest).batches}
+    names: dict[str, str] = {}
+    for digest in sorted(store.digests("snapshots")):
+        with suppress(DataChanged):  # a name less; a list that somebody edited hides nobody who is in the rows
+            names |= {batch.digest: batch.name for batch in snapshots.describe(store, digest).batches}
     for digest in sorted(store.digests("batches")):
         folder = store.folder("batches", digest)
         if rows := sum(_rows(path, named) for path in folder.rglob("*.parquet")):

@@ -95,8 +95,8 @@ def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mappi
         return f"it cannot be asked as a server asks ({type(error).__name__}: {error})"
     if _alike(served, judged):
         return ""
-    # Types are what is asked here. A model that answers arrays of its own types otherwise too, or that answers otherwise
-    # each time, is for the checks to judge: they say which of the two it is.
+    # Types are what is asked here. A model that answers arrays of its own types otherwise too, or otherwise each time,
+    # is for the checks to judge: they say which of the two it is.
     own = {field: request_columns.array([one[field] for one in records], trained[field]) for field in trained}
     return "it answers otherwise than the gate measures" if _alike(opened.predict_columns(own), judged) else None
 
