@@ -18,7 +18,9 @@ from typing import Any
 import orjson
 import pytest
 from gateway_toy import body, run, running
-from serving_toy import lay_out
+from serving_toy import lay_out, settings_of
+
+from proveout.registry.ledger import Ledger
 
 TENSORS = {
     "inputs": [
@@ -223,6 +225,7 @@ def test_hostile_paths_are_not_found(tmp_path, path, monkeypatch):
 
     async def test() -> None:
         async with running(tmp_path) as server:
+            Ledger(settings_of(tmp_path).ledger).close()  # the clerk makes it, and there is none here
             sent: list[Any] = []
 
             async def receive() -> dict[str, Any]:
