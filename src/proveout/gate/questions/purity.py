@@ -103,7 +103,7 @@ def ask(asked: Asked, rows: "pd.DataFrame", *, environment: Mapping[str, str] | 
 
 
 def cells(table: "pd.DataFrame") -> Cells:
-    """A table as plain values, whatever its dtypes: 1 and 1.0 are the same, and so are all that mean «not known».
+    """A table as plain values, whatever its dtypes: 1 and 1.0 are the same, and so are all that mean "not known".
 
     >>> import pandas as pd
     >>> cells(pd.DataFrame({"hour": [1.0, None], "tail": ["N1", None]}))
