@@ -573,8 +573,9 @@ def test_a_run_that_is_no_gate_sees_nothing_of_us(pytester):
         result = pytester.runpytest_inprocess("-q", *arguments)  # -q: without pytest's own list of plugins
 
         assert result.ret == 0
-        for word in ("proveout", "candidate", "gate"):
-            result.stdout.no_fnmatch_line(f"*{word}*")
+        # Where a fixture stands is no word of ours: the folder may be called proveout.
+        said = [line.partition(" -- ")[0] for line in result.outlines]
+        assert not [line for line in said if any(word in line for word in ("proveout", "candidate", "gate"))]
 
 
 def test_other_tests_of_a_project_are_no_gate(gate, pytester):
