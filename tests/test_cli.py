@@ -661,7 +661,7 @@ def test_an_edited_ledger_is_named_with_its_first_wrong_entry(project: Project) 
 
 
 READING = [
-    ["status"], ["when", "now"], ["bundles"], ["verdict", "9c059f8f"], ["compare"], ["score"], ["alerts"],
+    ["status"], ["when", "now"], ["bundles"], ["verdict", "643ec05a"], ["compare"], ["score"], ["alerts"],
     ["ledger", "verify"], ["ledger", "head"], ["keys", "list"],
     ["rollback", "--reason", "-"], ["keys", "revoke", "a", "--reason", "-"],
 ]  # fmt: skip

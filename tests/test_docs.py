@@ -323,8 +323,8 @@ def test_a_command_that_is_mentioned_is_known(command):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("proveout judge 9c059f", "No such command"),
-        ("proveout verdict 9c059f --page verdict.html", "No such option"),
+        ("proveout judge 643ec0", "No such command"),
+        ("proveout verdict 643ec0 --page verdict.html", "No such option"),
         ("proveout cases retire", "Missing"),
         ("proveout score now", "unexpected extra argument"),
         ("proveout approver make ada", "No such command"),

@@ -89,7 +89,7 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
     said = {}
     for command in COMMANDS:
         if said.get("digest"):
-            command = re.sub(r"\b9c059f8ff43c\b", said["digest"], command)
+            command = re.sub(r"\b643ec05a3300\b", said["digest"], command)
         command = command.replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}")
         if command.endswith(" &"):
             shell.serve(command.removesuffix(" &"))
