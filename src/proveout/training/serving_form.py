@@ -79,7 +79,7 @@ def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mappin
 
 
 def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mapping[str, Plain]]) -> str | None:
-    """What is wrong with how these requests are answered; empty for nothing, None if the model answers no such table.
+    """What their types do to the answers to these requests; empty for nothing, None if the model answers no such table.
 
     That it answers none, whichever way it is asked, is for the checks to judge.
     """
@@ -98,7 +98,7 @@ def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mappi
     # Types are what is asked here. A model that answers arrays of its own types otherwise too, or otherwise each time,
     # is for the checks to judge: they say which of the two it is.
     own = {field: request_columns.array([one[field] for one in records], trained[field]) for field in trained}
-    return "it answers otherwise than the gate measures" if _alike(opened.predict_columns(own), judged) else None
+    return "it answers otherwise than the gate measures" if _alike(opened.predict_columns(own), judged) else ""
 
 
 def _alike(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> bool:
