@@ -104,19 +104,18 @@ def tell(what: str) -> None:
 def released() -> Released:
     """The released bundle, with records of its training rows."""
     from proveout.data import request_columns
-    from proveout.data.store import Store
     from proveout.errors import NotFound
+    from proveout.project import open_ledger, open_store
     from proveout.registry import releases
-    from proveout.registry.ledger import Ledger
     from proveout.settings import load
     from proveout.training.bundle import open_bundle
 
     settings = load(ROOT)
-    with Ledger(settings.ledger) as ledger:
+    with open_ledger(settings) as ledger:
         release = releases.current(ledger, settings.model)
     if release is None:
         raise NotFound("release", "yet", "Make one: make demo")
-    folder = Store(settings.store, settings.state_dir / "store").folder("bundles", release.bundle)
+    folder = open_store(settings).folder("bundles", release.bundle)
     opened = open_bundle(folder)
     rows = opened.reference()[list(opened.request_columns)].head(RECORDS)
     tell(f"{release.name}, the direct path is {opened.direct}")

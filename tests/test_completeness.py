@@ -14,6 +14,7 @@ from proveout.data.sources import SourceFailed
 from proveout.gate import provenance
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import completeness
+from proveout.project import open_store
 from proveout.records import Batch, Digest, Refusal, Snapshot, SourceVersion
 from proveout.registry.ledger import Ledger
 from proveout.training import flow
@@ -94,7 +95,7 @@ def taken(tmp_path_factory):
             (root / "source.py").write_text(edited)
             # A process loads a file once: the edited one is loaded under another name, as by the next process.
             again = project.model_copy(update={"source": "source_edited.py:source"})
-            batch = snapshots.take_batch(again, flow.open_store(project), "5", code=sources.code(project))
+            batch = snapshots.take_batch(again, open_store(project), "5", code=sources.code(project))
             after = flow.take_snapshot(project, (batch,), onto_latest=True)
         return project, before, after
 
@@ -150,7 +151,7 @@ def test_the_same_rows_by_other_code_are_the_same_batch_and_the_ledger_says_who_
         entries = ledger.entries(kind="snapshot")
         assert [entry.subject for entry in entries] == [before.digest, before.digest]
         assert entries[-1].reason.endswith("the same rows by another source")
-        described = snapshots.describe(flow.open_store(project), before.digest)
+        described = snapshots.describe(open_store(project), before.digest)
         assert described == before
         assert provenance.as_entered(ledger, described) == after
     assert flow.take_snapshot(project, after.batches[-1:], onto_latest=True) == after

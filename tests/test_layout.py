@@ -21,6 +21,7 @@ SRC = ROOT / "src" / "proveout"
 FLOORS = {
     "errors": 1.0, "records": 1.0, "code_files": 1.2, "settings": 1.5, "judging_settings": 1.7,
     "data": 2.0, "registry": 2.0,
+    "project": 2.5,
     "training": 3.0,
     "pilot": 4.0, "gate": 4.0, "serving": 4.0, "monitoring": 4.0,
     "demo": 5.0, "cli": 5.5, "__main__": 5.7,

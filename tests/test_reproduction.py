@@ -9,6 +9,7 @@ import pytest
 from proveout import settings as project_settings
 from proveout.gate.material import Material
 from proveout.gate.questions import reproduction
+from proveout.project import open_store
 from proveout.training import flow
 
 FILES = {
@@ -101,7 +102,7 @@ def trained_with(tmp_path_factory):
         table = flow.make_features(settings, inputs)
         made = flow.run_notebook(settings, inputs, table)
         packed = flow.pack_bundle(settings, inputs, table, made, run="TrainFlow/1")
-        return Material(settings, flow.open_store(settings).folder("bundles", packed.digest))
+        return Material(settings, open_store(settings).folder("bundles", packed.digest))
 
     return build
 

@@ -24,6 +24,7 @@ from typing import Any, get_args
 
 from proveout import judging_settings
 from proveout.errors import Misused, ProveoutError
+from proveout.project import open_keyring, open_ledger
 from proveout.records import Bundle, Rung, from_json, now
 from proveout.settings import Settings
 
@@ -125,10 +126,9 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
 def _release(settings: Settings) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
     from proveout.gate.yardstick import yardstick
-    from proveout.registry import consents, releases, signing
-    from proveout.registry.ledger import Ledger
+    from proveout.registry import consents, releases
 
-    ledger = Ledger(settings.ledger, create=False)
+    ledger = open_ledger(settings)
     try:
         newest = ledger.entries(kind="bundle", limit=1, newest_first=True)[0]
         bundle = from_json(Bundle, newest.body)
@@ -138,7 +138,7 @@ def _release(settings: Settings) -> Bundle:
         else:
             releases.release(
                 ledger,
-                signing.Keyring(settings.keys_dir),
+                open_keyring(settings),
                 bundle,
                 by="proveout demo",
                 reason="the gate approved it",
@@ -298,7 +298,6 @@ def _wait_for_the_model(port: int) -> None:
 
 def _judge(settings: Settings, replies: Sequence[Reply]) -> Mapping[str, int]:
     """Hold the promises against what came back. Raises: DemoFailed naming the one that was broken."""
-    from proveout.registry.ledger import Ledger
 
     good = [reply for reply in replies if not reply.malformed]
     bad = [reply for reply in replies if reply.malformed]
@@ -309,7 +308,7 @@ def _judge(settings: Settings, replies: Sequence[Reply]) -> Mapping[str, int]:
     if passed:
         raise DemoFailed(f"{len(passed)} malformed requests did not get 4xx, the first got {passed[0]}")
     ids = [str(reply.body["request_id"]) for reply in good]
-    ledger = Ledger(settings.ledger, create=False)
+    ledger = open_ledger(settings)
     try:
         logged = ledger.prediction_ids(ids)
     finally:
@@ -321,9 +320,8 @@ def _judge(settings: Settings, replies: Sequence[Reply]) -> Mapping[str, int]:
 
 def _gate_auc(settings: Settings, bundle: Bundle) -> str:
     from proveout.registry import measures, standing
-    from proveout.registry.ledger import Ledger
 
-    with Ledger(settings.ledger, create=False) as ledger:
+    with open_ledger(settings) as ledger:
         measured = measures.gate_value(standing.verdict_of(ledger, bundle.digest), "auc")
     return "" if measured is None else f": AUC {measured:.3f}, measured by the gate"
 

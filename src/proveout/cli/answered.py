@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.cli.layout import plain
-from proveout.cli.parts import open_ledger
 from proveout.errors import Misused, NotFound
+from proveout.project import actor, open_ledger
 from proveout.records import Feedback, Plain, Prediction, canonical
 
 if TYPE_CHECKING:
@@ -94,7 +94,6 @@ def case(
     from pydantic import ValidationError
 
     from proveout.gate.cases import Case, words
-    from proveout.training.flow import actor
 
     if reason is None:
         raise Misused("Say why that is to be expected, in a sentence: --reason …")

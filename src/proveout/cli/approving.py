@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, open_ledger, settings
+from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
 from proveout.errors import ConfigError, Misused
+from proveout.project import open_keyring, open_ledger
 
 if TYPE_CHECKING:
     from proveout.registry.signing import PrivateKey
@@ -72,7 +73,7 @@ def approve(
     from proveout.gate.yardstick import yardstick
     from proveout.records import now
     from proveout.registry import consents, permits, releases, standing
-    from proveout.registry.signing import Keyring, check_approval
+    from proveout.registry.signing import check_approval
     from proveout.training.bundle import verify as verify_files
 
     project, at = judging_settings(checks), now()
@@ -82,7 +83,7 @@ def approve(
     with open_ledger(project) as ledger:
         seen = ledger.verify_chain()
         approval = permits.approval_of(ledger, packed.digest)
-        check_approval(approval, bundle=packed, keyring=Keyring(project.keys_dir), at=at)
+        check_approval(approval, bundle=packed, keyring=open_keyring(project), at=at)
         judged = standing.verdict_at(ledger, approval)
         # No release could rest on it: nobody is to answer for what will be judged again.
         releases.refuse_edited(judged, packed, yardstick(project))

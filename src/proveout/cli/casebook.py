@@ -11,6 +11,7 @@ from proveout.cli.answered import Logged
 from proveout.cli.layout import fact, moment, number, page, plain, table
 from proveout.cli.parts import Json, answer, settings
 from proveout.errors import Misused
+from proveout.project import actor, open_store
 from proveout.records import Evidence, Prediction
 
 if TYPE_CHECKING:
@@ -133,7 +134,6 @@ def retire(
     """
     from proveout.gate.cases import casebook
     from proveout.gate.cases.case import SHORTEST_REASON
-    from proveout.training.flow import actor
 
     if len(" ".join(reason.split())) < SHORTEST_REASON:
         raise Misused(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
@@ -166,7 +166,6 @@ def list_cases(as_json: Json = False) -> None:
 
 def _opened(project: "Settings", logged: Logged | None, named: str | None, *, passing: bool) -> "OpenBundle | None":
     """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
-    from proveout.data.store import Store
     from proveout.gate.cases import casebook
     from proveout.gate.material import find_candidate
     from proveout.training.approved import open_released
@@ -176,7 +175,7 @@ def _opened(project: "Settings", logged: Logged | None, named: str | None, *, pa
         return open_bundle(find_candidate(project, None if named is None else named.rpartition("@")[2].lower()))
     release = logged.prediction.release
     if release:
-        store = Store(project.store, project.state_dir / "store")
+        store = open_store(project)
         return open_released(project, store.find("bundles", release.rpartition("@")[2]))
     if passing:
         return None

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.cli.parts import Json, answer, settings
+from proveout.project import actor, open_ledger, open_store
 
 data = typer.Typer(help="What models are trained on.", rich_markup_mode=None, no_args_is_help=True)
 
@@ -32,7 +33,6 @@ def drop(
     from proveout.cli.layout import colour, fact, page, plain
     from proveout.records import now
     from proveout.training import batch_removal
-    from proveout.training.flow import actor, open_store
 
     project, who = settings(), by if by is not None else actor()
     with open_ledger(project) as ledger:

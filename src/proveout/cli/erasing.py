@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.cli.parts import Json, answer, settings
 from proveout.errors import DataChanged, Misused
+from proveout.project import actor, open_ledger, open_store
 
 if TYPE_CHECKING:
     from proveout.data.request_schema import RequestField
@@ -57,7 +58,6 @@ def erase(
     from proveout.registry import erasure
     from proveout.registry.pepper import PII_KEY, secret
     from proveout.serving.desk.pii import Pseudonyms
-    from proveout.training.flow import actor
 
     project = settings()
     schema = request_schema.load(project)
@@ -175,9 +175,8 @@ def _naming(folder: Path, named: "Sequence[Subject]") -> Iterator[Path]:
 def _trained_on(project: "Settings", named: "Sequence[Subject]") -> Iterator[Held]:
     """Batches and bundles that hold one of the values in its column."""
     from proveout.data import snapshots
-    from proveout.data.store import Store
 
-    store = Store(project.store, project.state_dir / "store")
+    store = open_store(project)
     names: dict[str, str] = {}
     for digest in sorted(store.digests("snapshots")):
         with suppress(DataChanged):  # a name less; a list that somebody edited hides nobody who is in the rows

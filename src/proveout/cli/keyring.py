@@ -4,7 +4,8 @@ from typing import Annotated, cast
 
 import typer
 
-from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.cli.parts import Json, answer, settings
+from proveout.project import actor, open_ledger
 
 keys = typer.Typer(help="Who may call the server.", rich_markup_mode=None, no_args_is_help=True)
 
@@ -32,7 +33,6 @@ def create(
     from proveout.records import Scope, now
     from proveout.registry import keys as book
     from proveout.registry.pepper import KEY_PEPPER, secret
-    from proveout.training.flow import actor
 
     project = settings()
     with open_ledger(project, create=True) as ledger:
@@ -73,7 +73,6 @@ def revoke(
     from proveout.cli.custody import revoked
     from proveout.records import now
     from proveout.registry import keys as book
-    from proveout.training.flow import actor
 
     at = now()
     with open_ledger(settings()) as ledger:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from proveout.cli.parts import BundleName, Json, answer, bundle_folder, open_ledger, settings
+from proveout.cli.parts import BundleName, Json, answer, bundle_folder, settings
 from proveout.errors import ConfigError, Misused
+from proveout.project import open_keyring, open_ledger
 
 
 def status(as_json: Json = False) -> None:
@@ -92,13 +93,12 @@ def verdict(
     from proveout.gate import report
     from proveout.gate.verdict import check_signature
     from proveout.registry import releases, standing
-    from proveout.registry.signing import Keyring
 
     project = settings()
     with open_ledger(project) as ledger:
         found = standing.verdict_of(ledger, releases.find(ledger, "verdict", bundle))
     try:
-        check_signature(found, Keyring(project.keys_dir))
+        check_signature(found, open_keyring(project))
         problem, signed = "", f"by key {found.key}, which is trusted here"
     except Untrusted as error:
         problem = f"{error.why}. Have it judged again: proveout gate {found.candidate[:12]}"
@@ -125,13 +125,12 @@ def verify(
     from proveout.records import now
     from proveout.registry import permits
     from proveout.registry.consents import quorum
-    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
 
     project = settings()
     packed = verify_files(Path(bundle) if Path(bundle).is_dir() else bundle_folder(project, bundle))
     with open_ledger(project) as ledger:
         found = permits.entered(ledger, packed.digest, quorum(project))
-    permit = permits.check(found, packed, keyring=Keyring(project.keys_dir), quorum=quorum(project), at=now())
+    permit = permits.check(found, packed, keyring=open_keyring(project), quorum=quorum(project), at=now())
     record = {"bundle": packed, "approval": permit.approval, "consents": permit.consents}
     answer(record, show.verified(packed, permit), as_json=as_json)

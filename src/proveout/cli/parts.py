@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proveout.project import open_store
+
 if TYPE_CHECKING:
-    from proveout.registry.ledger import Ledger
     from proveout.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
@@ -43,18 +44,10 @@ def settings() -> "Settings":
     return load()
 
 
-def open_ledger(project: "Settings", *, create: bool = False) -> "Ledger":
-    """The project's ledger, to be closed. Raises: NoLedger if there is none and none is to be made."""
-    from proveout.registry.ledger import Ledger
-
-    return Ledger(project.ledger, create=create)
-
-
 def bundle_folder(project: "Settings", name: str) -> Path:
     """Where the bundle lies that `name` begins. Raises: NotFound, Misused."""
-    from proveout.data.store import Store
 
-    store = Store(project.store, project.state_dir / "store")
+    store = open_store(project)
     return store.folder("bundles", store.find("bundles", name.rpartition("@")[2].lower()))
 
 

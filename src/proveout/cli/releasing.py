@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, open_ledger, settings
+from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
 from proveout.errors import LostRace, NotFound
+from proveout.project import actor, open_keyring, open_ledger
 
 if TYPE_CHECKING:
     from proveout.records import Release
@@ -43,16 +44,14 @@ def release(
     from proveout.records import Role, now
     from proveout.registry import releases, standing
     from proveout.registry.consents import quorum
-    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
-    from proveout.training.flow import actor
 
     project, at = judging_settings(checks), now()
     packed = verify_files(bundle_folder(project, bundle))
     with open_ledger(project) as ledger:
         made = releases.release(
             ledger,
-            Keyring(project.keys_dir),
+            open_keyring(project),
             packed,
             role=cast(Role, role),  # any other is refused in there, with the reason
             share=share if share is not None else 0.1 if role == "canary" else 1.0,
@@ -92,9 +91,7 @@ def promote(
     from proveout.records import now
     from proveout.registry import releases, roles, standing
     from proveout.registry.consents import quorum
-    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
-    from proveout.training.flow import actor
 
     project = judging_settings(checks)
     with open_ledger(project) as ledger:
@@ -110,7 +107,7 @@ def promote(
             bundle = running.bundle
         promoted = releases.promote(
             ledger,
-            Keyring(project.keys_dir),
+            open_keyring(project),
             verify_files(bundle_folder(project, bundle)),
             by=actor() if by is None else by,
             reason=reason,
@@ -146,9 +143,7 @@ def rollback(
     from proveout.records import Role, now
     from proveout.registry import releases, roles
     from proveout.registry.consents import quorum
-    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify as verify_files
-    from proveout.training.flow import actor
 
     project = settings()
     with open_ledger(project) as ledger:
@@ -157,7 +152,7 @@ def rollback(
         back = releases.before(ledger, project.model) if taken_back == "champion" else None
         made = releases.rollback(
             ledger,
-            Keyring(project.keys_dir),
+            open_keyring(project),
             project.model,
             role=cast(Role | None, role),  # any other is refused in there
             bundle=verify_files(bundle_folder(project, back.bundle)) if back else None,

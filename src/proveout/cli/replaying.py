@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proveout.cli.layout import fact, moment, number, page, plain, table
-from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.cli.parts import Json, answer, settings
 from proveout.errors import Misused
+from proveout.project import open_ledger
 
 if TYPE_CHECKING:
     from proveout.gate.replay import Replay

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.cli.parts import Json, answer, settings
+from proveout.project import open_ledger
 
 if TYPE_CHECKING:
     from proveout.gate.score.counting import Score

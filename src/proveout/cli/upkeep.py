@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, open_ledger, settings
+from proveout.cli.parts import Json, answer, settings
 from proveout.errors import ConfigError
+from proveout.project import open_ledger
 
 ledger = typer.Typer(
     help="The record of what was made, judged and released.", rich_markup_mode=None, no_args_is_help=True

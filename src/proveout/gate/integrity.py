@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.errors import ProveoutError
 from proveout.gate.cases import casebook
 from proveout.gate.verdict import GATE
+from proveout.project import open_ledger
 from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdict
 
 if TYPE_CHECKING:
@@ -162,10 +163,10 @@ def _share_of_twins(rows: Any) -> float:
 
 def _newer(material: "Material") -> tuple[str, ...]:
     """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
-    from proveout.registry.ledger import Ledger, read
+    from proveout.registry.ledger import read
 
     holdout = material.bundle.holdout
-    with Ledger(material.settings.ledger) as ledger:
+    with open_ledger(material.settings, create=True) as ledger:
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     if not newest:
         return ()
@@ -178,9 +179,9 @@ def _newer(material: "Material") -> tuple[str, ...]:
 
 def _cases_before(material: "Material") -> Mapping[str, Digest]:
     """The edge cases of the newest verdict that was complete, whatever bundle it was on."""
-    from proveout.registry.ledger import Ledger, read
+    from proveout.registry.ledger import read
 
-    with Ledger(material.settings.ledger) as ledger:
+    with open_ledger(material.settings, create=True) as ledger:
         for few in (10, None):  # nearly always one of the newest
             for entry in ledger.entries(kind="verdict", limit=few, newest_first=True):
                 verdict = read(Verdict, entry)

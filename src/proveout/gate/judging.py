@@ -19,12 +19,11 @@ from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
 from proveout.gate.material import judging
 from proveout.judging_settings import other_checks
+from proveout.project import actor, open_keyring, open_ledger
 from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver
 from proveout.registry import bounds, releases, standing
 from proveout.registry.ledger import Ledger, read
-from proveout.registry.signing import Keyring
 from proveout.settings import read_bounds
-from proveout.training.flow import actor
 
 if TYPE_CHECKING:
     from proveout.gate.cases import Case
@@ -83,14 +82,14 @@ def judge(
     )
     by = os.environ.get("GITHUB_ACTOR") or actor()
     expires_at = (datetime.fromisoformat(at) + timedelta(days=settings.approval_days)).isoformat()
-    with Ledger(settings.ledger) as ledger:
+    with open_ledger(settings, create=True) as ledger:
         entry = _recorded(ledger, material, judged, by=by, expires_at=expires_at)
     return read(Verdict, entry), list(waivers.unused(leave, judged))
 
 
 def _recorded(ledger: Ledger, material: "Material", judged: Verdict, *, by: str, expires_at: str) -> Entry:
     """The ledger's entry of the verdict, with what the verdicts before it make of it."""
-    keyring, before = Keyring(material.settings.keys_dir), _champions_verdict(ledger, material)
+    keyring, before = open_keyring(material.settings), _champions_verdict(ledger, material)
     while True:
         seen = ledger.last_seq()
         compared = _compared(judged, material, before, holdout_use.earlier(ledger, judged.model, material.held_out))

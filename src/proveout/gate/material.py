@@ -13,14 +13,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, request_schema, snapshots
-from proveout.data.store import Store
 from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
 from proveout.gate import judged_by, provenance, pytestfile, seals
 from proveout.judging_settings import JUDGING
+from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.registry import ledger as ledgers
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger
 from proveout.settings import Settings, read_bounds
 from proveout.training import bundle as bundles
 from proveout.training import serving_form
@@ -105,7 +104,7 @@ class Material:
     @cached_property
     def champion(self) -> OpenBundle | None:
         """The bundle that answers now; None when nothing was ever released."""
-        with Ledger(self.settings.ledger) as ledger:
+        with open_ledger(self.settings, create=True) as ledger:
             release = releases.current(ledger, self.settings.model)
         if release is None:
             return None
@@ -115,7 +114,7 @@ class Material:
     def snapshot(self) -> Snapshot:
         """The data the candidate was trained on and held out from."""
         described = snapshots.describe(self.store, self.bundle.snapshot)
-        with Ledger(self.settings.ledger) as ledger:
+        with open_ledger(self.settings, create=True) as ledger:
             return provenance.as_entered(ledger, described)
 
     @cached_property
@@ -181,11 +180,6 @@ class Material:
         return found
 
 
-def open_store(settings: Settings) -> Store:
-    """The store of the project; a shared one is mirrored into the state folder."""
-    return Store(settings.store, cache=settings.state_dir / "store")
-
-
 def find_candidate(settings: Settings, named: str | None) -> Path:
     """The folder of the bundle to judge: the one named by digest, prefix or folder, else the newest packed one.
 
@@ -197,7 +191,7 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
     if named is not None:
         return store.folder("bundles", store.find("bundles", named))
     try:
-        with Ledger(settings.ledger, create=False) as ledger:
+        with open_ledger(settings) as ledger:
             for entry in ledger.entries(kind="bundle", newest_first=True):
                 packed = ledgers.read(Bundle, entry)
                 if packed.model == settings.model:

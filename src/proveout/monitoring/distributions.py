@@ -14,9 +14,9 @@ import pandas as pd
 
 from proveout.errors import NotFound
 from proveout.monitoring.drift import Column, kind_of
+from proveout.project import open_ledger, open_store
 from proveout.records import Snapshot
 from proveout.settings import Settings
-from proveout.training.flow import open_ledger, open_store
 
 MISSING = "(missing)"
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from proveout.data import coercion, request_columns
 from proveout.errors import NotFound
+from proveout.project import actor, open_ledger, open_store
 from proveout.records import Alert, Bundle, DriftReport, Outcome, Plain, Prediction, Snapshot
 from proveout.registry.answers import HIDDEN, event_key
 from proveout.settings import Settings
-from proveout.training.flow import actor, open_ledger, open_store
 
 if TYPE_CHECKING:
     import pandas as pd

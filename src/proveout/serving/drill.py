@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from proveout.project import open_ledger, open_store
 from proveout.records import Rung
 from proveout.serving import callers
 from proveout.serving.callers import Address, Answered, DrillFailed
@@ -246,9 +247,8 @@ def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -
 
 def _refuse_canary(settings: Settings) -> None:
     from proveout.registry import releases
-    from proveout.registry.ledger import Ledger
 
-    with Ledger(settings.ledger, create=False) as ledger:
+    with open_ledger(settings) as ledger:
         canary = releases.current(ledger, settings.model, "canary")
     if canary is not None:
         raise DrillFailed(
@@ -262,11 +262,10 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     import pandas as pd
 
     from proveout.data import features, request_columns, snapshots
-    from proveout.data.store import Store
     from proveout.settings import load_object
     from proveout.training.approved import open_released
 
-    store = Store(settings.store, settings.state_dir / "store")
+    store = open_store(settings)
     opened = open_released(settings, store.find("bundles", release.rpartition("@")[2]))
     month = opened.bundle.holdout
     rows = snapshots.read(store, opened.bundle.snapshot, batches=[month])

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout import judging_settings
-from proveout import settings as project
+from proveout import settings as settings_module
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
+from proveout.project import actor, open_ledger, open_store, user_name
 from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
 from proveout.training import flow_errors
@@ -25,7 +26,6 @@ from proveout.training.config import parse_config
 if TYPE_CHECKING:
     import pandas as pd
 
-    from proveout.data.store import Store
     from proveout.registry.ledger import Ledger
     from proveout.training.run_inputs import RunInputs
 
@@ -59,10 +59,10 @@ def prepare(start: str | Path | None = None) -> Settings:
     sentence.
     """
     file = Path(start) if start is not None else None
-    os.environ.setdefault("METAFLOW_USER", _user())
+    os.environ.setdefault("METAFLOW_USER", user_name())
     if file is not None and file.is_file():
         flow_errors.in_this_process(sys.argv)
-    settings = project.load(file.parent if file is not None and file.is_file() else file)
+    settings = settings_module.load(file.parent if file is not None and file.is_file() else file)
     os.environ.setdefault("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(settings.root))
     # Cards go to the nearest `.metaflow` at or above the working directory: there has to be one in the root.
     (settings.root / ".metaflow").mkdir(exist_ok=True)
@@ -78,35 +78,6 @@ def _config_file(arguments: Sequence[str], *, default: Path) -> Path:
     words = zip(arguments, arguments[1:], arguments[2:], strict=False)
     given = [file for option, name, file in words if (option, name) == ("--config", "config")]
     return Path(given[-1] if given else default).resolve()
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user id without a name
-        name = f"uid-{os.getuid()}"
-    return "uid-0" if name == "root" else name  # Metaflow takes «root» for nobody and refuses to run
-
-
-def actor() -> str:
-    """Who does this, as the ledger says it."""
-    return os.environ.get("METAFLOW_USER") or _user()
-
-
-def open_store(settings: Settings) -> "Store":
-    """The store of snapshots and bundles."""
-    from proveout.data.store import Store
-
-    return Store(settings.store, cache=settings.state_dir / "store")
-
-
-def open_ledger(settings: Settings, *, create: bool = False) -> "Ledger":
-    """The ledger. Raises: NoLedger if there is none and none is to be made."""
-    from proveout.registry.ledger import Ledger
-
-    return Ledger(settings.ledger, create=create)
 
 
 # --- ingest -----------------------------------------------------------------------------------------------------------
@@ -271,7 +242,7 @@ def _table(settings: Settings, rows: "pd.DataFrame", known: "pd.Series[bool]") -
     """What the notebook is given of rows and their labels."""
     from proveout.data import features, snapshots
 
-    function = project.load_object(settings.features, settings.root)
+    function = settings_module.load_object(settings.features, settings.root)
     columns = features.request_columns(settings)
     # Before the notebook, which may take hours: packing would refuse it as well.
     features.check_columns(function, rows, columns, name=settings.features)
@@ -414,7 +385,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     finally:
         ledger.close()
     print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
-    if config.get("evaluation", {}) != project.read_bounds(settings):
+    if config.get("evaluation", {}) != settings_module.read_bounds(settings):
         print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
 

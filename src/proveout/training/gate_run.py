@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proveout.judging_settings import pytest_arguments
+from proveout.project import open_ledger
 from proveout.records import Verdict
 from proveout.settings import Settings
 
@@ -47,11 +48,10 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
         arguments: for pytest, such as `--candidate DIGEST`; without one, it judges the newest candidate.
     """
     # Not at the top: the plugin, which imports this for the variable, is in every pytest run of the project.
-    from proveout.registry.ledger import Ledger
 
     name = secrets.token_hex(16)
     # Closed while pytest runs: a run takes minutes, and this is a transaction of a moment.
-    with Ledger(settings.ledger, create=False) as ledger:
+    with open_ledger(settings) as ledger:
         before = ledger.last_seq()
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *pytest_arguments(settings), *arguments],
@@ -59,7 +59,7 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
         env={**os.environ, VARIABLE: name},
         check=False,
     )
-    with Ledger(settings.ledger, create=False) as ledger:
+    with open_ledger(settings) as ledger:
         return GateRun(verdict=verdict_of(ledger, name, since=before), exit_code=ran.returncode)
 
 

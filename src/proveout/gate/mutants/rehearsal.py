@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from proveout.judging_settings import pytest_arguments
+from proveout.project import open_ledger
 from proveout.records import Digest, Verdict
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.replica import copy_entries
@@ -66,7 +67,7 @@ class Rehearsal:
         (template / "keys" / f"{signer.id}.pub").write_bytes(signer.public_pem())
         for trusted in settings.keys_dir.glob("*.pub"):
             shutil.copyfile(trusted, template / "keys" / trusted.name)
-        with Ledger(settings.ledger, create=False) as source, Ledger(template / "ledger.db") as copy:
+        with open_ledger(settings) as source, Ledger(template / "ledger.db") as copy:
             self._known = copy_entries(source, copy)
             copy.settle()
 

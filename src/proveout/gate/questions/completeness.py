@@ -13,9 +13,9 @@ from scipy import stats
 
 from proveout.data.snapshots import BATCH
 from proveout.errors import NotFound
+from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Evidence, Snapshot
-from proveout.registry.ledger import Ledger, read
-from proveout.training.flow import open_store
+from proveout.registry.ledger import read
 
 if TYPE_CHECKING:
     from proveout.gate.material import LabelledRows
@@ -77,7 +77,7 @@ def gone(snapshot: Snapshot, *, project: "Settings") -> tuple[Evidence, ...]:
 
 def _other_versions(snapshot: Snapshot, project: "Settings") -> Iterator[tuple[Batch, list[Batch]]]:
     """Each batch that the ledger knows with other rows too, and what it was then, the largest first."""
-    with Ledger(project.ledger) as ledger:
+    with open_ledger(project, create=True) as ledger:
         known = [one for entry in ledger.entries(kind="snapshot") for one in read(Snapshot, entry).batches]
     for batch in snapshot.batches:
         others = {one.digest: one for one in known if one.name == batch.name and one.digest != batch.digest}

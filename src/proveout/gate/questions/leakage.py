@@ -18,6 +18,7 @@ import orjson
 from proveout.gate.foreign import is_foreign
 from proveout.gate.questions import comparison, intervals, purity, twins
 from proveout.gate.questions.telling import each_column, rates, say_the_same
+from proveout.project import open_store
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -113,7 +114,6 @@ def time_travel(
         missing most nearly when the outcome is; the column most like one that no request has.
     """
     from proveout.data import features, snapshots
-    from proveout.training.flow import open_store
 
     bundle = candidate.bundle
     asked = list(candidate.request_columns)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from proveout.project import open_store
 from proveout.records import Bundle, Digest, Evidence, from_json, to_json
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def main(folder: str, into: str) -> None:
 
     project = settings.load()
     config = orjson.loads((Path(folder) / "config.json").read_bytes())
-    snapshot = snapshots.describe(flow.open_store(project), config.pop("snapshot"))
+    snapshot = snapshots.describe(open_store(project), config.pop("snapshot"))
     apart = _apart(project, snapshot.digest, Path(into))
     inputs = run_inputs.record(apart, snapshot=snapshot, config=config)
     table = flow.make_features(apart, inputs)
@@ -142,7 +143,6 @@ def main(folder: str, into: str) -> None:
 def _apart(project: "Settings", snapshot: Digest, into: Path) -> "Settings":
     """The same project, with a ledger and a store of its own: the data is linked in, so that nothing is copied."""
     from proveout.data import snapshots
-    from proveout.training.flow import open_store
 
     store = open_store(project)
     links = {into / "store" / "snapshots" / snapshot: store.folder("snapshots", snapshot)}

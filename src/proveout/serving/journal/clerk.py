@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from proveout.errors import ConfigError, LostRace, Misused, NotApproved, OtherChampion, ProveoutError
 from proveout.judging_settings import of_the_file
+from proveout.project import open_keyring, open_ledger
 from proveout.records import Alert, Severity, from_json, now
 from proveout.serving import board
 from proveout.serving.journal.alarms import BY, Alarms
@@ -161,9 +162,8 @@ class Clerk:
                     yield from_json(Alert, entry.body)
 
     def _open(self) -> "Ledger":
-        from proveout.registry.ledger import Ledger
 
-        return Ledger(self._settings.ledger, create=False)
+        return open_ledger(self._settings)
 
     def _append(self, ledger: "Ledger", alert: Alert) -> None:
         try:
@@ -195,14 +195,13 @@ class Clerk:
 
     def _follow_canary(self) -> None:
         from proveout.registry import canary
-        from proveout.registry.signing import Keyring
 
         settings = self._settings
         with self._open() as ledger:
             verdict = canary.look(ledger, settings)
             if verdict is None or verdict.decision == "waits":
                 return
-            keyring, yardstick = Keyring(settings.keys_dir), self._yardstick
+            keyring, yardstick = open_keyring(settings), self._yardstick
             # Asked by the settings as they are now: those that the server was started with may be weeks old.
             asked = None if yardstick is None else lambda: yardstick(of_the_file(load(settings.root)))
             release = canary.act(ledger, keyring, settings, verdict, at=now(), yardstick=asked)

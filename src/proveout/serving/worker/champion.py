@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from proveout.errors import ChainBroken, LedgerError, NotApproved, NotFound, Tampered
+from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records import Approval, Digest, Release, now
 from proveout.serving.board import Board, post, read
 from proveout.settings import Settings
@@ -75,10 +76,9 @@ class Released:
 
     def check(self, settings: Settings) -> Board:
         """The board. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
-        from proveout.registry.ledger import Ledger
 
         # Closed before anything is forked: a database connection does not survive being shared.
-        with Ledger(settings.ledger, create=False) as ledger:
+        with open_ledger(settings) as ledger:
             # In an edited ledger another bundle may have been put in the champion's place.
             ledger.verify_chain()
             board = _board(ledger, settings.model)
@@ -87,9 +87,8 @@ class Released:
 
     def news(self, settings: Settings, *, seq: int) -> Board | None:
         """The board, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
-        from proveout.registry.ledger import Ledger
 
-        with Ledger(settings.ledger, create=False) as ledger:
+        with open_ledger(settings) as ledger:
             last = ledger.last_seq()
             if last == seq:
                 return None
@@ -161,17 +160,14 @@ def _known(settings: Settings, bundle: Digest) -> "Permit | None":
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
     """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
     persons hold."""
-    from proveout.data.store import Store
     from proveout.registry import permits
     from proveout.registry.consents import quorum
-    from proveout.registry.ledger import Ledger
-    from proveout.registry.signing import Keyring
     from proveout.training.bundle import verify
 
     if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
         raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
     try:
-        with Ledger(settings.ledger, create=False) as ledger:
+        with open_ledger(settings) as ledger:
             found = permits.entered(ledger, release.bundle, quorum(settings))
     except NotApproved:
         for kept in _kept(settings, release.bundle):
@@ -186,11 +182,11 @@ def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
         if known is None:
             raise
         found = (known,)
-    folder = Store(settings.store, settings.state_dir / "store").folder("bundles", release.bundle)
+    folder = open_store(settings).folder("bundles", release.bundle)
     bundle = verify(folder)
     if bundle.digest != release.bundle:
         raise Tampered(release.name, "manifest.json", f"is the one of another bundle, {bundle.name}")
-    permit = permits.check(found, bundle, keyring=Keyring(settings.keys_dir), quorum=quorum(settings), at=now())
+    permit = permits.check(found, bundle, keyring=open_keyring(settings), quorum=quorum(settings), at=now())
     if bundle.model != release.model:  # approved, but to answer another question
         raise NotApproved(release.name, f"its approval is for the model {bundle.model}, not {release.model}")
     _keep(settings, permit)
