@@ -153,7 +153,7 @@ class Office:
             return "the server is ending"
         if self._lines.plain.hello is None:
             return "the worker is down"
-        if time.monotonic() - self.dispatch.heard_at < _FRESH_S:
+        if asyncio.get_running_loop().time() - self.dispatch.heard_at < _FRESH_S:
             return None
         try:
             await self.dispatch.probe(until=asyncio.get_running_loop().time() + _PROBE_S)

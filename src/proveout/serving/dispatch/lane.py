@@ -75,7 +75,7 @@ class Flight:
     lane: Lane
     batch: Sequence[Waiting]
     began: float  # by the loop's clock
-    clock: float  # by a finer one
+    clock: float  # by the finer one that measures batches
     expected_s: float
 
 
