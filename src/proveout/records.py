@@ -110,6 +110,68 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimeSplit:
+    """Batches in the order of their names: all up to one are learned from, and a later one is held out."""
+
+    train_through: str  # the last batch to learn from
+    holdout: str  # the batch held out
+    kind: Literal["time"] = "time"
+
+    @property
+    def words(self) -> str:
+        """The split in a few words, as `proveout bundles` shows it."""
+        return f"learned through {self.train_through}, judged on {self.holdout}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomSplit:
+    """Events drawn at random, by a hash of their key and the seed."""
+
+    holdout_share: float = 0.2  # above 0, below 1
+    seed: int = 0
+    stratify: bool = False  # each class of the target gives its share
+    kind: Literal["random"] = "random"
+
+    @property
+    def words(self) -> str:
+        """The split in a few words."""
+        each = " of each class" if self.stratify else ""
+        return f"judged on {100 * self.holdout_share:.3g} %{each} drawn at random (seed {self.seed})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSplit:
+    """Whole groups of rows drawn at random, such as all of one customer."""
+
+    column: str  # of the raw rows: names the group
+    holdout_share: float = 0.2  # of the groups
+    seed: int = 0
+    kind: Literal["group"] = "group"
+
+    @property
+    def words(self) -> str:
+        """The split in a few words."""
+        return f"judged on {100 * self.holdout_share:.3g} % of the groups by {self.column} (seed {self.seed})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSplit:
+    """As the pilot split them: a column of the raw rows says `train` or `holdout`."""
+
+    column: str
+    kind: Literal["column"] = "column"
+
+    @property
+    def words(self) -> str:
+        """The split in a few words."""
+        return f"judged on the rows that {self.column} calls holdout"
+
+
+Split = TimeSplit | RandomSplit | GroupSplit | ColumnSplit
+"""Which rows a model learns from, and which are held out to judge it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bundle:
     """A packed artifact, as its manifest describes it. `digest` is over the identity, `manifest` over the whole."""
 

@@ -1,0 +1,235 @@
+"""Splits: which rows of a snapshot a model learns from, and which are held out to judge it.
+
+Input: the `[split]` of train.toml as a record, and rows. Output: `Membership`, a side for each row.
+
+Pure: membership is a hash of the event key (or the group) and the seed. It is the same in any process, and rows that
+come later never move rows that were there. A stratified split is exact in each class instead: there too rows of a later
+batch move none, but a row that is added to a batch may move one of its own class.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from proveout.data.batch_names import order_problem
+from proveout.data.snapshots import BATCH
+from proveout.errors import ConfigError, NotFound
+from proveout.records import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+TRAIN: Literal["train"] = "train"
+HOLDOUT: Literal["holdout"] = "holdout"
+_WHERE = "[split] in train.toml"
+_SHOWN = 5  # columns, words or classes in one sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """On which side each row stands; on none, where a time split passes over its batch. Two arrays of shape (rows,)."""
+
+    train: "NDArray[np.bool_]"
+    holdout: "NDArray[np.bool_]"
+
+
+def batches_needed(split: Split, names: Sequence[str]) -> tuple[str, ...]:
+    """Of the batches that a snapshot has, those that a run with this split looks at, in order.
+
+    A time split leaves out what came after the held-out batch, so that a new batch renames no bundle.
+    Raises: NotFound for a batch that is not there; ConfigError where the held-out one does not come last.
+    """
+    present = sorted(names)
+    if not isinstance(split, TimeSplit):
+        return tuple(present)
+    if len(present) < 2:
+        raise ConfigError(
+            _WHERE,
+            f'kind "time" needs batches in order, and there is one alone ({", ".join(present)})',
+            'Take in the others, or split it another way: kind = "random", "group" or "column"',
+        )
+    for name in (split.train_through, split.holdout):
+        if name not in present:
+            there = f"Any name goes; the snapshot has {', '.join(present)}"
+            raise NotFound("batch", name, f"{there}. Take it in: python flows/ingest.py run --month {name}")
+    if split.train_through >= split.holdout:
+        later = [name for name in present if name > split.train_through]
+        other = f"Hold out a later one ({', '.join(later)})" if later else "Take in a later one to hold out"
+        raise ConfigError(
+            _WHERE,
+            f"the held-out batch {split.holdout} is not after {split.train_through}, the last trained one: batches are "
+            f"in the order of their names as text ({', '.join(present)})",
+            f"{other}, or train through an earlier one",
+        )
+    return tuple(name for name in present if name <= split.holdout)
+
+
+def order_warning(split: Split, names: Sequence[str]) -> str:
+    """Which batches stand in another order than people count them, where their order matters; empty otherwise."""
+    return order_problem(names) if isinstance(split, TimeSplit) else ""
+
+
+def assign(
+    split: Split, rows: "pd.DataFrame", *, event_key: Sequence[str], target: "pd.Series[Any] | None" = None
+) -> Membership:
+    """The side of each row.
+
+    Args:
+        rows: raw rows, with the batch that each came with.
+        event_key: columns that name one event. Rows of one event stand on one side.
+        target: the outcome of each row, null while it is unknown. Without it, all count as known, and nothing can be
+            stratified.
+    Raises: ConfigError where the split cannot be made of these rows, or leaves one side without a known outcome.
+    """
+    import numpy as np
+
+    match split:
+        case TimeSplit():
+            batch = rows[BATCH].to_numpy()
+            train, holdout = batch <= split.train_through, batch == split.holdout
+        case RandomSplit():
+            if missing := [column for column in event_key if column not in rows]:
+                raise ConfigError(_WHERE, _no_column(missing[0], rows), "Name columns of the rows in event_key")
+            points = _points(rows[list(event_key)], split.seed)
+            holdout = points < split.holdout_share
+            if split.stratify:
+                holdout = _stratified(split, points, rows, target)
+            train = ~holdout
+        case GroupSplit():
+            _check_column(split.column, rows)
+            if rows[split.column].nunique() < 2:
+                raise ConfigError(
+                    _WHERE,
+                    f"all rows are of one group by {split.column}: {rows[split.column].iloc[0]!r}",
+                    "Split by a column with more of them",
+                )
+            holdout = _points(rows[[split.column]], split.seed) < split.holdout_share
+            train = ~holdout
+        case ColumnSplit():
+            _check_column(split.column, rows)
+            words = rows[split.column].astype(object)
+            if others := [repr(word) for word in words.unique() if word not in (TRAIN, HOLDOUT)]:
+                raise ConfigError(
+                    _WHERE,
+                    f'{split.column} has to say "train" or "holdout", and says {_some(others)}',
+                    "Say so in the source of the batches",
+                )
+            train, holdout = (words == TRAIN).to_numpy(), (words == HOLDOUT).to_numpy()
+        case _:
+            assert_never(split)
+    known = np.ones(len(rows), dtype=bool) if target is None else target.notna().to_numpy()
+    _check_sides(split, train & known, holdout & known)
+    return Membership(train=np.asarray(train, dtype=bool), holdout=np.asarray(holdout, dtype=bool))
+
+
+def _check_sides(split: Split, train: "NDArray[np.bool_]", holdout: "NDArray[np.bool_]") -> None:
+    for side, what in ((train, "to learn from"), (holdout, "held out to judge by")):
+        if not side.any():
+            raise ConfigError(
+                _WHERE,
+                f"no row with a known outcome is {what}: {split.words}, of {int((train | holdout).sum()):,} rows",
+                _OTHERWISE[split.kind],
+            )
+
+
+_OTHERWISE = {
+    "time": "Name batches with known outcomes",
+    "random": "Take in more rows, or change holdout_share or seed",
+    "group": "Take in more groups, or change holdout_share or seed",
+    "column": 'Say "train" of some rows and "holdout" of others',
+}
+
+
+def _check_column(column: str, rows: "pd.DataFrame") -> None:
+    if column not in rows:
+        raise ConfigError(_WHERE, _no_column(column, rows), "Name a column of the raw rows")
+    if nulls := int(rows[column].isna().sum()):
+        raise ConfigError(
+            _WHERE,
+            f"{column} is null in {nulls:,} of {len(rows):,} rows, so nothing says on which side they stand",
+            "Fill it in, or leave these rows out, in the source of the batches",
+        )
+
+
+def _no_column(column: str, rows: "pd.DataFrame") -> str:
+    return f"the rows have no column {column}; they have {', '.join(map(str, rows.columns))}"
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN:,} more" if len(words) > _SHOWN else "")
+
+
+# --- at random --------------------------------------------------------------------------------------------------------
+
+
+def _points(key: "pd.DataFrame", seed: int) -> "NDArray[np.float64]":
+    """A number from 0 to 1 for each row, as good as drawn at random; equal for equal values, whatever their type."""
+    import numpy as np
+    import orjson
+
+    salt = f"proveout split {seed}".encode()
+    columns = [[_text(value) for value in key[name].astype(object)] for name in key.columns]
+    digests = (blake2b(orjson.dumps(row), digest_size=8, key=salt).digest() for row in zip(*columns, strict=True))
+    return np.fromiter((int.from_bytes(digest, "big") / 2**64 for digest in digests), dtype=float, count=len(key))
+
+
+def _text(value: Any) -> str | None:
+    """A value as text, by what it is and not by the type of its column, which one more row may change."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(int(value))  # of any size
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))  # a null beside it made 7.0 of a 7
+    if not isinstance(value, str | bool) and pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
+        return str(value.tz_convert("UTC"))
+    return str(value)
+
+
+def _stratified(
+    split: RandomSplit, points: "NDArray[np.float64]", rows: "pd.DataFrame", target: "pd.Series[Any] | None"
+) -> "NDArray[np.bool_]":
+    """The rows held out, where each class gives its share. A row without an outcome stands where its hash says."""
+    import numpy as np
+    import pandas as pd
+
+    if target is None:
+        raise ConfigError(_WHERE, "stratify needs the outcome of each row", "Set stratify = false")
+    # Of an event that comes twice, the first row speaks for all.
+    _, first, event = np.unique(points, return_index=True, return_inverse=True)
+    classes = np.array([None if pd.isna(one) else one for one in target], dtype=object)[first]
+    batches = rows[BATCH].to_numpy(dtype=object)[first] if BATCH in rows else np.zeros(len(first), dtype=object)
+    chosen = points[first] < split.holdout_share
+    known = np.array([one is not None for one in classes], dtype=bool)
+    for one in dict.fromkeys(classes[known]):
+        places = np.flatnonzero(known & (classes == one))
+        if len(places) < 2:
+            raise ConfigError(
+                _WHERE,
+                f"stratify needs two events of each class, one for each side, and the class {one!r} has one",
+                "Take in more of it, or set stratify = false; a target that is a quantity has no classes",
+            )
+        chosen[places] = False
+        chosen[list(_held_out(places, batches, split.holdout_share))] = True
+    return np.asarray(chosen[event], dtype=bool)
+
+
+def _held_out(places: "NDArray[np.intp]", batches: "NDArray[Any]", share: float) -> Iterator[int]:
+    """Of one class, the rows held out: batch by batch, so many that the share is right of all up to there.
+
+    `places` are in the order of their points. Of two rows or more at least one stands on each side.
+    """
+    held = seen = 0
+    for batch in sorted(set(batches[places])):
+        here = places[batches[places] == batch]
+        seen += len(here)
+        asked = min(max(int(share * seen + 0.5), 1), seen - 1)
+        quota = min(max(asked - held, 0), len(here))
+        held += quota
+        yield from map(int, here[:quota])
