@@ -20,6 +20,7 @@ SRC = ROOT / "src" / "proveout"
 # A file imports from floors below its own. Halves are steps within a floor.
 FLOORS = {
     "errors": 1.0, "records": 1.0, "code_files": 1.2, "settings": 1.5, "judging_settings": 1.7,
+    "task": 1.8,
     "data": 2.0, "registry": 2.0,
     "project": 2.5,
     "training": 3.0,
