@@ -6,17 +6,19 @@ no leave for that. An approval that has ended, or was taken back, is: what serve
 for either: looked at, it answers nobody.
 """
 
-from proveout.project import open_keyring, open_ledger, open_store
+from proveout.data.store import Store
 from proveout.records import Digest
+from proveout.registry.ledger import Ledger
 from proveout.registry.permits import refuse_strange
+from proveout.registry.signing import Keyring
 from proveout.settings import Settings
 from proveout.training.bundle import OpenBundle, open_bundle, verify
 
 
 def open_released(settings: Settings, digest: Digest) -> OpenBundle:
     """The bundle, verified and opened. Raises: NotFound, NotApproved, Tampered, BundleError."""
-    folder = open_store(settings).folder("bundles", digest)
+    folder = Store(settings.store, settings.state_dir / "store").folder("bundles", digest)
     bundle = verify(folder)
-    with open_ledger(settings) as ledger:
-        refuse_strange(ledger, open_keyring(settings), bundle)
+    with Ledger(settings.ledger, create=False) as ledger:
+        refuse_strange(ledger, Keyring(settings.keys_dir), bundle)
     return open_bundle(folder, manifest=bundle.manifest)
