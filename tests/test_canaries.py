@@ -21,6 +21,7 @@ from urllib.error import HTTPError
 
 import orjson
 import pytest
+import talkative_toy
 from serving_live import Server
 from serving_toy import board, put_up, release, request
 from talkative_toy import lay_out_talkative
@@ -34,7 +35,7 @@ from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
 from proveout.serving.desk.pii import PREFIX, Pseudonyms
 from proveout.settings import load
 
-APP = Path(__file__).with_name("talkative_toy.py")
+APP = Path(talkative_toy.__file__)
 NAMES = 200
 _LETTERS = random.Random(7)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 import pytest
+import serving_toy
 from gateway_toy import body, run, running
 from serving_toy import lay_out, settings_of
 
@@ -251,7 +252,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         number = int(probe.getsockname()[1])
     environment = {**os.environ, "PROVEOUT_PORT": str(number), "PROVEOUT_STATE": str(root / "state")}
-    toy = Path(__file__).with_name("serving_toy.py")
+    toy = Path(serving_toy.__file__)
     process = subprocess.Popen(
         [sys.executable, str(toy), str(root)], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
     )

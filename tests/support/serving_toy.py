@@ -1,7 +1,7 @@
 """A project of four fields with a model that does as it is told: what the serving tests run.
 
-`python tests/serving_toy.py ROOT` serves it as a real server: LitServe, a worker process, a journal, a ledger. Each
-request says in its field `mode` what is to become of it, so one server can be put through every fault. What is
+`python tests/support/serving_toy.py ROOT` serves it as a real server: LitServe, a worker process, a journal, a ledger.
+Each request says in its field `mode` what is to become of it, so one server can be put through every fault. What is
 released stands in `board.json` in the project's root, where a test put one (`put_up`); a release whose digest begins
 with one of the words in `SICK` has that fault.
 """

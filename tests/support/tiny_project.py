@@ -20,7 +20,7 @@ from proveout.serving.worker.champion import Released, Served
 from proveout.settings import Settings, load
 from proveout.training import bundle as bundles
 
-APP = Path(__file__).parents[1] / "serve" / "app.py"
+APP = Path(__file__).parents[2] / "serve" / "app.py"
 FILES = {
     "pyproject.toml": """
 [tool.proveout]

@@ -1,6 +1,7 @@
 """The served toy, whose field `city` is about a person, and whose model says in its errors what it was given.
 
-`python tests/talkative_toy.py ROOT` serves it. Real models talk like that: «could not convert string to float: 'Ada'».
+`python tests/support/talkative_toy.py ROOT` serves it. Real models talk like that: "could not convert string to
+float: 'Ada'".
 """
 
 import sys
