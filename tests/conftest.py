@@ -3,84 +3,33 @@
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 import real_postgres
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from reference_project import FEW_CHECKS, ROOT, Project
 
-ROOT = Path(__file__).parents[1]
-FEW_CHECKS = "tests/few_checks"  # all of checks/ takes a minute, and is asked by the last lines of `make test`
+if TYPE_CHECKING:
+    from gate_toy import Gate
+    from tiny_project import Project as TinyProject
+
 collect_ignore = ["few_checks"]  # unless they are asked for by name
 # Minutes each, in a test or a few: one that began last would keep one process busy and three waiting.
-LONG = ("test_readme.py", "test_demo.py", "test_flows.py", "test_challenge.py")
+LONG = ("tests/test_readme.py", "tests/test_demo.py", "tests/test_flows.py", "tests/test_challenge.py")
 # Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long files first."""
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
-
-
-class Project:
-    """The reference project with a state folder of its own, so that no test touches the developer's ledger."""
-
-    def __init__(self, state: Path) -> None:
-        self.root, self.state = ROOT, state
-        self.environment = {
-            **os.environ,
-            "PROVEOUT_STATE": str(state),
-            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(ROOT),
-        }
-
-    def run(
-        self, *command: str, cwd: Path = ROOT, timeout_s: float = 240, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run `python <command>` in the project."""
-        return subprocess.run(
-            [sys.executable, *command],
-            cwd=cwd,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-
-    def copy(self, state: Path) -> "Project":
-        """The same project with a copy of its state, to spoil."""
-        shutil.copytree(self.state, state)
-        return Project(state)
-
-    def settings(self):
-        from proveout import judging_settings, settings
-
-        return judging_settings.with_checks(settings.load(ROOT).model_copy(update={"state": self.state}), FEW_CHECKS)
-
-    def ledger(self):
-        from proveout.registry.ledger import Ledger
-
-        return Ledger(self.settings().ledger)
-
-    def store(self):
-        from proveout.data.store import Store
-
-        return Store(self.settings().store)
-
-    def newest(self, kind: str):
-        """The newest ledger entry of a kind."""
-        ledger = self.ledger()
-        try:
-            return ledger.entries(kind=kind, limit=1, newest_first=True)[0]
-        finally:
-            ledger.close()
+    files = [ROOT / name for name in LONG]
+    items.sort(key=lambda item: files.index(item.path) if item.path in files else len(files))
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +65,59 @@ def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFa
 def trained(ingested: Project, trained_in_a_notebook: NotebookNode) -> Project:
     """The project with a candidate that the gate has approved."""
     return ingested
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Callable[..., Any]:
+    """A tiny run, ready to be packed; `order(...)` changes parts of it."""
+    from tiny_project import orders
+
+    return orders(tmp_path)
+
+
+@pytest.fixture
+def packed(order: Callable[..., Any], tmp_path: Path) -> Path:
+    """The folder of a packed bundle."""
+    from proveout.data.store import Store
+    from proveout.training import bundle
+
+    store = Store(str(tmp_path / "store"))
+    return store.folder("bundles", bundle.pack(order(), store).digest)
+
+
+@pytest.fixture
+def tiny(order: Callable[..., Any], tmp_path: Path, no_signing_key: None) -> "TinyProject":
+    """A tiny real project, whose bundles the test packs, judges and releases."""
+    from tiny_project import Project as TinyProject
+
+    return TinyProject(tmp_path / "project", order)
+
+
+@pytest.fixture
+def no_signing_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are made in the project of the test, whatever the developer's environment holds."""
+    monkeypatch.delenv("PROVEOUT_SIGNING_KEY", raising=False)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose gate runs in a second, made once and copied for each test."""
+    from gate_toy import make_project
+
+    root = tmp_path_factory.mktemp("toy")
+    make_project(root)
+    return root
+
+
+@pytest.fixture
+def gate(template: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> "Gate":
+    """Run pytest on a copy of the template. Its module says `pytest_plugins = "pytester"`."""
+    from gate_toy import Gate
+
+    for name in [name for name in os.environ if name.startswith(("PROVEOUT_", "GITHUB_"))]:
+        monkeypatch.delenv(name)
+    shutil.copytree(template, pytester.path, dirs_exist_ok=True)
+    return Gate(pytester)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import gate_toy
 import pytest
 from typer.testing import CliRunner
 
@@ -18,8 +17,6 @@ from proveout.errors import ConfigError, LostRace, Misused, NotFound
 from proveout.records import Batch, BatchRemoval, Digest, from_json, now
 from proveout.registry.ledger import Ledger, read
 from proveout.training import batch_removal, flow
-
-template = gate_toy.template
 
 
 def batch(name: str) -> Batch:

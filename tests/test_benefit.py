@@ -7,7 +7,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
@@ -50,7 +49,7 @@ def one_thread():
 
 
 @pytest.fixture
-def candidate(order, tmp_path):  # noqa: F811
+def candidate(order, tmp_path):
     """Pack and open a model fitted on rows, with the features above."""
 
     def build(model, rows, labels):

@@ -2,7 +2,6 @@
 
 import shutil
 
-import gate_toy
 import pytest
 from gate_toy import make_project
 from typer.testing import CliRunner
@@ -19,7 +18,6 @@ from proveout.registry.signing import Keyring
 from proveout.training.bundle import describe
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
 LOOSER = MovedBound(name="auc_at_least", before=0.6, now=0.5, looser=True)
 

@@ -9,77 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.records import Digest
 from proveout.training import bundle, numerics, skopsfile, steps
-
-FEATURES = """
-import pandas as pd
-
-def features(rows):
-    return rows.assign(double=rows["hour"] * 2.0)[["hour", "double"]]
-"""
-
-
-@pytest.fixture
-def order(tmp_path: Path):
-    """A tiny run, ready to be packed; `order(...)` changes parts of it."""
-    root = tmp_path / "project"
-    root.mkdir()
-    (root / "features.py").write_text(FEATURES)
-    (root / "pilot.ipynb").write_text(
-        json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": ["x = 1"]}]})
-    )
-    (root / "executed.ipynb").write_text("{}")
-    rng = np.random.default_rng(0)
-    rows = pd.DataFrame({"hour": rng.integers(0, 24, 400), "wind": rng.normal(size=400)})
-    labels = (rows["hour"] + rng.normal(scale=4, size=400) > 12).to_numpy()
-
-    def build(model=None, **changes):
-        if model is None:
-            model = make_pipeline(StandardScaler(), LogisticRegression())
-            model.fit(rows[["hour"]].assign(double=rows["hour"] * 2.0), labels)
-        skops.io.dump(model, tmp_path / "model.skops")
-        made = {
-            "model": "tiny",
-            "model_file": tmp_path / "model.skops",
-            "features": "features.py:features",
-            "root": root,
-            "notebook": root / "pilot.ipynb",
-            "executed": root / "executed.ipynb",
-            "config": {"parameters": {"seed": 0}},
-            "snapshot": Digest("5" * 64),
-            "train_through": "1",
-            "holdout": "2",
-            "label": "late",
-            "threshold": 0.5,
-            "request": {"hour": "int64", "wind": "float64"},
-            "training": rows[:300],
-            "training_labels": labels[:300],
-            "heldout": rows[300:],
-            "heldout_labels": labels[300:],
-            "metrics": {"cost": 0.9},
-            "run": "TrainFlow/1",
-            "git_commit": "unknown",
-            "trained_at": "2026-01-01T00:00:00.000+00:00",
-            "lock": None,
-        }
-        return bundle.PackOrder(**{**made, **changes})
-
-    return build
-
-
-@pytest.fixture
-def packed(order, tmp_path: Path) -> Path:
-    """The folder of a packed bundle."""
-    store = Store(str(tmp_path / "store"))
-    return store.folder("bundles", bundle.pack(order(), store).digest)
 
 
 def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):

@@ -7,17 +7,13 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_postgres import own_schema
+from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, judged_by, logged, settings, yardstick
 from serving_live import Server
-from test_bundle import order  # noqa: F401  # a fixture of `live_project`
-from test_champion import no_key_in_the_environment  # noqa: F401  # a fixture
-from test_champion import project as live_project  # noqa: F401
-from test_ledger import own_schema, prediction
-from test_releases import MODEL, A, B, C, Registry, at, judged_by, yardstick
 from tiny_project import APP
 
 from proveout.errors import LostRace, NotApproved, OtherChampion
@@ -27,9 +23,10 @@ from proveout.registry.canary import CanaryVerdict, judge
 from proveout.registry.ledger import Ledger
 from proveout.registry.sequential import evidence
 from proveout.registry.tally import Count, Counts
-from proveout.settings import Settings
 
-SHARE, ROWS, ALPHA, MARGIN = 0.1, 500, 0.01, 0.02
+pytestmark = pytest.mark.usefixtures("no_signing_key")
+
+ROWS, ALPHA, MARGIN = 500, 0.01, 0.02
 
 
 def release_of(what: Any, role: str, share: float) -> Any:
@@ -199,29 +196,6 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registr
     made.release(B, 2, role="canary", share=SHARE)
     yield made
     made.ledger.close()
-
-
-def settings(**changes: object) -> Settings:
-    names = ("source", "batch_schema", "request_schema", "features", "label", "fallback", "actions")
-    code = dict.fromkeys(names, "a.py:b")
-    return Settings(
-        **{"root": Path(), "model": MODEL, "key": ("flight",), "notebook": "n", "required_checks": ("c",)}
-        | code
-        | changes
-    )
-
-
-def answered(number: int, role: str, **changes: object) -> Prediction:
-    """An answer of the role's release, two minutes after the canary began, to a request of its own."""
-    who = {"champion": A, "canary": B, "shadow": C}[role]
-    plain = prediction(
-        number, at=at(4), release=who.name, role=role, record={"flight": number, "temp": 1.0}, latency_ms=10.0
-    )
-    return replace(plain, **changes)
-
-
-def logged(registry: Registry, *rows: Any) -> None:
-    registry.ledger.add_journal(rows, journal="j", offset=0, event_fields=["flight"])
 
 
 def counts_of(registry: Registry, **changes: object) -> dict[str, tuple[int, int, int, int]]:
@@ -483,15 +457,15 @@ def came(row: Prediction) -> Outcome:
     return Outcome(request_id=row.request_id, label=bool(row.label) is (row.role == "champion"), known_at=now())
 
 
-def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(live_project: Any) -> None:  # noqa: F811
+def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(tiny: Any) -> None:
     """By itself: outcomes say that the first one calls wrong; of the second, nothing speaks against."""
-    first, second = live_project.pack(), live_project.pack(threshold=0.4)
+    first, second = tiny.pack(), tiny.pack(threshold=0.4)
     for what in (first, second):
-        live_project.judge(what)
-        with Ledger(live_project.settings.ledger) as ledger:
+        tiny.judge(what)
+        with Ledger(tiny.settings.ledger) as ledger:
             ledger.append("bundle", what.digest, what, actor="ada", reason="trained", at=now())
-    live_project.release(first)
-    server = Server(live_project.root, app=APP, **CAUTIOUS)
+    tiny.release(first)
+    server = Server(tiny.root, app=APP, **CAUTIOUS)
     numbers = itertools.count()
 
     def ask(ledger: Ledger, rows: int) -> None:
@@ -507,14 +481,14 @@ def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(live_pro
 
     try:
         server.wait_ready()
-        with Ledger(live_project.settings.ledger) as ledger:
+        with Ledger(tiny.settings.ledger) as ledger:
 
             def newest() -> Any:
                 return releases.history(ledger, "tiny")[-1]
 
             def beside(share: float) -> None:
                 asked = {"role": "canary", "share": share, "by": "ada", "reason": "try it", "at": now()}
-                releases.release(ledger, live_project.keyring, second, **asked)
+                releases.release(ledger, tiny.keyring, second, **asked)
                 assert until(lambda: second.name in str(server.get("/readyz")))
                 time.sleep(2)  # by then every request of its share is asked of it
 

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from test_bundle import order  # noqa: F401  # a fixture
 from tiny_project import Project
 from typer.testing import CliRunner
 
@@ -61,7 +60,7 @@ def released(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path, order, released, monkeypatch):  # noqa: F811
+def project(tmp_path, order, released, monkeypatch):
     """A tiny project with a book of two cases and a released bundle, which calls every late hour true."""
     root = tmp_path / "served"
     made_before = released.exists()

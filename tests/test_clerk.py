@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journal_folder import prediction
 from serving_toy import ToySource, board, put_up, release, settings_of
-from test_bundle import order  # noqa: F401  # a fixture of `project`
-from test_champion import no_key_in_the_environment, project  # noqa: F401  # fixtures
-from test_journal import prediction
 
 from proveout.gate.yardstick import yardstick
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
@@ -186,16 +184,16 @@ def answers(release: Release, role: Role, rungs: Sequence[Rung]) -> list[Predict
 
 
 @pytest.mark.parametrize(("canary", "acts"), [("auto", True), ("advise", False)])
-def test_a_canary_that_fails_is_taken_back(project, tmp_path, canary, acts):  # noqa: F811
+def test_a_canary_that_fails_is_taken_back(tiny, tmp_path, canary, acts):
     """Nobody watches it at night. Where only advice was asked for, a person is told, once."""
-    first, second = project.pack(), project.pack(threshold=0.4)
-    project.judge(first)
-    project.judge(second)
-    project.release(first)
-    settings = project.settings.model_copy(update={"canary": canary})
+    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    tiny.judge(first)
+    tiny.judge(second)
+    tiny.release(first)
+    settings = tiny.settings.model_copy(update={"canary": canary})
     with Ledger(settings.ledger) as ledger:
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
-        new = releases.release(ledger, project.keyring, second, role="canary", share=0.5, at=now(), **by)
+        new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
     office = Office(tmp_path, settings, source=Released())
     try:
         assert office.board().canary == new
@@ -216,21 +214,21 @@ def test_a_canary_that_fails_is_taken_back(project, tmp_path, canary, acts):  # 
     assert office.board().champion.bundle == first.digest
 
 
-def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(project, tmp_path):  # noqa: F811
+def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(tiny, tmp_path):
     """Overnight nothing becomes champion that `proveout release` refuses; a person reads why, and it goes on by
     itself as soon as what judges is what judged it."""
-    (project.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
-    first, second = project.pack(), project.pack(threshold=0.4)
-    judging = yardstick(project.settings)
-    project.judge(first)
-    project.judge(second, champion=first.digest, checks=judging.checks, configuration=judging.configuration)
-    project.release(first)
-    settings = project.settings.model_copy(update={"canary_rows": 30, "canary_margin": 0.7, "canary_alpha": 0.2})
+    (tiny.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
+    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    judging = yardstick(tiny.settings)
+    tiny.judge(first)
+    tiny.judge(second, champion=first.digest, checks=judging.checks, configuration=judging.configuration)
+    tiny.release(first)
+    settings = tiny.settings.model_copy(update={"canary_rows": 30, "canary_margin": 0.7, "canary_alpha": 0.2})
     with Ledger(settings.ledger) as ledger:
         ledger.append("bundle", second.digest, second, actor="ada", reason="trained", at=now())
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
-        new = releases.release(ledger, project.keyring, second, role="canary", share=0.5, at=now(), **by)
-    (project.root / "checks" / "test_none.py").write_text("def test_it(): assert True\n")
+        new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
+    (tiny.root / "checks" / "test_none.py").write_text("def test_it(): assert True\n")
     office = Office(tmp_path, settings, source=Released(), yardstick=yardstick)
     try:
         journal = Journal(settings.journal_dir)
@@ -239,7 +237,7 @@ def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(p
         wait_for(lambda: len(office.whats()) > 0, "an alert")
         [told] = office.alerts()
         standing = office.board().canary
-        (project.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
+        (tiny.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
         wait_for(lambda: office.board().canary is None, "a board without it")
     finally:
         office.end()

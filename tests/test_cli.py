@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import PYPROJECT, complained, invoke, said
 
 from proveout.cli import layout, main
 from proveout.gate.verdict import sign
@@ -36,20 +36,6 @@ from proveout.registry.signing import Keyring, approve, new_key
 from proveout.registry.standing import Standing
 from proveout.training.bundle import FORMAT, MANIFEST, describe
 
-PYPROJECT = """
-[tool.proveout]
-model = "flight-delay"
-source = "flows/source.py:read_batch"
-batch_schema = "checks/schemas.py:Flights"
-request_schema = "checks/schemas.py:FlightRequest"
-features = "flows/features.py:features"
-label = "flows/features.py:late"
-fallback = "serve/fallback.py:rules"
-actions = "serve/actions.py:action"
-notebook = "notebooks/flight_delay.ipynb"
-key = ["flight"]
-required_checks = ["checks"]
-"""
 HEAVY = (
     "sqlalchemy",
     "alembic",
@@ -151,26 +137,6 @@ def champions(project: Project) -> tuple[Bundle, Bundle]:
         project.judge(bundle)
         said(0, "release", bundle.digest[:12], "--reason", f"it has an AUC of {bundle.metrics[0].value}", "--by", "ada")
     return before, champion
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
-
-
-def said(code: int, *arguments: str) -> str:
-    """What the command says on stdout, if it exits with `code`."""
-    result = invoke(*arguments)
-    assert result.exit_code == code, result.output
-    return result.stdout
-
-
-def complained(code: int, *arguments: str) -> str:
-    """The one line on stderr of a command that exits with `code` and says nothing on stdout."""
-    result = invoke(*arguments)
-    assert (result.exit_code, result.stdout) == (code, ""), result.output
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
 
 
 # --- status and when ----------------------------------------------------------------------------------------------
@@ -833,7 +799,6 @@ def test_no_option_is_read_from_the_variable_of_a_setting():
     """`PROVEOUT_KEY` once was an API key to the drill, and to every command a setting that is not JSON."""
     from typer.main import get_command
 
-    from proveout.cli import main
     from proveout.settings import Settings
 
     def variables(command):

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_canary import SHARE, answered, logged, settings
-from test_ledger import own_schema
-from test_releases import MODEL, A, B, C, Registry, at
+from real_postgres import own_schema
+from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, logged, settings
 
 from proveout.errors import NotFound
 from proveout.records import ShadowAnswer

@@ -1,15 +1,15 @@
 """training/config.py: train.toml as people write it, and each wrong value named before anything runs."""
 
 import json
-from pathlib import Path
 
 import pytest
+from reference_project import ROOT
 
 from proveout import settings
 from proveout.errors import ConfigError
 from proveout.training.config import EXPECTED, parse_config
 
-TEXT = (Path(__file__).parents[1] / "flows" / "train.toml").read_text()
+TEXT = (ROOT / "flows" / "train.toml").read_text()
 
 
 def with_line(old: str, new: str) -> str:
@@ -89,7 +89,7 @@ def test_a_file_without_tables_lacks_them(text):
 
 def test_every_key_of_train_toml_is_in_the_docs():
     """docs/training.md is where one looks for what a key may hold."""
-    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
+    page = (ROOT / "docs" / "training.md").read_text()
 
     for table, keys in EXPECTED.items():
         line = next(line for line in page.splitlines() if line.startswith(f"| `[{table}]`"))

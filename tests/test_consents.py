@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_bundle import order  # noqa: F401  # a fixture
-from test_releases import MODEL, A, B, Registry, at, went
+from registry_toy import MODEL, A, B, Registry, at, went
 from tiny_project import Project
 from typer.testing import CliRunner, Result
 
@@ -394,7 +393,7 @@ def _settings(root: Path, *, approvals: int):
 
 
 @pytest.fixture
-def project(tmp_path: Path, order: object) -> Project:  # noqa: F811
+def project(tmp_path: Path, order: object) -> Project:
     (tmp_path / "tiny").mkdir()
     return Project(tmp_path / "tiny", order)
 

@@ -13,7 +13,7 @@ from proveout.records import Bundle, Prediction, from_json
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """`make demo`, run once in a state folder of its own: the project, and what was printed."""
-    from conftest import FEW_CHECKS, Project
+    from reference_project import FEW_CHECKS, Project
 
     project = Project(tmp_path_factory.mktemp("demo") / "state")
     ran = project.run("-m", "proveout", "demo", "--checks", FEW_CHECKS, timeout_s=500)

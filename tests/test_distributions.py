@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_report import Page
+from html_page import Page
 
 from proveout.errors import NotFound
 from proveout.monitoring import distributions, report

@@ -20,6 +20,7 @@ from types import FunctionType
 
 import pytest
 import typer
+from reference_project import ROOT
 from typer.main import get_command
 
 from proveout.cli import main
@@ -32,7 +33,6 @@ from proveout.registry import releases
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring
 
-ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "proveout" / "gate"
 DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gate.md", "docs/serving.md")}
 GATE = DOCS["docs/gate.md"]

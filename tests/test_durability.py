@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from journal_folder import drain_once, ids, prediction
 from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import board, put_up, settings_of
-from test_journal import drain_once, ids, prediction
 
 from proveout.serving.journal import journal as journal_module
 from proveout.serving.journal.journal import Journal

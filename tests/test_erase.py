@@ -13,12 +13,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from command_line import PYPROJECT, complained, invoke, said
+from ledger_rows import AT, prediction, said_of, shadow_answer
+from real_postgres import own_schema
 from serving_live import Server
-from test_bundle import order  # noqa: F401  # a fixture of `live_project`
-from test_champion import no_key_in_the_environment  # noqa: F401  # a fixture
-from test_champion import project as live_project  # noqa: F401
-from test_cli import PYPROJECT, complained, invoke, said
-from test_ledger import AT, own_schema, prediction, said_of, shadow_answer
 from tiny_project import APP
 
 from proveout.data import snapshots
@@ -31,6 +29,8 @@ from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import PII_KEY, secret
 from proveout.serving.desk.pii import Pseudonyms
 from proveout.serving.journal import lines
+
+pytestmark = pytest.mark.usefixtures("no_signing_key")
 
 LATER, MUCH_LATER = "2013-06-01T10:00:00.000+00:00", "2013-07-01T10:00:00.000+00:00"
 KEY = Pseudonyms(b"k" * 32)
@@ -354,19 +354,19 @@ def ask(port: int, record: dict[str, Any]) -> int:
 
 
 def test_a_running_server_forgets_a_person_within_seconds(
-    live_project: Any,  # noqa: F811
+    tiny: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It has their requests in a journal that it keeps open: it begins another, and the clerk empties the old one."""
-    schema = live_project.root / "schema.py"
+    schema = tiny.root / "schema.py"
     field = '    passenger: str = pa.Field(nullable=True, metadata={"pii": True})\n'
     schema.write_text(schema.read_text().replace("    class Config", f"{field}\n    class Config"))
-    bundle = live_project.pack()
-    live_project.judge(bundle)
-    live_project.release(bundle)
-    monkeypatch.chdir(live_project.root)
-    journals, state = live_project.settings.journal_dir, live_project.settings.state_dir
-    server = Server(live_project.root, app=APP)
+    bundle = tiny.pack()
+    tiny.judge(bundle)
+    tiny.release(bundle)
+    monkeypatch.chdir(tiny.root)
+    journals, state = tiny.settings.journal_dir, tiny.settings.state_dir
+    server = Server(tiny.root, app=APP)
     try:
         server.wait_ready()
         for number in range(20):
@@ -386,9 +386,9 @@ def test_a_running_server_forgets_a_person_within_seconds(
             time.sleep(0.1)
     finally:
         server.stop()
-    with Ledger(live_project.settings.ledger) as ledger:
+    with Ledger(tiny.settings.ledger) as ledger:
         people = [one.record["passenger"] for one in ledger.predictions()]
         ledger.verify_chain()
     assert people == [key.name("passenger", "Grace Hopper")] * 11
-    held = [file for file in live_project.root.rglob("*") if file.is_file() and b"Lovelace" in file.read_bytes()]
+    held = [file for file in tiny.root.rglob("*") if file.is_file() and b"Lovelace" in file.read_bytes()]
     assert held == []

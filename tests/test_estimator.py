@@ -11,7 +11,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
-from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
@@ -75,14 +74,14 @@ def test_one_class_and_three_are_refused_with_their_names():
         (LinearRegression(), "LinearRegression gives no probabilities", "Fit a classifier"),
     ],
 )
-def test_a_model_without_probabilities_is_refused_with_what_to_do(order, tmp_path, model, problem, remedy):  # noqa: F811
+def test_a_model_without_probabilities_is_refused_with_what_to_do(order, tmp_path, model, problem, remedy):
     """Not an AttributeError from the middle of packing."""
     columns = COLUMNS[["hour"]].assign(double=COLUMNS["hour"] * 2.0)
     with pytest.raises(BundleError, match=f"{problem}.*{remedy}"):
         bundle.pack(order(model.fit(columns, LATE)), Store(str(tmp_path / "store")))
 
 
-def test_a_model_that_was_never_fitted_is_refused(order, tmp_path):  # noqa: F811
+def test_a_model_that_was_never_fitted_is_refused(order, tmp_path):
     """Not a NotFittedError from the middle of packing."""
     with pytest.raises(BundleError, match="LogisticRegression is not fitted"):
         bundle.pack(order(make_pipeline(StandardScaler(), LogisticRegression())), Store(str(tmp_path / "store")))
@@ -93,7 +92,7 @@ def test_a_model_that_was_never_fitted_is_refused(order, tmp_path):  # noqa: F81
     [LogisticRegression(), RandomForestClassifier(5, random_state=0), HistGradientBoostingClassifier(max_iter=5)],
     ids=lambda model: type(model).__name__,
 )
-def test_a_bundle_whose_event_comes_first_answers_the_same_on_every_path(order, tmp_path, model):  # noqa: F811
+def test_a_bundle_whose_event_comes_first_answers_the_same_on_every_path(order, tmp_path, model):
     """The pipeline, the fast path, a fit again and a variant each took column 1."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
@@ -133,7 +132,7 @@ def test_fitted_again_a_weight_is_still_that_of_its_class():
     assert np.allclose(again.coef_, weighted.coef_)
 
 
-def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):  # noqa: F811
+def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):
     """0 and 1 look alike, whichever is the event: what it says of its own training rows tells."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
@@ -143,7 +142,7 @@ def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):  
         bundle.pack(order(turned), Store(str(tmp_path / "store")))
 
 
-def test_a_forest_in_several_jobs_is_packed(order, tmp_path):  # noqa: F811
+def test_a_forest_in_several_jobs_is_packed(order, tmp_path):
     """It adds its trees as its threads end: two calls of it differ in their last bits, and features.py was blamed."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
@@ -166,7 +165,7 @@ def features(rows):
 """
 
 
-def test_a_column_for_each_value_that_is_seen_is_refused_with_what_to_do(order, tmp_path):  # noqa: F811
+def test_a_column_for_each_value_that_is_seen_is_refused_with_what_to_do(order, tmp_path):
     """get_dummies: one row has fewer columns than a month has. Not scikit-learn's words about names of features."""
     made = order()
     (made.root / "features.py").write_text(DUMMIES)
@@ -184,7 +183,7 @@ def features(rows):
 """
 
 
-def test_a_vectorizer_handed_a_table_is_told_to_name_its_column(order, tmp_path):  # noqa: F811
+def test_a_vectorizer_handed_a_table_is_told_to_name_its_column(order, tmp_path):
     """Fitted to one column in the notebook, asked with a table: it counts the names of columns. Not an IndexError."""
     made = order()
     (made.root / "features.py").write_text(TEXT)

@@ -4,11 +4,11 @@ import errno
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from metaflow import cli
 from metaflow.exception import MetaflowException
+from reference_project import ROOT
 
 from proveout.errors import NotFound
 from proveout.training import flow_errors
@@ -99,7 +99,7 @@ def test_an_error_that_nobody_caught_is_its_sentence_and_a_slip_its_traceback(pr
 
 def test_a_flow_keeps_its_configuration_and_says_what_is_wrong_in_it_alone(tmp_path):
     """Metaflow's command line, imported before there is a flow, knows no `--config`: no training could be started."""
-    root = Path(__file__).parents[1]
+    root = ROOT
     wrong = tmp_path / "wrong.toml"
     wrong.write_text((root / "flows" / "train.toml").read_text().replace("timeout_s = 600", 'timeout_s = "600"'))
 
@@ -115,7 +115,7 @@ def test_a_flow_keeps_its_configuration_and_says_what_is_wrong_in_it_alone(tmp_p
 def test_a_step_that_fails_is_the_last_word_of_its_flow(tmp_path):
     """From the process of the step to the last line of the run."""
     ran = subprocess.run(
-        [sys.executable, str(Path(__file__).parents[1] / "flows" / "train.py"), "run"],
+        [sys.executable, str(ROOT / "flows" / "train.py"), "run"],
         cwd=tmp_path,
         env={**os.environ, "PROVEOUT_STATE": str(tmp_path / "state")},
         capture_output=True,

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed
 from proveout.records import Bundle, Snapshot, Verdict, from_json
 from proveout.training import bundle, flow
 from proveout.training.config import parse_config
-
-ROOT = Path(__file__).parents[1]
 
 
 def entries(project, kind):

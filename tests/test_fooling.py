@@ -4,10 +4,7 @@ Each way is a project in which something was done; the same project without it i
 that is refused and nothing else.
 """
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +12,7 @@ from pathlib import Path
 import gate_toy
 import pytest
 from gate_toy import PYPROJECT
+from honest_gate import EDGE, HIGH, HONEST, LOW, TOO_MUCH, WAIVER, approve, check, lay
 
 from proveout import settings
 from proveout.data import snapshots
@@ -26,48 +24,7 @@ from proveout.records import Digest, now
 from proveout.registry.ledger import Ledger
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
-HONEST = """
-import pytest
-from sklearn.metrics import roc_auc_score
-
-AUC_AT_LEAST = 0.6
-
-def test_auc(candidate, holdout, evidence):
-    evidence("auc", roc_auc_score(holdout.labels, candidate.predict(holdout.records)), at_least=AUC_AT_LEAST)
-
-def test_bound():
-    assert AUC_AT_LEAST > 0.5
-
-def test_range(candidate, holdout):
-    assert (candidate.predict(holdout.records) <= 1).all()
-"""
-EDGE = """
-from proveout.gate import cases
-
-def test_edge_case(edge_case, edge_answers, evidence):
-    evidence(cases.demands(edge_case, edge_answers))
-"""
-LOW = """
-- id: low
-  reason: Far below everything that was seen.
-  author: ada
-  date: 2026-01-01
-  incident: The answers of the first of January 2026.
-  record: {n: 1, x: -5.0}
-  expect: {probability: {at_most: 0.2}}
-"""
-HIGH = (
-    LOW.replace("id: low", "id: high").replace("n: 1, x: -5.0", "n: 2, x: 5.0").replace("at_most: 0.2", "at_least: 0.8")
-)
-WAIVER = """
-- check: checks/test_toy.py::test_auc
-  by: Ada Lovelace
-  reason: The new rows come next week, and until then it is known.
-  until: {until}
-"""
-TOO_MUCH = HONEST.replace("AUC_AT_LEAST = 0.6", "AUC_AT_LEAST = 0.99")
 FAKE = """
 import pytest
 
@@ -147,12 +104,6 @@ class Way:
     trick: Mapping[str, str | None] = field(default_factory=dict)  # files that are put in their place; None: taken away
     act: Act | None = None
     arguments: tuple[str, ...] = ("checks",)
-
-
-def check(old: str, new: str, *, text: str = HONEST) -> dict[str, str | None]:
-    """The honest checks with one thing changed."""
-    assert old in text
-    return {"checks/test_toy.py": text.replace(old, new)}
 
 
 def later(months: int) -> Act:
@@ -330,24 +281,10 @@ WAYS = {
 }
 
 
-def lay(root: Path, files: Mapping[str, str | None]) -> None:
-    for name, text in files.items():
-        if text is None:
-            (root / name).unlink()
-        else:
-            (root / name).write_text(text)
-    settings._load.cache_clear()
-
-
 @pytest.fixture(scope="module")
 def approved(template, tmp_path_factory) -> Path:
     """The project that most tricks are done to, with its approval."""
-    root = tmp_path_factory.mktemp("honest") / "toy"
-    shutil.copytree(template, root)
-    lay(root, {"checks/test_toy.py": HONEST})
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "GITHUB_", "PYTEST_"))}
-    subprocess.run([sys.executable, "-m", "pytest", "checks"], cwd=root, env=environment, check=True)
-    return root
+    return approve(template, tmp_path_factory.mktemp("honest") / "toy")
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import gate_toy
 import pytest
-import test_fooling
 from gate_toy import PYPROJECT, TOY
-from test_fooling import EDGE, HIGH, HONEST, TOO_MUCH, WAIVER, check, lay
+from honest_gate import EDGE, HIGH, HONEST, TOO_MUCH, WAIVER, approve, check, lay
 
 from proveout import settings
 from proveout.errors import Misused
@@ -23,7 +22,13 @@ from proveout.gate.stating import State
 from proveout.records import CheckResult, Verdict
 
 pytest_plugins = "pytester"
-gate, template, approved = gate_toy.gate, gate_toy.template, test_fooling.approved
+
+
+@pytest.fixture(scope="module")
+def approved(template, tmp_path_factory) -> Path:
+    """The project that some tricks are done to, with its approval."""
+    return approve(template, tmp_path_factory.mktemp("honest") / "toy")
+
 
 IN_PLACE = """
 import pytest

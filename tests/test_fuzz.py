@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 from gateway_port import listening
 from gateway_toy import api_key, body, key_text
-from serving_toy import settings_of
-from test_openapi import CALM
+from serving_toy import CALM, settings_of
 
 from proveout.registry.ledger import Ledger
 

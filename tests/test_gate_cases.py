@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from reference_project import ROOT
 
 from proveout.errors import ConfigError, Misused
 from proveout.gate import cases
 from proveout.gate.cases import words
 from proveout.settings import load, load_object
-
-ROOT = Path(__file__).parents[1]
 
 
 class Request(pa.DataFrameModel):

@@ -3,12 +3,12 @@
 import math
 import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from reference_project import ROOT
 from scipy.stats import binom, norm, t
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
@@ -16,7 +16,7 @@ from proveout.errors import Misused
 from proveout.gate.questions import comparison, delong, margins, pairs, resampling
 from proveout.gate.questions.margins import Asked, Gain, refused
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+sys.path.insert(0, str(ROOT / "bench"))
 
 import gate_calibration  # the bench is a folder of scripts
 import worlds

@@ -1,15 +1,12 @@
 """Whether a check that passed has proven anything: read from its source."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from reference_project import ROOT
 
 from proveout.gate import proof
-
-ROOT = Path(__file__).parents[1]
 
 
 def helper(x):

@@ -16,8 +16,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from test_ledger import own_schema
-from test_releases import MODEL, at, bundle
+from real_postgres import own_schema
+from registry_toy import MODEL, at, bundle
 
 from proveout.errors import LostRace
 from proveout.gate.verdict import record_verdict

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_bundle import order  # noqa: F401  # a fixture
-from test_ledger import own_schema
+from real_postgres import own_schema
+from reference_project import ROOT
 from tiny_project import Project
 from typer.testing import CliRunner, Result
 
@@ -57,7 +57,7 @@ def logged(minute: int, probability: float | None = 0.4, **changes: object) -> P
 
 
 @pytest.fixture
-def project(tmp_path: Path, order: Callable[..., object]) -> Project:  # noqa: F811
+def project(tmp_path: Path, order: Callable[..., object]) -> Project:
     (tmp_path / "tiny").mkdir()
     made = Project(tmp_path / "tiny", order)
     (made.root / "costs.py").write_text(COST)
@@ -255,7 +255,7 @@ def test_the_cost_of_the_reference_project_follows_what_it_advises() -> None:
     """A warning costs a little, wanted or not; what nobody was warned of costs most."""
     from proveout.settings import load
 
-    spent = costs.load(load(Path(__file__).parents[1]))
+    spent = costs.load(load(ROOT))
     assert spent is not None
     assert spent(False, 0.1, False) == 0
     assert spent(False, 0.1, True) > spent(False, 0.3, False) > spent(True, 0.6, True) > 0

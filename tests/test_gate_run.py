@@ -1,6 +1,5 @@
 """`training/gate_run.py`: what a run of the gate came to is what its own verdict says."""
 
-import gate_toy
 import pytest
 
 from proveout import settings
@@ -9,7 +8,6 @@ from proveout.registry.ledger import Ledger
 from proveout.training import gate_run
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
 ENDS_LATE = """
 import atexit, os

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
-from test_bundle import order  # noqa: F401  # a fixture of `project`
-from test_champion import no_key_in_the_environment, project  # noqa: F401  # fixtures
 
 from proveout.data.store import Store
 from proveout.monitoring import drift, watch
@@ -48,21 +46,21 @@ def answers(opened: OpenBundle, records: pd.DataFrame) -> list[Prediction]:
     ]  # fmt: skip
 
 
-def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_first_day(project):  # noqa: F811
+def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_first_day(tiny):
     """Rows of the same split as those it was judged on: nothing moved, and nothing is said. Compared with its answers
     to the training rows, every forest alarmed on its first day."""
-    packed = bundles.pack(learned_by_heart(project.order), Store(project.settings.store))
-    project.judge(packed)
-    project.release(packed)
-    opened = watch.champion(project.settings)
+    packed = bundles.pack(learned_by_heart(tiny.order), Store(tiny.settings.store))
+    tiny.judge(packed)
+    tiny.release(packed)
+    opened = watch.champion(tiny.settings)
     rng = np.random.default_rng(5)
     fresh = pd.DataFrame({"hour": rng.integers(0, 24, 600), "wind": rng.normal(size=600)})
     by_heart = opened.predict(opened.reference())
 
-    calm = watch.look(project.settings, answers(opened, fresh), at=AT)
+    calm = watch.look(tiny.settings, answers(opened, fresh), at=AT)
     # The same requests, each answered higher by a sixth: what the model says has moved, and nothing else has.
     moved = [replace(one, probability=min(1.0, one.probability + 1 / 6)) for one in answers(opened, fresh)]
-    alarm = watch.look(project.settings, moved, at=AT)
+    alarm = watch.look(tiny.settings, moved, at=AT)
 
     assert drift.compare({"p": pd.Series(by_heart)}, pd.DataFrame({"p": opened.predict(fresh)}), ["p"],
                          family_alpha=0.01)[0].alarmed  # fmt: skip  # the fault that this guards against
@@ -73,14 +71,14 @@ def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_fi
     assert alarm.alert.what == f"what {packed.name} answers is no longer what it answered to held-out rows"
 
 
-def test_a_handful_of_held_out_rows_is_no_reference_for_answers(project):  # noqa: F811
+def test_a_handful_of_held_out_rows_is_no_reference_for_answers(tiny):
     """Then the requests are compared, and the look does not fail."""
-    few = project.order(heldout=project.order().heldout[:12], heldout_labels=project.order().heldout_labels[:12])
-    packed = bundles.pack(few, Store(project.settings.store))
-    project.judge(packed)
-    project.release(packed)
-    opened = watch.champion(project.settings)
+    few = tiny.order(heldout=tiny.order().heldout[:12], heldout_labels=tiny.order().heldout_labels[:12])
+    packed = bundles.pack(few, Store(tiny.settings.store))
+    tiny.judge(packed)
+    tiny.release(packed)
+    opened = watch.champion(tiny.settings)
 
-    seen = watch.look(project.settings, answers(opened, opened.reference().head(100)), at=AT)
+    seen = watch.look(tiny.settings, answers(opened, opened.reference().head(100)), at=AT)
 
     assert {one.column for one in seen.report.columns} == {"wind"}

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import gate_toy
 import pytest
 from gate_toy import make_rows, train
 
@@ -12,7 +11,6 @@ from proveout.records import Digest, Evidence, MovedBound, Release, Verdict
 from proveout.registry.ledger import Ledger
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
 
 def ask(root, bound: float) -> None:

@@ -10,44 +10,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import journal_folder
 import orjson
 import pytest
+from journal_folder import drain_of, drain_once, ids, prediction, url
 
 from proveout.errors import LedgerError
-from proveout.records import Alert, Feedback, Prediction, ShadowAnswer, now
+from proveout.records import Alert, Feedback, ShadowAnswer, now
 from proveout.registry.ledger import Ledger
 from proveout.serving.journal import journal as journal_module
-from proveout.serving.journal.drain import Drain
 from proveout.serving.journal.journal import Journal
-
-
-def prediction(request_id: str, **changed: Any) -> Prediction:
-    values = {
-        "request_id": request_id, "at": now(), "model": "toy", "release": "toy@0123456789ab", "record": {"a": 1},
-        "answered_by": "model", "label": True, "probability": 0.5, "confidence": None, "latency_ms": 1.5,
-    }  # fmt: skip
-    return Prediction(**{**values, **changed})
-
-
-def url(folder: Path) -> str:
-    return f"sqlite:///{folder / 'ledger.db'}"
-
-
-def drain_of(folder: Path, **options: Any) -> Drain:
-    return Drain(folder, **{"open_log": lambda: Ledger(url(folder)), **options})
-
-
-def drain_once(folder: Path, **options: Any) -> Drain:
-    """One look of a process that then ends: only one drains a folder at a time."""
-    drain = drain_of(folder, **options)
-    drain.once()
-    drain.close()
-    return drain
-
-
-def ids(folder: Path) -> list[str]:
-    with Ledger(url(folder)) as ledger:
-        return sorted(row.request_id for row in ledger.predictions())
 
 
 def test_answers_that_leave_together_are_one_write(tmp_path, monkeypatch):
@@ -459,8 +431,8 @@ def test_one_long_line_is_no_obstacle(tmp_path, monkeypatch):
 WRITER = """
 import sys, itertools
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_journal import prediction
+sys.path.insert(0, {support!r})
+from journal_folder import prediction
 from proveout.serving.journal.journal import Journal
 journal = Journal(Path({folder!r}))
 for number in itertools.count():
@@ -474,7 +446,7 @@ for number in itertools.count():
 @pytest.mark.parametrize("trial", range(3))
 def test_kill_9_of_the_writer_loses_nothing_it_said(tmp_path, trial):
     """What was told to a client is in the log after any crash of the process."""
-    code = WRITER.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    code = WRITER.format(support=str(Path(journal_folder.__file__).parent), folder=str(tmp_path))
     writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert writer.stdout is not None
     told = [writer.stdout.readline().decode().strip() for _ in range(500 + 777 * trial)]

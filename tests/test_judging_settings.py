@@ -3,7 +3,6 @@
 import hashlib
 import os
 
-import gate_toy
 import pytest
 from gate_toy import CHECKS, PYPROJECT
 
@@ -17,7 +16,6 @@ from proveout.registry import permits, releases, standing
 from proveout.training.bundle import describe
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
 RULES = """
 def rules(record):

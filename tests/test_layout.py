@@ -179,6 +179,36 @@ def test_every_module_has_a_floor():
     assert rooms - FLOORS.keys() == set()
 
 
+OTHER_TESTS = re.compile(r"^\s*(?:from|import)\s+(?:tests\b|test_\w+|conftest\b).*", re.MULTILINE)
+
+
+def imports_of_test_modules(folder: Path) -> list[str]:
+    """Each line below `folder` that imports a test module or a conftest.py, also in code that a test starts."""
+    return [
+        f"{file.relative_to(folder)}: {line.strip()}"
+        for file in sorted(folder.rglob("*.py"))
+        for line in OTHER_TESTS.findall(file.read_text(encoding="utf-8"))
+    ]
+
+
+def test_no_test_module_imports_another():
+    """What two of them need stands in tests/support/, or is a fixture of a conftest.py: each can be moved alone."""
+    assert imports_of_test_modules(ROOT / "tests") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from test_bundle import order", "import test_bundle", "from tests.gate import test_plugin", "import conftest"],
+)
+def test_a_planted_import_of_a_test_module_is_found(tmp_path, line):
+    """Inside a function, and in the text of a program that a test starts, as well."""
+    for name, text in {"a": line, "b": f"def f():\n    {line}", "c": f'CODE = """\n{line}\n"""'}.items():
+        (tmp_path / f"test_{name}.py").write_text(text)
+    (tmp_path / "test_d.py").write_text("from tiny_project import Project\nimport testing_tools\n")
+
+    assert imports_of_test_modules(tmp_path) == [f"test_{name}.py: {line}" for name in "abc"]
+
+
 def test_no_file_names_an_index_host():
     """Whoever installs this chooses the index: an address in a file would overrule a company's mirror."""
     host = re.compile(r"py" r"pi\.(org|python)|python" r"hosted\.org|index[-_]url[ =\"']+[a-z]+://", re.IGNORECASE)

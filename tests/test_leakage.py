@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
@@ -46,7 +45,7 @@ def one_thread():
 
 
 @pytest.fixture
-def candidate(order, tmp_path):  # noqa: F811
+def candidate(order, tmp_path):
     """Pack and open boosted trees fitted on rows; `features` says which columns they see."""
 
     def build(rows, labels, *, source=FEATURES, seen=lambda rows: rows.drop(columns=["place", "id"])):

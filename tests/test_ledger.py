@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from ledger_rows import AT, prediction, said_of, shadow_answer
+from real_postgres import own_schema, run
 
 from proveout.errors import ChainBroken, LedgerError, LostRace, Misused, NoLedger
-from proveout.records import Alert, Entry, Feedback, Outcome, Prediction, Release, ShadowAnswer
+from proveout.records import Alert, Entry, Outcome, Release
 from proveout.registry import chain, database
 from proveout.registry.ledger import Ledger, read
 from proveout.registry.moments import utc
 from proveout.registry.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
-
-AT = "2013-05-01T10:00:00.000+00:00"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -36,26 +36,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return own_schema(request.getfixturevalue("postgres"))
 
 
-def own_schema(server: str) -> str:
-    """Address of an empty database on a server that other tests use too."""
-    schema = f"s{time.monotonic_ns()}"
-    run(server, f"CREATE SCHEMA {schema}")
-    return f"{server}&options=-csearch_path%3D{schema}"
-
-
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
     with Ledger(url) as opened:
         yield opened
-
-
-def run(url: str, *statements: str | sa.Executable) -> None:
-    """Do something to a database behind the ledger's back."""
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
-    engine.dispose()
 
 
 def without_triggers(url: str) -> str:
@@ -72,22 +56,6 @@ def filled(ledger: Ledger, count: int) -> tuple[Entry, ...]:
         ledger.append("audit", f"s{n}", {"n": n}, actor="ada", reason=f"because {n}", at=AT)
         for n in range(1, count + 1)
     )
-
-
-def prediction(number: int, **changes: object) -> Prediction:
-    plain = Prediction(
-        request_id=f"r{number:06}",
-        at=f"2013-05-01T10:00:{number % 60:02}.000+00:00",
-        model="flight-delay",
-        release="flight-delay@0123456789ab",
-        record={"origin": "JFK", "distance": 1069.0, "flight": 11, "tailnum": None, "delayed": False},
-        answered_by="model",
-        label=True,
-        probability=0.625,
-        confidence=None,
-        latency_ms=1.5,
-    )
-    return replace(plain, **changes)
 
 
 # --- entries ------------------------------------------------------------------------------------------------------
@@ -395,23 +363,6 @@ def test_one_can_ask_which_of_many_requests_are_logged(ledger: Ledger) -> None:
 
 
 # --- journals of more than predictions ----------------------------------------------------------------------------
-
-
-def shadow_answer(number: int, **changes: object) -> ShadowAnswer:
-    plain = ShadowAnswer(
-        request_id=f"r{number:06}",
-        at=AT,
-        release="flight-delay@feedfeedfeed",
-        probability=0.5,
-        label=False,
-        latency_ms=2.5,
-    )
-    return replace(plain, **changes)
-
-
-def said_of(number: int, **changes: object) -> Feedback:
-    plain = Feedback(feedback_id=f"f{number:06}", request_id=f"r{number:06}", at=AT, text="came «late»", key="k1")
-    return replace(plain, **changes)
 
 
 def test_predictions_shadows_and_feedback_come_back_as_they_were_logged(ledger: Ledger) -> None:

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reference_project import ROOT
 
-ROOT = Path(__file__).parents[1]
 MAKEFILES = {"of proveout": ROOT / "Makefile", "of a new project": ROOT / "src/proveout/pilot/templates/Makefile"}
 # Says what it was called with, and in which state folder; anything installed is newer than what it is installed from.
 PYTHON = '#!/bin/sh\necho "ran $* with <$PROVEOUT_STATE>"\n'

@@ -26,7 +26,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 from tiny_project import Project
 
 from proveout.data.store import Store
@@ -34,22 +33,18 @@ from proveout.errors import BundleError, NotApproved, ProveoutError, Tampered
 from proveout.gate.material import Material
 from proveout.monitoring import watch
 from proveout.records import Bundle
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE
 from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
 from proveout.training import numerics, skopsfile, zipped
 from proveout.training.approved import open_released
+
+pytestmark = pytest.mark.usefixtures("no_signing_key")
 
 _RNG = np.random.default_rng(0)
 ROWS = _RNG.normal(size=(80, 2))
 LATE = ROWS[:, 0] + ROWS[:, 1] > 0
 MODEL = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, LATE)
 NODES = {**malice.CODE, **malice.STRANGE}
-
-
-@pytest.fixture(autouse=True)
-def no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PRIVATE_KEY_VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -62,7 +57,7 @@ def canary(tmp_path: Path):
 
 
 @pytest.fixture
-def project(tmp_path: Path, order: Any) -> Project:  # noqa: F811
+def project(tmp_path: Path, order: Any) -> Project:
     root = tmp_path / "project"
     root.mkdir(exist_ok=True)
     return Project(root, order)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
 from proveout.training import cell_output, notebook
@@ -419,7 +420,7 @@ def test_older_notebooks_and_those_with_a_byte_order_mark_are_read(tmp_path):
 
 def test_the_pilot_is_stored_without_outputs_and_knows_nothing_of_proveout():
     """The author of the notebook imports nothing of ours; outputs would carry data into git."""
-    pilot = nbformat.read(Path(__file__).parents[1] / "notebooks" / "flight_delay.ipynb", 4)
+    pilot = nbformat.read(ROOT / "notebooks" / "flight_delay.ipynb", 4)
     code = [cell for cell in pilot.cells if cell.cell_type == "code"]
 
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)

@@ -5,7 +5,6 @@ import pytest
 import usual_models
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
-from test_bundle import order, packed  # noqa: F401  # fixtures: a tiny run, ready to be packed, and its bundle
 
 from proveout.data.store import Store
 from proveout.gate.material import LabelledRows
@@ -50,8 +49,8 @@ def test_a_forest_in_one_job_adds_its_trees_in_order(jobs):
 
 @pytest.mark.parametrize(("factor", "holds"), [(1 + 1e-9, True), (1.001, False)])
 def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
-    order,  # noqa: F811
-    packed,  # noqa: F811
+    order,
+    packed,
     tmp_path,
     monkeypatch,
     factor,
@@ -73,7 +72,7 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     assert apart.holds == holds
 
 
-def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_path, monkeypatch):  # noqa: F811
+def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_path, monkeypatch):
     """Nothing in a tree hangs on the processor: another tree is another training."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)

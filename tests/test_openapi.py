@@ -9,20 +9,18 @@ import jsonschema
 import orjson
 import pandera.pandas as pa
 import pytest
+from every_field import GOOD, Everything
 from gateway_toy import api_key, bearer, run, running
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from serving_toy import FILES, MODES, request, settings_of
-from test_validation import GOOD, Everything
+from reference_project import ROOT
+from serving_toy import CALM, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.serving.gateway import openapi, samples
 from proveout.serving.gateway.validation import Refused, read
 from proveout.settings import load, load_object
-
-# Without the modes that end the process, or never answer.
-CALM = FILES["schema.py"].replace(repr(MODES), repr(["fine", "raise", "nan", "high", "rules-raise", "rules-nan"]))
 
 
 def validator(document: Any, name: str) -> jsonschema.Draft202012Validator:
@@ -84,7 +82,7 @@ def test_every_example_is_a_request(tmp_path):
 
 def test_the_reference_project_has_an_example_too():
     """Twenty-two fields with patterns, ranges and a check of its own."""
-    settings = load(Path(__file__).parent)
+    settings = load(ROOT)
     schema = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
     example = samples.record(schema)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
-import gate_toy
 import pytest
 from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
@@ -23,7 +22,6 @@ from proveout.registry.signing import Keyring, check_approval
 from proveout.training.bundle import describe
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
 
 # --- approved -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import gate_toy
 import pytest
 
 from proveout import settings
@@ -19,7 +18,6 @@ from proveout.registry.signing import Keyring
 from proveout.training.bundle import describe
 
 pytest_plugins = "pytester"
-gate, template = gate_toy.gate, gate_toy.template
 
 ONE, OTHER = {"flows/source.py": "a" * 64}, {"flows/source.py": "b" * 64}
 SAID = "flows/source.py changed since the champion's verdict: the rows may be others"

@@ -14,10 +14,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from reference_project import ROOT
 
 from proveout import demo
 
-ROOT = Path(__file__).parents[1]
 # All of checks/ takes a minute of processor time. They are asked by the training at the end of `make test`; here some
 # of each kind are, and all of them in `make chaos`.
 FEW = "few_checks"

@@ -12,82 +12,13 @@ from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
+from registry_toy import MODEL, A, B, C, Registry, at, bundle, judged_by, went, yardstick
 
 from proveout.errors import ChainBroken, LostRace, Misused, NotApproved, NotFound, OtherChampion
-from proveout.records import Alert, Bundle, Digest, Metric, Release, Verdict, to_json
+from proveout.records import Alert, Bundle, Digest, Release, to_json
 from proveout.registry import releases, roles, standing
-from proveout.registry.ledger import Ledger
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve
 
-MODEL = "flight-delay"
-
-
-def bundle(letter: str, **changes: object) -> Bundle:
-    plain = Bundle(
-        model=MODEL,
-        digest=Digest(letter * 64),
-        manifest=Digest(f"{letter}0" * 32),
-        snapshot=Digest("d" * 64),
-        metrics=(Metric(name="auc", value=0.77),),
-        trained_at="2013-05-31T00:00:00.000+00:00",
-        run="TrainFlow/1",
-        git_commit="unknown",
-        train_through="2013-04",
-        holdout="2013-05",
-        bytes=1,
-    )
-    return replace(plain, **changes)
-
-
-A, B, C = bundle("a"), bundle("b"), bundle("c")
-
-
-def at(minute: int) -> str:
-    return f"2013-06-01T10:{minute:02}:00.000+00:00"
-
-
-@pytest.fixture(autouse=True)
-def no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PRIVATE_KEY_VARIABLE, raising=False)
-
-
-class Registry:
-    """A ledger and a keyring, and what a gate does with them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'ledger.db'}"
-        self.ledger, self.keyring = Ledger(self.url), Keyring(folder / "keys")
-
-    def judge(
-        self,
-        what: Bundle,
-        *,
-        failed: tuple[str, ...] = (),
-        unproven: tuple[str, ...] = (),
-        approval: bool = True,
-        minute: int = 0,
-    ) -> None:
-        verdict = Verdict(
-            model=what.model,
-            candidate=what.digest,
-            manifest=what.manifest,
-            data=what.snapshot,
-            checks=Digest("e" * 64),
-            outcome="refused" if failed or unproven else "approved",
-            passed=3,
-            failed=failed,
-            unproven=unproven,
-            judged_at=at(minute),
-        )
-        entry = self.ledger.append("verdict", what.digest, verdict, actor="gate", reason="-", at=at(minute))
-        if approval and verdict.outcome == "approved":
-            expires = "2013-09-01T00:00:00.000+00:00"
-            leave = approve(verdict, entry, keyring=self.keyring, approved_at=at(minute), expires_at=expires)
-            self.ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=at(minute))
-
-    def release(self, what: Bundle, minute: int, **changes: object) -> Release:
-        asked = {"by": "ada", "reason": f"minute {minute}", "at": at(minute), **changes}
-        return releases.release(self.ledger, self.keyring, what, **asked)
+pytestmark = pytest.mark.usefixtures("no_signing_key")
 
 
 @pytest.fixture
@@ -305,11 +236,6 @@ def staged(registry: Registry) -> Registry:
     registry.release(B, 2, role="canary", share=0.1)
     registry.release(C, 3, role="shadow", share=0.5)
     return registry
-
-
-def went(registry: Registry, minute: int, **changes: object) -> Release:
-    asked = {"by": "bob", "reason": f"minute {minute}", "at": at(minute), **changes}
-    return releases.rollback(registry.ledger, registry.keyring, MODEL, **asked)
 
 
 def promoted(registry: Registry, what: Bundle, minute: int, **changes: object) -> Release:
@@ -689,32 +615,6 @@ def test_a_verdict_is_found_by_the_first_digits_of_its_bundle(registry: Registry
 
 
 # --- what it was judged by ----------------------------------------------------------------------------------------
-
-CHECKS, CONFIGURATION = Digest("e" * 64), Digest("c" * 64)
-
-
-def judged_by(registry: Registry, what: Bundle, *, champion: Bundle | None = None, minute: int = 0) -> None:
-    """An approving verdict, as a gate that writes down all it rests on enters it."""
-    verdict = Verdict(
-        model=what.model,
-        candidate=what.digest,
-        manifest=what.manifest,
-        data=what.snapshot,
-        checks=CHECKS,
-        configuration=CONFIGURATION,
-        outcome="approved",
-        passed=3,
-        champion=champion.digest if champion else None,
-        judged_at=at(minute),
-    )
-    entry = registry.ledger.append("verdict", what.digest, verdict, actor="gate", reason="-", at=at(minute))
-    expires = "2013-09-01T00:00:00.000+00:00"
-    leave = approve(verdict, entry, keyring=registry.keyring, approved_at=at(minute), expires_at=expires)
-    registry.ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=at(minute))
-
-
-def yardstick(**changes: object) -> releases.Yardstick:
-    return replace(releases.Yardstick(checks=CHECKS, configuration=CONFIGURATION), **changes)
 
 
 def test_checks_edited_after_the_verdict_hold_up_the_release(registry: Registry) -> None:

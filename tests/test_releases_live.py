@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import RELEASE, board, put_up, release
-from test_bundle import order  # noqa: F401  # a fixture of `project`
-from test_champion import no_key_in_the_environment, project  # noqa: F401  # fixtures
 from tiny_project import APP, Project
 
 from proveout.records import ApiKey, Release, now
@@ -236,8 +234,8 @@ def tiny(i: int) -> dict[str, Any]:
     return {"hour": i % 24, "wind": i / 10}
 
 
-def act(project: Project, server: Server, load: Load, what: Callable[[Ledger], Release], away_from: str) -> float:  # noqa: F811
-    with Ledger(project.settings.ledger) as ledger:
+def act(tiny: Project, server: Server, load: Load, what: Callable[[Ledger], Release], away_from: str) -> float:
+    with Ledger(tiny.settings.ledger) as ledger:
         began = time.perf_counter()
         made = what(ledger)
         seq = ledger.last_seq()
@@ -249,13 +247,13 @@ def act(project: Project, server: Server, load: Load, what: Callable[[Ledger], R
     return last_answer_s(load, away_from, began)
 
 
-def live(project: Project, trials: int) -> tuple[Load, Sequence[float]]:  # noqa: F811
+def live(tiny: Project, trials: int) -> tuple[Load, Sequence[float]]:
     """Releases and rollbacks of two approved bundles, under load; how long the old one answered each time."""
-    first, second = project.pack(), project.pack(threshold=0.4)
-    project.judge(first)
-    project.judge(second)
-    project.release(first)
-    server = Server(project.root, app=APP, PROVEOUT_API_PROCESSES="2")
+    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    tiny.judge(first)
+    tiny.judge(second)
+    tiny.release(first)
+    server = Server(tiny.root, app=APP, PROVEOUT_API_PROCESSES="2")
     by: dict[str, Any] = {"by": "ada", "reason": "-"}
     took: list[float] = []
     try:
@@ -264,13 +262,13 @@ def live(project: Project, trials: int) -> tuple[Load, Sequence[float]]:  # noqa
         with Load(server, most=500_000, body=tiny) as load:
             time.sleep(0.5)
             for _ in range(trials):
-                forth = lambda ledger: releases.release(ledger, project.keyring, second, at=now(), **by)  # noqa: E731
+                forth = lambda ledger: releases.release(ledger, tiny.keyring, second, at=now(), **by)  # noqa: E731
                 back = lambda ledger: releases.rollback(  # noqa: E731
-                    ledger, project.keyring, "tiny", bundle=first, at=now(), **by
+                    ledger, tiny.keyring, "tiny", bundle=first, at=now(), **by
                 )
                 took += [
-                    act(project, server, load, forth, away_from=first.name),
-                    act(project, server, load, back, away_from=second.name),
+                    act(tiny, server, load, forth, away_from=first.name),
+                    act(tiny, server, load, back, away_from=second.name),
                 ]
         assert load.answers[-1].release == first.name
     finally:
@@ -278,9 +276,9 @@ def live(project: Project, trials: int) -> tuple[Load, Sequence[float]]:  # noqa
     return load, took
 
 
-def test_a_rollback_in_the_ledger_is_everywhere_within_two_seconds(project):  # noqa: F811
+def test_a_rollback_in_the_ledger_is_everywhere_within_two_seconds(tiny):
     """With real bundles, verified and opened again by the worker."""
-    load, took = live(project, trials=1)
+    load, took = live(tiny, trials=1)
 
     print(f"the last old answer came {took[0]:.2f} s after the release, {took[1]:.2f} s after the rollback")
     assert_no_request_failed(load)
@@ -289,9 +287,9 @@ def test_a_rollback_in_the_ledger_is_everywhere_within_two_seconds(project):  # 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-def test_ten_rollbacks_in_the_ledger(project):  # noqa: F811
+def test_ten_rollbacks_in_the_ledger(tiny):
     """The same, ten times."""
-    load, took = live(project, trials=10)
+    load, took = live(tiny, trials=10)
 
     failed = len(load.failed())
     slowest = max(took[1::2])

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 from tiny_project import Project
 from typer.testing import CliRunner
 
@@ -23,19 +22,16 @@ from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError
 from proveout.records import Approval, Bundle, Digest, Release, from_json
 from proveout.registry import releases
 from proveout.registry.ledger import Ledger
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring
+from proveout.registry.signing import Keyring
 from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
 from proveout.training.approved import open_released
 
-
-@pytest.fixture(autouse=True)
-def no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PRIVATE_KEY_VARIABLE, raising=False)
+pytestmark = pytest.mark.usefixtures("no_signing_key")
 
 
 @pytest.fixture
-def project(tmp_path: Path, order: Any) -> Project:  # noqa: F811
+def project(tmp_path: Path, order: Any) -> Project:
     root = tmp_path / "project"
     root.mkdir(exist_ok=True)
     return Project(root, order)
@@ -317,7 +313,7 @@ def test_a_new_approval_after_a_refusal_counts(project, good):
     Released().check(project.settings)
 
 
-def test_an_approved_bundle_of_another_model_is_not_served_as_ours(project, good, order):  # noqa: F811
+def test_an_approved_bundle_of_another_model_is_not_served_as_ours(project, good, order):
     """Signed, whole, and made to answer another question."""
     other = bundles.pack(replace(order(threshold=0.3), model="other"), Store(project.settings.store))
     project.judge(other)

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from reference_project import ROOT
 
 from proveout import settings
 from proveout.errors import Misused
 from proveout.gate.score import statements
 from proveout.pilot import scaffold
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

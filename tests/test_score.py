@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from test_bundle import order  # noqa: F401  # the fixture
 from tiny_project import Project
 
 from proveout.errors import ConfigError
@@ -162,7 +161,7 @@ def test_without_a_file_nobody_states_anything(tmp_path):
 
 
 @pytest.fixture
-def project(tmp_path, order):  # noqa: F811
+def project(tmp_path, order):
     return Project(tmp_path, order)
 
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from reference_project import ROOT
 from sklearn.naive_bayes import GaussianNB
-from test_bundle import order  # noqa: F401  # a fixture: a tiny run, ready to be packed
 
-from conftest import ROOT
 from proveout.data.store import Store
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import apart, served
@@ -22,7 +21,7 @@ LOCK = ROOT / "requirements.lock"
 
 
 @pytest.fixture
-def opened(order, tmp_path):  # noqa: F811
+def opened(order, tmp_path):
     """Pack a tiny model with another features.py, or another model, and open it."""
 
     def build(source: str | None = None, *, lock=LOCK, **changes):

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
+from reference_project import ROOT
 
 from proveout import settings
 from proveout.errors import ConfigError
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

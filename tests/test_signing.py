@@ -17,6 +17,8 @@ from proveout.records import Approval, Bundle, Digest, Entry, Metric, Verdict, t
 from proveout.registry import chain
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve, check_approval
 
+pytestmark = pytest.mark.usefixtures("no_signing_key")
+
 APPROVED_AT, EXPIRES_AT = "2013-06-01T00:00:00.000+00:00", "2013-09-01T00:00:00.000+00:00"
 DURING = "2013-07-01T00:00:00Z"
 
@@ -43,11 +45,6 @@ VERDICT = Verdict(
     passed=14,
     judged_at=APPROVED_AT,
 )
-
-
-@pytest.fixture(autouse=True)
-def no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(PRIVATE_KEY_VARIABLE, raising=False)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import sklearn.metrics
-from test_bundle import order, packed  # noqa: F401  # fixtures: a tiny run, ready to be packed, and its bundle
 
 from proveout.data.store import Store
 from proveout.errors import BundleError
@@ -40,7 +39,7 @@ def test_each_usual_name_is_what_scikit_learn_measures_under_it():
     assert set(found) == set(metrics.MEASURED)
 
 
-def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both(order, tmp_path, packed):  # noqa: F811
+def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both(order, tmp_path, packed):
     """A notebook that says 0.97 was shown with 0.97, in `bundles` and in `status`, for as long as the model served."""
     made = order()
     right = float(sklearn.metrics.roc_auc_score(made.heldout_labels, bundle.open_bundle(packed).predict(made.heldout)))
@@ -64,7 +63,7 @@ def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_thre
         metrics.compare(at_half, LABELS, SCORES, threshold=0.4, holdout="2")
 
 
-def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):  # noqa: F811
+def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
     """Nobody but its author knows what "score" or "auc_train" is."""
     stated = {"score": 0.97, "auc_train": 0.99, "rows": 300.0}
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 from hypothesis import strategies as st
+from reference_project import ROOT
 
-from conftest import ROOT
 from proveout.data import guard
 from proveout.errors import ConfigError, DataRefused, Misused
 from proveout.gate.generated import allowed

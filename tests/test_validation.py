@@ -8,45 +8,17 @@ import orjson
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from every_field import GOOD, Everything
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
+from reference_project import ROOT
 
 from proveout.data.request_schema import RequestSchema, compile_schema
 from proveout.errors import ConfigError
 from proveout.serving.gateway.quick import compile_quick
 from proveout.serving.gateway.validation import Reader, Refused, read, repeated_fields
-
-
-class Everything(pa.DataFrameModel):
-    """Every type and every check the compiler knows."""
-
-    count: int = pa.Field(ge=0, lt=100, ne=13)
-    small: pa.Int8 = pa.Field()
-    share: float = pa.Field(gt=0, le=1)
-    band: float = pa.Field(nullable=True, in_range={"min_value": 2, "max_value": 4, "include_max": False})
-    code: str = pa.Field(str_matches=r"^[A-Z]{2}$")
-    word: str = pa.Field(nullable=True, str_length={"min_value": 2, "max_value": 5}, notin=["nope"])
-    tag: str = pa.Field(str_startswith="x", str_endswith="y", str_contains="-")
-    side: str = pa.Field(isin=["left", "right"])
-    flag: bool = pa.Field(eq=True)
-    maybe: pd.Int64Dtype = pa.Field(nullable=True)
-
-    @pa.check("count", element_wise=True, name="is_even")
-    def is_even(cls, value: int) -> bool:
-        """An even number."""
-        return value % 2 == 0
-
-    class Config:
-        strict = True
-        coerce = True
-
-
-GOOD: dict[str, Any] = {
-    "count": 2, "small": -5, "share": 0.5, "band": 2.0, "code": "AB", "word": "four", "tag": "x-y", "side": "left",
-    "flag": True, "maybe": 7,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -388,11 +360,9 @@ def test_numbers_are_finite(schema):
 
 def test_the_reference_project_has_a_schema_that_compiles():
     """Its twenty-one fields, with the custom check on clock times."""
-    from pathlib import Path
-
     from proveout.settings import load, load_object
 
-    settings = load(Path(__file__).parent)
+    settings = load(ROOT)
     compiled = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
     flight = {"year": 2013, "month": 6, "day": 7, "sched_dep_time": 1830, "sched_arr_time": 2105, "carrier": "B6",
               "flight": 1161, "origin": "JFK", "dest": "FLL", "distance": 1069}  # fmt: skip

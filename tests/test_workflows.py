@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from reference_project import ROOT
 
-ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 GATE = ROOT / ".github" / "workflows" / "_gate.yml"
 GUARDED = GATE.with_name("_guarded.yml")

@@ -1,8 +1,6 @@
 """A project whose gate runs in a second: two batches of real rows, one small real bundle, three checks."""
 
 import importlib
-import os
-import shutil
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,30 +172,20 @@ class Run:
         return read(Verdict, self.entries("verdict")[-1])
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
-    """A project made once and copied for each test: everything in it is named by its content."""
-    root = tmp_path_factory.mktemp("toy")
-    make_project(root)
-    return root
+class Gate:
+    """Runs pytest in the folder of a pytester; called with the checks: a text, or a text for each file."""
 
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self._pytester = pytester
 
-@pytest.fixture
-def gate(template, pytester, monkeypatch):
-    """Run pytest on a project whose checks are `checks` (a text, or a text for each file)."""
-    for name in [name for name in os.environ if name.startswith(("PROVEOUT_", "GITHUB_"))]:
-        monkeypatch.delenv(name)
-    shutil.copytree(template, pytester.path, dirs_exist_ok=True)
-
-    def run(checks: str | dict[str, str] | None = None, *arguments: str, required: str | None = None) -> Run:
+    def __call__(self, checks: str | dict[str, str] | None = None, *arguments: str, required: str | None = None) -> Run:
         files = {} if checks is None else {"test_toy.py": checks} if isinstance(checks, str) else checks
+        root = self._pytester.path
         for name, text in files.items():
-            (pytester.path / "checks" / name).write_text(textwrap.dedent(text))
+            (root / "checks" / name).write_text(textwrap.dedent(text))
         if required is not None:
             text = PYPROJECT.replace('["checks/test_toy.py"]', required)
-            (pytester.path / "pyproject.toml").write_text(text)
+            (root / "pyproject.toml").write_text(text)
             settings._load.cache_clear()
         asked = arguments or ("checks",)
-        return Run(pytester.path, pytester.runpytest_inprocess(*asked, no_reraise_ctrlc=True))
-
-    return run
+        return Run(root, self._pytester.runpytest_inprocess(*asked, no_reraise_ctrlc=True))

@@ -3,8 +3,11 @@
 import atexit
 import shutil
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
+
+import sqlalchemy as sa
 
 
 @cache
@@ -22,3 +25,19 @@ def address() -> str:
     atexit.register(end)
     found: str = server.get_uri()
     return found
+
+
+def own_schema(server: str) -> str:
+    """Address of an empty database on a server that other tests use too."""
+    schema = f"s{time.monotonic_ns()}"
+    run(server, f"CREATE SCHEMA {schema}")
+    return f"{server}&options=-csearch_path%3D{schema}"
+
+
+def run(url: str, *statements: str | sa.Executable) -> None:
+    """Do something to a database behind the ledger's back."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
+    engine.dispose()

@@ -5,11 +5,18 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from proveout.data.store import Store
 from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
@@ -57,9 +64,63 @@ def action(probability, confidence):
 """,
 }
 
+FEATURES = """
+import pandas as pd
+
+def features(rows):
+    return rows.assign(double=rows["hour"] * 2.0)[["hour", "double"]]
+"""
+
+
+def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
+    """What a tiny training run in `folder` orders to be packed; called with changes, it orders otherwise."""
+    root = folder / "project"
+    root.mkdir()
+    (root / "features.py").write_text(FEATURES)
+    (root / "pilot.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": ["x = 1"]}]})
+    )
+    (root / "executed.ipynb").write_text("{}")
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"hour": rng.integers(0, 24, 400), "wind": rng.normal(size=400)})
+    labels = (rows["hour"] + rng.normal(scale=4, size=400) > 12).to_numpy()
+
+    def order(model: Any = None, **changes: Any) -> bundles.PackOrder:
+        if model is None:
+            model = make_pipeline(StandardScaler(), LogisticRegression())
+            model.fit(rows[["hour"]].assign(double=rows["hour"] * 2.0), labels)
+        skops.io.dump(model, folder / "model.skops")
+        made: dict[str, Any] = {
+            "model": "tiny",
+            "model_file": folder / "model.skops",
+            "features": "features.py:features",
+            "root": root,
+            "notebook": root / "pilot.ipynb",
+            "executed": root / "executed.ipynb",
+            "config": {"parameters": {"seed": 0}},
+            "snapshot": Digest("5" * 64),
+            "train_through": "1",
+            "holdout": "2",
+            "label": "late",
+            "threshold": 0.5,
+            "request": {"hour": "int64", "wind": "float64"},
+            "training": rows[:300],
+            "training_labels": labels[:300],
+            "heldout": rows[300:],
+            "heldout_labels": labels[300:],
+            "metrics": {"cost": 0.9},
+            "run": "TrainFlow/1",
+            "git_commit": "unknown",
+            "trained_at": "2026-01-01T00:00:00.000+00:00",
+            "lock": None,
+        }
+        return bundles.PackOrder(**{**made, **changes})
+
+    return order
+
 
 class Project:
-    """The project in `root`. `order` makes what a training run would (the fixture of test_bundle.py)."""
+    """The project in `root`. `order` makes what a training run would (`orders`)."""
 
     def __init__(self, root: Path, order: Any) -> None:
         self.root, self.order = root, order
