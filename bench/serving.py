@@ -157,9 +157,9 @@ def ours() -> Iterator[Contestant]:
 
 def key(state: Path) -> str:
     """An API key in the ledger of `state`, with a rate limit that is high, but on."""
+    from proveout.ledger.ledger import Ledger
     from proveout.records import now
     from proveout.registry import keys
-    from proveout.registry.ledger import Ledger
     from proveout.registry.pepper import KEY_PEPPER, secret
 
     with Ledger(state / "ledger.db") as ledger:

@@ -222,7 +222,7 @@ def test_an_answer_is_shown_to_its_own_key_and_to_admins_only(tmp_path):
 
 
 def _into_the_ledger(root: Path, rows: Sequence[Any]) -> None:
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
 
     with Ledger(settings_of(root).ledger) as ledger:
         ledger.add_journal(rows, journal="test", offset=len(rows))

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from proveout.errors import ConfigError
+from proveout.ledger.ledger import Ledger
 from proveout.monitoring import alerts
 from proveout.records import Alert
-from proveout.registry.ledger import Ledger
 
 MODEL = "flight-delay"
 

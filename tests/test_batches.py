@@ -14,8 +14,8 @@ from proveout.data import snapshots, sources
 from proveout.data.batch_names import order_problem
 from proveout.data.store import Store
 from proveout.errors import ConfigError, LostRace, Misused, NotFound
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Batch, BatchRemoval, Digest, from_json, now
-from proveout.registry.ledger import Ledger, read
 from proveout.training import batch_removal, flow
 
 

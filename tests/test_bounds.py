@@ -11,9 +11,9 @@ from proveout.cli import main, show
 from proveout.errors import ConfigError, NotApproved
 from proveout.gate import report
 from proveout.gate.yardstick import yardstick
+from proveout.ledger.ledger import Ledger
 from proveout.records import MovedBound, now
 from proveout.registry import bounds, releases, standing
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring
 from proveout.training.bundle import describe
 

@@ -28,9 +28,9 @@ from talkative_toy import lay_out_talkative
 from typer.testing import CliRunner
 
 from proveout.cli import main
+from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, Prediction, now
 from proveout.registry import keys
-from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
 from proveout.serving.desk.pii import PREFIX, Pseudonyms
 from proveout.settings import load

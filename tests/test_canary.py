@@ -17,10 +17,10 @@ from serving_live import Server
 from tiny_project import APP
 
 from proveout.errors import LostRace, NotApproved, OtherChampion
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Feedback, Outcome, Prediction, now
 from proveout.registry import canary, releases, tally
 from proveout.registry.canary import CanaryVerdict, judge
-from proveout.registry.ledger import Ledger
 from proveout.registry.sequential import evidence
 from proveout.registry.tally import Count, Counts
 

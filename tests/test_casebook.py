@@ -19,8 +19,8 @@ from proveout.cli import main
 from proveout.errors import ConfigError
 from proveout.gate import cases
 from proveout.gate.cases import casebook, text
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Feedback, Prediction
-from proveout.registry.ledger import Ledger
 from proveout.serving.journal import lines
 from proveout.training.bundle import describe, open_bundle
 

@@ -23,9 +23,9 @@ from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
 from proveout.gate.mutants.rehearsal import Rehearsal
 from proveout.gate.mutants.trials import ChallengeReport, Trial
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.ledger_copy import copy_entries
 from proveout.records import Bundle, Digest, Feedback, now
-from proveout.registry.ledger import Ledger, read
-from proveout.registry.replica import copy_entries
 from proveout.settings import Settings
 from proveout.training.variant import Change
 
@@ -34,7 +34,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from proveout.registry.ledger import Ledger
+from proveout.ledger.ledger import Ledger
 
 def test_training_comes_out_the_same(candidate, project):
     with Ledger(project.ledger) as ledger:

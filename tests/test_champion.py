@@ -15,8 +15,8 @@ from serving_live import free_port
 from tiny_project import Project
 
 from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, NotApproved, NotFound, Tampered
+from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, now
-from proveout.registry.ledger import Ledger
 from proveout.registry.releases import release
 from proveout.registry.signing import Keyring
 from proveout.serving.worker.bench import Bench

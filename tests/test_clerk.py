@@ -13,9 +13,9 @@ from journal_folder import prediction
 from serving_toy import ToySource, board, put_up, release, settings_of
 
 from proveout.gate.yardstick import yardstick
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger, read
 from proveout.serving.board import ApiNote, Board, ClerkNote, Reader, api_path, board_path, clerk_path, post
 from proveout.serving.board import read as read_note
 from proveout.serving.journal.alarms import GONE_S, Alarms
@@ -152,7 +152,7 @@ def test_the_clerk_drains_what_is_left_when_it_is_told_to_end(work):
 
 def test_a_locked_ledger_holds_up_the_rows_and_not_the_board(work, monkeypatch):
     """One thread for each thing that may wait: a revoked key must not work on because a row cannot be written."""
-    monkeypatch.setattr("proveout.registry.database.BUSY_S", 0.2)
+    monkeypatch.setattr("proveout.ledger.database.BUSY_S", 0.2)
     monkeypatch.setattr("proveout.serving.journal.clerk.MOST_BACKLOG_BYTES", 10)
     office = work()
     wait_for(lambda: office.note() is not None, "its first note")

@@ -16,6 +16,7 @@ from command_line import PYPROJECT, complained, invoke, said
 
 from proveout.cli import layout, main
 from proveout.gate.verdict import sign
+from proveout.ledger.ledger import Ledger
 from proveout.records import (
     Alert,
     Bundle,
@@ -31,7 +32,6 @@ from proveout.records import (
     from_json,
     now,
 )
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring, approve, new_key
 from proveout.registry.standing import Standing
 from proveout.training.bundle import FORMAT, MANIFEST, describe

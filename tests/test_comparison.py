@@ -10,10 +10,10 @@ from real_postgres import own_schema
 from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, logged, settings
 
 from proveout.errors import NotFound
+from proveout.ledger.ledger import Ledger
 from proveout.records import ShadowAnswer
 from proveout.registry import comparison, releases
 from proveout.registry.comparison import Comparison, Pair, compare, worst_slices
-from proveout.registry.ledger import Ledger
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -14,9 +14,9 @@ from proveout.data.sources import SourceFailed
 from proveout.gate import provenance
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import completeness
+from proveout.ledger.ledger import Ledger
 from proveout.project import open_store
 from proveout.records import Batch, Digest, Refusal, Snapshot, SourceVersion
-from proveout.registry.ledger import Ledger
 from proveout.training import flow
 
 FILES = {

@@ -15,10 +15,10 @@ from typer.testing import CliRunner, Result
 
 from proveout.cli import consenting, main
 from proveout.errors import LedgerError, LostRace, Misused, NotApproved, Untrusted
+from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
 from proveout.registry import canary, consents, permits, releases, standing
 from proveout.registry.consents import Quorum
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, PrivateKey, new_key
 from proveout.serving.worker.champion import Released
 

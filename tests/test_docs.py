@@ -27,10 +27,10 @@ from proveout.cli import main
 from proveout.gate import fixtures, questions, tampering
 from proveout.gate.generated.properties import Generated
 from proveout.gate.material import LabelledRows
+from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold
 from proveout.records import Bundle, CheckResult, Verdict, now
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring
 
 SRC = ROOT / "src" / "proveout" / "gate"

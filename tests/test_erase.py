@@ -22,10 +22,10 @@ from tiny_project import APP
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import Misused
+from proveout.ledger import erasure
+from proveout.ledger.erasure import Subject
+from proveout.ledger.ledger import Ledger
 from proveout.records import Alert, Batch, Digest, Outcome, Prediction, Snapshot, now, to_json
-from proveout.registry import erasure
-from proveout.registry.erasure import Subject
-from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import PII_KEY, secret
 from proveout.serving.desk.pii import Pseudonyms
 from proveout.serving.journal import lines

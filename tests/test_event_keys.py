@@ -8,9 +8,9 @@ import pytest
 
 from proveout.gate.integrity import overlap
 from proveout.gate.material import LabelledRows
+from proveout.ledger.prediction_log import event_of
 from proveout.monitoring.watch import join
 from proveout.records import Prediction
-from proveout.registry.answers import event_of
 
 KEY = ("k", "n")
 AT = "2013-06-01T00:00:00.000+00:00"

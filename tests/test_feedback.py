@@ -13,8 +13,8 @@ import pytest
 from gateway_toy import api_key, bearer, run, running
 from serving_toy import RELEASE, release, request, settings_of
 
+from proveout.ledger.ledger import Ledger
 from proveout.records import Feedback, ShadowAnswer
-from proveout.registry.ledger import Ledger
 from proveout.serving.gateway import dossier
 
 

@@ -20,8 +20,8 @@ from proveout.data.store import Store
 from proveout.gate.cases import casebook
 from proveout.gate.material import judging
 from proveout.gate.stating import State
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, now
-from proveout.registry.ledger import Ledger
 
 pytest_plugins = "pytester"
 

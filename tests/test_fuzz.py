@@ -20,7 +20,7 @@ from gateway_port import listening
 from gateway_toy import api_key, body, key_text
 from serving_toy import CALM, settings_of
 
-from proveout.registry.ledger import Ledger
+from proveout.ledger.ledger import Ledger
 
 EVERYTHING = api_key(scopes=("predict", "feedback", "admin", "metrics"))
 # Not asked is what the document cannot say, that each field has its tensor; and what it need not say: who sends headers

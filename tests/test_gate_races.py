@@ -21,9 +21,9 @@ from registry_toy import MODEL, at, bundle
 
 from proveout.errors import LostRace
 from proveout.gate.verdict import record_verdict
+from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, Digest, Verdict
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger
 from proveout.registry.releases import Yardstick
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring
 

@@ -18,9 +18,9 @@ from proveout.cli import main
 from proveout.errors import BundleError, ConfigError, Misused, NotFound
 from proveout.gate import costs, replay
 from proveout.gate.replay import Pairs, Replay
+from proveout.ledger import logged_traffic
+from proveout.ledger.ledger import Ledger
 from proveout.records import Outcome, Plain, Prediction
-from proveout.registry import traffic
-from proveout.registry.ledger import Ledger
 from proveout.training.bundle import OpenBundle, open_bundle
 
 START = datetime(2013, 5, 1, tzinfo=UTC)
@@ -276,9 +276,9 @@ def test_portions_have_every_answer_once_and_in_order(
         ledger.add_predictions(rows, journal="j", offset=1)
         ledger.add_outcomes([Outcome(request_id="r00003", label=True, known_at=moment(0))])
 
-        def read(**changes: object) -> list[traffic.Logged]:
+        def read(**changes: object) -> list[logged_traffic.Logged]:
             asked = {"since": moment(0), "until": UNTIL, "rows": 3, **changes}
-            return [one for portion in traffic.portions(ledger, "tiny", **asked) for one in portion]
+            return [one for portion in logged_traffic.portions(ledger, "tiny", **asked) for one in portion]
 
         ids = [one.prediction.request_id for one in read()]
         assert ids == [f"r{n:05d}" for n in range(50)]
@@ -287,7 +287,7 @@ def test_portions_have_every_answer_once_and_in_order(
         assert [one.prediction.request_id for one in read(until=moment(2))] == ids[:10]
         assert {one.prediction.request_id: one.outcome for one in read()}["r00003"] is True
         assert {one.outcome for one in read(since=moment(1))} == {None}
-        assert traffic.count(ledger, "tiny", since=moment(1), until=moment(3)) == 10
+        assert logged_traffic.count(ledger, "tiny", since=moment(1), until=moment(3)) == 10
 
 
 # --- the command --------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 import pytest
 
 from proveout import settings
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Verdict, from_json
-from proveout.registry.ledger import Ledger
 from proveout.training import gate_run
 
 pytest_plugins = "pytester"

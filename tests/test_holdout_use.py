@@ -7,8 +7,8 @@ from gate_toy import make_rows, train
 
 from proveout.cli import show
 from proveout.gate import holdout_use, report
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Evidence, MovedBound, Release, Verdict
-from proveout.registry.ledger import Ledger
 
 pytest_plugins = "pytester"
 

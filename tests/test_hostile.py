@@ -21,7 +21,7 @@ import serving_toy
 from gateway_toy import body, run, running
 from serving_toy import lay_out, settings_of
 
-from proveout.registry.ledger import Ledger
+from proveout.ledger.ledger import Ledger
 
 TENSORS = {
     "inputs": [

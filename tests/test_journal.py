@@ -16,8 +16,8 @@ import pytest
 from journal_folder import drain_of, drain_once, ids, prediction, url
 
 from proveout.errors import LedgerError
+from proveout.ledger.ledger import Ledger
 from proveout.records import Alert, Feedback, ShadowAnswer, now
-from proveout.registry.ledger import Ledger
 from proveout.serving.journal import journal as journal_module
 from proveout.serving.journal.journal import Journal
 
@@ -257,7 +257,7 @@ def test_a_killed_drain_leaves_no_row_twice(tmp_path):
 
 def test_a_locked_ledger_costs_no_row(tmp_path, capfd, monkeypatch):
     """Answers go on while somebody holds the database; the rows follow when it is free again."""
-    monkeypatch.setattr("proveout.registry.database.BUSY_S", 0.1)
+    monkeypatch.setattr("proveout.ledger.database.BUSY_S", 0.1)
     journal = Journal(tmp_path)
     Ledger(url(tmp_path)).close()
     drain = drain_of(tmp_path)

@@ -11,10 +11,10 @@ from threading import Barrier
 import pytest
 
 from proveout.errors import ConfigError, LostRace, Misused, NotFound
+from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, to_json
 from proveout.registry import keys, pepper
 from proveout.registry.keys import NewKey
-from proveout.registry.ledger import Ledger
 
 AT, LATER = "2013-06-01T10:00:00.000+00:00", "2013-06-02T10:00:00.000+00:00"
 PEPPER = b"p" * 32

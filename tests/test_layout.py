@@ -124,7 +124,7 @@ def test_each_room_imports_only_from_the_floors_below():
     [
         ("serving/host.py", "from proveout.gate import verdict", "serving/host.py:1 knows gate, which is not below it"),
         ("data/guard.py", "import proveout.training.flow", "data/guard.py:1 knows training, which is not below it"),
-        ("data/guard.py", "from proveout.registry.ledger import Ledger", "data/guard.py:1 knows registry, which"),
+        ("data/guard.py", "from proveout.ledger.ledger import Ledger", "data/guard.py:1 knows registry, which"),
         ("records.py", "from proveout import settings", "records.py:1 knows settings, which is not below it"),
         ("serving/deep/er.py", "from ...gate.verdict import judge", "serving/deep/er.py:1 knows gate"),
         ("gate/verdict.py", "def f():\n    import whylogs", "gate/verdict.py:2 has heard of whylogs"),

@@ -21,11 +21,11 @@ from ledger_rows import AT, prediction, said_of, shadow_answer
 from real_postgres import own_schema, run
 
 from proveout.errors import ChainBroken, LedgerError, LostRace, Misused, NoLedger
+from proveout.ledger import database, hash_chain
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
+from proveout.ledger.timestamps import utc
 from proveout.records import Alert, Entry, Outcome, Release
-from proveout.registry import chain, database
-from proveout.registry.ledger import Ledger, read
-from proveout.registry.moments import utc
-from proveout.registry.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -69,7 +69,7 @@ def test_an_entry_comes_back_as_it_was_appended(ledger: Ledger) -> None:
 
     assert ledger.entries() == (entry,)
     assert read(Alert, entry) == alert
-    assert (entry.seq, entry.previous, ledger.head(), ledger.last_seq()) == (1, chain.START, entry.hash, 1)
+    assert (entry.seq, entry.previous, ledger.head(), ledger.last_seq()) == (1, hash_chain.START, entry.hash, 1)
 
 
 def test_entries_are_found_by_kind_and_subject_in_either_order(ledger: Ledger) -> None:
@@ -86,8 +86,8 @@ def test_entries_are_found_by_kind_and_subject_in_either_order(ledger: Ledger) -
 
 def test_an_empty_ledger_has_a_head_and_an_unbroken_chain(ledger: Ledger) -> None:
     """A fresh project must answer `ledger verify`, not crash."""
-    assert (ledger.verify_chain(), ledger.head(), ledger.last_seq()) == (0, chain.START, 0)
-    assert ledger.verify_chain(chain.START) == 0
+    assert (ledger.verify_chain(), ledger.head(), ledger.last_seq()) == (0, hash_chain.START, 0)
+    assert ledger.verify_chain(hash_chain.START) == 0
 
 
 @pytest.mark.parametrize("reason", ["a \x00 in it", "a lone \ud800 surrogate"])
@@ -172,7 +172,7 @@ def test_the_database_itself_refuses_to_replace_or_truncate_entries(ledger: Ledg
 def test_two_entries_cannot_follow_the_same_one(ledger: Ledger, url: str) -> None:
     """A fork would be two histories that both verify."""
     *_, last = filled(ledger, 3)
-    fork = chain.link(
+    fork = hash_chain.link(
         after=3, previous=last.previous, at=AT, kind="audit", subject="s", actor="eve", reason="-", body="{}"
     )
 
@@ -204,7 +204,7 @@ def test_an_edit_with_its_hash_made_to_fit_is_found_at_the_next_entry(ledger: Le
     without_triggers(url)
     forged = replace(entries[2], reason="a better one")
 
-    run(url, ENTRIES.update().where(ENTRIES.c.seq == 3).values(reason=forged.reason, hash=chain.hash_of(forged)))
+    run(url, ENTRIES.update().where(ENTRIES.c.seq == 3).values(reason=forged.reason, hash=hash_chain.hash_of(forged)))
 
     with pytest.raises(ChainBroken, match="it does not follow the entry before it") as broken:
         ledger.verify_chain()
@@ -468,7 +468,7 @@ def test_a_drain_that_fails_half_way_stores_neither_rows_nor_offset(ledger: Ledg
 
 APPEND_FOR_EVER = """
 import sys
-from proveout.registry.ledger import Ledger
+from proveout.ledger.ledger import Ledger
 with Ledger(sys.argv[1]) as ledger:
     while True:
         print(ledger.append("audit", "s", {}, actor="a", reason="-", at="2013-05-01").seq, flush=True)
@@ -524,14 +524,14 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_reads(ledger: Ledg
         assert compare_metadata(context, METADATA) == []
         assert context.get_current_revision() == HEAD
     engine.dispose()
-    scripts = ScriptDirectory(str(Path(chain.__file__).parent / "migrations"))
+    scripts = ScriptDirectory(str(Path(hash_chain.__file__).parent / "migrations"))
     assert tuple(s.revision for s in reversed(list(scripts.walk_revisions()))) == VERSIONS
 
 
 def test_a_ledger_is_migrated_once_and_opened_without_alembic_afterwards(url: str) -> None:
     """`proveout status` has to answer at once."""
     code = (
-        "import sys; from proveout.registry.ledger import Ledger\n"
+        "import sys; from proveout.ledger.ledger import Ledger\n"
         "print(Ledger(sys.argv[1]).migrated, 'alembic' in sys.modules)"
     )
 
@@ -597,7 +597,7 @@ READ_AND_WRITE = """
 import sys
 from pathlib import Path
 from proveout.errors import LedgerError
-from proveout.registry.ledger import Ledger
+from proveout.ledger.ledger import Ledger
 with Ledger(Path(sys.argv[1], "ledger.db"), create=False) as ledger:
     print(ledger.last_seq(), ledger.verify_chain())
     try:
@@ -672,10 +672,10 @@ def of_the_first_version(url: str) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(Path(chain.__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(Path(hash_chain.__file__).parent / "migrations"))
         command.upgrade(config, "0001")
-        entry = chain.link(
-            after=0, previous=chain.START, at=AT, kind="audit", subject="s", actor="ada", reason="-", body="{}"
+        entry = hash_chain.link(
+            after=0, previous=hash_chain.START, at=AT, kind="audit", subject="s", actor="ada", reason="-", body="{}"
         )
         connection.execute(ENTRIES.insert().values(**vars(entry)))
         connection.execute(
@@ -725,7 +725,7 @@ def test_a_ledger_never_goes_back_to_an_older_schema(ledger: Ledger, url: str) -
     engine = sa.create_engine(url)
     with engine.connect() as connection:
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(Path(chain.__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(Path(hash_chain.__file__).parent / "migrations"))
         with pytest.raises(Misused, match="no way back"):
             command.downgrade(config, "base")
     engine.dispose()

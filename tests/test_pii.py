@@ -14,8 +14,8 @@ from serving_toy import FILES, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.errors import ConfigError
+from proveout.ledger.ledger import Ledger
 from proveout.records import Feedback
-from proveout.registry.ledger import Ledger
 from proveout.serving.desk.pii import Pseudonyms
 from proveout.settings import load_object
 

@@ -15,9 +15,9 @@ from proveout.gate.material import judging
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.gate.watching import Watch
+from proveout.ledger.ledger import Ledger
 from proveout.records import Verdict, now
 from proveout.registry import permits, releases
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring, check_approval
 from proveout.training.bundle import describe
 

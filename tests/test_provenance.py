@@ -11,9 +11,9 @@ from proveout.data.store import Store
 from proveout.errors import Untrusted
 from proveout.gate import provenance, report
 from proveout.gate.verdict import check_signature
+from proveout.ledger.ledger import Ledger
 from proveout.records import SourceVersion, now
 from proveout.registry import releases, standing
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring
 from proveout.training.bundle import describe
 

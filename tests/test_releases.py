@@ -402,7 +402,7 @@ from pathlib import Path
 from proveout.errors import LostRace
 from proveout.records import Bundle, from_json
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger
+from proveout.ledger.ledger import Ledger
 from proveout.registry.signing import Keyring
 folder, bundle = Path(sys.argv[1]), from_json(Bundle, sys.argv[2])
 for line in sys.stdin:

@@ -14,10 +14,10 @@ from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import RELEASE, board, put_up, release
 from tiny_project import APP, Project
 
+from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, Release, now
 from proveout.registry import releases
 from proveout.registry.keys import mac_of
-from proveout.registry.ledger import Ledger
 from proveout.registry.pepper import KEY_PEPPER, secret
 from proveout.serving.board import Board
 

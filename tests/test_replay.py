@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from proveout.data.store import Store
 from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError, Tampered
+from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Digest, Release, from_json
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring
 from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles

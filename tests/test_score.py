@@ -11,6 +11,7 @@ from tiny_project import Project
 from proveout.errors import ConfigError
 from proveout.gate.score import counting as score
 from proveout.gate.score import facts, rubric, statements
+from proveout.ledger.ledger import Ledger
 from proveout.records import (
     CheckResult,
     Digest,
@@ -22,7 +23,6 @@ from proveout.records import (
     Verdict,
     now,
 )
-from proveout.registry.ledger import Ledger
 from proveout.training.approved import open_released
 
 TODAY = date(2026, 11, 21)

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
+from proveout.ledger import hash_chain
 from proveout.records import Approval, Bundle, Digest, Entry, Metric, Verdict, to_json
-from proveout.registry import chain
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve, check_approval
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
@@ -53,9 +53,9 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 def entry_of(verdict: Verdict) -> Entry:
-    return chain.link(
+    return hash_chain.link(
         after=0,
-        previous=chain.START,
+        previous=hash_chain.START,
         at=verdict.judged_at,
         kind="verdict",
         subject=verdict.candidate,

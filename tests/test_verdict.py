@@ -8,9 +8,9 @@ import pytest
 from proveout.errors import NotApproved, Untrusted
 from proveout.gate import report
 from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict, Waiver
 from proveout.registry import permits
-from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring, check_approval
 
 BUNDLE = Bundle(

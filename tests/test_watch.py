@@ -9,10 +9,10 @@ import pytest
 
 from proveout.data import snapshots
 from proveout.errors import NotFound
+from proveout.ledger.ledger import read
+from proveout.ledger.prediction_log import HIDDEN
 from proveout.monitoring import alerts, watch
 from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
-from proveout.registry.answers import HIDDEN
-from proveout.registry.ledger import read
 from proveout.serving.desk.pii import PREFIX, Pseudonyms
 
 AT = "2013-07-01T06:00:00.000+00:00"

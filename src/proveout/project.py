@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from proveout.data.store import Store
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
     from proveout.registry.signing import Keyring
     from proveout.settings import Settings
 
@@ -44,7 +44,7 @@ def open_ledger(settings: "Settings", *, create: bool = False) -> "Ledger":
         create: whether it is made if it is not there. Only what writes asks for that.
     Raises: NoLedger if there is none and none is to be made; LedgerError if it cannot be reached.
     """
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
 
     return Ledger(settings.ledger, create=create)
 

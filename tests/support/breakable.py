@@ -15,8 +15,8 @@ from proveout import settings
 from proveout.data import snapshots
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
+from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, now
-from proveout.registry.ledger import Ledger
 from proveout.settings import Settings
 from proveout.training.bundle import PackOrder, pack
 

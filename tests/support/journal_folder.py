@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from proveout.ledger.ledger import Ledger
 from proveout.records import Prediction, now
-from proveout.registry.ledger import Ledger
 from proveout.serving.journal.drain import Drain
 
 

@@ -46,7 +46,7 @@ class Project:
         return judging_settings.with_checks(settings.load(ROOT).model_copy(update={"state": self.state}), FEW_CHECKS)
 
     def ledger(self):
-        from proveout.registry.ledger import Ledger
+        from proveout.ledger.ledger import Ledger
 
         return Ledger(self.settings().ledger)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ledger_rows import prediction
 
+from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, Digest, Metric, Prediction, Release, Verdict
 from proveout.registry import releases
-from proveout.registry.ledger import Ledger
 from proveout.registry.signing import Keyring, approve
 from proveout.settings import Settings
 

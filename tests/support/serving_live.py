@@ -22,8 +22,8 @@ from typing import Any
 
 from serving_toy import lay_out, request
 
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Alert
-from proveout.registry.ledger import Ledger, read
 from proveout.settings import load
 
 TOY = Path(__file__).with_name("serving_toy.py")

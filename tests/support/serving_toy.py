@@ -218,7 +218,7 @@ def settings_of(root: Path, **changed: Any) -> Settings:
 
 
 if __name__ == "__main__":
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
     from proveout.serving.host import serve
 
     try:

@@ -19,9 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from proveout.data.store import Store
+from proveout.ledger import hash_chain
+from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
-from proveout.registry import chain, releases
-from proveout.registry.ledger import Ledger
+from proveout.registry import releases
 from proveout.registry.signing import Keyring, approve
 from proveout.serving.worker.champion import Released, Served
 from proveout.settings import Settings, load
@@ -220,10 +221,10 @@ class Project:
 
     def rewrite(self, entries: list[Entry]) -> None:
         """Put other entries in the ledger's place, every hash of them right: what a thorough forger does."""
-        last, linked = chain.START, []
+        last, linked = hash_chain.START, []
         for place, entry in enumerate(entries):
             linked.append(
-                chain.link(
+                hash_chain.link(
                     after=place,
                     previous=last,
                     at=entry.at,

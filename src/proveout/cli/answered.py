@@ -117,7 +117,7 @@ def case(
 def filled(record: Mapping[str, Plain], fill: Sequence[str]) -> dict[str, Plain]:
     """The record as it was asked, values of people filled in. Raises: Misused for one that is not."""
     from proveout.gate.cases import words
-    from proveout.registry.answers import HIDDEN
+    from proveout.ledger.prediction_log import HIDDEN
 
     hidden = [name for name, value in record.items() if isinstance(value, str) and value.startswith(HIDDEN)]
     try:

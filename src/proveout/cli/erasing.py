@@ -16,8 +16,8 @@ from proveout.project import actor, open_ledger, open_store
 
 if TYPE_CHECKING:
     from proveout.data.request_schema import RequestField
-    from proveout.registry.erasure import Erased, Subject
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.erasure import Erased, Subject
+    from proveout.ledger.ledger import Ledger
     from proveout.settings import Settings
 
 _WAIT_S = 10.0  # for a running server to give up the journals that name them
@@ -54,8 +54,8 @@ def erase(
     """
     from proveout.cli.custody import erased as page
     from proveout.data import request_schema
+    from proveout.ledger import erasure
     from proveout.records import now
-    from proveout.registry import erasure
     from proveout.registry.pepper import PII_KEY, secret
     from proveout.serving.desk.pii import Pseudonyms
 

@@ -46,9 +46,9 @@ def when(
     from datetime import datetime
 
     from proveout.cli import show
+    from proveout.ledger.timestamps import utc
     from proveout.records import now
     from proveout.registry import standing
-    from proveout.registry.moments import utc
 
     at = now()
     asked = at if moment == "now" else utc(moment)

@@ -63,7 +63,7 @@ def span(window: str | None, last: str | None, *, now: str) -> tuple[str, str]:
     >>> span("2013-05-01..2013-06-01", None, now="2026-01-01")
     ('2013-05-01T00:00:00.000+00:00', '2013-06-01T00:00:00.000+00:00')
     """
-    from proveout.registry.moments import utc
+    from proveout.ledger.timestamps import utc
 
     if (window is None) == (last is None):
         raise Misused("Which traffic? Either --window FROM..TO or --last 24h.")

@@ -46,7 +46,7 @@ def upgrade() -> None:
 
     Any command that opens it does the same; this one says so.
     """
-    from proveout.registry.tables import HEAD
+    from proveout.ledger.tables import HEAD
 
     with open_ledger(settings(), create=True) as book:
         word = "upgraded" if book.migrated else "unchanged"
@@ -59,8 +59,8 @@ def list_alerts(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from proveout.cli import show
+    from proveout.ledger.ledger import read
     from proveout.records import Alert, now
-    from proveout.registry.ledger import read
 
     project = settings()
     with open_ledger(project) as book:

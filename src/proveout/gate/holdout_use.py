@@ -9,8 +9,8 @@ runs. Of several candidates on the same rows, the chance that one passes by luck
 
 from collections.abc import Sequence
 
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Attempt, Digest, Evidence, HoldoutUse, Judgement, Verdict
-from proveout.registry.ledger import Ledger, read
 
 USUAL_RATE = 0.05
 """The error rate that is taken where no check states one."""

@@ -163,7 +163,7 @@ def _share_of_twins(rows: Any) -> float:
 
 def _newer(material: "Material") -> tuple[str, ...]:
     """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
-    from proveout.registry.ledger import read
+    from proveout.ledger.ledger import read
 
     holdout = material.bundle.holdout
     with open_ledger(material.settings, create=True) as ledger:
@@ -179,7 +179,7 @@ def _newer(material: "Material") -> tuple[str, ...]:
 
 def _cases_before(material: "Material") -> Mapping[str, Digest]:
     """The edge cases of the newest verdict that was complete, whatever bundle it was on."""
-    from proveout.registry.ledger import read
+    from proveout.ledger.ledger import read
 
     with open_ledger(material.settings, create=True) as ledger:
         for few in (10, None):  # nearly always one of the newest

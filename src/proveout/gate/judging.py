@@ -19,10 +19,10 @@ from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
 from proveout.gate.material import judging
 from proveout.judging_settings import other_checks
+from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
 from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver
 from proveout.registry import bounds, releases, standing
-from proveout.registry.ledger import Ledger, read
 from proveout.settings import read_bounds
 
 if TYPE_CHECKING:

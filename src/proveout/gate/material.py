@@ -16,9 +16,9 @@ from proveout.data import features, request_schema, snapshots
 from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
 from proveout.gate import judged_by, provenance, pytestfile, seals
 from proveout.judging_settings import JUDGING
+from proveout.ledger import ledger as ledgers
 from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
-from proveout.registry import ledger as ledgers
 from proveout.registry import releases
 from proveout.settings import Settings, read_bounds
 from proveout.training import bundle as bundles

@@ -6,8 +6,8 @@ Comes in: a snapshot and the ledger. Goes out: `SourceVersion`s, and names of fi
 from collections.abc import Sequence
 from dataclasses import replace
 
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Batch, Digest, Snapshot, SourceVersion
-from proveout.registry.ledger import Ledger, read
 
 
 def as_entered(ledger: Ledger, snapshot: Snapshot) -> Snapshot:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import request_columns
 from proveout.errors import BundleError, NotFound
 from proveout.gate import costs
+from proveout.ledger import logged_traffic
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.prediction_log import HIDDEN
 from proveout.records import Digest, Evidence, Plain
 from proveout.registry import comparison as besides
-from proveout.registry import traffic
-from proveout.registry.answers import HIDDEN
-from proveout.registry.ledger import Ledger
 from proveout.settings import Settings
 from proveout.training.bundle import OpenBundle
 
@@ -103,7 +103,7 @@ def run(
     """
     from threadpoolctl import threadpool_limits
 
-    logged = traffic.count(ledger, settings.model, since=since, until=until)
+    logged = logged_traffic.count(ledger, settings.model, since=since, until=until)
     if not logged:
         raise NotFound(
             "logged answer", f"of {settings.model} from {since} to {until}", "What is logged: proveout status"
@@ -113,7 +113,9 @@ def run(
     log = _Log(candidate)
     # One thread: portions are small, and threads that wait for each other on a busy machine take five times as long.
     with threadpool_limits(1):
-        for portion in traffic.portions(ledger, settings.model, since=since, until=until, newest=newest, rows=_AT_ONCE):
+        for portion in logged_traffic.portions(
+            ledger, settings.model, since=since, until=until, newest=newest, rows=_AT_ONCE
+        ):
             log.take(portion)
             tell(log.replayed, min(logged, newest))
     pairs = log.pairs()
@@ -201,7 +203,7 @@ class _Log:
         self._logged, self._mine, self._events = array("d"), array("d"), array("q")
         self._logged_labels, self._labels, self._outcomes = array("b"), array("b"), array("b")
 
-    def take(self, portion: Sequence[traffic.Logged]) -> None:
+    def take(self, portion: Sequence[logged_traffic.Logged]) -> None:
         """Ask the candidate what was asked then, and keep what both said."""
         self.replayed += len(portion)
         asked = [
@@ -242,7 +244,7 @@ class _Log:
             raise BundleError(self._candidate.bundle.name, problem, "It was packed for other requests than these")
         return [None]
 
-    def _keep(self, one: traffic.Logged, said: float) -> None:
+    def _keep(self, one: logged_traffic.Logged, said: float) -> None:
         answer, label = one.prediction, said >= self._candidate.threshold
         self._by[answer.release] += 1
         self._logged.append(answer.probability or 0.0)

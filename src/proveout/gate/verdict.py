@@ -26,7 +26,7 @@ from proveout.records import (
 )
 
 if TYPE_CHECKING:
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
     from proveout.registry.signing import Keyring
 
 FAILED = frozenset({"failed", "error"})

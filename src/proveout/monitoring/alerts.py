@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Alert, Entry, Severity, now
-from proveout.registry.ledger import Ledger, read
 
 if TYPE_CHECKING:
     from apprise import Apprise

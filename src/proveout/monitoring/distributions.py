@@ -61,7 +61,7 @@ def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[st
     Raises: NotFound if there is no such batch, or none before it.
     """
     from proveout.data import features, snapshots
-    from proveout.registry.ledger import read
+    from proveout.ledger.ledger import read
 
     with open_ledger(settings) as ledger:
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)

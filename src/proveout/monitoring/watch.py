@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from proveout.data import coercion, request_columns
 from proveout.errors import NotFound
+from proveout.ledger.prediction_log import HIDDEN, event_key
 from proveout.project import actor, open_ledger, open_store
 from proveout.records import Alert, Bundle, DriftReport, Outcome, Plain, Prediction, Snapshot
-from proveout.registry.answers import HIDDEN, event_key
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def window(settings: Settings, *, newest: int, since: str | None = None) -> tupl
 def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> int:
     """How many outcomes were new: the predictions' events, looked up in the batches the champion did not learn from."""
     from proveout.data import features, snapshots
-    from proveout.registry.ledger import read
+    from proveout.ledger.ledger import read
 
     bundle = champion(settings).bundle
     with open_ledger(settings) as ledger:

@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Release
 from proveout.registry import consents, releases
-from proveout.registry.ledger import Ledger
 from proveout.registry.releases import Yardstick
 from proveout.registry.sequential import Bounds, bounds, evidence
 from proveout.registry.signing import Keyring

@@ -12,12 +12,12 @@ import orjson
 from sqlalchemy import func, select
 
 from proveout.errors import NotFound
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.prediction_log import HIDDEN
+from proveout.ledger.tables import PREDICTIONS, SHADOWS
 from proveout.records import Plain, Release, Role, Rung
 from proveout.registry import canary, releases, roles
-from proveout.registry.answers import HIDDEN
 from proveout.registry.canary import CanaryVerdict
-from proveout.registry.ledger import Ledger
-from proveout.registry.tables import PREDICTIONS, SHADOWS
 from proveout.settings import Settings
 
 NEWEST_PAIRS = 20_000

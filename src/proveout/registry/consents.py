@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proveout.errors import Misused, NotApproved, Untrusted
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Consent, Digest, canonical
-from proveout.registry.ledger import Ledger, read
-from proveout.registry.moments import utc
 from proveout.registry.signing import PrivateKey, check_signature
 from proveout.settings import Settings
 

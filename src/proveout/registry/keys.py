@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from proveout.errors import Misused, NotFound
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.timestamps import utc
 from proveout.records import ApiKey, Scope
-from proveout.registry.ledger import Ledger, read
-from proveout.registry.moments import utc
 
 SCOPES: tuple[Scope, ...] = ("predict", "feedback", "admin", "metrics")
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proveout.errors import NotApproved
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Bundle, Consent, Digest, Entry, Verdict
 from proveout.registry import consents
 from proveout.registry.consents import NOBODY, Quorum
-from proveout.registry.ledger import Ledger, read
 from proveout.registry.signing import Keyring, check_approval
 
 

@@ -15,11 +15,11 @@ from typing import get_args
 
 from proveout import code_files
 from proveout.errors import LostRace, Misused, NotApproved, NotFound, OtherChampion
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
 from proveout.registry import bounds, permits, roles
 from proveout.registry.consents import NOBODY, Quorum
-from proveout.registry.ledger import Ledger, read
-from proveout.registry.moments import utc
 from proveout.registry.signing import Keyring
 
 SAME_WISH_S = 5.0

@@ -5,8 +5,8 @@ Comes in: releases, in the order of the ledger. Goes out: the release that count
 
 from collections.abc import Sequence
 
+from proveout.ledger.timestamps import utc
 from proveout.records import Release, Role
-from proveout.registry.moments import utc
 
 
 def holder(releases: Sequence[Release], *, role: Role = "champion", moment: str | None = None) -> Release | None:

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
+from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Entry, Verdict, canonical, to_json
 from proveout.registry import keyfile
-from proveout.registry.moments import utc
 
 PRIVATE_KEY_VARIABLE = "PROVEOUT_SIGNING_KEY"
 _PRIVATE_KEY_FILE = "signing.key"

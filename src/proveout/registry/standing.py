@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.errors import NotApproved, NotFound
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.timestamps import utc
 from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Plain, Release, Role, Verdict
 from proveout.registry import bounds, consents, measures, permits, releases, roles
 from proveout.registry.consents import NOBODY, Quorum
-from proveout.registry.ledger import Ledger, read
 from proveout.registry.measures import Measure
-from proveout.registry.moments import utc
 from proveout.registry.permits import Permit
 
 State = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]

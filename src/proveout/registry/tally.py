@@ -14,10 +14,10 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, not_, or_, select
 
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.tables import OUTCOMES, PREDICTIONS
 from proveout.records import Release, Role, Rung
 from proveout.registry import releases, roles
-from proveout.registry.ledger import Ledger
-from proveout.registry.tables import OUTCOMES, PREDICTIONS
 from proveout.settings import Settings
 
 Measure = Literal["errors", "latency", "quality"]

@@ -7,8 +7,8 @@ for either: looked at, it answers nobody.
 """
 
 from proveout.data.store import Store
+from proveout.ledger.ledger import Ledger
 from proveout.records import Digest
-from proveout.registry.ledger import Ledger
 from proveout.registry.permits import refuse_strange
 from proveout.registry.signing import Keyring
 from proveout.settings import Settings

@@ -7,8 +7,8 @@ the store, and so do the snapshots that have it, for bundles that were trained o
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import Misused, NotFound
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import BatchRemoval, Snapshot
-from proveout.registry.ledger import Ledger, read
 
 
 def plan(ledger: Ledger, name: str) -> BatchRemoval:

@@ -26,7 +26,7 @@ from proveout.training.config import parse_config
 if TYPE_CHECKING:
     import pandas as pd
 
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
     from proveout.training.run_inputs import RunInputs
 
 CONFIG_FILE = "PROVEOUT_CONFIG_FILE"

@@ -18,7 +18,7 @@ from proveout.records import Verdict
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
 
 VARIABLE = "PROVEOUT_GATE_RUN"
 """Names the run to the process that is to judge; its verdict bears the name."""
@@ -65,7 +65,7 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
 
 def verdict_of(ledger: "Ledger", name: str, *, since: int) -> Verdict | None:
     """The verdict that the run of this name wrote after the entry number `since`; None if it wrote none."""
-    from proveout.registry.ledger import read
+    from proveout.ledger.ledger import read
 
     written = (read(Verdict, entry) for entry in ledger.entries(kind="verdict", after=since, newest_first=True))
     return next((verdict for verdict in written if verdict.gate_run == name), None)

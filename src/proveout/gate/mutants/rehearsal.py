@@ -21,10 +21,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from proveout.judging_settings import pytest_arguments
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.ledger_copy import copy_entries
 from proveout.project import open_ledger
 from proveout.records import Digest, Verdict
-from proveout.registry.ledger import Ledger, read
-from proveout.registry.replica import copy_entries
 from proveout.registry.signing import PRIVATE_KEY_VARIABLE, PrivateKey, new_key
 from proveout.settings import Settings
 

@@ -13,9 +13,9 @@ from scipy import stats
 
 from proveout.data.snapshots import BATCH
 from proveout.errors import NotFound
+from proveout.ledger.ledger import read
 from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Evidence, Snapshot
-from proveout.registry.ledger import read
 
 if TYPE_CHECKING:
     from proveout.gate.material import LabelledRows

@@ -16,7 +16,7 @@ from proveout.registry import releases
 
 if TYPE_CHECKING:
     from proveout.gate.score.statements import Statement
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
 
 MOST_NAMED = 3  # checks that are named for one point
 NOTHING = "nothing"  # why there is no point
@@ -106,7 +106,7 @@ def _short(check: str) -> str:
 
 def verdict_to_score(ledger: "Ledger", model: str) -> Verdict | None:
     """The verdict that the champion was released on; before there is one, the newest that approves, else the newest."""
-    from proveout.registry.ledger import read
+    from proveout.ledger.ledger import read
 
     champion = releases.current(ledger, model)
     entries = ledger.entries(kind="verdict", newest_first=True)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from proveout.data import request_columns
 from proveout.errors import ProveoutError
 from proveout.gate.score.counting import Fact
+from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.prediction_log import HIDDEN
 from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
 from proveout.registry import releases, roles, standing
-from proveout.registry.answers import HIDDEN
-from proveout.registry.ledger import Ledger, read
 from proveout.settings import Settings
 from proveout.training import numerics
 

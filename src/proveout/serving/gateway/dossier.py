@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from proveout.errors import ProveoutError
+from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer
 from proveout.registry import permits
-from proveout.registry.ledger import Ledger, read
 from proveout.serving.desk.ladder import NoClaim
 from proveout.serving.desk.pii import PREFIX
 from proveout.serving.gateway.call import JSON, Behind, Call

@@ -30,7 +30,7 @@ from proveout.serving.worker.champion import Source
 from proveout.settings import Settings, load
 
 if TYPE_CHECKING:
-    from proveout.registry.ledger import Ledger
+    from proveout.ledger.ledger import Ledger
     from proveout.registry.releases import Yardstick
 
 NICE = 10

@@ -7,8 +7,8 @@ outcomes stay where they are: they are people's data, and no release rests on th
 from sqlalchemy import select
 
 from proveout.errors import Misused
-from proveout.registry.ledger import Ledger
-from proveout.registry.tables import ENTRIES
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.tables import ENTRIES
 
 _AT_ONCE = 500
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select
 
 from proveout.errors import Misused
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.tables import ENTRIES, FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.records import Plain, canonical
-from proveout.registry.ledger import Ledger
-from proveout.registry.tables import ENTRIES, FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 
 _IDS_AT_ONCE = 5_000  # as many as a statement may name on either database
 _SHORTEST = 4  # characters; a shorter text is found everywhere

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from proveout.errors import LedgerError, NoLedger
-from proveout.registry.tables import HEAD, VERSION_TABLE, VERSIONS
+from proveout.ledger.tables import HEAD, VERSION_TABLE, VERSIONS
 
 BUSY_S = 15  # how long a writer waits for another one
 _OF_THE_DISK = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
+from proveout.ledger import prediction_log
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.tables import PREDICTIONS
+from proveout.ledger.timestamps import utc
 from proveout.records import Prediction
-from proveout.registry import answers
-from proveout.registry.ledger import Ledger
-from proveout.registry.moments import utc
-from proveout.registry.tables import PREDICTIONS
 
 _THEIRS = PREDICTIONS.c
 
@@ -56,7 +56,7 @@ def portions(
         known = ledger.outcomes([row.request_id for row in found])
         yield [
             Logged(
-                prediction=answers.prediction(row), outcome=known.get(row.request_id), event=row.event
+                prediction=prediction_log.prediction(row), outcome=known.get(row.request_id), event=row.event
             )
             for row in found
         ]  # fmt: skip

@@ -19,10 +19,10 @@ from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from proveout.errors import LedgerError, LostRace, Misused
+from proveout.ledger import database, hash_chain, prediction_log
+from proveout.ledger.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
+from proveout.ledger.timestamps import utc
 from proveout.records import Digest, Entry, Feedback, Outcome, Prediction, ShadowAnswer, canonical
-from proveout.registry import answers, chain, database
-from proveout.registry.moments import utc
-from proveout.registry.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
 
 _IDS_AT_ONCE = 5_000  # a statement may name 32,766 values on SQLite, 65,535 on PostgreSQL
 
@@ -114,8 +114,8 @@ class Ledger:
             last = connection.execute(
                 select(ENTRIES.c.seq, ENTRIES.c.hash).order_by(ENTRIES.c.seq.desc()).limit(1)
             ).first()
-            after, previous = last or (0, chain.START)
-            entry = chain.link(after=after, previous=previous, **texts)
+            after, previous = last or (0, hash_chain.START)
+            entry = hash_chain.link(after=after, previous=previous, **texts)
             connection.execute(ENTRIES.insert(), asdict(entry))
         return entry
 
@@ -153,7 +153,7 @@ class Ledger:
         """The hash of the last entry. Written down elsewhere, it later shows whether entries were cut off."""
         with database.transaction(self._pool) as connection:
             last = connection.scalar(select(ENTRIES.c.hash).order_by(ENTRIES.c.seq.desc()).limit(1))
-        return Digest(last) if last else chain.START
+        return Digest(last) if last else hash_chain.START
 
     def verify_chain(self, expected_head: str | None = None) -> int:
         """The number of entries, each one where and what it was when it was appended.
@@ -165,12 +165,12 @@ class Ledger:
         with database.transaction(self._pool) as connection:
             # One statement, so one state of the table, however long it takes; and never all of it in memory.
             rows = connection.execution_options(yield_per=500).execute(select(ENTRIES).order_by(ENTRIES.c.seq))
-            return chain.follow((_entry(row) for row in rows), expected_head=expected_head)
+            return hash_chain.follow((_entry(row) for row in rows), expected_head=expected_head)
 
     # --- predictions, shadows, feedback and outcomes --------------------------------------------------------------
 
     def add_journal(
-        self, rows: Sequence[answers.Logged], *, journal: str, offset: int, event_fields: Sequence[str] = ()
+        self, rows: Sequence[prediction_log.Logged], *, journal: str, offset: int, event_fields: Sequence[str] = ()
     ) -> int:
         """How many of `rows` were new. They and the journal's drained `offset` (bytes) are stored together, so a drain
         that is killed and repeated stores each row once. Feedback that knows the outcome is an outcome, too.
@@ -187,7 +187,7 @@ class Ledger:
                 select(ENTRIES.c.subject, ENTRIES.c.at).where(ENTRIES.c.kind == "erasure").order_by(ENTRIES.c.seq)
             )
             erased = {row.subject: row.at for row in connection.execute(erasures)}
-            new = answers.store(connection, answers.without(rows, erased), event_fields=event_fields)
+            new = prediction_log.store(connection, prediction_log.without(rows, erased), event_fields=event_fields)
             connection.execute(position.on_conflict_do_update(index_elements=["name"], set_={"drained": offset}))
         return new
 
@@ -212,20 +212,20 @@ class Ledger:
         if until is not None:
             query = query.where(PREDICTIONS.c.at < utc(until))
         with database.transaction(self._pool) as connection:
-            return tuple(answers.prediction(row) for row in reversed(connection.execute(query).all()))
+            return tuple(prediction_log.prediction(row) for row in reversed(connection.execute(query).all()))
 
     def prediction(self, request_id: str) -> Prediction | None:
         """The answer to one request; None if none is logged."""
         with database.transaction(self._pool) as connection:
             row = connection.execute(select(PREDICTIONS).where(PREDICTIONS.c.request_id == request_id)).first()
-        return None if row is None else answers.prediction(row)
+        return None if row is None else prediction_log.prediction(row)
 
     def feedback_of(self, request_id: str) -> tuple[Feedback, ...]:
         """What was said of one answer, the oldest first."""
         query = select(FEEDBACK).where(FEEDBACK.c.request_id == request_id)
         with database.transaction(self._pool) as connection:
             rows = connection.execute(query.order_by(FEEDBACK.c.at, FEEDBACK.c.feedback_id))
-            return tuple(answers.feedback(row) for row in rows)
+            return tuple(prediction_log.feedback(row) for row in rows)
 
     def shadows(
         self,
@@ -244,7 +244,7 @@ class Ledger:
         if since is not None:
             query = query.where(SHADOWS.c.at >= utc(since))
         with database.transaction(self._pool) as connection:
-            return tuple(answers.shadow(row) for row in reversed(connection.execute(query).all()))
+            return tuple(prediction_log.shadow(row) for row in reversed(connection.execute(query).all()))
 
     def prediction_count(self) -> int:
         """How many answers are logged, of every model."""
@@ -264,7 +264,7 @@ class Ledger:
         """How many of `outcomes` were new. What was learnt of a request first stays."""
         rows = [(outcome.request_id, outcome.label, utc(outcome.known_at)) for outcome in outcomes]
         with database.transaction(self._pool, writes=True) as connection:
-            return answers.insert_new(connection, OUTCOMES, rows)
+            return prediction_log.insert_new(connection, OUTCOMES, rows)
 
     def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, bool]:
         """What really happened, for those of `request_ids` of which it is known."""

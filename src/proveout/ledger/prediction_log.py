@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table
 
 from proveout.errors import Misused
+from proveout.ledger.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
+from proveout.ledger.timestamps import utc
 from proveout.records import Feedback, Plain, Prediction, ShadowAnswer, canonical
-from proveout.registry.moments import utc
-from proveout.registry.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 
 Logged = Prediction | ShadowAnswer | Feedback
 
