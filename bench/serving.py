@@ -159,11 +159,11 @@ def key(state: Path) -> str:
     """An API key in the ledger of `state`, with a rate limit that is high, but on."""
     from proveout.ledger.ledger import Ledger
     from proveout.records import now
-    from proveout.registry import keys
-    from proveout.registry.pepper import KEY_PEPPER, secret
+    from proveout.trust import api_keys
+    from proveout.trust.secrets import KEY_PEPPER, secret
 
     with Ledger(state / "ledger.db") as ledger:
-        made = keys.create(
+        made = api_keys.create(
             ledger,
             secret(state / "keys", KEY_PEPPER),
             name="bench",

@@ -18,11 +18,11 @@ from serving_toy import board, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Scope
-from proveout.registry.keys import mac_of
 from proveout.serving.gateway import access
 from proveout.serving.gateway.access import RULES, Access
 from proveout.serving.gateway.gateway import Gateway
 from proveout.settings import load_object
+from proveout.trust.api_keys import mac_of
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 OTHER_SECRET = "another-secret-altogether-98765432"

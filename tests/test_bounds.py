@@ -14,8 +14,8 @@ from proveout.gate.yardstick import yardstick
 from proveout.ledger.ledger import Ledger
 from proveout.records import MovedBound, now
 from proveout.registry import bounds, releases, standing
-from proveout.registry.signing import Keyring
 from proveout.training.bundle import describe
+from proveout.trust.signing import Keyring
 
 pytest_plugins = "pytester"
 

@@ -30,10 +30,10 @@ from typer.testing import CliRunner
 from proveout.cli import main
 from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, Prediction, now
-from proveout.registry import keys
-from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
 from proveout.serving.desk.pii import PREFIX, Pseudonyms
 from proveout.settings import load
+from proveout.trust import api_keys
+from proveout.trust.secrets import KEY_PEPPER, PII_KEY, secret
 
 APP = Path(talkative_toy.__file__)
 NAMES = 200
@@ -123,13 +123,13 @@ def made_keys(root: Path) -> tuple[list[str], tuple[ApiKey, ...]]:
     pepper = secret(settings.keys_dir, KEY_PEPPER)
     with Ledger(settings.ledger) as ledger:
         made = [
-            keys.create(
+            api_keys.create(
                 ledger, pepper, name=f"key {number}", tenant="one", scopes=("predict", "feedback", "admin", "metrics"),
                 by="ada", reason="-", at=now(),
             )
             for number in range(5)
         ]  # fmt: skip
-        return [str(one.text) for one in made], keys.known(ledger)
+        return [str(one.text) for one in made], api_keys.known(ledger)
 
 
 def tell_everything(planted: Planted) -> None:

@@ -18,9 +18,9 @@ from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, Not
 from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, now
 from proveout.registry.releases import release
-from proveout.registry.signing import Keyring
 from proveout.serving.worker.bench import Bench
 from proveout.serving.worker.champion import Released
+from proveout.trust.signing import Keyring
 
 
 @pytest.fixture

@@ -32,9 +32,9 @@ from proveout.records import (
     from_json,
     now,
 )
-from proveout.registry.signing import Keyring, approve, new_key
 from proveout.registry.standing import Standing
 from proveout.training.bundle import FORMAT, MANIFEST, describe
+from proveout.trust.signing import Keyring, approve, new_key
 
 HEAVY = (
     "sqlalchemy",

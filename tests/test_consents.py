@@ -17,10 +17,12 @@ from proveout.cli import consenting, main
 from proveout.errors import LedgerError, LostRace, Misused, NotApproved, Untrusted
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
-from proveout.registry import canary, consents, permits, releases, standing
-from proveout.registry.consents import Quorum
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, PrivateKey, new_key
+from proveout.registry import canary, releases, standing
 from proveout.serving.worker.champion import Released
+from proveout.trust import approvals as consents
+from proveout.trust import authorization
+from proveout.trust.approvals import Quorum
+from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring, PrivateKey, new_key
 
 SRC = Path(releases.__file__).parents[1]
 ENDS = "2013-08-01T00:00:00.000+00:00"
@@ -50,7 +52,7 @@ class Persons(Registry):
 
     def agree(self, what: Bundle, *names: str, minute: int = 1, **changes: object) -> Consent:
         """The consents of some, the last one returned."""
-        approval = permits.approval_of(self.ledger, what.digest)
+        approval = authorization.approval_of(self.ledger, what.digest)
         seen = self.ledger.last_seq()
         asked = {"reason": "sound", "at": at(minute), "expires_at": ENDS, "seen": seen, **changes}
         return [consents.give(self.ledger, self.quorum, self.keys[name], approval, by=name, **asked) for name in names][
@@ -74,7 +76,7 @@ def released(registry: Persons, what: Bundle = A, minute: int = 2, **changes: ob
 
 
 def held(registry: Persons, what: Bundle = A, *, when: str = at(2)) -> set[str]:
-    approval = permits.approval_of(registry.ledger, what.digest)
+    approval = authorization.approval_of(registry.ledger, what.digest)
     found = consents.entered(registry.ledger, what.digest)
     return {one.by for one in consents.granted(found, registry.quorum, approval, at=when)}
 
@@ -129,9 +131,9 @@ def test_a_consent_that_was_edited_does_not_count(registry: Persons, fault: str,
     edited = replace(good, **changes)
     registry.ledger.append("consent", A.digest, edited, actor="mallory", reason=fault, at=at(1))
 
-    approval = permits.approval_of(registry.ledger, A.digest)
+    approval = authorization.approval_of(registry.ledger, A.digest)
     assert consents.granted([edited], registry.quorum, approval, at=at(2)) == ()
-    other = permits.approval_of(registry.ledger, B.digest)
+    other = authorization.approval_of(registry.ledger, B.digest)
     assert consents.granted([good, edited], registry.quorum, other, at=at(2)) == ()
 
 
@@ -147,7 +149,7 @@ def test_a_consent_that_its_owner_signed_for_something_else_does_not_count_here(
     good = registry.agree(A, "ada")
     unsigned = replace(good, **changes, signature="")
     signed = replace(unsigned, signature=registry.keys["ada"].sign(consents._payload(unsigned)))
-    approval = permits.approval_of(registry.ledger, A.digest)
+    approval = authorization.approval_of(registry.ledger, A.digest)
 
     assert consents.granted([signed], registry.quorum, approval, at=at(2)) == ()
 
@@ -404,7 +406,7 @@ def agree(project: Project, what: Bundle, name: str = "ada", *, until: str = "20
     quorum.approvers.mkdir(exist_ok=True)
     (quorum.approvers / f"{name}.pub").write_bytes(key.public_pem())
     with Ledger(project.settings.ledger) as ledger:
-        approval = permits.approval_of(ledger, what.digest)
+        approval = authorization.approval_of(ledger, what.digest)
         seen = ledger.last_seq()
         consents.give(ledger, quorum, key, approval, by=name, reason="-", at=now(), expires_at=until, seen=seen)
 

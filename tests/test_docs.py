@@ -31,7 +31,7 @@ from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold
 from proveout.records import Bundle, CheckResult, Verdict, now
 from proveout.registry import releases
-from proveout.registry.signing import Keyring
+from proveout.trust.signing import Keyring
 
 SRC = ROOT / "src" / "proveout" / "gate"
 DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gate.md", "docs/serving.md")}

@@ -26,9 +26,9 @@ from proveout.ledger import erasure
 from proveout.ledger.erasure import Subject
 from proveout.ledger.ledger import Ledger
 from proveout.records import Alert, Batch, Digest, Outcome, Prediction, Snapshot, now, to_json
-from proveout.registry.pepper import PII_KEY, secret
 from proveout.serving.desk.pii import Pseudonyms
 from proveout.serving.journal import lines
+from proveout.trust.secrets import PII_KEY, secret
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
 

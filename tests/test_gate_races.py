@@ -25,7 +25,7 @@ from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, Digest, Verdict
 from proveout.registry import releases
 from proveout.registry.releases import Yardstick
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring
+from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring
 
 YARDSTICK = Yardstick(checks=Digest("e" * 64), configuration=Digest("c" * 64))
 SAMPLE, ALL = 10, 200

@@ -12,8 +12,9 @@ from proveout.gate import judged_by
 from proveout.gate.file_reads import FileReads
 from proveout.gate.yardstick import yardstick
 from proveout.records import now
-from proveout.registry import permits, releases, standing
+from proveout.registry import releases, standing
 from proveout.training.bundle import describe
+from proveout.trust import authorization
 
 pytest_plugins = "pytester"
 
@@ -97,7 +98,7 @@ def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects
     with run.ledger() as ledger:
         assert [one.state for one in standing.packed(ledger, "toy", at=now())] == ["refused"]
         with pytest.raises(NotApproved, match=refused):
-            permits.entered(ledger, packed.digest)
+            authorization.entered(ledger, packed.digest)
 
 
 def test_a_variable_that_names_another_folder_of_checks_is_refused_by_name(gate, monkeypatch):

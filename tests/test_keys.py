@@ -13,8 +13,8 @@ import pytest
 from proveout.errors import ConfigError, LostRace, Misused, NotFound
 from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, to_json
-from proveout.registry import keys, pepper
-from proveout.registry.keys import NewKey
+from proveout.trust import api_keys, secrets
+from proveout.trust.api_keys import NewKey
 
 AT, LATER = "2013-06-01T10:00:00.000+00:00", "2013-06-02T10:00:00.000+00:00"
 PEPPER = b"p" * 32
@@ -34,7 +34,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def create(ledger: Ledger, name: str = "shop", **changes: object) -> NewKey:
     asked = {"name": name, "tenant": "acme", "scopes": ["predict"], "by": "ada", "reason": "they asked", "at": AT}
-    return keys.create(ledger, PEPPER, **{**asked, **changes})
+    return api_keys.create(ledger, PEPPER, **{**asked, **changes})
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------
@@ -46,9 +46,9 @@ def test_a_key_is_known_by_the_hmac_of_its_secret_alone(ledger: Ledger, tmp_path
 
     start, id_, secret = made.text.split("_", 2)
     assert (start, id_, len(secret)) == ("po", made.key.id, 43)
-    assert keys.known(ledger) == (made.key,)
-    assert made.key.mac == keys.mac_of(PEPPER, secret)
-    assert made.key.mac != keys.mac_of(b"q" * 32, secret)
+    assert api_keys.known(ledger) == (made.key,)
+    assert made.key.mac == api_keys.mac_of(PEPPER, secret)
+    assert made.key.mac != api_keys.mac_of(b"q" * 32, secret)
     assert (made.key.scopes, made.key.rate_per_s, made.key.per_day) == (("predict", "metrics"), 5.0, 1_000)
     assert made.text not in repr(made)
     assert secret not in repr(made)
@@ -67,18 +67,18 @@ def test_a_revoked_key_stays_in_the_book_and_stays_revoked(ledger: Ledger) -> No
     """Who could call when is a question of the auditors."""
     made, other = create(ledger), create(ledger, "other")
 
-    revoked = keys.revoke(ledger, "shop", by="bob", reason="lost laptop", at=LATER)
+    revoked = api_keys.revoke(ledger, "shop", by="bob", reason="lost laptop", at=LATER)
 
     assert revoked == replace(made.key, revoked_at=LATER)
-    assert keys.known(ledger) == (revoked, other.key)
-    assert keys.revoke(ledger, made.key.id, by="bob", reason="again", at="2014-01-01") == revoked
+    assert api_keys.known(ledger) == (revoked, other.key)
+    assert api_keys.revoke(ledger, made.key.id, by="bob", reason="again", at="2014-01-01") == revoked
     assert [(e.kind, e.actor, e.reason) for e in ledger.entries(subject=made.key.id)] == [
         ("key", "ada", "they asked"),
         ("key", "bob", "lost laptop"),
     ]
     # Whoever can append cannot bring it back either.
     ledger.append("key", made.key.id, made.key, actor="eve", reason="-", at=LATER)
-    assert keys.known(ledger)[0].revoked_at == LATER
+    assert api_keys.known(ledger)[0].revoked_at == LATER
     assert create(ledger).key.id != made.key.id  # the name may be used again
 
 
@@ -87,18 +87,18 @@ def test_a_key_is_named_by_its_name_or_its_first_digits_or_all_of_it(ledger: Led
     made = create(ledger)
 
     for name in ("shop", made.key.id, made.key.id[:6], made.text):
-        assert keys.find(ledger, name) == made.key
+        assert api_keys.find(ledger, name) == made.key
     with pytest.raises(NotFound) as missing:
-        keys.find(ledger, "po_ffffffffffff_hush-hush-hush-hush")
+        api_keys.find(ledger, "po_ffffffffffff_hush-hush-hush-hush")
     assert "hush" not in str(missing.value)
     with pytest.raises(NotFound):
-        keys.find(ledger, "")
+        api_keys.find(ledger, "")
     ids = {create(ledger, f"key {n}").key.id[0] for n in range(40)}
     assert len(ids) > 1
     with pytest.raises(Misused, match="begins the ids of"):
         for digit in "0123456789abcdef":
-            if sum(key.id.startswith(digit) for key in keys.known(ledger)) > 1:
-                keys.find(ledger, digit)
+            if sum(key.id.startswith(digit) for key in api_keys.known(ledger)) > 1:
+                api_keys.find(ledger, digit)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_of_two_who_make_a_key_of_one_name_at_once_one_wins(ledger: Ledger) -> N
 
     with ThreadPoolExecutor(2) as two:
         assert sum(two.map(go, range(2))) == 1
-    assert len(keys.known(ledger)) == 1
+    assert len(api_keys.known(ledger)) == 1
 
 
 # --- secrets of the installation ----------------------------------------------------------------------------------
@@ -147,32 +147,32 @@ def test_of_two_who_make_a_key_of_one_name_at_once_one_wins(ledger: Ledger) -> N
 def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     """Another pepper would turn every key away."""
     folder = tmp_path / "keys"
-    made = pepper.secret(folder, pepper.KEY_PEPPER)
+    made = secrets.secret(folder, secrets.KEY_PEPPER)
 
     assert len(made) == 32
-    assert pepper.secret(folder, pepper.KEY_PEPPER) == made
-    assert pepper.secret(folder, pepper.PII_KEY) != made
+    assert secrets.secret(folder, secrets.KEY_PEPPER) == made
+    assert secrets.secret(folder, secrets.PII_KEY) != made
     assert (folder / "key-pepper").stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
 
     (folder / "key-pepper").chmod(0o644)
     with pytest.raises(ConfigError, match="others may read"):
-        pepper.secret(folder, pepper.KEY_PEPPER)
+        secrets.secret(folder, secrets.KEY_PEPPER)
     (folder / "key-pepper").chmod(0o600)
     (folder / "key-pepper").write_bytes(b"short")
     with pytest.raises(ConfigError, match="fewer than 32 bytes"):
-        pepper.secret(folder, pepper.KEY_PEPPER)
+        secrets.secret(folder, secrets.KEY_PEPPER)
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several machines behind one ledger have one pepper; a container has no folder that stays."""
     monkeypatch.setenv("PROVEOUT_KEY_PEPPER", "e" * 64)
-    assert pepper.secret(tmp_path / "none", pepper.KEY_PEPPER) == b"e" * 64
+    assert secrets.secret(tmp_path / "none", secrets.KEY_PEPPER) == b"e" * 64
     assert not (tmp_path / "none").exists()
 
     monkeypatch.setenv("PROVEOUT_PII_KEY", "hunter2")
     with pytest.raises(ConfigError) as short:
-        pepper.secret(tmp_path, pepper.PII_KEY)
+        secrets.secret(tmp_path, secrets.PII_KEY)
     assert "PROVEOUT_PII_KEY" in str(short.value)
     assert "hunter2" not in str(short.value)
 
@@ -180,7 +180,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
 def test_eight_processes_that_need_a_secret_at_once_agree_on_one(tmp_path: Path) -> None:
     """API processes start together; with two peppers half of the keys would be turned away."""
     code = (
-        "import sys; from pathlib import Path; from proveout.registry.pepper import secret\n"
+        "import sys; from pathlib import Path; from proveout.trust.secrets import secret\n"
         "print(secret(Path(sys.argv[1]), 'pii-key').hex())"
     )
     started = [

@@ -39,7 +39,7 @@ DOORS = {
     "sqlalchemy": ("registry/",),
     "alembic": ("registry/",),
     "psycopg": ("registry/",),
-    "cryptography": ("registry/signing.py",),
+    "cryptography": ("trust/signing.py",),
     "papermill": ("training/kernel.py",),
     "nbclient": ("training/kernel.py",),
     "jupyter_client": ("training/kernel.py",),

@@ -17,9 +17,10 @@ from proveout.gate.verdict import not_required
 from proveout.gate.watching import Watch
 from proveout.ledger.ledger import Ledger
 from proveout.records import Verdict, now
-from proveout.registry import permits, releases
-from proveout.registry.signing import Keyring, check_approval
+from proveout.registry import releases
 from proveout.training.bundle import describe
+from proveout.trust import authorization
+from proveout.trust.signing import Keyring, check_approval
 
 pytest_plugins = "pytester"
 
@@ -38,7 +39,7 @@ def test_a_candidate_that_passes_everything_is_approved_and_signed(gate):
     assert (auc.check, auc.name, auc.rows, auc.at_least) == ("checks/test_toy.py::test_auc", "auc", 90, 0.6)
     bundle = describe(next((run.root / ".proveout" / "store" / "bundles").iterdir()))
     with run.ledger() as ledger:
-        approval = permits.approval_of(ledger, bundle.digest)
+        approval = authorization.approval_of(ledger, bundle.digest)
     check_approval(approval, bundle=bundle, keyring=Keyring(run.root / ".proveout" / "keys"), at=now())
     assert approval.checks == verdict.checks
     run.result.stdout.fnmatch_lines(

@@ -14,8 +14,8 @@ from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
 from proveout.records import SourceVersion, now
 from proveout.registry import releases, standing
-from proveout.registry.signing import Keyring
 from proveout.training.bundle import describe
+from proveout.trust.signing import Keyring
 
 pytest_plugins = "pytester"
 

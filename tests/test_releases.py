@@ -403,7 +403,7 @@ from proveout.errors import LostRace
 from proveout.records import Bundle, from_json
 from proveout.registry import releases
 from proveout.ledger.ledger import Ledger
-from proveout.registry.signing import Keyring
+from proveout.trust.signing import Keyring
 folder, bundle = Path(sys.argv[1]), from_json(Bundle, sys.argv[2])
 for line in sys.stdin:
     trial, way, seen = line.split()

@@ -17,9 +17,9 @@ from tiny_project import APP, Project
 from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, Release, now
 from proveout.registry import releases
-from proveout.registry.keys import mac_of
-from proveout.registry.pepper import KEY_PEPPER, secret
 from proveout.serving.board import Board
+from proveout.trust.api_keys import mac_of
+from proveout.trust.secrets import KEY_PEPPER, secret
 
 pytestmark = pytest.mark.live
 

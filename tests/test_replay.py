@@ -22,10 +22,10 @@ from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Digest, Release, from_json
 from proveout.registry import releases
-from proveout.registry.signing import Keyring
 from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
 from proveout.training.approved import open_released
+from proveout.trust.signing import Keyring
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
 
@@ -501,9 +501,9 @@ def test_files_are_looked_at_before_the_approval_and_both_before_opening(project
     """The order of the guards, so that no doubt is left to a later one."""
     steps: list[str] = []
     for module, name in (
-        ("proveout.registry.permits", "entered"),
+        ("proveout.trust.authorization", "entered"),
         ("proveout.training.bundle", "verify"),
-        ("proveout.registry.permits", "check"),
+        ("proveout.trust.authorization", "check"),
         ("proveout.training.bundle", "open_bundle"),
     ):
         path = f"{module}.{name}"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
 from proveout.ledger import hash_chain
 from proveout.records import Approval, Bundle, Digest, Entry, Metric, Verdict, to_json
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, Keyring, approve, check_approval
+from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring, approve, check_approval
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
 

@@ -6,9 +6,10 @@ from typer.testing import CliRunner
 from proveout.cli import main
 from proveout.errors import ProveoutError
 from proveout.records import Bundle, from_json, now
-from proveout.registry import permits, releases
-from proveout.registry.signing import Keyring
+from proveout.registry import releases
 from proveout.serving.worker.champion import Released
+from proveout.trust import authorization
+from proveout.trust.signing import Keyring
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def released(trained):
     settings = trained.settings()
     bundle = from_json(Bundle, trained.newest("bundle").body)
     with trained.ledger() as ledger:
-        approved = permits.approval_of(ledger, bundle.digest).bundle
+        approved = authorization.approval_of(ledger, bundle.digest).bundle
         releases.release(ledger, Keyring(settings.keys_dir), bundle, by="test", reason="to tamper with", at=now())
     return settings, trained.store().folder("bundles", approved)
 

@@ -10,8 +10,8 @@ from proveout.gate import report
 from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict, Waiver
-from proveout.registry import permits
-from proveout.registry.signing import Keyring, check_approval
+from proveout.trust import authorization
+from proveout.trust.signing import Keyring, check_approval
 
 BUNDLE = Bundle(
     model="churn",
@@ -149,7 +149,7 @@ def test_an_approved_verdict_is_signed_so_that_a_release_accepts_it(ledger, tmp_
 
     entry = record_verdict(ledger, keyring, verdict("passed"), by="ada", expires_at=LATER)
 
-    approval = permits.approval_of(ledger, BUNDLE.digest)
+    approval = authorization.approval_of(ledger, BUNDLE.digest)
     check_approval(approval, bundle=BUNDLE, keyring=keyring, at=AT)
     assert approval.verdict == entry.hash
     recorded = read(Verdict, entry)
@@ -169,7 +169,7 @@ def test_a_verdict_that_does_not_approve_is_kept_signed_and_is_no_leave(ledger, 
     assert [entry.kind for entry in ledger.entries()] == ["verdict"]
     check_signature(read(Verdict, entry), keyring)
     with pytest.raises(NotApproved):
-        permits.approval_of(ledger, BUNDLE.digest)
+        authorization.approval_of(ledger, BUNDLE.digest)
 
 
 def test_an_incomplete_verdict_takes_no_approval_back(ledger, tmp_path):
@@ -177,11 +177,11 @@ def test_an_incomplete_verdict_takes_no_approval_back(ledger, tmp_path):
     keyring = Keyring(tmp_path / "keys")
     record_verdict(ledger, keyring, verdict("passed"), by="ada", expires_at=LATER)
     record_verdict(ledger, keyring, verdict("passed", "deselected"), by="ada", expires_at=LATER)
-    assert permits.approval_of(ledger, BUNDLE.digest).bundle == BUNDLE.digest
+    assert authorization.approval_of(ledger, BUNDLE.digest).bundle == BUNDLE.digest
 
     record_verdict(ledger, keyring, verdict("failed", "deselected"), by="ada", expires_at=LATER)
     with pytest.raises(NotApproved, match="test_0"):
-        permits.approval_of(ledger, BUNDLE.digest)
+        authorization.approval_of(ledger, BUNDLE.digest)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,8 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
 def _release(settings: Settings) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
     from proveout.gate.yardstick import yardstick
-    from proveout.registry import consents, releases
+    from proveout.registry import releases
+    from proveout.trust import approvals
 
     ledger = open_ledger(settings)
     try:
@@ -143,7 +144,7 @@ def _release(settings: Settings) -> Bundle:
                 by="proveout demo",
                 reason="the gate approved it",
                 at=now(),
-                quorum=consents.quorum(settings),
+                quorum=approvals.quorum(settings),
                 yardstick=yardstick(settings),
             )
             _say("3", f"released {bundle.name} as champion")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from proveout.data.store import Store
     from proveout.ledger.ledger import Ledger
-    from proveout.registry.signing import Keyring
     from proveout.settings import Settings
+    from proveout.trust.signing import Keyring
 
 
 def actor() -> str:
@@ -51,6 +51,6 @@ def open_ledger(settings: "Settings", *, create: bool = False) -> "Ledger":
 
 def open_keyring(settings: "Settings") -> "Keyring":
     """The key that signs here and the keys that are trusted here."""
-    from proveout.registry.signing import Keyring
+    from proveout.trust.signing import Keyring
 
     return Keyring(settings.keys_dir)

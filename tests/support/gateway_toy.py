@@ -18,7 +18,6 @@ from serving_toy import ToyModel, board, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Prediction, Scope
-from proveout.registry.keys import mac_of
 from proveout.serving.board import Board, board_path, post
 from proveout.serving.desk.desk import habits_of
 from proveout.serving.desk.pii import Pseudonyms
@@ -31,6 +30,7 @@ from proveout.serving.worker.champion import Served
 from proveout.serving.worker.shelf import Shelf
 from proveout.serving.worker.worker import attend, listen, socket_path
 from proveout.settings import load_object
+from proveout.trust.api_keys import mac_of
 
 PEPPER = b"p" * 32
 SECRET = "s3cr3t-of-nobody-else-0123456789"

@@ -9,8 +9,8 @@ from ledger_rows import prediction
 from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, Digest, Metric, Prediction, Release, Verdict
 from proveout.registry import releases
-from proveout.registry.signing import Keyring, approve
 from proveout.settings import Settings
+from proveout.trust.signing import Keyring, approve
 
 MODEL = "flight-delay"
 SHARE = 0.1  # of the canary

@@ -13,7 +13,7 @@ from proveout.errors import ConfigError, Misused
 from proveout.project import open_keyring, open_ledger
 
 if TYPE_CHECKING:
-    from proveout.registry.signing import PrivateKey
+    from proveout.trust.signing import PrivateKey
 
 KEY_VARIABLE = "PROVEOUT_APPROVER_KEY"
 KEY_FILE = Path("~/.config/proveout/approver.key")
@@ -34,9 +34,9 @@ def new(
     A private key that lies there already is used, not replaced: one person may approve in several projects.
     """
     from proveout.cli.consenting import made
-    from proveout.registry import keyfile
-    from proveout.registry.consents import public_file, quorum
-    from proveout.registry.signing import PrivateKey, new_key
+    from proveout.trust import secret_files
+    from proveout.trust.approvals import public_file, quorum
+    from proveout.trust.signing import PrivateKey, new_key
 
     project = settings()
     file, public = _own_file(project.root, key), public_file(quorum(project).approvers, name)
@@ -45,10 +45,10 @@ def new(
         raise ConfigError(str(public), f"{name} has a key already", remedy)
     found = file.exists()
     if not found:
-        keyfile.place(file, new_key(), mode=0o600)
-    private = PrivateKey(keyfile.read(file), str(file))
+        secret_files.place(file, new_key(), mode=0o600)
+    private = PrivateKey(secret_files.read(file), str(file))
     public.parent.mkdir(parents=True, exist_ok=True)
-    keyfile.place(public, private.public_pem(), mode=0o644)
+    secret_files.place(public, private.public_pem(), mode=0o644)
     record = {"name": name, "key": private.id, "private_key": str(file), "public_key": str(public)}
     answer(record, made(name, file, public.relative_to(project.root), private.id, found=found))
 
@@ -72,28 +72,29 @@ def approve(
     from proveout.cli.layout import colour
     from proveout.gate.yardstick import yardstick
     from proveout.records import now
-    from proveout.registry import consents, permits, releases, standing
-    from proveout.registry.signing import check_approval
+    from proveout.registry import releases, standing
     from proveout.training.bundle import verify as verify_files
+    from proveout.trust import approvals, authorization
+    from proveout.trust.signing import check_approval
 
     project, at = judging_settings(checks), now()
-    asked, private = consents.quorum(project), _private_key(project.root, key)
+    asked, private = approvals.quorum(project), _private_key(project.root, key)
     packed = verify_files(bundle_folder(project, bundle))
     until = (datetime.fromisoformat(at) + timedelta(days=project.approval_days)).isoformat(timespec="milliseconds")
     with open_ledger(project) as ledger:
         seen = ledger.verify_chain()
-        approval = permits.approval_of(ledger, packed.digest)
+        approval = authorization.approval_of(ledger, packed.digest)
         check_approval(approval, bundle=packed, keyring=open_keyring(project), at=at)
         judged = standing.verdict_at(ledger, approval)
         # No release could rest on it: nobody is to answer for what will be judged again.
         releases.refuse_edited(judged, packed, yardstick(project))
-        held = consents.granted(consents.entered(ledger, packed.digest), asked, approval, at=at)
+        held = approvals.granted(approvals.entered(ledger, packed.digest), asked, approval, at=at)
         others = [one for one in held if one.by.casefold() != by.casefold()]
         if sys.stdin.isatty() and not yes:
             shown = "\n".join([f"approve   {packed.name}", *proposal(judged, others, until=until)])
             typer.echo(colour(shown), err=True)
             typer.confirm(f"Do you, {by}, answer for it?", abort=True, err=True)
-        given = consents.give(
+        given = approvals.give(
             ledger, asked, private, approval, by=by, reason=reason, at=at, expires_at=until, seen=seen
         )  # fmt: skip
     record = {"consent": given, "verdict": judged, "others": others, "persons": asked.persons}
@@ -101,8 +102,8 @@ def approve(
 
 
 def _private_key(root: Path, named: Path | None) -> "PrivateKey":
-    from proveout.registry import keyfile
-    from proveout.registry.signing import PrivateKey, unfolded
+    from proveout.trust import secret_files
+    from proveout.trust.signing import PrivateKey, unfolded
 
     pem = os.environ.get(KEY_VARIABLE)
     if pem and named is None:
@@ -110,7 +111,7 @@ def _private_key(root: Path, named: Path | None) -> "PrivateKey":
     file = _own_file(root, named)
     if not file.exists():
         raise ConfigError(str(file), "there is no private key", "Make one: proveout approver new NAME")
-    return PrivateKey(keyfile.read(file), str(file))
+    return PrivateKey(secret_files.read(file), str(file))
 
 
 def _own_file(root: Path, named: Path | None) -> Path:

@@ -12,8 +12,8 @@ from proveout.gate.report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
 from proveout.registry.bounds import in_words
-from proveout.registry.consents import shortage
 from proveout.registry.standing import Leave, Packed
+from proveout.trust.approvals import shortage
 
 
 def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from proveout.cli.layout import fact, moment, page, plain, table
 from proveout.records import ApiKey
-from proveout.registry.keys import NewKey
+from proveout.trust.api_keys import NewKey
 
 if TYPE_CHECKING:
     from proveout.cli.erasing import Erasure, Held

@@ -56,8 +56,8 @@ def erase(
     from proveout.data import request_schema
     from proveout.ledger import erasure
     from proveout.records import now
-    from proveout.registry.pepper import PII_KEY, secret
     from proveout.serving.desk.pii import Pseudonyms
+    from proveout.trust.secrets import PII_KEY, secret
 
     project = settings()
     schema = request_schema.load(project)

@@ -31,8 +31,8 @@ def create(
     """Make a key, and print it: it is told this once, and stored nowhere."""
     from proveout.cli.custody import made
     from proveout.records import Scope, now
-    from proveout.registry import keys as book
-    from proveout.registry.pepper import KEY_PEPPER, secret
+    from proveout.trust import api_keys as book
+    from proveout.trust.secrets import KEY_PEPPER, secret
 
     project = settings()
     with open_ledger(project, create=True) as ledger:
@@ -56,7 +56,7 @@ def create(
 def list_keys(as_json: Json = False) -> None:
     """Every key that was made, revoked ones too; never the key itself."""
     from proveout.cli.custody import listed
-    from proveout.registry import keys as book
+    from proveout.trust import api_keys as book
 
     with open_ledger(settings()) as ledger:
         found = book.known(ledger)
@@ -72,7 +72,7 @@ def revoke(
     """Make a key useless, within two seconds and without a restart."""
     from proveout.cli.custody import revoked
     from proveout.records import now
-    from proveout.registry import keys as book
+    from proveout.trust import api_keys as book
 
     at = now()
     with open_ledger(settings()) as ledger:

@@ -19,8 +19,8 @@ def status(as_json: Json = False) -> None:
     from proveout.cli import show
     from proveout.records import now
     from proveout.registry import standing
-    from proveout.registry.consents import quorum
     from proveout.settings import read_bounds
+    from proveout.trust.approvals import quorum
 
     project = settings()
     asked = None
@@ -70,7 +70,7 @@ def bundles(as_json: Json = False) -> None:
     from proveout.cli import show
     from proveout.records import now
     from proveout.registry import standing
-    from proveout.registry.consents import quorum
+    from proveout.trust.approvals import quorum
 
     project = settings()
     with open_ledger(project) as ledger:
@@ -123,14 +123,14 @@ def verify(
     """
     from proveout.cli import show
     from proveout.records import now
-    from proveout.registry import permits
-    from proveout.registry.consents import quorum
     from proveout.training.bundle import verify as verify_files
+    from proveout.trust import authorization
+    from proveout.trust.approvals import quorum
 
     project = settings()
     packed = verify_files(Path(bundle) if Path(bundle).is_dir() else bundle_folder(project, bundle))
     with open_ledger(project) as ledger:
-        found = permits.entered(ledger, packed.digest, quorum(project))
-    permit = permits.check(found, packed, keyring=open_keyring(project), quorum=quorum(project), at=now())
+        found = authorization.entered(ledger, packed.digest, quorum(project))
+    permit = authorization.check(found, packed, keyring=open_keyring(project), quorum=quorum(project), at=now())
     record = {"bundle": packed, "approval": permit.approval, "consents": permit.consents}
     answer(record, show.verified(packed, permit), as_json=as_json)

@@ -43,8 +43,8 @@ def release(
     from proveout.gate.yardstick import yardstick
     from proveout.records import Role, now
     from proveout.registry import releases, standing
-    from proveout.registry.consents import quorum
     from proveout.training.bundle import verify as verify_files
+    from proveout.trust.approvals import quorum
 
     project, at = judging_settings(checks), now()
     packed = verify_files(bundle_folder(project, bundle))
@@ -90,8 +90,8 @@ def promote(
     from proveout.gate.yardstick import yardstick
     from proveout.records import now
     from proveout.registry import releases, roles, standing
-    from proveout.registry.consents import quorum
     from proveout.training.bundle import verify as verify_files
+    from proveout.trust.approvals import quorum
 
     project = judging_settings(checks)
     with open_ledger(project) as ledger:
@@ -142,8 +142,8 @@ def rollback(
     from proveout.cli import show
     from proveout.records import Role, now
     from proveout.registry import releases, roles
-    from proveout.registry.consents import quorum
     from proveout.training.bundle import verify as verify_files
+    from proveout.trust.approvals import quorum
 
     project = settings()
     with open_ledger(project) as ledger:

@@ -12,8 +12,8 @@ from proveout.gate.verdict import asked, in_short, interval, source_note, waived
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.registry.bounds import in_words
 from proveout.registry.measures import Measure
-from proveout.registry.permits import Permit
 from proveout.registry.standing import Leave, Packed, Served, Standing
+from proveout.trust.authorization import Permit
 
 
 def status(standing: Standing) -> str:

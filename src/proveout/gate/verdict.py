@@ -27,7 +27,7 @@ from proveout.records import (
 
 if TYPE_CHECKING:
     from proveout.ledger.ledger import Ledger
-    from proveout.registry.signing import Keyring
+    from proveout.trust.signing import Keyring
 
 FAILED = frozenset({"failed", "error"})
 NOT_RUN = frozenset({"deselected", "missing"})
@@ -280,7 +280,7 @@ def record_verdict(
         seen: number of the ledger's last entry when earlier verdicts were counted.
     Raises: LedgerError; ConfigError without a private key; LostRace if another verdict was recorded after `seen`.
     """
-    from proveout.registry.signing import approve
+    from proveout.trust.signing import approve
 
     signed = sign(verdict, keyring)
     entry = ledger.append(

@@ -21,12 +21,13 @@ from typing import Literal
 
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Release
-from proveout.registry import consents, releases
+from proveout.registry import releases
 from proveout.registry.releases import Yardstick
 from proveout.registry.sequential import Bounds, bounds, evidence
-from proveout.registry.signing import Keyring
 from proveout.registry.tally import MEASURES, Count, Counts, Measure, count
 from proveout.settings import Settings
+from proveout.trust import approvals
+from proveout.trust.signing import Keyring
 
 Decision = Literal["waits", "promotes", "rolls back"]
 
@@ -185,6 +186,6 @@ def act(
         reason=reason,
         at=at,
         seen=verdict.seen,
-        quorum=consents.quorum(settings),
+        quorum=approvals.quorum(settings),
         yardstick=yardstick(),
     )

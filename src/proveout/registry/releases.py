@@ -18,9 +18,10 @@ from proveout.errors import LostRace, Misused, NotApproved, NotFound, OtherChamp
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
-from proveout.registry import bounds, permits, roles
-from proveout.registry.consents import NOBODY, Quorum
-from proveout.registry.signing import Keyring
+from proveout.registry import bounds, roles
+from proveout.trust import authorization
+from proveout.trust.approvals import NOBODY, Quorum
+from proveout.trust.signing import Keyring
 
 SAME_WISH_S = 5.0
 """Two who go back within so many seconds mean the same fault: the second must not go back twice as far."""
@@ -247,8 +248,8 @@ def _admit(
 
 
 def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, quorum: Quorum, at: str) -> Approval:
-    found = permits.entered(ledger, bundle.digest, quorum)
-    return permits.check(found, bundle, keyring=keyring, quorum=quorum, at=at).approval
+    found = authorization.entered(ledger, bundle.digest, quorum)
+    return authorization.check(found, bundle, keyring=keyring, quorum=quorum, at=at).approval
 
 
 def _judged(ledger: Ledger, approval: Approval) -> Verdict:

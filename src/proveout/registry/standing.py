@@ -12,10 +12,11 @@ from proveout.errors import NotApproved, NotFound
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Plain, Release, Role, Verdict
-from proveout.registry import bounds, consents, measures, permits, releases, roles
-from proveout.registry.consents import NOBODY, Quorum
+from proveout.registry import bounds, measures, releases, roles
 from proveout.registry.measures import Measure
-from proveout.registry.permits import Permit
+from proveout.trust import approvals, authorization
+from proveout.trust.approvals import NOBODY, Quorum
+from proveout.trust.authorization import Permit
 
 State = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
 ROLES: tuple[Role, ...] = ("shadow", "canary", "champion")
@@ -214,7 +215,7 @@ def _served(
 
 def _leave(ledger: Ledger, bundle: Digest, *, at: str, quorum: Quorum) -> Leave:
     try:
-        found = permits.entered(ledger, bundle, quorum)
+        found = authorization.entered(ledger, bundle, quorum)
     except NotApproved as error:
         return Leave(bundle=bundle, until=None, problem=error.why, persons=quorum.persons)
     leaves = [_worth(permit, at=at, quorum=quorum) for permit in found]
@@ -223,11 +224,11 @@ def _leave(ledger: Ledger, bundle: Digest, *, at: str, quorum: Quorum) -> Leave:
 
 def _worth(permit: Permit, *, at: str, quorum: Quorum) -> Leave:
     approval = permit.approval
-    held = consents.granted(permit.consents, quorum, approval, at=at)
-    missing = consents.shortage(len(held), quorum.persons) if len(held) < quorum.persons else None
+    held = approvals.granted(permit.consents, quorum, approval, at=at)
+    missing = approvals.shortage(len(held), quorum.persons) if len(held) < quorum.persons else None
     return Leave(
         bundle=approval.bundle,
-        until=min(approval.expires_at, consents.until(held, quorum) or approval.expires_at),
+        until=min(approval.expires_at, approvals.until(held, quorum) or approval.expires_at),
         problem=ENDED if utc(at) >= utc(approval.expires_at) else missing,
         persons=quorum.persons,
         approved_by=tuple(consent.by for consent in held),

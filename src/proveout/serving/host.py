@@ -26,8 +26,6 @@ from pathlib import Path
 from proveout.data import request_schema
 from proveout.data.request_schema import RequestSchema
 from proveout.errors import ConfigError
-from proveout.registry.keys import mac_of
-from proveout.registry.pepper import KEY_PEPPER, PII_KEY, secret
 from proveout.registry.releases import Yardstick
 from proveout.serving import board
 from proveout.serving.desk.desk import habits_of
@@ -44,6 +42,8 @@ from proveout.serving.worker.champion import Released, Source
 from proveout.serving.worker.explain import units_of
 from proveout.serving.worker.worker import Worker
 from proveout.settings import Settings, load_object
+from proveout.trust.api_keys import mac_of
+from proveout.trust.secrets import KEY_PEPPER, PII_KEY, secret
 
 _SOCKETS = "proveout-sockets-"
 _LONGEST_ABOVE = 70  # characters; what is made there, by LitServe's manager as well, needs up to 37 more

@@ -9,10 +9,10 @@ for either: looked at, it answers nobody.
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest
-from proveout.registry.permits import refuse_strange
-from proveout.registry.signing import Keyring
 from proveout.settings import Settings
 from proveout.training.bundle import OpenBundle, open_bundle, verify
+from proveout.trust.authorization import refuse_strange
+from proveout.trust.signing import Keyring
 
 
 def open_released(settings: Settings, digest: Digest) -> OpenBundle:

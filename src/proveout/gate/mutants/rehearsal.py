@@ -25,8 +25,8 @@ from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
 from proveout.project import open_ledger
 from proveout.records import Digest, Verdict
-from proveout.registry.signing import PRIVATE_KEY_VARIABLE, PrivateKey, new_key
 from proveout.settings import Settings
+from proveout.trust.signing import PRIVATE_KEY_VARIABLE, PrivateKey, new_key
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _NOT_HANDED_ON = frozenset({"PROVEOUT_CANDIDATE", "GITHUB_STEP_SUMMARY"})

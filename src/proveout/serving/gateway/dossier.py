@@ -16,12 +16,12 @@ import orjson
 from proveout.errors import ProveoutError
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer
-from proveout.registry import permits
 from proveout.serving.desk.ladder import NoClaim
 from proveout.serving.desk.pii import PREFIX
 from proveout.serving.gateway.call import JSON, Behind, Call
 from proveout.serving.gateway.validation import Problem, Refused, not_now
 from proveout.settings import Settings
+from proveout.trust import authorization
 
 _DRAIN_S = 1.0  # for an answer that was just given to be in the ledger
 _LOOK_EVERY_S = 0.1
@@ -102,7 +102,7 @@ def _release(ledger: Ledger, prediction: Prediction) -> Release | None:
 
 def _approval(ledger: Ledger, release: Release) -> Approval | None:
     try:
-        return permits.approval_of(ledger, release.bundle)
+        return authorization.approval_of(ledger, release.bundle)
     except ProveoutError:  # refused since: the release says by which verdict it was let in then
         return None
 

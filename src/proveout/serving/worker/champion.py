@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from proveout.ledger.ledger import Ledger
-    from proveout.registry.permits import Permit
+    from proveout.trust.authorization import Permit
 
 
 class Model(Protocol):
@@ -108,7 +108,8 @@ class Released:
 
 def _board(ledger: "Ledger", model: str) -> Board:
     """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
-    from proveout.registry import keys, releases, roles
+    from proveout.registry import releases, roles
+    from proveout.trust import api_keys
 
     seq = ledger.last_seq()  # first: what is appended meanwhile is news
     history = releases.history(ledger, model)
@@ -126,7 +127,7 @@ def _board(ledger: "Ledger", model: str) -> Board:
         canary=roles.holder(history, role="canary"),
         shadow=roles.holder(history, role="shadow"),
         before=releases.before(ledger, model),
-        keys=keys.known(ledger),
+        keys=api_keys.known(ledger),
         erased=erasures[0].seq if erasures else 0,
     )
 
@@ -148,7 +149,7 @@ def _keep(settings: Settings, permit: "Permit") -> None:
 
 def _known(settings: Settings, bundle: Digest) -> "Permit | None":
     """What was kept when the ledger was up."""
-    from proveout.registry.permits import Permit
+    from proveout.trust.authorization import Permit
 
     alone, persons = _kept(settings, bundle)
     if settings.approvals:
@@ -160,15 +161,15 @@ def _known(settings: Settings, bundle: Digest) -> "Permit | None":
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
     """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
     persons hold."""
-    from proveout.registry import permits
-    from proveout.registry.consents import quorum
     from proveout.training.bundle import verify
+    from proveout.trust import authorization
+    from proveout.trust.approvals import quorum
 
     if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
         raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
     try:
         with open_ledger(settings) as ledger:
-            found = permits.entered(ledger, release.bundle, quorum(settings))
+            found = authorization.entered(ledger, release.bundle, quorum(settings))
     except NotApproved:
         for kept in _kept(settings, release.bundle):
             kept.unlink(missing_ok=True)  # taken back, it is so when the ledger is down as well
@@ -186,7 +187,7 @@ def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
     bundle = verify(folder)
     if bundle.digest != release.bundle:
         raise Tampered(release.name, "manifest.json", f"is the one of another bundle, {bundle.name}")
-    permit = permits.check(found, bundle, keyring=open_keyring(settings), quorum=quorum(settings), at=now())
+    permit = authorization.check(found, bundle, keyring=open_keyring(settings), quorum=quorum(settings), at=now())
     if bundle.model != release.model:  # approved, but to answer another question
         raise NotApproved(release.name, f"its approval is for the model {bundle.model}, not {release.model}")
     _keep(settings, permit)

@@ -15,8 +15,8 @@ from proveout.errors import Misused, NotApproved, Untrusted
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Consent, Digest, canonical
-from proveout.registry.signing import PrivateKey, check_signature
 from proveout.settings import Settings
+from proveout.trust.signing import PrivateKey, check_signature
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 

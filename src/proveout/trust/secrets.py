@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 
 from proveout.errors import ConfigError
-from proveout.registry import keyfile
+from proveout.trust import secret_files
 
 KEY_PEPPER = "key-pepper"
 """What API keys are hashed with; `PROVEOUT_KEY_PEPPER` in the environment."""
@@ -34,8 +34,8 @@ def secret(folder: Path, name: str) -> bytes:
         return given.encode()
     file = folder / name
     if not file.exists():
-        keyfile.place(file, secrets.token_bytes(_BYTES), mode=0o600)
-    found = keyfile.read(file)
+        secret_files.place(file, secrets.token_bytes(_BYTES), mode=0o600)
+    found = secret_files.read(file)
     if len(found) < _BYTES:
         raise ConfigError(str(file), f"has fewer than {_BYTES} bytes", f"Restore it from a backup. {remedy}")
     return found

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from proveout.errors import NotApproved
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Bundle, Consent, Digest, Entry, Verdict
-from proveout.registry import consents
-from proveout.registry.consents import NOBODY, Quorum
-from proveout.registry.signing import Keyring, check_approval
+from proveout.trust import approvals as consents
+from proveout.trust.approvals import NOBODY, Quorum
+from proveout.trust.signing import Keyring, check_approval
 
 
 @dataclass(frozen=True, kw_only=True)

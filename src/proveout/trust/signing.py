@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
 from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Entry, Verdict, canonical, to_json
-from proveout.registry import keyfile
+from proveout.trust import secret_files
 
 PRIVATE_KEY_VARIABLE = "PROVEOUT_SIGNING_KEY"
 _PRIVATE_KEY_FILE = "signing.key"
@@ -122,13 +122,13 @@ class Keyring:
     def _own_key(self) -> PrivateKey:
         file = self.folder / _PRIVATE_KEY_FILE
         if not file.exists():
-            keyfile.place(file, new_key(), mode=0o600)
-        return PrivateKey(keyfile.read(file), str(file))
+            secret_files.place(file, new_key(), mode=0o600)
+        return PrivateKey(secret_files.read(file), str(file))
 
     def _trust_first(self, private: PrivateKey) -> None:
         """Trust the own key where nobody is trusted yet. After that, whom to trust is for people to decide."""
         if not any(self.folder.glob("*.pub")):
-            keyfile.place(self.folder / f"{private.id}.pub", private.public_pem(), mode=0o644)
+            secret_files.place(self.folder / f"{private.id}.pub", private.public_pem(), mode=0o644)
 
 
 def unfolded(pem: str) -> bytes:

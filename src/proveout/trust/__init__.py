@@ -1,0 +1,1 @@
+"""Trust: signatures, approvals, who may do what, API keys and secrets."""
