@@ -106,7 +106,7 @@ def released() -> Released:
     from proveout.data import request_columns
     from proveout.errors import NotFound
     from proveout.project import open_ledger, open_store
-    from proveout.registry import releases
+    from proveout.rollout import releases
     from proveout.settings import load
     from proveout.training.bundle import open_bundle
 

@@ -13,7 +13,7 @@ from proveout.gate import report
 from proveout.gate.yardstick import yardstick
 from proveout.ledger.ledger import Ledger
 from proveout.records import MovedBound, now
-from proveout.registry import bounds, releases, standing
+from proveout.rollout import moved_bounds, releases, status
 from proveout.training.bundle import describe
 from proveout.trust.signing import Keyring
 
@@ -56,7 +56,7 @@ def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_
     release(root, champion.candidate)
     ask(root, "auc_at_least = 0.5")
     with Ledger(settings.load(root).ledger) as ledger:
-        stands = standing.now(ledger, "toy", at=now(), asked=settings.read_bounds(settings.load(root)))
+        stands = status.now(ledger, "toy", at=now(), asked=settings.read_bounds(settings.load(root)))
     make_project_again(root)
 
     run = gate()
@@ -120,7 +120,7 @@ def test_a_bound_edited_while_the_gate_runs_refuses(gate):
 )
 def test_whether_a_bound_is_looser_is_told_by_its_name(before, after, looser):
     """A lower floor and a higher ceiling ask for less; of other names nobody can tell."""
-    (found,) = bounds.moved(before, after)
+    (found,) = moved_bounds.moved(before, after)
 
     assert found.looser is looser
 

@@ -19,10 +19,10 @@ from tiny_project import APP
 from proveout.errors import LostRace, NotApproved, OtherChampion
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Feedback, Outcome, Prediction, now
-from proveout.registry import canary, releases, tally
-from proveout.registry.canary import CanaryVerdict, judge
-from proveout.registry.sequential import evidence
-from proveout.registry.tally import Count, Counts
+from proveout.rollout import canary, canary_counts, releases
+from proveout.rollout.canary import CanaryVerdict, judge
+from proveout.rollout.canary_counts import Count, Counts
+from proveout.rollout.sequential import evidence
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
 
@@ -52,7 +52,7 @@ def judged(answers: int, others: int, bad: dict[str, tuple[int, int]], outcomes:
             canary_of=of[measure][0],
             champion_of=of[measure][1],
         )
-        for measure in tally.MEASURES
+        for measure in canary_counts.MEASURES
     )
     found = Count(canary=CANARY, champion=CHAMPION, since=at(2), answers=answers, slow_ms=40.0, counts=counts, seen=0)
     return judge(found, rows=ROWS, alpha=ALPHA, margin=MARGIN)
@@ -68,7 +68,7 @@ class Traffic:
         self._rng, self._rates, self._outcome_share = random.Random(seed), rates, outcome_share
         self.answers = [0, 0]  # of the canary, of the champion
         self.outcomes = [0, 0]
-        self.bad = {measure: [0, 0] for measure in tally.MEASURES}
+        self.bad = {measure: [0, 0] for measure in canary_counts.MEASURES}
 
     def step(self) -> None:
         arm = 0 if self._rng.random() < SHARE else 1
@@ -199,7 +199,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registr
 
 
 def counts_of(registry: Registry, **changes: object) -> dict[str, tuple[int, int, int, int]]:
-    found = tally.count(registry.ledger, settings(**changes))
+    found = canary_counts.count(registry.ledger, settings(**changes))
     assert found is not None
     return {c.measure: (c.canary_bad, c.canary_of, c.champion_bad, c.champion_of) for c in found.counts}
 
@@ -267,7 +267,7 @@ def test_slow_is_what_one_percent_of_the_champions_answers_were_slower_than(regi
         *(answered(n, "canary", latency_ms=101.0) for n in range(3_000, 3_002)),
     )
 
-    found = tally.count(registry.ledger, settings())
+    found = canary_counts.count(registry.ledger, settings())
     assert found is not None
     assert found.slow_ms == 98.0
     assert counts_of(registry)["latency"] == (2, 5, 10, 10)

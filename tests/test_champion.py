@@ -17,7 +17,7 @@ from tiny_project import Project
 from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, NotApproved, NotFound, Tampered
 from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, now
-from proveout.registry.releases import release
+from proveout.rollout.releases import release
 from proveout.serving.worker.bench import Bench
 from proveout.serving.worker.champion import Released
 from proveout.trust.signing import Keyring

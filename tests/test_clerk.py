@@ -15,7 +15,7 @@ from serving_toy import ToySource, board, put_up, release, settings_of
 from proveout.gate.yardstick import yardstick
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.serving.board import ApiNote, Board, ClerkNote, Reader, api_path, board_path, clerk_path, post
 from proveout.serving.board import read as read_note
 from proveout.serving.journal.alarms import GONE_S, Alarms

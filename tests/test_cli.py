@@ -32,7 +32,7 @@ from proveout.records import (
     from_json,
     now,
 )
-from proveout.registry.standing import Standing
+from proveout.rollout.status import Standing
 from proveout.training.bundle import FORMAT, MANIFEST, describe
 from proveout.trust.signing import Keyring, approve, new_key
 
@@ -472,7 +472,7 @@ def test_a_rollback_takes_the_canary_out_and_another_one_the_champion(
 
     lost = complained(4, "rollback", "--reason", "errors", "--by", "ada")
     assert f"meanwhile bob ended the canary {canary.name}, because: errors" in lost
-    monkeypatch.setattr("proveout.registry.releases.SAME_WISH_S", 0.0)
+    monkeypatch.setattr("proveout.rollout.releases.SAME_WISH_S", 0.0)
     page = said(0, "rollback", "--reason", "errors again")
     assert page.startswith(f"released   {champions[0].name}   champion since 20")
     assert "before the one that serves" in complained(1, "rollback", "--reason", "and again")

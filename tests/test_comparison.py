@@ -12,8 +12,8 @@ from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, logged, 
 from proveout.errors import NotFound
 from proveout.ledger.ledger import Ledger
 from proveout.records import ShadowAnswer
-from proveout.registry import comparison, releases
-from proveout.registry.comparison import Comparison, Pair, compare, worst_slices
+from proveout.rollout import releases, rollout_report
+from proveout.rollout.rollout_report import Comparison, Pair, compare, worst_slices
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -127,7 +127,7 @@ def test_the_worst_slices_are_values_of_texts_and_quarters_of_numbers() -> None:
 
 def test_a_slice_of_few_rows_is_chance_and_not_named() -> None:
     """29 rows that differ a lot are a bad morning; 30 are asked for."""
-    few = [pair(0.9, origin="XNA") for _ in range(comparison.FEWEST_ROWS - 1)]
+    few = [pair(0.9, origin="XNA") for _ in range(rollout_report.FEWEST_ROWS - 1)]
     assert worst_slices([*few, *(pair(0.1, origin="JFK") for _ in range(40))])[0].values == "JFK"
     assert worst_slices([*few, pair(0.9, origin="XNA")])[0].values == "XNA"
     assert worst_slices([]) == ()

@@ -17,7 +17,7 @@ from proveout.cli import consenting, main
 from proveout.errors import LedgerError, LostRace, Misused, NotApproved, Untrusted
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
-from proveout.registry import canary, releases, standing
+from proveout.rollout import canary, releases, status
 from proveout.serving.worker.champion import Released
 from proveout.trust import approvals as consents
 from proveout.trust import authorization
@@ -363,10 +363,10 @@ def test_the_standing_says_who_approved_and_how_many_are_missing(registry: Perso
     released(registry)
     registry.agree(B, "ada", minute=3)
 
-    def look(moment: str) -> tuple[standing.Standing, dict[str, standing.Packed]]:
-        found = standing.packed(registry.ledger, MODEL, at=moment, quorum=registry.quorum)
+    def look(moment: str) -> tuple[status.Standing, dict[str, status.Packed]]:
+        found = status.packed(registry.ledger, MODEL, at=moment, quorum=registry.quorum)
         return (
-            standing.now(registry.ledger, MODEL, at=moment, quorum=registry.quorum),
+            status.now(registry.ledger, MODEL, at=moment, quorum=registry.quorum),
             {one.bundle.digest[0]: one for one in found},
         )
 

@@ -30,7 +30,7 @@ from proveout.gate.material import LabelledRows
 from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold
 from proveout.records import Bundle, CheckResult, Verdict, now
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.trust.signing import Keyring
 
 SRC = ROOT / "src" / "proveout" / "gate"

@@ -23,8 +23,8 @@ from proveout.errors import LostRace
 from proveout.gate.verdict import record_verdict
 from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, Digest, Verdict
-from proveout.registry import releases
-from proveout.registry.releases import Yardstick
+from proveout.rollout import releases
+from proveout.rollout.releases import Yardstick
 from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring
 
 YARDSTICK = Yardstick(checks=Digest("e" * 64), configuration=Digest("c" * 64))

@@ -12,7 +12,7 @@ from proveout.gate import judged_by
 from proveout.gate.file_reads import FileReads
 from proveout.gate.yardstick import yardstick
 from proveout.records import now
-from proveout.registry import releases, standing
+from proveout.rollout import releases, status
 from proveout.training.bundle import describe
 from proveout.trust import authorization
 
@@ -96,7 +96,7 @@ def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects
     assert gate(None, "--checks", "few").verdict.outcome == "approved"
     refused = r"own checks refused it on .*test_auc, and the checks in few do not cover"
     with run.ledger() as ledger:
-        assert [one.state for one in standing.packed(ledger, "toy", at=now())] == ["refused"]
+        assert [one.state for one in status.packed(ledger, "toy", at=now())] == ["refused"]
         with pytest.raises(NotApproved, match=refused):
             authorization.entered(ledger, packed.digest)
 

@@ -17,7 +17,7 @@ from proveout.gate.verdict import not_required
 from proveout.gate.watching import Watch
 from proveout.ledger.ledger import Ledger
 from proveout.records import Verdict, now
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.training.bundle import describe
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring, check_approval

@@ -13,7 +13,7 @@ from proveout.gate import provenance, report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
 from proveout.records import SourceVersion, now
-from proveout.registry import releases, standing
+from proveout.rollout import releases, status
 from proveout.training.bundle import describe
 from proveout.trust.signing import Keyring
 
@@ -59,8 +59,8 @@ def test_a_source_that_changed_since_the_champion_is_said_wherever_the_verdict_i
     assert "source      flows/source.py bbbbbbbbbbbb" in shown
     assert SAID in shown
     with Ledger(project.ledger) as ledger:
-        (packed,) = standing.packed(ledger, "toy", at=now())
-        served = standing.now(ledger, "toy", at=now())
+        (packed,) = status.packed(ledger, "toy", at=now())
+        served = status.now(ledger, "toy", at=now())
     assert packed.source_changed == ("flows/source.py",)
     assert "champion, source changed" in show.bundles([packed])
     assert "source      flows/source.py aaaaaaaaaaaa" in show.status(served)  # by which it was released

@@ -16,7 +16,7 @@ from registry_toy import MODEL, A, B, C, Registry, at, bundle, judged_by, went, 
 
 from proveout.errors import ChainBroken, LostRace, Misused, NotApproved, NotFound, OtherChampion
 from proveout.records import Alert, Bundle, Digest, Release, to_json
-from proveout.registry import releases, roles, standing
+from proveout.rollout import releases, roles, status
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
 
@@ -548,21 +548,21 @@ def test_the_standing_tells_what_serves_and_whether_one_can_go_back(registry: Re
     for _ in range(5):
         registry.ledger.append("alert", MODEL, alert, actor="monitor", reason="-", at=at(3))
 
-    found = standing.now(registry.ledger, MODEL, at=at(4))
+    found = status.now(registry.ledger, MODEL, at=at(4))
 
     assert found.served is not None
     assert (found.served.release.bundle, found.served.bundle, found.before) == (B.digest, B, A)
     assert (found.approved, found.back) == (
-        standing.Leave(bundle=B.digest, until="2013-09-01T00:00:00.000+00:00", problem=None),
-        standing.Leave(bundle=A.digest, until="2013-09-01T00:00:00.000+00:00", problem=None),
+        status.Leave(bundle=B.digest, until="2013-09-01T00:00:00.000+00:00", problem=None),
+        status.Leave(bundle=A.digest, until="2013-09-01T00:00:00.000+00:00", problem=None),
     )
     assert found.alerts == (alert,) * 3
 
     registry.judge(A, failed=("checks/test_data.py::test_fresh",), minute=5)
-    after = standing.now(registry.ledger, MODEL, at=at(6)).back
+    after = status.now(registry.ledger, MODEL, at=at(6)).back
     assert after is not None
     assert after.problem == "the gate has since refused it on checks/test_data.py::test_fresh"
-    later = standing.now(registry.ledger, MODEL, at="2014-01-01").approved
+    later = status.now(registry.ledger, MODEL, at="2014-01-01").approved
     assert later is not None
     assert later.problem == "its approval has ended"
 
@@ -572,14 +572,14 @@ def test_what_served_then_says_until_when_and_what_was_first(registry: Registry)
     registry.judge(A)
     registry.judge(B)
     with pytest.raises(NotFound, match=r"There is no release of flight-delay at .* Nothing was ever released"):
-        standing.then(registry.ledger, MODEL, moment=at(0))
+        status.then(registry.ledger, MODEL, moment=at(0))
     registry.release(A, 1)
     registry.release(B, 5)
 
-    assert standing.then(registry.ledger, MODEL, moment=at(3)).until == at(5)
-    assert standing.then(registry.ledger, MODEL, moment=at(9)).until is None
+    assert status.then(registry.ledger, MODEL, moment=at(3)).until == at(5)
+    assert status.then(registry.ledger, MODEL, moment=at(9)).until is None
     with pytest.raises(NotFound, match=f"The first began at {at(1)[:10]}"):
-        standing.then(registry.ledger, MODEL, moment=at(0))
+        status.then(registry.ledger, MODEL, moment=at(0))
 
 
 def test_every_bundle_has_one_state(registry: Registry) -> None:
@@ -594,7 +594,7 @@ def test_every_bundle_has_one_state(registry: Registry) -> None:
     registry.release(made["1"], 2)
 
     def states(moment: str) -> dict[str, str]:
-        return {p.bundle.digest[0]: p.state for p in standing.packed(registry.ledger, MODEL, at=moment)}
+        return {p.bundle.digest[0]: p.state for p in status.packed(registry.ledger, MODEL, at=moment)}
 
     assert states(at(3)) == {"1": "champion", "2": "approved", "3": "refused", "4": "candidate", "5": "candidate"}
     assert states("2014-01-01")["2"] == "expired"

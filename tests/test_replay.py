@@ -21,7 +21,7 @@ from proveout.data.store import Store
 from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError, Tampered
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Digest, Release, from_json
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
 from proveout.training.approved import open_released

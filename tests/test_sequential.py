@@ -7,7 +7,7 @@ from math import comb, exp, inf, isclose
 
 import pytest
 
-from proveout.registry.sequential import bounds, evidence
+from proveout.rollout.sequential import bounds, evidence
 
 
 def chance_of(canary: int, events: int, share: float) -> float:

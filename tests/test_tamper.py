@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from proveout.cli import main
 from proveout.errors import ProveoutError
 from proveout.records import Bundle, from_json, now
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.serving.worker.champion import Released
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring

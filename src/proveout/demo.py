@@ -126,7 +126,7 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
 def _release(settings: Settings) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
     from proveout.gate.yardstick import yardstick
-    from proveout.registry import releases
+    from proveout.rollout import releases
     from proveout.trust import approvals
 
     ledger = open_ledger(settings)
@@ -320,7 +320,8 @@ def _judge(settings: Settings, replies: Sequence[Reply]) -> Mapping[str, int]:
 
 
 def _gate_auc(settings: Settings, bundle: Bundle) -> str:
-    from proveout.registry import measures, standing
+    from proveout.rollout import measures
+    from proveout.rollout import status as standing
 
     with open_ledger(settings) as ledger:
         measured = measures.gate_value(standing.verdict_of(ledger, bundle.digest), "auc")

@@ -8,7 +8,7 @@ from ledger_rows import prediction
 
 from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, Digest, Metric, Prediction, Release, Verdict
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.settings import Settings
 from proveout.trust.signing import Keyring, approve
 

@@ -22,7 +22,7 @@ from proveout.data.store import Store
 from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.serving.worker.champion import Released, Served
 from proveout.settings import Settings, load
 from proveout.training import bundle as bundles

@@ -72,7 +72,7 @@ def approve(
     from proveout.cli.layout import colour
     from proveout.gate.yardstick import yardstick
     from proveout.records import now
-    from proveout.registry import releases, standing
+    from proveout.rollout import releases, status
     from proveout.training.bundle import verify as verify_files
     from proveout.trust import approvals, authorization
     from proveout.trust.signing import check_approval
@@ -85,7 +85,7 @@ def approve(
         seen = ledger.verify_chain()
         approval = authorization.approval_of(ledger, packed.digest)
         check_approval(approval, bundle=packed, keyring=open_keyring(project), at=at)
-        judged = standing.verdict_at(ledger, approval)
+        judged = status.verdict_at(ledger, approval)
         # No release could rest on it: nobody is to answer for what will be judged again.
         releases.refuse_edited(judged, packed, yardstick(project))
         held = approvals.granted(approvals.entered(ledger, packed.digest), asked, approval, at=at)

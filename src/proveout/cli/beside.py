@@ -4,8 +4,8 @@ Comes in: a record. Goes out: text.
 """
 
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
-from proveout.registry.canary import CanaryVerdict
-from proveout.registry.comparison import Arm, Beside, Comparison, Shadowed
+from proveout.rollout.canary import CanaryVerdict
+from proveout.rollout.rollout_report import Arm, Beside, Comparison, Shadowed
 
 
 def compared(found: Comparison) -> str:

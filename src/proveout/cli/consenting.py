@@ -11,8 +11,8 @@ from proveout.gate import holdout_use
 from proveout.gate.report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
-from proveout.registry.bounds import in_words
-from proveout.registry.standing import Leave, Packed
+from proveout.rollout.moved_bounds import in_words
+from proveout.rollout.status import Leave, Packed
 from proveout.trust.approvals import shortage
 
 

@@ -18,7 +18,7 @@ def status(as_json: Json = False) -> None:
     """
     from proveout.cli import show
     from proveout.records import now
-    from proveout.registry import standing
+    from proveout.rollout import status as standing
     from proveout.settings import read_bounds
     from proveout.trust.approvals import quorum
 
@@ -48,7 +48,7 @@ def when(
     from proveout.cli import show
     from proveout.ledger.timestamps import utc
     from proveout.records import now
-    from proveout.registry import standing
+    from proveout.rollout import status as standing
 
     at = now()
     asked = at if moment == "now" else utc(moment)
@@ -69,7 +69,7 @@ def bundles(as_json: Json = False) -> None:
     """
     from proveout.cli import show
     from proveout.records import now
-    from proveout.registry import standing
+    from proveout.rollout import status as standing
     from proveout.trust.approvals import quorum
 
     project = settings()
@@ -92,7 +92,8 @@ def verdict(
     from proveout.errors import Untrusted
     from proveout.gate import report
     from proveout.gate.verdict import check_signature
-    from proveout.registry import releases, standing
+    from proveout.rollout import releases
+    from proveout.rollout import status as standing
 
     project = settings()
     with open_ledger(project) as ledger:

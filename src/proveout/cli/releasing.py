@@ -42,7 +42,7 @@ def release(
     from proveout.cli import show
     from proveout.gate.yardstick import yardstick
     from proveout.records import Role, now
-    from proveout.registry import releases, standing
+    from proveout.rollout import releases, status
     from proveout.training.bundle import verify as verify_files
     from proveout.trust.approvals import quorum
 
@@ -62,7 +62,7 @@ def release(
             yardstick=yardstick(project),
             whatever_serves=whatever_serves,
         )
-        judged = standing.verdict_at(ledger, made)
+        judged = status.verdict_at(ledger, made)
     answer(
         {**vars(made), "moved": judged.moved, "holdout_use": judged.holdout_use},
         show.released(made, judged=judged, unchanged=made.since != at),
@@ -89,7 +89,7 @@ def promote(
     from proveout.cli import show
     from proveout.gate.yardstick import yardstick
     from proveout.records import now
-    from proveout.registry import releases, roles, standing
+    from proveout.rollout import releases, roles, status
     from proveout.training.bundle import verify as verify_files
     from proveout.trust.approvals import quorum
 
@@ -117,7 +117,7 @@ def promote(
             yardstick=yardstick(project),
             whatever_serves=whatever_serves,
         )
-        judged = standing.verdict_at(ledger, promoted)
+        judged = status.verdict_at(ledger, promoted)
     answer(
         {**vars(promoted), "moved": judged.moved, "holdout_use": judged.holdout_use},
         show.released(promoted, judged=judged, promoted=True),
@@ -141,7 +141,7 @@ def rollback(
     """
     from proveout.cli import show
     from proveout.records import Role, now
-    from proveout.registry import releases, roles
+    from proveout.rollout import releases, roles
     from proveout.training.bundle import verify as verify_files
     from proveout.trust.approvals import quorum
 
@@ -173,17 +173,17 @@ def compare(as_json: Json = False) -> None:
     """
     from proveout.cli.beside import compared
     from proveout.records import now
-    from proveout.registry import comparison
+    from proveout.rollout import rollout_report
 
     project = settings()
     with open_ledger(project) as ledger:
-        found = comparison.compare(ledger, project, at=now())
+        found = rollout_report.compare(ledger, project, at=now())
     answer(found, compared(found), as_json=as_json)
     if found.canary is not None and found.canary.verdict.decision == "rolls back":
         raise typer.Exit(1)
 
 
 def _beside(made: Sequence["Release"]) -> set[str]:
-    from proveout.registry import roles
+    from proveout.rollout import roles
 
     return {found.bundle for found in roles.running(made) if found is not None}

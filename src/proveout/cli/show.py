@@ -10,9 +10,9 @@ from proveout.cli.layout import fact, moment, number, page, plain, span, table
 from proveout.gate import report
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
-from proveout.registry.bounds import in_words
-from proveout.registry.measures import Measure
-from proveout.registry.standing import Leave, Packed, Served, Standing
+from proveout.rollout.measures import Measure
+from proveout.rollout.moved_bounds import in_words
+from proveout.rollout.status import Leave, Packed, Served, Standing
 from proveout.trust.authorization import Permit
 
 

@@ -22,7 +22,7 @@ from proveout.judging_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
 from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver
-from proveout.registry import bounds, releases, standing
+from proveout.rollout import moved_bounds, releases, status
 from proveout.settings import read_bounds
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _compared(judged: Verdict, material: "Material", champions: Verdict | None, 
     other = champions if champions is not None else earlier[0] if earlier else None
     return replace(
         judged,
-        moved=bounds.moved(other.bounds, judged.bounds) if other is not None else (),
+        moved=moved_bounds.moved(other.bounds, judged.bounds) if other is not None else (),
         source_changed=provenance.changed(other.source, judged.source) if other is not None else (),
         moved_since=since,
         holdout_use=holdout_use.counted(
@@ -160,12 +160,12 @@ def _refuse_edited_bounds(gathered: Gathered, material: "Material") -> None:
     """The verdict signs the bounds that the run began with: they have to be those that the checks read."""
     file = material.settings.train_config
     try:
-        moved = bounds.moved(material.bounds, read_bounds(material.settings))
+        moved = moved_bounds.moved(material.bounds, read_bounds(material.settings))
     except ProveoutError as error:
         gathered.found(integrity.wrong(f"edited[{file}]", str(error), outcome="error"))
         return
     if moved:
-        message = f"a bound in {file} was edited while the gate ran ({bounds.listed(moved)}): run it again"
+        message = f"a bound in {file} was edited while the gate ran ({moved_bounds.listed(moved)}): run it again"
         gathered.found(integrity.wrong(f"edited[{file}]", message, outcome="error"))
 
 
@@ -175,7 +175,7 @@ def _champions_verdict(ledger: Ledger, material: "Material") -> Verdict | None:
     if release is None or material.champion is None or release.bundle != material.champion.bundle.digest:
         return None  # another one was released while the gate ran, and nothing was compared with that
     with suppress(NotFound):
-        return standing.verdict_at(ledger, release)
+        return status.verdict_at(ledger, release)
     return None
 
 

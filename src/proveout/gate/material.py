@@ -19,7 +19,7 @@ from proveout.judging_settings import JUDGING
 from proveout.ledger import ledger as ledgers
 from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.settings import Settings, read_bounds
 from proveout.training import bundle as bundles
 from proveout.training import serving_form

@@ -18,7 +18,7 @@ from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.records import Digest, Evidence, Plain
-from proveout.registry import comparison as besides
+from proveout.rollout import rollout_report as besides
 from proveout.settings import Settings
 from proveout.training.bundle import OpenBundle
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from proveout.gate import holdout_use
 from proveout.gate.verdict import asked, in_short, interval, not_required, source_note, waived, word
 from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
-from proveout.registry import bounds
+from proveout.rollout import moved_bounds as bounds
 
 BY_OTHERS = "not the project's own, but those in"
 WIDTH = 110  # columns of a terminal that a verdict is readable on

@@ -11,7 +11,7 @@ from proveout.errors import ConfigError
 from proveout.gate import judged_by
 from proveout.gate.material import judging
 from proveout.judging_settings import other_checks
-from proveout.registry.releases import Yardstick
+from proveout.rollout.releases import Yardstick
 from proveout.settings import Settings, read_bounds
 
 

@@ -100,7 +100,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
     """
     from proveout.monitoring import drift, performance, report
-    from proveout.registry import standing
+    from proveout.rollout import status
 
     opened = champion(settings)
     learned, answered = opened.reference(), _table(predictions, opened)
@@ -113,7 +113,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
-        promised = standing.held_out_auc(ledger, opened.bundle)
+        promised = status.held_out_auc(ledger, opened.bundle)
     found = DriftReport(
         model=settings.model,
         bundle=opened.bundle.digest,
@@ -205,7 +205,7 @@ def _is_hidden(value: object) -> bool:
 
 def champion(settings: Settings) -> "OpenBundle":
     """The bundle that answers now, opened. Raises: NotFound if nothing is released; NotApproved; Tampered."""
-    from proveout.registry import releases
+    from proveout.rollout import releases
     from proveout.training.approved import open_released
 
     with open_ledger(settings) as ledger:

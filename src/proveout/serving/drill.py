@@ -246,7 +246,7 @@ def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -
 
 
 def _refuse_canary(settings: Settings) -> None:
-    from proveout.registry import releases
+    from proveout.rollout import releases
 
     with open_ledger(settings) as ledger:
         canary = releases.current(ledger, settings.model, "canary")

@@ -26,7 +26,7 @@ from pathlib import Path
 from proveout.data import request_schema
 from proveout.data.request_schema import RequestSchema
 from proveout.errors import ConfigError
-from proveout.registry.releases import Yardstick
+from proveout.rollout.releases import Yardstick
 from proveout.serving import board
 from proveout.serving.desk.desk import habits_of
 from proveout.serving.desk.pii import Pseudonyms

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proveout.gate.score import rubric
 from proveout.records import Verdict
-from proveout.registry import releases
+from proveout.rollout import releases
 
 if TYPE_CHECKING:
     from proveout.gate.score.statements import Statement

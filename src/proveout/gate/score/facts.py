@@ -13,7 +13,7 @@ from proveout.gate.score.counting import Fact
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
-from proveout.registry import releases, roles, standing
+from proveout.rollout import releases, roles, status
 from proveout.settings import Settings
 from proveout.training import numerics
 
@@ -63,7 +63,7 @@ def _reviewed(ledger: Ledger, champion: Release) -> Iterator[Fact]:
     for entry in ledger.entries(kind="consent", subject=champion.bundle):
         given = read(Consent, entry)
         yield Fact(test="model-1", what=f"{given.by} approved {champion.name} on {given.approved_at[:10]}")
-    packed = standing.bundle_of(ledger, champion.bundle)
+    packed = status.bundle_of(ledger, champion.bundle)
     commit = packed.git_commit if packed else "unknown"
     if commit != "unknown" and not commit.endswith("+changes"):
         yield Fact(test="model-1", what=f"packed from commit {commit[:12]}, without changes beside it", points=0.5)
@@ -118,7 +118,7 @@ def _can_be_computed(one: Prediction, champion: Release) -> bool:
 
 def _whole_line(ledger: Ledger, champion: Release, reports: list[DriftReport]) -> Iterator[Fact]:
     snapshot = ledger.entries(kind="snapshot", subject=champion.data, limit=1)
-    packed = standing.bundle_of(ledger, champion.bundle)
+    packed = status.bundle_of(ledger, champion.bundle)
     watched = [report for report in reports if report.bundle == champion.bundle]
     if snapshot and packed and watched:
         what = (
@@ -133,8 +133,8 @@ def _watched(ledger: Ledger, reports: list[DriftReport]) -> Iterator[Fact]:
         what = f"{len(reports)} windows were compared with the training rows, the newest up to {newest.window_to[:16]}"
         yield Fact(test="monitor-2", what=what)
     for report in reports:
-        seen, packed = report.performance, standing.bundle_of(ledger, report.bundle)
-        offline = standing.held_out_auc(ledger, packed) if packed else None
+        seen, packed = report.performance, status.bundle_of(ledger, report.bundle)
+        offline = status.held_out_auc(ledger, packed) if packed else None
         if seen is None or seen.auc is None or offline is None or seen.rows < FEWEST_OUTCOMES:
             continue
         numbers = f"AUC {seen.auc:.3f} on {seen.rows:,} outcomes of what was served, {offline:.3f} offline"

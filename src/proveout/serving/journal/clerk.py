@@ -31,7 +31,7 @@ from proveout.settings import Settings, load
 
 if TYPE_CHECKING:
     from proveout.ledger.ledger import Ledger
-    from proveout.registry.releases import Yardstick
+    from proveout.rollout.releases import Yardstick
 
 NICE = 10
 LAST_DRAIN_S = 8.0  # at the end; what is not drained by then is drained by the next server
@@ -194,7 +194,7 @@ class Clerk:
         return self._canary_trouble
 
     def _follow_canary(self) -> None:
-        from proveout.registry import canary
+        from proveout.rollout import canary
 
         settings = self._settings
         with self._open() as ledger:

@@ -108,7 +108,7 @@ class Released:
 
 def _board(ledger: "Ledger", model: str) -> Board:
     """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
-    from proveout.registry import releases, roles
+    from proveout.rollout import releases, roles
     from proveout.trust import api_keys
 
     seq = ledger.last_seq()  # first: what is appended meanwhile is news

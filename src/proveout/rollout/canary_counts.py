@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, no
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import OUTCOMES, PREDICTIONS
 from proveout.records import Release, Role, Rung
-from proveout.registry import releases, roles
+from proveout.rollout import releases, roles
 from proveout.settings import Settings
 
 Measure = Literal["errors", "latency", "quality"]

@@ -18,7 +18,8 @@ from proveout.errors import LostRace, Misused, NotApproved, NotFound, OtherChamp
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
-from proveout.registry import bounds, roles
+from proveout.rollout import moved_bounds as bounds
+from proveout.rollout import roles
 from proveout.trust import authorization
 from proveout.trust.approvals import NOBODY, Quorum
 from proveout.trust.signing import Keyring

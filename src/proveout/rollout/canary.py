@@ -21,10 +21,10 @@ from typing import Literal
 
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Release
-from proveout.registry import releases
-from proveout.registry.releases import Yardstick
-from proveout.registry.sequential import Bounds, bounds, evidence
-from proveout.registry.tally import MEASURES, Count, Counts, Measure, count
+from proveout.rollout import releases
+from proveout.rollout.canary_counts import MEASURES, Count, Counts, Measure, count
+from proveout.rollout.releases import Yardstick
+from proveout.rollout.sequential import Bounds, bounds, evidence
 from proveout.settings import Settings
 from proveout.trust import approvals
 from proveout.trust.signing import Keyring

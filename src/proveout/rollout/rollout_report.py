@@ -16,8 +16,8 @@ from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.ledger.tables import PREDICTIONS, SHADOWS
 from proveout.records import Plain, Release, Role, Rung
-from proveout.registry import canary, releases, roles
-from proveout.registry.canary import CanaryVerdict
+from proveout.rollout import canary, releases, roles
+from proveout.rollout.canary import CanaryVerdict
 from proveout.settings import Settings
 
 NEWEST_PAIRS = 20_000

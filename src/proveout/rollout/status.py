@@ -12,8 +12,8 @@ from proveout.errors import NotApproved, NotFound
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Plain, Release, Role, Verdict
-from proveout.registry import bounds, measures, releases, roles
-from proveout.registry.measures import Measure
+from proveout.rollout import measures, moved_bounds, releases, roles
+from proveout.rollout.measures import Measure
 from proveout.trust import approvals, authorization
 from proveout.trust.approvals import NOBODY, Quorum
 from proveout.trust.authorization import Permit
@@ -101,7 +101,7 @@ def now(
         back=_leave(ledger, before, at=at, quorum=quorum) if before else None,
         predictions=ledger.prediction_count(),
         alerts=tuple(read(Alert, entry) for entry in alerts),
-        moved=bounds.moved(judged.bounds, asked) if judged is not None and asked is not None else (),
+        moved=moved_bounds.moved(judged.bounds, asked) if judged is not None and asked is not None else (),
     )
 
 

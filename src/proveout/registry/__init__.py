@@ -1,1 +1,0 @@
-"""Registry: the ledger, releases and signatures: what served when, and who said it may."""

@@ -1,0 +1,1 @@
+"""Rollout: releases, roles, canaries, and the state of what serves."""
