@@ -15,8 +15,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
+from proveout.fastpath import tolerance, transformers
 from proveout.records import Digest
-from proveout.training import bundle, numerics, skopsfile, steps
+from proveout.training import bundle, skopsfile
 
 
 def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
@@ -75,7 +76,7 @@ def test_an_opened_bundle_predicts_from_its_own_features(packed, order):
     after = bundle.open_bundle(packed).predict(records)
 
     assert before[0] < 0.5 < before[1]
-    assert np.allclose(before, after, rtol=numerics.SUMMED, atol=0)
+    assert np.allclose(before, after, rtol=tolerance.SUMMED, atol=0)
 
 
 def test_confidence_is_the_share_of_held_out_rows_called_right(order, tmp_path):
@@ -117,9 +118,9 @@ def test_arrays_are_answered_directly_and_the_same(packed):
 
     assert opened.direct == stated["direct"] == "on"
     assert stated["rows"] > 300
-    assert stated["tolerance"] == numerics.SUMMED  # it is a logistic regression
+    assert stated["tolerance"] == tolerance.SUMMED  # it is a logistic regression
     assert np.allclose(
-        opened.predict_columns(ARRAYS), opened.predict(pd.DataFrame(ARRAYS)), rtol=numerics.SUMMED, atol=0
+        opened.predict_columns(ARRAYS), opened.predict(pd.DataFrame(ARRAYS)), rtol=tolerance.SUMMED, atol=0
     )
     assert opened.detours == 0
     with pytest.raises(KeyError):
@@ -148,7 +149,9 @@ def test_a_bundle_without_a_direct_path_says_why_and_is_answered_by_the_pipeline
 def test_a_direct_path_that_differs_where_it_is_opened_is_not_used(packed, monkeypatch):
     """Another version of a library, another processor: what was equal where it was packed need not be here."""
     right = bundle.open_bundle(packed).predict(pd.DataFrame(ARRAYS))
-    monkeypatch.setattr(steps, "_standard", lambda step: lambda matrix: (matrix - step.mean_) / step.scale_ + 1e-9)
+    monkeypatch.setattr(
+        transformers, "_standard", lambda step: lambda matrix: (matrix - step.mean_) / step.scale_ + 1e-9
+    )
 
     opened = bundle.open_bundle(packed)
 
@@ -158,7 +161,7 @@ def test_a_direct_path_that_differs_where_it_is_opened_is_not_used(packed, monke
 
 def test_a_bundle_packed_without_a_direct_path_gets_none_when_it_is_opened(order, tmp_path, monkeypatch):
     """What was approved was served by tables: it stays so until it is packed again."""
-    monkeypatch.setattr(steps, "_standard", lambda step: lambda matrix: matrix)
+    monkeypatch.setattr(transformers, "_standard", lambda step: lambda matrix: matrix)
     store = Store(str(tmp_path / "store"))
     folder = store.folder("bundles", bundle.pack(order(), store).digest)
     monkeypatch.undo()
@@ -178,7 +181,7 @@ def test_rows_that_only_the_pipeline_can_answer_take_the_detour_and_are_counted(
     zero = {**ARRAYS, "hour": np.array([0, 12])}
 
     assert opened.direct == "on"
-    assert np.allclose(opened.predict_columns(zero), opened.predict(pd.DataFrame(zero)), rtol=numerics.SUMMED, atol=0)
+    assert np.allclose(opened.predict_columns(zero), opened.predict(pd.DataFrame(zero)), rtol=tolerance.SUMMED, atol=0)
     assert opened.detours == 1
 
 

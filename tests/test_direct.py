@@ -1,4 +1,4 @@
-"""data/block.py, data/column.py, training/direct.py: NumPy in place of pandas, where it says the same, only there."""
+"""fastpath/frame.py, fastpath/series.py, fastpath/parity.py: NumPy in place of pandas, where it says the same, only there."""
 
 import threading
 import time
@@ -21,10 +21,10 @@ from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder,
 
 from proveout import settings as project
 from proveout.data import request_columns
-from proveout.data.block import Block, block_of
-from proveout.data.column import Column, NotDirect
 from proveout.data.features import compute
-from proveout.training import direct, numerics, steps, trees
+from proveout.fastpath import fused_trees, parity, tolerance, transformers
+from proveout.fastpath.frame import Block, block_of
+from proveout.fastpath.series import Column, NotDirect
 
 DTYPES = {"hour": "int64", "wind": "float64", "gust": "float64", "port": "str", "plane": "str"}
 NUMBERS, TEXT = ["hour", "wind", "gust"], ["port", "plane"]
@@ -114,20 +114,20 @@ def plain(model, function=as_they_are):
 
 
 def hunt(model, function=as_they_are):
-    return direct.find(model, function, DTYPES, event=1, plain=plain(model, function), reference=ROWS)
+    return parity.find(model, function, DTYPES, event=1, plain=plain(model, function), reference=ROWS)
 
 
 def test_every_usual_model_has_a_direct_path(found):
     """A model that is quietly served the slow way is a promise not kept."""
     predict, path = found
 
-    assert path.why == direct.ON
+    assert path.why == parity.ON
     assert path.rows > len(ROWS) + 256
-    assert path.tolerance in (0.0, numerics.SUMMED)
+    assert path.tolerance in (0.0, tolerance.SUMMED)
     for size in (1, 2, 7, 33, 64, 400):
         asked = sample(size, seed=size)
         said = path.direct.predict(request_columns.arrays(asked, DTYPES))
-        assert not numerics.apart(said, predict(asked), path.tolerance).any()
+        assert not tolerance.apart(said, predict(asked), path.tolerance).any()
 
 
 number = st.floats(-1e6, 1e6) | st.none()
@@ -147,7 +147,7 @@ def test_it_says_what_the_pipeline_says_of_any_rows(found, records):
     except NotDirect:
         return  # the pipeline is asked
 
-    assert not numerics.apart(said, predict(rows), path.tolerance).any()
+    assert not tolerance.apart(said, predict(rows), path.tolerance).any()
 
 
 def test_trees_are_equal_to_the_last_bit():
@@ -169,11 +169,11 @@ def bent(function):
 @pytest.mark.parametrize(
     ("place", "name", "model"),
     [
-        (steps, "_standard", "logistic regression, dense"),
-        (steps, "_one_hot", "logistic regression, sparse"),
-        (steps, "_ordinal", "extra trees on what may be missing"),
-        (trees, "_forest", "a forest"),
-        (trees, "_boosted", "boosted trees"),
+        (transformers, "_standard", "logistic regression, dense"),
+        (transformers, "_one_hot", "logistic regression, sparse"),
+        (transformers, "_ordinal", "extra trees on what may be missing"),
+        (fused_trees, "_forest", "a forest"),
+        (fused_trees, "_boosted", "boosted trees"),
     ],
 )
 def test_a_direct_path_that_differs_is_found_and_stays_off(monkeypatch, place, name, model):
@@ -181,7 +181,7 @@ def test_a_direct_path_that_differs_is_found_and_stays_off(monkeypatch, place, n
     fitted = MODELS[model]().fit(as_they_are(ROWS), LABELS)
     monkeypatch.setattr(place, name, (lambda step: None) if name == "_ordinal" else bent(getattr(place, name)))
     if name == "_ordinal":
-        monkeypatch.setattr(steps, "_as_it_is", lambda step: lambda matrix: np.zeros(matrix.shape))
+        monkeypatch.setattr(transformers, "_as_it_is", lambda step: lambda matrix: np.zeros(matrix.shape))
 
     path = hunt(fitted)
 
@@ -224,8 +224,8 @@ def test_a_path_that_answers_where_the_pipeline_raises_is_found(monkeypatch):
     model[-1].estimators_[0].__dict__["_support_missing_values"] = lambda X: False
     with pytest.raises(ValueError, match="NaN"):
         plain(model)(ROWS.assign(wind=np.nan))
-    assert hunt(model).why == direct.ON
-    monkeypatch.setattr(trees, "_forest", lambda forest, event: lambda matrix: _unguarded(forest, matrix))
+    assert hunt(model).why == parity.ON
+    monkeypatch.setattr(fused_trees, "_forest", lambda forest, event: lambda matrix: _unguarded(forest, matrix))
 
     assert "of a row of which the pipeline raises" in hunt(model).why
 
@@ -290,7 +290,7 @@ def test_what_was_never_seen_raises_where_the_pipeline_raises():
     ).fit(as_they_are(ROWS), LABELS)
     path = hunt(model)
 
-    assert path.why == direct.ON
+    assert path.why == parity.ON
     with pytest.raises(NotDirect, match="never seen"):
         path.direct.predict(request_columns.arrays(ROWS.head(2).assign(port="XXX"), DTYPES))
 

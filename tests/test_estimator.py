@@ -14,7 +14,8 @@ from sklearn.svm import SVC, LinearSVC
 
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
-from proveout.training import bundle, direct, estimator, numerics, variant
+from proveout.fastpath import parity, tolerance
+from proveout.training import bundle, estimator, variant
 
 RNG = np.random.default_rng(0)
 COLUMNS = pd.DataFrame({"hour": RNG.integers(0, 24, 400) * 1.0, "wind": RNG.normal(size=400)})
@@ -111,7 +112,7 @@ def test_a_bundle_whose_event_comes_first_answers_the_same_on_every_path(order, 
         heldout=(made.heldout, made.heldout_labels),
     )
 
-    assert opened.direct == direct.ON
+    assert opened.direct == parity.ON
     for found in (
         opened.predict(made.training),
         opened.predict_columns(opened.arrays(made.training)),
@@ -151,8 +152,8 @@ def test_a_forest_in_several_jobs_is_packed(order, tmp_path):
 
     opened = bundle.open_bundle(store.folder("bundles", bundle.pack(order(forest), store).digest))
 
-    assert opened.direct == direct.ON
-    assert opened.tolerance.answers == numerics.SUMMED
+    assert opened.direct == parity.ON
+    assert opened.tolerance.answers == tolerance.SUMMED
     assert opened.tolerance.fitted == 0.0  # its trees are the same with any number of jobs
     assert opened.tolerance.why == "RandomForestClassifier adds its trees as its jobs end"
 

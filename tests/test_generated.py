@@ -7,11 +7,11 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
+from proveout.fastpath.tolerance import Tolerance
 from proveout.gate import cases
 from proveout.gate.generated.asked import texts_of
 from proveout.gate.generated.properties import Generated, Offers
 from proveout.gate.stating import State
-from proveout.training.numerics import Tolerance
 
 PROPERTIES = (
     "never_crashes", "never_nan", "stays_a_probability", "same_when_asked_again", "same_alone_and_in_a_batch",

@@ -30,12 +30,13 @@ from tiny_project import Project
 
 from proveout.data.store import Store
 from proveout.errors import BundleError, NotApproved, ProveoutError, Tampered
+from proveout.fastpath import tolerance
 from proveout.gate.material import Material
 from proveout.monitoring import watch
 from proveout.records import Bundle
 from proveout.serving.worker.champion import Released
 from proveout.training import bundle as bundles
-from proveout.training import numerics, skopsfile, zipped
+from proveout.training import skopsfile, zipped
 from proveout.training.approved import open_released
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
@@ -215,7 +216,7 @@ def test_the_zip_that_the_strange_ones_are_made_of_opens():
     """Otherwise they would be refused for another reason."""
     opened = skopsfile.loads(malice.zipped(genuine()), name="model")
 
-    assert np.allclose(opened.predict_proba(ROWS), MODEL.predict_proba(ROWS), rtol=numerics.SUMMED, atol=0)
+    assert np.allclose(opened.predict_proba(ROWS), MODEL.predict_proba(ROWS), rtol=tolerance.SUMMED, atol=0)
 
 
 @pytest.mark.parametrize("kind", STRANGE_ZIPS)
@@ -333,7 +334,7 @@ def test_trees_as_they_are_grown_are_sound():
     ):
         model.fit(rows, late)
         opened = skopsfile.loads(skops.io.dumps(model), name="model")
-        assert np.allclose(opened.predict_proba(rows), model.predict_proba(rows), rtol=numerics.SUMMED, atol=0)
+        assert np.allclose(opened.predict_proba(rows), model.predict_proba(rows), rtol=tolerance.SUMMED, atol=0)
 
 
 @pytest.mark.parametrize(

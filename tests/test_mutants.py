@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from proveout.fastpath import tolerance
 from proveout.gate.material import Material
 from proveout.gate.mutants import challenge, feeding, serving
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
-from proveout.training import numerics
 from proveout.training.bundle import OpenBundle, open_bundle, verify
 from proveout.training.variant import Change, repack
 
@@ -25,7 +25,7 @@ BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFI
 
 def same(one, other):
     """It sums products: two computations of one answer may differ in their last bits."""
-    return not numerics.apart(one, other, numerics.SUMMED).any()
+    return not tolerance.apart(one, other, tolerance.SUMMED).any()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""training/numerics.py: what takes sums may differ in its last bits; trees, counts and look-ups may not."""
+"""fastpath/tolerance.py: what takes sums may differ in its last bits; trees, counts and look-ups may not."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from proveout.data.store import Store
+from proveout.fastpath import tolerance
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import reproduction
-from proveout.training import bundle, numerics, skopsfile
+from proveout.training import bundle, skopsfile
 
 EXACT = ("boosted with categories", "boosted with coded categories", "rare categories", "target encoded",
          "texts without some words", "calibrated")  # fmt: skip
@@ -27,15 +28,15 @@ SUMS = {
 @pytest.mark.parametrize("name", EXACT)
 def test_trees_counts_and_look_ups_are_allowed_nothing(name):
     """A difference there is a fault, however small."""
-    assert numerics.tolerance(usual_models.fitted(name)[0]) == numerics.Tolerance()
+    assert tolerance.tolerance(usual_models.fitted(name)[0]) == tolerance.Tolerance()
 
 
 @pytest.mark.parametrize(("name", "part"), SUMS.items())
 def test_a_sum_anywhere_in_the_chain_is_found(name, part):
     """In the middle of a pipeline, in a vote, below a calibration: the last step alone was looked at."""
-    found = numerics.tolerance(usual_models.fitted(name)[0])
+    found = tolerance.tolerance(usual_models.fitted(name)[0])
 
-    assert (found.answers, found.fitted) == (numerics.SUMMED, numerics.FITTED)
+    assert (found.answers, found.fitted) == (tolerance.SUMMED, tolerance.FITTED)
     assert part in found.why or found.why.endswith("takes sums of its own")
 
 
@@ -44,7 +45,7 @@ def test_a_forest_in_one_job_adds_its_trees_in_order(jobs):
     """Only threads that end when they like make the order of a sum another."""
     forest = RandomForestClassifier(n_estimators=2, n_jobs=jobs).fit([[0], [1]], [False, True])
 
-    assert numerics.tolerance(forest).answers == 0.0
+    assert tolerance.tolerance(forest).answers == 0.0
 
 
 @pytest.mark.parametrize(("factor", "holds"), [(1 + 1e-9, True), (1.001, False)])
@@ -68,7 +69,7 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     files, apart, _ = reproduction.again(opened, rows, project=None)
 
     assert (files.decision, files.holds) == ("model.skops", True)
-    assert apart.at_most == numerics.FITTED
+    assert apart.at_most == tolerance.FITTED
     assert apart.holds == holds
 
 
@@ -94,5 +95,5 @@ def test_what_is_allowed_is_a_share_of_the_answer():
     wanted = np.array([0.7093758549504087, 0.5, 0.02, 1e-9, np.nan, 0.5])
     found = np.array([0.7093758549504086, 0.5 + 4e-11, 0.02 + 1e-11, 3e-9, np.nan, np.nan])
 
-    assert numerics.apart(found, wanted, numerics.SUMMED).tolist() == [False, False, True, True, False, True]
-    assert numerics.apart(found, wanted, 0.0).tolist() == [True, True, True, True, False, True]
+    assert tolerance.apart(found, wanted, tolerance.SUMMED).tolist() == [False, False, True, True, False, True]
+    assert tolerance.apart(found, wanted, 0.0).tolist() == [True, True, True, True, False, True]

@@ -20,6 +20,7 @@ from proveout.data import features, guard, request_columns, request_schema, snap
 from proveout.data.request_schema import compile_schema
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
+from proveout.fastpath import parity
 from proveout.gate import cases
 from proveout.gate.generated.properties import Generated
 from proveout.monitoring import watch
@@ -28,7 +29,7 @@ from proveout.serving.gateway.validation import read
 from proveout.serving.worker.bench import Bench
 from proveout.serving.worker.champion import Served
 from proveout.settings import Settings
-from proveout.training import direct, serving_form
+from proveout.training import serving_form
 from proveout.training.bundle import OpenBundle, PackOrder, open_bundle, pack
 
 DTYPES = {
@@ -280,4 +281,4 @@ def test_a_model_that_answers_otherwise_each_time_is_left_to_the_checks(packed):
 def test_the_direct_path_is_left_to_types_that_numpy_has(packed):
     """pandas' own types keep the pipeline: the reason is told, and nothing is guessed."""
     assert "Int64" in packed.direct or "needs pandas" in packed.direct
-    assert direct.edges(training_rows(3), {"small": "int8"})["small"].tolist()[1:] == [0, -1]
+    assert parity.edges(training_rows(3), {"small": "int8"})["small"].tolist()[1:] == [0, -1]

@@ -17,7 +17,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from proveout.errors import BundleError
-from proveout.training import estimator, numerics, skopsfile, soundness
+from proveout.fastpath import tolerance
+from proveout.training import estimator, skopsfile, soundness
 
 OF_SEVERAL_OUTCOMES = {"ClassifierChain", "MultiOutputClassifier"}
 REFUSED = {
@@ -62,7 +63,7 @@ def test_a_usual_model_answers_the_same_once_packed_or_is_refused_with_the_reaso
     said = estimator.probabilities(packed(model), rows, label="late")
 
     wanted = model.predict_proba(rows)[:, 1]
-    assert not numerics.apart(said, wanted, numerics.tolerance(model).answers).any()
+    assert not tolerance.apart(said, wanted, tolerance.tolerance(model).answers).any()
     assert np.ptp(wanted) > 0 or name == "DummyClassifier"
 
 

@@ -34,9 +34,10 @@ import orjson
 from proveout.data import features, profiles, request_columns
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
+from proveout.fastpath import parity, tolerance
 from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
 from proveout.settings import load_module
-from proveout.training import direct, estimator, metrics, numerics, skopsfile
+from proveout.training import estimator, metrics, skopsfile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +105,7 @@ class OpenBundle:
         self._features = _packed_function(folder / "code" / "features.py", source, self._function)
         self._model = skopsfile.loads(self._taken("model.skops"), name="model.skops")
         self._confidence = orjson.loads(self._taken("confidence.json"))
-        self.tolerance = numerics.tolerance(self._model)
+        self.tolerance = tolerance.tolerance(self._model)
         """How far two computations of one of its answers may be apart, and why."""
         self.detours = 0  # calls of `predict_columns` that the direct path could not answer, and the pipeline did
         found = self._found()
@@ -117,13 +118,13 @@ class OpenBundle:
         """The pandas type of each request column."""
         return self._dtypes
 
-    def _found(self) -> direct.Found:
+    def _found(self) -> parity.Found:
         stated = "direct.json" in self._listed
         packed = orjson.loads(self._taken("direct.json"))["direct"] if stated else "it was packed without one"
-        if packed != direct.ON:
-            return direct.Found(why=packed)
+        if packed != parity.ON:
+            return parity.Found(why=packed)
         # Compared again: here the versions of NumPy and scikit-learn, or the processor, may be others.
-        return direct.find(
+        return parity.find(
             self._model,
             self._features,
             self._dtypes,
@@ -173,7 +174,7 @@ class OpenBundle:
 
     def awkward(self, records: "pd.DataFrame") -> "pd.DataFrame":
         """Requests made of the first of `records`: with values not known, never seen before, or far off."""
-        return direct.edges(records.reset_index(drop=True), self._dtypes)
+        return parity.edges(records.reset_index(drop=True), self._dtypes)
 
     def model_columns(self, records: "pd.DataFrame") -> "pd.DataFrame":
         """The columns that the packed features give the model, one row for each record. Raises: as `predict`."""
@@ -340,7 +341,7 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
     profiled = profiles.profile(order.training)
     (folder / "profile.bin").write_bytes(profiled)
     (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
-    found = direct.find(
+    found = parity.find(
         model,
         compute,
         order.request,
@@ -362,7 +363,7 @@ def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Feature
     before = _probabilities(model, compute, order, rows, name=function)
     after = OpenBundle(folder).predict(rows)
     # Neither of the two is wrong where only the order of a sum is another.
-    if numerics.apart(after, before, numerics.tolerance(model).answers).any():
+    if tolerance.apart(after, before, tolerance.tolerance(model).answers).any():
         raise BundleError(
             order.model,
             f"packed, it predicts otherwise: up to {np.abs(before - after).max():.3g} apart on {len(rows)} rows",

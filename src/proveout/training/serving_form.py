@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from proveout.data import coercion, request_columns
 from proveout.errors import BundleError
+from proveout.fastpath import tolerance
 from proveout.records import Plain
-from proveout.training import numerics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,4 +102,4 @@ def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mappi
 
 
 def _alike(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> bool:
-    return one.shape == other.shape and not numerics.apart(one, other, numerics.SUMMED).any()
+    return one.shape == other.shape and not tolerance.apart(one, other, tolerance.SUMMED).any()

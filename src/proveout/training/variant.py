@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from proveout.data import profiles
+from proveout.fastpath import parity
 from proveout.records import Bundle, canonical, digest_of
 from proveout.training import bundle as bundles
-from proveout.training import direct, metrics, skopsfile
+from proveout.training import metrics, skopsfile
 from proveout.training.bundle import OpenBundle
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     stated = _write_answers(opened, into, training, scores, heldout[1], anew=change.model is not None)
     if change.request is not None:
         _write_profile(into, training[0][list(opened.request_columns)])
-    _state_direct(into, direct.ON)
+    _state_direct(into, parity.ON)
     _seal(into, stated)
     _state_direct(into, bundles.open_bundle(into).direct)
     _seal(into, stated)

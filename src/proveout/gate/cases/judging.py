@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from proveout.fastpath import tolerance
 from proveout.gate.cases.case import Case, Rising, changed, told, written
 from proveout.gate.cases.loading import frame
 from proveout.records import Evidence, Plain
-from proveout.training import numerics
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-SAME_WITHIN = numerics.SUMMED
+SAME_WITHIN = tolerance.SUMMED
 
 
 class Answering(Protocol):

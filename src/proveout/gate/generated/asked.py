@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.training.numerics import Tolerance
+    from proveout.fastpath.tolerance import Tolerance
 
 COMPANY = 30  # examples that stand beside a record whose answer shall not depend on them
 MOST_ASKED = 250  # smaller and smaller records, of one property

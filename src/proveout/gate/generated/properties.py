@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import guard
 from proveout.errors import DataRefused
+from proveout.fastpath import tolerance
 from proveout.gate.cases import Case, Expectation, text
 from proveout.gate.cases.case import Between
 from proveout.gate.generated import strategies
 from proveout.gate.generated.allowed import Record
 from proveout.gate.generated.asked import Asked, Breaks, Example, Model, spread
 from proveout.records import Evidence, digest_of
-from proveout.training import numerics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,7 +177,7 @@ class Generated:
 
     def _differ(self, one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> "NDArray[np.bool_]":
         """Where two answers are not the same. NaN is the same as NaN: another property asks for that."""
-        return numerics.apart(other, one, self._asked.model.tolerance.answers)
+        return tolerance.apart(other, one, self._asked.model.tolerance.answers)
 
     def _as_served(self, record: Record) -> float:
         """What the server would say; infinite where that raises, which is no answer of the model."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proveout.errors import Misused, ProveoutError
+from proveout.fastpath import tolerance
 from proveout.gate.material import Material
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
@@ -25,7 +26,6 @@ from proveout.gate.mutants.trials import ChallengeReport, Fate, Trial
 from proveout.gate.verdict import NOT_RUN
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
-from proveout.training import numerics
 from proveout.training.variant import repack
 
 SLACK_S = 60.0
@@ -161,7 +161,7 @@ class _Stage:
             folder=building.rename(building.with_name(made.bundle.digest)),
             digest=made.bundle.digest,
             what=change.what,
-            same_answers=not numerics.apart(made.scores, self.ground.scores, allowed).any(),
+            same_answers=not tolerance.apart(made.scores, self.ground.scores, allowed).any(),
         )
 
     def judge(

@@ -5,9 +5,10 @@ Comes in: the ground. Goes out: changes that the average does not show.
 
 from typing import Any
 
+from proveout.fastpath import parity
 from proveout.gate.mutants.ground import SEED, Ground, numbers
 from proveout.gate.mutants.mutant import DoesNotApply
-from proveout.training import direct, skopsfile
+from proveout.training import skopsfile
 from proveout.training.variant import Change
 
 KEPT_BYTES = 64_000_000
@@ -45,7 +46,7 @@ def unseen_category(ground: Ground) -> Change:
 
 def direct_disagrees(ground: Ground) -> Change:
     """On arrays, rows with a number that the reference rows do not have lose the heaviest column."""
-    if ground.candidate.direct != direct.ON:
+    if ground.candidate.direct != parity.ON:
         raise DoesNotApply(f"it has no direct path: {ground.candidate.direct}")
     place = ground.heaviest_number()
     name, seen = _not_in_the_reference(ground)

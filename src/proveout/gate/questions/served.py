@@ -223,7 +223,7 @@ def same_by_columns(
         records: all of them are asked at once, by both ways, and so are awkward ones made of the first.
         alone: as many of them, spread over all, are asked one by one.
         at_most: how far apart they may be; without it as far as the candidate's own tolerance goes: equal, unless it
-            takes sums (`training/numerics.py`).
+            takes sums (`fastpath/tolerance.py`).
     Returns: the largest difference of a probability at once, and alone. Both NaN, or both raising, is the same.
     """
     import numpy as np

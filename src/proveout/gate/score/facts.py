@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from proveout.data import request_columns
 from proveout.errors import ProveoutError
+from proveout.fastpath import tolerance
 from proveout.gate.score.counting import Fact
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
 from proveout.rollout import releases, roles, status
 from proveout.settings import Settings
-from proveout.training import numerics
 
 if TYPE_CHECKING:
     from proveout.training.bundle import OpenBundle
@@ -105,7 +105,7 @@ def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opene
     except (ProveoutError, KeyError, TypeError, ValueError):
         return  # whoever asks for a score is not to be stopped by a bundle that cannot be opened: it gets no point
     said = np.array([np.inf if one.probability is None else one.probability for one in logged])
-    same = int((~numerics.apart(said, again, bundle.tolerance.answers)).sum())
+    same = int((~tolerance.apart(said, again, bundle.tolerance.answers)).sum())
     if same == len(logged):
         what = f"the newest {same} answers of {champion.name} were computed again from the log, to the same numbers"
         yield Fact(test="infra-5", what=what)

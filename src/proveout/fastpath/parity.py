@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.data import coercion, request_columns
-from proveout.data.block import Block, BlockFeatures, block_of
-from proveout.data.column import NotDirect
 from proveout.data.features import Features
 from proveout.errors import ProveoutError
-from proveout.training import numerics, steps
+from proveout.fastpath import tolerance as numerics
+from proveout.fastpath import transformers
+from proveout.fastpath.frame import Block, BlockFeatures, block_of
+from proveout.fastpath.series import NotDirect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ class Direct:
     ) -> None:
         self._function, self._dtypes = cast(BlockFeatures, function), dict(dtypes)
         self._columns = self._features(sample).columns
-        self._score = steps.scorer(model, self._columns, event=event)
+        self._score = transformers.scorer(model, self._columns, event=event)
 
     def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
         """How probable the label is for each row, shape (rows,). See `OpenBundle.predict_columns`."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proveout.data.column import NotDirect
+from proveout.fastpath.series import NotDirect
 
 _AT_ONCE = 32  # more would make few rows cheaper still, and many rows dearer: one level of the tree more for each
 _FEW_ROWS = 256

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proveout.data.block import Block
-from proveout.data.column import NotDirect
-from proveout.training import trees
+from proveout.fastpath import fused_trees
+from proveout.fastpath.frame import Block
+from proveout.fastpath.series import NotDirect
 
 Matrix = NDArray[Any]
 Score = Callable[[Matrix], NDArray[np.float64]]
@@ -264,7 +264,7 @@ def classifier(step: Any, *, event: int) -> Score:
     """The probability of the class in place `event`, as the fitted `step` gives it."""
     if not hasattr(step, "predict_proba") or len(step.classes_) != 2:
         raise NotDirect(f"{type(step).__name__}, which is no classifier of two classes,")
-    own = trees.scorer(step, event=event)
+    own = fused_trees.scorer(step, event=event)
     if own is not None:
         return lambda matrix: own(_numbers(matrix))
     nameless = _nameless(step)

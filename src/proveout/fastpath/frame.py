@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from proveout.data.column import NUMBERS, TEXT, Column, NotDirect, Values, text
+from proveout.fastpath.series import NUMBERS, TEXT, Column, NotDirect, Values, text
 
 
 class Block:
