@@ -105,10 +105,10 @@ def released() -> Released:
     """The released bundle, with records of its training rows."""
     from proveout.data import request_columns
     from proveout.errors import NotFound
+    from proveout.model.bundle import open_bundle
     from proveout.project import open_ledger, open_store
     from proveout.rollout import releases
     from proveout.settings import load
-    from proveout.training.bundle import open_bundle
 
     settings = load(ROOT)
     with open_ledger(settings) as ledger:

@@ -79,7 +79,7 @@ def order(tmp_path: Path) -> Callable[..., Any]:
 def packed(order: Callable[..., Any], tmp_path: Path) -> Path:
     """The folder of a packed bundle."""
     from proveout.data.store import Store
-    from proveout.training import bundle
+    from proveout.model import bundle
 
     store = Store(str(tmp_path / "store"))
     return store.folder("bundles", bundle.pack(order(), store).digest)

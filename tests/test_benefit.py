@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from proveout.data.store import Store
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import benefit
-from proveout.training import bundle
+from proveout.model import bundle
 
 FEATURES = """
 def features(rows):

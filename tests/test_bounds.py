@@ -12,9 +12,9 @@ from proveout.errors import ConfigError, NotApproved
 from proveout.gate import report
 from proveout.gate.yardstick import yardstick
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import describe
 from proveout.records import MovedBound, now
 from proveout.rollout import moved_bounds, releases, status
-from proveout.training.bundle import describe
 from proveout.trust.signing import Keyring
 
 pytest_plugins = "pytester"

@@ -1,4 +1,4 @@
-"""training/bundle.py and skopsfile.py: one digest for one model, verified before it is opened, never a pickle."""
+"""model/bundle.py and skopsfile.py: one digest for one model, verified before it is opened, never a pickle."""
 
 import json
 import pickle
@@ -16,8 +16,8 @@ from sklearn.preprocessing import FunctionTransformer
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.fastpath import tolerance, transformers
+from proveout.model import bundle, model_io
 from proveout.records import Digest
-from proveout.training import bundle, skopsfile
 
 
 def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
@@ -270,11 +270,11 @@ def test_a_pickle_is_never_opened(tmp_path):
     file = tmp_path / "model.skops"
     file.write_bytes(pickle.dumps(Evil()))
     with pytest.raises(BundleError):
-        skopsfile.load(file)
+        model_io.load(file)
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("schema.json", "{}")
     with pytest.raises(BundleError):
-        skopsfile.load(file)
+        model_io.load(file)
     assert not canary.exists()
 
 

@@ -20,9 +20,9 @@ from proveout.errors import ConfigError
 from proveout.gate import cases
 from proveout.gate.cases import casebook, text
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import describe, open_bundle
 from proveout.records import Digest, Feedback, Prediction
 from proveout.serving.journal import lines
-from proveout.training.bundle import describe, open_bundle
 
 HEAD = "# Every case says why.\n"
 FIRST = """- id: calm

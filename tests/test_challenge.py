@@ -25,9 +25,9 @@ from proveout.gate.mutants.rehearsal import Rehearsal
 from proveout.gate.mutants.trials import ChallengeReport, Trial
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
+from proveout.model.repack import Change
 from proveout.records import Bundle, Digest, Feedback, now
 from proveout.settings import Settings
-from proveout.training.variant import Change
 
 CHECKS = """
 import numpy as np

@@ -17,6 +17,7 @@ from command_line import PYPROJECT, complained, invoke, said
 from proveout.cli import layout, main
 from proveout.gate.verdict import sign
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import FORMAT, MANIFEST, describe
 from proveout.records import (
     Alert,
     Bundle,
@@ -33,7 +34,6 @@ from proveout.records import (
     now,
 )
 from proveout.rollout.status import Standing
-from proveout.training.bundle import FORMAT, MANIFEST, describe
 from proveout.trust.signing import Keyring, approve, new_key
 
 HEAVY = (

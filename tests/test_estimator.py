@@ -1,4 +1,4 @@
-"""training/estimator.py: whatever the classes are called, the probability is that of the event."""
+"""model/estimator.py: whatever the classes are called, the probability is that of the event."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from sklearn.svm import SVC, LinearSVC
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity, tolerance
-from proveout.training import bundle, estimator, variant
+from proveout.model import bundle, estimator, repack
 
 RNG = np.random.default_rng(0)
 COLUMNS = pd.DataFrame({"hour": RNG.integers(0, 24, 400) * 1.0, "wind": RNG.normal(size=400)})
@@ -104,10 +104,10 @@ def test_a_bundle_whose_event_comes_first_answers_the_same_on_every_path(order, 
     right = model.predict_proba(columns)[:, 0]
     again = opened.fit_again(columns, made.training_labels)
     (tmp_path / "variant").mkdir()
-    variant.repack(
+    repack.repack(
         opened,
         tmp_path / "variant",
-        variant.Change(model=again),
+        repack.Change(model=again),
         training=(made.training, made.training_labels),
         heldout=(made.heldout, made.heldout_labels),
     )

@@ -12,8 +12,9 @@ import pytest
 from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed
+from proveout.model import bundle
 from proveout.records import Bundle, Snapshot, Verdict, from_json
-from proveout.training import bundle, flow
+from proveout.training import flow
 from proveout.training.config import parse_config
 
 

@@ -91,7 +91,7 @@ def better(candidate):
 """
 ANOTHER_CLASS = """
 import pytest
-from proveout.training.bundle import OpenBundle
+from proveout.model.bundle import OpenBundle
 
 class Better(OpenBundle):
     def predict(self, records): return (records["x"] > 0).to_numpy(dtype=float)

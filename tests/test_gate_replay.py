@@ -20,8 +20,8 @@ from proveout.gate import costs, replay
 from proveout.gate.replay import Pairs, Replay
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import OpenBundle, open_bundle
 from proveout.records import Outcome, Plain, Prediction
-from proveout.training.bundle import OpenBundle, open_bundle
 
 START = datetime(2013, 5, 1, tzinfo=UTC)
 SINCE, UNTIL = "2013-05-01", "2013-06-01"

@@ -8,10 +8,10 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
 from proveout.data.store import Store
+from proveout.model import bundle as bundles
+from proveout.model.bundle import OpenBundle, PackOrder
 from proveout.monitoring import drift, watch
 from proveout.records import Prediction
-from proveout.training import bundle as bundles
-from proveout.training.bundle import OpenBundle, PackOrder
 
 AT = "2013-07-01T06:00:00.000+00:00"
 

@@ -11,9 +11,9 @@ from proveout.errors import ConfigError, Misused, NotApproved
 from proveout.gate import judged_by
 from proveout.gate.file_reads import FileReads
 from proveout.gate.yardstick import yardstick
+from proveout.model.bundle import describe
 from proveout.records import now
 from proveout.rollout import releases, status
-from proveout.training.bundle import describe
 from proveout.trust import authorization
 
 pytest_plugins = "pytester"

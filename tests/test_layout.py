@@ -46,7 +46,7 @@ DOORS = {
     "metaflow": ("training/flow.py", "training/flow_errors.py"),
     "nbformat": ("training/", "pilot/"),
     "nbconvert": ("training/",),
-    "skops": ("training/skopsfile.py", "training/bundle.py", "training/bundle/"),
+    "skops": ("model/model_io.py", "model/bundle.py", "training/bundle/"),
     "libcst": ("pilot/",),
     "pytest": ("gate/",),
     "hypothesis": ("gate/",),
@@ -149,7 +149,7 @@ def test_the_reader_of_imports_catches_a_planted_one(tmp_path, file, source, sai
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("serving/host.py", "from proveout.training.bundle import OpenBundle\nimport litserve"),
+        ("serving/host.py", "from proveout.model.bundle import OpenBundle\nimport litserve"),
         ("monitoring/drift.py", "from scipy.stats import ks_2samp\nfrom proveout.records import ColumnDrift"),
         ("monitoring/report.py", "from proveout.monitoring import drift"),
         ("settings.py", "from .errors import ConfigError"),

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from proveout.data.store import Store
 from proveout.gate.material import LabelledRows, Material
 from proveout.gate.questions import leakage
-from proveout.training import bundle
+from proveout.model import bundle
 
 KEY = ("id",)
 COLUMNS = ["id", "hour", "wind", "rain", "temp", "dust", "place"]

@@ -32,12 +32,12 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, NotApproved, ProveoutError, Tampered
 from proveout.fastpath import tolerance
 from proveout.gate.material import Material
+from proveout.model import bundle as bundles
+from proveout.model import model_io, safe_zip
+from proveout.model.released_bundle import open_released
 from proveout.monitoring import watch
 from proveout.records import Bundle
 from proveout.serving.worker.champion import Released
-from proveout.training import bundle as bundles
-from proveout.training import skopsfile, zipped
-from proveout.training.approved import open_released
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
 
@@ -90,14 +90,14 @@ def test_the_payloads_are_real(tmp_path, way):
 def test_a_model_file_with_something_strange_in_it_is_refused(way, protocol, canary):
     """Also in the older forms of the file, which skops goes on reading."""
     with pytest.raises(BundleError):
-        skopsfile.loads(malice.crafted(NODES[way](malice.touched(canary)), MODEL, protocol=protocol), name="model")
+        model_io.loads(malice.crafted(NODES[way](malice.touched(canary)), MODEL, protocol=protocol), name="model")
 
 
 @pytest.mark.parametrize("protocol", [-1, 3, True, "2", None])
 def test_a_form_of_the_file_that_there_is_not_is_refused(protocol):
     """The number decides by which rules the file is read."""
     with pytest.raises(BundleError):
-        skopsfile.loads(malice.crafted(malice.text(None), MODEL, protocol=protocol), name="model")
+        model_io.loads(malice.crafted(malice.text(None), MODEL, protocol=protocol), name="model")
 
 
 def test_looking_at_a_model_file_imports_nothing(tmp_path, monkeypatch, canary):
@@ -110,7 +110,7 @@ def test_looking_at_a_model_file_imports_nothing(tmp_path, monkeypatch, canary):
         if loader in {"ObjectNode", "LossNode"}:
             node["content"] = malice.table({})
         with pytest.raises(BundleError, match="dropped_module"):
-            skopsfile.loads(malice.crafted(node, MODEL), name="model")
+            model_io.loads(malice.crafted(node, MODEL), name="model")
     assert "dropped_module" not in sys.modules
 
 
@@ -129,7 +129,7 @@ def test_pickles_within_a_model_file_are_refused(canary):
         (malice.text(None), {"model.joblib": malice.pickled(command)}),
     ):
         with pytest.raises(BundleError):
-            skopsfile.loads(malice.crafted(node, MODEL, extra=extra), name="model")
+            model_io.loads(malice.crafted(node, MODEL, extra=extra), name="model")
 
 
 # --- zip files ----------------------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ STRANGE_ZIPS = {
 
 def test_the_zip_that_the_strange_ones_are_made_of_opens():
     """Otherwise they would be refused for another reason."""
-    opened = skopsfile.loads(malice.zipped(genuine()), name="model")
+    opened = model_io.loads(malice.zipped(genuine()), name="model")
 
     assert np.allclose(opened.predict_proba(ROWS), MODEL.predict_proba(ROWS), rtol=tolerance.SUMMED, atol=0)
 
@@ -224,7 +224,7 @@ def test_a_zip_file_that_no_dump_makes_is_refused(kind, tmp_path):
     """When it is opened, and when it is packed; and nothing is written anywhere."""
     file = tmp_path / "model.skops"
     file.write_bytes(STRANGE_ZIPS[kind]())
-    for opening in (skopsfile.load, skopsfile.canonical_bytes):
+    for opening in (model_io.load, model_io.canonical_bytes):
         with pytest.raises(BundleError, match=r"model\.skops"):
             opening(file)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.skops"]
@@ -314,9 +314,9 @@ def test_a_file_larger_than_any_model_is_not_read(tmp_path):
     """Sparse, it costs whoever put it there nothing."""
     file = tmp_path / "model.skops"
     with file.open("wb") as sparse:
-        sparse.truncate(zipped.MOST_BYTES + 1)
+        sparse.truncate(safe_zip.MOST_BYTES + 1)
     with pytest.raises(BundleError, match="more than any model"):
-        skopsfile.load(file)
+        model_io.load(file)
 
 
 # --- trees that lead nowhere --------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_trees_as_they_are_grown_are_sound():
         make_pipeline(StandardScaler(), DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)),
     ):
         model.fit(rows, late)
-        opened = skopsfile.loads(skops.io.dumps(model), name="model")
+        opened = model_io.loads(skops.io.dumps(model), name="model")
         assert np.allclose(opened.predict_proba(rows), model.predict_proba(rows), rtol=tolerance.SUMMED, atol=0)
 
 
@@ -359,7 +359,7 @@ def test_a_tree_that_leads_out_of_itself_is_refused(kind, field, value, why):
     tree.__setstate__({**state, "nodes": nodes})
 
     with pytest.raises(BundleError, match=f"one of its trees is none: .*{why}"):
-        skopsfile.loads(skops.io.dumps(model), name="model")
+        model_io.loads(skops.io.dumps(model), name="model")
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_a_boosted_tree_that_leads_out_of_itself_is_refused(field, value):
     model._predictors[1][0].nodes[field][0] = value
 
     with pytest.raises(BundleError, match="one of its trees is none"):
-        skopsfile.loads(skops.io.dumps(model), name="model")
+        model_io.loads(skops.io.dumps(model), name="model")
 
 
 def test_a_forest_counts_the_features_and_not_its_trees():
@@ -381,7 +381,7 @@ def test_a_forest_counts_the_features_and_not_its_trees():
     model.estimators_[0] = wide
 
     with pytest.raises(BundleError, match="it looks at 52 features, and a row has 2"):
-        skopsfile.loads(skops.io.dumps(model), name="model")
+        model_io.loads(skops.io.dumps(model), name="model")
 
 
 # --- on the way into the store ------------------------------------------------------------------------------------
@@ -428,7 +428,7 @@ def released(project: Project) -> Bundle:
 def open_champion(project: Project) -> None:
     """As a worker opens what the board lists, whoever put it there."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("proveout.training.bundle.OpenBundle._found", lambda self: bundles.direct.Found(why="off"))
+        patched.setattr("proveout.model.bundle.OpenBundle._found", lambda self: bundles.direct.Found(why="off"))
         board = Released().news(project.settings, seq=0)
         assert board is not None
         Released().open(project.settings, board.champion)

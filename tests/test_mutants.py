@@ -17,8 +17,8 @@ from proveout.gate.mutants import challenge, feeding, serving
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant
-from proveout.training.bundle import OpenBundle, open_bundle, verify
-from proveout.training.variant import Change, repack
+from proveout.model.bundle import OpenBundle, open_bundle, verify
+from proveout.model.repack import Change, repack
 
 BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFITTED)}
 

@@ -39,7 +39,7 @@ def run(tmp_path: Path):
 
 def test_a_search_hands_over_the_best_that_it_found_and_says_so(run):
     """A search holds scorers and splits, which no server needs, and was told not to be of scikit-learn's own parts."""
-    from proveout.training import skopsfile
+    from proveout.model import model_io
 
     ran = run(
         "n = 3",
@@ -54,7 +54,7 @@ def test_a_search_hands_over_the_best_that_it_found_and_says_so(run):
         exports=("model",),
     )
 
-    assert skopsfile.load(ran.exports["model"])[-1].C == 1.0
+    assert model_io.load(ran.exports["model"])[-1].C == 1.0
     assert ran.notes == ("the best estimator of GridSearchCV is handed over, {'C': 1.0}",)
 
 
@@ -62,7 +62,7 @@ def test_objects_come_out_by_name_and_the_author_imports_nothing(run, tmp_path):
     """An estimator as skops, a table as parquet, plain values (numpy's too) as JSON; the notebook stays as written."""
     import pandas as pd
 
-    from proveout.training import skopsfile
+    from proveout.model import model_io
 
     ran = run(
         "n = 3",
@@ -75,7 +75,7 @@ def test_objects_come_out_by_name_and_the_author_imports_nothing(run, tmp_path):
         exports=("model", "frame", "metrics"),
     )
 
-    assert skopsfile.load(ran.exports["model"]).predict([[1]]).tolist() == [1]
+    assert model_io.load(ran.exports["model"]).predict([[1]]).tolist() == [1]
     assert len(pd.read_parquet(ran.exports["frame"])) == 4
     assert json.loads(ran.exports["metrics"].read_text()) == {"auc": 0.5, "rows": 4}
     assert "proveout" not in "".join(cell.source for cell in nbformat.read(ran.executed, 4).cells)

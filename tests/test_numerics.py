@@ -10,7 +10,7 @@ from proveout.data.store import Store
 from proveout.fastpath import tolerance
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import reproduction
-from proveout.training import bundle, skopsfile
+from proveout.model import bundle, model_io
 
 EXACT = ("boosted with categories", "boosted with coded categories", "rare categories", "target encoded",
          "texts without some words", "calibrated")  # fmt: skip
@@ -59,7 +59,7 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
 ):
     """Its model file is another one to the byte; its answers are the same, or they are not."""
     opened, made = bundle.open_bundle(packed), order()
-    model = skopsfile.load(made.model_file)
+    model = model_io.load(made.model_file)
     model[-1].coef_ *= factor
     store = Store(str(tmp_path / "again"))
     again = store.folder("bundles", bundle.pack(order(model), store).digest)

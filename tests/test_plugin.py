@@ -16,9 +16,9 @@ from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.gate.watching import Watch
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import describe
 from proveout.records import Verdict, now
 from proveout.rollout import releases
-from proveout.training.bundle import describe
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring, check_approval
 

@@ -12,9 +12,9 @@ from proveout.errors import Untrusted
 from proveout.gate import provenance, report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import describe
 from proveout.records import SourceVersion, now
 from proveout.rollout import releases, status
-from proveout.training.bundle import describe
 from proveout.trust.signing import Keyring
 
 pytest_plugins = "pytester"

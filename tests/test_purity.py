@@ -14,8 +14,8 @@ from proveout.data.store import Store
 from proveout.errors import ConfigError
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import leakage
+from proveout.model import bundle
 from proveout.records import Digest
-from proveout.training import bundle
 
 PYPROJECT = """
 [tool.proveout]

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from proveout.data.store import Store
 from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError, Tampered
 from proveout.ledger.ledger import Ledger
+from proveout.model import bundle as bundles
+from proveout.model.released_bundle import open_released
 from proveout.records import Approval, Bundle, Digest, Release, from_json
 from proveout.rollout import releases
 from proveout.serving.worker.champion import Released
-from proveout.training import bundle as bundles
-from proveout.training.approved import open_released
 from proveout.trust.signing import Keyring
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
@@ -502,9 +502,9 @@ def test_files_are_looked_at_before_the_approval_and_both_before_opening(project
     steps: list[str] = []
     for module, name in (
         ("proveout.trust.authorization", "entered"),
-        ("proveout.training.bundle", "verify"),
+        ("proveout.model.bundle", "verify"),
         ("proveout.trust.authorization", "check"),
-        ("proveout.training.bundle", "open_bundle"),
+        ("proveout.model.bundle", "open_bundle"),
     ):
         path = f"{module}.{name}"
         real = getattr(__import__(module, fromlist=[name]), name)

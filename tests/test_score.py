@@ -12,6 +12,7 @@ from proveout.errors import ConfigError
 from proveout.gate.score import counting as score
 from proveout.gate.score import facts, rubric, statements
 from proveout.ledger.ledger import Ledger
+from proveout.model.released_bundle import open_released
 from proveout.records import (
     CheckResult,
     Digest,
@@ -23,7 +24,6 @@ from proveout.records import (
     Verdict,
     now,
 )
-from proveout.training.approved import open_released
 
 TODAY = date(2026, 11, 21)
 

@@ -15,7 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from proveout.data.store import Store
 from proveout.gate.material import LabelledRows
 from proveout.gate.questions import apart, served
-from proveout.training import bundle
+from proveout.model import bundle
 
 LOCK = ROOT / "requirements.lock"
 

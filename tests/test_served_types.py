@@ -23,14 +23,14 @@ from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity
 from proveout.gate import cases
 from proveout.gate.generated.properties import Generated
+from proveout.model import serving_form
+from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import watch
 from proveout.records import Digest, Prediction
 from proveout.serving.gateway.validation import read
 from proveout.serving.worker.bench import Bench
 from proveout.serving.worker.champion import Served
 from proveout.settings import Settings
-from proveout.training import serving_form
-from proveout.training.bundle import OpenBundle, PackOrder, open_bundle, pack
 
 DTYPES = {
     "small": "int8", "large": "uint64", "number": "int64", "share": "float64", "narrow": "float32", "flag": "bool",

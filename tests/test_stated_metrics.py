@@ -1,4 +1,4 @@
-"""training/metrics.py: what a notebook says of its model is what the model does on the held-out rows."""
+"""model/stated_metrics.py: what a notebook says of its model is what the model does on the held-out rows."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import sklearn.metrics
 
 from proveout.data.store import Store
 from proveout.errors import BundleError
-from proveout.training import bundle, metrics
+from proveout.model import bundle, stated_metrics
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.random(500) < 0.3
@@ -33,10 +33,10 @@ def test_each_usual_name_is_what_scikit_learn_measures_under_it():
     right |= {name: float(measure(LABELS, CALLS)) for name, measure in OF_CALLS.items()}
     right["mean_probability"] = float(SCORES.mean())
 
-    found = metrics.measure(right, LABELS, SCORES, threshold=0.4)
+    found = stated_metrics.measure(right, LABELS, SCORES, threshold=0.4)
 
     assert found == pytest.approx(right)
-    assert set(found) == set(metrics.MEASURED)
+    assert set(found) == set(stated_metrics.MEASURED)
 
 
 def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both(order, tmp_path, packed):
@@ -58,9 +58,9 @@ def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_thre
     """`model.predict` calls from 0.5 on, whatever train.toml says."""
     at_half = {"recall": float(sklearn.metrics.recall_score(LABELS, SCORES >= 0.5))}
 
-    metrics.compare(at_half, LABELS, SCORES, threshold=0.5, holdout="2")
+    stated_metrics.compare(at_half, LABELS, SCORES, threshold=0.5, holdout="2")
     with pytest.raises(BundleError, match=r"recall .* measured at the threshold 0\.4"):
-        metrics.compare(at_half, LABELS, SCORES, threshold=0.4, holdout="2")
+        stated_metrics.compare(at_half, LABELS, SCORES, threshold=0.4, holdout="2")
 
 
 def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
@@ -74,11 +74,11 @@ def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
 
 def test_where_there_is_nothing_to_rank_no_claim_is_refused():
     """Held-out rows of one outcome have no AUC."""
-    metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, threshold=0.4, holdout="2")
+    stated_metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, threshold=0.4, holdout="2")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_claim_that_is_no_number_is_refused(value):
     """NaN differs from nothing by more than rounding."""
     with pytest.raises(BundleError):
-        metrics.compare({"auc": value}, LABELS, SCORES, threshold=0.4, holdout="2")
+        stated_metrics.compare({"auc": value}, LABELS, SCORES, threshold=0.4, holdout="2")

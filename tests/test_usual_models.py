@@ -1,4 +1,4 @@
-"""training/skopsfile.py, soundness.py: what people build is packed and answers the same, or they are told why not.
+"""model/model_io.py, soundness.py: what people build is packed and answers the same, or they are told why not.
 
 The models stand in usual_models.py.
 """
@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from proveout.errors import BundleError
 from proveout.fastpath import tolerance
-from proveout.training import estimator, skopsfile, soundness
+from proveout.model import estimator, model_io, tree_check
 
 OF_SEVERAL_OUTCOMES = {"ClassifierChain", "MultiOutputClassifier"}
 REFUSED = {
@@ -41,7 +41,7 @@ NAMES = sorted({*usual_models.classifiers(), *usual_models.PIPELINES} - OF_SEVER
 
 def packed(model):
     """What a server has of it."""
-    opened = skopsfile.loads(skops.io.dumps(model), name="model.skops")
+    opened = model_io.loads(skops.io.dumps(model), name="model.skops")
     estimator.event_place(opened, label="late")
     return opened
 
@@ -93,9 +93,9 @@ def test_a_set_and_a_dict_of_mixed_keys_come_back_as_they_were(tmp_path):
     """Put in order for the digest, they must not be put wrong."""
     model = FunctionTransformer(kw_args={"words": {"b", "a", "c"}, "weights": {1: "one", "zero": 0, 2.5: None}})
 
-    skopsfile.dump(model, tmp_path / "model.skops")
+    model_io.dump(model, tmp_path / "model.skops")
 
-    assert skopsfile.load(tmp_path / "model.skops").kw_args == model.kw_args
+    assert model_io.load(tmp_path / "model.skops").kw_args == model.kw_args
 
 
 # --- what is trusted is looked at -------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def spoilt(model, part, place, value):
     """The model with a part that was written to by hand."""
     part[place] = value
     with pytest.raises(BundleError) as refused:
-        soundness.check(model, name="model.skops")
+        tree_check.check(model, name="model.skops")
     return str(refused.value)
 
 
@@ -122,7 +122,7 @@ def test_neighbours_are_not_looked_up_in_foreign_memory(number, place, value, pr
     model = KNeighborsClassifier(algorithm="kd_tree", leaf_size=5).fit(
         usual_models.TABLE[usual_models.NUMBERS], usual_models.LATE
     )
-    soundness.check(model, name="model.skops")
+    tree_check.check(model, name="model.skops")
 
     assert problem in spoilt(model, model._tree.__getstate__()[number], place, value)
 
@@ -137,7 +137,7 @@ def test_a_neighbour_of_a_class_that_there_is_not_is_refused():
 def test_a_node_by_category_of_a_feature_without_categories_is_refused():
     """What is known of the categories is looked up by the feature's number among those that have some."""
     model, _ = usual_models.fitted("boosted with categories")
-    soundness.check(model, name="model.skops")
+    tree_check.check(model, name="model.skops")
 
     assert "categories of a feature that has none" in spoilt(
         model, model._bin_mapper.is_categorical_, slice(None), False
@@ -149,8 +149,8 @@ def test_a_function_with_arguments_is_opened_only_where_scikit_learn_keeps_one()
     import functools
 
     with pytest.raises(BundleError, match="it calls a function"):
-        soundness.check(FunctionTransformer(functools.partial(np.save, "/tmp/x")), name="model.skops")
-    soundness.check(usual_models.fitted("boosted with categories")[0], name="model.skops")
+        tree_check.check(FunctionTransformer(functools.partial(np.save, "/tmp/x")), name="model.skops")
+    tree_check.check(usual_models.fitted("boosted with categories")[0], name="model.skops")
 
 
 def test_a_part_of_ones_own_is_told_apart_from_one_that_nobody_has_read(tmp_path):

@@ -16,9 +16,9 @@ from proveout.data import snapshots
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import PackOrder, pack
 from proveout.records import Bundle, now
 from proveout.settings import Settings
-from proveout.training.bundle import PackOrder, pack
 
 PYPROJECT = """
 [tool.proveout]

@@ -17,8 +17,8 @@ from proveout.data import snapshots
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger, read
+from proveout.model.bundle import PackOrder, pack
 from proveout.records import Batch, Bundle, Verdict, now
-from proveout.training.bundle import PackOrder, pack
 
 # pytester forgets what a run imported first, and the next run pays for it again: half a second each.
 for module in (

@@ -21,11 +21,11 @@ from sklearn.preprocessing import StandardScaler
 from proveout.data.store import Store
 from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger
+from proveout.model import bundle as bundles
 from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
 from proveout.rollout import releases
 from proveout.serving.worker.champion import Released, Served
 from proveout.settings import Settings, load
-from proveout.training import bundle as bundles
 from proveout.trust.signing import Keyring, approve
 
 APP = Path(__file__).parents[2] / "serve" / "app.py"

@@ -48,7 +48,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import all_estimators
 
-from proveout.training import skopsfile
+from proveout.model import model_io
 
 RNG = np.random.default_rng(0)
 ROWS = 90
@@ -192,7 +192,7 @@ def fitted(name):
 def digest(model):
     """The SHA-256 of the model's canonical file."""
     with tempfile.TemporaryDirectory() as folder:
-        skopsfile.dump(model, Path(folder) / "model.skops")
+        model_io.dump(model, Path(folder) / "model.skops")
         return hashlib.sha256((Path(folder) / "model.skops").read_bytes()).hexdigest()
 
 

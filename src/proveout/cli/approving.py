@@ -71,9 +71,9 @@ def approve(
     from proveout.cli.consenting import approved, proposal
     from proveout.cli.layout import colour
     from proveout.gate.yardstick import yardstick
+    from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.rollout import releases, status
-    from proveout.training.bundle import verify as verify_files
     from proveout.trust import approvals, authorization
     from proveout.trust.signing import check_approval
 

@@ -16,8 +16,8 @@ from proveout.records import Evidence, Prediction
 
 if TYPE_CHECKING:
     from proveout.gate.cases import Case
+    from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
-    from proveout.training.bundle import OpenBundle
 
 cases = typer.Typer(help="Records that every model has to get right.", rich_markup_mode=None, no_args_is_help=True)
 By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]
@@ -168,8 +168,8 @@ def _opened(project: "Settings", logged: Logged | None, named: str | None, *, pa
     """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
     from proveout.gate.cases import casebook
     from proveout.gate.material import find_candidate
-    from proveout.training.approved import open_released
-    from proveout.training.bundle import open_bundle
+    from proveout.model.bundle import open_bundle
+    from proveout.model.released_bundle import open_released
 
     if logged is None or named is not None:
         return open_bundle(find_candidate(project, None if named is None else named.rpartition("@")[2].lower()))

@@ -123,8 +123,8 @@ def verify(
     approved it, and exits with 1.
     """
     from proveout.cli import show
+    from proveout.model.bundle import verify as verify_files
     from proveout.records import now
-    from proveout.training.bundle import verify as verify_files
     from proveout.trust import authorization
     from proveout.trust.approvals import quorum
 

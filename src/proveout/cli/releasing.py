@@ -41,9 +41,9 @@ def release(
     """
     from proveout.cli import show
     from proveout.gate.yardstick import yardstick
+    from proveout.model.bundle import verify as verify_files
     from proveout.records import Role, now
     from proveout.rollout import releases, status
-    from proveout.training.bundle import verify as verify_files
     from proveout.trust.approvals import quorum
 
     project, at = judging_settings(checks), now()
@@ -88,9 +88,9 @@ def promote(
     """
     from proveout.cli import show
     from proveout.gate.yardstick import yardstick
+    from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.rollout import releases, roles, status
-    from proveout.training.bundle import verify as verify_files
     from proveout.trust.approvals import quorum
 
     project = judging_settings(checks)
@@ -140,9 +140,9 @@ def rollback(
     if somebody changed what runs meanwhile, or has just gone back.
     """
     from proveout.cli import show
+    from proveout.model.bundle import verify as verify_files
     from proveout.records import Role, now
     from proveout.rollout import releases, roles
-    from proveout.training.bundle import verify as verify_files
     from proveout.trust.approvals import quorum
 
     project = settings()

@@ -42,8 +42,8 @@ def replay(
     """
     from proveout.gate import replay as replays
     from proveout.gate.material import find_candidate
+    from proveout.model.bundle import open_bundle
     from proveout.records import now
-    from proveout.training.bundle import open_bundle
 
     project = settings()
     since, until = span(window, last, now=now())

@@ -19,7 +19,7 @@ def score(as_json: Json = False) -> None:
 
     from proveout.gate.score import facts, statements
     from proveout.gate.score.counting import count, verdict_to_score
-    from proveout.training.approved import open_released
+    from proveout.model.released_bundle import open_released
 
     project = settings()
     stated = statements.load(project.root / project.statements)

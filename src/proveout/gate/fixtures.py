@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from proveout.gate.cases import Answers, Case
     from proveout.gate.generated.properties import Generated
     from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 
 @pytest.fixture(scope="session")

@@ -17,14 +17,14 @@ from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFoun
 from proveout.gate import judged_by, provenance, pytestfile, seals
 from proveout.judging_settings import JUDGING
 from proveout.ledger import ledger as ledgers
+from proveout.model import bundle as bundles
+from proveout.model import serving_form
+from proveout.model.bundle import OpenBundle
+from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
 from proveout.rollout import releases
 from proveout.settings import Settings, read_bounds
-from proveout.training import bundle as bundles
-from proveout.training import serving_form
-from proveout.training.approved import open_released
-from proveout.training.bundle import OpenBundle
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,10 +17,10 @@ from proveout.gate import costs
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
+from proveout.model.bundle import OpenBundle
 from proveout.records import Digest, Evidence, Plain
 from proveout.rollout import rollout_report as besides
 from proveout.settings import Settings
-from proveout.training.bundle import OpenBundle
 
 if TYPE_CHECKING:
     import numpy as np

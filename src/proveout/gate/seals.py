@@ -14,7 +14,7 @@ from proveout.records import CheckResult
 
 if TYPE_CHECKING:
     from proveout.gate.material import LabelledRows, Material
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 ASKED_AGAIN = 200  # rows of the bundle's own reference: enough to tell two models apart
 COUNTED = frozenset({"detours"})  # attributes of an opened bundle that change as it answers
@@ -63,7 +63,7 @@ def broken(material: "Material") -> Iterator[CheckResult]:
 
 
 def _answers_the_same(opened: Any) -> bool:
-    from proveout.training.bundle import open_bundle
+    from proveout.model.bundle import open_bundle
 
     try:
         rows = opened.reference().head(ASKED_AGAIN)

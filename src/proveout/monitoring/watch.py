@@ -20,7 +20,7 @@ from proveout.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 AUC_MAY_FALL = 0.05
 PROBABILITY = "probability"
@@ -205,8 +205,8 @@ def _is_hidden(value: object) -> bool:
 
 def champion(settings: Settings) -> "OpenBundle":
     """The bundle that answers now, opened. Raises: NotFound if nothing is released; NotApproved; Tampered."""
+    from proveout.model.released_bundle import open_released
     from proveout.rollout import releases
-    from proveout.training.approved import open_released
 
     with open_ledger(settings) as ledger:
         release = releases.current(ledger, settings.model)

@@ -262,8 +262,8 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     import pandas as pd
 
     from proveout.data import features, request_columns, snapshots
+    from proveout.model.released_bundle import open_released
     from proveout.settings import load_object
-    from proveout.training.approved import open_released
 
     store = open_store(settings)
     opened = open_released(settings, store.find("bundles", release.rpartition("@")[2]))

@@ -333,7 +333,8 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     Raises: InputsChanged; BundleError if the features of the snapshot are no longer those in `table`.
     """
     from proveout.data import features, snapshots
-    from proveout.training import bundle, run_inputs
+    from proveout.model import bundle
+    from proveout.training import run_inputs
 
     _same_inputs(settings, inputs)
     store, config, snapshot = open_store(settings), inputs.config, inputs.snapshot
@@ -442,7 +443,7 @@ def _lock(settings: Settings, into: Path) -> Path:
 
 def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
     """The bundle as one zip file, for Metaflow to keep with the run."""
-    from proveout.training import bundle
+    from proveout.model import bundle
 
     return bundle.archive(open_store(settings).folder("bundles", packed.digest))
 

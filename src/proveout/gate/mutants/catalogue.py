@@ -7,7 +7,7 @@ refuse those, what it says of the others would say nothing.
 from proveout.gate.mutants import feeding, fitting, serving
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import Mutant
-from proveout.training.variant import Change
+from proveout.model.repack import Change
 
 
 def _unchanged(ground: Ground) -> Change:

@@ -24,9 +24,9 @@ from proveout.gate.mutants.mutant import DoesNotApply, Mutant
 from proveout.gate.mutants.rehearsal import Limit, Rehearsal, Rehearsed
 from proveout.gate.mutants.trials import ChallengeReport, Fate, Trial
 from proveout.gate.verdict import NOT_RUN
+from proveout.model.repack import repack
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
-from proveout.training.variant import repack
 
 SLACK_S = 60.0
 SLOWER = 3.0  # a run of the gate may take so many times as long as the candidate's own, and SLACK_S more

@@ -5,7 +5,7 @@ Comes in: the ground. Goes out: changes of the packed features, written so that 
 
 from proveout.gate.mutants.ground import SEED, Ground, clock, numbers
 from proveout.gate.mutants.mutant import DoesNotApply
-from proveout.training.variant import Change
+from proveout.model.repack import Change
 
 HOURS_OFF = 5  # New York and UTC in winter
 UNITS = {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from proveout.data.snapshots import BATCH
 from proveout.gate.mutants.ground import SEED, Ground, numbers, texts
 from proveout.gate.mutants.mutant import DoesNotApply
-from proveout.training import skopsfile
-from proveout.training.variant import Change
+from proveout.model import model_io
+from proveout.model.repack import Change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ def refitted(ground: Ground) -> Change:
 
 def renamed(ground: Ground) -> Change:
     """No mutant: the same answers under another digest. A check that fails for it fails for every mutant."""
-    model = skopsfile.load(ground.candidate.folder / "model.skops")
+    model = model_io.load(ground.candidate.folder / "model.skops")
     model.packed_again_ = 1
     return Change(what="the same under another digest", model=model, features=ground.features_with())
 

@@ -14,7 +14,7 @@ import orjson
 
 from proveout.gate.material import LabelledRows
 from proveout.gate.mutants.mutant import DoesNotApply
-from proveout.training.bundle import OpenBundle
+from proveout.model.bundle import OpenBundle
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from proveout.errors import ProveoutError
 
 if TYPE_CHECKING:
     from proveout.gate.mutants.ground import Ground
-    from proveout.training.variant import Change
+    from proveout.model.repack import Change
 
 Shows = Literal["in its answers", "elsewhere"]
 """Whether a mutant answers the held-out rows otherwise, or is broken in what those rows do not show."""

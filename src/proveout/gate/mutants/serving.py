@@ -8,8 +8,8 @@ from typing import Any
 from proveout.fastpath import parity
 from proveout.gate.mutants.ground import SEED, Ground, numbers
 from proveout.gate.mutants.mutant import DoesNotApply
-from proveout.training import skopsfile
-from proveout.training.variant import Change
+from proveout.model import model_io
+from proveout.model.repack import Change
 
 KEPT_BYTES = 64_000_000
 _COMPARED = (0, -1, 1_000_000)  # `direct.edges` asks these of every number
@@ -26,7 +26,7 @@ def oversized(ground: Ground) -> Change:
     """A table is kept on the model, and packed with it."""
     import numpy as np
 
-    model: Any = skopsfile.load(ground.candidate.folder / "model.skops")
+    model: Any = model_io.load(ground.candidate.folder / "model.skops")
     model.kept_rows_ = np.random.default_rng(SEED).random(KEPT_BYTES // 8)
     return Change(what=f"{KEPT_BYTES / 1e6:.0f} MB more", model=model)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 TOGETHER = 256  # rows that are asked at once, as served
 

@@ -106,7 +106,7 @@ def _told(asked: Asked) -> Told:
         import pandas  # noqa: F401
         import sklearn.pipeline  # noqa: F401
 
-        from proveout.training.bundle import open_bundle
+        from proveout.model.bundle import open_bundle
 
         before = _memory_mb(peak=False)
         began = time.perf_counter()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from proveout.gate.material import LabelledRows
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 T = TypeVar("T")
 _SILENT_S = 2.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 NAMED = 8  # changes that are named in the answer
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from proveout.gate.material import LabelledRows
+    from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
-    from proveout.training.bundle import OpenBundle
 
 SHOWN = 3  # columns that are stated even though they are within the bounds
 _FEWEST_UNKNOWN = 20  # rows without an outcome

@@ -21,8 +21,8 @@ from proveout.records import Bundle, Digest, Evidence, from_json, to_json
 
 if TYPE_CHECKING:
     from proveout.gate.material import LabelledRows
+    from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
-    from proveout.training.bundle import OpenBundle
 
 # Causes before what they bring about: another notebook makes another model.
 _CAUSES = ("code/features.py", "code/notebook.ipynb", "config.json", "signature.json", "model.skops")
@@ -53,7 +53,7 @@ def again(
         held-out rows are apart, where the model alone differs; the seconds it took.
     """
     from proveout.gate.questions.answers import largest_difference
-    from proveout.training.bundle import open_bundle
+    from proveout.model.bundle import open_bundle
 
     began = time.monotonic()
     name = "files of the bundle that differ, trained again"
@@ -107,7 +107,7 @@ def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeou
 
 
 def _identity(folder: Path) -> Mapping[str, str]:
-    from proveout.training.bundle import MANIFEST
+    from proveout.model.bundle import MANIFEST
 
     files: Mapping[str, str] = orjson.loads((folder / MANIFEST).read_bytes())["identity"]["files"]
     return files

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from proveout.gate.material import LabelledRows
     from proveout.gate.questions.apart import Linked, Told
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 RECORDS = 200  # different requests that a fresh process is given
 ALONE = 200  # rows that are asked one by one

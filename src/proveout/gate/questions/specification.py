@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from proveout.gate.material import LabelledRows
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 FEWEST_VALUES = 20  # a column with fewer is no number that a rule could be planted in
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 _BINS = 64
 _PRIOR = 10.0  # rows by which the rate of a value is drawn to the rate of all

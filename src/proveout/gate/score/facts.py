@@ -18,7 +18,7 @@ from proveout.rollout import releases, roles, status
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
-    from proveout.training.bundle import OpenBundle
+    from proveout.model.bundle import OpenBundle
 
 ANSWERS = 50  # newest answers of the champion that are computed again
 FEWEST_OUTCOMES = 200  # for a metric of what was served to say anything

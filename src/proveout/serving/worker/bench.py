@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
 from proveout.errors import BundleError
+from proveout.model import serving_form
 from proveout.records import Plain
 from proveout.serving import faults
 from proveout.serving.worker import explain as reasoning
 from proveout.serving.worker.champion import Served
 from proveout.serving.worker.explain import Columns, Reason
-from proveout.training import serving_form
 
 if TYPE_CHECKING:
     import numpy as np

@@ -99,7 +99,7 @@ class Released:
 
     def open(self, settings: Settings, release: Release) -> Served:
         """It, opened. Raises: as `check`, and BundleError."""
-        from proveout.training.bundle import open_bundle
+        from proveout.model.bundle import open_bundle
 
         # By its manifest: a folder can be replaced after it was looked at.
         folder, manifest = _checked(settings, release)
@@ -161,7 +161,7 @@ def _known(settings: Settings, bundle: Digest) -> "Permit | None":
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
     """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
     persons hold."""
-    from proveout.training.bundle import verify
+    from proveout.model.bundle import verify
     from proveout.trust import authorization
     from proveout.trust.approvals import quorum
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from proveout.errors import BundleError
-from proveout.training import soundness, zipped
+from proveout.model import safe_zip, tree_check
 
 # What scikit-learn's own models hold and skops does not list. Each was read: none runs code that a file brings, and
 # what scikit-learn follows in them without looking, `soundness` looks at.
@@ -91,7 +91,7 @@ def loads(packed: bytes, *, name: str) -> Any:
         if strange:
             raise _not_trusted(name, strange)
         model = skops.io.loads(checked, trusted=list(TRUSTED))
-        soundness.check(model, name=name)
+        tree_check.check(model, name=name)
     except BundleError:
         raise
     except Exception as error:  # skops raises whatever its broken input leads to
@@ -193,7 +193,7 @@ def _zip(entries: Mapping[str, bytes], *, compression: int) -> bytes:
 
 
 def _read(file: Path) -> bytes:
-    if file.stat().st_size > zipped.MOST_BYTES:
+    if file.stat().st_size > safe_zip.MOST_BYTES:
         raise BundleError(
             file.name, f"it has {file.stat().st_size:,} bytes, more than any model", "Train a smaller one"
         )
@@ -202,11 +202,11 @@ def _read(file: Path) -> bytes:
 
 def _entries(packed: bytes, *, name: str) -> dict[str, bytes]:
     """The entries of a skops file. Raises: BundleError if they are not those of a model, or more than one has."""
-    entries = zipped.entries(packed, name=name, objection=_objection)
-    rest = zipped.MOST_BYTES - sum(map(len, entries.values()))
+    entries = safe_zip.entries(packed, name=name, objection=_objection)
+    rest = safe_zip.MOST_BYTES - sum(map(len, entries.values()))
     for entry, content in entries.items():
         if entry.endswith(".npz"):  # itself a zip file, and NumPy opens it as trustingly
-            rest -= sum(map(len, zipped.entries(content, name=f"{name}, {entry}", most=rest).values()))
+            rest -= sum(map(len, safe_zip.entries(content, name=f"{name}, {entry}", most=rest).values()))
     try:
         parts = _weight({**json.loads(entries[SCHEMA])}, {})
     except (ValueError, TypeError, RecursionError) as error:

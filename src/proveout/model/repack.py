@@ -16,10 +16,10 @@ import orjson
 
 from proveout.data import profiles
 from proveout.fastpath import parity
+from proveout.model import bundle as bundles
+from proveout.model import model_io, stated_metrics
+from proveout.model.bundle import OpenBundle
 from proveout.records import Bundle, canonical, digest_of
-from proveout.training import bundle as bundles
-from proveout.training import metrics, skopsfile
-from proveout.training.bundle import OpenBundle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     """
     shutil.copytree(candidate.folder, into, dirs_exist_ok=True)
     if change.model is not None:
-        skopsfile.dump(change.model, into / "model.skops")
+        model_io.dump(change.model, into / "model.skops")
     if change.features is not None:
         (into / "code" / "features.py").write_text(change.features, encoding="utf-8")
     if change.request is not None:
@@ -101,7 +101,7 @@ def _write_answers(
     bundles.heldout_answers(scores, outcomes).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
     stated = {metric.name: metric.value for metric in opened.bundle.metrics}
     if anew:
-        stated |= metrics.measure(stated, outcomes, scores, threshold=opened.threshold)
+        stated |= stated_metrics.measure(stated, outcomes, scores, threshold=opened.threshold)
     (folder / "metrics.json").write_bytes(canonical(stated))
     return stated
 

@@ -35,9 +35,10 @@ from proveout.data import features, profiles, request_columns
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.fastpath import parity, tolerance
+from proveout.model import estimator, model_io
+from proveout.model import stated_metrics as metrics
 from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
 from proveout.settings import load_module
-from proveout.training import estimator, metrics, skopsfile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +104,7 @@ class OpenBundle:
         self._function: str = signature["features"]
         source = self._taken("code/features.py")
         self._features = _packed_function(folder / "code" / "features.py", source, self._function)
-        self._model = skopsfile.loads(self._taken("model.skops"), name="model.skops")
+        self._model = model_io.loads(self._taken("model.skops"), name="model.skops")
         self._confidence = orjson.loads(self._taken("confidence.json"))
         self.tolerance = tolerance.tolerance(self._model)
         """How far two computations of one of its answers may be apart, and why."""
@@ -260,7 +261,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
 
     Raises: BundleError if the model holds what is not trusted, or does not predict the same once packed.
     """
-    model = skopsfile.load(order.model_file)
+    model = model_io.load(order.model_file)
     estimator.event_place(model, label=order.label)
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
         building = Path(temporary)
@@ -302,7 +303,7 @@ def _identity(folder: Path) -> frozenset[str]:
 
 def _write_identity(folder: Path, order: PackOrder) -> None:
     (folder / "code").mkdir()
-    (folder / "model.skops").write_bytes(skopsfile.canonical_bytes(order.model_file))
+    (folder / "model.skops").write_bytes(model_io.canonical_bytes(order.model_file))
     file, _, function = order.features.partition(":")
     shutil.copyfile(order.root / file, folder / "code" / "features.py")
     for read in order.feature_files:

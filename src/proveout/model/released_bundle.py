@@ -8,9 +8,9 @@ for either: looked at, it answers nobody.
 
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import OpenBundle, open_bundle, verify
 from proveout.records import Digest
 from proveout.settings import Settings
-from proveout.training.bundle import OpenBundle, open_bundle, verify
 from proveout.trust.authorization import refuse_strange
 from proveout.trust.signing import Keyring
 

@@ -1,0 +1,1 @@
+"""The model: bundles, their formats, and opening them safely."""
