@@ -8,7 +8,7 @@ The same months twice give the same snapshot and no new rows. A batch may have a
 their names as text. What came in under a wrong one: proveout data drop BATCH --reason "..."
 """
 
-from proveout.training.flow import prepare
+from proveout.training.flow_steps import prepare
 
 settings = prepare(__file__)
 
@@ -32,16 +32,16 @@ class IngestFlow(FlowSpec):
     @retry(times=2, minutes_between_retries=0)  # a source may be away for a moment; taking a batch twice is harmless
     @step
     def take(self):
-        from proveout.training import flow
+        from proveout.training import flow_steps
 
-        self.batches = flow.take_batches(settings, self.names)
+        self.batches = flow_steps.take_batches(settings, self.names)
         self.next(self.snap)
 
     @step
     def snap(self):
-        from proveout.training import flow
+        from proveout.training import flow_steps
 
-        self.snapshot = flow.take_snapshot(settings, self.batches, onto_latest=self.month is not None)
+        self.snapshot = flow_steps.take_snapshot(settings, self.batches, onto_latest=self.month is not None)
         self.next(self.end)
 
     @step

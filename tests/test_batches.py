@@ -16,7 +16,7 @@ from proveout.data.store import Store
 from proveout.errors import ConfigError, LostRace, Misused, NotFound
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Batch, BatchRemoval, Digest, from_json, now
-from proveout.training import batch_removal, flow
+from proveout.training import batch_removal, flow_steps
 
 
 def batch(name: str) -> Batch:
@@ -30,7 +30,7 @@ def project(template, tmp_path, monkeypatch):
     shutil.copytree(template, tmp_path / "p")
     monkeypatch.chdir(tmp_path / "p")
     found = settings.load(tmp_path / "p")
-    flow.take_snapshot(found, tuple(batch(name) for name in ("2013-04", "2013-05", "20l3-06")), onto_latest=False)
+    flow_steps.take_snapshot(found, tuple(batch(name) for name in ("2013-04", "2013-05", "20l3-06")), onto_latest=False)
     return found
 
 
@@ -57,11 +57,13 @@ def test_names_that_do_not_sort_as_they_count_are_told(names, problem):
 
 def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, capsys):
     """Where the name is given, and where it matters."""
-    made = flow.take_snapshot(project, tuple(batch(n) for n in ("2013-9", "2013-10", "2013-8")), onto_latest=False)
+    made = flow_steps.take_snapshot(
+        project, tuple(batch(n) for n in ("2013-9", "2013-10", "2013-8")), onto_latest=False
+    )
     told = "warning: batches are in the order of their names as text, and there 2013-10 comes before 2013-8"
     assert told in capsys.readouterr().out
 
-    flow.choose_data(project, {"version": made.digest, "train_through": "2013-8", "holdout": "2013-9"})
+    flow_steps.choose_data(project, {"version": made.digest, "train_through": "2013-8", "holdout": "2013-9"})
 
     assert told in capsys.readouterr().out
 
@@ -78,7 +80,7 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
     data = {"version": "latest", "train_through": through, "holdout": held_out}
 
     with pytest.raises(ConfigError, match=remedy) as refused:
-        flow.choose_data(project, data)
+        flow_steps.choose_data(project, data)
 
     assert "the order of their names as text (2013-04, 2013-05, 20l3-06)" in str(refused.value)
     assert "wap" not in str(refused.value)
@@ -87,7 +89,7 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
 def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
     """A project of regions has no months: `--through north` must not be the way on."""
     with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --month north$"):
-        flow.choose_data(project, {"version": "latest", "train_through": "2013-04", "holdout": "north"})
+        flow_steps.choose_data(project, {"version": "latest", "train_through": "2013-04", "holdout": "north"})
     with pytest.raises(Misused, match="A batch of any other name: --month NAME"):
         sources.months(since="2013-01", through="north")
 
@@ -95,7 +97,7 @@ def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
 def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):
     """The next training does not see it; the store, the older snapshot and the ledger still know it."""
     with Ledger(project.ledger) as ledger:
-        before = flow.latest_snapshot(ledger)
+        before = flow_steps.latest_snapshot(ledger)
 
     dropped = drop("20l3-06", "--reason", "a typing error", "--by", "ada", "--json")
 
@@ -104,14 +106,14 @@ def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):
     assert (found.batch.name, found.before) == ("20l3-06", before.digest)
     store = Store(project.store)
     with Ledger(project.ledger) as ledger:
-        assert flow.latest_snapshot(ledger) == found.snapshot == snapshots.describe(store, found.snapshot.digest)
+        assert flow_steps.latest_snapshot(ledger) == found.snapshot == snapshots.describe(store, found.snapshot.digest)
         (audit,) = ledger.entries(kind="audit")
         assert (audit.subject, audit.actor, audit.reason) == ("20l3-06", "ada", "a typing error")
         assert read(BatchRemoval, audit) == found
         assert ledger.verify_chain() > 0
     assert [one.name for one in found.snapshot.batches] == ["2013-04", "2013-05"]
     assert snapshots.describe(store, before.digest) == before
-    again = flow.take_snapshot(project, (batch("2013-06"),), onto_latest=True)
+    again = flow_steps.take_snapshot(project, (batch("2013-06"),), onto_latest=True)
     assert [one.name for one in again.batches] == ["2013-04", "2013-05", "2013-06"]
 
 
@@ -133,7 +135,7 @@ def test_what_cannot_be_taken_out_is_refused_and_nothing_is_written(project, arg
 
 def test_the_only_batch_stays(project):
     """A snapshot of nothing trains nothing."""
-    flow.take_snapshot(project, (batch("2013-04"),), onto_latest=False)
+    flow_steps.take_snapshot(project, (batch("2013-04"),), onto_latest=False)
     with Ledger(project.ledger) as ledger:
         with pytest.raises(Misused, match="the only batch"):
             batch_removal.plan(ledger, "2013-04")
@@ -145,10 +147,10 @@ def test_a_batch_taken_in_meanwhile_is_not_undone(project):
     """Two at a time: the snapshot that was planned does not have what came since."""
     with Ledger(project.ledger) as ledger:
         seen, planned = ledger.last_seq(), batch_removal.plan(ledger, "20l3-06")
-        flow.take_snapshot(project, (batch("2013-07"),), onto_latest=True)
+        flow_steps.take_snapshot(project, (batch("2013-07"),), onto_latest=True)
         with pytest.raises(LostRace):
             batch_removal.remove(ledger, Store(project.store), planned, by="ada", reason="-", at=now(), seen=seen)
-        assert flow.latest_snapshot(ledger).through() == "20l3-06"
+        assert flow_steps.latest_snapshot(ledger).through() == "20l3-06"
         assert ledger.entries(kind="audit") == ()
 
 

@@ -17,7 +17,7 @@ from proveout.gate.questions import completeness
 from proveout.ledger.ledger import Ledger
 from proveout.project import open_store
 from proveout.records import Batch, Digest, Refusal, Snapshot, SourceVersion
-from proveout.training import flow
+from proveout.training import flow_steps
 
 FILES = {
     "pyproject.toml": """
@@ -89,14 +89,14 @@ def taken(tmp_path_factory):
             patch.syspath_prepend(root)
             patch.delitem(sys.modules, "raw", raising=False)
             project = project_settings.load(root)
-            before = flow.take_snapshot(project, flow.take_batches(project, MONTHS), onto_latest=False)
+            before = flow_steps.take_snapshot(project, flow_steps.take_batches(project, MONTHS), onto_latest=False)
             edited = FILES["source.py"].replace("    return rows", edit)
             (root / "source_edited.py").write_text(edited)
             (root / "source.py").write_text(edited)
             # A process loads a file once: the edited one is loaded under another name, as by the next process.
             again = project.model_copy(update={"source": "source_edited.py:source"})
             batch = snapshots.take_batch(again, open_store(project), "5", code=sources.code(project))
-            after = flow.take_snapshot(project, (batch,), onto_latest=True)
+            after = flow_steps.take_snapshot(project, (batch,), onto_latest=True)
         return project, before, after
 
     return cache(take)
@@ -154,7 +154,7 @@ def test_the_same_rows_by_other_code_are_the_same_batch_and_the_ledger_says_who_
         described = snapshots.describe(open_store(project), before.digest)
         assert described == before
         assert provenance.as_entered(ledger, described) == after
-    assert flow.take_snapshot(project, after.batches[-1:], onto_latest=True) == after
+    assert flow_steps.take_snapshot(project, after.batches[-1:], onto_latest=True) == after
     assert "no new rows" in capsys.readouterr().out
 
 

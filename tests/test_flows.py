@@ -14,7 +14,7 @@ from reference_project import ROOT
 from proveout.errors import ConfigError, NotebookFailed
 from proveout.model import bundle
 from proveout.records import Bundle, Snapshot, Verdict, from_json
-from proveout.training import flow
+from proveout.training import flow_steps
 from proveout.training.config import parse_config
 
 
@@ -80,7 +80,7 @@ def test_the_run_keeps_the_bundle_and_shows_the_notebook(trained, monkeypatch):
     """Metaflow's artifact is the bundle itself; its card is the executed notebook with its plots."""
     packed = from_json(Bundle, trained.newest("bundle").body)
     code = f"""
-from proveout.training.flow import prepare
+from proveout.training.flow_steps import prepare
 prepare()
 from metaflow import Flow, Run, namespace
 from metaflow.cards import get_cards
@@ -163,7 +163,7 @@ def test_a_notebook_that_ends_itself_fails_its_step_and_is_kept(tmp_path):
     inputs = run_inputs.record(project, snapshot=Snapshot(digest=Digest("a" * 64), batches=()), config=config)
 
     with pytest.raises(NotebookFailed) as failed:
-        flow.run_notebook(project, inputs, flow.Table(parquet=b"", rows=0))
+        flow_steps.run_notebook(project, inputs, flow_steps.Table(parquet=b"", rows=0))
 
     assert (failed.value.cell, failed.value.exit_code) == (2, 1)
     assert Path(failed.value.executed) == tmp_path / "reports" / "pilot-failed.ipynb"
@@ -188,9 +188,9 @@ def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
     through_june = snapshots.extend(store, through_may, batches[2:])
     data = {"version": through_june.digest, "train_through": "2013-04", "holdout": "2013-05"}
 
-    assert flow.choose_data(config, data).digest == through_may.digest
+    assert flow_steps.choose_data(config, data).digest == through_may.digest
     with pytest.raises(ConfigError, match="not after"):
-        flow.choose_data(config, {**data, "holdout": "2013-04"})
+        flow_steps.choose_data(config, {**data, "holdout": "2013-04"})
 
 
 def test_metaflow_gets_a_user_where_there_is_none(monkeypatch):
@@ -198,13 +198,13 @@ def test_metaflow_gets_a_user_where_there_is_none(monkeypatch):
     for name in ("METAFLOW_USER", "USER", "LOGNAME", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
 
-    flow.prepare(ROOT)
+    flow_steps.prepare(ROOT)
 
     assert os.environ["METAFLOW_USER"] not in {"", "root"}
 
 
 def test_the_commit_is_known_in_a_checkout_and_unknown_outside(tmp_path):
     """A bundle says which code made it, or that nobody knows."""
-    assert flow.git_commit(tmp_path) == "unknown"
+    assert flow_steps.git_commit(tmp_path) == "unknown"
     if shutil.which("git"):
-        assert len(flow.git_commit(ROOT).removesuffix("+changes")) in {7, 40}
+        assert len(flow_steps.git_commit(ROOT).removesuffix("+changes")) in {7, 40}

@@ -10,7 +10,7 @@ from proveout import settings as project_settings
 from proveout.gate.material import Material
 from proveout.gate.questions import reproduction
 from proveout.project import open_store
-from proveout.training import flow
+from proveout.training import flow_steps
 
 FILES = {
     "pyproject.toml": """
@@ -97,11 +97,11 @@ def trained_with(tmp_path_factory):
         notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (root / "pilot.ipynb").write_text(json.dumps(notebook))
         settings = project_settings.load(root)
-        flow.take_snapshot(settings, flow.take_batches(settings, ("1", "2")), onto_latest=False)
-        inputs = flow.begin(settings, CONFIG)
-        table = flow.make_features(settings, inputs)
-        made = flow.run_notebook(settings, inputs, table)
-        packed = flow.pack_bundle(settings, inputs, table, made, run="TrainFlow/1")
+        flow_steps.take_snapshot(settings, flow_steps.take_batches(settings, ("1", "2")), onto_latest=False)
+        inputs = flow_steps.begin(settings, CONFIG)
+        table = flow_steps.make_features(settings, inputs)
+        made = flow_steps.run_notebook(settings, inputs, table)
+        packed = flow_steps.pack_bundle(settings, inputs, table, made, run="TrainFlow/1")
         return Material(settings, open_store(settings).folder("bundles", packed.digest))
 
     return build

@@ -12,7 +12,7 @@ import pytest
 from proveout import settings as project_settings
 from proveout.errors import BundleError, InputsChanged, Misused
 from proveout.records import Digest, Snapshot
-from proveout.training import flow, run_inputs
+from proveout.training import flow_steps, run_inputs
 
 FILES = {
     "pyproject.toml": """
@@ -88,7 +88,7 @@ NOTHING = Snapshot(digest=Digest("a" * 64), batches=())
 def root(tmp_path, monkeypatch):
     """A small project with a folder for each kind of file."""
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv(flow.CONFIG_FILE, str(tmp_path / "flows" / "train.toml"))
+    monkeypatch.setenv(flow_steps.CONFIG_FILE, str(tmp_path / "flows" / "train.toml"))
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -101,7 +101,7 @@ def began(root):
     return run_inputs.record(
         project_settings.load(root),
         snapshot=NOTHING,
-        config=flow.parse_config(FILES["flows/train.toml"]),
+        config=flow_steps.parse_config(FILES["flows/train.toml"]),
         config_file=root / "flows" / "train.toml",
     )
 
@@ -168,10 +168,12 @@ def test_another_version_of_a_library_stops_a_run_that_is_resumed(root, began):
 @pytest.mark.parametrize(
     "step",
     [
-        lambda settings, began: flow.make_features(settings, began),
-        lambda settings, began: flow.run_notebook(settings, began, flow.Table(parquet=b"", rows=0)),
-        lambda settings, began: flow.pack_bundle(settings, began, flow.Table(parquet=b"", rows=0), None, run="1"),
-        lambda settings, began: flow.judge(settings, began, None),
+        lambda settings, began: flow_steps.make_features(settings, began),
+        lambda settings, began: flow_steps.run_notebook(settings, began, flow_steps.Table(parquet=b"", rows=0)),
+        lambda settings, began: flow_steps.pack_bundle(
+            settings, began, flow_steps.Table(parquet=b"", rows=0), None, run="1"
+        ),
+        lambda settings, began: flow_steps.judge(settings, began, None),
     ],
     ids=["features", "fit", "pack", "judge"],
 )
@@ -186,50 +188,50 @@ def test_each_step_looks_before_it_reads(root, began, step):
 def test_features_that_come_out_otherwise_are_not_packed(root):
     """A file or a clock that features read is in no digest: the model's columns themselves are compared."""
     settings = project_settings.load(root)
-    flow.take_snapshot(settings, flow.take_batches(settings, ("1", "2")), onto_latest=False)
-    inputs = flow.begin(settings, flow.parse_config(FILES["flows/train.toml"]))
-    given = pd.read_parquet(io.BytesIO(flow.make_features(settings, inputs).parquet))
+    flow_steps.take_snapshot(settings, flow_steps.take_batches(settings, ("1", "2")), onto_latest=False)
+    inputs = flow_steps.begin(settings, flow_steps.parse_config(FILES["flows/train.toml"]))
+    given = pd.read_parquet(io.BytesIO(flow_steps.make_features(settings, inputs).parquet))
     assert given["x"].tolist() == pytest.approx([2.0, np.nan, 6.0, 2.0, np.nan, 6.0], nan_ok=True)
-    assert flow.table_differences(parquet(**given), parquet(**given)) == {}
+    assert flow_steps.table_differences(parquet(**given), parquet(**given)) == {}
 
     given.loc[[0, 4], "x"] = [2.5, 0.0]  # another value, and one for a null
     other = io.BytesIO()
     given.to_parquet(other, index=False)
 
     with pytest.raises(BundleError, match="not those that the notebook was given: x in 2 cells"):
-        flow.pack_bundle(settings, inputs, flow.Table(parquet=other.getvalue(), rows=6), None, run="1")
+        flow_steps.pack_bundle(settings, inputs, flow_steps.Table(parquet=other.getvalue(), rows=6), None, run="1")
 
 
 def test_tables_are_compared_cell_by_cell():
     """Exactly: the last bit counts, and nothing that is not known equals itself."""
     table = {"x": [0.1 + 0.2, np.nan], "name": ["a", None], "n": [1, 2]}
 
-    assert flow.table_differences(parquet(**table), parquet(**table)) == {}
-    assert flow.table_differences(parquet(**table), parquet(**{**table, "x": [0.3, np.nan]})) == {"x": 1}
-    assert flow.table_differences(parquet(**table), parquet(**{**table, "name": ["b", None]})) == {"name": 1}
-    assert flow.table_differences(parquet(**table), parquet(**{**table, "n": [1.0, 2.0]})) == {"n": 2}
-    assert flow.table_differences(parquet(**table), parquet(x=table["x"], name=table["name"])) == {"n": 2}
+    assert flow_steps.table_differences(parquet(**table), parquet(**table)) == {}
+    assert flow_steps.table_differences(parquet(**table), parquet(**{**table, "x": [0.3, np.nan]})) == {"x": 1}
+    assert flow_steps.table_differences(parquet(**table), parquet(**{**table, "name": ["b", None]})) == {"name": 1}
+    assert flow_steps.table_differences(parquet(**table), parquet(**{**table, "n": [1.0, 2.0]})) == {"n": 2}
+    assert flow_steps.table_differences(parquet(**table), parquet(x=table["x"], name=table["name"])) == {"n": 2}
 
 
 def test_a_resumed_run_says_whose_configuration_it_has(root, began, monkeypatch, capsys):
     """Metaflow hands it the values of the run that it resumes, whatever train.toml says by now."""
-    monkeypatch.setattr(flow, "_resumed", lambda: "17")
+    monkeypatch.setattr(flow_steps, "_resumed", lambda: "17")
 
-    flow._same_inputs(project_settings.load(root), began)
+    flow_steps._same_inputs(project_settings.load(root), began)
 
     assert "goes on with the code and the configuration that run 17 began with" in capsys.readouterr().out
 
     (root / "flows" / "train.toml").write_text(FILES["flows/train.toml"].replace("threads = 1", "threads = 2"))
     with pytest.raises(InputsChanged, match=r"flows/train\.toml changed"):
-        flow._same_inputs(project_settings.load(root), began)
+        flow_steps._same_inputs(project_settings.load(root), began)
 
 
 def test_a_run_that_never_began_is_not_resumed(root, monkeypatch):
     """Its configuration would be the old one, and there is nothing to go on with."""
-    monkeypatch.setattr(flow, "_resumed", lambda: "17")
+    monkeypatch.setattr(flow_steps, "_resumed", lambda: "17")
 
     with pytest.raises(Misused, match="start a new one"):
-        flow.begin(project_settings.load(root), flow.parse_config(FILES["flows/train.toml"]))
+        flow_steps.begin(project_settings.load(root), flow_steps.parse_config(FILES["flows/train.toml"]))
 
 
 def test_the_file_of_the_configuration_is_the_one_that_was_named(root, monkeypatch):
@@ -239,23 +241,23 @@ def test_the_file_of_the_configuration_is_the_one_that_was_named(root, monkeypat
     monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(root))  # what `prepare` sets would stay set
     monkeypatch.setenv("METAFLOW_USER", "ada")
     monkeypatch.setattr(sys, "argv", ["flows/train.py", "--config", "config", str(other), "run"])
-    flow.prepare(root / "flows" / "train.py")
-    assert os.environ[flow.CONFIG_FILE] == str(other)
+    flow_steps.prepare(root / "flows" / "train.py")
+    assert os.environ[flow_steps.CONFIG_FILE] == str(other)
 
     monkeypatch.setattr(sys, "argv", ["flows/train.py", "--config-value", "config", "kv.config", "step", "fit"])
-    flow.prepare(root / "flows" / "train.py")
-    assert os.environ[flow.CONFIG_FILE] == str(other)
+    flow_steps.prepare(root / "flows" / "train.py")
+    assert os.environ[flow_steps.CONFIG_FILE] == str(other)
 
     monkeypatch.setattr(sys, "argv", ["flows/train.py", "run"])
-    flow.prepare(root / "flows" / "train.py")
-    assert os.environ[flow.CONFIG_FILE] == str(root / "flows" / "train.toml")
+    flow_steps.prepare(root / "flows" / "train.py")
+    assert os.environ[flow_steps.CONFIG_FILE] == str(root / "flows" / "train.toml")
 
 
 def test_a_file_with_other_values_is_not_taken_for_the_configuration(root, monkeypatch):
     """Values can come from elsewhere too, as from a notebook that starts the flow."""
-    monkeypatch.setattr(flow, "choose_data", lambda *_: NOTHING)
-    config = flow.parse_config(FILES["flows/train.toml"])
+    monkeypatch.setattr(flow_steps, "choose_data", lambda *_: NOTHING)
+    config = flow_steps.parse_config(FILES["flows/train.toml"])
     settings = project_settings.load(root)
 
-    assert flow.begin(settings, config).config_file == "flows/train.toml"
-    assert flow.begin(settings, {**config, "parameters": {"depth": 3}}).config_file is None
+    assert flow_steps.begin(settings, config).config_file == "flows/train.toml"
+    assert flow_steps.begin(settings, {**config, "parameters": {"depth": 3}}).config_file is None

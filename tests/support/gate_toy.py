@@ -30,7 +30,7 @@ for module in (
     "proveout.gate.cases",
     "proveout.gate.fixtures",
     "proveout.gate.judging",
-    "proveout.training.flow",
+    "proveout.training.flow_steps",
 ):
     importlib.import_module(module)
 

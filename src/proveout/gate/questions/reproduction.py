@@ -128,15 +128,15 @@ def main(folder: str, into: str) -> None:
     """Train what the bundle in `folder` says it was trained from, and pack it below `into`."""
     from proveout import settings
     from proveout.data import snapshots
-    from proveout.training import flow, run_inputs
+    from proveout.training import flow_steps, run_inputs
 
     project = settings.load()
     config = orjson.loads((Path(folder) / "config.json").read_bytes())
     snapshot = snapshots.describe(open_store(project), config.pop("snapshot"))
     apart = _apart(project, snapshot.digest, Path(into))
     inputs = run_inputs.record(apart, snapshot=snapshot, config=config)
-    table = flow.make_features(apart, inputs)
-    packed = flow.pack_bundle(apart, inputs, table, flow.run_notebook(apart, inputs, table), run="again")
+    table = flow_steps.make_features(apart, inputs)
+    packed = flow_steps.pack_bundle(apart, inputs, table, flow_steps.run_notebook(apart, inputs, table), run="again")
     (Path(into) / "made.json").write_text(to_json(packed), encoding="utf-8")
 
 
