@@ -1,4 +1,4 @@
-"""gate/cases/casebook.py and `proveout cases`: what was answered wrong becomes a case, and leaves by name only."""
+"""edge_cases/case_store.py and `proveout cases`: what was answered wrong becomes a case, and leaves by name only."""
 
 import datetime
 import os
@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from tiny_project import Project
 from typer.testing import CliRunner
 
+from proveout import edge_cases
 from proveout.cli import main
+from proveout.edge_cases import case_store, yaml_editor
 from proveout.errors import ConfigError
-from proveout.gate import cases
-from proveout.gate.cases import casebook, text
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe, open_bundle
 from proveout.records import Digest, Feedback, Prediction
@@ -132,15 +132,15 @@ def test_a_wrong_answer_becomes_a_case_that_its_bundle_fails_and_a_better_one_me
     assert code == 0, shown
     assert shown.startswith(f"added   late-but-calm   {project.guilty.name} gets it wrong\n")
     assert "failed" in shown and shown.rstrip().splitlines()[-1].startswith("next: proveout gate")
-    known = casebook.known(project.settings)
+    known = case_store.known(project.settings)
     new = known[-1]
     assert (new.id, new.author, new.request, new.source) == ("late-but-calm", "ada", "0199-aa", "request 0199-aa")
     assert dict(new.record) == {"hour": 22, "wind": 3.5}
     guilty = open_bundle(project.folder(project.guilty))
     calm = DummyClassifier(strategy="constant", constant=False).fit([[0.0, 0.0]] * 2, [True, False])
     better = open_bundle(project.folder(project.pack(model=calm)))
-    assert not all(one.holds for one in casebook.tried(new, known, guilty))
-    assert all(one.holds for one in casebook.tried(new, known, better))
+    assert not all(one.holds for one in case_store.tried(new, known, guilty))
+    assert all(one.holds for one in case_store.tried(new, known, better))
 
 
 def test_what_stands_in_the_book_stays_byte_for_byte(project):
@@ -157,7 +157,7 @@ def test_what_stands_in_the_book_stays_byte_for_byte(project):
     assert yaml.safe_load(after)[-1] == {
         "id": f"request-0199-aa-{today}",
         "reason": REASON,
-        "author": casebook.known(project.settings)[-1].author,
+        "author": case_store.known(project.settings)[-1].author,
         "date": today,
         "request": "0199-aa",
         "record": {"hour": 22, "wind": 3.5},
@@ -171,7 +171,7 @@ def test_a_block_is_added_as_the_list_is_written(ending, margin):
     """Indented lists, line ends of another system, no line end at the end."""
     old = (ending or "\n").join(margin + line for line in FIRST.rstrip().split("\n")) + ending
 
-    grown = text.added(old, FIRST.replace("calm", "other"))
+    grown = yaml_editor.added(old, FIRST.replace("calm", "other"))
 
     assert grown.startswith(old)
     assert [entry["id"] for entry in yaml.safe_load(grown)] == ["calm", "other"]
@@ -185,7 +185,7 @@ def test_without_words_what_really_happened_is_expected(project):
     code, shown = added(project)
 
     assert code == 0, shown
-    assert casebook.known(project.settings)[-1].expect.label is False
+    assert case_store.known(project.settings)[-1].expect.label is False
 
 
 def test_an_answer_that_was_called_wrong_is_expected_the_other_way_round(project):
@@ -195,7 +195,7 @@ def test_an_answer_that_was_called_wrong_is_expected_the_other_way_round(project
     code, shown = added(project)
 
     assert code == 0, shown
-    assert casebook.known(project.settings)[-1].expect.label is False
+    assert case_store.known(project.settings)[-1].expect.label is False
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_no_case_is_added_twice(project, arguments, told):
     keep(project, logged(project))
     assert added(project, "--expect", "label false", "--id", "first")[0] == 0
     if "gone" in arguments:
-        casebook.retired_file(project.settings).write_text(
+        case_store.retired_file(project.settings).write_text(
             FIRST.replace("calm", "gone") + f"  retired: {{by: ada, date: 2026-11-21, reason: '{REASON}'}}\n"
         )
 
@@ -268,7 +268,7 @@ def test_a_pseudonym_is_no_value(project):
 
     assert "has the value of hour" in added(project, "--expect", "label false", "--fill", "hour=3")[1]
     assert added(project, "--expect", "label false", "--fill", "wind=null")[0] == 0
-    assert casebook.known(project.settings)[-1].record["wind"] is None
+    assert case_store.known(project.settings)[-1].record["wind"] is None
 
 
 def test_an_answer_without_a_bundle_has_no_guilty_one(project):
@@ -319,38 +319,38 @@ def test_cases_from_a_file_are_tried_on_the_newest_candidate_and_added(project, 
 
     offered.write_text(fails + meets)
     assert run("add", "--from", str(offered))[0] == 1
-    assert len(casebook.known(project.settings)) == 2
+    assert len(case_store.known(project.settings)) == 2
 
     offered.write_text(fails)
     code, shown = run("add", "--from", str(offered), "--json")
     assert code == 0, shown
-    assert [case.id for case in casebook.known(project.settings)] == ["calm", "storm", "night"]
+    assert [case.id for case in case_store.known(project.settings)] == ["calm", "storm", "night"]
 
 
 def test_two_who_add_at_once_both_have_their_case(project):
     """Read, change, write: without a lock the second would write over the first."""
-    first, second = casebook.known(project.settings)
+    first, second = case_store.known(project.settings)
     new = [first.model_copy(update={"id": f"n{hour}", "record": {"hour": hour, "wind": 1.0}}) for hour in range(8, 16)]
-    adding = [threading.Thread(target=casebook.add, args=(project.settings, [case])) for case in new]
+    adding = [threading.Thread(target=case_store.add, args=(project.settings, [case])) for case in new]
     for one in adding:
         one.start()
     for one in adding:
         one.join()
 
-    assert {case.id for case in casebook.known(project.settings)} == {first.id, second.id, *(case.id for case in new)}
+    assert {case.id for case in case_store.known(project.settings)} == {first.id, second.id, *(case.id for case in new)}
 
 
 def test_a_stop_while_writing_leaves_the_old_book(project, monkeypatch):
     """Half a book is no book."""
     before = book(project).read_bytes()
-    case = casebook.known(project.settings)[0].model_copy(update={"id": "new", "record": {"hour": 1, "wind": 1.0}})
+    case = case_store.known(project.settings)[0].model_copy(update={"id": "new", "record": {"hour": 1, "wind": 1.0}})
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        casebook.add(project.settings, [case])
+        case_store.add(project.settings, [case])
 
     assert book(project).read_bytes() == before
     assert [path.name for path in book(project).parent.iterdir()] == ["edge_cases.yaml"]
@@ -366,13 +366,13 @@ def test_a_block_reads_back_equal(project):
         "short: but with a colon {in braces}",
         "\x1b[31mred, which must not steer a terminal\x1b[0m",
     )
-    calm = casebook.known(project.settings)[0]
-    schema = casebook._schema(project.settings)
+    calm = case_store.known(project.settings)[0]
+    schema = case_store._schema(project.settings)
     for place, sentence in enumerate(odd):
         record = {"hour": place, "wind": 1e-7 if place else None}
         case = calm.model_copy(update={"reason": sentence, "incident": sentence, "record": record})
 
-        assert cases.parse(text.block(case), "book", schema) == (case,)
+        assert edge_cases.parse(yaml_editor.block(case), "book", schema) == (case,)
 
 
 # --- retiring -----------------------------------------------------------------------------------------------------
@@ -384,12 +384,12 @@ def test_a_retired_case_moves_as_it_stands_with_who_when_and_why(project):
 
     assert code == 0, shown
     assert book(project).read_text() == HEAD + FIRST + "\n# --- evenings ---\n\n# the end\n"
-    moved = casebook.retired_file(project.settings).read_text()
+    moved = case_store.retired_file(project.settings).read_text()
     start = SECOND.index("- id: storm")
     assert SECOND[start : SECOND.index("\n# the end")] in moved
     found = yaml.safe_load(moved)[0]["retired"]
     assert (found["by"], found["reason"]) == ("ada", "The tower was taken down.")
-    assert casebook.retired(project.settings) == {"storm"}
+    assert case_store.retired(project.settings) == {"storm"}
 
 
 def test_a_case_that_others_lean_on_stays(project):
@@ -397,7 +397,7 @@ def test_a_case_that_others_lean_on_stays(project):
     code, shown = run("retire", "calm", "--reason", "It says nothing that others do not.")
 
     assert code == 1 and "storm" in shown
-    assert casebook.retired(project.settings) == frozenset()
+    assert case_store.retired(project.settings) == frozenset()
 
 
 def test_the_last_case_stays(project):
@@ -411,24 +411,24 @@ def test_the_last_case_stays(project):
 
 def test_a_stop_between_the_two_files_is_mended_by_retiring_again(project, monkeypatch):
     """The case is in both files then, and in the retired one only once in the end."""
-    write = casebook._write
+    write = case_store._write
 
     def stopped(file, content):
         if file.name == "edge_cases.yaml":
             raise OSError(5, "stopped")
         write(file, content)
 
-    monkeypatch.setattr(casebook, "_write", stopped)
+    monkeypatch.setattr(case_store, "_write", stopped)
     arguments = {"by": "ada", "date": datetime.date(2026, 11, 21), "reason": "The tower was taken down."}
     with pytest.raises(OSError, match="stopped"):
-        casebook.retire(project.settings, "storm", **arguments)
-    assert "storm" in {case.id for case in casebook.known(project.settings)}
-    monkeypatch.setattr(casebook, "_write", write)
+        case_store.retire(project.settings, "storm", **arguments)
+    assert "storm" in {case.id for case in case_store.known(project.settings)}
+    monkeypatch.setattr(case_store, "_write", write)
 
-    casebook.retire(project.settings, "storm", **arguments)
+    case_store.retire(project.settings, "storm", **arguments)
 
-    assert [case.id for case in casebook.known(project.settings)] == ["calm"]
-    assert [case.id for case in cases.retired(casebook.retired_file(project.settings))] == ["storm"]
+    assert [case.id for case in case_store.known(project.settings)] == ["calm"]
+    assert [case.id for case in edge_cases.retired(case_store.retired_file(project.settings))] == ["storm"]
 
 
 @pytest.mark.parametrize(
@@ -448,17 +448,17 @@ def test_however_a_case_is_written_it_can_be_retired(project, written, ending):
     """People write YAML in their own way."""
     whole = (HEAD + FIRST + "\n" + written + SECOND).replace("\n", ending)
     book(project).write_bytes(whole.encode())
-    before = casebook.known(project.settings)
+    before = case_store.known(project.settings)
 
-    gone = casebook.retire(
+    gone = case_store.retire(
         project.settings, "gone", by="ada", date=datetime.date(2026, 11, 21), reason="The tower was taken down."
     )
 
-    assert casebook.known(project.settings) == (before[0], before[2])
+    assert case_store.known(project.settings) == (before[0], before[2])
     assert book(project).read_bytes() == (HEAD + FIRST + SECOND).replace("\n", ending).encode()
-    [moved] = cases.retired(casebook.retired_file(project.settings))
-    assert cases.digest(moved) == cases.digest(gone)
-    assert not re.search(r"\n\s*\n\s*retired:", casebook.retired_file(project.settings).read_text())
+    [moved] = edge_cases.retired(case_store.retired_file(project.settings))
+    assert edge_cases.digest(moved) == edge_cases.digest(gone)
+    assert not re.search(r"\n\s*\n\s*retired:", case_store.retired_file(project.settings).read_text())
     assert moved.retired.by == "ada"
 
 
@@ -471,15 +471,15 @@ def test_a_book_in_brackets_is_not_cut(project):
     book(project).write_text(whole)
 
     with pytest.raises(ConfigError):
-        casebook.retire(
+        case_store.retire(
             project.settings, "storm", by="ada", date=datetime.date(2026, 11, 21), reason="The tower was taken down."
         )
-    case = casebook.known(project.settings)[0].model_copy(update={"id": "new", "record": {"hour": 1, "wind": 1.0}})
+    case = case_store.known(project.settings)[0].model_copy(update={"id": "new", "record": {"hour": 1, "wind": 1.0}})
     with pytest.raises(ConfigError):
-        casebook.add(project.settings, [case])
+        case_store.add(project.settings, [case])
 
     assert book(project).read_text() == whole
-    assert casebook.retired(project.settings) == frozenset()
+    assert case_store.retired(project.settings) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -487,10 +487,10 @@ def test_a_book_in_brackets_is_not_cut(project):
 )
 def test_a_retired_case_says_who_when_and_why(project, told):
     """Moved by hand, without a reason, it excuses nothing."""
-    casebook.retired_file(project.settings).write_text(FIRST + told)
+    case_store.retired_file(project.settings).write_text(FIRST + told)
 
     with pytest.raises(ConfigError, match="retired"):
-        casebook.retired(project.settings)
+        case_store.retired(project.settings)
 
 
 # --- the list, and what the gate asks -----------------------------------------------------------------------------
@@ -524,7 +524,7 @@ A, B, C = Digest("a" * 64), Digest("b" * 64), Digest("c" * 64)
 )
 def test_a_suite_shrinks_by_retiring_only(before, now, retired, said):
     """A case that is gone, or asks for less under its old name, is what a hurried person does to a red gate."""
-    found = casebook.shrunk(before, now, retired)
+    found = case_store.shrunk(before, now, retired)
 
     assert len(found) == len(said)
     assert all(words in sentence for words, sentence in zip(said, found, strict=True))
@@ -532,22 +532,24 @@ def test_a_suite_shrinks_by_retiring_only(before, now, retired, said):
 
 def test_a_case_deleted_or_weakened_by_hand_shows(project):
     """From the text of the book to the sentence."""
-    before = cases.suite(casebook.known(project.settings))
+    before = edge_cases.suite(case_store.known(project.settings))
     book(project).write_text(HEAD + FIRST.replace("at_most: 0.9", "at_most: 0.95"))
 
-    found = casebook.shrunk(before, cases.suite(casebook.known(project.settings)), casebook.retired(project.settings))
+    found = case_store.shrunk(
+        before, edge_cases.suite(case_store.known(project.settings)), case_store.retired(project.settings)
+    )
 
     assert [sentence.split()[3] for sentence in found] == ["storm", "calm"]
 
 
 def test_a_model_that_learned_to_be_careful_meets_the_case(project):
     """`tried` asks the record and those it is compared with, and nothing else."""
-    calm, storm = casebook.known(project.settings)
+    calm, storm = case_store.known(project.settings)
     hours = np.arange(24)
     model = LogisticRegression().fit(np.c_[hours, hours * 2.0], hours > 12)
     opened = open_bundle(project.folder(project.pack(model=model)))
 
-    assert {one.name: one.holds for one in casebook.tried(storm, (calm, storm), opened)} == {
+    assert {one.name: one.holds for one in case_store.tried(storm, (calm, storm), opened)} == {
         "probability": True,
         "lead over calm": True,
     }

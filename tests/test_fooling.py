@@ -17,7 +17,7 @@ from honest_gate import EDGE, HIGH, HONEST, LOW, TOO_MUCH, WAIVER, approve, chec
 from proveout import settings
 from proveout.data import snapshots
 from proveout.data.store import Store
-from proveout.gate.cases import casebook
+from proveout.edge_cases import case_store
 from proveout.gate.material import judging
 from proveout.gate.stating import State
 from proveout.ledger.ledger import Ledger
@@ -258,13 +258,13 @@ WAYS = {
         honest={"checks/test_edge.py": EDGE, "checks/edge_cases.yaml": LOW + HIGH},
         trick={"checks/edge_cases.yaml": LOW.replace("at_most: 0.2", "at_most: 0.9") + HIGH},
         check="gate::edge-cases[1]",
-        said=casebook.shrunk({"low": Digest("1")}, {"low": Digest("2")}, ())[0],
+        said=case_store.shrunk({"low": Digest("1")}, {"low": Digest("2")}, ())[0],
     ),
     "deleted edge case": Way(
         honest={"checks/test_edge.py": EDGE, "checks/edge_cases.yaml": LOW + HIGH},
         trick={"checks/edge_cases.yaml": LOW},
         check="gate::edge-cases[1]",
-        said=casebook.shrunk({"high": Digest("1")}, {}, ())[0],
+        said=case_store.shrunk({"high": Digest("1")}, {}, ())[0],
     ),
     "expired waiver": Way(
         honest={"checks/test_toy.py": TOO_MUCH, "checks/waivers.yaml": WAIVER.format(until=now()[:10])},

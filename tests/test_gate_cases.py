@@ -10,9 +10,9 @@ import pandera.pandas as pa
 import pytest
 from reference_project import ROOT
 
+from proveout import edge_cases
+from proveout.edge_cases import expectation_syntax
 from proveout.errors import ConfigError, Misused
-from proveout.gate import cases
-from proveout.gate.cases import words
 from proveout.settings import load, load_object
 
 
@@ -54,9 +54,9 @@ GOOD = f"""
 
 def test_a_file_without_cases_is_a_project_in_which_nothing_has_gone_wrong_yet(file):
     """An empty `edge_cases.yaml` broke each check that asks for generated requests, which need no case."""
-    assert cases.load(file("# none so far\n"), Request) == ()
+    assert edge_cases.load(file("# none so far\n"), Request) == ()
     with pytest.raises(ConfigError, match="holds no list of cases"):
-        cases.load(file("calm: {hour: 6}\n"), Request)
+        edge_cases.load(file("calm: {hour: 6}\n"), Request)
 
 
 class Straight:
@@ -75,9 +75,9 @@ class Straight:
 
 def demanded(file, text, answer):
     """What each case of a file demands of a model, and whether it holds, by id and name."""
-    known = cases.load(file(text), Request)
-    answers = cases.ask(known, Straight(answer))
-    return {(case.id, one.name): one for case in known for one in cases.demands(case, answers)}
+    known = edge_cases.load(file(text), Request)
+    answers = edge_cases.ask(known, Straight(answer))
+    return {(case.id, one.name): one for case in known for one in edge_cases.demands(case, answers)}
 
 
 def storm(expect):
@@ -87,10 +87,10 @@ def storm(expect):
 
 def test_a_good_file_becomes_cases_and_a_frame(file):
     """One row per case, in order, with the columns of a request."""
-    known = cases.load(file(GOOD), Request)
+    known = edge_cases.load(file(GOOD), Request)
 
     assert [case.id for case in known] == ["calm", "storm"]
-    asked = cases.frame(known, columns=("wind", "hour"))
+    asked = edge_cases.frame(known, columns=("wind", "hour"))
     assert list(asked.columns) == ["wind", "hour"]
     assert pd.isna(asked.loc[0, "wind"])
     assert asked.loc[1, "hour"] == 20
@@ -179,10 +179,12 @@ def test_an_answer_that_is_no_number_keeps_no_demand(file, expect):
 
 def test_all_records_are_asked_in_one_batch(file):
     """Fifty cases with their changes would be hundreds of calls."""
-    known = cases.load(file(storm("{same_under: [{wind: 1}, {wind: 2}], not_lower_when: {hour: [1, 2, 3]}}")), Request)
+    known = edge_cases.load(
+        file(storm("{same_under: [{wind: 1}, {wind: 2}], not_lower_when: {hour: [1, 2, 3]}}")), Request
+    )
     model = Straight(lambda record: 0.5)
 
-    answers = cases.ask(known, model)
+    answers = edge_cases.ask(known, model)
 
     assert model.batches == 1
     assert len(answers.probabilities) == 2 + 2 + 3
@@ -190,15 +192,21 @@ def test_all_records_are_asked_in_one_batch(file):
 
 def test_a_digest_is_over_what_is_tested_and_not_over_how_it_is_told(file):
     """A better reason is no weaker case; another record or another bound is another case."""
-    calm, other = cases.load(file(GOOD), Request)
-    told = cases.load(
+    calm, other = edge_cases.load(file(GOOD), Request)
+    told = edge_cases.load(
         file(GOOD.replace("Nothing has", "Little has").replace("ada", "bob").replace("40}", "40.0}")), Request
     )
-    weaker = cases.load(file(GOOD.replace("at_most: 0.3", "at_most: 0.4").replace("hour: 20", "hour: 21")), Request)
+    weaker = edge_cases.load(
+        file(GOOD.replace("at_most: 0.3", "at_most: 0.4").replace("hour: 20", "hour: 21")), Request
+    )
 
-    assert cases.suite(told) == cases.suite((calm, other)) == {"calm": cases.digest(calm), "storm": cases.digest(other)}
-    assert cases.digest(weaker[0]) != cases.digest(calm)
-    assert cases.digest(weaker[1]) != cases.digest(other)
+    assert (
+        edge_cases.suite(told)
+        == edge_cases.suite((calm, other))
+        == {"calm": edge_cases.digest(calm), "storm": edge_cases.digest(other)}
+    )
+    assert edge_cases.digest(weaker[0]) != edge_cases.digest(calm)
+    assert edge_cases.digest(weaker[1]) != edge_cases.digest(other)
 
 
 def test_expectations_are_written_in_one_line_and_read_back():
@@ -209,7 +217,7 @@ def test_expectations_are_written_in_one_line_and_read_back():
         "not_higher_when visib=1,3 tolerance 0.05",
     )  # fmt: skip
 
-    assert words.lines(words.expectation(lines)) == lines
+    assert expectation_syntax.lines(expectation_syntax.expectation(lines)) == lines
 
 
 @pytest.mark.parametrize(
@@ -223,13 +231,13 @@ def test_expectations_are_written_in_one_line_and_read_back():
 def test_a_line_that_means_nothing_is_refused_with_those_that_do(line):
     """A typing error on the command line must not become a case that expects something else."""
     with pytest.raises(Misused, match="not_lower_when FIELD"):
-        words.expectation([line])
+        expectation_syntax.expectation([line])
 
 
 def test_two_lines_that_contradict_each_other_are_refused():
     """The later one would quietly win."""
     with pytest.raises(Misused, match="true and false"):
-        words.expectation(["label true", "label false"])
+        expectation_syntax.expectation(["label true", "label false"])
 
 
 @pytest.mark.parametrize(
@@ -291,7 +299,7 @@ def test_a_slip_in_the_file_is_an_error_that_names_it(file, old, new, said):
     assert old in GOOD
 
     with pytest.raises(ConfigError) as raised:
-        cases.load(file(GOOD.replace(old, new, 1)), Request)
+        edge_cases.load(file(GOOD.replace(old, new, 1)), Request)
 
     assert said in str(raised.value)
 
@@ -300,20 +308,20 @@ def test_a_slip_in_the_file_is_an_error_that_names_it(file, old, new, said):
 def test_a_file_that_is_no_list_of_cases_is_an_error(file, text):
     """It would approve anything. One that a merge has emptied is refused as long as a verdict remembers its cases."""
     with pytest.raises(ConfigError):
-        cases.load(file(text), Request)
+        edge_cases.load(file(text), Request)
 
 
 def test_a_missing_file_says_where_it_is_named(tmp_path):
     """The path stands in pyproject.toml."""
     with pytest.raises(ConfigError, match="edge_cases"):
-        cases.load(tmp_path / "none.yaml", Request)
+        edge_cases.load(tmp_path / "none.yaml", Request)
 
 
 def test_the_reference_project_has_enough_cases_and_each_says_why():
     """At least 25 real ones, as promised; the loader has proven the rest."""
     settings = load(ROOT)
 
-    known = cases.load(settings.root / settings.edge_cases, load_object(settings.request_schema, settings.root))
+    known = edge_cases.load(settings.root / settings.edge_cases, load_object(settings.request_schema, settings.root))
 
     assert len(known) >= 25
     assert len({case.reason for case in known}) == len(known)

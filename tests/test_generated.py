@@ -7,8 +7,8 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
+from proveout import edge_cases
 from proveout.fastpath.tolerance import Tolerance
-from proveout.gate import cases
 from proveout.gate.generated.asked import texts_of
 from proveout.gate.generated.properties import Generated, Offers
 from proveout.gate.stating import State
@@ -103,7 +103,7 @@ def asked(model, tmp_path, **more):
 def offered(tmp_path):
     """The one case that was offered, read as the command that adds it reads it."""
     [file] = (tmp_path / "reports" / "offered_cases").iterdir()
-    [case] = cases.parse(file.read_text(encoding="utf-8"), str(file), Hop)
+    [case] = edge_cases.parse(file.read_text(encoding="utf-8"), str(file), Hop)
     assert file.stem == case.id
     return case, f"proveout cases add --from reports/offered_cases/{file.name}"
 

@@ -16,12 +16,12 @@ import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
 
+from proveout import edge_cases
 from proveout.data import features, guard, request_columns, request_schema, snapshots
 from proveout.data.request_schema import compile_schema
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity
-from proveout.gate import cases
 from proveout.gate.generated.properties import Generated
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
@@ -156,9 +156,9 @@ def test_edge_cases_of_every_type_are_read_and_asked(packed, tmp_path: Path):
         f"  record:\n{body}\n"
     )
 
-    loaded = cases.load(tmp_path / "cases.yaml", SimpleNamespace(to_schema=lambda: strict))
+    loaded = edge_cases.load(tmp_path / "cases.yaml", SimpleNamespace(to_schema=lambda: strict))
 
-    assert cases.ask(loaded, packed).probabilities["one"] == packed.predict(
+    assert edge_cases.ask(loaded, packed).probabilities["one"] == packed.predict(
         packed.table([{**RECORD, "dependants": None}])
     )
 

@@ -1,6 +1,6 @@
 """Checks for tests of what lies around the gate: a few, in seconds. `make test` asks all of checks/ at its end."""
 
-from proveout.gate import cases
+from proveout import edge_cases
 from proveout.gate.questions import intervals
 
 
@@ -18,4 +18,4 @@ def test_auc(scores, holdout, criteria, evidence):
 
 def test_edge_case(edge_case, edge_answers, evidence):
     """And every edge case."""
-    evidence(cases.demands(edge_case, edge_answers))
+    evidence(edge_cases.demands(edge_case, edge_answers))

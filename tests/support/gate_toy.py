@@ -27,7 +27,7 @@ for module in (
     "pyarrow.dataset",
     "sklearn.metrics",
     "yaml",
-    "proveout.gate.cases",
+    "proveout.edge_cases",
     "proveout.gate.fixtures",
     "proveout.gate.judging",
     "proveout.training.flow_steps",

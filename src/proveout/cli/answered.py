@@ -17,7 +17,7 @@ from proveout.project import actor, open_ledger
 from proveout.records import Feedback, Plain, Prediction, canonical
 
 if TYPE_CHECKING:
-    from proveout.gate.cases import Case
+    from proveout.edge_cases import Case
     from proveout.settings import Settings
 
 
@@ -93,7 +93,7 @@ def case(
     """
     from pydantic import ValidationError
 
-    from proveout.gate.cases import Case, words
+    from proveout.edge_cases import Case, expectation_syntax
 
     if reason is None:
         raise Misused("Say why that is to be expected, in a sentence: --reason …")
@@ -107,7 +107,7 @@ def case(
             date=written_on,
             request=request,
             record=record,
-            expect=words.expectation(tuple(expect) or (_happened(logged),)),
+            expect=expectation_syntax.expectation(tuple(expect) or (_happened(logged),)),
         )
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
@@ -116,12 +116,12 @@ def case(
 
 def filled(record: Mapping[str, Plain], fill: Sequence[str]) -> dict[str, Plain]:
     """The record as it was asked, values of people filled in. Raises: Misused for one that is not."""
-    from proveout.gate.cases import words
+    from proveout.edge_cases import expectation_syntax
     from proveout.ledger.prediction_log import HIDDEN
 
     hidden = [name for name, value in record.items() if isinstance(value, str) and value.startswith(HIDDEN)]
     try:
-        given = words.change(",".join(fill)) if fill else {}
+        given = expectation_syntax.change(",".join(fill)) if fill else {}
     except ValueError as error:
         raise Misused(f"--fill {' '.join(fill)} is not FIELD=VALUE.") from error
     strange = sorted(set(given) - set(hidden))

@@ -15,7 +15,7 @@ from proveout.project import actor, open_store
 from proveout.records import Evidence, Prediction
 
 if TYPE_CHECKING:
-    from proveout.gate.cases import Case
+    from proveout.edge_cases import Case
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
@@ -84,7 +84,7 @@ def add(
     What the log holds of the request becomes the record. The bundle that answered has to fail the case: one that it
     meets would test nothing. No case is added twice.
     """
-    from proveout.gate.cases import casebook, offered
+    from proveout.edge_cases import case_store, offered
 
     project = settings()
     if file is not None:
@@ -95,28 +95,28 @@ def add(
         raise Misused("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
     else:
         logged = answered.look_up(project, request_id)
-        record = casebook.in_order(project, answered.filled(logged.prediction.record, fill or ()))
+        record = case_store.in_order(project, answered.filled(logged.prediction.record, fill or ()))
         new = (answered.case(logged, record, expect or (), name=name, reason=reason, by=by),)
-    known = casebook.check(project, new)
+    known = case_store.check(project, new)
     model = _opened(project, logged, bundle, passing=passing)
     found = []
     for case in new:
-        stated = casebook.tried(case, known, model) if model is not None else ()
+        stated = case_store.tried(case, known, model) if model is not None else ()
         fails = not all(one.holds for one in stated)
         if not fails and not passing:
             assert model is not None  # else it was refused above
             remedy = "It would test nothing. Expect something else, or keep it so that it stays right: --passing"
-            raise casebook.CaseRefused(case.id, f"is met by {model.bundle.name}", remedy)
+            raise case_store.CaseRefused(case.id, f"is met by {model.bundle.name}", remedy)
         found.append(
             Added(
                 case=_listed(case),
                 bundle=model.bundle.name if model is not None else "",
                 fails=fails,
                 evidence=stated,
-                file=str(casebook.case_file(project)),
+                file=str(case_store.case_file(project)),
             )
         )
-    casebook.add(project, new)
+    case_store.add(project, new)
     answer(found if file is not None else found[0], _added(found, logged), as_json=as_json)
 
 
@@ -132,17 +132,17 @@ def retire(
     It moves to retired_cases.yaml, with who, when and why: the gate refuses a suite from which a case is gone in any
     other way.
     """
-    from proveout.gate.cases import casebook
-    from proveout.gate.cases.case import SHORTEST_REASON
+    from proveout.edge_cases import case_store
+    from proveout.edge_cases.case import SHORTEST_REASON
 
     if len(" ".join(reason.split())) < SHORTEST_REASON:
         raise Misused(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
     project, who = settings(), actor() if by is None else by
-    gone = casebook.retire(project, case, by=who, date=answered.today(), reason=reason)
+    gone = case_store.retire(project, case, by=who, date=answered.today(), reason=reason)
     lines = [
         f"retired   {gone.id}   by {plain(who)}: {plain(reason)}",
         fact("it said", plain(gone.reason)),
-        fact("now in", str(casebook.retired_file(project))),
+        fact("now in", str(case_store.retired_file(project))),
     ]
     answer(_listed(gone), page(lines, "proveout gate"), as_json=as_json)
 
@@ -150,11 +150,11 @@ def retire(
 @cases.command("list")
 def list_cases(as_json: Json = False) -> None:
     """Every edge case, and what it expects."""
-    from proveout.gate.cases import casebook
+    from proveout.edge_cases import case_store
 
     project = settings()
-    found = tuple(_listed(case) for case in casebook.known(project))
-    gone = len(casebook.retired(project))
+    found = tuple(_listed(case) for case in case_store.known(project))
+    gone = len(case_store.retired(project))
     rows = [(one.id, _short(one), one.date, plain(one.author), plain(one.source)) for one in found]
     head = f"{len(found)} edge {'case' if len(found) == 1 else 'cases'}, {gone} retired"
     lines = [head, *table(("id", "expects", "date", "author", "from"), [(*row[:4], row[4][:60]) for row in rows])]
@@ -166,7 +166,7 @@ def list_cases(as_json: Json = False) -> None:
 
 def _opened(project: "Settings", logged: Logged | None, named: str | None, *, passing: bool) -> "OpenBundle | None":
     """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
-    from proveout.gate.cases import casebook
+    from proveout.edge_cases import case_store
     from proveout.gate.material import find_candidate
     from proveout.model.bundle import open_bundle
     from proveout.model.released_bundle import open_released
@@ -181,18 +181,20 @@ def _opened(project: "Settings", logged: Logged | None, named: str | None, *, pa
         return None
     remedy = "Name one that gets it wrong: --bundle BUNDLE. Or keep the case without: --passing"
     request = plain(logged.prediction.request_id)
-    raise casebook.CaseRefused(f"of {request}", "can not be tried: no bundle was released when it was answered", remedy)
+    raise case_store.CaseRefused(
+        f"of {request}", "can not be tried: no bundle was released when it was answered", remedy
+    )
 
 
 # --- how it looks -------------------------------------------------------------------------------------------------
 
 
 def _listed(case: "Case") -> Listed:
-    from proveout.gate.cases import digest, words
+    from proveout.edge_cases import digest, expectation_syntax
 
     return Listed(
         id=case.id,
-        expects=words.lines(case.expect),
+        expects=expectation_syntax.lines(case.expect),
         date=case.date.isoformat(),
         author=case.author,
         source=case.source,

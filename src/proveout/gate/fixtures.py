@@ -23,7 +23,7 @@ from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
-    from proveout.gate.cases import Answers, Case
+    from proveout.edge_cases import Answers, Case
     from proveout.gate.generated.properties import Generated
     from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
     from proveout.model.bundle import OpenBundle
@@ -143,7 +143,7 @@ def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "
 
     evidence(cases.demands(edge_case, edge_answers))
     """
-    from proveout.gate import cases
+    from proveout import edge_cases as cases
 
     return cases.ask(edge_cases, gate_material.candidate)
 

@@ -9,14 +9,14 @@ wrong, and nothing where all is well. `ask` gathers, the others decide. What som
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from proveout.edge_cases import case_store
 from proveout.errors import ProveoutError
-from proveout.gate.cases import casebook
 from proveout.gate.verdict import GATE
 from proveout.project import open_ledger
 from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdict
 
 if TYPE_CHECKING:
-    from proveout.gate.cases import Case
+    from proveout.edge_cases import Case
     from proveout.gate.material import LabelledRows, Material
 
 EDGE_CASES = f"{GATE}edge-cases"
@@ -40,7 +40,7 @@ def ask(material: "Material", cases: "Sequence[Case]") -> tuple[CheckResult, ...
     found += overlap(material.training, material.holdout, key=material.settings.key)
     found += stale(bundle.holdout, _newer(material), allowed=material.settings.newer_batches)
     try:
-        retired = casebook.retired(material.settings)
+        retired = case_store.retired(material.settings)
     except ProveoutError as error:
         return (*found, wrong("retired-cases", str(error), outcome="error"))
     return (*found, *weaker(_cases_before(material), suite(cases), retired))
@@ -48,7 +48,7 @@ def ask(material: "Material", cases: "Sequence[Case]") -> tuple[CheckResult, ...
 
 def suite(cases: "Sequence[Case]") -> dict[str, Digest]:
     """The digest of each edge case by its id: what a verdict keeps of them."""
-    from proveout.gate import cases as edge
+    from proveout import edge_cases as edge
 
     return dict(edge.suite(cases)) if cases else {}
 
@@ -115,7 +115,7 @@ def weaker(
     before: Mapping[str, Digest], now: Mapping[str, Digest], retired: Collection[str]
 ) -> tuple[CheckResult, ...]:
     """Whether edge cases of an earlier verdict are gone, or ask for something else under the same id."""
-    sentences = casebook.shrunk(before, now, retired)
+    sentences = case_store.shrunk(before, now, retired)
     return tuple(
         wrong(f"{EDGE_CASES.removeprefix(GATE)}[{place}]", text) for place, text in enumerate(sentences, start=1)
     )

@@ -26,7 +26,7 @@ from proveout.rollout import moved_bounds, releases, status
 from proveout.settings import read_bounds
 
 if TYPE_CHECKING:
-    from proveout.gate.cases import Case
+    from proveout.edge_cases import Case
     from proveout.gate.material import Material
 
 CHAMPION, FIRST = "the champion's verdict", "the first verdict on these rows"

@@ -28,7 +28,7 @@ from proveout.settings import Settings
 from proveout.training import gate_run
 
 if TYPE_CHECKING:
-    from proveout.gate.cases import Case
+    from proveout.edge_cases import Case
     from proveout.gate.material import Material
 
 
@@ -82,7 +82,7 @@ class GateSession:
 
     def edge_cases(self) -> "tuple[Case, ...]":
         """The project's edge cases. Raises: ConfigError for a file that is faulty or not there."""
-        from proveout.gate import cases
+        from proveout import edge_cases as cases
 
         if self._cases is None:
             schema = settings_module.load_object(self.settings.request_schema, self.settings.root)

@@ -19,8 +19,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
+from proveout import strict_yaml
 from proveout.errors import ConfigError
-from proveout.gate import yamlfile
 from proveout.gate.verdict import GATE, holds, waived
 from proveout.records import Verdict, Waiver
 
@@ -54,10 +54,10 @@ def load(file: Path, *, today: str) -> tuple[Waiver, ...]:
     if not file.exists():
         return ()
     found: list[Waiver] = []
-    for place, entry in enumerate(yamlfile.entries(file, what="waivers", remedy=REMEDY), start=1):
+    for place, entry in enumerate(strict_yaml.entries(file, what="waivers", remedy=REMEDY), start=1):
         of = f", for {entry['check']}" if isinstance(entry, dict) and entry.get("check") else ""
         where = f"{file}, waiver {place}{of}"
-        read = yamlfile.record(_Entry, entry, where=where, remedy=REMEDY)
+        read = strict_yaml.record(_Entry, entry, where=where, remedy=REMEDY)
         problem = _problem(read, today=date.fromisoformat(today))
         if any(other.check == read.check for other in found):
             problem = "the check has a waiver already"

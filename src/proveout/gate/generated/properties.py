@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import guard
+from proveout.edge_cases import Case, Expectation, yaml_editor
+from proveout.edge_cases.case import Between
 from proveout.errors import DataRefused
 from proveout.fastpath import tolerance
-from proveout.gate.cases import Case, Expectation, text
-from proveout.gate.cases.case import Between
 from proveout.gate.generated import strategies
 from proveout.gate.generated.allowed import Record
 from proveout.gate.generated.asked import Asked, Breaks, Example, Model, spread
@@ -263,7 +263,7 @@ class Generated:
         )
         file = Path(self._offers.folder) / f"{case.id}.yaml"
         (self._offers.root / file).parent.mkdir(parents=True, exist_ok=True)
-        (self._offers.root / file).write_text(text.block(case), encoding="utf-8")
+        (self._offers.root / file).write_text(yaml_editor.block(case), encoding="utf-8")
         return f"; keep it: proveout cases add --from {file.as_posix()}{'' if fails else ' --passing'}"
 
 

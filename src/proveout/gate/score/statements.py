@@ -13,8 +13,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
+from proveout import strict_yaml
 from proveout.errors import ConfigError
-from proveout.gate import yamlfile
 from proveout.gate.score import rubric
 
 LONGEST = dt.timedelta(days=366)
@@ -50,11 +50,11 @@ def load(file: Path) -> tuple[Statement, ...]:
     if not file.is_file():
         return ()
     found: list[Statement] = []
-    for place, entry in enumerate(yamlfile.entries(file, what="statements", remedy=REMEDY), start=1):
+    for place, entry in enumerate(strict_yaml.entries(file, what="statements", remedy=REMEDY), start=1):
         where = (
             f"{file}, {entry.get('test', f'entry {place}')}" if isinstance(entry, dict) else f"{file}, entry {place}"
         )
-        found.append(yamlfile.record(Statement, entry, where=where, remedy=REMEDY))
+        found.append(strict_yaml.record(Statement, entry, where=where, remedy=REMEDY))
     twice = sorted({one.test for one in found if [other.test for other in found].count(one.test) > 1})
     if twice:
         raise ConfigError(str(file), f"{', '.join(twice)} is stated twice", REMEDY)

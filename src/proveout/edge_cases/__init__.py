@@ -23,9 +23,9 @@ A changed record is a request like any other: the schema must accept it. Files: 
 reads the file, `text` changes it, `judging` asks a model, `words` is how expectations are written on the command line.
 """
 
-from proveout.gate.cases.case import Case, Expectation, Retired, digest, suite
-from proveout.gate.cases.judging import Answers, ask, demands
-from proveout.gate.cases.loading import frame, load, offered, parse, parse_retired, retired
+from proveout.edge_cases.case import Case, Expectation, Retired, digest, suite
+from proveout.edge_cases.evaluate import Answers, ask, demands
+from proveout.edge_cases.loader import frame, load, offered, parse, parse_retired, retired
 
 __all__ = (
     "Answers",

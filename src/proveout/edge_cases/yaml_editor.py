@@ -8,8 +8,8 @@ import datetime
 import re
 from typing import Any
 
+from proveout.edge_cases.case import Case, Expectation
 from proveout.errors import ConfigError
-from proveout.gate.cases.case import Case, Expectation
 
 WIDTH = 120
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from proveout import edge_cases
+from proveout.edge_cases import Case, yaml_editor
+from proveout.edge_cases.evaluate import Answering
 from proveout.errors import ConfigError, NotFound, ProveoutError
-from proveout.gate import cases
-from proveout.gate.cases import Case, text
-from proveout.gate.cases.judging import Answering
 from proveout.records import Digest, Evidence, Plain
 from proveout.settings import Settings, load_object
 
@@ -56,7 +56,7 @@ def shrunk(before: Mapping[str, Digest], now: Mapping[str, Digest], retired: Col
 
 def retired(settings: Settings) -> frozenset[str]:
     """The ids of the cases that were retired. Raises: ConfigError if the file is not as `cases retire` writes it."""
-    return frozenset(case.id for case in cases.retired(retired_file(settings)))
+    return frozenset(case.id for case in edge_cases.retired(retired_file(settings)))
 
 
 def retired_file(settings: Settings) -> Path:
@@ -71,7 +71,7 @@ def case_file(settings: Settings) -> Path:
 
 def known(settings: Settings) -> tuple[Case, ...]:
     """The project's edge cases. Raises: ConfigError."""
-    return cases.load(case_file(settings), _schema(settings))
+    return edge_cases.load(case_file(settings), _schema(settings))
 
 
 def in_order(settings: Settings, record: Mapping[str, Plain]) -> dict[str, Plain]:
@@ -91,7 +91,7 @@ def check(settings: Settings, new: Sequence[Case]) -> tuple[Case, ...]:
 def tried(case: Case, known: Sequence[Case], model: Answering) -> tuple[Evidence, ...]:
     """What `case` demands of `model`, and what it says, a number each. `known`: those it is compared with, and more."""
     others = [one for one in known if one.id in case.expect.others]
-    return cases.demands(case, cases.ask([case, *others], model))
+    return edge_cases.demands(case, edge_cases.ask([case, *others], model))
 
 
 def add(settings: Settings, new: Sequence[Case]) -> None:
@@ -119,9 +119,9 @@ def retire(settings: Settings, case: str, *, by: str, date: datetime.date, reaso
             raise CaseRefused(case, f"is what others are compared with: {', '.join(leaning)}", remedy)
         if not rest:
             raise CaseRefused(case, "is the last one, and a suite without cases approves anything", "Add another first")
-        taken, left = text.cut(_read(file), case, where=str(file))
+        taken, left = yaml_editor.cut(_read(file), case, where=str(file))
         _prove(file, left, rest, settings)
-        _bury(graveyard, found, text.dismissed(taken, by=by, date=date, reason=reason))
+        _bury(graveyard, found, yaml_editor.dismissed(taken, by=by, date=date, reason=reason))
         _write(file, left)  # last: a stop before it leaves a case twice, and to retire it again mends that
     return found
 
@@ -136,7 +136,7 @@ def _grown(settings: Settings, new: Sequence[Case]) -> tuple[tuple[Case, ...], s
     after = _read(file)
     for case in new:
         _refuse_double(case, there, gone)
-        there, after = (*there, case), text.added(after, text.block(case))
+        there, after = (*there, case), yaml_editor.added(after, yaml_editor.block(case))
     _prove(file, after, there, settings)
     return there, after
 
@@ -156,19 +156,19 @@ def _refuse_double(case: Case, there: Sequence[Case], gone: Collection[str]) -> 
 
 def _prove(file: Path, changed: str, expected: Sequence[Case], settings: Settings) -> None:
     """The changed text says what it is to say, before anything is written."""
-    if cases.parse(changed, str(file), _schema(settings)) != tuple(expected):
+    if edge_cases.parse(changed, str(file), _schema(settings)) != tuple(expected):
         problem = "can not be changed without changing other cases in it"
         raise ConfigError(str(file), problem, "Write it as a list of `- id: …` blocks, and nothing after it")
 
 
 def _bury(graveyard: Path, case: Case, block: str) -> None:
-    buried = {one.id: cases.digest(one) for one in cases.retired(graveyard)}
+    buried = {one.id: edge_cases.digest(one) for one in edge_cases.retired(graveyard)}
     if case.id in buried:
-        if buried[case.id] == cases.digest(case):
+        if buried[case.id] == edge_cases.digest(case):
             return  # an earlier try was stopped between the two files
         raise CaseRefused(case.id, f"has the id of another one in {graveyard.name}", "Put that one right there")
-    after = text.added(_read(graveyard) or _HEAD, block)
-    cases.parse_retired(after, str(graveyard))
+    after = yaml_editor.added(_read(graveyard) or _HEAD, block)
+    edge_cases.parse_retired(after, str(graveyard))
     _write(graveyard, after)
 
 

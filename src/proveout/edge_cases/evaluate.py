@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from proveout.edge_cases.case import Case, Rising, changed, told, written
+from proveout.edge_cases.loader import frame
 from proveout.fastpath import tolerance
-from proveout.gate.cases.case import Case, Rising, changed, told, written
-from proveout.gate.cases.loading import frame
 from proveout.records import Evidence, Plain
 
 if TYPE_CHECKING:

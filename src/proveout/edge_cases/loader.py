@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from proveout import strict_yaml
 from proveout.data import coercion, guard, request_columns
+from proveout.edge_cases.case import Case, Expectation, Retired, told
 from proveout.errors import ConfigError, DataRefused
-from proveout.gate import yamlfile
-from proveout.gate.cases.case import Case, Expectation, Retired, told
 from proveout.records import Plain
 
 if TYPE_CHECKING:
@@ -33,18 +33,18 @@ def load(file: Path, schema: Any) -> tuple[Case, ...]:
     """
     if not file.is_file():
         raise ConfigError(str(file), "is not there", "Write it, or mend `edge_cases` in [tool.proveout]")
-    found = yamlfile.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # nothing has gone wrong yet
+    found = strict_yaml.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # nothing has gone wrong yet
     return _whole(_cases(Case, found, str(file)), str(file), schema)
 
 
 def offered(file: Path) -> tuple[Case, ...]:
     """The cases in a file that are to be added to others: each by itself. Raises: ConfigError, as `load`."""
-    return _cases(Case, yamlfile.entries(file, what="cases", remedy=REMEDY), str(file))
+    return _cases(Case, strict_yaml.entries(file, what="cases", remedy=REMEDY), str(file))
 
 
 def parse(text: str, name: str, schema: Any) -> tuple[Case, ...]:
     """The cases in the text of a file called `name`. Raises: as `load`."""
-    found = yamlfile.parse(text, where=name, what="cases", remedy=REMEDY)
+    found = strict_yaml.parse(text, where=name, what="cases", remedy=REMEDY)
     return _whole(_cases(Case, found, name), name, schema)
 
 
@@ -53,13 +53,13 @@ def retired(file: Path) -> tuple[Retired, ...]:
 
     Raises: ConfigError for one without who took it out, when and why.
     """
-    found = yamlfile.entries(file, what="retired cases", remedy=REMEDY) if file.is_file() else []
+    found = strict_yaml.entries(file, what="retired cases", remedy=REMEDY) if file.is_file() else []
     return _cases(Retired, found, str(file))
 
 
 def parse_retired(text: str, name: str) -> tuple[Retired, ...]:
     """The retired cases in the text of a file called `name`. Raises: as `retired`."""
-    return _cases(Retired, yamlfile.parse(text, where=name, what="retired cases", remedy=REMEDY), name)
+    return _cases(Retired, strict_yaml.parse(text, where=name, what="retired cases", remedy=REMEDY), name)
 
 
 def frame(records: "Iterable[Case | Mapping[str, Plain]]", *, columns: Sequence[str]) -> "pd.DataFrame":
@@ -71,7 +71,7 @@ def _cases(kind: type[C], entries: Sequence[Any], file: str) -> tuple[C, ...]:
     cases: list[C] = []
     for place, entry in enumerate(entries, start=1):
         name = str(entry.get("id", f"case {place}")) if isinstance(entry, dict) else f"case {place}"
-        case = yamlfile.record(kind, entry, where=f"{file}, {name}", remedy=REMEDY)
+        case = strict_yaml.record(kind, entry, where=f"{file}, {name}", remedy=REMEDY)
         if case.expect == Expectation():
             raise ConfigError(f"{file}, {name}", "expects nothing, so it can not fail", REMEDY)
         if case.id in {one.id for one in cases}:

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from proveout.edge_cases.case import Expectation, Rising, told, written
 from proveout.errors import Misused
-from proveout.gate.cases.case import Expectation, Rising, told, written
 
 FORMS = (
     "label true",
