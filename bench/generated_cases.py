@@ -25,9 +25,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
-from proveout.gate.generated import allowed, strategies
-from proveout.gate.generated.asked import texts_of
-from proveout.gate.generated.properties import Generated
+from proveout.fuzz import field_spec, strategies
+from proveout.fuzz.properties import Generated
+from proveout.fuzz.runner import texts_of
 from proveout.gate.material import Material, find_candidate
 from proveout.settings import load, load_object
 
@@ -100,7 +100,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def compare(name: str, examples: int, rows: int, repeats: int) -> Compared:
     """Both strategies of one schema of checks/schemas.py, in turn."""
     schema = load_object(f"checks/schemas.py:{name}", ROOT)
-    request = allowed.read(schema)
+    request = field_spec.read(schema)
     found = Compared(schema=name, columns=len(request.fields), examples=examples, rows=rows)
     for _ in range(repeats):
         with cpu(found.ours_s):

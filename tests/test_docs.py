@@ -24,8 +24,8 @@ from reference_project import ROOT
 from typer.main import get_command
 
 from proveout.cli import main
+from proveout.fuzz.properties import Generated
 from proveout.gate import fixtures, questions, tampering
-from proveout.gate.generated.properties import Generated
 from proveout.gate.material import LabelledRows
 from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold

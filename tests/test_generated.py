@@ -9,8 +9,8 @@ import pytest
 
 from proveout import edge_cases
 from proveout.fastpath.tolerance import Tolerance
-from proveout.gate.generated.asked import texts_of
-from proveout.gate.generated.properties import Generated, Offers
+from proveout.fuzz.properties import Generated, Offers
+from proveout.fuzz.runner import texts_of
 from proveout.gate.stating import State
 
 PROPERTIES = (

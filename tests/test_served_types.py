@@ -22,7 +22,7 @@ from proveout.data.request_schema import compile_schema
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity
-from proveout.gate.generated.properties import Generated
+from proveout.fuzz.properties import Generated
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import watch

@@ -1,4 +1,4 @@
-"""gate/generated/strategies.py: what is said to be valid the schema lets in, what is said to be invalid it refuses."""
+"""fuzz/strategies.py: what is said to be valid the schema lets in, what is said to be invalid it refuses."""
 
 import pandas as pd
 import pandera.pandas as pa
@@ -8,9 +8,9 @@ from reference_project import ROOT
 
 from proveout.data import guard
 from proveout.errors import ConfigError, DataRefused, Misused
-from proveout.gate.generated import allowed
-from proveout.gate.generated.drawing import Enough, drawn, search
-from proveout.gate.generated.strategies import boundary, every_break, invalid, valid
+from proveout.fuzz import field_spec
+from proveout.fuzz.sampling import Enough, drawn, search
+from proveout.fuzz.strategies import boundary, every_break, invalid, valid
 from proveout.settings import load_object
 
 FLIGHT_REQUEST = load_object("checks/schemas.py:FlightRequest", ROOT)
@@ -109,7 +109,7 @@ READ = {}  # by identity: a schema has no hash, and all of them live as long as 
 def as_read(schema):
     """What `allowed.read` says of a schema, read once: it takes as long as a record does to be checked."""
     if id(schema) not in READ:
-        READ[id(schema)] = allowed.read(schema)
+        READ[id(schema)] = field_spec.read(schema)
     return READ[id(schema)]
 
 

@@ -24,7 +24,7 @@ from proveout.settings import Settings, load_object
 if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
     from proveout.edge_cases import Answers, Case
-    from proveout.gate.generated.properties import Generated
+    from proveout.fuzz.properties import Generated
     from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
     from proveout.model.bundle import OpenBundle
 
@@ -156,8 +156,8 @@ def generated(pytestconfig: pytest.Config, gate_material: "Material") -> "Genera
     """
     import datetime
 
-    from proveout.gate.generated.asked import texts_of
-    from proveout.gate.generated.properties import Generated, Offers
+    from proveout.fuzz.properties import Generated, Offers
+    from proveout.fuzz.runner import texts_of
 
     settings = GateSession.of(pytestconfig).settings
     # A project has requests before it has edge cases.

@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError, Misused
-from proveout.gate.generated import allowed, values
-from proveout.gate.generated.allowed import Allowed, Record, Request
-from proveout.gate.generated.drawing import drawn
-from proveout.gate.generated.rules import Rule
+from proveout.fuzz import field_spec, values
+from proveout.fuzz.constraints import Rule
+from proveout.fuzz.field_spec import Allowed, Record, Request
+from proveout.fuzz.sampling import drawn
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -122,7 +122,7 @@ class _Making:
     """A schema with what the caller knows of its values."""
 
     def __init__(self, schema: Any, overrides: Overrides | None, seen: Seen | None) -> None:
-        self.request: Request = allowed.read(schema)
+        self.request: Request = field_spec.read(schema)
         self._overrides, self._seen = overrides or {}, seen or {}
         self._given = {name for key in self._overrides for name in ((key,) if isinstance(key, str) else key)}
         unknown = sorted(self._given - {field.name for field in self.request.fields})

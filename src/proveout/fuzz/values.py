@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout.errors import ConfigError
-from proveout.gate.generated.allowed import Allowed
-from proveout.gate.generated.drawing import drawn
-from proveout.gate.generated.limits import step, type_ends
-from proveout.gate.generated.rules import Rule
+from proveout.fuzz.bounds import step, type_ends
+from proveout.fuzz.constraints import Rule
+from proveout.fuzz.field_spec import Allowed
+from proveout.fuzz.sampling import drawn
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proveout.gate.generated import allowed, strategies
-from proveout.gate.generated.allowed import Record
-from proveout.gate.generated.drawing import Enough, drawn, search
+from proveout.fuzz import field_spec, strategies
+from proveout.fuzz.field_spec import Record
+from proveout.fuzz.sampling import Enough, drawn, search
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ class Asked:
         overrides: strategies.Overrides | None,
         examples: int,
     ) -> None:
-        self.request, self.model = allowed.read(schema), model
+        self.request, self.model = field_spec.read(schema), model
         self.cases = cases
         self._each = examples // 2
         self._strategies = {

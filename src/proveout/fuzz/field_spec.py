@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError
-from proveout.gate.generated.limits import Kind, Limits, kind_of, limits
-from proveout.gate.generated.rules import Rule, passes, rules
+from proveout.fuzz.bounds import Kind, Limits, kind_of, limits
+from proveout.fuzz.constraints import Rule, passes, rules
 
 if TYPE_CHECKING:
     import pandas as pd

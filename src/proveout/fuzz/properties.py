@@ -20,9 +20,9 @@ from proveout.edge_cases import Case, Expectation, yaml_editor
 from proveout.edge_cases.case import Between
 from proveout.errors import DataRefused
 from proveout.fastpath import tolerance
-from proveout.gate.generated import strategies
-from proveout.gate.generated.allowed import Record
-from proveout.gate.generated.asked import Asked, Breaks, Example, Model, spread
+from proveout.fuzz import strategies
+from proveout.fuzz.field_spec import Record
+from proveout.fuzz.runner import Asked, Breaks, Example, Model, spread
 from proveout.records import Evidence, digest_of
 
 if TYPE_CHECKING:

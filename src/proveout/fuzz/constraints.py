@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proveout.gate.generated.limits import Kind, held, pattern_of
+from proveout.fuzz.bounds import Kind, held, pattern_of
 
 
 @dataclass(frozen=True, kw_only=True)
