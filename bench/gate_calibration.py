@@ -32,7 +32,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from worlds import World
 
-from proveout.gate.questions import comparison, intervals
+from proveout.evaluation import compare as comparison
+from proveout.evaluation import metrics
 from proveout.records import Evidence
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +80,7 @@ def _errors(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 METRICS = (
-    Metric("auc (DeLong)", 0.02, 1, roc_auc_score, comparison.auc, intervals.auc),
+    Metric("auc (DeLong)", 0.02, 1, roc_auc_score, comparison.auc, metrics.auc),
     Metric(
         "accuracy (McNemar)",
         0.015,
@@ -87,9 +88,9 @@ METRICS = (
         accuracy,
         lambda y, new, old, **more: comparison.labels(y, new, old, threshold=CALLED, **more),
         lambda y, s, clusters=None: (
-            intervals.share(int(((s >= CALLED) == y).sum()), len(y))
+            metrics.share(int(((s >= CALLED) == y).sum()), len(y))
             if clusters is None
-            else intervals.mean((s >= CALLED) == y, clusters=clusters)
+            else metrics.mean((s >= CALLED) == y, clusters=clusters)
         ),
     ),
     Metric(
@@ -98,7 +99,7 @@ METRICS = (
         -1,
         brier,
         lambda y, new, old, **more: comparison.rows(_errors(y, new), _errors(y, old), name="brier", **more),
-        lambda y, s, clusters=None: intervals.mean(_errors(y, s), clusters=clusters),
+        lambda y, s, clusters=None: metrics.mean(_errors(y, s), clusters=clusters),
     ),
     Metric(
         "F1 (bootstrap)",
@@ -106,7 +107,7 @@ METRICS = (
         1,
         f1,
         lambda y, new, old, **more: comparison.metric(f1, y, new, old, resamples=RESAMPLES, **more),
-        lambda y, s, clusters=None: intervals.metric(f1, y, s, clusters=clusters, resamples=RESAMPLES),
+        lambda y, s, clusters=None: metrics.metric(f1, y, s, clusters=clusters, resamples=RESAMPLES),
     ),
 )
 

@@ -25,10 +25,10 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
+from proveout.evaluation.context import Material, find_candidate
 from proveout.fuzz import field_spec, strategies
 from proveout.fuzz.properties import Generated
 from proveout.fuzz.runner import texts_of
-from proveout.gate.material import Material, find_candidate
 from proveout.settings import load, load_object
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from statistics import mean
 import pandas as pd
 import pytest
 
-from proveout.gate.questions import completeness, leakage
+from proveout.evaluation import completeness, leakage
 
 KNOWN_ONLY_LATER = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
 CALENDAR = {"year", "month", "day"}  # these move on by themselves

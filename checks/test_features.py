@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.gate.questions import leakage
+from proveout.evaluation import leakage
 from proveout.settings import load_object
 
 pytestmark = pytest.mark.covers("data-7")

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from proveout.gate.questions import dependencies, reproduction, served
+from proveout.evaluation import dependency_diff, reproducibility, serving_parity
 
 
 def test_answers_are_probabilities(candidate, holdout, evidence):
     """NaN, infinity and 1.0000001 all reach users as nonsense; also where a sensor has gone mad."""
-    evidence(served.numerically_stable(candidate, holdout))
+    evidence(serving_parity.numerically_stable(candidate, holdout))
 
 
 def test_the_same_question_has_the_same_answer(candidate, scores, holdout, evidence):
@@ -28,13 +28,13 @@ def test_the_answer_does_not_depend_on_the_company(candidate, scores, holdout, e
 
 def test_what_is_served_is_what_was_judged(candidate, holdout, evidence):
     """The server answers from plain arrays, one record at a time; the gate judges a table."""
-    evidence(served.same_by_columns(candidate, holdout.records))
+    evidence(serving_parity.same_by_columns(candidate, holdout.records))
 
 
 def test_it_is_fast_and_small_enough(candidate, champion, holdout, criteria, evidence):
     """In a process of its own with one thread, as a worker has it."""
     evidence(
-        served.performance(
+        serving_parity.performance(
             candidate,
             holdout,
             champion=champion,
@@ -49,12 +49,12 @@ def test_it_is_fast_and_small_enough(candidate, champion, holdout, criteria, evi
 
 def test_it_runs_on_what_is_locked(candidate, evidence):
     """Beside the project, with every library of this machine, anything runs."""
-    evidence(served.clean(candidate))
+    evidence(serving_parity.clean(candidate))
 
 
 def test_no_library_changed_in_silence(candidate, champion, evidence):
     """Each is named in the verdict. More than a few at once are an upgrade, which somebody wants to have decided."""
-    evidence(dependencies.changed(candidate, champion), at_most=10)
+    evidence(dependency_diff.changed(candidate, champion), at_most=10)
 
 
 @pytest.mark.covers("data-3")
@@ -73,4 +73,4 @@ def test_its_features_cost_little(candidate, holdout, criteria, evidence):
 
 def test_training_comes_out_the_same(candidate, holdout, project, evidence):
     """The same notebook on the same data with the same configuration: the same bundle, digest and all."""
-    evidence(reproduction.again(candidate, holdout, project=project))
+    evidence(reproducibility.again(candidate, holdout, project=project))

@@ -1,4 +1,4 @@
-"""gate/questions/benefit.py: a model is worth its trouble, its features are, and it is known for how long."""
+"""evaluation/ablation.py: a model is worth its trouble, its features are, and it is known for how long."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
-from proveout.gate.material import LabelledRows
-from proveout.gate.questions import benefit
+from proveout.evaluation import ablation
+from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
 
 FEATURES = """
@@ -83,7 +83,7 @@ def test_a_model_that_sees_more_than_a_straight_line_is_surely_better(candidate)
     rows, later = drawn(0), drawn(1)
     opened = candidate(boosted(), rows, crossed(rows))
 
-    plain, gain, base = benefit.simpler_model(
+    plain, gain, base = ablation.simpler_model(
         opened, labelled(rows, crossed(rows)), labelled(later, crossed(later, 8)), gain_at_least=0.2
     )
 
@@ -99,7 +99,7 @@ def test_a_model_no_better_than_a_simpler_one_is_caught(candidate):
     rows, later = drawn(0), drawn(1)
     opened = candidate(boosted(), rows, straight(rows))
 
-    plain, gain, _ = benefit.simpler_model(opened, labelled(rows, straight(rows)), labelled(later, straight(later, 8)))
+    plain, gain, _ = ablation.simpler_model(opened, labelled(rows, straight(rows)), labelled(later, straight(later, 8)))
 
     assert gain.breaks
     assert plain.rows == 3_000
@@ -111,7 +111,7 @@ def test_a_model_no_better_than_the_base_rate_is_caught(candidate):
     noise = np.random.default_rng(3).random(3_000) < 0.4
     opened = candidate(boosted(), rows, noise)
 
-    *_, base = benefit.simpler_model(opened, labelled(rows, noise), labelled(later, noise[::-1]))
+    *_, base = ablation.simpler_model(opened, labelled(rows, noise), labelled(later, noise[::-1]))
 
     assert base.breaks
 
@@ -122,7 +122,7 @@ def test_rows_that_were_left_out_are_named(candidate):
     opened = candidate(linear(), rows, straight(rows))
     known = labelled(rows, straight(rows))
 
-    plain, *_ = benefit.simpler_model(opened, known, known, rows=500)
+    plain, *_ = ablation.simpler_model(opened, known, known, rows=500)
 
     assert plain.decision == "it learned from 500 of 3,000 rows"
 
@@ -132,7 +132,7 @@ def test_a_feature_that_tells_nothing_is_named(candidate):
     rows, later = drawn(0), drawn(1)
     opened = candidate(boosted(), rows, straight(rows))
 
-    *each, idle = benefit.features_benefit(opened, labelled(later, straight(later, 8)), idle_at_most=1)
+    *each, idle = ablation.features_benefit(opened, labelled(later, straight(later, 8)), idle_at_most=1)
 
     found = {one.slice: one for one in each}
     assert list(found) == ["a", "b", "kind", "c"]  # the model's columns: no request has a c
@@ -154,7 +154,7 @@ def test_features_that_all_tell_something_pass(candidate):
 
     opened = candidate(linear(), rows, labels(rows, 2))  # it shares the weight of a between a and its half
 
-    *each, idle = benefit.features_benefit(opened, labelled(later, labels(later, 4)), idle_at_most=0, rows=1_000)
+    *each, idle = ablation.features_benefit(opened, labelled(later, labels(later, 4)), idle_at_most=0, rows=1_000)
 
     assert idle.holds
     assert idle.value == 0
@@ -173,7 +173,7 @@ def test_the_age_at_which_a_model_is_stale_is_found(candidate):
     known, later = batches(turned={1, 2}), drawn(7, batch="5")
     opened = candidate(linear(), known.raw, known.labels)
 
-    *each, fresh = benefit.staleness(opened, known, labelled(later, straight(later, 8)), window=1, fresh_for=2)
+    *each, fresh = ablation.staleness(opened, known, labelled(later, straight(later, 8)), window=1, fresh_for=2)
 
     assert [one.decision for one in each] == ["the newest", "not surely worse", "stale", "stale"]
     assert fresh.value == 1
@@ -188,7 +188,7 @@ def test_where_nothing_changed_an_old_model_is_as_good(candidate):
     known, later = batches(turned=set()), drawn(7, batch="5")
     opened = candidate(linear(), known.raw, known.labels)
 
-    *each, fresh = benefit.staleness(opened, known, labelled(later, straight(later, 8)), fresh_for=2, rows=400)
+    *each, fresh = ablation.staleness(opened, known, labelled(later, straight(later, 8)), fresh_for=2, rows=400)
 
     assert len(each) == 3  # windows of two batches
     assert fresh.holds
@@ -203,7 +203,7 @@ def test_one_batch_has_no_age(candidate):
     opened = candidate(linear(), rows, straight(rows))
     known = labelled(rows, straight(rows))
 
-    [fresh] = benefit.staleness(opened, known, known, fresh_for=1)
+    [fresh] = ablation.staleness(opened, known, known, fresh_for=1)
 
     assert fresh.unjudged
     assert not fresh.holds
@@ -212,7 +212,7 @@ def test_one_batch_has_no_age(candidate):
 def test_long_work_says_how_far_it_is(monkeypatch, capsys):
     """Two minutes of silence look like a hang."""
     clock = iter(range(0, 100, 3))
-    monkeypatch.setattr(benefit.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(ablation.time, "monotonic", lambda: next(clock))
 
-    assert list(benefit._told("windows fitted", ["a", "b"])) == ["a", "b"]
+    assert list(ablation._told("windows fitted", ["a", "b"])) == ["a", "b"]
     assert "1 of 2 windows fitted" in capsys.readouterr().err

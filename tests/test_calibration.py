@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proveout.errors import Misused
-from proveout.gate.questions import calibration
+from proveout.evaluation import calibration
 from proveout.gate.stating import State
 
 

@@ -11,9 +11,8 @@ import pytest
 from proveout import settings as project_settings
 from proveout.data import snapshots, sources
 from proveout.data.sources import SourceFailed
-from proveout.gate import provenance
-from proveout.gate.material import LabelledRows
-from proveout.gate.questions import completeness
+from proveout.evaluation import completeness, provenance
+from proveout.evaluation.context import LabelledRows
 from proveout.ledger.ledger import Ledger
 from proveout.project import open_store
 from proveout.records import Batch, Digest, Refusal, Snapshot, SourceVersion

@@ -23,10 +23,11 @@ import typer
 from reference_project import ROOT
 from typer.main import get_command
 
+from proveout import evaluation
 from proveout.cli import main
+from proveout.evaluation.context import LabelledRows
 from proveout.fuzz.properties import Generated
-from proveout.gate import fixtures, questions, tampering
-from proveout.gate.material import LabelledRows
+from proveout.gate import fixtures, tampering
 from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold
 from proveout.records import Bundle, CheckResult, Verdict, now
@@ -37,7 +38,7 @@ SRC = ROOT / "src" / "proveout" / "gate"
 DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gate.md", "docs/serving.md")}
 GATE = DOCS["docs/gate.md"]
 BLOCKS = [block for text in DOCS.values() for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)]
-QUESTIONS = "proveout.gate.questions"
+QUESTIONS = "proveout.evaluation"
 INTERNAL = {"gate_material"}  # what the fixtures are parts of
 OF_THE_PROJECT = {
     node.name
@@ -107,8 +108,8 @@ HEAD = """
 import numpy as np
 
 from proveout.gate import cases
-from proveout.gate.material import LabelledRows
-from proveout.gate.questions import {modules}
+from proveout.evaluation.context import LabelledRows
+from proveout.evaluation import {modules}
 
 
 def few(rows, count=2_000):
@@ -253,7 +254,7 @@ def test_every_module_of_questions_is_named():
     """A helper that nobody finds is written again, and worse."""
     ours = {
         name: {function for function in vars(importlib.import_module(name)).values() if _answers(function, name)}
-        for _, name, _ in pkgutil.walk_packages(questions.__path__, f"{QUESTIONS}.")
+        for _, name, _ in pkgutil.walk_packages(evaluation.__path__, f"{QUESTIONS}.")
     }
     named = {helper(name) for name in helpers_named()}
 

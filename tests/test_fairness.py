@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proveout.errors import Misused
-from proveout.gate.questions import fairness
+from proveout.evaluation import fairness
 from proveout.gate.stating import State
 
 ROWS = 4_000

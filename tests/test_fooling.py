@@ -18,7 +18,7 @@ from proveout import settings
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.edge_cases import case_store
-from proveout.gate.material import judging
+from proveout.evaluation.context import judging
 from proveout.gate.stating import State
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, now

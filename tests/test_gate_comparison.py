@@ -13,8 +13,10 @@ from scipy.stats import binom, norm, t
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate.questions import comparison, delong, margins, pairs, resampling
-from proveout.gate.questions.margins import Asked, Gain, refused
+from proveout.evaluation import compare
+from proveout.evaluation.stats import bootstrap, delong, noninferiority
+from proveout.evaluation.stats import mcnemar as pairs
+from proveout.evaluation.stats.noninferiority import Asked, Gain, refused
 
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -35,12 +37,12 @@ def squared(labels, scores):
 
 
 ASKED = {
-    "auc": comparison.auc,
-    "labels": partial(comparison.labels, threshold=0.6),
-    "rows": lambda labels, candidate, champion, **more: comparison.rows(
+    "auc": compare.auc,
+    "labels": partial(compare.labels, threshold=0.6),
+    "rows": lambda labels, candidate, champion, **more: compare.rows(
         squared(labels, candidate), None if champion is None else squared(labels, champion), name="brier", **more
     ),
-    "metric": partial(comparison.metric, roc_auc_score, resamples=200),
+    "metric": partial(compare.metric, roc_auc_score, resamples=200),
 }
 
 
@@ -79,8 +81,8 @@ def test_a_metric_without_a_cluster_is_that_of_the_other_rows():
     labels, scores, champion = two_models(120)
     groups = np.arange(120) // 6
 
-    found = resampling.left_out(roc_auc_score, labels, [scores, champion], groups=groups, most=20)
-    together = resampling.left_out(average_precision_score, labels, [scores], groups=groups, most=7)
+    found = bootstrap.left_out(roc_auc_score, labels, [scores, champion], groups=groups, most=20)
+    together = bootstrap.left_out(average_precision_score, labels, [scores], groups=groups, most=7)
 
     assert found[:, 1] == pytest.approx(delong.without(labels, champion, groups))
     assert together.shape == (7, 1)
@@ -93,8 +95,8 @@ def test_a_skewed_interval_holds_its_value(gains, level):
     """And it is reflected with the gains, at any skewness that so many clusters can have."""
     gains = np.array(gains)
     without = (gains.sum() - gains) / (len(gains) - 1)
-    found = resampling.skewed(gains.mean(), without, level)
-    mirrored = resampling.skewed(-gains.mean(), -without, level)
+    found = bootstrap.skewed(gains.mean(), without, level)
+    mirrored = bootstrap.skewed(-gains.mean(), -without, level)
 
     assert found.low <= found.value <= found.high
     assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
@@ -104,22 +106,22 @@ def test_without_skewness_a_thousand_clusters_have_student_s_interval():
     gains = np.tile([-1.0, 1.0], 500)
     plain = 1.6464 / 999**0.5
 
-    assert resampling.skewed(0.0, -gains / 999, 0.9).low == pytest.approx(-plain, rel=0.01)
-    assert resampling.skewed(0.0, -gains[:30] / 29, 0.9).low == pytest.approx(-1.70 / 29**0.5 * 1.1, rel=0.01)
+    assert bootstrap.skewed(0.0, -gains / 999, 0.9).low == pytest.approx(-plain, rel=0.01)
+    assert bootstrap.skewed(0.0, -gains[:30] / 29, 0.9).low == pytest.approx(-1.70 / 29**0.5 * 1.1, rel=0.01)
 
 
 def test_what_each_cluster_adds_in_vain_is_taken_off():
     """Within a day an AUC is another than between days, and a hold-out of few days has too much of the first."""
     gains = np.tile([-1.0, 1.0], 15)
 
-    found = resampling.skewed(0.0, -gains / 29 - 0.01, 0.9)
+    found = bootstrap.skewed(0.0, -gains / 29 - 0.01, 0.9)
 
     assert (found.low + found.high) / 2 == pytest.approx(29 * 0.01)
 
 
 def test_with_many_rows_the_interval_is_delong_s():
     """What makes it wider for few rows must be gone for many."""
-    found = comparison.auc(*two_models(20_000), margin=0.01)
+    found = compare.auc(*two_models(20_000), margin=0.01)
     _, gain = delong.gain(*two_models(20_000), None, 0.9)
 
     assert found.value - found.low == pytest.approx(norm.ppf(0.95) * gain.error, rel=0.02)
@@ -175,7 +177,7 @@ def test_the_other_way_round_the_gain_changes_its_sign(kind, clustered):
 
 def test_a_metric_that_is_better_when_lower():
     labels, candidate, champion = two_models(noise=2.0)
-    ask = partial(comparison.metric, brier_score_loss, labels, margin=0.01, higher_is_better=False, resamples=200)
+    ask = partial(compare.metric, brier_score_loss, labels, margin=0.01, higher_is_better=False, resamples=200)
 
     found = ask(norm.cdf(candidate), norm.cdf(champion))
 
@@ -219,7 +221,7 @@ def test_the_same_scores_are_not_worse_and_not_better(kind):
 def test_a_model_that_is_only_calibrated_anew_ranks_the_same():
     labels, _, champion = two_models()
 
-    found = comparison.auc(labels, norm.cdf(champion), champion, margin=0.001)
+    found = compare.auc(labels, norm.cdf(champion), champion, margin=0.001)
 
     assert (found.low, found.high, found.holds) == (0, 0, True)
 
@@ -228,7 +230,7 @@ def test_two_perfect_models_on_a_few_rows_are_undecided():
     """Their difference has no variance, and ten rows do not tell two models apart."""
     labels = np.arange(10) < 5
 
-    found = comparison.auc(labels, np.arange(10)[::-1], [9, 8, 7, 5, 6, 1, 2, 3, 4, 0], margin=0.01)
+    found = compare.auc(labels, np.arange(10)[::-1], [9, 8, 7, 5, 6, 1, 2, 3, 4, 0], margin=0.01)
 
     assert found.value == 0
     assert found.low < -0.2
@@ -252,11 +254,11 @@ def test_the_first_model_has_nobody_to_beat(kind):
 def test_what_is_asked_stands_beside_the_answer():
     labels, candidate, champion = two_models()
 
-    found = comparison.auc(labels, candidate, champion, margin=0.05)
+    found = compare.auc(labels, candidate, champion, margin=0.05)
 
     assert (found.at_least, found.rows, found.covers) == (-0.05, 400, ("infra-4",))
     assert found.champion == pytest.approx(roc_auc_score(labels, champion))
-    assert comparison.auc(labels, candidate, champion, margin=0.05, better=True).decision.endswith(
+    assert compare.auc(labels, candidate, champion, margin=0.05, better=True).decision.endswith(
         "is found in 80 % of runs"
     )
 
@@ -264,7 +266,7 @@ def test_what_is_asked_stands_beside_the_answer():
 def test_a_champion_with_a_threshold_of_its_own():
     labels, _, champion = two_models()
 
-    found = comparison.labels(labels, champion + 1, champion, threshold=1.6, champion_threshold=0.6, margin=0.05)
+    found = compare.labels(labels, champion + 1, champion, threshold=1.6, champion_threshold=0.6, margin=0.05)
 
     assert found.value == 0
     assert found.low < 0  # the scores are not the same, so nothing is taken for granted
@@ -273,19 +275,19 @@ def test_a_champion_with_a_threshold_of_its_own():
 @pytest.mark.parametrize(
     ("ask", "why"),
     [
-        (lambda: comparison.auc([1] * 9, range(9), range(9), margin=0.1), "9 true and 0 false rows, two of each"),
-        (lambda: comparison.auc([1, 0, 0], [3, 1, 2], [1, 2, 3], margin=0.1), "1 true and 2 false rows, two of each"),
-        (lambda: comparison.auc([], [], [], margin=0.1), "0 true and 0 false rows"),
-        (lambda: comparison.auc([1, 0] * 4, range(8), range(8), margin=0.1, clusters=["a"] * 8), "one cluster, two"),
+        (lambda: compare.auc([1] * 9, range(9), range(9), margin=0.1), "9 true and 0 false rows, two of each"),
+        (lambda: compare.auc([1, 0, 0], [3, 1, 2], [1, 2, 3], margin=0.1), "1 true and 2 false rows, two of each"),
+        (lambda: compare.auc([], [], [], margin=0.1), "0 true and 0 false rows"),
+        (lambda: compare.auc([1, 0] * 4, range(8), range(8), margin=0.1, clusters=["a"] * 8), "one cluster, two"),
         (
-            lambda: comparison.auc([1, 1, 0, 0], [1, 2, 3, 4], [4, 3, 2, 1], margin=0.1, clusters=[1, 1, 1, 2]),
+            lambda: compare.auc([1, 1, 0, 0], [1, 2, 3, 4], [4, 3, 2, 1], margin=0.1, clusters=[1, 1, 1, 2]),
             "all true rows are in one cluster, two are needed",
         ),
-        (lambda: comparison.labels([], [], [], threshold=0.5, margin=0.1), "no rows"),
-        (lambda: comparison.rows([], [], margin=0.1, name="brier"), "no rows"),
-        (lambda: comparison.rows([1.0], [2.0], margin=0.1, name="brier"), "one row, an interval needs two"),
-        (lambda: comparison.metric(roc_auc_score, [], [], [], margin=0.1), "no rows"),
-        (lambda: comparison.metric(roc_auc_score, [0, 1], [1, 2], [1, 2], margin=0.1), "2 rows, a bootstrap needs 10"),
+        (lambda: compare.labels([], [], [], threshold=0.5, margin=0.1), "no rows"),
+        (lambda: compare.rows([], [], margin=0.1, name="brier"), "no rows"),
+        (lambda: compare.rows([1.0], [2.0], margin=0.1, name="brier"), "one row, an interval needs two"),
+        (lambda: compare.metric(roc_auc_score, [], [], [], margin=0.1), "no rows"),
+        (lambda: compare.metric(roc_auc_score, [0, 1], [1, 2], [1, 2], margin=0.1), "2 rows, a bootstrap needs 10"),
     ],
 )
 def test_what_can_not_be_judged_does_not_pass(ask, why):
@@ -301,9 +303,7 @@ def test_a_metric_that_needs_every_cluster_is_not_judged():
     def needy(truth, scores):
         return roc_auc_score(truth, scores) if len(truth) == 100 else float("nan")
 
-    found = comparison.metric(
-        needy, labels, candidate, champion, margin=0.1, clusters=np.arange(100) // 5, resamples=100
-    )
+    found = compare.metric(needy, labels, candidate, champion, margin=0.1, clusters=np.arange(100) // 5, resamples=100)
 
     assert found.unjudged == "needy has no value without one of the clusters"
 
@@ -324,7 +324,7 @@ def test_a_champion_that_can_not_score_the_rows_is_said(kind):
 
 def _ask_shorter(kind, labels, candidate):
     if kind == "rows":
-        return comparison.rows(squared(labels, candidate), np.zeros(19), margin=0.01, name="brier")
+        return compare.rows(squared(labels, candidate), np.zeros(19), margin=0.01, name="brier")
     return ASKED[kind](labels, candidate, candidate[:19], margin=0.01)
 
 
@@ -340,7 +340,7 @@ def _ask_shorter(kind, labels, candidate):
 def test_a_margin_that_means_nothing_is_refused(more, words):
     """A margin below 0 would ask for better, and say «not worse»."""
     with pytest.raises(Misused, match=words):
-        comparison.auc(*two_models(20), **more)
+        compare.auc(*two_models(20), **more)
 
 
 # --- how often it is wrong --------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_the_share_of_equal_models_that_are_refused_is_what_it_says():
     rng, runs, said = np.random.default_rng(3), [], []
     for _ in range(300):
         losses = rng.normal(size=(2, 200))
-        found = comparison.rows(losses[0], losses[1], margin=0.2, name="loss")
+        found = compare.rows(losses[0], losses[1], margin=0.2, name="loss")
         error = np.std(losses[1] - losses[0], ddof=1) / 200**0.5
         gain = Gain(value=found.value, low=found.low, high=found.high, error=error)
         runs.append(not found.holds)
@@ -367,7 +367,7 @@ def test_the_share_of_seeds_that_are_refused_is_what_it_says():
     for _ in range(400):
         ours, theirs = rng.normal(rng.normal(scale=spread, size=2), 0.5, size=(400, 2)).T
         more = {"margin": 0.14, "name": "loss"}
-        found = comparison.rows(ours, theirs, spread=spread, **more)
+        found = compare.rows(ours, theirs, spread=spread, **more)
         gain = Gain(value=found.value, low=found.low, high=found.high, error=np.std(theirs - ours, ddof=1) / 20)
         refusals += not found.holds
         said.append(refused(gain, 0.14, spread=spread))
@@ -388,7 +388,7 @@ def test_few_true_rows_near_one_do_not_let_worse_models_through():
         common = rng.normal(size=130)
         candidate = 0.95 * common + 0.31 * rng.normal(size=130) + worse * labels
         champion = common + better * labels
-        passed += comparison.auc(labels, candidate, champion, margin=0.02).holds
+        passed += compare.auc(labels, candidate, champion, margin=0.02).holds
         _, gain = delong.gain(labels, candidate, champion, None, 0.9)
         alone += gain.value - norm.ppf(0.95) * gain.error >= -0.02
 
@@ -400,7 +400,7 @@ def test_any_metric_is_compared_on_the_same_draws():
     """Unpaired, the interval of two good models would be many times as wide."""
     labels, candidate, champion = two_models(noise=0.05)
 
-    found = comparison.metric(average_precision_score, labels, candidate, champion, margin=0.05, resamples=100)
+    found = compare.metric(average_precision_score, labels, candidate, champion, margin=0.05, resamples=100)
 
     assert found.name == "average_precision_score, gain on the champion"
     assert found.high - found.low < 0.05
@@ -414,7 +414,7 @@ def world():
 def _means_of_days(rng):
     """Thirty days whose losses are worse by the margin, on average: by little on most of them, by much on a few."""
     of_days = np.repeat(rng.exponential(0.01, size=30), 3)
-    return comparison.rows(of_days, np.zeros(90), margin=0.01, name="loss", clusters=np.arange(90) // 3)
+    return compare.rows(of_days, np.zeros(90), margin=0.01, name="loss", clusters=np.arange(90) // 3)
 
 
 def test_a_loss_on_a_few_bad_days_is_not_taken_for_a_small_one(monkeypatch):
@@ -425,7 +425,7 @@ def test_a_loss_on_a_few_bad_days_is_not_taken_for_a_small_one(monkeypatch):
         return sum(_means_of_days(rng).holds for _ in range(1_000))
 
     bent = passed()
-    monkeypatch.setattr(resampling, "_bent", lambda quantile, skewness: quantile)
+    monkeypatch.setattr(bootstrap, "_bent", lambda quantile, skewness: quantile)
     plain = passed()
 
     assert bent <= binom.ppf(0.999, 1_000, 0.05)
@@ -436,7 +436,7 @@ def _mean_of_unlike_days(rng):
     """The gain of thirty days, of two rows or of hundreds; rows of a day have most of it in common. In truth 0."""
     rows = np.ceil(np.exp(2 + 1.2 * rng.normal(size=30)))
     sums = rows * rng.normal(size=30) + np.sqrt(rows) * rng.normal(size=30)
-    return resampling.skewed(sums.sum() / rows.sum(), (sums.sum() - sums) / (rows.sum() - rows), 0.9)
+    return bootstrap.skewed(sums.sum() / rows.sum(), (sums.sum() - sums) / (rows.sum() - rows), 0.9)
 
 
 def test_a_few_large_days_are_not_taken_for_many(monkeypatch):
@@ -448,7 +448,7 @@ def test_a_few_large_days_are_not_taken_for_many(monkeypatch):
 
     found = above()
     normal = math.sqrt(6 * 30 * 29 / 28 / 31 / 33)
-    monkeypatch.setattr(resampling, "_error_of_skewness", lambda off: normal)
+    monkeypatch.setattr(bootstrap, "_error_of_skewness", lambda off: normal)
     with_a_normal_sample_s = above()
 
     assert found <= binom.ppf(0.999, 2_000, 0.05)
@@ -468,9 +468,9 @@ def test_a_few_large_days_are_not_taken_for_many(monkeypatch):
 def test_from_sixty_clusters_on_one_in_twenty_passes(drawn):
     """What the evidence says of fewer than sixty is not said of sixty, so there it has to hold."""
     rng, trials = np.random.default_rng(8), 2_000
-    gains = drawn(rng, (trials, margins.ENOUGH_CLUSTERS))
-    without = (gains.sum(axis=1, keepdims=True) - gains) / (margins.ENOUGH_CLUSTERS - 1)
-    found = [resampling.skewed(day.mean(), left, 0.9) for day, left in zip(gains, without, strict=True)]
+    gains = drawn(rng, (trials, noninferiority.ENOUGH_CLUSTERS))
+    without = (gains.sum(axis=1, keepdims=True) - gains) / (noninferiority.ENOUGH_CLUSTERS - 1)
+    found = [bootstrap.skewed(day.mean(), left, 0.9) for day, left in zip(gains, without, strict=True)]
 
     assert sum(one.low > 0 for one in found) <= binom.ppf(0.999, trials, 0.05)
 
@@ -481,7 +481,7 @@ def test_few_clusters_are_told_of():
     def decision(clusters, **more):
         losses = np.random.default_rng(1).normal(size=120)
         days = None if clusters is None else np.arange(120) % clusters
-        return comparison.rows(losses, np.zeros(120), margin=1.0, name="loss", clusters=days, **more).decision
+        return compare.rows(losses, np.zeros(120), margin=1.0, name="loss", clusters=days, **more).decision
 
     assert decision(30).endswith("; 30 clusters are few: more than 5 % may pass that should not")
     assert "few: more than 1 % may" in decision(59, level=0.99)
@@ -492,7 +492,7 @@ def test_what_one_cluster_alone_says_is_not_known():
     """Whether the others would be like it, nobody knows: both ends reach as far as the most skewed gains ask."""
     gains = np.r_[1.0, np.zeros(29)]
 
-    found = resampling.skewed(gains.mean(), (1 - gains) / 29, 0.9)
+    found = bootstrap.skewed(gains.mean(), (1 - gains) / 29, 0.9)
 
     assert found.low < 0 < found.high
     assert found.value - found.low == pytest.approx(found.high - found.value)
@@ -510,8 +510,8 @@ def test_an_auc_that_is_lost_on_a_few_bad_days_may_be_lost_on_more(world):
         for rest in (days != day for day in range(30))
     ]
 
-    found = comparison.auc(labels, candidate, champion, margin=0.01, clusters=days)
-    bent = resampling.skewed(gains, np.array(without), 0.9)
+    found = compare.auc(labels, candidate, champion, margin=0.01, clusters=days)
+    bent = bootstrap.skewed(gains, np.array(without), 0.9)
 
     assert found.low == pytest.approx(bent.low)
     assert found.value - found.low > 1.2 * t.ppf(0.95, 29) * bent.error
@@ -522,8 +522,8 @@ def test_any_metric_of_bad_days_is_as_unsure_as_a_mean():
     losses = np.repeat(np.random.default_rng(2).exponential(0.01, size=30), 3)
     more = {"margin": 0.01, "clusters": np.arange(90) // 3}
 
-    mean = comparison.rows(losses, np.zeros(90), name="loss", **more)
-    metric = comparison.metric(lambda _, said: -said.mean(), np.zeros(90), losses, np.zeros(90), resamples=200, **more)
+    mean = compare.rows(losses, np.zeros(90), name="loss", **more)
+    metric = compare.metric(lambda _, said: -said.mean(), np.zeros(90), losses, np.zeros(90), resamples=200, **more)
 
     assert metric.value == pytest.approx(mean.value)
     assert metric.low == pytest.approx(mean.low)

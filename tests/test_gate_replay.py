@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 from proveout.cli import main
 from proveout.errors import BundleError, ConfigError, Misused, NotFound
-from proveout.gate import costs, replay
+from proveout.evaluation import cost
+from proveout.gate import replay
 from proveout.gate.replay import Pairs, Replay
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
@@ -248,14 +249,14 @@ def test_a_cost_function_that_cannot_be_used_is_told_before_the_work(project: Pr
     with pytest.raises(ConfigError, match=r"costs\.py:broken: raises TypeError on \(True, 0\.9, False\)"):
         run(project, candidate, settings=settings)
     with pytest.raises(ConfigError, match="gives nan"):
-        costs.of_each(lambda *asked: float("nan"), [True], [0.5], [True])
+        cost.of_each(lambda *asked: float("nan"), [True], [0.5], [True])
 
 
 def test_the_cost_of_the_reference_project_follows_what_it_advises() -> None:
     """A warning costs a little, wanted or not; what nobody was warned of costs most."""
     from proveout.settings import load
 
-    spent = costs.load(load(ROOT))
+    spent = cost.load(load(ROOT))
     assert spent is not None
     assert spent(False, 0.1, False) == 0
     assert spent(False, 0.1, True) > spent(False, 0.3, False) > spent(True, 0.6, True) > 0

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from proveout.evaluation.context import LabelledRows
 from proveout.gate import integrity
-from proveout.gate.material import LabelledRows
 from proveout.records import Digest
 
 

@@ -13,7 +13,8 @@ from scipy.stats import binom
 from sklearn.metrics import accuracy_score, fbeta_score, log_loss, roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate.questions import delong, intervals, resampling
+from proveout.evaluation import metrics
+from proveout.evaluation.stats import bootstrap, delong
 
 
 def ranked(rng, rows, distance=1.0, share=0.3):
@@ -43,7 +44,7 @@ def within(hits, trials, level=0.95):
 )
 def test_a_share_has_the_published_interval(hits, rows, low, high):
     """Table I of Newcombe, Statistics in Medicine 17 (1998), method 3."""
-    found = intervals.share(hits, rows)
+    found = metrics.share(hits, rows)
 
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
     assert (found.value, found.rows, found.level) == (hits / rows, rows, 0.95)
@@ -51,11 +52,11 @@ def test_a_share_has_the_published_interval(hits, rows, low, high):
 
 def test_the_ends_of_a_share():
     """Rounding must not leave an interval that misses what was seen."""
-    assert intervals.share(7, 7).high == 1.0
-    assert intervals.share(0, 7).low == 0.0
-    assert intervals.share(0, 0).unjudged == "no rows"
+    assert metrics.share(7, 7).high == 1.0
+    assert metrics.share(0, 7).low == 0.0
+    assert metrics.share(0, 0).unjudged == "no rows"
     with pytest.raises(Misused, match="8 of 7 rows are no share"):
-        intervals.share(8, 7)
+        metrics.share(8, 7)
 
 
 # --- auc --------------------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ def test_the_interval_of_an_auc_is_the_same_from_the_other_side():
     """Negated scores rank the other way round: 1 - auc, and its interval mirrored."""
     labels, scores = ranked(np.random.default_rng(0), 200)
 
-    one, other = intervals.auc(labels, scores), intervals.auc(labels, -scores)
+    one, other = metrics.auc(labels, scores), metrics.auc(labels, -scores)
 
     assert other.value == pytest.approx(1 - one.value)
     assert (other.low, other.high) == pytest.approx((1 - one.high, 1 - one.low))
@@ -95,7 +96,7 @@ def test_the_true_auc_lies_within_its_interval(distance, trues, falses):
     labels = np.arange(trues + falses) < trues
     truth = 0.5 * (1 + math.erf(distance / 2))
 
-    found = [intervals.auc(labels, rng.normal(size=len(labels)) + distance * labels) for _ in range(trials)]
+    found = [metrics.auc(labels, rng.normal(size=len(labels)) + distance * labels) for _ in range(trials)]
 
     assert within(sum(one.low <= truth <= one.high for one in found), trials)
     assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found)
@@ -107,14 +108,14 @@ def test_the_true_auc_lies_within_its_interval(distance, trues, falses):
 )
 def test_no_variance_is_not_certainty(labels, scores, value):
     """Four rows in perfect order have a variance of 0, and nobody is sure of an AUC of 1 after four rows."""
-    found = intervals.auc(labels, scores)
+    found = metrics.auc(labels, scores)
 
     assert found.value == value
     assert found.high - found.low > 0.4
 
 
 def test_one_row_of_a_class_is_judged_by_what_it_can_tell():
-    found = intervals.auc([1, *[0] * 50], [0.9, *np.linspace(0, 1, 50)])
+    found = metrics.auc([1, *[0] * 50], [0.9, *np.linspace(0, 1, 50)])
 
     assert found.low < 0.4
     assert found.high > 0.95
@@ -125,7 +126,7 @@ def test_one_row_of_a_class_is_judged_by_what_it_can_tell():
 )
 def test_one_class_is_not_judged(labels, why):
     """0.5, or 1.0, or an exception: each of them has been some gate's answer to no question."""
-    found = intervals.auc(labels, [0.5] * len(labels))
+    found = metrics.auc(labels, [0.5] * len(labels))
 
     assert (found.value, found.unjudged, found.holds, found.breaks) == (None, why, False, False)
 
@@ -138,13 +139,13 @@ def test_rows_of_one_cluster_say_less():
     labels = rng.random(1200) < 1 / (1 + np.exp(1 - day))
     scores = day + rng.normal(size=1200)
 
-    alone, together = intervals.auc(labels, scores), intervals.auc(labels, scores, clusters=days)
-    each = intervals.auc(labels, scores, clusters=np.arange(1200))
+    alone, together = metrics.auc(labels, scores), metrics.auc(labels, scores, clusters=days)
+    each = metrics.auc(labels, scores, clusters=np.arange(1200))
 
     assert together.value == alone.value
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
     assert (each.low, each.high) == pytest.approx((alone.low, alone.high), abs=1e-3)
-    assert intervals.auc(labels, scores, clusters=["a"] * 1200).unjudged == "one cluster, an interval needs two"
+    assert metrics.auc(labels, scores, clusters=["a"] * 1200).unjudged == "one cluster, an interval needs two"
 
 
 # --- mean -------------------------------------------------------------------------------------------------------------
@@ -155,8 +156,8 @@ def test_a_mean_of_clusters_is_the_mean_of_their_means():
     rng = np.random.default_rng(3)
     values, days = rng.normal(size=60) + np.repeat(rng.normal(size=12), 5), np.repeat(np.arange(12), 5)
 
-    found = intervals.mean(values, clusters=[f"day {day}" for day in days])
-    wanted = intervals.mean(values.reshape(12, 5).mean(axis=1))
+    found = metrics.mean(values, clusters=[f"day {day}" for day in days])
+    wanted = metrics.mean(values.reshape(12, 5).mean(axis=1))
 
     assert (found.value, found.low, found.high) == pytest.approx((wanted.value, wanted.low, wanted.high))
     assert found.rows == 60
@@ -170,7 +171,7 @@ def test_the_true_mean_of_clustered_rows_lies_within():
         sizes = rng.integers(5, 40, size=25)
         days = np.repeat(np.arange(25), sizes)
         values = rng.normal(size=25)[days] + rng.normal(size=len(days))
-        found, plain = intervals.mean(values, clusters=days), intervals.mean(values)
+        found, plain = metrics.mean(values, clusters=days), metrics.mean(values)
         together += found.low <= 0 <= found.high
         alone += plain.low <= 0 <= plain.high
 
@@ -179,10 +180,10 @@ def test_the_true_mean_of_clustered_rows_lies_within():
 
 
 def test_a_mean_of_nothing_and_of_one():
-    assert intervals.mean([]).unjudged == "no rows"
-    assert intervals.mean([3.0]).unjudged == "one row, an interval needs two"
-    assert intervals.mean([3.0, 4.0], clusters=["a", "a"]).unjudged == "one cluster, an interval needs two"
-    assert (intervals.mean([3.0, 3.0]).low, intervals.mean([3.0, 3.0]).high) == (3.0, 3.0)
+    assert metrics.mean([]).unjudged == "no rows"
+    assert metrics.mean([3.0]).unjudged == "one row, an interval needs two"
+    assert metrics.mean([3.0, 4.0], clusters=["a", "a"]).unjudged == "one cluster, an interval needs two"
+    assert (metrics.mean([3.0, 3.0]).low, metrics.mean([3.0, 3.0]).high) == (3.0, 3.0)
 
 
 # --- metric -----------------------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ def test_the_fast_way_for_an_auc_is_exact(clustered):
     labels, scores = ranked(rng, 120)
     scores = scores.round(1)  # ties
     groups = np.arange(120) // 6 if clustered else None
-    ask = partial(resampling.resampled, labels=labels, scores=[scores, -scores], resamples=20, groups=groups, seed=1)
+    ask = partial(bootstrap.resampled, labels=labels, scores=[scores, -scores], resamples=20, groups=groups, seed=1)
 
     fast, slow = ask(roc_auc_score), ask(lambda y, s: roc_auc_score(y, s))
 
@@ -211,9 +212,9 @@ def test_the_true_value_of_a_metric_lies_within(clustered):
     for _ in range(trials):
         days = np.repeat(np.arange(20), 15)
         said = np.where(clustered, rng.random(20)[days], 0.5) > rng.random(300)
-        found = intervals.metric(_share_right, np.ones(300), said, clusters=days if clustered else None, resamples=250)
+        found = metrics.metric(_share_right, np.ones(300), said, clusters=days if clustered else None, resamples=250)
         hits += found.low <= 0.5 <= found.high
-        plain = intervals.metric(_share_right, np.ones(300), said, resamples=60, level=0.5)
+        plain = metrics.metric(_share_right, np.ones(300), said, resamples=60, level=0.5)
         alone += plain.low <= 0.5 <= plain.high
 
     assert within(hits, trials)
@@ -234,8 +235,8 @@ def test_a_draw_without_a_value_is_not_left_out():
     """Two true rows: one draw in eight has none of them. To draw again would only look at draws that went well."""
     labels, scores = np.arange(40) < 2, np.arange(40.0)
 
-    found = intervals.metric(roc_auc_score, labels, scores)
-    raised = intervals.metric(_needs_both, labels, scores)
+    found = metrics.metric(roc_auc_score, labels, scores)
+    raised = metrics.metric(_needs_both, labels, scores)
 
     assert found.unjudged.startswith("no value in 1")
     assert found.unjudged.endswith("of 1,000 resamples")
@@ -247,25 +248,25 @@ def test_a_few_draws_without_a_value_count_as_the_worst_on_both_sides():
     labels = np.arange(60) < 5
     scores = np.random.default_rng(7).normal(size=60) + labels
 
-    found = resampling.resampled(roc_auc_score, labels, [scores], resamples=1000, groups=None, seed=0)[:, 0]
-    ends = intervals.metric(roc_auc_score, labels, scores)
+    found = bootstrap.resampled(roc_auc_score, labels, [scores], resamples=1000, groups=None, seed=0)[:, 0]
+    ends = metrics.metric(roc_auc_score, labels, scores)
     missing = int(np.isnan(found).sum())
 
     assert 0 < missing < 20
     known = np.sort(found[~np.isnan(found)])
-    place = resampling._outside(1000, level=0.95, units=60)
+    place = bootstrap._outside(1000, level=0.95, units=60)
     assert (ends.low, ends.high) == (known[place - missing - 1], known[-(place - missing)])
 
 
 def test_too_few_units_or_resamples_are_not_judged():
     labels, scores = [0, 1] * 20, np.linspace(0, 1, 40)
 
-    few = intervals.metric(roc_auc_score, labels, scores, clusters=np.arange(40) // 8)
-    rare = intervals.metric(roc_auc_score, labels, scores, resamples=20)
+    few = metrics.metric(roc_auc_score, labels, scores, clusters=np.arange(40) // 8)
+    rare = metrics.metric(roc_auc_score, labels, scores, resamples=20)
 
     assert few.unjudged == "5 clusters, a bootstrap needs 10"
     assert rare.unjudged == "20 resamples do not reach the ends of a 95% interval of 40 draws: ask for more"
-    assert intervals.metric(roc_auc_score, [], []).unjudged == "no rows"
+    assert metrics.metric(roc_auc_score, [], []).unjudged == "no rows"
 
 
 def test_a_metric_of_words_and_of_several_columns():
@@ -273,7 +274,7 @@ def test_a_metric_of_words_and_of_several_columns():
     words = np.array(["on time", "late", "cancelled"] * 20)
     shares = np.full((60, 3), 1 / 3)
 
-    ask = partial(intervals.metric, resamples=60)
+    ask = partial(metrics.metric, resamples=60)
 
     assert ask(accuracy_score, words, words).value == 1.0
     assert ask(partial(log_loss, labels=sorted(set(words))), words, shares).value > 1
@@ -282,7 +283,7 @@ def test_a_metric_of_words_and_of_several_columns():
 
 def test_the_same_seed_gives_the_same_interval():
     labels, scores = ranked(np.random.default_rng(8), 100)
-    ask = partial(intervals.metric, accuracy_score, labels, scores > 0.5, resamples=80)
+    ask = partial(metrics.metric, accuracy_score, labels, scores > 0.5, resamples=80)
 
     assert ask(seed=1) == ask(seed=1)
     assert ask(seed=1) != ask(seed=2)
@@ -293,14 +294,14 @@ def test_what_a_metric_raises_of_all_rows_is_the_user_s_to_see():
         raise KeyError("carrier")
 
     with pytest.raises(KeyError, match="carrier"):
-        intervals.metric(broken, [0, 1] * 10, [0.1] * 20)
+        metrics.metric(broken, [0, 1] * 10, [0.1] * 20)
 
 
 # --- what can not be asked --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", [float("nan"), float("inf"), None])
-@pytest.mark.parametrize("ask", [intervals.auc, partial(intervals.metric, roc_auc_score)])
+@pytest.mark.parametrize("ask", [metrics.auc, partial(metrics.metric, roc_auc_score)])
 def test_a_missing_score_is_not_left_out(ask, missing):
     """The rows a model can not answer are the ones it is bad at."""
     with pytest.raises(Misused, match="1 of 20 scores is no finite number, the first in row 3"):
@@ -310,17 +311,17 @@ def test_a_missing_score_is_not_left_out(ask, missing):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda: intervals.auc([0, 1], [0.1]), "There are 2 rows and 1 scores"),
-        (lambda: intervals.auc([0, 1, 2], [0.1] * 3), "true or false .1 or 0., and here they are 2 too"),
-        (lambda: intervals.auc(["a", "b"], [0.1] * 2), "labels are no numbers"),
-        (lambda: intervals.auc(pd.Series([True, None], dtype="boolean"), [0.1] * 2), "labels"),
-        (lambda: intervals.auc([0, 1], [[0.1, 0.9]] * 2), r"shape \(2, 2\), asked: one per row"),
-        (lambda: intervals.auc([0, 1], [0.1, 0.2], clusters=["a"]), "2 rows and 1 clusters"),
-        (lambda: intervals.auc([0, 1], [0.1, 0.2], clusters=["a", None]), "1 of 2 rows name no cluster"),
-        (lambda: intervals.auc([0, 1], [0.1, 0.2], level=95), "level is 95, asked: between 0 and 1"),
-        (lambda: intervals.share(1, 2, level=1.0), "level is 1"),
-        (lambda: intervals.mean([1.0, float("nan")]), "1 of 2 values"),
-        (lambda: intervals.metric(roc_auc_score, [0, 1], 0.5), "scores are one value, not one per row"),
+        (lambda: metrics.auc([0, 1], [0.1]), "There are 2 rows and 1 scores"),
+        (lambda: metrics.auc([0, 1, 2], [0.1] * 3), "true or false .1 or 0., and here they are 2 too"),
+        (lambda: metrics.auc(["a", "b"], [0.1] * 2), "labels are no numbers"),
+        (lambda: metrics.auc(pd.Series([True, None], dtype="boolean"), [0.1] * 2), "labels"),
+        (lambda: metrics.auc([0, 1], [[0.1, 0.9]] * 2), r"shape \(2, 2\), asked: one per row"),
+        (lambda: metrics.auc([0, 1], [0.1, 0.2], clusters=["a"]), "2 rows and 1 clusters"),
+        (lambda: metrics.auc([0, 1], [0.1, 0.2], clusters=["a", None]), "1 of 2 rows name no cluster"),
+        (lambda: metrics.auc([0, 1], [0.1, 0.2], level=95), "level is 95, asked: between 0 and 1"),
+        (lambda: metrics.share(1, 2, level=1.0), "level is 1"),
+        (lambda: metrics.mean([1.0, float("nan")]), "1 of 2 values"),
+        (lambda: metrics.metric(roc_auc_score, [0, 1], 0.5), "scores are one value, not one per row"),
     ],
 )
 def test_what_can_not_be_asked_is_said(ask, words):

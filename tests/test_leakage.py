@@ -1,4 +1,4 @@
-"""gate/questions/leakage.py: what nobody can know beforehand is found, and what is honest is left alone."""
+"""evaluation/leakage.py: what nobody can know beforehand is found, and what is honest is left alone."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
-from proveout.gate.material import LabelledRows, Material
-from proveout.gate.questions import leakage
+from proveout.evaluation import leakage
+from proveout.evaluation.context import LabelledRows, Material
 from proveout.model import bundle
 
 KEY = ("id",)

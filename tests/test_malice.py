@@ -30,8 +30,8 @@ from tiny_project import Project
 
 from proveout.data.store import Store
 from proveout.errors import BundleError, NotApproved, ProveoutError, Tampered
+from proveout.evaluation.context import Material
 from proveout.fastpath import tolerance
-from proveout.gate.material import Material
 from proveout.model import bundle as bundles
 from proveout.model import model_io, safe_zip
 from proveout.model.released_bundle import open_released

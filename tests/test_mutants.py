@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from proveout.evaluation.context import Material
 from proveout.fastpath import tolerance
-from proveout.gate.material import Material
 from proveout.gate.mutants import challenge, feeding, serving
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground

@@ -7,9 +7,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from proveout.data.store import Store
+from proveout.evaluation import reproducibility
+from proveout.evaluation.context import LabelledRows
 from proveout.fastpath import tolerance
-from proveout.gate.material import LabelledRows
-from proveout.gate.questions import reproduction
 from proveout.model import bundle, model_io
 
 EXACT = ("boosted with categories", "boosted with coded categories", "rare categories", "target encoded",
@@ -63,10 +63,10 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     model[-1].coef_ *= factor
     store = Store(str(tmp_path / "again"))
     again = store.folder("bundles", bundle.pack(order(model), store).digest)
-    monkeypatch.setattr(reproduction, "_trained", lambda *given, **named: (again, ""))
+    monkeypatch.setattr(reproducibility, "_trained", lambda *given, **named: (again, ""))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
-    files, apart, _ = reproduction.again(opened, rows, project=None)
+    files, apart, _ = reproducibility.again(opened, rows, project=None)
 
     assert (files.decision, files.holds) == ("model.skops", True)
     assert apart.at_most == tolerance.FITTED
@@ -82,10 +82,10 @@ def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_pa
         store = Store(str(tmp_path / f"depth-{depth}"))
         model = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(columns, made.training_labels)
         folders.append(store.folder("bundles", bundle.pack(order(model), store).digest))
-    monkeypatch.setattr(reproduction, "_trained", lambda *given, **named: (folders[1], ""))
+    monkeypatch.setattr(reproducibility, "_trained", lambda *given, **named: (folders[1], ""))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
-    files, *_ = reproduction.again(bundle.open_bundle(folders[0]), rows, project=None)
+    files, *_ = reproducibility.again(bundle.open_bundle(folders[0]), rows, project=None)
 
     assert files.breaks
 

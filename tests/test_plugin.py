@@ -10,8 +10,8 @@ import pytest
 from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import records, settings
+from proveout.evaluation.context import judging
 from proveout.gate import fixtures, tampering
-from proveout.gate.material import judging
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.gate.watching import Watch

@@ -9,7 +9,8 @@ from proveout.cli import show
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import Untrusted
-from proveout.gate import provenance, report
+from proveout.evaluation import provenance
+from proveout.gate import report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe

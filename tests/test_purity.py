@@ -1,4 +1,4 @@
-"""gate/questions/purity.py and `leakage.pure_…`: what a feature or a label knows besides its row is found, by name."""
+"""evaluation/purity.py and `leakage.pure_…`: what a feature or a label knows besides its row is found, by name."""
 
 import json
 import sys
@@ -12,8 +12,8 @@ from sklearn.dummy import DummyClassifier
 from proveout import settings
 from proveout.data.store import Store
 from proveout.errors import ConfigError
-from proveout.gate.material import LabelledRows
-from proveout.gate.questions import leakage
+from proveout.evaluation import leakage
+from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
 from proveout.records import Digest
 

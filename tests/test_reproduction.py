@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 
 from proveout import settings as project_settings
-from proveout.gate.material import Material
-from proveout.gate.questions import reproduction
+from proveout.evaluation import reproducibility
+from proveout.evaluation.context import Material
 from proveout.project import open_store
 from proveout.training import flow_steps
 
@@ -116,7 +116,7 @@ def test_a_notebook_with_a_seed_makes_the_same_bundle_again(trained_with):
     made = trained_with("0")
     before = everything_in(made.settings.state_dir)
 
-    files, seconds = reproduction.again(made.candidate, made.holdout, project=made.settings)
+    files, seconds = reproducibility.again(made.candidate, made.holdout, project=made.settings)
 
     assert files.holds
     assert files.decision == "the same digest"
@@ -129,7 +129,7 @@ def test_a_notebook_without_a_seed_is_caught(trained_with):
     """Nobody can say which of its models was judged."""
     made = trained_with("None")
 
-    files, apart, _ = reproduction.again(made.candidate, made.holdout, project=made.settings, apart_at_most=1e-6)
+    files, apart, _ = reproducibility.again(made.candidate, made.holdout, project=made.settings, apart_at_most=1e-6)
 
     assert files.decision == "model.skops"
     assert apart.breaks
@@ -142,7 +142,7 @@ def test_training_that_no_longer_runs_is_no_reproduction(trained_with, tmp_path)
     shutil.copytree(made.settings.root, tmp_path / "now")
     (tmp_path / "now" / "features.py").write_text("def features(rows):\n    raise OSError('the disk is gone')\n")
 
-    files, _ = reproduction.again(made.candidate, made.holdout, project=project_settings.load(tmp_path / "now"))
+    files, _ = reproducibility.again(made.candidate, made.holdout, project=project_settings.load(tmp_path / "now"))
 
     assert files.breaks
     assert "the disk is gone" in files.decision
@@ -152,6 +152,6 @@ def test_the_cause_is_named_before_what_it_brought_about():
     """Other features make another model: whoever reads «model.skops» looks in the wrong place."""
     one = {"model.skops": "1", "code/features.py": "1", "config.json": "1"}
 
-    differing = reproduction._differing(one, {"model.skops": "2", "code/features.py": "2", "config.json": "1"})
+    differing = reproducibility._differing(one, {"model.skops": "2", "code/features.py": "2", "config.json": "1"})
 
     assert differing == ["code/features.py", "model.skops"]

@@ -1,4 +1,4 @@
-"""gate/questions/served.py, apart.py: what is served is fast, whole without the project, and says what was judged."""
+"""evaluation/serving_parity.py, apart.py: what is served is fast, whole without the project, and says what was judged."""
 
 import importlib.metadata
 import subprocess
@@ -13,8 +13,8 @@ from reference_project import ROOT
 from sklearn.naive_bayes import GaussianNB
 
 from proveout.data.store import Store
-from proveout.gate.material import LabelledRows
-from proveout.gate.questions import apart, served
+from proveout.evaluation import isolated_probe, serving_parity
+from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
 
 LOCK = ROOT / "requirements.lock"
@@ -57,7 +57,7 @@ def test_a_slow_and_a_large_bundle_are_measured_as_such(opened, rows):
     """A model that answers after the deadline, or whose memory the server does not have, answers nobody."""
     slow = opened(SLOW_AND_LARGE)
 
-    p50, p99, opening, memory, size = served.performance(
+    p50, p99, opening, memory, size = serving_parity.performance(
         slow, rows, calls=30, p50_ms_at_most=10, p99_ms_at_most=20, memory_mb_at_most=100, opening_s_at_most=60
     )
 
@@ -75,9 +75,9 @@ def test_a_model_that_few_calls_could_be_asked_of_does_not_pass(opened, rows):
     """The slower a model, the fewer its calls: not judged would mean that the slowest of all pass."""
     slow = opened(SLOW_AND_LARGE.replace("0.02", "0.2"))
 
-    found = served.performance(slow, rows, within_s=1.0, p99_ms_at_most=5_000)
+    found = serving_parity.performance(slow, rows, within_s=1.0, p99_ms_at_most=5_000)
     # The first call alone outlasts the time: it counts, as those to warm up are not all there are.
-    too_slow = served.performance(slow, rows, within_s=0.1, p50_ms_at_most=5, p99_ms_at_most=50)[1]
+    too_slow = serving_parity.performance(slow, rows, within_s=0.1, p50_ms_at_most=5, p99_ms_at_most=50)[1]
 
     assert found[1].unjudged
     assert (found[-1].name, found[-1].breaks) == ("bounds not judged", True)
@@ -104,7 +104,7 @@ def test_on_a_busy_machine_what_a_model_waits_for_is_still_its_own():
     """Waiting for a processor is the machine's time; a call that slept meanwhile has slept all the same."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
     try:
-        took = apart._calls(Sleeper(), apart.Asked(folder="", records=({},), calls=20))
+        took = isolated_probe._calls(Sleeper(), isolated_probe.Asked(folder="", records=({},), calls=20))
     finally:
         for one in busy:
             one.kill()
@@ -118,7 +118,7 @@ def test_a_small_model_keeps_the_bounds(opened, rows):
     """A gate that refuses everything is switched off."""
     quick = opened()
 
-    found = served.performance(quick, rows, champion=quick, calls=600, p50_ms_at_most=10, p99_ms_at_most=200)
+    found = serving_parity.performance(quick, rows, champion=quick, calls=600, p50_ms_at_most=10, p99_ms_at_most=200)
 
     assert all(one.holds for one in found)
     assert found[1].rows == 600
@@ -129,7 +129,7 @@ def test_a_bundle_that_does_not_open_in_a_fresh_process_is_refused(opened, rows)
     """What opens here alone, since here it was imported before, does not open in a server."""
     bad = opened("import os\n\nif 'OMP_NUM_THREADS' in os.environ:\n    raise OSError('no thread')\n" + SLOW_AND_LARGE)
 
-    [found] = served.performance(bad, rows)
+    [found] = serving_parity.performance(bad, rows)
 
     assert found.breaks
     assert "no thread" in found.decision
@@ -149,7 +149,7 @@ def test_a_module_of_the_project_is_not_there_in_a_server(opened, tmp_path, monk
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    [found] = served.clean(opened(HELPED))
+    [found] = serving_parity.clean(opened(HELPED))
     sys.modules.pop("tiny_helper", None)
 
     assert found.breaks
@@ -166,7 +166,7 @@ def test_a_library_that_is_not_locked_is_not_there_in_a_server(opened, tmp_path)
         "import httpx\n\n\ndef features(rows):\n    return rows.assign(double=rows['hour'] * 2.0)[['hour', 'double']]\n"
     )
 
-    [found] = served.clean(opened(source, lock=lock))
+    [found] = serving_parity.clean(opened(source, lock=lock))
 
     assert found.breaks
     assert found.decision == "it imports httpx, of httpx, which requirements.lock does not name"
@@ -174,7 +174,7 @@ def test_a_library_that_is_not_locked_is_not_there_in_a_server(opened, tmp_path)
 
 def test_a_bundle_without_a_lock_is_refused(opened):
     """Nobody can say what its environment is."""
-    [found] = served.clean(opened(lock=None))
+    [found] = serving_parity.clean(opened(lock=None))
 
     assert found.breaks
     assert "nobody can build its environment" in found.decision
@@ -183,10 +183,14 @@ def test_a_bundle_without_a_lock_is_refused(opened):
 def test_a_package_in_another_version_than_locked_is_named():
     """Trained with one library and locked to another: what is built from the lock was never judged."""
     here = importlib.metadata.version("orjson")
-    linked = apart.Linked(installed={"orjson": here, "numpy": "2"}, modules={"orjson": "orjson", "numpy": "numpy"})
-    told = apart.Told(modules=("orjson", "sys", "numpy"))
+    linked = isolated_probe.Linked(
+        installed={"orjson": here, "numpy": "2"}, modules={"orjson": "orjson", "numpy": "numpy"}
+    )
+    told = isolated_probe.Told(modules=("orjson", "sys", "numpy"))
 
-    assert served._others(told, linked, {"orjson": "0.0.1", "numpy": "2"}) == [f"orjson is {here} here, locked 0.0.1"]
+    assert serving_parity._others(told, linked, {"orjson": "0.0.1", "numpy": "2"}) == [
+        f"orjson is {here} here, locked 0.0.1"
+    ]
 
 
 def test_a_namespace_shows_only_the_locked_parts_of_it(tmp_path, monkeypatch):
@@ -204,7 +208,7 @@ def test_a_namespace_shows_only_the_locked_parts_of_it(tmp_path, monkeypatch):
     site = tmp_path / "site"
     site.mkdir()
 
-    apart.link(site, pinned={"shared-one": "1"})
+    isolated_probe.link(site, pinned={"shared-one": "1"})
 
     assert (site / "shared" / "one" / "__init__.py").exists()
     assert not (site / "shared" / "two").exists()
@@ -229,7 +233,7 @@ def test_a_direct_path_that_says_something_else_is_caught(opened, rows):
     split = opened(DISAGREEING)
     assert split.direct == "on"
 
-    at_once, alone = served.same_by_columns(split, rows.records)
+    at_once, alone = serving_parity.same_by_columns(split, rows.records)
 
     assert at_once.breaks
     assert alone.breaks
@@ -246,7 +250,7 @@ def features(rows):
 
 def test_an_answer_that_depends_on_the_rows_beside_it_is_caught(opened, rows):
     """Judged in a batch, asked alone: two different models."""
-    at_once, alone = served.same_by_columns(opened(COMPANY), rows.records)
+    at_once, alone = serving_parity.same_by_columns(opened(COMPANY), rows.records)
 
     assert at_once.holds  # one portion: both ways see the same company
     assert alone.breaks
@@ -254,7 +258,7 @@ def test_an_answer_that_depends_on_the_rows_beside_it_is_caught(opened, rows):
 
 def test_two_ways_that_agree_agree(opened, rows):
     """Which they do for whatever is awkward, too."""
-    at_once, alone = served.same_by_columns(opened(), rows.records)
+    at_once, alone = serving_parity.same_by_columns(opened(), rows.records)
 
     assert at_once.holds
     assert alone.holds
@@ -268,7 +272,7 @@ def test_an_answer_that_is_no_number_is_caught(opened, rows):
     source = "def features(rows):\n    return rows[['hour']]\n"
     fragile = opened(source, model=model, request={"hour": "float64", "wind": "float64"})
 
-    usual, extreme = served.numerically_stable(fragile, replace(rows, records=rows.records.astype(float)))
+    usual, extreme = serving_parity.numerically_stable(fragile, replace(rows, records=rows.records.astype(float)))
 
     assert usual.holds
     assert extreme.breaks
@@ -277,7 +281,7 @@ def test_an_answer_that_is_no_number_is_caught(opened, rows):
 
 def test_a_sound_model_is_stable(opened, rows):
     """It may raise on what no request can be; it may not say nonsense."""
-    usual, extreme = served.numerically_stable(opened(), rows)
+    usual, extreme = serving_parity.numerically_stable(opened(), rows)
 
     assert usual.holds
     assert extreme.holds
@@ -288,9 +292,9 @@ def test_the_reference_project_is_served_as_it_is_judged(trained):
     """On the real model: nothing it imports is missing in its lock, and its two paths agree."""
     packed = bundle.open_bundle(next((trained.state / "store" / "bundles").iterdir()))
 
-    faults, versions, difference = served.clean(packed)
+    faults, versions, difference = serving_parity.clean(packed)
 
     assert (faults.holds, versions.holds, difference.holds) == (True, True, True)
     assert faults.decision == "it opens and answers"
     assert versions.covers == ("monitor-1",)
-    assert all(one.holds for one in served.same_by_columns(packed, packed.reference(), alone=40))
+    assert all(one.holds for one in serving_parity.same_by_columns(packed, packed.reference(), alone=40))

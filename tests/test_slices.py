@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from proveout.errors import Misused
-from proveout.gate.questions import fairness, intervals, slices
+from proveout.evaluation import fairness, metrics, slices
 from proveout.gate.stating import State, proves
 from proveout.records import Evidence, to_json
 
@@ -37,11 +37,11 @@ def named(found, slice):
 
 
 def brier(labels, scores):
-    return intervals.mean((scores - labels) ** 2, name="brier")
+    return metrics.mean((scores - labels) ** 2, name="brier")
 
 
 def test_a_slice_is_measured_on_its_own_rows_alone(flights):
-    found = slices.judge(intervals.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6)
+    found = slices.judge(metrics.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6)
 
     there = flights.carrier == "UA"
     one = named(found, "carrier=UA")
@@ -51,14 +51,14 @@ def test_a_slice_is_measured_on_its_own_rows_alone(flights):
 
 
 def test_a_weak_slice_fails_the_check_though_the_average_is_good(flights):
-    assert intervals.auc(flights.late, flights.score).value > 0.6
+    assert metrics.auc(flights.late, flights.score).value > 0.6
     with pytest.raises(AssertionError, match="on carrier=B6 \\(1,429 rows\\)"):
-        state()(slices.judge(intervals.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6))
+        state()(slices.judge(metrics.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6))
 
 
 def test_a_slice_too_small_says_so_and_neither_holds_nor_breaks(flights):
     """31 rows have an AUC, and it means nothing."""
-    found = slices.judge(intervals.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6)
+    found = slices.judge(metrics.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6)
 
     small = named(found, "carrier=HA")
     assert small.unjudged == "31 rows, asked for 200"
@@ -66,7 +66,7 @@ def test_a_slice_too_small_says_so_and_neither_holds_nor_breaks(flights):
 
 
 def test_a_missing_value_is_a_slice_of_its_own(flights):
-    found = slices.judge(intervals.auc, flights.late, flights.score, by=flights.carrier, fewest=40, fewest_of_each=2)
+    found = slices.judge(metrics.auc, flights.late, flights.score, by=flights.carrier, fewest=40, fewest_of_each=2)
 
     assert named(found, "carrier not known").rows == 40
     assert sum(one.rows for one in found[:-1]) == ROWS
@@ -75,7 +75,7 @@ def test_a_missing_value_is_a_slice_of_its_own(flights):
 @pytest.mark.parametrize(("trues", "said"), [(0, "0 rows of the rarer class"), (12, "12 rows of the rarer class")])
 def test_a_slice_with_hardly_a_late_flight_is_not_judged(trues, said):
     labels = np.arange(500) < trues
-    [one, last] = slices.judge(intervals.auc, labels, np.linspace(0, 1, 500), by=["UA"] * 500)
+    [one, last] = slices.judge(metrics.auc, labels, np.linspace(0, 1, 500), by=["UA"] * 500)
 
     assert one.unjudged == f"{said}, asked for 20"
     assert last.breaks
@@ -83,7 +83,7 @@ def test_a_slice_with_hardly_a_late_flight_is_not_judged(trues, said):
 
 def test_a_check_does_not_pass_on_nothing(flights):
     """Asked for more rows than any slice has, every slice is unjudged: that must not look like a pass."""
-    found = slices.judge(intervals.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6, fewest=5_000)
+    found = slices.judge(metrics.auc, flights.late, flights.score, by=flights.carrier, at_least=0.6, fewest=5_000)
 
     assert all(one.unjudged for one in found[:-1])
     assert (found[-1].name, found[-1].value) == ("rows not judged", 1.0)
@@ -92,7 +92,7 @@ def test_a_check_does_not_pass_on_nothing(flights):
 
 
 def test_what_is_not_judged_is_counted_in_rows(flights):
-    found = slices.judge(intervals.auc, flights.late, flights.score, by=flights.carrier, unjudged_at_most=0.02)
+    found = slices.judge(metrics.auc, flights.late, flights.score, by=flights.carrier, unjudged_at_most=0.02)
 
     assert found[-1].value == pytest.approx(71 / ROWS)
     assert found[-1].breaks
@@ -101,11 +101,11 @@ def test_what_is_not_judged_is_counted_in_rows(flights):
 @pytest.mark.parametrize(
     "found",
     [
-        lambda f: slices.judge(intervals.auc, f.late, f.score, by=f.carrier, fewest=10**6, unjudged_at_most=1.0),
+        lambda f: slices.judge(metrics.auc, f.late, f.score, by=f.carrier, fewest=10**6, unjudged_at_most=1.0),
         lambda f: slices.judge(
-            intervals.auc, f.late, f.score, by=f.carrier, at_least=0.6, fewest=10**6, unjudged_at_most=None
+            metrics.auc, f.late, f.score, by=f.carrier, at_least=0.6, fewest=10**6, unjudged_at_most=None
         ),
-        lambda f: slices.gap(intervals.auc, f.late, f.score, by=f.carrier, fewest=10**6, unjudged_at_most=1.0),
+        lambda f: slices.gap(metrics.auc, f.late, f.score, by=f.carrier, fewest=10**6, unjudged_at_most=1.0),
         lambda f: fairness.rates(f.late, f.score, by=f.carrier, threshold=0.5, fewest=10**6, unjudged_at_most=1.0),
         lambda f: fairness.gap(f.late, f.score, by=f.carrier, threshold=0.5, fewest=10**6, unjudged_at_most=None),
     ],
@@ -141,10 +141,10 @@ def test_a_metric_of_scikit_learn_gets_an_interval(flights):
 
 
 def test_the_champion_stands_beside_the_candidate(flights):
-    found = slices.judge(intervals.auc, flights.late, flights.late * 1.0, by=flights.carrier, champion=flights.score)
+    found = slices.judge(metrics.auc, flights.late, flights.late * 1.0, by=flights.carrier, champion=flights.score)
 
     one = named(found, "carrier=UA")
-    assert (one.value, one.champion) == (1.0, intervals.auc(flights.late[:1500], flights.score[:1500]).value)
+    assert (one.value, one.champion) == (1.0, metrics.auc(flights.late[:1500], flights.score[:1500]).value)
 
 
 def test_surely_asks_it_of_the_interval(flights):
@@ -163,7 +163,7 @@ def test_clusters_reach_the_measure(flights):
     """Flights of one day are late together: the interval has to know."""
     days = np.arange(ROWS) % 30
     scores = np.clip(flights.score + (days % 5) / 10, 0, 1)
-    measure = partial(intervals.mean, name="scores")
+    measure = partial(metrics.mean, name="scores")
 
     def mean_score(labels, scores, clusters=None):
         return measure(scores, clusters=clusters)
@@ -224,13 +224,13 @@ def test_edges_that_lie_near_each_other_keep_names_of_their_own():
 
 def test_a_column_of_numbers_is_not_taken_for_slices(flights):
     with pytest.raises(Misused, match=r"by=score gives 2,253 slices. Numbers want slices.bands\(values, edges\)"):
-        slices.judge(intervals.auc, flights.late, flights.score, by=flights.score)
+        slices.judge(metrics.auc, flights.late, flights.score, by=flights.score)
 
 
 @pytest.mark.parametrize("by", [["UA"] * 10, {}])
 def test_a_column_that_does_not_fit_is_refused(flights, by):
     with pytest.raises(Misused):
-        slices.judge(intervals.auc, flights.late, flights.score, by=by)
+        slices.judge(metrics.auc, flights.late, flights.score, by=by)
 
 
 def test_an_answer_that_is_missing_is_not_left_out(flights):
@@ -238,7 +238,7 @@ def test_an_answer_that_is_missing_is_not_left_out(flights):
     scores = flights.score.where(flights.carrier != "HA")
 
     with pytest.raises(Misused, match="no finite number"):
-        slices.judge(intervals.auc, flights.late, scores, by=flights.carrier)
+        slices.judge(metrics.auc, flights.late, scores, by=flights.carrier)
 
 
 def test_values_of_several_types_make_slices():
@@ -248,7 +248,7 @@ def test_values_of_several_types_make_slices():
 
 
 def test_the_slice_furthest_from_the_rest_is_found(flights):
-    furthest, last = slices.gap(intervals.auc, flights.late, flights.score, by=flights.carrier, at_most=0.1)
+    furthest, last = slices.gap(metrics.auc, flights.late, flights.score, by=flights.carrier, at_most=0.1)
 
     there = flights.carrier == "B6"
     rest = roc_auc_score(flights.late[~there], flights.score[~there])
@@ -286,7 +286,7 @@ def test_a_bad_day_is_no_distance_of_the_slice_that_flew_on_it():
 
 
 def _mean(labels, scores, clusters=None):
-    return intervals.mean(scores, clusters=clusters)
+    return metrics.mean(scores, clusters=clusters)
 
 
 def test_one_slice_alone_has_no_rest_to_be_far_from():

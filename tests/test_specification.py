@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from proveout.errors import Misused
-from proveout.gate.questions import dependencies, specification
+from proveout.evaluation import dependency_diff, learnability
 
 
 @dataclass
@@ -62,7 +62,7 @@ BATCHES = np.repeat(["2013-01", "2013-02", "2013-03"], 2_000)
 
 def test_a_specification_that_works_finds_a_planted_rule_and_none_in_noise(training):
     """Both ways: a model that finds something in noise has seen the answer."""
-    planted, noise = specification.learns(Candidate(), training)
+    planted, noise = learnability.learns(Candidate(), training)
 
     assert planted.holds
     assert planted.value > 0.99
@@ -73,7 +73,7 @@ def test_a_specification_that_works_finds_a_planted_rule_and_none_in_noise(train
 
 def test_a_specification_that_cannot_learn_is_found(training):
     """A constant: its code runs, and its metrics on rare labels look well."""
-    planted, _ = specification.learns(Candidate(DummyClassifier()), training)
+    planted, _ = learnability.learns(Candidate(DummyClassifier()), training)
 
     assert planted.breaks
     assert planted.value == 0.5
@@ -84,14 +84,14 @@ def test_without_a_number_there_is_nowhere_to_plant_a_rule(training):
     training.records = training.records[["few"]]
 
     with pytest.raises(Misused, match="nowhere to plant a rule"):
-        specification.learns(Candidate(), training)
+        learnability.learns(Candidate(), training)
 
 
 def test_a_badly_tuned_model_is_told_what_would_have_been_better(training):
     """A stump cannot follow a sine; a deeper tree can, surely."""
     stump = Candidate(make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=1)))
 
-    [deeper] = specification.neighbours(
+    [deeper] = learnability.neighbours(
         stump, training, grid={"decisiontreeclassifier__max_depth": [1, 5]}, margin=0.02, batches=BATCHES
     )
 
@@ -105,7 +105,7 @@ def test_a_well_tuned_model_has_no_better_neighbour(training):
     """The other way round: nothing is surely gained."""
     tree = Candidate(make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=5)))
 
-    found = specification.neighbours(
+    found = learnability.neighbours(
         tree, training, grid={"decisiontreeclassifier__max_depth": [1, 5, 6]}, margin=0.02, batches=BATCHES
     )
 
@@ -124,7 +124,7 @@ def test_a_well_tuned_model_has_no_better_neighbour(training):
 def test_a_grid_that_compares_nothing_is_refused(training, grid, batches, said):
     """A check that looks at no neighbour would pass for ever."""
     with pytest.raises(Misused, match=said):
-        specification.neighbours(Candidate(), training, grid=grid, margin=0.02, batches=batches)
+        learnability.neighbours(Candidate(), training, grid=grid, margin=0.02, batches=batches)
 
 
 LOCK = "numpy==2.4.6 \\\n    --hash=sha256:00\nskops==0.16 \\\n    --hash=sha256:01\n"
@@ -134,16 +134,16 @@ def test_a_package_that_changed_since_the_champion_is_named():
     """A library that came with an update of another is nobody's decision until somebody sees it."""
     before, now = Candidate(lock=LOCK), Candidate(lock=LOCK.replace("2.4.6", "2.5.0"))
 
-    found = dependencies.changed(now, before)
+    found = dependency_diff.changed(now, before)
 
     assert found.value == 1
     assert found.decision == "numpy 2.4.6 to 2.5.0"
-    assert dependencies.changed(before, before).value == 0
+    assert dependency_diff.changed(before, before).value == 0
 
 
 def test_the_first_model_of_a_project_has_no_champion_to_differ_from():
     """Were it not judged, a check with a bound would hold the first one back for ever."""
-    found = dependencies.changed(Candidate(lock=LOCK), None)
+    found = dependency_diff.changed(Candidate(lock=LOCK), None)
 
     assert (found.value, found.unjudged) == (0, "")
     assert found.decision == "there is no champion yet"
@@ -151,4 +151,4 @@ def test_the_first_model_of_a_project_has_no_champion_to_differ_from():
 
 def test_without_a_lock_nothing_is_said_to_be_alike():
     """Not judged is not the same as unchanged."""
-    assert dependencies.changed(Candidate(), Candidate(lock=LOCK)).unjudged == "no requirements.lock is packed"
+    assert dependency_diff.changed(Candidate(), Candidate(lock=LOCK)).unjudged == "no requirements.lock is packed"

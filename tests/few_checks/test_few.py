@@ -1,7 +1,7 @@
 """Checks for tests of what lies around the gate: a few, in seconds. `make test` asks all of checks/ at its end."""
 
 from proveout import edge_cases
-from proveout.gate.questions import intervals
+from proveout.evaluation import metrics
 
 
 def test_the_guard_passed_every_batch(snapshot, project, evidence):
@@ -13,7 +13,7 @@ def test_the_guard_passed_every_batch(snapshot, project, evidence):
 
 def test_auc(scores, holdout, criteria, evidence):
     """So is the model, with a bound from train.toml."""
-    evidence(intervals.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
+    evidence(metrics.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
 
 
 def test_edge_case(edge_case, edge_answers, evidence):

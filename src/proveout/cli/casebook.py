@@ -167,7 +167,7 @@ def list_cases(as_json: Json = False) -> None:
 def _opened(project: "Settings", logged: Logged | None, named: str | None, *, passing: bool) -> "OpenBundle | None":
     """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
     from proveout.edge_cases import case_store
-    from proveout.gate.material import find_candidate
+    from proveout.evaluation.context import find_candidate
     from proveout.model.bundle import open_bundle
     from proveout.model.released_bundle import open_released
 

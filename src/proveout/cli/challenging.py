@@ -34,8 +34,8 @@ def challenge(
     and says which check caught it, or which question is missing. Exit 1 if more survive than may; 3 if the checks do
     not approve the candidate itself.
     """
+    from proveout.evaluation.context import find_candidate
     from proveout.gate import jobsummary
-    from proveout.gate.material import find_candidate
     from proveout.gate.mutants import challenge as challenges
 
     mutants = challenges.choose(only or ())

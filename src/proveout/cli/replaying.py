@@ -40,8 +40,8 @@ def replay(
     To logged requests, beside what was answered then: labels it turns, where it differs most, what it cannot answer;
     and where the outcomes are known, which of the two was better and what both cost. Nothing is released by it.
     """
+    from proveout.evaluation.context import find_candidate
     from proveout.gate import replay as replays
-    from proveout.gate.material import find_candidate
     from proveout.model.bundle import open_bundle
     from proveout.records import now
 

@@ -24,8 +24,8 @@ from proveout.settings import Settings, load_object
 if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
     from proveout.edge_cases import Answers, Case
+    from proveout.evaluation.context import Criteria, LabelledRows, Material, Profiles
     from proveout.fuzz.properties import Generated
-    from proveout.gate.material import Criteria, LabelledRows, Material, Profiles
     from proveout.model.bundle import OpenBundle
 
 

@@ -17,7 +17,7 @@ from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdic
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
-    from proveout.gate.material import LabelledRows, Material
+    from proveout.evaluation.context import LabelledRows, Material
 
 EDGE_CASES = f"{GATE}edge-cases"
 TWINS_AT_MOST = 0.01

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proveout.errors import LostRace, NotFound, ProveoutError
-from proveout.gate import holdout_use, integrity, provenance, waivers
+from proveout.evaluation import provenance
+from proveout.evaluation.context import judging
+from proveout.gate import holdout_use, integrity, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
-from proveout.gate.material import judging
 from proveout.judging_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
@@ -27,7 +28,7 @@ from proveout.settings import read_bounds
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
-    from proveout.gate.material import Material
+    from proveout.evaluation.context import Material
 
 CHAMPION, FIRST = "the champion's verdict", "the first verdict on these rows"
 CLEAN = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)

@@ -17,8 +17,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from proveout.code_files import PACKAGE
+from proveout.evaluation.code_origin import is_foreign, short
 from proveout.gate import proof
-from proveout.gate.foreign import is_foreign, short
 from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
 from proveout.errors import BundleError, NotFound
-from proveout.gate import costs
+from proveout.evaluation import cost as costs
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
@@ -141,7 +141,7 @@ def measure(pairs: Pairs, *, cost: costs.Cost | None, margin: float) -> tuple[Ev
     """
     import numpy as np
 
-    from proveout.gate.questions import comparison
+    from proveout.evaluation import compare
 
     known = pairs.outcomes >= 0
     if not known.any():
@@ -149,7 +149,7 @@ def measure(pairs: Pairs, *, cost: costs.Cost | None, margin: float) -> tuple[Ev
     truth, mine, theirs = pairs.outcomes[known] == 1, pairs.candidate[known], pairs.logged[known]
     events = pairs.events[known]
     clusters = events if len(np.unique(events)) < len(events) else None
-    gain = comparison.auc(truth, mine, theirs, margin=margin, clusters=clusters)
+    gain = compare.auc(truth, mine, theirs, margin=margin, clusters=clusters)
     found = [] if gain.champion is None or gain.value is None else [_both("auc", gain.champion + gain.value, gain)]
     found.append(gain)
     found += _means("brier", *((said - truth) ** 2 for said in (mine, theirs)), clusters=clusters)
@@ -170,9 +170,9 @@ def _means(
     clusters: "NDArray[np.int64] | None",
 ) -> list[Evidence]:
     """Two means of what is better the lower it is, and the difference, less than 0 where the candidate is better."""
-    from proveout.gate.questions import intervals
+    from proveout.evaluation import metrics
 
-    apart = intervals.mean(mine - theirs, name=f"{name}, difference", clusters=clusters)
+    apart = metrics.mean(mine - theirs, name=f"{name}, difference", clusters=clusters)
     means = _both(name, float(mine.mean()), replace(apart, champion=float(theirs.mean())))
     return [means, replace(apart, decision=_better(apart))]
 

@@ -13,7 +13,7 @@ from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
 
 if TYPE_CHECKING:
-    from proveout.gate.material import LabelledRows, Material
+    from proveout.evaluation.context import LabelledRows, Material
     from proveout.model.bundle import OpenBundle
 
 ASKED_AGAIN = 200  # rows of the bundle's own reference: enough to tell two models apart

@@ -29,7 +29,7 @@ from proveout.training import gate_run
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
-    from proveout.gate.material import Material
+    from proveout.evaluation.context import Material
 
 
 PARTS = frozenset({"candidate", "champion", "criteria", "holdout", "profiles", "snapshot", "training"})  # of a Material
@@ -71,7 +71,7 @@ class GateSession:
 
     def material(self) -> "Material":
         """What the candidate is judged with. Raises: UsageError if there is none, or one that was tampered with."""
-        from proveout.gate.material import Material, find_candidate
+        from proveout.evaluation.context import Material, find_candidate
 
         if self._material is None:
             try:

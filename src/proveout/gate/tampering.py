@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from proveout import judging_settings
+from proveout.evaluation.code_origin import is_foreign, short
 from proveout.gate import proof, pytestfile
-from proveout.gate.foreign import is_foreign, short
 from proveout.gate.integrity import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings, said_in_file

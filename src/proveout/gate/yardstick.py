@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from proveout.errors import ConfigError
+from proveout.evaluation.context import judging
 from proveout.gate import judged_by
-from proveout.gate.material import judging
 from proveout.judging_settings import other_checks
 from proveout.rollout.releases import Yardstick
 from proveout.settings import Settings, read_bounds

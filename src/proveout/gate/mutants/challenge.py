@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proveout.errors import Misused, ProveoutError
+from proveout.evaluation.context import Material
 from proveout.fastpath import tolerance
-from proveout.gate.material import Material
 from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.gate.mutants.ground import Ground
 from proveout.gate.mutants.mutant import DoesNotApply, Mutant

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proveout.gate.material import LabelledRows
+from proveout.evaluation.context import LabelledRows
 from proveout.gate.mutants.mutant import DoesNotApply
 from proveout.model.bundle import OpenBundle
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from proveout.gate.foreign import is_foreign
-from proveout.gate.questions import comparison, intervals, purity, twins
-from proveout.gate.questions.telling import each_column, rates, say_the_same
+from proveout.evaluation import compare, metrics, purity
+from proveout.evaluation.code_origin import is_foreign
+from proveout.evaluation.stats import near_duplicates
+from proveout.evaluation.stats.univariate import each_column, rates, say_the_same
 from proveout.project import open_store
 from proveout.records import Evidence
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.gate.material import LabelledRows
+    from proveout.evaluation.context import LabelledRows
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
@@ -61,14 +62,14 @@ def columns(
         rows: of training, at most; drawn at random where there are more.
     Returns: the strongest columns, and all that break the bound, each by its name; then the lead of the strongest.
     """
-    from proveout.gate.questions.benefit import sample
+    from proveout.evaluation.ablation import sample
 
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
     labels = training.labels[taken]
     scores = {name: rates(values, labels, seed=seed) for name, values in each_column(candidate, records)}
     found = [
-        replace(intervals.auc(labels, told), name="auc of one column alone", slice=name, at_most=auc_at_most)
+        replace(metrics.auc(labels, told), name="auc of one column alone", slice=name, at_most=auc_at_most)
         for name, told in scores.items()
     ]
     found.sort(key=lambda one: -(one.value or 0))
@@ -219,7 +220,7 @@ def holdout_learned(
         asked = candidate.model_columns(holdout.records)
         theirs = candidate.ask(again, asked)
         ours = candidate.predict_model_columns(asked)
-    found = comparison.auc(holdout.labels, ours, theirs, margin=0.0)
+    found = compare.auc(holdout.labels, ours, theirs, margin=0.0)
     return replace(
         found,
         name="auc, gain on itself fitted to the training rows alone",
@@ -258,7 +259,7 @@ def pure_features(
             order. All else has to be equal.
     Returns: for each of these, the columns that come out otherwise; last, the files that were read and are not packed.
     """
-    from proveout.gate.questions.benefit import sample
+    from proveout.evaluation.ablation import sample
 
     signature = orjson.loads((candidate.folder / "signature.json").read_bytes())
     records = holdout.records.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True)
@@ -286,7 +287,7 @@ def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100,
     """
     from proveout.data import features
     from proveout.data.snapshots import BATCH
-    from proveout.gate.questions.benefit import sample
+    from proveout.evaluation.ablation import sample
 
     raw = holdout.raw.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True).drop(columns=BATCH)
     path, _, function = project.label.partition(":")
@@ -362,18 +363,18 @@ def duplicates(
     both = sorted({*holdout.raw[BATCH]} & {*training.raw[BATCH]}) if BATCH in holdout.raw else []
     known = pd.MultiIndex.from_frame(training.raw[list(key)])
     twice = int(pd.MultiIndex.from_frame(holdout.raw[list(key)]).isin(known).sum())
-    found = twins.find(training, holdout, key=key)
+    found = near_duplicates.find(training, holdout, key=key)
     name = "share of held-out rows all but equal to a training row"
     few = f"{found.varying} columns vary, too few for rows to be alike in all but one"
     return (
         Evidence(name="batches both learned from and judged on", value=len(both), at_most=0, decision=", ".join(both)),
         Evidence(name="held-out rows with the key of a training row", value=twice, at_most=0, rows=holdout.rows),
         replace(
-            intervals.share(found.equal, holdout.rows, name="share of held-out rows equal to a training row"),
+            metrics.share(found.equal, holdout.rows, name="share of held-out rows equal to a training row"),
             at_most=share_at_most,
         ),
         replace(
-            intervals.share(found.nearly or 0, holdout.rows, name=name),
+            metrics.share(found.nearly or 0, holdout.rows, name=name),
             at_most=share_at_most,
             unjudged=few if found.nearly is None else "",
         ),

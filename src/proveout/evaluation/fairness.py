@@ -22,8 +22,10 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays, intervals, parts
-from proveout.gate.questions.slices import not_judged
+from proveout.evaluation import metrics
+from proveout.evaluation.slices import not_judged
+from proveout.evaluation.stats import array_checks
+from proveout.evaluation.stats import groups as parts
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -239,9 +241,9 @@ def _groups(
 ) -> list[Group]:
     import numpy as np
 
-    arrays.within("level", level, 0.0, 1.0)
-    truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
-    arrays.same_length(len(truth), scores=said)
+    array_checks.within("level", level, 0.0, 1.0)
+    truth, said = array_checks.truths(labels), array_checks.numbers(scores, "scores")
+    array_checks.same_length(len(truth), scores=said)
     called = said >= threshold
     over_and_hit = {
         "selection": (np.ones(len(truth), dtype=bool), called),
@@ -252,7 +254,7 @@ def _groups(
     if rate not in over_and_hit:
         raise Misused(f"There is no rate called {rate}. There are: {', '.join(over_and_hit)}.")
     over, hit = over_and_hit[rate]
-    together = arrays.groups(clusters, len(truth))
+    together = array_checks.groups(clusters, len(truth))
 
     def group(part: parts.Slice) -> Group:
         rows = part.rows[over[part.rows]]
@@ -278,7 +280,7 @@ def _worth(hits: "NDArray[np.bool_]", clusters: "NDArray[np.intp]", level: float
     p = float(hits.mean()) if len(hits) else 0.0
     if units < 2 or p in (0.0, 1.0):
         return float(units)
-    error = intervals.error_of_mean(hits.astype(float), numbered)
+    error = metrics.error_of_mean(hits.astype(float), numbered)
     if error == 0:
         return float(len(hits))
     quantile = (1 + level) / 2
@@ -300,7 +302,7 @@ def _share(group: Group, level: float) -> Ends:
     if not group.rows:
         return 0.0, 0.0, 1.0
     p = group.hits / group.rows
-    return p, *intervals.wilson(p, group.worth, level=level)
+    return p, *metrics.wilson(p, group.worth, level=level)
 
 
 def _range_quantile(level: float, groups: int) -> float:

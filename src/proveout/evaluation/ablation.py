@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout.data.snapshots import BATCH
-from proveout.gate.questions import comparison, intervals
+from proveout.evaluation import compare, metrics
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from proveout.gate.material import LabelledRows
+    from proveout.evaluation.context import LabelledRows
     from proveout.model.bundle import OpenBundle
 
 T = TypeVar("T")
@@ -65,10 +65,10 @@ def simpler_model(
     learned = f"it learned from {len(taken):,} of {training.rows:,} rows" if len(taken) < training.rows else ""
     return (
         replace(
-            intervals.auc(holdout.labels, theirs, clusters=clusters), name="auc of a simpler model", decision=learned
+            metrics.auc(holdout.labels, theirs, clusters=clusters), name="auc of a simpler model", decision=learned
         ),
         replace(
-            comparison.auc(holdout.labels, ours, theirs, margin=0.0, better=True, clusters=clusters),
+            compare.auc(holdout.labels, ours, theirs, margin=0.0, better=True, clusters=clusters),
             name="auc, gain on a simpler model",
             at_least=gain_at_least,
             surely=True,
@@ -76,7 +76,7 @@ def simpler_model(
             covers=("model-5",),
         ),
         replace(
-            intervals.mean(
+            metrics.mean(
                 always - np.square(ours - holdout.labels), name="brier, gain on the base rate", clusters=clusters
             ),
             at_least=0.0,
@@ -142,7 +142,7 @@ def features_benefit(
         before = _log_losses(labels, candidate.predict_model_columns(columns))
         for name in _told("features shuffled", [str(name) for name in columns]):
             after = np.mean([_shuffled(candidate, columns, name, labels, random) for _ in range(permutations)], axis=0)
-            one = intervals.mean(after - before, name="log loss that a feature saves", level=level, clusters=groups)
+            one = metrics.mean(after - before, name="log loss that a feature saves", level=level, clusters=groups)
             shown = one.low is not None and one.low > 0
             decision = "of benefit" if shown else "no benefit shown"
             found.append(replace(one, slice=name, decision=decision, covers=("data-2",)))
@@ -228,9 +228,9 @@ def staleness(
             columns = candidate.model_columns(training.records.iloc[taken])
             scores = candidate.ask(candidate.fit_again(columns, training.labels[taken]), asked)
             newest = scores if newest is None else newest
-            gain = comparison.auc(holdout.labels, scores, newest, margin=margin, clusters=clusters) if age else None
+            gain = compare.auc(holdout.labels, scores, newest, margin=margin, clusters=clusters) if age else None
             stale = gain is not None and gain.high is not None and gain.high < -margin
-            one = intervals.auc(holdout.labels, scores, clusters=clusters)
+            one = metrics.auc(holdout.labels, scores, clusters=clusters)
             where = f"{age} old: {names[0]} to {names[-1]}, {most:,} of {len(places):,} rows"
             decision = "the newest" if gain is None else "stale" if stale else "not surely worse"
             found.append(replace(one, slice=where, decision=decision, covers=("model-4",)))

@@ -15,14 +15,16 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, cast
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays, intervals, parts
+from proveout.evaluation import metrics
+from proveout.evaluation.stats import array_checks
+from proveout.evaluation.stats import groups as parts
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from proveout.gate.questions.intervals import Metric
+    from proveout.evaluation.metrics import Metric
 
 Measure = Callable[..., "Evidence | float"]
 """`(labels, scores)` to evidence, such as `intervals.auc`, or to a plain number, such as scikit-learn's metrics."""
@@ -80,7 +82,7 @@ def judge(
     carrier=UA 0.78 holds
     rows not judged 0.04 holds
     """
-    truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
+    truth, of_rows = array_checks.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
     of_champion = None if champion is None else _measuring(measure, labels, champion, clusters)
     found = []
     for part in parts.split(by, rows=len(truth)):
@@ -128,7 +130,7 @@ def gap(
     """
     import numpy as np
 
-    truth, of_rows = arrays.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
+    truth, of_rows = array_checks.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
     sides, judged = [], 0
     for part in parts.split(by, rows=len(truth)):
         rest = np.delete(np.arange(len(truth)), part.rows)
@@ -190,9 +192,9 @@ def _measuring(
     measure: Measure, labels: "ArrayLike", scores: "ArrayLike", clusters: "ArrayLike | None"
 ) -> "Callable[[NDArray[np.intp]], Evidence]":
     """The measure of any of these rows, by their positions."""
-    truth, said = arrays.values_of(labels, "labels"), arrays.values_of(scores, "scores")
-    arrays.same_length(len(truth), scores=said)
-    groups = arrays.groups(clusters, len(truth))
+    truth, said = array_checks.values_of(labels, "labels"), array_checks.values_of(scores, "scores")
+    array_checks.same_length(len(truth), scores=said)
+    groups = array_checks.groups(clusters, len(truth))
     knows_clusters = groups is not None and "clusters" in signature(measure).parameters
 
     def of_rows(rows: "NDArray[np.intp]") -> Evidence:
@@ -200,7 +202,7 @@ def _measuring(
         with_them = {"clusters": together} if knows_clusters else {}
         found = measure(truth[rows], said[rows], **with_them)
         if not isinstance(found, Evidence):
-            return intervals.metric(cast("Metric", measure), truth[rows], said[rows], clusters=together)
+            return metrics.metric(cast("Metric", measure), truth[rows], said[rows], clusters=together)
         if together is not None and not knows_clusters:
             raise Misused("The measure takes no clusters=, so its interval would not know of them: leave them out.")
         return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.gate.material import LabelledRows
+    from proveout.evaluation.context import LabelledRows
     from proveout.model.bundle import OpenBundle
 
 FEWEST_VALUES = 20  # a column with fewer is no number that a rule could be planted in
@@ -119,10 +119,10 @@ def _against(  # noqa: PLR0917  # the rows in four parts, fitted alike
     *,
     margin: float,
 ) -> Evidence:
-    from proveout.gate.questions import comparison
+    from proveout.evaluation import compare
 
     scores = _fitted(candidate, {name: value}, columns, labels, later)
-    gain = comparison.auc(labels[later], scores, before, margin=margin)
+    gain = compare.auc(labels[later], scores, before, margin=margin)
     sure = max(gain.low or 0.0, 0.0)
     return Evidence(
         name="auc surely gained by a neighbour",

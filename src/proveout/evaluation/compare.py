@@ -28,9 +28,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proveout.gate.questions import arrays, intervals
-from proveout.gate.questions.intervals import Metric
-from proveout.gate.questions.margins import NO_GAIN, Asked, Gain
+from proveout.evaluation import metrics
+from proveout.evaluation.metrics import Metric
+from proveout.evaluation.stats import array_checks
+from proveout.evaluation.stats.noninferiority import NO_GAIN, Asked, Gain
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -71,16 +72,16 @@ def auc(
     """
     import numpy as np
 
-    from proveout.gate.questions import delong
+    from proveout.evaluation.stats import delong
 
-    truth, ours = arrays.truths(labels), arrays.numbers(candidate, "scores of the candidate")
-    arrays.same_length(len(truth), scores_of_the_candidate=ours)
+    truth, ours = array_checks.truths(labels), array_checks.numbers(candidate, "scores of the candidate")
+    array_checks.same_length(len(truth), scores_of_the_candidate=ours)
     asked = Asked(name="auc", rows=len(truth), margin=margin, better=better, level=level, spread=spread)
     if champion is None:
-        return asked.first(intervals.auc(truth, ours, level=asked.shown, clusters=clusters))
-    theirs = arrays.numbers(champion, "scores of the champion")
-    arrays.same_length(len(truth), scores_of_the_champion=theirs)
-    groups = arrays.groups(clusters, len(truth))
+        return asked.first(metrics.auc(truth, ours, level=asked.shown, clusters=clusters))
+    theirs = array_checks.numbers(champion, "scores of the champion")
+    array_checks.same_length(len(truth), scores_of_the_champion=theirs)
+    groups = array_checks.groups(clusters, len(truth))
     trues, falses = int(truth.sum()), int((~truth).sum())
     if min(trues, falses) < 2:
         return asked.unjudged(f"{trues:,} true and {falses:,} false rows, two of each are needed")
@@ -120,14 +121,14 @@ def labels(
     """
     import numpy as np
 
-    from proveout.gate.questions import pairs
+    from proveout.evaluation.stats import mcnemar
 
     right = _right(labels, candidate, threshold, "candidate")
     asked = Asked(name="accuracy", rows=len(right), margin=margin, better=better, level=level, spread=spread)
     if champion is None:
         if clusters is not None:
-            return asked.first(intervals.mean(right, name="accuracy", level=asked.shown, clusters=clusters))
-        return asked.first(intervals.share(int(right.sum()), len(right), name="accuracy", level=asked.shown))
+            return asked.first(metrics.mean(right, name="accuracy", level=asked.shown, clusters=clusters))
+        return asked.first(metrics.share(int(right.sum()), len(right), name="accuracy", level=asked.shown))
     other = threshold if champion_threshold is None else champion_threshold
     before = _right(labels, champion, other, "champion")
     if clusters is not None:
@@ -138,7 +139,7 @@ def labels(
     if threshold is not None and threshold == other and np.array_equal(np.asarray(candidate), np.asarray(champion)):
         return asked.answer(NO_GAIN, champion=share)
     won, lost = int((right & ~before).sum()), int((~right & before).sum())
-    low, high = pairs.interval(won, lost, len(right), level=asked.shown)
+    low, high = mcnemar.interval(won, lost, len(right), level=asked.shown)
     error = (won + lost) ** 0.5 / len(right)
     return asked.answer(Gain(value=(won - lost) / len(right), low=low, high=high, error=error), champion=share)
 
@@ -167,12 +168,12 @@ def rows(
     >>> round(found.value, 3), round(found.low, 3), found.decision
     (0.025, 0.001, 'better; an equal model is refused in 3 % of runs')
     """
-    ours = arrays.numbers(losses_candidate, "losses of the candidate")
+    ours = array_checks.numbers(losses_candidate, "losses of the candidate")
     asked = Asked(name=name, rows=len(ours), margin=margin, better=better, level=level, spread=spread)
     if losses_champion is None:
-        return asked.first(intervals.mean(ours, name=name, level=asked.shown, clusters=clusters))
-    theirs = arrays.numbers(losses_champion, "losses of the champion")
-    arrays.same_length(len(ours), losses_of_the_champion=theirs)
+        return asked.first(metrics.mean(ours, name=name, level=asked.shown, clusters=clusters))
+    theirs = array_checks.numbers(losses_champion, "losses of the champion")
+    array_checks.same_length(len(ours), losses_of_the_champion=theirs)
     return _of_means(asked, ours, theirs, clusters, sign=-1)
 
 
@@ -208,20 +209,20 @@ def metric(
     """
     import numpy as np
 
-    from proveout.gate.questions import resampling
+    from proveout.evaluation.stats import bootstrap
 
-    name = name or intervals.name_of(function)
-    truth, ours = arrays.values_of(labels, "labels"), arrays.values_of(candidate, "scores of the candidate")
-    arrays.same_length(len(truth), scores_of_the_candidate=ours)
+    name = name or metrics.name_of(function)
+    truth, ours = array_checks.values_of(labels, "labels"), array_checks.values_of(candidate, "scores of the candidate")
+    array_checks.same_length(len(truth), scores_of_the_candidate=ours)
     asked = Asked(name=name, rows=len(truth), margin=margin, better=better, level=level, spread=spread)
     if champion is None:
-        own = intervals.metric(
+        own = metrics.metric(
             function, truth, ours, name=name, level=asked.shown, clusters=clusters, resamples=resamples, seed=seed
         )
         return asked.first(own)
-    theirs = arrays.values_of(champion, "scores of the champion")
-    arrays.same_length(len(truth), scores_of_the_champion=theirs)
-    groups = arrays.groups(clusters, len(truth))
+    theirs = array_checks.values_of(champion, "scores of the champion")
+    array_checks.same_length(len(truth), scores_of_the_champion=theirs)
+    groups = array_checks.groups(clusters, len(truth))
     if not len(truth):
         return asked.unjudged("no rows")
     after, before = float(function(truth, ours)), float(function(truth, theirs))
@@ -229,7 +230,7 @@ def metric(
     value = sign * (after - before)
     if not math.isfinite(value):
         return asked.unjudged(f"{name} has no value on these rows")
-    found = resampling.bootstrap(
+    found = bootstrap.bootstrap(
         function,
         truth,
         [ours, theirs],
@@ -243,10 +244,10 @@ def metric(
         return asked.unjudged(found.unjudged, value=value, champion=before)
     gain = Gain(value=value, low=found.low, high=found.high, error=found.error)
     if groups is not None:
-        left = resampling.left_out(function, truth, [ours, theirs], groups=groups, most=resamples)
+        left = bootstrap.left_out(function, truth, [ours, theirs], groups=groups, most=resamples)
         if not np.isfinite(left).all():
             return asked.unjudged(f"{name} has no value without one of the clusters", value=value, champion=before)
-        bent = resampling.skewed(value, sign * (left[:, 0] - left[:, 1]), asked.shown)
+        bent = bootstrap.skewed(value, sign * (left[:, 0] - left[:, 1]), asked.shown)
         gain = replace(bent, low=min(gain.low, bent.low), high=max(gain.high, bent.high), error=gain.error)
     return asked.answer(gain, champion=before)
 
@@ -262,18 +263,18 @@ def _of_means(
     """The gain in a mean over rows; `sign` is -1 for what is better the lower it is."""
     import numpy as np
 
-    from proveout.gate.questions import resampling
+    from proveout.evaluation.stats import bootstrap
 
     gains = sign * (ours - theirs)
-    found = intervals.mean(gains, level=asked.shown, clusters=clusters)
+    found = metrics.mean(gains, level=asked.shown, clusters=clusters)
     before = float(theirs.mean()) if len(theirs) else None
     if found.value is None or found.low is None or found.high is None or before is None:
         return asked.unjudged(found.unjudged, value=found.value, champion=before)
-    groups = arrays.groups(clusters, len(gains))
+    groups = array_checks.groups(clusters, len(gains))
     if groups is not None:
         left = (gains.sum() - np.bincount(groups, gains)) / (len(gains) - np.bincount(groups))
-        return asked.answer(resampling.skewed(found.value, left, asked.shown), champion=before)
-    error = intervals.error_of_mean(gains)
+        return asked.answer(bootstrap.skewed(found.value, left, asked.shown), champion=before)
+    error = metrics.error_of_mean(gains)
     return asked.answer(Gain(value=found.value, low=found.low, high=found.high, error=error), champion=before)
 
 
@@ -282,10 +283,10 @@ def _right(labels: "ArrayLike", said: "ArrayLike", threshold: float | None, who:
     import numpy as np
 
     if threshold is None:
-        truth, calls = arrays.values_of(labels, "labels"), arrays.values_of(said, f"calls of the {who}")
-        arrays.same_length(len(truth), **{f"calls_of_the_{who}": calls})
+        truth, calls = array_checks.values_of(labels, "labels"), array_checks.values_of(said, f"calls of the {who}")
+        array_checks.same_length(len(truth), **{f"calls_of_the_{who}": calls})
         right: NDArray[np.bool_] = np.equal(calls, truth)
         return right
-    truth, scores = arrays.truths(labels), arrays.numbers(said, f"scores of the {who}")
-    arrays.same_length(len(truth), **{f"scores_of_the_{who}": scores})
+    truth, scores = array_checks.truths(labels), array_checks.numbers(said, f"scores of the {who}")
+    array_checks.same_length(len(truth), **{f"scores_of_the_{who}": scores})
     return np.equal(scores >= threshold, truth)

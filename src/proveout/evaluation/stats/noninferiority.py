@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays
+from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
 
 FIRST = "first: no champion to compare with"
@@ -46,7 +46,7 @@ class Asked:
     spread: float = 0.0  # the standard deviation of the metric over trainings that differ in their seed alone
 
     def __post_init__(self) -> None:
-        arrays.within("level", self.level, 0.5, 1.0)
+        array_checks.within("level", self.level, 0.5, 1.0)
         if not 0 <= self.margin < float("inf"):
             raise Misused(f"margin is {self.margin:g}, asked: 0 or more, how much worse is too much, such as 0.01.")
         if not 0 <= self.spread < float("inf"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from proveout.gate.questions.margins import Gain
+from proveout.evaluation.stats.noninferiority import Gain
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,7 @@ def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
     The first of a project has no champion to differ from, which the answer says. Without a lock on one side, it is not
     judged.
     """
-    from proveout.gate.questions import apart
+    from proveout.evaluation import isolated_probe
 
     name, covers = "packages changed since the champion", ("monitor-1",)
     if champion is None:
@@ -30,7 +30,7 @@ def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
     now, before = candidate.requirements(), champion.requirements()
     if now is None or before is None:
         return Evidence(name=name, value=None, unjudged="no requirements.lock is packed", covers=covers)
-    found = differences(apart.locked(before), apart.locked(now))
+    found = differences(isolated_probe.locked(before), isolated_probe.locked(now))
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return Evidence(name=name, value=len(found), decision=", ".join(found[:NAMED]) + more, covers=covers)
 

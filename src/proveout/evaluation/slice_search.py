@@ -24,8 +24,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays, chance, parts
-from proveout.gate.questions.chance import Atoms
+from proveout.evaluation.stats import array_checks, permutation
+from proveout.evaluation.stats import groups as parts
+from proveout.evaluation.stats.permutation import Atoms
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -95,25 +96,25 @@ def search(
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    known = arrays.numbers(losses, "losses")
-    arrays.same_length(len(known), rows_of_the_frame=frame)
-    groups = arrays.groups(clusters, len(known))
+    known = array_checks.numbers(losses, "losses")
+    array_checks.same_length(len(known), rows_of_the_frame=frame)
+    groups = array_checks.groups(clusters, len(known))
     if depth not in {1, 2} or deals < 1 / alpha - 1:
         raise Misused(
             f"search() looks at columns (depth=1) and at pairs of them (depth=2), with {1 / alpha - 1:.0f} deals or "
             f"more for alpha={alpha}; asked: depth={depth}, deals={deals}."
         )
     atoms = _atoms(frame if columns is None else frame[list(columns)], fewest=fewest, bands=bands)
-    slices = partial(chance.slices, atoms, fewest=fewest, depth=depth)
+    slices = partial(permutation.slices, atoms, fewest=fewest, depth=depth)
     unit = float(known.std()) if len(known) and np.ptp(known) else 0.0
     scaled = (known - known.mean()) / unit if unit else np.zeros(len(known))
     # Threads of the matrix product wait for each other by spinning: where others want the cores too, 1 s becomes 80.
     with threadpool_limits(limits=1, user_api="blas"):
-        game = chance.by_row(scaled, slices) if groups is None else chance.by_cluster(scaled, groups, slices)
+        game = permutation.by_row(scaled, slices) if groups is None else permutation.by_cluster(scaled, groups, slices)
         looked = list(game.compare(game.as_it_is[:, None]))
         if not looked:
             return (_looked_at(0, rows=len(known), weaker=0),)
-        most, least = chance.extremes(game, deals=deals, seed=seed)
+        most, least = permutation.extremes(game, deals=deals, seed=seed)
     place = min(math.ceil((1 - alpha) * (deals + 1)), deals) - 1
     pairs = [(one.atom, int(other)) for one in looked for other in one.others]
     rows, difference, error = (
@@ -174,8 +175,8 @@ def wrong_calls(labels: "ArrayLike", probabilities: "ArrayLike", *, threshold: f
 
 
 def _answers(labels: "ArrayLike", probabilities: "ArrayLike") -> "tuple[NDArray[np.bool_], NDArray[np.float64]]":
-    truth, said = arrays.truths(labels), arrays.numbers(probabilities, "probabilities")
-    arrays.same_length(len(truth), probabilities=said)
+    truth, said = array_checks.truths(labels), array_checks.numbers(probabilities, "probabilities")
+    array_checks.same_length(len(truth), probabilities=said)
     return truth, said
 
 

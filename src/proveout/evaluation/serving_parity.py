@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proveout.data.request_columns import plain_records
-from proveout.gate.questions.answers import as_served, each, extreme, largest_difference, spread
+from proveout.evaluation.predictions import as_served, each, extreme, largest_difference, spread
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.gate.material import LabelledRows
-    from proveout.gate.questions.apart import Linked, Told
+    from proveout.evaluation.context import LabelledRows
+    from proveout.evaluation.isolated_probe import Linked, Told
     from proveout.model.bundle import OpenBundle
 
 RECORDS = 200  # different requests that a fresh process is given
@@ -65,12 +65,14 @@ def performance(
         Intervals of the quantiles are by their ranks, as if calls were independent. Memory is the most that opening and
         answering add to a process that has pandas and scikit-learn imported.
     """
-    from proveout.gate.questions import apart
+    from proveout.evaluation import isolated_probe
 
     records = tuple(plain_records(spread(holdout.records, RECORDS)))
 
     def measured(bundle: "OpenBundle") -> "Told":
-        return apart.ask(apart.Asked(folder=str(bundle.folder), records=records, calls=calls, within_s=within_s))
+        return isolated_probe.ask(
+            isolated_probe.Asked(folder=str(bundle.folder), records=records, calls=calls, within_s=within_s)
+        )
 
     now = measured(candidate)
     if now.trouble:
@@ -148,7 +150,7 @@ def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
 
     import numpy as np
 
-    from proveout.gate.questions import apart
+    from proveout.evaluation import isolated_probe
 
     lock = candidate.requirements()
     name = "faults in a clean environment"
@@ -160,10 +162,10 @@ def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
         # Copied: `Path(__file__).parents[3]` of a features.py shall not be the project.
         copy = Path(shutil.copytree(candidate.folder, Path(temporary) / candidate.folder.name))
         (Path(temporary) / "site").mkdir()
-        pinned = apart.locked(lock)
-        linked = apart.link(Path(temporary) / "site", pinned=pinned)
-        asked = apart.Asked(folder=str(copy), records=tuple(plain_records(reference)), calls=20)
-        told = apart.ask(asked, site=Path(temporary) / "site")
+        pinned = isolated_probe.locked(lock)
+        linked = isolated_probe.link(Path(temporary) / "site", pinned=pinned)
+        asked = isolated_probe.Asked(folder=str(copy), records=tuple(plain_records(reference)), calls=20)
+        told = isolated_probe.ask(asked, site=Path(temporary) / "site")
     if told.trouble:
         return (Evidence(name=name, value=1, at_most=0, decision=_why(told, linked, pinned)),)
     others = _others(told, linked, pinned)

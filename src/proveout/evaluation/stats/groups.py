@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays
+from proveout.evaluation.stats import array_checks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,7 +99,7 @@ def split(by: Any, *, rows: int) -> tuple[Slice, ...]:
     columns = _named(by)
     if not columns:
         raise Misused('by= names no column. Give it one, such as records["carrier"].')
-    arrays.same_length(rows, **{f"values of {name}": values for name, values in columns.items()})
+    array_checks.same_length(rows, **{f"values of {name}": values for name, values in columns.items()})
     coded = [kinds_of(values, name=name) for name, values in columns.items()]
     crossed = np.ravel_multi_index([codes for codes, _ in coded], [len(names) for _, names in coded])
     there, codes = np.unique(crossed, return_inverse=True)

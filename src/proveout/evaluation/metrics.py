@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays
+from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def share(hits: int, rows: int, *, name: str = "share", level: float = 0.95) -> 
     >>> round(found.low, 3), found.value, round(found.high, 3)
     (0.49, 0.8, 0.943)
     """
-    arrays.within("level", level, 0.0, 1.0)
+    array_checks.within("level", level, 0.0, 1.0)
     if not 0 <= hits <= rows:
         raise Misused(f"{hits} of {rows} rows are no share of them.")
     if rows == 0:
@@ -74,12 +74,12 @@ def auc(
     >>> round(found.low, 2), round(found.value, 2), round(found.high, 2)
     (0.09, 0.89, 1.0)
     """
-    from proveout.gate.questions import delong
+    from proveout.evaluation.stats import delong
 
-    arrays.within("level", level, 0.0, 1.0)
-    truth, said = arrays.truths(labels), arrays.numbers(scores, "scores")
-    arrays.same_length(len(truth), scores=said)
-    groups = arrays.groups(clusters, len(truth))
+    array_checks.within("level", level, 0.0, 1.0)
+    truth, said = array_checks.truths(labels), array_checks.numbers(scores, "scores")
+    array_checks.same_length(len(truth), scores=said)
+    groups = array_checks.groups(clusters, len(truth))
     if not truth.any() or truth.all():
         why = f"{len(truth):,} rows, all of them {'true' if truth.any() else 'false'}" if len(truth) else "no rows"
         return Evidence(name="auc", value=None, rows=len(truth), unjudged=why)
@@ -106,9 +106,9 @@ def mean(
     """
     from scipy.stats import t
 
-    arrays.within("level", level, 0.0, 1.0)
-    known = arrays.numbers(values, "values")
-    groups = arrays.groups(clusters, len(known))
+    array_checks.within("level", level, 0.0, 1.0)
+    known = array_checks.numbers(values, "values")
+    groups = array_checks.groups(clusters, len(known))
     if not len(known):
         return Evidence(name=name, value=None, rows=0, unjudged="no rows")
     value = float(known.mean())
@@ -168,19 +168,19 @@ def metric(
     """
     import math
 
-    from proveout.gate.questions import resampling
+    from proveout.evaluation.stats import bootstrap
 
-    arrays.within("level", level, 0.0, 1.0)
+    array_checks.within("level", level, 0.0, 1.0)
     name = name or name_of(function)
-    truth, said = arrays.values_of(labels, "labels"), arrays.values_of(scores, "scores")
-    arrays.same_length(len(truth), scores=said)
-    groups = arrays.groups(clusters, len(truth))
+    truth, said = array_checks.values_of(labels, "labels"), array_checks.values_of(scores, "scores")
+    array_checks.same_length(len(truth), scores=said)
+    groups = array_checks.groups(clusters, len(truth))
     if not len(truth):
         return Evidence(name=name, value=None, rows=0, unjudged="no rows")
     value = float(function(truth, said))
     if not math.isfinite(value):
         return Evidence(name=name, value=None, rows=len(truth), unjudged=f"{name} has no value on these rows")
-    found = resampling.bootstrap(
+    found = bootstrap.bootstrap(
         function,
         truth,
         [said],

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, request_schema, snapshots
 from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
-from proveout.gate import judged_by, provenance, pytestfile, seals
+from proveout.evaluation import provenance
+from proveout.gate import judged_by, pytestfile, seals
 from proveout.judging_settings import JUDGING
 from proveout.ledger import ledger as ledgers
 from proveout.model import bundle as bundles

@@ -20,7 +20,7 @@ from proveout.project import open_store
 from proveout.records import Bundle, Digest, Evidence, from_json, to_json
 
 if TYPE_CHECKING:
-    from proveout.gate.material import LabelledRows
+    from proveout.evaluation.context import LabelledRows
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
@@ -52,7 +52,7 @@ def again(
     Returns: files of the identity that differ, the first of them in the decision; how far the probabilities of the
         held-out rows are apart, where the model alone differs; the seconds it took.
     """
-    from proveout.gate.questions.answers import largest_difference
+    from proveout.evaluation.predictions import largest_difference
     from proveout.model.bundle import open_bundle
 
     began = time.monotonic()

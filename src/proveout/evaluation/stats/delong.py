@@ -10,8 +10,8 @@ Letters 21 (2014); clusters after N. A. Obuchowski, Nonparametric analysis of cl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proveout.gate.questions import resampling
-from proveout.gate.questions.margins import NO_GAIN, Gain
+from proveout.evaluation.stats import bootstrap
+from proveout.evaluation.stats.noninferiority import NO_GAIN, Gain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +117,7 @@ def gain(
     half = float(t.ppf((1 + level) / 2, freedom)) * error
     found = Gain(value=value, low=value - half, high=value + half, error=error)
     if groups is not None:
-        found = resampling.skewed(value, without(labels, candidate, groups) - without(labels, champion, groups), level)
+        found = bootstrap.skewed(value, without(labels, candidate, groups) - without(labels, champion, groups), level)
     alone = [spread(one.influence, labels, groups)[0] for one in (ours, theirs)]
     product = float(np.sqrt(alone[0] * alone[1]))
     correlation = (alone[0] + alone[1] - variance) / 2 / product if 0 < product < np.inf else 0.0

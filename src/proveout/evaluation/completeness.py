@@ -18,7 +18,7 @@ from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Evidence, Snapshot
 
 if TYPE_CHECKING:
-    from proveout.gate.material import LabelledRows
+    from proveout.evaluation.context import LabelledRows
     from proveout.settings import Settings
 
 FEWEST_BEFORE = 3  # batches: with fewer nobody knows what is usual

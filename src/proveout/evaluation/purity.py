@@ -1,7 +1,7 @@
 """What a function of rows knows besides its rows: asked in a process that has next to nothing else.
 
 Comes in: rows, and the file that the function stands in. Goes out: `Told`, what it says there, and where it says
-something else. The process is this file, run as `python -m proveout.gate.questions.purity ASKED TOLD`. Its working
+something else. The process is this file, run as `python -m proveout.evaluation.purity ASKED TOLD`. Its working
 directory is empty, and it has no environment but what Python needs. There the function is loaded again under other
 clocks, and asked again for the same rows in another order, in halves, and one by one. The function reads no file but
 its own and those of Python, opens no connection, and starts no program: what it tries is noted, and fails.
@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout.gate.foreign import is_foreign
-from proveout.gate.questions.apart import ONE_THREAD
+from proveout.evaluation.code_origin import is_foreign
+from proveout.evaluation.isolated_probe import ONE_THREAD
 from proveout.records import Plain, from_json, to_json
 
 if TYPE_CHECKING:

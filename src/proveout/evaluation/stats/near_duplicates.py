@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from proveout.gate.material import LabelledRows
+    from proveout.evaluation.context import LabelledRows
 
 _FEWEST_ALIKE = 5  # columns that have to be equal before two rows are called alike
 

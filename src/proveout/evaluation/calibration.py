@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proveout.errors import Misused
-from proveout.gate.questions import arrays, intervals
+from proveout.evaluation import metrics
+from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def error(
     import numpy as np
 
     truth, said = _answers(labels, probabilities)
-    groups = arrays.groups(clusters, len(truth))
+    groups = array_checks.groups(clusters, len(truth))
     units = len(truth) if groups is None else len(np.unique(groups))
     unjudged = f"{len(truth):,} rows, asked for {fewest:,}" if len(truth) < fewest else ""
     if not unjudged and units < FEWEST_CLUSTERS:
@@ -119,7 +120,7 @@ def in_the_large(
     -0.1
     """
     truth, said = _answers(labels, probabilities)
-    found = intervals.mean(said - truth, name="promised less observed", level=level, clusters=clusters)
+    found = metrics.mean(said - truth, name="promised less observed", level=level, clusters=clusters)
     return found if within is None else replace(found, at_least=-within, at_most=within, surely=surely)
 
 
@@ -138,7 +139,7 @@ def table(labels: "ArrayLike", probabilities: "ArrayLike", *, bins: int = 15, le
     found = []
     for number in np.unique(place):
         here = place == number
-        seen = intervals.share(int(truth[here].sum()), int(here.sum()), level=level)
+        seen = metrics.share(int(truth[here].sum()), int(here.sum()), level=level)
         found.append(
             Bin(
                 lowest=float(said[here].min()), highest=float(said[here].max()), rows=int(here.sum()),
@@ -150,8 +151,8 @@ def table(labels: "ArrayLike", probabilities: "ArrayLike", *, bins: int = 15, le
 
 
 def _answers(labels: "ArrayLike", probabilities: "ArrayLike") -> "tuple[NDArray[np.bool_], NDArray[np.float64]]":
-    truth, said = arrays.truths(labels), arrays.numbers(probabilities, "probabilities")
-    arrays.same_length(len(truth), probabilities=said)
+    truth, said = array_checks.truths(labels), array_checks.numbers(probabilities, "probabilities")
+    array_checks.same_length(len(truth), probabilities=said)
     if len(said) and not 0 <= said.min() <= said.max() <= 1:
         raise Misused(f"Probabilities are 0 to 1, and here they go from {said.min():.6g} to {said.max():.6g}.")
     return truth, said

@@ -1,0 +1,1 @@
+"""Statistics below the helpers: tests, resampling, groups of rows."""
