@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 from proveout.errors import ProveoutError
-from proveout.gate.yardstick import yardstick
+from proveout.gate.current_fingerprint import yardstick
 from proveout.serving.host import serve
 from proveout.settings import load
 

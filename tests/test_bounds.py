@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from proveout import settings
 from proveout.cli import main, show
 from proveout.errors import ConfigError, NotApproved
-from proveout.gate import report
-from proveout.gate.yardstick import yardstick
+from proveout.gate.current_fingerprint import yardstick
+from proveout.gate.reports import text_report
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe
 from proveout.records import MovedBound, now
@@ -65,8 +65,8 @@ def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_
     said = "auc_at_least from 0.6 to 0.5, looser, since the champion's verdict"
     run.result.stdout.fnmatch_lines([f"*bound * {said}"])
     assert said in show.verdict(run.verdict, signed="")
-    assert said in report.markdown(run.verdict)
-    assert "Bounds that moved since the champion's verdict" in report.page(run.verdict)
+    assert said in text_report.markdown(run.verdict)
+    assert "Bounds that moved since the champion's verdict" in text_report.page(run.verdict)
     assert "bound now   auc_at_least from 0.6 to 0.5, looser, since this verdict" in show.status(stands)
     release(root, run.verdict.candidate)
 

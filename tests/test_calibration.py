@@ -5,7 +5,7 @@ import pytest
 
 from proveout.errors import Misused
 from proveout.evaluation import calibration
-from proveout.gate.stating import State
+from proveout.gate.evidence import State
 
 
 def perfect(rows, seed=0):

@@ -12,7 +12,7 @@ import pytest
 from journal_folder import prediction
 from serving_toy import ToySource, board, put_up, release, settings_of
 
-from proveout.gate.yardstick import yardstick
+from proveout.gate.current_fingerprint import yardstick
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
 from proveout.rollout import releases

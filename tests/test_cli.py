@@ -817,7 +817,7 @@ def test_no_option_is_read_from_the_variable_of_a_setting():
 
 def judged_by_the_checks(project: Project, bundle: Bundle, *, champion: Bundle | None = None) -> None:
     """An approval, as a gate gives it that writes down the checks and the settings of the project."""
-    from proveout.gate.yardstick import yardstick
+    from proveout.gate.current_fingerprint import yardstick
     from proveout.settings import load
 
     now_judging = yardstick(load(project.root))

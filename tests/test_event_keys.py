@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from proveout.evaluation.context import LabelledRows
-from proveout.gate.integrity import overlap
+from proveout.gate.preconditions import overlap
 from proveout.ledger.prediction_log import event_of
 from proveout.monitoring.watch import join
 from proveout.records import Prediction

@@ -19,7 +19,7 @@ from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.edge_cases import case_store
 from proveout.evaluation.context import judging
-from proveout.gate.stating import State
+from proveout.gate.evidence import State
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, now
 
@@ -43,7 +43,7 @@ import pytest
 def evidence(): return lambda *said, **bounds: None
 """
 STATE = """
-from proveout.gate.stating import State
+from proveout.gate.evidence import State
 
 def always(self, *said, **bounds): return None
 
@@ -188,8 +188,8 @@ WAYS = {
     ),
     "replaced evidence": Way(
         trick={"checks/test_toy.py": TOO_MUCH, "conftest.py": STATE},
-        check="gate::patched[proveout.gate.stating.State.__call__]",
-        said="conftest.py takes the place of proveout.gate.stating.State.__call__: take that out; what judges is not "
+        check="gate::patched[proveout.gate.evidence.State.__call__]",
+        said="conftest.py takes the place of proveout.gate.evidence.State.__call__: take that out; what judges is not "
         "for checks",
     ),
     "replaced prediction": Way(

@@ -17,8 +17,9 @@ from honest_gate import EDGE, HIGH, HONEST, TOO_MUCH, WAIVER, approve, check, la
 
 from proveout import settings
 from proveout.errors import Misused
-from proveout.gate import judged_by, proof
-from proveout.gate.stating import State
+from proveout.gate import fingerprint
+from proveout.gate.evidence import State
+from proveout.gate.guards import vacuous
 from proveout.records import CheckResult, Verdict
 
 pytest_plugins = "pytester"
@@ -245,7 +246,7 @@ def test_a_check_without_an_answer_proves_nothing(gate, approved, pytester):
     told, file = said(run.verdict), "checks/test_more.py"
     assert told[f"{file}::test_no_bound"].startswith("it states numbers and asks nothing of them: give them a bound")
     assert told[f"{file}::test_nothing_judged"].startswith("nothing that it asked was judged: give it rows enough")
-    assert told[f"{file}::test_swallowed"] == proof.EMPTY
+    assert told[f"{file}::test_swallowed"] == vacuous.EMPTY
     assert against(run.verdict) == {
         f"{file}::{name}" for name in ("test_no_bound", "test_nothing_judged", "test_swallowed")
     }
@@ -269,14 +270,14 @@ def test_a_check_that_is_linked_into_the_folder_is_a_check(gate, approved, pytes
     start(approved, root, {})
     (root / "shared").mkdir()
     (root / "shared" / "test_hard.py").write_text("def test_hard(holdout): assert holdout.rows > 1_000_000\n")
-    before = judged_by.content(settings.load(root))
+    before = fingerprint.content(settings.load(root))
     (root / "checks" / "shared").symlink_to("../shared")
 
     run = gate(None, "checks")
 
     assert run.verdict.outcome == "refused", run.text
     assert against(run.verdict) == {"checks/shared/test_hard.py::test_hard"}
-    assert set(judged_by.content(settings.load(root))) - set(before) == {"checks/shared/test_hard.py"}
+    assert set(fingerprint.content(settings.load(root))) - set(before) == {"checks/shared/test_hard.py"}
 
 
 def test_a_variable_that_asks_for_fewer_checks_is_refused(gate, approved, pytester, monkeypatch):
@@ -366,7 +367,7 @@ def test_an_assertion_counts_where_it_can_be_reached_and_heard(tmp_path, text, a
     file.write_text("def test_it(x):\n" + "".join(f"    {line}\n" for line in text.splitlines()))
     settings.load_module(file)
 
-    assert proof.asserts(settings.load_object("one.py:test_it", tmp_path), root=tmp_path) is able
+    assert vacuous.asserts(settings.load_object("one.py:test_it", tmp_path), root=tmp_path) is able
 
 
 @pytest.mark.parametrize(
@@ -389,14 +390,14 @@ def test_whatever_decides_what_a_check_says_is_part_of_the_digest(tmp_path, file
         "checks/test_toy.py": "from helper import BOUND\nopen('checks/.bounds.json')\n",
     })  # fmt: skip
     project = settings.load(tmp_path)
-    was = judged_by.content(project)
+    was = fingerprint.content(project)
     assert {"idle.py", "checks/.swp", "toy.py"}.isdisjoint(was)
 
     text = (tmp_path / file).read_text()
     assert before in text
     (tmp_path / file).write_text(text.replace(before, after))
 
-    (wrong,) = judged_by.edited(was, judged_by.content(project))
+    (wrong,) = fingerprint.edited(was, fingerprint.content(project))
     assert isinstance(wrong, CheckResult)
     assert f"{file}" in wrong.message
 
@@ -405,11 +406,11 @@ def test_the_features_of_the_next_model_are_no_part_of_it(tmp_path):
     """They stand in one file with the label, and belong to the bundle."""
     gate_toy.make_project(tmp_path)
     project = settings.load(tmp_path)
-    was = judged_by.content(project)
+    was = fingerprint.content(project)
 
     (tmp_path / "toy.py").write_text(TOY.replace('rows[["x"]]', 'rows[["x"]] * 2'))
 
-    assert judged_by.content(project) == was
+    assert fingerprint.content(project) == was
 
 
 def test_bytecode_that_is_not_newer_than_its_source_is_not_run(tmp_path):
@@ -419,12 +420,12 @@ def test_bytecode_that_is_not_newer_than_its_source_is_not_run(tmp_path):
     compiled = tmp_path / "checks" / "__pycache__" / "test_toy.cpython-311-pytest-9.pyc"
     compiled.parent.mkdir()
     compiled.write_bytes(b"")
-    judged_by.drop_old_bytecode(settings.load(tmp_path))
+    fingerprint.drop_old_bytecode(settings.load(tmp_path))
     assert compiled.exists()
 
     was = source.stat().st_mtime
     source.write_text(source.read_text().replace("auc", "auk", 1))
     os.utime(source, (was, was))
-    judged_by.drop_old_bytecode(settings.load(tmp_path))
+    fingerprint.drop_old_bytecode(settings.load(tmp_path))
 
     assert not compiled.exists()

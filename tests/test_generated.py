@@ -11,7 +11,7 @@ from proveout import edge_cases
 from proveout.fastpath.tolerance import Tolerance
 from proveout.fuzz.properties import Generated, Offers
 from proveout.fuzz.runner import texts_of
-from proveout.gate.stating import State
+from proveout.gate.evidence import State
 
 PROPERTIES = (
     "never_crashes", "never_nan", "stays_a_probability", "same_when_asked_again", "same_alone_and_in_a_batch",

@@ -6,7 +6,8 @@ import pytest
 from gate_toy import make_rows, train
 
 from proveout.cli import show
-from proveout.gate import holdout_use, report
+from proveout.gate import holdout_use
+from proveout.gate.reports import text_report
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Evidence, MovedBound, Release, Verdict
 
@@ -46,13 +47,13 @@ def test_a_third_candidate_on_the_same_rows_after_two_refusals_and_a_looser_boun
         " ".join(run.text.split()),
         show.verdict(verdict, signed=""),
         show.released(release, judged=verdict),
-        report.markdown(verdict),
-        report.page(verdict),
-        "".join(value for _, value in report.properties(verdict)),
+        text_report.markdown(verdict),
+        text_report.page(verdict),
+        "".join(value for _, value in text_report.properties(verdict)),
     ):
         assert told in text
         assert warned in text
-    for text in (" ".join(run.text.split()), show.verdict(verdict, signed=""), report.markdown(verdict)):
+    for text in (" ".join(run.text.split()), show.verdict(verdict, signed=""), text_report.markdown(verdict)):
         assert looser in text
 
 

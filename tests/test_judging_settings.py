@@ -8,9 +8,9 @@ from gate_toy import CHECKS, PYPROJECT
 
 from proveout import judging_settings, settings
 from proveout.errors import ConfigError, Misused, NotApproved
-from proveout.gate import judged_by
+from proveout.gate import fingerprint
+from proveout.gate.current_fingerprint import yardstick
 from proveout.gate.file_reads import FileReads
-from proveout.gate.yardstick import yardstick
 from proveout.model.bundle import describe
 from proveout.records import now
 from proveout.rollout import releases, status
@@ -138,12 +138,12 @@ def test_rules_actions_cost_and_what_the_label_imports_are_what_judges(tmp_path)
     (tmp_path / "toy.py").write_text(RULES + "from levels import HIGH\ndef label(rows): return rows['y'] > HIGH\n")
     (tmp_path / "levels.py").write_text("HIGH = 3\n")
     project = settings.load(tmp_path)
-    before = judged_by.content(project)
+    before = fingerprint.content(project)
 
     def moved(file, old, new):
         text = (tmp_path / file).read_text()
         (tmp_path / file).write_text(text.replace(old, new))
-        now = judged_by.content(project)
+        now = fingerprint.content(project)
         (tmp_path / file).write_text(text)
         return {name for name in before if before[name] != now[name]}
 

@@ -11,10 +11,11 @@ from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import records, settings
 from proveout.evaluation.context import judging
-from proveout.gate import fixtures, tampering
+from proveout.gate import fixtures
+from proveout.gate.check_hooks import Watch
+from proveout.gate.guards import bypass_guard
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
-from proveout.gate.watching import Watch
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe
 from proveout.records import Verdict, now
@@ -558,7 +559,7 @@ def test_every_fixture_of_the_gate_is_guarded():
     """One that is not could be overridden without a word."""
     there = {name for name, value in vars(fixtures).items() if type(value).__name__ == "FixtureFunctionDefinition"}
 
-    assert there | {"edge_case"} == tampering.FIXTURES
+    assert there | {"edge_case"} == bypass_guard.FIXTURES
 
 
 # --- out of the way -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import Untrusted
 from proveout.evaluation import provenance
-from proveout.gate import report
+from proveout.gate.reports import text_report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe
@@ -54,8 +54,8 @@ def test_a_source_that_changed_since_the_champion_is_said_wherever_the_verdict_i
     assert run.verdict.source[-1].files == OTHER
     assert run.verdict.source_changed == ("flows/source.py",)
     run.result.stdout.fnmatch_lines([f"*source * {SAID}"])
-    assert SAID in report.markdown(run.verdict)
-    assert SAID.replace("'", "&#x27;") in report.page(run.verdict)
+    assert SAID in text_report.markdown(run.verdict)
+    assert SAID.replace("'", "&#x27;") in text_report.page(run.verdict)
     shown = show.verdict(run.verdict, signed="")
     assert "source      flows/source.py bbbbbbbbbbbb" in shown
     assert SAID in shown

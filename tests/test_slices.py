@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from proveout.errors import Misused
 from proveout.evaluation import fairness, metrics, slices
-from proveout.gate.stating import State, proves
+from proveout.gate.evidence import State, proves
 from proveout.records import Evidence, to_json
 
 ROWS = 3_000

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from proveout.errors import NotApproved, Untrusted
-from proveout.gate import report
+from proveout.gate.reports import text_report
 from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict, Waiver
@@ -222,12 +222,12 @@ def test_a_check_under_a_waiver_does_not_refuse_and_is_shown(outcome):
     assert said.results[1].outcome == outcome
     assert in_short(said) == "1 of 2 checks passed, 0 failed, 0 unproven, 1 waived"
     shown = f"{FILE}::test_1 ({outcome}) by Ada Lovelace until 2026-01-02: Known until the spring."
-    assert f"waived      {shown}" in " ".join(line for line, _ in report.lines(said))
-    assert "- **waived** `checks/test_model.py::test_1`" in report.markdown(said)
+    assert f"waived      {shown}" in " ".join(line for line, _ in text_report.lines(said))
+    assert "- **waived** `checks/test_model.py::test_1`" in text_report.markdown(said)
     assert ("proveout.waived", f"{FILE}::test_1 by Ada Lovelace until 2026-01-02: Known until the spring.") in (
-        report.properties(said)
+        text_report.properties(said)
     )
-    assert "Ada Lovelace" in report.page(said)
+    assert "Ada Lovelace" in text_report.page(said)
 
 
 @pytest.mark.parametrize("outcome", ["error", "deselected", "missing", "empty"])
@@ -271,7 +271,7 @@ def test_the_terminal_shows_the_answer_then_evidence_then_the_next_command():
     low = Evidence(check=f"{FILE}::test_1", name="auc", value=0.6, at_least=0.65, slice="EWR", rows=8000)
     said = verdict("passed", "failed", "skipped", evidence=(auc, low))
 
-    text = [line for line, _ in report.lines(said)]
+    text = [line for line, _ in text_report.lines(said)]
 
     assert text[0] == "refused   churn@9f2c41d07a3b   1 of 3 checks passed, 1 failed, 1 unproven"
     assert text[1].split() == ["evidence", "candidate", "champion", "asked"]
@@ -279,7 +279,7 @@ def test_the_terminal_shows_the_answer_then_evidence_then_the_next_command():
     assert text[3].split() == ["auc", "0.7712", "0.7698", ">=", "0.7", "ok"]
     assert text[5].split() == ["skipped", f"{FILE}::test_2:", "why"]
     assert text[-1] == "next: proveout verdict 9f2c41d07a3b"
-    assert report.lines(verdict("passed"))[-1][0] == 'next: proveout release 9f2c41d07a3b --reason "…"'
+    assert text_report.lines(verdict("passed"))[-1][0] == 'next: proveout release 9f2c41d07a3b --reason "…"'
 
 
 def test_much_evidence_that_holds_shares_a_line():
@@ -289,7 +289,7 @@ def test_much_evidence_that_holds_shares_a_line():
     ]
     said = replace(verdict("passed"), evidence=tuple(cases))
 
-    rows = [line.split() for line, _ in report.lines(said)]
+    rows = [line.split() for line, _ in text_report.lines(said)]
 
     assert ["probability", "0.9", "<=", "0.85", "failed"] in rows
     assert ["test_case", "9", "hold", "ok"] in rows
@@ -300,12 +300,12 @@ def test_many_that_did_not_run_for_one_reason_share_a_line_and_what_failed_does_
     """One check by its name, and a hundred lines on those that were left out by it: nobody finds the one."""
     said = verdict(*["deselected"] * 40, "failed", "failed", "failed", "failed", "failed")
 
-    text = [line for line, _ in report.lines(said)]
+    text = [line for line, _ in text_report.lines(said)]
     against = [line.split()[0] for line in text[1:-1]]
 
     assert Counter(against) == {"deselected": 1, "failed": 5}
     assert f"deselected  40 checks: 40 of {FILE}: why" in " ".join(text)
-    assert report.markdown(said).count("**deselected**") == 1
+    assert text_report.markdown(said).count("**deselected**") == 1
 
 
 def test_the_job_summary_keeps_under_the_size_that_github_drops():
@@ -313,10 +313,10 @@ def test_the_job_summary_keeps_under_the_size_that_github_drops():
     few, many = verdict("passed", "failed"), verdict(*["failed"] * 3000)
     many = replace(many, failed=(), results=tuple(replace(r, message="x" * 400) for r in many.results))
 
-    assert report.markdown(few).startswith("### refused: `churn@9f2c41d07a3b`\n")
-    assert "<details><summary>All 2 checks</summary>" in report.markdown(few)
-    assert len(report.markdown(many).encode()) < 1_000_000
-    assert "All 3000 checks: `proveout verdict 9f2c41d07a3b`" in report.markdown(many)
+    assert text_report.markdown(few).startswith("### refused: `churn@9f2c41d07a3b`\n")
+    assert "<details><summary>All 2 checks</summary>" in text_report.markdown(few)
+    assert len(text_report.markdown(many).encode()) < 1_000_000
+    assert "All 3000 checks: `proveout verdict 9f2c41d07a3b`" in text_report.markdown(many)
 
 
 def test_a_message_cannot_break_the_table_it_stands_in():
@@ -324,4 +324,4 @@ def test_a_message_cannot_break_the_table_it_stands_in():
     said = verdict("failed")
     said = replace(said, results=(replace(said.results[0], message="a | b <script>"),))
 
-    assert "a \\| b &lt;script>" in report.markdown(said)
+    assert "a \\| b &lt;script>" in text_report.markdown(said)

@@ -9,7 +9,7 @@ import pytest
 from proveout.errors import Misused
 from proveout.evaluation import slice_search
 from proveout.evaluation.stats import permutation
-from proveout.gate.stating import State
+from proveout.gate.evidence import State
 
 ROWS = 6_000
 

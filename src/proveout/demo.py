@@ -125,7 +125,7 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
 
 def _release(settings: Settings) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
-    from proveout.gate.yardstick import yardstick
+    from proveout.gate.current_fingerprint import yardstick
     from proveout.rollout import releases
     from proveout.trust import approvals
 

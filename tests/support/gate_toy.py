@@ -29,7 +29,7 @@ for module in (
     "yaml",
     "proveout.edge_cases",
     "proveout.gate.fixtures",
-    "proveout.gate.judging",
+    "proveout.gate.finalize",
     "proveout.training.flow_steps",
 ):
     importlib.import_module(module)

@@ -70,7 +70,7 @@ def serve(
 
     And with the project's rules where no model answers in time.
     """
-    from proveout.gate.yardstick import yardstick
+    from proveout.gate.current_fingerprint import yardstick
     from proveout.serving.host import serve as run
 
     given = {"host": host, "port": port, "api_processes": api_processes, "auth": auth}

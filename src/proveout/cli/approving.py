@@ -70,7 +70,7 @@ def approve(
     """
     from proveout.cli.consenting import approved, proposal
     from proveout.cli.layout import colour
-    from proveout.gate.yardstick import yardstick
+    from proveout.gate.current_fingerprint import yardstick
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.rollout import releases, status

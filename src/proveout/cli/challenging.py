@@ -35,8 +35,8 @@ def challenge(
     not approve the candidate itself.
     """
     from proveout.evaluation.context import find_candidate
-    from proveout.gate import jobsummary
     from proveout.gate.mutants import challenge as challenges
+    from proveout.gate.reports import github_summary
 
     mutants = challenges.choose(only or ())
     if listed:
@@ -58,7 +58,7 @@ def challenge(
         workers=workers,
         say=lambda trial, done, of: typer.echo(_progress(trial, done, of), err=True),
     )
-    for problem in jobsummary.append(markdown(report)):
+    for problem in github_summary.append(markdown(report)):
         typer.echo(problem, err=True)
     answer(report, challenged(report), as_json=as_json)
     if not report.passed:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proveout.cli.layout import fact, moment, number, page, plain, table
 from proveout.gate import holdout_use
-from proveout.gate.report import BY_OTHERS
+from proveout.gate.reports.text_report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
 from proveout.rollout.moved_bounds import in_words

@@ -22,7 +22,7 @@ def distributions(
 
     How far each column lies from them, and how far they lie from each other. In GitHub it goes into the job summary.
     """
-    from proveout.gate import jobsummary
+    from proveout.gate.reports import github_summary
     from proveout.monitoring import report
     from proveout.monitoring.distributions import of
 
@@ -30,7 +30,7 @@ def distributions(
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(report.distributions_page(found, batches), encoding="utf-8")
-    for problem in jobsummary.append(_markdown(found)):
+    for problem in github_summary.append(_markdown(found)):
         typer.echo(problem, err=True)
     with_pictures = f"proveout distributions {found.batch} --html reports/{found.batch}.html"
     following = with_pictures if html is None else f"open {html}"

@@ -40,7 +40,7 @@ def release(
     since the gate compared it with the champion.
     """
     from proveout.cli import show
-    from proveout.gate.yardstick import yardstick
+    from proveout.gate.current_fingerprint import yardstick
     from proveout.model.bundle import verify as verify_files
     from proveout.records import Role, now
     from proveout.rollout import releases, status
@@ -87,7 +87,7 @@ def promote(
     gate compared it with the champion.
     """
     from proveout.cli import show
-    from proveout.gate.yardstick import yardstick
+    from proveout.gate.current_fingerprint import yardstick
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.rollout import releases, roles, status

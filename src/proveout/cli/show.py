@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from proveout.cli.consenting import comparable, given, mending, state
 from proveout.cli.layout import fact, moment, number, page, plain, span, table
-from proveout.gate import report
+from proveout.gate.reports import text_report
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.rollout.measures import Measure
@@ -88,7 +88,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
         *comparable(judged),
     ]
     if judged.outcome != "refused":
-        return page(lines, report.next_command(judged))
+        return page(lines, text_report.next_command(judged))
     return page(lines, "python flows/train.py run   # once what it failed on is mended")
 
 
@@ -231,12 +231,16 @@ def _waived(judged: Verdict) -> list[str]:
 
 def _by_others(judged: Verdict) -> list[str]:
     """That it was not the project's own checks that judged."""
-    return [fact("checks", f"{plain(report.BY_OTHERS)} {plain(judged.checks_folder)}")] if judged.checks_folder else []
+    return (
+        [fact("checks", f"{plain(text_report.BY_OTHERS)} {plain(judged.checks_folder)}")]
+        if judged.checks_folder
+        else []
+    )
 
 
 def _optional(judged: Verdict) -> list[str]:
     """The checks that `required_checks` leaves out, and what came of them."""
-    return [fact("optional", plain(text)) for text in report.left_out(judged)]
+    return [fact("optional", plain(text)) for text in text_report.left_out(judged)]
 
 
 def _leave(leave: Leave, at: str) -> str:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import features, request_schema, snapshots
 from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
 from proveout.evaluation import provenance
-from proveout.gate import judged_by, pytestfile, seals
+from proveout.gate import fingerprint, pytest_config
+from proveout.gate.guards import fixture_guard
 from proveout.judging_settings import JUDGING
 from proveout.ledger import ledger as ledgers
 from proveout.model import bundle as bundles
@@ -164,7 +165,7 @@ class Material:
         return {column.name: column for column in snapshots.profile_numbers(self.store, batch.digest)}
 
     def _sealed(self, name: str, opened: OpenBundle) -> OpenBundle:
-        self.seals[name] = seals.of_bundle(opened)
+        self.seals[name] = fixture_guard.of_bundle(opened)
         return opened
 
     def _rows(self, *batches: str, name: str) -> LabelledRows:
@@ -177,7 +178,7 @@ class Material:
             records=raw[list(self.candidate.request_columns)],
             labels=labels[known].to_numpy(dtype=bool),
         )
-        self.seals[name] = seals.of_rows(found)
+        self.seals[name] = fixture_guard.of_rows(found)
         return found
 
 
@@ -216,6 +217,6 @@ def judging(settings: Settings) -> Judging:
     """
     configuration = {
         "settings": {name: getattr(settings, name) for name in JUDGING},
-        "pytest": pytestfile.settings_of(settings.root / settings.checks),
+        "pytest": pytest_config.settings_of(settings.root / settings.checks),
     }
-    return Judging(checks=digest_of(judged_by.content(settings)), configuration=digest_of(configuration))
+    return Judging(checks=digest_of(fingerprint.content(settings)), configuration=digest_of(configuration))

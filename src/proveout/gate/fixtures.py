@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proveout.errors import ProveoutError
+from proveout.gate.evidence import State
 from proveout.gate.session import GateSession
-from proveout.gate.stating import State
 from proveout.records import Snapshot
 from proveout.settings import Settings, load_object
 

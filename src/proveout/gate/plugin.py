@@ -58,8 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if any(_project(start) for start in (config.invocation_params.dir, config.rootpath)):
         # Only now: these import settings, and with them pydantic.
         from proveout.gate import fixtures
+        from proveout.gate.check_hooks import Watch
         from proveout.gate.session import GateSession
-        from proveout.gate.watching import Watch
 
         config.addinivalue_line("markers", "covers(*ids): which tests of the ML Test Score the check is evidence for")
         session = GateSession(config, config.stash.get(READS, None))

@@ -18,10 +18,13 @@ import pytest
 
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
-from proveout.gate import gathered, integrity, judged_by, replaced, seals, showing, tampering, written
+from proveout.gate import collector as gathered
+from proveout.gate import fingerprint, preconditions
+from proveout.gate.collector import COVERS, Gathered
+from proveout.gate.evidence import State
 from proveout.gate.file_reads import FileReads
-from proveout.gate.gathered import COVERS, Gathered
-from proveout.gate.stating import State
+from proveout.gate.guards import bypass_guard, fixture_guard, monkeypatch_guard, uncollected
+from proveout.gate.reports import reporters
 from proveout.judging_settings import of_the_file, with_checks
 from proveout.records import Verdict, canonical, now
 from proveout.settings import Settings
@@ -137,11 +140,11 @@ class GateSession:
             self.gathered.opened.add(opened)
             if found.passed and not found.result and self._config.getoption("lf"):
                 # Nothing in it failed the last time, so pytest passes the whole file over.
-                self.gathered.seen.update(dict.fromkeys(written.checks(collector, name=opened), ""))
+                self.gathered.seen.update(dict.fromkeys(uncollected.checks(collector, name=opened), ""))
             elif found.passed:
                 # By their own names: a parametrized check is collected once for each case.
                 names = {getattr(node, "originalname", None) or node.name for node in found.result or ()}
-                self.gathered.found(*written.hidden(collector, names, name=opened))
+                self.gathered.found(*uncollected.hidden(collector, names, name=opened))
             for node in found.result or ():
                 asked = {"edge_answers", "edge_case"} & set(getattr(node, "fixturenames", ()))
                 self.gathered.cases_asked = self.gathered.cases_asked or bool(asked)
@@ -194,9 +197,9 @@ class GateSession:
             return  # a run of other tests pays for nothing
         if self._reads is not None:
             self._reads.leave_out(self.settings.state_dir)
-        judged_by.drop_old_bytecode(self.settings)
+        fingerprint.drop_old_bytecode(self.settings)
         if not self._is_worker:
-            self._judged_by = judged_by.content(self.settings)
+            self._judged_by = fingerprint.content(self.settings)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -222,10 +225,10 @@ class GateSession:
             self._reads.stop()
             self.gathered.saw_read(self._reads.found)
         if self._wanted:
-            self.gathered.found(*tampering.hooks(self._config, self.settings))
-            self.gathered.found(*replaced.patched(self.settings, self.opened()))
+            self.gathered.found(*bypass_guard.hooks(self._config, self.settings))
+            self.gathered.found(*monkeypatch_guard.patched(self.settings, self.opened()))
         if self._wanted and self._material is not None:
-            self.gathered.found(*seals.broken(self._material))
+            self.gathered.found(*fixture_guard.broken(self._material))
         judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
         if self._is_worker:
             getattr(self._config, "workeroutput", {})[self.NAME] = self.gathered.packed()
@@ -246,20 +249,20 @@ class GateSession:
         return before
 
     def _come_to_a_verdict(self, exitstatus: int) -> None:
-        from proveout.gate import judging
+        from proveout.gate import finalize as judging
 
-        self.gathered.found(*tampering.options(self._config, self.settings))
-        now_there = judged_by.content(self.settings)
-        self.gathered.found(*judged_by.edited(self._judged_by or {}, now_there))
+        self.gathered.found(*bypass_guard.options(self._config, self.settings))
+        now_there = fingerprint.content(self.settings)
+        self.gathered.found(*fingerprint.edited(self._judged_by or {}, now_there))
         read = {name: digest for name, digest in self.gathered.read.items() if name not in now_there}
-        self.gathered.found(*judged_by.edited(read, judged_by.digests_now(read, self.settings)))
+        self.gathered.found(*fingerprint.edited(read, fingerprint.digests_now(read, self.settings)))
         try:
             self._verdict, self._notes = judging.judge(
                 self.gathered,
                 self.material(),
                 edge_cases=self.edge_cases,
                 patterns=self._config.getini("python_files"),
-                there=written.below(
+                there=uncollected.below(
                     self._folder,
                     root=self.settings.root,
                     files=self._config.getini("python_files"),
@@ -273,12 +276,12 @@ class GateSession:
             )
         except (ProveoutError, pytest.UsageError, OSError) as error:
             self._trouble = f"refused   the verdict could not be recorded, so nothing is approved: {error}"
-        self._notes += showing.in_job_summary(self._verdict, self._trouble)
-        showing.in_junit(self._config, self._verdict)
+        self._notes += reporters.in_job_summary(self._verdict, self._trouble)
+        reporters.in_junit(self._config, self._verdict)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what the run came to."""
-        showing.in_terminal(terminalreporter, self._verdict, trouble=self._trouble, notes=self._notes)
+        reporters.in_terminal(terminalreporter, self._verdict, trouble=self._trouble, notes=self._notes)
 
     # --- pytest-xdist --------------------------------------------------------------------------------------------
 
@@ -296,7 +299,7 @@ class GateSession:
             self.gathered.unpack(packed)
         else:
             message = "a worker of pytest-xdist ended without saying what it had seen: run the gate again"
-            self.gathered.found(integrity.wrong("workers", message, outcome="missing"))
+            self.gathered.found(preconditions.wrong("workers", message, outcome="missing"))
         self._wanted = self._wanted or bool(self.gathered.seen)
 
 

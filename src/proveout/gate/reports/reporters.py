@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_property uses
 
-from proveout.gate import jobsummary, report
+from proveout.gate.reports import github_summary, text_report
 from proveout.records import Verdict
 
 
@@ -16,13 +16,13 @@ def in_junit(config: pytest.Config, verdict: Verdict | None) -> None:
     """The verdict as properties of the whole suite, where a JUnit file is written."""
     junit = config.stash.get(xml_key, None)
     if junit is not None and verdict is not None:
-        for name, text in report.properties(verdict):
+        for name, text in text_report.properties(verdict):
             junit.add_global_property(name, text)
 
 
 def in_job_summary(verdict: Verdict | None, trouble: str) -> list[str]:
     """The verdict on the page of the job, where there is one. Returns: what to say where that failed."""
-    return jobsummary.append(report.markdown(verdict) if verdict is not None else f"### {trouble}\n")
+    return github_summary.append(text_report.markdown(verdict) if verdict is not None else f"### {trouble}\n")
 
 
 def in_terminal(
@@ -33,7 +33,7 @@ def in_terminal(
         return
     reporter.section("proveout gate")
     if verdict is not None:
-        for line, colour in report.lines(verdict):
+        for line, colour in text_report.lines(verdict):
             reporter.write_line(line, **{colour: True} if colour else {})
     if trouble:
         reporter.write_line(trouble, red=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from proveout.errors import ConfigError
 from proveout.evaluation.context import judging
-from proveout.gate import judged_by
+from proveout.gate import fingerprint
 from proveout.judging_settings import other_checks
 from proveout.rollout.releases import Yardstick
 from proveout.settings import Settings, read_bounds
@@ -32,7 +32,8 @@ def yardstick(settings: Settings) -> Yardstick:
         bounds=read_bounds(settings),
         root=settings.root,
         files={
-            Path(os.path.relpath(file, settings.root)).as_posix(): _written(file) for file in judged_by.files(settings)
+            Path(os.path.relpath(file, settings.root)).as_posix(): _written(file)
+            for file in fingerprint.files(settings)
         },
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ProveoutError
-from proveout.gate.integrity import wrong
+from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from html import escape
 from itertools import chain
 
 from proveout.gate import holdout_use
-from proveout.gate.report import BY_OTHERS, left_out
+from proveout.gate.reports.text_report import BY_OTHERS, left_out
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Evidence, MovedBound, Plain, Verdict
 

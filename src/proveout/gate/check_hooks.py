@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proveout.gate import proof, replaced, tampering
-from proveout.gate.gathered import UNPROVEN
-from proveout.gate.stating import EVIDENCE, proves
+from proveout.gate.collector import UNPROVEN
+from proveout.gate.evidence import EVIDENCE, proves
+from proveout.gate.guards import bypass_guard, monkeypatch_guard, vacuous
 
 if TYPE_CHECKING:
     from proveout.gate.session import GateSession
@@ -39,19 +39,19 @@ class Watch:
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """See a fixture of the gate that is somebody else's."""
         if self._running:
-            self._gate.gathered.found(tampering.overridden(fixturedef, self._gate.settings))
+            self._gate.gathered.found(bypass_guard.overridden(fixturedef, self._gate.settings))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """See what is run in the place of a check, and, before its fixtures are torn down, what it has replaced."""
         if not self._running:
             return (yield)
-        self._gate.gathered.found(tampering.exchanged(item, self._gate.settings))
-        self._gate.gathered.found(*tampering.exchanged_arguments(getattr(item, "funcargs", {}), self._gate.made()))
+        self._gate.gathered.found(bypass_guard.exchanged(item, self._gate.settings))
+        self._gate.gathered.found(*bypass_guard.exchanged_arguments(getattr(item, "funcargs", {}), self._gate.made()))
         try:
             return (yield)
         finally:
-            self._gate.gathered.found(*replaced.patched(self._gate.settings, self._gate.opened()))
+            self._gate.gathered.found(*monkeypatch_guard.patched(self._gate.settings, self._gate.opened()))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -65,8 +65,8 @@ class Watch:
             why = ""
             if False in stated and True not in stated:
                 why = UNJUDGED  # whatever else it asserts: what was asked has no answer
-            elif True not in stated and not proof.asserts(item.obj, root=self._gate.settings.root, names=known):
-                why = UNBOUNDED if stated else proof.EMPTY
+            elif True not in stated and not vacuous.asserts(item.obj, root=self._gate.settings.root, names=known):
+                why = UNBOUNDED if stated else vacuous.EMPTY
             if why:
                 item.user_properties.append((UNPROVEN, why))
                 report.user_properties.append((UNPROVEN, why))

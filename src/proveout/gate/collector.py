@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from proveout.gate.judged_by import below, edited
-from proveout.gate.stating import BROKEN, EVIDENCE
+from proveout.gate.evidence import BROKEN, EVIDENCE
+from proveout.gate.fingerprint import below, edited
 from proveout.gate.verdict import covers
 from proveout.records import CheckOutcome, CheckResult, Evidence, from_json, to_json
 from proveout.settings import Settings

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from proveout import code_files
-from proveout.gate import pytestfile
-from proveout.gate.integrity import wrong
+from proveout.gate import pytest_config
+from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings
 
@@ -97,7 +97,7 @@ def below(folder: Path) -> Iterator[Path]:
 def conftests(settings: Settings) -> list[Path]:
     """Each conftest.py above the checks that pytest loads for them: from its own root, or the project's, on down."""
     folder = settings.root / settings.checks
-    file = pytestfile.find(folder)
+    file = pytest_config.find(folder)
     tops = [settings.root, *([file.parent] if file is not None else [])]
     places = [place for place in folder.parents if any(place.is_relative_to(top) for top in tops)]
     return [place / "conftest.py" for place in places if (place / "conftest.py").is_file()]
@@ -110,6 +110,6 @@ def _is_hidden(name: Path) -> bool:
 def _places(settings: Settings) -> list[Path]:
     """Where checks import from, besides the root and their own folder."""
     folder = settings.root / settings.checks
-    file = pytestfile.find(folder)
-    own = pytestfile.settings_of(folder).get("pythonpath", ()) if file is not None else ()
+    file = pytest_config.find(folder)
+    own = pytest_config.settings_of(folder).get("pythonpath", ()) if file is not None else ()
     return [folder, *(file.parent / place for place in own if file is not None)]

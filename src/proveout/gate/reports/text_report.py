@@ -80,7 +80,7 @@ def properties(verdict: Verdict) -> list[tuple[str, str]]:
 
 def page(verdict: Verdict) -> str:
     """The verdict as one HTML page that needs nothing else: evidence drawn, every check, every waiver."""
-    from proveout.gate import page as pages
+    from proveout.gate.reports import html_report as pages
 
     return pages.html(verdict)
 

@@ -16,9 +16,9 @@ import pytest
 from proveout.errors import LostRace, NotFound, ProveoutError
 from proveout.evaluation import provenance
 from proveout.evaluation.context import judging
-from proveout.gate import holdout_use, integrity, waivers
+from proveout.gate import holdout_use, preconditions, waivers
 from proveout.gate import verdict as verdicts
-from proveout.gate.gathered import LONGEST_MESSAGE, Gathered, required_names
+from proveout.gate.collector import LONGEST_MESSAGE, Gathered, required_names
 from proveout.judging_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
@@ -123,15 +123,15 @@ def _ask(gathered: Gathered, material: "Material", edge_cases: "Callable[[], tup
     try:
         there = (settings.root / settings.edge_cases).is_file()
         cases = edge_cases() if there else ()
-        wrong = (*integrity.ask(material, cases), *integrity.unasked(cases, asked=gathered.cases_asked))
+        wrong = (*preconditions.ask(material, cases), *preconditions.unasked(cases, asked=gathered.cases_asked))
     except ProveoutError as error:
         said = str(error)[:LONGEST_MESSAGE]
         if not any(life.message == said for life in gathered.lives.values()):  # by a check that could not be collected
-            gathered.found(integrity.wrong("material", str(error), outcome="error"))
+            gathered.found(preconditions.wrong("material", str(error), outcome="error"))
         return {}
     gathered.found(*wrong)
     # A weaker suite is not remembered: the next run would find nothing missing.
-    return {} if any(one.check.startswith(integrity.EDGE_CASES) for one in wrong) else integrity.suite(cases)
+    return {} if any(one.check.startswith(preconditions.EDGE_CASES) for one in wrong) else preconditions.suite(cases)
 
 
 def _never_asked(there: Sequence[str], results: Sequence[CheckResult], required: Sequence[str]) -> list[CheckResult]:
@@ -153,7 +153,7 @@ def _waivers(gathered: Gathered, material: "Material", *, at: str) -> tuple[Waiv
     try:
         return waivers.load(settings.root / settings.waivers, today=at[:10])
     except ProveoutError as error:
-        gathered.found(integrity.wrong("waivers", str(error), outcome="error"))
+        gathered.found(preconditions.wrong("waivers", str(error), outcome="error"))
         return ()
 
 
@@ -163,11 +163,11 @@ def _refuse_edited_bounds(gathered: Gathered, material: "Material") -> None:
     try:
         moved = moved_bounds.moved(material.bounds, read_bounds(material.settings))
     except ProveoutError as error:
-        gathered.found(integrity.wrong(f"edited[{file}]", str(error), outcome="error"))
+        gathered.found(preconditions.wrong(f"edited[{file}]", str(error), outcome="error"))
         return
     if moved:
         message = f"a bound in {file} was edited while the gate ran ({moved_bounds.listed(moved)}): run it again"
-        gathered.found(integrity.wrong(f"edited[{file}]", message, outcome="error"))
+        gathered.found(preconditions.wrong(f"edited[{file}]", message, outcome="error"))
 
 
 def _champions_verdict(ledger: Ledger, material: "Material") -> Verdict | None:

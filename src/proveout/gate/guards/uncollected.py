@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from proveout.gate import judged_by
-from proveout.gate.integrity import wrong
+from proveout.gate import fingerprint
+from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 
 Functions = ast.FunctionDef | ast.AsyncFunctionDef
@@ -58,7 +58,7 @@ def below(
     """
     return [
         f"{file.relative_to(root).as_posix()}::{one}"
-        for file in judged_by.below(folder)
+        for file in fingerprint.below(folder)
         if file.suffix == ".py" and any(fnmatch(file.name, pattern) for pattern in files)
         for one, _ in _declared(file, classes=tuple(classes), functions=tuple(functions))
     ]

@@ -20,8 +20,9 @@ import pytest
 
 from proveout import judging_settings
 from proveout.evaluation.code_origin import is_foreign, short
-from proveout.gate import proof, pytestfile
-from proveout.gate.integrity import wrong
+from proveout.gate import pytest_config
+from proveout.gate.guards import vacuous
+from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings, said_in_file
 
@@ -51,18 +52,21 @@ def options(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
     folder = settings.root / settings.checks
     remedy = "leave it away, or write it into the file that everybody runs by"
     for override in config.getoption("override_ini") or ():
-        if override.partition("=")[0].strip() in pytestfile.SETTINGS:
+        if override.partition("=")[0].strip() in pytest_config.SETTINGS:
             yield wrong("options[-o]", f"-o {override} changes what is a check: {remedy}", outcome="error")
-    ours, theirs = pytestfile.find(folder), config.inipath
-    if theirs is not None and theirs != ours and pytestfile.said_in(theirs) != pytestfile.settings_of(folder):
+    ours, theirs = pytest_config.find(folder), config.inipath
+    if theirs is not None and theirs != ours and pytest_config.said_in(theirs) != pytest_config.settings_of(folder):
         what = f"the run takes its settings from {short(theirs, settings.root)} (-c), the checks from"
         yield wrong("options[-c]", f"{what} {short(ours, settings.root)}: {remedy}", outcome="error")
-    written = _without(shlex.split(" ".join(pytestfile.settings_of(folder).get("addopts", ()))))
+    written = _without(shlex.split(" ".join(pytest_config.settings_of(folder).get("addopts", ()))))
     for plugin in _without(_plugin_arguments(config)):
         if plugin not in HARMLESS and (plugin not in written or plugin.startswith("proveout")):
             message = f"-p no:{plugin} may take checks out of the run unseen: {remedy}"
             yield wrong(f"options[-p no:{plugin}]", message, outcome="error")
-    for name, plugin in (("proveout-watch", "proveout.gate.watching"), ("proveout-fixtures", "proveout.gate.fixtures")):
+    for name, plugin in (
+        ("proveout-watch", "proveout.gate.check_hooks"),
+        ("proveout-fixtures", "proveout.gate.fixtures"),
+    ):
         there = config.pluginmanager.get_plugin(name)
         if plugin not in (getattr(there, "__name__", ""), type(there).__module__):
             message = f"the plugin {name} was taken out of the run: leave it in, it is part of the gate"
@@ -108,7 +112,7 @@ def hooks(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
         caller = getattr(config.hook, name, None)
         for implemented in caller.get_hookimpls() if caller is not None else ():
             # The file of the function: a plugin may be any object that has it.
-            code = getattr(proof.plain(implemented.function), "__code__", None)
+            code = getattr(vacuous.plain(implemented.function), "__code__", None)
             file = Path(code.co_filename).resolve() if code is not None else _file_of(implemented.plugin)
             if file is not None and is_foreign(file, settings.root) and not _is_elsewhere(file, settings):
                 found.setdefault(file, set()).add(name)
@@ -126,7 +130,7 @@ def overridden(fixture: Any, settings: Settings) -> CheckResult | None:
     name = fixture.argname
     if name not in FIXTURES or fixture.func.__module__ == "proveout.gate.fixtures":
         return None
-    code = getattr(proof.plain(fixture.func), "__code__", None)
+    code = getattr(vacuous.plain(fixture.func), "__code__", None)
     file = Path(code.co_filename) if code is not None else None
     if name == "edge_case" and (file is None or "_pytest" in file.parts):
         return None  # pytest's own, for the cases that the gate gave it
@@ -140,7 +144,7 @@ def exchanged(item: pytest.Item, settings: Settings) -> CheckResult | None:
     if not isinstance(item, pytest.Function) or item.parent is None:
         return None
     declared = getattr(getattr(item.parent, "obj", None), item.originalname, None)
-    runs, stands = proof.plain(item.obj), proof.plain(declared)
+    runs, stands = vacuous.plain(item.obj), vacuous.plain(declared)
     if runs is stands or not isinstance(runs, FunctionType):
         return None
     file = Path(runs.__code__.co_filename)

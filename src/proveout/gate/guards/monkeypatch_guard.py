@@ -18,8 +18,8 @@ from typing import Any
 
 from proveout.code_files import PACKAGE
 from proveout.evaluation.code_origin import is_foreign, short
-from proveout.gate import proof
-from proveout.gate.integrity import wrong
+from proveout.gate.guards import vacuous
+from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings
 
@@ -28,7 +28,7 @@ MEASURES = ("math", "numpy", "scipy.stats", "sklearn.metrics", "statistics")
 """What checks measure with. A check that asserts the wrong thing is seen in review; one that is lied to is not."""
 # As it was imported, and as it lies there: an installation may be reached by a link.
 ANSWERS = ("decision_function", "predict", "predict_proba", "transform")
-_OURS = tuple(str(place) + os.sep for place in (Path(proof.__file__).parents[1], PACKAGE))
+_OURS = tuple(str(place) + os.sep for place in (Path(vacuous.__file__).parents[1], PACKAGE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ def _foreign_source(value: Any, settings: Settings) -> str:
     if isinstance(value, type):
         file = getattr(sys.modules.get(value.__module__), "__file__", None)
         return _foreign(file, settings.root) if file else ""
-    value = proof.plain(value)
+    value = vacuous.plain(value)
     if type(value).__module__.startswith("unittest.mock"):
         return "a mock"
     return _foreign(value.__code__.co_filename, settings.root) if isinstance(value, FunctionType) else ""

@@ -1,0 +1,1 @@
+"""Where a verdict is shown: terminal, HTML page, GitHub job summary."""
