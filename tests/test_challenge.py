@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 from proveout import cli
 from proveout.cli import challenging
 from proveout.errors import Misused
-from proveout.gate.mutants import challenge
-from proveout.gate.mutants.catalogue import MUTANTS, UNCHANGED
-from proveout.gate.mutants.challenge import NotChallenged
-from proveout.gate.mutants.ground import Ground
-from proveout.gate.mutants.mutant import DoesNotApply, Mutant
-from proveout.gate.mutants.rehearsal import Rehearsal
-from proveout.gate.mutants.trials import ChallengeReport, Trial
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
 from proveout.model.repack import Change
+from proveout.mutation import runner
+from proveout.mutation.catalog import MUTANTS, UNCHANGED
+from proveout.mutation.context import Ground
+from proveout.mutation.mutant import DoesNotApply, Mutant
+from proveout.mutation.results import ChallengeReport, Trial
+from proveout.mutation.runner import NotChallenged
+from proveout.mutation.sandbox import Rehearsal
 from proveout.records import Bundle, Digest, Feedback, now
 from proveout.settings import Settings
 
@@ -69,7 +69,7 @@ def nonsense(ground: Ground) -> Change:
 
 def dice_and_ballast(ground: Ground) -> Change:
     """Two checks would catch it: that on dice stands first in the file."""
-    oversized, dice = challenge.choose(["oversized", "non-deterministic"])
+    oversized, dice = runner.choose(["oversized", "non-deterministic"])
     return replace(oversized.make(ground), features=dice.make(ground).features)
 
 
@@ -121,7 +121,7 @@ def tried(tmp_path_factory) -> Tried:
     summary = root / "summary.md"
     summary.write_text("")
     mutants = (
-        *challenge.choose(CHOSEN),
+        *runner.choose(CHOSEN),
         like("hurry", make=dice_and_ballast, shows="elsewhere", first="monitor-6"),
         like("same"),
         like("tides", make=not_there),
@@ -133,7 +133,7 @@ def tried(tmp_path_factory) -> Tried:
         patch.setenv("PROVEOUT_SIGNING_KEY", "the key that signs releases")  # handed on, it could not be read
         patch.setenv("PROVEOUT_CANDIDATE", "000000")
         patch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-        report = challenge.run(
+        report = runner.run(
             project,
             folder_of(project, bundle),
             mutants=mutants,
@@ -215,10 +215,10 @@ def test_nothing_stays_behind(tried):
 
 def test_one_run_at_a_time_says_the_same(tried):
     """Two runs beside each other do not see each other."""
-    again = challenge.run(
+    again = runner.run(
         tried.project,
         folder_of(tried.project, candidate_of(tried)),
-        mutants=challenge.choose(["non-deterministic"]),
+        mutants=runner.choose(["non-deterministic"]),
         workers=1,
     )
 
@@ -237,7 +237,7 @@ def test_a_blind_gate_is_told_so(tmp_path):
     """A check that is always content lets everything through, and no tolerance makes that good."""
     project, bundle = breakable.make(tmp_path, BLIND)
 
-    report = challenge.run(project, folder_of(project, bundle), mutants=challenge.choose(["constant"]), tolerated=1)
+    report = runner.run(project, folder_of(project, bundle), mutants=runner.choose(["constant"]), tolerated=1)
 
     assert [trial.fate for trial in report.trials] == ["survived"]
     assert not report.passed
@@ -249,7 +249,7 @@ def test_a_gate_that_refuses_the_candidate_itself_is_not_challenged(tmp_path):
     project, bundle = breakable.make(tmp_path, "def test_nobody(candidate):\n    assert candidate is None, 'nobody'\n")
 
     with pytest.raises(NotChallenged, match="test_nobody failed: nobody") as refused:
-        challenge.run(project, folder_of(project, bundle), mutants=challenge.choose(["constant"]))
+        runner.run(project, folder_of(project, bundle), mutants=runner.choose(["constant"]))
 
     assert "catches everything" in str(refused.value)
     assert refused.value.exit_code == 3
@@ -381,7 +381,7 @@ def test_the_exit_code_is_the_answer(tmp_path, monkeypatch, report, code):
     breakable.make(tmp_path, CHECKS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    monkeypatch.setattr(challenge, "run", lambda *arguments, **more: report)
+    monkeypatch.setattr(runner, "run", lambda *arguments, **more: report)
 
     ran = CliRunner().invoke(cli.main, ["challenge"])
 

@@ -13,12 +13,12 @@ from sklearn.metrics import roc_auc_score
 
 from proveout.evaluation.context import Material
 from proveout.fastpath import tolerance
-from proveout.gate.mutants import challenge, feeding, serving
-from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
-from proveout.gate.mutants.ground import Ground
-from proveout.gate.mutants.mutant import DoesNotApply, Mutant
 from proveout.model.bundle import OpenBundle, open_bundle, verify
 from proveout.model.repack import Change, repack
+from proveout.mutation import operational, runner, serving_skew
+from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
+from proveout.mutation.context import Ground
+from proveout.mutation.mutant import DoesNotApply, Mutant
 
 BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFITTED)}
 
@@ -70,12 +70,12 @@ def bench(tmp_path_factory) -> Bench:
     root = tmp_path_factory.mktemp("trips")
     project, bundle = breakable.make(root, "")
     material = Material(project, Path(project.store) / "bundles" / bundle.digest)
-    return Bench(challenge._ground(project, material), tmp_path_factory.mktemp("mutants"))
+    return Bench(runner._ground(project, material), tmp_path_factory.mktemp("mutants"))
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch) -> None:
-    monkeypatch.setattr(serving, "KEPT_BYTES", 2_000_000)
+    monkeypatch.setattr(operational, "KEPT_BYTES", 2_000_000)
 
 
 @pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS])
@@ -188,7 +188,7 @@ def test_a_clock_goes_round(how, times, later):
     """Half past eleven at night and five hours is half past four."""
     scope = {"rows": pd.DataFrame({"at": times})}
 
-    exec(feeding._shifted("rows", "at", how), scope)
+    exec(serving_skew._shifted("rows", "at", how), scope)
 
     assert scope["rows"]["at"].tolist() == later
 

@@ -11,7 +11,7 @@ from proveout.cli.parts import Json, answer, settings
 from proveout.errors import Misused
 
 if TYPE_CHECKING:
-    from proveout.gate.mutants.trials import ChallengeReport, Trial
+    from proveout.mutation.results import ChallengeReport, Trial
 
 LONGEST = 90  # characters of a check's message in the table
 HEAD = ("mutant", "what was broken", "meant to trip", "", "by")
@@ -35,8 +35,8 @@ def challenge(
     not approve the candidate itself.
     """
     from proveout.evaluation.context import find_candidate
-    from proveout.gate.mutants import challenge as challenges
     from proveout.gate.reports import github_summary
+    from proveout.mutation import runner as challenges
 
     mutants = challenges.choose(only or ())
     if listed:

@@ -6,10 +6,10 @@ Comes in: the ground. Goes out: changes that the average does not show.
 from typing import Any
 
 from proveout.fastpath import parity
-from proveout.gate.mutants.ground import SEED, Ground, numbers
-from proveout.gate.mutants.mutant import DoesNotApply
 from proveout.model import model_io
 from proveout.model.repack import Change
+from proveout.mutation.context import SEED, Ground, numbers
+from proveout.mutation.mutant import DoesNotApply
 
 KEPT_BYTES = 64_000_000
 _COMPARED = (0, -1, 1_000_000)  # `direct.edges` asks these of every number

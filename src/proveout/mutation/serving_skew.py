@@ -3,9 +3,9 @@
 Comes in: the ground. Goes out: changes of the packed features, written so that they run on tables and on arrays.
 """
 
-from proveout.gate.mutants.ground import SEED, Ground, clock, numbers
-from proveout.gate.mutants.mutant import DoesNotApply
 from proveout.model.repack import Change
+from proveout.mutation.context import SEED, Ground, clock, numbers
+from proveout.mutation.mutant import DoesNotApply
 
 HOURS_OFF = 5  # New York and UTC in winter
 UNITS = {

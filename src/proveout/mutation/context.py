@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from proveout.evaluation.context import LabelledRows
-from proveout.gate.mutants.mutant import DoesNotApply
 from proveout.model.bundle import OpenBundle
+from proveout.mutation.mutant import DoesNotApply
 
 if TYPE_CHECKING:
     import numpy as np

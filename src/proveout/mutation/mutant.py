@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from proveout.errors import ProveoutError
 
 if TYPE_CHECKING:
-    from proveout.gate.mutants.ground import Ground
     from proveout.model.repack import Change
+    from proveout.mutation.context import Ground
 
 Shows = Literal["in its answers", "elsewhere"]
 """Whether a mutant answers the held-out rows otherwise, or is broken in what those rows do not show."""

@@ -6,10 +6,10 @@ Comes in: the ground. Goes out: changes with another model. What is fitted is a 
 from typing import TYPE_CHECKING, Any
 
 from proveout.data.snapshots import BATCH
-from proveout.gate.mutants.ground import SEED, Ground, numbers, texts
-from proveout.gate.mutants.mutant import DoesNotApply
 from proveout.model import model_io
 from proveout.model.repack import Change
+from proveout.mutation.context import SEED, Ground, numbers, texts
+from proveout.mutation.mutant import DoesNotApply
 
 if TYPE_CHECKING:
     import pandas as pd

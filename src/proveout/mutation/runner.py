@@ -18,13 +18,13 @@ from pathlib import Path
 from proveout.errors import Misused, ProveoutError
 from proveout.evaluation.context import Material
 from proveout.fastpath import tolerance
-from proveout.gate.mutants.catalogue import MUTANTS, REFITTED, RENAMED, UNCHANGED
-from proveout.gate.mutants.ground import Ground
-from proveout.gate.mutants.mutant import DoesNotApply, Mutant
-from proveout.gate.mutants.rehearsal import Limit, Rehearsal, Rehearsed
-from proveout.gate.mutants.trials import ChallengeReport, Fate, Trial
 from proveout.gate.verdict import NOT_RUN
 from proveout.model.repack import repack
+from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
+from proveout.mutation.context import Ground
+from proveout.mutation.mutant import DoesNotApply, Mutant
+from proveout.mutation.results import ChallengeReport, Fate, Trial
+from proveout.mutation.sandbox import Limit, Rehearsal, Rehearsed
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
 
