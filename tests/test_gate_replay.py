@@ -14,15 +14,15 @@ from reference_project import ROOT
 from tiny_project import Project
 from typer.testing import CliRunner, Result
 
+from proveout import replay
 from proveout.cli import main
 from proveout.errors import BundleError, ConfigError, Misused, NotFound
 from proveout.evaluation import cost
-from proveout.gate import replay
-from proveout.gate.replay import Pairs, Replay
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import OpenBundle, open_bundle
 from proveout.records import Outcome, Plain, Prediction
+from proveout.replay import Pairs, Replay
 
 START = datetime(2013, 5, 1, tzinfo=UTC)
 SINCE, UNTIL = "2013-05-01", "2013-06-01"

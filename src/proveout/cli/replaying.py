@@ -15,7 +15,7 @@ from proveout.errors import Misused
 from proveout.project import open_ledger
 
 if TYPE_CHECKING:
-    from proveout.gate.replay import Replay
+    from proveout.replay import Replay
 
 _UNITS = {"min": "minutes", "h": "hours", "d": "days"}
 _QUIET_S = 2.0
@@ -40,8 +40,8 @@ def replay(
     To logged requests, beside what was answered then: labels it turns, where it differs most, what it cannot answer;
     and where the outcomes are known, which of the two was better and what both cost. Nothing is released by it.
     """
+    from proveout import replay as replays
     from proveout.evaluation.context import find_candidate
-    from proveout.gate import replay as replays
     from proveout.model.bundle import open_bundle
     from proveout.records import now
 
