@@ -15,8 +15,8 @@ from reference_project import ROOT
 
 from proveout import settings
 from proveout.errors import Misused
-from proveout.gate.score import statements
 from proveout.pilot import scaffold
+from proveout.score import attestations
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_new_project_has_the_reference_project_letter_by_letter(laid_out):
 def test_a_new_project_earns_no_point_by_the_word_of_somebody_else(laid_out):
     """`proveout score` gave a churn project half a point because no flight is a person."""
     assert (ROOT / "checks" / "statements.yaml").is_file()
-    assert statements.load(laid_out / settings.load(laid_out).statements) == ()
+    assert attestations.load(laid_out / settings.load(laid_out).statements) == ()
 
 
 def test_init_names_the_files_it_made_as_it_was_asked(tmp_path, monkeypatch):

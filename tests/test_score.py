@@ -1,4 +1,4 @@
-"""gate/score/counting.py, rubric.py, statements.py, facts.py: the ML Test Score, and what each point rests on."""
+"""score/scoring.py, rubric.py, statements.py, facts.py: the ML Test Score, and what each point rests on."""
 
 import inspect
 import re
@@ -9,8 +9,6 @@ import pytest
 from tiny_project import Project
 
 from proveout.errors import ConfigError
-from proveout.gate.score import counting as score
-from proveout.gate.score import facts, rubric, statements
 from proveout.ledger.ledger import Ledger
 from proveout.model.released_bundle import open_released
 from proveout.records import (
@@ -24,6 +22,8 @@ from proveout.records import (
     Verdict,
     now,
 )
+from proveout.score import attestations, ledger_evidence, rubric
+from proveout.score import scoring as score
 
 TODAY = date(2026, 11, 21)
 
@@ -40,9 +40,9 @@ def check(name: str, *covers: str, outcome="passed") -> CheckResult:
     return CheckResult(check=f"checks/test_model.py::{name}", outcome=outcome, required=True, covers=covers)
 
 
-def statement(test: str, **changes) -> statements.Statement:
+def statement(test: str, **changes) -> attestations.Statement:
     entry = {"test": test, "says": "Somebody looked at it for a while.", "by": "ada", "date": date(2026, 5, 1)}
-    return statements.Statement.model_validate({**entry, "until": date(2027, 4, 1), **changes})
+    return attestations.Statement.model_validate({**entry, "until": date(2027, 4, 1), **changes})
 
 
 def counted(*results: CheckResult, happened=(), stated=()) -> dict[str, score.Point]:
@@ -138,7 +138,7 @@ def test_a_slip_in_a_statement_is_an_error_that_names_it(tmp_path, text, said):
     file.write_text(text)
 
     with pytest.raises(ConfigError, match=said):
-        statements.load(file)
+        attestations.load(file)
 
 
 def test_a_statement_twice_is_an_error(tmp_path):
@@ -149,12 +149,12 @@ def test_a_statement_twice_is_an_error(tmp_path):
     )
 
     with pytest.raises(ConfigError, match="data-6 is stated twice"):
-        statements.load(file)
+        attestations.load(file)
 
 
 def test_without_a_file_nobody_states_anything(tmp_path):
     """It is no duty."""
-    assert statements.load(tmp_path / "none.yaml") == ()
+    assert attestations.load(tmp_path / "none.yaml") == ()
 
 
 # --- facts --------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def project(tmp_path, order):
 
 def gathered(project: Project) -> dict[str, list[str]]:
     with Ledger(project.settings.ledger) as ledger:
-        found = facts.gather(ledger, project.settings, opened=open_released)
+        found = ledger_evidence.gather(ledger, project.settings, opened=open_released)
     return {fact.test: [other.what for other in found if other.test == fact.test] for fact in found}
 
 
@@ -199,9 +199,9 @@ def test_a_release_on_a_verdict_speaks_for_validation(project):
 
 def test_every_fact_is_among_the_events_that_people_are_told_of():
     """Who has no point reads what would make one."""
-    made = set(re.findall(r'test="([a-z]+-\d)"', inspect.getsource(facts)))
+    made = set(re.findall(r'test="([a-z]+-\d)"', inspect.getsource(ledger_evidence)))
 
-    assert made == set(facts.EVENTS)
+    assert made == set(ledger_evidence.EVENTS)
     assert made <= rubric.IDS
 
 

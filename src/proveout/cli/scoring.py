@@ -6,7 +6,7 @@ from proveout.cli.parts import Json, answer, settings
 from proveout.project import open_ledger
 
 if TYPE_CHECKING:
-    from proveout.gate.score.counting import Score
+    from proveout.score.scoring import Score
 
 
 def score(as_json: Json = False) -> None:
@@ -17,24 +17,24 @@ def score(as_json: Json = False) -> None:
     """
     from datetime import UTC, datetime
 
-    from proveout.gate.score import facts, statements
-    from proveout.gate.score.counting import count, verdict_to_score
     from proveout.model.released_bundle import open_released
+    from proveout.score import attestations, ledger_evidence
+    from proveout.score.scoring import count, verdict_to_score
 
     project = settings()
-    stated = statements.load(project.root / project.statements)
+    stated = attestations.load(project.root / project.statements)
     with open_ledger(project) as ledger:
         verdict = verdict_to_score(ledger, project.model)
-        happened = facts.gather(ledger, project, opened=open_released)
+        happened = ledger_evidence.gather(ledger, project, opened=open_released)
     found = count(project.model, verdict, happened, stated, today=datetime.now(UTC).date())
     answer(found, _page(found), as_json=as_json)
 
 
 def _page(found: "Score") -> str:
     from proveout.cli.layout import page, plain
-    from proveout.gate.score.counting import NOTHING
-    from proveout.gate.score.facts import EVENTS
-    from proveout.gate.score.rubric import SECTIONS
+    from proveout.score.ledger_evidence import EVENTS
+    from proveout.score.rubric import SECTIONS
+    from proveout.score.scoring import NOTHING
 
     def earned_by(test: str) -> str:
         return EVENTS.get(test, f'a check marked @pytest.mark.covers("{test}")')

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from proveout import strict_yaml
 from proveout.errors import ConfigError
-from proveout.gate.score import rubric
+from proveout.score import rubric
 
 LONGEST = dt.timedelta(days=366)
 REMEDY = "Mend it there: the format stands at the top of proveout/gate/score/statements.py"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from proveout.data import request_columns
 from proveout.errors import ProveoutError
 from proveout.fastpath import tolerance
-from proveout.gate.score.counting import Fact
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
 from proveout.rollout import releases, roles, status
+from proveout.score.scoring import Fact
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

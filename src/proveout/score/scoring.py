@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from proveout.gate.score import rubric
 from proveout.records import Verdict
 from proveout.rollout import releases
+from proveout.score import rubric
 
 if TYPE_CHECKING:
-    from proveout.gate.score.statements import Statement
     from proveout.ledger.ledger import Ledger
+    from proveout.score.attestations import Statement
 
 MOST_NAMED = 3  # checks that are named for one point
 NOTHING = "nothing"  # why there is no point
