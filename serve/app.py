@@ -23,7 +23,7 @@ from pathlib import Path
 
 from proveout.errors import ProveoutError
 from proveout.gate.current_fingerprint import yardstick
-from proveout.serving.host import serve
+from proveout.server.main import serve
 from proveout.settings import load
 
 # The worker is a new process that imports this file: nothing may happen on import.

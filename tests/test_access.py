@@ -18,9 +18,9 @@ from serving_toy import board, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Scope
-from proveout.serving.gateway import access
-from proveout.serving.gateway.access import RULES, Access
-from proveout.serving.gateway.gateway import Gateway
+from proveout.server.http import auth
+from proveout.server.http.app import Gateway
+from proveout.server.http.auth import RULES, Access
 from proveout.settings import load_object
 from proveout.trust.api_keys import mac_of
 
@@ -123,7 +123,7 @@ def test_a_route_without_a_rule_is_no_server(tmp_path, monkeypatch):
         return Gateway(None, schema=schema, settings=settings, office=None, access=who)  # type: ignore[arg-type]
 
     assert build()
-    monkeypatch.setattr(access, "RULES", left)
+    monkeypatch.setattr(auth, "RULES", left)
     with pytest.raises(KeyError, match="feedback"):
         build()
     assert with_all == RULES
@@ -275,7 +275,7 @@ def test_an_unknown_id_costs_the_work_of_a_known_one(monkeypatch):
         compared.append((len(one), len(other)))
         return real(one, other)
 
-    monkeypatch.setattr(access.hmac, "compare_digest", noted)
+    monkeypatch.setattr(auth.hmac, "compare_digest", noted)
     who = Access(mac=lambda secret: made.append(secret) or mac_of(PEPPER, secret), asked=True)  # type: ignore[func-returns-value]
     key = api_key()
     there = board(keys=(key,))

@@ -1,4 +1,4 @@
-"""serving/gateway/binary_tensors.py: tensors in binary, asked for by a real Triton client and by hand."""
+"""server/http/binary_tensors.py: tensors in binary, asked for by a real Triton client and by hand."""
 
 import struct
 from collections.abc import Iterator

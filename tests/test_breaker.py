@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from proveout.serving.dispatch.breaker import MOST_FAILED, Breaker, Ticket
+from proveout.server.queue.breaker import MOST_FAILED, Breaker, Ticket
 
 COOL_S = 2.0
 

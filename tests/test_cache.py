@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from serving_toy import board, release
 
-from proveout.serving.desk.cache import Answers
-from proveout.serving.desk.ladder import Answer
+from proveout.server.service.cache import Answers
+from proveout.server.service.fallback import Answer
 
 
 def said(probability: float) -> Answer:

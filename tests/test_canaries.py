@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 from proveout.cli import main
 from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, Prediction, now
-from proveout.serving.desk.pii import PREFIX, Pseudonyms
+from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
 from proveout.settings import load
 from proveout.trust import api_keys
 from proveout.trust.secrets import KEY_PEPPER, PII_KEY, secret

@@ -22,7 +22,7 @@ from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe, open_bundle
 from proveout.records import Digest, Feedback, Prediction
-from proveout.serving.journal import lines
+from proveout.server.log import codec
 
 HEAD = "# Every case says why.\n"
 FIRST = """- id: calm
@@ -252,7 +252,7 @@ def test_an_answer_still_in_the_journal_is_found(project):
     folder = project.settings.journal_dir
     folder.mkdir(parents=True)
     rows = (logged(project), logged(project, "other", hour=3), said(outcome=False))
-    (folder / "1-1.jsonl").write_bytes(b"".join(map(lines.write, rows)) + b'{"request_id":"0199-aa","half')
+    (folder / "1-1.jsonl").write_bytes(b"".join(map(codec.write, rows)) + b'{"request_id":"0199-aa","half')
 
     code, shown = added(project)
 

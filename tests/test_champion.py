@@ -18,8 +18,8 @@ from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, Not
 from proveout.ledger.ledger import Ledger
 from proveout.records import Bundle, now
 from proveout.rollout.releases import release
-from proveout.serving.worker.bench import Bench
-from proveout.serving.worker.champion import Released
+from proveout.server.worker.model_runner import Bench
+from proveout.server.worker.release_source import Released
 from proveout.trust.signing import Keyring
 
 

@@ -16,12 +16,12 @@ from proveout.gate.current_fingerprint import yardstick
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Alert, Prediction, Release, Role, Rung, now
 from proveout.rollout import releases
-from proveout.serving.board import ApiNote, Board, ClerkNote, Reader, api_path, board_path, clerk_path, post
-from proveout.serving.board import read as read_note
-from proveout.serving.journal.alarms import GONE_S, Alarms
-from proveout.serving.journal.clerk import Clerk
-from proveout.serving.journal.journal import Journal
-from proveout.serving.worker.champion import Released, Source
+from proveout.server.log.alert_state import GONE_S, Alarms
+from proveout.server.log.controller import Clerk
+from proveout.server.log.journal import Journal
+from proveout.server.server_state import ApiNote, Board, ClerkNote, Reader, api_path, board_path, clerk_path, post
+from proveout.server.server_state import read as read_note
+from proveout.server.worker.release_source import Released, Source
 from proveout.settings import Settings
 
 PATIENCE_S = 15  # of a machine that others use as well
@@ -153,7 +153,7 @@ def test_the_clerk_drains_what_is_left_when_it_is_told_to_end(work):
 def test_a_locked_ledger_holds_up_the_rows_and_not_the_board(work, monkeypatch):
     """One thread for each thing that may wait: a revoked key must not work on because a row cannot be written."""
     monkeypatch.setattr("proveout.ledger.database.BUSY_S", 0.2)
-    monkeypatch.setattr("proveout.serving.journal.clerk.MOST_BACKLOG_BYTES", 10)
+    monkeypatch.setattr("proveout.server.log.controller.MOST_BACKLOG_BYTES", 10)
     office = work()
     wait_for(lambda: office.note() is not None, "its first note")
     holder = sqlite3.connect(office.settings.state_dir / "ledger.db", isolation_level=None)
@@ -254,7 +254,7 @@ def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(t
 
 def test_a_trouble_of_an_api_process_is_told_once_and_its_end_too(work, monkeypatch):
     """Two processes with a full disk are one alert; it is no flood, and whoever was woken hears that it is over."""
-    monkeypatch.setattr("proveout.serving.journal.alarms.GONE_S", 0.6)
+    monkeypatch.setattr("proveout.server.log.alert_state.GONE_S", 0.6)
     office = work()
     full = alert("the prediction journal is in trouble")
     for pid in (11, 12):

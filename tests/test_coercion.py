@@ -14,8 +14,8 @@ import pytest
 from proveout.data import coercion, guard
 from proveout.data.request_schema import compile_schema
 from proveout.errors import DataRefused
-from proveout.serving.gateway.quick import compile_quick
-from proveout.serving.gateway.validation import Refused, read
+from proveout.server.http.compiled_validator import compile_quick
+from proveout.server.http.validation import Refused, read
 
 
 def parted(values: list[Any], dtype: Any, *checks: pa.Check, **options: Any) -> tuple[list[Any], list[Any]]:

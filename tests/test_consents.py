@@ -18,7 +18,7 @@ from proveout.errors import LedgerError, LostRace, Misused, NotApproved, Untrust
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
 from proveout.rollout import canary, releases, status
-from proveout.serving.worker.champion import Released
+from proveout.server.worker.release_source import Released
 from proveout.trust import approvals as consents
 from proveout.trust import authorization
 from proveout.trust.approvals import Quorum

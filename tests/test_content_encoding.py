@@ -1,4 +1,4 @@
-"""serving/gateway/content_encoding.py: bodies that come compressed, on every route that takes a body."""
+"""server/http/content_encoding.py: bodies that come compressed, on every route that takes a body."""
 
 import asyncio
 import gzip
@@ -11,9 +11,9 @@ import pytest
 from gateway_toy import body, run, running
 from serving_toy import request
 
-from proveout.serving.gateway.access import RULES
-from proveout.serving.gateway.content_encoding import Gunzip
-from proveout.serving.gateway.validation import Refused
+from proveout.server.http.auth import RULES
+from proveout.server.http.content_encoding import Gunzip
+from proveout.server.http.validation import Refused
 
 TENSORS = orjson.dumps(
     {

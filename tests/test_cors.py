@@ -1,4 +1,4 @@
-"""serving/gateway/cors.py: pages of other origins may read answers where a setting names them, and nowhere else."""
+"""server/http/cors.py: pages of other origins may read answers where a setting names them, and nowhere else."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from gateway_toy import api_key, bearer, run, running
 from serving_toy import request, settings_of
 
 from proveout.errors import ConfigError
-from proveout.serving.gateway import cors
+from proveout.server.http import cors
 from proveout.settings import load
 
 DESK, OTHER = "https://desk.example", "https://other.example"

@@ -1,4 +1,4 @@
-"""serving/dispatch.py and its parts, lane.py, pace.py, explaining.py, mirror.py: what waits in front of a worker, and
+"""server/queue.py and its parts, lane.py, pace.py, explaining.py, mirror.py: what waits in front of a worker, and
 what goes to it beside.
 
 All on a virtual clock: a line to a worker takes the seconds that its test says, and none of them is waited for.
@@ -13,12 +13,12 @@ import pytest
 import virtual_clock
 from serving_toy import RELEASE, THRESHOLD, board, release, request
 
-from proveout.serving.desk.ladder import NoClaim
-from proveout.serving.dispatch.breaker import MOST_FAILED
-from proveout.serving.dispatch.dispatch import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
-from proveout.serving.dispatch.link import Hello, Silent, WorkerLost
-from proveout.serving.dispatch.mirror import MOST_MIRRORED, ShadowScore
-from proveout.serving.dispatch.pace import Pace
+from proveout.server.queue.batch_timing import Pace
+from proveout.server.queue.batcher import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
+from proveout.server.queue.breaker import MOST_FAILED
+from proveout.server.queue.shadow_queue import MOST_MIRRORED, ShadowScore
+from proveout.server.queue.worker_connection import Hello, Silent, WorkerLost
+from proveout.server.service.fallback import NoClaim
 
 FIELDS = ["number", "size", "city", "mode"]
 CANARY = "toy@canary000000"

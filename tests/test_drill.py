@@ -1,4 +1,4 @@
-"""serving/drill.py: a running server put through its faults, and what its callers got, counted."""
+"""server/drill.py: a running server put through its faults, and what its callers got, counted."""
 
 import itertools
 import json
@@ -11,8 +11,8 @@ import pytest
 from serving_live import Server
 from serving_toy import request, settings_of
 
-from proveout.serving import callers, drill
-from proveout.serving.callers import Address, Answered, DrillFailed
+from proveout.server import drill, load_client
+from proveout.server.load_client import Address, Answered, DrillFailed
 
 BODIES = [json.dumps(request(number=number)).encode() for number in range(50)]
 
@@ -91,7 +91,7 @@ def test_a_request_that_is_refused_counts_as_failed(server):
     """The drill's own requests are valid: a 4xx would be a fault as well."""
     address = Address(host="127.0.0.1", port=server.port)
 
-    connection, refused = callers.ask(address, None, b"{}", "drill-x")
+    connection, refused = load_client.ask(address, None, b"{}", "drill-x")
 
     assert refused.rung is None
     assert connection is not None

@@ -1,4 +1,4 @@
-"""serving/journal.py with `durability = "power"`, and what becomes of answers while the log cannot be written or the
+"""server/log.py with `durability = "power"`, and what becomes of answers while the log cannot be written or the
 ledger takes nothing."""
 
 import asyncio
@@ -21,8 +21,8 @@ from journal_folder import drain_once, ids, prediction
 from serving_live import DEADLINE_S, SLACK_S, Load, Server, starting
 from serving_toy import board, put_up, settings_of
 
-from proveout.serving.journal import journal as journal_module
-from proveout.serving.journal.journal import Journal
+from proveout.server.log import journal as journal_module
+from proveout.server.log.journal import Journal
 
 pytestmark = pytest.mark.live
 

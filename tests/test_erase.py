@@ -26,8 +26,8 @@ from proveout.ledger import erasure
 from proveout.ledger.erasure import Subject
 from proveout.ledger.ledger import Ledger
 from proveout.records import Alert, Batch, Digest, Outcome, Prediction, Snapshot, now, to_json
-from proveout.serving.desk.pii import Pseudonyms
-from proveout.serving.journal import lines
+from proveout.server.log import codec
+from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.trust.secrets import PII_KEY, secret
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
@@ -229,9 +229,9 @@ def test_erase_empties_tables_and_dead_journals_and_says_that_nothing_is_left(pr
     project.ledger.add_journal([project.prediction(1), project.prediction(2, "Grace Hopper")], journal="j", offset=1)
     alert = Alert(severity="warning", what="the log is behind", details="-", next_step="-", at=now())
     rows = (project.prediction(3), project.prediction(4, "Grace Hopper"), shadow_answer(3), alert)
-    (project.journals / "20130501T000000000000Z-1.jsonl").write_bytes(b"".join(lines.write(row) for row in rows))
+    (project.journals / "20130501T000000000000Z-1.jsonl").write_bytes(b"".join(codec.write(row) for row in rows))
     damaged = project.journals / "20130401T000000000000Z-1.damaged"
-    damaged.write_bytes(lines.write(project.prediction(5))[:-20] + b"\n" + b'{"passenger": "Grace"\n')
+    damaged.write_bytes(codec.write(project.prediction(5))[:-20] + b"\n" + b'{"passenger": "Grace"\n')
 
     page = said(0, "erase", "Ada Lovelace")
 
@@ -321,7 +321,7 @@ def test_a_journal_that_a_server_keeps_open_is_left_and_said(project: Asked, mon
     """A server that does not look at its board is a place where they still are: exit 1, and what to do."""
     monkeypatch.setattr("proveout.cli.erasing._WAIT_S", 0.5)
     path = project.journals / "20130501T000000000000Z-1.jsonl"
-    path.write_bytes(lines.write(project.prediction(3)))
+    path.write_bytes(codec.write(project.prediction(3)))
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=-1, stdout=-1) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.serving.worker import explain
-from proveout.serving.worker.explain import (
+from proveout.server.worker import shapley
+from proveout.server.worker.shapley import (
     BACKGROUND_ROWS,
     MOST_ROWS,
     background_places,
@@ -37,7 +37,7 @@ def effects(
         predict(pd.DataFrame(mixture(ways, columns(against), columns(row), 0, first=i, last=i + slice_rows)))
         for i in range(0, ways.rows, slice_rows)
     ]
-    return explain.effects(ways, np.concatenate(parts))
+    return shapley.effects(ways, np.concatenate(parts))
 
 
 def table(rows: int, seed: int = 0) -> pd.DataFrame:

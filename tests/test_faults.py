@@ -1,6 +1,6 @@
-"""serving/faults.py: where it was raised, and of which kind; not one of its words."""
+"""server/safe_traceback.py: where it was raised, and of which kind; not one of its words."""
 
-from proveout.serving import faults
+from proveout.server import safe_traceback
 
 
 def raised(value: str) -> Exception:
@@ -16,7 +16,7 @@ def raised(value: str) -> Exception:
 
 def test_where_and_of_which_kind_is_said_and_the_value_is_not(capsys):
     """Whoever mends the model needs the lines; nobody who reads the log needs the person."""
-    faults.report(raised("Ada Lovelace"))
+    safe_traceback.report(raised("Ada Lovelace"))
     told = capsys.readouterr().err
 
     assert "float(value)" in told
@@ -29,6 +29,6 @@ def test_an_error_that_led_to_itself_is_said_once(capsys):
     """Python's own printer knows this trap."""
     one, other = ValueError("Ada"), KeyError("Ada")
     one.__context__, other.__context__ = other, one
-    faults.report(one)
+    safe_traceback.report(one)
 
     assert capsys.readouterr().err.count("ValueError") == 1

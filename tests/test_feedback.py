@@ -1,4 +1,4 @@
-"""serving/feedback.py and serving/gateway/dossier.py: what is said of an answer, and all that is known of it."""
+"""serving/feedback.py and server/http/prediction_detail.py: what is said of an answer, and all that is known of it."""
 
 import asyncio
 import sqlite3
@@ -15,7 +15,7 @@ from serving_toy import RELEASE, release, request, settings_of
 
 from proveout.ledger.ledger import Ledger
 from proveout.records import Feedback, ShadowAnswer
-from proveout.serving.gateway import dossier
+from proveout.server.http import prediction_detail
 
 
 def into_the_ledger(root: Path, rows: Sequence[Any]) -> None:
@@ -171,7 +171,7 @@ def test_an_answer_just_given_is_waited_for(tmp_path):
 
 def test_an_id_that_nobody_has_is_not_found(tmp_path, monkeypatch):
     """After the wait, and without saying whether it is somebody else's."""
-    monkeypatch.setattr(dossier, "_DRAIN_S", 0.1)
+    monkeypatch.setattr(prediction_detail, "_DRAIN_S", 0.1)
 
     async def test() -> None:
         async with running(tmp_path) as server:
@@ -186,7 +186,7 @@ def test_an_id_that_nobody_has_is_not_found(tmp_path, monkeypatch):
 
 def test_predictions_go_on_while_the_ledger_hangs(tmp_path, monkeypatch):
     """A database that does not answer keeps a dossier waiting, and nobody else."""
-    monkeypatch.setattr(dossier, "_MOST_S", 0.5)
+    monkeypatch.setattr(prediction_detail, "_MOST_S", 0.5)
 
     async def test() -> None:
         async with running(tmp_path) as server:

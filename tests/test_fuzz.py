@@ -61,7 +61,7 @@ def fuzzed(root: Path, *, examples: int, key: str | None, asked: bool, seed: int
         listening(root / "project", deadline_s=5, schema_text=CALM, keys=keys) as (url, server),
     ):
         patched.setattr(
-            "proveout.serving.gateway.dossier._DRAIN_S", 0.0
+            "proveout.server.http.prediction_detail._DRAIN_S", 0.0
         )  # nobody drains here: a dossier is waited for in vain
         command = ["--config-file", str(root / "schemathesis.toml"), "run", f"{url}/openapi.json", "--no-color"]
         command += ["--max-examples", str(examples), "--mode", "all", "--seed", str(seed)]

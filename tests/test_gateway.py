@@ -1,4 +1,4 @@
-"""serving/gateway.py and what stands behind it: HTTP in, one answer out, whatever happens to the worker.
+"""server/http.py and what stands behind it: HTTP in, one answer out, whatever happens to the worker.
 
 See gateway_toy.py for what it is run against.
 """
@@ -20,14 +20,14 @@ from serving_toy import RELEASE, THRESHOLD, board, release, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.records import ShadowAnswer
-from proveout.serving.dispatch import wire
-from proveout.serving.journal import journal as journal_module
+from proveout.server.log import journal as journal_module
+from proveout.server.queue import protocol
 from proveout.settings import load_object
 
 
 @pytest.fixture(autouse=True)
 def _no_wait_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proveout.serving.office._WORKER_S", 1.0)
+    monkeypatch.setattr("proveout.server.api_runtime._WORKER_S", 1.0)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -234,11 +234,11 @@ def test_bytes_that_are_no_message_cost_one_connection(tmp_path):
             assert (await server.ask()).json()["answered_by"] == "rules"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wire, "pack", _pack_or_garbage)
+        patch.setattr(protocol, "pack", _pack_or_garbage)
         run(test())
 
 
-def _pack_or_garbage(message: Any, real: Any = wire.pack) -> bytes:
+def _pack_or_garbage(message: Any, real: Any = protocol.pack) -> bytes:
     return real(message) if type(message) is not object else b"\x04\x00\x00\x00{{{{"
 
 
@@ -374,7 +374,7 @@ def test_the_label_of_a_rule_uses_the_threshold_of_the_released_model(tmp_path):
 
 def test_a_queue_that_cannot_be_worked_off_sheds_who_comes_then(tmp_path, monkeypatch):
     """Whoever comes then is told at once, and when to come again, instead of waiting with everybody for nothing."""
-    monkeypatch.setattr("proveout.serving.dispatch.dispatch.MOST_WAITING", 10)
+    monkeypatch.setattr("proveout.server.queue.batcher.MOST_WAITING", 10)
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=5) as server:
@@ -391,7 +391,7 @@ def test_a_queue_that_cannot_be_worked_off_sheds_who_comes_then(tmp_path, monkey
 
 def test_where_the_settings_say_so_the_rules_answer_an_overload(tmp_path, monkeypatch):
     """For a caller to whom a worse answer is worth more than none."""
-    monkeypatch.setattr("proveout.serving.dispatch.dispatch.MOST_WAITING", 10)
+    monkeypatch.setattr("proveout.server.queue.batcher.MOST_WAITING", 10)
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=5, overload="rules") as server:
@@ -412,7 +412,7 @@ def test_an_overload_is_answered_by_the_last_good_answer_before_it_is_shed(tmp_p
         async with running(tmp_path, deadline_s=5) as server:
             if rung == "kept":
                 assert (await server.ask(number=7)).json()["answered_by"] == "model"
-            monkeypatch.setattr("proveout.serving.dispatch.dispatch.MOST_WAITING", 0)
+            monkeypatch.setattr("proveout.server.queue.batcher.MOST_WAITING", 0)
             _, answer = await asyncio.gather(server.ask(mode="slow"), server.ask(number=7))
 
             assert answer.status_code == (200 if rung == "kept" else 503)
@@ -425,7 +425,7 @@ def test_an_overload_is_answered_by_the_last_good_answer_before_it_is_shed(tmp_p
 
 def test_more_requests_at_once_than_there_is_memory_for_are_refused_unread(tmp_path, monkeypatch):
     """Before their bodies: an overload that reads everything first is one more reason for an overload."""
-    monkeypatch.setattr("proveout.serving.gateway.gateway.MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr("proveout.server.http.app.MOST_IN_FLIGHT", 3)
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=5) as server:
@@ -822,7 +822,7 @@ def test_ready_means_that_a_model_answers(tmp_path):
 
 def test_a_hanging_worker_is_not_ready(tmp_path, monkeypatch):
     """It is connected, it said hello, and it answers nothing: only a prediction shows."""
-    monkeypatch.setattr("proveout.serving.office._PROBE_S", 0.2)
+    monkeypatch.setattr("proveout.server.api_runtime._PROBE_S", 0.2)
     stuck = threading.Event()
 
     def hang(message: Any) -> Any:

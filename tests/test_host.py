@@ -1,4 +1,4 @@
-"""serving/host.py and processes.py: a real LitServe server under load, killed, hung and ended in every way that
+"""server/main.py and processes.py: a real LitServe server under load, killed, hung and ended in every way that
 matters. Long repeats are marked `chaos`.
 """
 
@@ -24,7 +24,7 @@ from serving_toy import RELEASE, board, lay_out, request, settings_of
 
 from proveout.errors import ConfigError
 from proveout.records import ApiKey
-from proveout.serving.host import asks_for_keys
+from proveout.server.main import asks_for_keys
 
 pytestmark = pytest.mark.live
 

@@ -222,7 +222,7 @@ def test_hostile_headers_are_no_fault_of_the_server(tmp_path, headers):
 )
 def test_hostile_paths_are_not_found(tmp_path, path, monkeypatch):
     """A path is text from outside too."""
-    monkeypatch.setattr("proveout.serving.gateway.dossier._DRAIN_S", 0.0)
+    monkeypatch.setattr("proveout.server.http.prediction_detail._DRAIN_S", 0.0)
 
     async def test() -> None:
         async with running(tmp_path) as server:

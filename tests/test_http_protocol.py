@@ -1,4 +1,4 @@
-"""serving/http_protocol.py: what a client gets that would rather speak another protocol, over a real socket."""
+"""server/http_protocol.py: what a client gets that would rather speak another protocol, over a real socket."""
 
 import re
 import socket
@@ -9,7 +9,7 @@ from gateway_port import listening
 from gateway_toy import Running, body
 from serving_toy import request as record
 
-from proveout.serving.gateway.access import RULES
+from proveout.server.http.auth import RULES
 
 H2C = (
     b"connection: Upgrade, HTTP2-Settings",
@@ -117,7 +117,7 @@ def test_an_offer_may_come_in_any_parts(port):
 
 def test_on_every_route_an_offer_changes_nothing(port, monkeypatch):
     """GET too: a probe or a scraper that offers HTTP/2 gets what any other gets."""
-    monkeypatch.setattr("proveout.serving.gateway.dossier._DRAIN_S", 0.0)  # nobody drains here: it waits in vain
+    monkeypatch.setattr("proveout.server.http.prediction_detail._DRAIN_S", 0.0)  # nobody drains here: it waits in vain
     for (template, method), _ in RULES.items():
         path = re.sub(r"\{\w+\}", "toy", template).encode()
         text = body() if method == "POST" else b""

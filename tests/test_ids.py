@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from proveout.serving.desk.ids import Ids, new_id, sane_id
+from proveout.server.service.request_ids import Ids, new_id, sane_id
 
 
 def test_an_id_given_twice_gets_a_tail(tmp_path):
@@ -23,7 +23,7 @@ def test_an_id_given_twice_gets_a_tail(tmp_path):
 def test_another_process_and_the_next_server_know_it_too(tmp_path):
     """A retry meets another process, or the server that was started after a crash."""
     child = (
-        "import sys; from pathlib import Path; from proveout.serving.desk.ids import Ids;"
+        "import sys; from pathlib import Path; from proveout.server.service.request_ids import Ids;"
         "print(Ids(Path(sys.argv[1])).take('one'))"
     )
     file = tmp_path / "state" / "ids"
@@ -53,7 +53,7 @@ def test_a_full_disk_costs_the_memory_and_not_the_process(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
     try:
         child = (
-            "import sys; from pathlib import Path; from proveout.serving.desk.ids import Ids;"
+            "import sys; from pathlib import Path; from proveout.server.service.request_ids import Ids;"
             "ids = Ids(Path(sys.argv[1])); print(len({ids.take(f'{n % 30_000}') for n in range(60_000)}))"
         )
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""serving/journal.py and drain.py: nothing answered is missing from the log, and nothing is in it twice."""
+"""server/log.py and drain.py: nothing answered is missing from the log, and nothing is in it twice."""
 
 import errno
 import fcntl
@@ -18,8 +18,8 @@ from journal_folder import drain_of, drain_once, ids, prediction, url
 from proveout.errors import LedgerError
 from proveout.ledger.ledger import Ledger
 from proveout.records import Alert, Feedback, ShadowAnswer, now
-from proveout.serving.journal import journal as journal_module
-from proveout.serving.journal.journal import Journal
+from proveout.server.log import journal as journal_module
+from proveout.server.log.journal import Journal
 
 
 def test_answers_that_leave_together_are_one_write(tmp_path, monkeypatch):
@@ -419,7 +419,7 @@ def test_an_id_used_twice_makes_two_rows(tmp_path):
 
 def test_one_long_line_is_no_obstacle(tmp_path, monkeypatch):
     """A record may be longer than what is drained at once."""
-    monkeypatch.setattr("proveout.serving.journal.drain.PORTION_BYTES", 64)
+    monkeypatch.setattr("proveout.server.log.shipper.PORTION_BYTES", 64)
     journal = Journal(tmp_path)
     journal.append([prediction("a", record={"text": "x" * 5_000}), prediction("b")])
 
@@ -433,7 +433,7 @@ import sys, itertools
 from pathlib import Path
 sys.path.insert(0, {support!r})
 from journal_folder import prediction
-from proveout.serving.journal.journal import Journal
+from proveout.server.log.journal import Journal
 journal = Journal(Path({folder!r}))
 for number in itertools.count():
     ids = [f"{{number:06}}-{{i}}" for i in range(8)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proveout.serving.desk.ladder import Answer, Claim, NoClaim, descend, level
+from proveout.server.service.fallback import Answer, Claim, NoClaim, descend, level
 
 
 def says(probability: object, confidence: object = None):

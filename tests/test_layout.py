@@ -54,10 +54,10 @@ DOORS = {
     "fastapi": ("serving/",),
     "starlette": ("serving/",),
     "uvicorn": ("serving/",),
-    "httptools": ("serving/http_protocol.py",),
+    "httptools": ("server/http_protocol.py",),
     "scipy": ("monitoring/", "gate/"),
     "apprise": ("monitoring/alerts.py",),
-    "jinja2": ("monitoring/report.py", "serving/gateway/page.py"),
+    "jinja2": ("monitoring/report.py", "server/http/ui.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
 }
@@ -122,7 +122,7 @@ def test_each_room_imports_only_from_the_floors_below():
 @pytest.mark.parametrize(
     ("file", "source", "said"),
     [
-        ("serving/host.py", "from proveout.gate import verdict", "serving/host.py:1 knows gate, which is not below it"),
+        ("server/main.py", "from proveout.gate import verdict", "server/main.py:1 knows gate, which is not below it"),
         (
             "data/guard.py",
             "import proveout.training.flow_steps",
@@ -134,7 +134,7 @@ def test_each_room_imports_only_from_the_floors_below():
         ("gate/verdict.py", "def f():\n    import whylogs", "gate/verdict.py:2 has heard of whylogs"),
         ("gate/verdict.py", "import importlib\nimportlib.import_module('papermill')", "gate/verdict.py:2 has heard of"),
         ("monitoring/drift.py", "if TYPE_CHECKING:\n    import apprise", "monitoring/drift.py:2 has heard of apprise"),
-        ("serving/host.py", "from scipy.stats import ks_2samp", "serving/host.py:1 has heard of scipy"),
+        ("server/main.py", "from scipy.stats import ks_2samp", "server/main.py:1 has heard of scipy"),
         ("data/__init__.py", "import pandas", "data/__init__.py:1 imports pandas: the __init__ of a room"),
         ("cellar/wine.py", "from proveout import errors", "cellar/wine.py:1 knows errors: one of the two has no floor"),
     ],
@@ -153,7 +153,7 @@ def test_the_reader_of_imports_catches_a_planted_one(tmp_path, file, source, sai
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("serving/host.py", "from proveout.model.bundle import OpenBundle\nimport litserve"),
+        ("server/main.py", "from proveout.model.bundle import OpenBundle\nimport litserve"),
         ("monitoring/drift.py", "from scipy.stats import ks_2samp\nfrom proveout.records import ColumnDrift"),
         ("monitoring/report.py", "from proveout.monitoring import drift"),
         ("settings.py", "from .errors import ConfigError"),

@@ -16,9 +16,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from serving_toy import request
 
-from proveout.serving.gateway import limits
-from proveout.serving.gateway.access import Caller
-from proveout.serving.gateway.limits import Allowance, Count, Limits, decide
+from proveout.server.http import rate_limits
+from proveout.server.http.auth import Caller
+from proveout.server.http.rate_limits import Allowance, Count, Limits, decide
 
 DAY = 86_400.0
 NOON = 16_000 * DAY + DAY / 2
@@ -169,8 +169,8 @@ def test_the_day_survives_a_restart(tmp_path):
 
 def test_when_all_slots_are_taken_the_longest_idle_key_gives_up_its_own(tmp_path, monkeypatch):
     """And whoever lost theirs gets another one, instead of counting in a stranger's."""
-    monkeypatch.setattr(limits, "SLOTS", 2)
-    monkeypatch.setattr(limits, "_DIRECTORY", 2 * limits._WIDTH)
+    monkeypatch.setattr(rate_limits, "SLOTS", 2)
+    monkeypatch.setattr(rate_limits, "_DIRECTORY", 2 * rate_limits._WIDTH)
     shared = Limits(tmp_path / "limits")
     a, b, c = (caller(key, rate_per_s=0.001, burst=1) for key in "abc")
     assert [shared.take(who, at_s=at, now_s=NOON).granted for at, who in enumerate((a, b, c), 1)] == [True] * 3
@@ -184,8 +184,8 @@ def test_when_all_slots_are_taken_the_longest_idle_key_gives_up_its_own(tmp_path
 TAKER = """
 import sys, time
 from pathlib import Path
-from proveout.serving.gateway.access import Caller
-from proveout.serving.gateway.limits import Limits
+from proveout.server.http.auth import Caller
+from proveout.server.http.rate_limits import Limits
 shared = Limits(Path(sys.argv[1]))
 who = Caller(key="k", tenant="t", scopes=frozenset(), rate_per_s=50.0, burst=100, per_day=100_000)
 print("ready", flush=True)

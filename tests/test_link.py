@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from proveout.serving.dispatch import link as link_module
-from proveout.serving.dispatch import wire
-from proveout.serving.dispatch.link import Hello, Lines, Link, Silent, WorkerLost
-from proveout.serving.worker.worker import listen
+from proveout.server.queue import protocol
+from proveout.server.queue import worker_connection as link_module
+from proveout.server.queue.worker_connection import Hello, Lines, Link, Silent, WorkerLost
+from proveout.server.worker.worker import listen
 
 HELLO = {"pid": os.getpid(), "holds": {"a": 0.5}, "refused": {}}
 
@@ -40,8 +40,8 @@ class Worker:
 
     def _answer(self, connection: socket.socket) -> None:
         try:
-            connection.sendall(wire.pack(HELLO))
-            for message in wire.messages(connection):
+            connection.sendall(protocol.pack(HELLO))
+            for message in protocol.messages(connection):
                 self._says(message, connection)
         except OSError:
             return
@@ -53,7 +53,7 @@ class Worker:
 
 
 def echo(message: Any, connection: socket.socket) -> None:
-    connection.sendall(wire.pack({"said": message}))
+    connection.sendall(protocol.pack({"said": message}))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_news_is_heard_and_is_no_reply(path):
     """What is held may change between a question and its answer."""
 
     def newsy(message: Any, connection: socket.socket) -> None:
-        connection.sendall(wire.pack({**HELLO, "holds": {"a": 0.5, "b": 0.6}}))
+        connection.sendall(protocol.pack({**HELLO, "holds": {"a": 0.5, "b": 0.6}}))
         echo(message, connection)
 
     Worker(path, newsy)

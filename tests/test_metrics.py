@@ -11,8 +11,8 @@ from typing import Any
 from gateway_toy import api_key, bearer, run, running
 from prometheus_client.parser import text_string_to_metric_families
 
-from proveout.serving.gateway import metrics
-from proveout.serving.gateway.metrics import Counts, Figures, Shared, Tally
+from proveout.server.http import metrics
+from proveout.server.http.metrics import Counts, Figures, Shared, Tally
 
 
 def read(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -123,7 +123,7 @@ def test_the_counts_of_all_processes_are_one_sum(tmp_path):
     child = """
 import sys
 from pathlib import Path
-from proveout.serving.gateway.metrics import Shared, Tally
+from proveout.server.http.metrics import Shared, Tally
 tally = Tally()
 tally.in_flight = 7
 for _ in range(3):

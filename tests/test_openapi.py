@@ -1,4 +1,4 @@
-"""serving/openapi.py and serving/gateway/samples.py: the document says what the gateway does."""
+"""serving/openapi.py and server/http/examples.py: the document says what the gateway does."""
 
 import json
 import re
@@ -18,8 +18,8 @@ from reference_project import ROOT
 from serving_toy import CALM, request, settings_of
 
 from proveout.data.request_schema import compile_schema
-from proveout.serving.gateway import openapi, samples
-from proveout.serving.gateway.validation import Refused, read
+from proveout.server.http import examples, openapi
+from proveout.server.http.validation import Refused, read
 from proveout.settings import load, load_object
 
 
@@ -84,7 +84,7 @@ def test_the_reference_project_has_an_example_too():
     """Twenty-two fields with patterns, ranges and a check of its own."""
     settings = load(ROOT)
     schema = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
-    example = samples.record(schema)
+    example = examples.record(schema)
 
     assert read(orjson.dumps(example), schema).record == example
     assert len(example) == len(schema.fields)
@@ -150,7 +150,7 @@ def test_the_document_is_openapi_3_1(document):
 def test_a_text_is_made_for_a_pattern(pattern):
     """A field without an example is a page that nobody can try."""
     schema = compile_schema(pa.DataFrameSchema({"a": pa.Column(str, pa.Check.str_matches(pattern))}), name="s")
-    sample = samples.value(schema.fields[0])
+    sample = examples.value(schema.fields[0])
 
     assert sample is not None and re.match(pattern, str(sample))
 
@@ -160,7 +160,7 @@ def test_a_field_whose_rules_say_too_little_has_no_example():
     strict = pa.Column(str, pa.Check(lambda text: text == "sesame", element_wise=True, name="password"))
     schema = compile_schema(pa.DataFrameSchema({"a": strict}), name="s")
 
-    assert samples.record(schema) == {}
+    assert examples.record(schema) == {}
 
 
 def test_schemathesis_finds_no_fault(tmp_path, monkeypatch):

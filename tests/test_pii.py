@@ -16,7 +16,7 @@ from proveout.data.request_schema import compile_schema
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.records import Feedback
-from proveout.serving.desk.pii import Pseudonyms
+from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.settings import load_object
 
 MARKED = FILES["schema.py"].replace(

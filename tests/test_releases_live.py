@@ -17,7 +17,7 @@ from tiny_project import APP, Project
 from proveout.ledger.ledger import Ledger
 from proveout.records import ApiKey, Release, now
 from proveout.rollout import releases
-from proveout.serving.board import Board
+from proveout.server.server_state import Board
 from proveout.trust.api_keys import mac_of
 from proveout.trust.secrets import KEY_PEPPER, secret
 

@@ -24,7 +24,7 @@ from proveout.model import bundle as bundles
 from proveout.model.released_bundle import open_released
 from proveout.records import Approval, Bundle, Digest, Release, from_json
 from proveout.rollout import releases
-from proveout.serving.worker.champion import Released
+from proveout.server.worker.release_source import Released
 from proveout.trust.signing import Keyring
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")

@@ -6,7 +6,7 @@ import pytest
 from serving_toy import RELEASE, THRESHOLD, board, release, request
 
 from proveout.records import Digest
-from proveout.serving.desk.routing import DEFAULT_THRESHOLD, Routing, choose
+from proveout.server.service.routing import DEFAULT_THRESHOLD, Routing, choose
 
 NEW = "toy@new000000000"
 OTHER = "toy@other0000000"

@@ -27,9 +27,9 @@ from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import watch
 from proveout.records import Digest, Prediction
-from proveout.serving.gateway.validation import read
-from proveout.serving.worker.bench import Bench
-from proveout.serving.worker.champion import Served
+from proveout.server.http.validation import read
+from proveout.server.worker.model_runner import Bench
+from proveout.server.worker.release_source import Served
 from proveout.settings import Settings
 
 DTYPES = {

@@ -7,7 +7,7 @@ from proveout.cli import main
 from proveout.errors import ProveoutError
 from proveout.records import Bundle, from_json, now
 from proveout.rollout import releases
-from proveout.serving.worker.champion import Released
+from proveout.server.worker.release_source import Released
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring
 

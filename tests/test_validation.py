@@ -17,8 +17,8 @@ from reference_project import ROOT
 
 from proveout.data.request_schema import RequestSchema, compile_schema
 from proveout.errors import ConfigError
-from proveout.serving.gateway.quick import compile_quick
-from proveout.serving.gateway.validation import Reader, Refused, read, repeated_fields
+from proveout.server.http.compiled_validator import compile_quick
+from proveout.server.http.validation import Reader, Refused, read, repeated_fields
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from proveout.ledger.ledger import read
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.monitoring import alerts, watch
 from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
-from proveout.serving.desk.pii import PREFIX, Pseudonyms
+from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
 
 AT = "2013-07-01T06:00:00.000+00:00"
 

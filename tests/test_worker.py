@@ -1,4 +1,4 @@
-"""serving/worker.py, shelf.py and bench.py: models at work, several at once, on a real socket in a thread.
+"""server/worker.py, shelf.py and bench.py: models at work, several at once, on a real socket in a thread.
 
 test_host.py has the worker in a process of its own.
 """
@@ -20,13 +20,13 @@ import pytest
 from serving_toy import RELEASE, THRESHOLD, ToyModel, ToySource, board, put_up, release, request, settings_of
 
 from proveout.errors import BundleError, Tampered
-from proveout.serving.board import Reader, board_path, post
-from proveout.serving.dispatch import wire
-from proveout.serving.worker import shelf as shelf_module
-from proveout.serving.worker.bench import SLICE_S, Bench
-from proveout.serving.worker.champion import Served
-from proveout.serving.worker.shelf import Shelf
-from proveout.serving.worker.worker import attend, listen, socket_path, watch
+from proveout.server.queue import protocol
+from proveout.server.server_state import Reader, board_path, post
+from proveout.server.worker import model_pool as shelf_module
+from proveout.server.worker.model_pool import Shelf
+from proveout.server.worker.model_runner import SLICE_S, Bench
+from proveout.server.worker.release_source import Served
+from proveout.server.worker.worker import attend, listen, socket_path, watch
 
 DTYPES = {"number": "int64", "size": "float64", "city": "str", "mode": "str"}
 NEW = "toy@new000000000"
@@ -346,11 +346,11 @@ class Gateway:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(20)
         self.socket.connect(path)
-        self._messages = wire.messages(self.socket)
+        self._messages = protocol.messages(self.socket)
         self.hello = next(self._messages)
 
     def ask(self, **message: Any) -> dict[str, Any]:
-        self.socket.sendall(wire.pack(message))
+        self.socket.sendall(protocol.pack(message))
         while "holds" in (reply := self.next()):
             self.hello = reply
         return reply
@@ -434,7 +434,7 @@ def test_a_hanging_shadow_keeps_no_request_waiting(worker, fault):
     gateway, side = worker.connect(), worker.connect()
     while len(gateway.hello["holds"]) < 2:
         gateway.predict()
-    side.socket.sendall(wire.pack({"ask": "shadow", "release": release(fault).name, "columns": columns(request())}))
+    side.socket.sendall(protocol.pack({"ask": "shadow", "release": release(fault).name, "columns": columns(request())}))
     time.sleep(0.1)
 
     began = time.perf_counter()
@@ -469,7 +469,9 @@ def stoppable_spin() -> Callable[[], None]:
 def test_a_gateway_that_leaves_in_the_middle_disturbs_nobody(worker):
     """Its reply is thrown away; the next one's connection is another thread's."""
     leaving = worker.connect()
-    leaving.socket.sendall(wire.pack({"ask": "predict", "release": RELEASE, "columns": columns(request(mode="slow"))}))
+    leaving.socket.sendall(
+        protocol.pack({"ask": "predict", "release": RELEASE, "columns": columns(request(mode="slow"))})
+    )
     leaving.socket.close()
     worker.post(champion=release("new"), before=release())
 

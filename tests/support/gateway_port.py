@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from gateway_toy import Running, running
 
-from proveout.serving.http_protocol import HttpProtocol
+from proveout.server.http_protocol import HttpProtocol
 
 
 @contextmanager

@@ -18,17 +18,17 @@ from serving_toy import ToyModel, board, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Prediction, Scope
-from proveout.serving.board import Board, board_path, post
-from proveout.serving.desk.desk import habits_of
-from proveout.serving.desk.pii import Pseudonyms
-from proveout.serving.gateway.access import Access
-from proveout.serving.gateway.gateway import Gateway
-from proveout.serving.journal import lines
-from proveout.serving.office import Office
-from proveout.serving.worker.bench import Bench
-from proveout.serving.worker.champion import Served
-from proveout.serving.worker.shelf import Shelf
-from proveout.serving.worker.worker import attend, listen, socket_path
+from proveout.server.api_runtime import Office
+from proveout.server.http.app import Gateway
+from proveout.server.http.auth import Access
+from proveout.server.log import codec
+from proveout.server.server_state import Board, board_path, post
+from proveout.server.service.pseudonyms import Pseudonyms
+from proveout.server.service.service import habits_of
+from proveout.server.worker.model_pool import Shelf
+from proveout.server.worker.model_runner import Bench
+from proveout.server.worker.release_source import Served
+from proveout.server.worker.worker import attend, listen, socket_path
 from proveout.settings import load_object
 from proveout.trust.api_keys import mac_of
 
@@ -111,10 +111,10 @@ class Running:
     async def ask(self, headers: Mapping[str, str] | None = None, **changed: Any) -> httpx.Response:
         return await self.client.post("/predict", json=request(**changed), headers=headers)
 
-    def rows(self) -> list[lines.Row]:
+    def rows(self) -> list[codec.Row]:
         """What is in the journals, in order."""
         files = sorted(self.office.journal._folder.glob("*.jsonl"))
-        return [lines.read(line) for file in files for line in file.read_bytes().splitlines() if line.strip()]
+        return [codec.read(line) for file in files for line in file.read_bytes().splitlines() if line.strip()]
 
     def log(self) -> list[Prediction]:
         """The answers in the journals."""

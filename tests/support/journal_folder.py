@@ -5,7 +5,7 @@ from typing import Any
 
 from proveout.ledger.ledger import Ledger
 from proveout.records import Prediction, now
-from proveout.serving.journal.drain import Drain
+from proveout.server.log.shipper import Drain
 
 
 def prediction(request_id: str, **changed: Any) -> Prediction:

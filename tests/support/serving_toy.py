@@ -18,8 +18,8 @@ import pandas as pd
 
 from proveout.errors import LedgerError, NotApproved, ProveoutError, Tampered
 from proveout.records import Digest, Release, Role
-from proveout.serving.board import Board, post, read
-from proveout.serving.worker.champion import Served
+from proveout.server.server_state import Board, post, read
+from proveout.server.worker.release_source import Served
 from proveout.settings import Settings, load
 
 RELEASE = "toy@0123456789ab"
@@ -219,7 +219,7 @@ def settings_of(root: Path, **changed: Any) -> Settings:
 
 if __name__ == "__main__":
     from proveout.ledger.ledger import Ledger
-    from proveout.serving.host import serve
+    from proveout.server.main import serve
 
     try:
         project = load(Path(sys.argv[1]))

@@ -14,8 +14,8 @@ from serving_toy import FILES, ToyModel, ToySource, lay_out
 
 from proveout.errors import ProveoutError
 from proveout.records import Release
-from proveout.serving.host import serve
-from proveout.serving.worker.champion import Served
+from proveout.server.main import serve
+from proveout.server.worker.release_source import Served
 from proveout.settings import Settings, load
 
 SCHEMA = FILES["schema.py"].replace(

@@ -24,7 +24,7 @@ from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
 from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
 from proveout.rollout import releases
-from proveout.serving.worker.champion import Released, Served
+from proveout.server.worker.release_source import Released, Served
 from proveout.settings import Settings, load
 from proveout.trust.signing import Keyring, approve
 

@@ -49,7 +49,7 @@ def look_up(project: "Settings", request_id: str) -> Logged:
 
 def _waiting(journals: Path, request_id: str) -> list[Any]:
     """The rows about a request in journals that are not drained yet."""
-    from proveout.serving.journal import lines
+    from proveout.server.log import codec
 
     found, named = [], canonical(request_id)[1:-1]  # as a line of JSON has it
     for path in sorted(journals.glob("*.jsonl")):
@@ -57,7 +57,7 @@ def _waiting(journals: Path, request_id: str) -> list[Any]:
             for line in path.read_bytes().split(b"\n")[:-1]:
                 if named in line:
                     with suppress(ValueError, TypeError, KeyError):  # a damaged line: the drain sets it aside
-                        found.append(lines.read(line))
+                        found.append(codec.read(line))
     return [row for row in found if getattr(row, "request_id", None) == request_id]
 
 

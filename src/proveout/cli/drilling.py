@@ -9,7 +9,7 @@ from proveout.cli.parts import Json, answer, settings
 from proveout.errors import Misused
 
 if TYPE_CHECKING:
-    from proveout.serving.drill import DrillReport, Phase
+    from proveout.server.drill import DrillReport, Phase
 
 
 def drill(
@@ -27,7 +27,7 @@ def drill(
     answered is counted, and how late. Needs the server's machine and user. Its requests are logged, under ids that
     begin with `drill-`. Exit 1 if a request failed or came late.
     """
-    from proveout.serving import drill as rehearsal
+    from proveout.server import drill as rehearsal
 
     strange = sorted(set(fault or ()) - set(rehearsal.FAULTS))
     if strange:

@@ -56,7 +56,7 @@ def erase(
     from proveout.data import request_schema
     from proveout.ledger import erasure
     from proveout.records import now
-    from proveout.serving.desk.pii import Pseudonyms
+    from proveout.server.service.pseudonyms import Pseudonyms
     from proveout.trust.secrets import PII_KEY, secret
 
     project = settings()
@@ -117,7 +117,7 @@ def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bo
 
 def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") -> None:
     """Empty the journals of dead writers, without them; a running server empties those of its own."""
-    from proveout.serving.journal.drain import Drain
+    from proveout.server.log.shipper import Drain
 
     folder = project.journal_dir
     if not folder.is_dir():

@@ -1,0 +1,276 @@
+"""The office: what runs beside the requests in an API process, from its beginning to its end.
+
+Comes in: how to answer, the server's private folder, where the journal lies. Goes out: a desk that answers; the board
+as it stands; whether the server is ready; and an orderly end, in which no connection is closed under a client that was
+about to use it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from proveout.records import Alert, Severity, now
+from proveout.server import server_state
+from proveout.server.log.journal import Journal
+from proveout.server.queue.batcher import Dispatch
+from proveout.server.queue.worker_connection import Hello, Lines
+from proveout.server.server_state import ApiNote, Board, ClerkNote
+from proveout.server.service.fallback import NoClaim
+from proveout.server.service.pseudonyms import Pseudonyms
+from proveout.server.service.routing import Routing
+from proveout.server.service.service import Desk, Habits
+from proveout.server.worker.worker import socket_path
+from proveout.settings import Settings
+
+DRAIN_S = 1.0  # after the signal: answers say `connection: close`, so clients go before connections are closed
+_LOOK_S = 0.02
+_CLOSES_S = 0.1  # after the signal, for the main process to close the port as well
+_WORKER_S = 10.0  # the server waits for its worker when it starts; then the rules answer until there is one
+_FRESH_S = 2.0  # a reply this young proves that the model answers; later one is asked for
+_PROBE_S = 1.0
+_READ_EVERY_S, _NOTE_EVERY_S = 0.1, 0.5
+_LAST_WRITE_S = 3.0  # at the end, for a disk that is full to have room again
+_MISSED_S = 5.0  # without a worker: longer than a restart takes
+
+
+class Office:
+    """What stands behind the gateway. For one event loop.
+
+    Args:
+        fields: the request's fields, as the worker is sent them.
+        folder: the server's private folder, where the worker listens and the board hangs.
+        pseudonyms: what hides persons from the log.
+        gentle: whether to delay the signals that end uvicorn, see `DRAIN_S`.
+    """
+
+    def __init__(
+        self,
+        habits: Habits,
+        *,
+        settings: Settings,
+        fields: Sequence[str],
+        folder: Path,
+        pseudonyms: Pseudonyms,
+        gentle: bool = False,
+    ) -> None:
+        self._folder, self._gentle = folder, gentle
+        self._lines = Lines(socket_path(folder, 0), hang_s=settings.hang_s, heard=self._hear)
+        self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_cool_s)
+        self.routing = Routing(settings.key, broken=self.dispatch.broken)
+        self.journal = Journal(
+            settings.journal_dir, durability=settings.durability, keeps=settings.unlogged == "answer"
+        )
+        self.desk = Desk(
+            habits, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms
+        )
+        self.board: Board | None = None  # what stands; None until the first look
+        self.entered = False
+        self.draining = False  # connections are not kept any more
+        self._reader = server_state.Reader(server_state.board_path(folder))
+        self._tasks: list[asyncio.Task[None]] = []
+        self._told = False  # that the server is about to end
+        self._up_at = time.monotonic()  # when there was a worker last
+        self._since: dict[str, Alert] = {}
+
+    async def enter(self) -> None:
+        """Start. Returns when a worker is connected, or after ten seconds without one."""
+        if self._gentle:
+            self._delay_signals(asyncio.get_running_loop())
+        self._read_board()
+        work = (
+            self._lines.keep(),
+            self.dispatch.run(),
+            _again(self._read_board, _READ_EVERY_S),
+            _again(self._look, _NOTE_EVERY_S),
+        )
+        self._tasks = [asyncio.create_task(one) for one in work]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WORKER_S):
+                await self._lines.plain.up.wait()
+        self.entered = True
+        self._note()
+
+    async def leave(self) -> None:
+        """End: everything answered is in the journal, which the clerk takes over."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        until = time.monotonic() + _LAST_WRITE_S
+        self.journal.look()
+        while self.journal.owed_rows and time.monotonic() < until:
+            await asyncio.sleep(_READ_EVERY_S)
+            self.journal.look()
+        if self.journal.owed_rows:
+            words = f"{self.journal.owed_rows} answers are in no log: it could not be written until the end"
+            print(f"proveout: {words}", file=sys.stderr, flush=True)
+        self.journal.close()
+
+    # --- how things are -------------------------------------------------------------------------------------------
+
+    def clerk(self) -> ClerkNote | None:
+        """What the clerk says of itself; None before it did."""
+        return server_state.read(server_state.clerk_path(self._folder), ClerkNote)
+
+    async def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Whether a model answers, by a reply of the last two seconds or one asked for now; and the details."""
+        reason = await self._why_not_ready()
+        hello, clerk, journal = self._lines.plain.hello, self.clerk(), self.journal
+        return reason is None, {
+            "reason": reason,
+            "release": self.routing.champion.release,
+            "api": os.getpid(),
+            "worker": hello.pid if hello else None,
+            "socket": socket_path(self._folder, 0),
+            "holds": sorted(hello.holds) if hello else [],
+            "refused": dict(hello.refused) if hello else {},
+            "breakers": dict(self.dispatch.breakers),
+            "waiting": self.dispatch.waiting,
+            "board": self.board.seq if self.board else None,
+            "answered": self.desk.answered,
+            "journal": {
+                "unlogged_rows": journal.owed_rows,
+                "lost_rows": journal.lost_rows,
+                "trouble": journal.trouble.words,
+            },
+            "ledger": {
+                "drained_rows": clerk.drained_rows if clerk else 0,
+                "damaged_lines": clerk.damaged_lines if clerk else 0,
+                "backlog_bytes": clerk.backlog_bytes if clerk else 0,
+                "trouble": clerk.trouble if clerk else "the clerk is not there yet",
+            },
+        }
+
+    async def _why_not_ready(self) -> str | None:
+        if self._told:
+            return "the server is ending"
+        if self._lines.plain.hello is None:
+            return "the worker is down"
+        if asyncio.get_running_loop().time() - self.dispatch.heard_at < _FRESH_S:
+            return None
+        try:
+            await self.dispatch.probe(until=asyncio.get_running_loop().time() + _PROBE_S)
+        except NoClaim as silence:
+            return str(silence)
+        return None
+
+    def _hear(self, hello: Hello) -> None:
+        self.routing.holds(hello.holds)
+
+    def _read_board(self) -> None:
+        new = self._reader.look()
+        if new is None:
+            return
+        if self.board is not None and new.erased > self.board.erased:
+            self.journal.turn()  # what lies in it of the erased is gone when the clerk has drained it
+        self.board = new
+        self.routing.post(new)
+        self.dispatch.post(new)
+
+    def _look(self) -> None:
+        self.journal.look()
+        self._note()
+
+    def _note(self) -> None:
+        """Say how things are, to the main process and the clerk."""
+        hello = self._lines.plain.hello
+        words = f"worker {hello.pid}" if hello else "no worker yet: the rules answer"
+        path = server_state.api_path(self._folder, os.getpid())
+        try:
+            server_state.post(path, ApiNote(pid=os.getpid(), words=words, troubles=tuple(self._troubles(hello))))
+        except OSError:  # the disk is full; that this process lives can be said without room
+            with suppress(OSError):
+                os.utime(path)
+
+    def _troubles(self, hello: Hello | None) -> list[Alert]:
+        """What a person must hear of, as it stands; each with the moment it began."""
+        clock, journal, wrong = time.monotonic(), self.journal, list[tuple[Severity, str, str, str]]()
+        if hello is not None:
+            self._up_at = clock
+        elif clock - self._up_at > _MISSED_S and not self._told:
+            step = "See why it does not start: what the server said last"
+            wrong.append(("critical", "no model answers", "There is no worker; cache and rules answer.", step))
+        if journal.trouble.words is not None:
+            step = "Make room on the disk of the state folder: proveout status"
+            what = f"{journal.trouble.name} is in trouble"
+            wrong.append(("critical", what, f"It {journal.trouble.words}.", step))
+        if journal.lost_rows:
+            details = f"{journal.lost_rows} answers of API process {os.getpid()} are in no log: memory was full, too."
+            wrong.append(("critical", "answers were not logged", details, "Count them as given: they were"))
+        for release, why in (hello.refused if hello else {}).items():
+            step = "Release another bundle, or take this one back: proveout rollback"
+            wrong.append(("critical", f"{release} is refused", f"The worker does not serve it: {why}", step))
+        for release, state in self.dispatch.breakers.items():
+            if state != "closed":
+                details = "Half of its last answers failed, so it is hardly asked; cache and rules answer."
+                step = "See why it fails: what the server said last; or go back: proveout rollback"
+                wrong.append(("critical", f"the circuit breaker of {release} is open", details, step))
+        alerts = [Alert(severity=s, what=what, details=d, next_step=n, at=now()) for s, what, d, n in wrong]
+        self._since = {alert.what: self._since.get(alert.what, alert) for alert in alerts}
+        return list(self._since.values())
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _drain_connections(self) -> None:
+        self.draining = True
+
+    def _delay_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Put a moment between the signal and uvicorn's own handler, which closes idle connections at once."""
+
+        def delay(number: int, then: Callable[[int, FrameType | None], Any]) -> None:
+            def end_when_all_are_gone(until: float) -> None:
+                if loop.time() < until and _has_connections(then):
+                    loop.call_later(_LOOK_S, end_when_all_are_gone, until)
+                else:
+                    then(number, None)
+
+            def begin() -> None:
+                if self._told and number == signal.SIGINT:
+                    then(number, None)  # Ctrl-C a second time: now
+                elif not self._told:
+                    self._told = True
+                    _stop_listening(then)
+                    # Not yet: the main process holds the port too, and closes it as it hears the same signal.
+                    loop.call_later(_CLOSES_S, self._drain_connections)
+                    loop.call_later(_CLOSES_S, end_when_all_are_gone, loop.time() + DRAIN_S)
+
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(begin))
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                delay(number, handler)
+        # They were blocked since this process was forked: one that came before now is heard now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
+
+
+async def _again(work: Callable[[], None], every_s: float) -> None:
+    """Do `work` again and again, until cancelled. What it raises once is no reason to stop."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            work()
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+
+
+def _stop_listening(handler: object) -> None:
+    """Let clients that are told to close find no port, rather than one that closes while they wait in its queue.
+
+    `handler` is a method of uvicorn's server, which is known from here by nothing else.
+    """
+    for listening in getattr(getattr(handler, "__self__", None), "servers", ()):
+        listening.close()
+
+
+def _has_connections(handler: object) -> bool:
+    """Whether a client is left, idle or not. True if uvicorn does not say."""
+    state = getattr(getattr(handler, "__self__", None), "server_state", None)
+    return bool(getattr(state, "connections", True))

@@ -1,0 +1,299 @@
+"""The drill: a running server is put through its faults on purpose, and what its callers got is counted.
+
+Comes in: the settings and the server's address. Goes out: a `DrillReport`: per fault, how many answers each rung gave
+and how late; and how good the rules are beside the model on the month the model was judged by, which is what a fall
+down the ladder costs. The requests are rows of that month. They are logged like any others, under ids that begin with
+`drill-`. Needs the same machine and the same user as the server: it signals the worker and writes to its socket.
+"""
+
+import itertools
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from proveout.project import open_ledger, open_store
+from proveout.records import Rung
+from proveout.server import load_client
+from proveout.server.load_client import Address, Answered, DrillFailed
+from proveout.server.queue import protocol
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PREFIX = "drill-"
+"""What the ids of a drill's requests begin with."""
+
+Fault = Literal["none", "killed", "hanging", "slow", "nan", "short", "raising"]
+FAULTS: tuple[Fault, ...] = ("none", "killed", "hanging", "slow", "nan", "short", "raising")
+_BY_MESSAGE = frozenset({"nan", "short", "raising"})  # the worker is told to give such replies for a while
+
+_BACK_S = 60.0  # for the model to answer again after a fault
+_SLOW_STOPPED = 1.5  # of the deadline: the worker stands still for so long,
+_SLOW_RUNNING_S = 0.1  # then runs for a moment
+_LATE_S = 0.25  # over the deadline is what two busy cores and a connection may cost, before an answer counts as late
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """What callers got while one fault was on. Times are in seconds, as the caller measured them."""
+
+    fault: Fault
+    asked: int
+    rungs: Mapping[Rung, int]
+    failed: int  # no answer, or no 200
+    late: int  # answered after the deadline
+    median_s: float
+    p99_s: float
+    slowest_s: float
+    back_s: float  # from the end of the fault until the model answered again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """How good one rung is on the month the model was judged by."""
+
+    rung: Rung
+    rows: int
+    auc: float
+    brier: float
+    right: float  # share of rows called right
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrillReport:
+    """One drill."""
+
+    release: str
+    deadline_s: float
+    month: str
+    phases: tuple[Phase, ...]
+    quality: tuple[Quality, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every request was answered, and in time."""
+        return not any(phase.failed or phase.late for phase in self.phases)
+
+
+def run(
+    settings: Settings,
+    *,
+    key: str | None = None,
+    faults: Sequence[Fault] = FAULTS,
+    seconds: float = 3.0,
+    say: Callable[[str], None] = lambda words: None,
+) -> DrillReport:
+    """Put the server that listens at the settings' address through `faults`, each for `seconds`.
+
+    Args:
+        key: an API key with the scopes `predict` and `admin`, where the server asks for one.
+        say: told what goes on.
+    Raises: DrillFailed if the server is not ready or is on another machine, or if a canary runs.
+    """
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
+    address = Address(host=host, port=settings.port, key=key)
+    ready = load_client.ready(address)
+    _refuse_canary(settings)
+    say(f"{ready['release']} is ready; measuring its rules beside it")
+    month, rows, quality = _held_out(settings, str(ready["release"]))
+    phases = []
+    for fault in faults:
+        phases.append(_phase(settings, address, fault, rows, seconds=seconds))
+        say(_in_short(phases[-1]))
+    return DrillReport(
+        release=str(ready["release"]),
+        deadline_s=settings.deadline_s,
+        month=month,
+        phases=tuple(phases),
+        quality=quality,
+    )
+
+
+def _in_short(phase: Phase) -> str:
+    by = ", ".join(f"{count} by {rung}" for rung, count in phase.rungs.items()) or "nobody answered"
+    return f"{phase.fault}: {phase.asked} asked, {by}; slowest {phase.slowest_s * 1000:.0f} ms"
+
+
+# --- one fault ----------------------------------------------------------------------------------------------------
+
+
+def _phase(settings: Settings, address: Address, fault: Fault, rows: Sequence[bytes], *, seconds: float) -> Phase:
+    answers: list[Answered] = []
+    with load_client.asking(address, itertools.cycle(rows), answers, prefix=PREFIX):
+        with _fault(address, fault, settings.deadline_s, seconds):
+            time.sleep(seconds)
+        over = time.monotonic()
+        _wait_for_the_model(address, rows, fault)
+        back_s = time.monotonic() - over
+    return summary(fault, answers, deadline_s=settings.deadline_s, back_s=back_s)
+
+
+def summary(fault: Fault, answers: Sequence[Answered], *, deadline_s: float, back_s: float) -> Phase:
+    """What `answers` say of a fault. Raises: DrillFailed for none."""
+    if not answers:
+        raise DrillFailed(f"Nothing was asked while the worker was {fault}: let the drill take more --seconds.")
+    took = sorted(answer.seconds for answer in answers)
+    return Phase(
+        fault=fault,
+        asked=len(answers),
+        rungs=dict(sorted(Counter(a.rung for a in answers if a.rung is not None).items())),
+        failed=sum(answer.rung is None for answer in answers),
+        late=sum(answer.seconds > deadline_s + _LATE_S for answer in answers),
+        median_s=took[len(took) // 2],
+        p99_s=took[min(len(took) - 1, int(0.99 * len(took)))],
+        slowest_s=took[-1],
+        back_s=back_s,
+    )
+
+
+@contextmanager
+def _fault(address: Address, fault: Fault, deadline_s: float, seconds: float) -> Iterator[None]:
+    """`fault` on the worker that answers now, until the end of the block at the latest."""
+    if fault == "none":
+        yield
+        return
+    ready = load_client.ready(address)
+    worker = int(ready["worker"])
+    if fault in _BY_MESSAGE:
+        _tell(str(ready["socket"]), {"ask": "drill", "fault": fault, "for_s": seconds})
+        yield
+        return
+    over = threading.Event()
+    if fault == "slow":
+        hand = threading.Thread(target=_hold_back, args=(worker, over, deadline_s * _SLOW_STOPPED), daemon=True)
+        hand.start()
+    else:
+        _signal(worker, signal.SIGKILL if fault == "killed" else signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        over.set()
+        if fault == "slow":
+            hand.join()
+        if fault != "killed":
+            # It is gone where the watchdog was faster; its number cannot be another's while its parent holds it.
+            with suppress(DrillFailed):
+                _signal(worker, signal.SIGCONT)
+
+
+def _hold_back(worker: int, over: threading.Event, stopped_s: float) -> None:
+    with suppress(DrillFailed):  # the watchdog has killed it
+        while not over.is_set():
+            _signal(worker, signal.SIGSTOP)
+            over.wait(stopped_s)
+            _signal(worker, signal.SIGCONT)
+            over.wait(_SLOW_RUNNING_S)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError as error:
+        raise DrillFailed(
+            f"There is no worker with the pid {pid} here: run the drill where the server runs."
+        ) from error
+    except PermissionError as error:
+        raise DrillFailed(
+            f"The worker {pid} is another user's: run the drill as the user who runs the server."
+        ) from error
+
+
+def _tell(path: str, message: Mapping[str, Any]) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as line:
+        try:
+            line.settimeout(5)
+            line.connect(path)
+            line.sendall(protocol.pack(message))
+            if {"drill": message["fault"]} in itertools.islice(protocol.messages(line), 3):  # after hello and news
+                return
+        except OSError as error:
+            raise DrillFailed(f"The worker's socket {path} cannot be reached: {error.strerror or error}.") from error
+    raise DrillFailed("The worker does not know this fault: server and command line are of different versions.")
+
+
+def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -> None:
+    """Return when the model answers: a worker that is ready is not asked while its breaker is open."""
+    until = time.monotonic() + _BACK_S
+    connection = None
+    number = 0
+    while time.monotonic() < until:
+        # Another row each time: one that was asked before may be answered by the cache.
+        number += 1
+        body = rows[-number % len(rows)]
+        connection, answered = load_client.ask(address, connection, body, f"{PREFIX}{time.time_ns():x}-back-{number}")
+        if answered.rung == "model":
+            break
+        time.sleep(0.05)
+    else:
+        raise DrillFailed(
+            f"The model does not answer {_BACK_S:g} s after its worker was {fault}: see the server's log."
+        )
+    if connection is not None:
+        connection.close()
+
+
+# --- the month ----------------------------------------------------------------------------------------------------
+
+
+def _refuse_canary(settings: Settings) -> None:
+    from proveout.rollout import releases
+
+    with open_ledger(settings) as ledger:
+        canary = releases.current(ledger, settings.model, "canary")
+    if canary is not None:
+        raise DrillFailed(
+            f"{canary.name} runs as canary, and the faults of a drill would count against it. Wait for its verdict, or "
+            "end it: proveout rollback --reason …"
+        )
+
+
+def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple[Quality, ...]]:
+    """The month the released model was judged by: its name, its rows as requests, and how good model and rules are."""
+    import pandas as pd
+
+    from proveout.data import features, request_columns, snapshots
+    from proveout.model.released_bundle import open_released
+    from proveout.settings import load_object
+
+    store = open_store(settings)
+    opened = open_released(settings, store.find("bundles", release.rpartition("@")[2]))
+    month = opened.bundle.holdout
+    rows = snapshots.read(store, opened.bundle.snapshot, batches=[month])
+    known = features.labels(settings, rows)
+    rows = rows[known.notna()][list(features.request_columns(settings))]
+    happened = known[known.notna()].to_numpy(dtype=bool)
+    records = request_columns.plain_records(rows)
+    rules = load_object(settings.fallback, settings.root)
+    by_rules = pd.Series([rules(record) for record in records], dtype="float64")
+    quality = (
+        measure("model", opened.predict(rows), happened, threshold=opened.threshold),
+        measure("rules", by_rules.to_numpy(), happened, threshold=opened.threshold),
+    )
+    return month, [json.dumps(record).encode() for record in records], quality
+
+
+def measure(
+    rung: Rung, probability: "NDArray[np.float64]", happened: "NDArray[np.bool_]", *, threshold: float
+) -> Quality:
+    """How good `probability` is, both of shape (rows,). Raises: DrillFailed where only one thing ever happened."""
+    from sklearn.metrics import brier_score_loss, roc_auc_score
+
+    if happened.all() or not happened.any():
+        raise DrillFailed("The held-out month has one outcome only: nothing can be said of model and rules.")
+    return Quality(
+        rung=rung,
+        rows=len(happened),
+        auc=float(roc_auc_score(happened, probability)),
+        brier=float(brier_score_loss(happened, probability)),
+        right=float(((probability >= threshold) == happened).mean()),
+    )

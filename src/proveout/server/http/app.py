@@ -1,0 +1,337 @@
+"""The gateway: HTTP in front of the desk, as pure ASGI middleware in LitServe's API process.
+
+Comes in: requests. Every route is answered here, by the rule that `access.RULES` has for it; nothing reaches LitServe's
+own routes, which know no rules. Goes out: 200 for every accepted request, whoever answered it (a 5xx would make a
+client try again and hide what the answer tells a person to do, so «no prediction» is an answer as well); 4xx with a
+problem for what is no request, or not now; 503 where the settings prefer no answer to one that is late or unlogged.
+
+Headers of an answer: `x-request-id`; `x-proveout-latency-ms`; `x-proveout-unlogged: 1` if its log is in memory only;
+`x-proveout-cache: hit|miss|stale` where answers are given again.
+"""
+
+import asyncio
+import gc
+import math
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from proveout.data.request_schema import RequestSchema
+from proveout.records import Scope
+from proveout.server import safe_traceback
+from proveout.server.http import auth as access
+from proveout.server.http import batch, feedback, metrics, open_inference, openapi, prediction_detail, ui
+from proveout.server.http.auth import Access, Method
+from proveout.server.http.rate_limits import Allowance, Limits
+from proveout.server.http.request import BODY_S, JSON, App, Behind, Call, Left, Message, Receive, Send, answer_headers
+from proveout.server.http.validation import Header, Problem, Reader, Refused, not_now
+from proveout.server.queue.batcher import Overloaded
+from proveout.server.service.group_commit import Unlogged
+from proveout.settings import Settings
+
+MOST_IN_FLIGHT = 4_096  # requests of one process: more would be memory for answers that come too late
+_COUNT_EVERY_S = 1.0
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+Handler = Callable[[Call, Behind], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One path and method, and who answers it."""
+
+    template: str
+    method: Method
+    handler: Handler
+    needed: frozenset[Scope]
+    counted: bool  # by the limits of a key
+
+
+class Gateway:
+    """ASGI middleware.
+
+    Args:
+        app: LitServe's application; only its beginning and end are used.
+        schema: what a request may be.
+        office: a factory, called once in the process that serves.
+        access: tells who asks.
+        folder: the server's private one, where its processes share what they counted.
+        body_s: for a whole body to arrive.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        schema: RequestSchema,
+        settings: Settings,
+        office: Callable[[], Behind],
+        access: Access,
+        folder: Path | None = None,
+        body_s: float = BODY_S,
+    ) -> None:
+        self._app, self._build, self._access, self._body_s = app, office, access, body_s
+        self._settings, self._reader = settings, Reader(schema)
+        self._office: Behind | None = None
+        self._limits: Limits | None = None
+        self._tally = metrics.Tally()
+        self._folder = folder
+        self._counting: asyncio.Task[None] | None = None
+        self._started = False  # a model has answered since this process began
+        self.routes = tuple(self._routes(schema, settings))
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
+        self._place_routes()
+
+    def _routes(self, schema: RequestSchema, settings: Settings) -> list[Route]:
+        document = openapi.document(schema, settings)
+        batches, v2 = batch.Batches(self._reader, settings), open_inference.Inference(self._reader, settings)
+        pages = ui.Pages(schema, document, label_name=settings.label_name, asks_for_key=self._access.asked)
+        handlers: dict[tuple[str, Method], Handler] = {
+            ("/predict", "POST"): self._predict,
+            ("/predict/batch", "POST"): batches.answer,
+            ("/feedback", "POST"): feedback.take,
+            ("/predictions/{id}", "GET"): prediction_detail.Dossiers(settings).show,
+            ("/livez", "GET"): self._livez,
+            ("/readyz", "GET"): self._readyz,
+            ("/startupz", "GET"): self._startupz,
+            ("/metrics", "GET"): self._metrics,
+            ("/openapi.json", "GET"): pages.openapi,
+            ("/docs", "GET"): pages.docs,
+            ("/", "GET"): pages.form,
+            **v2.routes(),
+        }
+        counted = {"/predict", "/predict/batch", "/feedback", "/predictions/{id}"}
+        return [
+            Route(
+                template=template,
+                method=method,
+                handler=handler,
+                needed=access.RULES[(template, method)],  # a route without a rule: there is no gateway
+                counted=template in counted or template.endswith("/infer"),
+            )
+            for (template, method), handler in handlers.items()
+        ]
+
+    def _place_routes(self) -> None:
+        for route in self.routes:
+            if "{" not in route.template:
+                self._exact.setdefault(route.template, {})[route.method] = route
+                continue
+            pattern = re.compile(_PARAMETER.sub(_pattern, route.template))
+            known = next((methods for known, methods in self._patterns if known == pattern), None)
+            if known is None:
+                self._patterns.append((pattern, known := {}))
+            known[route.method] = route
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One connection's request, or the process's beginning and end."""
+        if scope["type"] == "http":
+            await self._attempt(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _attempt(self, scope: Message, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        office = self._inside
+        call = Call(scope, receive, send, body_s=self._body_s, draining=office.draining)
+        route: Route | None = None
+        self._tally.in_flight += 1
+        try:
+            route = self._route(scope, call)
+            await self._admit(route, call, office)
+            await route.handler(call, office)
+        except Left:
+            call.status = 499  # as nginx counts it
+        except Exception as error:
+            with suppress(OSError):
+                await self._say(error, call)
+        finally:
+            self._tally.in_flight -= 1
+            template = "none" if route is None else route.template
+            self._tally.count(template, call.status, time.perf_counter() - began)
+
+    def _route(self, scope: Message, call: Call) -> Route:
+        """Who answers. Raises: Refused with 400, 404 or 405."""
+        path = scope["path"]
+        call.v2 = path == "/v2" or path.startswith("/v2/")
+        if scope.get("http_version") == "1.1" and [name for name, _ in scope["headers"]].count(b"host") != 1:
+            detail = "A request in HTTP/1.1 has one header Host."  # RFC 9112, 3.2
+            raise Refused(Problem(status=400, kind="header", title="A header cannot be read", detail=detail))
+        methods = self._exact.get(path)
+        if methods is None:
+            for pattern, templated in self._patterns:
+                if found := pattern.fullmatch(path):
+                    methods, call.params = templated, found.groupdict()
+                    break
+            else:
+                detail = "There is no such route. See /docs."
+                raise Refused(Problem(status=404, kind="route", title="Not found", detail=detail))
+        method = scope["method"]
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            allowed = ", ".join(sorted(methods))
+            wrong = Problem(status=405, kind="method", title="Wrong method", detail=f"This route takes {allowed}.")
+            raise Refused(wrong, (b"allow", allowed.encode()))
+        return route
+
+    async def _admit(self, route: Route, call: Call, office: Behind) -> None:
+        """Let the request in, before its body is read. Raises: Refused."""
+        if self._tally.in_flight > MOST_IN_FLIGHT and route.needed:
+            raise not_now("overloaded", "Too many requests are being answered.", retry_after_s=1)
+        call.caller = self._access.caller(call.headers, office.board)
+        access.admit(call.caller, route.needed)
+        if route.counted and self._limits is not None:
+            call.more = self._take
+            self._take(call, 1)
+
+    def _take(self, call: Call, answers: int) -> None:
+        """Count `answers` for the caller. Raises: Refused with 429."""
+        assert self._limits is not None
+        allowance = self._limits.take(call.caller, answers, at_s=time.monotonic(), now_s=time.time())
+        if allowance.limit is None:
+            return
+        call.extra = _limit_headers(allowance)
+        if not allowance.granted:
+            raise _too_many(allowance)
+
+    async def _say(self, error: Exception, call: Call) -> None:
+        """Why there is no answer."""
+        if isinstance(error, Overloaded):
+            error = not_now("overloaded", "An answer would come too late.", retry_after_s=error.retry_after_s)
+        elif isinstance(error, Unlogged):
+            error = not_now("unlogged", "The log cannot be written.", retry_after_s=1)
+        elif not isinstance(error, Refused):
+            safe_traceback.report(error)
+            detail = "The gateway failed; its log says how."
+            error = Refused(Problem(status=500, kind="fault", title="A fault of the server", detail=detail))
+        if call.started:
+            call.status = error.problem.status  # too late to say it: what was begun ends without its end
+            raise OSError
+        await call.refuse(error)
+
+    # --- small routes ---------------------------------------------------------------------------------------------
+
+    async def _predict(self, call: Call, office: Behind) -> None:
+        request = self._reader.read(await call.body(self._settings.max_body_bytes))
+        given = await office.desk.answer(
+            request, request_id=call.wanted_id(), caller=call.caller, budget_s=call.budget_s()
+        )
+        await call.respond(200, given.body, JSON, *answer_headers(given))
+
+    async def _livez(self, call: Call, office: Behind) -> None:
+        await call.respond(200, b'{"alive":true}', JSON)
+
+    async def _readyz(self, call: Call, office: Behind) -> None:
+        ready, details = await office.readiness()
+        self._started = self._started or ready
+        told = details if "admin" in call.caller.scopes else {"reason": details["reason"]}
+        await call.respond(200 if ready else 503, orjson.dumps({"ready": ready, **told}), JSON)
+
+    async def _startupz(self, call: Call, office: Behind) -> None:
+        if not self._started:
+            self._started, _ = await office.readiness()
+        await call.respond(200 if self._started else 503, orjson.dumps({"started": self._started}), JSON)
+
+    # --- metrics --------------------------------------------------------------------------------------------------
+
+    async def _metrics(self, call: Call, office: Behind) -> None:
+        self._shared.write(self._counts(office))
+        clerk = office.clerk()
+        figures = metrics.Figures(
+            releases=office.board.releases if office.board is not None else (),
+            backlog_bytes=clerk.backlog_bytes if clerk is not None else 0,
+            drained_rows=clerk.drained_rows if clerk is not None else 0,
+            damaged_lines=clerk.damaged_lines if clerk is not None else 0,
+        )
+        told = await asyncio.to_thread(lambda: metrics.text(self._shared.all(), figures))
+        await call.respond(200, told, metrics.CONTENT_TYPE)
+
+    def _counts(self, office: Behind) -> metrics.Counts:
+        counts, desk, journal = self._tally.counts(), office.desk, office.journal
+        counts.predictions = [(*labels, number) for labels, number in desk.counts.items()]
+        counts.fallbacks = list(desk.silences.items())
+        counts.cache = [(str(event), number) for event, number in desk.cached.items()]
+        dispatch = office.dispatch
+        counts.waiting_rows, counts.shed, counts.dropped_shadows = dispatch.waiting, dispatch.shed, dispatch.dropped
+        counts.open_breakers = [name for name, state in dispatch.breakers.items() if state != "closed"]
+        counts.unwritten_rows, counts.lost_rows = journal.owed_rows, journal.lost_rows
+        return counts
+
+    async def _count(self, office: Behind) -> None:
+        while True:
+            await asyncio.sleep(_COUNT_EVERY_S)
+            self._shared.write(self._counts(office))
+
+    # --- beginning and end ----------------------------------------------------------------------------------------
+
+    @property
+    def _inside(self) -> Behind:
+        if self._office is None:
+            raise RuntimeError("a request came before the server's lifespan began")
+        return self._office
+
+    async def _lifespan(self, scope: Message, receive: Receive, send: Send) -> None:
+        async def opening() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._open()
+            return message
+
+        async def closing(message: Message) -> None:
+            if message["type"] == "lifespan.shutdown.complete" and self._office is not None:
+                await self._close(self._office)
+            await send(message)
+
+        await self._app(scope, opening, closing)
+
+    async def _open(self) -> None:
+        if self._access.asked:
+            self._limits = Limits(self._settings.state_dir / "limits")
+        self._shared = metrics.Shared(None if self._folder is None else self._folder / "metrics")
+        self._office = self._build()
+        await self._office.enter()
+        # What is there now stays: the collector shall not look through it again with every few hundred requests.
+        gc.collect()
+        gc.freeze()
+        self._counting = asyncio.create_task(self._count(self._office))
+
+    async def _close(self, office: Behind) -> None:
+        if self._counting is not None:
+            self._counting.cancel()
+        await office.leave()
+        if self._limits is not None:
+            self._limits.close()
+
+
+def _pattern(parameter: re.Match[str]) -> str:
+    # A client's own id may have slashes in it.
+    return f"(?P<{parameter[1]}>{'.+' if parameter[1] == 'id' else '[^/]+'})"
+
+
+def _limit_headers(allowance: Allowance) -> tuple[Header, ...]:
+    return (
+        (b"ratelimit-limit", b"%d" % (allowance.limit or 0)),
+        (b"ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"ratelimit-reset", b"%d" % math.ceil(allowance.reset_s)),
+    )
+
+
+def _too_many(allowance: Allowance) -> Refused:
+    what = "requests at once" if allowance.bound == "rate" else "requests a day (UTC)"
+    detail = f"This key may make {allowance.limit} {what}."
+    if allowance.retry_s is None:
+        detail += " This is more in one: send it in parts."
+        return Refused(Problem(status=429, kind="limit", title="Too many requests", detail=detail))
+    seconds = max(1, math.ceil(allowance.retry_s))
+    problem = Problem(status=429, kind="limit", title="Too many requests", detail=f"{detail} Try again in {seconds} s.")
+    return Refused(problem, (b"retry-after", b"%d" % seconds))

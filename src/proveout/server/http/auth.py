@@ -1,0 +1,147 @@
+"""Who may do what: API keys, and the rule of every route.
+
+Comes in: the headers of a request, and the keys that the board lists. Goes out: a `Caller`; or `Refused`, with 401 for
+who is nobody here and 403 for who may do something else. A key is `po_<id>_<secret>`; the server knows its HMAC only.
+"""
+
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal, get_args
+
+from proveout.records import ApiKey, Scope
+from proveout.server.http.validation import Problem, Refused
+from proveout.server.server_state import Board
+
+Method = Literal["GET", "POST"]
+
+_EVERY: frozenset[Scope] = frozenset(get_args(Scope))
+_OPEN: frozenset[Scope] = frozenset()
+_PREDICT: frozenset[Scope] = frozenset({"predict"})
+
+RULES: Mapping[tuple[str, Method], frozenset[Scope]] = {
+    # One of these scopes is needed; none: whoever can reach the port.
+    ("/", "GET"): _OPEN,  # a form without answers
+    ("/docs", "GET"): _OPEN,
+    ("/openapi.json", "GET"): _OPEN,
+    ("/livez", "GET"): _OPEN,
+    ("/readyz", "GET"): _OPEN,  # details for `admin` only
+    ("/startupz", "GET"): _OPEN,
+    ("/metrics", "GET"): frozenset({"metrics"}),
+    ("/predict", "POST"): _PREDICT,
+    ("/predict/batch", "POST"): _PREDICT,
+    ("/feedback", "POST"): frozenset({"feedback"}),
+    ("/predictions/{id}", "GET"): frozenset({"predict", "admin"}),  # with `predict`, answers to the same key
+    ("/v2", "GET"): _OPEN,
+    ("/v2/health/live", "GET"): _OPEN,
+    ("/v2/health/ready", "GET"): _OPEN,
+    ("/v2/models/{name}", "GET"): _PREDICT,
+    ("/v2/models/{name}/ready", "GET"): _PREDICT,
+    ("/v2/models/{name}/infer", "POST"): _PREDICT,
+    ("/v2/models/{name}/versions/{version}", "GET"): _PREDICT,
+    ("/v2/models/{name}/versions/{version}/ready", "GET"): _PREDICT,
+    ("/v2/models/{name}/versions/{version}/infer", "POST"): _PREDICT,
+}
+"""What each route asks for. A route that is not here cannot be served: `gateway.Gateway` does not start with one."""
+
+_KEY = re.compile(rb"po_([0-9a-f]{12})_([A-Za-z0-9_-]{16,128})")
+_NO_MAC = "0" * 64
+_CHALLENGE = (b"www-authenticate", b'Bearer realm="proveout"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who asks, and how often they may."""
+
+    key: str  # the id of their API key, "" where none is needed
+    tenant: str  # callers of one tenant may share cached answers
+    scopes: frozenset[Scope]
+    rate_per_s: float | None = None
+    burst: int | None = None
+    per_day: int | None = None
+
+
+ANYBODY = Caller(key="", tenant="", scopes=_EVERY)
+"""The caller where no key is asked for."""
+
+_NOBODY = Caller(key="", tenant="", scopes=frozenset())
+
+
+class Access:
+    """Tells who asks.
+
+    Args:
+        mac: the HMAC of a secret, in hex, as the ledger's keys have it.
+        asked: whether a key is asked for at all.
+    """
+
+    def __init__(self, *, mac: Callable[[str], str], asked: bool) -> None:
+        self._mac, self.asked = mac, asked
+        self._board: Board | None = None
+        self._keys: dict[str, tuple[str, Caller]] = {}
+        # Keys that were verified on this board, by a hash of their text: no more of them than there are keys.
+        self._verified: dict[bytes, Caller] = {}
+
+    def __repr__(self) -> str:
+        return f"Access(asked={self.asked}, {len(self._keys)} keys)"
+
+    def caller(self, headers: Mapping[bytes, bytes], board: Board | None) -> Caller:
+        """Who asks, by the keys on `board`: one that is revoked opens nothing as soon as the board says so.
+
+        Returns: a caller without scopes where there is no key, or one that opens nothing.
+        """
+        if not self.asked:
+            return ANYBODY
+        if board is not self._board:
+            self._read(board)
+        text = _given(headers)
+        mark = blake2b(text, digest_size=16).digest()
+        verified = self._verified.get(mark)
+        if verified is not None:
+            return verified
+        found = _KEY.fullmatch(text)
+        if found is None:
+            return _NOBODY
+        # The same work for an id that nobody has: how long it takes does not tell which ids there are.
+        mac, caller = self._keys.get(found[1].decode(), (_NO_MAC, _NOBODY))
+        if not hmac.compare_digest(self._mac(found[2].decode()), mac):
+            return _NOBODY
+        self._verified[mark] = caller
+        return caller
+
+    def _read(self, board: Board | None) -> None:
+        self._board = board
+        self._verified.clear()
+        self._keys = {key.id: (key.mac, _caller(key)) for key in board.keys if key.revoked_at is None} if board else {}
+
+
+def _caller(key: ApiKey) -> Caller:
+    return Caller(
+        key=key.id,
+        tenant=key.tenant,
+        scopes=frozenset(key.scopes),
+        rate_per_s=key.rate_per_s,
+        burst=key.burst,
+        per_day=key.per_day,
+    )
+
+
+def _given(headers: Mapping[bytes, bytes]) -> bytes:
+    """The text of the key in the headers, b"" for none."""
+    bearer = headers.get(b"authorization", b"")
+    if bearer[:7].lower() == b"bearer ":
+        return bearer[7:].strip()
+    return headers.get(b"x-api-key", b"").strip()
+
+
+def admit(caller: Caller, needed: frozenset[Scope]) -> None:
+    """Let `caller` in. Raises: Refused unless they have one of the scopes `needed`, or none is."""
+    if not needed or caller.scopes & needed:
+        return
+    if not caller.scopes:
+        detail = "Send an API key that is valid here: `Authorization: Bearer po_…`, or `X-API-Key: po_…`."
+        raise Refused(Problem(status=401, kind="no-key", title="Who are you?", detail=detail), _CHALLENGE)
+    detail = f"The key has no scope that this needs: {' or '.join(sorted(needed))}."
+    raise Refused(Problem(status=403, kind="scope", title="Not with this key", detail=detail))

@@ -1,0 +1,196 @@
+"""Many requests in one: `POST /predict/batch`, as a JSON array or, line by line, as a stream of NDJSON.
+
+Comes in: an array, or lines of any number. Goes out: for each item its own answer or its own problem, in order; every
+answer is validated, limited, scored and logged as if it had come alone. A stream is answered while it still arrives,
+and read no faster than it is answered and than the client takes the answers: memory stays bounded, whatever its length.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from proveout.server.http.request import JSON, NDJSON, Behind, Call, too_large
+from proveout.server.http.validation import (
+    Problem,
+    Reader,
+    Refused,
+    class_of,
+    not_json,
+    not_now,
+    parsed,
+    repeated_fields,
+)
+from proveout.server.queue.batcher import MOST_ROWS, Overloaded
+from proveout.server.service.group_commit import Unlogged
+from proveout.server.service.service import Given
+from proveout.settings import Settings
+
+BODIES = 64  # of the largest single request: so large may an array be
+_NDJSON_KINDS = {NDJSON, b"application/ndjson", b"application/jsonl", b"application/x-jsonlines"}
+
+Item = Any
+"""A parsed item of an array, a line of a stream, or the problem that is known of it already."""
+
+
+class Batches:
+    """Answers batches."""
+
+    def __init__(self, reader: Reader, settings: Settings) -> None:
+        self._reader, self._settings = reader, settings
+        self.most_bytes = settings.max_body_bytes * BODIES
+
+    async def answer(self, call: Call, office: Behind) -> None:
+        """The route. Raises: Refused for what is no batch at all."""
+        kind = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind in _NDJSON_KINDS:
+            await self._stream(call, office)
+        else:
+            await self._array(call, office)
+
+    async def _array(self, call: Call, office: Behind) -> None:
+        body = await call.body(self.most_bytes)
+        items = parsed(body)
+        if not isinstance(items, list):
+            raise Refused(not_json(f"The body is {class_of(items)}, where an array of requests is expected."))
+        if len(items) > self._settings.max_batch_rows:
+            detail = (
+                f"The array has more than {self._settings.max_batch_rows} items. Send parts, or a stream of NDJSON."
+            )
+            raise Refused(Problem(status=413, kind="too-large", title="Too large", detail=detail))
+        for place, problem in repeated_fields(body, items).items():
+            items[place] = problem
+        call.take(len(items) - 1)
+        asked = _Asked(call, office)
+        parts: list[bytes] = []
+        for start in range(0, len(items), MOST_ROWS):  # in turns, so that single requests come between them
+            window = [self._request(item) for item in items[start : start + MOST_ROWS]]
+            parts += await asked.answers(window)
+        unlogged = ((b"x-proveout-unlogged", b"1"),) if asked.unlogged else ()
+        await call.respond(200, b"[" + b",".join(parts) + b"]", JSON, *unlogged)
+
+    def _request(self, item: Item) -> Any:
+        """The request in an item, or its problem."""
+        if isinstance(item, Problem):
+            return item
+        try:
+            return self._reader.take(item)
+        except Refused as refused:
+            return refused.problem
+
+    async def _stream(self, call: Call, office: Behind) -> None:
+        asked, lines, counted = _Asked(call, office), _Lines(self._settings.max_body_bytes), 0
+        ending: Problem | None = None
+        while ending is None:
+            try:
+                part = await call.part()
+            except Refused as refused:
+                if not call.started:
+                    raise
+                ending = refused.problem
+                break
+            found = lines.feed(part) if part is not None else lines.end()
+            for window in _windows(found):
+                requests = []
+                for line in window:
+                    requests.append(self._line(line, call, counted))
+                    counted += 1
+                answered = await asked.answers(requests)
+                if not call.started:
+                    await call.start(200, NDJSON)
+                await call.write(b"\n".join(answered) + b"\n")
+            if part is None:
+                break
+            if office.draining:
+                ending = not_now("ending", "The server is ending.", retry_after_s=1).problem
+        if not call.started:
+            await call.start(200, NDJSON)
+        await call.write(b"" if ending is None else ending.body() + b"\n", last=True)
+
+    def _line(self, line: "bytes | Problem", call: Call, place: int) -> Any:
+        try:
+            if place:  # the first was counted when the stream was let in
+                call.take(1)
+            return line if isinstance(line, Problem) else self._reader.read(line)
+        except Refused as refused:
+            return refused.problem
+
+
+class _Asked:
+    """The items of one batch, as the desk answers them."""
+
+    def __init__(self, call: Call, office: Behind) -> None:
+        self._call, self._desk = call, office.desk
+        self._budget_s, self._id = call.budget_s(), call.wanted_id()
+        self._place = 0
+        self.unlogged = False
+
+    async def answers(self, window: Sequence[Any]) -> list[bytes]:
+        """The text of an answer or a problem for each item, in order."""
+        start, self._place = self._place, self._place + len(window)
+        return await asyncio.gather(*(self._answer(request, start + place) for place, request in enumerate(window)))
+
+    async def _answer(self, request: Any, place: int) -> bytes:
+        if isinstance(request, Problem):
+            return request.body()
+        try:
+            given: Given = await self._desk.answer(
+                request,
+                request_id=None if self._id is None else f"{self._id}.{place}",
+                caller=self._call.caller,
+                budget_s=self._budget_s,
+            )
+        except Overloaded as overloaded:
+            why = "An answer would come too late."
+            return not_now("overloaded", why, retry_after_s=overloaded.retry_after_s).problem.body()
+        except Unlogged:
+            return not_now("unlogged", "The log cannot be written.", retry_after_s=1).problem.body()
+        self.unlogged = self.unlogged or not given.logged
+        return given.body
+
+
+class _Lines:
+    """Cuts a stream into lines, none longer than a request may be."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._rest = b""
+        self._skipping = False  # the rest of a line that was too long
+
+    def feed(self, part: bytes) -> "list[bytes | Problem]":
+        """Every line that `part` completes; the problem of one that is too long."""
+        first, *others = part.split(b"\n")
+        if not others:
+            return self._grow(first)
+        found: list[bytes | Problem] = []
+        if self._skipping:
+            self._skipping = False
+        else:
+            found += self._checked(self._rest + first)
+        self._rest = b""
+        for line in others[:-1]:
+            found += self._checked(line)
+        return found + self._grow(others[-1])
+
+    def end(self) -> "list[bytes | Problem]":
+        """The last line, where it does not end in a line feed."""
+        rest, self._rest = self._rest, b""
+        return [] if self._skipping else self._checked(rest)
+
+    def _grow(self, more: bytes) -> "list[bytes | Problem]":
+        if self._skipping:
+            return []
+        self._rest += more
+        if len(self._rest) <= self._longest:
+            return []
+        self._rest, self._skipping = b"", True
+        return [too_large(self._longest)]
+
+    def _checked(self, line: bytes) -> "list[bytes | Problem]":
+        if not line.strip():
+            return []  # an empty line is no request
+        return [line if len(line) <= self._longest else too_large(self._longest)]
+
+
+def _windows(lines: "Sequence[bytes | Problem]") -> "Iterator[Sequence[bytes | Problem]]":
+    for start in range(0, len(lines), MOST_ROWS):
+        yield lines[start : start + MOST_ROWS]

@@ -1,0 +1,32 @@
+"""Pages of other origins: which may ask from a browser and read the answer (CORS). None, unless a setting says so.
+
+Comes in: the gateway and the origins. Goes out: the gateway behind Starlette's middleware, which answers preflights.
+Credentials of a browser, cookies, are never allowed: a page sends its API key itself, as any other client.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from starlette.middleware.cors import CORSMiddleware
+
+from proveout.server.http.request import App
+
+_SENT = ("authorization", "content-encoding", "content-type", "inference-header-content-length", "x-api-key",
+         "x-proveout-deadline-ms", "x-request-id")  # fmt: skip
+_READ = ("inference-header-content-length", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after",
+         "x-proveout-cache", "x-proveout-latency-ms", "x-proveout-unlogged", "x-request-id")  # fmt: skip
+
+
+def allow(app: App, origins: Sequence[str]) -> App:
+    """`app`, whose answers pages of `origins` may read; "*" are all."""
+    if not origins:
+        return app
+    allowed = CORSMiddleware(
+        cast(Any, app),
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=_SENT,
+        expose_headers=_READ,
+        allow_credentials=False,
+    )
+    return cast(App, allowed)

@@ -1,0 +1,86 @@
+"""What somebody says of an answer: `POST /feedback`.
+
+Comes in: a request id with the outcome, «this answer was wrong», or a text. Goes out: 202, once it is in the journal;
+the ledger may be down. Whether there is such an answer is seen when both are in the ledger, so nobody is told here.
+"""
+
+import uuid
+from typing import Any
+
+import orjson
+
+from proveout.records import Feedback, now
+from proveout.server.http.request import JSON, Behind, Call
+from proveout.server.http.validation import (
+    FieldProblem,
+    Problem,
+    Refused,
+    class_of,
+    not_json,
+    parsed,
+    refuse_repeated,
+    shown,
+)
+
+LONGEST_TEXT = 2_000  # characters
+LONGEST_ID = 160
+_MOST_BYTES = 32_768
+_FIELDS = {
+    "request_id": "the id of an answer",
+    "outcome": "true, false or null",
+    "wrong": "true or false",
+    "text": f"at most {LONGEST_TEXT} characters",
+}
+
+
+async def take(call: Call, office: Behind) -> None:
+    """The route. Raises: Refused."""
+    body = await call.body(_MOST_BYTES)
+    document = parsed(body)
+    if not isinstance(document, dict):
+        raise Refused(not_json(f"The body is {class_of(document)}, where an object is expected."))
+    refuse_repeated(body, document)
+    said = read(document, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
+    logged = await office.desk.note(said)
+    answer = orjson.dumps({"feedback_id": said.feedback_id, "request_id": said.request_id})
+    await call.respond(202, answer, JSON, *(() if logged else ((b"x-proveout-unlogged", b"1"),)))
+
+
+def read(document: dict[str, Any], *, feedback_id: str, at: str, key: str) -> Feedback:
+    """The feedback in `document`. Raises: Refused with 422 and all problems at once."""
+    request_id, outcome = document.get("request_id"), document.get("outcome")
+    wrong, text = document.get("wrong", False), document.get("text", "")
+    sound = {
+        "request_id": isinstance(request_id, str)
+        and 0 < len(request_id) <= LONGEST_ID
+        and all(" " < letter <= "~" for letter in request_id),
+        "outcome": outcome is None or isinstance(outcome, bool),
+        "wrong": isinstance(wrong, bool),
+        "text": isinstance(text, str) and len(text) <= LONGEST_TEXT and "\x00" not in text,
+    }
+    problems = [
+        FieldProblem(field=name, rule="type", expected=_FIELDS[name], got=class_of(document.get(name)))
+        for name, holds in sound.items()
+        if not holds
+    ]
+    known = f"one of {', '.join(_FIELDS)}"
+    problems += [
+        FieldProblem(field=shown(name), rule="unknown", expected=known, got=class_of(document[name]))
+        for name in [name for name in document if name not in _FIELDS][:10]
+    ]
+    if not problems and outcome is None and not wrong and not text:
+        expected = "an outcome, `wrong: true` or a text"
+        problems = [FieldProblem(field="outcome", rule="needed", expected=expected, got="nothing")]
+    if problems:
+        detail = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the feedback."
+        title = "This is no feedback"
+        raise Refused(Problem(status=422, kind="refused-fields", title=title, detail=detail, problems=tuple(problems)))
+    return Feedback(
+        feedback_id=feedback_id,
+        request_id=str(request_id),
+        at=at,
+        outcome=outcome,
+        wrong=wrong,
+        text=text,
+        key=key,
+    )

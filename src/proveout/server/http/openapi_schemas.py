@@ -1,0 +1,158 @@
+"""The messages of the OpenAPI document, in JSON Schema: requests, answers, problems.
+
+Comes in: the request schema and the settings. Goes out: plain values. `openapi` says which route takes and gives which.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
+from proveout.records import Plain, Rung
+from proveout.server.http.feedback import LONGEST_ID, LONGEST_TEXT
+from proveout.server.http.open_inference import DATATYPES, OUTPUTS
+from proveout.settings import Settings
+
+Schema = dict[str, Any]
+
+_TYPES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
+
+
+def field_schema(field: RequestField) -> Schema:
+    """One field, in JSON Schema."""
+    told: Schema = {"type": [_TYPES[field.kind], "null"] if field.nullable else _TYPES[field.kind]}
+    told |= {name: text for name, text in (("title", field.title), ("description", field.description)) if text}
+    patterns: list[str] = []
+    for rule in field.rules:
+        for word, bound in rule.words.items():
+            if word == "pattern":
+                patterns.append(bound)
+            elif word in {"minimum", "maxLength", "maximum", "minLength"} and word in told:
+                told[word] = (max if word.startswith("min") else min)(told[word], bound)
+            else:
+                told[word] = bound
+    if patterns:
+        told["pattern"] = patterns[0]
+    if patterns[1:]:
+        told["allOf"] = [{"pattern": pattern} for pattern in patterns[1:]]
+    if field.nullable and "enum" in told:
+        told["enum"] = [*told["enum"], None]
+    if field.default is not None:
+        told["default"] = field.default
+    return told
+
+
+def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Plain]) -> Schema:
+    """Every message, by name."""
+    text, number = {"type": "string"}, {"type": "number"}
+    maybe_text = {"type": ["string", "null"]}
+    share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    reason = _object({"field": text, "value": {}, "effect": number, "text": text}, "field", "effect", "text")
+    answer = _object(
+        {
+            "request_id": text,
+            "prediction": _object(
+                {settings.label_name: {"type": ["boolean", "null"]}, "probability": share},
+                settings.label_name,
+                "probability",
+            ),
+            "confidence": {
+                "description": "How often such a score was right on held-out rows; null where that is not known.",
+                "oneOf": [{"type": "null"}, _object({"share": number, "level": text}, "share", "level")],
+            },
+            "action": {"type": "string", "description": "What a person should do."},
+            "answered_by": {"enum": list(get_args(Rung))},
+            "release": text,
+            "fallback_reason": maybe_text,
+            "reasons": {"type": "array", "items": reason, "description": "Where they were asked for."},
+            "reasons_missing": {"type": "string", "description": "Why there are none."},
+        },
+        "request_id", "prediction", "confidence", "action", "answered_by", "release", "fallback_reason",
+    )  # fmt: skip
+    fields = {field.name: field_schema(field) for field in schema.fields}
+    asked = {"type": "boolean", "default": False, "description": "Ask for reasons."}
+    request = _object({**fields, EXPLAIN: asked}, *(field.name for field in schema.fields if field.needed))
+    request |= {"additionalProperties": False, "examples": [dict(example)]}
+    problem_of_field = _object({"field": text, "rule": text, "expected": text, "got": text}, "field", "rule")
+    problem = _object(
+        {
+            "type": text, "title": text, "status": {"type": "integer"}, "detail": text,
+            "problems": {"type": "array", "items": problem_of_field},
+        },
+        "type", "title", "status", "detail",
+    )  # fmt: skip
+    feedback = _object(
+        {
+            "request_id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"},
+            "outcome": {"type": ["boolean", "null"], "description": "What really happened."},
+            "wrong": {"type": "boolean", "description": "The answer was wrong."},
+            "text": {"type": "string", "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"},
+        },
+        "request_id",
+    )
+    feedback["additionalProperties"] = False
+    said = {"outcome": {"type": "boolean"}, "wrong": {"const": True}, "text": {"minLength": 1}}
+    feedback["anyOf"] = [_object({name: something}, name) for name, something in said.items()]
+    tensor = _object(
+        {
+            "name": text, "datatype": text, "shape": {"type": "array", "items": {"type": "integer"}},
+            "data": {"type": "array", "description": "The values, unless they are in binary."},
+            "parameters": {
+                "type": ["object", "null"],
+                "description": "`binary_data_size`: bytes of its values, which are behind the JSON.",
+            },
+        },
+        "name", "datatype", "shape",
+    )  # fmt: skip
+    either = [{"$ref": "#/components/schemas/Answer"}, {"$ref": "#/components/schemas/Problem"}]
+    return {
+        "Request": request,
+        "Answer": answer,
+        "BatchAnswer": {"type": "array", "items": {"anyOf": either}},
+        "Problem": problem,
+        "Feedback": feedback,
+        "FeedbackTaken": _object({"feedback_id": text, "request_id": text}, "feedback_id", "request_id"),
+        "Dossier": _object(
+            {
+                "prediction": {"type": "object"}, "release": {"type": ["object", "null"]}, "verdict": maybe_text,
+                "approval": {"type": ["object", "null"]}, "shadows": {"type": "array"},
+                "feedback": {"type": "array"}, "outcome": {"type": ["boolean", "null"]}, "reasons": {"type": "array"},
+            },
+            "prediction", "release", "verdict", "approval", "shadows", "feedback", "outcome", "reasons",
+        ),
+        "InferRequest": _object(
+            {
+                "id": {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"},
+                "inputs": {"type": "array", "items": tensor, "minItems": 1},
+                "outputs": {"type": ["array", "null"], "items": _object({"name": {"enum": list(OUTPUTS)}}, "name")},
+                "parameters": {
+                    "type": ["object", "null"],
+                    "description": "`binary_data_output`: true for outputs in binary. Tensors in binary are behind the "
+                    "JSON, whose length is in the header Inference-Header-Content-Length.",
+                },
+            },
+            "inputs",
+        ),
+        "InferAnswer": _object(
+            {
+                "model_name": text, "model_version": text, "id": text, "parameters": {"type": "object"},
+                "outputs": {"type": "array", "items": tensor, "description": f"Of {', '.join(OUTPUTS)}."},
+            },
+            "model_name", "outputs",
+        ),
+        "InferError": _object({"error": text}, "error"),
+    }  # fmt: skip
+
+
+def _object(properties: Schema, *needed: str) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(needed)}
+
+
+def tensors(example: Mapping[str, Plain]) -> Schema:
+    """A request of the Open Inference Protocol with one row."""
+    kinds: Mapping[type, str] = {int: DATATYPES["int"], float: DATATYPES["float"], str: "BYTES", bool: "BOOL"}
+    return {
+        "inputs": [
+            {"name": name, "datatype": kinds[type(value)], "shape": [1], "data": [value]}
+            for name, value in example.items()
+        ]
+    }

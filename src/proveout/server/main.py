@@ -1,0 +1,205 @@
+"""The host: a server, from the settings.
+
+Comes in: settings. Goes out: an exit code, when the server has ended. LitServe starts the worker, restarts it when it
+dies and carries the HTTP application; gateway, transport and shutdown are ours, through its public extension points
+and a subclass (`processes`).
+
+    main ─┬─ manager (LitServe's queues; idle)
+          ├─ worker  (the models; restarted)
+          ├─ API     (uvicorn, gateway, journal; as many as the settings say; restarted)
+          └─ clerk   (journals into the ledger, the board, the canary's verdict, alerts; restarted)
+
+SIGTERM or Ctrl-C to main, or to all of them: everything accepted is answered, then exit 0. kill -9 of main ends all.
+"""
+
+import fcntl
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from proveout.data import request_schema
+from proveout.data.request_schema import RequestSchema
+from proveout.errors import ConfigError
+from proveout.rollout.releases import Yardstick
+from proveout.server import server_state
+from proveout.server.api_runtime import Office
+from proveout.server.http import cors
+from proveout.server.http.app import Gateway
+from proveout.server.http.auth import Access
+from proveout.server.http.request import App
+from proveout.server.http_protocol import HttpProtocol
+from proveout.server.log import controller
+from proveout.server.process_manager import NotStarted, Server
+from proveout.server.service.pseudonyms import Pseudonyms
+from proveout.server.service.service import habits_of
+from proveout.server.worker.release_source import Released, Source
+from proveout.server.worker.shapley import units_of
+from proveout.server.worker.worker import Worker
+from proveout.settings import Settings, load_object
+from proveout.trust.api_keys import mac_of
+from proveout.trust.secrets import KEY_PEPPER, PII_KEY, secret
+
+_SOCKETS = "proveout-sockets-"
+_LONGEST_ABOVE = 70  # characters; what is made there, by LitServe's manager as well, needs up to 37 more
+_LITSERVE_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "0.0.0.0", "::": "::"}  # noqa: S104
+_THIS_MACHINE = {"127.0.0.1", "localhost"}
+
+
+def serve(
+    settings: Settings,
+    *,
+    source: Source | None = None,
+    yardstick: Callable[[Settings], Yardstick] | None = None,
+) -> int:
+    """Serve until a signal ends it. Returns 0 after an orderly end, 1 if a process was lost that cannot be restarted.
+
+    Args:
+        source: where the model comes from; the ledger's champion, unless a test brings its own. It is sent to the
+            worker by pickle.
+        yardstick: what a bundle would be judged by now (`gate.yardstick`), which a canary's promotion asks as every
+            release does; without it, a person promotes.
+    Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
+    """
+    source = source or Released()
+    schema = request_schema.load(settings)
+    rules, action = (load_object(name, settings.root) for name in (settings.fallback, settings.actions))
+    host, port = _address(settings)
+    first = source.check(settings)
+    asked = asks_for_keys(settings, first)
+    # Threads of BLAS and OpenMP in the worker would fight for the few cores that the API processes need as well.
+    # Set here, because they are read when NumPy is imported; whoever sets them outside is obeyed.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    with _private_folder() as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")  # read when prometheus_client is imported
+        (folder / "metrics").mkdir()
+        server_state.post(server_state.board_path(folder), first)
+        office = partial(
+            Office,
+            habits_of(settings, schema=schema, rules=rules, action=action),
+            settings=settings,
+            fields=schema.names,
+            folder=folder,
+            pseudonyms=_pseudonyms(settings, schema),
+            gentle=True,
+        )
+        server = Server(
+            Worker(
+                settings,
+                source=source,
+                parent=os.getpid(),
+                folder=folder,
+                dtypes=schema.dtypes,
+                units=units_of({field.name: field.description for field in schema.fields}),
+            ),
+            _gateway(settings, schema, office, folder=folder, asked=asked),
+            clerk=partial(controller.run, settings, source, folder, yardstick),
+            folder=folder,
+            deadline_s=settings.deadline_s,
+            opened=partial(_announce, first.champion.name, host, port),
+        )
+        return _run(server, host, port, api_processes=settings.api_processes)
+
+
+def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
+    try:
+        server.run(
+            host=host,
+            port=port,
+            num_api_servers=api_processes,
+            http=HttpProtocol,
+            ws="none",  # no route speaks it
+            lifespan="on",  # `auto` would serve on without a gateway when that cannot begin
+            generate_client_file=False,  # LitServe would write a client.py into the working directory
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # nothing here asks for a client's address
+        )
+    except NotStarted as error:
+        if error.exit_code_of_worker is not None:
+            raise
+    except (EOFError, ConnectionError) as error:
+        print(f"proveout: LitServe's manager process is gone ({type(error).__name__})", file=sys.stderr, flush=True)
+        return 1
+    return 1 if server.lost else 0
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder for the worker's socket and the board: its owner's alone, and short enough for a socket's path. Those
+    that servers killed by kill -9 have left are swept up; a living one's is known by its lock, which its processes
+    share."""
+    above = tempfile.gettempdir()
+    if len(above) > _LONGEST_ABOVE:
+        problem = f"{above} is too long: sockets are made below it, and their paths may have 107 characters"
+        raise ConfigError("TMPDIR", problem, "Set TMPDIR to a shorter folder, such as /tmp")
+    for left in Path(above).glob(f"{_SOCKETS}*/lock"):
+        with suppress(OSError), left.open("rb") as lock:  # another user's, or a living server's
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_SOCKETS))
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _gateway(
+    settings: Settings, schema: RequestSchema, office: Callable[[], Office], *, folder: Path, asked: bool
+) -> Callable[[App], App]:
+    pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
+    access = Access(mac=partial(mac_of, pepper), asked=asked)
+
+    def build(app: App) -> App:
+        gateway = Gateway(app, schema=schema, office=office, settings=settings, access=access, folder=folder)
+        return cors.allow(gateway, settings.cors_origins)
+
+    return build
+
+
+def asks_for_keys(settings: Settings, first: server_state.Board) -> bool:
+    """Whether requests need an API key. Raises: ConfigError if they do and nobody has one."""
+    near = settings.host in _THIS_MACHINE
+    asked = settings.auth == "on" or (settings.auth == "auto" and not near)
+    if asked and not any(key.revoked_at is None for key in first.keys):
+        where = "they are asked for" if near else f"{settings.host} can be reached from other machines"
+        remedy = "Make one: proveout keys create NAME --scope predict. Or let everybody in: PROVEOUT_AUTH=off"
+        raise ConfigError("auth", f"{where}, and there is no API key", remedy)
+    return asked
+
+
+def _pseudonyms(settings: Settings, schema: RequestSchema) -> Pseudonyms:
+    return Pseudonyms(secret(settings.keys_dir, PII_KEY) if schema.pii_fields else b"")
+
+
+def _announce(release: str, host: str, port: int, worker: str) -> None:
+    address = f"[{host}]" if ":" in host else host
+    print(f"proveout: {release} answers on http://{address}:{port}/predict ({worker})", file=sys.stderr, flush=True)
+
+
+def _address(settings: Settings) -> tuple[str, int]:
+    """Host and port to listen on, known to be free. Port 0 is any free one. Raises: ConfigError."""
+    host = _LITSERVE_HOSTS.get(settings.host)
+    if host is None:
+        raise ConfigError("host", f"{settings.host} cannot be listened on", "Use 127.0.0.1, 0.0.0.0 or ::")
+    if 0 < settings.port < 1024:
+        raise ConfigError("port", f"{settings.port} is below 1024", "Use a higher one: PROVEOUT_PORT=8080")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: a port in TIME_WAIT is free
+        try:
+            probe.bind((host, settings.port))
+            probe.listen()
+        except OSError as error:
+            problem = f"{settings.port} on {host} cannot be used: {error.strerror}"
+            remedy = "Stop the server that has it, or choose another: PROVEOUT_PORT=8081"
+            raise ConfigError("port", problem, remedy) from error
+        return host, int(probe.getsockname()[1])

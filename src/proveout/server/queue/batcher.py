@@ -1,0 +1,387 @@
+"""Micro-batches: requests that wait while the worker is busy travel together as one message.
+
+Comes in: single records, each with the release it is for. Goes out: a claim for each, or the reason why there is none.
+No request waits for others: a batch leaves as soon as the worker is free. What would wait too long in front of a
+worker that is only busy is told so at once (`Overloaded`), by measured batch times; what a hanging or failing one keeps
+waiting falls down the ladder at its deadline, and after some of those its release is not asked for a while (`breaker`).
+Explanations and shadows are not in this queue: see `explaining` and `mirror`.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from proveout.records import Plain
+from proveout.server.queue.breaker import Breaker, State
+from proveout.server.queue.explain_queue import Explaining
+from proveout.server.queue.release_queue import MOST_ROWS, Flight, Lane, Scored, Waiting, columns_of, scores_in
+from proveout.server.queue.shadow_queue import Mirror, ShadowScore
+from proveout.server.queue.worker_connection import Hello, Silent, ThreeLines, WorkerLost
+from proveout.server.server_state import Board
+from proveout.server.service.fallback import Claim, NoClaim
+
+__all__ = ["MOST_ROWS", "MOST_WAITING", "Dispatch", "Overloaded", "Scored", "ShadowScore"]
+
+MOST_WAITING = 10_000  # more than a worker can do within any deadline: who comes then is told at once
+_TICKS_PER_S = 200  # deadlines are kept by one timer for all that fall in the same five milliseconds
+_BATCH_SHARE = 0.25  # of the time a request has, that its batch may take: others come meanwhile, and wait for its end
+_BLAMED_SHARE = 0.5  # of it, that a batch must have taken to be what failed a request
+_CARE = 1.25  # measured times are means
+_HANGS_AFTER_S = 0.05  # and twice the usual time: such a batch says nothing of how long the queue is
+
+_STALL_S = 0.03  # a timer this late: this process stood still, and cannot tell who else did
+
+_DOWN = "the worker is down"
+_DIED = "the worker died"
+_OPEN = "the circuit breaker is open"
+
+
+class Overloaded(Exception):
+    """What waits in front cannot be answered before the deadline of one more request."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"more requests are waiting than can be answered in time; try again in {self.retry_after_s:.1f} s"
+
+
+class Dispatch:
+    """The queue in front of a worker. For one event loop.
+
+    Args:
+        lines: to the worker.
+        fields: of a request, as the worker is sent them.
+        cool_s: how long a failing release is not asked.
+        clock: measures how long batches take, in seconds. Deadlines are kept by the loop's own clock, which on uvloop
+            counts whole milliseconds: too coarse for a batch that takes less.
+    """
+
+    def __init__(
+        self,
+        lines: ThreeLines,
+        fields: Sequence[str],
+        *,
+        cool_s: float = 2.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._line, self._columns, self._clock = lines.plain, columns_of(fields), clock
+        self._cool_s = cool_s
+        self._lanes: dict[str, Lane] = {}
+        self._probes: deque[tuple[str | None, asyncio.Future[Any]]] = deque()
+        self._flight: Flight | bool | None = None  # True for a probe
+        self._called = False
+        self._woke_at = float("-inf")  # when this process last went on after it stood still
+        self._due: dict[int, set[Waiting]] = {}
+        self._slowest_s = 0.0  # batch of any release
+        self._fewest = MOST_ROWS  # rows in a full batch of any release
+        self._explaining = Explaining(lines.side, self._columns)
+        self._mirror = Mirror(lines.shadow, self._columns, breaker=self._breaker, busy=lambda: self.waiting > 0)
+        self.waiting = 0  # records that are not with the worker yet
+        self.shed = 0  # requests that were told Overloaded
+        self.heard_at = float("-inf")  # the loop's clock: when the worker last gave a sound reply
+
+    # --- for the desk ---------------------------------------------------------------------------------------------
+
+    def score(self, record: Mapping[str, Plain], *, release: str, until: float) -> Awaitable[Scored]:
+        """What `release` says of `record`.
+
+        Raises, at once: Overloaded; NoClaim if the release cannot be asked. Raises, awaited: NoClaim, at the latest at
+        `until` (the loop's clock).
+        """
+        hello = self._line.hello
+        if hello is None:
+            raise NoClaim(_DOWN)
+        if release not in hello.holds:
+            raise NoClaim(_not_held(release))
+        lane = self._lanes.get(release) or self._lane(release)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if not lane.breaker.allows(now):
+            raise NoClaim(_OPEN)
+        if self.waiting or self._flight is not None:
+            self._refuse_what_is_late(lane, now, until)
+        ticket = lane.breaker.begin(now)
+        if ticket is None:
+            raise NoClaim(_OPEN)
+        reply: asyncio.Future[Scored] = loop.create_future()
+        tick = int(until * _TICKS_PER_S)  # rounded down: early rather than late
+        due = self._due.get(tick)
+        if due is None:
+            due = self._due[tick] = set()
+            loop.call_at(tick / _TICKS_PER_S, self._expire, tick)
+        waiting = Waiting(record, reply, lane, ticket, now, until, due)
+        due.add(waiting)
+        lane.queue.append(waiting)
+        self.waiting += 1
+        if self._flight is None and not self._called:
+            # Not yet: what else comes in this turn of the loop goes with it.
+            self._called = True
+            loop.call_soon(self._pump)
+        return reply
+
+    async def explain(self, record: Mapping[str, Plain], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
+        """The reasons for what `release` says of `record`, as the worker words them.
+
+        Raises: NoClaim, at once if they cannot be there before `until`, by how long the last ones took.
+        """
+        return await self._explaining.explain(record, release=release, until=until)
+
+    def mirror(self, record: Mapping[str, Plain], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
+        """Have `release` score `record` when nothing else waits, and call `then`. False if there is no room for it:
+        it is counted in `dropped`, and `then` is not called."""
+        return self._mirror.mirror(record, release=release, then=then)
+
+    # --- for the office -------------------------------------------------------------------------------------------
+
+    def post(self, board: Board) -> None:
+        """There is a new board: what it does not list is forgotten, and a shadow that hung may be asked again if it
+        was released again."""
+        listed = {release.name for release in board.releases}
+        self._lanes = {name: lane for name, lane in self._lanes.items() if name in listed or lane.queue}
+        self._slowest_s = max((lane.pace.slowest_s for lane in self._lanes.values()), default=0.0)
+        self._explaining.post(board)
+        self._mirror.post(board)
+
+    async def probe(self, *, until: float, release: str | None = None) -> Hello:
+        """The worker, after it has scored a row of its own with `release`, or with any. Raises: NoClaim."""
+        if self._line.hello is None:
+            raise NoClaim(_DOWN)
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Any] = loop.create_future()
+        self._probes.append((release, reply))
+        if self._flight is None and not self._called:
+            self._called = True
+            loop.call_soon(self._pump)
+        try:
+            async with asyncio.timeout_at(until):
+                said = await reply
+        except TimeoutError as error:
+            raise NoClaim("the worker does not answer a probe") from error
+        hello = self._line.hello
+        if hello is None or not isinstance(said, dict) or said.get("probability", [None])[0] is None:
+            raise NoClaim("it cannot score a row of its own training data")
+        self.heard_at = asyncio.get_running_loop().time()
+        return hello
+
+    async def run(self) -> None:
+        """Carry explanations and shadows, until cancelled. Plain requests carry themselves."""
+        await asyncio.gather(self._explaining.run(), self._mirror.run())
+
+    @property
+    def breakers(self) -> Mapping[str, State]:
+        """The state of each release that was asked, by name."""
+        now = asyncio.get_running_loop().time()
+        return {name: lane.breaker.state(now) for name, lane in self._lanes.items()}
+
+    def broken(self, release: str) -> bool:
+        """Whether it is not to be asked now. A moment later it may be, for one request at a time."""
+        lane = self._lanes.get(release)
+        return lane is not None and not lane.breaker.allows(asyncio.get_running_loop().time())
+
+    @property
+    def dropped(self) -> int:
+        """Records that no shadow was asked about, because there was no room."""
+        return self._mirror.dropped
+
+    # --- overload -------------------------------------------------------------------------------------------------
+
+    def _refuse_what_is_late(self, lane: Lane, now: float, until: float) -> None:
+        left_s = until - now
+        # The bound first: it is one multiplication, and nearly always enough.
+        if self.waiting < MOST_WAITING and _CARE * self._slowest_s * (self.waiting // self._fewest + 3) < left_s:
+            return
+        own_s, alone_s = lane.pace.seconds(1), lane.pace.alone_s
+        front_s = self._flight_s(now) + sum(other.seconds() for other in self._lanes.values())
+        # A release too slow to answer even alone is no overload: that is for the ladder and the breaker.
+        if self.waiting >= MOST_WAITING or (_CARE * (front_s + own_s) > left_s and alone_s <= left_s):
+            self.shed += 1
+            raise Overloaded(retry_after_s=max(front_s, 0.1))
+
+    def _flight_s(self, now: float) -> float:
+        """How long the batch that the worker has will still take."""
+        flight = self._flight
+        if not isinstance(flight, Flight):
+            return 0.0
+        out_s = now - flight.began
+        if out_s > 2 * flight.expected_s + _HANGS_AFTER_S:
+            return 0.0
+        return max(0.0, flight.expected_s - out_s)
+
+    # --- carrying -------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Give the worker its next batch, if it is free."""
+        self._called = False
+        if self._flight is not None:
+            return
+        hello = self._line.hello
+        if hello is None:
+            self._fail_all(_DIED)
+        elif self._probes:
+            release, reply = self._probes.popleft()
+            self._flight = True
+            asked = asyncio.ensure_future(self._line.ask({"ask": "probe", "release": release}))
+            asked.add_done_callback(lambda said: self._probed(reply, said))
+        else:
+            while (lane := self._longest_waiting()) is not None:
+                name, found = lane
+                batch = self._take(found)
+                if name not in hello.holds:
+                    self._fail(found, batch, _not_held(name))
+                elif batch:
+                    self._send(hello, name, found, batch)
+                    return
+
+    def _longest_waiting(self) -> tuple[str, Lane] | None:
+        waiting = [(lane.queue[0].since, name) for name, lane in self._lanes.items() if lane.queue]
+        if not waiting:
+            return None
+        name = min(waiting)[1]
+        return name, self._lanes[name]
+
+    def _take(self, lane: Lane) -> list[Waiting]:
+        """The first ones that still wait: whose deadline has passed, or who left, is not computed any more."""
+        queue = lane.queue
+        batch: list[Waiting] = []
+        head = queue[0]
+        lane.rows = min(MOST_ROWS, lane.pace.most_rows(_BATCH_SHARE * (head.until - head.since)))
+        while queue and len(batch) < lane.rows:
+            waiting = queue.popleft()
+            if not waiting.reply.done():
+                waiting.sent = True
+                batch.append(waiting)
+                self.waiting -= 1
+            elif waiting.reply.cancelled():
+                self._forget(lane, waiting)
+        return batch
+
+    def _send(self, hello: Hello, release: str, lane: Lane, batch: Sequence[Waiting]) -> None:
+        flight = Flight(
+            release=release,
+            threshold=hello.holds[release],
+            lane=lane,
+            batch=batch,
+            began=asyncio.get_running_loop().time(),
+            clock=self._clock(),
+            expected_s=lane.pace.seconds(len(batch)),
+        )
+        self._flight = flight
+        columns = self._columns([waiting.record for waiting in batch])
+        asked = asyncio.ensure_future(self._line.ask({"ask": "predict", "release": release, "columns": columns}))
+        asked.add_done_callback(lambda said: self._landed(flight, said))
+
+    def _landed(self, flight: Flight, said: asyncio.Future[Any]) -> None:
+        took_s = self._clock() - flight.clock
+        self._flight = None
+        if said.cancelled():
+            return  # the loop ends
+        # The next batch first: the worker has work while these are answered.
+        self._pump()
+        lane, batch = flight.lane, flight.batch
+        try:
+            scores = scores_in(said.result(), len(batch))
+            lane.pace.took(len(batch), took_s)
+            self._slowest_s = max((each.pace.slowest_s for each in self._lanes.values()), default=0.0)
+            self._fewest = min((each.rows for each in self._lanes.values()), default=MOST_ROWS)
+            self.heard_at = asyncio.get_running_loop().time()
+        except WorkerLost as lost:
+            silent = isinstance(lost, Silent)
+            if silent:
+                self._mirror.worker_killed()
+            self._fail(lane, batch, _DIED, sound=False if silent else None)
+            return
+        except NoClaim as silence:
+            self._fail(lane, batch, str(silence), sound=False)
+            return
+        except Exception as error:  # a reply like no other: these requests fall back, and the queue moves on
+            self._fail(lane, batch, f"its reply cannot be read ({type(error).__name__})", sound=False)
+            return
+        now = asyncio.get_running_loop().time()
+        end, release, threshold = lane.breaker.end, flight.release, flight.threshold
+        for waiting, score in zip(batch, scores, strict=True):
+            reply = waiting.reply
+            waiting.due.discard(waiting)
+            if reply.done():
+                if reply.cancelled():
+                    end(waiting.ticket, None, now)
+            elif type(score) is Claim:
+                probability = score.probability
+                end(waiting.ticket, type(probability) is float and 0 <= probability <= 1, now)
+                reply.set_result(Scored(score, release, threshold))
+            else:
+                end(waiting.ticket, False, now)
+                reply.set_exception(NoClaim(score))
+
+    def _probed(self, reply: asyncio.Future[Any], said: asyncio.Future[Any]) -> None:
+        self._flight = None
+        if said.cancelled():
+            return
+        self._pump()
+        error = said.exception()
+        if reply.done():
+            return
+        if error is None:
+            reply.set_result(said.result())
+        else:
+            reply.set_exception(NoClaim(_DIED))
+
+    # --- giving up ------------------------------------------------------------------------------------------------
+
+    def _expire(self, tick: int) -> None:
+        """The deadline of these has come."""
+        now = asyncio.get_running_loop().time()
+        # The release failed a request if one batch of its took most of the time: the request's own, or the one before
+        # it. Behind batches that come and go it is the queue that was too long; and if even this comes late, it is
+        # this process that stood still.
+        flight = self._flight if isinstance(self._flight, Flight) else None
+        blocking = flight.lane if flight is not None else None
+        out_s = now - flight.began if flight is not None else 0.0
+        if now - tick / _TICKS_PER_S > _STALL_S:
+            self._woke_at = now
+        awake = now - self._woke_at > _STALL_S
+        for waiting in self._due.pop(tick):
+            if waiting.reply.done():
+                continue  # who left
+            self.waiting -= not waiting.sent
+            failed = awake and waiting.lane is blocking and out_s > _BLAMED_SHARE * (waiting.until - waiting.since)
+            waiting.lane.breaker.end(waiting.ticket, False if failed else None, now)
+            waited_s = max(0.0, waiting.until - waiting.since)
+            waiting.reply.set_exception(NoClaim(f"no answer within {waited_s * 1000:.0f} ms"))
+
+    def _fail_all(self, words: str) -> None:
+        for lane in self._lanes.values():
+            while lane.queue:
+                self._fail(lane, self._take(lane), words)
+        while self._probes:
+            _, reply = self._probes.popleft()
+            if not reply.done():
+                reply.set_exception(NoClaim(words))
+
+    def _fail(self, lane: Lane, batch: Sequence[Waiting], words: str, *, sound: bool | None = None) -> None:
+        now = asyncio.get_running_loop().time()
+        for waiting in batch:
+            waiting.due.discard(waiting)
+            if not waiting.reply.done():
+                lane.breaker.end(waiting.ticket, sound, now)
+                waiting.reply.set_exception(NoClaim(words))
+
+    def _forget(self, lane: Lane, waiting: Waiting) -> None:
+        self.waiting -= 1
+        waiting.due.discard(waiting)
+        lane.breaker.end(waiting.ticket, None, asyncio.get_running_loop().time())
+
+    # --- lanes ----------------------------------------------------------------------------------------------------
+
+    def _lane(self, release: str) -> Lane:
+        return self._lanes.setdefault(release, Lane(self._cool_s))
+
+    def _breaker(self, release: str) -> Breaker:
+        return self._lane(release).breaker
+
+
+def _not_held(release: str) -> str:
+    return f"the worker does not hold {release}"

@@ -1,0 +1,110 @@
+"""The lanes to a worker: what waits for each release, and the form in which it travels.
+
+Comes in: records. Goes out: their columns, and from a reply a claim for each of them. `dispatch` carries.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from proveout.records import Plain
+from proveout.server.queue.batch_timing import Pace
+from proveout.server.queue.breaker import Breaker, Ticket
+from proveout.server.service.fallback import Claim, NoClaim
+
+MOST_ROWS = 256  # in one message
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the worker said of one record, and which release said it."""
+
+    claim: Claim
+    release: str
+    threshold: float
+
+
+class Waiting:
+    """One record on its way. No dataclass: thousands a second are made."""
+
+    __slots__ = ("due", "lane", "record", "reply", "sent", "since", "ticket", "until")
+
+    def __init__(  # noqa: PLR0917  # as fast as can be
+        self,
+        record: Mapping[str, Plain],
+        reply: asyncio.Future[Scored],
+        lane: "Lane",
+        ticket: Ticket,
+        since: float,
+        until: float,
+        due: "set[Waiting]",
+    ) -> None:
+        self.record, self.reply, self.lane, self.ticket = record, reply, lane, ticket
+        self.since, self.until = since, until  # by the loop's clock
+        self.due = due  # all with the same deadline
+        self.sent = False
+
+
+class Lane:
+    """What waits for one release."""
+
+    def __init__(self, cool_s: float) -> None:
+        self.queue: deque[Waiting] = deque()
+        self.breaker = Breaker(cool_s=cool_s)
+        self.pace = Pace()
+        self.rows = MOST_ROWS  # in its last batch, at most
+
+    def seconds(self) -> float:
+        """How long its queue takes."""
+        waiting, full_s = len(self.queue), self.pace.seconds(self.rows)
+        if not waiting:
+            return 0.0
+        # A size's time is that of the smaller batches in its range, so the rest is counted by rows as well.
+        return waiting / self.rows * full_s if waiting >= self.rows else min(full_s, self.pace.seconds(2 * waiting))
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A batch that the worker has."""
+
+    release: str
+    threshold: float
+    lane: Lane
+    batch: Sequence[Waiting]
+    began: float  # by the loop's clock
+    clock: float  # by the finer one that measures batches
+    expected_s: float
+
+
+def columns_of(fields: Sequence[str]) -> Callable[[Sequence[Mapping[str, Plain]]], dict[str, Sequence[Plain]]]:
+    """A function from records to their columns, the inner loop of which is not Python's.
+
+    >>> columns_of(["a", "b"])([{"a": 1, "b": "x"}, {"a": 2, "b": None}])
+    {'a': (1, 2), 'b': ('x', None)}
+    """
+    names = tuple(fields)
+    if len(names) == 1:  # itemgetter gives no tuple then
+        return lambda records: {names[0]: [record[names[0]] for record in records]}
+    row = itemgetter(*names)
+    return lambda records: dict(zip(names, zip(*map(row, records), strict=True), strict=True))
+
+
+def scores_in(reply: Any, rows: int) -> list[Claim | str]:
+    """A claim, or the reason why there is none, for each of the `rows` that were sent. Raises: NoClaim for all."""
+    if not isinstance(reply, dict):
+        raise NoClaim("its reply is no object")
+    if "probability" not in reply:
+        raise NoClaim(str(reply.get("problem") or "its reply has no scores"))
+    probability, confidence = reply["probability"], reply.get("confidence") or [None] * rows
+    problem = reply.get("problem")
+    if not (len(probability) == len(confidence) == rows and (problem is None or len(problem) == rows)):
+        raise NoClaim(f"it gave {len(probability)} scores for {rows} requests")
+    if problem is None:
+        return list(map(Claim, probability, confidence))
+    return [
+        Claim(score, sure) if trouble is None else str(trouble)
+        for score, sure, trouble in zip(probability, confidence, problem, strict=True)
+    ]

@@ -1,0 +1,113 @@
+"""Who is asked: the champion, the canary for its share of the requests, the shadow beside them.
+
+Comes in: the board, and what the worker holds. Goes out: a `Route` for each request, always, also while there is no
+worker. Pure but for what is posted to it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from proveout.records import Digest, Plain, Role, canonical
+from proveout.server.server_state import Board
+
+DEFAULT_THRESHOLD = 0.5  # of the rules, until a worker has said what the released model's is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Which release is asked."""
+
+    release: str  # its name; "" while nothing was posted
+    role: Role
+    threshold: float  # the label is `probability >= threshold`
+
+
+class Routing:
+    """Routes requests. For one event loop.
+
+    Args:
+        key_fields: the request fields that name one event: requests about the same one meet the same model.
+        broken: whether a release, by name, is not to be asked now, see `Dispatch.broken`.
+    """
+
+    def __init__(self, key_fields: Sequence[str], *, broken: Callable[[str], bool] = lambda release: False) -> None:
+        self._key_fields, self._broken = tuple(key_fields), broken
+        self._board: Board | None = None
+        self._held: Mapping[str, float] = {}
+        self._thresholds: dict[str, float] = {}  # of every release on the board, also while no worker holds it
+        self._champion = Route(release="", role="champion", threshold=DEFAULT_THRESHOLD)
+        self._canary: tuple[Route, Digest, float] | None = None
+        self._shadow: tuple[str, Digest, float] | None = None
+
+    def post(self, board: Board) -> None:
+        """There is a new board."""
+        self._board = board
+        self._settle()
+
+    def holds(self, thresholds: Mapping[str, float]) -> None:
+        """A worker said what it holds: the threshold of each release, by name. Not to be called when it dies: what
+        it held tells best what the next one will."""
+        self._held = dict(thresholds)
+        self._settle()
+
+    @property
+    def champion(self) -> Route:
+        """Who is asked where there is no canary."""
+        return self._champion
+
+    def route(self, record: Mapping[str, Plain]) -> Route:
+        """Who is asked about `record`: the same one for every request with the same key."""
+        if self._canary is not None:
+            route, digest, share = self._canary
+            if choose(self._key(record), canary=digest, canary_share=share) == "canary":
+                return self._champion if self._broken(route.release) else route
+        return self._champion
+
+    def shadow(self, record: Mapping[str, Plain]) -> str | None:
+        """The release that is asked beside it, and not waited for; None for a request outside of its share."""
+        if self._shadow is None:
+            return None
+        name, digest, share = self._shadow
+        return name if choose(self._key(record), canary=digest, canary_share=share) == "canary" else None
+
+    def _key(self, record: Mapping[str, Plain]) -> str:
+        return canonical([record.get(field) for field in self._key_fields]).decode()
+
+    def _settle(self) -> None:
+        board = self._board
+        if board is None:
+            return
+        self._thresholds.update(self._held)
+        listed = {release.name for release in board.releases}
+        self._thresholds = {n: t for n, t in self._thresholds.items() if n in listed or n in self._held}
+        self._champion = self._route(self._answering(board), "champion")
+        # One that the worker does not hold, not yet or because it refused it, has no share: the champion answers.
+        self._canary = self._shadow = None
+        if board.canary is not None and board.canary.name in self._held:
+            self._canary = (self._route(board.canary.name, "canary"), board.canary.bundle, board.canary.share)
+        if board.shadow is not None and board.shadow.name in self._held:
+            self._shadow = (board.shadow.name, board.shadow.bundle, board.shadow.share)
+
+    def _answering(self, board: Board) -> str:
+        """The champion; while the worker does not hold it, the one that answered until now, or the one before."""
+        before = board.before.name if board.before is not None else ""
+        for name in (board.champion.name, self._champion.release, before):
+            if name in self._held:
+                return name
+        return board.champion.name
+
+    def _route(self, release: str, role: Role) -> Route:
+        return Route(release=release, role=role, threshold=self._thresholds.get(release, DEFAULT_THRESHOLD))
+
+
+def choose(key: str, *, canary: Digest, canary_share: float) -> Role:
+    """Who answers `key`: for one canary, always the same one, so a retry does not change models.
+
+    >>> choose("flight 1", canary=Digest("9f2c"), canary_share=0.0), choose("flight 1", canary=Digest("9f2c"),
+    ...     canary_share=1.0)
+    ('champion', 'canary')
+    """
+    # The canary is hashed in: otherwise the same users would be first to meet every new model.
+    point = int.from_bytes(blake2b(f"{canary}:{key}".encode(), digest_size=8).digest(), "big") / 2**64
+    return "canary" if point < canary_share else "champion"

@@ -1,0 +1,306 @@
+"""The desk: one accepted request in, one answer out, before the deadline and after it is logged.
+
+Comes in: a validated request, its id and who asks. Goes out: `Given`, with a body ready to send. It knows the ladder,
+which release a request belongs to, the queue in front of the worker, the answers kept and the journal; it knows
+nothing of HTTP.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import orjson
+
+from proveout.data.request_schema import RequestSchema
+from proveout.records import Feedback, Plain, Prediction, Role, Rung, ShadowAnswer, now
+from proveout.server import safe_traceback
+from proveout.server.http.auth import ANYBODY, Caller
+from proveout.server.http.validation import Request
+from proveout.server.log.journal import Journal, Trouble
+from proveout.server.queue.batcher import Dispatch, Overloaded, ShadowScore
+from proveout.server.service.cache import Answers, Kept
+from proveout.server.service.fallback import Answer, Claim, NoClaim, descend, level, share, sound
+from proveout.server.service.group_commit import Log, Unlogged
+from proveout.server.service.pseudonyms import Pseudonyms
+from proveout.server.service.request_ids import Ids
+from proveout.server.service.routing import Route, Routing
+from proveout.settings import Settings
+
+_MARGIN_SHARE, _MARGIN_S = 0.1, 0.02  # of the deadline, kept for rules, log and sending
+
+Rules = Callable[[Mapping[str, Plain]], Any]
+Action = Callable[[float | None, float | None], Any]
+Cached = Literal["hit", "miss", "stale"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """How a desk answers: everything it needs to know of the project."""
+
+    model: str
+    label_name: str
+    rules: Rules
+    action: Action
+    deadline_s: float
+    pii_fields: tuple[str, ...] = ()
+    overload: Literal["shed", "rules"] = "shed"
+    unlogged: Literal["answer", "refuse"] = "answer"
+    cache_ttl_s: float = 0.0
+    last_good_s: float = 300.0
+    cache_rows: int = 10_000
+    ids_file: Path | None = None  # where ids that were given are kept; None: in memory
+
+
+def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action: Action) -> Habits:
+    """The habits that the settings ask for."""
+    return Habits(
+        model=settings.model,
+        label_name=settings.label_name,
+        rules=rules,
+        action=action,
+        deadline_s=settings.deadline_s,
+        pii_fields=schema.pii_fields,
+        overload=settings.overload,
+        unlogged=settings.unlogged,
+        cache_ttl_s=settings.cache_ttl_s,
+        last_good_s=settings.last_good_s,
+        cache_rows=settings.cache_rows,
+        ids_file=settings.state_dir / "ids",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """An answer, ready to leave."""
+
+    prediction: Prediction  # as it is logged: without the values of a person
+    body: bytes
+    logged: bool
+    cached: Cached | None  # None where no answer is given a second time
+
+
+class Desk:
+    """Answers requests. For one event loop."""
+
+    def __init__(
+        self, habits: Habits, *, dispatch: Dispatch, routing: Routing, journal: Journal, pseudonyms: Pseudonyms
+    ) -> None:
+        self._habits, self._dispatch, self._routing, self._journal = habits, dispatch, routing, journal
+        self._pseudonyms, self._log = pseudonyms, Log(journal, refuses=habits.unlogged == "refuse")
+        self._answers = Answers(rows=habits.cache_rows, oldest_s=max(habits.cache_ttl_s, habits.last_good_s))
+        self._ids = Ids(habits.ids_file)
+        self._action_trouble = Trouble("the action")
+        self.answered: dict[str, int] = {"model": 0, "cache": 0, "rules": 0, "none": 0}
+        # For the metrics: who answered, why the model did not, and what looks into the cache found.
+        self.counts: Counter[tuple[str, Role, Rung]] = Counter()
+        self.silences: Counter[str] = Counter()
+        self.cached: Counter[Cached] = Counter()
+
+    @property
+    def deadline_s(self) -> float:
+        """An answer is there by then."""
+        return self._habits.deadline_s
+
+    async def answer(
+        self,
+        request: Request,
+        *,
+        request_id: str | None = None,
+        caller: Caller = ANYBODY,
+        budget_s: float | None = None,
+    ) -> Given:
+        """The answer to `request`, logged.
+
+        Args:
+            budget_s: of a client in more of a hurry than the settings; a longer one changes nothing.
+        Raises: Overloaded or Unlogged where the settings prefer no answer to a worse one. Nothing else: the last rung
+            is an explicit «no prediction».
+        """
+        habits, record = self._habits, request.record
+        if habits.unlogged == "refuse" and self._journal.trouble.words is not None:
+            raise Unlogged
+        began = perf_counter()  # uvloop's own clock counts in milliseconds
+        patience_s = habits.deadline_s if budget_s is None else min(budget_s, habits.deadline_s)
+        until = asyncio.get_running_loop().time() + patience_s - min(_MARGIN_S, patience_s * _MARGIN_SHARE)
+        route = self._routing.route(record)
+        place = self._answers.place(record, tenant=caller.tenant, release=route.release)
+        kept = self._answers.get(place)
+        missing: str | None = None
+        if kept is not None and self._fresh(kept, request):
+            answer, reasons, cached = _again(kept), kept.reasons, self._look("hit")
+        else:
+            answer = await self._ask(record, route, kept, until)
+            cached = self._look("stale" if answer.answered_by == "cache" else "miss")
+            reasons = None
+            if request.explain:
+                reasons, missing = await self._reasons(record, route, answer, kept, until)
+            if answer.answered_by == "model":
+                self._answers.put(place, answer, reasons=None if missing else reasons, before=kept)
+        prediction = Prediction(
+            request_id=self._ids.take(request_id),
+            at=now(),
+            model=habits.model,
+            release=route.release,
+            record=self._pseudonyms.hide(record, habits.pii_fields),
+            answered_by=answer.answered_by,
+            label=None if answer.probability is None else answer.probability >= route.threshold,
+            probability=answer.probability,
+            confidence=answer.confidence,
+            latency_ms=round((perf_counter() - began) * 1000, 3),
+            fallback_reason=answer.fallback_reason,
+            role=route.role,
+            key=caller.key,
+        )
+        self.answered[answer.answered_by] += 1
+        self.counts[(route.release, route.role, answer.answered_by)] += 1
+        logged = await self._log.write(prediction)
+        if answer.answered_by == "model":
+            self._mirror(record, prediction.request_id)
+        members = self._members(prediction)
+        if request.explain:
+            members["reasons"] = reasons or []
+            if missing is not None:
+                members["reasons_missing"] = missing
+        return Given(prediction=prediction, body=orjson.dumps(members), logged=logged, cached=cached)
+
+    async def note(self, said: Feedback) -> bool:
+        """Whether `said` is in the journal. Raises: Unlogged."""
+        return await self._log.write(said)
+
+    async def explain(self, record: Mapping[str, Plain], *, release: str) -> Sequence[Mapping[str, Any]]:
+        """The reasons for what `release` says of `record`, within the deadline. Raises: NoClaim."""
+        until = asyncio.get_running_loop().time() + self._habits.deadline_s
+        return await self._dispatch.explain(record, release=release, until=until)
+
+    # --- the rungs ------------------------------------------------------------------------------------------------
+
+    async def _ask(self, record: Mapping[str, Plain], route: Route, kept: Kept | None, until: float) -> Answer:
+        """The answer of the first rung that has one. Raises: Overloaded."""
+        try:
+            claim = (await self._dispatch.score(record, release=route.release, until=until)).claim
+            return Answer(
+                answered_by="model",
+                probability=sound(claim.probability),
+                confidence=share(claim.confidence),
+                fallback_reason=None,
+            )
+        except NoClaim as silence:
+            return self._fall(record, silence, kept)
+        except Overloaded:
+            if self._habits.overload == "shed" and not self._good(kept):
+                self.silences["overloaded"] += 1
+                raise
+            return self._fall(record, NoClaim("it has too many requests before this one"), kept)
+
+    def _fall(self, record: Mapping[str, Plain], silence: NoClaim, kept: Kept | None) -> Answer:
+        """The answer of the rungs below the model."""
+
+        def model() -> Claim:
+            raise silence
+
+        rungs: list[tuple[Rung, Callable[[], Claim]]] = [("model", model)]
+        if kept is not None and self._good(kept):
+            rungs.append(("cache", lambda: Claim(probability=kept.probability, confidence=kept.confidence)))
+        rungs.append(("rules", lambda: Claim(probability=self._habits.rules(record))))
+        answer = descend(rungs)
+        self.silences[_class_of(str(silence))] += 1
+        return answer
+
+    def _good(self, kept: Kept | None) -> bool:
+        return kept is not None and self._answers.age_s(kept) <= self._habits.last_good_s
+
+    def _fresh(self, kept: Kept, request: Request) -> bool:
+        """Whether `kept` is given again without a look at the model."""
+        young = self._answers.age_s(kept) <= self._habits.cache_ttl_s and self._habits.cache_ttl_s > 0
+        return young and (kept.reasons is not None or not request.explain)
+
+    def _look(self, found: Cached) -> Cached | None:
+        if found == "miss" and not self._habits.cache_ttl_s:
+            return None
+        self.cached[found] += 1
+        return found
+
+    async def _reasons(
+        self, record: Mapping[str, Plain], route: Route, answer: Answer, kept: Kept | None, until: float
+    ) -> tuple[Sequence[Any], str | None]:
+        """The reasons, or none and why there are none."""
+        if answer.answered_by == "cache" and kept is not None and kept.reasons is not None:
+            return kept.reasons, None
+        if answer.answered_by != "model":
+            return [], "the model did not answer"
+        try:
+            return await self._dispatch.explain(record, release=route.release, until=until), None
+        except NoClaim as silence:
+            return [], str(silence)
+
+    def _mirror(self, record: Mapping[str, Plain], request_id: str) -> None:
+        """Let the shadow score `record` when nobody waits. What it says is logged."""
+        release = self._routing.shadow(record)
+        if release is not None:
+            self._dispatch.mirror(record, release=release, then=partial(self._note_shadow, request_id, release))
+
+    def _note_shadow(self, request_id: str, release: str, score: ShadowScore) -> None:
+        self._log.leave(
+            ShadowAnswer(
+                request_id=request_id,
+                at=now(),
+                release=release,
+                probability=score.probability,
+                label=score.label,
+                latency_ms=score.latency_ms,
+                problem=score.problem,
+            )
+        )
+
+    # --- the answer -----------------------------------------------------------------------------------------------
+
+    def _members(self, prediction: Prediction) -> dict[str, Any]:
+        confidence = prediction.confidence
+        return {
+            "request_id": prediction.request_id,
+            "prediction": {self._habits.label_name: prediction.label, "probability": prediction.probability},
+            "confidence": None if confidence is None else {"share": confidence, "level": level(confidence)},
+            "action": self._action(prediction.probability, confidence),
+            "answered_by": prediction.answered_by,
+            "release": prediction.release,
+            "fallback_reason": prediction.fallback_reason,
+        }
+
+    def _action(self, probability: float | None, confidence: float | None) -> str:
+        try:
+            return str(self._habits.action(probability, confidence))
+        except Exception as error:  # the user's own code: an answer without advice is still an answer
+            if self._action_trouble.words is None:
+                safe_traceback.report(error)
+            self._action_trouble.begins(f"raised {type(error).__name__}; answers go without")
+            return ""
+
+
+def _again(kept: Kept) -> Answer:
+    return Answer(answered_by="cache", probability=kept.probability, confidence=kept.confidence, fallback_reason=None)
+
+
+_CLASSES = {
+    "worker is down": "worker-down",
+    "worker died": "worker-died",
+    "no answer within": "timeout",
+    "breaker": "breaker",
+    "too many requests": "overloaded",
+    "it raised": "raised",
+    "not a number from 0 to 1": "unsound",
+    "reply": "unreadable",
+}
+
+
+def _class_of(reason: str) -> str:
+    """A fallback reason as one of a few words: a metric has no room for times and names.
+
+    >>> _class_of("model: no answer within 480 ms")
+    'timeout'
+    """
+    return next((word for words, word in _CLASSES.items() if words in reason), "other")

@@ -1,0 +1,201 @@
+"""The shelf: every bundle that the worker holds, opened beside the others and swapped between batches.
+
+Comes in: boards. Goes out: replies to messages, by the release that a message names; and what is held, whenever that
+changes. A bundle that does not open is refused with the reason, and those that are held go on answering. The champion
+before stays open, so going back opens nothing.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from proveout.errors import ProveoutError
+from proveout.records import Release
+from proveout.server import safe_traceback
+from proveout.server.server_state import Board
+from proveout.server.worker.model_runner import Bench
+
+_KEEP_S = 10.0  # what the board no longer lists: a gateway may not have seen that board yet
+_RETRY_S, _LONGEST_RETRY_S = 5.0, 60.0  # a store that was not reachable may be; a corrupt file stays corrupt
+_LONGEST_DRILL_S = 60.0
+_RECENT_S = 0.1  # since the last plain message: so long somebody waits for the worker
+
+
+class Shelf:
+    """What a worker holds. Boards are put up by one thread; any thread may ask.
+
+    Args:
+        open_bench: opens a release.
+        share: of the time for slices of explanations and shadows, while plain messages come.
+    """
+
+    def __init__(self, open_bench: Callable[[Release], Bench], *, share: float = 0.25) -> None:
+        self._open, self._share = open_bench, share
+        self._benches: Mapping[str, Bench] = {}  # replaced, never changed: a swap is one assignment
+        self._refused: dict[str, _Refusal] = {}
+        self._unlisted: dict[str, float] = {}  # when it was first missing on a board
+        self._board: Board | None = None
+        self._plain_at = float("-inf")
+        self._drill = ("", float("-inf"))  # a fault that a drill asked for, and until when
+        self.dropped = 0  # bundles that were open
+        self.listeners: set[Callable[[], None]] = set()  # called whenever what is held has changed
+
+    # --- boards ---------------------------------------------------------------------------------------------------
+
+    def put_up(self, board: Board | None = None) -> None:
+        """Open what the board lists, the champion first, and drop what it has not listed for a while. Without a board
+        the last one counts: what was refused may be tried again."""
+        self._board = board or self._board
+        if self._board is None:
+            return
+        for release in self._board.releases:
+            if release.name not in self._benches and self._due(release.name):
+                self._take(release)
+        self._clear(self._board)
+
+    def require(self, board: Board) -> None:
+        """Open the champion, or else the one before it. Raises: whatever the champion's opening raised."""
+        self._board = board
+        for release in (board.champion, board.before):
+            if release is not None and not self._benches:
+                self._take(release)
+        if not self._benches:
+            raise self._refused[board.champion.name].error
+
+    def _take(self, release: Release) -> None:
+        began = time.monotonic()
+        try:
+            bench = self._open(release)
+        except Exception as error:  # whatever it is: the others go on
+            self._refuse(release.name, error)
+            return
+        self._benches = {**self._benches, release.name: bench}
+        again = self._refused.pop(release.name, None)
+        print(
+            f"proveout: {release.name} is open{' at last' if again else ''} ({time.monotonic() - began:.2f} s)",
+            file=sys.stderr,
+            flush=True,
+        )
+        self._tell()
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        before = self._refused.get(name)
+        wait_s = min(_LONGEST_RETRY_S, 2 * before.wait_s) if before else _RETRY_S
+        self._refused[name] = _Refusal(error, wait_s)
+        if before is None or before.words != self._refused[name].words:
+            print(f"proveout: {name} is not served: {self._refused[name].words}", file=sys.stderr, flush=True)
+            if not isinstance(error, ProveoutError):
+                safe_traceback.report(error)
+            self._tell()
+
+    def _due(self, name: str) -> bool:
+        refusal = self._refused.get(name)
+        return refusal is None or time.monotonic() >= refusal.again_at
+
+    def _clear(self, board: Board) -> None:
+        listed = {release.name for release in board.releases}
+        now = time.monotonic()
+        gone = {name for name in self._refused if name not in listed}
+        for name in gone:
+            del self._refused[name]
+        self._unlisted = {n: self._unlisted.get(n, now) for n in self._benches if n not in listed}
+        # While the new champion is not held, the old one answers, listed or not.
+        old = {
+            n for n, since in self._unlisted.items() if now - since > _KEEP_S and board.champion.name in self._benches
+        }
+        if old:
+            self._benches = {name: bench for name, bench in self._benches.items() if name not in old}
+            self.dropped += len(old)
+        if old or gone:
+            self._tell()
+
+    # --- what is held ---------------------------------------------------------------------------------------------
+
+    def hello(self) -> dict[str, Any]:
+        """What a gateway is told when it connects, and when it changes."""
+        return {
+            "pid": os.getpid(),
+            "holds": {name: bench.threshold for name, bench in self._benches.items()},
+            "refused": {name: refusal.words for name, refusal in self._refused.items()},
+        }
+
+    @property
+    def idle_s(self) -> float:
+        """How long no request has come."""
+        return time.monotonic() - self._plain_at
+
+    def _tell(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply to one message. What the model raises becomes `problem`: a class name, never a value."""
+        ask, name = message["ask"], message.get("release")
+        if ask == "drill":
+            return self._rehearse(str(message["fault"]), float(message["for_s"]))
+        benches = self._benches
+        bench = benches.get(name) if name is not None else next(iter(benches.values()), None)
+        if bench is None:
+            return {"problem": f"the worker does not hold {name}"}
+        try:
+            if ask == "predict":
+                reply = self._predict(bench, message["columns"])
+            elif ask == "probe":
+                reply = bench.probe()
+            elif ask == "shadow":
+                reply = bench.shadow(message["columns"], pause=self._pause)
+            else:
+                reply = {"reasons": bench.explain(message["columns"], within_s=message["within_s"], pause=self._pause)}
+        except Exception as error:
+            bench.report(error)
+            return {"problem": f"it raised {type(error).__name__}"}
+        return reply
+
+    def _predict(self, bench: Bench, columns: Mapping[str, Any]) -> dict[str, Any]:
+        self._plain_at = time.monotonic()
+        reply = bench.predict(columns)
+        self._plain_at = time.monotonic()
+        fault, until = self._drill
+        return reply if self._plain_at > until else spoiled(reply, fault)
+
+    def _rehearse(self, fault: str, for_s: float) -> dict[str, Any]:
+        """Answer as a broken model would, for a while: whoever reaches this socket could kill the process as well."""
+        if fault not in SPOILED:
+            return {"problem": f"there is no fault {fault}"}
+        self._drill = (fault, time.monotonic() + min(for_s, _LONGEST_DRILL_S))
+        print(f"proveout: a drill: for {for_s:g} s the model is {fault}", file=sys.stderr, flush=True)
+        return {"drill": fault}
+
+    def _pause(self, took_s: float) -> None:
+        """Leave the processor to plain messages while they come: a slice may have its share of the time."""
+        if self.idle_s < _RECENT_S:
+            time.sleep(took_s * (1 / self._share - 1))
+
+
+SPOILED = ("nan", "short", "raising")
+"""Faults that a drill can ask a worker for."""
+
+
+def spoiled(reply: Mapping[str, Any], fault: str) -> dict[str, Any]:
+    """`reply` as a model with that fault would have given it.
+
+    >>> spoiled({"probability": [0.1, 0.2]}, "short")
+    {'probability': [0.1]}
+    """
+    if fault == "raising":
+        return {"problem": "it raised Drill"}
+    scores = list(reply.get("probability", []))
+    return {**reply, "probability": [None] * len(scores) if fault == "nan" else scores[:-1]}
+
+
+class _Refusal:
+    """Why a release is not held, and when it is tried again."""
+
+    def __init__(self, error: Exception, wait_s: float) -> None:
+        self.error, self.wait_s = error, wait_s
+        self.words = str(error) if isinstance(error, ProveoutError) else f"opening it raised {type(error).__name__}"
+        self.again_at = time.monotonic() + wait_s

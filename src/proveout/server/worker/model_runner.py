@@ -1,0 +1,267 @@
+"""An opened model at work: messages about it in, replies out (`worker` says which).
+
+Plain requests are predicted at once. Explanations and shadow answers are predicted in slices of some milliseconds, so
+that a plain request waits for one slice at most; between slices the caller may pause. The model is not shared: one
+thread at a time has it.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proveout.data import request_columns
+from proveout.errors import BundleError
+from proveout.model import serving_form
+from proveout.records import Plain
+from proveout.server import safe_traceback
+from proveout.server.worker import shapley as reasoning
+from proveout.server.worker.release_source import Served
+from proveout.server.worker.shapley import Columns, Reason
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SLICE_S = 0.003
+_SLICE_CALLS = 2  # or as long as two calls for a single row: a slice of a pipeline that is slow to call has some rows
+_REPORT_EVERY_S = 60.0
+_MOST_CALLS = 32  # of the model, to find the rows of one batch that it raises on
+_CROWD = 5  # threads that may want the interpreter at once
+_WARM_ROWS = (1, 2, 16, 64, 256)
+_REFERENCE_ROWS = 256  # at once, when the background is chosen: requests wait for the interpreter meanwhile
+_FEWEST_SLICE_ROWS, _MOST_SLICE_ROWS = 64, 1_024
+
+Pause = Callable[[float], None]
+"""Called after each slice, with the seconds that it took."""
+
+
+class WrongShape(ValueError):
+    """The model gave another number of scores than it was asked for."""
+
+
+class Bench:
+    """An opened model, and how messages about it are answered.
+
+    Args:
+        dtypes: the pandas type of each request field.
+        units: of the fields that have one.
+    Raises: BundleError if it cannot score its own reference rows, or asks for what no request has.
+    """
+
+    def __init__(self, served: Served, dtypes: Mapping[str, str], units: Mapping[str, str] | None = None) -> None:
+        self.release, self._model = served.release, served.model
+        self.threshold = float(served.model.threshold)
+        self._dtypes, self._units = dict(dtypes), dict(units or {})
+        self._fields = tuple(name for name in dtypes if name in served.model.request_columns)
+        strange = sorted(set(served.model.request_columns) - set(dtypes))
+        if strange:
+            raise BundleError(
+                served.release,
+                f"asks for {', '.join(strange)}, which no request has",
+                "Train again with this request schema, or serve with the one it was trained with",
+            )
+        if isinstance(served.model, serving_form.Answering):  # a bundle's: it is asked here what the gate asked of it
+            serving_form.refuse_unservable(served.model, dtypes, name=served.release)
+        self._busy = threading.Lock()
+        self._reported: dict[type[Exception], float] = {}
+        self._slice_rows = float(_FEWEST_SLICE_ROWS)
+        # Arrays where the model takes them, otherwise a table of them.
+        self._direct: Callable[[Columns], NDArray[np.float64]] | None = getattr(served.model, "predict_columns", None)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """The first calls of a model are the slowest: they are ours. And a model that cannot score its own training
+        rows is not opened."""
+        import numpy as np
+
+        reference = self._model.reference()[list(self._fields)]
+        rows = self._columns({name: request_columns.plain(reference[name]) for name in self._fields})
+        count = len(reference)
+        parts = [range(first, min(first + _REFERENCE_ROWS, count)) for first in range(0, count, _REFERENCE_ROWS)]
+        try:
+            scores = np.concatenate([self._predict(_part(rows, part), len(part)) for part in parts])
+            for size in _WARM_ROWS:
+                self._predict(_part(rows, range(min(size, count))), min(size, count))
+            began = time.thread_time()
+            self._predict(_part(rows, range(1)), 1)
+            self._slice_s = max(SLICE_S, _SLICE_CALLS * (time.thread_time() - began))
+        except Exception as error:
+            words = f"cannot score its own reference rows ({type(error).__name__}: {error})"
+            raise BundleError(self.release, words, "Train it again") from error
+        self._one = _part(rows, range(1))
+        if not math.isfinite(scores[0]):
+            raise BundleError(self.release, "cannot score its own reference rows", "Train it again")
+        self._background = _part(rows, reasoning.background_places(scores, fields=len(self._fields)))
+        self._starts = len(next(iter(self._background.values())))
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def probe(self) -> dict[str, Any]:
+        """One row of the training data, scored."""
+        with self._busy:
+            return {"probability": _plain(self._predict(self._one, 1))}
+
+    def predict(self, columns: Mapping[str, Sequence[Plain]]) -> dict[str, Any]:
+        """Probability and confidence for each row, and what was wrong where there is none."""
+        rows = self._columns(columns)
+        count = len(columns[self._fields[0]])
+        with self._busy:
+            scores, problems = self._each(rows, count)
+        confidence = [self._confidence(score) for score in scores]
+        return {
+            "release": self.release,
+            "probability": scores,
+            "confidence": confidence,
+            "problem": problems if any(problems) else None,
+        }
+
+    def shadow(self, columns: Mapping[str, Sequence[Plain]], *, pause: Pause) -> dict[str, Any]:
+        """As `predict`, in slices and without confidences; with the time that the model took for the longest slice."""
+        rows, count = self._columns(columns), len(columns[self._fields[0]])
+        scores: list[float | None] = []
+        problems: list[str | None] = []
+        longest_s, first = 0.0, 0
+        while first < count:
+            last = min(count, first + int(self._slice_rows))
+            began = _clocks()
+            with self._busy:
+                some, wrong = self._each(_part(rows, range(first, last)), last - first)
+            took_s = self._sliced(last - first, began)
+            scores += some
+            problems += wrong
+            longest_s, first = max(longest_s, took_s), last
+            pause(took_s)
+        return {
+            "release": self.release,
+            "probability": scores,
+            "problem": problems if any(problems) else None,
+            "took_ms": round(longest_s * 1000, 3),
+        }
+
+    def explain(
+        self, columns: Mapping[str, Sequence[Plain]], *, within_s: float, pause: Pause
+    ) -> list[tuple[Reason, ...] | None]:
+        """The reasons for each row; None where there was no time left."""
+        until = time.monotonic() + within_s
+        rows, count = self._columns(columns), len(columns[self._fields[0]])
+        found: list[tuple[Reason, ...] | None] = []
+        for place in range(count):
+            record = {name: columns[name][place] for name in self._fields}
+            effect = self._effects(rows, place, reasoning.seed_of(record), until=until, pause=pause)
+            found.append(None if effect is None else reasoning.reasons(effect, record, self._units))
+        return found
+
+    # --- predicting -----------------------------------------------------------------------------------------------
+
+    def _effects(
+        self, rows: Columns, place: int, seed: int, *, until: float, pause: Pause
+    ) -> "NDArray[np.float64] | None":
+        import numpy as np
+
+        ways = reasoning.walks(self._fields, starts=self._starts, seed=seed)
+        scores = np.empty(ways.rows)
+        first = 0
+        while first < ways.rows:
+            if time.monotonic() > until:
+                return None
+            last = min(ways.rows, first + int(self._slice_rows))
+            began = _clocks()
+            mixed = reasoning.mixture(ways, self._background, rows, place, first=first, last=last)
+            with self._busy:
+                scores[first:last] = self._predict(mixed, last - first)
+            took_s = self._sliced(last - first, began)
+            first = last
+            pause(took_s)
+        return reasoning.effects(ways, scores)
+
+    def _sliced(self, rows: int, began: tuple[float, float]) -> float:
+        """How long this thread worked on the slice. The next one has as many rows as fit into the time of one."""
+        worked, wall = (now - then for now, then in zip(_clocks(), began, strict=True))
+        # What it waited for other threads would make slices small, and many; what a model waits for counts.
+        took_s = max(worked, wall / _CROWD)
+        if rows >= int(self._slice_rows) or took_s > self._slice_s:
+            aimed = rows * min(2.0, self._slice_s / max(took_s, 1e-6))
+            self._slice_rows = min(_MOST_SLICE_ROWS, max(_FEWEST_SLICE_ROWS, (self._slice_rows + aimed) / 2))
+        return took_s
+
+    def _each(self, rows: Columns, count: int) -> tuple[list[float | None], list[str | None]]:
+        scores: list[float | None] = [None] * count
+        problems: list[str | None] = [None] * count
+        self._score(rows, range(count), scores, problems, calls=[_MOST_CALLS])
+        return scores, problems
+
+    def _score(
+        self,
+        rows: Columns,
+        places: range,
+        scores: list[float | None],
+        problems: list[str | None],
+        *,
+        calls: list[int],
+    ) -> None:
+        """Fill `scores` at `places`. Where the model raises, halves are tried: one request does not cost the others
+        that happened to travel with it their answer."""
+        calls[0] -= 1
+        try:
+            asked = rows if len(places) == len(scores) else _part(rows, places)
+            found = _plain(self._predict(asked, len(places)))
+        except Exception as error:
+            if len(places) == 1 or calls[0] < 2:
+                self.report(error)
+                for place in places:
+                    problems[place] = f"it raised {type(error).__name__}"
+                return
+            middle = len(places) // 2
+            self._score(rows, places[:middle], scores, problems, calls=calls)
+            self._score(rows, places[middle:], scores, problems, calls=calls)
+            return
+        scores[places.start : places.stop] = found
+
+    def _predict(self, rows: Columns, count: int) -> "NDArray[np.float64]":
+        """The scores. Raises: WrongShape if there is not one for each row; whatever the model raises."""
+        import numpy as np
+
+        if self._direct is not None:
+            scores = self._direct(rows)
+        else:
+            asked = {name: self._dtypes[name] for name in self._fields}
+            scores = self._model.predict(request_columns.table(rows, asked))
+        found = np.asarray(scores, dtype=float)
+        if found.shape != (count,):
+            raise WrongShape(f"{found.shape} for {count} rows")
+        return found
+
+    def _confidence(self, score: float | None) -> float | None:
+        try:
+            return None if score is None else float(self._model.confidence(score))
+        except Exception as error:  # a prediction is worth more than how sure one is of it
+            self.report(error)
+            return None
+
+    def report(self, error: Exception) -> None:
+        """The traceback, for whoever mends the model; one of a kind a minute, for whoever reads the log."""
+        last = self._reported.get(type(error), -math.inf)
+        if time.monotonic() - last > _REPORT_EVERY_S:
+            self._reported[type(error)] = time.monotonic()
+            safe_traceback.report(error)
+
+    def _columns(self, columns: Mapping[str, Sequence[Plain]]) -> Columns:
+        return {name: request_columns.array(columns[name], self._dtypes[name]) for name in self._fields}
+
+
+def _clocks() -> tuple[float, float]:
+    return time.thread_time(), time.perf_counter()
+
+
+def _part(rows: Columns, places: Any) -> Columns:
+    """Some rows. A range is a view where the arrays can give one."""
+    if isinstance(places, range):
+        return {name: array[places.start : places.stop] for name, array in rows.items()}
+    return {name: array.take(places) for name, array in rows.items()}
+
+
+def _plain(scores: "NDArray[np.float64]") -> list[float | None]:
+    """The scores as floats, None for NaN and for what is infinite."""
+    return [score if math.isfinite(score) else None for score in scores.tolist()]

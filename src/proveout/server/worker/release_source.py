@@ -1,0 +1,194 @@
+"""The bundles that are served: found in the ledger, approved, whole, opened.
+
+Comes in: settings. Goes out: the board, which says what is to be served; and each bundle on it, opened after the
+checks that stand before serving. The main process checks the champion before anything is started, the clerk makes the
+boards that follow, and a worker checks every bundle again when it opens it.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from proveout.errors import ChainBroken, LedgerError, NotApproved, NotFound, Tampered
+from proveout.project import open_keyring, open_ledger, open_store
+from proveout.records import Approval, Digest, Release, now
+from proveout.server.server_state import Board, post, read
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from proveout.ledger.ledger import Ledger
+    from proveout.trust.authorization import Permit
+
+
+class Model(Protocol):
+    """What the server asks of an opened bundle."""
+
+    @property
+    def threshold(self) -> float:
+        """The label is `probability >= threshold`."""
+
+    @property
+    def request_columns(self) -> tuple[str, ...]:
+        """The request fields it looks at."""
+
+    def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
+        """The probability of the label for each row, shape (rows,)."""
+
+    def confidence(self, probability: float) -> float:
+        """The share of held-out rows with such a score that were called right."""
+
+    def reference(self) -> "pd.DataFrame":
+        """Training rows: the request columns and more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A release and its opened model."""
+
+    release: str  # model@digest, as answers name it
+    model: Model
+
+
+class Source(Protocol):
+    """Where a server has its models from. It travels to other processes by pickle: an object without state."""
+
+    def check(self, settings: Settings) -> Board:
+        """What is to be served. Raises: ProveoutError with the reason if the champion may not be."""
+
+    def news(self, settings: Settings, *, seq: int) -> Board | None:
+        """What is to be served now, None if nothing came after entry number `seq`. Raises: LedgerError.
+
+        A canary or a shadow that may not be served is on it: the worker refuses it, and says why.
+        """
+
+    def open(self, settings: Settings, release: Release) -> Served:
+        """One of them, opened. Raises: ProveoutError with the reason if it may not be served, or cannot be."""
+
+
+class Released:
+    """What the ledger says is released."""
+
+    def check(self, settings: Settings) -> Board:
+        """The board. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
+
+        # Closed before anything is forked: a database connection does not survive being shared.
+        with open_ledger(settings) as ledger:
+            # In an edited ledger another bundle may have been put in the champion's place.
+            ledger.verify_chain()
+            board = _board(ledger, settings.model)
+        _checked(settings, board.champion)
+        return board
+
+    def news(self, settings: Settings, *, seq: int) -> Board | None:
+        """The board, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
+
+        with open_ledger(settings) as ledger:
+            last = ledger.last_seq()
+            if last == seq:
+                return None
+            if last < seq:
+                raise ChainBroken(last + 1, f"it ends before entry {seq}, which was there")
+            ledger.verify_chain()
+            return _board(ledger, settings.model)
+
+    def open(self, settings: Settings, release: Release) -> Served:
+        """It, opened. Raises: as `check`, and BundleError."""
+        from proveout.model.bundle import open_bundle
+
+        # By its manifest: a folder can be replaced after it was looked at.
+        folder, manifest = _checked(settings, release)
+        return Served(release=release.name, model=open_bundle(folder, manifest=manifest))
+
+
+def _board(ledger: "Ledger", model: str) -> Board:
+    """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
+    from proveout.rollout import releases, roles
+    from proveout.trust import api_keys
+
+    seq = ledger.last_seq()  # first: what is appended meanwhile is news
+    history = releases.history(ledger, model)
+    champion = roles.holder(history)
+    if champion is None:
+        raise NotFound(
+            "release",
+            f"of {model}",
+            "Make one: python flows/ingest.py run, then python flows/train.py run, then proveout release BUNDLE",
+        )
+    erasures = ledger.entries(kind="erasure", limit=1, newest_first=True)
+    return Board(
+        seq=seq,
+        champion=champion,
+        canary=roles.holder(history, role="canary"),
+        shadow=roles.holder(history, role="shadow"),
+        before=releases.before(ledger, model),
+        keys=api_keys.known(ledger),
+        erased=erasures[0].seq if erasures else 0,
+    )
+
+
+def _kept(settings: Settings, bundle: Digest) -> tuple[Path, Path]:
+    """Where the approval of a bundle is kept, and where it is with the consents of persons."""
+    folder = settings.state_dir / "approvals"
+    return folder / f"{bundle}.json", folder / f"{bundle}.persons.json"
+
+
+def _keep(settings: Settings, permit: "Permit") -> None:
+    alone, persons = _kept(settings, permit.approval.bundle)
+    with suppress(OSError):  # a full disk is no reason not to serve
+        alone.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        post(alone, permit.approval)
+        if settings.approvals:
+            post(persons, permit)
+
+
+def _known(settings: Settings, bundle: Digest) -> "Permit | None":
+    """What was kept when the ledger was up."""
+    from proveout.trust.authorization import Permit
+
+    alone, persons = _kept(settings, bundle)
+    if settings.approvals:
+        return read(persons, Permit)
+    approval = read(alone, Approval)
+    return Permit(approval=approval) if approval else None
+
+
+def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
+    """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
+    persons hold."""
+    from proveout.model.bundle import verify
+    from proveout.trust import authorization
+    from proveout.trust.approvals import quorum
+
+    if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
+        raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
+    try:
+        with open_ledger(settings) as ledger:
+            found = authorization.entered(ledger, release.bundle, quorum(settings))
+    except NotApproved:
+        for kept in _kept(settings, release.bundle):
+            kept.unlink(missing_ok=True)  # taken back, it is so when the ledger is down as well
+        raise
+    except ChainBroken:
+        raise
+    except LedgerError:
+        # A worker that dies while the ledger is down is started again, and what was approved when it was up still is:
+        # signatures and ends are looked at below, whoever wrote the file.
+        known = _known(settings, release.bundle)
+        if known is None:
+            raise
+        found = (known,)
+    folder = open_store(settings).folder("bundles", release.bundle)
+    bundle = verify(folder)
+    if bundle.digest != release.bundle:
+        raise Tampered(release.name, "manifest.json", f"is the one of another bundle, {bundle.name}")
+    permit = authorization.check(found, bundle, keyring=open_keyring(settings), quorum=quorum(settings), at=now())
+    if bundle.model != release.model:  # approved, but to answer another question
+        raise NotApproved(release.name, f"its approval is for the model {bundle.model}, not {release.model}")
+    _keep(settings, permit)
+    return folder, bundle.manifest

@@ -1,0 +1,202 @@
+"""The worker: a process of LitServe's that holds the models and answers gateways over a unix socket.
+
+LitServe starts it, sees it die and starts another; requests do not travel through LitServe's queues, which lose
+what a dead worker had taken. Messages in (`wire`), any number of connections, each answered in order:
+
+    {"ask": "predict", "release", "columns": {field: [value, …]}}  →  {"probability": […], "confidence": […], "problem"}
+    {"ask": "probe", "release"}                                    →  {"probability": [one training row, scored]}
+    {"ask": "explain", "release", "columns", "within_s"}           →  {"reasons": [[{"field", "value", …}, …], …]}
+    {"ask": "shadow", "release", "columns"}                        →  {"probability": […], "problem", "took_ms"}
+    {"ask": "drill", "fault", "for_s"}                             →  {"drill": fault}: replies as a broken model's
+
+`problem` is null or says of each row what is wrong with it; where there is no `probability`, of all. The last two are
+computed in slices, between which plain messages are answered. Whoever connects is first told, and told again when it
+changes: {"pid", "holds": {release: threshold}, "refused": {release: reason}}. What is held follows the board, which a
+thread looks at. Door to: LitServe (LitAPI, LitLoop).
+"""
+
+import gc
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import litserve
+from litserve.loops import LitLoop
+
+from proveout.errors import ProveoutError
+from proveout.records import Release
+from proveout.server import die_with_parent
+from proveout.server.log.journal import Trouble
+from proveout.server.queue import protocol
+from proveout.server.server_state import Reader, board_path
+from proveout.server.worker.model_pool import Shelf
+from proveout.server.worker.model_runner import Bench
+from proveout.server.worker.release_source import Source
+from proveout.settings import Settings
+
+_BREATH_S = 1.0  # LitServe starts a worker that failed at once again; the reason may pass (a locked ledger) or not
+_LOOK_EVERY_S = 0.1
+_IDLE_S = 1.0  # so long nobody asked
+_SEND_S = 5  # for a gateway to take what it is told
+# A thread that has work, such as the opening of a bundle, keeps the interpreter for this long when a request comes.
+_SWITCH_S = 0.0005
+
+
+def socket_path(folder: Path, worker: int) -> str:
+    """Where worker number `worker` listens. The folder's path is short: a socket's may have 100 characters."""
+    return str(folder / f"worker-{worker}")
+
+
+def listen(path: str) -> socket.socket:
+    """A socket at `path`, in place of the one a dead worker left there."""
+    Path(path).unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen(64)
+    return listening
+
+
+def attend(listening: socket.socket, shelf: Shelf) -> None:
+    """Answer every gateway that connects, until the process ends."""
+    while True:
+        connection, _ = listening.accept()
+        _Guest(connection, shelf).attend()
+
+
+class _Guest:
+    """A connection. Its own thread answers its messages; the one that looks at the board tells it what is held."""
+
+    def __init__(self, connection: socket.socket, shelf: Shelf) -> None:
+        self._connection, self._shelf = connection, shelf
+        self._sending = threading.Lock()
+        # A gateway that was stopped takes nothing: it shall not stop the thread that tells it.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_S, 0))
+
+    def attend(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        self._shelf.listeners.add(self._tell)
+        try:
+            with self._connection:
+                self._tell()
+                for message in protocol.messages(self._connection):
+                    reply = protocol.pack(self._shelf.answer(message))
+                    with self._sending:
+                        self._connection.sendall(reply)
+        except OSError:
+            return  # the gateway is gone: nobody waits for this any more
+        finally:
+            self._shelf.listeners.discard(self._tell)
+
+    def _tell(self) -> None:
+        with self._sending:
+            try:
+                self._connection.sendall(protocol.pack(self._shelf.hello()))
+            except OSError:  # half a message may be on its way: nothing can follow it
+                with suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_RDWR)
+
+
+class Exchange(LitLoop):  # type: ignore[misc]  # LitServe ships no types
+    """LitServe's loop: it listens on the socket instead of LitServe's queue."""
+
+    def __call__(self, lit_api: Any, *_: Any, **__: Any) -> None:
+        """Attend to gateways for as long as the process lives."""
+        attend(lit_api.listening, lit_api.shelf)
+
+
+class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
+    """What LitServe hosts: models, opened in a process of their own.
+
+    Args:
+        parent: the process that has to live for this one to.
+        folder: where it listens, see `socket_path`, and where the board hangs.
+        dtypes: the pandas type of each request field.
+        units: of the fields that have one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: Source,
+        parent: int,
+        folder: Path,
+        dtypes: Mapping[str, str],
+        units: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(api_path="/predict", loop=Exchange())
+        self._settings, self._source = settings, source
+        self._dtypes, self._units = dict(dtypes), dict(units or {})
+        self._parent, self._folder = parent, folder
+
+    def setup(self, device: str) -> None:
+        """Open the champion; LitServe calls the worker ready when this returns. The others are opened after it."""
+        die_with_parent.hold(self._parent)
+        # The main process ends this one, after the gateway has given its last answer.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        sys.setswitchinterval(_SWITCH_S)
+        self.shelf = Shelf(self._open, share=self._settings.explain_share)
+        reader = Reader(board_path(self._folder))
+        board = reader.look()
+        try:
+            if board is None:
+                raise FileNotFoundError(board_path(self._folder))
+            self.shelf.require(board)
+        except Exception as error:
+            words = str(error) if isinstance(error, ProveoutError) else f"{type(error).__name__}: {error}"
+            print(f"proveout: the worker cannot start: {words}", file=sys.stderr, flush=True)
+            time.sleep(_BREATH_S)
+            raise
+        threading.Thread(target=self._watch, args=(reader,), name="board", daemon=True).start()
+        # Bound here and not in the loop, so that whoever hears «ready» can connect.
+        self.listening = listen(socket_path(self._folder, int(os.environ.get("LITSERVE_WORKER_ID", "0"))))
+
+    def _open(self, release: Release) -> Bench:
+        # Looking through all objects of pandas and scikit-learn for garbage takes the interpreter for 100 ms and more.
+        # What is loaded stays: it is not looked at again.
+        gc.disable()
+        try:
+            bench = Bench(self._source.open(self._settings, release), self._dtypes, self._units)
+            gc.collect()
+            gc.freeze()
+        finally:
+            gc.enable()
+        return bench
+
+    def _watch(self, reader: Reader) -> None:
+        swept = 0
+        for dropped in watch(reader, self.shelf):
+            if dropped != swept and self.shelf.idle_s > _IDLE_S:  # what is dropped was frozen as well
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
+                swept = dropped
+
+    def predict(self, x: Any, **_: Any) -> Any:
+        """Never called: requests arrive at the socket."""
+        raise NotImplementedError
+
+
+def watch(reader: Reader, shelf: Shelf) -> Iterator[int]:
+    """Let the shelf follow the board, at every step; how many bundles it has dropped."""
+    trouble = Trouble("the worker's board")
+    while True:
+        try:
+            shelf.put_up(reader.look())
+            trouble.is_over()
+        except Exception as error:  # what is held goes on answering
+            trouble.begins(f"cannot be followed ({type(error).__name__}: {error})")
+        yield shelf.dropped
+        time.sleep(_LOOK_EVERY_S)
