@@ -25,35 +25,35 @@ class MonitorFlow(FlowSpec):
 
     @step
     def start(self):
-        from proveout.monitoring import watch
+        from proveout.monitoring import monitor
         from proveout.records import now
 
         self.at = now()
-        self.predictions = watch.window(settings, newest=self.newest, since=self.since)
+        self.predictions = monitor.window(settings, newest=self.newest, since=self.since)
         self.next(self.outcomes)
 
     @step
     def outcomes(self):
-        from proveout.monitoring import watch
+        from proveout.monitoring import monitor
 
-        self.learnt = watch.learn_outcomes(settings, self.predictions, at=self.at)
+        self.learnt = monitor.learn_outcomes(settings, self.predictions, at=self.at)
         print(f"{len(self.predictions):,} answers; the outcome of {self.learnt:,} was not known before")
         self.next(self.look)
 
     @card(type="proveout_html", options={"artifact": "page"})
     @step
     def look(self):
-        from proveout.monitoring import watch
+        from proveout.monitoring import monitor
 
-        self.seen = watch.look(settings, self.predictions, at=self.at)
+        self.seen = monitor.look(settings, self.predictions, at=self.at)
         self.page = self.seen.page
         self.next(self.record)
 
     @step
     def record(self):
-        from proveout.monitoring import watch
+        from proveout.monitoring import monitor
 
-        self.delivered = watch.record(settings, self.seen, at=self.at)
+        self.delivered = monitor.record(settings, self.seen, at=self.at)
         self.next(self.end)
 
     @step

@@ -12,7 +12,7 @@ import pytest
 from proveout.data import features, guard, profiles, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, DataRefused
-from proveout.monitoring import distributions
+from proveout.monitoring import data_report
 from proveout.records import ColumnNumbers
 
 ANYTHING = pa.DataFrameSchema({}, strict=False)
@@ -116,9 +116,9 @@ def test_distributions_compare_columns_of_every_type(dtype):
     values = ["a", None, "b", "b"] if dtype in ("string", "category") else [1, None, 0, 0]
     one, other = pd.Series(values, dtype=dtype), pd.Series(values[:1] * 4, dtype=dtype)
 
-    assert distributions.distance(one, one) == 0.0
+    assert data_report.distance(one, one) == 0.0
     numeric = dtype in ("Int64", "UInt8", "Float64")  # the largest gap of cumulative shares; else a share of levels
-    assert distributions.distance(one, other) == (0.5 if numeric else 0.75)
-    compared = distributions.compare({"1": pd.DataFrame({"v": one}), "2": pd.DataFrame({"v": other})}, "2", ["v"])
+    assert data_report.distance(one, other) == (0.5 if numeric else 0.75)
+    compared = data_report.compare({"1": pd.DataFrame({"v": one}), "2": pd.DataFrame({"v": other})}, "2", ["v"])
     assert compared.columns[0].missing_before == 0.25
     assert np.isfinite(compared.columns[0].distance)

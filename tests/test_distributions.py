@@ -1,4 +1,4 @@
-"""monitoring/distributions.py: whether a batch moved further than batches usually do; and its page."""
+"""monitoring/data_report.py: whether a batch moved further than batches usually do; and its page."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,8 @@ import pytest
 from html_page import Page
 
 from proveout.errors import NotFound
-from proveout.monitoring import distributions, report
-from proveout.monitoring.distributions import compare, distance
+from proveout.monitoring import data_report, report
+from proveout.monitoring.data_report import compare, distance
 
 
 def batches(*, shift=0.0, level="UA", missing=0.1, months=5, rows=2_000) -> dict[str, pd.DataFrame]:
@@ -41,8 +41,8 @@ def test_a_batch_like_the_others_is_said_to_be():
     assert found.beyond == ()
     assert found.left_out == ("month",)
     assert found.earlier_rows == 10_000
-    assert "like the 5 batches before it" in distributions.headline(found)
-    assert "1 of 6 batches" in distributions.chance(found)
+    assert "like the 5 batches before it" in data_report.headline(found)
+    assert "1 of 6 batches" in data_report.chance(found)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_column_that_moved_is_found(changed, column):
 
     assert column in found.beyond
     assert found.columns[0].column == column
-    assert f"in {len(found.beyond)} of 3 columns" in distributions.headline(found)
+    assert f"in {len(found.beyond)} of 3 columns" in data_report.headline(found)
 
 
 def test_chance_goes_beyond_the_usual_about_as_often_as_is_said():
@@ -79,7 +79,7 @@ def test_the_second_batch_has_no_usual_yet():
 
     assert found.beyond == ()
     assert all(shift.usual is None for shift in found.columns)
-    assert "from the third on" in distributions.headline(found)
+    assert "from the third on" in data_report.headline(found)
 
 
 def test_the_distance_of_numbers_is_that_of_kolmogorov_and_smirnov():
@@ -116,9 +116,9 @@ def test_the_page_shows_each_column_and_closes_its_tags():
 def test_the_command_needs_a_batch_that_is_there(ingested):
     """The error lists those that are."""
     with pytest.raises(NotFound, match=r"2013-01, 2013-02"):
-        distributions.of(ingested.settings(), "2014-01")
+        data_report.of(ingested.settings(), "2014-01")
     with pytest.raises(NotFound, match="before 2013-01"):
-        distributions.of(ingested.settings(), "2013-01")
+        data_report.of(ingested.settings(), "2013-01")
 
 
 def test_the_newest_month_is_compared_with_those_before(ingested, tmp_path):

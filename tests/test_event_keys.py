@@ -9,7 +9,7 @@ import pytest
 from proveout.evaluation.context import LabelledRows
 from proveout.gate.preconditions import overlap
 from proveout.ledger.prediction_log import event_of
-from proveout.monitoring.watch import join
+from proveout.monitoring.monitor import join
 from proveout.records import Prediction
 
 KEY = ("k", "n")

@@ -1,4 +1,4 @@
-"""`monitoring/watch.py`: what a model answers is compared with its answers to rows that it has not learned."""
+"""`monitoring/monitor.py`: what a model answers is compared with its answers to rows that it has not learned."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from proveout.data.store import Store
 from proveout.model import bundle as bundles
 from proveout.model.bundle import OpenBundle, PackOrder
-from proveout.monitoring import drift, watch
+from proveout.monitoring import drift, monitor
 from proveout.records import Prediction
 
 AT = "2013-07-01T06:00:00.000+00:00"
@@ -52,15 +52,15 @@ def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_fi
     packed = bundles.pack(learned_by_heart(tiny.order), Store(tiny.settings.store))
     tiny.judge(packed)
     tiny.release(packed)
-    opened = watch.champion(tiny.settings)
+    opened = monitor.champion(tiny.settings)
     rng = np.random.default_rng(5)
     fresh = pd.DataFrame({"hour": rng.integers(0, 24, 600), "wind": rng.normal(size=600)})
     by_heart = opened.predict(opened.reference())
 
-    calm = watch.look(tiny.settings, answers(opened, fresh), at=AT)
+    calm = monitor.look(tiny.settings, answers(opened, fresh), at=AT)
     # The same requests, each answered higher by a sixth: what the model says has moved, and nothing else has.
     moved = [replace(one, probability=min(1.0, one.probability + 1 / 6)) for one in answers(opened, fresh)]
-    alarm = watch.look(tiny.settings, moved, at=AT)
+    alarm = monitor.look(tiny.settings, moved, at=AT)
 
     assert drift.compare({"p": pd.Series(by_heart)}, pd.DataFrame({"p": opened.predict(fresh)}), ["p"],
                          family_alpha=0.01)[0].alarmed  # fmt: skip  # the fault that this guards against
@@ -77,8 +77,8 @@ def test_a_handful_of_held_out_rows_is_no_reference_for_answers(tiny):
     packed = bundles.pack(few, Store(tiny.settings.store))
     tiny.judge(packed)
     tiny.release(packed)
-    opened = watch.champion(tiny.settings)
+    opened = monitor.champion(tiny.settings)
 
-    seen = watch.look(tiny.settings, answers(opened, opened.reference().head(100)), at=AT)
+    seen = monitor.look(tiny.settings, answers(opened, opened.reference().head(100)), at=AT)
 
     assert {one.column for one in seen.report.columns} == {"wind"}

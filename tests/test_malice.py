@@ -35,7 +35,7 @@ from proveout.fastpath import tolerance
 from proveout.model import bundle as bundles
 from proveout.model import model_io, safe_zip
 from proveout.model.released_bundle import open_released
-from proveout.monitoring import watch
+from proveout.monitoring import monitor
 from proveout.records import Bundle
 from proveout.server.worker.release_source import Released
 
@@ -461,7 +461,7 @@ def test_a_bundle_that_nobody_approved_is_refused_before_it_is_opened(project, r
         for opening in (
             lambda r=release: Released().open(project.settings, r),
             lambda: Released().check(project.settings),
-            lambda: watch.champion(project.settings),
+            lambda: monitor.champion(project.settings),
             lambda f=forged: open_released(project.settings, f.digest),
             lambda: Material(project.settings, project.folder(released)).champion,
         ):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from html_page import Page
 
-from proveout.monitoring import drift, pictures, report
+from proveout.monitoring import charts, drift, report
 from proveout.records import Alert, Digest, DriftReport, Performance
 
 
@@ -199,7 +199,7 @@ def test_two_equal_samples_are_drawn_alike_and_the_axis_says_where_it_ends():
     """The picture is the data: same data, same outline; what lies beyond the axis is counted and marked."""
     values = pd.Series([*range(1, 1000), 10_000], dtype="float64")
 
-    drawn = pictures.numeric(values, values)
+    drawn = charts.numeric(values, values)
 
     assert drawn.reference == drawn.window
     assert drawn.high.startswith("≥ ")

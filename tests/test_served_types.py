@@ -25,7 +25,7 @@ from proveout.fastpath import parity
 from proveout.fuzz.properties import Generated
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
-from proveout.monitoring import watch
+from proveout.monitoring import monitor
 from proveout.records import Digest, Prediction
 from proveout.server.http.validation import read
 from proveout.server.worker.model_runner import Bench
@@ -194,10 +194,10 @@ def test_the_monitor_asks_again_with_every_type_and_leaves_out_what_cannot_be_as
 
     window = [answered("model", number="pii:ab"), answered("rules", number="pii:ab"), answered("rules", owner=None)]
 
-    table = watch._table(window, packed)
+    table = monitor._table(window, packed)
 
     asked_now = packed.predict(packed.table([{**RECORD, "owner": None}]))[0]
-    assert table[watch.PROBABILITY].tolist() == [0.25, pytest.approx(asked_now, abs=1e-12)]
+    assert table[monitor.PROBABILITY].tolist() == [0.25, pytest.approx(asked_now, abs=1e-12)]
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`monitoring/watch.py` and `flows/monitor.py`: one look at real June flights with a model trained on winter."""
+"""`monitoring/monitor.py` and `flows/monitor.py`: one look at real June flights with a model trained on winter."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from proveout.data import snapshots
 from proveout.errors import NotFound
 from proveout.ledger.ledger import read
 from proveout.ledger.prediction_log import HIDDEN
-from proveout.monitoring import alerts, watch
+from proveout.monitoring import alerts, monitor
 from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
 from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
 
@@ -41,7 +41,7 @@ def test_an_outcome_finds_every_request_about_its_event_and_no_other():
         asked("no key", day=2),
     ]
 
-    found = watch.join(predictions, rows, labels, key=("day", "flight", "origin"), known_at=AT)
+    found = monitor.join(predictions, rows, labels, key=("day", "flight", "origin"), known_at=AT)
 
     assert found == (
         Outcome(request_id="a", label=True, known_at=AT),
@@ -54,7 +54,7 @@ def test_numbers_that_name_the_event_are_not_compared():
     """The day and the flight's number move by themselves: an alarm on them rings every day. A carrier may drift."""
     reference = pd.DataFrame({"day": [1, 2], "carrier": ["UA", "B6"], "temp": [50.0, None]})
 
-    assert watch.compared_columns(["day", "carrier", "temp"], ["day", "carrier"], reference) == ("carrier", "temp")
+    assert monitor.compared_columns(["day", "carrier", "temp"], ["day", "carrier"], reference) == ("carrier", "temp")
 
 
 def test_columns_that_hide_a_person_are_not_compared():
@@ -65,9 +65,9 @@ def test_columns_that_hide_a_person_are_not_compared():
     ]
     reference = pd.DataFrame({"tailnum": ["N1", "N2"], "temp": [50.0, None]})
 
-    assert watch.hidden_columns(predictions) == {"tailnum"}
-    hidden = watch.hidden_columns(predictions)
-    assert watch.compared_columns(["tailnum", "temp"], [], reference, hidden=hidden) == ("temp",)
+    assert monitor.hidden_columns(predictions) == {"tailnum"}
+    hidden = monitor.hidden_columns(predictions)
+    assert monitor.compared_columns(["tailnum", "temp"], [], reference, hidden=hidden) == ("temp",)
     assert PREFIX == HIDDEN
 
 
@@ -87,13 +87,13 @@ def report(*, alarm: bool = False, auc: float | None = None, rows: int = 2000) -
 
 def test_a_calm_report_wakes_nobody():
     """An alert for nothing teaches people to look away."""
-    assert watch.decide(report(auc=0.76), promised_auc=0.77, at=AT) is None
-    assert watch.decide(report(), promised_auc=None, at=AT) is None
+    assert monitor.decide(report(auc=0.76), promised_auc=0.77, at=AT) is None
+    assert monitor.decide(report(), promised_auc=None, at=AT) is None
 
 
 def test_moved_inputs_are_a_warning_that_names_them_and_how_the_model_does():
     """A season is no emergency; whether the model still holds is the first thing to know about it."""
-    alert = watch.decide(report(alarm=True, auc=0.76), promised_auc=0.77, at=AT)
+    alert = monitor.decide(report(alarm=True, auc=0.76), promised_auc=0.77, at=AT)
 
     assert alert is not None
     assert (alert.severity, alert.at) == ("warning", AT)
@@ -104,7 +104,7 @@ def test_moved_inputs_are_a_warning_that_names_them_and_how_the_model_does():
 @pytest.mark.parametrize("alarm", [True, False])
 def test_a_fallen_performance_is_critical_whether_or_not_the_inputs_moved(alarm):
     """Wrong answers are what the inputs were watched for."""
-    alert = watch.decide(report(alarm=alarm, auc=0.65), promised_auc=0.77, at=AT)
+    alert = monitor.decide(report(alarm=alarm, auc=0.65), promised_auc=0.77, at=AT)
 
     assert alert is not None
     assert alert.severity == "critical"
@@ -114,7 +114,7 @@ def test_a_fallen_performance_is_critical_whether_or_not_the_inputs_moved(alarm)
 
 def test_a_performance_that_rests_on_few_outcomes_is_not_critical():
     """The first ten outcomes of a bad morning are chance."""
-    assert watch.decide(report(auc=0.65, rows=40), promised_auc=0.77, at=AT) is None
+    assert monitor.decide(report(auc=0.65, rows=40), promised_auc=0.77, at=AT) is None
 
 
 # --- a look at real flights -------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Watched:
 
     def __init__(self, project) -> None:
         self.project, self.settings = project, project.settings()
-        self.opened = watch.champion(self.settings)
+        self.opened = monitor.champion(self.settings)
 
     def answers(self, months: list[str], rows: int, *, answered_by: str = "model", name: str = "r") -> list[Prediction]:
         with self.project.ledger() as ledger:
@@ -205,7 +205,7 @@ def test_the_monitor_learns_what_became_of_the_flights(watched, june, monitored)
     assert found.performance.rows == len(known)
     assert found.performance.auc is not None
     assert found.performance.auc > 0.65
-    assert watch.learn_outcomes(watched.settings, june, at=AT) == 0
+    assert monitor.learn_outcomes(watched.settings, june, at=AT) == 0
 
 
 def test_the_monitor_leaves_a_warning_for_a_person(watched, monitored):
@@ -233,10 +233,10 @@ def test_requests_of_the_training_months_and_answers_of_the_held_out_one_are_cal
     learned = watched.answers(["2013-01", "2013-02", "2013-03", "2013-04"], 400)
     held_out = watched.answers(["2013-05"], 400)
 
-    asked, answered = (watch.look(watched.settings, window, at=AT).report for window in (learned, held_out))
+    asked, answered = (monitor.look(watched.settings, window, at=AT).report for window in (learned, held_out))
 
-    assert {one.column for one in asked.columns if one.alarmed} <= {watch.PROBABILITY}
-    assert [one.alarmed for one in answered.columns if one.column == watch.PROBABILITY] == [False]
+    assert {one.column for one in asked.columns if one.alarmed} <= {monitor.PROBABILITY}
+    assert [one.alarmed for one in answered.columns if one.column == monitor.PROBABILITY] == [False]
 
 
 def test_an_outage_is_no_drift(watched):
@@ -244,7 +244,7 @@ def test_an_outage_is_no_drift(watched):
     predictions = watched.answers(["2013-02", "2013-03"], 400, answered_by="rules")
     months = watched.answers(["2013-02", "2013-03"], 400)
 
-    by_rules, by_model = (watch.look(watched.settings, answers, at=AT).report for answers in (predictions, months))
+    by_rules, by_model = (monitor.look(watched.settings, answers, at=AT).report for answers in (predictions, months))
 
     assert by_rules.columns == by_model.columns
     assert by_rules.rungs == {"rules": 400}
@@ -255,7 +255,7 @@ def test_a_model_that_got_worse_is_critical(watched, june, monitored):
     """Answers turned upside down: the outcomes are there to notice."""
     worse = [replace(one, probability=1 - one.probability, label=not one.label) for one in june]
 
-    seen = watch.look(watched.settings, worse, at=AT)
+    seen = monitor.look(watched.settings, worse, at=AT)
 
     assert seen.alert is not None
     assert seen.alert.severity == "critical"
@@ -267,7 +267,7 @@ def test_an_alert_whose_address_is_dead_waits_in_the_ledger(watched, june, monit
     dead = "json://127.0.0.1:9/"
     settings = watched.settings.model_copy(update={"alert_urls": (dead,)})
 
-    arrived = watch.record(settings, watch.look(settings, june, at=AT), at=AT)
+    arrived = monitor.record(settings, monitor.look(settings, june, at=AT), at=AT)
 
     assert arrived == 0
     with watched.project.ledger() as ledger:
@@ -281,16 +281,16 @@ def test_a_look_at_answers_about_hidden_people_compares_the_rest(watched, june):
     hidden = [replace(one, record=hide(one.record, [column])) for one in june]
     hidden[0] = replace(hidden[0], answered_by="rules")
 
-    found = watch.look(watched.settings, hidden, at=AT)
+    found = monitor.look(watched.settings, hidden, at=AT)
 
-    compared = {one.column for one in watch.look(watched.settings, june, at=AT).report.columns}
+    compared = {one.column for one in monitor.look(watched.settings, june, at=AT).report.columns}
     assert {one.column for one in found.report.columns} == compared - {column}
     assert column in compared
 
 
 def test_too_few_answers_are_no_calm(watched, june):
     """Three answers prove nothing, and it says so; a scheduler's run does not fail because the night was quiet."""
-    seen = watch.look(watched.settings, june[:3], at=AT)
+    seen = monitor.look(watched.settings, june[:3], at=AT)
 
     assert (seen.report.columns, seen.report.alarm) == ((), False)
     assert "Not compared: 3 answers, and a test needs 20." in seen.page
@@ -300,6 +300,6 @@ def test_too_few_answers_are_no_calm(watched, june):
 def test_without_answers_or_a_release_it_says_what_to_do(watched, trained, june):
     """The two ways to begin in the wrong order."""
     with pytest.raises(NotFound, match=r"Serve it first: python serve/app\.py"):
-        watch.window(watched.settings, newest=5000, since="2030-01-01")
+        monitor.window(watched.settings, newest=5000, since="2030-01-01")
     with pytest.raises(NotFound, match="Release an approved bundle: proveout bundles"):
-        watch.look(trained.settings().model_copy(update={"model": "another"}), june, at=AT)
+        monitor.look(trained.settings().model_copy(update={"model": "another"}), june, at=AT)

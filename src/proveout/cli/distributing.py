@@ -8,7 +8,7 @@ import typer
 from proveout.cli.parts import Json, answer, settings
 
 if TYPE_CHECKING:
-    from proveout.monitoring.distributions import Distributions
+    from proveout.monitoring.data_report import Distributions
 
 SHOWN = 12  # columns on a terminal; the page has all
 
@@ -24,7 +24,7 @@ def distributions(
     """
     from proveout.gate.reports import github_summary
     from proveout.monitoring import report
-    from proveout.monitoring.distributions import of
+    from proveout.monitoring.data_report import of
 
     found, batches = of(settings(), batch)
     if html is not None:
@@ -57,7 +57,7 @@ HEAD = ("column", "distance", "usual, at most", "missing", "")
 
 def _page(found: "Distributions", following: str) -> str:
     from proveout.cli.layout import fact, page, table
-    from proveout.monitoring.distributions import chance, headline
+    from proveout.monitoring.data_report import chance, headline
 
     rows = _rows(found)
     more = [f"  and {len(rows) - SHOWN} more columns"] if len(rows) > SHOWN else []
@@ -74,7 +74,7 @@ def _page(found: "Distributions", following: str) -> str:
 
 
 def _markdown(found: "Distributions") -> str:
-    from proveout.monitoring.distributions import chance, headline
+    from proveout.monitoring.data_report import chance, headline
 
     body = "".join(f"| {' | '.join(row)} |\n" for row in [HEAD, ("---",) * len(HEAD), *_rows(found)])
     return f"### {headline(found)}\n\n{chance(found).capitalize()}.\n\n{body}\n"

@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from proveout.monitoring import distributions, drift, pictures
-from proveout.monitoring.distributions import ColumnShift, Distributions
-from proveout.monitoring.pictures import Picture
+from proveout.monitoring import charts, data_report, drift
+from proveout.monitoring.charts import Picture
+from proveout.monitoring.data_report import ColumnShift, Distributions
 from proveout.records import Alert, ColumnDrift, DriftReport, Rung
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -65,7 +65,7 @@ def page(
         promised_auc=promised_auc,
         left_out=left_out,
         rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(Rung)],
-        size=(pictures.WIDTH, pictures.HEIGHT),
+        size=(charts.WIDTH, charts.HEIGHT),
     )
 
 
@@ -77,16 +77,16 @@ def distributions_page(found: Distributions, batches: Mapping[str, pd.DataFrame]
         "distributions.html.jinja",
         found=found,
         rows=rows,
-        headline=distributions.headline(found),
-        chance=f"{distributions.chance(found).capitalize()}.",
-        size=(pictures.WIDTH, pictures.HEIGHT),
+        headline=data_report.headline(found),
+        chance=f"{data_report.chance(found).capitalize()}.",
+        size=(charts.WIDTH, charts.HEIGHT),
     )
 
 
 def _spread(before: pd.DataFrame, now: pd.DataFrame, shift: ColumnShift) -> Picture:
     if shift.kind == "empty":
-        return pictures.missing(before[shift.column], now[shift.column])
-    draw = pictures.numeric if shift.kind == "numeric" else pictures.text
+        return charts.missing(before[shift.column], now[shift.column])
+    draw = charts.numeric if shift.kind == "numeric" else charts.text
     return draw(before[shift.column], now[shift.column])
 
 
@@ -101,7 +101,7 @@ def _render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"percent": pictures.percent, "number": pictures.number}
+    pages.filters |= {"percent": charts.percent, "number": charts.number}
     return pages.get_template(template).render(**values)
 
 
@@ -134,11 +134,11 @@ def _row(test: ColumnDrift, reference: drift.Reference, window: pd.DataFrame) ->
     # A numeric column's chi-square is over missing or not: see `drift.compare`.
     numeric = "numeric" in {drift.kind_of(before), drift.kind_of(after)}
     if test.test == "ks":
-        compared, method, picture = "its values", "Kolmogorov–Smirnov", pictures.numeric(before, after)
+        compared, method, picture = "its values", "Kolmogorov–Smirnov", charts.numeric(before, after)
     elif numeric:
-        compared, method, picture = "missing or not", "chi-square, Fisher’s p", pictures.missing(before, after)
+        compared, method, picture = "missing or not", "chi-square, Fisher’s p", charts.missing(before, after)
     else:
-        compared, method, picture = "its levels", "chi-square", pictures.text(before, after)
+        compared, method, picture = "its levels", "chi-square", charts.text(before, after)
     return _Row(
         test=test,
         compared=compared,
