@@ -7,7 +7,7 @@ from gate_toy import make_project
 from typer.testing import CliRunner
 
 from proveout import settings
-from proveout.cli import main, show
+from proveout.cli import _views, main
 from proveout.errors import ConfigError, NotApproved
 from proveout.gate.current_fingerprint import yardstick
 from proveout.gate.reports import text_report
@@ -64,10 +64,10 @@ def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_
     assert run.verdict.moved == stands.moved == (LOOSER,)
     said = "auc_at_least from 0.6 to 0.5, looser, since the champion's verdict"
     run.result.stdout.fnmatch_lines([f"*bound * {said}"])
-    assert said in show.verdict(run.verdict, signed="")
+    assert said in _views.verdict(run.verdict, signed="")
     assert said in text_report.markdown(run.verdict)
     assert "Bounds that moved since the champion's verdict" in text_report.page(run.verdict)
-    assert "bound now   auc_at_least from 0.6 to 0.5, looser, since this verdict" in show.status(stands)
+    assert "bound now   auc_at_least from 0.6 to 0.5, looser, since this verdict" in _views.status(stands)
     release(root, run.verdict.candidate)
 
 

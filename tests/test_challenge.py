@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proveout import cli
-from proveout.cli import challenging
+from proveout.cli import mutate
 from proveout.errors import Misused
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
@@ -165,7 +165,7 @@ def test_a_check_that_fails_for_every_mutant_catches_none(tried):
     assert tried.report.fail_for_all == (name,)
     assert (calibration.fate, calibration.not_counted) == ("survived", (name,))
     assert (dice.fate, dice.not_counted) == ("caught", (name,))
-    page = challenging.challenged(tried.report)
+    page = mutate.challenged(tried.report)
     only = "SURVIVED only by test_training_comes_out_the_same (not counted: fails for every mutant)"
     assert only in " ".join(page.split())
     assert "  not counted: test_training_comes_out_the_same fails for every mutant, as for the same answers" in page
@@ -175,7 +175,7 @@ def test_what_each_mutant_is_meant_to_trip_is_named():
     """Who reads that it was caught sees by what, and by what it should have been."""
     assert all(mutant.question and mutant.remedy for mutant in MUTANTS)
     assert not [mutant.name for mutant in MUTANTS if "reproduction" in mutant.remedy]  # it fails for all of them
-    row = next(line for line in challenging.challenged(REPORT).splitlines() if line.split()[:1] == ["constant"])
+    row = next(line for line in mutate.challenged(REPORT).splitlines() if line.split()[:1] == ["constant"])
     assert " ".join(row.split()).startswith("constant always 0.157 the AUC caught test_auc: auc is 0.5")
 
 
@@ -241,7 +241,7 @@ def test_a_blind_gate_is_told_so(tmp_path):
 
     assert [trial.fate for trial in report.trials] == ["survived"]
     assert not report.passed
-    assert "they would approve anything" in challenging.challenged(report)
+    assert "they would approve anything" in mutate.challenged(report)
 
 
 def test_a_gate_that_refuses_the_candidate_itself_is_not_challenged(tmp_path):
@@ -342,7 +342,7 @@ REPORT = ChallengeReport(
 
 def test_the_page_says_who_caught_what_and_what_is_missing():
     """Answer first, then a row for each mutant, then the line to add."""
-    page = challenging.challenged(REPORT)
+    page = mutate.challenged(REPORT)
 
     lines = page.splitlines()
     assert lines[0] == (
@@ -356,7 +356,7 @@ def test_the_page_says_who_caught_what_and_what_is_missing():
 
 
 def test_the_job_summary_has_the_same_table():
-    text = challenging.markdown(REPORT)
+    text = mutate.markdown(REPORT)
 
     assert text.startswith("### challenge passed: `trips@abababababab`\n")
     assert (
@@ -386,7 +386,7 @@ def test_the_exit_code_is_the_answer(tmp_path, monkeypatch, report, code):
     ran = CliRunner().invoke(cli.main, ["challenge"])
 
     assert ran.exit_code == code, ran.output
-    assert (tmp_path / "summary.md").read_text() == challenging.markdown(report)
+    assert (tmp_path / "summary.md").read_text() == mutate.markdown(report)
 
 
 def test_the_list_names_every_mutant_and_runs_nothing():

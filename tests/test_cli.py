@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import PYPROJECT, complained, invoke, said
 
-from proveout.cli import layout, main
+from proveout.cli import _terminal, main
 from proveout.gate.verdict import sign
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import FORMAT, MANIFEST, describe
@@ -757,16 +757,16 @@ def test_an_error_that_is_not_ours_shows_where_it_was_raised_on_demand_only(
 def test_colour_repeats_a_word_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never the only sign, and never in a log file."""
     page = "refused   m@1   x\n  auc   0.1   failed\n  approval    failed to say"
-    assert layout.colour(page) == page
+    assert _terminal.colour(page) == page
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert layout.colour(page) == (
+    assert _terminal.colour(page) == (
         "\033[31mrefused\033[0m   m@1   x\n  auc   0.1   \033[31mfailed\033[0m\n  approval    failed to say"
     )
     monkeypatch.setenv("NO_COLOR", "1")
-    assert layout.colour(page) == page
+    assert _terminal.colour(page) == page
 
 
 # --- start-up -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from registry_toy import MODEL, A, B, Registry, at, went
 from tiny_project import Project
 from typer.testing import CliRunner, Result
 
-from proveout.cli import consenting, main
+from proveout.cli import _approve_view, main
 from proveout.errors import LedgerError, LostRace, Misused, NotApproved, Untrusted
 from proveout.ledger.ledger import Ledger
 from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
@@ -523,7 +523,7 @@ def test_a_person_reads_what_was_measured_before_what_was_counted() -> None:
         judged_at=at(1), evidence=(*counts, auc, waived),
     )  # fmt: skip
 
-    lines = consenting.proposal(judged, [], until="2099-01-01T00:00:00+00:00")
+    lines = _approve_view.proposal(judged, [], until="2099-01-01T00:00:00+00:00")
 
     numbers = lines[next(place for place, line in enumerate(lines) if "candidate" in line) + 1 : -1]
     assert [line.split()[0] for line in numbers[:3]] == ["brier", "auc", "count"]

@@ -319,7 +319,7 @@ with open(sys.argv[1], "rb") as file:
 
 def test_a_journal_that_a_server_keeps_open_is_left_and_said(project: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not look at its board is a place where they still are: exit 1, and what to do."""
-    monkeypatch.setattr("proveout.cli.erasing._WAIT_S", 0.5)
+    monkeypatch.setattr("proveout.cli.erase._WAIT_S", 0.5)
     path = project.journals / "20130501T000000000000Z-1.jsonl"
     path.write_bytes(codec.write(project.prediction(3)))
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=-1, stdout=-1) as holder:

@@ -335,7 +335,7 @@ def test_the_command_says_what_is_turned_first_and_what_to_do_next(
 )
 def test_a_window_that_cannot_be_meant_is_refused(window: str | None, last: str | None, why: str) -> None:
     """Before anything is opened."""
-    from proveout.cli.replaying import span
+    from proveout.cli.replay import span
 
     with pytest.raises(Misused, match=why):
         span(window, last, now="2013-06-02")
@@ -343,7 +343,7 @@ def test_a_window_that_cannot_be_meant_is_refused(window: str | None, last: str 
 
 def test_the_last_so_many_hours_end_now() -> None:
     """In UTC, as everything."""
-    from proveout.cli.replaying import span
+    from proveout.cli.replay import span
 
     assert span(None, "90min", now="2013-06-02T01:00:00+00:00")[0] == "2013-06-01T23:30:00.000+00:00"
     assert span("..2013-06-01", None, now="2013-06-02")[0].startswith("0001")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from gate_toy import make_rows, train
 
-from proveout.cli import show
+from proveout.cli import _views
 from proveout.gate import holdout_use
 from proveout.gate.reports import text_report
 from proveout.ledger.ledger import Ledger
@@ -45,15 +45,15 @@ def test_a_third_candidate_on_the_same_rows_after_two_refusals_and_a_looser_boun
     )  # fmt: skip
     for text in (
         " ".join(run.text.split()),
-        show.verdict(verdict, signed=""),
-        show.released(release, judged=verdict),
+        _views.verdict(verdict, signed=""),
+        _views.released(release, judged=verdict),
         text_report.markdown(verdict),
         text_report.page(verdict),
         "".join(value for _, value in text_report.properties(verdict)),
     ):
         assert told in text
         assert warned in text
-    for text in (" ".join(run.text.split()), show.verdict(verdict, signed=""), text_report.markdown(verdict)):
+    for text in (" ".join(run.text.split()), _views.verdict(verdict, signed=""), text_report.markdown(verdict)):
         assert looser in text
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from proveout import settings
-from proveout.cli import show
+from proveout.cli import _views
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import Untrusted
@@ -56,15 +56,15 @@ def test_a_source_that_changed_since_the_champion_is_said_wherever_the_verdict_i
     run.result.stdout.fnmatch_lines([f"*source * {SAID}"])
     assert SAID in text_report.markdown(run.verdict)
     assert SAID.replace("'", "&#x27;") in text_report.page(run.verdict)
-    shown = show.verdict(run.verdict, signed="")
+    shown = _views.verdict(run.verdict, signed="")
     assert "source      flows/source.py bbbbbbbbbbbb" in shown
     assert SAID in shown
     with Ledger(project.ledger) as ledger:
         (packed,) = status.packed(ledger, "toy", at=now())
         served = status.now(ledger, "toy", at=now())
     assert packed.source_changed == ("flows/source.py",)
-    assert "champion, source changed" in show.bundles([packed])
-    assert "source      flows/source.py aaaaaaaaaaaa" in show.status(served)  # by which it was released
+    assert "champion, source changed" in _views.bundles([packed])
+    assert "source      flows/source.py aaaaaaaaaaaa" in _views.status(served)  # by which it was released
     keyring = Keyring(project.keys_dir)
     check_signature(run.verdict, keyring)
     with pytest.raises(Untrusted):
@@ -79,7 +79,7 @@ def test_batches_of_two_versions_of_the_source_are_told_apart(gate, pytester):
 
     assert [one.batches for one in run.verdict.source] == [("2013-04",), ("2013-05",)]
     note = "2013-04 and 2013-05 were made by different versions of the source: take them in again"
-    assert note in show.verdict(run.verdict, signed="")
+    assert note in _views.verdict(run.verdict, signed="")
     assert note in " ".join(run.text.split())
 
 

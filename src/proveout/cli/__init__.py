@@ -10,20 +10,20 @@ import typer
 from typer.core import TyperGroup
 
 from proveout.cli import (
-    acting,
-    approving,
-    casebook,
-    challenging,
+    approve,
+    cases,
     data,
-    distributing,
-    drilling,
-    erasing,
-    keyring,
-    looking,
-    releasing,
-    replaying,
-    scoring,
-    upkeep,
+    data_report,
+    drill,
+    erase,
+    inspect,
+    keys,
+    ledger,
+    mutate,
+    project,
+    release,
+    replay,
+    score,
 )
 from proveout.errors import ProveoutError, sentence_of
 
@@ -86,31 +86,31 @@ def _options(
 
 
 for command in (
-    acting.init,
-    acting.demo,
-    acting.gate,
-    challenging.challenge,
-    replaying.replay,
-    approving.approve,
-    releasing.release,
-    releasing.promote,
-    releasing.rollback,
-    acting.serve,
-    looking.status,
-    releasing.compare,
-    looking.when,
-    looking.bundles,
-    looking.verdict,
-    looking.verify,
-    distributing.distributions,
-    scoring.score,
-    drilling.drill,
-    erasing.erase,
+    project.init,
+    project.demo,
+    project.gate,
+    mutate.challenge,
+    replay.replay,
+    approve.approve,
+    release.release,
+    release.promote,
+    release.rollback,
+    project.serve,
+    inspect.status,
+    release.compare,
+    inspect.when,
+    inspect.bundles,
+    inspect.verdict,
+    inspect.verify,
+    data_report.distributions,
+    score.score,
+    drill.drill,
+    erase.erase,
 ):
     main.command()(command)
-main.add_typer(approving.approver, name="approver")
-main.add_typer(casebook.cases, name="cases")
+main.add_typer(approve.approver, name="approver")
+main.add_typer(cases.cases, name="cases")
 main.add_typer(data.data, name="data")
-main.add_typer(keyring.keys, name="keys")
-main.add_typer(upkeep.alerts, name="alerts")
-main.add_typer(upkeep.ledger, name="ledger")
+main.add_typer(keys.keys, name="keys")
+main.add_typer(ledger.alerts, name="alerts")
+main.add_typer(ledger.ledger, name="ledger")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
 from proveout.project import actor, open_ledger, open_store
 
 data = typer.Typer(help="What models are trained on.", rich_markup_mode=None, no_args_is_help=True)
@@ -30,7 +30,7 @@ def drop(
     Makes a new snapshot without it, for the next training. Nothing is lost: the batch stays in the store, older
     snapshots keep it, and the ledger says who took it out and why. At a terminal it asks first.
     """
-    from proveout.cli.layout import colour, fact, page, plain
+    from proveout.cli._terminal import colour, fact, page, plain
     from proveout.records import now
     from proveout.training import batch_removal
 

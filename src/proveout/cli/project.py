@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from proveout.cli.parts import Checks, bundle_folder, judging_settings, settings
+from proveout.cli._common import Checks, bundle_folder, judging_settings, settings
 
 
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")]) -> None:

@@ -6,7 +6,7 @@ Comes in: records. Goes out: text.
 from collections.abc import Sequence
 from pathlib import Path
 
-from proveout.cli.layout import fact, moment, number, page, plain, table
+from proveout.cli._terminal import fact, moment, number, page, plain, table
 from proveout.gate import holdout_use
 from proveout.gate.reports.text_report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
+from proveout.cli._common import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
 from proveout.errors import LostRace, NotFound
 from proveout.project import actor, open_keyring, open_ledger
 
@@ -39,7 +39,7 @@ def release(
     unless settings say otherwise. To go back: proveout rollback. Exit 4 if somebody changed what runs meanwhile, or
     since the gate compared it with the champion.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.gate.current_fingerprint import yardstick
     from proveout.model.bundle import verify as verify_files
     from proveout.records import Role, now
@@ -65,7 +65,7 @@ def release(
         judged = status.verdict_at(ledger, made)
     answer(
         {**vars(made), "moved": judged.moved, "holdout_use": judged.holdout_use},
-        show.released(made, judged=judged, unchanged=made.since != at),
+        _views.released(made, judged=judged, unchanged=made.since != at),
         as_json=as_json,
     )
 
@@ -86,7 +86,7 @@ def promote(
     Once all holds that a release as champion asks for. Exit 4 if somebody changed what runs meanwhile, or since the
     gate compared it with the champion.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.gate.current_fingerprint import yardstick
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now
@@ -120,7 +120,7 @@ def promote(
         judged = status.verdict_at(ledger, promoted)
     answer(
         {**vars(promoted), "moved": judged.moved, "holdout_use": judged.holdout_use},
-        show.released(promoted, judged=judged, promoted=True),
+        _views.released(promoted, judged=judged, promoted=True),
         as_json=as_json,
     )
 
@@ -139,7 +139,7 @@ def rollback(
     A running canary is taken out; without one, the champion before answers again, if its approval still holds. Exit 4
     if somebody changed what runs meanwhile, or has just gone back.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.model.bundle import verify as verify_files
     from proveout.records import Role, now
     from proveout.rollout import releases, roles
@@ -162,7 +162,7 @@ def rollback(
             seen=seen,
             quorum=quorum(project),
         )
-    answer(made, show.released(made), as_json=as_json)
+    answer(made, _views.released(made), as_json=as_json)
 
 
 def compare(as_json: Json = False) -> None:
@@ -171,7 +171,7 @@ def compare(as_json: Json = False) -> None:
     The shadow on the same requests: how often they agree, how far their probabilities lie apart, and where most. The
     canary on its share: errors, latency, wrong calls, and what follows. Exit 1 if it should be rolled back.
     """
-    from proveout.cli.beside import compared
+    from proveout.cli._compare_view import compared
     from proveout.records import now
     from proveout.rollout import rollout_report
 

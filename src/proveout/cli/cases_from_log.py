@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout.cli.layout import plain
+from proveout.cli._terminal import plain
 from proveout.errors import Misused, NotFound
 from proveout.project import actor, open_ledger
 from proveout.records import Feedback, Plain, Prediction, canonical

@@ -5,8 +5,8 @@ Comes in: a record. Goes out: text.
 
 from collections.abc import Sequence
 
-from proveout.cli.consenting import comparable, given, mending, state
-from proveout.cli.layout import fact, moment, number, page, plain, span, table
+from proveout.cli._approve_view import comparable, given, mending, state
+from proveout.cli._terminal import fact, moment, number, page, plain, span, table
 from proveout.gate.reports import text_report
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict

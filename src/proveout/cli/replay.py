@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.layout import fact, moment, number, page, plain, table
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
+from proveout.cli._terminal import fact, moment, number, page, plain, table
 from proveout.errors import Misused
 from proveout.project import open_ledger
 

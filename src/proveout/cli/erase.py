@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
 from proveout.errors import DataChanged, Misused
 from proveout.project import actor, open_ledger, open_store
 
@@ -52,7 +52,7 @@ def erase(
     Deletes their predictions with what belongs to them; the ledger's chain still verifies. Snapshots and bundles are
     immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
     """
-    from proveout.cli.custody import erased as page
+    from proveout.cli._keys_view import erased as page
     from proveout.data import request_schema
     from proveout.ledger import erasure
     from proveout.records import now

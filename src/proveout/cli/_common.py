@@ -53,7 +53,7 @@ def bundle_folder(project: "Settings", name: str) -> Path:
 
 def answer(record: object, page: str, *, as_json: bool = False) -> None:
     """Print a record for people, or for programs."""
-    from proveout.cli.layout import colour
+    from proveout.cli._terminal import colour
     from proveout.records import to_json
 
     typer.echo(to_json(record) if as_json else colour(page))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.parts import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
+from proveout.cli._common import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
 from proveout.errors import ConfigError, Misused
 from proveout.project import open_keyring, open_ledger
 
@@ -33,7 +33,7 @@ def new(
 
     A private key that lies there already is used, not replaced: one person may approve in several projects.
     """
-    from proveout.cli.consenting import made
+    from proveout.cli._approve_view import made
     from proveout.trust import secret_files
     from proveout.trust.approvals import public_file, quorum
     from proveout.trust.signing import PrivateKey, new_key
@@ -68,8 +68,8 @@ def approve(
     Signed with that person's own key, for this bundle and its verdict only, and for as long as the gate's approvals
     hold (approval_days). Shows what is approved; at a terminal it asks before it signs.
     """
-    from proveout.cli.consenting import approved, proposal
-    from proveout.cli.layout import colour
+    from proveout.cli._approve_view import approved, proposal
+    from proveout.cli._terminal import colour
     from proveout.gate.current_fingerprint import yardstick
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
 from proveout.project import open_ledger
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def score(as_json: Json = False) -> None:
 
 
 def _page(found: "Score") -> str:
-    from proveout.cli.layout import page, plain
+    from proveout.cli._terminal import page, plain
     from proveout.score.ledger_evidence import EVENTS
     from proveout.score.rubric import SECTIONS
     from proveout.score.scoring import NOTHING

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli import answered
-from proveout.cli.answered import Logged
-from proveout.cli.layout import fact, moment, number, page, plain, table
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli import cases_from_log
+from proveout.cli._common import Json, answer, settings
+from proveout.cli._terminal import fact, moment, number, page, plain, table
+from proveout.cli.cases_from_log import Logged
 from proveout.errors import Misused
 from proveout.project import actor, open_store
 from proveout.records import Evidence, Prediction
@@ -94,9 +94,9 @@ def add(
     elif request_id is None:
         raise Misused("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
     else:
-        logged = answered.look_up(project, request_id)
-        record = case_store.in_order(project, answered.filled(logged.prediction.record, fill or ()))
-        new = (answered.case(logged, record, expect or (), name=name, reason=reason, by=by),)
+        logged = cases_from_log.look_up(project, request_id)
+        record = case_store.in_order(project, cases_from_log.filled(logged.prediction.record, fill or ()))
+        new = (cases_from_log.case(logged, record, expect or (), name=name, reason=reason, by=by),)
     known = case_store.check(project, new)
     model = _opened(project, logged, bundle, passing=passing)
     found = []
@@ -138,7 +138,7 @@ def retire(
     if len(" ".join(reason.split())) < SHORTEST_REASON:
         raise Misused(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
     project, who = settings(), actor() if by is None else by
-    gone = case_store.retire(project, case, by=who, date=answered.today(), reason=reason)
+    gone = case_store.retire(project, case, by=who, date=cases_from_log.today(), reason=reason)
     lines = [
         f"retired   {gone.id}   by {plain(who)}: {plain(reason)}",
         fact("it said", plain(gone.reason)),

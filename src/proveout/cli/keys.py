@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 import typer
 
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
 from proveout.project import actor, open_ledger
 
 keys = typer.Typer(help="Who may call the server.", rich_markup_mode=None, no_args_is_help=True)
@@ -29,7 +29,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a key, and print it: it is told this once, and stored nowhere."""
-    from proveout.cli.custody import made
+    from proveout.cli._keys_view import made
     from proveout.records import Scope, now
     from proveout.trust import api_keys as book
     from proveout.trust.secrets import KEY_PEPPER, secret
@@ -55,7 +55,7 @@ def create(
 @keys.command("list")
 def list_keys(as_json: Json = False) -> None:
     """Every key that was made, revoked ones too; never the key itself."""
-    from proveout.cli.custody import listed
+    from proveout.cli._keys_view import listed
     from proveout.trust import api_keys as book
 
     with open_ledger(settings()) as ledger:
@@ -70,7 +70,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Make a key useless, within two seconds and without a restart."""
-    from proveout.cli.custody import revoked
+    from proveout.cli._keys_view import revoked
     from proveout.records import now
     from proveout.trust import api_keys as book
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
 from proveout.errors import ConfigError
 from proveout.project import open_ledger
 
@@ -58,7 +58,7 @@ def list_alerts(context: typer.Context, as_json: Json = False) -> None:
     """What wants a person's attention, the newest first."""
     if context.invoked_subcommand is not None:
         return
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.ledger.ledger import read
     from proveout.records import Alert, now
 
@@ -67,7 +67,7 @@ def list_alerts(context: typer.Context, as_json: Json = False) -> None:
         found = tuple(
             read(Alert, entry) for entry in book.entries(kind="alert", subject=project.model, newest_first=True)
         )
-    answer(found, show.alerts(found, at=now()), as_json=as_json)
+    answer(found, _views.alerts(found, at=now()), as_json=as_json)
 
 
 @alerts.command()

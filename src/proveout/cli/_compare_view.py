@@ -3,7 +3,7 @@
 Comes in: a record. Goes out: text.
 """
 
-from proveout.cli.layout import fact, moment, number, page, plain, span, table
+from proveout.cli._terminal import fact, moment, number, page, plain, span, table
 from proveout.rollout.canary import CanaryVerdict
 from proveout.rollout.rollout_report import Arm, Beside, Comparison, Shadowed
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proveout.cli.parts import Json, answer, settings
+from proveout.cli._common import Json, answer, settings
 
 if TYPE_CHECKING:
     from proveout.monitoring.data_report import Distributions
@@ -38,7 +38,7 @@ def distributions(
 
 
 def _rows(found: "Distributions") -> list[tuple[str, ...]]:
-    from proveout.cli.layout import number
+    from proveout.cli._terminal import number
 
     return [
         (
@@ -56,7 +56,7 @@ HEAD = ("column", "distance", "usual, at most", "missing", "")
 
 
 def _page(found: "Distributions", following: str) -> str:
-    from proveout.cli.layout import fact, page, table
+    from proveout.cli._terminal import fact, page, table
     from proveout.monitoring.data_report import chance, headline
 
     rows = _rows(found)

@@ -6,12 +6,12 @@ Comes in: records. Goes out: text. A key's own text is in no record but the one 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from proveout.cli.layout import fact, moment, page, plain, table
+from proveout.cli._terminal import fact, moment, page, plain, table
 from proveout.records import ApiKey
 from proveout.trust.api_keys import NewKey
 
 if TYPE_CHECKING:
-    from proveout.cli.erasing import Erasure, Held
+    from proveout.cli.erase import Erasure, Held
 
 
 def made(created: NewKey) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from proveout.cli.parts import BundleName, Json, answer, bundle_folder, settings
+from proveout.cli._common import BundleName, Json, answer, bundle_folder, settings
 from proveout.errors import ConfigError, Misused
 from proveout.project import open_keyring, open_ledger
 
@@ -16,7 +16,7 @@ def status(as_json: Json = False) -> None:
     Since when, by whom and why; how it compares with the one before; until when it is approved; what is logged and
     what wants attention. Exit 1 while nothing serves.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.records import now
     from proveout.rollout import status as standing
     from proveout.settings import read_bounds
@@ -30,7 +30,7 @@ def status(as_json: Json = False) -> None:
         typer.echo(f"the bounds of now are not known: {error}", err=True)
     with open_ledger(project) as ledger:
         found = standing.now(ledger, project.model, at=now(), quorum=quorum(project), asked=asked)
-    answer(found, show.status(found), as_json=as_json)
+    answer(found, _views.status(found), as_json=as_json)
     if found.served is None:
         raise typer.Exit(1)
 
@@ -45,7 +45,7 @@ def when(
     """
     from datetime import datetime
 
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.ledger.timestamps import utc
     from proveout.records import now
     from proveout.rollout import status as standing
@@ -58,7 +58,7 @@ def when(
     with open_ledger(project) as ledger:
         found = standing.then(ledger, project.model, moment=asked)
     zoned = moment == "now" or datetime.fromisoformat(moment).tzinfo is not None
-    answer(found, show.served(found, zoned=zoned), as_json=as_json)
+    answer(found, _views.served(found, zoned=zoned), as_json=as_json)
 
 
 def bundles(as_json: Json = False) -> None:
@@ -67,7 +67,7 @@ def bundles(as_json: Json = False) -> None:
     With what became of it: champion, approved, expired, refused, or candidate while it has no verdict; and how many
     persons have not approved it, where they are asked.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.records import now
     from proveout.rollout import status as standing
     from proveout.trust.approvals import quorum
@@ -75,7 +75,7 @@ def bundles(as_json: Json = False) -> None:
     project = settings()
     with open_ledger(project) as ledger:
         found = standing.packed(ledger, project.model, at=now(), quorum=quorum(project))
-    answer(found, show.bundles(found), as_json=as_json)
+    answer(found, _views.bundles(found), as_json=as_json)
 
 
 def verdict(
@@ -88,7 +88,7 @@ def verdict(
     Every number beside what was asked of it, the checks that failed or went unproven, what was waived by whom, and
     who signed it. Exit 1 if it does not approve, or if the signature does not hold.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.errors import Untrusted
     from proveout.gate.reports import text_report
     from proveout.gate.verdict import check_signature
@@ -106,7 +106,7 @@ def verdict(
         signed = f"NOT so that it counts: {problem}"
     if html is not None:
         html.write_text(text_report.page(found), encoding="utf-8")
-    answer(found, show.verdict(found, signed=signed), as_json=as_json)
+    answer(found, _views.verdict(found, signed=signed), as_json=as_json)
     if problem and as_json:
         typer.echo(f"The signature of this verdict does not count: {problem}", err=True)
     if found.outcome != "approved" or problem:
@@ -122,7 +122,7 @@ def verify(
     Names the file that was tampered with, or the reason why the approval does not hold, or how many persons have not
     approved it, and exits with 1.
     """
-    from proveout.cli import show
+    from proveout.cli import _views
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.trust import authorization
@@ -134,4 +134,4 @@ def verify(
         found = authorization.entered(ledger, packed.digest, quorum(project))
     permit = authorization.check(found, packed, keyring=open_keyring(project), quorum=quorum(project), at=now())
     record = {"bundle": packed, "approval": permit.approval, "consents": permit.consents}
-    answer(record, show.verified(packed, permit), as_json=as_json)
+    answer(record, _views.verified(packed, permit), as_json=as_json)
