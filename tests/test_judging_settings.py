@@ -1,4 +1,4 @@
-"""judging_settings.py and gate/file_reads.py: what judges is in the file, on the command line or in the verdict."""
+"""gate_settings.py and gate/file_reads.py: what judges is in the file, on the command line or in the verdict."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 from gate_toy import CHECKS, PYPROJECT
 
-from proveout import judging_settings, settings
+from proveout import gate_settings, settings
 from proveout.errors import ConfigError, Misused, NotApproved
 from proveout.gate import fingerprint
 from proveout.gate.current_fingerprint import yardstick
@@ -89,7 +89,7 @@ def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects
     packed, project = candidate_of(root), settings.load(root)
     with pytest.raises(NotApproved, match=r"the checks in few approved it, not the project's own .* --checks few"):
         releases.refuse_edited(run.verdict, packed, yardstick(project))
-    few = judging_settings.with_checks(project, "few")
+    few = gate_settings.with_checks(project, "few")
     releases.refuse_edited(run.verdict, packed, yardstick(few))
 
     assert gate(CHECKS.replace('criteria["auc_at_least"]', "0.99")).verdict.outcome == "refused"
@@ -110,13 +110,13 @@ def test_a_variable_that_names_another_folder_of_checks_is_refused_by_name(gate,
     assert run.verdict.failed == ("gate::options[PROVEOUT_CHECKS]",)
 
 
-@pytest.mark.parametrize("name", judging_settings.JUDGING)
+@pytest.mark.parametrize("name", gate_settings.JUDGING)
 def test_no_setting_that_judges_comes_from_the_environment(tmp_path, monkeypatch, name):
     """Nobody reviews a variable, and no verdict shows it."""
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     monkeypatch.setenv(f"PROVEOUT_{name.upper()}", "1")
     with pytest.raises(ConfigError, match=f"PROVEOUT_{name.upper()} in the environment"):
-        judging_settings.refuse_overrides()
+        gate_settings.refuse_overrides()
 
 
 def test_settings_that_judge_are_those_of_the_file_and_others_those_of_the_environment(tmp_path, monkeypatch):
@@ -124,11 +124,11 @@ def test_settings_that_judge_are_those_of_the_file_and_others_those_of_the_envir
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     monkeypatch.setenv("PROVEOUT_FALLBACK", "lenient.py:rules")
     monkeypatch.setenv("PROVEOUT_PORT", "8081")
-    found = judging_settings.of_the_file(settings.load(tmp_path))
+    found = gate_settings.of_the_file(settings.load(tmp_path))
 
     assert (found.fallback, found.port) == ("toy.py:rules", 8081)
     with pytest.raises(Misused, match="--checks nowhere names no folder"):
-        judging_settings.with_checks(found, "nowhere")
+        gate_settings.with_checks(found, "nowhere")
 
 
 def test_rules_actions_cost_and_what_the_label_imports_are_what_judges(tmp_path):

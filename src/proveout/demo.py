@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from proveout import judging_settings
+from proveout import gate_settings
 from proveout.errors import Misused, ProveoutError
 from proveout.project import open_keyring, open_ledger
 from proveout.records import Bundle, Rung, from_json, now
@@ -62,7 +62,7 @@ def run(settings: Settings) -> int:
     _say("1", "taking in the flights of January to May 2013")
     _flow(settings, "flows/ingest.py", "run", "--through", "2013-05")
     _say("2", "training: features, the notebook, the bundle, and the gate")
-    other = judging_settings.other_checks(settings)
+    other = gate_settings.other_checks(settings)
     _flow(settings, "flows/train.py", "run", *(("--checks", other) if other else ()))
     bundle = _release(settings)
     _say("4", "serving it on 127.0.0.1")

@@ -41,9 +41,9 @@ class Project:
         return Project(state)
 
     def settings(self):
-        from proveout import judging_settings, settings
+        from proveout import gate_settings, settings
 
-        return judging_settings.with_checks(settings.load(ROOT).model_copy(update={"state": self.state}), FEW_CHECKS)
+        return gate_settings.with_checks(settings.load(ROOT).model_copy(update={"state": self.state}), FEW_CHECKS)
 
     def ledger(self):
         from proveout.ledger.ledger import Ledger

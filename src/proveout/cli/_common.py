@@ -31,7 +31,7 @@ def judging_settings(checks: str | None = None) -> "Settings":
 
     Raises: ConfigError, naming the variable of the environment that sets one of them.
     """
-    from proveout import judging_settings as judging
+    from proveout import gate_settings as judging
 
     judging.refuse_overrides()
     return judging.with_checks(settings(), checks)

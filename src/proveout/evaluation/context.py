@@ -17,7 +17,7 @@ from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFoun
 from proveout.evaluation import provenance
 from proveout.gate import fingerprint, pytest_config
 from proveout.gate.guards import fixture_guard
-from proveout.judging_settings import JUDGING
+from proveout.gate_settings import JUDGING
 from proveout.ledger import ledger as ledgers
 from proveout.model import bundle as bundles
 from proveout.model import serving_form

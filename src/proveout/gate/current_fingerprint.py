@@ -10,7 +10,7 @@ from pathlib import Path
 from proveout.errors import ConfigError
 from proveout.evaluation.context import judging
 from proveout.gate import fingerprint
-from proveout.judging_settings import other_checks
+from proveout.gate_settings import other_checks
 from proveout.rollout.releases import Yardstick
 from proveout.settings import Settings, read_bounds
 

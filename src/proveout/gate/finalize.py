@@ -19,7 +19,7 @@ from proveout.evaluation.context import judging
 from proveout.gate import holdout_use, preconditions, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.collector import LONGEST_MESSAGE, Gathered, required_names
-from proveout.judging_settings import other_checks
+from proveout.gate_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
 from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver

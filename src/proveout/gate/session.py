@@ -25,7 +25,7 @@ from proveout.gate.evidence import State
 from proveout.gate.file_reads import FileReads
 from proveout.gate.guards import bypass_guard, fixture_guard, monkeypatch_guard, uncollected
 from proveout.gate.reports import reporters
-from proveout.judging_settings import of_the_file, with_checks
+from proveout.gate_settings import of_the_file, with_checks
 from proveout.records import Verdict, canonical, now
 from proveout.settings import Settings
 from proveout.training import gate_run

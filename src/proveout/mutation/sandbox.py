@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from proveout.judging_settings import pytest_arguments
+from proveout.gate_settings import pytest_arguments
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
 from proveout.project import open_ledger

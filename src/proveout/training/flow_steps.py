@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout import judging_settings
+from proveout import gate_settings
 from proveout import settings as settings_module
 from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
 from proveout.project import actor, open_ledger, open_store, user_name
@@ -457,9 +457,9 @@ def judge(settings: Settings, inputs: "RunInputs", packed: Bundle, *, checks: st
     """
     from proveout.training import gate_run
 
-    judging_settings.refuse_overrides()
+    gate_settings.refuse_overrides()
     _same_inputs(settings, inputs)
-    run = gate_run.judge(judging_settings.with_checks(settings, checks), ["--candidate", packed.digest, "-q"])
+    run = gate_run.judge(gate_settings.with_checks(settings, checks), ["--candidate", packed.digest, "-q"])
     if run.verdict is None:
         raise NotApproved(packed.name, f"the gate {run.end} and came to no verdict")
     return run.verdict

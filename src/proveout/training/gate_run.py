@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proveout.judging_settings import pytest_arguments
+from proveout.gate_settings import pytest_arguments
 from proveout.project import open_ledger
 from proveout.records import Verdict
 from proveout.settings import Settings

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from proveout import judging_settings
+from proveout import gate_settings
 from proveout.evaluation.code_origin import is_foreign, short
 from proveout.gate import pytest_config
 from proveout.gate.guards import vacuous
@@ -88,7 +88,7 @@ def options(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
 def overridden_settings(settings: Settings) -> Iterator[tuple[str, Any]]:
     """The settings that judge and that the environment sets, with what the project's file says."""
     said = said_in_file(settings.root)
-    for name in judging_settings.overridden():
+    for name in gate_settings.overridden():
         yield name, getattr(said, name)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proveout.errors import ConfigError, LostRace, Misused, NotApproved, OtherChampion, ProveoutError
-from proveout.judging_settings import of_the_file
+from proveout.gate_settings import of_the_file
 from proveout.project import open_keyring, open_ledger
 from proveout.records import Alert, Severity, from_json, now
 from proveout.server import server_state
