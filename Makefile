@@ -67,7 +67,7 @@ lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layout.py tests/test_workflows.py
+	$(BIN)/python -m pytest -q tests/repository/test_layout.py tests/repository/test_workflows.py
 
 include line.mk
 

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
-from proveout.evaluation.context import Material, find_candidate
+from proveout.evaluation.context import EvaluationContext, find_candidate
 from proveout.fuzz import field_spec, strategies
 from proveout.fuzz.properties import Generated
 from proveout.fuzz.runner import texts_of
@@ -144,7 +144,7 @@ def cpu(times: list[float]) -> Iterator[None]:
 def properties() -> dict[str, dict[str, float]]:
     """What each property takes on the newest candidate; the first one makes the examples and asks the model."""
     project = load(ROOT)
-    candidate = Material(project, find_candidate(project, None)).candidate
+    candidate = EvaluationContext(project, find_candidate(project, None)).candidate
     schema = load_object(project.request_schema, project.root)
     generated = Generated(schema, candidate, seen=texts_of(candidate.reference(), candidate.request_columns))
     found = {}

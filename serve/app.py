@@ -22,14 +22,14 @@ import sys
 from pathlib import Path
 
 from proveout.errors import ProveoutError
-from proveout.gate.current_fingerprint import yardstick
+from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.server.main import serve
 from proveout.settings import load
 
 # The worker is a new process that imports this file: nothing may happen on import.
 if __name__ == "__main__":
     try:
-        sys.exit(serve(load(Path(__file__).parent), yardstick=yardstick))
+        sys.exit(serve(load(Path(__file__).parent), current_fingerprint=current_fingerprint))
     except ProveoutError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 collect_ignore = ["few_checks"]  # unless they are asked for by name
 # Minutes each, in a test or a few: one that began last would keep one process busy and three waiting.
-LONG = ("tests/test_readme.py", "tests/test_demo.py", "tests/test_flows.py", "tests/test_challenge.py")
+LONG = (
+    "tests/repository/test_readme.py",
+    "tests/line/test_demo.py",
+    "tests/line/test_flows.py",
+    "tests/mutation/test_runner.py",
+)
 # Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

@@ -1,526 +1,349 @@
-"""Approvals that do not count, and ledgers that were written by somebody else: refused wherever they are shown.
-
-Each fault is arranged in a real ledger, over real bundles, by somebody who may write to the database and to the store
-but has no key that is trusted here; then each door is tried: `release`, `promote`, `rollback`, the worker that finds
-the bundle on its board, and the start of the server.
-"""
+"""Logged traffic through a real, tiny bundle: what it turns, what it cannot answer, and which answers were better."""
 
 import json
-import shutil
-import sqlite3
+import random
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
+from real_postgres import own_schema
+from reference_project import ROOT
 from tiny_project import Project
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from proveout.data.store import Store
-from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError, Tampered
+from proveout import replay
+from proveout.cli import main
+from proveout.errors import BundleError, ConfigError, NotFound, UsageError
+from proveout.evaluation import cost
+from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
-from proveout.model import bundle as bundles
-from proveout.model.released_bundle import open_released
-from proveout.records import Approval, Bundle, Digest, Release, from_json
-from proveout.rollout import releases
-from proveout.server.worker.release_source import Released
-from proveout.trust.signing import Keyring
+from proveout.model.bundle import OpenBundle, open_bundle
+from proveout.records import Outcome, Prediction, Scalar
+from proveout.replay import Pairs, Replay
 
-pytestmark = pytest.mark.usefixtures("no_signing_key")
+START = datetime(2013, 5, 1, tzinfo=UTC)
+SINCE, UNTIL = "2013-05-01", "2013-06-01"
+COST = """
+def cost(label, probability, outcome):
+    return 5.0 if outcome and not label else 1.0 if label else 0.0
+
+
+def broken(label, probability, outcome):
+    return None
+"""
+
+
+def moment(minute: int) -> str:
+    return (START + timedelta(minutes=minute)).isoformat(timespec="milliseconds")
+
+
+def logged(minute: int, probability: float | None = 0.4, **changes: object) -> Prediction:
+    record: dict[str, Scalar] = {"hour": minute % 24, "wind": float(minute % 7)}
+    plain = Prediction(
+        request_id=f"r{minute:05d}",
+        at=moment(minute),
+        model="tiny",
+        release="tiny@aaaaaaaaaaaa",
+        record=record,
+        answered_by="model",
+        label=None if probability is None else probability >= 0.5,
+        probability=probability,
+        confidence=None,
+        latency_ms=1.0,
+    )
+    return replace(plain, **changes)
 
 
 @pytest.fixture
-def project(tmp_path: Path, order: Any) -> Project:
-    root = tmp_path / "project"
-    root.mkdir(exist_ok=True)
-    return Project(root, order)
-
-
-_PACKED: dict[str, Any] = {}  # packing takes longer than all else here: done once, copied for each test
-
-
-@pytest.fixture
-def packed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Three bundles in the store; one of them is the champion, the others are not judged yet."""
-    state = project.settings.state_dir
-    if _PACKED:
-        shutil.copytree(_PACKED["state"], state)
-        return _PACKED
-    good, bad, third = (project.pack(threshold=threshold) for threshold in (0.5, 0.4, 0.6))
-    project.judge(good)
-    project.release(good)
-    kept = tmp_path_factory.mktemp("packed") / "state"
-    shutil.copytree(state, kept)
-    _PACKED.update(good=good, bad=bad, third=third, state=kept)
-    return _PACKED
-
-
-@pytest.fixture
-def good(packed: dict[str, Any]) -> Bundle:
-    """The champion, as it should be."""
-    made: Bundle = packed["good"]
+def project(tmp_path: Path, order: Callable[..., object]) -> Project:
+    (tmp_path / "tiny").mkdir()
+    made = Project(tmp_path / "tiny", order)
+    (made.root / "costs.py").write_text(COST)
     return made
 
 
 @pytest.fixture
-def bad(packed: dict[str, Any]) -> Bundle:
-    """What somebody would like to be served: packed, and not judged yet."""
-    made: Bundle = packed["bad"]
-    return made
+def candidate(project: Project) -> OpenBundle:
+    return open_bundle(project.folder(project.pack()))
 
 
-# --- the doors ----------------------------------------------------------------------------------------------------
-
-
-def by_release(project: Project, bad: Bundle) -> None:
-    project.release(bad)
-
-
-def command(project: Project, bad: Bundle, *arguments: str) -> None:
-    """A command of proveout's. Raises: NotApproved with what it said, if it refused."""
-    from proveout.cli import main
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PROVEOUT_ROOT", str(project.root))
-        ran = CliRunner().invoke(main, [*arguments, "--reason", "because", "--by", "ada"])
-    if ran.exit_code:
-        assert ran.exit_code == 1, ran.output
-        raise NotApproved(bad.name, ran.stderr)
-
-
-def by_command(project: Project, bad: Bundle) -> None:
-    command(project, bad, "release", bad.digest)
-
-
-def by_promotion(project: Project, bad: Bundle) -> None:
-    project.by_hand(bad, role="canary", share=0.1)
-    command(project, bad, "promote", bad.digest)
-
-
-def by_rollback(project: Project, bad: Bundle) -> None:
-    project.by_hand(bad)
-    project.by_hand(_PACKED["third"])
-    project.append("bundle", bad.digest, bad)
+def log(project: Project, *rows: Prediction, outcomes: dict[str, bool] | None = None) -> None:
     with Ledger(project.settings.ledger) as ledger:
-        assert releases.before(ledger, "tiny").bundle == bad.digest
-    command(project, bad, "rollback")
+        ledger.add_journal(rows, journal="j", offset=1, event_fields=("hour",))
+        known = outcomes or {}
+        ledger.add_outcomes([Outcome(request_id=name, label=was, known_at=moment(0)) for name, was in known.items()])
 
 
-def by_board(project: Project, bad: Bundle) -> None:
-    project.by_hand(bad, role="canary", share=0.1)
-    board = Released().news(project.settings, seq=0)
-    assert board is not None
-    assert board.canary is not None
-    Released().open(project.settings, board.canary)
-
-
-def by_start(project: Project, bad: Bundle) -> None:
-    project.by_hand(bad)
-    Released().check(project.settings)
-
-
-DOORS: tuple[Callable[[Project, Bundle], None], ...] = (
-    by_release,
-    by_command,
-    by_promotion,
-    by_rollback,
-    by_board,
-    by_start,
-)
-
-
-@pytest.mark.parametrize("door", DOORS)
-def test_what_was_approved_goes_through(project, bad, door):
-    """Otherwise a door that is always shut would pass every test below."""
-    project.judge(bad)
-    door(project, bad)
-
-
-# --- the faults ---------------------------------------------------------------------------------------------------
-
-
-def changed(field: str) -> Callable[[Project, Bundle], None]:
-    """The approval with one field changed: the whole entry, as it may be in a ledger that was rewritten."""
-
-    def arrange(project: Project, bad: Bundle) -> None:
-        leave = signed(project, bad)
-        text = getattr(leave, field)
-        other = {
-            "model": "other",
-            "key": "0123456789abcdef",
-            "approved_at": "2013-01-02T00:00:00.000+00:00",
-            "expires_at": "2199-01-01T00:00:00.000+00:00",
-        }.get(field, ("0" if text[0] != "0" else "1") + text[1:])
-        project.append("approval", bad.digest, replace(leave, **{field: other}))
-
-    return arrange
-
-
-def signed(project: Project, bad: Bundle, **changes: Any) -> Approval:
-    """A good approval of `bad`, that is not in the ledger; its verdict is."""
-    leave = project.judge(bad, **changes)
-    assert leave is not None
-    without_the_last(project)
-    return leave
-
-
-def without_the_last(project: Project) -> None:
-    project.rewrite(list(project.entries()[:-1]))
-
-
-def unsigned(project: Project, bad: Bundle) -> None:
-    project.append("approval", bad.digest, replace(signed(project, bad), signature=""))
-
-
-def by_a_stranger(project: Project, bad: Bundle) -> None:
-    project.judge(bad, keyring=Keyring(project.root / "stranger"))
-
-
-def by_a_stranger_who_uses_our_name(project: Project, bad: Bundle) -> None:
-    """The id of the trusted key, the signature of another."""
-    stranger = Keyring(project.root / "stranger")
-    leave = replace(signed(project, bad), key=project.keyring.key_id(), signature="")
-    payload = {name: value for name, value in vars(leave).items() if name != "signature"}
-    from proveout.records import canonical
-
-    project.append("approval", bad.digest, replace(leave, signature=stranger.sign(canonical(payload))[1]))
-
-
-def by_a_key_that_is_a_path(project: Project, bad: Bundle) -> None:
-    project.append("approval", bad.digest, replace(signed(project, bad), key="../../../etc/ssl/ca"))
-
-
-def ended(project: Project, bad: Bundle) -> None:
-    project.judge(bad, until="2014")
-
-
-def of_another_bundle(project: Project, bad: Bundle) -> None:
-    (genuine,) = project.entries("approval")
-    project.append("approval", bad.digest, json.loads(genuine.body))
-
-
-def of_another_bundle_with_its_verdict(project: Project, bad: Bundle) -> None:
-    of_another_bundle(project, bad)
-    (verdict,) = project.entries("verdict")
-    project.append("verdict", bad.digest, json.loads(verdict.body))
-
-
-def of_another_manifest(project: Project, bad: Bundle) -> None:
-    """The same identity, packed by another run: other metrics, another reference to compare with."""
-    project.judge(replace(bad, manifest=Digest("a" * 64)))
-
-
-def of_another_ledger(project: Project, bad: Bundle) -> None:
-    """Signed by the key that is trusted here, over this very bundle, for a verdict entered elsewhere."""
-    leave = signed(project, bad)
-    verdict = project.entries("verdict")[-1]
-    project.rewrite([entry for entry in project.entries() if entry.hash != verdict.hash])
-    project.append("audit", "-", {})  # the two ledgers have not had the same past
-    project.append("verdict", bad.digest, json.loads(verdict.body))
-    project.append("approval", bad.digest, leave)
-
-
-def refused(project: Project, bad: Bundle) -> None:
-    project.judge(bad, failed=("checks/test_model.py::test_auc",))
-
-
-def refused_since(project: Project, bad: Bundle) -> None:
-    project.judge(bad)
-    refused(project, bad)
-
-
-def replayed_after_a_refusal(project: Project, bad: Bundle) -> None:
-    """The old approval once more: its signature holds, its time has not ended, its verdict is in the ledger."""
-    project.judge(bad)
-    refused(project, bad)
-    project.append("approval", bad.digest, json.loads(project.entries("approval")[-1].body))
-
-
-def replayed_with_its_verdict(project: Project, bad: Bundle) -> None:
-    """The old verdict, too. Entered again it is another entry: no signature names it."""
-    project.judge(bad)
-    refused(project, bad)
-    project.append("verdict", bad.digest, json.loads(project.entries("verdict")[-2].body))
-    project.append("approval", bad.digest, json.loads(project.entries("approval")[-1].body))
-
-
-def rewritten_without_the_refusal(project: Project, bad: Bundle) -> None:
-    """Every entry again, with right hashes, but the refusal, which came before the approval."""
-    refused(project, bad)
-    project.judge(bad)
-    entries = list(project.entries())
-    project.rewrite([entry for entry in entries if "test_auc" not in entry.body])
-
-
-def never_judged(project: Project, bad: Bundle) -> None:
-    pass
-
-
-FAULTS: dict[str, tuple[Callable[[Project, Bundle], None], str]] = {
-    **{
-        f"approval with another {field.name}": (
-            changed(field.name),
-            {
-                "bundle": "names a verdict that is not in this ledger|for another bundle",
-                "verdict": "names a verdict that is not in this ledger",
-                "key": "nobody here trusts that key",
-            }.get(field.name, "it is not over this text"),
-        )
-        for field in fields(Approval)
-    },
-    "unsigned": (unsigned, "it is not over this text"),
-    "by a stranger": (by_a_stranger, "nobody here trusts that key"),
-    "by a stranger who uses our name": (by_a_stranger_who_uses_our_name, "signed with another key"),
-    "by a key that is a path": (by_a_key_that_is_a_path, "a key's id has 16 hexadecimal digits"),
-    "ended": (ended, "its approval ended at 2014"),
-    "of another bundle": (of_another_bundle, "for another bundle"),
-    "of another bundle, with its verdict": (of_another_bundle_with_its_verdict, "for another bundle"),
-    "of another manifest": (of_another_manifest, "for another manifest"),
-    "of another ledger": (of_another_ledger, "names a verdict that is not in this ledger"),
-    "refused": (refused, "the gate refused it on .*test_auc"),
-    "refused since": (refused_since, "has since refused it on .*test_auc"),
-    "replayed after a refusal": (replayed_after_a_refusal, "has since refused it on .*test_auc"),
-    "replayed with its verdict": (replayed_with_its_verdict, "has since refused it on .*test_auc"),
-    "rewritten without the refusal": (rewritten_without_the_refusal, "names a verdict that is not in this ledger"),
-    "never judged": (never_judged, "the gate has not approved it"),
-}
-
-
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_approval_that_does_not_count_opens_no_door(project, good, bad, fault, door):
-    """The reason is said: who was refused must be able to tell an attack from an approval that ran out."""
-    arrange, why = FAULTS[fault]
-    arrange(project, bad)
-    with pytest.raises(NotApproved, match=why):
-        door(project, bad)
+def run(project: Project, candidate: OpenBundle, **changes: object) -> Replay:
+    asked = {"since": SINCE, "until": UNTIL, "margin": 0.01, **changes}
+    settings = asked.pop("settings", project.settings)
     with Ledger(project.settings.ledger) as ledger:
-        assert all(made.by != "ada" or made.bundle == good.digest for made in releases.history(ledger, "tiny"))
-        ledger.verify_chain()
+        return replay.run(ledger, settings, candidate, **asked)
 
 
-# --- after a replay, and beside it ----------------------------------------------------------------------------------
+# --- what it would have answered ----------------------------------------------------------------------------------
 
 
-def test_a_new_approval_after_a_refusal_counts(project, good):
-    """The gate may change its mind; and then an old approval shown again takes nothing back."""
-    replayed_after_a_refusal(project, good)
-    old = project.entries("approval")[0]
-    project.judge(good)
-    project.append("approval", good.digest, json.loads(old.body))
+def test_a_bundle_without_a_verdict_is_replayed_beside_what_was_answered(
+    project: Project, candidate: OpenBundle
+) -> None:
+    """Labels it turns each way, how far its probabilities lie apart; and nothing is entered or released by that."""
+    rows = [logged(minute, 0.4 if minute % 2 else 0.6) for minute in range(240)]
+    log(project, *rows, logged(300, answered_by="rules"), logged(301, None, answered_by="none"))
+    before = project.entries()
 
-    Released().check(project.settings)
+    found = run(project, candidate)
 
-
-def test_an_approved_bundle_of_another_model_is_not_served_as_ours(project, good, order):
-    """Signed, whole, and made to answer another question."""
-    other = bundles.pack(replace(order(threshold=0.3), model="other"), Store(project.settings.store))
-    project.judge(other)
-    project.by_hand(other)
-
-    with pytest.raises(NotApproved, match="for the model other, not tiny"):
-        Released().check(project.settings)
-
-
-def test_a_bundle_that_was_approved_may_be_looked_at_after_its_end(project, good):
-    """The monitor watches what serves: also when its approval has ended, or the gate has changed its mind."""
-    project.judge(good, failed=("checks/test_model.py::test_auc",))
-    opened = open_released(project.settings, good.digest)
-
-    assert opened.bundle.digest == good.digest
+    said = candidate.predict(_table(rows))
+    was = np.array([row.probability for row in rows])
+    assert (found.logged, found.replayed, found.rows, found.others) == (242, 242, 240, 2)
+    assert found.by == {"tiny@aaaaaaaaaaaa": 240}
+    assert found.to_true == int(((said >= 0.5) & (was < 0.5)).sum()) > 0
+    assert found.to_false == int(((said < 0.5) & (was >= 0.5)).sum()) > 0
+    assert found.mean_difference == pytest.approx((said - was).mean())
+    assert found.most == pytest.approx(np.abs(said - was).max())
+    assert found.worst[0].field == "hour"
+    assert (found.problems, found.hidden, found.outcomes, found.measured) == (0, (), 0, ())
+    assert project.entries() == before
 
 
-@pytest.mark.parametrize(
-    "fault", ["unsigned", "by a stranger", "of another bundle", "of another manifest", "never judged"]
-)
-def test_a_bundle_that_nobody_approved_is_not_even_looked_at(project, good, bad, fault):
-    """To open it is to run its features."""
-    FAULTS[fault][0](project, bad)
-    project.by_hand(bad)
+def _table(rows: list[Prediction]):
+    import pandas as pd
 
-    with pytest.raises(NotApproved):
-        open_released(project.settings, bad.digest)
+    return pd.DataFrame([dict(row.record) for row in rows])
 
 
-def test_a_key_that_is_no_longer_trusted_opens_nothing(project, good):
-    """Taking its file away is how a stolen key is revoked."""
-    (project.settings.keys_dir / f"{project.keyring.key_id()}.pub").unlink()
-    stranger = Keyring(project.root / "stranger")
-    (project.settings.keys_dir / f"{stranger.key_id()}.pub").write_bytes(
-        (stranger.folder / f"{stranger.key_id()}.pub").read_bytes()
+def test_what_the_log_hides_is_not_known_to_the_candidate_and_is_said(project: Project, candidate: OpenBundle) -> None:
+    """A pseudonym is no value: a model that was given it would answer another question."""
+    hidden = {"wind": "pii:29e7907eec4b3c5009bb9a9c28a70a11"}
+    log(project, *(logged(n, record={"hour": n % 24, "wind": 1.0, **(hidden if n < 5 else {})}) for n in range(50)))
+
+    found = run(project, candidate)
+
+    assert (found.rows, found.hidden, found.hidden_rows, found.problems) == (50, ("wind",), 5, 0)
+
+
+def test_records_the_candidate_cannot_answer_are_counted_one_by_one(project: Project, candidate: OpenBundle) -> None:
+    """One bad record must not take the portion with it; the first one is an example."""
+    bad = {7, 8, 400, 511}
+    log(project, *(logged(n, record={"hour": None if n in bad else n % 24, "wind": 1.0}) for n in range(600)))
+
+    found = run(project, candidate)
+
+    assert (found.rows, found.problems) == (596, 4)
+    assert found.example is not None
+    assert "Error" in found.example
+
+
+def test_traffic_the_candidate_cannot_answer_at_all_ends_the_replay(project: Project, candidate: OpenBundle) -> None:
+    """A bundle packed for other requests: no need to try a million records one by one."""
+    log(project, *(logged(n, record={"wind": 1.0}) for n in range(1_000)))
+
+    with pytest.raises(BundleError, match=r"answers none of the first 200 logged records: .*other requests"):
+        run(project, candidate)
+
+
+def test_an_answer_that_is_no_probability_is_no_answer(project: Project, candidate: OpenBundle) -> None:
+    """NaN would be false in every comparison, and so turn labels in silence."""
+    log(project, *(logged(n) for n in range(24)))
+    real = candidate.predict
+    candidate.predict = lambda rows: np.where(rows["hour"] == 3, np.nan, real(rows))  # type: ignore[method-assign]
+
+    found = run(project, candidate)
+
+    assert (found.rows, found.problems, found.example) == (23, 1, "it answers with no probability")
+
+
+def test_only_the_newest_answers_of_the_window_are_replayed(project: Project, candidate: OpenBundle) -> None:
+    """`until` is not part of it; and a window with nothing in it says so."""
+    log(project, *(logged(n) for n in range(30)), logged(40, model="other"))
+
+    found = run(project, candidate, until=moment(20), newest=5)
+    assert (found.logged, found.replayed) == (20, 5)
+    with pytest.raises(NotFound, match="There is no logged answer of tiny from 2014"):
+        run(project, candidate, since="2014-01-01", until="2014-02-01")
+
+
+# --- which was better ---------------------------------------------------------------------------------------------
+
+
+def test_where_outcomes_are_known_both_are_measured_on_the_same_rows(project: Project, candidate: OpenBundle) -> None:
+    """Answers of chance against a model that knows: AUC, Brier score and cost, each with the paired interval."""
+    chance = random.Random(0)
+    rows = [logged(n, round(chance.random(), 3)) for n in range(800)]
+    happened = {row.request_id: int(row.record["hour"] or 0) + chance.gauss(0, 4) > 12 for row in rows[::2]}
+    log(project, *rows, outcomes=happened)
+    settings = project.settings.model_copy(update={"cost": "costs.py:cost"})
+
+    found = run(project, candidate, settings=settings)
+
+    by = {one.name: one for one in found.measured}
+    assert found.outcomes == 400
+    assert (by["auc"].value or 0) > 0.9
+    assert 0.4 < (by["auc"].champion or 0) < 0.6
+    gain = next(one for name, one in by.items() if name.startswith("auc, "))
+    assert gain.decision.startswith("better")
+    truth = np.array([happened[row.request_id] for row in rows[::2]])
+    was = np.array([row.probability for row in rows[::2]])
+    said = candidate.predict(_table(rows[::2]))
+    assert by["brier"].value == pytest.approx(((said - truth) ** 2).mean())
+    assert by["brier"].champion == pytest.approx(((was - truth) ** 2).mean())
+    spent = [sum(5.0 if t and not c >= 0.5 else float(c >= 0.5) for c, t in zip(side, truth)) for side in (said, was)]  # noqa: B905
+    name = "cost per 1,000 answers"
+    assert by[name].value == pytest.approx(1000 * spent[0] / 400)
+    assert by[name].champion == pytest.approx(1000 * spent[1] / 400)
+    apart = by[f"{name}, difference"]
+    assert apart.value == pytest.approx(1000 * (spent[0] - spent[1]) / 400)
+    assert apart.low is not None
+    assert apart.high is not None
+    assert apart.low < (apart.value or 0) < apart.high < 0
+    assert apart.decision == "better"
+
+
+def test_an_equal_candidate_is_neither_better_nor_worse(project: Project) -> None:
+    """And a worse one is called so."""
+    rng = np.random.default_rng(0)
+    truth = rng.random(500) < 0.4
+    good, bad = np.clip(truth * 0.4 + rng.random(500) * 0.5, 0, 1), rng.random(500)
+    same = replay.measure(_pairs(good, good, truth), cost=None, margin=0.01)
+    worse = replay.measure(_pairs(bad, good, truth), cost=None, margin=0.01)
+
+    assert [one.decision for one in same if one.name.endswith("difference")] == ["undecided"]
+    assert [one.decision for one in worse if one.name.endswith("difference")] == ["worse"]
+    assert replay.measure(_pairs(good, good, truth, known=False), cost=None, margin=0.01) == ()
+
+
+def test_answers_about_one_event_count_as_one(project: Project) -> None:
+    """A flight that is asked about fifty times is late once: fifty rows of it are no fifty witnesses."""
+    rng = np.random.default_rng(1)
+    truth = np.repeat(rng.random(40) < 0.5, 50)
+    good, bad = np.repeat(rng.random(40), 50), np.repeat(rng.random(40), 50)
+    own, shared = np.arange(2_000), np.repeat(np.arange(40), 50)
+
+    def width(events: "np.ndarray") -> float:
+        found = replay.measure(_pairs(good, bad, truth, events=events), cost=None, margin=0.01)
+        apart = next(one for one in found if one.name == "brier, difference")
+        return (apart.high or 0) - (apart.low or 0)
+
+    assert width(shared) > 4 * width(own)
+
+
+def _pairs(mine, theirs, truth, *, known: bool = True, events=None) -> Pairs:
+    return Pairs(
+        logged=theirs,
+        candidate=mine,
+        logged_labels=theirs >= 0.5,
+        labels=mine >= 0.5,
+        outcomes=truth.astype(np.int8) if known else np.full(len(truth), -1, dtype=np.int8),
+        events=np.arange(len(truth)) if events is None else events,
     )
 
-    with pytest.raises(NotApproved, match="nobody here trusts that key"):
-        Released().check(project.settings)
+
+def test_a_cost_function_that_cannot_be_used_is_told_before_the_work(project: Project, candidate: OpenBundle) -> None:
+    """By its name, and with the answer it fails on."""
+    log(project, logged(1))
+    settings = project.settings.model_copy(update={"cost": "costs.py:broken"})
+    with pytest.raises(ConfigError, match=r"costs\.py:broken: raises TypeError on \(True, 0\.9, False\)"):
+        run(project, candidate, settings=settings)
+    with pytest.raises(ConfigError, match="gives nan"):
+        cost.of_each(lambda *asked: float("nan"), [True], [0.5], [True])
 
 
-# --- while the ledger is down ---------------------------------------------------------------------------------------
+def test_the_cost_of_the_reference_project_follows_what_it_advises() -> None:
+    """A warning costs a little, wanted or not; what nobody was warned of costs most."""
+    from proveout.settings import load
+
+    spent = cost.load(load(ROOT))
+    assert spent is not None
+    assert spent(False, 0.1, False) == 0
+    assert spent(False, 0.1, True) > spent(False, 0.3, False) > spent(True, 0.6, True) > 0
 
 
-def ledger_down(project: Project) -> None:
-    (project.settings.state_dir / "ledger.db").write_bytes(b"no database" * 100)
+# --- reading ------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_taken_back_is_so_when_the_ledger_is_down(project, good):
-    """A worker keeps the approvals it has seen, to start again without a ledger: not those that were taken back."""
-    champion = Released().check(project.settings).champion
-    (kept,) = (project.settings.state_dir / "approvals").iterdir()
-    refused(project, good)
-    with pytest.raises(NotApproved):
-        Released().open(project.settings, champion)
-    assert not kept.exists()
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_portions_have_every_answer_once_and_in_order(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str
+) -> None:
+    """Also those of one millisecond, across the borders of portions."""
+    postgres = database == "postgresql"
+    url = own_schema(request.getfixturevalue("postgres")) if postgres else f"sqlite:///{tmp_path / 'ledger.db'}"
+    rows = [replace(logged(n), at=moment(n // 5)) for n in random.Random(0).sample(range(50), 50)]
+    with Ledger(url) as ledger:
+        ledger.add_predictions(rows, journal="j", offset=1)
+        ledger.add_outcomes([Outcome(request_id="r00003", label=True, known_at=moment(0))])
 
-    ledger_down(project)
-    with pytest.raises(LedgerError):
-        Released().open(project.settings, champion)
+        def read(**changes: object) -> list[logged_traffic.Logged]:
+            asked = {"since": moment(0), "until": UNTIL, "rows": 3, **changes}
+            return [one for portion in logged_traffic.portions(ledger, "tiny", **asked) for one in portion]
 
-
-@pytest.mark.parametrize("fault", ["approval with another expires_at", "unsigned", "of another manifest"])
-def test_an_approval_that_was_kept_is_no_better_than_any_other(project, good, bad, fault):
-    """Whoever may write to the folder may put one there; its signature is looked at all the same."""
-    champion = Released().check(project.settings).champion
-    (kept,) = (project.settings.state_dir / "approvals").iterdir()
-    FAULTS[fault][0](project, bad)
-    kept.with_name(f"{bad.digest}.json").write_text(project.entries("approval")[-1].body)
-    ledger_down(project)
-
-    Released().open(project.settings, champion)
-    with pytest.raises(NotApproved):
-        Released().open(project.settings, replace(champion, bundle=bad.digest))
+        ids = [one.prediction.request_id for one in read()]
+        assert ids == [f"r{n:05d}" for n in range(50)]
+        assert [one.prediction.request_id for one in read(newest=7)] == ids[-7:]
+        assert [one.prediction.request_id for one in read(newest=999)] == ids
+        assert [one.prediction.request_id for one in read(until=moment(2))] == ids[:10]
+        assert {one.prediction.request_id: one.outcome for one in read()}["r00003"] is True
+        assert {one.outcome for one in read(since=moment(1))} == {None}
+        assert logged_traffic.count(ledger, "tiny", since=moment(1), until=moment(3)) == 10
 
 
-def test_an_approval_that_does_not_hold_is_not_kept(project, good, bad):
-    """Nor is a file written where a made-up digest leads."""
-    FAULTS["unsigned"][0](project, bad)
-    release = project.by_hand(bad)
-    outside = "../../outside"
-    project.append("verdict", outside, project.verdict(replace(bad, digest=Digest(outside))))
-    leave = from_json(Approval, project.entries("approval")[-1].body)
-    verdict = project.entries("verdict")[-1].hash
-    project.append("approval", outside, replace(leave, bundle=Digest(outside), verdict=verdict))
-    for digest, why in ((bad.digest, "not over this text"), (Digest(outside), "64 hexadecimal digits")):
-        with pytest.raises(NotApproved, match=why):
-            Released().open(project.settings, replace(release, bundle=digest))
-
-    assert not list(project.root.parent.rglob("outside*"))
-    assert not list((project.settings.state_dir / "approvals").glob(f"{bad.digest}*"))
+# --- the command --------------------------------------------------------------------------------------------------
 
 
-# --- the chain ------------------------------------------------------------------------------------------------------
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["replay", *arguments])
 
 
-def edit(project: Project, statement: str) -> None:
-    with sqlite3.connect(project.settings.state_dir / "ledger.db") as edited:
-        for (name,) in edited.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            edited.execute(f'DROP TRIGGER "{name}"')
-        edited.execute(statement)
+def test_the_command_says_what_is_turned_first_and_what_to_do_next(
+    project: Project, candidate: OpenBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the same as one record."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("PROVEOUT_COST", "costs.py:cost")
+    rows = [logged(n) for n in range(120)]
+    log(project, *rows, outcomes={row.request_id: int(row.record["hour"] or 0) > 11 for row in rows})
+    digits = candidate.bundle.digest[:12]
+
+    page = invoke("--candidate", digits, "--window", f"{SINCE}..{UNTIL}").stdout
+    record = json.loads(invoke("--candidate", digits, "--window", f"{SINCE}..", "--json").stdout)
+
+    turned = record["to_true"] + record["to_false"]
+    assert page.startswith(f"replayed   {candidate.bundle.name}   turns {turned} of 120 labels")
+    assert "outcomes    120 known" in page
+    assert "cost per 1,000 answers, difference" in page
+    assert page.rstrip().endswith(f"next: proveout gate {digits}   # a replay approves nothing")
+    assert record["rows"] == 120
+    assert invoke("--candidate", digits, "--last", "24h").exit_code == 1  # 2013 is longer ago
+    assert invoke("--candidate", "beef00", "--last", "24h").exit_code == 1
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("window", "last", "why"),
     [
-        "UPDATE entries SET body = replace(body, 'ada', 'eve') WHERE kind = 'release'",
-        "DELETE FROM entries WHERE kind = 'verdict'",
-        "INSERT INTO entries SELECT seq + 1, at, kind, subject, actor, reason, body, hash, hash FROM entries "
-        "WHERE seq = (SELECT max(seq) FROM entries)",
-        "UPDATE entries SET seq = seq + 100 WHERE seq = (SELECT max(seq) FROM entries)",
+        (None, None, "Which traffic"),
+        ("2013..2014", "24h", "Which traffic"),
+        ("2013-05-01", None, "is no window"),
+        ("2013-06-01..2013-05-01", None, "cannot end at"),
+        (None, "0h", "is no span"),
+        (None, "24", "is no span"),
+        ("yesterday..", None, "names no moment"),
     ],
-    ids=["edited", "removed", "put in by hand", "moved"],
 )
-def test_an_entry_that_was_written_by_hand_shows(project, good, statement):
-    """No server starts on such a ledger, and one that runs keeps what it had."""
-    edit(project, statement)
+def test_a_window_that_cannot_be_meant_is_refused(window: str | None, last: str | None, why: str) -> None:
+    """Before anything is opened."""
+    from proveout.cli.replay import span
 
-    with pytest.raises(ChainBroken):
-        Released().check(project.settings)
-    with pytest.raises(ChainBroken):
-        Released().news(project.settings, seq=1)
-    with pytest.raises(ChainBroken):
-        project.release(good)
+    with pytest.raises(UsageError, match=why):
+        span(window, last, now="2013-06-02")
 
 
-def test_a_refusal_that_was_cut_off_shows_only_against_a_head_kept_elsewhere(project, good):
-    """What cannot be prevented: a chain without its end is a whole chain. `proveout ledger head`, kept where the
-    forger cannot write, is what shows it; and a server that has seen the entry."""
-    project.judge(good, failed=("checks/test_model.py::test_auc",))
-    with Ledger(project.settings.ledger) as ledger:
-        head, seen = ledger.head(), ledger.last_seq()
-    with pytest.raises(NotApproved):
-        Released().check(project.settings)
-    edit(project, "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries)")
+def test_the_last_so_many_hours_end_now() -> None:
+    """In UTC, as everything."""
+    from proveout.cli.replay import span
 
-    Released().check(project.settings)  # nothing here knows better
-    with Ledger(project.settings.ledger) as ledger, pytest.raises(ChainBroken, match="entries were cut off"):
-        ledger.verify_chain(head)
-    with pytest.raises(ChainBroken, match="it ends before entry"):
-        Released().news(project.settings, seq=seen)
-
-
-def test_a_chain_rewritten_from_before_an_approval_takes_its_approvals_with_it(project, good):
-    """The past of a verdict is in its hash, and the signature is over that: who rewrites it has to be able to sign."""
-    with Ledger(project.settings.ledger) as ledger:
-        head = ledger.head()
-    entries = list(project.entries())
-    project.rewrite([replace(entries[0], reason="another"), *entries[1:]])
-
-    with Ledger(project.settings.ledger) as ledger:
-        ledger.verify_chain()
-        with pytest.raises(ChainBroken):
-            ledger.verify_chain(head)
-    with pytest.raises(NotApproved, match="names a verdict that is not in this ledger"):
-        Released().check(project.settings)
-
-
-def test_a_chain_rewritten_after_its_approvals_shows_only_against_a_head(project, good):
-    """Who released, and why, is not signed: here it is another's, and only the head tells."""
-    with Ledger(project.settings.ledger) as ledger:
-        head = ledger.head()
-    entries = list(project.entries())
-    made = from_json(Release, entries[-1].body)
-    forged = replace(entries[-1], actor="eve", body=json.dumps({**vars(made), "by": "eve"}))
-    project.rewrite([*entries[:-1], forged])
-
-    assert Released().check(project.settings).champion.by == "eve"
-    with Ledger(project.settings.ledger) as ledger, pytest.raises(ChainBroken):
-        ledger.verify_chain(head)
-
-
-def test_an_entry_that_holds_something_else_is_a_broken_ledger_and_no_crash(project, good):
-    """An approval that is none, a release that is a text: each is said, nothing is served."""
-    for kind, body in (("approval", {"bundle": 1}), ("release", {"model": "tiny"}), ("verdict", ["x"])):
-        kept = list(project.entries())
-        project.append(kind, good.digest, body)
-        with pytest.raises(ProveoutError, match=r"holds no|is not approved"):
-            Released().check(project.settings)
-        project.rewrite(kept)
-    Released().check(project.settings)
-
-
-def test_files_are_looked_at_before_the_approval_and_both_before_opening(project, good, monkeypatch):
-    """The order of the guards, so that no doubt is left to a later one."""
-    steps: list[str] = []
-    for module, name in (
-        ("proveout.trust.authorization", "entered"),
-        ("proveout.model.bundle", "verify"),
-        ("proveout.trust.authorization", "check"),
-        ("proveout.model.bundle", "open_bundle"),
-    ):
-        path = f"{module}.{name}"
-        real = getattr(__import__(module, fromlist=[name]), name)
-        monkeypatch.setattr(path, lambda *a, _real=real, _name=name, **k: (steps.append(_name), _real(*a, **k))[1])
-    champion = Released().check(project.settings).champion
-    steps.clear()
-    Released().open(project.settings, champion)
-
-    assert steps == ["entered", "verify", "check", "open_bundle"]
-
-
-def test_tampering_is_told_from_a_missing_approval(project, good):
-    """The two want different people: restore a folder, or ask the gate."""
-    model = project.folder(good) / "model.skops"
-    model.chmod(0o644)
-    model.write_bytes(model.read_bytes() + b"x")
-
-    with pytest.raises(Tampered, match=r"model\.skops"):
-        Released().check(project.settings)
+    assert span(None, "90min", now="2013-06-02T01:00:00+00:00")[0] == "2013-06-01T23:30:00.000+00:00"
+    assert span("..2013-06-01", None, now="2013-06-02")[0].startswith("0001")

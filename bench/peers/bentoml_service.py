@@ -11,7 +11,7 @@ from model import Model
 from pydantic import create_model
 
 BUNDLE = Path(os.environ["BENCH_BUNDLE"])
-Flight = create_model("Flight", **Model(BUNDLE).fields())
+InFlightBatch = create_model("InFlightBatch", **Model(BUNDLE).fields())
 
 
 @bentoml.service(workers=1, traffic={"timeout": 60}, logging={"access": {"enabled": False}})
@@ -20,5 +20,5 @@ class Flights:
         self.model = Model(BUNDLE)
 
     @bentoml.api(batchable=True, max_batch_size=64, max_latency_ms=1_000)
-    def predict(self, flights: list[Flight]) -> list[float]:
+    def predict(self, flights: list[InFlightBatch]) -> list[float]:
         return self.model.predict([flight.model_dump() for flight in flights])

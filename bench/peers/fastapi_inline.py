@@ -12,12 +12,12 @@ from model import Model
 from pydantic import create_model
 
 model = Model(Path(sys.argv[1]))
-Flight = create_model("Flight", **model.fields())
+InFlightBatch = create_model("InFlightBatch", **model.fields())
 app = FastAPI()
 
 
 @app.post("/predict")
-async def predict(flight: Flight) -> dict:
+async def predict(flight: InFlightBatch) -> dict:
     # In the event loop, as the answer to nearly every «how do I serve a model» has it. As a plain `def`, FastAPI
     # calls it from up to 40 threads, which take turns at the interpreter: slower, and seconds late with 64 connections.
     return {"probability": model.predict([flight.model_dump()])[0]}

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from proveout import gate_settings
-from proveout.errors import Misused, ProveoutError
+from proveout.errors import ProveoutError, UsageError
 from proveout.project import open_keyring, open_ledger
-from proveout.records import Bundle, Rung, from_json, now
+from proveout.records import AnswerSource, Bundle, from_json, now
 from proveout.settings import Settings
 
 REFERENCE = "flight-delay"  # the model of the project that the demo knows
@@ -80,7 +80,7 @@ def run(settings: Settings) -> int:
 
 def _refuse_another_project(settings: Settings) -> None:
     if settings.model != REFERENCE or not (settings.root / "flows" / "ingest.py").is_file():
-        raise Misused(
+        raise UsageError(
             f"`proveout demo` shows the whole line on the reference project, real flights of 2013, and this is the "
             f"project of {settings.model}. To see it: proveout init flights && cd flights && proveout demo. "
             "To take your own data through the line: python flows/ingest.py run, then python flows/train.py run."
@@ -125,7 +125,7 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
 
 def _release(settings: Settings) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
-    from proveout.gate.current_fingerprint import yardstick
+    from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.rollout import releases
     from proveout.trust import approvals
 
@@ -145,7 +145,7 @@ def _release(settings: Settings) -> Bundle:
                 reason="the gate approved it",
                 at=now(),
                 quorum=approvals.quorum(settings),
-                yardstick=yardstick(settings),
+                current_fingerprint=current_fingerprint(settings),
             )
             _say("3", f"released {bundle.name} as champion")
     finally:
@@ -333,7 +333,7 @@ def _story(
 ) -> None:
     good = sorted(reply.seconds for reply in replies if not reply.malformed)
     median = good[len(good) // 2] * 1000
-    by = ", ".join(f"{rungs[rung]} by {rung}" for rung in get_args(Rung) if rungs.get(rung))  # down the ladder
+    by = ", ".join(f"{rungs[rung]} by {rung}" for rung in get_args(AnswerSource) if rungs.get(rung))  # down the ladder
     print(
         f"""
 What happened, in {seconds:.0f} seconds

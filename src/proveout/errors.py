@@ -1,7 +1,7 @@
 """What can go wrong, one class per thing a caller does differently.
 
     ProveoutError
-    ├── Misused            the command or the call is wrong                         exit 2
+    ├── UsageError            the command or the call is wrong                         exit 2
     │   └── NoCandidate    the gate was run and there is nothing to judge
     ├── ConfigError        [tool.proveout], train.toml or a named object            exit 2
     ├── NotFound           a digest, a batch or a release is not there              exit 1
@@ -13,8 +13,8 @@
     ├── BundleError        an object cannot be packed or opened                     exit 1
     │   └── Tampered       a file is not what its manifest says
     ├── NotApproved        a release was asked for that no approval covers          exit 1
-    ├── Untrusted          a signature does not hold, or its key is not trusted     exit 1
-    ├── LostRace           somebody changed the ledger meanwhile                    exit 4
+    ├── BadSignature          a signature does not hold, or its key is not trusted     exit 1
+    ├── Conflict           somebody changed the ledger meanwhile                    exit 4
     │   └── OtherChampion  the gate compared with another champion than serves now
     ├── LedgerError        the ledger cannot be read or written                     exit 3
     │   ├── NoLedger       there is none yet                                        exit 1
@@ -37,13 +37,13 @@ class ProveoutError(Exception):
     exit_code: ClassVar[int] = 1
 
 
-class Misused(ProveoutError):
+class UsageError(ProveoutError):
     """The call cannot mean anything."""
 
     exit_code = 2
 
 
-class NoCandidate(Misused):
+class NoCandidate(UsageError):
     """The gate was run and there is nothing to judge."""
 
     def __init__(self, model: str) -> None:
@@ -199,7 +199,7 @@ class NotApproved(ProveoutError):
         return f"{self.bundle} is not approved: {self.why}. See what the gate said: proveout verdict {digest}"
 
 
-class Untrusted(ProveoutError):
+class BadSignature(ProveoutError):
     """A signature does not hold, or nobody here trusts the key it was made with."""
 
     def __init__(self, key: str, why: str) -> None:
@@ -210,7 +210,7 @@ class Untrusted(ProveoutError):
         return f"The signature by key {self.key} does not count: {self.why}."
 
 
-class LostRace(ProveoutError):
+class Conflict(ProveoutError):
     """Something was decided on a ledger that somebody changed before the decision was written. Nothing was written."""
 
     exit_code = 4
@@ -223,7 +223,7 @@ class LostRace(ProveoutError):
         return f"{self.what} was not done: meanwhile {self.winner}. Look again, then repeat it: proveout status"
 
 
-class OtherChampion(LostRace):
+class OtherChampion(Conflict):
     """A bundle was to take the place of a champion that the gate did not compare it with."""
 
 

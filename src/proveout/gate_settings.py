@@ -7,7 +7,7 @@ Comes in: settings. Goes out: settings whose judging part is the file's, or anot
 import os
 from pathlib import Path
 
-from proveout.errors import ConfigError, Misused
+from proveout.errors import ConfigError, UsageError
 from proveout.settings import Settings, said_in_file
 
 JUDGING = (
@@ -45,13 +45,13 @@ def with_checks(settings: Settings, folder: str | None) -> Settings:
 
     Args:
         folder: from the project's root, or from the working directory.
-    Raises: Misused if there is no such folder in the project.
+    Raises: UsageError if there is no such folder in the project.
     """
     if folder is None:
         return settings
     places = [place for place in (Path.cwd() / folder, settings.root / folder) if place.is_dir()]
     if not places or not (place := Path(os.path.normpath(places[0]))).is_relative_to(settings.root):
-        raise Misused(f"--checks {folder} names no folder in {settings.root}: give one with checks, such as checks.")
+        raise UsageError(f"--checks {folder} names no folder in {settings.root}: give one with checks, such as checks.")
     name = place.relative_to(settings.root).as_posix()
     if name == settings.checks.rstrip("/"):
         return settings

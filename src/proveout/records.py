@@ -14,12 +14,12 @@ from typing import Any, Literal, NewType, TypeVar
 Digest = NewType("Digest", str)
 """SHA-256 of what it names: 64 hexadecimal digits."""
 
-Plain = str | int | float | bool | None
+Scalar = str | int | float | bool | None
 TargetValue = str | int | float | bool
 """What a target can be: true or false, a class, or a number."""
 TaskName = Literal["binary", "multiclass", "regression"]
 Role = Literal["champion", "canary", "shadow"]
-Rung = Literal["model", "cache", "rules", "none"]
+AnswerSource = Literal["model", "cache", "rules", "none"]
 Severity = Literal["critical", "warning", "info"]
 Scope = Literal["predict", "feedback", "admin", "metrics"]
 CheckOutcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "deselected", "missing", "empty"]
@@ -30,7 +30,7 @@ Judgement = Literal["approved", "refused", "incomplete"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnNumbers:
+class ColumnStats:
     """What a profile says of one column. `distinct` is an estimate (HyperLogLog, about 2 %)."""
 
     name: str
@@ -264,8 +264,8 @@ class MovedBound:
     """A bound of `[evaluation]` that is another one than in an earlier verdict."""
 
     name: str
-    before: Plain  # None where it was not asked
-    now: Plain  # None where it is asked no more
+    before: Scalar  # None where it was not asked
+    now: Scalar  # None where it is asked no more
     looser: bool | None  # whether less is asked; None where its name does not tell
 
 
@@ -331,7 +331,7 @@ class Verdict:
     configuration: Digest = Digest("")  # over the settings that judge
     checks_folder: str = ""  # of the checks, where it is not the project's own: named on the command line
     read: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each other file that the checks read
-    bounds: Mapping[str, Plain] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml
+    bounds: Mapping[str, Scalar] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml
     moved: tuple[MovedBound, ...] = ()  # bounds that are others than in an earlier verdict
     moved_since: str = ""  # that verdict: the champion's, or the first on the same held-out rows
     holdout_use: HoldoutUse | None = None
@@ -482,8 +482,8 @@ class Prediction:
     at: str
     model: str
     release: str  # `model@digest`, or "" where nothing was released
-    record: Mapping[str, Plain]  # the request as accepted, every field of the request schema
-    answered_by: Rung
+    record: Mapping[str, Scalar]  # the request as accepted, every field of the request schema
+    answered_by: AnswerSource
     label: bool | None
     probability: float | None
     confidence: float | None

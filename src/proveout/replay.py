@@ -18,7 +18,7 @@ from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.model.bundle import OpenBundle
-from proveout.records import Digest, Evidence, Plain
+from proveout.records import Digest, Evidence, Scalar
 from proveout.rollout import rollout_report as besides
 from proveout.settings import Settings
 
@@ -216,14 +216,14 @@ class _Log:
             if said is not None:
                 self._keep(one, said)
 
-    def _seen(self, record: Mapping[str, Plain]) -> dict[str, Plain]:
+    def _seen(self, record: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The record as the candidate is given it: the log hides what is about a person."""
         hidden = {name for name in self._candidate.request_columns if str(record.get(name)).startswith(HIDDEN)}
         self._hidden |= hidden
         self._hidden_rows += bool(hidden)
         return {name: None if name in hidden else record.get(name) for name in self._candidate.request_columns}
 
-    def _ask(self, records: Sequence[Mapping[str, Plain]]) -> list[float | None]:
+    def _ask(self, records: Sequence[Mapping[str, Scalar]]) -> list[float | None]:
         """The candidate's probabilities; None for each record that it cannot answer, found by halving."""
         if not records:
             return []

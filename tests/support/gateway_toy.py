@@ -18,15 +18,15 @@ from serving_toy import ToyModel, board, request, settings_of
 
 from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Prediction, Scope
-from proveout.server.api_runtime import Office
+from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http.app import Gateway
 from proveout.server.http.auth import Access
 from proveout.server.log import codec
-from proveout.server.server_state import Board, board_path, post
+from proveout.server.server_state import DesiredState, board_path, post
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.service import habits_of
-from proveout.server.worker.model_pool import Shelf
-from proveout.server.worker.model_runner import Bench
+from proveout.server.worker.model_pool import ModelPool
+from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Served
 from proveout.server.worker.worker import attend, listen, socket_path
 from proveout.settings import load_object
@@ -75,8 +75,8 @@ async def litserve(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
 class Worker:
     """A worker in a thread: the real socket and the real answers, with a model that does as it is told."""
 
-    def __init__(self, path: str, schema: Any, there: Board, answer: Callable[[Any], Any] | None = None) -> None:
-        shelf = Shelf(lambda release: Bench(Served(release=release.name, model=ToyModel()), schema.dtypes))
+    def __init__(self, path: str, schema: Any, there: DesiredState, answer: Callable[[Any], Any] | None = None) -> None:
+        shelf = ModelPool(lambda release: ModelRunner(Served(release=release.name, model=ToyModel()), schema.dtypes))
         for release in there.releases:
             shelf._take(release)
         self.messages: list[Any] = []
@@ -90,7 +90,7 @@ class Worker:
         self.listening = listen(path)
         threading.Thread(target=self._attend, args=(shelf,), daemon=True).start()
 
-    def _attend(self, shelf: Shelf) -> None:
+    def _attend(self, shelf: ModelPool) -> None:
         try:
             attend(self.listening, shelf)
         except OSError:
@@ -104,7 +104,7 @@ class Running:
     """A gateway that runs, a client of it, and what it wrote."""
 
     def __init__(
-        self, client: httpx.AsyncClient, gateway: Gateway, office: Office, worker: Worker | None, folder: Path
+        self, client: httpx.AsyncClient, gateway: Gateway, office: ApiRuntime, worker: Worker | None, folder: Path
     ) -> None:
         self.client, self.gateway, self.office, self.worker, self.folder = client, gateway, office, worker, folder
 
@@ -120,7 +120,7 @@ class Running:
         """The answers in the journals."""
         return [row for row in self.rows() if isinstance(row, Prediction)]
 
-    async def post(self, there: Board) -> None:
+    async def post(self, there: DesiredState) -> None:
         """Put up another board, and wait until it is seen."""
         post(board_path(self.folder), there)
         async with asyncio.timeout(5):
@@ -137,7 +137,7 @@ async def running(
     body_s: float = 5.0,
     action: Callable[..., Any] | None = None,
     keys: Sequence[ApiKey] | None = None,
-    there: Board | None = None,
+    there: DesiredState | None = None,
     schema_text: str | None = None,
     **changed: Any,
 ) -> AsyncIterator[Running]:
@@ -164,11 +164,11 @@ async def running(
             rules=load_object(settings.fallback, root),
             action=action or load_object(settings.actions, root),
         )
-        offices: list[Office] = []
+        offices: list[ApiRuntime] = []
 
-        def open_office() -> Office:
+        def open_office() -> ApiRuntime:
             offices.append(
-                Office(
+                ApiRuntime(
                     habits,
                     settings=settings,
                     fields=schema.names,

@@ -5,7 +5,7 @@ from typing import Any
 
 from proveout.ledger.ledger import Ledger
 from proveout.records import Prediction, now
-from proveout.server.log.shipper import Drain
+from proveout.server.log.shipper import LogShipper
 
 
 def prediction(request_id: str, **changed: Any) -> Prediction:
@@ -20,11 +20,11 @@ def url(folder: Path) -> str:
     return f"sqlite:///{folder / 'ledger.db'}"
 
 
-def drain_of(folder: Path, **options: Any) -> Drain:
-    return Drain(folder, **{"open_log": lambda: Ledger(url(folder)), **options})
+def drain_of(folder: Path, **options: Any) -> LogShipper:
+    return LogShipper(folder, **{"open_log": lambda: Ledger(url(folder)), **options})
 
 
-def drain_once(folder: Path, **options: Any) -> Drain:
+def drain_once(folder: Path, **options: Any) -> LogShipper:
     """One look of a process that then ends: only one drains a folder at a time."""
     drain = drain_of(folder, **options)
     drain.once()

@@ -105,8 +105,8 @@ def judged_by(registry: Registry, what: Bundle, *, champion: Bundle | None = Non
     registry.ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=at(minute))
 
 
-def yardstick(**changes: object) -> releases.Yardstick:
-    return replace(releases.Yardstick(checks=CHECKS, configuration=CONFIGURATION), **changes)
+def current_fingerprint(**changes: object) -> releases.Fingerprint:
+    return replace(releases.Fingerprint(checks=CHECKS, configuration=CONFIGURATION), **changes)
 
 
 def settings(**changes: object) -> Settings:

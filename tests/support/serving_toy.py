@@ -2,7 +2,7 @@
 
 `python tests/support/serving_toy.py ROOT` serves it as a real server: LitServe, a worker process, a journal, a ledger.
 Each request says in its field `mode` what is to become of it, so one server can be put through every fault. What is
-released stands in `board.json` in the project's root, where a test put one (`put_up`); a release whose digest begins
+released stands in `board.json` in the project's root, where a test put one (`apply`); a release whose digest begins
 with one of the words in `SICK` has that fault.
 """
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 from proveout.errors import LedgerError, NotApproved, ProveoutError, Tampered
 from proveout.records import Digest, Release, Role
-from proveout.server.server_state import Board, post, read
+from proveout.server.server_state import DesiredState, post, read
 from proveout.server.worker.release_source import Served
 from proveout.settings import Settings, load
 
@@ -162,12 +162,12 @@ def release(digest: str = "0123456789ab", *, role: Role = "champion", share: flo
     )
 
 
-def board(**changed: Any) -> Board:
+def board(**changed: Any) -> DesiredState:
     """What stands: one champion, `RELEASE`, unless it is changed."""
-    return Board(**{"seq": 1, "champion": release(), **changed})
+    return DesiredState(**{"seq": 1, "champion": release(), **changed})
 
 
-def put_up(root: Path, there: Board) -> None:
+def apply(root: Path, there: DesiredState) -> None:
     """Let `there` be what stands in the ledger of the project in `root`. It is seen if its `seq` is another one."""
     post(root / "board.json", there)
 
@@ -175,15 +175,15 @@ def put_up(root: Path, there: Board) -> None:
 class ToySource:
     """Releases that need no training and no ledger."""
 
-    def check(self, settings: Settings) -> Board:
+    def check(self, settings: Settings) -> DesiredState:
         if (settings.root / "not-approved").exists():
             raise NotApproved(RELEASE, "the test says so")
-        return read(settings.root / "board.json", Board) or board()
+        return read(settings.root / "board.json", DesiredState) or board()
 
-    def news(self, settings: Settings, *, seq: int) -> Board | None:
+    def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
         if (settings.root / "ledger-down").exists():
             raise LedgerError("of the toy", "is down", "Wait")
-        there = read(settings.root / "board.json", Board)
+        there = read(settings.root / "board.json", DesiredState)
         return there if there is not None and there.seq > seq else None
 
     def open(self, settings: Settings, release: Release) -> Served:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.records import Answer
 from proveout.task.binary import Binary
 
@@ -77,7 +77,7 @@ def test_an_outcome_is_true_or_false(given):
 def test_outcomes_of_another_task_are_refused_with_what_to_do():
     """Minutes late are no yes or no."""
     assert Binary().outcomes([1, 0, True]).tolist() == [True, False, True]
-    with pytest.raises(Misused, match='task = "multiclass" or "regression"'):
+    with pytest.raises(UsageError, match='task = "multiclass" or "regression"'):
         Binary().outcomes([0, 12, 30])
 
 
@@ -102,7 +102,7 @@ def test_losses_add_up_to_the_metrics():
     assert Binary().losses(TRUTH, SCORES).mean() == pytest.approx(metrics.brier_score_loss(TRUTH, SCORES))
     assert Binary().losses(TRUTH, SCORES, name="log_loss").mean() == pytest.approx(metrics.log_loss(TRUTH, SCORES))
     assert math.isfinite(Binary().losses(np.array([True]), np.array([0.0]), name="log_loss")[0])
-    with pytest.raises(Misused, match="no loss of a binary task"):
+    with pytest.raises(UsageError, match="no loss of a binary task"):
         Binary().losses(TRUTH, SCORES, name="absolute")
 
 
@@ -110,5 +110,5 @@ def test_one_outcome_alone_measures_nothing_and_a_name_nobody_knows_is_told():
     """An AUC of one class is no number."""
     assert Binary().measure(["auc"], np.array([True, True]), np.array([0.1, 0.2])) == {}
     assert Binary().measure(["cost"], TRUTH, SCORES) == {}
-    with pytest.raises(Misused, match="It has: auc"):
+    with pytest.raises(UsageError, match="It has: auc"):
         Binary().metric("cost")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.records import Answer
 from proveout.task.multiclass import Multiclass
 
@@ -87,7 +87,7 @@ def test_an_outcome_may_be_a_class_nobody_trained_on():
 @pytest.mark.parametrize(("known", "why"), [([1.5, 2.0], "regression"), (["a", None], "None"), (["a", 1], "one kind")])
 def test_outcomes_that_are_no_classes_are_refused_with_what_to_do(known, why):
     """A measured number, a hole, or two kinds of one thing."""
-    with pytest.raises(Misused, match=why):
+    with pytest.raises(UsageError, match=why):
         Multiclass().outcomes(known)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.records import Answer
 from proveout.task.regression import Regression
 
@@ -62,7 +62,7 @@ def test_its_json_form_goes_both_ways():
 @pytest.mark.parametrize("known", [[True, False], ["a"], [1.0, math.nan]])
 def test_outcomes_that_are_no_numbers_are_refused_with_what_to_do(known):
     """A target with nulls, or with classes, is another task or another column."""
-    with pytest.raises(Misused, match="finite number in each row"):
+    with pytest.raises(UsageError, match="finite number in each row"):
         TASK.outcomes(known)
 
 

@@ -12,7 +12,7 @@ from proveout.gate.reports.text_report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word
 from proveout.records import Consent, Evidence, Verdict
 from proveout.rollout.moved_bounds import in_words
-from proveout.rollout.status import Leave, Packed
+from proveout.rollout.status import ApprovalStatus, Packed
 from proveout.trust.approvals import shortage
 
 
@@ -81,7 +81,7 @@ def made(name: str, key: Path, public: Path, key_id: str, *, found: bool) -> str
     return page(lines, f"git add {public}")
 
 
-def given(leave: Leave) -> list[str]:
+def given(leave: ApprovalStatus) -> list[str]:
     """One line on the persons who are asked for; none where nobody is."""
     if not leave.persons:
         return []
@@ -97,7 +97,7 @@ def state(item: Packed) -> str:
     return f"{item.state}, {shortage(len(item.approved_by), item.persons)}" if waits else item.state
 
 
-def mending(leave: Leave) -> str:
+def mending(leave: ApprovalStatus) -> str:
     """The command that gives a bundle leave again."""
     if leave.problem == shortage(len(leave.approved_by), leave.persons):
         return f'proveout approve {leave.bundle[:12]} --by NAME --reason "…"'

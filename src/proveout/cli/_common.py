@@ -45,7 +45,7 @@ def settings() -> "Settings":
 
 
 def bundle_folder(project: "Settings", name: str) -> Path:
-    """Where the bundle lies that `name` begins. Raises: NotFound, Misused."""
+    """Where the bundle lies that `name` begins. Raises: NotFound, UsageError."""
 
     store = open_store(project)
     return store.folder("bundles", store.find("bundles", name.rpartition("@")[2].lower()))

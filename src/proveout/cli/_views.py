@@ -12,8 +12,8 @@ from proveout.gate.verdict import asked, in_short, interval, source_note, waived
 from proveout.records import Alert, Bundle, Evidence, Release, Verdict
 from proveout.rollout.measures import Measure
 from proveout.rollout.moved_bounds import in_words
-from proveout.rollout.status import Leave, Packed, Served, Standing
-from proveout.trust.authorization import Permit
+from proveout.rollout.status import ApprovalStatus, Packed, Served, Standing
+from proveout.trust.authorization import Authorization
 
 
 def status(standing: Standing) -> str:
@@ -117,7 +117,7 @@ def released(
     return page(lines, "proveout status" if release.role == "champion" else "proveout compare")
 
 
-def verified(bundle: Bundle, permit: Permit) -> str:
+def verified(bundle: Bundle, permit: Authorization) -> str:
     """That a bundle is what was packed and may serve."""
     approval = permit.approval
     lines = [
@@ -243,7 +243,7 @@ def _optional(judged: Verdict) -> list[str]:
     return [fact("optional", plain(text)) for text in text_report.left_out(judged)]
 
 
-def _leave(leave: Leave, at: str) -> str:
+def _leave(leave: ApprovalStatus, at: str) -> str:
     until = f"until {moment(leave.until)}" if leave.until else "no longer"
     if leave.problem:
         return f"{until}: {plain(leave.problem)}. The next release of it will be refused"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proveout.cli._common import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
-from proveout.errors import ConfigError, Misused
+from proveout.errors import ConfigError, UsageError
 from proveout.project import open_keyring, open_ledger
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def approve(
     """
     from proveout.cli._approve_view import approved, proposal
     from proveout.cli._terminal import colour
-    from proveout.gate.current_fingerprint import yardstick
+    from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.rollout import releases, status
@@ -87,7 +87,7 @@ def approve(
         check_approval(approval, bundle=packed, keyring=open_keyring(project), at=at)
         judged = status.verdict_at(ledger, approval)
         # No release could rest on it: nobody is to answer for what will be judged again.
-        releases.refuse_edited(judged, packed, yardstick(project))
+        releases.refuse_edited(judged, packed, current_fingerprint(project))
         held = approvals.granted(approvals.entered(ledger, packed.digest), asked, approval, at=at)
         others = [one for one in held if one.by.casefold() != by.casefold()]
         if sys.stdin.isatty() and not yes:
@@ -115,8 +115,10 @@ def _private_key(root: Path, named: Path | None) -> "PrivateKey":
 
 
 def _own_file(root: Path, named: Path | None) -> Path:
-    """Where a person's private key lies. Raises: Misused for a place in the project, which others read."""
+    """Where a person's private key lies. Raises: UsageError for a place in the project, which others read."""
     file = (named or KEY_FILE).expanduser().absolute()
     if file.resolve().is_relative_to(root.resolve()):
-        raise Misused(f"{file} lies in the project, which others read. A private key lies with its owner: {KEY_FILE}")
+        raise UsageError(
+            f"{file} lies in the project, which others read. A private key lies with its owner: {KEY_FILE}"
+        )
     return file

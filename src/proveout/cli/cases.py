@@ -10,7 +10,7 @@ from proveout.cli import cases_from_log
 from proveout.cli._common import Json, answer, settings
 from proveout.cli._terminal import fact, moment, number, page, plain, table
 from proveout.cli.cases_from_log import Logged
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.project import actor, open_store
 from proveout.records import Evidence, Prediction
 
@@ -89,10 +89,10 @@ def add(
     project = settings()
     if file is not None:
         if request_id is not None or expect or reason is not None or name is not None or fill or by is not None:
-            raise Misused("A file says all of a case itself: --from goes with --bundle and --passing only.")
+            raise UsageError("A file says all of a case itself: --from goes with --bundle and --passing only.")
         new, logged = offered(file), None
     elif request_id is None:
-        raise Misused("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
+        raise UsageError("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
     else:
         logged = cases_from_log.look_up(project, request_id)
         record = case_store.in_order(project, cases_from_log.filled(logged.prediction.record, fill or ()))
@@ -136,7 +136,7 @@ def retire(
     from proveout.edge_cases.case import SHORTEST_REASON
 
     if len(" ".join(reason.split())) < SHORTEST_REASON:
-        raise Misused(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
+        raise UsageError(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
     project, who = settings(), actor() if by is None else by
     gone = case_store.retire(project, case, by=who, date=cases_from_log.today(), reason=reason)
     lines = [

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.cli._terminal import plain
-from proveout.errors import Misused, NotFound
+from proveout.errors import NotFound, UsageError
 from proveout.project import actor, open_ledger
-from proveout.records import Feedback, Plain, Prediction, canonical
+from proveout.records import Feedback, Prediction, Scalar, canonical
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
@@ -43,7 +43,9 @@ def look_up(project: "Settings", request_id: str) -> Logged:
         remedy = "The id stands in the answer, as request_id; an answer that was erased can not become a case"
         raise NotFound("logged answer to", plain(request_id), f"{remedy}.")
     if prediction.model != project.model:
-        raise Misused(f"{plain(request_id)} was answered by {prediction.model}; the cases here are of {project.model}.")
+        raise UsageError(
+            f"{plain(request_id)} was answered by {prediction.model}; the cases here are of {project.model}."
+        )
     return Logged(prediction=prediction, feedback=tuple(feedback), outcome=outcome)
 
 
@@ -62,23 +64,25 @@ def _waiting(journals: Path, request_id: str) -> list[Any]:
 
 
 def _happened(logged: Logged) -> str:
-    """What to expect when nobody says: what really happened, or that the answer was wrong. Raises: Misused."""
+    """What to expect when nobody says: what really happened, or that the answer was wrong. Raises: UsageError."""
     told = (logged.outcome, *(one.outcome for one in logged.feedback))
     said = {outcome for outcome in told if outcome is not None}
     if len(said) == 1:
         return f"label {str(said.pop()).lower()}"
     if len(said) > 1:
-        raise Misused(
+        raise UsageError(
             "What really happened is told in two ways. Say which it is: --expect 'label true' or 'label false'."
         )
     if any(one.wrong for one in logged.feedback) and logged.prediction.label is not None:
         return f"label {str(not logged.prediction.label).lower()}"
-    raise Misused("Nobody has said what really happened. Say what should have been answered: --expect 'label false'.")
+    raise UsageError(
+        "Nobody has said what really happened. Say what should have been answered: --expect 'label false'."
+    )
 
 
 def case(
     logged: Logged,
-    record: Mapping[str, Plain],
+    record: Mapping[str, Scalar],
     expect: Sequence[str],
     *,
     name: str | None,
@@ -89,14 +93,14 @@ def case(
 
     Args:
         expect: as `words.expectation` reads it; without it, what really happened.
-    Raises: Misused.
+    Raises: UsageError.
     """
     from pydantic import ValidationError
 
     from proveout.edge_cases import Case, expectation_syntax
 
     if reason is None:
-        raise Misused("Say why that is to be expected, in a sentence: --reason …")
+        raise UsageError("Say why that is to be expected, in a sentence: --reason …")
     request, written_on = logged.prediction.request_id, today()
     slug = re.sub(r"[^a-z0-9]+", "-", request.lower()).strip("-")
     try:
@@ -111,11 +115,11 @@ def case(
         )
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise Misused(f"This is no edge case: {problems}.") from error
+        raise UsageError(f"This is no edge case: {problems}.") from error
 
 
-def filled(record: Mapping[str, Plain], fill: Sequence[str]) -> dict[str, Plain]:
-    """The record as it was asked, values of people filled in. Raises: Misused for one that is not."""
+def filled(record: Mapping[str, Scalar], fill: Sequence[str]) -> dict[str, Scalar]:
+    """The record as it was asked, values of people filled in. Raises: UsageError for one that is not."""
     from proveout.edge_cases import expectation_syntax
     from proveout.ledger.prediction_log import HIDDEN
 
@@ -123,14 +127,14 @@ def filled(record: Mapping[str, Plain], fill: Sequence[str]) -> dict[str, Plain]
     try:
         given = expectation_syntax.change(",".join(fill)) if fill else {}
     except ValueError as error:
-        raise Misused(f"--fill {' '.join(fill)} is not FIELD=VALUE.") from error
+        raise UsageError(f"--fill {' '.join(fill)} is not FIELD=VALUE.") from error
     strange = sorted(set(given) - set(hidden))
     if strange:
-        raise Misused(f"The log has the value of {', '.join(strange)}: a record with another one was never asked.")
+        raise UsageError(f"The log has the value of {', '.join(strange)}: a record with another one was never asked.")
     missing = [name for name in hidden if name not in given]
     if missing:
         fills = " ".join(f"--fill {name}=VALUE" for name in missing)
-        raise Misused(
+        raise UsageError(
             f"The log holds a pseudonym in place of {', '.join(missing)}, for it is about a person. Give a value that "
             f"makes the same point and is nobody's, or null: {fills}"
         )

@@ -6,7 +6,7 @@ import typer
 
 from proveout.cli._common import Json, answer, settings
 from proveout.cli._terminal import fact, page, plain, table
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 if TYPE_CHECKING:
     from proveout.server.drill import DrillReport, Phase
@@ -31,7 +31,7 @@ def drill(
 
     strange = sorted(set(fault or ()) - set(rehearsal.FAULTS))
     if strange:
-        raise Misused(f"There is no fault {', '.join(strange)}. There are: {', '.join(rehearsal.FAULTS)}.")
+        raise UsageError(f"There is no fault {', '.join(strange)}. There are: {', '.join(rehearsal.FAULTS)}.")
     faults = tuple(name for name in rehearsal.FAULTS if not fault or name in fault)
     report = rehearsal.run(
         settings(), key=key, faults=faults, seconds=seconds, say=lambda words: typer.echo(words, err=True)

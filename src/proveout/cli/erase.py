@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proveout.cli._common import Json, answer, settings
-from proveout.errors import DataChanged, Misused
+from proveout.errors import DataChanged, UsageError
 from proveout.project import actor, open_ledger, open_store
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def erase(
         for value in _values(text, marked[field])
     ]
     if not named:
-        raise Misused(f"No field about people can have that value. They are: {', '.join(marked)}")
+        raise UsageError(f"No field about people can have that value. They are: {', '.join(marked)}")
     with open_ledger(project) as ledger:
         waiting = any(_naming(project.journal_dir, named))
         done = erasure.erase(ledger, named, by=actor(), reason=reason, at=now(), anew=waiting)
@@ -89,12 +89,12 @@ def erase(
 def _meant(subject: str, marked: "dict[str, RequestField]", fields: Sequence[str]) -> dict[str, str]:
     """The value to look for, by field."""
     if not marked:
-        raise Misused('No field of the request schema is about people: mark those that are, metadata={"pii": True}.')
+        raise UsageError('No field of the request schema is about people: mark those that are, metadata={"pii": True}.')
     field, sign, value = subject.partition("=")
     if sign and field in marked:
         return {field: value}
     if sign and field in fields:
-        raise Misused(f"{field} is not marked as being about people; those that are: {', '.join(marked)}")
+        raise UsageError(f"{field} is not marked as being about people; those that are: {', '.join(marked)}")
     return dict.fromkeys(marked, subject)
 
 
@@ -117,7 +117,7 @@ def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bo
 
 def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") -> None:
     """Empty the journals of dead writers, without them; a running server empties those of its own."""
-    from proveout.server.log.shipper import Drain
+    from proveout.server.log.shipper import LogShipper
 
     folder = project.journal_dir
     if not folder.is_dir():
@@ -125,7 +125,7 @@ def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") ->
     until = time.monotonic() + _WAIT_S
     while any(_naming(folder, named)) and time.monotonic() < until:
         # A drain of our own, where no server has the folder: what it carries over, it carries over without them.
-        drain = Drain(
+        drain = LogShipper(
             folder,
             open_log=lambda: open_ledger(project),
             event_fields=project.key,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from proveout.cli._common import BundleName, Json, answer, bundle_folder, settings
-from proveout.errors import ConfigError, Misused
+from proveout.errors import ConfigError, UsageError
 from proveout.project import open_keyring, open_ledger
 
 
@@ -53,7 +53,7 @@ def when(
     at = now()
     asked = at if moment == "now" else utc(moment)
     if asked > at:
-        raise Misused(f"{asked} has not come yet, so nobody knows what will serve. What serves now: proveout status")
+        raise UsageError(f"{asked} has not come yet, so nobody knows what will serve. What serves now: proveout status")
     project = settings()
     with open_ledger(project) as ledger:
         found = standing.then(ledger, project.model, moment=asked)
@@ -89,7 +89,7 @@ def verdict(
     who signed it. Exit 1 if it does not approve, or if the signature does not hold.
     """
     from proveout.cli import _views
-    from proveout.errors import Untrusted
+    from proveout.errors import BadSignature
     from proveout.gate.reports import text_report
     from proveout.gate.verdict import check_signature
     from proveout.rollout import releases
@@ -101,7 +101,7 @@ def verdict(
     try:
         check_signature(found, open_keyring(project))
         problem, signed = "", f"by key {found.key}, which is trusted here"
-    except Untrusted as error:
+    except BadSignature as error:
         problem = f"{error.why}. Have it judged again: proveout gate {found.candidate[:12]}"
         signed = f"NOT so that it counts: {problem}"
     if html is not None:

@@ -8,7 +8,7 @@ import typer
 
 from proveout.cli._common import Json, answer, settings
 from proveout.cli._terminal import fact, page, plain, table
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 if TYPE_CHECKING:
     from proveout.mutation.results import ChallengeReport, Trial
@@ -41,7 +41,7 @@ def challenge(
     mutants = challenges.choose(only or ())
     if listed:
         if as_json:
-            raise Misused("--list is for people: --json prints the report of a challenge.")
+            raise UsageError("--list is for people: --json prints the report of a challenge.")
         rows = [(mutant.name, mutant.slip, mutant.question) for mutant in mutants]
         typer.echo("\n".join(table(("mutant", "what somebody did", "question that should catch it"), rows)))
         return

@@ -70,9 +70,9 @@ def serve(
 
     And with the project's rules where no model answers in time.
     """
-    from proveout.gate.current_fingerprint import yardstick
+    from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.server.main import serve as run
 
     given = {"host": host, "port": port, "api_processes": api_processes, "auth": auth}
     changed = settings().model_copy(update={name: value for name, value in given.items() if value is not None})
-    raise typer.Exit(run(changed, yardstick=yardstick))
+    raise typer.Exit(run(changed, current_fingerprint=current_fingerprint))

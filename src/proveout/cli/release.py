@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from proveout.cli._common import BundleName, Checks, Json, answer, bundle_folder, judging_settings, settings
-from proveout.errors import LostRace, NotFound
+from proveout.errors import Conflict, NotFound
 from proveout.project import actor, open_keyring, open_ledger
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def release(
     since the gate compared it with the champion.
     """
     from proveout.cli import _views
-    from proveout.gate.current_fingerprint import yardstick
+    from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.bundle import verify as verify_files
     from proveout.records import Role, now
     from proveout.rollout import releases, status
@@ -59,7 +59,7 @@ def release(
             reason=reason,
             at=at,
             quorum=quorum(project),
-            yardstick=yardstick(project),
+            current_fingerprint=current_fingerprint(project),
             whatever_serves=whatever_serves,
         )
         judged = status.verdict_at(ledger, made)
@@ -87,7 +87,7 @@ def promote(
     gate compared it with the champion.
     """
     from proveout.cli import _views
-    from proveout.gate.current_fingerprint import yardstick
+    from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.bundle import verify as verify_files
     from proveout.records import now
     from proveout.rollout import releases, roles, status
@@ -100,7 +100,7 @@ def promote(
         if bundle is None:
             running = next((found for found in roles.running(made) if found is not None), None)
             if running is None and made and made[-1].role == "champion" and made[-1].bundle in _beside(made[:-1]):
-                raise LostRace("The promotion", f"{made[-1].by} made {made[-1].name} champion: {made[-1].reason}")
+                raise Conflict("The promotion", f"{made[-1].by} made {made[-1].name} champion: {made[-1].reason}")
             if running is None:
                 remedy = 'Release one: proveout release BUNDLE --as canary --share 0.1 --reason "…"'
                 raise NotFound("canary or shadow", f"of {project.model} that runs", remedy)
@@ -114,7 +114,7 @@ def promote(
             at=now(),
             seen=seen,
             quorum=quorum(project),
-            yardstick=yardstick(project),
+            current_fingerprint=current_fingerprint(project),
             whatever_serves=whatever_serves,
         )
         judged = status.verdict_at(ledger, promoted)

@@ -11,7 +11,7 @@ import typer
 
 from proveout.cli._common import Json, answer, settings
 from proveout.cli._terminal import fact, moment, number, page, plain, table
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.project import open_ledger
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def replay(
     since, until = span(window, last, now=now())
     opened = open_bundle(find_candidate(project, candidate.rpartition("@")[2].lower()))
     if opened.bundle.model != project.model:
-        raise Misused(f"{opened.bundle.name} answers another question than {project.model}, whose traffic is logged.")
+        raise UsageError(
+            f"{opened.bundle.name} answers another question than {project.model}, whose traffic is logged."
+        )
     with open_ledger(project) as ledger:
         found = replays.run(
             ledger, project, opened, since=since, until=until, newest=rows, margin=margin, tell=_progress()
@@ -58,7 +60,7 @@ def replay(
 
 
 def span(window: str | None, last: str | None, *, now: str) -> tuple[str, str]:
-    """The two ends that are meant; what is not said is as far as the log goes. Raises: Misused.
+    """The two ends that are meant; what is not said is as far as the log goes. Raises: UsageError.
 
     >>> span("2013-05-01..2013-06-01", None, now="2026-01-01")
     ('2013-05-01T00:00:00.000+00:00', '2013-06-01T00:00:00.000+00:00')
@@ -66,19 +68,19 @@ def span(window: str | None, last: str | None, *, now: str) -> tuple[str, str]:
     from proveout.ledger.timestamps import utc
 
     if (window is None) == (last is None):
-        raise Misused("Which traffic? Either --window FROM..TO or --last 24h.")
+        raise UsageError("Which traffic? Either --window FROM..TO or --last 24h.")
     if last is not None:
         said = re.fullmatch(r"(\d{1,6})(min|h|d)", last)
         if said is None or not int(said[1]):
-            raise Misused(f"{last!r} is no span of time: write 90min, 24h or 7d.")
+            raise UsageError(f"{last!r} is no span of time: write 90min, 24h or 7d.")
         back = timedelta(**{_UNITS[said[2]]: int(said[1])})
         return utc((datetime.fromisoformat(utc(now)) - back).isoformat()), utc(now)
     since, dots, until = str(window).partition("..")
     if not dots:
-        raise Misused(f"{window!r} is no window: write FROM..TO, such as 2013-05-01..2013-06-01.")
+        raise UsageError(f"{window!r} is no window: write FROM..TO, such as 2013-05-01..2013-06-01.")
     ends = utc(since or "0001-01-01"), utc(until or now)
     if ends[0] >= ends[1]:
-        raise Misused(f"A window from {ends[0]} cannot end at {ends[1]}.")
+        raise UsageError(f"A window from {ends[0]} cannot end at {ends[1]}.")
     return ends
 
 

@@ -9,7 +9,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import ColumnNumbers
+from proveout.records import ColumnStats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,13 +67,13 @@ def _readable(values: "pd.Series[Any]") -> "pd.Series[Any]":
 _READ_BY_WHYLOGS = {"string", "decimal", "integer", "floating", "mixed-integer-float", "boolean", "empty"}
 
 
-def numbers(profiled: bytes) -> tuple[ColumnNumbers, ...]:
+def numbers(profiled: bytes) -> tuple[ColumnStats, ...]:
     """The numbers of a profile, a record per column, by name."""
     view = _whylogs().DatasetProfileView.deserialize(profiled)
     return tuple(_numbers(name, column) for name, column in sorted(view.get_columns().items()))
 
 
-def _numbers(name: str, column: Any) -> ColumnNumbers:
+def _numbers(name: str, column: Any) -> ColumnStats:
     summary = column.to_summary_dict()
 
     def finite(key: str) -> float | None:
@@ -81,7 +81,7 @@ def _numbers(name: str, column: Any) -> ColumnNumbers:
         return None if value is None or not math.isfinite(value) else float(value)
 
     # An all-text column has a distribution too, of nothing: its minimum is NaN and so None.
-    return ColumnNumbers(
+    return ColumnStats(
         name=name,
         rows=int(summary["counts/n"]),
         nulls=int(summary["counts/null"]),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.data import coercion
-from proveout.records import Plain
+from proveout.records import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ def is_numpy(dtype: str) -> bool:
     return re.fullmatch(r"(u?int|float)\d+|bool", dtype) is not None
 
 
-def array(values: Sequence[Plain], dtype: str) -> NDArray[Any]:
+def array(values: Sequence[Scalar], dtype: str) -> NDArray[Any]:
     """Values of a request column, None for what is not known, as an array.
 
     Raises: TypeError or ValueError for a value that is none of the type.
@@ -45,12 +45,12 @@ def array(values: Sequence[Plain], dtype: str) -> NDArray[Any]:
     return made
 
 
-def plain(column: "pd.Series[Any]") -> list[Plain]:
+def plain(column: "pd.Series[Any]") -> list[Scalar]:
     """The values of a column as a request would bring them, None for what is not known."""
     return [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
 
 
-def plain_records(rows: "pd.DataFrame") -> list[dict[str, Plain]]:
+def plain_records(rows: "pd.DataFrame") -> list[dict[str, Scalar]]:
     """A table as JSON has requests: one dict for each row, None for what is not known."""
     columns = {str(name): plain(rows[name]) for name in rows.columns}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -65,7 +65,7 @@ def arrays(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> dict[str, NDArray
     }
 
 
-def arrays_of_records(records: Sequence[Mapping[str, Plain]], dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def arrays_of_records(records: Sequence[Mapping[str, Scalar]], dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
     """Requests, as JSON has them, as arrays.
 
     Raises: KeyError if a request lacks a column; TypeError or ValueError if a column cannot hold a value as it is.
@@ -75,11 +75,11 @@ def arrays_of_records(records: Sequence[Mapping[str, Plain]], dtypes: Mapping[st
     }
 
 
-def _held(value: Plain, dtype: str, name: str) -> Plain:
+def _held(value: Scalar, dtype: str, name: str) -> Scalar:
     convert = _converter(dtype)
     if value is None or convert is None:
         return value
-    held: Plain = convert(value)
+    held: Scalar = convert(value)
     if held is None:
         raise _unheld(name, value, dtype)
     return held
@@ -92,7 +92,7 @@ def _unheld(name: object, value: object, dtype: str) -> ValueError:
     return ValueError(f"{name} is {value!r}, which a column of {dtype} cannot hold")
 
 
-def untyped(records: Sequence[Mapping[str, Plain]], names: Sequence[str]) -> "pd.DataFrame":
+def untyped(records: Sequence[Mapping[str, Scalar]], names: Sequence[str]) -> "pd.DataFrame":
     """Requests as a table whose types nobody has said: pandas infers them. A field that one lacks is not known.
 
     Beside a null pandas makes floats of integers: those that a float cannot hold stay objects.

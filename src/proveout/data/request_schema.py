@@ -15,7 +15,7 @@ from typing import Any
 from proveout.data import coercion
 from proveout.data.coercion import Convert, Kind
 from proveout.errors import ConfigError
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.settings import Settings, load_object
 
 EXPLAIN = "explain"
@@ -49,7 +49,7 @@ class RequestField:
     dtype: str
     nullable: bool
     needed: bool
-    default: Plain
+    default: Scalar
     rules: tuple[Rule, ...]
     title: str | None = None
     description: str | None = None

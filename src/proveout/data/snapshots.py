@@ -16,7 +16,7 @@ from proveout.data import guard, profiles, request_schema, sources
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.errors import DataChanged, DataRefused, NotFound
-from proveout.records import Batch, ColumnNumbers, Digest, Refusal, Snapshot, canonical, digest_of, from_json
+from proveout.records import Batch, ColumnStats, Digest, Refusal, Snapshot, canonical, digest_of, from_json
 from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _rows(store: Store, batch: Batch) -> "pd.DataFrame":
     return rows.assign(**{BATCH: batch.name})
 
 
-def profile_numbers(store: Store, batch_digest: str) -> tuple[ColumnNumbers, ...]:
+def profile_numbers(store: Store, batch_digest: str) -> tuple[ColumnStats, ...]:
     """The numbers of the whylogs profile of one batch. Raises: NotFound."""
     return profiles.numbers((store.folder("batches", batch_digest) / "profile.bin").read_bytes())
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from proveout import code_files
-from proveout.errors import ConfigError, Misused, NotFound, ProveoutError
+from proveout.errors import ConfigError, NotFound, ProveoutError, UsageError
 from proveout.records import Refusal
 from proveout.settings import Settings, load_object
 
@@ -36,21 +36,21 @@ class SourceFailed(ProveoutError):
 
 
 def months(*, since: str, through: str) -> tuple[str, ...]:
-    """Every month from `since` to `through`, both included, as batch names. Raises: Misused.
+    """Every month from `since` to `through`, both included, as batch names. Raises: UsageError.
 
     >>> months(since="2012-11", through="2013-02")
     ('2012-11', '2012-12', '2013-01', '2013-02')
     """
     first, last = _ordinal(since), _ordinal(through)
     if last < first:
-        raise Misused(f"--through {through} lies before {since}, the first month.")
+        raise UsageError(f"--through {through} lies before {since}, the first month.")
     return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(first, last + 1))
 
 
 def _ordinal(month: str) -> int:
     matched = _MONTH.match(month)
     if matched is None:
-        raise Misused(f"{month!r} is not a month: write it as 2013-05. A batch of any other name: --month NAME.")
+        raise UsageError(f"{month!r} is not a month: write it as 2013-05. A batch of any other name: --month NAME.")
     return int(matched[1]) * 12 + int(matched[2]) - 1
 
 

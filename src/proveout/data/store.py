@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from proveout.errors import ConfigError, Misused, NotFound
+from proveout.errors import ConfigError, NotFound, UsageError
 from proveout.records import Digest
 
 Kind = Literal["batches", "snapshots", "bundles"]
@@ -62,14 +62,14 @@ class Store:
         return folder
 
     def find(self, kind: Kind, prefix: str) -> Digest:
-        """The one digest that starts with `prefix` (6 digits or more). Raises: NotFound, Misused if several do."""
+        """The one digest that starts with `prefix` (6 digits or more). Raises: NotFound, UsageError if several do."""
         if len(prefix) < SHORTEST_PREFIX or any(c not in "0123456789abcdef" for c in prefix):
-            raise Misused(f"{prefix!r} names no {_singular(kind)}: give 6 or more hexadecimal digits of its digest.")
+            raise UsageError(f"{prefix!r} names no {_singular(kind)}: give 6 or more hexadecimal digits of its digest.")
         found = sorted(digest for digest in self.digests(kind) if digest.startswith(prefix))
         if not found:
             raise NotFound(_singular(kind), prefix, f"List them: ls {shlex.quote(str(self._local / kind))}")
         if len(found) > 1:
-            raise Misused(f"{prefix} names {len(found)} {kind}: give more digits of the digest.")
+            raise UsageError(f"{prefix} names {len(found)} {kind}: give more digits of the digest.")
         return found[0]
 
     def digests(self, kind: Kind) -> frozenset[Digest]:

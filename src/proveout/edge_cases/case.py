@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, field_validator, model_validator
 
-from proveout.records import Digest, Plain, digest_of
+from proveout.records import Digest, Scalar, digest_of
 
 SHORTEST_REASON = 20  # characters; a word is no reason
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -19,7 +19,7 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pat
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=SHORTEST_REASON)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 Number = Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Change = Annotated[Mapping[str, Plain], Field(min_length=1)]
+Change = Annotated[Mapping[str, Scalar], Field(min_length=1)]
 """Fields of a record, with other values."""
 
 
@@ -75,7 +75,7 @@ class Expectation(_Strict):
         """The cases it is compared with."""
         return (*self.higher_than, *self.same_as)
 
-    def changes(self) -> tuple[Mapping[str, Plain], ...]:
+    def changes(self) -> tuple[Mapping[str, Scalar], ...]:
         """Every change of its own record whose answer is asked for."""
         raised = (
             {field: value}
@@ -95,12 +95,12 @@ class Case(_Strict):
     date: datetime.date
     incident: Sentence | None = None
     request: Line | None = None
-    record: Mapping[str, Plain]
+    record: Mapping[str, Scalar]
     expect: Expectation
 
     @field_validator("record")
     @classmethod
-    def _finite(cls, record: Mapping[str, Plain]) -> Mapping[str, Plain]:
+    def _finite(cls, record: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
         endless = [name for name, value in record.items() if isinstance(value, float) and not math.isfinite(value)]
         if endless:
             raise ValueError(f"{', '.join(endless)} is no finite number; what is not known is null")
@@ -117,7 +117,7 @@ class Case(_Strict):
         """Where it comes from, in words."""
         return f"request {self.request}" if self.request is not None else str(self.incident)
 
-    def asked(self) -> dict[str, Mapping[str, Plain]]:
+    def asked(self) -> dict[str, Mapping[str, Scalar]]:
         """The records whose answers it needs: its own under its id, each changed one under its `changed` name."""
         changes = self.expect.changes()
         return {self.id: self.record} | {changed(self.id, change): {**self.record, **change} for change in changes}
@@ -137,7 +137,7 @@ class Retired(Case):
     retired: Retirement
 
 
-def changed(case: str, change: Mapping[str, Plain]) -> str:
+def changed(case: str, change: Mapping[str, Scalar]) -> str:
     """What a case's record is called with some fields changed.
 
     >>> changed("calm-morning", {"tailnum": None, "flight": 12})
@@ -146,12 +146,12 @@ def changed(case: str, change: Mapping[str, Plain]) -> str:
     return f"{case} with {told(change)}"
 
 
-def told(change: Mapping[str, Plain], *, between: str = ", ") -> str:
+def told(change: Mapping[str, Scalar], *, between: str = ", ") -> str:
     """A change as people write it: `tailnum=null, flight=12`."""
     return between.join(f"{field}={written(value)}" for field, value in change.items())
 
 
-def written(value: Plain) -> str:
+def written(value: Scalar) -> str:
     """A value as YAML has it.
 
     >>> written(None), written(True), written(0.5)

@@ -17,7 +17,7 @@ from proveout import edge_cases
 from proveout.edge_cases import Case, yaml_editor
 from proveout.edge_cases.evaluate import Answering
 from proveout.errors import ConfigError, NotFound, ProveoutError
-from proveout.records import Digest, Evidence, Plain
+from proveout.records import Digest, Evidence, Scalar
 from proveout.settings import Settings, load_object
 
 RETIRED = "retired_cases.yaml"
@@ -74,7 +74,7 @@ def known(settings: Settings) -> tuple[Case, ...]:
     return edge_cases.load(case_file(settings), _schema(settings))
 
 
-def in_order(settings: Settings, record: Mapping[str, Plain]) -> dict[str, Plain]:
+def in_order(settings: Settings, record: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """`record` in the order in which the request schema has its fields; those it does not have come last."""
     fields = [*_schema(settings).to_schema().columns]
     return {name: record[name] for name in (*fields, *record) if name in record}
@@ -106,7 +106,7 @@ def retire(settings: Settings, case: str, *, by: str, date: datetime.date, reaso
 
     Raises: NotFound; CaseRefused if other cases are compared with it, or it is the last one; ConfigError.
     """
-    file, graveyard = case_file(settings), retired_file(settings)
+    file, archive = case_file(settings), retired_file(settings)
     with _alone(file.parent):
         there = known(settings)
         found = next((one for one in there if one.id == case), None)
@@ -121,7 +121,7 @@ def retire(settings: Settings, case: str, *, by: str, date: datetime.date, reaso
             raise CaseRefused(case, "is the last one, and a suite without cases approves anything", "Add another first")
         taken, left = yaml_editor.cut(_read(file), case, where=str(file))
         _prove(file, left, rest, settings)
-        _bury(graveyard, found, yaml_editor.dismissed(taken, by=by, date=date, reason=reason))
+        _archive(archive, found, yaml_editor.retired_block(taken, by=by, date=date, reason=reason))
         _write(file, left)  # last: a stop before it leaves a case twice, and to retire it again mends that
     return found
 
@@ -161,15 +161,15 @@ def _prove(file: Path, changed: str, expected: Sequence[Case], settings: Setting
         raise ConfigError(str(file), problem, "Write it as a list of `- id: …` blocks, and nothing after it")
 
 
-def _bury(graveyard: Path, case: Case, block: str) -> None:
-    buried = {one.id: edge_cases.digest(one) for one in edge_cases.retired(graveyard)}
+def _archive(archive: Path, case: Case, block: str) -> None:
+    buried = {one.id: edge_cases.digest(one) for one in edge_cases.retired(archive)}
     if case.id in buried:
         if buried[case.id] == edge_cases.digest(case):
             return  # an earlier try was stopped between the two files
-        raise CaseRefused(case.id, f"has the id of another one in {graveyard.name}", "Put that one right there")
-    after = yaml_editor.added(_read(graveyard) or _HEAD, block)
-    edge_cases.parse_retired(after, str(graveyard))
-    _write(graveyard, after)
+        raise CaseRefused(case.id, f"has the id of another one in {archive.name}", "Put that one right there")
+    after = yaml_editor.added(_read(archive) or _HEAD, block)
+    edge_cases.parse_retired(after, str(archive))
+    _write(archive, after)
 
 
 @contextmanager

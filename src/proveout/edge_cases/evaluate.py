@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from proveout.edge_cases.case import Case, Rising, changed, told, written
 from proveout.edge_cases.loader import frame
 from proveout.fastpath import tolerance
-from proveout.records import Evidence, Plain
+from proveout.records import Evidence, Scalar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,11 +80,11 @@ def demands(case: Case, answers: Answers) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _way(case: Case, field: str, rising: Rising, said: Mapping[str, float]) -> list[tuple[Plain, float]]:
+def _way(case: Case, field: str, rising: Rising, said: Mapping[str, float]) -> list[tuple[Scalar, float]]:
     return [(value, said[changed(case.id, {field: value})]) for value in rising.through]
 
 
-def _fall(way: Sequence[tuple[Plain, float]]) -> tuple[float, tuple[int, int]]:
+def _fall(way: Sequence[tuple[Scalar, float]]) -> tuple[float, tuple[int, int]]:
     """How far the answer falls at most, from any value to any later one, and between which two places.
 
     >>> _fall([(10, 0.2), (30, 0.4), (50, 0.375)])
@@ -100,5 +100,5 @@ def _fall(way: Sequence[tuple[Plain, float]]) -> tuple[float, tuple[int, int]]:
     return worst, where
 
 
-def _between(way: Sequence[tuple[Plain, float]], where: tuple[int, int]) -> str:
+def _between(way: Sequence[tuple[Scalar, float]], where: tuple[int, int]) -> str:
     return ", ".join(f"{way[place][1]:.4g} at {written(way[place][0])}" for place in where)

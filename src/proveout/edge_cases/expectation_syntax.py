@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from proveout.edge_cases.case import Expectation, Rising, told, written
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 FORMS = (
     "label true",
@@ -24,7 +24,7 @@ FORMS = (
 
 
 def expectation(lines: Sequence[str]) -> Expectation:
-    """What `lines` expect, all of it. Raises: Misused for a line that means nothing, or takes back another one.
+    """What `lines` expect, all of it. Raises: UsageError for a line that means nothing, or takes back another one.
 
     >>> expectation(["label false", "not_lower_when wind=10,30 tolerance 0.05"]).not_lower_when["wind"].through
     (10, 30)
@@ -35,12 +35,12 @@ def expectation(lines: Sequence[str]) -> Expectation:
         try:
             _take(found, word, rest.split())
         except (KeyError, ValueError) as error:
-            raise Misused(f"{line!r} is no expectation. There are: {'; '.join(FORMS)}.") from error
+            raise UsageError(f"{line!r} is no expectation. There are: {'; '.join(FORMS)}.") from error
     try:
         return Expectation.model_validate(found)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise Misused(f"This can not be expected: {problems}. There are: {'; '.join(FORMS)}.") from error
+        raise UsageError(f"This can not be expected: {problems}. There are: {'; '.join(FORMS)}.") from error
 
 
 def lines(expect: Expectation) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _take(found: dict[str, Any], word: str, rest: Sequence[str]) -> None:
 
 def _once(found: dict[str, Any], name: str, value: Any) -> None:
     if found.setdefault(name, value) != value:
-        raise Misused(f"{name} is expected to be {written(found[name])} and {written(value)}.")
+        raise UsageError(f"{name} is expected to be {written(found[name])} and {written(value)}.")
 
 
 def change(text: str) -> dict[str, Any]:

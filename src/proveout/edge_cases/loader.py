@@ -13,7 +13,7 @@ from proveout import strict_yaml
 from proveout.data import coercion, guard, request_columns
 from proveout.edge_cases.case import Case, Expectation, Retired, told
 from proveout.errors import ConfigError, DataRefused
-from proveout.records import Plain
+from proveout.records import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def parse_retired(text: str, name: str) -> tuple[Retired, ...]:
     return _cases(Retired, strict_yaml.parse(text, where=name, what="retired cases", remedy=REMEDY), name)
 
 
-def frame(records: "Iterable[Case | Mapping[str, Plain]]", *, columns: Sequence[str]) -> "pd.DataFrame":
+def frame(records: "Iterable[Case | Mapping[str, Scalar]]", *, columns: Sequence[str]) -> "pd.DataFrame":
     """The records, or those of cases, as request columns, shape (records, columns), in order."""
     return request_columns.untyped([one.record if isinstance(one, Case) else one for one in records], columns)
 
@@ -128,7 +128,7 @@ def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
         raise ConfigError(file, f"{' and '.join(twins)} have the same record", REMEDY)
 
 
-def _valid(file: str, asked: Sequence[tuple[str, str, Mapping[str, Plain]]], schema: Any) -> "pd.DataFrame":
+def _valid(file: str, asked: Sequence[tuple[str, str, Mapping[str, Scalar]]], schema: Any) -> "pd.DataFrame":
     """The records as the guard lets them in: a row for each, in order. Raises: ConfigError for one that it refuses."""
     try:
         guarded = guard.check(_typed([record for _, _, record in asked], schema), schema, name=file)
@@ -143,7 +143,7 @@ def _valid(file: str, asked: Sequence[tuple[str, str, Mapping[str, Plain]]], sch
     return guarded.accepted
 
 
-def _typed(records: Sequence[Mapping[str, Plain]], schema: Any) -> "pd.DataFrame":
+def _typed(records: Sequence[Mapping[str, Scalar]], schema: Any) -> "pd.DataFrame":
     """The records as a server hands them on: each column of the schema's type, if its values are of that kind. A table
     on its own takes nothing but whole numbers or nulls for something else.
     """
@@ -160,7 +160,7 @@ def _typed(records: Sequence[Mapping[str, Plain]], schema: Any) -> "pd.DataFrame
     return table
 
 
-def _slip(value: Plain, kind: str) -> str:
+def _slip(value: Scalar, kind: str) -> str:
     """What a value should have been, for a column whose dtype is of this kind; empty if it is."""
     if value is None:
         return ""

@@ -60,7 +60,7 @@ def cut(text: str, case: str, *, where: str) -> tuple[str, str]:
     return "".join(taken), "".join(left)
 
 
-def dismissed(taken: str, *, by: str, date: datetime.date, reason: str) -> str:
+def retired_block(taken: str, *, by: str, date: datetime.date, reason: str) -> str:
     """A block that was cut out, at the margin, with who retired it, when and why."""
     lines = taken.splitlines()
     dash = re.match(r"(\s*)-\s+", lines[0])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
@@ -154,7 +154,7 @@ def _answers(labels: "ArrayLike", probabilities: "ArrayLike") -> "tuple[NDArray[
     truth, said = array_checks.truths(labels), array_checks.numbers(probabilities, "probabilities")
     array_checks.same_length(len(truth), probabilities=said)
     if len(said) and not 0 <= said.min() <= said.max() <= 1:
-        raise Misused(f"Probabilities are 0 to 1, and here they go from {said.min():.6g} to {said.max():.6g}.")
+        raise UsageError(f"Probabilities are 0 to 1, and here they go from {said.min():.6g} to {said.max():.6g}.")
     return truth, said
 
 

@@ -59,7 +59,7 @@ def auc(
             from it, not what is asked.
         clusters: shape (rows,), such as the day of each flight: flights of one day are late together.
     Returns: not judged with fewer than two rows of a class, or two clusters.
-    Raises: Misused for scores that are missing or of another length.
+    Raises: UsageError for scores that are missing or of another length.
 
     >>> from random import Random
     >>> chance = Random(0)
@@ -114,7 +114,7 @@ def labels(
         candidate, champion: scores, called true from `threshold` on; or the calls themselves if it is None.
         champion_threshold: of the champion, where it is another one.
         clusters: shape (rows,), whose rows are right or wrong together; the test is then that of `rows`.
-    Raises: Misused for scores that are missing or of another length.
+    Raises: UsageError for scores that are missing or of another length.
 
     >>> labels([1] * 90 + [0] * 10, [1] * 97 + [0] * 3, [1] * 90 + [1] * 10, threshold=None, margin=0.05).decision
     'not worse; an equal model is refused in 24 % of runs'
@@ -162,7 +162,7 @@ def rows(
         name: of the mean, such as "brier".
         clusters: shape (rows,), such as the day of each flight.
     Returns: not judged with fewer than two rows, or two clusters.
-    Raises: Misused for losses that are missing or of another length.
+    Raises: UsageError for losses that are missing or of another length.
 
     >>> found = rows([0.1, 0.2, 0.1, 0.3] * 9, [0.2, 0.3, 0.1, 0.2] * 9, margin=0.05, name="brier")
     >>> round(found.value, 3), round(found.low, 3), found.decision
@@ -200,7 +200,7 @@ def metric(
         clusters: shape (rows,), such as the day of each flight: they are drawn whole.
     Returns: not judged with fewer than ten rows, or ten clusters, or where the metric has no value in too many draws.
         A draw where it has none counts as the worst and the best one.
-    Raises: Misused for scores that are missing or of another length; what `function` raises of all rows.
+    Raises: UsageError for scores that are missing or of another length; what `function` raises of all rows.
 
     >>> from sklearn.metrics import f1_score
     >>> found = metric(f1_score, [0, 1] * 50, [0, 1] * 50, [0, 1] * 49 + [1, 1], margin=0.05, resamples=200)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, request_schema, snapshots
-from proveout.errors import ConfigError, Misused, NoCandidate, NoLedger, NotFound
+from proveout.errors import ConfigError, NoCandidate, NoLedger, NotFound, UsageError
 from proveout.evaluation import provenance
 from proveout.gate import fingerprint, pytest_config
 from proveout.gate.guards import fixture_guard
@@ -24,7 +24,7 @@ from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle
 from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
-from proveout.records import Batch, Bundle, ColumnNumbers, Digest, Snapshot, digest_of
+from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot, digest_of
 from proveout.rollout import releases
 from proveout.settings import Settings, read_bounds
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judging:
+class GateDigests:
     """What a verdict rests on besides bundle and data. Where one of the two differs, it was another gate."""
 
     checks: Digest  # over whatever decides what a check says: see `judged_by`
@@ -59,8 +59,8 @@ class LabelledRows:
 class Profiles:
     """The profile numbers of each batch, a column by its name."""
 
-    holdout: Mapping[str, ColumnNumbers]
-    training: Mapping[str, Mapping[str, ColumnNumbers]]  # by batch
+    holdout: Mapping[str, ColumnStats]
+    training: Mapping[str, Mapping[str, ColumnStats]]  # by batch
 
 
 class Criteria(Mapping[str, Any]):
@@ -85,7 +85,7 @@ class Criteria(Mapping[str, Any]):
         return name in self._table  # the one of Mapping waits for a KeyError
 
 
-class Material:
+class EvaluationContext:
     """What one candidate is judged with. Everything is read when it is first asked for, and once."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
@@ -161,7 +161,7 @@ class Material:
         rows = snapshots.read(self.store, snapshot.digest, batches=[batch])
         return bool(features.labels(self.settings, rows).notna().mean() >= 0.5)
 
-    def _numbers(self, batch: Batch) -> Mapping[str, ColumnNumbers]:
+    def _numbers(self, batch: Batch) -> Mapping[str, ColumnStats]:
         return {column.name: column for column in snapshots.profile_numbers(self.store, batch.digest)}
 
     def _sealed(self, name: str, opened: OpenBundle) -> OpenBundle:
@@ -206,11 +206,11 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
 def _described(settings: Settings, folder: Path) -> Bundle:
     bundle = bundles.describe(folder)
     if bundle.model != settings.model:
-        raise Misused(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
+        raise UsageError(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
     return bundle
 
 
-def judging(settings: Settings) -> Judging:
+def judging(settings: Settings) -> GateDigests:
     """What would judge a candidate now, besides the bounds: computed from files, whether pytest runs or not.
 
     The files are those that `judged_by` finds.
@@ -219,4 +219,4 @@ def judging(settings: Settings) -> Judging:
         "settings": {name: getattr(settings, name) for name in JUDGING},
         "pytest": pytest_config.settings_of(settings.root / settings.checks),
     }
-    return Judging(checks=digest_of(fingerprint.content(settings)), configuration=digest_of(configuration))
+    return GateDigests(checks=digest_of(fingerprint.content(settings)), configuration=digest_of(configuration))

@@ -21,7 +21,7 @@ from itertools import permutations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.slices import not_judged
 from proveout.evaluation.stats import array_checks
@@ -76,7 +76,7 @@ def rates(
         unjudged_at_most: share of all rows that may be in groups not judged, 0 to 1.
         clusters: shape (rows,), such as the day of each flight: rows of one are called alike, so a group is worth fewer
             rows than it has.
-    Raises: Misused for an unknown rate, a missing score, or columns of another length.
+    Raises: UsageError for an unknown rate, a missing score, or columns of another length.
 
     >>> carrier = ["UA"] * 200 + ["MQ"] * 200
     >>> labels = [True, False] * 200
@@ -252,7 +252,7 @@ def _groups(
         "precision": (called, truth),
     }
     if rate not in over_and_hit:
-        raise Misused(f"There is no rate called {rate}. There are: {', '.join(over_and_hit)}.")
+        raise UsageError(f"There is no rate called {rate}. There are: {', '.join(over_and_hit)}.")
     over, hit = over_and_hit[rate]
     together = array_checks.groups(clusters, len(truth))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from proveout.records import Plain, from_json, to_json
+from proveout.records import Scalar, from_json, to_json
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _TROUBLE_CHARACTERS = 300
@@ -30,7 +30,7 @@ class Asked:
     """What the process is to do: open a bundle, answer all records at once, then one by one, `calls` times."""
 
     folder: str
-    records: tuple[Mapping[str, Plain], ...]
+    records: tuple[Mapping[str, Scalar], ...]
     calls: int = 0  # after a tenth as many that are not counted; the records are gone through again and again
     within_s: float = 10.0  # then it stops calling; the calls that are not counted have a tenth of it
 

@@ -7,7 +7,7 @@ on a sample of rows, so that they cost seconds.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def learns(
 
     Args:
         at_least: AUC of the planted rule on rows not fitted to. The noise may reach 0.6.
-    Raises: Misused if no model column is a number.
+    Raises: UsageError if no model column is a number.
     """
     import numpy as np
 
@@ -86,7 +86,7 @@ def neighbours(
         batches: the batch of each training row, shape (rows,).
     Returns: one piece of evidence for each value that is not the candidate's own: the gain that is sure, the lower end
         of its 95 % interval, 0 if it is below.
-    Raises: Misused for a parameter that the model does not have, a grid without another value, or a single batch.
+    Raises: UsageError for a parameter that the model does not have, a grid without another value, or a single batch.
     """
     import numpy as np
     import pandas as pd
@@ -96,7 +96,7 @@ def neighbours(
     named = pd.Series(np.asarray(batches, dtype=object))
     last = (named == named.max()).to_numpy()
     if last.all():
-        raise Misused("The training rows are of one batch: there is no later one to judge a neighbour on.")
+        raise UsageError("The training rows are of one batch: there is no later one to judge a neighbour on.")
     chosen = np.sort(np.random.default_rng(seed).permutation(training.rows)[: min(rows, training.rows)])
     columns = candidate.model_columns(training.records.iloc[chosen].reset_index(drop=True))
     labels, later = training.labels[chosen], last[chosen]
@@ -156,9 +156,9 @@ def _refuse_strange(grid: Mapping[str, Sequence[Any]], own: Mapping[str, Any]) -
     if strange:
         alike = sorted(name for name in own if any(name.endswith(one.rpartition("__")[2]) for one in strange))
         remedy = f"It has {', '.join(alike)}." if alike else f"It has {', '.join(sorted(own))}."
-        raise Misused(f"The candidate's model has no parameter {', '.join(strange)}. {remedy}")
+        raise UsageError(f"The candidate's model has no parameter {', '.join(strange)}. {remedy}")
     if not list(_changes(grid, own)):
-        raise Misused("The grid has no value but the candidate's own: there is no neighbour to compare it with.")
+        raise UsageError("The grid has no value but the candidate's own: there is no neighbour to compare it with.")
 
 
 def _sample(
@@ -174,7 +174,7 @@ def _planted(columns: "pd.DataFrame") -> "NDArray[np.bool_]":
     numbers = {str(name): column for name, column in columns.select_dtypes("number").items()}
     rich = [name for name, column in numbers.items() if column.nunique() >= FEWEST_VALUES]
     if not rich:
-        raise Misused("No model column is a number with 20 values or more: there is nowhere to plant a rule.")
+        raise UsageError("No model column is a number with 20 values or more: there is nowhere to plant a rule.")
     # Of those known as often, the one with most values: its median halves the rows most evenly.
     best = numbers[max(rich, key=lambda name: (numbers[name].notna().mean(), numbers[name].nunique()))]
     above: NDArray[np.bool_] = (best > best.median()).to_numpy()

@@ -5,14 +5,14 @@ Comes in: arrays, a value per row. Goes out: `Evidence`, to be stated by a check
     evidence(intervals.auc(holdout.labels, scores), at_least=0.7)
 
 What has no answer (no rows, one class) is not judged and says why; what can not be asked (a missing score, different
-lengths) raises Misused.
+lengths) raises UsageError.
 """
 
 from collections.abc import Callable
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
 
@@ -35,7 +35,7 @@ def share(hits: int, rows: int, *, name: str = "share", level: float = 0.95) -> 
     """
     array_checks.within("level", level, 0.0, 1.0)
     if not 0 <= hits <= rows:
-        raise Misused(f"{hits} of {rows} rows are no share of them.")
+        raise UsageError(f"{hits} of {rows} rows are no share of them.")
     if rows == 0:
         return Evidence(name=name, value=None, rows=0, unjudged="no rows")
     p = int(hits) / int(rows)
@@ -67,7 +67,7 @@ def auc(
         clusters: shape (rows,), such as the day of each flight: flights of one day are late together, and so many rows
             say less than they seem to.
     Returns: not judged with one class alone, or one cluster. With few rows of a class the interval is wide, not absent.
-    Raises: Misused for a score that is missing or infinite, and for labels that are not true or false.
+    Raises: UsageError for a score that is missing or infinite, and for labels that are not true or false.
     Source: see `delong.interval`.
 
     >>> found = auc([0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
@@ -98,7 +98,7 @@ def mean(
     Args:
         values: shape (rows,), such as the squared error of each row.
         clusters: shape (rows,), such as the day of each flight: what rows of one cluster have in common counts once.
-    Raises: Misused for a value that is missing or infinite.
+    Raises: UsageError for a value that is missing or infinite.
 
     >>> found = mean([1, 2, 3, 4, 5])
     >>> round(found.low, 3), found.value, round(found.high, 3)
@@ -159,7 +159,7 @@ def metric(
         clusters: shape (rows,), such as the day of each flight: they are drawn whole.
     Returns: not judged with fewer than ten rows, or ten clusters, or where the metric has no value in so many draws
         (those of one class, say) that an end of the interval is among them.
-    Raises: Misused for a score that is missing or infinite; what `function` raises of all rows.
+    Raises: UsageError for a score that is missing or infinite; what `function` raises of all rows.
 
     >>> from sklearn.metrics import accuracy_score
     >>> found = metric(accuracy_score, [0, 1] * 50, [0, 1] * 45 + [1, 0] * 5)

@@ -28,12 +28,12 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.evaluation.code_origin import is_foreign
 from proveout.evaluation.isolated_probe import ONE_THREAD
-from proveout.records import Plain, from_json, to_json
+from proveout.records import Scalar, from_json, to_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Cells = Mapping[str, tuple[Plain, ...]]
+Cells = Mapping[str, tuple[Scalar, ...]]
 """The cells of each column, None for what is not known."""
 Compute = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
@@ -118,7 +118,7 @@ def cells(table: "pd.DataFrame") -> Cells:
     }
 
 
-def _plain(cell: Any) -> Plain:
+def _plain(cell: Any) -> Scalar:
     if isinstance(cell, bool | int | float) and math.isfinite(cell):
         return cell
     return str(cell)
@@ -131,7 +131,7 @@ def differing(one: Cells, other: Cells, *, apart_at_most: float) -> tuple[str, .
     ('b',)
     """
 
-    def same(a: Plain, b: Plain) -> bool:
+    def same(a: Scalar, b: Scalar) -> bool:
         if isinstance(a, int | float) and isinstance(b, int | float):
             return math.isclose(a, b, rel_tol=apart_at_most)
         return a == b

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks, permutation
 from proveout.evaluation.stats import groups as parts
 from proveout.evaluation.stats.permutation import Atoms
@@ -80,7 +80,7 @@ def search(
         deals: of losses to rows. More of them make the interval hang less on `seed`.
         clusters: shape (rows,), such as the day of each flight; without them rows are taken as independent. Slices are
             looked at that have rows of as many as six, were they spread evenly.
-    Raises: Misused for losses that are no numbers, another length, another depth, or too few deals.
+    Raises: UsageError for losses that are no numbers, another length, another depth, or too few deals.
 
     >>> import pandas as pd
     >>> from random import Random
@@ -100,7 +100,7 @@ def search(
     array_checks.same_length(len(known), rows_of_the_frame=frame)
     groups = array_checks.groups(clusters, len(known))
     if depth not in {1, 2} or deals < 1 / alpha - 1:
-        raise Misused(
+        raise UsageError(
             f"search() looks at columns (depth=1) and at pairs of them (depth=2), with {1 / alpha - 1:.0f} deals or "
             f"more for alpha={alpha}; asked: depth={depth}, deals={deals}."
         )

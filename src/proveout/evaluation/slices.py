@@ -14,7 +14,7 @@ from inspect import signature
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, cast
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.stats import array_checks
 from proveout.evaluation.stats import groups as parts
@@ -69,13 +69,13 @@ def judge(
         fewest_of_each: rows that it needs of either class, where labels are true or false.
         unjudged_at_most: share of all rows that may be in slices not judged, 0 to 1.
         name: what is measured; by default as the measure's evidence has it.
-    Raises: Misused if columns differ in length, or make more slices than anybody reads.
+    Raises: UsageError if columns differ in length, or make more slices than anybody reads.
 
     >>> from random import Random
     >>> chance, carrier = Random(0), ["UA", "MQ"] * 400 + ["OO"] * 30
     >>> labels = [chance.random() < 0.3 for _ in carrier]
     >>> scores = [chance.gauss(label * (name != "MQ"), 1) for label, name in zip(labels, carrier)]
-    >>> for one in judge(intervals.auc, labels, scores, by={"carrier": carrier}, at_least=0.65):
+    >>> for one in judge(metrics.auc, labels, scores, by={"carrier": carrier}, at_least=0.65):
     ...     print(one.slice or one.name, one.unjudged or round(one.value, 2), "holds" if one.holds else "does not hold")
     carrier=MQ 0.51 does not hold
     carrier=OO 30 rows, asked for 200 does not hold
@@ -124,7 +124,7 @@ def gap(
     >>> chance, carrier = Random(0), ["UA", "MQ"] * 400
     >>> labels = [chance.random() < 0.3 for _ in carrier]
     >>> scores = [chance.gauss(label * (name != "MQ"), 1) for label, name in zip(labels, carrier)]
-    >>> furthest, rest = gap(intervals.auc, labels, scores, by={"carrier": carrier}, at_most=0.10)
+    >>> furthest, rest = gap(metrics.auc, labels, scores, by={"carrier": carrier}, at_most=0.10)
     >>> furthest.slice, round(furthest.low, 2), round(furthest.value, 2), round(furthest.high, 2), furthest.holds
     ('carrier=UA', 0.07, 0.17, 0.26, False)
     """
@@ -204,7 +204,7 @@ def _measuring(
         if not isinstance(found, Evidence):
             return metrics.metric(cast("Metric", measure), truth[rows], said[rows], clusters=together)
         if together is not None and not knows_clusters:
-            raise Misused("The measure takes no clusters=, so its interval would not know of them: leave them out.")
+            raise UsageError("The measure takes no clusters=, so its interval would not know of them: leave them out.")
         return found
 
     return of_rows

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proveout.errors import ConfigError, Misused
+from proveout.errors import ConfigError, UsageError
 from proveout.fuzz import field_spec, values
 from proveout.fuzz.constraints import Rule
 from proveout.fuzz.field_spec import Allowed, Record, Request
@@ -127,7 +127,7 @@ class _Making:
         self._given = {name for key in self._overrides for name in ((key,) if isinstance(key, str) else key)}
         unknown = sorted(self._given - {field.name for field in self.request.fields})
         if unknown:
-            raise Misused(f"overrides name {', '.join(unknown)}, which the request schema does not have.")
+            raise UsageError(f"overrides name {', '.join(unknown)}, which the request schema does not have.")
 
     def fields(self, make: Make) -> "SearchStrategy[Record]":
         """Records whose fields are each right, whatever the checks over several of them say."""

@@ -27,7 +27,7 @@ SEVERITY: tuple[CheckOutcome, ...] = (
 
 
 @dataclass
-class Life:
+class CheckState:
     """What became of one check so far. The worst that was reported of it stays."""
 
     outcome: CheckOutcome = "passed"
@@ -55,10 +55,10 @@ class Life:
 
 
 @dataclass
-class Gathered:
+class ResultCollector:
     """Everything a run has gathered. What one process of pytest-xdist saw goes to another as plain values."""
 
-    lives: dict[str, Life] = field(default_factory=dict)  # checks and faulty collectors that were reported
+    lives: dict[str, CheckState] = field(default_factory=dict)  # checks and faulty collectors that were reported
     seen: dict[str, str] = field(default_factory=dict)  # checks that were collected, and why they might not have run
     opened: set[str] = field(default_factory=set)  # collectors that were looked into
     closed: set[str] = field(default_factory=set)  # classes that were found; those never opened hide checks
@@ -66,9 +66,9 @@ class Gathered:
     cases_asked: bool = False  # whether a check asks for edge cases
     read: dict[str, str] = field(default_factory=dict)  # SHA-256 of each file that checks read, by its name
 
-    def life(self, check: str) -> Life:
+    def life(self, check: str) -> CheckState:
         """The life of a check."""
-        return self.lives.setdefault(check, Life())
+        return self.lives.setdefault(check, CheckState())
 
     def found(self, *wrong: CheckResult | None) -> None:
         """Take in what the gate found wrong. The first word on a thing stays."""

@@ -1,6 +1,6 @@
 """What a bundle would be judged by now, for a release to compare with what it was judged by.
 
-Comes in: settings. Goes out: a `Yardstick`.
+Comes in: settings. Goes out: a `Fingerprint`.
 """
 
 import os
@@ -11,11 +11,11 @@ from proveout.errors import ConfigError
 from proveout.evaluation.context import judging
 from proveout.gate import fingerprint
 from proveout.gate_settings import other_checks
-from proveout.rollout.releases import Yardstick
+from proveout.rollout.releases import Fingerprint
 from proveout.settings import Settings, read_bounds
 
 
-def yardstick(settings: Settings) -> Yardstick:
+def current_fingerprint(settings: Settings) -> Fingerprint:
     """The checks, the configuration and the bounds of the project, as they are at this moment.
 
     Raises: ConfigError if the checks are not on this machine: then nobody can tell whether they were edited.
@@ -25,7 +25,7 @@ def yardstick(settings: Settings) -> Yardstick:
         problem = f"{checks} is not here, so whether the checks were edited since the gate approved cannot be told"
         raise ConfigError("checks", problem, "Release and promote where the project is")
     now = judging(settings)
-    return Yardstick(
+    return Fingerprint(
         checks=now.checks,
         configuration=now.configuration,
         checks_folder=other_checks(settings),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.gate.verdict import claim
 from proveout.records import Evidence, from_json, to_json
 
@@ -18,7 +18,7 @@ BROKEN = "proveout.broken"  # user property of a report: a statement that did no
 
 
 @dataclass(frozen=True)
-class State:
+class EvidenceRecorder:
     """The fixture `evidence`. Called, it writes down what is stated, then asserts that it holds."""
 
     check: str
@@ -46,7 +46,7 @@ class State:
             bounds: fields of `Evidence`: at_least, at_most, slice, rows, champion, low, high, level, surely, covers;
                 they take the place of what a helper set.
         Returns: what was stated. All of it is written down before the first that does not hold is raised.
-        Raises: AssertionError with a sentence for each number out of its bounds; Misused for what is no statement.
+        Raises: AssertionError with a sentence for each number out of its bounds; UsageError for what is no statement.
         """
         __tracebackhide__ = True
         found = [self._complete(one, bounds) for one in _stated(what, value)]
@@ -67,10 +67,14 @@ class State:
     def _complete(self, one: Evidence, bounds: dict[str, Any]) -> Evidence:
         strange = sorted(set(bounds) - _MAY_BE_SET)
         if strange:
-            raise Misused(f"evidence() does not know {', '.join(strange)}. It knows {', '.join(sorted(_MAY_BE_SET))}.")
+            raise UsageError(
+                f"evidence() does not know {', '.join(strange)}. It knows {', '.join(sorted(_MAY_BE_SET))}."
+            )
         empty = sorted(name for name in ("at_least", "at_most") if bounds.get(name, 0) is None)
         if empty:
-            raise Misused(f"evidence() was given {empty[0]}=None, which asks nothing: give a number, or leave it away.")
+            raise UsageError(
+                f"evidence() was given {empty[0]}=None, which asks nothing: give a number, or leave it away."
+            )
         plain = {name: _plain(name, value) for name, value in bounds.items()}
         value = None if one.value is None else float(one.value)
         return replace(one, check=self.check, value=value, **plain)
@@ -109,10 +113,10 @@ def _stated(what: "str | Evidence | Iterable[Evidence]", value: "float | Evidenc
     if not isinstance(what, str):
         several = list(what)
         if not several:
-            raise Misused("evidence() was given nothing to state: what found it looked at no rows or no slices.")
+            raise UsageError("evidence() was given nothing to state: what found it looked at no rows or no slices.")
         return several
     if isinstance(value, Evidence):
         return [replace(value, name=what)]
     if value is None:
-        raise Misused(f'evidence("{what}", …) lacks its number: evidence("{what}", 0.77, at_least=0.70)')
+        raise UsageError(f'evidence("{what}", …) lacks its number: evidence("{what}", 0.77, at_least=0.70)')
     return [Evidence(name=what, value=float(value))]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proveout.errors import LostRace, NotFound, ProveoutError
+from proveout.errors import Conflict, NotFound, ProveoutError
 from proveout.evaluation import provenance
 from proveout.evaluation.context import judging
 from proveout.gate import holdout_use, preconditions, waivers
 from proveout.gate import verdict as verdicts
-from proveout.gate.collector import LONGEST_MESSAGE, Gathered, required_names
+from proveout.gate.collector import LONGEST_MESSAGE, ResultCollector, required_names
 from proveout.gate_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
@@ -28,15 +28,15 @@ from proveout.settings import read_bounds
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
-    from proveout.evaluation.context import Material
+    from proveout.evaluation.context import EvaluationContext
 
 CHAMPION, FIRST = "the champion's verdict", "the first verdict on these rows"
 CLEAN = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def judge(
-    gathered: Gathered,
-    material: "Material",
+    gathered: ResultCollector,
+    material: "EvaluationContext",
     *,
     edge_cases: "Callable[[], tuple[Case, ...]]",
     patterns: Sequence[str],
@@ -88,17 +88,19 @@ def judge(
     return read(Verdict, entry), list(waivers.unused(leave, judged))
 
 
-def _recorded(ledger: Ledger, material: "Material", judged: Verdict, *, by: str, expires_at: str) -> Entry:
+def _recorded(ledger: Ledger, material: "EvaluationContext", judged: Verdict, *, by: str, expires_at: str) -> Entry:
     """The ledger's entry of the verdict, with what the verdicts before it make of it."""
     keyring, before = open_keyring(material.settings), _champions_verdict(ledger, material)
     while True:
         seen = ledger.last_seq()
         compared = _compared(judged, material, before, holdout_use.earlier(ledger, judged.model, material.held_out))
-        with suppress(LostRace):  # another gate recorded its verdict meanwhile: it counts, too
+        with suppress(Conflict):  # another gate recorded its verdict meanwhile: it counts, too
             return verdicts.record_verdict(ledger, keyring, compared, by=by, expires_at=expires_at, seen=seen)
 
 
-def _compared(judged: Verdict, material: "Material", champions: Verdict | None, earlier: Sequence[Verdict]) -> Verdict:
+def _compared(
+    judged: Verdict, material: "EvaluationContext", champions: Verdict | None, earlier: Sequence[Verdict]
+) -> Verdict:
     """The verdict, beside the champion's and those that the same held-out rows have given."""
     since = CHAMPION if champions is not None else FIRST if earlier else ""
     other = champions if champions is not None else earlier[0] if earlier else None
@@ -117,7 +119,9 @@ def _compared(judged: Verdict, material: "Material", champions: Verdict | None, 
     )
 
 
-def _ask(gathered: Gathered, material: "Material", edge_cases: "Callable[[], tuple[Case, ...]]") -> dict[str, Digest]:
+def _ask(
+    gathered: ResultCollector, material: "EvaluationContext", edge_cases: "Callable[[], tuple[Case, ...]]"
+) -> dict[str, Digest]:
     """Ask the gate's own questions. Returns the edge cases that the verdict is to remember."""
     settings = material.settings
     try:
@@ -148,7 +152,7 @@ def _never_asked(there: Sequence[str], results: Sequence[CheckResult], required:
     ]
 
 
-def _waivers(gathered: Gathered, material: "Material", *, at: str) -> tuple[Waiver, ...]:
+def _waivers(gathered: ResultCollector, material: "EvaluationContext", *, at: str) -> tuple[Waiver, ...]:
     settings = material.settings
     try:
         return waivers.load(settings.root / settings.waivers, today=at[:10])
@@ -157,7 +161,7 @@ def _waivers(gathered: Gathered, material: "Material", *, at: str) -> tuple[Waiv
         return ()
 
 
-def _refuse_edited_bounds(gathered: Gathered, material: "Material") -> None:
+def _refuse_edited_bounds(gathered: ResultCollector, material: "EvaluationContext") -> None:
     """The verdict signs the bounds that the run began with: they have to be those that the checks read."""
     file = material.settings.train_config
     try:
@@ -170,7 +174,7 @@ def _refuse_edited_bounds(gathered: Gathered, material: "Material") -> None:
         gathered.found(preconditions.wrong(f"edited[{file}]", message, outcome="error"))
 
 
-def _champions_verdict(ledger: Ledger, material: "Material") -> Verdict | None:
+def _champions_verdict(ledger: Ledger, material: "EvaluationContext") -> Verdict | None:
     """The verdict by which the champion serves; None without a champion, or where this ledger does not have it."""
     release = releases.current(ledger, material.settings.model)
     if release is None or material.champion is None or release.bundle != material.champion.bundle.digest:
@@ -180,7 +184,7 @@ def _champions_verdict(ledger: Ledger, material: "Material") -> Verdict | None:
     return None
 
 
-def _source(material: "Material") -> tuple[SourceVersion, ...]:
+def _source(material: "EvaluationContext") -> tuple[SourceVersion, ...]:
     """What made the rows; nothing where the snapshot is not in the store, which the checks have found out too."""
     try:
         return provenance.versions(material.snapshot)
@@ -188,7 +192,7 @@ def _source(material: "Material") -> tuple[SourceVersion, ...]:
         return ()
 
 
-def _stopped(gathered: Gathered, material: "Material", exitstatus: int) -> list[CheckResult]:
+def _stopped(gathered: ResultCollector, material: "EvaluationContext", exitstatus: int) -> list[CheckResult]:
     """An interrupted run, or an error in pytest itself: what was seen may not be all there is."""
     if exitstatus in CLEAN or any(result.outcome != "passed" for result in gathered.results()):
         return []

@@ -8,7 +8,7 @@ evidence    states a number, and asserts its bounds     edge_case  one case of t
 edge_cases  all of them                                 edge_answers  what the candidate says of all of them
 generated   properties of all requests, each asked of requests that nobody wrote
 
-The example of each is the body of a check that asks for the fixtures it names; tests/test_docs.py runs them.
+The example of each is the body of a check that asks for the fixtures it names; tests/repository/test_docs.py runs them.
 """
 
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proveout.errors import ProveoutError
-from proveout.gate.evidence import State
+from proveout.gate.evidence import EvidenceRecorder
 from proveout.gate.session import GateSession
 from proveout.records import Snapshot
 from proveout.settings import Settings, load_object
@@ -24,13 +24,13 @@ from proveout.settings import Settings, load_object
 if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
     from proveout.edge_cases import Answers, Case
-    from proveout.evaluation.context import Criteria, LabelledRows, Material, Profiles
+    from proveout.evaluation.context import Criteria, EvaluationContext, LabelledRows, Profiles
     from proveout.fuzz.properties import Generated
     from proveout.model.bundle import OpenBundle
 
 
 @pytest.fixture(scope="session")
-def gate_material(pytestconfig: pytest.Config) -> "Material":
+def gate_material(pytestconfig: pytest.Config) -> "EvaluationContext":
     """Everything the run judges with; the other fixtures are parts of it."""
     return GateSession.of(pytestconfig).material()
 
@@ -45,7 +45,7 @@ def project(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def candidate(gate_material: "Material") -> "OpenBundle":
+def candidate(gate_material: "EvaluationContext") -> "OpenBundle":
     """The bundle that is judged, verified and opened: `candidate.predict(records)`.
 
     evidence("mean probability", candidate.predict(holdout.records).mean(), at_least=0.05, at_most=0.30)
@@ -54,7 +54,7 @@ def candidate(gate_material: "Material") -> "OpenBundle":
 
 
 @pytest.fixture(scope="session")
-def champion(gate_material: "Material") -> "OpenBundle | None":
+def champion(gate_material: "EvaluationContext") -> "OpenBundle | None":
     """The bundle that answers now, opened; None when nothing was ever released.
 
     evidence(dependencies.changed(candidate, champion), at_most=5)
@@ -63,7 +63,7 @@ def champion(gate_material: "Material") -> "OpenBundle | None":
 
 
 @pytest.fixture(scope="session")
-def holdout(gate_material: "Material") -> "LabelledRows":
+def holdout(gate_material: "EvaluationContext") -> "LabelledRows":
     """The rows of the batch held out whose outcome is known: `.raw`, `.records`, `.labels`.
 
     evidence(intervals.auc(holdout.labels, candidate.predict(holdout.records)), at_least=0.70)
@@ -72,7 +72,7 @@ def holdout(gate_material: "Material") -> "LabelledRows":
 
 
 @pytest.fixture(scope="session")
-def training(gate_material: "Material") -> "LabelledRows":
+def training(gate_material: "EvaluationContext") -> "LabelledRows":
     """The rows trained on whose outcome is known: `.raw`, `.records`, `.labels`.
 
     evidence("late share", training.labels.mean(), at_least=0.03, at_most=0.40, rows=training.rows)
@@ -81,7 +81,7 @@ def training(gate_material: "Material") -> "LabelledRows":
 
 
 @pytest.fixture(scope="session")
-def snapshot(gate_material: "Material") -> Snapshot:
+def snapshot(gate_material: "EvaluationContext") -> Snapshot:
     """The batches of the data the candidate was made from, with what the guard refused.
 
     evidence("rows refused", sum(batch.refused for batch in snapshot.batches), at_most=500)
@@ -90,7 +90,7 @@ def snapshot(gate_material: "Material") -> Snapshot:
 
 
 @pytest.fixture(scope="session")
-def profiles(gate_material: "Material") -> "Profiles":
+def profiles(gate_material: "EvaluationContext") -> "Profiles":
     """The profile numbers of the batch held out (`.holdout`) and of each batch trained on (`.training`).
 
     evidence("share without a tail number", profiles.holdout["tailnum"].null_share, at_most=0.05)
@@ -99,7 +99,7 @@ def profiles(gate_material: "Material") -> "Profiles":
 
 
 @pytest.fixture(scope="session")
-def criteria(gate_material: "Material") -> "Criteria":
+def criteria(gate_material: "EvaluationContext") -> "Criteria":
     """The bounds in `[evaluation]` of the project's train.toml, by name.
 
     evidence(intervals.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
@@ -108,13 +108,13 @@ def criteria(gate_material: "Material") -> "Criteria":
 
 
 @pytest.fixture
-def evidence(request: pytest.FixtureRequest) -> State:
+def evidence(request: pytest.FixtureRequest) -> EvidenceRecorder:
     """State a number, or what a helper measured, and assert its bounds. The verdict keeps it.
 
     evidence("auc", 0.77, at_least=0.70)
     """
     item = request.node
-    return State(
+    return EvidenceRecorder(
         check=GateSession.of(request.config).check_id(item.nodeid) or item.nodeid,
         # User properties travel with the report: through xdist, and into the JUnit file.
         write=lambda key, text: item.user_properties.append((key, text)),
@@ -138,7 +138,7 @@ def edge_cases(pytestconfig: pytest.Config) -> "tuple[Case, ...]":
 
 
 @pytest.fixture(scope="session")
-def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "Answers":
+def edge_answers(gate_material: "EvaluationContext", edge_cases: "tuple[Case, ...]") -> "Answers":
     """What the candidate says of each edge case, and of its record changed: all asked in one batch.
 
     evidence(cases.demands(edge_case, edge_answers))
@@ -149,7 +149,7 @@ def edge_answers(gate_material: "Material", edge_cases: "tuple[Case, ...]") -> "
 
 
 @pytest.fixture(scope="session")
-def generated(pytestconfig: pytest.Config, gate_material: "Material") -> "Generated":
+def generated(pytestconfig: pytest.Config, gate_material: "EvaluationContext") -> "Generated":
     """Properties that hold of every request, asked of generated ones.
 
     evidence(generated.never_crashes())

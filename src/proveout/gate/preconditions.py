@@ -17,7 +17,7 @@ from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdic
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
-    from proveout.evaluation.context import LabelledRows, Material
+    from proveout.evaluation.context import EvaluationContext, LabelledRows
 
 EDGE_CASES = f"{GATE}edge-cases"
 TWINS_AT_MOST = 0.01
@@ -33,7 +33,7 @@ def wrong(name: str, message: str, *, outcome: CheckOutcome = "failed") -> Check
     return CheckResult(check=GATE + name, outcome=outcome, required=True, message=message)
 
 
-def ask(material: "Material", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
+def ask(material: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
     """Everything this file asks, of the candidate in `material`. `cases`: the edge cases of today."""
     bundle = material.bundle
     found = [*order(train_through=bundle.train_through, holdout=bundle.holdout)]
@@ -161,7 +161,7 @@ def _share_of_twins(rows: Any) -> float:
     return float(counts[counts > 1].sum() / len(rows))
 
 
-def _newer(material: "Material") -> tuple[str, ...]:
+def _newer(material: "EvaluationContext") -> tuple[str, ...]:
     """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
     from proveout.ledger.ledger import read
 
@@ -177,7 +177,7 @@ def _newer(material: "Material") -> tuple[str, ...]:
     return tuple(name for name in names if material.outcomes_known(snapshot, name))
 
 
-def _cases_before(material: "Material") -> Mapping[str, Digest]:
+def _cases_before(material: "EvaluationContext") -> Mapping[str, Digest]:
     """The edge cases of the newest verdict that was complete, whatever bundle it was on."""
     from proveout.ledger.ledger import read
 

@@ -20,8 +20,8 @@ from proveout import settings as settings_module
 from proveout.errors import ProveoutError
 from proveout.gate import collector as gathered
 from proveout.gate import fingerprint, preconditions
-from proveout.gate.collector import COVERS, Gathered
-from proveout.gate.evidence import State
+from proveout.gate.collector import COVERS, ResultCollector
+from proveout.gate.evidence import EvidenceRecorder
 from proveout.gate.file_reads import FileReads
 from proveout.gate.guards import bypass_guard, fixture_guard, monkeypatch_guard, uncollected
 from proveout.gate.reports import reporters
@@ -32,7 +32,7 @@ from proveout.training import gate_run
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
-    from proveout.evaluation.context import Material
+    from proveout.evaluation.context import EvaluationContext
 
 
 PARTS = frozenset({"candidate", "champion", "criteria", "holdout", "profiles", "snapshot", "training"})  # of a Material
@@ -47,10 +47,10 @@ class GateSession:
         self._config, self._reads = config, reads
         # Taken out: it names this run, not one that a check may start.
         self._run = os.environ.pop(gate_run.VARIABLE, "")
-        self.gathered = Gathered()
+        self.gathered = ResultCollector()
         self._wanted = False  # whether this is a gate run
         self._others_failed = False  # tests that are no checks, in the same run
-        self._material: Material | None = None
+        self._material: EvaluationContext | None = None
         self._cases: tuple[Case, ...] | None = None
         self._verdict: Verdict | None = None
         self._trouble = ""
@@ -72,13 +72,13 @@ class GateSession:
         assert isinstance(session, GateSession)
         return session
 
-    def material(self) -> "Material":
+    def material(self) -> "EvaluationContext":
         """What the candidate is judged with. Raises: UsageError if there is none, or one that was tampered with."""
-        from proveout.evaluation.context import Material, find_candidate
+        from proveout.evaluation.context import EvaluationContext, find_candidate
 
         if self._material is None:
             try:
-                self._material = Material(self.settings, find_candidate(self.settings, self._named()))
+                self._material = EvaluationContext(self.settings, find_candidate(self.settings, self._named()))
             except ProveoutError as error:
                 raise pytest.UsageError(str(error)) from error
         return self._material
@@ -104,7 +104,7 @@ class GateSession:
         )
         if self._cases is not None:
             made["edge_cases"] = self._cases
-        return {**made, "evidence": State, "project": self.settings}
+        return {**made, "evidence": EvidenceRecorder, "project": self.settings}
 
     def _named(self) -> str | None:
         # A controller of pytest-xdist tells its workers which one, so that all judge the same.

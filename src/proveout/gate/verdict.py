@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proveout.errors import Untrusted
+from proveout.errors import BadSignature
 from proveout.records import (
     Bundle,
     CheckResult,
@@ -18,7 +18,7 @@ from proveout.records import (
     Entry,
     Evidence,
     Judgement,
-    Plain,
+    Scalar,
     SourceVersion,
     Verdict,
     Waiver,
@@ -46,7 +46,7 @@ def judge(
     configuration: Digest,
     checks_folder: str = "",
     read: Mapping[str, str] | None = None,
-    bounds: Mapping[str, Plain] | None = None,
+    bounds: Mapping[str, Scalar] | None = None,
     waivers: Sequence[Waiver] = (),
     cases: Mapping[str, Digest] | None = None,
     champion: Digest | None,
@@ -258,9 +258,9 @@ def sign(verdict: Verdict, keyring: "Keyring") -> Verdict:
 
 
 def check_signature(verdict: Verdict, keyring: "Keyring") -> None:
-    """Return if somebody who is trusted here signed this verdict as it stands. Raises: Untrusted if not."""
+    """Return if somebody who is trusted here signed this verdict as it stands. Raises: BadSignature if not."""
     if not verdict.signature:
-        raise Untrusted(verdict.key, "the verdict was never signed")
+        raise BadSignature(verdict.key, "the verdict was never signed")
     keyring.verify(_payload(verdict), verdict.key, verdict.signature)
 
 
@@ -278,7 +278,7 @@ def record_verdict(
 
     Args:
         seen: number of the ledger's last entry when earlier verdicts were counted.
-    Raises: LedgerError; ConfigError without a private key; LostRace if another verdict was recorded after `seen`.
+    Raises: LedgerError; ConfigError without a private key; Conflict if another verdict was recorded after `seen`.
     """
     from proveout.trust.signing import approve
 

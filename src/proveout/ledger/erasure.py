@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, select
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import ENTRIES, FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
-from proveout.records import Plain, canonical
+from proveout.records import Scalar, canonical
 
 _IDS_AT_ONCE = 5_000  # as many as a statement may name on either database
 _SHORTEST = 4  # characters; a shorter text is found everywhere
@@ -27,7 +27,7 @@ class Subject:
 
     field: str
     pseudonym: str
-    value: Plain
+    value: Scalar
 
     def __repr__(self) -> str:  # the value is in no log
         return f"Subject({self.field}, {self.pseudonym})"
@@ -55,12 +55,12 @@ def erase(ledger: Ledger, subjects: Sequence[Subject], *, by: str, reason: str, 
 
     Args:
         anew: say so in the ledger also where it was said before and no row is left: their rows lie in a journal.
-    Raises: Misused if the reason would say who it is.
+    Raises: UsageError if the reason would say who it is.
     """
     if not by.strip() or not reason.strip():
-        raise Misused('An erasure says who did it and why: --reason "…".')
+        raise UsageError('An erasure says who did it and why: --reason "…".')
     if any(len(text := str(one.value)) >= _SHORTEST and text in f"{by} {reason}" for one in subjects):
-        raise Misused("The reason names whom it erases, and a ledger forgets nothing: give another one.")
+        raise UsageError("The reason names whom it erases, and a ledger forgets nothing: give another one.")
     with ledger.reading() as connection:
         found = _requests(connection, subjects)
     said = ledger.subjects("erasure")

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from proveout.errors import LedgerError, LostRace, Misused
+from proveout.errors import Conflict, LedgerError, UsageError
 from proveout.ledger import database, hash_chain, prediction_log
 from proveout.ledger.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
@@ -105,7 +105,7 @@ class Ledger:
             body: a record, or a mapping of plain values.
             unless_newer: kinds of entries that must not have been appended after the entry number `seen`, because
                 the new entry was decided on what they said then.
-        Raises: LostRace if one was; Misused if a text cannot be stored. Then nothing is appended.
+        Raises: Conflict if one was; UsageError if a text cannot be stored. Then nothing is appended.
         """
         texts = {"at": utc(at), "kind": kind, "subject": subject, "actor": actor, "reason": reason}
         texts["body"] = _json(texts, body)
@@ -177,7 +177,7 @@ class Ledger:
 
         Args:
             event_fields: fields of a request that name what it is about (`settings.key`); without them, all do.
-        Answers to somebody who has been erased since are not stored. Raises: Misused if one of the rows cannot be
+        Answers to somebody who has been erased since are not stored. Raises: UsageError if one of the rows cannot be
         stored. Then nothing is.
         """
         position = self._insert(JOURNALS).values(name=journal, drained=offset)
@@ -298,14 +298,14 @@ def _reader(kind: Any) -> Any:
 
 
 def _json(texts: Mapping[str, str], body: object) -> str:
-    """JSON of `body`. Raises: Misused if it, or one of the texts beside it, cannot be stored."""
+    """JSON of `body`. Raises: UsageError if it, or one of the texts beside it, cannot be stored."""
     try:
         canonical(texts)
         stored = canonical(body).decode()
     except TypeError as error:
-        raise Misused(f"The ledger cannot hold this {texts['kind']}: {error}.") from error
+        raise UsageError(f"The ledger cannot hold this {texts['kind']}: {error}.") from error
     if any("\0" in value for value in texts.values()):
-        raise Misused(f"The ledger cannot hold this {texts['kind']}: PostgreSQL knows no NUL character.")
+        raise UsageError(f"The ledger cannot hold this {texts['kind']}: PostgreSQL knows no NUL character.")
     return stored
 
 
@@ -314,7 +314,7 @@ def _refuse_newer(connection: Connection, kinds: Sequence[str], seen: int, *, wh
         return
     newer = select(ENTRIES).where(ENTRIES.c.seq > seen, ENTRIES.c.kind.in_(kinds)).order_by(ENTRIES.c.seq).limit(1)
     for row in connection.execute(newer):
-        raise LostRace(what, f"{row.actor} added a {row.kind} of {row.subject[:12]}, because: {row.reason}")
+        raise Conflict(what, f"{row.actor} added a {row.kind} of {row.subject[:12]}, because: {row.reason}")
 
 
 def _entry(row: Row[Any]) -> Entry:

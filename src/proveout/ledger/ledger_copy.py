@@ -6,7 +6,7 @@ outcomes stay where they are: they are people's data, and no release rests on th
 
 from sqlalchemy import select
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import ENTRIES
 
@@ -16,10 +16,10 @@ _AT_ONCE = 500
 def copy_entries(source: Ledger, into: Ledger) -> int:
     """How many entries were copied: all of them, each with the hash it has.
 
-    Raises: Misused if `into` has entries of its own; ChainBroken if what was copied is no chain.
+    Raises: UsageError if `into` has entries of its own; ChainBroken if what was copied is no chain.
     """
     if into.last_seq():
-        raise Misused(f"The ledger {into.name} has entries of its own: copy into an empty one.")
+        raise UsageError(f"The ledger {into.name} has entries of its own: copy into an empty one.")
     with source.reading() as reading, into.writing() as writing:
         rows = reading.execution_options(yield_per=_AT_ONCE).execute(select(ENTRIES).order_by(ENTRIES.c.seq))
         for portion in rows.mappings().partitions():

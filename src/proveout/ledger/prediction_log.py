@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.ledger.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
-from proveout.records import Feedback, Plain, Prediction, ShadowAnswer, canonical
+from proveout.records import Feedback, Prediction, Scalar, ShadowAnswer, canonical
 
 Logged = Prediction | ShadowAnswer | Feedback
 
@@ -26,7 +26,7 @@ HIDDEN = "pii:"
 def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Sequence[str] = ()) -> int:
     """How many of `rows` were new. What feedback says really happened becomes the outcome, if it is the first word.
 
-    Raises: Misused if a row cannot be stored; then the transaction is to be rolled back.
+    Raises: UsageError if a row cannot be stored; then the transaction is to be rolled back.
     """
     predictions: list[tuple[Any, ...]] = []
     shadows: list[tuple[Any, ...]] = []
@@ -43,7 +43,7 @@ def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Seque
                 if row.outcome is not None:
                     outcomes.append((row.request_id, bool(row.outcome), utc(row.at)))
         except (TypeError, ValueError, AttributeError) as error:
-            raise Misused(f"A {type(row).__name__} cannot be stored: {error}.") from error
+            raise UsageError(f"A {type(row).__name__} cannot be stored: {error}.") from error
     new = insert_new(connection, PREDICTIONS, predictions)
     new += insert_new(connection, SHADOWS, shadows) + insert_new(connection, FEEDBACK, feedback)
     insert_new(connection, OUTCOMES, outcomes)
@@ -75,7 +75,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, .
     return connection.exec_driver_sql(statement, list(rows)).rowcount
 
 
-def event_key(values: Iterable[Plain]) -> tuple[Plain, ...]:
+def event_key(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
     """What names one event, for whoever joins by it: null equals null, and 3 equals 3.0.
 
     >>> event_key(("B2", 3.0, float("nan")))
@@ -84,13 +84,13 @@ def event_key(values: Iterable[Plain]) -> tuple[Plain, ...]:
     return tuple(map(_event_value, values))
 
 
-def _event_value(value: Plain) -> Plain:
+def _event_value(value: Scalar) -> Scalar:
     if isinstance(value, float):
         return None if math.isnan(value) else int(value) if value.is_integer() else value
     return value
 
 
-def event_of(record: Mapping[str, Plain], fields: Sequence[str]) -> int:
+def event_of(record: Mapping[str, Scalar], fields: Sequence[str]) -> int:
     """A number for what the request is about: equal for equal key `fields` (for all fields, where none are named)."""
     named = {field: _event_value(record.get(field)) for field in fields or record}
     return int.from_bytes(blake2b(canonical(named), digest_size=8).digest(), "big", signed=True)

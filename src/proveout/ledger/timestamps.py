@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 
 def utc(text: str) -> str:
     """The moment `text` names, in UTC with milliseconds, as `records.now` writes it. No zone is taken for UTC.
 
-    Raises: Misused if `text` is not ISO 8601.
+    Raises: UsageError if `text` is not ISO 8601.
 
     >>> utc("2013-05-01")
     '2013-05-01T00:00:00.000+00:00'
@@ -21,6 +21,6 @@ def utc(text: str) -> str:
         # One precision for all: otherwise 10:00:00 and 10:00:00.000 are the same moment and two texts.
         return aware.astimezone(UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError) as error:
-        raise Misused(
+        raise UsageError(
             f"{text!r} names no moment: write ISO 8601, such as 2013-05-01 or 2013-05-01T10:00:00Z."
         ) from error

@@ -37,7 +37,7 @@ from proveout.errors import BundleError, Tampered
 from proveout.fastpath import parity, tolerance
 from proveout.model import estimator, model_io
 from proveout.model import stated_metrics as metrics
-from proveout.records import Bundle, Digest, Metric, Plain, canonical, digest_of
+from proveout.records import Bundle, Digest, Metric, Scalar, canonical, digest_of
 from proveout.settings import load_module
 
 if TYPE_CHECKING:
@@ -158,14 +158,14 @@ class OpenBundle:
                 self.detours += 1
         return self.predict(request_columns.table(columns, self._dtypes))
 
-    def columns(self, records: Sequence[Mapping[str, Plain]]) -> "dict[str, NDArray[Any]]":
+    def columns(self, records: Sequence[Mapping[str, Scalar]]) -> "dict[str, NDArray[Any]]":
         """Requests, as JSON has them, in the form that `predict_columns` takes: one array for each request column.
 
         Raises: KeyError if a request lacks a column; ValueError or TypeError if a value is not of its type.
         """
         return request_columns.arrays_of_records(records, self._dtypes)
 
-    def table(self, records: Sequence[Mapping[str, Plain]]) -> "pd.DataFrame":
+    def table(self, records: Sequence[Mapping[str, Scalar]]) -> "pd.DataFrame":
         """Requests, as JSON has them, in the form that `predict` takes. Raises: as `columns`."""
         return request_columns.table(self.columns(records), self._dtypes)
 

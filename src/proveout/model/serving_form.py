@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from proveout.data import coercion, request_columns
 from proveout.errors import BundleError
 from proveout.fastpath import tolerance
-from proveout.records import Plain
+from proveout.records import Scalar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,10 +67,12 @@ def refuse_unservable(
             raise BundleError(name, f"{fault}: asked about {what}", _REMEDY)
 
 
-def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mapping[str, Plain]]:
+def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mapping[str, Scalar]]:
     """Requests, by what they are about in words: training rows, and the first of them with each field not known."""
     records = request_columns.plain_records(opened.reference()[list(opened.dtypes)].head(_ROWS))
-    asked: dict[str, Mapping[str, Plain]] = {f"training row {place}": one for place, one in enumerate(records, start=1)}
+    asked: dict[str, Mapping[str, Scalar]] = {
+        f"training row {place}": one for place, one in enumerate(records, start=1)
+    }
     for field, learned in opened.dtypes.items():
         if records and coercion.has_null(dtypes[field]):
             what = f"a request without {field} ({dtypes[field]} in the request schema, {learned} in the bundle)"
@@ -78,7 +80,7 @@ def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mappin
     return asked
 
 
-def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mapping[str, Plain]]) -> str | None:
+def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mapping[str, Scalar]]) -> str | None:
     """What their types do to the answers to these requests; empty for nothing, None if the model answers no such table.
 
     That it answers none, whichever way it is asked, is for the checks to judge.

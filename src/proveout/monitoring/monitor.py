@@ -14,7 +14,7 @@ from proveout.data import coercion, request_columns
 from proveout.errors import NotFound
 from proveout.ledger.prediction_log import HIDDEN, event_key
 from proveout.project import actor, open_ledger, open_store
-from proveout.records import Alert, Bundle, DriftReport, Outcome, Plain, Prediction, Snapshot
+from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Scalar, Snapshot
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
     import pandas as pd
 
     # A pseudonym is no value a model was trained on: to be asked now, it is one that is not known.
-    records: list[Mapping[str, Plain]] = [
+    records: list[Mapping[str, Scalar]] = [
         {name: None if _is_hidden(value) else value for name, value in prediction.record.items()}
         for prediction in predictions
     ]

@@ -13,7 +13,7 @@ import pandas as pd
 from proveout.monitoring import charts, data_report, drift
 from proveout.monitoring.charts import Picture
 from proveout.monitoring.data_report import ColumnShift, Distributions
-from proveout.records import Alert, ColumnDrift, DriftReport, Rung
+from proveout.records import Alert, AnswerSource, ColumnDrift, DriftReport
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -64,7 +64,7 @@ def page(
         alert=alert,
         promised_auc=promised_auc,
         left_out=left_out,
-        rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(Rung)],
+        rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(AnswerSource)],
         size=(charts.WIDTH, charts.HEIGHT),
     )
 

@@ -6,11 +6,11 @@ refuse those, what it says of the others would say nothing.
 
 from proveout.model.repack import Change
 from proveout.mutation import operational, serving_skew, training_bugs
-from proveout.mutation.context import Ground
+from proveout.mutation.context import MutationContext
 from proveout.mutation.mutant import Mutant
 
 
-def _unchanged(ground: Ground) -> Change:
+def _unchanged(ground: MutationContext) -> Change:
     return Change(what="packed again, nothing changed")
 
 

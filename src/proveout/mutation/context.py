@@ -1,6 +1,6 @@
 """The ground that mutants grow on: the candidate, its rows, and which of its columns are worth breaking.
 
-Comes in: an opened candidate and the rows of its gate. Goes out: `Ground`. Columns are chosen by what the model itself
+Comes in: an opened candidate and the rows of its gate. Goes out: `MutationContext`. Columns are chosen by what the model itself
 makes of them, so that nothing here knows what a project is about.
 """
 
@@ -27,7 +27,7 @@ _LIKE_A_CLOCK = re.compile(r"hour|time|clock|minute", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class MutationContext:
     """What mutants are made from."""
 
     candidate: OpenBundle

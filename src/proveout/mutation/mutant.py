@@ -11,7 +11,7 @@ from proveout.errors import ProveoutError
 
 if TYPE_CHECKING:
     from proveout.model.repack import Change
-    from proveout.mutation.context import Ground
+    from proveout.mutation.context import MutationContext
 
 Shows = Literal["in its answers", "elsewhere"]
 """Whether a mutant answers the held-out rows otherwise, or is broken in what those rows do not show."""
@@ -25,7 +25,7 @@ class Mutant:
     slip: str  # what a careless person did to get it
     question: str  # what it is meant to trip: the question of a gate that should catch it
     remedy: str  # the line to add to checks/ that asks it
-    make: "Callable[[Ground], Change]"  # raises DoesNotApply
+    make: "Callable[[MutationContext], Change]"  # raises DoesNotApply
     refits: bool = False  # fitted again, by the candidate's own steps and parameters
     shows: Shows = "in its answers"
     first: str = ""  # a test of the ML Test Score: what covers it is asked first, for all else would take too long

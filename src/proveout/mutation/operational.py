@@ -8,21 +8,21 @@ from typing import Any
 from proveout.fastpath import parity
 from proveout.model import model_io
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, Ground, numbers
+from proveout.mutation.context import SEED, MutationContext, numbers
 from proveout.mutation.mutant import DoesNotApply
 
 KEPT_BYTES = 64_000_000
 _COMPARED = (0, -1, 1_000_000)  # `direct.edges` asks these of every number
 
 
-def slow(ground: Ground) -> Change:
+def slow(ground: MutationContext) -> Change:
     """Every call takes as long as an answer may take, whatever else is to be done."""
     # `rows.iloc` is what such a lookup needs, and arrays do not have: without it, looking for a direct path would wait.
     lines = ["import time", "rows.iloc", f"time.sleep({ground.deadline_s!r})"]
     return Change(what=f"{ground.deadline_s:g} s more a call", features=ground.features_with(before=lines))
 
 
-def oversized(ground: Ground) -> Change:
+def oversized(ground: MutationContext) -> Change:
     """A table is kept on the model, and packed with it."""
     import numpy as np
 
@@ -31,7 +31,7 @@ def oversized(ground: Ground) -> Change:
     return Change(what=f"{KEPT_BYTES / 1e6:.0f} MB more", model=model)
 
 
-def unseen_category(ground: Ground) -> Change:
+def unseen_category(ground: MutationContext) -> Change:
     """A text that nobody has seen yet raises."""
     name = ground.heaviest_text()
     seen = {*ground.training.records[name].dropna(), *ground.holdout.records[name].dropna()}
@@ -44,7 +44,7 @@ def unseen_category(ground: Ground) -> Change:
     return Change(what=f"a new {name}", features=ground.features_with(before=lines))
 
 
-def direct_disagrees(ground: Ground) -> Change:
+def direct_disagrees(ground: MutationContext) -> Change:
     """On arrays, rows with a number that the reference rows do not have lose the heaviest column."""
     if ground.candidate.direct != parity.ON:
         raise DoesNotApply(f"it has no direct path: {ground.candidate.direct}")
@@ -60,7 +60,7 @@ def direct_disagrees(ground: Ground) -> Change:
     return Change(what=f"{place}, for a new {name}", features=ground.features_with(after=lines))
 
 
-def _not_in_the_reference(ground: Ground) -> tuple[str, list[Any]]:
+def _not_in_the_reference(ground: MutationContext) -> tuple[str, list[Any]]:
     """The number of a request that is most often one which no reference row has; and those that they have."""
     held, reference = ground.holdout.records, ground.candidate.reference()
     new = {name: float((held[name].notna() & ~held[name].isin(reference[name])).mean()) for name in numbers(held)}

@@ -9,9 +9,11 @@ from typing import Literal
 
 from proveout.records import Digest
 
-Fate = Literal["caught", "out of time", "survived", "same answers", "does not apply", "not opened", "no verdict"]
-NOTICED: frozenset[Fate] = frozenset({"caught", "out of time"})
-COUNTED: frozenset[Fate] = NOTICED | {"survived"}
+TrialOutcome = Literal[
+    "caught", "out of time", "survived", "same answers", "does not apply", "not opened", "no verdict"
+]
+NOTICED: frozenset[TrialOutcome] = frozenset({"caught", "out of time"})
+COUNTED: frozenset[TrialOutcome] = NOTICED | {"survived"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,7 @@ class Trial:
     """One mutant before the gate."""
 
     mutant: str
-    fate: Fate
+    fate: TrialOutcome
     slip: str  # what a careless person did to get it
     what: str  # what was broken here
     check: str = ""  # node id of the check that caught it: the first that did not pass

@@ -15,16 +15,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proveout.errors import Misused, ProveoutError
-from proveout.evaluation.context import Material
+from proveout.errors import ProveoutError, UsageError
+from proveout.evaluation.context import EvaluationContext
 from proveout.fastpath import tolerance
 from proveout.gate.verdict import NOT_RUN
 from proveout.model.repack import repack
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
-from proveout.mutation.context import Ground
+from proveout.mutation.context import MutationContext
 from proveout.mutation.mutant import DoesNotApply, Mutant
-from proveout.mutation.results import ChallengeReport, Fate, Trial
-from proveout.mutation.sandbox import Limit, Rehearsal, Rehearsed
+from proveout.mutation.results import ChallengeReport, Trial, TrialOutcome
+from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
 from proveout.records import CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
 
@@ -53,11 +53,11 @@ Say = Callable[[Trial, int, int], None]
 
 
 def choose(names: Sequence[str]) -> tuple[Mutant, ...]:
-    """The mutants of these names, or all of them. Raises: Misused for a name that none has."""
+    """The mutants of these names, or all of them. Raises: UsageError for a name that none has."""
     known = {mutant.name: mutant for mutant in MUTANTS}
     strange = sorted({*names} - {*known})
     if strange:
-        raise Misused(f"There is no mutant {', '.join(strange)}. There are: {', '.join(known)}.")
+        raise UsageError(f"There is no mutant {', '.join(strange)}. There are: {', '.join(known)}.")
     return tuple(mutant for mutant in MUTANTS if not names or mutant.name in names)
 
 
@@ -80,14 +80,14 @@ def run(
     """
     begun, cores = time.monotonic(), os.cpu_count() or 1
     workers = workers or cores
-    material = Material(settings, folder)
+    material = EvaluationContext(settings, folder)
     ground = _ground(settings, material)
     champion = material.champion  # opened here: a shared store is mirrored before the runs look into the mirror
     with tempfile.TemporaryDirectory(prefix="proveout-challenge-") as temporary:
         place = Path(temporary)
         threads = max(1, cores // workers)
         with (
-            Rehearsal(settings, place, threads=threads) as rehearsal,
+            Sandbox(settings, place, threads=threads) as rehearsal,
             ThreadPoolExecutor(workers, thread_name_prefix="challenge") as pool,
         ):
             try:
@@ -111,10 +111,10 @@ def run(
     )
 
 
-def _ground(settings: Settings, material: Material) -> Ground:
+def _ground(settings: Settings, material: EvaluationContext) -> MutationContext:
     schema = load_object(settings.request_schema, settings.root)
     described = {name: getattr(column, "description", None) for name, column in schema.to_schema().columns.items()}
-    return Ground(
+    return MutationContext(
         candidate=material.candidate,
         training=material.training,
         holdout=material.holdout,
@@ -138,8 +138,8 @@ class _Stage:
     """Where mutants are packed and judged."""
 
     settings: Settings
-    ground: Ground
-    rehearsal: Rehearsal
+    ground: MutationContext
+    rehearsal: Sandbox
     folder: Path
     threads: int
 
@@ -335,7 +335,7 @@ def _judged(
         if len(known) < len(not_counted) and _first_objection(run.verdict, not_counted) is None:
             run = _run(stage, mutant, packed, control, first=first, besides=not_counted, name=f"{mutant.name}-again")
 
-    def ended(fate: Fate, message: str = "") -> Trial:
+    def ended(fate: TrialOutcome, message: str = "") -> Trial:
         failed = run.verdict.failed if run.verdict is not None else ()
         return replace(
             _trial(mutant, fate, what=packed.what, message=message, seconds=run.seconds),
@@ -370,7 +370,7 @@ def _run(
     )
 
 
-def _trial(mutant: Mutant, fate: Fate, *, what: str = "", message: str = "", seconds: float = 0.0) -> Trial:
+def _trial(mutant: Mutant, fate: TrialOutcome, *, what: str = "", message: str = "", seconds: float = 0.0) -> Trial:
     return Trial(
         mutant=mutant.name,
         fate=fate,

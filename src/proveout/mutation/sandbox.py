@@ -48,7 +48,7 @@ class Rehearsed:
     seconds: float
 
 
-class Rehearsal:
+class Sandbox:
     """Runs of the gate in `folder`, to be closed: that ends the runs which are not done. Threads may share it.
 
     Args:

@@ -4,7 +4,7 @@ Comes in: the ground. Goes out: changes of the packed features, written so that 
 """
 
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, Ground, clock, numbers
+from proveout.mutation.context import SEED, MutationContext, clock, numbers
 from proveout.mutation.mutant import DoesNotApply
 
 HOURS_OFF = 5  # New York and UTC in winter
@@ -30,7 +30,7 @@ _LATER = {
 }
 
 
-def feature_shuffled(ground: Ground) -> Change:
+def feature_shuffled(ground: MutationContext) -> Change:
     """In a batch, each row has another row's value of the heaviest column; asked alone, it has its own."""
     name = ground.heaviest_number()
     lines = [
@@ -41,7 +41,7 @@ def feature_shuffled(ground: Ground) -> Change:
     return Change(what=name, features=ground.features_with(after=lines))
 
 
-def unit_changed(ground: Ground) -> Change:
+def unit_changed(ground: MutationContext) -> Change:
     """One column arrives in another unit."""
     known = {name: UNITS[unit] for name, unit in ground.units.items() if unit in UNITS}
     floats = [name for name in numbers(ground.training.records) if ground.training.records[name].dtype.kind == "f"]
@@ -57,7 +57,7 @@ def unit_changed(ground: Ground) -> Change:
     return Change(what=what, features=ground.features_with(before=[line]))
 
 
-def timezone_shifted(ground: Ground) -> Change:
+def timezone_shifted(ground: MutationContext) -> Change:
     """Every clock of a request is some hours off."""
     clocks = ground.clocks()
     if clocks:
@@ -75,7 +75,7 @@ def _shifted(table: str, name: str, how: str) -> str:
     return f"{table} = {table}.assign(**{{{name!r}: {later}}})"
 
 
-def non_deterministic(ground: Ground) -> Change:
+def non_deterministic(ground: MutationContext) -> Change:
     """A little noise on the heaviest column, other noise each time."""
     name = ground.heaviest_number()
     spread = float(ground.learned[name].std()) / 10

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.data.snapshots import BATCH
 from proveout.model import model_io
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, Ground, numbers, texts
+from proveout.mutation.context import SEED, MutationContext, numbers, texts
 from proveout.mutation.mutant import DoesNotApply
 
 if TYPE_CHECKING:
@@ -20,19 +20,19 @@ TOO_OFTEN = 5  # how many times over the rarer outcome was drawn
 TELLS = 0.9  # AUC from which one column gives the outcome away
 
 
-def refitted(ground: Ground) -> Change:
+def refitted(ground: MutationContext) -> Change:
     """No mutant: the model fitted again to what it learned from. If the gate refuses that, no refit says anything."""
     return Change(what="fitted again, nothing changed", model=ground.refit())
 
 
-def renamed(ground: Ground) -> Change:
+def renamed(ground: MutationContext) -> Change:
     """No mutant: the same answers under another digest. A check that fails for it fails for every mutant."""
     model = model_io.load(ground.candidate.folder / "model.skops")
     model.packed_again_ = 1
     return Change(what="the same under another digest", model=model, features=ground.features_with())
 
 
-def labels_shuffled(ground: Ground) -> Change:
+def labels_shuffled(ground: MutationContext) -> Change:
     """Every row learned with another row's outcome."""
     import numpy as np
 
@@ -40,7 +40,7 @@ def labels_shuffled(ground: Ground) -> Change:
     return Change(what="each row has another row's outcome", model=ground.refit(labels=shuffled))
 
 
-def constant(ground: Ground) -> Change:
+def constant(ground: MutationContext) -> Change:
     """The same answer for everybody: the share there was in training."""
     from sklearn.dummy import DummyClassifier
 
@@ -48,7 +48,7 @@ def constant(ground: Ground) -> Change:
     return Change(what=f"always {ground.training.labels.mean():.3f}", model=model)
 
 
-def feature_dropped(ground: Ground) -> Change:
+def feature_dropped(ground: MutationContext) -> Change:
     """The heaviest column empty in training and in serving alike."""
     name = ground.heaviest_number()
     value = _usual(ground.learned[name])
@@ -56,7 +56,7 @@ def feature_dropped(ground: Ground) -> Change:
     return Change(what=f"{name} is gone", model=model, features=_constant(ground, name, value))
 
 
-def feature_frozen(ground: Ground) -> Change:
+def feature_frozen(ground: MutationContext) -> Change:
     """The heaviest column constant in serving, learned as it is."""
     name = ground.heaviest_number()
     value = _usual(ground.learned[name])
@@ -68,11 +68,11 @@ def _usual(column: "pd.Series[Any]") -> Any:
     return column.quantile(0.5, interpolation="lower").item()
 
 
-def _constant(ground: Ground, name: str, value: Any) -> str:
+def _constant(ground: MutationContext, name: str, value: Any) -> str:
     return ground.features_with(after=[f"columns[{name!r}] = {value!r}"])
 
 
-def old_window(ground: Ground) -> Change:
+def old_window(ground: MutationContext) -> Change:
     """Fitted to the oldest batch alone, while the manifest still says what was asked for."""
     batches = ground.training.raw[BATCH]
     if batches.nunique() < 2:
@@ -81,7 +81,7 @@ def old_window(ground: Ground) -> Change:
     return Change(what=f"{first} alone", model=ground.refit(rows=(batches == first).to_numpy()))
 
 
-def miscalibrated(ground: Ground) -> Change:
+def miscalibrated(ground: MutationContext) -> Change:
     """Fitted to a sample with the rarer outcome drawn several times over: it ranks as well, and promises too much."""
     import numpy as np
 
@@ -92,7 +92,7 @@ def miscalibrated(ground: Ground) -> Change:
     return Change(what=f"rows of the rarer outcome {TOO_OFTEN} times each", model=model)
 
 
-def slice_flipped(ground: Ground) -> Change:
+def slice_flipped(ground: MutationContext) -> Change:
     """Learned the opposite where the candidate is weakest."""
     column, value = _weakest_slice(ground)
     there = (ground.training.records[column] == value).to_numpy()
@@ -100,7 +100,7 @@ def slice_flipped(ground: Ground) -> Change:
     return Change(what=f"{column}={value}, {there.mean():.0%} of the rows", model=model)
 
 
-def _weakest_slice(ground: Ground) -> tuple[str, Any]:
+def _weakest_slice(ground: MutationContext) -> tuple[str, Any]:
     """The slice of one column with the lowest AUC, among those with rows enough in both sets."""
     from sklearn.metrics import roc_auc_score
 
@@ -123,7 +123,7 @@ def _weakest_slice(ground: Ground) -> tuple[str, Any]:
     return column, value
 
 
-def target_leaked(ground: Ground) -> Change:
+def target_leaked(ground: MutationContext) -> Change:
     """A column known only later is in the request, takes the place of one that matters little, and is learned from."""
     late, place = _telling_column(ground), ground.lightest_number()
     raw = ground.training.raw
@@ -136,7 +136,7 @@ def target_leaked(ground: Ground) -> Change:
     )
 
 
-def _telling_column(ground: Ground) -> str:
+def _telling_column(ground: MutationContext) -> str:
     """A column of the batch, none of the request's, that gives the outcome away."""
     from sklearn.metrics import roc_auc_score
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from proveout.errors import ConfigError, Misused
+from proveout.errors import ConfigError, UsageError
 
 FOLDERS = ("flows", "notebooks", "checks", "serve", ".github/workflows")
 FILES = ("conftest.py", "line.mk")
@@ -34,11 +34,11 @@ def init(target: Path, *, name: str | None = None) -> tuple[Path, ...]:
 
     Args:
         name: of the project in its pyproject.toml; default: of the folder.
-    Raises: Misused if `target` is there and not empty, or gives no name.
+    Raises: UsageError if `target` is there and not empty, or gives no name.
     """
     place = target.resolve()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise Misused(f"{target} is there already and not an empty folder: name another one. Nothing was written.")
+        raise UsageError(f"{target} is there already and not an empty folder: name another one. Nothing was written.")
     source, called = reference(), project_name(name or place.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".proveout-init-", dir=place.parent))
@@ -69,14 +69,14 @@ def reference() -> Path:
 
 
 def project_name(text: str) -> str:
-    """A name that pyproject.toml may have. Raises: Misused if no letter or digit is left.
+    """A name that pyproject.toml may have. Raises: UsageError if no letter or digit is left.
 
     >>> project_name("Churn model (v2)")
     'churn-model-v2'
     """
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     if not name:
-        raise Misused(f"{text!r} has no letter or digit to make a project's name of: give a name.")
+        raise UsageError(f"{text!r} has no letter or digit to make a project's name of: give a name.")
     return name
 
 

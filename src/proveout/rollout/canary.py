@@ -23,7 +23,7 @@ from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Release
 from proveout.rollout import releases
 from proveout.rollout.canary_counts import MEASURES, Count, Counts, Measure, count
-from proveout.rollout.releases import Yardstick
+from proveout.rollout.releases import Fingerprint
 from proveout.rollout.sequential import Bounds, bounds, evidence
 from proveout.settings import Settings
 from proveout.trust import approvals
@@ -162,21 +162,21 @@ def act(
     verdict: CanaryVerdict,
     *,
     at: str,
-    yardstick: Callable[[], Yardstick] | None = None,
+    current_fingerprint: Callable[[], Fingerprint] | None = None,
 ) -> Release | None:
     """The release that follows from `verdict`, by "canary", with its reason; None where it waits, or only advises.
 
     Args:
         yardstick: what a bundle would be judged by now. Nothing is promoted where nobody can tell.
-    Raises: LostRace if somebody changed what runs since it was counted; NotApproved or OtherChampion if a person could
-    not release the canary either; whatever `yardstick` raises.
+    Raises: Conflict if somebody changed what runs since it was counted; NotApproved or OtherChampion if a person could
+    not release the canary either; whatever `current_fingerprint` raises.
     """
     if settings.canary != "auto" or verdict.decision == "waits":
         return None
     by, reason = "canary", verdict.reason
     if verdict.decision == "rolls back":
         return releases.end(ledger, settings.model, "canary", by=by, reason=reason, at=at, seen=verdict.seen)
-    if yardstick is None:
+    if current_fingerprint is None:
         return None
     return releases.promote(
         ledger,
@@ -187,5 +187,5 @@ def act(
         at=at,
         seen=verdict.seen,
         quorum=approvals.quorum(settings),
-        yardstick=yardstick(),
+        current_fingerprint=current_fingerprint(),
     )

@@ -16,13 +16,13 @@ from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, no
 
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import OUTCOMES, PREDICTIONS
-from proveout.records import Release, Role, Rung
+from proveout.records import AnswerSource, Release, Role
 from proveout.rollout import releases, roles
 from proveout.settings import Settings
 
 Measure = Literal["errors", "latency", "quality"]
 MEASURES: tuple[Measure, ...] = ("errors", "latency", "quality")
-RUNGS: tuple[Rung, ...] = ("model", "cache", "rules", "none")
+RUNGS: tuple[AnswerSource, ...] = ("model", "cache", "rules", "none")
 
 _SLOW_SHARE = 0.01  # of the champion's answers before the canary are slower than the bound
 _SLOW_ROWS = 10_000  # of its newest answers the bound is taken from

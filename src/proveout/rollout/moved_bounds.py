@@ -5,13 +5,13 @@ Comes in: the bounds of two moments, each by its name. Goes out: what moved, and
 
 from collections.abc import Mapping, Sequence
 
-from proveout.records import MovedBound, Plain
+from proveout.records import MovedBound, Scalar
 
 STRICTER_ABOVE, STRICTER_BELOW = "_at_least", "_at_most"
 """Ends of names that tell which way a bound is stricter."""
 
 
-def moved(before: Mapping[str, Plain], now: Mapping[str, Plain]) -> tuple[MovedBound, ...]:
+def moved(before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> tuple[MovedBound, ...]:
     """The bounds that differ, those that ask for less first.
 
     >>> [in_words(one) for one in moved({"auc_at_least": 0.7, "seed": 1}, {"auc_at_least": 0.6, "seed": 1})]
@@ -25,7 +25,7 @@ def moved(before: Mapping[str, Plain], now: Mapping[str, Plain]) -> tuple[MovedB
     return tuple(sorted(found, key=lambda one: (one.looser is not True, one.looser is not None)))
 
 
-def _looser(name: str, before: Mapping[str, Plain], now: Mapping[str, Plain]) -> bool | None:
+def _looser(name: str, before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> bool | None:
     if not name.endswith((STRICTER_ABOVE, STRICTER_BELOW)):
         return None
     if name not in now or name not in before:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import get_args
 
 from proveout import code_files
-from proveout.errors import LostRace, Misused, NotApproved, NotFound, OtherChampion
+from proveout.errors import Conflict, NotApproved, NotFound, OtherChampion, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import Approval, Bundle, Digest, Plain, Release, Role, Verdict
+from proveout.records import Approval, Bundle, Digest, Release, Role, Scalar, Verdict
 from proveout.rollout import moved_bounds as bounds
 from proveout.rollout import roles
 from proveout.trust import authorization
-from proveout.trust.approvals import NOBODY, Quorum
+from proveout.trust.approvals import NOBODY, ApprovalPolicy
 from proveout.trust.signing import Keyring
 
 SAME_WISH_S = 5.0
@@ -29,13 +29,13 @@ SAME_WISH_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Yardstick:
+class Fingerprint:
     """What a bundle would be judged by now, besides the champion."""
 
     checks: Digest
     configuration: Digest
     checks_folder: str = ""  # of the checks, where it is not the project's own
-    bounds: Mapping[str, Plain] = field(default_factory=dict)
+    bounds: Mapping[str, Scalar] = field(default_factory=dict)
     root: Path | None = None  # where the files lie that the checks of a verdict have read
     files: Mapping[str, str] = field(default_factory=dict)  # of the checks: when each was last written, ISO 8601
 
@@ -50,8 +50,8 @@ def release(
     by: str,
     reason: str,
     at: str,
-    quorum: Quorum = NOBODY,
-    yardstick: Yardstick | None = None,
+    quorum: ApprovalPolicy = NOBODY,
+    current_fingerprint: Fingerprint | None = None,
     whatever_serves: bool = False,
 ) -> Release:
     """`bundle` in its new role: from `at` on it answers. If it holds the role already, its release as it stands.
@@ -63,7 +63,7 @@ def release(
         whatever_serves: the gate may have compared it with another champion.
     Raises: NotApproved if no valid approval covers it, or what judges was edited since; OtherChampion if the gate
     compared it with another champion than serves; ChainBroken if the ledger was edited, for then no approval in it can
-    be believed; LostRace if somebody released or judged something meanwhile; Misused if it cannot be meant.
+    be believed; Conflict if somebody released or judged something meanwhile; UsageError if it cannot be meant.
     """
     _refuse_misuse(role, share, by, reason)
     seen = ledger.verify_chain()
@@ -73,7 +73,9 @@ def release(
         _leave(ledger, keyring, bundle, quorum=quorum, at=at)
         return before
     replaces = None if role == "shadow" or whatever_serves else roles.holder(made)
-    approval = _admit(ledger, keyring, bundle, replaces=replaces, quorum=quorum, yardstick=yardstick, at=at)
+    approval = _admit(
+        ledger, keyring, bundle, replaces=replaces, quorum=quorum, current_fingerprint=current_fingerprint, at=at
+    )
     if role != "champion":
         _refuse_alone(roles.holder(made), bundle, role)
     return _append(ledger, bundle, approval, before, role=role, share=share, by=by, reason=reason, at=at, seen=seen)
@@ -88,8 +90,8 @@ def promote(
     reason: str,
     at: str,
     seen: int | None = None,
-    quorum: Quorum = NOBODY,
-    yardstick: Yardstick | None = None,
+    quorum: ApprovalPolicy = NOBODY,
+    current_fingerprint: Fingerprint | None = None,
     whatever_serves: bool = False,
 ) -> Release:
     """The running canary or shadow, now champion: its other role ends. All is asked that a release as champion asks.
@@ -98,21 +100,23 @@ def promote(
         seen: number of the ledger's last entry when this was decided; without it, now.
         yardstick: as `release`.
         whatever_serves: as `release`.
-    Raises: Misused if `bundle` runs as neither; LostRace if somebody promoted it, or changed what runs, meanwhile;
+    Raises: UsageError if `bundle` runs as neither; Conflict if somebody promoted it, or changed what runs, meanwhile;
     and as `release`.
     """
     _refuse_anonymous(by, reason)
     seen, made = _look(ledger, bundle.model, what=f"The promotion of {bundle.name}", seen=seen)
     champion = roles.holder(made)
     if champion is not None and champion.bundle == bundle.digest:
-        raise LostRace(f"The promotion of {bundle.name}", f"{champion.by} made it champion, because: {champion.reason}")
+        raise Conflict(f"The promotion of {bundle.name}", f"{champion.by} made it champion, because: {champion.reason}")
     if all(held is None or held.bundle != bundle.digest for held in roles.running(made)):
-        raise Misused(
+        raise UsageError(
             f"{bundle.name} runs neither as canary nor as shadow. To let it answer all the same: "
             f'proveout release {bundle.digest[:12]} --reason "…"'
         )
     replaces = None if whatever_serves else champion
-    approval = _admit(ledger, keyring, bundle, replaces=replaces, quorum=quorum, yardstick=yardstick, at=at)
+    approval = _admit(
+        ledger, keyring, bundle, replaces=replaces, quorum=quorum, current_fingerprint=current_fingerprint, at=at
+    )
     return _append(
         ledger, bundle, approval, champion, role="champion", share=1.0, by=by, reason=reason, at=at, seen=seen
     )
@@ -129,7 +133,7 @@ def rollback(
     reason: str,
     at: str,
     seen: int | None = None,
-    quorum: Quorum = NOBODY,
+    quorum: ApprovalPolicy = NOBODY,
 ) -> Release:
     """The newest change of the traffic, taken back: a running canary is ended (the release has share 0), else the
     champion before answers again: nobody is asked anew, as long as its approval and its consents have not ended.
@@ -139,12 +143,12 @@ def rollback(
         bundle: the champion before, as its verified files describe it; without it, as the ledger does.
         seen: number of the ledger's last entry when this was decided; without it, now.
     Raises: NotFound if there is nothing to go back to; NotApproved if the champion before may not serve any more;
-    LostRace if somebody changed what runs meanwhile, or went back in the last few seconds.
+    Conflict if somebody changed what runs meanwhile, or went back in the last few seconds.
     """
     _refuse_anonymous(by, reason)
     _refuse_unknown(role or "champion")
     looked, made = _look(ledger, model, what=f"Going back with {model}", seen=seen)
-    _refuse_same_wish(made, model, at=at)
+    _refuse_double_rollback(made, model, at=at)
     target = roles.to_take_back(made) if role is None else role
     if target != "champion":
         return end(ledger, model, target, by=by, reason=reason, at=at, seen=looked)
@@ -152,7 +156,7 @@ def rollback(
     if back is None or champion is None:
         raise NotFound("release", f"of {model} before the one that serves", "See what may serve: proveout bundles")
     if bundle is not None and bundle.digest != back.bundle:
-        raise LostRace(f"Going back to {bundle.name}", f"{champion.by} released {champion.name}: {champion.reason}")
+        raise Conflict(f"Going back to {bundle.name}", f"{champion.by} released {champion.name}: {champion.reason}")
     packed = bundle or known_bundle(ledger, back.bundle)
     approval = _leave(ledger, keyring, packed, quorum=quorum, at=at)
     return _append(
@@ -163,11 +167,11 @@ def rollback(
 def end(ledger: Ledger, model: str, role: Role, *, by: str, reason: str, at: str, seen: int | None = None) -> Release:
     """The release that ends a canary or a shadow: its share is 0, and the champion answers for it.
 
-    Raises: NotFound if none runs; Misused for the champion; LostRace if somebody changed what runs meanwhile.
+    Raises: NotFound if none runs; UsageError for the champion; Conflict if somebody changed what runs meanwhile.
     """
     _refuse_anonymous(by, reason)
     if role == "champion":
-        raise Misused('A champion does not end, another takes its place: proveout rollback --reason "…"')
+        raise UsageError('A champion does not end, another takes its place: proveout rollback --reason "…"')
     seen, made = _look(ledger, model, what=f"Ending the {role} of {model}", seen=seen)
     held = roles.holder(made, role=role)
     if held is None:
@@ -201,24 +205,24 @@ def history(ledger: Ledger, model: str) -> tuple[Release, ...]:
 def find(ledger: Ledger, kind: str, prefix: str) -> Digest:
     """The one subject of `kind` that starts with `prefix`, which may be written `model@prefix`.
 
-    Raises: NotFound; Misused if several do.
+    Raises: NotFound; UsageError if several do.
     """
     start = prefix.rpartition("@")[2].lower()
     found = sorted(subject for subject in ledger.subjects(kind) if subject.startswith(start)) if start else []
     if not found:
         raise NotFound(kind, f"of {prefix}", "List what was packed: proveout bundles")
     if len(found) > 1:
-        raise Misused(f"{prefix} begins the names of {len(found)} bundles with a {kind}: give more digits.")
+        raise UsageError(f"{prefix} begins the names of {len(found)} bundles with a {kind}: give more digits.")
     return Digest(found[0])
 
 
 def _look(ledger: Ledger, model: str, *, what: str, seen: int | None) -> tuple[int, tuple[Release, ...]]:
-    """The entry up to which one has looked, and the releases of the model. Raises: LostRace if there are newer ones."""
+    """The entry up to which one has looked, and the releases of the model. Raises: Conflict if there are newer ones."""
     last = ledger.verify_chain()
     seen, made = last if seen is None else seen, history(ledger, model)
     for newest in ledger.entries(kind="release", limit=1, newest_first=True):
         if newest.seq > seen:
-            raise LostRace(what, f"{newest.actor} changed what runs, because: {newest.reason}")
+            raise Conflict(what, f"{newest.actor} changed what runs, because: {newest.reason}")
     return seen, made
 
 
@@ -228,8 +232,8 @@ def _admit(
     bundle: Bundle,
     *,
     replaces: Release | None,
-    quorum: Quorum,
-    yardstick: Yardstick | None,
+    quorum: ApprovalPolicy,
+    current_fingerprint: Fingerprint | None,
     at: str,
 ) -> Approval:
     """The approval by which `bundle` may take another role or share: whoever changes what runs asks here, and so is
@@ -241,14 +245,14 @@ def _admit(
     Raises: NotApproved, OtherChampion.
     """
     approval = _leave(ledger, keyring, bundle, quorum=quorum, at=at)
-    if yardstick is not None:
+    if current_fingerprint is not None:
         judged = _judged(ledger, approval)
-        refuse_edited(judged, bundle, yardstick)
+        refuse_edited(judged, bundle, current_fingerprint)
         _refuse_other_champion(judged, bundle, replaces)
     return approval
 
 
-def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, quorum: Quorum, at: str) -> Approval:
+def _leave(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, quorum: ApprovalPolicy, at: str) -> Approval:
     found = authorization.entered(ledger, bundle.digest, quorum)
     return authorization.check(found, bundle, keyring=keyring, quorum=quorum, at=at).approval
 
@@ -258,7 +262,7 @@ def _judged(ledger: Ledger, approval: Approval) -> Verdict:
     return next(read(Verdict, entry) for entry in entries if entry.hash == approval.verdict)
 
 
-def refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
+def refuse_edited(judged: Verdict, bundle: Bundle, now: Fingerprint) -> None:
     """Return if what judges is what `judged` was given by. Raises: NotApproved with what was edited since."""
     if _before_yardsticks(judged):
         return
@@ -283,7 +287,7 @@ def refuse_edited(judged: Verdict, bundle: Bundle, now: Yardstick) -> None:
         raise NotApproved(bundle.name, f"{what}; {again}")
 
 
-def _folders(judged: Verdict, now: Yardstick) -> tuple[str, str]:
+def _folders(judged: Verdict, now: Fingerprint) -> tuple[str, str]:
     return judged.checks_folder, now.checks_folder
 
 
@@ -371,28 +375,28 @@ def _refuse_misuse(role: Role, share: float, by: str, reason: str) -> None:
     _refuse_unknown(role)
     fits, what = allowed[role]
     if not fits:
-        raise Misused(f"Nothing can be released as {role} with {share:.0%} of the traffic: a {role} has {what}.")
+        raise UsageError(f"Nothing can be released as {role} with {share:.0%} of the traffic: a {role} has {what}.")
     _refuse_anonymous(by, reason)
 
 
 def _refuse_unknown(role: str) -> None:
     if role not in get_args(Role):
-        raise Misused(f"{role} is no role: a bundle is released as champion, canary or shadow.")
+        raise UsageError(f"{role} is no role: a bundle is released as champion, canary or shadow.")
 
 
 def _refuse_anonymous(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
-        raise Misused('A release says who did it and why: --by NAME --reason "…".')
+        raise UsageError('A release says who did it and why: --by NAME --reason "…".')
 
 
 def _refuse_alone(champion: Release | None, bundle: Bundle, role: Role) -> None:
     if champion is None:
-        raise Misused(f"Nothing serves yet, so {bundle.name} has nothing to run beside as {role}: release it first.")
+        raise UsageError(f"Nothing serves yet, so {bundle.name} has nothing to run beside as {role}: release it first.")
     if champion.bundle == bundle.digest:
-        raise Misused(f"{bundle.name} is the champion: as {role} it would run beside itself.")
+        raise UsageError(f"{bundle.name} is the champion: as {role} it would run beside itself.")
 
 
-def _refuse_same_wish(releases: Sequence[Release], model: str, *, at: str) -> None:
+def _refuse_double_rollback(releases: Sequence[Release], model: str, *, at: str) -> None:
     """Two people see one fault and go back at once: the first has done what the second wants."""
     if not releases:
         return
@@ -401,4 +405,4 @@ def _refuse_same_wish(releases: Sequence[Release], model: str, *, at: str) -> No
     age = datetime.fromisoformat(utc(at)) - datetime.fromisoformat(utc(newest.since))
     if went_back and abs(age.total_seconds()) < SAME_WISH_S:
         did = f"ended the {newest.role} {newest.name}" if newest.share == 0 else f"went back to {newest.name}"
-        raise LostRace(f"Going back with {model}", f"{newest.by} {did}, because: {newest.reason}")
+        raise Conflict(f"Going back with {model}", f"{newest.by} {did}, because: {newest.reason}")

@@ -15,7 +15,7 @@ from proveout.errors import NotFound
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.ledger.tables import PREDICTIONS, SHADOWS
-from proveout.records import Plain, Release, Role, Rung
+from proveout.records import AnswerSource, Release, Role, Scalar
 from proveout.rollout import canary, releases, roles
 from proveout.rollout.canary import CanaryVerdict
 from proveout.settings import Settings
@@ -70,7 +70,7 @@ class Arm:
 
     release: Release
     answers: int
-    rungs: Mapping[Rung, int]
+    rungs: Mapping[AnswerSource, int]
     latency: Latency  # of answers by the model
 
 
@@ -98,7 +98,7 @@ class Comparison:
 class Pair:
     """What both said of one request."""
 
-    record: Mapping[str, Plain]
+    record: Mapping[str, Scalar]
     champion: float
     shadow: float
     same_label: bool

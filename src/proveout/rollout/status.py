@@ -11,14 +11,14 @@ from typing import Literal
 from proveout.errors import NotApproved, NotFound
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Plain, Release, Role, Verdict
+from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Release, Role, Scalar, Verdict
 from proveout.rollout import measures, moved_bounds, releases, roles
 from proveout.rollout.measures import Measure
 from proveout.trust import approvals, authorization
-from proveout.trust.approvals import NOBODY, Quorum
-from proveout.trust.authorization import Permit
+from proveout.trust.approvals import NOBODY, ApprovalPolicy
+from proveout.trust.authorization import Authorization
 
-State = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
+EvidenceRecorder = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
 ROLES: tuple[Role, ...] = ("shadow", "canary", "champion")
 NEWEST_ALERTS = 3
 ENDED = "its approval has ended"
@@ -39,7 +39,7 @@ class Served:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leave:
+class ApprovalStatus:
     """Whether the gate, and the persons who are asked for, let a bundle serve: until when, or why not."""
 
     bundle: Digest
@@ -56,9 +56,9 @@ class Standing:
     model: str
     at: str
     served: Served | None
-    approved: Leave | None
+    approved: ApprovalStatus | None
     before: Bundle | None  # the champion to go back to, where the ledger knows it
-    back: Leave | None  # to that champion
+    back: ApprovalStatus | None  # to that champion
     predictions: int
     alerts: tuple[Alert, ...]  # the newest few
     moved: tuple[MovedBound, ...] = ()  # bounds that are others now than in the verdict on what serves
@@ -69,7 +69,7 @@ class Packed:
     """A bundle and what became of it."""
 
     bundle: Bundle
-    state: State
+    state: EvidenceRecorder
     persons: int = 0  # who are asked for
     approved_by: tuple[str, ...] = ()  # those whose consent holds
     waived: int = 0  # waivers that the newest verdict on it rests on
@@ -78,7 +78,7 @@ class Packed:
 
 
 def now(
-    ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY, asked: Mapping[str, Plain] | None = None
+    ledger: Ledger, model: str, *, at: str, quorum: ApprovalPolicy = NOBODY, asked: Mapping[str, Scalar] | None = None
 ) -> Standing:
     """Where `model` stands at `at`, which is now.
 
@@ -118,7 +118,7 @@ def then(ledger: Ledger, model: str, *, moment: str) -> Served:
     return _served(ledger, held, beside=beside, at=moment, until=later[0].since if later else None)
 
 
-def packed(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> tuple[Packed, ...]:
+def packed(ledger: Ledger, model: str, *, at: str, quorum: ApprovalPolicy = NOBODY) -> tuple[Packed, ...]:
     """Every bundle of `model` the ledger knows, the newest first."""
     made = releases.history(ledger, model)
     held = {role: roles.holder(made, role=role) for role in ROLES}
@@ -143,7 +143,7 @@ def packed(ledger: Ledger, model: str, *, at: str, quorum: Quorum = NOBODY) -> t
     )
 
 
-def _state(ledger: Ledger, leave: Leave, *, taken: Mapping[Digest, Role]) -> State:
+def _state(ledger: Ledger, leave: ApprovalStatus, *, taken: Mapping[Digest, Role]) -> EvidenceRecorder:
     bundle = leave.bundle
     if bundle in taken:
         return taken[bundle]
@@ -213,20 +213,20 @@ def _served(
     )
 
 
-def _leave(ledger: Ledger, bundle: Digest, *, at: str, quorum: Quorum) -> Leave:
+def _leave(ledger: Ledger, bundle: Digest, *, at: str, quorum: ApprovalPolicy) -> ApprovalStatus:
     try:
         found = authorization.entered(ledger, bundle, quorum)
     except NotApproved as error:
-        return Leave(bundle=bundle, until=None, problem=error.why, persons=quorum.persons)
+        return ApprovalStatus(bundle=bundle, until=None, problem=error.why, persons=quorum.persons)
     leaves = [_worth(permit, at=at, quorum=quorum) for permit in found]
     return next((leave for leave in leaves if leave.problem is None), leaves[0])
 
 
-def _worth(permit: Permit, *, at: str, quorum: Quorum) -> Leave:
+def _worth(permit: Authorization, *, at: str, quorum: ApprovalPolicy) -> ApprovalStatus:
     approval = permit.approval
     held = approvals.granted(permit.consents, quorum, approval, at=at)
     missing = approvals.shortage(len(held), quorum.persons) if len(held) < quorum.persons else None
-    return Leave(
+    return ApprovalStatus(
         bundle=approval.bundle,
         until=min(approval.expires_at, approvals.until(held, quorum) or approval.expires_at),
         problem=ENDED if utc(at) >= utc(approval.expires_at) else missing,

@@ -21,12 +21,12 @@ from proveout.records import Alert, Severity, now
 from proveout.server import server_state
 from proveout.server.log.journal import Journal
 from proveout.server.queue.batcher import Dispatch
-from proveout.server.queue.worker_connection import Hello, Lines
-from proveout.server.server_state import ApiNote, Board, ClerkNote
-from proveout.server.service.fallback import NoClaim
+from proveout.server.queue.worker_connection import Lines, WorkerStatus
+from proveout.server.server_state import ApiNote, ClerkNote, DesiredState
+from proveout.server.service.fallback import NoAnswer
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.routing import Routing
-from proveout.server.service.service import Desk, Habits
+from proveout.server.service.service import PredictionService, ServiceConfig
 from proveout.server.worker.worker import socket_path
 from proveout.settings import Settings
 
@@ -41,7 +41,7 @@ _LAST_WRITE_S = 3.0  # at the end, for a disk that is full to have room again
 _MISSED_S = 5.0  # without a worker: longer than a restart takes
 
 
-class Office:
+class ApiRuntime:
     """What stands behind the gateway. For one event loop.
 
     Args:
@@ -53,7 +53,7 @@ class Office:
 
     def __init__(
         self,
-        habits: Habits,
+        habits: ServiceConfig,
         *,
         settings: Settings,
         fields: Sequence[str],
@@ -68,10 +68,10 @@ class Office:
         self.journal = Journal(
             settings.journal_dir, durability=settings.durability, keeps=settings.unlogged == "answer"
         )
-        self.desk = Desk(
+        self.desk = PredictionService(
             habits, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms
         )
-        self.board: Board | None = None  # what stands; None until the first look
+        self.board: DesiredState | None = None  # what stands; None until the first look
         self.entered = False
         self.draining = False  # connections are not kept any more
         self._reader = server_state.Reader(server_state.board_path(folder))
@@ -157,11 +157,11 @@ class Office:
             return None
         try:
             await self.dispatch.probe(until=asyncio.get_running_loop().time() + _PROBE_S)
-        except NoClaim as silence:
+        except NoAnswer as silence:
             return str(silence)
         return None
 
-    def _hear(self, hello: Hello) -> None:
+    def _hear(self, hello: WorkerStatus) -> None:
         self.routing.holds(hello.holds)
 
     def _read_board(self) -> None:
@@ -189,7 +189,7 @@ class Office:
             with suppress(OSError):
                 os.utime(path)
 
-    def _troubles(self, hello: Hello | None) -> list[Alert]:
+    def _troubles(self, hello: WorkerStatus | None) -> list[Alert]:
         """What a person must hear of, as it stands; each with the moment it began."""
         clock, journal, wrong = time.monotonic(), self.journal, list[tuple[Severity, str, str, str]]()
         if hello is not None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.project import open_ledger, open_store
-from proveout.records import Rung
+from proveout.records import AnswerSource
 from proveout.server import load_client
 from proveout.server.load_client import Address, Answered, DrillFailed
 from proveout.server.queue import protocol
@@ -49,7 +49,7 @@ class Phase:
 
     fault: Fault
     asked: int
-    rungs: Mapping[Rung, int]
+    rungs: Mapping[AnswerSource, int]
     failed: int  # no answer, or no 200
     late: int  # answered after the deadline
     median_s: float
@@ -62,7 +62,7 @@ class Phase:
 class Quality:
     """How good one rung is on the month the model was judged by."""
 
-    rung: Rung
+    rung: AnswerSource
     rows: int
     auc: float
     brier: float
@@ -283,7 +283,7 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
 
 
 def measure(
-    rung: Rung, probability: "NDArray[np.float64]", happened: "NDArray[np.bool_]", *, threshold: float
+    rung: AnswerSource, probability: "NDArray[np.float64]", happened: "NDArray[np.bool_]", *, threshold: float
 ) -> Quality:
     """How good `probability` is, both of shape (rows,). Raises: DrillFailed where only one thing ever happened."""
     from sklearn.metrics import brier_score_loss, roc_auc_score

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proveout.errors import ProveoutError
-from proveout.records import Rung
+from proveout.records import AnswerSource
 
 CALLERS = 8
 _RATE_PER_S = 100.0  # requests of all callers: a drill shall not be the overload
@@ -29,7 +29,7 @@ class DrillFailed(ProveoutError):
 class Answered:
     """What became of one request. `rung` is None where it failed."""
 
-    rung: Rung | None
+    rung: AnswerSource | None
     seconds: float
 
 

@@ -26,9 +26,9 @@ from pathlib import Path
 from proveout.data import request_schema
 from proveout.data.request_schema import RequestSchema
 from proveout.errors import ConfigError
-from proveout.rollout.releases import Yardstick
+from proveout.rollout.releases import Fingerprint
 from proveout.server import server_state
-from proveout.server.api_runtime import Office
+from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http import cors
 from proveout.server.http.app import Gateway
 from proveout.server.http.auth import Access
@@ -55,7 +55,7 @@ def serve(
     settings: Settings,
     *,
     source: Source | None = None,
-    yardstick: Callable[[Settings], Yardstick] | None = None,
+    current_fingerprint: Callable[[Settings], Fingerprint] | None = None,
 ) -> int:
     """Serve until a signal ends it. Returns 0 after an orderly end, 1 if a process was lost that cannot be restarted.
 
@@ -81,7 +81,7 @@ def serve(
         (folder / "metrics").mkdir()
         server_state.post(server_state.board_path(folder), first)
         office = partial(
-            Office,
+            ApiRuntime,
             habits_of(settings, schema=schema, rules=rules, action=action),
             settings=settings,
             fields=schema.names,
@@ -99,7 +99,7 @@ def serve(
                 units=units_of({field.name: field.description for field in schema.fields}),
             ),
             _gateway(settings, schema, office, folder=folder, asked=asked),
-            clerk=partial(controller.run, settings, source, folder, yardstick),
+            clerk=partial(controller.run, settings, source, folder, current_fingerprint),
             folder=folder,
             deadline_s=settings.deadline_s,
             opened=partial(_announce, first.champion.name, host, port),
@@ -154,7 +154,7 @@ def _private_folder() -> Iterator[Path]:
 
 
 def _gateway(
-    settings: Settings, schema: RequestSchema, office: Callable[[], Office], *, folder: Path, asked: bool
+    settings: Settings, schema: RequestSchema, office: Callable[[], ApiRuntime], *, folder: Path, asked: bool
 ) -> Callable[[App], App]:
     pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
     access = Access(mac=partial(mac_of, pepper), asked=asked)
@@ -166,7 +166,7 @@ def _gateway(
     return build
 
 
-def asks_for_keys(settings: Settings, first: server_state.Board) -> bool:
+def asks_for_keys(settings: Settings, first: server_state.DesiredState) -> bool:
     """Whether requests need an API key. Raises: ConfigError if they do and nobody has one."""
     near = settings.host in _THIS_MACHINE
     asked = settings.auth == "on" or (settings.auth == "auto" and not near)

@@ -1,6 +1,6 @@
 """What the processes of the server tell each other: small files in its private folder, put up whole.
 
-Comes in: a `Board` of the clerk's, whenever the ledger has something new; notes of every process on how it is. Goes
+Comes in: a `DesiredState` of the clerk's, whenever the ledger has something new; notes of every process on how it is. Goes
 out: the same, to whoever looks, several times a second. So no API process and no worker opens the ledger to answer a
 request, and a ledger that is down changes nothing: what was last posted holds.
 """
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
+class DesiredState:
     """What stands in the ledger."""
 
     seq: int  # the ledger's last entry that it was made from
@@ -99,14 +99,14 @@ class Reader:
         self._path = path
         self._seen: tuple[int, int] | None = None
 
-    def look(self) -> Board | None:
+    def look(self) -> DesiredState | None:
         """The board, if it is another one than at the last look. None too while there is none."""
         try:
             found = self._path.stat()
             mark = (found.st_ino, found.st_mtime_ns)
             if mark == self._seen:
                 return None
-            board = from_json(Board, self._path.read_bytes())
+            board = from_json(DesiredState, self._path.read_bytes())
         except FileNotFoundError:
             return None
         self._seen = mark

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from proveout.errors import Misused
-from proveout.records import Answer, Plain, TaskFacts, TaskName
+from proveout.errors import UsageError
+from proveout.records import Answer, Scalar, TaskFacts, TaskName
 from proveout.task import metric
 from proveout.task.metric import Metric
 from proveout.task.output import Output
@@ -109,7 +109,7 @@ class Binary:
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
-    def members(self, answer: Answer, *, target: str) -> dict[str, Plain | Mapping[str, float]]:
+    def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
         """The answer as a JSON object; `target` is what the label is called.
 
         >>> Binary().members(Binary().answer([0.25]), target="late")
@@ -170,7 +170,7 @@ class Binary:
         return np.asarray(scores >= self.threshold)
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
-        """Known outcomes as booleans, shape (rows,). Raises: Misused for anything but true, false, 1 and 0."""
+        """Known outcomes as booleans, shape (rows,). Raises: UsageError for anything but true, false, 1 and 0."""
         import numpy as np
 
         found = np.asarray(known)
@@ -178,7 +178,7 @@ class Binary:
             return found
         strange = sorted({str(one) for one in found.tolist() if one not in (0, 1)})[:3]
         if strange:
-            raise Misused(
+            raise UsageError(
                 f"The target of a binary task is true or false, and here it is {', '.join(strange)} too: compare it "
                 '(late > 30), or set task = "multiclass" or "regression" in [tool.proveout].'
             )
@@ -205,7 +205,7 @@ class Binary:
     def losses(
         self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, name: str | None = None
     ) -> "NDArray[np.float64]":
-        """The proper loss of each row, shape (rows,): `brier`, 0 to 1, or `log_loss`, finite. Raises: Misused.
+        """The proper loss of each row, shape (rows,): `brier`, 0 to 1, or `log_loss`, finite. Raises: UsageError.
 
         >>> import numpy as np
         >>> Binary().losses(np.array([True, False]), np.array([0.5, 0.5])).tolist()
@@ -219,7 +219,7 @@ class Binary:
             least = np.finfo(float).eps
             said = np.clip(np.where(outcomes, scores, 1 - scores), least, 1)
             return np.asarray(-np.log(said), dtype=float)
-        raise Misused(f"{name!r} is no loss of a binary task. It has: brier, log_loss.")
+        raise UsageError(f"{name!r} is no loss of a binary task. It has: brier, log_loss.")
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
         """The scores of a model that knows the base rate alone, for so many rows."""
@@ -228,7 +228,7 @@ class Binary:
         return np.full(rows, float(np.mean(outcomes)))
 
     def metric(self, name: str) -> Metric:
-        """The metric called `name`. Raises: Misused."""
+        """The metric called `name`. Raises: UsageError."""
         return metric.named(name, self._metrics(), ALIASES, task="binary")
 
     def measure(

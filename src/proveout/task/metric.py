@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,8 @@ def usual(name: str, metrics: Mapping[str, Metric], aliases: Mapping[str, str]) 
 
 
 def named(name: str, metrics: Mapping[str, Metric], aliases: Mapping[str, str], *, task: str) -> Metric:
-    """The metric called `name`. Raises: Misused, naming those that the task has."""
+    """The metric called `name`. Raises: UsageError, naming those that the task has."""
     known = usual(name, metrics, aliases)
     if known is None:
-        raise Misused(f"{name!r} is no metric of a {task} task. It has: {', '.join(metrics)}.")
+        raise UsageError(f"{name!r} is no metric of a {task} task. It has: {', '.join(metrics)}.")
     return metrics[known]

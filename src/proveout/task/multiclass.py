@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from proveout.errors import Misused
-from proveout.records import Answer, Plain, TargetValue, TaskFacts, TaskName
+from proveout.errors import UsageError
+from proveout.records import Answer, Scalar, TargetValue, TaskFacts, TaskName
 from proveout.task import metric
 from proveout.task.metric import Metric
 from proveout.task.output import Kind, Output
@@ -163,7 +163,7 @@ class Multiclass:
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
-    def members(self, answer: Answer, *, target: str) -> dict[str, Plain | Mapping[str, float]]:
+    def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
         """The answer as a JSON object; `target` is what the class is called.
 
         >>> Multiclass(("blue", "red")).members(Multiclass(("blue", "red")).answer([0.25, 0.75]), target="colour")
@@ -234,7 +234,7 @@ class Multiclass:
         return np.asarray(np.asarray(self.classes)[np.argmax(scores, axis=1)])
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
-        """Known outcomes as classes, shape (rows,): of one kind, as NumPy holds them. Raises: Misused.
+        """Known outcomes as classes, shape (rows,): of one kind, as NumPy holds them. Raises: UsageError.
 
         >>> Multiclass().outcomes([1.0, 2.0]).tolist()
         [1, 2]
@@ -245,13 +245,15 @@ class Multiclass:
         found = [class_of(one) for one in given]
         if None in found:
             strange = given[found.index(None)]
-            raise Misused(
+            raise UsageError(
                 f"A class is a text, a whole number, true or false, and here one is {strange!r}. A number that is "
                 'measured wants task = "regression" in [tool.proveout].'
             )
         kinds = sorted({type(one).__name__ for one in found})
         if len(kinds) > 1:
-            raise Misused(f"All classes are of one kind, and here they are {' and '.join(kinds)}: write all as texts.")
+            raise UsageError(
+                f"All classes are of one kind, and here they are {' and '.join(kinds)}: write all as texts."
+            )
         return np.asarray(found)
 
     def codes(self, outcomes: "NDArray[Any]") -> "NDArray[np.intp]":
@@ -288,7 +290,7 @@ class Multiclass:
     def losses(
         self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, name: str | None = None
     ) -> "NDArray[np.float64]":
-        """The proper loss of each row, shape (rows,): `log_loss`, finite, or `brier`, 0 to 2. Raises: Misused.
+        """The proper loss of each row, shape (rows,): `log_loss`, finite, or `brier`, 0 to 2. Raises: UsageError.
 
         >>> import numpy as np
         >>> scores = np.array([[0.5, 0.5], [1.0, 0.0]])
@@ -304,7 +306,7 @@ class Multiclass:
             return np.asarray(-np.log(np.clip(own, np.finfo(float).eps, 1)), dtype=float)
         if name == "brier":
             return np.asarray((scores**2).sum(axis=1) - 2 * own + 1, dtype=float)
-        raise Misused(f"{name!r} is no loss of a multi-class task. It has: log_loss, brier.")
+        raise UsageError(f"{name!r} is no loss of a multi-class task. It has: log_loss, brier.")
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
         """The scores of a model that knows the shares of the classes alone, for so many rows."""
@@ -315,7 +317,7 @@ class Multiclass:
         return np.tile(counts / max(counts.sum(), 1), (rows, 1))
 
     def metric(self, name: str) -> Metric:
-        """The metric called `name`. Raises: Misused."""
+        """The metric called `name`. Raises: UsageError."""
         return metric.named(name, self._metrics(), ALIASES, task="multi-class")
 
     def measure(

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from proveout.errors import Misused
-from proveout.records import Answer, Plain, TaskFacts, TaskName
+from proveout.errors import UsageError
+from proveout.records import Answer, Scalar, TaskFacts, TaskName
 from proveout.task import metric
 from proveout.task.metric import Metric
 from proveout.task.output import Output
@@ -125,7 +125,7 @@ class Regression:
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
-    def members(self, answer: Answer, *, target: str) -> dict[str, Plain | Mapping[str, float]]:
+    def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
         """The answer as a JSON object; `target` is what the value is called.
 
         >>> Regression(half_width=2.0, coverage=0.9).members(Answer(value=3.0), target="price")
@@ -194,7 +194,7 @@ class Regression:
         return scores
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
-        """Known outcomes as numbers, shape (rows,). Raises: Misused for anything but finite numbers."""
+        """Known outcomes as numbers, shape (rows,). Raises: UsageError for anything but finite numbers."""
         import numpy as np
 
         given = np.asarray(known)
@@ -203,7 +203,7 @@ class Regression:
         except (TypeError, ValueError):
             found = None
         if found is None or not np.isfinite(found).all():
-            raise Misused(
+            raise UsageError(
                 "The target of a regression is a finite number in each row whose outcome is known, and here it is not: "
                 'leave the others null, or set task = "binary" or "multiclass" in [tool.proveout].'
             )
@@ -222,17 +222,19 @@ class Regression:
         return scores
 
     def right(self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-        """Which outcomes lay in the interval of their answer, shape (rows,). Raises: Misused without an interval."""
+        """Which outcomes lay in the interval of their answer, shape (rows,). Raises: UsageError without an interval."""
         import numpy as np
 
         if self.half_width is None:
-            raise Misused("Whether a value was right is asked of its interval, and this bundle has none: train again.")
+            raise UsageError(
+                "Whether a value was right is asked of its interval, and this bundle has none: train again."
+            )
         return np.asarray(np.abs(outcomes - scores) <= self.half_width)
 
     def losses(
         self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, name: str | None = None
     ) -> "NDArray[np.float64]":
-        """The loss of each row, shape (rows,), in the unit of the target or its square. Raises: Misused.
+        """The loss of each row, shape (rows,), in the unit of the target or its square. Raises: UsageError.
 
         `absolute` is proper for a median, `squared` for a mean, `pinball_Q` for the quantile Q in percent.
 
@@ -250,7 +252,7 @@ class Regression:
         if name is not None and name.startswith("pinball_") and name[8:].isdigit() and 0 < int(name[8:]) < 100:
             quantile = int(name[8:]) / 100
             return np.maximum(quantile * error, (quantile - 1) * error)
-        raise Misused(f"{name!r} is no loss of a regression. It has: absolute, squared, pinball_1 to pinball_99.")
+        raise UsageError(f"{name!r} is no loss of a regression. It has: absolute, squared, pinball_1 to pinball_99.")
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
         """The scores of a model that knows the median alone, for so many rows."""
@@ -259,7 +261,7 @@ class Regression:
         return np.full(rows, float(np.median(outcomes)))
 
     def metric(self, name: str) -> Metric:
-        """The metric called `name`. Raises: Misused."""
+        """The metric called `name`. Raises: UsageError."""
         return metric.named(name, self._metrics(), ALIASES, task="regression")
 
     def measure(

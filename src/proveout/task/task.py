@@ -6,7 +6,7 @@ Comes in: a name, or the facts of a bundle. Goes out: a `Task`. Rooms ask the ta
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proveout.records import Answer, Plain, TargetValue, TaskFacts, TaskName
+from proveout.records import Answer, Scalar, TargetValue, TaskFacts, TaskName
 from proveout.task.binary import THRESHOLD, Binary
 from proveout.task.metric import Metric
 from proveout.task.multiclass import Multiclass
@@ -86,7 +86,7 @@ class Task(Protocol):
     def agree(self, one: Answer, other: Answer) -> bool:
         """Whether two answers say the same."""
 
-    def members(self, answer: Answer, *, target: str) -> dict[str, Plain | Mapping[str, float]]:
+    def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
         """The answer as a JSON object."""
 
     def read_members(self, members: Mapping[str, Any], *, target: str) -> Answer:
@@ -111,7 +111,7 @@ class Task(Protocol):
         """What is answered."""
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
-        """Known outcomes as this task computes with them. Raises: Misused."""
+        """Known outcomes as this task computes with them. Raises: UsageError."""
 
     def explained(self, scores: "NDArray[np.float64]", answer: Answer) -> "NDArray[np.float64]":
         """The number of each row that the reasons for `answer` are about."""
@@ -128,13 +128,13 @@ class Task(Protocol):
     def losses(
         self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, name: str | None = None
     ) -> "NDArray[np.float64]":
-        """The loss of each row: the default one, or the one named. Raises: Misused."""
+        """The loss of each row: the default one, or the one named. Raises: UsageError."""
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
         """The scores of a model that has seen `outcomes` and no column, for so many rows."""
 
     def metric(self, name: str) -> Metric:
-        """The metric called `name`. Raises: Misused."""
+        """The metric called `name`. Raises: UsageError."""
 
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"

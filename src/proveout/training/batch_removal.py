@@ -6,7 +6,7 @@ the store, and so do the snapshots that have it, for bundles that were trained o
 
 from proveout.data import snapshots
 from proveout.data.store import Store
-from proveout.errors import Misused, NotFound
+from proveout.errors import NotFound, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import BatchRemoval, Snapshot
 
@@ -14,7 +14,7 @@ from proveout.records import BatchRemoval, Snapshot
 def plan(ledger: Ledger, name: str) -> BatchRemoval:
     """What taking the batch out of the newest snapshot would leave.
 
-    Raises: NotFound if there is no such batch; Misused if it is the only one.
+    Raises: NotFound if there is no such batch; UsageError if it is the only one.
     """
     newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     if not newest:
@@ -25,7 +25,7 @@ def plan(ledger: Ledger, name: str) -> BatchRemoval:
         present = ", ".join(batch.name for batch in whole.batches)
         raise NotFound("batch", name, f"The newest snapshot, {whole.digest[:12]}, has {present}")
     if not left:
-        raise Misused(f"{name} is the only batch of snapshot {whole.digest[:12]}: take another in first.")
+        raise UsageError(f"{name} is the only batch of snapshot {whole.digest[:12]}: take another in first.")
     (batch,) = (batch for batch in whole.batches if batch.name == name)
     return BatchRemoval(batch=batch, before=whole.digest, snapshot=snapshots.of_batches(left))
 
@@ -35,10 +35,10 @@ def remove(ledger: Ledger, store: Store, planned: BatchRemoval, *, by: str, reas
 
     Args:
         seen: number of the ledger's last entry when it was planned.
-    Raises: LostRace if another snapshot was made meanwhile; Misused without a name or a reason.
+    Raises: Conflict if another snapshot was made meanwhile; UsageError without a name or a reason.
     """
     if not by.strip() or not reason.strip():
-        raise Misused('Taking a batch out says who did it and why: --by NAME --reason "…".')
+        raise UsageError('Taking a batch out says who did it and why: --by NAME --reason "…".')
     snapshots.keep(store, planned.snapshot)
     name = planned.batch.name
     ledger.append(

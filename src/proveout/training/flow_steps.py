@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout import gate_settings
 from proveout import settings as settings_module
-from proveout.errors import BundleError, ConfigError, Misused, NotApproved, NotFound
+from proveout.errors import BundleError, ConfigError, NotApproved, NotFound, UsageError
 from proveout.project import actor, open_ledger, open_store, user_name
 from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
 from proveout.settings import Settings
@@ -145,12 +145,12 @@ def latest_snapshot(ledger: "Ledger") -> Snapshot | None:
 def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
     """What this run begins with: the snapshot that `[data]` means, the configuration, and the code as it lies there.
 
-    Raises: ConfigError, NotFound as `choose_data`; Misused in a run that resumes one that never began.
+    Raises: ConfigError, NotFound as `choose_data`; UsageError in a run that resumes one that never began.
     """
     from proveout.training import run_inputs
 
     if (origin := _resumed()) is not None:
-        raise Misused(
+        raise UsageError(
             f"Run {origin} ended before it had begun, and to resume it would take the configuration of then: "
             "start a new one: python flows/train.py run"
         )

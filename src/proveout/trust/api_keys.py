@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from proveout.errors import Misused, NotFound
+from proveout.errors import NotFound, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import ApiKey, Scope
@@ -39,13 +39,13 @@ def create(
     reason: str,
     at: str,
 ) -> NewKey:
-    """A new key called `name`. Raises: Misused if that cannot be meant; LostRace if keys were changed meanwhile."""
+    """A new key called `name`. Raises: UsageError if that cannot be meant; Conflict if keys were changed meanwhile."""
     seen = ledger.last_seq()
     _refuse_misuse(name, tenant, scopes, limits=(rate_per_s, burst, per_day))
     if not by.strip() or not reason.strip():
-        raise Misused('A key says who made it and why: --by NAME --reason "…".')
+        raise UsageError('A key says who made it and why: --by NAME --reason "…".')
     if any(key.name == name and key.revoked_at is None for key in known(ledger)):
-        raise Misused(f"A key called {name} is in use. Revoke it first, or take another name: proveout keys list")
+        raise UsageError(f"A key called {name} is in use. Revoke it first, or take another name: proveout keys list")
     text = secrets.token_urlsafe(32)
     key = ApiKey(
         id=secrets.token_hex(6),
@@ -65,11 +65,11 @@ def create(
 def revoke(ledger: Ledger, which: str, *, by: str, reason: str, at: str) -> ApiKey:
     """The key `which` (its name, or the first digits of its id), from now on without use. Revoked before: as it was.
 
-    Raises: NotFound; Misused if several keys are meant; LostRace if keys were changed meanwhile.
+    Raises: NotFound; UsageError if several keys are meant; Conflict if keys were changed meanwhile.
     """
     seen = ledger.last_seq()
     if not by.strip() or not reason.strip():
-        raise Misused('Revoking a key says who did it and why: --by NAME --reason "…".')
+        raise UsageError('Revoking a key says who did it and why: --by NAME --reason "…".')
     key = find(ledger, which)
     if key.revoked_at is not None:
         return key
@@ -92,7 +92,7 @@ def known(ledger: Ledger) -> tuple[ApiKey, ...]:
 def find(ledger: Ledger, which: str) -> ApiKey:
     """The one key with that name, or whose id begins so; of a name used again, the one that is in use.
 
-    Raises: NotFound; Misused if several are meant.
+    Raises: NotFound; UsageError if several are meant.
     """
     # Somebody in a hurry pastes the whole key. Its secret stays out of what is said.
     start = which[3:15] if which.startswith("po_") else which
@@ -104,7 +104,7 @@ def find(ledger: Ledger, which: str) -> ApiKey:
     if not found:
         raise NotFound("key", start, "List them: proveout keys list")
     if len(found) > 1:
-        raise Misused(f"{start} begins the ids of {len(found)} keys: give more digits.")
+        raise UsageError(f"{start} begins the ids of {len(found)} keys: give more digits.")
     return found[0]
 
 
@@ -115,8 +115,8 @@ def mac_of(pepper: bytes, secret: str) -> str:
 
 def _refuse_misuse(name: str, tenant: str, scopes: Sequence[Scope], *, limits: Sequence[float | None]) -> None:
     if not name.strip() or not tenant.strip():
-        raise Misused("A key has a name, and a tenant: whose cached answers it may be given.")
+        raise UsageError("A key has a name, and a tenant: whose cached answers it may be given.")
     if not scopes or set(scopes) - set(SCOPES):
-        raise Misused(f"A key's scopes are some of {', '.join(SCOPES)}; asked for: {', '.join(scopes) or 'none'}.")
+        raise UsageError(f"A key's scopes are some of {', '.join(SCOPES)}; asked for: {', '.join(scopes) or 'none'}.")
     if any(limit is not None and not limit > 0 for limit in limits):
-        raise Misused("A key's limits are above zero; without one, leave it out. To stop a key, revoke it.")
+        raise UsageError("A key's limits are above zero; without one, leave it out. To stop a key, revoke it.")

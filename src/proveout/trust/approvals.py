@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from proveout.errors import Misused, NotApproved, Untrusted
+from proveout.errors import BadSignature, NotApproved, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Consent, Digest, canonical
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quorum:
+class ApprovalPolicy:
     """How many persons are asked for before a bundle may serve, and whose keys count."""
 
     persons: int
@@ -30,19 +30,21 @@ class Quorum:
     gate_keys: Path  # folder of the keys that sign for the gate: none of them counts as a person's
 
 
-NOBODY = Quorum(persons=0, approvers=Path(), gate_keys=Path())
+NOBODY = ApprovalPolicy(persons=0, approvers=Path(), gate_keys=Path())
 """The gate's approval is enough."""
 
 
-def quorum(settings: Settings) -> Quorum:
+def quorum(settings: Settings) -> ApprovalPolicy:
     """What the project asks for: `approvals` and `approvers` in [tool.proveout]."""
-    return Quorum(persons=settings.approvals, approvers=settings.root / settings.approvers, gate_keys=settings.keys_dir)
+    return ApprovalPolicy(
+        persons=settings.approvals, approvers=settings.root / settings.approvers, gate_keys=settings.keys_dir
+    )
 
 
 def public_file(approvers: Path, name: str) -> Path:
-    """Where the public key of a person lies. Raises: Misused for a name that cannot be a file's."""
+    """Where the public key of a person lies. Raises: UsageError for a name that cannot be a file's."""
     if not _NAME.fullmatch(name):
-        raise Misused(f"{name!r} cannot be an approver's name: letters, digits and . _ @ + -, at most 64.")
+        raise UsageError(f"{name!r} cannot be an approver's name: letters, digits and . _ @ + -, at most 64.")
     return approvers / f"{name}.pub"
 
 
@@ -51,7 +53,7 @@ def public_file(approvers: Path, name: str) -> Path:
 
 def give(
     ledger: Ledger,
-    asked: Quorum,
+    asked: ApprovalPolicy,
     key: PrivateKey,
     approval: Approval,
     *,
@@ -65,14 +67,14 @@ def give(
 
     Args:
         seen: number of the ledger's last entry when the approval was read.
-    Raises: Misused without a name or a reason; Untrusted if the key is not that person's, or is the gate's; NotApproved
-    if `by` packed the bundle; LostRace if the gate has judged something meanwhile.
+    Raises: UsageError without a name or a reason; BadSignature if the key is not that person's, or is the gate's; NotApproved
+    if `by` packed the bundle; Conflict if the gate has judged something meanwhile.
     """
     file = public_file(asked.approvers, by)
     if not reason.strip():
-        raise Misused('Whoever approves says why: --reason "…".')
+        raise UsageError('Whoever approves says why: --reason "…".')
     if utc(expires_at) <= utc(at):
-        raise Misused(f"A consent from {at} cannot end at {expires_at}.")
+        raise UsageError(f"A consent from {at} cannot end at {expires_at}.")
     if by.casefold() in _packers(ledger, approval.bundle):
         name = f"{approval.model}@{approval.bundle[:12]}"
         raise NotApproved(name, f"{by} packed it, and nobody approves their own: ask another person")
@@ -90,7 +92,7 @@ def give(
     )
     given = replace(unsigned, signature=key.sign(_payload(unsigned)))
     if not file.is_file():
-        raise Untrusted(key.id, f"there is no {file.name} in {asked.approvers}. Make it: proveout approver new {by}")
+        raise BadSignature(key.id, f"there is no {file.name} in {asked.approvers}. Make it: proveout approver new {by}")
     _check(given, asked, approval)
     ledger.append(
         "consent", given.bundle, given, actor=by, reason=reason, at=given.approved_at,
@@ -113,7 +115,7 @@ def entered(ledger: Ledger, bundle: Digest) -> tuple[Consent, ...]:
     return tuple(consent for consent in found if consent.by.casefold() not in packers)
 
 
-def granted(found: Sequence[Consent], asked: Quorum, approval: Approval, *, at: str) -> tuple[Consent, ...]:
+def granted(found: Sequence[Consent], asked: ApprovalPolicy, approval: Approval, *, at: str) -> tuple[Consent, ...]:
     """Those that hold at the moment `at`: for the bundle, manifest and verdict that `approval` is for, signed by
     somebody who is an approver now. One for each person and one for each key, the first of `found`.
     """
@@ -122,7 +124,7 @@ def granted(found: Sequence[Consent], asked: Quorum, approval: Approval, *, at: 
     for consent in found:
         try:
             _check(consent, asked, approval)
-        except (Untrusted, Misused):
+        except (BadSignature, UsageError):
             continue
         # Only now is it worth reading.
         fits = (consent.model, consent.bundle, consent.manifest, consent.verdict) == asked_for
@@ -132,7 +134,7 @@ def granted(found: Sequence[Consent], asked: Quorum, approval: Approval, *, at: 
     return tuple(held)
 
 
-def refuse_missing(held: Sequence[Consent], asked: Quorum, bundle: Bundle) -> None:
+def refuse_missing(held: Sequence[Consent], asked: ApprovalPolicy, bundle: Bundle) -> None:
     """Return if enough persons have approved.
 
     Raises: NotApproved with who has, how many are missing and the command to give it.
@@ -152,17 +154,17 @@ def shortage(held: int, persons: int) -> str:
     return f"{max(0, persons - held)} of {persons} {'person' if persons == 1 else 'persons'} missing"
 
 
-def until(held: Sequence[Consent], asked: Quorum) -> str | None:
+def until(held: Sequence[Consent], asked: ApprovalPolicy) -> str | None:
     """When fewer than are asked for will hold; None where nobody is asked, or they are too few by now."""
     ends = sorted((consent.expires_at for consent in held), reverse=True)
     return ends[asked.persons - 1] if 0 < asked.persons <= len(ends) else None
 
 
-def _check(consent: Consent, asked: Quorum, approval: Approval) -> None:
-    """Return if the person whose name is on it has signed it. Raises: Untrusted; Misused for a name that is none."""
+def _check(consent: Consent, asked: ApprovalPolicy, approval: Approval) -> None:
+    """Return if the person whose name is on it has signed it. Raises: BadSignature; UsageError for a name that is none."""
     # A gate must not be able to approve in a person's name, whatever lies in the approvers folder.
     if consent.key == approval.key or (asked.gate_keys / f"{consent.key}.pub").exists():
-        raise Untrusted(consent.key, "it is the gate's, and the gate cannot approve in a person's name")
+        raise BadSignature(consent.key, "it is the gate's, and the gate cannot approve in a person's name")
     file = public_file(asked.approvers, consent.by)
     check_signature(file, _payload(consent), consent.key, consent.signature)
 

@@ -10,19 +10,19 @@ from proveout.errors import NotApproved
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Bundle, Consent, Digest, Entry, Verdict
 from proveout.trust import approvals as consents
-from proveout.trust.approvals import NOBODY, Quorum
+from proveout.trust.approvals import NOBODY, ApprovalPolicy
 from proveout.trust.signing import Keyring, check_approval
 
 
 @dataclass(frozen=True, kw_only=True)
-class Permit:
+class Authorization:
     """What lets one bundle serve."""
 
     approval: Approval
     consents: tuple[Consent, ...] = ()
 
 
-def entered(ledger: Ledger, bundle: Digest, quorum: Quorum = NOBODY) -> tuple[Permit, ...]:
+def entered(ledger: Ledger, bundle: Digest, quorum: ApprovalPolicy = NOBODY) -> tuple[Authorization, ...]:
     """What the ledger has to let `bundle` serve, the newest first; whether signatures and times hold is for `check` to
     say. It is one, by the newest verdict that has an approval; where persons are asked for, also those by older ones.
 
@@ -52,10 +52,10 @@ def entered(ledger: Ledger, bundle: Digest, quorum: Quorum = NOBODY) -> tuple[Pe
     standing.sort(key=lambda entry: bool(read(Verdict, entry).checks_folder))
     _refuse_covered(judged, standing)
     if not quorum.persons:
-        return (Permit(approval=approvals[standing[0].hash]),)
+        return (Authorization(approval=approvals[standing[0].hash]),)
     given = consents.entered(ledger, bundle)
     # A gate run of tonight must not take away what persons gave to yesterday's verdict on the same bundle.
-    return tuple(Permit(approval=approvals[entry.hash], consents=given) for entry in standing)
+    return tuple(Authorization(approval=approvals[entry.hash], consents=given) for entry in standing)
 
 
 def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
@@ -63,7 +63,9 @@ def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
     return entered(ledger, bundle)[0].approval
 
 
-def check(found: Sequence[Permit], bundle: Bundle, *, keyring: Keyring, quorum: Quorum = NOBODY, at: str) -> Permit:
+def check(
+    found: Sequence[Authorization], bundle: Bundle, *, keyring: Keyring, quorum: ApprovalPolicy = NOBODY, at: str
+) -> Authorization:
     """The first of `found` that lets `bundle` serve at the moment `at`, with the consents that hold.
 
     Raises: NotApproved with what keeps the newest from it.
@@ -74,7 +76,7 @@ def check(found: Sequence[Permit], bundle: Bundle, *, keyring: Keyring, quorum: 
             check_approval(permit.approval, bundle=bundle, keyring=keyring, at=at)
             held = consents.granted(permit.consents, quorum, permit.approval, at=at) if quorum.persons else ()
             consents.refuse_missing(held, quorum, bundle)
-            return Permit(approval=permit.approval, consents=held)
+            return Authorization(approval=permit.approval, consents=held)
         except NotApproved as error:
             why = why or error
     raise why or NotApproved(bundle.name, "the gate has not approved it")

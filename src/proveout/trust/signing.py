@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from proveout.errors import ConfigError, Misused, NotApproved, Untrusted
+from proveout.errors import BadSignature, ConfigError, NotApproved, UsageError
 from proveout.ledger.timestamps import utc
 from proveout.records import Approval, Bundle, Entry, Verdict, canonical, to_json
 from proveout.trust import secret_files
@@ -62,18 +62,18 @@ def new_key() -> bytes:
 
 
 def key_id_of(file: Path) -> str:
-    """The id of the public key in `file`. Raises: Untrusted if there is none."""
+    """The id of the public key in `file`. Raises: BadSignature if there is none."""
     return _id(_public(file, file.stem))
 
 
 def check_signature(file: Path, payload: bytes, key_id: str, signature: str) -> None:
     """Return if the private half of the public key in `file`, which has that id, made `signature` of `payload`.
 
-    Raises: Untrusted if not.
+    Raises: BadSignature if not.
     """
     public = _public(file, key_id)
     if _id(public) != key_id:
-        raise Untrusted(key_id[:40], f"{file} holds another key")
+        raise BadSignature(key_id[:40], f"{file} holds another key")
     _check(public, payload, key_id, signature)
 
 
@@ -99,18 +99,18 @@ class Keyring:
         return private.id, private.sign(payload)
 
     def verify(self, payload: bytes, key_id: str, signature: str) -> None:
-        """Return if a key that is trusted here made `signature` of `payload`. Raises: Untrusted if not."""
+        """Return if a key that is trusted here made `signature` of `payload`. Raises: BadSignature if not."""
         _check(self._public_key(key_id), payload, key_id, signature)
 
     def _public_key(self, key_id: str) -> Ed25519PublicKey:
         if not re.fullmatch(r"[0-9a-f]{16}", key_id):  # it comes from the approval: it must not name a path
-            raise Untrusted(key_id[:40], "a key's id has 16 hexadecimal digits")
+            raise BadSignature(key_id[:40], "a key's id has 16 hexadecimal digits")
         file = self.folder / f"{key_id}.pub"
         if not file.exists():
-            raise Untrusted(key_id, f"nobody here trusts that key. To trust it, put {key_id}.pub in {self.folder}")
+            raise BadSignature(key_id, f"nobody here trusts that key. To trust it, put {key_id}.pub in {self.folder}")
         public = _public(file, key_id)
         if _id(public) != key_id:
-            raise Untrusted(key_id, f"{file} holds another key than its name says")
+            raise BadSignature(key_id, f"{file} holds another key than its name says")
         return public
 
     def _private_key(self) -> PrivateKey:
@@ -141,14 +141,14 @@ def approve(verdict: Verdict, entry: Entry, *, keyring: Keyring, approved_at: st
 
     Args:
         entry: the ledger's entry of this verdict.
-    Raises: NotApproved if the verdict refuses; Misused if `entry` is another's or the time is over before it begins.
+    Raises: NotApproved if the verdict refuses; UsageError if `entry` is another's or the time is over before it begins.
     """
     if verdict.outcome != "approved":
         raise NotApproved(f"{verdict.model}@{verdict.candidate[:12]}", "the gate refused it")
     if entry.body != to_json(verdict):
-        raise Misused(f"Entry {entry.seq} of the ledger is not this verdict: there is nothing to sign.")
+        raise UsageError(f"Entry {entry.seq} of the ledger is not this verdict: there is nothing to sign.")
     if utc(expires_at) <= utc(approved_at):
-        raise Misused(f"An approval from {approved_at} cannot end at {expires_at}.")
+        raise UsageError(f"An approval from {approved_at} cannot end at {expires_at}.")
     unsigned = Approval(
         model=verdict.model,
         bundle=verdict.candidate,
@@ -169,7 +169,7 @@ def check_approval(approval: Approval, *, bundle: Bundle, keyring: Keyring, at: 
     """Return if `approval` is leave to serve `bundle` at the moment `at`. Raises: NotApproved with the reason."""
     try:
         keyring.verify(_payload(approval), approval.key, approval.signature)
-    except Untrusted as error:
+    except BadSignature as error:
         raise NotApproved(bundle.name, f"the signature by key {error.key} does not count: {error.why}") from error
     # Only now is it worth reading.
     for what, approved, asked in (
@@ -195,9 +195,9 @@ def _public(file: Path, key_id: str) -> Ed25519PublicKey:
     try:
         public = serialization.load_pem_public_key(file.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise Untrusted(key_id[:40], f"{file} cannot be read as a public key in PEM form") from error
+        raise BadSignature(key_id[:40], f"{file} cannot be read as a public key in PEM form") from error
     if not isinstance(public, Ed25519PublicKey):
-        raise Untrusted(key_id[:40], f"{file} holds another key than one of ed25519")
+        raise BadSignature(key_id[:40], f"{file} holds another key than one of ed25519")
     return public
 
 
@@ -209,7 +209,7 @@ def _check(public: Ed25519PublicKey, payload: bytes, key_id: str, signature: str
             raise InvalidSignature
         public.verify(raw, payload)
     except (InvalidSignature, binascii.Error, ValueError) as error:
-        raise Untrusted(key_id, "it is not over this text, which was changed or signed with another key") from error
+        raise BadSignature(key_id, "it is not over this text, which was changed or signed with another key") from error
 
 
 def _load(pem: bytes, where: str) -> Ed25519PrivateKey:

@@ -1,12 +1,12 @@
 """What a measurement is given, looked at before it is measured: a value per row, all of one length, none missing.
 
-Comes in: lists, arrays, columns of a frame. Goes out: NumPy arrays, or Misused with the sentence that says what is
+Comes in: lists, arrays, columns of a frame. Goes out: NumPy arrays, or UsageError with the sentence that says what is
 wrong.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def numbers(values: "ArrayLike", what: str) -> "NDArray[np.float64]":
-    """`values` as finite numbers, shape (rows,). Raises: Misused if one is missing, infinite or no number at all.
+    """`values` as finite numbers, shape (rows,). Raises: UsageError if one is missing, infinite or no number at all.
 
     >>> numbers([0.5, float("nan")], "scores")
     Traceback (most recent call last):
-    proveout.errors.Misused: 1 of 2 scores is no finite number, the first in row 1 (nan): nothing is left out.
+    proveout.errors.UsageError: 1 of 2 scores is no finite number, the first in row 1 (nan): nothing is left out.
     """
     import numpy as np
 
@@ -26,20 +26,20 @@ def numbers(values: "ArrayLike", what: str) -> "NDArray[np.float64]":
     try:
         found = found.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise Misused(f"The {what} are no numbers: {error}") from error
+        raise UsageError(f"The {what} are no numbers: {error}") from error
     _finite(found, what)
     return found
 
 
 def truths(values: "ArrayLike") -> "NDArray[np.bool_]":
-    """Labels as true and false, shape (rows,). Raises: Misused for anything but true, false, 1 and 0."""
+    """Labels as true and false, shape (rows,). Raises: UsageError for anything but true, false, 1 and 0."""
     import numpy as np
 
     found = numbers(values, "labels")
     strange = sorted({float(one) for one in found[(found != 0) & (found != 1)][:1000]})
     if strange:
         seen = ", ".join(f"{one:g}" for one in strange[:3])
-        raise Misused(f"Labels are true or false (1 or 0), and here they are {seen} too: compare them, late > 30.")
+        raise UsageError(f"Labels are true or false (1 or 0), and here they are {seen} too: compare them, late > 30.")
     return np.equal(found, 1)
 
 
@@ -49,7 +49,7 @@ def values_of(values: Any, what: str) -> "NDArray[Any]":
 
     found = np.asarray(values)
     if found.ndim == 0:
-        raise Misused(f"The {what} are one value, not one per row.")
+        raise UsageError(f"The {what} are one value, not one per row.")
     if found.dtype.kind == "f":
         _finite(found, what)
     return found
@@ -65,26 +65,26 @@ def groups(clusters: "ArrayLike | None", rows: int) -> "NDArray[np.intp] | None"
     same_length(rows, clusters=named)
     codes, _ = pd.factorize(named)
     if (codes < 0).any():
-        raise Misused(
+        raise UsageError(
             f"{int((codes < 0).sum())} of {rows} rows name no cluster: give them one, or leave these rows out."
         )
     return codes
 
 
 def same_length(rows: int, **others: Any) -> None:
-    """Raises: Misused if one of `others` has not a value for each of the `rows` labels."""
+    """Raises: UsageError if one of `others` has not a value for each of the `rows` labels."""
     for name, values in others.items():
         if len(values) != rows:
-            raise Misused(
+            raise UsageError(
                 f"There are {rows:,} rows and {len(values):,} {name.replace('_', ' ')}: all of them belong to the same "
                 "rows, in the same order."
             )
 
 
 def within(name: str, value: float, low: float, high: float) -> None:
-    """Raises: Misused if `value` does not lie between the two, both excluded."""
+    """Raises: UsageError if `value` does not lie between the two, both excluded."""
     if not low < value < high:
-        raise Misused(f"{name} is {value:g}, asked: between {low:g} and {high:g}, such as 0.95.")
+        raise UsageError(f"{name} is {value:g}, asked: between {low:g} and {high:g}, such as 0.95.")
 
 
 def _plain(values: "ArrayLike", what: str) -> "NDArray[Any]":
@@ -92,7 +92,9 @@ def _plain(values: "ArrayLike", what: str) -> "NDArray[Any]":
 
     found = np.asarray(values)
     if found.ndim != 1:
-        raise Misused(f"The {what} have the shape {found.shape}, asked: one per row, as predict_proba(rows)[:, 1] is.")
+        raise UsageError(
+            f"The {what} have the shape {found.shape}, asked: one per row, as predict_proba(rows)[:, 1] is."
+        )
     return found
 
 
@@ -102,7 +104,7 @@ def _finite(found: "NDArray[Any]", what: str) -> None:
     bad = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(axis=1)) if found.size else found
     if len(bad):
         verb = "is" if len(bad) == 1 else "are"
-        raise Misused(
+        raise UsageError(
             f"{len(bad):,} of {len(found):,} {what} {verb} no finite number, the first in row {bad[0]} "
             f"({found[bad[0]]}): nothing is left out."
         )

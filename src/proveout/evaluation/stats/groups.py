@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ def bands(
     numbers = column.to_numpy(dtype=float, na_value=np.nan)
     sharp = np.asarray(edges, dtype=float)
     if len(sharp) < 2 or not (np.diff(sharp) > 0).all():
-        raise Misused(f"bands() needs two edges or more, rising: got {list(edges)}.")
+        raise UsageError(f"bands() needs two edges or more, rising: got {list(edges)}.")
     if labels is not None and len(set(labels)) != len(sharp) - 1:
-        raise Misused(f"bands() needs a label of its own for each of the {len(sharp) - 1} bands: got {list(labels)}.")
+        raise UsageError(
+            f"bands() needs a label of its own for each of the {len(sharp) - 1} bands: got {list(labels)}."
+        )
     written = _distinct(sharp)
     between = [f"[{low}, {high})" for low, high in pairwise(written)]
     between[-1] = f"{between[-1][:-1]}]"
@@ -92,19 +94,19 @@ def split(by: Any, *, rows: int) -> tuple[Slice, ...]:
     >>> [(part.name, len(part.rows)) for part in split({"carrier": ["UA", None, "UA"]}, rows=3)]
     [('carrier=UA', 2), ('carrier not known', 1)]
 
-    Raises: Misused for a column of another length, for no column, and for more than a thousand slices.
+    Raises: UsageError for a column of another length, for no column, and for more than a thousand slices.
     """
     import numpy as np
 
     columns = _named(by)
     if not columns:
-        raise Misused('by= names no column. Give it one, such as records["carrier"].')
+        raise UsageError('by= names no column. Give it one, such as records["carrier"].')
     array_checks.same_length(rows, **{f"values of {name}": values for name, values in columns.items()})
     coded = [kinds_of(values, name=name) for name, values in columns.items()]
     crossed = np.ravel_multi_index([codes for codes, _ in coded], [len(names) for _, names in coded])
     there, codes = np.unique(crossed, return_inverse=True)
     if len(there) > MOST_SLICES:
-        raise Misused(
+        raise UsageError(
             f"by={' and '.join(columns)} gives {len(there):,} slices. Numbers want slices.bands(values, edges), "
             "texts of many kinds a coarser column."
         )

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
 
@@ -48,9 +48,9 @@ class Asked:
     def __post_init__(self) -> None:
         array_checks.within("level", self.level, 0.5, 1.0)
         if not 0 <= self.margin < float("inf"):
-            raise Misused(f"margin is {self.margin:g}, asked: 0 or more, how much worse is too much, such as 0.01.")
+            raise UsageError(f"margin is {self.margin:g}, asked: 0 or more, how much worse is too much, such as 0.01.")
         if not 0 <= self.spread < float("inf"):
-            raise Misused(f"spread is {self.spread:g}, asked: 0 or more, how far seeds differ in {self.name}.")
+            raise UsageError(f"spread is {self.spread:g}, asked: 0 or more, how far seeds differ in {self.name}.")
 
     @property
     def shown(self) -> float:

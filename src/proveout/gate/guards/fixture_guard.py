@@ -13,7 +13,7 @@ from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 
 if TYPE_CHECKING:
-    from proveout.evaluation.context import LabelledRows, Material
+    from proveout.evaluation.context import EvaluationContext, LabelledRows
     from proveout.model.bundle import OpenBundle
 
 ASKED_AGAIN = 200  # rows of the bundle's own reference: enough to tell two models apart
@@ -36,7 +36,7 @@ def of_bundle(opened: "OpenBundle") -> dict[str, int]:
     return {name: id(value) for name, value in vars(opened).items() if name not in COUNTED}
 
 
-def broken(material: "Material") -> Iterator[CheckResult]:
+def broken(material: "EvaluationContext") -> Iterator[CheckResult]:
     """What somebody changed: the rows, a bundle's insides, the bounds."""
     made: dict[str, Any] = vars(material)
     for name, seal in material.seals.items():

@@ -12,7 +12,7 @@ from itertools import chain
 from proveout.gate import holdout_use
 from proveout.gate.reports.text_report import BY_OTHERS, left_out
 from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
-from proveout.records import Evidence, MovedBound, Plain, Verdict
+from proveout.records import Evidence, MovedBound, Scalar, Verdict
 
 WIDTH, HEIGHT, MARGIN = 260, 22, 8  # of a drawing, in pixels
 STYLE = """
@@ -102,7 +102,7 @@ def _way(moved: MovedBound) -> str:
     return "moved" if moved.looser is None else "looser" if moved.looser else "stricter"
 
 
-def _value(bound: Plain) -> str:
+def _value(bound: Scalar) -> str:
     return "" if bound is None else escape(str(bound))
 
 

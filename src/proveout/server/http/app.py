@@ -28,7 +28,7 @@ from proveout.server.http import auth as access
 from proveout.server.http import batch, feedback, metrics, open_inference, openapi, prediction_detail, ui
 from proveout.server.http.auth import Access, Method
 from proveout.server.http.rate_limits import Allowance, Limits
-from proveout.server.http.request import BODY_S, JSON, App, Behind, Call, Left, Message, Receive, Send, answer_headers
+from proveout.server.http.request import BODY_S, JSON, App, Backend, Call, Left, Message, Receive, Send, answer_headers
 from proveout.server.http.validation import Header, Problem, Reader, Refused, not_now
 from proveout.server.queue.batcher import Overloaded
 from proveout.server.service.group_commit import Unlogged
@@ -38,7 +38,7 @@ MOST_IN_FLIGHT = 4_096  # requests of one process: more would be memory for answ
 _COUNT_EVERY_S = 1.0
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
-Handler = Callable[[Call, Behind], Awaitable[None]]
+Handler = Callable[[Call, Backend], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +70,14 @@ class Gateway:
         *,
         schema: RequestSchema,
         settings: Settings,
-        office: Callable[[], Behind],
+        office: Callable[[], Backend],
         access: Access,
         folder: Path | None = None,
         body_s: float = BODY_S,
     ) -> None:
         self._app, self._build, self._access, self._body_s = app, office, access, body_s
         self._settings, self._reader = settings, Reader(schema)
-        self._office: Behind | None = None
+        self._office: Backend | None = None
         self._limits: Limits | None = None
         self._tally = metrics.Tally()
         self._folder = folder
@@ -184,7 +184,7 @@ class Gateway:
             raise Refused(wrong, (b"allow", allowed.encode()))
         return route
 
-    async def _admit(self, route: Route, call: Call, office: Behind) -> None:
+    async def _admit(self, route: Route, call: Call, office: Backend) -> None:
         """Let the request in, before its body is read. Raises: Refused."""
         if self._tally.in_flight > MOST_IN_FLIGHT and route.needed:
             raise not_now("overloaded", "Too many requests are being answered.", retry_after_s=1)
@@ -221,30 +221,30 @@ class Gateway:
 
     # --- small routes ---------------------------------------------------------------------------------------------
 
-    async def _predict(self, call: Call, office: Behind) -> None:
+    async def _predict(self, call: Call, office: Backend) -> None:
         request = self._reader.read(await call.body(self._settings.max_body_bytes))
         given = await office.desk.answer(
             request, request_id=call.wanted_id(), caller=call.caller, budget_s=call.budget_s()
         )
         await call.respond(200, given.body, JSON, *answer_headers(given))
 
-    async def _livez(self, call: Call, office: Behind) -> None:
+    async def _livez(self, call: Call, office: Backend) -> None:
         await call.respond(200, b'{"alive":true}', JSON)
 
-    async def _readyz(self, call: Call, office: Behind) -> None:
+    async def _readyz(self, call: Call, office: Backend) -> None:
         ready, details = await office.readiness()
         self._started = self._started or ready
         told = details if "admin" in call.caller.scopes else {"reason": details["reason"]}
         await call.respond(200 if ready else 503, orjson.dumps({"ready": ready, **told}), JSON)
 
-    async def _startupz(self, call: Call, office: Behind) -> None:
+    async def _startupz(self, call: Call, office: Backend) -> None:
         if not self._started:
             self._started, _ = await office.readiness()
         await call.respond(200 if self._started else 503, orjson.dumps({"started": self._started}), JSON)
 
     # --- metrics --------------------------------------------------------------------------------------------------
 
-    async def _metrics(self, call: Call, office: Behind) -> None:
+    async def _metrics(self, call: Call, office: Backend) -> None:
         self._shared.write(self._counts(office))
         clerk = office.clerk()
         figures = metrics.Figures(
@@ -256,10 +256,10 @@ class Gateway:
         told = await asyncio.to_thread(lambda: metrics.text(self._shared.all(), figures))
         await call.respond(200, told, metrics.CONTENT_TYPE)
 
-    def _counts(self, office: Behind) -> metrics.Counts:
+    def _counts(self, office: Backend) -> metrics.Counts:
         counts, desk, journal = self._tally.counts(), office.desk, office.journal
         counts.predictions = [(*labels, number) for labels, number in desk.counts.items()]
-        counts.fallbacks = list(desk.silences.items())
+        counts.fallbacks = list(desk.fallback_reasons.items())
         counts.cache = [(str(event), number) for event, number in desk.cached.items()]
         dispatch = office.dispatch
         counts.waiting_rows, counts.shed, counts.dropped_shadows = dispatch.waiting, dispatch.shed, dispatch.dropped
@@ -267,7 +267,7 @@ class Gateway:
         counts.unwritten_rows, counts.lost_rows = journal.owed_rows, journal.lost_rows
         return counts
 
-    async def _count(self, office: Behind) -> None:
+    async def _count(self, office: Backend) -> None:
         while True:
             await asyncio.sleep(_COUNT_EVERY_S)
             self._shared.write(self._counts(office))
@@ -275,7 +275,7 @@ class Gateway:
     # --- beginning and end ----------------------------------------------------------------------------------------
 
     @property
-    def _inside(self) -> Behind:
+    def _inside(self) -> Backend:
         if self._office is None:
             raise RuntimeError("a request came before the server's lifespan began")
         return self._office
@@ -305,7 +305,7 @@ class Gateway:
         gc.freeze()
         self._counting = asyncio.create_task(self._count(self._office))
 
-    async def _close(self, office: Behind) -> None:
+    async def _close(self, office: Backend) -> None:
         if self._counting is not None:
             self._counting.cancel()
         await office.leave()

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from proveout.records import ApiKey, Scope
 from proveout.server.http.validation import Problem, Refused
-from proveout.server.server_state import Board
+from proveout.server.server_state import DesiredState
 
 Method = Literal["GET", "POST"]
 
@@ -79,7 +79,7 @@ class Access:
 
     def __init__(self, *, mac: Callable[[str], str], asked: bool) -> None:
         self._mac, self.asked = mac, asked
-        self._board: Board | None = None
+        self._board: DesiredState | None = None
         self._keys: dict[str, tuple[str, Caller]] = {}
         # Keys that were verified on this board, by a hash of their text: no more of them than there are keys.
         self._verified: dict[bytes, Caller] = {}
@@ -87,7 +87,7 @@ class Access:
     def __repr__(self) -> str:
         return f"Access(asked={self.asked}, {len(self._keys)} keys)"
 
-    def caller(self, headers: Mapping[bytes, bytes], board: Board | None) -> Caller:
+    def caller(self, headers: Mapping[bytes, bytes], board: DesiredState | None) -> Caller:
         """Who asks, by the keys on `board`: one that is revoked opens nothing as soon as the board says so.
 
         Returns: a caller without scopes where there is no key, or one that opens nothing.
@@ -111,7 +111,7 @@ class Access:
         self._verified[mark] = caller
         return caller
 
-    def _read(self, board: Board | None) -> None:
+    def _read(self, board: DesiredState | None) -> None:
         self._board = board
         self._verified.clear()
         self._keys = {key.id: (key.mac, _caller(key)) for key in board.keys if key.revoked_at is None} if board else {}

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from proveout.server.http.request import JSON, NDJSON, Behind, Call, too_large
+from proveout.server.http.request import JSON, NDJSON, Backend, Call, too_large
 from proveout.server.http.validation import (
     Problem,
     Reader,
@@ -22,7 +22,7 @@ from proveout.server.http.validation import (
 )
 from proveout.server.queue.batcher import MOST_ROWS, Overloaded
 from proveout.server.service.group_commit import Unlogged
-from proveout.server.service.service import Given
+from proveout.server.service.service import Response
 from proveout.settings import Settings
 
 BODIES = 64  # of the largest single request: so large may an array be
@@ -39,7 +39,7 @@ class Batches:
         self._reader, self._settings = reader, settings
         self.most_bytes = settings.max_body_bytes * BODIES
 
-    async def answer(self, call: Call, office: Behind) -> None:
+    async def answer(self, call: Call, office: Backend) -> None:
         """The route. Raises: Refused for what is no batch at all."""
         kind = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind in _NDJSON_KINDS:
@@ -47,7 +47,7 @@ class Batches:
         else:
             await self._array(call, office)
 
-    async def _array(self, call: Call, office: Behind) -> None:
+    async def _array(self, call: Call, office: Backend) -> None:
         body = await call.body(self.most_bytes)
         items = parsed(body)
         if not isinstance(items, list):
@@ -77,7 +77,7 @@ class Batches:
         except Refused as refused:
             return refused.problem
 
-    async def _stream(self, call: Call, office: Behind) -> None:
+    async def _stream(self, call: Call, office: Backend) -> None:
         asked, lines, counted = _Asked(call, office), _Lines(self._settings.max_body_bytes), 0
         ending: Problem | None = None
         while ending is None:
@@ -118,7 +118,7 @@ class Batches:
 class _Asked:
     """The items of one batch, as the desk answers them."""
 
-    def __init__(self, call: Call, office: Behind) -> None:
+    def __init__(self, call: Call, office: Backend) -> None:
         self._call, self._desk = call, office.desk
         self._budget_s, self._id = call.budget_s(), call.wanted_id()
         self._place = 0
@@ -133,7 +133,7 @@ class _Asked:
         if isinstance(request, Problem):
             return request.body()
         try:
-            given: Given = await self._desk.answer(
+            given: Response = await self._desk.answer(
                 request,
                 request_id=None if self._id is None else f"{self._id}.{place}",
                 caller=self._call.caller,

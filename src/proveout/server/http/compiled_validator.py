@@ -10,9 +10,9 @@ from typing import Any
 
 from proveout.data import coercion
 from proveout.data.request_schema import NO_NUL, RequestField, RequestSchema, Rule
-from proveout.records import Plain
+from proveout.records import Scalar
 
-Quick = Callable[[Mapping[str, Any], int], dict[str, Plain] | None]
+Quick = Callable[[Mapping[str, Any], int], dict[str, Scalar] | None]
 """Of a document and the number of colons in its text (-1: not counted): the record, or None."""
 
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}

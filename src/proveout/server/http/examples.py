@@ -10,18 +10,18 @@ from re import _constants, _parser  # type: ignore[attr-defined]  # re has no pu
 from typing import Any
 
 from proveout.data.request_schema import RequestField, RequestSchema
-from proveout.records import Plain
+from proveout.records import Scalar
 
 _LONGEST = 64
 
 
-def record(schema: RequestSchema) -> dict[str, Plain]:
+def record(schema: RequestSchema) -> dict[str, Scalar]:
     """An example for every field that has one. Fields that may be null have one too."""
     found = {field.name: value(field) for field in schema.fields}
     return {name: plain for name, plain in found.items() if plain is not None}
 
 
-def value(field: RequestField) -> Plain:
+def value(field: RequestField) -> Scalar:
     """The first of some likely values that keeps every rule of `field`; None where none of them does."""
     words = {key: word for rule in field.rules for key, word in rule.words.items()}
     for candidate in _candidates(field, words):
@@ -30,7 +30,7 @@ def value(field: RequestField) -> Plain:
     return None
 
 
-def _candidates(field: RequestField, words: Mapping[str, Any]) -> Iterator[Plain]:
+def _candidates(field: RequestField, words: Mapping[str, Any]) -> Iterator[Scalar]:
     if field.default is not None:
         yield field.default
     yield from words.get("enum", ())
@@ -44,7 +44,7 @@ def _candidates(field: RequestField, words: Mapping[str, Any]) -> Iterator[Plain
         yield from _numbers(field, words)
 
 
-def _numbers(field: RequestField, words: Mapping[str, Any]) -> Iterator[Plain]:
+def _numbers(field: RequestField, words: Mapping[str, Any]) -> Iterator[Scalar]:
     low = words.get("minimum", words.get("exclusiveMinimum", 0))
     high = words.get("maximum", words.get("exclusiveMaximum", low + 100))
     typed = int if field.kind == "int" else float

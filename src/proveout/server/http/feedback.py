@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from proveout.records import Feedback, now
-from proveout.server.http.request import JSON, Behind, Call
+from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import (
     FieldProblem,
     Problem,
@@ -33,7 +33,7 @@ _FIELDS = {
 }
 
 
-async def take(call: Call, office: Behind) -> None:
+async def take(call: Call, office: Backend) -> None:
     """The route. Raises: Refused."""
     body = await call.body(_MOST_BYTES)
     document = parsed(body)

@@ -19,11 +19,11 @@ from proveout.records import Prediction
 from proveout.server.http.auth import Method
 from proveout.server.http.batch import BODIES
 from proveout.server.http.binary_tensors import EXTENSION, HEADER, BinaryBody, encoded
-from proveout.server.http.request import JSON, OCTETS, Behind, Call, sentence
+from proveout.server.http.request import JSON, OCTETS, Backend, Call, sentence
 from proveout.server.http.validation import Problem, Reader, Refused, Request, class_of, parsed, refuse_repeated, shown
 from proveout.server.queue.batcher import MOST_ROWS
 from proveout.server.service.request_ids import sane_id
-from proveout.server.service.service import Given
+from proveout.server.service.service import Response
 from proveout.settings import Settings
 
 DATATYPES: Mapping[Kind, str] = {"int": "INT64", "float": "FP64", "str": "BYTES", "bool": "BOOL"}
@@ -50,7 +50,7 @@ class Inference:
     def __init__(self, reader: Reader, settings: Settings) -> None:
         self._reader, self._settings = reader, settings
 
-    def routes(self) -> "Mapping[tuple[str, Method], Callable[[Call, Behind], Any]]":
+    def routes(self) -> "Mapping[tuple[str, Method], Callable[[Call, Backend], Any]]":
         """Each route and who answers it."""
         model, version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
         return {
@@ -64,24 +64,24 @@ class Inference:
 
     # --- what there is --------------------------------------------------------------------------------------------
 
-    async def _server(self, call: Call, office: Behind) -> None:
+    async def _server(self, call: Call, office: Backend) -> None:
         told = {"name": "proveout", "version": __version__, "extensions": [EXTENSION]}
         await call.respond(200, orjson.dumps(told), JSON)
 
-    async def _live(self, call: Call, office: Behind) -> None:
+    async def _live(self, call: Call, office: Backend) -> None:
         await call.respond(200, b'{"live":true}', JSON)
 
-    async def _server_ready(self, call: Call, office: Behind) -> None:
+    async def _server_ready(self, call: Call, office: Backend) -> None:
         ready, _ = await office.readiness()
         await call.respond(200 if ready else 503, orjson.dumps({"ready": ready}), JSON)
 
-    async def _model_ready(self, call: Call, office: Behind) -> None:
+    async def _model_ready(self, call: Call, office: Backend) -> None:
         self._version(call, office)
         ready, _ = await office.readiness()
         name = self._settings.model
         await call.respond(200 if ready else 503, orjson.dumps({"name": name, "ready": ready}), JSON)
 
-    async def _metadata(self, call: Call, office: Behind) -> None:
+    async def _metadata(self, call: Call, office: Backend) -> None:
         self._version(call, office)
         told = {
             "name": self._settings.model,
@@ -95,7 +95,7 @@ class Inference:
         }
         await call.respond(200, orjson.dumps(told), JSON)
 
-    def _version(self, call: Call, office: Behind) -> None:
+    def _version(self, call: Call, office: Backend) -> None:
         """Refuse a model or a version that is not served. Raises: Refused with 404."""
         if call.params["name"] != self._settings.model:
             raise _no(404, f"There is no model {shown(call.params['name'])} here.")
@@ -105,7 +105,7 @@ class Inference:
 
     # --- inference ------------------------------------------------------------------------------------------------
 
-    async def _infer(self, call: Call, office: Behind) -> None:
+    async def _infer(self, call: Call, office: Backend) -> None:
         self._version(call, office)
         whole = await call.body(self._settings.max_body_bytes * BODIES)
         body = BinaryBody(whole, call.headers.get(HEADER), refuse=partial(_no, 400))
@@ -117,7 +117,7 @@ class Inference:
         columns = self._columns(document, body)
         requests = self._requests(columns)
         call.take(len(requests) - 1)
-        given: list[Given] = []
+        given: list[Response] = []
         for start in range(0, len(requests), MOST_ROWS):
             window = requests[start : start + MOST_ROWS]
             given += await asyncio.gather(
@@ -137,7 +137,7 @@ class Inference:
         else:
             await call.respond(200, text, JSON)
 
-    async def _one(self, request: Request, place: int, given_id: str | None, call: Call, office: Behind) -> Given:
+    async def _one(self, request: Request, place: int, given_id: str | None, call: Call, office: Backend) -> Response:
         return await office.desk.answer(
             request,
             request_id=None if given_id is None else f"{given_id}.{place}",
@@ -179,7 +179,7 @@ class Inference:
         return requests
 
 
-def _tensors(given: Sequence[Given], asked: Mapping[str, bool]) -> tuple[list[dict[str, Any]], bytes]:
+def _tensors(given: Sequence[Response], asked: Mapping[str, bool]) -> tuple[list[dict[str, Any]], bytes]:
     """The outputs that are `asked` for, in binary or not, and the bytes of those that are."""
     outputs: list[dict[str, Any]] = []
     rest: list[bytes] = []
@@ -259,7 +259,7 @@ def _parameters(of: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     return found or {}
 
 
-def _versions(office: Behind) -> list[str]:
+def _versions(office: Backend) -> list[str]:
     """The champion's version first; it is the start of the bundle's digest."""
     board = office.board
     return [] if board is None else [board.champion.bundle[:12]]

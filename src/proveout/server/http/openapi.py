@@ -9,7 +9,7 @@ from typing import Any
 
 from proveout import __version__
 from proveout.data.request_schema import RequestSchema
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server.http import auth, examples, openapi_schemas
 from proveout.server.http.content_encoding import CODINGS
 from proveout.settings import Settings
@@ -70,7 +70,7 @@ def document(schema: RequestSchema, settings: Settings) -> Schema:
 # --- paths --------------------------------------------------------------------------------------------------------
 
 
-def _paths(settings: Settings, example: Mapping[str, Plain]) -> Schema:
+def _paths(settings: Settings, example: Mapping[str, Scalar]) -> Schema:
     answer, one = _json("Answer"), {"$ref": "#/components/schemas/Request"}
     many = {"type": "array", "maxItems": settings.max_batch_rows, "items": one}
     batch = {
@@ -132,7 +132,7 @@ def _add_pages(route: Any) -> None:
     route("/openapi.json", "get", "This document.", {"200": _told("The document.")})
 
 
-def _add_inference(route: Any, settings: Settings, example: Mapping[str, Plain]) -> None:
+def _add_inference(route: Any, settings: Settings, example: Mapping[str, Scalar]) -> None:
     name = _path_parameter("name", "The model.", settings.model)
     version = _path_parameter("version", "The first 12 digits of the champion's digest.")
     route("/v2", "get", "Open Inference Protocol: the server.", {"200": _told("Its name and version.")})

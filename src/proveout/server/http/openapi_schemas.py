@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
-from proveout.records import Plain, Rung
+from proveout.records import AnswerSource, Scalar
 from proveout.server.http.feedback import LONGEST_ID, LONGEST_TEXT
 from proveout.server.http.open_inference import DATATYPES, OUTPUTS
 from proveout.settings import Settings
@@ -41,7 +41,7 @@ def field_schema(field: RequestField) -> Schema:
     return told
 
 
-def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Plain]) -> Schema:
+def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Scalar]) -> Schema:
     """Every message, by name."""
     text, number = {"type": "string"}, {"type": "number"}
     maybe_text = {"type": ["string", "null"]}
@@ -60,7 +60,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Pla
                 "oneOf": [{"type": "null"}, _object({"share": number, "level": text}, "share", "level")],
             },
             "action": {"type": "string", "description": "What a person should do."},
-            "answered_by": {"enum": list(get_args(Rung))},
+            "answered_by": {"enum": list(get_args(AnswerSource))},
             "release": text,
             "fallback_reason": maybe_text,
             "reasons": {"type": "array", "items": reason, "description": "Where they were asked for."},
@@ -147,7 +147,7 @@ def _object(properties: Schema, *needed: str) -> Schema:
     return {"type": "object", "properties": properties, "required": list(needed)}
 
 
-def tensors(example: Mapping[str, Plain]) -> Schema:
+def tensors(example: Mapping[str, Scalar]) -> Schema:
     """A request of the Open Inference Protocol with one row."""
     kinds: Mapping[type, str] = {int: DATATYPES["int"], float: DATATYPES["float"], str: "BYTES", bool: "BOOL"}
     return {

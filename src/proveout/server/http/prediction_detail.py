@@ -16,9 +16,9 @@ import orjson
 from proveout.errors import ProveoutError
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer
-from proveout.server.http.request import JSON, Behind, Call
+from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Problem, Refused, not_now
-from proveout.server.service.fallback import NoClaim
+from proveout.server.service.fallback import NoAnswer
 from proveout.server.service.pseudonyms import PREFIX
 from proveout.settings import Settings
 from proveout.trust import authorization
@@ -50,7 +50,7 @@ class Dossiers:
         self._threads = ThreadPoolExecutor(_THREADS, "dossier")
         self._waiting = 0
 
-    async def show(self, call: Call, office: Behind) -> None:
+    async def show(self, call: Call, office: Backend) -> None:
         """The route. Raises: Refused with 404 for what is not there or is another key's, 503 without a ledger."""
         if self._waiting >= _MOST_WAITING:
             raise not_now("overloaded", "Too many dossiers are being read.", retry_after_s=1)
@@ -107,7 +107,7 @@ def _approval(ledger: Ledger, release: Release) -> Approval | None:
         return None
 
 
-async def _reasons(prediction: Prediction, office: Behind) -> tuple[list[Any], str | None]:
+async def _reasons(prediction: Prediction, office: Backend) -> tuple[list[Any], str | None]:
     """The reasons for the answer, computed again: the same request is always explained the same way."""
     if prediction.answered_by not in {"model", "cache"}:
         return [], "the model did not answer"
@@ -115,7 +115,7 @@ async def _reasons(prediction: Prediction, office: Behind) -> tuple[list[Any], s
         return [], "the log does not have the values of a person"
     try:
         return list(await office.desk.explain(prediction.record, release=prediction.release)), None
-    except NoClaim as silence:
+    except NoAnswer as silence:
         return [], str(silence)
 
 

@@ -1,7 +1,7 @@
 """One HTTP request and the way to answer it, as a route of the gateway sees them.
 
 Comes in: ASGI's scope, `receive` and `send`. Goes out: a body, whole or in parts, or `Refused`; and responses, whose
-headers are the same wherever they come from. What stands behind the gateway is a `Behind`.
+headers are the same wherever they come from. What stands behind the gateway is a `Backend`.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from proveout.server.http.content_encoding import OVERHEAD_BYTES, Gunzip
 from proveout.server.http.validation import Header, Problem, Refused
 from proveout.server.log.journal import Journal
 from proveout.server.queue.batcher import Dispatch
-from proveout.server.server_state import Board, ClerkNote
+from proveout.server.server_state import ClerkNote, DesiredState
 from proveout.server.service.request_ids import sane_id
-from proveout.server.service.service import Desk, Given
+from proveout.server.service.service import PredictionService, Response
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -58,7 +58,7 @@ class Left(Exception):
     """The client is gone. Nobody waits for an answer."""
 
 
-class Behind(Protocol):
+class Backend(Protocol):
     """What stands behind the gateway: the office."""
 
     @property
@@ -66,11 +66,11 @@ class Behind(Protocol):
         """Whether connections are not kept any more."""
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> PredictionService:
         """Who answers."""
 
     @property
-    def board(self) -> Board | None:
+    def board(self) -> DesiredState | None:
         """What stands, as far as is known."""
 
     @property
@@ -282,7 +282,7 @@ def too_large(most_bytes: int) -> Problem:
     return Problem(status=413, kind="too-large", title="Too large", detail=detail)
 
 
-def answer_headers(given: Given) -> tuple[Header, ...]:
+def answer_headers(given: Response) -> tuple[Header, ...]:
     """What the headers of an answer say of it."""
     prediction = given.prediction
     headers: tuple[Header, ...] = (

@@ -18,10 +18,10 @@ import orjson
 from markupsafe import Markup
 
 from proveout.data.request_schema import RequestField, RequestSchema
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server.http import examples
 from proveout.server.http.feedback import LONGEST_TEXT
-from proveout.server.http.request import JSON, Behind, Call
+from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Header
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -39,10 +39,10 @@ class _Input:
     hint: str
     kind: str
     needed: bool
-    choices: tuple[Plain, ...]
-    low: Plain
-    high: Plain
-    example: Plain
+    choices: tuple[Scalar, ...]
+    low: Scalar
+    high: Scalar
+    example: Scalar
 
 
 class Pages:
@@ -62,15 +62,15 @@ class Pages:
         )
         self._docs = _render("docs.html.jinja", document=document, rules=_rules)
 
-    async def form(self, call: Call, office: Behind) -> None:
+    async def form(self, call: Call, office: Backend) -> None:
         """The route `/`."""
         await call.respond(200, self._form, _HTML, *_security())
 
-    async def docs(self, call: Call, office: Behind) -> None:
+    async def docs(self, call: Call, office: Backend) -> None:
         """The route `/docs`."""
         await call.respond(200, self._docs, _HTML, *_security())
 
-    async def openapi(self, call: Call, office: Behind) -> None:
+    async def openapi(self, call: Call, office: Backend) -> None:
         """The route `/openapi.json`."""
         await call.respond(200, self._document, JSON)
 

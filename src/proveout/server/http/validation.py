@@ -22,7 +22,7 @@ from proveout.data import coercion
 from proveout.data.coercion import Kind
 from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
 from proveout.errors import ProveoutError
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server.http.compiled_validator import compile_quick
 
 Header = tuple[bytes, bytes]
@@ -85,7 +85,7 @@ def not_now(kind: str, why: str, *, retry_after_s: float) -> Refused:
 class Request:
     """A body that was let in."""
 
-    record: Mapping[str, Plain]
+    record: Mapping[str, Scalar]
     explain: bool
 
 
@@ -128,7 +128,7 @@ class Reader:
         problems: list[FieldProblem] = []
         if not isinstance(asked, bool):
             problems.append(FieldProblem(field=EXPLAIN, rule="type", expected="true or false", got=class_of(asked)))
-        record: dict[str, Plain] = {}
+        record: dict[str, Scalar] = {}
         for field in self.schema.fields:
             value = document.pop(field.name, _ABSENT)
             if value is _ABSENT and field.needed:
@@ -243,7 +243,7 @@ def _repeated(document: Any) -> str | None:
 # --- fields -------------------------------------------------------------------------------------------------------
 
 
-def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Plain:
+def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Scalar:
     """`value` as the field's type; each rule it breaks is added to `problems`."""
     typed = _typed(field.kind, value)
     if typed is None:
@@ -263,14 +263,14 @@ def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Pla
     return typed
 
 
-def _typed(kind: Kind, value: Any) -> Plain:
+def _typed(kind: Kind, value: Any) -> Scalar:
     """`value`, if JSON has it as a value of the kind: text is no number here, and 1 is no flag. See `coercion`."""
     # `type`, not `isinstance`: True is an int to Python.
     given = type(value)
     if kind == "int":
         return coercion.whole(value) if given in (float, int) else None
     fits: Mapping[Kind, tuple[type, ...]] = {"float": (float, int), "str": (str,), "bool": (bool,)}
-    plain: Plain = value if given in fits[kind] else None
+    plain: Scalar = value if given in fits[kind] else None
     return plain
 
 

@@ -18,20 +18,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proveout.errors import ConfigError, LostRace, Misused, NotApproved, OtherChampion, ProveoutError
+from proveout.errors import ConfigError, Conflict, NotApproved, OtherChampion, ProveoutError, UsageError
 from proveout.gate_settings import of_the_file
 from proveout.project import open_keyring, open_ledger
 from proveout.records import Alert, Severity, from_json, now
 from proveout.server import server_state
 from proveout.server.log.alert_state import BY, Alarms
-from proveout.server.log.journal import Trouble
-from proveout.server.log.shipper import Drain
+from proveout.server.log.journal import Incident
+from proveout.server.log.shipper import LogShipper
 from proveout.server.worker.release_source import Source
 from proveout.settings import Settings, load
 
 if TYPE_CHECKING:
     from proveout.ledger.ledger import Ledger
-    from proveout.rollout.releases import Yardstick
+    from proveout.rollout.releases import Fingerprint
 
 NICE = 10
 LAST_DRAIN_S = 8.0  # at the end; what is not drained by then is drained by the next server
@@ -46,15 +46,15 @@ def run(
     settings: Settings,
     source: Source,
     folder: Path,
-    yardstick: "Callable[[Settings], Yardstick] | None",
+    current_fingerprint: "Callable[[Settings], Fingerprint] | None",
     ending: Connection,
 ) -> None:
     """Be the clerk, until something arrives at `ending`. Call it in a process of its own."""
     os.nice(NICE)
-    Clerk(settings, source, folder, yardstick=yardstick).run(ending)
+    Controller(settings, source, folder, current_fingerprint=current_fingerprint).run(ending)
 
 
-class Clerk:
+class Controller:
     """What the clerk's process does.
 
     Args:
@@ -68,19 +68,19 @@ class Clerk:
         source: Source,
         folder: Path,
         *,
-        yardstick: "Callable[[Settings], Yardstick] | None" = None,
+        current_fingerprint: "Callable[[Settings], Fingerprint] | None" = None,
     ) -> None:
-        self._settings, self._source, self._folder, self._yardstick = settings, source, folder, yardstick
+        self._settings, self._source, self._folder, self._yardstick = settings, source, folder, current_fingerprint
         self._ending = threading.Event()
         self._untold: list[Alert] = []  # alerts that are not in the ledger yet
         self._alarms: Alarms | None = None  # until the ledger could be asked what was said before
-        self._news_trouble = Trouble("the board")
-        self._canary_trouble = Trouble("the canary's verdict")
-        self._promotion_trouble = Trouble("the canary's promotion")
-        self._drain = Drain(
+        self._news_trouble = Incident("the board")
+        self._canary_trouble = Incident("the canary's verdict")
+        self._promotion_trouble = Incident("the canary's promotion")
+        self._drain = LogShipper(
             settings.journal_dir, open_log=self._open, event_fields=settings.key, alarm=self._untold.append
         )
-        posted = server_state.read(server_state.board_path(folder), server_state.Board)
+        posted = server_state.read(server_state.board_path(folder), server_state.DesiredState)
         self._seq = posted.seq if posted else 0
         self._has_canary = posted is not None and posted.canary is not None
         self._advised = ""  # what was last said of the canary
@@ -90,7 +90,7 @@ class Clerk:
         loops = [
             # The news never wait for long: when the ledger is back, a rollback may be in it.
             self._thread("news", self._post_news, every_s=_NEWS_EVERY_S, at_most_s=_JUDGE_EVERY_S),
-            self._thread("drain", self._keep_books, every_s=_DRAIN_EVERY_S, at_most_s=_LONGEST_WAIT_S),
+            self._thread("drain", self.ship_logs, every_s=_DRAIN_EVERY_S, at_most_s=_LONGEST_WAIT_S),
             self._thread("canary", self._judge, every_s=_JUDGE_EVERY_S, at_most_s=_LONGEST_WAIT_S),
         ]
         while not ending.poll(_NOTE_EVERY_S):
@@ -100,10 +100,10 @@ class Clerk:
         for loop in loops:
             loop.join(max(0.0, until - time.monotonic()))
         if not any(loop.is_alive() for loop in loops):
-            self._keep_books()
+            self.ship_logs()
             self._drain.close()
 
-    def _thread(self, name: str, work: Callable[[], Trouble], *, every_s: float, at_most_s: float) -> threading.Thread:
+    def _thread(self, name: str, work: Callable[[], Incident], *, every_s: float, at_most_s: float) -> threading.Thread:
         def looping() -> None:
             wait_s = every_s
             while not self._ending.wait(wait_s):
@@ -115,7 +115,7 @@ class Clerk:
 
     # --- the board ------------------------------------------------------------------------------------------------
 
-    def _post_news(self) -> Trouble:
+    def _post_news(self) -> Incident:
         """Post a new board if the ledger has something new."""
         try:
             new = self._source.news(self._settings, seq=self._seq)
@@ -129,7 +129,7 @@ class Clerk:
 
     # --- the books ------------------------------------------------------------------------------------------------
 
-    def _keep_books(self) -> Trouble:
+    def ship_logs(self) -> Incident:
         """Carry journals and alerts into the ledger."""
         self._drain.once()
         if self._drain.trouble.words is None:
@@ -168,12 +168,12 @@ class Clerk:
     def _append(self, ledger: "Ledger", alert: Alert) -> None:
         try:
             ledger.append("alert", self._settings.model, alert, actor=BY, reason=alert.what, at=alert.at)
-        except Misused:  # a text that no ledger can hold: the others shall not wait for it
+        except UsageError:  # a text that no ledger can hold: the others shall not wait for it
             print(f"proveout: an alert cannot be stored: {alert.what!r}", file=sys.stderr, flush=True)
 
     # --- the canary -----------------------------------------------------------------------------------------------
 
-    def _judge(self) -> Trouble:
+    def _judge(self) -> Incident:
         """Promote or roll back the canary, once its answers say so."""
         if not self._has_canary:
             self._canary_trouble.is_over()
@@ -187,7 +187,7 @@ class Clerk:
             self._canary_trouble.is_over()
             self._promotion_trouble.begins(f"is refused, and it keeps its share: {error}")
             return self._promotion_trouble
-        except LostRace:
+        except Conflict:
             pass  # somebody released something meanwhile: the next look is at that
         except Exception as error:
             self._canary_trouble.begins(f"cannot be had: {_words(error)}")
@@ -201,10 +201,12 @@ class Clerk:
             verdict = canary.look(ledger, settings)
             if verdict is None or verdict.decision == "waits":
                 return
-            keyring, yardstick = open_keyring(settings), self._yardstick
+            keyring, current_fingerprint = open_keyring(settings), self._yardstick
             # Asked by the settings as they are now: those that the server was started with may be weeks old.
-            asked = None if yardstick is None else lambda: yardstick(of_the_file(load(settings.root)))
-            release = canary.act(ledger, keyring, settings, verdict, at=now(), yardstick=asked)
+            asked = (
+                None if current_fingerprint is None else lambda: current_fingerprint(of_the_file(load(settings.root)))
+            )
+            release = canary.act(ledger, keyring, settings, verdict, at=now(), current_fingerprint=asked)
         words = f"{verdict.canary} {'is promoted' if verdict.decision == 'promotes' else 'is rolled back'}"
         if release is None:  # it is for a person to do
             words = f"{verdict.canary} could be {'promoted' if verdict.decision == 'promotes' else 'rolled back'}"

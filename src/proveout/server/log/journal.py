@@ -30,7 +30,7 @@ _REFUSING = "requests are refused until it can"
 _BLANK = b" " * 4_095 + b"\n"  # a line that says nothing, to see whether a disk that was full has room again
 
 
-class Trouble:
+class Incident:
     """Something that does not work: said once when it begins and once when it is over, however often it is met."""
 
     def __init__(self, name: str) -> None:
@@ -74,7 +74,7 @@ class Journal:
         self._syncing = False
         self._turning = False  # a new file is to be begun, and could not be
         self._syncer = ThreadPoolExecutor(1, "journal")
-        self.trouble = Trouble("the prediction journal")
+        self.trouble = Incident("the prediction journal")
         self.retry()
 
     async def commit(self, rows: Sequence[Row]) -> bool:

@@ -23,7 +23,7 @@ from typing import Protocol
 from proveout.errors import LedgerError, ProveoutError
 from proveout.records import Alert, Feedback, Prediction, ShadowAnswer
 from proveout.server.log import codec
-from proveout.server.log.journal import SUFFIX, Trouble
+from proveout.server.log.journal import SUFFIX, Incident
 
 PORTION_BYTES = 2**20  # drained in one transaction: about 2,000 rows, for which other writers wait 0.1 s
 _UNNAMED_S = 60.0  # a journal this old that never got its name has no writer any more
@@ -49,7 +49,7 @@ class Log(Protocol):
         """Give connections back."""
 
 
-class Drain:
+class LogShipper:
     """What carries journals into the ledger. For one thread.
 
     Args:
@@ -71,7 +71,7 @@ class Drain:
         self._log: Log | None = None
         self._lock: int | None = None
         self._drained: dict[str, int] = {}  # bytes of each journal; true for as long as the lock is held
-        self.trouble = Trouble("the ledger")
+        self.trouble = Incident("the ledger")
         self.drained_rows = 0
         self.damaged_lines = 0
 

@@ -10,7 +10,7 @@ _BINS = 9  # 1, 2 to 3, 4 to 7, … 256 rows and more
 _UNTRIED = 6  # place of the largest size that is tried before the sizes below it: 64 rows
 
 
-class Pace:
+class BatchTiming:
     """Batch times by rows: a moving mean for each power of two."""
 
     def __init__(self) -> None:

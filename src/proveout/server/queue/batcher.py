@@ -13,14 +13,22 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from proveout.records import Plain
-from proveout.server.queue.breaker import Breaker, State
-from proveout.server.queue.explain_queue import Explaining
-from proveout.server.queue.release_queue import MOST_ROWS, Flight, Lane, Scored, Waiting, columns_of, scores_in
-from proveout.server.queue.shadow_queue import Mirror, ShadowScore
-from proveout.server.queue.worker_connection import Hello, Silent, ThreeLines, WorkerLost
-from proveout.server.server_state import Board
-from proveout.server.service.fallback import Claim, NoClaim
+from proveout.records import Scalar
+from proveout.server.queue.breaker import Breaker, EvidenceRecorder
+from proveout.server.queue.explain_queue import ExplainQueue
+from proveout.server.queue.release_queue import (
+    MOST_ROWS,
+    InFlightBatch,
+    ReleaseQueue,
+    Scored,
+    Waiting,
+    columns_of,
+    scores_in,
+)
+from proveout.server.queue.shadow_queue import ShadowQueue, ShadowScore
+from proveout.server.queue.worker_connection import Silent, WorkerChannels, WorkerLost, WorkerStatus
+from proveout.server.server_state import DesiredState
+from proveout.server.service.fallback import Claim, NoAnswer
 
 __all__ = ["MOST_ROWS", "MOST_WAITING", "Dispatch", "Overloaded", "Scored", "ShadowScore"]
 
@@ -62,7 +70,7 @@ class Dispatch:
 
     def __init__(
         self,
-        lines: ThreeLines,
+        lines: WorkerChannels,
         fields: Sequence[str],
         *,
         cool_s: float = 2.0,
@@ -70,43 +78,43 @@ class Dispatch:
     ) -> None:
         self._line, self._columns, self._clock = lines.plain, columns_of(fields), clock
         self._cool_s = cool_s
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, ReleaseQueue] = {}
         self._probes: deque[tuple[str | None, asyncio.Future[Any]]] = deque()
-        self._flight: Flight | bool | None = None  # True for a probe
+        self._flight: InFlightBatch | bool | None = None  # True for a probe
         self._called = False
         self._woke_at = float("-inf")  # when this process last went on after it stood still
         self._due: dict[int, set[Waiting]] = {}
         self._slowest_s = 0.0  # batch of any release
         self._fewest = MOST_ROWS  # rows in a full batch of any release
-        self._explaining = Explaining(lines.side, self._columns)
-        self._mirror = Mirror(lines.shadow, self._columns, breaker=self._breaker, busy=lambda: self.waiting > 0)
+        self._explaining = ExplainQueue(lines.side, self._columns)
+        self._mirror = ShadowQueue(lines.shadow, self._columns, breaker=self._breaker, busy=lambda: self.waiting > 0)
         self.waiting = 0  # records that are not with the worker yet
         self.shed = 0  # requests that were told Overloaded
         self.heard_at = float("-inf")  # the loop's clock: when the worker last gave a sound reply
 
     # --- for the desk ---------------------------------------------------------------------------------------------
 
-    def score(self, record: Mapping[str, Plain], *, release: str, until: float) -> Awaitable[Scored]:
+    def score(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Awaitable[Scored]:
         """What `release` says of `record`.
 
-        Raises, at once: Overloaded; NoClaim if the release cannot be asked. Raises, awaited: NoClaim, at the latest at
+        Raises, at once: Overloaded; NoAnswer if the release cannot be asked. Raises, awaited: NoAnswer, at the latest at
         `until` (the loop's clock).
         """
         hello = self._line.hello
         if hello is None:
-            raise NoClaim(_DOWN)
+            raise NoAnswer(_DOWN)
         if release not in hello.holds:
-            raise NoClaim(_not_held(release))
+            raise NoAnswer(_not_held(release))
         lane = self._lanes.get(release) or self._lane(release)
         loop = asyncio.get_running_loop()
         now = loop.time()
         if not lane.breaker.allows(now):
-            raise NoClaim(_OPEN)
+            raise NoAnswer(_OPEN)
         if self.waiting or self._flight is not None:
             self._refuse_what_is_late(lane, now, until)
         ticket = lane.breaker.begin(now)
         if ticket is None:
-            raise NoClaim(_OPEN)
+            raise NoAnswer(_OPEN)
         reply: asyncio.Future[Scored] = loop.create_future()
         tick = int(until * _TICKS_PER_S)  # rounded down: early rather than late
         due = self._due.get(tick)
@@ -123,21 +131,21 @@ class Dispatch:
             loop.call_soon(self._pump)
         return reply
 
-    async def explain(self, record: Mapping[str, Plain], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
+    async def explain(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
         """The reasons for what `release` says of `record`, as the worker words them.
 
-        Raises: NoClaim, at once if they cannot be there before `until`, by how long the last ones took.
+        Raises: NoAnswer, at once if they cannot be there before `until`, by how long the last ones took.
         """
         return await self._explaining.explain(record, release=release, until=until)
 
-    def mirror(self, record: Mapping[str, Plain], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
+    def mirror(self, record: Mapping[str, Scalar], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
         """Have `release` score `record` when nothing else waits, and call `then`. False if there is no room for it:
         it is counted in `dropped`, and `then` is not called."""
         return self._mirror.mirror(record, release=release, then=then)
 
     # --- for the office -------------------------------------------------------------------------------------------
 
-    def post(self, board: Board) -> None:
+    def post(self, board: DesiredState) -> None:
         """There is a new board: what it does not list is forgotten, and a shadow that hung may be asked again if it
         was released again."""
         listed = {release.name for release in board.releases}
@@ -146,10 +154,10 @@ class Dispatch:
         self._explaining.post(board)
         self._mirror.post(board)
 
-    async def probe(self, *, until: float, release: str | None = None) -> Hello:
-        """The worker, after it has scored a row of its own with `release`, or with any. Raises: NoClaim."""
+    async def probe(self, *, until: float, release: str | None = None) -> WorkerStatus:
+        """The worker, after it has scored a row of its own with `release`, or with any. Raises: NoAnswer."""
         if self._line.hello is None:
-            raise NoClaim(_DOWN)
+            raise NoAnswer(_DOWN)
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
         self._probes.append((release, reply))
@@ -160,10 +168,10 @@ class Dispatch:
             async with asyncio.timeout_at(until):
                 said = await reply
         except TimeoutError as error:
-            raise NoClaim("the worker does not answer a probe") from error
+            raise NoAnswer("the worker does not answer a probe") from error
         hello = self._line.hello
         if hello is None or not isinstance(said, dict) or said.get("probability", [None])[0] is None:
-            raise NoClaim("it cannot score a row of its own training data")
+            raise NoAnswer("it cannot score a row of its own training data")
         self.heard_at = asyncio.get_running_loop().time()
         return hello
 
@@ -172,7 +180,7 @@ class Dispatch:
         await asyncio.gather(self._explaining.run(), self._mirror.run())
 
     @property
-    def breakers(self) -> Mapping[str, State]:
+    def breakers(self) -> Mapping[str, EvidenceRecorder]:
         """The state of each release that was asked, by name."""
         now = asyncio.get_running_loop().time()
         return {name: lane.breaker.state(now) for name, lane in self._lanes.items()}
@@ -189,7 +197,7 @@ class Dispatch:
 
     # --- overload -------------------------------------------------------------------------------------------------
 
-    def _refuse_what_is_late(self, lane: Lane, now: float, until: float) -> None:
+    def _refuse_what_is_late(self, lane: ReleaseQueue, now: float, until: float) -> None:
         left_s = until - now
         # The bound first: it is one multiplication, and nearly always enough.
         if self.waiting < MOST_WAITING and _CARE * self._slowest_s * (self.waiting // self._fewest + 3) < left_s:
@@ -204,7 +212,7 @@ class Dispatch:
     def _flight_s(self, now: float) -> float:
         """How long the batch that the worker has will still take."""
         flight = self._flight
-        if not isinstance(flight, Flight):
+        if not isinstance(flight, InFlightBatch):
             return 0.0
         out_s = now - flight.began
         if out_s > 2 * flight.expected_s + _HANGS_AFTER_S:
@@ -236,14 +244,14 @@ class Dispatch:
                     self._send(hello, name, found, batch)
                     return
 
-    def _longest_waiting(self) -> tuple[str, Lane] | None:
+    def _longest_waiting(self) -> tuple[str, ReleaseQueue] | None:
         waiting = [(lane.queue[0].since, name) for name, lane in self._lanes.items() if lane.queue]
         if not waiting:
             return None
         name = min(waiting)[1]
         return name, self._lanes[name]
 
-    def _take(self, lane: Lane) -> list[Waiting]:
+    def _take(self, lane: ReleaseQueue) -> list[Waiting]:
         """The first ones that still wait: whose deadline has passed, or who left, is not computed any more."""
         queue = lane.queue
         batch: list[Waiting] = []
@@ -259,8 +267,8 @@ class Dispatch:
                 self._forget(lane, waiting)
         return batch
 
-    def _send(self, hello: Hello, release: str, lane: Lane, batch: Sequence[Waiting]) -> None:
-        flight = Flight(
+    def _send(self, hello: WorkerStatus, release: str, lane: ReleaseQueue, batch: Sequence[Waiting]) -> None:
+        flight = InFlightBatch(
             release=release,
             threshold=hello.holds[release],
             lane=lane,
@@ -274,7 +282,7 @@ class Dispatch:
         asked = asyncio.ensure_future(self._line.ask({"ask": "predict", "release": release, "columns": columns}))
         asked.add_done_callback(lambda said: self._landed(flight, said))
 
-    def _landed(self, flight: Flight, said: asyncio.Future[Any]) -> None:
+    def _landed(self, flight: InFlightBatch, said: asyncio.Future[Any]) -> None:
         took_s = self._clock() - flight.clock
         self._flight = None
         if said.cancelled():
@@ -294,7 +302,7 @@ class Dispatch:
                 self._mirror.worker_killed()
             self._fail(lane, batch, _DIED, sound=False if silent else None)
             return
-        except NoClaim as silence:
+        except NoAnswer as silence:
             self._fail(lane, batch, str(silence), sound=False)
             return
         except Exception as error:  # a reply like no other: these requests fall back, and the queue moves on
@@ -314,7 +322,7 @@ class Dispatch:
                 reply.set_result(Scored(score, release, threshold))
             else:
                 end(waiting.ticket, False, now)
-                reply.set_exception(NoClaim(score))
+                reply.set_exception(NoAnswer(score))
 
     def _probed(self, reply: asyncio.Future[Any], said: asyncio.Future[Any]) -> None:
         self._flight = None
@@ -327,7 +335,7 @@ class Dispatch:
         if error is None:
             reply.set_result(said.result())
         else:
-            reply.set_exception(NoClaim(_DIED))
+            reply.set_exception(NoAnswer(_DIED))
 
     # --- giving up ------------------------------------------------------------------------------------------------
 
@@ -337,7 +345,7 @@ class Dispatch:
         # The release failed a request if one batch of its took most of the time: the request's own, or the one before
         # it. Behind batches that come and go it is the queue that was too long; and if even this comes late, it is
         # this process that stood still.
-        flight = self._flight if isinstance(self._flight, Flight) else None
+        flight = self._flight if isinstance(self._flight, InFlightBatch) else None
         blocking = flight.lane if flight is not None else None
         out_s = now - flight.began if flight is not None else 0.0
         if now - tick / _TICKS_PER_S > _STALL_S:
@@ -350,7 +358,7 @@ class Dispatch:
             failed = awake and waiting.lane is blocking and out_s > _BLAMED_SHARE * (waiting.until - waiting.since)
             waiting.lane.breaker.end(waiting.ticket, False if failed else None, now)
             waited_s = max(0.0, waiting.until - waiting.since)
-            waiting.reply.set_exception(NoClaim(f"no answer within {waited_s * 1000:.0f} ms"))
+            waiting.reply.set_exception(NoAnswer(f"no answer within {waited_s * 1000:.0f} ms"))
 
     def _fail_all(self, words: str) -> None:
         for lane in self._lanes.values():
@@ -359,25 +367,25 @@ class Dispatch:
         while self._probes:
             _, reply = self._probes.popleft()
             if not reply.done():
-                reply.set_exception(NoClaim(words))
+                reply.set_exception(NoAnswer(words))
 
-    def _fail(self, lane: Lane, batch: Sequence[Waiting], words: str, *, sound: bool | None = None) -> None:
+    def _fail(self, lane: ReleaseQueue, batch: Sequence[Waiting], words: str, *, sound: bool | None = None) -> None:
         now = asyncio.get_running_loop().time()
         for waiting in batch:
             waiting.due.discard(waiting)
             if not waiting.reply.done():
                 lane.breaker.end(waiting.ticket, sound, now)
-                waiting.reply.set_exception(NoClaim(words))
+                waiting.reply.set_exception(NoAnswer(words))
 
-    def _forget(self, lane: Lane, waiting: Waiting) -> None:
+    def _forget(self, lane: ReleaseQueue, waiting: Waiting) -> None:
         self.waiting -= 1
         waiting.due.discard(waiting)
         lane.breaker.end(waiting.ticket, None, asyncio.get_running_loop().time())
 
     # --- lanes ----------------------------------------------------------------------------------------------------
 
-    def _lane(self, release: str) -> Lane:
-        return self._lanes.setdefault(release, Lane(self._cool_s))
+    def _lane(self, release: str) -> ReleaseQueue:
+        return self._lanes.setdefault(release, ReleaseQueue(self._cool_s))
 
     def _breaker(self, release: str) -> Breaker:
         return self._lane(release).breaker

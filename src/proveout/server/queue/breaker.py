@@ -12,7 +12,7 @@ the caller's, in seconds that never go back.
 from collections import deque
 from typing import Literal, NewType
 
-State = Literal["closed", "open", "half-open"]
+EvidenceRecorder = Literal["closed", "open", "half-open"]
 
 WINDOW = 20  # answers looked back on
 MOST_FAILED = 10  # of them, and it opens
@@ -37,7 +37,7 @@ class Breaker:
         self._turn = 0  # of closing and opening: an answer of an earlier one says nothing of this one
         self._probing = False
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> EvidenceRecorder:
         """Where it stands."""
         if self._closed:
             return "closed"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server.queue.worker_connection import Line, WorkerLost
-from proveout.server.server_state import Board
-from proveout.server.service.fallback import NoClaim
+from proveout.server.server_state import DesiredState
+from proveout.server.service.fallback import NoAnswer
 
 _MOST_EXPLAINED = 8  # records in one message
 _TRY_AGAIN_S = 5.0  # a measured time that forbids every explanation is measured again after this
@@ -27,12 +27,12 @@ class _Asked:
     """A record whose reasons somebody waits for."""
 
     release: str
-    record: Mapping[str, Plain]
+    record: Mapping[str, Scalar]
     reply: asyncio.Future[Sequence[Mapping[str, Any]]]
     until: float
 
 
-class Explaining:
+class ExplainQueue:
     """The queue for explanations.
 
     Args:
@@ -40,7 +40,7 @@ class Explaining:
     """
 
     def __init__(
-        self, line: Line, columns: Callable[[Sequence[Mapping[str, Plain]]], Mapping[str, Sequence[Plain]]]
+        self, line: Line, columns: Callable[[Sequence[Mapping[str, Scalar]]], Mapping[str, Sequence[Scalar]]]
     ) -> None:
         self._line, self._columns = line, columns
         self._asked: deque[_Asked] = deque()
@@ -48,20 +48,20 @@ class Explaining:
         self._each_s: dict[str, tuple[float, float]] = {}  # of one explanation, by release; and when it was measured
         self._out: tuple[float, float] | None = None  # those on their way: since when, and how long they take
 
-    def post(self, board: Board) -> None:
+    def post(self, board: DesiredState) -> None:
         """There is a new board: what it does not list is forgotten."""
         listed = {release.name for release in board.releases}
         self._each_s = {name: each for name, each in self._each_s.items() if name in listed}
 
-    async def explain(self, record: Mapping[str, Plain], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
-        """The reasons. Raises: NoClaim, at once where there is no time for them."""
+    async def explain(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
+        """The reasons. Raises: NoAnswer, at once where there is no time for them."""
         hello = self._line.hello
         if hello is None or release not in hello.holds:
-            raise NoClaim("no worker explains it now")
+            raise NoAnswer("no worker explains it now")
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now + self._expected_s(release, now) > until:
-            raise NoClaim(_NO_TIME)
+            raise NoAnswer(_NO_TIME)
         asked = _Asked(release, record, loop.create_future(), until)
         self._asked.append(asked)
         self._work.set()
@@ -69,7 +69,7 @@ class Explaining:
             async with asyncio.timeout_at(until):
                 return await asked.reply
         except TimeoutError as error:
-            raise NoClaim(_NO_TIME) from error
+            raise NoAnswer(_NO_TIME) from error
 
     def _expected_s(self, release: str, now: float) -> float:
         """How long an explanation asked for now takes, by those before it. 0 where that is to be measured again."""
@@ -141,6 +141,6 @@ def _answer(batch: Sequence[_Asked], said: Sequence[Any]) -> None:
         if asked.reply.done():
             continue
         if isinstance(reasons, str):
-            asked.reply.set_exception(NoClaim(reasons))
+            asked.reply.set_exception(NoAnswer(reasons))
         else:
             asked.reply.set_result(reasons)

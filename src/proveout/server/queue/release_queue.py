@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from proveout.records import Plain
-from proveout.server.queue.batch_timing import Pace
+from proveout.records import Scalar
+from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.breaker import Breaker, Ticket
-from proveout.server.service.fallback import Claim, NoClaim
+from proveout.server.service.fallback import Claim, NoAnswer
 
 MOST_ROWS = 256  # in one message
 
@@ -34,9 +34,9 @@ class Waiting:
 
     def __init__(  # noqa: PLR0917  # as fast as can be
         self,
-        record: Mapping[str, Plain],
+        record: Mapping[str, Scalar],
         reply: asyncio.Future[Scored],
-        lane: "Lane",
+        lane: "ReleaseQueue",
         ticket: Ticket,
         since: float,
         until: float,
@@ -48,13 +48,13 @@ class Waiting:
         self.sent = False
 
 
-class Lane:
+class ReleaseQueue:
     """What waits for one release."""
 
     def __init__(self, cool_s: float) -> None:
         self.queue: deque[Waiting] = deque()
         self.breaker = Breaker(cool_s=cool_s)
-        self.pace = Pace()
+        self.pace = BatchTiming()
         self.rows = MOST_ROWS  # in its last batch, at most
 
     def seconds(self) -> float:
@@ -67,19 +67,19 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class InFlightBatch:
     """A batch that the worker has."""
 
     release: str
     threshold: float
-    lane: Lane
+    lane: ReleaseQueue
     batch: Sequence[Waiting]
     began: float  # by the loop's clock
     clock: float  # by the finer one that measures batches
     expected_s: float
 
 
-def columns_of(fields: Sequence[str]) -> Callable[[Sequence[Mapping[str, Plain]]], dict[str, Sequence[Plain]]]:
+def columns_of(fields: Sequence[str]) -> Callable[[Sequence[Mapping[str, Scalar]]], dict[str, Sequence[Scalar]]]:
     """A function from records to their columns, the inner loop of which is not Python's.
 
     >>> columns_of(["a", "b"])([{"a": 1, "b": "x"}, {"a": 2, "b": None}])
@@ -93,15 +93,15 @@ def columns_of(fields: Sequence[str]) -> Callable[[Sequence[Mapping[str, Plain]]
 
 
 def scores_in(reply: Any, rows: int) -> list[Claim | str]:
-    """A claim, or the reason why there is none, for each of the `rows` that were sent. Raises: NoClaim for all."""
+    """A claim, or the reason why there is none, for each of the `rows` that were sent. Raises: NoAnswer for all."""
     if not isinstance(reply, dict):
-        raise NoClaim("its reply is no object")
+        raise NoAnswer("its reply is no object")
     if "probability" not in reply:
-        raise NoClaim(str(reply.get("problem") or "its reply has no scores"))
+        raise NoAnswer(str(reply.get("problem") or "its reply has no scores"))
     probability, confidence = reply["probability"], reply.get("confidence") or [None] * rows
     problem = reply.get("problem")
     if not (len(probability) == len(confidence) == rows and (problem is None or len(problem) == rows)):
-        raise NoClaim(f"it gave {len(probability)} scores for {rows} requests")
+        raise NoAnswer(f"it gave {len(probability)} scores for {rows} requests")
     if problem is None:
         return list(map(Claim, probability, confidence))
     return [

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server import safe_traceback
 from proveout.server.queue.breaker import Breaker
 from proveout.server.queue.worker_connection import Line, Silent, WorkerLost
-from proveout.server.server_state import Board
+from proveout.server.server_state import DesiredState
 
 MOST_MIRRORED = 1_000  # records that wait for the shadow; more are dropped
 _MOST_SHADOWED = 32  # in one message
@@ -40,11 +40,11 @@ class _Mirrored:
     """A record for the shadow."""
 
     release: str
-    record: Mapping[str, Plain]
+    record: Mapping[str, Scalar]
     then: Callable[[ShadowScore], None]
 
 
-class Mirror:
+class ShadowQueue:
     """The queue for shadows.
 
     Args:
@@ -56,7 +56,7 @@ class Mirror:
     def __init__(
         self,
         line: Line,
-        columns: Callable[[Sequence[Mapping[str, Plain]]], Mapping[str, Sequence[Plain]]],
+        columns: Callable[[Sequence[Mapping[str, Scalar]]], Mapping[str, Sequence[Scalar]]],
         *,
         breaker: Callable[[str], Breaker],
         busy: Callable[[], bool],
@@ -71,13 +71,13 @@ class Mirror:
         self._banned: dict[str, str] = {}  # shadows that are not asked: since when they had theirs
         self.dropped = 0
 
-    def post(self, board: Board) -> None:
+    def post(self, board: DesiredState) -> None:
         """There is a new board: a release on it that was not, or is in its role since another moment, is asked."""
         self._listed = {release.name: release.since for release in board.releases}
         self._banned = {name: since for name, since in self._banned.items() if self._listed.get(name) == since}
         self._deaths = Counter({name: n for name, n in self._deaths.items() if name in self._listed})
 
-    def mirror(self, record: Mapping[str, Plain], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
+    def mirror(self, record: Mapping[str, Scalar], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
         """Whether there is room for it."""
         hello = self._line.hello
         asks = hello is not None and release in hello.holds and release not in self._banned

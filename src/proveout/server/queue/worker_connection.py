@@ -29,7 +29,7 @@ class Silent(WorkerLost):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hello:
+class WorkerStatus:
     """What a worker says to whoever connects, and again when it changes."""
 
     pid: int
@@ -38,17 +38,17 @@ class Hello:
 
 
 class Line(Protocol):
-    """A line to a worker, as `Link` is one."""
+    """A line to a worker, as `WorkerConnection` is one."""
 
     @property
-    def hello(self) -> Hello | None:
+    def hello(self) -> WorkerStatus | None:
         """What the worker says of itself; None while there is none."""
 
     def ask(self, message: Any) -> Awaitable[Any]:
         """Its reply. Raises: WorkerLost."""
 
 
-class ThreeLines(Protocol):
+class WorkerChannels(Protocol):
     """The lines to one worker, as `Lines` has them."""
 
     @property
@@ -64,7 +64,7 @@ class ThreeLines(Protocol):
         """For what nobody waits for."""
 
 
-class Link:
+class WorkerConnection:
     """A line to one worker.
 
     Args:
@@ -75,7 +75,12 @@ class Link:
     """
 
     def __init__(
-        self, path: str, *, hang_s: float, kills: bool = True, heard: Callable[[Hello], None] = lambda hello: None
+        self,
+        path: str,
+        *,
+        hang_s: float,
+        kills: bool = True,
+        heard: Callable[[WorkerStatus], None] = lambda hello: None,
     ) -> None:
         self._path, self._hang_s, self._kills, self._heard = path, hang_s, kills, heard
         self._transport: asyncio.WriteTransport | None = None
@@ -83,7 +88,7 @@ class Link:
         self._watch: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         self.up = asyncio.Event()
-        self.hello: Hello | None = None  # None while there is no worker
+        self.hello: WorkerStatus | None = None  # None while there is no worker
 
     def ask(self, message: Any) -> asyncio.Future[Any]:
         """The worker's reply. Only one question is asked at a time. The future raises: WorkerLost."""
@@ -115,7 +120,7 @@ class Link:
 
     def _hear(self, message: Any) -> None:
         if "holds" in message:
-            self.hello = Hello(**message)
+            self.hello = WorkerStatus(**message)
             self._heard(self.hello)
             self.up.set()
         elif self._reply is not None:
@@ -170,10 +175,10 @@ class Lines:
         heard: called with every hello of the plain line.
     """
 
-    def __init__(self, path: str, *, hang_s: float, heard: Callable[[Hello], None] = lambda hello: None) -> None:
-        self.plain = Link(path, hang_s=hang_s, heard=heard)
-        self.side = Link(path, hang_s=hang_s, kills=False)  # explanations
-        self.shadow = Link(path, hang_s=SHADOW_S, kills=False)
+    def __init__(self, path: str, *, hang_s: float, heard: Callable[[WorkerStatus], None] = lambda hello: None) -> None:
+        self.plain = WorkerConnection(path, hang_s=hang_s, heard=heard)
+        self.side = WorkerConnection(path, hang_s=hang_s, kills=False)  # explanations
+        self.shadow = WorkerConnection(path, hang_s=SHADOW_S, kills=False)
 
     async def keep(self) -> None:
         """Stay connected, until cancelled."""

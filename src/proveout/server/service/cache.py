@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server.service.fallback import Answer
 
 Place = tuple[str, str, bytes]
@@ -42,7 +42,7 @@ class Answers:
         self._rows, self._oldest_s, self._clock = rows if oldest_s > 0 else 0, oldest_s, clock
         self._kept: OrderedDict[Place, Kept] = OrderedDict()
 
-    def place(self, record: Mapping[str, Plain], *, tenant: str, release: str) -> Place:
+    def place(self, record: Mapping[str, Scalar], *, tenant: str, release: str) -> Place:
         """Where the answer to `record` is kept. Its fields are in the order of the schema, however they were sent."""
         return (tenant, release, orjson.dumps(record))
 

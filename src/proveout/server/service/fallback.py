@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Literal
 
-from proveout.records import Rung
+from proveout.records import AnswerSource
 
 Level = Literal["high", "medium", "low"]
 
@@ -23,7 +23,7 @@ class Claim:
     confidence: object = None
 
 
-class NoClaim(Exception):
+class NoAnswer(Exception):
     """A rung has nothing to say. Its text is the reason, as the answer tells it."""
 
 
@@ -31,16 +31,16 @@ class NoClaim(Exception):
 class Answer:
     """Who answered what. `probability` is None exactly on rung `none`."""
 
-    answered_by: Rung
+    answered_by: AnswerSource
     probability: float | None
     confidence: float | None
     fallback_reason: str | None
 
 
-def descend(rungs: Sequence[tuple[Rung, Callable[[], Claim]]]) -> Answer:
+def descend(rungs: Sequence[tuple[AnswerSource, Callable[[], Claim]]]) -> Answer:
     """The first rung with a sound claim answers; the reasons of those above it are kept.
 
-    >>> def broken(): raise NoClaim("the worker is down")
+    >>> def broken(): raise NoAnswer("the worker is down")
     >>> descend([("model", broken), ("rules", lambda: Claim(probability=0.25))])
     Answer(answered_by='rules', probability=0.25, confidence=None, fallback_reason='model: the worker is down')
     """
@@ -49,7 +49,7 @@ def descend(rungs: Sequence[tuple[Rung, Callable[[], Claim]]]) -> Answer:
         try:
             claim = ask()
             probability = sound(claim.probability)
-        except NoClaim as silence:
+        except NoAnswer as silence:
             reasons.append(f"{rung}: {silence}")
             continue
         except Exception as error:  # the user's own rules: they may raise anything, and the request is still answered
@@ -65,10 +65,10 @@ def descend(rungs: Sequence[tuple[Rung, Callable[[], Claim]]]) -> Answer:
 
 
 def sound(probability: object) -> float:
-    """`probability`, if it is one. Raises: NoClaim for NaN, for what lies outside 0 to 1 and for what is no number."""
+    """`probability`, if it is one. Raises: NoAnswer for NaN, for what lies outside 0 to 1 and for what is no number."""
     found = share(probability)
     if found is None:
-        raise NoClaim("its probability is not a number from 0 to 1")
+        raise NoAnswer("its probability is not a number from 0 to 1")
     return found
 
 

@@ -7,7 +7,7 @@ ledger may see it. The model and the rules are given the values themselves; nobo
 import hmac
 from collections.abc import Mapping, Sequence
 
-from proveout.records import Plain, canonical
+from proveout.records import Scalar, canonical
 
 PREFIX = "pii:"
 
@@ -23,14 +23,14 @@ class Pseudonyms:
     def __repr__(self) -> str:  # the key is in no log
         return "Pseudonyms()"
 
-    def hide(self, record: Mapping[str, Plain], pii_fields: Sequence[str]) -> Mapping[str, Plain]:
+    def hide(self, record: Mapping[str, Scalar], pii_fields: Sequence[str]) -> Mapping[str, Scalar]:
         """`record` with a pseudonym in each of `pii_fields`. What is not known stays unknown: null hides nobody."""
         if not pii_fields:
             return record
         hidden = {name: self.name(name, record[name]) for name in pii_fields if record.get(name) is not None}
         return {**record, **hidden}
 
-    def name(self, field: str, value: Plain) -> str:
+    def name(self, field: str, value: Scalar) -> str:
         """The pseudonym of one value: 128 bits of HMAC-SHA256 over the field's name and the value.
 
         >>> Pseudonyms(b"a key").name("tailnum", "N12345")

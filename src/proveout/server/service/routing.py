@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from proveout.records import Digest, Plain, Role, canonical
-from proveout.server.server_state import Board
+from proveout.records import Digest, Role, Scalar, canonical
+from proveout.server.server_state import DesiredState
 
 DEFAULT_THRESHOLD = 0.5  # of the rules, until a worker has said what the released model's is
 
@@ -33,14 +33,14 @@ class Routing:
 
     def __init__(self, key_fields: Sequence[str], *, broken: Callable[[str], bool] = lambda release: False) -> None:
         self._key_fields, self._broken = tuple(key_fields), broken
-        self._board: Board | None = None
+        self._board: DesiredState | None = None
         self._held: Mapping[str, float] = {}
         self._thresholds: dict[str, float] = {}  # of every release on the board, also while no worker holds it
         self._champion = Route(release="", role="champion", threshold=DEFAULT_THRESHOLD)
         self._canary: tuple[Route, Digest, float] | None = None
         self._shadow: tuple[str, Digest, float] | None = None
 
-    def post(self, board: Board) -> None:
+    def post(self, board: DesiredState) -> None:
         """There is a new board."""
         self._board = board
         self._settle()
@@ -56,7 +56,7 @@ class Routing:
         """Who is asked where there is no canary."""
         return self._champion
 
-    def route(self, record: Mapping[str, Plain]) -> Route:
+    def route(self, record: Mapping[str, Scalar]) -> Route:
         """Who is asked about `record`: the same one for every request with the same key."""
         if self._canary is not None:
             route, digest, share = self._canary
@@ -64,14 +64,14 @@ class Routing:
                 return self._champion if self._broken(route.release) else route
         return self._champion
 
-    def shadow(self, record: Mapping[str, Plain]) -> str | None:
+    def shadow(self, record: Mapping[str, Scalar]) -> str | None:
         """The release that is asked beside it, and not waited for; None for a request outside of its share."""
         if self._shadow is None:
             return None
         name, digest, share = self._shadow
         return name if choose(self._key(record), canary=digest, canary_share=share) == "canary" else None
 
-    def _key(self, record: Mapping[str, Plain]) -> str:
+    def _key(self, record: Mapping[str, Scalar]) -> str:
         return canonical([record.get(field) for field in self._key_fields]).decode()
 
     def _settle(self) -> None:
@@ -89,7 +89,7 @@ class Routing:
         if board.shadow is not None and board.shadow.name in self._held:
             self._shadow = (board.shadow.name, board.shadow.bundle, board.shadow.share)
 
-    def _answering(self, board: Board) -> str:
+    def _answering(self, board: DesiredState) -> str:
         """The champion; while the worker does not hold it, the one that answered until now, or the one before."""
         before = board.before.name if board.before is not None else ""
         for name in (board.champion.name, self._champion.release, before):

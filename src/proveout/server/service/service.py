@@ -1,6 +1,6 @@
 """The desk: one accepted request in, one answer out, before the deadline and after it is logged.
 
-Comes in: a validated request, its id and who asks. Goes out: `Given`, with a body ready to send. It knows the ladder,
+Comes in: a validated request, its id and who asks. Goes out: `Response`, with a body ready to send. It knows the ladder,
 which release a request belongs to, the queue in front of the worker, the answers kept and the journal; it knows
 nothing of HTTP.
 """
@@ -17,14 +17,14 @@ from typing import Any, Literal
 import orjson
 
 from proveout.data.request_schema import RequestSchema
-from proveout.records import Feedback, Plain, Prediction, Role, Rung, ShadowAnswer, now
+from proveout.records import AnswerSource, Feedback, Prediction, Role, Scalar, ShadowAnswer, now
 from proveout.server import safe_traceback
 from proveout.server.http.auth import ANYBODY, Caller
 from proveout.server.http.validation import Request
-from proveout.server.log.journal import Journal, Trouble
+from proveout.server.log.journal import Incident, Journal
 from proveout.server.queue.batcher import Dispatch, Overloaded, ShadowScore
 from proveout.server.service.cache import Answers, Kept
-from proveout.server.service.fallback import Answer, Claim, NoClaim, descend, level, share, sound
+from proveout.server.service.fallback import Answer, Claim, NoAnswer, descend, level, share, sound
 from proveout.server.service.group_commit import Log, Unlogged
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.request_ids import Ids
@@ -33,13 +33,13 @@ from proveout.settings import Settings
 
 _MARGIN_SHARE, _MARGIN_S = 0.1, 0.02  # of the deadline, kept for rules, log and sending
 
-Rules = Callable[[Mapping[str, Plain]], Any]
+Rules = Callable[[Mapping[str, Scalar]], Any]
 Action = Callable[[float | None, float | None], Any]
 Cached = Literal["hit", "miss", "stale"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Habits:
+class ServiceConfig:
     """How a desk answers: everything it needs to know of the project."""
 
     model: str
@@ -56,9 +56,9 @@ class Habits:
     ids_file: Path | None = None  # where ids that were given are kept; None: in memory
 
 
-def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action: Action) -> Habits:
+def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action: Action) -> ServiceConfig:
     """The habits that the settings ask for."""
-    return Habits(
+    return ServiceConfig(
         model=settings.model,
         label_name=settings.label_name,
         rules=rules,
@@ -75,7 +75,7 @@ def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class Response:
     """An answer, ready to leave."""
 
     prediction: Prediction  # as it is logged: without the values of a person
@@ -84,21 +84,21 @@ class Given:
     cached: Cached | None  # None where no answer is given a second time
 
 
-class Desk:
+class PredictionService:
     """Answers requests. For one event loop."""
 
     def __init__(
-        self, habits: Habits, *, dispatch: Dispatch, routing: Routing, journal: Journal, pseudonyms: Pseudonyms
+        self, habits: ServiceConfig, *, dispatch: Dispatch, routing: Routing, journal: Journal, pseudonyms: Pseudonyms
     ) -> None:
         self._habits, self._dispatch, self._routing, self._journal = habits, dispatch, routing, journal
         self._pseudonyms, self._log = pseudonyms, Log(journal, refuses=habits.unlogged == "refuse")
         self._answers = Answers(rows=habits.cache_rows, oldest_s=max(habits.cache_ttl_s, habits.last_good_s))
         self._ids = Ids(habits.ids_file)
-        self._action_trouble = Trouble("the action")
+        self._action_trouble = Incident("the action")
         self.answered: dict[str, int] = {"model": 0, "cache": 0, "rules": 0, "none": 0}
         # For the metrics: who answered, why the model did not, and what looks into the cache found.
-        self.counts: Counter[tuple[str, Role, Rung]] = Counter()
-        self.silences: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, Role, AnswerSource]] = Counter()
+        self.fallback_reasons: Counter[str] = Counter()
         self.cached: Counter[Cached] = Counter()
 
     @property
@@ -113,7 +113,7 @@ class Desk:
         request_id: str | None = None,
         caller: Caller = ANYBODY,
         budget_s: float | None = None,
-    ) -> Given:
+    ) -> Response:
         """The answer to `request`, logged.
 
         Args:
@@ -166,20 +166,20 @@ class Desk:
             members["reasons"] = reasons or []
             if missing is not None:
                 members["reasons_missing"] = missing
-        return Given(prediction=prediction, body=orjson.dumps(members), logged=logged, cached=cached)
+        return Response(prediction=prediction, body=orjson.dumps(members), logged=logged, cached=cached)
 
     async def note(self, said: Feedback) -> bool:
         """Whether `said` is in the journal. Raises: Unlogged."""
         return await self._log.write(said)
 
-    async def explain(self, record: Mapping[str, Plain], *, release: str) -> Sequence[Mapping[str, Any]]:
-        """The reasons for what `release` says of `record`, within the deadline. Raises: NoClaim."""
+    async def explain(self, record: Mapping[str, Scalar], *, release: str) -> Sequence[Mapping[str, Any]]:
+        """The reasons for what `release` says of `record`, within the deadline. Raises: NoAnswer."""
         until = asyncio.get_running_loop().time() + self._habits.deadline_s
         return await self._dispatch.explain(record, release=release, until=until)
 
     # --- the rungs ------------------------------------------------------------------------------------------------
 
-    async def _ask(self, record: Mapping[str, Plain], route: Route, kept: Kept | None, until: float) -> Answer:
+    async def _ask(self, record: Mapping[str, Scalar], route: Route, kept: Kept | None, until: float) -> Answer:
         """The answer of the first rung that has one. Raises: Overloaded."""
         try:
             claim = (await self._dispatch.score(record, release=route.release, until=until)).claim
@@ -189,26 +189,26 @@ class Desk:
                 confidence=share(claim.confidence),
                 fallback_reason=None,
             )
-        except NoClaim as silence:
+        except NoAnswer as silence:
             return self._fall(record, silence, kept)
         except Overloaded:
             if self._habits.overload == "shed" and not self._good(kept):
-                self.silences["overloaded"] += 1
+                self.fallback_reasons["overloaded"] += 1
                 raise
-            return self._fall(record, NoClaim("it has too many requests before this one"), kept)
+            return self._fall(record, NoAnswer("it has too many requests before this one"), kept)
 
-    def _fall(self, record: Mapping[str, Plain], silence: NoClaim, kept: Kept | None) -> Answer:
+    def _fall(self, record: Mapping[str, Scalar], silence: NoAnswer, kept: Kept | None) -> Answer:
         """The answer of the rungs below the model."""
 
         def model() -> Claim:
             raise silence
 
-        rungs: list[tuple[Rung, Callable[[], Claim]]] = [("model", model)]
+        rungs: list[tuple[AnswerSource, Callable[[], Claim]]] = [("model", model)]
         if kept is not None and self._good(kept):
             rungs.append(("cache", lambda: Claim(probability=kept.probability, confidence=kept.confidence)))
         rungs.append(("rules", lambda: Claim(probability=self._habits.rules(record))))
         answer = descend(rungs)
-        self.silences[_class_of(str(silence))] += 1
+        self.fallback_reasons[_class_of(str(silence))] += 1
         return answer
 
     def _good(self, kept: Kept | None) -> bool:
@@ -226,7 +226,7 @@ class Desk:
         return found
 
     async def _reasons(
-        self, record: Mapping[str, Plain], route: Route, answer: Answer, kept: Kept | None, until: float
+        self, record: Mapping[str, Scalar], route: Route, answer: Answer, kept: Kept | None, until: float
     ) -> tuple[Sequence[Any], str | None]:
         """The reasons, or none and why there are none."""
         if answer.answered_by == "cache" and kept is not None and kept.reasons is not None:
@@ -235,10 +235,10 @@ class Desk:
             return [], "the model did not answer"
         try:
             return await self._dispatch.explain(record, release=route.release, until=until), None
-        except NoClaim as silence:
+        except NoAnswer as silence:
             return [], str(silence)
 
-    def _mirror(self, record: Mapping[str, Plain], request_id: str) -> None:
+    def _mirror(self, record: Mapping[str, Scalar], request_id: str) -> None:
         """Let the shadow score `record` when nobody waits. What it says is logged."""
         release = self._routing.shadow(record)
         if release is not None:

@@ -14,8 +14,8 @@ from typing import Any
 from proveout.errors import ProveoutError
 from proveout.records import Release
 from proveout.server import safe_traceback
-from proveout.server.server_state import Board
-from proveout.server.worker.model_runner import Bench
+from proveout.server.server_state import DesiredState
+from proveout.server.worker.model_runner import ModelRunner
 
 _KEEP_S = 10.0  # what the board no longer lists: a gateway may not have seen that board yet
 _RETRY_S, _LONGEST_RETRY_S = 5.0, 60.0  # a store that was not reachable may be; a corrupt file stays corrupt
@@ -23,7 +23,7 @@ _LONGEST_DRILL_S = 60.0
 _RECENT_S = 0.1  # since the last plain message: so long somebody waits for the worker
 
 
-class Shelf:
+class ModelPool:
     """What a worker holds. Boards are put up by one thread; any thread may ask.
 
     Args:
@@ -31,12 +31,12 @@ class Shelf:
         share: of the time for slices of explanations and shadows, while plain messages come.
     """
 
-    def __init__(self, open_bench: Callable[[Release], Bench], *, share: float = 0.25) -> None:
+    def __init__(self, open_bench: Callable[[Release], ModelRunner], *, share: float = 0.25) -> None:
         self._open, self._share = open_bench, share
-        self._benches: Mapping[str, Bench] = {}  # replaced, never changed: a swap is one assignment
+        self._benches: Mapping[str, ModelRunner] = {}  # replaced, never changed: a swap is one assignment
         self._refused: dict[str, _Refusal] = {}
         self._unlisted: dict[str, float] = {}  # when it was first missing on a board
-        self._board: Board | None = None
+        self._board: DesiredState | None = None
         self._plain_at = float("-inf")
         self._drill = ("", float("-inf"))  # a fault that a drill asked for, and until when
         self.dropped = 0  # bundles that were open
@@ -44,7 +44,7 @@ class Shelf:
 
     # --- boards ---------------------------------------------------------------------------------------------------
 
-    def put_up(self, board: Board | None = None) -> None:
+    def apply(self, board: DesiredState | None = None) -> None:
         """Open what the board lists, the champion first, and drop what it has not listed for a while. Without a board
         the last one counts: what was refused may be tried again."""
         self._board = board or self._board
@@ -55,7 +55,7 @@ class Shelf:
                 self._take(release)
         self._clear(self._board)
 
-    def require(self, board: Board) -> None:
+    def require(self, board: DesiredState) -> None:
         """Open the champion, or else the one before it. Raises: whatever the champion's opening raised."""
         self._board = board
         for release in (board.champion, board.before):
@@ -94,7 +94,7 @@ class Shelf:
         refusal = self._refused.get(name)
         return refusal is None or time.monotonic() >= refusal.again_at
 
-    def _clear(self, board: Board) -> None:
+    def _clear(self, board: DesiredState) -> None:
         listed = {release.name for release in board.releases}
         now = time.monotonic()
         gone = {name for name in self._refused if name not in listed}
@@ -155,7 +155,7 @@ class Shelf:
             return {"problem": f"it raised {type(error).__name__}"}
         return reply
 
-    def _predict(self, bench: Bench, columns: Mapping[str, Any]) -> dict[str, Any]:
+    def _predict(self, bench: ModelRunner, columns: Mapping[str, Any]) -> dict[str, Any]:
         self._plain_at = time.monotonic()
         reply = bench.predict(columns)
         self._plain_at = time.monotonic()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import request_columns
 from proveout.errors import BundleError
 from proveout.model import serving_form
-from proveout.records import Plain
+from proveout.records import Scalar
 from proveout.server import safe_traceback
 from proveout.server.worker import shapley as reasoning
 from proveout.server.worker.release_source import Served
@@ -41,7 +41,7 @@ class WrongShape(ValueError):
     """The model gave another number of scores than it was asked for."""
 
 
-class Bench:
+class ModelRunner:
     """An opened model, and how messages about it are answered.
 
     Args:
@@ -103,7 +103,7 @@ class Bench:
         with self._busy:
             return {"probability": _plain(self._predict(self._one, 1))}
 
-    def predict(self, columns: Mapping[str, Sequence[Plain]]) -> dict[str, Any]:
+    def predict(self, columns: Mapping[str, Sequence[Scalar]]) -> dict[str, Any]:
         """Probability and confidence for each row, and what was wrong where there is none."""
         rows = self._columns(columns)
         count = len(columns[self._fields[0]])
@@ -117,7 +117,7 @@ class Bench:
             "problem": problems if any(problems) else None,
         }
 
-    def shadow(self, columns: Mapping[str, Sequence[Plain]], *, pause: Pause) -> dict[str, Any]:
+    def shadow(self, columns: Mapping[str, Sequence[Scalar]], *, pause: Pause) -> dict[str, Any]:
         """As `predict`, in slices and without confidences; with the time that the model took for the longest slice."""
         rows, count = self._columns(columns), len(columns[self._fields[0]])
         scores: list[float | None] = []
@@ -141,7 +141,7 @@ class Bench:
         }
 
     def explain(
-        self, columns: Mapping[str, Sequence[Plain]], *, within_s: float, pause: Pause
+        self, columns: Mapping[str, Sequence[Scalar]], *, within_s: float, pause: Pause
     ) -> list[tuple[Reason, ...] | None]:
         """The reasons for each row; None where there was no time left."""
         until = time.monotonic() + within_s
@@ -247,7 +247,7 @@ class Bench:
             self._reported[type(error)] = time.monotonic()
             safe_traceback.report(error)
 
-    def _columns(self, columns: Mapping[str, Sequence[Plain]]) -> Columns:
+    def _columns(self, columns: Mapping[str, Sequence[Scalar]]) -> Columns:
         return {name: request_columns.array(columns[name], self._dtypes[name]) for name in self._fields}
 
 

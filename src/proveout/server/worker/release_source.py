@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from proveout.errors import ChainBroken, LedgerError, NotApproved, NotFound, Tampered
 from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records import Approval, Digest, Release, now
-from proveout.server.server_state import Board, post, read
+from proveout.server.server_state import DesiredState, post, read
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from proveout.ledger.ledger import Ledger
-    from proveout.trust.authorization import Permit
+    from proveout.trust.authorization import Authorization
 
 
 class Model(Protocol):
@@ -58,10 +58,10 @@ class Served:
 class Source(Protocol):
     """Where a server has its models from. It travels to other processes by pickle: an object without state."""
 
-    def check(self, settings: Settings) -> Board:
+    def check(self, settings: Settings) -> DesiredState:
         """What is to be served. Raises: ProveoutError with the reason if the champion may not be."""
 
-    def news(self, settings: Settings, *, seq: int) -> Board | None:
+    def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
         """What is to be served now, None if nothing came after entry number `seq`. Raises: LedgerError.
 
         A canary or a shadow that may not be served is on it: the worker refuses it, and says why.
@@ -74,7 +74,7 @@ class Source(Protocol):
 class Released:
     """What the ledger says is released."""
 
-    def check(self, settings: Settings) -> Board:
+    def check(self, settings: Settings) -> DesiredState:
         """The board. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
 
         # Closed before anything is forked: a database connection does not survive being shared.
@@ -85,7 +85,7 @@ class Released:
         _checked(settings, board.champion)
         return board
 
-    def news(self, settings: Settings, *, seq: int) -> Board | None:
+    def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
         """The board, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
 
         with open_ledger(settings) as ledger:
@@ -106,7 +106,7 @@ class Released:
         return Served(release=release.name, model=open_bundle(folder, manifest=manifest))
 
 
-def _board(ledger: "Ledger", model: str) -> Board:
+def _board(ledger: "Ledger", model: str) -> DesiredState:
     """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
     from proveout.rollout import releases, roles
     from proveout.trust import api_keys
@@ -121,7 +121,7 @@ def _board(ledger: "Ledger", model: str) -> Board:
             "Make one: python flows/ingest.py run, then python flows/train.py run, then proveout release BUNDLE",
         )
     erasures = ledger.entries(kind="erasure", limit=1, newest_first=True)
-    return Board(
+    return DesiredState(
         seq=seq,
         champion=champion,
         canary=roles.holder(history, role="canary"),
@@ -138,7 +138,7 @@ def _kept(settings: Settings, bundle: Digest) -> tuple[Path, Path]:
     return folder / f"{bundle}.json", folder / f"{bundle}.persons.json"
 
 
-def _keep(settings: Settings, permit: "Permit") -> None:
+def _keep(settings: Settings, permit: "Authorization") -> None:
     alone, persons = _kept(settings, permit.approval.bundle)
     with suppress(OSError):  # a full disk is no reason not to serve
         alone.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -147,15 +147,15 @@ def _keep(settings: Settings, permit: "Permit") -> None:
             post(persons, permit)
 
 
-def _known(settings: Settings, bundle: Digest) -> "Permit | None":
+def _known(settings: Settings, bundle: Digest) -> "Authorization | None":
     """What was kept when the ledger was up."""
-    from proveout.trust.authorization import Permit
+    from proveout.trust.authorization import Authorization
 
     alone, persons = _kept(settings, bundle)
     if settings.approvals:
-        return read(persons, Permit)
+        return read(persons, Authorization)
     approval = read(alone, Approval)
-    return Permit(approval=approval) if approval else None
+    return Authorization(approval=approval) if approval else None
 
 
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:

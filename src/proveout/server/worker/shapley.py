@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import Plain, canonical
+from proveout.records import Scalar, canonical
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ class Reason:
     """What one field of the request does to the probability. `effect` is in probability: 0.12 is 12 points."""
 
     field: str
-    value: Plain
+    value: Scalar
     unit: str | None = None
     effect: float
     text: str
@@ -47,7 +47,7 @@ def background_places(probability: "NDArray[np.float64]", *, fields: int) -> "ND
     return chosen
 
 
-def seed_of(record: Mapping[str, Plain]) -> int:
+def seed_of(record: Mapping[str, Scalar]) -> int:
     """The seed of a request: the same request is always explained the same way."""
     return int.from_bytes(blake2b(canonical(dict(record)), digest_size=8).digest(), "big")
 
@@ -126,7 +126,9 @@ def units_of(descriptions: Mapping[str, str | None]) -> dict[str, str]:
     return {field: words for field, words in descriptions.items() if words and " " not in words}
 
 
-def reasons(effect: "NDArray[np.float64]", record: Mapping[str, Plain], units: Mapping[str, str]) -> tuple[Reason, ...]:
+def reasons(
+    effect: "NDArray[np.float64]", record: Mapping[str, Scalar], units: Mapping[str, str]
+) -> tuple[Reason, ...]:
     """The largest effects in words, at most five, none that rounds to nothing."""
     ranked = sorted(zip(record.items(), effect.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
     return tuple(
@@ -142,7 +144,7 @@ def reasons(effect: "NDArray[np.float64]", record: Mapping[str, Plain], units: M
     )
 
 
-def _text(field: str, value: Plain, effect: float, *, unit: str | None = None) -> str:
+def _text(field: str, value: Scalar, effect: float, *, unit: str | None = None) -> str:
     """One effect as a sentence.
 
     >>> _text("precip", 0.4, 0.1234, unit="inches")

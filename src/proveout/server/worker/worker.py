@@ -34,11 +34,11 @@ from litserve.loops import LitLoop
 from proveout.errors import ProveoutError
 from proveout.records import Release
 from proveout.server import die_with_parent
-from proveout.server.log.journal import Trouble
+from proveout.server.log.journal import Incident
 from proveout.server.queue import protocol
 from proveout.server.server_state import Reader, board_path
-from proveout.server.worker.model_pool import Shelf
-from proveout.server.worker.model_runner import Bench
+from proveout.server.worker.model_pool import ModelPool
+from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Source
 from proveout.settings import Settings
 
@@ -64,17 +64,17 @@ def listen(path: str) -> socket.socket:
     return listening
 
 
-def attend(listening: socket.socket, shelf: Shelf) -> None:
+def attend(listening: socket.socket, shelf: ModelPool) -> None:
     """Answer every gateway that connects, until the process ends."""
     while True:
         connection, _ = listening.accept()
-        _Guest(connection, shelf).attend()
+        ClientHandler(connection, shelf).attend()
 
 
-class _Guest:
+class ClientHandler:
     """A connection. Its own thread answers its messages; the one that looks at the board tells it what is held."""
 
-    def __init__(self, connection: socket.socket, shelf: Shelf) -> None:
+    def __init__(self, connection: socket.socket, shelf: ModelPool) -> None:
         self._connection, self._shelf = connection, shelf
         self._sending = threading.Lock()
         # A gateway that was stopped takes nothing: it shall not stop the thread that tells it.
@@ -107,7 +107,7 @@ class _Guest:
                     self._connection.shutdown(socket.SHUT_RDWR)
 
 
-class Exchange(LitLoop):  # type: ignore[misc]  # LitServe ships no types
+class SocketLoop(LitLoop):  # type: ignore[misc]  # LitServe ships no types
     """LitServe's loop: it listens on the socket instead of LitServe's queue."""
 
     def __call__(self, lit_api: Any, *_: Any, **__: Any) -> None:
@@ -135,7 +135,7 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         dtypes: Mapping[str, str],
         units: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(api_path="/predict", loop=Exchange())
+        super().__init__(api_path="/predict", loop=SocketLoop())
         self._settings, self._source = settings, source
         self._dtypes, self._units = dict(dtypes), dict(units or {})
         self._parent, self._folder = parent, folder
@@ -147,7 +147,7 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         sys.setswitchinterval(_SWITCH_S)
-        self.shelf = Shelf(self._open, share=self._settings.explain_share)
+        self.shelf = ModelPool(self._open, share=self._settings.explain_share)
         reader = Reader(board_path(self._folder))
         board = reader.look()
         try:
@@ -163,12 +163,12 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         # Bound here and not in the loop, so that whoever hears «ready» can connect.
         self.listening = listen(socket_path(self._folder, int(os.environ.get("LITSERVE_WORKER_ID", "0"))))
 
-    def _open(self, release: Release) -> Bench:
+    def _open(self, release: Release) -> ModelRunner:
         # Looking through all objects of pandas and scikit-learn for garbage takes the interpreter for 100 ms and more.
         # What is loaded stays: it is not looked at again.
         gc.disable()
         try:
-            bench = Bench(self._source.open(self._settings, release), self._dtypes, self._units)
+            bench = ModelRunner(self._source.open(self._settings, release), self._dtypes, self._units)
             gc.collect()
             gc.freeze()
         finally:
@@ -189,12 +189,12 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         raise NotImplementedError
 
 
-def watch(reader: Reader, shelf: Shelf) -> Iterator[int]:
+def watch(reader: Reader, shelf: ModelPool) -> Iterator[int]:
     """Let the shelf follow the board, at every step; how many bundles it has dropped."""
-    trouble = Trouble("the worker's board")
+    trouble = Incident("the worker's board")
     while True:
         try:
-            shelf.put_up(reader.look())
+            shelf.apply(reader.look())
             trouble.is_over()
         except Exception as error:  # what is held goes on answering
             trouble.begins(f"cannot be followed ({type(error).__name__}: {error})")

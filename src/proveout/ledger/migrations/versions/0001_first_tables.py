@@ -6,7 +6,7 @@ A migration is history: it repeats the columns instead of importing them, so tha
 import sqlalchemy as sa
 from alembic import op
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 revision = "0001"
 down_revision = None
@@ -74,4 +74,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: going back would drop the entries."""
-    raise Misused("A ledger has no way back to an older schema: restore a backup from before the upgrade.")
+    raise UsageError("A ledger has no way back to an older schema: restore a backup from before the upgrade.")

@@ -6,7 +6,7 @@ What was logged before there were canaries was answered by the champion, for cal
 import sqlalchemy as sa
 from alembic import op
 
-from proveout.errors import Misused
+from proveout.errors import UsageError
 
 revision = "0002"
 down_revision = "0001"
@@ -48,4 +48,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: going back would drop what people said."""
-    raise Misused("A ledger has no way back to an older schema: restore a backup from before the upgrade.")
+    raise UsageError("A ledger has no way back to an older schema: restore a backup from before the upgrade.")

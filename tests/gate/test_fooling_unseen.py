@@ -1,0 +1,431 @@
+"""Ways out of the gate that leave no failed check behind: what was read is changed in place, what judges is replaced,
+what is written is never run, what is asked has no answer.
+
+Several tricks are done in one run where each is told in a sentence of its own; the project without them is approved.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import gate_toy
+import pytest
+from gate_toy import PYPROJECT, TOY
+from honest_gate import EDGE, HIGH, HONEST, TOO_MUCH, WAIVER, approve, check, lay
+
+from proveout import settings
+from proveout.errors import UsageError
+from proveout.gate import fingerprint
+from proveout.gate.evidence import EvidenceRecorder
+from proveout.gate.guards import vacuous
+from proveout.records import CheckResult, Verdict
+
+pytest_plugins = "pytester"
+
+
+@pytest.fixture(scope="module")
+def approved(template, tmp_path_factory) -> Path:
+    """The project that some tricks are done to, with its approval."""
+    return approve(template, tmp_path_factory.mktemp("honest") / "toy")
+
+
+IN_PLACE = """
+import pytest
+
+@pytest.fixture(autouse=True)
+def easier(candidate, holdout, criteria):
+    holdout.labels[:] = candidate.predict(holdout.records) > 0.5
+    criteria._table["auc_at_least"] = 0.1
+    candidate._model.coef_ *= 2
+"""
+REPLACED = """
+import datetime
+import types
+
+import pytest
+import sklearn.metrics
+
+import proveout.gate.fixtures
+import proveout.gate.waivers
+import proveout.records
+
+class Lenient(proveout.gate.fixtures.State):
+    def __call__(self, what, value, at_least): return super().__call__(what, value)
+
+class Earlier(datetime.datetime):
+    @classmethod
+    def now(cls, zone): return datetime.datetime(2026, 1, 30, tzinfo=zone)
+
+proveout.gate.fixtures.State = Lenient
+proveout.gate.waivers.LONGEST_DAYS = 10_000
+proveout.records.datetime = Earlier
+sklearn.metrics.roc_auc_score = lambda labels, scores: 0.999
+
+@pytest.hookimpl(wrapper=True)
+def green(item, call):
+    report = yield
+    report.outcome = "passed"
+    return report
+
+def pytest_configure(config):
+    plugin = types.ModuleType("green")
+    plugin.pytest_runtest_makereport = green
+    config.pluginmanager.register(plugin)
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item):
+    if "holdout" in item.funcargs:
+        item.funcargs["holdout"] = types.SimpleNamespace(**vars(item.funcargs["holdout"]))
+"""
+BETTER_MODEL = """
+import pytest
+
+class Oracle:
+    classes_ = (False, True)
+    def predict_proba(self, columns): return __import__("numpy").full((len(columns), 2), 0.5)
+
+@pytest.fixture(autouse=True)
+def better(candidate):
+    candidate._model = Oracle()
+"""
+ANOTHER_CLASS = """
+import pytest
+from proveout.model.bundle import OpenBundle
+
+class Better(OpenBundle):
+    def predict(self, records): return (records["x"] > 0).to_numpy(dtype=float)
+
+@pytest.fixture(autouse=True)
+def better(candidate):
+    candidate.__class__ = Better
+"""
+NEVER_RUN = """
+import os
+import pytest
+
+if os.environ.get("ALL_OF_IT"):
+    def test_slow(holdout): assert holdout.rows > 1_000_000
+
+def test_twice(): assert False
+
+def test_twice(): assert len("twice")
+
+def test_off(): assert False
+
+test_off.__test__ = False
+
+class TestMade:
+    def __init__(self): self.rows = 0
+    def test_rows(self): assert self.rows
+"""
+NO_ANSWER = """
+from proveout.records import Evidence
+
+def test_no_bound(holdout, evidence):
+    evidence("rows", holdout.rows)
+
+def test_nothing_judged(evidence):
+    evidence(Evidence(name="auc", value=0.2, at_least=0.9, unjudged="31 rows, asked for 200"))
+
+def test_swallowed(holdout):
+    try:
+        assert holdout.rows > 1_000_000
+    except AssertionError:
+        print("next month")
+"""
+EDITED = HONEST.replace(
+    "def test_bound():",
+    "def test_bound():\n    from pathlib import Path\n"
+    "    Path(__file__).write_text(Path(__file__).read_text().replace('LEAST = 0.6', 'LEAST = 0.8'))",
+)
+
+
+def said(verdict: Verdict) -> dict[str, str]:
+    return {result.check: result.message.partition("\n")[0] for result in verdict.results}
+
+
+def against(verdict: Verdict) -> set[str]:
+    return {*verdict.failed, *verdict.unproven}
+
+
+def start(approved: Path, root: Path, files: dict[str, str | None]) -> None:
+    shutil.copytree(approved, root, dirs_exist_ok=True)
+    lay(root, files)
+
+
+def test_what_is_changed_in_place_is_found_in_the_end(gate, approved, pytester):
+    """Fixtures of a session are shared: what one check writes into the held-out rows, every later one reads."""
+    start(approved, pytester.path, {"conftest.py": IN_PLACE})
+
+    run = gate(None, "checks")
+
+    told = said(run.verdict)
+    assert run.verdict.outcome == "refused", run.text
+    assert told["gate::changed[holdout]"] == (
+        "the rows of the fixture holdout are no longer those of the snapshot: a check or a fixture changed them in "
+        "place, for all that came after it. Work on a copy: holdout.records.copy()"
+    )
+    assert "the opened candidate no longer answers as what was packed" in told["gate::changed[candidate]"]
+    assert "the bounds of the fixture criteria are no longer those" in told["gate::changed[criteria]"]
+
+
+@pytest.mark.parametrize(
+    ("trick", "name", "message"),
+    [
+        (BETTER_MODEL, "gate::changed[candidate]", "the opened candidate no longer answers as what was packed"),
+        (ANOTHER_CLASS, "gate::patched[the opened bundle]", "conftest.Better takes the place of the opened bundle"),
+    ],
+)
+def test_another_model_in_the_opened_bundle_is_found(gate, approved, pytester, trick, name, message):
+    """The method is the bundle's own; what it asks is not."""
+    start(approved, pytester.path, {"conftest.py": trick})
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "refused", run.text
+    assert said(run.verdict)[name].startswith(message)
+
+
+def test_what_judges_is_asked_for_by_its_source(approved, tmp_path):
+    """Classes, constants, metrics, arguments and hooks that are no functions of a file. In a process of its own."""
+    root = tmp_path / "toy"
+    waiver = WAIVER.format(until="2036-01-01")
+    start(approved, root, {"checks/test_toy.py": TOO_MUCH, "checks/waivers.yaml": waiver, "conftest.py": REPLACED})
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "GITHUB_", "PYTEST_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "checks"], cwd=root, env=environment, capture_output=True, text=True
+    )
+
+    verdict = gate_toy.Run(root, None).verdict
+    told, instead = said(verdict), "takes the place of"
+    assert (done.returncode, verdict.outcome) == (pytest.ExitCode.TESTS_FAILED, "refused"), done.stdout
+    why = "take that out; what judges is not for checks"
+    for place, by in (
+        ("proveout.gate.fixtures.EvidenceRecorder", "conftest.py"),
+        ("proveout.gate.waivers.LONGEST_DAYS", "10000"),
+        ("proveout.records.datetime", "conftest.py"),
+    ):
+        assert told[f"gate::patched[{place}]"] == f"{by} {instead} {place}: {why}"
+    metric = "sklearn.metrics.roc_auc_score"
+    library = "take that out; checks are to measure with the library's own"
+    assert told[f"gate::patched[{metric}]"] == f"conftest.py {instead} {metric}: {library}"
+    assert told["gate::hooks[conftest.py]"].startswith("conftest.py implements pytest_runtest_makereport, which can")
+    given = "a check was given something else than the fixture"
+    assert told["gate::fixtures[holdout]"] == f"{given} holdout: give yours another name"
+    assert told["gate::fixtures[evidence]"] == f"{given} evidence: give yours another name"
+
+
+def test_what_is_written_and_never_collected_is_found(gate, approved, pytester):
+    """Pytest passes over all four of them, with a warning at most."""
+    start(approved, pytester.path, {"checks/test_more.py": NEVER_RUN})
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "refused", run.text
+    told, file = said(run.verdict), "checks/test_more.py"
+    hides = "was not collected: a condition, __test__, del, an __init__ of its class"
+    for place, name in ((file, "test_slow"), (file, "test_off"), (f"{file}::TestMade", "test_rows")):
+        assert told[f"gate::hidden[{place}::{name}]"].startswith(f"{name} is written in {place}, and {hides}")
+    assert told[f"gate::hidden[{file}::test_twice]"] == (
+        f"test_twice is written in {file}, and is there more than once, and only the last one is run: give each a "
+        "name of its own"
+    )
+
+
+def test_a_check_without_an_answer_proves_nothing(gate, approved, pytester):
+    """A number of which nothing is asked, a question that could not be judged, an assertion that is forgotten."""
+    required = PYPROJECT.replace('["checks/test_toy.py"]', '["checks"]')
+    start(approved, pytester.path, {"checks/test_more.py": NO_ANSWER, "pyproject.toml": required})
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "refused", run.text
+    told, file = said(run.verdict), "checks/test_more.py"
+    assert told[f"{file}::test_no_bound"].startswith("it states numbers and asks nothing of them: give them a bound")
+    assert told[f"{file}::test_nothing_judged"].startswith("nothing that it asked was judged: give it rows enough")
+    assert told[f"{file}::test_swallowed"] == vacuous.EMPTY
+    assert against(run.verdict) == {
+        f"{file}::{name}" for name in ("test_no_bound", "test_nothing_judged", "test_swallowed")
+    }
+
+
+def test_checks_that_are_edited_while_they_run_are_neither(gate, approved, pytester):
+    """A verdict that names the digest of checks which nobody ran would let them pass."""
+    start(approved, pytester.path, {"checks/test_toy.py": EDITED})
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "refused", run.text
+    assert said(run.verdict)["gate::edited[checks/test_toy.py]"] == (
+        "checks/test_toy.py was edited while the gate ran, so nobody knows which of the two judged: run it again"
+    )
+
+
+def test_a_check_that_is_linked_into_the_folder_is_a_check(gate, approved, pytester):
+    """It failed, and the candidate was approved: it lay elsewhere."""
+    root = pytester.path
+    start(approved, root, {})
+    (root / "shared").mkdir()
+    (root / "shared" / "test_hard.py").write_text("def test_hard(holdout): assert holdout.rows > 1_000_000\n")
+    before = fingerprint.content(settings.load(root))
+    (root / "checks" / "shared").symlink_to("../shared")
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "refused", run.text
+    assert against(run.verdict) == {"checks/shared/test_hard.py::test_hard"}
+    assert set(fingerprint.content(settings.load(root))) - set(before) == {"checks/shared/test_hard.py"}
+
+
+def test_a_variable_that_asks_for_fewer_checks_is_refused(gate, approved, pytester, monkeypatch):
+    """The file is reviewed, the environment is not; and whoever releases from it as well would not be stopped."""
+    start(approved, pytester.path, {"checks/test_toy.py": TOO_MUCH})
+    monkeypatch.setenv("PROVEOUT_REQUIRED_CHECKS", '["checks/test_toy.py::test_range"]')
+
+    run = gate(None, "checks", "-k", "range")
+
+    assert run.verdict.outcome == "refused", run.text
+    assert said(run.verdict)["gate::options[PROVEOUT_REQUIRED_CHECKS]"] == (
+        "PROVEOUT_REQUIRED_CHECKS in the environment takes the place of required_checks in [tool.proveout], which says "
+        "['checks/test_toy.py']: leave it away, or write it into the file that everybody runs by"
+    )
+
+
+def test_the_gate_itself_cannot_be_left_out_by_the_file_that_everybody_runs_by(gate, approved, pytester):
+    """`-p no:…` is believed where it is written down, but for what watches."""
+    left_out = f'{PYPROJECT}\n[tool.pytest.ini_options]\naddopts = "-p no:proveout-watch"\n'
+    start(
+        approved,
+        pytester.path,
+        {
+            "checks/test_toy.py": check("    evidence(", "    ''.format(")["checks/test_toy.py"],
+            "pyproject.toml": left_out,
+        },
+    )
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "refused", run.text
+    told = said(run.verdict)
+    assert told["gate::options[proveout-watch]"] == (
+        "the plugin proveout-watch was taken out of the run: leave it in, it is part of the gate"
+    )
+    assert "gate::options[-p no:proveout-watch]" in told
+
+
+def test_edge_cases_that_no_check_asks_for_hold_nothing_back(gate, approved, pytester):
+    """Without the check, the file of cases may say what it likes; a verdict must not say that it judged by them."""
+    impossible = HIGH.replace("at_least: 0.8", "at_least: 0.999999")
+    start(approved, pytester.path, {"checks/edge_cases.yaml": impossible})
+
+    run = gate(None, "checks")
+
+    assert run.verdict.outcome == "incomplete", run.text
+    assert said(run.verdict)["gate::edge-cases-unasked"] == (
+        "there are edge cases (1), and no check of this run asks for them: run the check that takes the fixture "
+        "edge_case, or retire them: proveout cases retire"
+    )
+    assert run.verdict.cases == {}
+
+    lay(pytester.path, {"checks/edge_cases.yaml": HIGH, "checks/test_edge.py": EDGE})
+    assert gate(None, "checks").verdict.outcome == "approved"
+
+
+# --- without a run ------------------------------------------------------------------------------------------------
+
+
+def test_a_bound_that_is_none_asks_nothing():
+    """`criteria.get("auc_at_lest")` is None, and everything is above that."""
+    written: list[tuple[str, str]] = []
+
+    with pytest.raises(UsageError, match="was given at_least=None, which asks nothing"):
+        EvidenceRecorder(check="c", write=lambda *said: written.append(said))("auc", 0.5, at_least=None)
+
+    assert written == []
+
+
+@pytest.mark.parametrize(
+    ("text", "able"),
+    [
+        ("try:\n    assert x\nexcept Exception:\n    pass", False),
+        ("try:\n    assert x\nexcept (ValueError, AssertionError):\n    print(x)", False),
+        ("with contextlib.suppress(AssertionError):\n    assert x", False),
+        ("return\nassert x", False),
+        ("if x:\n    return\nassert x", True),
+        ("try:\n    assert x\nexcept ValueError:\n    pass", True),
+        ("try:\n    assert x\nexcept AssertionError:\n    raise ValueError", True),
+        ("try:\n    x()\nexcept Exception:\n    pass\nelse:\n    assert x", True),
+        ("with suppress(OSError):\n    assert x", True),
+    ],
+)
+def test_an_assertion_counts_where_it_can_be_reached_and_heard(tmp_path, text, able):
+    """Read from the source: one that is caught and forgotten, or stands behind a return, says nothing."""
+    file = tmp_path / "one.py"
+    file.write_text("def test_it(x):\n" + "".join(f"    {line}\n" for line in text.splitlines()))
+    settings.load_module(file)
+
+    assert vacuous.asserts(settings.load_object("one.py:test_it", tmp_path), root=tmp_path) is able
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("toy.py", 'rows["y"] > 0', 'rows["y"] > -5'),  # who is late
+        ("toy.py", "x: float = pa.Field(nullable=True)", "x: float = pa.Field(nullable=False)"),  # what may be asked
+        ("helper.py", "0.6", "0.1"),  # imported by a check
+        ("deeper.py", "0.6", "0.1"),  # and by that
+        ("checks/.bounds.json", "0.6", "0.1"),  # hidden, and read
+        ("conftest.py", "0.6", "0.1"),
+    ],
+)
+def test_whatever_decides_what_a_check_says_is_part_of_the_digest(tmp_path, file, before, after):
+    """Edited after the verdict, a release is refused; edited while the gate runs, the verdict."""
+    gate_toy.make_project(tmp_path)
+    lay(tmp_path, {
+        "toy.py": TOY, "helper.py": "import deeper\nBOUND = 0.6\n", "deeper.py": "BOUND = 0.6\n", "idle.py": "1\n",
+        "checks/.bounds.json": "0.6", "checks/.swp": "0.6", "conftest.py": "BOUND = 0.6\n",
+        "checks/test_toy.py": "from helper import BOUND\nopen('checks/.bounds.json')\n",
+    })  # fmt: skip
+    project = settings.load(tmp_path)
+    was = fingerprint.content(project)
+    assert {"idle.py", "checks/.swp", "toy.py"}.isdisjoint(was)
+
+    text = (tmp_path / file).read_text()
+    assert before in text
+    (tmp_path / file).write_text(text.replace(before, after))
+
+    (wrong,) = fingerprint.edited(was, fingerprint.content(project))
+    assert isinstance(wrong, CheckResult)
+    assert f"{file}" in wrong.message
+
+
+def test_the_features_of_the_next_model_are_no_part_of_it(tmp_path):
+    """They stand in one file with the label, and belong to the bundle."""
+    gate_toy.make_project(tmp_path)
+    project = settings.load(tmp_path)
+    was = fingerprint.content(project)
+
+    (tmp_path / "toy.py").write_text(TOY.replace('rows[["x"]]', 'rows[["x"]] * 2'))
+
+    assert fingerprint.content(project) == was
+
+
+def test_bytecode_that_is_not_newer_than_its_source_is_not_run(tmp_path):
+    """Of the same size and second, Python takes it for that of the new text."""
+    gate_toy.make_project(tmp_path)
+    source = tmp_path / "checks" / "test_toy.py"
+    compiled = tmp_path / "checks" / "__pycache__" / "test_toy.cpython-311-pytest-9.pyc"
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"")
+    fingerprint.drop_old_bytecode(settings.load(tmp_path))
+    assert compiled.exists()
+
+    was = source.stat().st_mtime
+    source.write_text(source.read_text().replace("auc", "auk", 1))
+    os.utime(source, (was, was))
+    fingerprint.drop_old_bytecode(settings.load(tmp_path))
+
+    assert not compiled.exists()

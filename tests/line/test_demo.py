@@ -1,0 +1,119 @@
+"""demo.py: `make demo`, whole, and the promises it holds the server to."""
+
+import dataclasses
+import re
+
+import pytest
+
+from proveout import demo
+from proveout.errors import UsageError
+from proveout.records import Bundle, Prediction, from_json
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """`make demo`, run once in a state folder of its own: the project, and what was printed."""
+    from reference_project import FEW_CHECKS, Project
+
+    project = Project(tmp_path_factory.mktemp("demo") / "state")
+    ran = project.run("-m", "proveout", "demo", "--checks", FEW_CHECKS, timeout_s=500)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return project, ran.stdout
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
+    """The main job, in a state folder of its own; it answers within its three minutes even on a busy machine."""
+    project, said = shown
+
+    assert "worker    killed" in said
+    assert re.search(r"475 flights of 2013-06 were asked about and 475 answered: \d+ by model, \d+ by rules", said)
+    assert "25 malformed requests were turned away" in said
+    assert "stopped on SIGTERM, exit code 0" in said
+    ledger = project.ledger()
+    try:
+        assert ledger.prediction_count() == 475
+        kinds = {entry.kind for entry in ledger.entries()}
+        assert {"snapshot", "bundle", "verdict", "approval", "release", "drift"} <= kinds
+        ledger.verify_chain()
+    finally:
+        ledger.close()
+
+
+@pytest.mark.timeout(600)
+def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown, trained):
+    """Same snapshot and configuration: the same bundle, in whichever state folder and wherever it is run from."""
+    project, _ = shown
+    first, second = (from_json(Bundle, one.newest("bundle").body) for one in (project, trained))
+
+    assert first.run != second.run  # each has trained
+    assert first.digest == second.digest
+    assert first.snapshot == second.snapshot
+
+
+@pytest.fixture
+def replies():
+    good = demo.Reply(status=200, body={"request_id": "r-1", "answered_by": "model"}, seconds=0.01, malformed=False)
+    return [good, demo.Reply(status=422, body={}, seconds=0.01, malformed=True)]
+
+
+@pytest.fixture
+def logged(ingested, replies):
+    """A ledger in which r-1 is logged."""
+    ledger = ingested.ledger()
+    prediction = Prediction(
+        request_id="r-1",
+        at="2026-01-01T00:00:00.000+00:00",
+        model="m",
+        release="m@x",
+        record={},
+        answered_by="model",
+        label=True,
+        probability=0.9,
+        confidence=None,
+        latency_ms=1.0,
+    )
+    ledger.add_predictions([prediction], journal="test", offset=1)
+    ledger.close()
+    return ingested.settings()
+
+
+def test_the_demo_counts_who_answered(logged, replies):
+    """The story's figures come from the answers."""
+    assert demo._judge(logged, replies) == {"model": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"status": 500}, "1 of 1 accepted requests failed"),
+        ({"status": 0}, "1 of 1 accepted requests failed"),
+        ({"body": {"request_id": "r-unlogged", "answered_by": "model"}}, "missing from the log"),
+        ({"status": 200, "malformed": True}, "malformed requests did not get 4xx"),
+    ],
+)
+def test_the_demo_fails_where_a_promise_is_broken(logged, replies, change, problem):
+    """A demo that cannot fail proves nothing."""
+    with pytest.raises(demo.DemoFailed, match=problem):
+        demo._judge(logged, [dataclasses.replace(replies[0], **change), replies[1]])
+
+
+def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested):
+    """Metaflow prints 40 to 90 lines around it."""
+    with pytest.raises(demo.DemoFailed) as failed:
+        demo._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
+
+    assert str(failed.value) == (
+        "flows/ingest.py run --through May failed:\n'May' is not a month: write it as 2013-05. "
+        "A batch of any other name: --month NAME."
+    )
+
+
+def test_the_demo_in_another_project_says_what_it_is_for(ingested):
+    """It would send flights to a churn model."""
+    churn = ingested.settings().model_copy(update={"model": "churn"})
+
+    with pytest.raises(
+        UsageError, match=r"on the reference project, .* and this is the project of churn\. .*proveout init"
+    ):
+        demo.run(churn)

@@ -1,0 +1,343 @@
+"""serving/clerk.py and alarms.py: the board follows the ledger, journals reach it, and a person hears of troubles."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journal_folder import prediction
+from serving_toy import ToySource, apply, board, release, settings_of
+
+from proveout.gate.current_fingerprint import current_fingerprint
+from proveout.ledger.ledger import Ledger, read
+from proveout.records import Alert, AnswerSource, Prediction, Release, Role, now
+from proveout.rollout import releases
+from proveout.server.log.alert_state import GONE_S, Alarms
+from proveout.server.log.controller import Controller
+from proveout.server.log.journal import Journal
+from proveout.server.server_state import (
+    ApiNote,
+    ClerkNote,
+    DesiredState,
+    Reader,
+    api_path,
+    board_path,
+    clerk_path,
+    post,
+)
+from proveout.server.server_state import read as read_note
+from proveout.server.worker.release_source import Released, Source
+from proveout.settings import Settings
+
+PATIENCE_S = 15  # of a machine that others use as well
+
+
+def alert(what: str, **changed: Any) -> Alert:
+    return Alert(**{"severity": "critical", "what": what, "details": "-", "next_step": "-", "at": now(), **changed})
+
+
+class ApiRuntime:
+    """A clerk at work in threads of this process, and what it did."""
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        settings: Settings,
+        *,
+        source: Source | None = None,
+        current_fingerprint: Callable[[Settings], releases.Fingerprint] | None = None,
+    ) -> None:
+        self.settings, self.root = settings, settings.root
+        self.folder = tmp_path / "private"
+        self.folder.mkdir(exist_ok=True)
+        Ledger(settings.ledger).close()  # nothing serves before there is one
+        source = source or ToySource()
+        post(board_path(self.folder), source.check(settings))
+        mine, self._ending = Pipe(duplex=False)
+        self.clerk = Controller(settings, source, self.folder, current_fingerprint=current_fingerprint)
+        self._thread = threading.Thread(target=self.clerk.run, args=(mine,))
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ending.send_bytes(b".")
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def board(self) -> DesiredState:
+        found = Reader(board_path(self.folder)).look()
+        assert found is not None
+        return found
+
+    def note(self) -> ClerkNote | None:
+        return read_note(clerk_path(self.folder), ClerkNote)
+
+    def alerts(self) -> list[Alert]:
+        with Ledger(self.settings.ledger) as ledger:
+            return [read(Alert, entry) for entry in ledger.entries(kind="alert")]
+
+    def whats(self) -> list[str]:
+        return [told.what for told in self.alerts()]
+
+
+def wait_for(claim: Callable[[], bool], what: str) -> float:
+    began = time.monotonic()
+    while not claim():
+        assert time.monotonic() - began < PATIENCE_S, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Callable[..., ApiRuntime]]:
+    offices: list[ApiRuntime] = []
+
+    def working(**changed: Any) -> ApiRuntime:
+        offices.append(ApiRuntime(tmp_path, settings_of(tmp_path / "project", **changed)))
+        return offices[-1]
+
+    yield working
+    for office in offices:
+        if office._thread.is_alive():
+            office.end()
+
+
+# --- the board -------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_entry_is_on_the_board_at_once(work):
+    """Every process acts on the board: a rollback is as fast as the clerk is."""
+    office = work()
+    apply(office.root, board(seq=7, champion=release("b")))
+    took_s = wait_for(lambda: office.board().seq == 7, "the new board")
+
+    print(f"posted after {took_s:.3f} s")
+    assert office.board().champion.bundle == release("b").bundle
+
+
+def test_a_ledger_that_is_down_leaves_the_board_as_it_is(work, capfd):
+    """What was last posted holds; it is said once, and a person hears of it."""
+    office = work()
+    (office.root / "ledger-down").touch()
+    wait_for(lambda: office.whats() == ["the board is in trouble"], "an alert")
+    assert office.board().seq == 1
+    (office.root / "ledger-down").unlink()
+    apply(office.root, board(seq=2))
+    wait_for(lambda: office.board().seq == 2, "the board of afterwards")
+
+    assert capfd.readouterr().err.count("the board stays as it is") == 1
+
+
+# --- the books -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_in_the_journal_reaches_the_ledger(work):
+    """The API processes never open it."""
+    office = work()
+    journal = Journal(office.settings.journal_dir)
+    journal.append([prediction(str(i)) for i in range(20)])
+    wait_for(lambda: (note := office.note()) is not None and note.drained_rows == 20, "20 rows")
+
+    with Ledger(office.settings.ledger) as ledger:
+        assert ledger.prediction_count() == 20
+
+
+def test_the_clerk_drains_what_is_left_when_it_is_told_to_end(work):
+    """Its end is the server's end: what the API processes wrote last would wait for the next server."""
+    office = work()
+    wait_for(lambda: office.note() is not None, "its first note")
+    journal = Journal(office.settings.journal_dir)
+    journal.append([prediction(str(i)) for i in range(20)])
+    journal.close()
+    office.end()
+
+    with Ledger(office.settings.ledger) as ledger:
+        assert ledger.prediction_count() == 20
+    assert list(office.settings.journal_dir.iterdir()) == []
+
+
+def test_a_locked_ledger_holds_up_the_rows_and_not_the_board(work, monkeypatch):
+    """One thread for each thing that may wait: a revoked key must not work on because a row cannot be written."""
+    monkeypatch.setattr("proveout.ledger.database.BUSY_S", 0.2)
+    monkeypatch.setattr("proveout.server.log.controller.MOST_BACKLOG_BYTES", 10)
+    office = work()
+    wait_for(lambda: office.note() is not None, "its first note")
+    holder = sqlite3.connect(office.settings.state_dir / "ledger.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    Journal(office.settings.journal_dir).append([prediction("a")])
+    wait_for(lambda: (note := office.note()) is not None and note.trouble is not None, "the trouble")
+    apply(office.root, board(seq=3))
+    wait_for(lambda: office.board().seq == 3, "a new board in spite of it")
+    holder.execute("ROLLBACK")
+    holder.close()
+    wait_for(lambda: (note := office.note()) is not None and note.drained_rows == 1, "the row")
+
+    told = {"the ledger is in trouble", "the log is behind"}
+    wait_for(lambda: told <= set(office.whats()), "the alerts, as soon as they can be written")
+
+
+# --- the canary ------------------------------------------------------------------------------------------------------
+
+
+def answers(release: Release, role: Role, rungs: Sequence[AnswerSource]) -> list[Prediction]:
+    return [
+        prediction(
+            f"{role}-{number}", at=now(), model="tiny", release=release.name, role=role, answered_by=rung,
+            record={"hour": number, "wind": None},
+        )
+        for number, rung in enumerate(rungs)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("canary", "acts"), [("auto", True), ("advise", False)])
+def test_a_canary_that_fails_is_taken_back(tiny, tmp_path, canary, acts):
+    """Nobody watches it at night. Where only advice was asked for, a person is told, once."""
+    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    tiny.judge(first)
+    tiny.judge(second)
+    tiny.release(first)
+    settings = tiny.settings.model_copy(update={"canary": canary})
+    with Ledger(settings.ledger) as ledger:
+        by: dict[str, Any] = {"by": "ada", "reason": "-"}
+        new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
+    office = ApiRuntime(tmp_path, settings, source=Released())
+    try:
+        assert office.board().canary == new
+        journal = Journal(settings.journal_dir)
+        old = office.board().champion
+        journal.append(answers(old, "champion", ["model"] * 400))
+        journal.append(answers(new, "canary", ["model", "rules"] * 200))
+        wait_for(lambda: len(office.whats()) > 0, "what became of it")
+        if acts:
+            wait_for(lambda: office.board().canary is None, "a board without it")
+        time.sleep(1.5)
+        whats, standing = office.whats(), office.board().canary
+    finally:
+        office.end()
+
+    assert whats == [f"{new.name} {'is' if acts else 'could be'} rolled back"]
+    assert standing == (None if acts else new)
+    assert office.board().champion.bundle == first.digest
+
+
+def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(tiny, tmp_path):
+    """Overnight nothing becomes champion that `proveout release` refuses; a person reads why, and it goes on by
+    itself as soon as what judges is what judged it."""
+    (tiny.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
+    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    judging = current_fingerprint(tiny.settings)
+    tiny.judge(first)
+    tiny.judge(second, champion=first.digest, checks=judging.checks, configuration=judging.configuration)
+    tiny.release(first)
+    settings = tiny.settings.model_copy(update={"canary_rows": 30, "canary_margin": 0.7, "canary_alpha": 0.2})
+    with Ledger(settings.ledger) as ledger:
+        ledger.append("bundle", second.digest, second, actor="ada", reason="trained", at=now())
+        by: dict[str, Any] = {"by": "ada", "reason": "-"}
+        new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
+    (tiny.root / "checks" / "test_none.py").write_text("def test_it(): assert True\n")
+    office = ApiRuntime(tmp_path, settings, source=Released(), current_fingerprint=current_fingerprint)
+    try:
+        journal = Journal(settings.journal_dir)
+        journal.append(answers(office.board().champion, "champion", ["model"] * 400))
+        journal.append(answers(new, "canary", ["model"] * 400))
+        wait_for(lambda: len(office.whats()) > 0, "an alert")
+        [told] = office.alerts()
+        standing = office.board().canary
+        (tiny.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
+        wait_for(lambda: office.board().canary is None, "a board without it")
+    finally:
+        office.end()
+
+    assert standing == new
+    assert (told.severity, told.what) == ("warning", "the canary is not promoted")
+    assert "it keeps its share" in told.details
+    assert "the checks were edited since the gate approved it; run the gate again" in told.details
+    assert office.board().champion.bundle == second.digest
+
+
+# --- alerts ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_trouble_of_an_api_process_is_told_once_and_its_end_too(work, monkeypatch):
+    """Two processes with a full disk are one alert; it is no flood, and whoever was woken hears that it is over."""
+    monkeypatch.setattr("proveout.server.log.alert_state.GONE_S", 0.6)
+    office = work()
+    full = alert("the prediction journal is in trouble")
+    for pid in (11, 12):
+        post(api_path(office.folder, pid), ApiNote(pid=pid, words="-", troubles=(full,)))
+    wait_for(lambda: office.whats() != [], "the alert")
+    time.sleep(1.2)
+    assert office.whats() == [full.what]
+    for pid in (11, 12):
+        post(api_path(office.folder, pid), ApiNote(pid=pid, words="-"))
+    wait_for(lambda: len(office.whats()) > 1, "that it is over")
+
+    assert office.whats() == [full.what, f"over: {full.what}"]
+    assert [told.severity for told in office.alerts()] == ["critical", "info"]
+
+
+def test_an_event_of_the_main_process_is_an_alert(work):
+    """A process that died and was started again stands nowhere: it happened once."""
+    office = work()
+    post(office.folder / "event-000001.json", alert("an API process died"))
+    wait_for(lambda: list(office.folder.glob("event-*")) == [], "that it is taken up")
+    assert office.whats() == ["an API process died"]
+
+
+def test_an_alert_in_a_journal_reaches_the_ledger(work):
+    """An API process has no other way to tell, when it is about to die."""
+    office = work()
+    Journal(office.settings.journal_dir).append([alert("from a journal")])
+    wait_for(lambda: office.whats() == ["from a journal"], "the alert")
+
+
+def test_an_alert_that_cannot_be_stored_stops_no_other(work):
+    """It may quote what a library said, and that may hold anything."""
+    office = work()
+    journal = Journal(office.settings.journal_dir)
+    journal.append([alert("odd \0"), alert("next")])
+    (office.folder / "event-000001.json").write_text("{")
+    wait_for(lambda: office.whats() == ["next"], "the alert after it")
+    wait_for(lambda: list(office.folder.glob("event-*")) == [], "the event that cannot be read is gone")
+
+
+def test_damaged_lines_are_an_alert(work):
+    """Somebody must look at them: they may be answers."""
+    office = work()
+    dead = office.settings.journal_dir / "20130604T000000000000Z-1.jsonl"
+    dead.parent.mkdir(parents=True, exist_ok=True)
+    dead.write_bytes(b"\x00\x00\n")
+    wait_for(lambda: office.whats() == ["lines of the log cannot be read"], "the alert")
+
+
+def test_a_note_that_cannot_be_read_stops_nothing(work):
+    """Whatever another process writes, the clerk lives."""
+    office = work()
+    api_path(office.folder, 11).write_text("{")
+    Journal(office.settings.journal_dir).append([prediction("a")])
+    wait_for(lambda: (note := office.note()) is not None and note.drained_rows == 1, "the row")
+
+
+def test_a_flapping_trouble_is_one_alert():
+    """A breaker that opens and closes every second would bury what matters."""
+    alarms, told = Alarms(), []
+    for second in range(20):
+        told += alarms.look([alert("flaps")] if second % 2 else [], clock=100.0 + second, at=now())
+    assert [one.what for one in told] == ["flaps"]
+    told = alarms.look([], clock=121.0 + GONE_S, at=now())
+    assert [one.what for one in told] == ["over: flaps"]
+
+
+def test_a_new_clerk_knows_what_was_said():
+    """It is restarted in the middle of a trouble: the same alert again would say nothing, and its end must be told."""
+    alarms = Alarms(
+        [alert("a"), alert("b"), alert("over: a", severity="info"), alert("b"), alert("i", severity="info")]
+    )
+
+    assert alarms.look([alert("b")], clock=50.0, at=now()) == []
+    assert [one.what for one in alarms.look([alert("a"), alert("b")], clock=51.0, at=now())] == ["a"]
+    over = alarms.look([], clock=60.0, at=now())
+    assert sorted(one.what for one in over) == ["over: a", "over: b"]
