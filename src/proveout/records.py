@@ -238,6 +238,10 @@ class Evidence:
         return above and below and self.value is not None and self.value == self.value
 
 
+NOT_RUN = frozenset({"deselected", "missing"})
+"""Outcomes of checks that this run never started."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
     """What became of one check in a gate run."""

@@ -1,4 +1,4 @@
-"""evaluation/serving_parity.py, apart.py: what is served is fast, whole without the project, and says what was judged."""
+"""evaluation/serving_parity.py: what is served is fast, whole without the project, and says what was judged."""
 
 import importlib.metadata
 import subprocess

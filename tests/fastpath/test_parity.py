@@ -1,4 +1,4 @@
-"""fastpath/frame.py, fastpath/series.py, fastpath/parity.py: NumPy in place of pandas, where it says the same, only there."""
+"""fastpath/: NumPy in place of pandas, where it says the same, only there."""
 
 import threading
 import time

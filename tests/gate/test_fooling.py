@@ -18,7 +18,7 @@ from proveout import settings
 from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.edge_cases import case_store
-from proveout.evaluation.context import judging
+from proveout.gate.current_fingerprint import gate_digests
 from proveout.gate.evidence import EvidenceRecorder
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, now
@@ -321,12 +321,12 @@ def test_checks_that_were_edited_after_the_verdict_are_another_gate(gate, pytest
     root = pytester.path
     lay(root, {"checks/test_toy.py": HONEST})
     verdict, project = gate(None, "checks").verdict, settings.load(root)
-    assert judging(project).checks == verdict.checks
-    assert judging(project).configuration == verdict.configuration
+    assert gate_digests(project).checks == verdict.checks
+    assert gate_digests(project).configuration == verdict.configuration
 
     lay(root, check("AUC_AT_LEAST = 0.6", "AUC_AT_LEAST = 0.1"))
 
-    assert judging(project).checks != verdict.checks
+    assert gate_digests(project).checks != verdict.checks
 
 
 def test_a_weaker_suite_of_edge_cases_is_not_what_the_next_run_is_measured_by(gate, pytester):

@@ -10,9 +10,9 @@ import pytest
 from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import records, settings
-from proveout.evaluation.context import judging
 from proveout.gate import fixtures
 from proveout.gate.check_hooks import Watch
+from proveout.gate.current_fingerprint import gate_digests
 from proveout.gate.guards import bypass_guard
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
@@ -471,7 +471,7 @@ def test_listing_the_checks_records_nothing_and_needs_no_candidate(gate, pyteste
 # --- edge cases ---------------------------------------------------------------------------------------------------
 
 EDGE_CHECK = """
-from proveout.gate import cases
+from proveout import edge_cases as cases
 
 def test_edge_case(edge_case, edge_answers, evidence):
     evidence(cases.demands(edge_case, edge_answers))
@@ -527,15 +527,15 @@ def test_other_settings_are_another_configuration(gate, pytester, monkeypatch):
     """What was approved by one set of settings was not approved by another, nor with other settings of pytest."""
     root = pytester.path
     verdict, project = gate().verdict, settings.load(root)
-    now_there = judging(project)
+    now_there = gate_digests(project)
     assert (verdict.checks, verdict.configuration) == (now_there.checks, now_there.configuration)
 
     for setting in ({"max_refused_share": 0.5}, {"approvals": 1}, {"newer_batches": 99}, {"waivers": "other.yaml"}):
-        other = judging(project.model_copy(update=setting))
+        other = gate_digests(project.model_copy(update=setting))
         assert other.checks == verdict.checks
         assert other.configuration != verdict.configuration, setting
     (root / "pytest.ini").write_text("[pytest]\npython_functions = test_a*\n")
-    assert judging(project).configuration != verdict.configuration
+    assert gate_digests(project).configuration != verdict.configuration
 
 
 # --- what a check covers ------------------------------------------------------------------------------------------

@@ -247,7 +247,7 @@ import resource, sys, time
 from pathlib import Path
 import skops.io, sklearn.pipeline
 from proveout.errors import BundleError
-from proveout.training import skopsfile
+from proveout.model import model_io
 
 before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
 try:

@@ -108,7 +108,7 @@ RUN_HERE = [one for one in EXAMPLES if f"{indent(one.body, '    ')}\n" not in CH
 HEAD = """
 import numpy as np
 
-from proveout.gate import cases
+from proveout import edge_cases as cases
 from proveout.evaluation.context import LabelledRows
 from proveout.evaluation import {modules}
 

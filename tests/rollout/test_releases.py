@@ -401,7 +401,7 @@ import sys
 from pathlib import Path
 from proveout.errors import Conflict
 from proveout.records import Bundle, from_json
-from proveout.registry import releases
+from proveout.rollout import releases
 from proveout.ledger.ledger import Ledger
 from proveout.trust.signing import Keyring
 folder, bundle = Path(sys.argv[1]), from_json(Bundle, sys.argv[2])

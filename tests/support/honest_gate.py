@@ -25,7 +25,7 @@ def test_range(candidate, holdout):
     assert (candidate.predict(holdout.records) <= 1).all()
 """
 EDGE = """
-from proveout.gate import cases
+from proveout import edge_cases as cases
 
 def test_edge_case(edge_case, edge_answers, evidence):
     evidence(cases.demands(edge_case, edge_answers))

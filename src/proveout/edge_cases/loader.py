@@ -18,7 +18,7 @@ from proveout.records import Scalar
 if TYPE_CHECKING:
     import pandas as pd
 
-REMEDY = "Mend it there: the format stands at the top of proveout/gate/cases/__init__.py"
+REMEDY = "Mend it there: the format stands at the top of proveout/edge_cases/__init__.py"
 
 C = TypeVar("C", bound=Case)
 

@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, request_schema, snapshots
 from proveout.errors import ConfigError, NoCandidate, NoLedger, NotFound, UsageError
-from proveout.evaluation import provenance
-from proveout.gate import fingerprint, pytest_config
-from proveout.gate.guards import fixture_guard
-from proveout.gate_settings import JUDGING
+from proveout.evaluation import fixture_digests, provenance
 from proveout.ledger import ledger as ledgers
 from proveout.model import bundle as bundles
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle
 from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
-from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot, digest_of
+from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot
 from proveout.rollout import releases
 from proveout.settings import Settings, read_bounds
 
@@ -32,14 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateDigests:
-    """What a verdict rests on besides bundle and data. Where one of the two differs, it was another gate."""
-
-    checks: Digest  # over whatever decides what a check says: see `judged_by`
-    configuration: Digest  # over the settings that judge and pytest's own settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +154,7 @@ class EvaluationContext:
         return {column.name: column for column in snapshots.profile_numbers(self.store, batch.digest)}
 
     def _sealed(self, name: str, opened: OpenBundle) -> OpenBundle:
-        self.seals[name] = fixture_guard.of_bundle(opened)
+        self.seals[name] = fixture_digests.of_bundle(opened)
         return opened
 
     def _rows(self, *batches: str, name: str) -> LabelledRows:
@@ -178,7 +167,7 @@ class EvaluationContext:
             records=raw[list(self.candidate.request_columns)],
             labels=labels[known].to_numpy(dtype=bool),
         )
-        self.seals[name] = fixture_guard.of_rows(found)
+        self.seals[name] = fixture_digests.of_rows(found)
         return found
 
 
@@ -208,15 +197,3 @@ def _described(settings: Settings, folder: Path) -> Bundle:
     if bundle.model != settings.model:
         raise UsageError(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
     return bundle
-
-
-def judging(settings: Settings) -> GateDigests:
-    """What would judge a candidate now, besides the bounds: computed from files, whether pytest runs or not.
-
-    The files are those that `judged_by` finds.
-    """
-    configuration = {
-        "settings": {name: getattr(settings, name) for name in JUDGING},
-        "pytest": pytest_config.settings_of(settings.root / settings.checks),
-    }
-    return GateDigests(checks=digest_of(fingerprint.content(settings)), configuration=digest_of(configuration))

@@ -45,9 +45,9 @@ def again(
 
     Args:
         project: whose notebook, features and store are used, as they are now.
-        apart_at_most: how far a probability may be off where the model is not the same to the last bit. Without it, as
-            far as rounding moves a solver, where the candidate has one (`fastpath/tolerance.py`); of any other model the
-            same digest is asked. Another configuration, data or code is refused either way.
+        apart_at_most: how far a probability may be off where the model is not the same to the last bit. Without it,
+            as far as rounding moves a solver, where the candidate has one (`fastpath/tolerance.py`); of any other
+            model the same digest is asked. Another configuration, data or code is refused either way.
         timeout_s: then it is ended, and not reproduced.
     Returns: files of the identity that differ, the first of them in the decision; how far the probabilities of the
         held-out rows are apart, where the model alone differs; the seconds it took.

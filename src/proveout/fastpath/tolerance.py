@@ -9,6 +9,8 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proveout.fastpath.model_parts import met
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -45,9 +47,7 @@ class Tolerance:
 
 def tolerance(model: Any) -> Tolerance:
     """What two computations of the answers of `model` may differ by."""
-    from proveout.model import tree_check
-
-    parts = [part for _, part in tree_check.met(model) if hasattr(part, "get_params") and not isinstance(part, type)]
+    parts = [part for _, part in met(model) if hasattr(part, "get_params") and not isinstance(part, type)]
     sums = next((f"{type(part).__name__} takes sums of its own" for part in parts if not _exact(part)), "")
     jobs = next((f"{type(part).__name__} adds its trees as its jobs end" for part in parts if _in_jobs(part)), "")
     return Tolerance(answers=SUMMED if sums or jobs else 0.0, fitted=FITTED if sums else 0.0, why=sums or jobs)

@@ -15,10 +15,10 @@ import pytest
 
 from proveout.errors import Conflict, NotFound, ProveoutError
 from proveout.evaluation import provenance
-from proveout.evaluation.context import judging
 from proveout.gate import holdout_use, preconditions, waivers
 from proveout.gate import verdict as verdicts
 from proveout.gate.collector import LONGEST_MESSAGE, ResultCollector, required_names
+from proveout.gate.current_fingerprint import gate_digests
 from proveout.gate_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
@@ -63,7 +63,7 @@ def judge(
     _refuse_edited_bounds(gathered, material)
     results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
     results += _never_asked(there, results, required)
-    digests = judging(settings)
+    digests = gate_digests(settings)
     judged = verdicts.judge(
         results,
         gathered.evidence,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from proveout.errors import BadSignature
 from proveout.records import (
+    NOT_RUN,
     Bundle,
     CheckResult,
     Digest,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from proveout.trust.signing import Keyring
 
 FAILED = frozenset({"failed", "error"})
-NOT_RUN = frozenset({"deselected", "missing"})
 WAIVABLE = frozenset({"failed", "skipped", "xfailed", "xpassed"})  # they were asked, and gave no good answer
 GATE = "gate::"  # begins the names of what the gate itself finds wrong with a run
 NEVER_COLLECTED = "it is required and no check of this name was in the run"

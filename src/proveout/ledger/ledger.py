@@ -68,7 +68,7 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for one question of this room's own; `registry/` alone has heard of SQLAlchemy."""
+        """A connection for one question of this room's own; only this room knows SQLAlchemy."""
         with database.transaction(self._pool) as connection:
             yield connection
 

@@ -20,7 +20,7 @@ from proveout.records import Feedback, Prediction, Scalar, ShadowAnswer, canonic
 Logged = Prediction | ShadowAnswer | Feedback
 
 HIDDEN = "pii:"
-"""What a value about a person begins with in a logged record: the rest is a pseudonym (`server/service/pseudonyms.py`)."""
+"""What a personal value begins with in a logged record; the rest is a pseudonym (`server/service/pseudonyms.py`)."""
 
 
 def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Sequence[str] = ()) -> int:

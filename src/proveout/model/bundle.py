@@ -412,7 +412,7 @@ def _model_columns(
 def _source_only(notebook: Path) -> bytes:
     """The notebook without outputs, counts and metadata of an editor: what its author wrote."""
     # Deferred: who opens a bundle needs no nbformat.
-    from proveout.training.notebook import read
+    from proveout.model.notebook_file import read
 
     cells = [
         {

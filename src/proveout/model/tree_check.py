@@ -6,17 +6,15 @@ would neighbours that are looked up in such a tree, or by labels that are none.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from proveout.errors import BundleError
+from proveout.fastpath.model_parts import met
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_UNCHECKED = {"sklearn.ensemble._forest", "sklearn.ensemble._gb"}
 
 
 def check(model: Any, *, name: str) -> None:
@@ -38,45 +36,10 @@ def _problem_of(owner: Any, part: Any) -> str | None:
         return _problem_of_partial(part)
     if not type(part).__module__.startswith("sklearn."):
         return None
-    if kind in _TREES:
-        problem = _TREES[kind](owner, part)
+    if kind in _PROBLEMS:
+        problem = _PROBLEMS[kind](owner, part)
         return f"one of its trees is none: {problem}" if problem else None
     return _problem_of_neighbours(part) if hasattr(part, "_fit_X") and hasattr(part, "classes_") else None
-
-
-def met(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Each part of `model`, and the estimator that counts the features of a row before the part is asked."""
-    met: set[tuple[int, int]] = set()
-    waiting: list[tuple[Any, Any]] = [(None, model)]
-    while waiting:
-        owner, part = waiting.pop()
-        # One tree can hang in two places, and be sound in one of them alone.
-        place = (id(owner), id(part))
-        if place in met or isinstance(part, (str, bytes, int, float, type(None))):
-            continue
-        met.add(place)
-        yield owner, part
-        if type(part).__name__ in _TREES and type(part).__module__.startswith("sklearn."):
-            continue
-        if hasattr(part, "n_features_in_") and not _counts_for(owner, part):
-            owner = part
-        waiting.extend((owner, one) for one in parts(part))
-
-
-def _counts_for(owner: Any, part: Any) -> bool:
-    """A forest counts the features itself and asks its trees unchecked, whatever they say of themselves."""
-    return type(owner).__module__ in _UNCHECKED and type(part).__module__.startswith("sklearn.tree.")
-
-
-def parts(part: Any) -> list[Any]:
-    """What `part` directly holds: the elements of an array of objects, of a list, the attributes of an object."""
-    if isinstance(part, np.ndarray):
-        return list(part.ravel()) if part.dtype == object else []
-    if isinstance(part, Mapping):
-        return [*part.values()]
-    if isinstance(part, (list, tuple, set, frozenset)):
-        return [*part]
-    return [*vars(part).values()] if hasattr(part, "__dict__") and not isinstance(part, type) else []
 
 
 def _problem_of_tree(owner: Any, tree: Any) -> str | None:
@@ -180,7 +143,7 @@ def _problem_of_partial(part: Any) -> str | None:
 
 
 _WORDS = 8  # of 32 bits: a category is a number below 256
-_TREES = {
+_PROBLEMS = {
     "Tree": _problem_of_tree,
     "TreePredictor": _problem_of_nodes,
     "KDTree": _problem_of_search,

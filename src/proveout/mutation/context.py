@@ -1,7 +1,7 @@
 """The ground that mutants grow on: the candidate, its rows, and which of its columns are worth breaking.
 
-Comes in: an opened candidate and the rows of its gate. Goes out: `MutationContext`. Columns are chosen by what the model itself
-makes of them, so that nothing here knows what a project is about.
+Comes in: an opened candidate and the rows of its gate. Goes out: `MutationContext`. Columns are chosen by what the
+model itself makes of them, so that nothing here knows what a project is about.
 """
 
 import re

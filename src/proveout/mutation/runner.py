@@ -18,14 +18,13 @@ from pathlib import Path
 from proveout.errors import ProveoutError, UsageError
 from proveout.evaluation.context import EvaluationContext
 from proveout.fastpath import tolerance
-from proveout.gate.verdict import NOT_RUN
 from proveout.model.repack import repack
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.mutation.context import MutationContext
 from proveout.mutation.mutant import DoesNotApply, Mutant
 from proveout.mutation.results import ChallengeReport, Trial, TrialOutcome
 from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
-from proveout.records import CheckResult, Digest, Verdict
+from proveout.records import NOT_RUN, CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
 
 SLACK_S = 60.0

@@ -1,8 +1,8 @@
 """What the processes of the server tell each other: small files in its private folder, put up whole.
 
-Comes in: a `DesiredState` of the clerk's, whenever the ledger has something new; notes of every process on how it is. Goes
-out: the same, to whoever looks, several times a second. So no API process and no worker opens the ledger to answer a
-request, and a ledger that is down changes nothing: what was last posted holds.
+Input: the controller's `DesiredState`, whenever the ledger has something new, and each process' note on how it is.
+Output: the same, to every process, several times a second. No API process and no worker opens the ledger to answer a
+request, so a ledger that is down changes nothing: what was last posted holds.
 """
 
 import os

@@ -20,6 +20,7 @@ from typing import Any
 import nbformat
 
 from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
+from proveout.model import notebook_file
 from proveout.training import parameters as parameter_cell
 from proveout.training.parameters import SECRET, Statement, Value, is_secret
 
@@ -71,7 +72,7 @@ def run(
         defaults_allowed: whether any parameter may be left out.
     Raises: ConfigError and ParametersRefused before anything runs; NotebookFailed naming the cell, or the export.
     """
-    document = read(notebook)
+    document = notebook_file.read(notebook)
     statements = _declared(notebook, document)
     fitted = parameter_cell.fit(statements, parameters, defaults_allowed=defaults_allowed)
     if fitted.problems:
@@ -102,27 +103,6 @@ def run(
 
 
 # --- the notebook before it is run ------------------------------------------------------------------------------------
-
-
-def read(notebook: Path) -> Any:
-    """The notebook in `notebook`, in the current format. Raises: ConfigError if it is none, or not of Python."""
-    if not notebook.is_file():
-        problem = "it is a folder" if notebook.is_dir() else "there is no such notebook"
-        raise ConfigError(str(notebook), problem, "Mend `notebook` in [tool.proveout]")
-    try:
-        document = nbformat.v4.upgrade(nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4))
-        languages = {document.metadata.get(where, {}).get(key) for where, key in _LANGUAGE} - {None}
-        # What is asked of it below, and no more: many editors write notebooks that are not quite valid.
-        _ = [(cell.cell_type, cell.source, cell.metadata) for cell in document.cells]
-    except Exception as error:  # whatever nbformat and its converters trip over in a file that is something else
-        problem = f"it is no notebook that Jupyter could read ({str(error).strip().splitlines()[0][:200]})"
-        raise ConfigError(str(notebook), problem, "Save it again in Jupyter") from error
-    if languages and not any(str(language).lower().startswith(("python", "ipython")) for language in languages):
-        raise ConfigError(str(notebook), f"it is written in {languages.pop()}", "proveout runs notebooks in Python")
-    return document
-
-
-_LANGUAGE = (("kernelspec", "language"), ("language_info", "name"))
 
 
 def _declared(notebook: Path, document: Any) -> tuple[Statement, ...]:

@@ -67,8 +67,8 @@ def give(
 
     Args:
         seen: number of the ledger's last entry when the approval was read.
-    Raises: UsageError without a name or a reason; BadSignature if the key is not that person's, or is the gate's; NotApproved
-    if `by` packed the bundle; Conflict if the gate has judged something meanwhile.
+    Raises: UsageError without a name or a reason; BadSignature if the key is not that person's, or is the gate's;
+    NotApproved if `by` packed the bundle; Conflict if the gate has judged something meanwhile.
     """
     file = public_file(asked.approvers, by)
     if not reason.strip():
@@ -161,7 +161,7 @@ def until(held: Sequence[Consent], asked: ApprovalPolicy) -> str | None:
 
 
 def _check(consent: Consent, asked: ApprovalPolicy, approval: Approval) -> None:
-    """Return if the person whose name is on it has signed it. Raises: BadSignature; UsageError for a name that is none."""
+    """Return if the person whose name is on it signed it. Raises: BadSignature; UsageError for a name that is none."""
     # A gate must not be able to approve in a person's name, whatever lies in the approvers folder.
     if consent.key == approval.key or (asked.gate_keys / f"{consent.key}.pub").exists():
         raise BadSignature(consent.key, "it is the gate's, and the gate cannot approve in a person's name")

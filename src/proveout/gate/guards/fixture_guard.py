@@ -4,36 +4,18 @@ Comes in: the material of a run. Goes out: a `CheckResult` for each part of it t
 of a session are shared, so what one check writes into the held-out rows, every later one reads.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ProveoutError
+from proveout.evaluation.fixture_digests import of_bundle, of_rows
 from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 
 if TYPE_CHECKING:
-    from proveout.evaluation.context import EvaluationContext, LabelledRows
-    from proveout.model.bundle import OpenBundle
+    from proveout.evaluation.context import EvaluationContext
 
 ASKED_AGAIN = 200  # rows of the bundle's own reference: enough to tell two models apart
-COUNTED = frozenset({"detours"})  # attributes of an opened bundle that change as it answers
-
-
-def of_rows(rows: "LabelledRows") -> str:
-    """A digest of labelled rows, of every value and its place."""
-    import pandas as pd
-
-    digest = hashlib.sha256(rows.labels.tobytes())
-    for table in (rows.raw, rows.records):
-        digest.update(repr([*table.columns, *table.dtypes]).encode())
-        digest.update(pd.util.hash_pandas_object(table, index=True).to_numpy().tobytes())
-    return digest.hexdigest()
-
-
-def of_bundle(opened: "OpenBundle") -> dict[str, int]:
-    """Which objects an opened bundle is made of."""
-    return {name: id(value) for name, value in vars(opened).items() if name not in COUNTED}
 
 
 def broken(material: "EvaluationContext") -> Iterator[CheckResult]:

@@ -97,8 +97,8 @@ class Dispatch:
     def score(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Awaitable[Scored]:
         """What `release` says of `record`.
 
-        Raises, at once: Overloaded; NoAnswer if the release cannot be asked. Raises, awaited: NoAnswer, at the latest at
-        `until` (the loop's clock).
+        Raises, at once: Overloaded; NoAnswer if the release cannot be asked. Raises, awaited: NoAnswer, at the latest
+        at `until` (the loop's clock).
         """
         hello = self._line.hello
         if hello is None:
