@@ -6,9 +6,9 @@ Comes in: labels and probabilities. Goes out: `Evidence`, to be stated by a chec
     evidence(calibration.in_the_large(holdout.labels, scores, within=0.08))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
 from proveout.evaluation import metrics
@@ -102,6 +102,90 @@ def error(
     return Evidence(
         name=name, value=max(unbiased, 0.0) ** 0.5, low=low, high=high, level=level, rows=len(truth), at_most=at_most,
         surely=surely, decision="further off than chance" if low > 0 else "no further off than chance",
+    )  # fmt: skip
+
+
+def of_classes(
+    outcomes: "ArrayLike",
+    probabilities: "ArrayLike",
+    *,
+    classes: Sequence[Any],
+    at_most: float | None = None,
+    surely: bool = False,
+    bins: int = 15,
+    fewest: int = 200,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> tuple[Evidence, ...]:
+    """The calibration error of each class: of a hundred rows with 30 % for it, about thirty have it as outcome.
+
+    Args:
+        outcomes: a class per row, shape (rows,).
+        probabilities: of each class, shape (rows, classes).
+        classes: the name of each column.
+        at_most: asked of each class; the other arguments are those of `error`.
+    Raises: UsageError for a missing outcome, a class that is no column, or what is no probability.
+
+    >>> from random import Random
+    >>> chance = Random(0)
+    >>> said = [[0.2, 0.3, 0.5] if chance.random() < 0.5 else [0.6, 0.3, 0.1] for _ in range(2_000)]
+    >>> happened = [chance.choices("abc", row)[0] for row in said]
+    >>> for one in of_classes(happened, said, classes=["a", "b", "c"], at_most=0.05):
+    ...     print(one.slice, round(one.value, 2), one.decision)
+    class=a 0.0 no further off than chance
+    class=b 0.0 no further off than chance
+    class=c 0.0 no further off than chance
+    """
+    known = array_checks.classes_of(outcomes, classes)
+    said = array_checks.probabilities(probabilities, classes)
+    array_checks.same_length(len(known), rows_of_probabilities=said)
+    return tuple(
+        replace(
+            error(
+                known == place, said[:, place].clip(0, 1), at_most=at_most, surely=surely, bins=bins, fewest=fewest,
+                level=level, clusters=clusters, resamples=resamples, seed=seed,
+            ),
+            slice=f"class={called}",
+        )
+        for place, called in enumerate(classes)
+    )  # fmt: skip
+
+
+def of_top_label(
+    outcomes: "ArrayLike",
+    probabilities: "ArrayLike",
+    *,
+    classes: Sequence[Any],
+    at_most: float | None = None,
+    surely: bool = False,
+    bins: int = 15,
+    fewest: int = 200,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> Evidence:
+    """The calibration error of the answer: of a hundred rows whose label has 80 %, about eighty are right.
+
+    Arguments and raises: as of `of_classes`.
+
+    >>> from random import Random
+    >>> chance = Random(0)
+    >>> said = [[0.6, 0.3, 0.1] if chance.random() < 0.5 else [0.9, 0.05, 0.05] for _ in range(2_000)]
+    >>> happened = [chance.choices("abc", row)[0] if row[0] < 0.9 else "a" for row in said]
+    >>> found = of_top_label(happened, said, classes=["a", "b", "c"], at_most=0.05)
+    >>> round(found.low, 2), round(found.value, 2), round(found.high, 2), found.decision
+    (0.06, 0.07, 0.07, 'further off than chance')
+    """
+    known = array_checks.classes_of(outcomes, classes)
+    said = array_checks.probabilities(probabilities, classes)
+    array_checks.same_length(len(known), rows_of_probabilities=said)
+    return error(
+        said.argmax(axis=1) == known, said.max(axis=1, initial=0).clip(0, 1), at_most=at_most, surely=surely, bins=bins,
+        fewest=fewest, level=level, clusters=clusters, resamples=resamples, seed=seed,
+        name="top-label calibration error",
     )  # fmt: skip
 
 

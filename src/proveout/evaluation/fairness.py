@@ -10,6 +10,9 @@ stated by a check:
         )
     )
 
+For a class of a multi-class model, ask `labels == "cancelled"` and `said == "cancelled"` with `threshold=0.5`. For
+predicted numbers, and for losses of any task, see `mean_gap`.
+
 Which rate must be equal is a question to people, not to statistics: in groups with other base rates not all of them can
 be equal at once (Kleinberg, Mullainathan and Raghavan, Inherent Trade-Offs, ITCS 2017).
 """
@@ -29,8 +32,7 @@ from proveout.evaluation.stats import groups as parts
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
 Rate = Literal["selection", "true positive", "false positive", "precision"]
 COVERS = ("model-7",)
@@ -173,6 +175,78 @@ def ratio(
     )  # fmt: skip
 
 
+def mean_gap(
+    values: "ArrayLike",
+    *,
+    by: Any,
+    name: str,
+    at_most: float | None = None,
+    surely: bool = False,
+    fewest: int = FEWEST,
+    unjudged_at_most: float | None = 0.05,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+) -> tuple[Evidence, ...]:
+    """The largest mean of a group less the smallest; last, the share of rows in groups too small to judge.
+
+    For predicted numbers and for losses of any task: of `predictions`, whether groups are promised alike; of
+    `predictions - outcomes`, whether one is promised too much; of absolute errors or log losses, whether one is served
+    worse. The interval holds for all pairs of groups at once, as in `gap`, from each mean's Student t interval. With
+    `clusters` it is too wide rather than too narrow: groups share bad days.
+
+    Args:
+        values: a finite number per row, shape (rows,).
+        by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are crossed.
+        name: of the mean, such as "mae".
+        fewest: rows of a group.
+    Raises: UsageError for a value that is missing, or columns of another length.
+
+    >>> errors = [10.0, 12.0, 14.0] * 100 + [20.0, 22.0, 24.0] * 100
+    >>> found, rest = mean_gap(errors, by={"carrier": ["UA"] * 300 + ["MQ"] * 300}, name="mae", at_most=5.0)
+    >>> round(found.low, 1), round(found.value, 1), round(found.high, 1), found.holds
+    (9.7, 10.0, 10.3, False)
+    """
+    from scipy.stats import t
+
+    array_checks.within("level", level, 0.0, 1.0)
+    known = array_checks.numbers(values, "values")
+    together = array_checks.groups(clusters, len(known))
+    split = parts.split(by, rows=len(known))
+    large, known_of = [], []
+    for part in split:
+        here = known[part.rows]
+        cluster_of = None if together is None else array_checks.groups(together[part.rows], len(here))
+        units = len(here) if cluster_of is None else int(cluster_of.max()) + 1
+        if len(here) >= max(fewest, 1) and units > 1:
+            large.append(part)
+            known_of.append((float(here.mean()), metrics.error_of_mean(here, cluster_of), units))
+    stated = Evidence(
+        name=f"{name}, gap between groups", value=None, rows=sum(len(one.rows) for one in large), covers=COVERS,
+        at_most=at_most, surely=surely,
+    )  # fmt: skip
+    judged = sum(len(one.rows) for one in large)
+    if len(large) < 2:
+        why = f"{len(large)} of {len(split)} groups with {fewest:,} rows, two are needed"
+        return replace(stated, unjudged=why), not_judged(
+            len(known), len(known), at_most=unjudged_at_most, covers=COVERS
+        )
+    each = 2 * NormalDist().cdf(_range_quantile(level, len(large)) / math.sqrt(2)) - 1
+    ends = [
+        (mean, mean - half, mean + half)
+        for mean, error, units in known_of
+        for half in (float(t.ppf((1 + each) / 2, units - 1)) * error,)
+    ]
+    pairs = [_difference(one, other) for one, other in permutations(ends, 2)]
+    value, low, high = (max(one[end] for one in pairs) for end in range(3))
+    means = [mean for mean, _, _ in known_of]
+    least, most = (extreme(range(len(means)), key=means.__getitem__) for extreme in (min, max))
+    decision = f"from {means[least]:.3g} on {large[least].name} to {means[most]:.3g} on {large[most].name}"
+    return (
+        replace(stated, value=value, low=max(low, 0.0), high=high, level=level, decision=decision),
+        not_judged(len(known) - judged, len(known), at_most=unjudged_at_most, covers=COVERS),
+    )
+
+
 Ends = tuple[float, float, float]  # a value and its interval
 
 
@@ -211,7 +285,7 @@ def _extremes(
 
 
 def _difference(one: Ends, other: Ends) -> Ends:
-    """Of two shares, with limits after Newcombe, Statistics in Medicine 17 (1998), method 10."""
+    """Of two shares or means, with limits after Newcombe, Statistics in Medicine 17 (1998), method 10."""
     (a, a_low, a_high), (b, b_low, b_high) = one, other
     return a - b, a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
 
@@ -259,33 +333,10 @@ def _groups(
     def group(part: parts.Slice) -> Group:
         rows = part.rows[over[part.rows]]
         hits = hit[rows]
-        worth = len(rows) if together is None else _worth(hits, together[rows], level)
+        worth = len(rows) if together is None else metrics.worth(hits, together[rows], level=level)
         return Group(name=part.name, members=len(part.rows), rows=len(rows), hits=int(hits.sum()), worth=worth)
 
     return [group(part) for part in parts.split(by, rows=len(truth))]
-
-
-def _worth(hits: "NDArray[np.bool_]", clusters: "NDArray[np.intp]", level: float) -> float:
-    """Independent rows that would tell the share of `hits` as surely as these do.
-
-    Source: E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data, Survey Methodology 24 (1998). Where all hit or none, which shows no difference
-    between clusters, each of them counts as a row.
-    """
-    import numpy as np
-    from scipy.stats import t
-
-    _, numbered = np.unique(clusters, return_inverse=True)
-    units = int(numbered.max()) + 1 if len(hits) else 0
-    p = float(hits.mean()) if len(hits) else 0.0
-    if units < 2 or p in (0.0, 1.0):
-        return float(units)
-    error = metrics.error_of_mean(hits.astype(float), numbered)
-    if error == 0:
-        return float(len(hits))
-    quantile = (1 + level) / 2
-    wider = t.ppf(quantile, len(hits) - 1) / t.ppf(quantile, units - 1)
-    return float(min(len(hits), p * (1 - p) * (wider / error) ** 2))
 
 
 def _large(groups: list[Group], fewest: int) -> list[Group]:

@@ -13,6 +13,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
+from proveout.evaluation import jackknife
 from proveout.evaluation.stats import array_checks
 from proveout.records import Evidence
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+NO_LOSS = 1e-12  # share of the naive loss that is left without one row: from here on it is rounding
 Metric = Callable[[Any, Any], float]
 """`(labels, scores)` to a number, such as scikit-learn's metrics."""
 
@@ -55,6 +57,59 @@ def wilson(p: float, rows: float, *, level: float) -> tuple[float, float]:
     half = z / (1 + z * z / rows) * ((p * (1 - p) / rows + z * z / (4 * rows * rows)) ** 0.5)
     # At 0 and at 1 the interval ends there, whatever the rounding.
     return 0.0 if p == 0 else max(0.0, middle - half), 1.0 if p == 1 else min(1.0, middle + half)
+
+
+def share_of_rows(
+    hits: "ArrayLike", *, name: str = "share", level: float = 0.95, clusters: "ArrayLike | None" = None
+) -> Evidence:
+    """The share of rows that are hits, with Wilson's interval; with `clusters`, of as many rows as they are worth.
+
+    Args:
+        hits: true or false, shape (rows,).
+        clusters: shape (rows,), such as the day of each flight: rows of one cluster tell less than as many others.
+    Returns: not judged without rows, or with one cluster.
+
+    >>> found = share_of_rows([True] * 8 + [False] * 2)
+    >>> round(found.low, 3), found.value, round(found.high, 3)
+    (0.49, 0.8, 0.943)
+    """
+    array_checks.within("level", level, 0.0, 1.0)
+    known = array_checks.truths(hits)
+    groups = array_checks.groups(clusters, len(known))
+    if groups is None or not len(known):
+        return share(int(known.sum()), len(known), name=name, level=level)
+    p = float(known.mean())
+    if groups.max() < 1:
+        return Evidence(name=name, value=p, rows=len(known), unjudged="one cluster, an interval needs two")
+    low, high = wilson(p, worth(known, groups, level=level), level=level)
+    return Evidence(name=name, value=p, rows=len(known), low=low, high=high, level=level)
+
+
+def worth(hits: "NDArray[np.bool_]", groups: "NDArray[np.intp]", *, level: float) -> float:
+    """How many independent rows would tell the share of `hits` as surely as these rows in clusters do.
+
+    Source: E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data, Survey Methodology 24 (1998). Where all hit or none, which shows no difference
+    between clusters, each of them counts as a row.
+
+    >>> import numpy as np
+    >>> worth(np.array([True, True, False, False]), np.array([0, 0, 1, 1]), level=0.95) < 2
+    True
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    _, numbered = np.unique(groups, return_inverse=True)
+    units = int(numbered.max()) + 1 if len(hits) else 0
+    p = float(hits.mean()) if len(hits) else 0.0
+    if units < 2 or p in (0.0, 1.0):
+        return float(units)
+    error = error_of_mean(hits.astype(float), numbered)
+    if error == 0:
+        return float(len(hits))
+    quantile = (1 + level) / 2
+    wider = t.ppf(quantile, len(hits) - 1) / t.ppf(quantile, units - 1)
+    return float(min(len(hits), p * (1 - p) * (wider / error) ** 2))
 
 
 def auc(
@@ -138,6 +193,76 @@ def error_of_mean(values: "NDArray[np.float64]", groups: "NDArray[np.intp] | Non
     sums, sizes = (off, np.ones(len(off))) if groups is None else (np.bincount(groups, off), np.bincount(groups))
     moved = sums / (len(values) - sizes)  # what the mean moves by if a row, or a cluster, is left out
     return float(np.sqrt((len(sums) - 1) / len(sums) * np.square(moved).sum()))
+
+
+def skill(
+    losses: "ArrayLike",
+    naive_losses: "ArrayLike",
+    *,
+    name: str = "skill",
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+) -> Evidence:
+    """The share of a naive model's loss that the model saves: 1 for a perfect one, 0 for one as good as naive.
+
+    With squared errors and the mean as the naive answer this is R²; with log losses and the shares of the classes,
+    McFadden's. The interval is by the jackknife, on the logarithm of the ratio of the two losses.
+
+    Args:
+        losses, naive_losses: of the same rows, 0 or more, the lower the better, shape (rows,).
+        clusters: shape (rows,), such as the day of each flight.
+    Returns: not judged with fewer than two rows, or two clusters, and where the naive model has no loss, which is what
+        a constant outcome gives.
+    Raises: UsageError for a loss that is missing, below 0, or of another length.
+
+    >>> found = skill([0.5, 0.2, 0.1, 0.4] * 25, [1.0, 0.9, 0.8, 0.7] * 25)
+    >>> round(found.low, 2), round(found.value, 2), round(found.high, 2)
+    (0.61, 0.65, 0.68)
+    """
+    array_checks.within("level", level, 0.0, 1.0)
+    ours, theirs = (
+        array_checks.numbers(losses, "losses"),
+        array_checks.numbers(naive_losses, "losses of the naive model"),
+    )
+    array_checks.same_length(len(ours), losses_of_the_naive_model=theirs)
+    if len(ours) and min(ours.min(), theirs.min()) < 0:
+        raise UsageError(
+            f"A loss is {min(ours.min(), theirs.min()):g}, expected: 0 or more, such as an absolute error."
+        )
+    groups = array_checks.groups(clusters, len(ours))
+    units = len(ours) if groups is None else int(groups.max(initial=-1)) + 1
+    if units < 2:
+        why = f"{units} {'rows' if groups is None else 'clusters'}, two are needed"
+        return Evidence(name=name, value=None, rows=len(ours), unjudged=why)
+    return saved(
+        float(ours.sum()),
+        float(theirs.sum()),
+        jackknife.without_each(ours, groups),
+        jackknife.without_each(theirs, groups),
+        name=name,
+        rows=len(ours),
+        level=level,
+    )
+
+
+def saved(
+    loss: float,
+    naive: float,
+    loss_without: "NDArray[np.float64]",
+    naive_without: "NDArray[np.float64]",
+    *,
+    name: str,
+    rows: int,
+    level: float,
+) -> Evidence:
+    """1 less the ratio of two sums of losses, and its interval from both sums without each unit, shape (units,)."""
+    if min(naive, float(naive_without.min())) <= NO_LOSS * naive or naive == 0:
+        why = "the naive model has no loss on these rows: the outcome hardly varies"
+        return Evidence(name=name, value=None, rows=rows, unjudged=why)
+    ratio = loss / naive
+    error = jackknife.error(loss_without / naive_without)
+    low, high = jackknife.log_ends(ratio, error, units=len(loss_without), level=level)
+    return Evidence(name=name, value=1 - ratio, rows=rows, low=1 - high, high=1 - low, level=level)
 
 
 def metric(

@@ -10,7 +10,7 @@ A missing value is a slice of its own: rows without a tail number are rows that 
 
 from collections.abc import Callable
 from dataclasses import replace
-from inspect import signature
+from inspect import Parameter, signature
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,8 +59,8 @@ def judge(
     Args:
         measure: such as `intervals.auc`. A plain number (a metric of scikit-learn) gets a bootstrap interval, which
             costs a second or more a slice; a mean does without: `lambda y, p: intervals.mean((p - y) ** 2)`.
-        labels: true or false, or numbers, shape (rows,).
-        scores: what the model says, shape (rows,).
+        labels: outcomes of any kind that the measure understands, shape (rows,).
+        scores: what the model gives, shape (rows,) or (rows, ...).
         by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are
             crossed. For numbers such as the hour see `bands`.
         champion: the champion's scores of the same rows, to stand beside the candidate's.
@@ -84,9 +84,10 @@ def judge(
     """
     truth, of_rows = array_checks.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
     of_champion = None if champion is None else _measuring(measure, labels, champion, clusters)
+    least = fewest_of_each if _is_binary(truth) else 0
     found = []
     for part in parts.split(by, rows=len(truth)):
-        why = too_small(truth[part.rows], fewest=fewest, fewest_of_each=fewest_of_each)
+        why = too_small(truth[part.rows], fewest=fewest, fewest_of_each=least)
         one = Evidence(name="", value=None, unjudged=why) if why else of_rows(part.rows)
         if of_champion is not None and not why:
             one = replace(one, champion=of_champion(part.rows).value)
@@ -131,10 +132,10 @@ def gap(
     import numpy as np
 
     truth, of_rows = array_checks.values_of(labels, "labels"), _measuring(measure, labels, scores, clusters)
-    sides, judged = [], 0
+    least, sides, judged = fewest_of_each if _is_binary(truth) else 0, [], 0
     for part in parts.split(by, rows=len(truth)):
         rest = np.delete(np.arange(len(truth)), part.rows)
-        if any(too_small(truth[rows], fewest=fewest, fewest_of_each=fewest_of_each) for rows in (part.rows, rest)):
+        if any(too_small(truth[rows], fewest=fewest, fewest_of_each=least) for rows in (part.rows, rest)):
             continue
         here, there = of_rows(part.rows), of_rows(rest)
         if not here.unjudged and not there.unjudged:
@@ -157,19 +158,27 @@ def gap(
 def too_small(labels: "NDArray[Any]", *, fewest: int, fewest_of_each: int) -> str:
     """Why a slice with these labels can not be judged; empty when it can.
 
+    Args:
+        fewest_of_each: of either class, where labels are true and false; 0 where they are something else.
+
     >>> import numpy as np
     >>> too_small(np.array([True] * 31), fewest=200, fewest_of_each=20)
     '31 rows, asked for 200'
     """
-    import numpy as np
-
     if len(labels) < fewest:
         return f"{len(labels):,} rows, asked for {fewest:,}"
-    if labels.dtype == bool or np.isin(labels, (0, 1)).all():
+    if fewest_of_each:
         rarer = int(min(labels.sum(), len(labels) - labels.sum()))
         if rarer < fewest_of_each:
             return f"{rarer:,} rows of the rarer class, asked for {fewest_of_each:,}"
     return ""
+
+
+def _is_binary(labels: "NDArray[Any]") -> bool:
+    """Whether labels are true and false, all of them: a slice of counts that are all 0 or 1 is not binary for it."""
+    import numpy as np
+
+    return labels.dtype == bool or bool(np.isin(labels, (0, 1)).all())
 
 
 def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, ...]) -> Evidence:
@@ -195,7 +204,9 @@ def _measuring(
     truth, said = array_checks.values_of(labels, "labels"), array_checks.values_of(scores, "scores")
     array_checks.same_length(len(truth), scores=said)
     groups = array_checks.groups(clusters, len(truth))
-    knows_clusters = groups is not None and "clusters" in signature(measure).parameters
+    parameters = signature(measure).parameters
+    takes_any = any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())
+    knows_clusters = groups is not None and ("clusters" in parameters or takes_any)
 
     def of_rows(rows: "NDArray[np.intp]") -> Evidence:
         together = None if groups is None else groups[rows]

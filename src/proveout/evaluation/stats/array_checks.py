@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
 
+SUM_TOLERANCE = 1e-3  # probabilities stored as float32, or rounded for a log, add up to 1 only nearly
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
@@ -28,6 +32,122 @@ def numbers(values: "ArrayLike", what: str) -> "NDArray[np.float64]":
     except (TypeError, ValueError) as error:
         raise UsageError(f"The {what} are no numbers: {error}") from error
     _finite(found, what)
+    return found
+
+
+def outcomes(values: "ArrayLike") -> "NDArray[np.float64]":
+    """The outcomes of a regression, finite numbers, shape (rows,).
+
+    Raises: UsageError if one is missing, infinite or no number.
+
+    >>> outcomes([1.5, None])
+    Traceback (most recent call last):
+    proveout.errors.UsageError: 1 of 2 outcomes is missing: only rows with an outcome can be judged. Leave the others out.
+    """
+    import pandas as pd
+
+    _refuse_missing(pd.isna(_plain(values, "outcomes")))
+    return numbers(values, "outcomes")
+
+
+def classes_of(labels: "ArrayLike", classes: "Sequence[Any]", *, what: str = "outcomes") -> "NDArray[np.intp]":
+    """The place in `classes` of each label, shape (rows,).
+
+    Raises: UsageError for a missing label, for a class that is not among them, and for fewer than two classes.
+
+    >>> classes_of(["red", "blue", "red"], ["blue", "red"]).tolist()
+    [1, 0, 1]
+    >>> classes_of(["red", "green"], ["blue", "red"])
+    Traceback (most recent call last):
+    proveout.errors.UsageError: 1 of 2 outcomes is of a class that the model does not know (green); it knows blue, red. \
+Train on rows of each class, or let the target give these rows another one.
+    """
+    import pandas as pd
+
+    known = pd.Index(list(classes), dtype=object)
+    if len(known) < 2 or not known.is_unique:
+        named = ", ".join(map(str, known)) or "none"
+        raise UsageError(f"The classes are {named}: name two or more, each once, in the order of the probabilities.")
+    found = plain_classes(labels, what)
+    places = places_of(found, list(known))
+    if (places < 0).any():
+        strange = ", ".join(sorted({str(one) for one in found[places < 0]})[:5])
+        count = int((places < 0).sum())
+        raise UsageError(
+            f"{count:,} of {len(found):,} {what} {'is' if count == 1 else 'are'} of a class that the model does not "
+            f"know ({strange}); it knows {', '.join(map(str, known[:20]))}. Train on rows of each class, or let the "
+            "target give these rows another one."
+        )
+    return places
+
+
+def plain_classes(labels: "ArrayLike", what: str) -> "NDArray[Any]":
+    """A class per row as objects, shape (rows,). Raises: UsageError for one that is missing.
+
+    >>> plain_classes([True, None], "labels")
+    Traceback (most recent call last):
+    proveout.errors.UsageError: 1 of 2 labels is missing: only rows with a label can be judged. Leave the others out.
+    """
+    import pandas as pd
+
+    found = pd.Series(_plain(labels, what)).astype(object)
+    _refuse_missing(found.isna().to_numpy(), what=what)
+    return found.to_numpy()
+
+
+def sorted_classes(found: "Sequence[Any]") -> list[Any]:
+    """The distinct classes, sorted; by their text where they are of several types.
+
+    >>> sorted_classes(["b", 2, "b"]), sorted_classes([10, 9])
+    ([2, 'b'], [9, 10])
+    """
+    import pandas as pd
+
+    distinct = list(pd.unique(pd.Series(found, dtype=object)))
+    try:
+        return sorted(distinct)
+    except TypeError:
+        return sorted(distinct, key=str)
+
+
+def places_of(found: "NDArray[Any]", classes: "Sequence[Any]") -> "NDArray[np.intp]":
+    """The place of each row's class among `classes`, shape (rows,); -1 for one that is not there."""
+    import numpy as np
+    import pandas as pd
+
+    known = pd.Index(list(classes), dtype=object)
+    return np.asarray(known.get_indexer(pd.Index(found, dtype=object)), dtype=np.intp)
+
+
+def probabilities(values: "ArrayLike", classes: "Sequence[Any]") -> "NDArray[np.float64]":
+    """A probability per class, shape (rows, classes), 0 to 1; the rows add up to 1.
+
+    Raises: UsageError for another shape, NaN, or what is no probability.
+
+    >>> probabilities([0.2, 0.8], ["blue", "red"])
+    Traceback (most recent call last):
+    proveout.errors.UsageError: The probabilities have the shape (2,), expected: one column for each of the 2 classes, as \
+predict_proba gives them. A model without predict_proba gives labels alone: ask for its accuracy, recall or F1 instead.
+    """
+    import numpy as np
+
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The probabilities are no numbers: {error}") from error
+    if found.ndim != 2 or found.shape[1] != len(classes):
+        raise UsageError(
+            f"The probabilities have the shape {found.shape}, expected: one column for each of the {len(classes)} "
+            "classes, as predict_proba gives them. A model without predict_proba gives labels alone: ask for its "
+            "accuracy, recall or F1 instead."
+        )
+    _finite(found, "probabilities")
+    off = np.flatnonzero((found < 0).any(axis=1) | (np.abs(found.sum(axis=1) - 1) > SUM_TOLERANCE))
+    if len(off):
+        raise UsageError(
+            f"{len(off):,} of {len(found):,} rows of probabilities do not add up to 1, or hold one below 0; the first "
+            f"is row {off[0]}, which adds up to {found[off[0]].sum():.6g}."
+        )
     return found
 
 
@@ -85,6 +205,16 @@ def within(name: str, value: float, low: float, high: float) -> None:
     """Raises: UsageError if `value` does not lie between the two, both excluded."""
     if not low < value < high:
         raise UsageError(f"{name} is {value:g}, asked: between {low:g} and {high:g}, such as 0.95.")
+
+
+def _refuse_missing(missing: "NDArray[np.bool_]", *, what: str = "outcomes") -> None:
+    count = int(missing.sum())
+    if count:
+        with_one = "an outcome" if what == "outcomes" else "a label"
+        raise UsageError(
+            f"{count:,} of {len(missing):,} {what} {'is' if count == 1 else 'are'} missing: only rows with {with_one} "
+            "can be judged. Leave the others out."
+        )
 
 
 def _plain(values: "ArrayLike", what: str) -> "NDArray[Any]":
