@@ -31,7 +31,7 @@ import task_worlds
 from scipy.stats import binomtest
 from task_worlds import TaskWorld
 
-from proveout.evaluation import calibration, class_comparison, fairness, multiclass, regression, slice_search
+from proveout.evaluation import calibration, compare_classes, fairness, multiclass, regression, slice_search
 from proveout.evaluation import compare as comparison
 from proveout.records import Evidence
 
@@ -185,7 +185,7 @@ def comparisons(world: TaskWorld) -> list[Compared]:
                 Compared(
                     {"f1": "macro F1", "recall": "balanced accuracy"}[of],
                     partial(macro, of=of),
-                    lambda y, new, old, of=of, **more: class_comparison.macro(
+                    lambda y, new, old, of=of, **more: compare_classes.macro(
                         y, labels(new), labels(old), of=of, **more
                     ),
                 )
@@ -280,7 +280,7 @@ def _of_classes(
     labels, mixed = multiclass.labels_of(p, classes), other
     overdone = np.where(rng.random(len(y)) < 0.015, classes[-1], mixed)
     for kind, said in (("alarm", mixed), ("power", overdone)):
-        found = class_comparison.shares(said, labels, clusters=clusters)
+        found = compare_classes.shares(said, labels, clusters=clusters)
         yield "class shares (Stuart-Maxwell)", kind, found.decision.startswith("shares differ")
     # Outcomes drawn from the probabilities themselves are calibrated; sharpened probabilities are not.
     happened = np.array(classes, dtype=object)[

@@ -15,7 +15,8 @@ from sklearn.metrics import (
 )
 
 from proveout.errors import UsageError
-from proveout.evaluation import calibration, confusion, jackknife, metrics, multiclass
+from proveout.evaluation import calibration, metrics, multiclass
+from proveout.evaluation.stats import confusion, jackknife
 
 CLASSES = ["blue", "green", "red"]
 SCORES = {"recall": recall_score, "precision": precision_score, "f1": f1_score}

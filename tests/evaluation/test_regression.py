@@ -13,7 +13,8 @@ from sklearn.metrics import (
 )
 
 from proveout.errors import UsageError
-from proveout.evaluation import compare, jackknife, metrics, regression, slices
+from proveout.evaluation import compare, metrics, regression, slices
+from proveout.evaluation.stats import jackknife
 
 
 def answered(rows=400, *, seed=0, error=2.0):

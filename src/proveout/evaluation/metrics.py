@@ -13,8 +13,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
-from proveout.evaluation import jackknife
-from proveout.evaluation.stats import array_checks
+from proveout.evaluation.stats import array_checks, jackknife
 from proveout.records import Evidence
 
 if TYPE_CHECKING:

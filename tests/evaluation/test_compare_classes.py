@@ -6,7 +6,7 @@ from scipy.stats import chi2, norm
 from sklearn.metrics import f1_score
 
 from proveout.errors import UsageError
-from proveout.evaluation import class_comparison, compare, multiclass
+from proveout.evaluation import compare, compare_classes, multiclass
 
 
 def two_models(rows=600, *, seed=0, wrong=0.2):
@@ -21,7 +21,7 @@ def two_models(rows=600, *, seed=0, wrong=0.2):
 def test_the_gain_is_the_difference_of_the_metric():
     """And the champion's own value stands beside it."""
     y, new, old = two_models()
-    found = class_comparison.macro(y, new, old, margin=0.05)
+    found = compare_classes.macro(y, new, old, margin=0.05)
     wanted = [f1_score(y, one, average="macro") for one in (new, old)]
 
     assert found.value == pytest.approx(wanted[0] - wanted[1])
@@ -35,18 +35,18 @@ def test_the_decision_is_by_the_margin():
     y, new, old = two_models(4_000)
     broken = np.where(y == "c", "a", new)  # never says the rarest class
 
-    assert class_comparison.macro(y, new, old, margin=0.05).decision.startswith("not worse")
-    assert class_comparison.macro(y, broken, old, margin=0.05).decision.startswith("worse")
-    assert class_comparison.macro(y, old, old, margin=0.0).low == 0
-    assert class_comparison.macro(y, y, old, margin=0.0, better=True, of="recall").holds
-    few = class_comparison.macro(y, new, old, margin=0.05, clusters=np.arange(4_000) // 100)
+    assert compare_classes.macro(y, new, old, margin=0.05).decision.startswith("not worse")
+    assert compare_classes.macro(y, broken, old, margin=0.05).decision.startswith("worse")
+    assert compare_classes.macro(y, old, old, margin=0.0).low == 0
+    assert compare_classes.macro(y, y, old, margin=0.0, better=True, of="recall").holds
+    few = compare_classes.macro(y, new, old, margin=0.05, clusters=np.arange(4_000) // 100)
     assert "40 clusters are few" in few.decision
 
 
 def test_without_a_champion_the_own_value_is_stated():
     """Nothing is asked of the first."""
     y, new, _ = two_models()
-    found = class_comparison.macro(y, new, None, margin=0.05, of="recall")
+    found = compare_classes.macro(y, new, None, margin=0.05, of="recall")
 
     assert found.decision == "first: no champion to compare with"
     assert (found.name, found.value) == ("macro recall", multiclass.balanced_accuracy(y, new).value)
@@ -71,8 +71,8 @@ def test_with_two_classes_the_test_is_mcnemars():
     other = np.concatenate([[two] * count for (_, two), count in table.items()])
     known, against, _ = multiclass.coded(said, other)
 
-    assert class_comparison.equal_shares_p(known, against, 2, None) == pytest.approx(chi2.sf(18**2 / 42, 1))
-    assert class_comparison.shares(said, other).value == pytest.approx(18 / 132)
+    assert compare_classes.equal_shares_p(known, against, 2, None) == pytest.approx(chi2.sf(18**2 / 42, 1))
+    assert compare_classes.shares(said, other).value == pytest.approx(18 / 132)
 
 
 def test_with_three_classes_the_test_is_stuarts():
@@ -84,7 +84,7 @@ def test_with_three_classes_the_test_is_stuarts():
     squared = half[1, 2] * off[0] ** 2 + half[0, 2] * off[1] ** 2 + half[0, 1] * off[2] ** 2
     squared /= 2 * (half[0, 1] * half[1, 2] + half[0, 1] * half[0, 2] + half[0, 2] * half[1, 2])
 
-    assert class_comparison.equal_shares_p(rows, columns, 3, None) == pytest.approx(chi2.sf(squared, 2))
+    assert compare_classes.equal_shares_p(rows, columns, 3, None) == pytest.approx(chi2.sf(squared, 2))
 
 
 def test_classes_that_are_never_confused_make_two_tests_of_one_degree():
@@ -92,8 +92,8 @@ def test_classes_that_are_never_confused_make_two_tests_of_one_degree():
     said = np.repeat([0, 1, 2, 3], [30, 10, 20, 20])
     other = np.repeat([1, 0, 3, 2], [30, 10, 20, 20])
 
-    assert class_comparison.equal_shares_p(said, other, 4, None) == pytest.approx(chi2.sf(20**2 / 40 + 0, 2))
-    assert class_comparison.equal_shares_p(said, said, 4, None) == 1.0
+    assert compare_classes.equal_shares_p(said, other, 4, None) == pytest.approx(chi2.sf(20**2 / 40 + 0, 2))
+    assert compare_classes.equal_shares_p(said, said, 4, None) == 1.0
 
 
 def test_rows_that_change_together_show_less():
@@ -101,8 +101,8 @@ def test_rows_that_change_together_show_less():
     rng = np.random.default_rng(0)
     said, other = (np.repeat(rng.choice(["a", "b", "c"], size=50, p=p), 20) for p in ([0.4, 0.4, 0.2], [0.6, 0.2, 0.2]))
 
-    alone = class_comparison.shares(said, other)
-    together = class_comparison.shares(said, other, clusters=np.repeat(np.arange(50), 20))
+    alone = compare_classes.shares(said, other)
+    together = compare_classes.shares(said, other, clusters=np.repeat(np.arange(50), 20))
 
     assert alone.decision == "shares differ (p < 0.001)"
     assert together.value == alone.value
@@ -112,7 +112,7 @@ def test_rows_that_change_together_show_less():
 def test_shares_against_outcomes_tell_what_is_said_too_often():
     """A model that never says the rarest class says the others too often."""
     y, _, _ = two_models(2_000)
-    found = class_comparison.shares(np.where(y == "c", "a", y), y, at_most=0.02)
+    found = compare_classes.shares(np.where(y == "c", "a", y), y, at_most=0.02)
 
     assert (found.slice, found.holds) in {("class=a", False), ("class=c", False)}
     assert found.value == pytest.approx((y == "c").mean())
@@ -120,19 +120,19 @@ def test_shares_against_outcomes_tell_what_is_said_too_often():
 
 def test_what_can_not_be_asked_says_why():
     """Missing labels raise, too little is not judged."""
-    assert class_comparison.shares([], []).unjudged == "no rows"
-    assert class_comparison.shares(["a"], ["b"], clusters=[1]).unjudged == "one cluster, an interval needs two"
-    assert class_comparison.macro(["a", "a"], ["a", "b"], ["a", "a"], margin=0.1).unjudged.startswith("2 rows, all of")
+    assert compare_classes.shares([], []).unjudged == "no rows"
+    assert compare_classes.shares(["a"], ["b"], clusters=[1]).unjudged == "one cluster, an interval needs two"
+    assert compare_classes.macro(["a", "a"], ["a", "b"], ["a", "a"], margin=0.1).unjudged.startswith("2 rows, all of")
     with pytest.raises(UsageError, match="1 of 2 labels of the champion is missing"):
-        class_comparison.macro(["a", "b"], ["a", "b"], ["a", None], margin=0.1)
+        compare_classes.macro(["a", "b"], ["a", "b"], ["a", None], margin=0.1)
     with pytest.raises(UsageError, match="There are 2 rows and 1 labels of the champion"):
-        class_comparison.macro(["a", "b"], ["a", "b"], ["a"], margin=0.1)
+        compare_classes.macro(["a", "b"], ["a", "b"], ["a"], margin=0.1)
 
 
 def test_a_normal_quantile_bounds_what_a_share_says_of_many_rows():
     """Tango's interval is the normal one where rows are many."""
     said, other = ["a"] * 6_000 + ["b"] * 4_000, ["a"] * 5_000 + ["b"] * 5_000
-    found = class_comparison.shares(said, other, level=0.9)
+    found = compare_classes.shares(said, other, level=0.9)
     wanted = norm.ppf(1 - 0.05 / 2) * (0.1 * 0.9 / 10_000) ** 0.5
 
     assert found.high - found.value == pytest.approx(wanted, rel=0.05)

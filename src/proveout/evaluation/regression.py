@@ -2,12 +2,19 @@
 
 Takes outcomes and predictions, a number per row. Gives `Evidence` with an interval, to be stated by a check:
 
-    evidence(regression.mae(outcomes, predictions, clusters=days), at_most=12.0)
-    evidence(slices.judge(regression.bias, outcomes, predictions, by=records["origin"], at_least=-2.0, at_most=2.0))
+    def test_mae(candidate, holdout, evidence):
+        predictions = candidate.predict(holdout.records)
+        evidence(regression.mae(holdout.labels, predictions), at_most=12.0)
+
+
+    def test_bias(candidate, holdout, evidence):
+        predictions, airport = candidate.predict(holdout.records), holdout.records["origin"]
+        found = slices.judge(regression.bias, holdout.labels, predictions, by=airport, at_least=-2.0, at_most=2.0)
+        evidence(found)
 
 Each function takes `(outcomes, predictions)` and `clusters=`, so it is a measure for `slices.judge` and `slices.gap`.
 The losses of single rows (`absolute_errors`, `squared_errors`, `pinball_losses`, `interval_scores`) go into
-`comparison.rows` beside those of the champion, and into `weakest.search`.
+`compare.rows` beside those of the champion, and into `slice_search.search`.
 """
 
 import math
@@ -15,8 +22,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from proveout.errors import UsageError
-from proveout.evaluation import jackknife, metrics
-from proveout.evaluation.stats import array_checks
+from proveout.evaluation import metrics
+from proveout.evaluation.stats import array_checks, jackknife
 from proveout.records import Evidence
 from proveout.task.regression import Regression
 
@@ -131,7 +138,7 @@ def skill(
         naive: what it says: one number, such as the median (mean, for squared errors) of the training rows; or one per
             row, such as the outcome a week before.
         loss: `absolute` or `squared`.
-    Returns, raises: as `intervals.skill` and `mae`.
+    Returns, raises: as `metrics.skill` and `mae`.
 
     >>> found = skill([1.0, 2.0, 3.0, 4.0] * 20, [1.5, 2.0, 2.0, 4.5] * 20, naive=2.5)
     >>> found.name, round(found.low, 2), found.value, round(found.high, 2)

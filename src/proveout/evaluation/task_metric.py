@@ -3,9 +3,11 @@
 Takes a task, outcomes and scores as a bundle gives them. Gives `Evidence`: the AUC of a binary task, the mean absolute
 error of a regression, the log loss of a multi-class one.
 
-    scores = candidate.predict(holdout.records)
-    evidence(task_metric.quality(candidate.task, holdout.labels, scores))
-    evidence(task_metric.gain(candidate.task, holdout.labels, scores, champion_scores, margin=0.01))
+    def test_quality(candidate, champion_scores, holdout, evidence):
+        scores = candidate.predict(holdout.records)
+        evidence(task_metric.quality(candidate.task, holdout.labels, scores), at_least=0.7)
+        found = task_metric.gain(candidate.task, holdout.labels, scores, champion_scores, margin=0.01)
+        evidence(found)
 """
 
 from typing import TYPE_CHECKING
@@ -64,7 +66,7 @@ def gain(
     Args:
         others: of the champion; None without one.
         margin: in the measure's unit: AUC of a binary task, the target's unit of a regression, nats of a multi-class
-            one. The other arguments and the decision are those of `comparison.auc` and `comparison.rows`.
+            one. The other arguments and the decision are those of `compare.auc` and `compare.rows`.
 
     >>> import numpy as np
     >>> from proveout.task.regression import Regression

@@ -3,22 +3,26 @@
 Takes outcomes of any kind (texts, whole numbers, booleans), and what the model gives: labels, shape (rows,), or
 probabilities with the names of their columns, shape (rows, classes). Gives `Evidence` with an interval:
 
-    evidence(multiclass.log_loss(outcomes, probabilities, classes=classes, clusters=days), at_most=0.8)
-    evidence(multiclass.each_class(outcomes, labels, of="recall", at_least=0.6))
+    def test_classes(candidate, holdout, evidence):
+        probabilities, classes = candidate.predict(holdout.records), candidate.task.facts.classes
+        labels = multiclass.labels_of(probabilities, classes)
+        found = multiclass.log_loss(holdout.labels, probabilities, classes=classes)
+        evidence(found, at_most=0.8)
+        recalls = multiclass.each_class(holdout.labels, labels, of="recall", at_least=0.6)
+        evidence(recalls)
 
-Calibration stands in `calibration.of_classes` and `.of_top_label`, the comparison of two models in `class_comparison`.
+Calibration stands in `calibration.of_classes` and `.of_top_label`, the comparison of two models in `compare_classes`.
 """
 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from proveout.evaluation.confusion import Of
-
 from proveout.errors import UsageError
-from proveout.evaluation import confusion, jackknife, metrics
+from proveout.evaluation import metrics
 from proveout.evaluation.slices import not_judged
-from proveout.evaluation.stats import array_checks
+from proveout.evaluation.stats import array_checks, confusion, jackknife
+from proveout.evaluation.stats.confusion import Of
 from proveout.records import Evidence
 from proveout.task.multiclass import Multiclass
 

@@ -1,21 +1,17 @@
 """Is a multi-class candidate as good as the champion by macro recall, precision or F1; do both say each class as often?
 
 Takes outcomes and the labels of both models, a class per row. Gives `Evidence`. The other questions to two models need
-no helper of their own: right or wrong by McNemar's test is `comparison.labels(..., threshold=None)`, log losses are
-compared by `comparison.rows(multiclass.log_losses(...), ...)`.
-
-    evidence(class_comparison.macro(outcomes, labels, champion_labels, of="f1", margin=0.02, clusters=days))
-    evidence(class_comparison.shares(labels, champion_labels, at_most=0.05))
+no helper of their own: right or wrong by McNemar's test is `compare.labels(..., threshold=None)`, log losses are
+compared by `compare.rows(multiclass.log_losses(...), ...)`.
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proveout.evaluation.confusion import Of
-
 from proveout.errors import UsageError
-from proveout.evaluation import confusion, metrics, multiclass
-from proveout.evaluation.stats import array_checks, bootstrap, mcnemar
+from proveout.evaluation import metrics, multiclass
+from proveout.evaluation.stats import array_checks, bootstrap, confusion, mcnemar
+from proveout.evaluation.stats.confusion import Of
 from proveout.evaluation.stats.noninferiority import NO_GAIN, Asked
 from proveout.records import Evidence
 
@@ -38,7 +34,7 @@ def macro(
 ) -> Evidence:
     """The candidate's gain in macro recall, precision or F1, by the paired jackknife, its skewness allowed for.
 
-    Arguments that are not named here, the decision and `spread`: as of `comparison.auc`.
+    Arguments that are not named here, the decision and `spread`: as of `compare.auc`.
 
     Args:
         outcomes, candidate, champion: a class per row, shape (rows,).
