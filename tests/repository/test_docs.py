@@ -35,7 +35,7 @@ from proveout.records import Bundle, CheckResult, Verdict, now
 from proveout.rollout import releases
 from proveout.trust.signing import Keyring
 
-SRC = ROOT / "src" / "proveout" / "gate"
+SRC = ROOT / "src" / "proveout"
 DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gate.md", "docs/serving.md")}
 GATE = DOCS["docs/gate.md"]
 BLOCKS = [block for text in DOCS.values() for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)]
@@ -101,7 +101,8 @@ def _statement(lines: list[str]) -> str:
     raise AssertionError(f"no statement: {lines[0]}")
 
 
-EXAMPLES = [one for file in (SRC / "fixtures.py", *sorted((SRC / "questions").rglob("*.py"))) for one in examples(file)]
+FILES = (SRC / "gate" / "fixtures.py", *sorted((SRC / "evaluation").rglob("*.py")))
+EXAMPLES = [one for file in FILES for one in examples(file)]
 # What stands in checks/ word for word, `make test` runs at its end: a second time would only take longer.
 CHECKS = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "checks").glob("test_*.py")))
 RUN_HERE = [one for one in EXAMPLES if f"{indent(one.body, '    ')}\n" not in CHECKS]
@@ -221,7 +222,7 @@ def test_every_fixture_that_is_named_is_there_and_the_other_way_round():
 
     assert sorted(named) == sorted(bypass_guard.FIXTURES - INTERNAL)
     assert there | {"edge_case"} == bypass_guard.FIXTURES  # that one is a parameter of the check
-    assert {one.of for one in examples(SRC / "fixtures.py")} | {"edge_case"} == {*named}
+    assert {one.of for one in examples(SRC / "gate" / "fixtures.py")} | {"edge_case"} == {*named}
     [rows] = [what for first, what in table("| fixture | what it is |") if "`holdout`" in first]
     assert {*re.findall(r"`\.(\w+)`", rows)} == {field.name for field in fields(LabelledRows)} | {"rows"}
 

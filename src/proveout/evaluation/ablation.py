@@ -43,7 +43,7 @@ def simpler_model(
 ) -> tuple[Evidence, ...]:
     """Whether the candidate is surely better than a logistic regression on its own features, and than the base rate.
 
-    evidence(benefit.simpler_model(candidate, training, holdout, gain_at_least=0.01))
+    evidence(ablation.simpler_model(candidate, training, holdout, gain_at_least=0.01))
 
     Args:
         gain_at_least: AUC that the candidate must be ahead by, at the lower end of the paired interval.
@@ -118,7 +118,7 @@ def features_benefit(
 ) -> tuple[Evidence, ...]:
     """What each of the model's columns is worth to it: how much log loss it takes to shuffle the column.
 
-    evidence(benefit.features_benefit(candidate, holdout, idle_at_most=criteria["idle_columns_at_most"]))
+    evidence(ablation.features_benefit(candidate, holdout, idle_at_most=criteria["idle_columns_at_most"]))
 
     Args:
         idle_at_most: how many columns may be without a benefit that is surely above zero.
@@ -196,7 +196,7 @@ def staleness(
 ) -> tuple[Evidence, ...]:
     """How good the candidate's own estimator is on the held-out rows, learned from ever older batches.
 
-    evidence(benefit.staleness(candidate, training, holdout, margin=0.01, fresh_for=1))
+    evidence(ablation.staleness(candidate, training, holdout, margin=0.01, fresh_for=1))
 
     Args:
         margin: of AUC; what is surely worse than the newest by more than this is stale.

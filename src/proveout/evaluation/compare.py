@@ -3,7 +3,7 @@
 Comes in: labels and the scores of both. Goes out: one `Evidence`: the gain (positive: the candidate is better,
 whichever way the metric runs), its interval, and the decision, to be stated by a check:
 
-    evidence(comparison.auc(holdout.labels, scores, champion_scores, margin=0.01))
+    evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))
 
 `margin=0.01` asks for surely not worse by 0.01 or more: a model that is worse by exactly the margin passes in at most
 1 - `level` of runs (5 %), not in half of them as it does where two numbers are held side by side. `better=True` asks

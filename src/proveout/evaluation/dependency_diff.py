@@ -17,7 +17,7 @@ NAMED = 8  # changes that are named in the answer
 def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
     """How many packages are locked in another version than the champion's, each named in the answer.
 
-    evidence(dependencies.changed(candidate, champion), at_most=5)
+    evidence(dependency_diff.changed(candidate, champion), at_most=5)
 
     The first of a project has no champion to differ from, which the answer says. Without a lock on one side, it is not
     judged.

@@ -26,7 +26,7 @@ def learns(
 ) -> tuple[Evidence, ...]:
     """Whether the model's steps, fitted to a rule that was planted, find it; and whether they find one in noise.
 
-    evidence(specification.learns(candidate, training))
+    evidence(learnability.learns(candidate, training))
 
     The rule: the number that is known most often is above its median. Fitted to half of `rows` and asked about the
     other half, a specification that works ranks them nearly all; fitted to labels drawn at random, none: where it
@@ -68,7 +68,7 @@ def neighbours(
     """Whether a setting beside the candidate's own would have been surely better, one change at a time.
 
     evidence(
-        specification.neighbours(
+        learnability.neighbours(
             candidate,
             training,
             grid={"histgradientboostingclassifier__learning_rate": [0.025, 0.1]},

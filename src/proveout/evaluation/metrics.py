@@ -2,7 +2,7 @@
 
 Comes in: arrays, a value per row. Goes out: `Evidence`, to be stated by a check:
 
-    evidence(intervals.auc(holdout.labels, scores), at_least=0.7)
+    evidence(metrics.auc(holdout.labels, scores), at_least=0.7)
 
 What has no answer (no rows, one class) is not judged and says why; what can not be asked (a missing score, different
 lengths) raises UsageError.

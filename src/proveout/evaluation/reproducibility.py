@@ -41,7 +41,7 @@ def again(
 ) -> tuple[Evidence, ...]:
     """Whether the candidate comes out again when its notebook is run with its own configuration on its own data.
 
-    evidence(reproduction.again(candidate, holdout, project=project))
+    evidence(reproducibility.again(candidate, holdout, project=project))
 
     Args:
         project: whose notebook, features and store are used, as they are now.

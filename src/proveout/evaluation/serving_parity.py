@@ -44,7 +44,7 @@ def performance(
     """Latency of one record (p50, p99), opening time, memory and size, of a fresh process with one thread.
 
     evidence(
-        served.performance(
+        serving_parity.performance(
             candidate,
             holdout,
             champion=champion,
@@ -135,7 +135,7 @@ def _quantile(now: "Told", before: "Told | None", share: float, at_most: float |
 def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
     """Whether the bundle opens, and answers the same, where only what its requirements.lock names can be imported.
 
-    evidence(served.clean(candidate))
+    evidence(serving_parity.clean(candidate))
 
     A copy is opened by a process that has no environment, an empty working directory, and of all that is installed
     only the locked distributions and proveout: what the project's folder holds beside the bundle is not there, nor a
@@ -219,7 +219,7 @@ def same_by_columns(
 ) -> tuple[Evidence, ...]:
     """Whether what is served, arrays and one record at a time, is what was judged, a table at a time.
 
-    evidence(served.same_by_columns(candidate, holdout.records))
+    evidence(serving_parity.same_by_columns(candidate, holdout.records))
 
     Args:
         records: all of them are asked at once, by both ways, and so are awkward ones made of the first.
@@ -263,7 +263,7 @@ def same_by_columns(
 def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tuple[Evidence, ...]:
     """Whether every answer is a probability: on the held-out rows, on awkward ones, and on numbers out of all bounds.
 
-    evidence(served.numerically_stable(candidate, holdout))
+    evidence(serving_parity.numerically_stable(candidate, holdout))
 
     Returns: answers that are no finite number between 0 and 1, of the held-out rows and of the extreme ones. Where the
         model raises it has said no: that is no answer, and the decision counts it.

@@ -3,7 +3,7 @@
 Comes in: a loss for each row (`log_losses`, `squared_errors`, `wrong_calls`, or one model's less another's) and a frame
 of columns. Goes out: `Evidence` for the weakest slices, each with its difference to all other rows:
 
-    evidence(weakest.search(weakest.squared_errors(holdout.labels, scores), holdout.records, at_most=0.15))
+    evidence(slice_search.search(slice_search.squared_errors(holdout.labels, scores), holdout.records, at_most=0.15))
 
 Whoever looks at thousands of slices finds a bad one in a perfect model. So each is held against what the worst of
 ALL of them would be if losses had nothing to do with the columns: losses are dealt out to the rows again at random,

@@ -3,7 +3,7 @@
 Comes in: a measure, labels, scores, and the column (or columns) that say which slice a row belongs to. Goes out:
 `Evidence` for each slice, to be stated by a check, and one more for the rows in slices too small to judge:
 
-    evidence(slices.judge(intervals.auc, holdout.labels, scores, by=holdout.records["carrier"], at_least=0.65))
+    evidence(slices.judge(metrics.auc, holdout.labels, scores, by=holdout.records["carrier"], at_least=0.65))
 
 A missing value is a slice of its own: rows without a tail number are rows that somebody asks about, too.
 """
