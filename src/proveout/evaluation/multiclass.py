@@ -1,15 +1,9 @@
 """How good are predicted classes: log loss, share of right answers, recall, precision and F1 of each class and overall.
 
 Takes outcomes of any kind (texts, whole numbers, booleans), and what the model gives: labels, shape (rows,), or
-probabilities with the names of their columns, shape (rows, classes). Gives `Evidence` with an interval:
-
-    def test_classes(candidate, holdout, evidence):
-        probabilities, classes = candidate.predict(holdout.records), candidate.task.facts.classes
-        labels = multiclass.labels_of(probabilities, classes)
-        found = multiclass.log_loss(holdout.labels, probabilities, classes=classes)
-        evidence(found, at_most=0.8)
-        recalls = multiclass.each_class(holdout.labels, labels, of="recall", at_least=0.6)
-        evidence(recalls)
+probabilities with the names of their columns, shape (rows, classes). Gives `Evidence` with an interval. In a check,
+`probabilities = candidate.predict(holdout.records)`, `classes = candidate.task.facts.classes`, and the labels are
+`multiclass.labels_of(probabilities, classes)`.
 
 Calibration stands in `calibration.of_classes` and `.of_top_label`, the comparison of two models in `compare_classes`.
 """

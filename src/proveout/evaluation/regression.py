@@ -1,16 +1,8 @@
 """How good are predicted numbers: errors, explained variance, quantiles, prediction intervals, bias.
 
-Takes outcomes and predictions, a number per row. Gives `Evidence` with an interval, to be stated by a check:
-
-    def test_mae(candidate, holdout, evidence):
-        predictions = candidate.predict(holdout.records)
-        evidence(regression.mae(holdout.labels, predictions), at_most=12.0)
-
-
-    def test_bias(candidate, holdout, evidence):
-        predictions, airport = candidate.predict(holdout.records), holdout.records["origin"]
-        found = slices.judge(regression.bias, holdout.labels, predictions, by=airport, at_least=-2.0, at_most=2.0)
-        evidence(found)
+Takes outcomes and predictions, a number per row. Gives `Evidence` with an interval. In a check, with
+`predictions = candidate.predict(holdout.records)`, it is stated with a bound:
+`evidence(regression.mae(holdout.labels, predictions), at_most=12.0)`.
 
 Each function takes `(outcomes, predictions)` and `clusters=`, so it is a measure for `slices.judge` and `slices.gap`.
 The losses of single rows (`absolute_errors`, `squared_errors`, `pinball_losses`, `interval_scores`) go into
