@@ -17,8 +17,7 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 
 from proveout import edge_cases
-from proveout.data import features, guard, request_columns, request_schema, snapshots
-from proveout.data.request_schema import compile_schema
+from proveout.data import features, guard, request_columns, snapshots
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity
@@ -27,6 +26,7 @@ from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import monitor
 from proveout.records import Digest, Prediction
+from proveout.schema import request_schema
 from proveout.server.http.validation import read
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Served
@@ -101,19 +101,19 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> OpenBundle:
 @pytest.fixture(scope="module")
 def bench(packed: OpenBundle) -> ModelRunner:
     """The bundle as a worker opens it."""
-    return ModelRunner(Served(release="types@0", model=packed), compile_schema(SCHEMA, name="s").dtypes)
+    return ModelRunner(Served(release="types@0", model=packed), request_schema.read(SCHEMA, name="s").dtypes)
 
 
 def test_a_snapshot_gives_every_type_back(packed):
     """The bundle writes down the types of the rows it was trained on: other ones could not be served."""
-    assert dict(packed.dtypes) == DTYPES == compile_schema(SCHEMA, name="s").dtypes
+    assert dict(packed.dtypes) == DTYPES == request_schema.read(SCHEMA, name="s").dtypes
 
 
 @pytest.mark.parametrize("unknown", [(), *((name,) for name in NULLABLE), NULLABLE], ids=str)
 def test_what_the_gate_measures_of_a_type_is_what_the_server_answers(packed, bench, unknown):
     """`Int64` was approved and released, and the worker knew no such type: null is pd.NA to the model, 3 is 3."""
     sent = {name: value for name, value in RECORD.items() if name not in unknown}
-    asked = read(orjson.dumps(sent), compile_schema(SCHEMA, name="s")).record
+    asked = read(orjson.dumps(sent), request_schema.read(SCHEMA, name="s")).record
     row = guard.check(pd.DataFrame([{**RECORD, **dict.fromkeys(unknown)}], dtype=object), SCHEMA, name="row").accepted
 
     reply = bench.predict({name: [value] for name, value in asked.items()})

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from serving_toy import ToyModel, board, request, settings_of
 
-from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Prediction, Scope
+from proveout.schema import request_schema
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http.app import Gateway
 from proveout.server.http.auth import Access
@@ -151,7 +151,7 @@ async def running(
     settings = settings_of(root, **changed)
     if schema_text is not None:
         (root / "schema.py").write_text(schema_text, encoding="utf-8")
-    schema = compile_schema(load_object(settings.request_schema, root), name="toy")
+    schema = request_schema.read(load_object(settings.request_schema, root), name="toy")
     standing = there or board(keys=tuple(keys or ()))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

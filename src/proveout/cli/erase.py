@@ -15,9 +15,9 @@ from proveout.errors import DataChanged, UsageError
 from proveout.project import actor, open_ledger, open_store
 
 if TYPE_CHECKING:
-    from proveout.data.request_schema import RequestField
     from proveout.ledger.erasure import Erased, Subject
     from proveout.ledger.ledger import Ledger
+    from proveout.schema.spec import RequestField
     from proveout.settings import Settings
 
 _WAIT_S = 10.0  # for a running server to give up the journals that name them
@@ -53,9 +53,9 @@ def erase(
     immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
     """
     from proveout.cli._keys_view import erased as page
-    from proveout.data import request_schema
     from proveout.ledger import erasure
     from proveout.records import now
+    from proveout.schema import request_schema
     from proveout.server.service.pseudonyms import Pseudonyms
     from proveout.trust.secrets import PII_KEY, secret
 

@@ -7,8 +7,8 @@ request columns and nothing else, so it cannot look at an outcome or at anything
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from proveout.data import request_schema
 from proveout.errors import ConfigError
+from proveout.schema import request_schema
 from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proveout.data import coercion
 from proveout.errors import DataRefused
 from proveout.records import Refusal
+from proveout.schema import coercion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proveout.data import coercion
 from proveout.records import Scalar
+from proveout.schema import coercion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout.data import guard, profiles, request_schema, sources
+from proveout.data import guard, profiles, sources
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.errors import DataChanged, DataRefused, NotFound
 from proveout.records import Batch, ColumnStats, Digest, Refusal, Snapshot, canonical, digest_of, from_json
+from proveout.schema import request_schema
 from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout import strict_yaml
-from proveout.data import coercion, guard, request_columns
+from proveout.data import guard, request_columns
 from proveout.edge_cases.case import Case, Expectation, Retired, told
 from proveout.errors import ConfigError, DataRefused
 from proveout.records import Scalar
+from proveout.schema import coercion
 
 if TYPE_CHECKING:
     import pandas as pd

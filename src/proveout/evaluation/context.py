@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from proveout.data import features, request_schema, snapshots
+from proveout.data import features, snapshots
 from proveout.errors import ConfigError, NoCandidate, NoLedger, NotFound, UsageError
 from proveout.evaluation import fixture_digests, provenance
 from proveout.ledger import ledger as ledgers
@@ -23,6 +23,7 @@ from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
 from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot
 from proveout.rollout import releases
+from proveout.schema import request_schema
 from proveout.settings import Settings, read_bounds
 
 if TYPE_CHECKING:

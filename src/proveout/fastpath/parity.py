@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from proveout.data import coercion, request_columns
+from proveout.data import request_columns
 from proveout.data.features import Features
 from proveout.errors import ProveoutError
 from proveout.fastpath import tolerance as numerics
 from proveout.fastpath import transformers
 from proveout.fastpath.frame import Block, BlockFeatures, block_of
 from proveout.fastpath.series import NotDirect
+from proveout.schema import coercion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -195,7 +195,7 @@ class Generated:
 
     def _all_refused(self, broken: Sequence[strategies.Broken]) -> bool:
         """Whether the guard refuses each of these rows. In doubt, they are to be asked one by one."""
-        if self._asked.request.unique:  # each is refused then for being like the others
+        if self._asked.request.schema.compares_rows:  # each is refused then for being like the others
             return False
         try:
             asked = self._asked.request.frame([one.record for one in broken])

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError, UsageError
 from proveout.fuzz import field_spec, values
-from proveout.fuzz.constraints import Rule
-from proveout.fuzz.field_spec import Allowed, Record, Request
+from proveout.fuzz.field_spec import FieldSpec, Record, Request
 from proveout.fuzz.sampling import drawn
+from proveout.schema.spec import Constraint
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -26,7 +26,7 @@ Overrides = Mapping[str | tuple[str, ...], "SearchStrategy[Any]"]
 Seen = Mapping[str, Sequence[str]]
 """Text that training rows have, by field: the model knows it, and no other."""
 
-Make = Callable[[Allowed, Sequence[str]], "SearchStrategy[Any]"]
+Make = Callable[[FieldSpec, Sequence[str]], "SearchStrategy[Any]"]
 
 _PROBED_ROWS = 50
 
@@ -94,10 +94,10 @@ def invalid(schema: Any, *, overrides: Overrides | None = None, seen: Seen | Non
     ]
     ways += [st.builds(_left_out, records, st.just(name)) for name in making.needed()]
     loose = making.fields(values.usual)
-    for rule in making.request.whole:
+    for rule in making.request.schema.record_constraints:
         if not all(rule.holds(record) for record in drawn(loose, _PROBED_ROWS)):
             refused = loose.filter(partial(_refuses, rule))
-            ways.append(st.builds(Broken, record=refused, field=st.just(""), reason=st.just(rule.broken)))
+            ways.append(st.builds(Broken, record=refused, field=st.just(""), reason=st.just(f"{rule.name} broken")))
     if not ways:
         raise ConfigError("The request schema", "refuses nothing", "Give its fields ranges, or say strict = True")
     return st.one_of(ways)
@@ -136,7 +136,7 @@ class _Making:
         # Fields of which several are given together are drawn after the others.
         alone = [one for one in self.request.fields if one.name in self._overrides or one.name not in self._given]
         made = {field.name: self.field(field, make) for field in alone}
-        optional = {field.name for field in self.request.fields if not field.needed}
+        optional = {field.name for field in self.request.schema.fields if not field.required}
         records: SearchStrategy[Record] = st.fixed_dictionaries(
             {name: strategy for name, strategy in made.items() if name not in optional},
             optional={name: strategy for name, strategy in made.items() if name in optional},
@@ -146,7 +146,7 @@ class _Making:
                 records = st.builds(_together, records, st.just(names), strategy)
         return records
 
-    def field(self, field: Allowed, make: Make) -> "SearchStrategy[Any]":
+    def field(self, field: FieldSpec, make: Make) -> "SearchStrategy[Any]":
         """Values of one field: the caller's, or what `make` finds."""
         given = self._overrides.get(field.name)
         return make(field, self._seen.get(field.name, ())) if given is None else given
@@ -157,12 +157,16 @@ class _Making:
 
     def whole(self, records: "SearchStrategy[Record]") -> "SearchStrategy[Record]":
         """Those that the checks over several fields let through."""
-        return values.kept(records, self.request.whole, _rare) if self.request.whole else records
+        return (
+            values.kept(records, self.request.schema.record_constraints, _rare)
+            if self.request.schema.record_constraints
+            else records
+        )
 
     def days(self) -> list[Record]:
         """Leap days and their neighbours, where a record has fields year, month and day, and they allow them."""
         parts = {field.name: field for field in self.request.fields if field.name in ("year", "month", "day")}
-        if len(parts) < 3 or any(field.kind != "int" for field in parts.values()) or self._given & parts.keys():
+        if len(parts) < 3 or any(spec.field.kind != "int" for spec in parts.values()) or self._given & parts.keys():
             return []
         days = [dict(zip(("year", "month", "day"), day, strict=True)) for day in values.LEAP_DAYS]
         return [day for day in days if all(parts[name].holds(value) for name, value in day.items())]
@@ -175,19 +179,18 @@ class _Making:
             alone = field.name in self._overrides or field.name not in self._given
             some = self.field(field, values.usual) if alone else st.nothing()
             yield from ((field.name, reason, found) for reason, found in values.broken(field, some).items())
-        if self.request.refuses_unknown:
+        if self.request.schema.refuses_unknown:
             names = {field.name for field in self.request.fields}
             stranger = next(name for name in ("stranger", *map(str, range(len(names) + 1))) if name not in names)
             yield stranger, "unknown field", [0, "x"]
 
     def needed(self) -> list[str]:
         """The fields without which a record is refused."""
-        made = self.request.makes_missing
-        fields = self.request.fields
-        return [field.name for field in fields if field.needed and not (made and (field.nullable or field.filled))]
+        schema = self.request.schema
+        return [one.name for one in schema.fields if one.required and not (schema.adds_missing and one.takes_null)]
 
 
-def _rare(rule: Rule) -> ConfigError:
+def _rare(rule: Constraint) -> ConfigError:
     return ConfigError(
         f"The check `{rule.name}` of the request schema",
         f"lets through fewer than {values.RAREST:.0%} of the records that its fields allow",
@@ -195,7 +198,7 @@ def _rare(rule: Rule) -> ConfigError:
     )
 
 
-def _refuses(rule: Rule, record: Record) -> bool:
+def _refuses(rule: Constraint, record: Record) -> bool:
     return not rule.holds(record)
 
 

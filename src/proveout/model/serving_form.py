@@ -8,10 +8,11 @@ approved, released, and answer nobody.
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from proveout.data import coercion, request_columns
+from proveout.data import request_columns
 from proveout.errors import BundleError
 from proveout.fastpath import tolerance
 from proveout.records import Scalar
+from proveout.schema import coercion
 
 if TYPE_CHECKING:
     import numpy as np

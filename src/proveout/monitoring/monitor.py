@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proveout.data import coercion, request_columns
+from proveout.data import request_columns
 from proveout.errors import NotFound
 from proveout.ledger.prediction_log import HIDDEN, event_key
 from proveout.project import actor, open_ledger, open_store
 from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Scalar, Snapshot
+from proveout.schema import coercion
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

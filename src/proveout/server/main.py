@@ -23,10 +23,10 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from proveout.data import request_schema
-from proveout.data.request_schema import RequestSchema
 from proveout.errors import ConfigError
 from proveout.rollout.releases import Fingerprint
+from proveout.schema import request_schema
+from proveout.schema.spec import RequestSchema
 from proveout.server import server_state
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http import cors

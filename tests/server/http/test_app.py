@@ -18,8 +18,8 @@ import pytest
 from gateway_toy import Worker, run, running
 from serving_toy import RELEASE, THRESHOLD, board, release, request, settings_of
 
-from proveout.data.request_schema import compile_schema
 from proveout.records import ShadowAnswer
+from proveout.schema import request_schema
 from proveout.server.log import journal as journal_module
 from proveout.server.queue import protocol
 from proveout.settings import load_object
@@ -335,7 +335,7 @@ def test_a_worker_that_comes_back_answers_again(tmp_path):
             answers = [(await server.ask()).json()["answered_by"] for _ in range(3)]
             assert answers == ["rules"] * 3
             settings = settings_of(tmp_path)
-            schema = compile_schema(load_object(settings.request_schema, tmp_path), name="toy")
+            schema = request_schema.read(load_object(settings.request_schema, tmp_path), name="toy")
             Worker(path, schema, board())
             async with asyncio.timeout(5):
                 await server.office._lines.plain.up.wait()

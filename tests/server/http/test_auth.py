@@ -16,8 +16,8 @@ import pytest
 from gateway_toy import PEPPER, SECRET, api_key, bearer, key_text, run, running
 from serving_toy import board, request, settings_of
 
-from proveout.data.request_schema import compile_schema
 from proveout.records import ApiKey, Scope
+from proveout.schema import request_schema
 from proveout.server.http import auth
 from proveout.server.http.app import Gateway
 from proveout.server.http.auth import RULES, Access
@@ -114,7 +114,7 @@ def test_document_rules_and_routes_are_the_same_ones(tmp_path):
 def test_a_route_without_a_rule_is_no_server(tmp_path, monkeypatch):
     """Forgetting to say who may use it must not mean everybody."""
     settings = settings_of(tmp_path)
-    schema = compile_schema(load_object(settings.request_schema, tmp_path), name="toy")
+    schema = request_schema.read(load_object(settings.request_schema, tmp_path), name="toy")
     left = {route: rule for route, rule in RULES.items() if route != ("/feedback", "POST")}
     with_all = dict(RULES)
 

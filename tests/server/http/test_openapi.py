@@ -1,4 +1,4 @@
-"""serving/openapi.py and server/http/examples.py: the document says what the gateway does."""
+"""serving/openapi.py: the document says what the gateway does."""
 
 import json
 import re
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from reference_project import ROOT
 from serving_toy import CALM, request, settings_of
 
-from proveout.data.request_schema import compile_schema
-from proveout.server.http import examples, openapi
+from proveout.schema import examples, request_schema
+from proveout.server.http import openapi
 from proveout.server.http.validation import Refused, read
 from proveout.settings import load, load_object
 
@@ -32,7 +32,7 @@ def validator(document: Any, name: str) -> jsonschema.Draft202012Validator:
 
 @pytest.fixture
 def document(tmp_path: Path) -> Any:
-    return openapi.document(compile_schema(Everything, name="everything"), settings_of(tmp_path))
+    return openapi.document(request_schema.read(Everything, name="everything"), settings_of(tmp_path))
 
 
 def test_every_message_of_the_gateway_is_as_documented(tmp_path):
@@ -83,7 +83,7 @@ def test_every_example_is_a_request(tmp_path):
 def test_the_reference_project_has_an_example_too():
     """Twenty-two fields with patterns, ranges and a check of its own."""
     settings = load(ROOT)
-    schema = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
+    schema = request_schema.read(load_object(settings.request_schema, settings.root), name=settings.request_schema)
     example = examples.record(schema)
 
     assert read(orjson.dumps(example), schema).record == example
@@ -104,7 +104,7 @@ VALUES = st.one_of(
 @given(changed=st.dictionaries(st.sampled_from(sorted([*GOOD, "stranger", "explain"])), VALUES, max_size=3))
 def test_the_document_forbids_nothing_that_the_gateway_lets_in(document, changed):
     """And what it allows is refused only by a rule that JSON Schema has no word for."""
-    compiled = compile_schema(Everything, name="everything")
+    compiled = request_schema.read(Everything, name="everything")
     record = {**GOOD, **changed}
     allowed = validator(document, "Request").is_valid(record)
     try:
@@ -149,7 +149,7 @@ def test_the_document_is_openapi_3_1(document):
 @pytest.mark.parametrize("pattern", [r"^[A-Z]{3}$", r"^\d{2,4}-x?$", r"(a|b)+c", r"^[^a]b.$", r"^(?:N\d+|X)$"])
 def test_a_text_is_made_for_a_pattern(pattern):
     """A field without an example is a page that nobody can try."""
-    schema = compile_schema(pa.DataFrameSchema({"a": pa.Column(str, pa.Check.str_matches(pattern))}), name="s")
+    schema = request_schema.read(pa.DataFrameSchema({"a": pa.Column(str, pa.Check.str_matches(pattern))}), name="s")
     sample = examples.value(schema.fields[0])
 
     assert sample is not None and re.match(pattern, str(sample))
@@ -158,7 +158,7 @@ def test_a_text_is_made_for_a_pattern(pattern):
 def test_a_field_whose_rules_say_too_little_has_no_example():
     """Rather none than one that is refused."""
     strict = pa.Column(str, pa.Check(lambda text: text == "sesame", element_wise=True, name="password"))
-    schema = compile_schema(pa.DataFrameSchema({"a": strict}), name="s")
+    schema = request_schema.read(pa.DataFrameSchema({"a": strict}), name="s")
 
     assert examples.record(schema) == {}
 

@@ -1,4 +1,4 @@
-"""serving/validation.py: what a request may be."""
+"""server/http/validation.py: what a request may be."""
 
 import json
 import math
@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 from reference_project import ROOT
 
-from proveout.data.request_schema import RequestSchema, compile_schema
 from proveout.errors import ConfigError
-from proveout.server.http.compiled_validator import compile_quick
+from proveout.schema import request_schema
+from proveout.schema.compiled_validator import compile_validator
+from proveout.schema.spec import RequestSchema
+from proveout.schema.validator import InvalidRecord, Validator
 from proveout.server.http.validation import Reader, Refused, read, repeated_fields
 
 
 @pytest.fixture(scope="module")
 def schema() -> RequestSchema:
-    return compile_schema(Everything, name="everything")
+    return request_schema.read(Everything, name="everything")
 
 
 def body(**changed: Any) -> bytes:
@@ -227,7 +229,7 @@ def test_values_are_not_repeated_in_a_problem(schema):
 def test_a_check_that_needs_a_whole_column_is_refused_at_the_start(column, words):
     """Silently leaving a check out would let in what the schema forbids."""
     with pytest.raises(ConfigError, match=words):
-        compile_schema(pa.DataFrameSchema({"value": column}), name="some schema")
+        request_schema.read(pa.DataFrameSchema({"value": column}), name="some schema")
 
 
 def test_a_check_over_the_frame_is_refused_at_the_start():
@@ -235,18 +237,18 @@ def test_a_check_over_the_frame_is_refused_at_the_start():
     whole = pa.DataFrameSchema({"a": pa.Column(int)}, checks=pa.Check(lambda f: f["a"] > 0, name="whole_frame"))
 
     with pytest.raises(ConfigError, match="whole_frame"):
-        compile_schema(whole, name="some schema")
+        request_schema.read(whole, name="some schema")
 
 
 def test_a_field_called_explain_is_refused_at_the_start():
     """It would be taken for the question for reasons."""
     with pytest.raises(ConfigError, match="explain"):
-        compile_schema(pa.DataFrameSchema({"explain": pa.Column(bool)}), name="some schema")
+        request_schema.read(pa.DataFrameSchema({"explain": pa.Column(bool)}), name="some schema")
 
 
 def test_a_check_that_stumbles_has_not_been_passed():
     """A custom check that raises is a 422 for the client, not a 500."""
-    schema = compile_schema(
+    schema = request_schema.read(
         pa.DataFrameSchema({"a": pa.Column(int, pa.Check(lambda v: 1 / v > 0, element_wise=True, name="inverse"))}),
         name="some schema",
     )
@@ -266,7 +268,7 @@ def test_the_plain_rules_agree_with_pandera(changed):
     """Two readings of one schema: a request the gateway lets in is one the guard would keep, and the other way round.
 
     Where JSON's types are stricter on purpose (no text for numbers, no 1 for true) only the first half is asked."""
-    compiled = compile_schema(Everything, name="everything")
+    compiled = request_schema.read(Everything, name="everything")
     record = {**GOOD, **changed}
     typed = all(type(record[name]) is type(GOOD[name]) or record[name] is None for name in GOOD)
     try:
@@ -302,12 +304,12 @@ ANYTHING = st.one_of(
 )
 def test_the_quick_reader_lets_nothing_in_that_the_close_one_refuses(changed, left_out):
     """Two pieces of code for one schema: where the quick one gives a record, the other gives the same one."""
-    reader = Reader(compile_schema(Everything, name="everything"))
+    reader = Reader(request_schema.read(Everything, name="everything"))
     record = {name: value for name, value in {**GOOD, **changed}.items() if name not in left_out}
-    quickly = compile_quick(reader.schema)(dict(record), -1)
+    quickly = compile_validator(reader.schema)(dict(record), -1)
     try:
-        closely = reader._look_closely(dict(record), False).record
-    except Refused:
+        closely = Validator(reader.schema).closely(dict(record))
+    except InvalidRecord:
         closely = None
 
     assert quickly is None or closely == quickly
@@ -318,7 +320,7 @@ def test_the_quick_reader_lets_nothing_in_that_the_close_one_refuses(changed, le
 
 def test_a_usual_request_is_read_quickly(schema):
     """Or every request would take the slow way, and nobody would see it."""
-    quick = compile_quick(schema)
+    quick = compile_validator(schema)
     colons = body().count(b":")
 
     assert quick(orjson.loads(body()), colons) == GOOD
@@ -331,7 +333,9 @@ def test_a_usual_request_is_read_quickly(schema):
 @pytest.mark.parametrize("name", ["class", "a b", "a:b", 'a"b', "é", "__proto__", "{0}", "v0", "N0", "document"])
 def test_a_field_may_have_any_name(name):
     """It never becomes a part of the program that is made for the schema."""
-    schema = compile_schema(pa.DataFrameSchema({name: pa.Column(int), "b": pa.Column(str, nullable=True)}), name="s")
+    schema = request_schema.read(
+        pa.DataFrameSchema({name: pa.Column(int), "b": pa.Column(str, nullable=True)}), name="s"
+    )
 
     assert read(orjson.dumps({name: 5, "b": "x"}), schema).record == {name: 5, "b": "x"}
     with pytest.raises(Refused) as refused:
@@ -363,7 +367,7 @@ def test_the_reference_project_has_a_schema_that_compiles():
     from proveout.settings import load, load_object
 
     settings = load(ROOT)
-    compiled = compile_schema(load_object(settings.request_schema, settings.root), name=settings.request_schema)
+    compiled = request_schema.read(load_object(settings.request_schema, settings.root), name=settings.request_schema)
     flight = {"year": 2013, "month": 6, "day": 7, "sched_dep_time": 1830, "sched_arr_time": 2105, "carrier": "B6",
               "flight": 1161, "origin": "JFK", "dest": "FLL", "distance": 1069}  # fmt: skip
 

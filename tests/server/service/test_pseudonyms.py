@@ -12,10 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from serving_toy import FILES, settings_of
 
-from proveout.data.request_schema import compile_schema
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.records import Feedback
+from proveout.schema import request_schema
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.settings import load_object
 
@@ -75,7 +75,7 @@ def test_a_field_is_marked_in_the_schema(tmp_path):
     """Where its type and its rules stand, too."""
     settings = settings_of(tmp_path)
     (tmp_path / "schema.py").write_text(MARKED)
-    schema = compile_schema(load_object(settings.request_schema, tmp_path), name="toy")
+    schema = request_schema.read(load_object(settings.request_schema, tmp_path), name="toy")
 
     assert schema.pii_fields == ("city",)
 
@@ -86,7 +86,7 @@ def test_a_mark_that_is_misspelt_is_refused(tmp_path):
     (tmp_path / "schema.py").write_text(MARKED.replace('"pii"', '"PII"'))
 
     with pytest.raises(ConfigError, match="PII"):
-        compile_schema(load_object(settings.request_schema, tmp_path), name="toy")
+        request_schema.read(load_object(settings.request_schema, tmp_path), name="toy")
 
 
 def test_the_values_of_a_person_are_in_no_sink(tmp_path):

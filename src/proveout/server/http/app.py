@@ -21,8 +21,8 @@ from pathlib import Path
 
 import orjson
 
-from proveout.data.request_schema import RequestSchema
 from proveout.records import Scope
+from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
 from proveout.server.http import auth as access
 from proveout.server.http import batch, feedback, metrics, open_inference, openapi, prediction_detail, ui

@@ -9,17 +9,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from proveout.schema.validator import class_of
 from proveout.server.http.request import JSON, NDJSON, Backend, Call, too_large
-from proveout.server.http.validation import (
-    Problem,
-    Reader,
-    Refused,
-    class_of,
-    not_json,
-    not_now,
-    parsed,
-    repeated_fields,
-)
+from proveout.server.http.validation import Problem, Reader, Refused, not_json, not_now, parsed, repeated_fields
 from proveout.server.queue.batcher import MOST_ROWS, Overloaded
 from proveout.server.service.group_commit import Unlogged
 from proveout.server.service.service import Response

@@ -7,7 +7,8 @@ size that is asked for, so that a body of a few bytes never becomes more memory 
 import zlib
 from collections.abc import Iterable
 
-from proveout.server.http.validation import Problem, Refused, shown
+from proveout.schema.validator import shown
+from proveout.server.http.validation import Problem, Refused
 
 CODINGS = b"gzip"  # as `Accept-Encoding` says it
 OVERHEAD_BYTES = 1_024  # of gzip, for a body that cannot be made smaller

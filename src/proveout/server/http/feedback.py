@@ -10,17 +10,9 @@ from typing import Any
 import orjson
 
 from proveout.records import Feedback, now
+from proveout.schema.validator import FieldProblem, class_of, shown
 from proveout.server.http.request import JSON, Backend, Call
-from proveout.server.http.validation import (
-    FieldProblem,
-    Problem,
-    Refused,
-    class_of,
-    not_json,
-    parsed,
-    refuse_repeated,
-    shown,
-)
+from proveout.server.http.validation import Problem, Refused, not_json, parsed, refuse_repeated
 
 LONGEST_TEXT = 2_000  # characters
 LONGEST_ID = 160

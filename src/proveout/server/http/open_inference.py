@@ -14,13 +14,14 @@ from typing import Any
 import orjson
 
 from proveout import __version__
-from proveout.data.coercion import Kind
 from proveout.records import Prediction
+from proveout.schema.spec import Kind
+from proveout.schema.validator import class_of, shown
 from proveout.server.http.auth import Method
 from proveout.server.http.batch import BODIES
 from proveout.server.http.binary_tensors import EXTENSION, HEADER, BinaryBody, encoded
 from proveout.server.http.request import JSON, OCTETS, Backend, Call, sentence
-from proveout.server.http.validation import Problem, Reader, Refused, Request, class_of, parsed, refuse_repeated, shown
+from proveout.server.http.validation import Problem, Reader, Refused, Request, parsed, refuse_repeated
 from proveout.server.queue.batcher import MOST_ROWS
 from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import Response

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from proveout import __version__
-from proveout.data.request_schema import RequestSchema
 from proveout.records import Scalar
-from proveout.server.http import auth, examples, openapi_schemas
+from proveout.schema import examples
+from proveout.schema.spec import RequestSchema
+from proveout.server.http import auth, openapi_schemas
 from proveout.server.http.content_encoding import CODINGS
 from proveout.settings import Settings
 

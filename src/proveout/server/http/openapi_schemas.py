@@ -6,39 +6,15 @@ Comes in: the request schema and the settings. Goes out: plain values. `openapi`
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
 from proveout.records import AnswerSource, Scalar
+from proveout.schema import json_schema
+from proveout.schema.request_schema import EXPLAIN
+from proveout.schema.spec import RequestSchema
 from proveout.server.http.feedback import LONGEST_ID, LONGEST_TEXT
 from proveout.server.http.open_inference import DATATYPES, OUTPUTS
 from proveout.settings import Settings
 
 Schema = dict[str, Any]
-
-_TYPES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
-
-
-def field_schema(field: RequestField) -> Schema:
-    """One field, in JSON Schema."""
-    told: Schema = {"type": [_TYPES[field.kind], "null"] if field.nullable else _TYPES[field.kind]}
-    told |= {name: text for name, text in (("title", field.title), ("description", field.description)) if text}
-    patterns: list[str] = []
-    for rule in field.rules:
-        for word, bound in rule.words.items():
-            if word == "pattern":
-                patterns.append(bound)
-            elif word in {"minimum", "maxLength", "maximum", "minLength"} and word in told:
-                told[word] = (max if word.startswith("min") else min)(told[word], bound)
-            else:
-                told[word] = bound
-    if patterns:
-        told["pattern"] = patterns[0]
-    if patterns[1:]:
-        told["allOf"] = [{"pattern": pattern} for pattern in patterns[1:]]
-    if field.nullable and "enum" in told:
-        told["enum"] = [*told["enum"], None]
-    if field.default is not None:
-        told["default"] = field.default
-    return told
 
 
 def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Scalar]) -> Schema:
@@ -68,10 +44,8 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
         },
         "request_id", "prediction", "confidence", "action", "answered_by", "release", "fallback_reason",
     )  # fmt: skip
-    fields = {field.name: field_schema(field) for field in schema.fields}
-    asked = {"type": "boolean", "default": False, "description": "Ask for reasons."}
-    request = _object({**fields, EXPLAIN: asked}, *(field.name for field in schema.fields if field.needed))
-    request |= {"additionalProperties": False, "examples": [dict(example)]}
+    request = json_schema.of_record(schema, example)
+    request["properties"][EXPLAIN] = {"type": "boolean", "default": False, "description": "Ask for reasons."}
     problem_of_field = _object({"field": text, "rule": text, "expected": text, "got": text}, "field", "rule")
     problem = _object(
         {

@@ -17,16 +17,16 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
-from proveout.data.request_schema import RequestField, RequestSchema
 from proveout.records import Scalar
-from proveout.server.http import examples
+from proveout.schema import examples
+from proveout.schema.spec import RequestField, RequestSchema
 from proveout.server.http.feedback import LONGEST_TEXT
 from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Header
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _HTML = b"text/html; charset=utf-8"
-_UNTOLD = {"length", "text", "size", "isin"}  # of every field of that type, or seen in the form itself
+_UNTOLD = {"isin"}  # seen in the form itself
 _TOLD = {"type", "title", "description", "default", "properties", "required", "items", "examples"}
 
 
@@ -76,13 +76,14 @@ class Pages:
 
 
 def _input(field: RequestField) -> _Input:
-    words = {key: word for rule in field.rules for key, word in rule.words.items()}
+    words = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
     low, high = (words.get(name, words.get(f"exclusive{name.title()}")) for name in ("minimum", "maximum"))
     if field.kind == "int" and high is not None and high >= 2**53:
         low = high = None  # what a column can hold at all is no hint for anybody
-    told = [rule.expected for rule in field.rules if rule.name not in _UNTOLD]
+    told = [rule.expected for rule in field.constraints if rule.name not in _UNTOLD]
     if "minimum" in words and "maximum" in words and low is not None:
-        told = [f"{low} to {high}", *(rule.expected for rule in field.rules if rule.name not in _UNTOLD | {"ge", "le"})]
+        other = [rule.expected for rule in field.constraints if rule.name not in _UNTOLD | {"ge", "le"}]
+        told = [f"{low} to {high}", *other]
     # The unit first: it is what one has to know.
     hint = "; ".join(part for part in (field.description, *told) if part)
     choices = tuple(words.get("enum", ("true", "false") if field.kind == "bool" else ()))

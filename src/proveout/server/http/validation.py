@@ -1,12 +1,8 @@
 """Reading a request: what is let in, and what is told to a client whose request is not.
 
-Comes in: the bytes of a body and the compiled schema. Goes out: the record, every field of the schema in its order;
-or `Refused`, which holds all problems at once as an RFC 9457 problem.
-
-Choices where JSON and pandas differ: `5.0` is an integer (JSON has one kind of number, and a table with a gap writes
-its integers so), `5.5`, `"5"` and `true` are none; a number is refused that the field's column would hold as another
-one, by the rule that the guard has (`data/coercion.py`); a field given twice is refused (parsers disagree on which one
-counts); a nullable field may be left out; a field that the schema does not know is always refused.
+Input: the bytes of a body and the request schema. Output: the record, every field of the schema in its order; or
+`Refused`, which holds all problems at once as an RFC 9457 problem. `schema/validator.py` says what a record may be.
+What JSON text can have wrong is added here: a field given twice is refused, for parsers disagree on which one counts.
 """
 
 import json
@@ -18,29 +14,15 @@ from typing import Any
 
 import orjson
 
-from proveout.data import coercion
-from proveout.data.coercion import Kind
-from proveout.data.request_schema import EXPLAIN, RequestField, RequestSchema
 from proveout.errors import ProveoutError
 from proveout.records import Scalar
-from proveout.server.http.compiled_validator import compile_quick
+from proveout.schema.request_schema import EXPLAIN
+from proveout.schema.spec import RequestSchema
+from proveout.schema.validator import MOST_PROBLEMS, FieldProblem, InvalidRecord, Validator, class_of, shown
 
 Header = tuple[bytes, bytes]
 
-_MOST_PROBLEMS = 50  # a body full of unknown fields shall not be answered with a longer one
-
-
 # --- problems -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class FieldProblem:
-    """One thing that is wrong with one field. `got` is a class of values, never the value."""
-
-    field: str
-    rule: str
-    expected: str
-    got: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +76,8 @@ class Reader:
 
     def __init__(self, schema: RequestSchema) -> None:
         self.schema = schema
-        self._quick = compile_quick(schema)
-        self._known = f"one of {len(schema.fields)} fields: {', '.join(schema.names)}"
+        self._validator = Validator(schema)
+        self._at_once = self._validator.at_once
 
     def read(self, body: bytes) -> Request:
         """The request in `body`. Raises: Refused, with status 400 for what is no JSON object, 422 for its content."""
@@ -105,7 +87,7 @@ class Reader:
         asked = document.pop(EXPLAIN, _ABSENT)
         if (asked is _ABSENT or asked is True or asked is False) and b"\\" not in body:
             colons = body.count(b":") - (asked is not _ABSENT)
-            record = self._quick(document, colons)
+            record = self._at_once(document, colons)
             if record is not None:
                 return Request(record=record, explain=asked is True)
         if asked is not _ABSENT:
@@ -119,36 +101,23 @@ class Reader:
             raise Refused(_no_object(document))
         asked = document.pop(EXPLAIN, False)
         if asked is True or asked is False:
-            record = self._quick(document, -1)
+            record = self._at_once(document, -1)
             if record is not None:
                 return Request(record=record, explain=asked)
-        return self._look_closely(document, asked)
-
-    def _look_closely(self, document: dict[str, Any], asked: Any) -> Request:
-        problems: list[FieldProblem] = []
+        problems: tuple[FieldProblem, ...] = ()
         if not isinstance(asked, bool):
-            problems.append(FieldProblem(field=EXPLAIN, rule="type", expected="true or false", got=class_of(asked)))
-        record: dict[str, Scalar] = {}
-        for field in self.schema.fields:
-            value = document.pop(field.name, _ABSENT)
-            if value is _ABSENT and field.needed:
-                expected = _type_words(field)
-                problems.append(FieldProblem(field=field.name, rule="needed", expected=expected, got="nothing"))
-            elif value is _ABSENT or (value is None and field.nullable):
-                record[field.name] = field.default
-            else:
-                record[field.name] = _value(field, value, problems)
-        problems += [
-            FieldProblem(field=shown(key), rule="unknown", expected=self._known, got=class_of(document[key]))
-            for key in list(document)[:_MOST_PROBLEMS]
-        ]
+            problems = (FieldProblem(field=EXPLAIN, rule="type", expected="true or false", got=class_of(asked)),)
+        try:
+            record = self._validator.closely(document)
+        except InvalidRecord as invalid:
+            raise Refused(_content_problem((*problems, *invalid.problems))) from None
         if problems:
             raise Refused(_content_problem(problems))
         return Request(record=record, explain=asked)
 
 
 def read(body: bytes, schema: RequestSchema) -> Request:
-    """The request in `body`, for whoever reads one. Raises: Refused, see `Reader.read`."""
+    """The request in `body`. Raises: Refused, see `Reader.read`."""
     return Reader(schema).read(body)
 
 
@@ -240,63 +209,7 @@ def _repeated(document: Any) -> str | None:
     return None
 
 
-# --- fields -------------------------------------------------------------------------------------------------------
-
-
-def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Scalar:
-    """`value` as the field's type; each rule it breaks is added to `problems`."""
-    typed = _typed(field.kind, value)
-    if typed is None:
-        problems.append(FieldProblem(field=field.name, rule="type", expected=_type_words(field), got=class_of(value)))
-        return None
-    if field.kind == "float":
-        if field.convert(typed) is None:
-            expected = f"a number that a column of {field.dtype} can hold"
-            problems.append(FieldProblem(field=field.name, rule="exact", expected=expected, got=class_of(value)))
-            return None
-        typed = float(typed)
-    for rule in field.rules:
-        if not rule.holds(typed):
-            problems.append(FieldProblem(field=field.name, rule=rule.name, expected=rule.expected, got=class_of(value)))
-            if rule.name == "length":
-                break  # what is too long is not shown to regular expressions
-    return typed
-
-
-def _typed(kind: Kind, value: Any) -> Scalar:
-    """`value`, if JSON has it as a value of the kind: text is no number here, and 1 is no flag. See `coercion`."""
-    # `type`, not `isinstance`: True is an int to Python.
-    given = type(value)
-    if kind == "int":
-        return coercion.whole(value) if given in (float, int) else None
-    fits: Mapping[Kind, tuple[type, ...]] = {"float": (float, int), "str": (str,), "bool": (bool,)}
-    plain: Scalar = value if given in fits[kind] else None
-    return plain
-
-
-def _type_words(field: RequestField) -> str:
-    words = {"int": "an integer", "float": "a number", "str": "text", "bool": "true or false"}[field.kind]
-    return f"{words} or null" if field.nullable else words
-
-
-def class_of(value: Any) -> str:
-    """What kind of JSON value it is, never which."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return "a number with decimals" if not value.is_integer() else "a number"
-    kinds = {type(None): "null", int: "an integer", str: "text", list: "an array", dict: "an object"}
-    words = kinds.get(type(value), "something else")
-    return f"text of {len(value)} characters" if isinstance(value, str) else words
-
-
-def shown(name: str) -> str:
-    """A name that came from outside, safe to print."""
-    short = name[:64]
-    return short if short.isprintable() else ascii(short)[1:-1]
-
-
-def _content_problem(problems: list[FieldProblem]) -> Problem:
+def _content_problem(problems: tuple[FieldProblem, ...]) -> Problem:
     fields = list(dict.fromkeys(problem.field for problem in problems))
     named = ", ".join(fields[:5]) + (" …" if len(fields) > 5 else "")
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -305,5 +218,5 @@ def _content_problem(problems: list[FieldProblem]) -> Problem:
         kind="refused-fields",
         title="The request does not fit the schema",
         detail=f"{count} in {named}.",
-        problems=tuple(problems[:_MOST_PROBLEMS]),
+        problems=problems[:MOST_PROBLEMS],
     )

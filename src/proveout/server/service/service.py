@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import orjson
 
-from proveout.data.request_schema import RequestSchema
 from proveout.records import AnswerSource, Feedback, Prediction, Role, Scalar, ShadowAnswer, now
+from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
 from proveout.server.http.auth import ANYBODY, Caller
 from proveout.server.http.validation import Request

@@ -1,4 +1,4 @@
-"""data/coercion.py and data/guard.py: what a column of a type makes of a value, in a batch and in a request."""
+"""schema/coercion.py and data/guard.py: what a column of a type makes of a value, in a batch and in a request."""
 
 import datetime
 import json
@@ -11,10 +11,10 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from proveout.data import coercion, guard
-from proveout.data.request_schema import compile_schema
+from proveout.data import guard
 from proveout.errors import DataRefused
-from proveout.server.http.compiled_validator import compile_quick
+from proveout.schema import coercion, request_schema
+from proveout.schema.compiled_validator import compile_validator
 from proveout.server.http.validation import Refused, read
 
 
@@ -123,8 +123,8 @@ def test_the_guard_and_the_gateway_hold_the_same_values(dtype):
     JSON has types and a CSV file has none: text for a number, and 1 for true, are refused in a request alone."""
     nullable = coercion.has_null(dtype)
     schema = pa.DataFrameSchema({"v": pa.Column(dtype, nullable=nullable)}, coerce=True)
-    compiled = compile_schema(schema, name="s")
-    quick, kind = compile_quick(compiled), compiled.fields[0].kind
+    compiled = request_schema.read(schema, name="s")
+    quick, kind = compile_validator(compiled), compiled.fields[0].kind
     came = [orjson.loads(json.dumps(value)) for value in VALUES]
     rows = pd.DataFrame({"v": pd.Series(came, dtype=object), "place": range(len(came))})
     accepted = guard.check(rows, schema, name="b").accepted

@@ -1,18 +1,19 @@
-"""The quick reader: straight-line Python for one schema, made when the server starts.
+"""The compiled validator: straight-line Python for one schema, made when the server starts.
 
-Comes in: the compiled schema. Goes out: a function of a parsed body that gives the record, or None for a body that
-needs a closer look: one that breaks a rule, or whose numbers come in another guise. It never says why; `validation`
-does, with the same rules, so nothing is let in here that would be refused there.
+Input: the request schema. Output: a function of a parsed object that gives the record, or None for an object that needs
+a closer look: one that breaks a constraint, or whose numbers come in another form. It never says why; `validator` does,
+with the same constraints, so nothing is let in here that would be refused there.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from proveout.data import coercion
-from proveout.data.request_schema import NO_NUL, RequestField, RequestSchema, Rule
 from proveout.records import Scalar
+from proveout.schema import coercion
+from proveout.schema.constraints import NO_NUL, is_vague
+from proveout.schema.spec import Constraint, RequestField, RequestSchema
 
-Quick = Callable[[Mapping[str, Any], int], dict[str, Scalar] | None]
+CompiledValidator = Callable[[Mapping[str, Any], int], dict[str, Scalar] | None]
 """Of a document and the number of colons in its text (-1: not counted): the record, or None."""
 
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
@@ -20,10 +21,10 @@ _COMPARED = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusi
 _MEASURED = {"minLength": ">=", "maxLength": "<="}
 
 
-def compile_quick(schema: RequestSchema) -> Quick:
+def compile_validator(schema: RequestSchema) -> CompiledValidator:
     """The function for `schema`. Only names and values that it holds are used; none of them becomes source text."""
     known: dict[str, Any] = {"ABSENT": object()}
-    lines = ["def quick(document, colons):", "    absent = 0", "    get = document.get", "    try:"]
+    lines = ["def validate(document, colons):", "    absent = 0", "    get = document.get", "    try:"]
     for place, field in enumerate(schema.fields):
         lines += ["    " + line for line in _field(place, field, known)]
     # Every key is one of ours, and in a flat text without escapes each colon outside of a value follows a key: as
@@ -43,8 +44,8 @@ def compile_quick(schema: RequestSchema) -> Quick:
         "    return {" + ", ".join(f"N{place}: v{place}" for place in range(len(schema.fields))) + "}",
     ]
     exec("\n".join(lines), known)  # noqa: S102  # a loop over rules takes four times as long, for every request
-    quick: Quick = known["quick"]
-    return quick
+    validate: CompiledValidator = known["validate"]
+    return validate
 
 
 def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
@@ -55,31 +56,41 @@ def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
     if not field.needed:
         lines = [f"    {value} = get(N{place}, ABSENT)", f"    if {value} is ABSENT:", f"        {value} = D{place}"]
         lines += ["        absent += 1"]
-        lines += [f"    elif {value} is None:", f"        {value} = D{place}"] if field.nullable else []
+        lines += [f"    elif {value} is None:", f"        {value} = D{place}"] if field.takes_null else []
         lines += ["    else:"]
         indent = "        "
     lines += [f"{indent}if type({value}) is not T{place}:"]
+    asked = value
     if kind == "float":
         known["INT"], known[f"E{place}"] = int, coercion.exact_integers(field.dtype)
         lines += [f"{indent}    if type({value}) is not INT or not -E{place} <= {value} <= E{place}:"]
         lines += [f"{indent}        return None", f"{indent}    {value} = T{place}({value})"]
-        if field.dtype.lower() != "float64":
-            known[f"C{place}"] = field.convert
-            lines += [f"{indent}if C{place}({value}) is None:", f"{indent}    return None"]
+        if field.dtype.lower() == "float64":
+            if not any(rule.keywords.keys() & _COMPARED.keys() for rule in field.constraints):  # which no NaN passes
+                lines += [f"{indent}if {value} != {value}:", f"{indent}    return None"]
+        else:  # the constraints are asked of the number that the column holds
+            known[f"C{place}"], asked = field.convert, f"h{place}"
+            lines += [
+                f"{indent}{asked} = C{place}({value})",
+                f"{indent}if {asked} is None:",
+                f"{indent}    return None",
+            ]
     else:
         lines += [f"{indent}    return None"]
-    tests = [_test(f"{place}_{number}", value, rule, known) for number, rule in enumerate(field.rules)]
+    rules = enumerate(field.all_constraints)
+    tests = [_test(f"{place}_{number}", asked, rule, known) for number, rule in rules]
     return lines + ([f"{indent}if not ({' and '.join(tests)}):", f"{indent}    return None"] if tests else [])
 
 
-def _test(name: str, value: str, rule: Rule, known: dict[str, Any]) -> str:
+def _test(name: str, value: str, rule: Constraint, known: dict[str, Any]) -> str:
     """The expression that is true where `rule` holds: a comparison where it is no more than that."""
     if rule is NO_NUL:
         known["NUL"] = "\x00"
         return f"NUL not in {value}"
     for compared, what in ((_COMPARED, value), (_MEASURED, f"len({value})")):
-        if rule.words and rule.words.keys() <= compared.keys():
-            known |= {f"B{name}{word}": bound for word, bound in rule.words.items()}
-            return " and ".join(f"{what} {compared[word]} B{name}{word}" for word in rule.words)
+        words = rule.keywords
+        if words and words.keys() <= compared.keys() and not any(map(is_vague, words.values())):
+            known |= {f"B{name}{word}": bound for word, bound in words.items()}
+            return " and ".join(f"{what} {compared[word]} B{name}{word}" for word in words)
     known[f"H{name}"] = rule.holds
     return f"H{name}({value})"

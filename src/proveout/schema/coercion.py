@@ -80,6 +80,43 @@ def exact_integers(dtype: str) -> int:
     return int(2 ** _FLOATS[bits_of(dtype)][1])
 
 
+def greatest_float(dtype: str) -> float:
+    """The greatest number of a type of floats.
+
+    >>> greatest_float("float16")
+    65504.0
+    """
+    form, fraction = _FLOATS[bits_of(dtype)]
+    exponent = {"e": 16, "f": 128, "d": 1024}[form]
+    return math.ldexp(2 - 2.0 ** (1 - fraction), exponent - 1)
+
+
+def rounded(number: float, dtype: str) -> float:
+    """A number as a column of floats of this type holds the nearest one to it: infinite beyond the greatest.
+
+    >>> rounded(0.1, "float32"), rounded(1e39, "float32")
+    (0.10000000149011612, inf)
+    """
+    form, _ = _FLOATS[bits_of(dtype)]
+    exact = float(number)
+    try:
+        held: float = struct.unpack(form, struct.pack(form, exact))[0]
+    except OverflowError:
+        return math.copysign(math.inf, exact)
+    return held
+
+
+def is_of_kind(value: Any, kind: Kind | None) -> bool:
+    """Whether `value` is of the Python type that a column of the kind gives. Null is of none.
+
+    Of no kind of plain value, such as times and categories, it is not known here: everything but a flag may be.
+    """
+    if isinstance(value, bool):
+        return kind == "bool"
+    types: Mapping[Kind, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
+    return kind is None or isinstance(value, types[kind])
+
+
 def converter(dtype: str) -> Convert | None:
     """What a column of a pandas type makes of one value; None for a type that is no kind of plain value.
 
@@ -191,7 +228,7 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
     unheld = null & (not has_null(str(wanted)))
     if not strictly and _plainly_held(values, str(wanted)):
         return values.astype(wanted), unheld
-    own = _is_own(kind_of(str(wanted))) if strictly else None
+    kind = kind_of(str(wanted))
     made: list[Any] = [None] * len(values)
     bad = unheld.to_numpy(dtype=bool, copy=True)
     missing = null.to_numpy(dtype=bool)
@@ -199,7 +236,7 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
         if missing[place]:
             continue
         value = came.item() if isinstance(came, np.generic) and came.dtype.kind in "biufU" else came
-        held = None if own is not None and not own(value) else convert(value)
+        held = None if strictly and kind is not None and not is_of_kind(value, kind) else convert(value)
         made[place], bad[place] = held, held is None
     flags = pd.Series(bad, index=values.index)
     whole = has_null(str(wanted)) or not (bad | missing).any()
@@ -223,14 +260,6 @@ def _plainly_held(values: "pd.Series[Any]", dtype: str) -> bool:
         return bool(within and (came.kind in "iu" or (numbers == np.trunc(numbers)).all()))
     exact = exact_integers(dtype)
     return bool(came.kind in "iu" and -exact <= low and high <= exact)
-
-
-def _is_own(kind: Kind | None) -> Callable[[Any], bool] | None:
-    """Whether a value is of the Python type that a column of the kind gives; None for a kind that has several."""
-    if kind is None:
-        return None
-    types: Mapping[Kind, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
-    return lambda value: isinstance(value, types[kind]) and (kind == "bool" or not isinstance(value, bool))
 
 
 def _special(wanted: Any) -> Convert | None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]  # re has no public way to read a pattern
 from typing import Any
 
-from proveout.data.request_schema import RequestField, RequestSchema
 from proveout.records import Scalar
+from proveout.schema.spec import RequestField, RequestSchema
 
 _LONGEST = 64
 
@@ -23,9 +23,9 @@ def record(schema: RequestSchema) -> dict[str, Scalar]:
 
 def value(field: RequestField) -> Scalar:
     """The first of some likely values that keeps every rule of `field`; None where none of them does."""
-    words = {key: word for rule in field.rules for key, word in rule.words.items()}
+    words = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
     for candidate in _candidates(field, words):
-        if all(rule.holds(candidate) for rule in field.rules):
+        if all(rule.holds(candidate) for rule in field.all_constraints):
             return candidate
     return None
 
@@ -56,10 +56,10 @@ def _numbers(field: RequestField, words: Mapping[str, Any]) -> Iterator[Scalar]:
 
 
 def _texts(field: RequestField) -> Iterator[str]:
-    for rule in field.rules:
-        if "pattern" in rule.words:
-            yield _like(rule.words["pattern"])
-    lengths = [rule.words["minLength"] for rule in field.rules if "minLength" in rule.words]
+    for rule in field.all_constraints:
+        if "pattern" in rule.keywords:
+            yield _like(rule.keywords["pattern"])
+    lengths = [rule.keywords["minLength"] for rule in field.all_constraints if "minLength" in rule.keywords]
     yield "text"
     yield "x" * min(max(lengths, default=1), _LONGEST)
 

@@ -1,0 +1,127 @@
+"""How far a field goes: the ends of its range and what its text looks like, of all its constraints together.
+
+Input: a `RequestField`. Output: `Bounds`, for whoever makes values. A number is as wide as the column: an end that no
+value of this type has is moved inside, to the first that one has.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proveout.schema import coercion
+from proveout.schema.constraints import lengths, pattern_of
+from proveout.schema.spec import Constraint, Kind, RequestField
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """The least and the greatest value, both allowed by the constraints that set them; None where there is none."""
+
+    low: Any = None
+    high: Any = None
+    patterns: tuple[str, ...] = ()  # text matches them from its beginning
+    within: tuple[str, ...] = ()  # text has a part that matches
+    begins: str = ""
+    ends: str = ""
+    shortest: int = 0
+    longest: int | None = None
+    named: tuple[Any, ...] | None = None  # all values there are, where `isin` and `eq` list them
+    forbidden: tuple[Any, ...] = ()  # what `notin` and `ne` name as wrong
+
+
+def of(field: RequestField) -> Bounds:
+    """The bounds of one field.
+
+    >>> from proveout.schema import pandera_reader
+    >>> import pandera.pandas as pa
+    >>> schema = pa.DataFrameSchema({"hour": pa.Column(int, [pa.Check.gt(4.5), pa.Check.lt(24)])})
+    >>> found = of(pandera_reader.read(schema).fields[0])
+    >>> found.low, found.high
+    (5, 23)
+    """
+    found: dict[str, Any] = {"named": None, "forbidden": ()}
+    found["low"], found["high"] = ends_of_type(field.kind, field.dtype)
+    for constraint in field.constraints:
+        if not constraint.custom:
+            _narrow(found, field, constraint)
+    return Bounds(**_text([one for one in field.constraints if not one.custom]), **found)
+
+
+def _narrow(found: dict[str, Any], field: RequestField, constraint: Constraint) -> None:
+    """Take one constraint on the value itself into account."""
+    kind, dtype, said = field.kind, field.dtype, constraint.arguments
+    if constraint.name in {"gt", "ge", "in_range"}:
+        out = constraint.name == "gt" or not said.get("include_min", True)
+        found["low"] = _higher(found["low"], _inside(kind, dtype, said["min_value"], up=True, out=out))
+    match constraint.name:
+        case "lt" | "le" | "in_range" as name:
+            out = name == "lt" or not said.get("include_max", True)
+            found["high"] = _lower(found["high"], _inside(kind, dtype, said["max_value"], up=False, out=out))
+        case "isin":
+            found["named"] = _both(found["named"], tuple(said["allowed_values"]))
+        case "eq":
+            found["named"] = _both(found["named"], (said["value"],))
+        case "notin":
+            found["forbidden"] += tuple(said["forbidden_values"])
+        case "ne":
+            found["forbidden"] += (said["value"],)
+
+
+def _text(constraints: Sequence[Constraint]) -> dict[str, Any]:
+    """What text must look like."""
+    found: dict[str, Any] = {"patterns": (), "within": (), "begins": "", "ends": "", "shortest": 0, "longest": None}
+    for constraint in constraints:
+        said = constraint.arguments
+        match constraint.name:
+            case "str_matches":
+                found["patterns"] += (pattern_of(said["pattern"]),)
+            case "str_contains":
+                found["within"] += (pattern_of(said["pattern"]),)
+            case "str_startswith":
+                found["begins"] = max(found["begins"], said["string"], key=len)
+            case "str_endswith":
+                found["ends"] = max(found["ends"], said["string"], key=len)
+            case "str_length":
+                least, most = lengths(said)
+                found["shortest"], found["longest"] = max(found["shortest"], least), _lower(found["longest"], most)
+    return found
+
+
+def ends_of_type(kind: Kind, dtype: str) -> tuple[Any, Any]:
+    """The ends of what the type holds; None for a type without."""
+    if kind == "int":
+        return coercion.integer_range(dtype)
+    if kind == "float":
+        most = coercion.greatest_float(dtype)
+        return -most, most
+    return None, None
+
+
+def step(dtype: str, value: float, *, up: bool) -> float:
+    """The next number that a column of floats of this type can hold."""
+    import numpy as np
+
+    narrow: Any = np.dtype(dtype.lower()).type
+    with np.errstate(over="ignore"):  # beyond the last one is infinity
+        return float(np.nextafter(narrow(value), narrow(np.inf if up else -np.inf)))
+
+
+def _inside(kind: Kind, dtype: str, bound: Any, *, up: bool, out: bool) -> Any:
+    """The first value on the right side of `bound`, which is itself `out` or not."""
+    if kind == "int":
+        whole = math.ceil(bound) if up else math.floor(bound)
+        return whole + (1 if up else -1) if out and whole == bound else whole
+    return step(dtype, bound, up=up) if kind == "float" and out else bound
+
+
+def _higher(one: Any, other: Any) -> Any:
+    return other if one is None or (other is not None and other > one) else one
+
+
+def _lower(one: Any, other: Any) -> Any:
+    return other if one is None or (other is not None and other < one) else one
+
+
+def _both(one: tuple[Any, ...] | None, other: tuple[Any, ...]) -> tuple[Any, ...]:
+    return other if one is None else tuple(value for value in one if value in other)

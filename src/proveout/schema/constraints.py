@@ -1,0 +1,282 @@
+"""What a check of a pandera model asks of one value: a function of it, words for it, and the same in JSON Schema.
+
+Input: a pandera check and the type of its column. Output: a `Constraint`. Checks that pandera brings are asked in plain
+Python, with the results that pandas has on a column of that type; a check of the project's own is asked itself. pandera
+is not imported: its objects are only read.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from proveout.schema import coercion
+from proveout.schema.spec import Constraint, Kind
+
+LONGEST_TEXT = 1_000  # characters; a bound for regular expressions of the schema as much as for the log
+
+# PostgreSQL refuses it in text, and no model was trained on it.
+NO_NUL = Constraint(name="text", expected="text without NUL characters", holds=lambda v: "\x00" not in v)
+
+Arguments = Mapping[str, Any]
+Make = Callable[[Arguments], Constraint]
+
+
+def read(check: Any, kind: Kind, dtype: Any) -> Constraint:
+    """A pandera check as a constraint on one value.
+
+    Raises: TypeError or ValueError for a check that no value of this kind can be asked by.
+    """
+    make = BUILT_IN.get(str(check.name))
+    if check.element_wise or check.groupby is not None or make is None or not check.statistics:
+        return _custom(check, dtype)
+    return make(_arguments(check.statistics, kind, str(dtype)))
+
+
+def of_type(kind: Kind, dtype: str) -> tuple[Constraint, ...]:
+    """What a column of this type can hold in a request at all."""
+    if kind == "str":
+        fits = Constraint(
+            name="length",
+            expected=f"at most {LONGEST_TEXT} characters",
+            holds=lambda v: len(v) <= LONGEST_TEXT,
+            keywords={"maxLength": LONGEST_TEXT},
+        )
+        return (fits, NO_NUL)
+    if kind == "int":
+        low, high = coercion.integer_range(dtype)
+        return (
+            Constraint(
+                name="size",
+                expected=f"an integer of {coercion.bits_of(dtype)} bits",
+                holds=lambda v: low <= v <= high,
+                keywords={"minimum": low, "maximum": high},
+            ),
+        )
+    return ()
+
+
+def pattern_of(said: Any) -> str:
+    """The pattern as text. Its closing `$` lets no line feed follow: no identifier ends in one.
+
+    >>> pattern_of("^[A-Z]{2}$")
+    '^[A-Z]{2}\\\\Z'
+    """
+    pattern = str(getattr(said, "pattern", said))
+    return pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+_BOUNDS = ("min_value", "max_value", "value")
+
+
+def _arguments(statistics: Arguments, kind: Kind, dtype: str) -> Arguments:
+    """The arguments of a check with its bounds as pandas compares with them."""
+    if "min_value" not in statistics and "max_value" not in statistics and "value" not in statistics:
+        return statistics
+    return {key: _bound(value, kind, dtype) if key in _BOUNDS else value for key, value in statistics.items()}
+
+
+def _bound(bound: Any, kind: Kind, dtype: str) -> Any:
+    if hasattr(bound, "item") and not hasattr(bound, "isoformat"):
+        bound = bound.item()  # NumPy's own numbers
+    if kind == "float" and not isinstance(bound, str):
+        return coercion.rounded(bound, dtype)  # NumPy compares a column with a number of the column's own width
+    if kind == "datetime" and isinstance(bound, str):
+        import pandas as pd
+
+        return pd.Timestamp(bound)
+    return bound
+
+
+# --- checks of the project's own --------------------------------------------------------------------------------------
+
+
+def _custom(check: Any, dtype: Any) -> Constraint:
+    words = str(check.error or check.description or f"a value that passes {check.name}").rstrip(".")
+    alone = bool(check.element_wise)
+    holds = _asked_alone(check._check_fn) if alone else lambda value: passes(check, value, dtype)
+    return Constraint(name=str(check.name), expected=words, holds=holds, custom=True, whole_column=not alone)
+
+
+def _asked_alone(function: Callable[[Any], Any]) -> Callable[[Any], bool]:
+    # The function itself: pandera's public way in wraps the value in a Series.
+    def holds(value: Any) -> bool:
+        try:
+            return bool(function(value))
+        except Exception:  # a value the check stumbles over has not passed it
+            return False
+
+    return holds
+
+
+def lets_null_through(check: Any, dtype: Any) -> bool:
+    """Whether pandera accepts null in a column with this check."""
+    import pandas as pd
+
+    if check.ignore_na:
+        return True
+    try:
+        return bool(check(pd.Series([None], dtype=dtype)).check_passed)
+    except Exception:  # whatever a check of the project's own raises on null
+        return False
+
+
+def passes(check: Any, value: Any, dtype: Any) -> bool:
+    """Whether a check lets a column with this one value through. One that stumbles over it does not."""
+    import numpy as np
+    import pandas as pd
+
+    try:
+        column = pd.Series([value], dtype=dtype)
+        said = column.map(check._check_fn) if check.element_wise else check._check_fn(column)
+        return bool(np.asarray(said).all())
+    except Exception:
+        return False
+
+
+# --- checks that pandera brings ---------------------------------------------------------------------------------------
+
+
+def _compared(name: str, words: str, key: str, compare: Callable[[Any, Any], Any], keyword: str | None = None) -> Make:
+    """A check that compares with one number, text or moment, found under `key` in its arguments."""
+
+    def make(arguments: Arguments) -> Constraint:
+        bound = arguments[key]
+        return Constraint(
+            name=name,
+            expected=f"{words} {bound}".strip(),
+            holds=_comparison(compare, bound),
+            arguments=arguments,
+            keywords={} if keyword is None else {keyword: bound},
+        )
+
+    return make
+
+
+def _comparison(compare: Callable[[Any, Any], Any], bound: Any) -> Callable[[Any], bool]:
+    if is_vague(bound):
+        return lambda value: bool(compare(float(value), bound))
+    return lambda value: bool(compare(value, bound))
+
+
+def is_vague(bound: Any) -> bool:
+    """Whether an integer is to be compared with the bound as a float, as NumPy does: 2**53 + 1 is not above 2.0**53."""
+    return isinstance(bound, float) and abs(bound) >= coercion.EXACT_INTEGERS
+
+
+def _in_range(arguments: Arguments) -> Constraint:
+    low, high = arguments["min_value"], arguments["max_value"]
+    at_low, at_high = arguments.get("include_min", True), arguments.get("include_max", True)
+    above = _comparison(operator.ge if at_low else operator.gt, low)
+    below = _comparison(operator.le if at_high else operator.lt, high)
+    words = f"{'at least' if at_low else 'more than'} {low} and {'at most' if at_high else 'less than'} {high}"
+    low_word, high_word = "minimum" if at_low else "exclusiveMinimum", "maximum" if at_high else "exclusiveMaximum"
+    return Constraint(
+        name="in_range",
+        expected=words,
+        holds=lambda value: above(value) and below(value),
+        arguments=arguments,
+        keywords={low_word: low, high_word: high},
+    )
+
+
+def lengths(arguments: Arguments) -> tuple[int, int | None]:
+    """The shortest and the longest text that `str_length` lets through; None for no longest."""
+    exact = arguments.get("exact_value")
+    return (exact, exact) if exact is not None else (arguments.get("min_value") or 0, arguments.get("max_value"))
+
+
+def _str_length(arguments: Arguments) -> Constraint:
+    low, longest = lengths(arguments)
+    high = math.inf if longest is None else longest
+    words = f"exactly {low} characters" if low == high else f"{low} to {high} characters"
+    keywords = {"minLength": low} | ({} if longest is None else {"maxLength": longest})
+    return Constraint(
+        name="str_length",
+        expected=words,
+        holds=lambda v: low <= len(v) <= high,
+        arguments=arguments,
+        keywords=keywords,
+    )
+
+
+def _str_matches(arguments: Arguments) -> Constraint:
+    told = _told(arguments["pattern"])
+    return Constraint(
+        name="str_matches",
+        expected=f"text like {told}",
+        holds=_compiled(arguments["pattern"]).match,
+        arguments=arguments,
+        keywords={"pattern": told if told.startswith("^") else f"^(?:{told})"},
+    )
+
+
+def _str_contains(arguments: Arguments) -> Constraint:
+    told = _told(arguments["pattern"])
+    return Constraint(
+        name="str_contains",
+        expected=f"text with {told}",
+        holds=_compiled(arguments["pattern"]).search,
+        arguments=arguments,
+        keywords={"pattern": told},
+    )
+
+
+def _compiled(pattern: Any) -> re.Pattern[str]:
+    return re.compile(pattern_of(pattern), getattr(pattern, "flags", 0))
+
+
+def _told(pattern: Any) -> str:
+    return str(getattr(pattern, "pattern", pattern))
+
+
+def _isin(arguments: Arguments) -> Constraint:
+    allowed = frozenset(map(_plain, arguments["allowed_values"]))
+    return Constraint(
+        name="isin",
+        expected=f"one of {_listed(allowed)}",
+        holds=allowed.__contains__,
+        arguments=arguments,
+        keywords={"enum": sorted(allowed, key=str)},
+    )
+
+
+def _notin(arguments: Arguments) -> Constraint:
+    forbidden = frozenset(map(_plain, arguments["forbidden_values"]))
+    return Constraint(
+        name="notin",
+        expected=f"none of {_listed(forbidden)}",
+        holds=lambda v: v not in forbidden,
+        arguments=arguments,
+        keywords={"not": {"enum": sorted(forbidden, key=str)}},
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") and not hasattr(value, "isoformat") else value
+
+
+def _listed(values: frozenset[Any]) -> str:
+    return ", ".join(map(str, sorted(values, key=str)))
+
+
+BUILT_IN: Mapping[str, Make] = {
+    "equal_to": _compared("eq", "", "value", operator.eq, "const"),
+    "not_equal_to": _compared("ne", "not", "value", operator.ne),
+    "greater_than": _compared("gt", "more than", "min_value", operator.gt, "exclusiveMinimum"),
+    "greater_than_or_equal_to": _compared("ge", "at least", "min_value", operator.ge, "minimum"),
+    "less_than": _compared("lt", "less than", "max_value", operator.lt, "exclusiveMaximum"),
+    "less_than_or_equal_to": _compared("le", "at most", "max_value", operator.le, "maximum"),
+    "in_range": _in_range,
+    "isin": _isin,
+    "notin": _notin,
+    "str_matches": _str_matches,
+    "str_contains": _str_contains,
+    "str_startswith": _compared("str_startswith", "text that starts with", "string", str.startswith),
+    "str_endswith": _compared("str_endswith", "text that ends with", "string", str.endswith),
+    "str_length": _str_length,
+}
+"""By pandera's name: what each check is called in a problem, and how its constraint is made."""

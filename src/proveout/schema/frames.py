@@ -1,0 +1,43 @@
+"""Records as a table that a pandera model checks: each column typed as in front of the model, where its values allow.
+
+Input: records of plain values, and the pandas type of each field. Output: a DataFrame.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proveout.schema import coercion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def of_records(records: Sequence[Mapping[str, Any]], dtypes: Mapping[str, Any]) -> "pd.DataFrame":
+    """The records as a table, shape (records, fields that one of them has). Null where a record lacks a field.
+
+    Args:
+        dtypes: as pandas takes them, by field. A field that is not among them, and a column with a value of another
+            type, is left as Python objects, for pandera to refuse.
+    """
+    import pandas as pd
+
+    known = [name for name in dtypes if any(name in record for record in records)]
+    unknown = dict.fromkeys(name for record in records for name in record if name not in dtypes)
+    columns = {name: [record.get(name) for record in records] for name in (*known, *unknown)}
+    return pd.DataFrame({name: _column(values, dtypes.get(name)) for name, values in columns.items()})
+
+
+def _column(values: list[Any], dtype: Any) -> "pd.Series[Any]":
+    import pandas as pd
+
+    if dtype is not None and all(_is_of(value, dtype) for value in values):
+        try:
+            typed: pd.Series[Any] = pd.Series(values, dtype=dtype)
+            return typed
+        except (TypeError, ValueError, OverflowError):
+            pass  # each fits, all together do not: as objects they are what the schema is to judge
+    return pd.Series(values, dtype=object)
+
+
+def _is_of(value: Any, dtype: Any) -> bool:
+    return coercion.has_null(str(dtype)) if value is None else coercion.is_of_kind(value, coercion.kind_of(str(dtype)))

@@ -1,0 +1,49 @@
+"""The request schema in JSON Schema, for the OpenAPI document.
+
+Input: a `RequestSchema`. Output: plain values. What JSON Schema has no keyword for (a check of the project's own, the
+end of a text) is left out: the validator decides.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from proveout.records import Scalar
+from proveout.schema.spec import RequestField, RequestSchema
+
+_TYPES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
+_TIGHTENED = {"minimum": max, "maximum": min, "minLength": max, "maxLength": min}
+
+
+def of_record(schema: RequestSchema, example: Mapping[str, Scalar]) -> dict[str, Any]:
+    """A whole record, with an example."""
+    return {
+        "type": "object",
+        "properties": {field.name: of_field(field) for field in schema.fields},
+        "required": [field.name for field in schema.fields if field.needed],
+        "additionalProperties": False,
+        "examples": [dict(example)],
+    }
+
+
+def of_field(field: RequestField) -> dict[str, Any]:
+    """One field."""
+    told: dict[str, Any] = {"type": [_TYPES[field.kind], "null"] if field.takes_null else _TYPES[field.kind]}
+    told |= {name: text for name, text in (("title", field.title), ("description", field.description)) if text}
+    patterns: list[str] = []
+    for constraint in field.all_constraints:
+        for word, bound in constraint.keywords.items():
+            if word == "pattern":
+                patterns.append(bound)
+            elif word in _TIGHTENED and word in told:
+                told[word] = _TIGHTENED[word](told[word], bound)
+            else:
+                told[word] = bound
+    if patterns:
+        told["pattern"] = patterns[0]
+    if patterns[1:]:
+        told["allOf"] = [{"pattern": pattern} for pattern in patterns[1:]]
+    if field.takes_null and "enum" in told:
+        told["enum"] = [*told["enum"], None]
+    if field.default is not None:
+        told["default"] = field.default
+    return told

@@ -1,0 +1,60 @@
+"""The request schema: the project's pandera model, as what a server checks each request by. No pandas per request.
+
+Input: settings, or a pandera model. Output: a `RequestSchema`, every constraint of which is a plain function of one
+value. What cannot be asked of one request alone is refused when the project is opened: by ingest as by the server.
+"""
+
+from typing import Any
+
+from proveout.errors import ConfigError
+from proveout.schema import coercion, pandera_reader
+from proveout.schema.spec import RequestField, RequestSchema
+from proveout.settings import Settings, load_object
+
+EXPLAIN = "explain"
+"""Reserved key beside the record's fields: the request asks for reasons."""
+
+_TYPE_REMEDY = "Use int, float, str or bool, or one of Int64, Float64, boolean; a category or a time travels as text"
+_REMEDY = "Write it as a Field constraint or an element-wise check, or leave it to the batch schema"
+
+
+def load(settings: Settings) -> RequestSchema:
+    """The project's request schema: what ingests, trains, judges and serves reads it, and refuses the same.
+
+    Raises: ConfigError, as `read`.
+    """
+    return read(load_object(settings.request_schema, settings.root), name=settings.request_schema)
+
+
+def read(model: Any, *, name: str) -> RequestSchema:
+    """The schema of `model`, a pandera DataFrameModel or DataFrameSchema, for a server.
+
+    Args:
+        name: what to call the schema in an error.
+    Raises: ConfigError for whatever one request cannot be checked by without pandas, naming it.
+    """
+    schema = pandera_reader.read(model, name=name)
+    if schema.record_constraints:
+        found = ", ".join(check.name for check in schema.record_constraints)
+        raise ConfigError(name, f"has checks over the whole frame ({found}): a request is one row", _REMEDY)
+    if EXPLAIN in schema.names:
+        raise ConfigError(name, f"has a field `{EXPLAIN}`, which asks for reasons in a request", "Rename the field")
+    for field in schema.fields:
+        _refuse_unservable(f"{name}, field `{field.name}`", field)
+    return schema
+
+
+def _refuse_unservable(where: str, field: RequestField) -> None:
+    if coercion.kind_of(field.dtype) is None:
+        raise ConfigError(where, f"has the type {field.dtype}, which JSON cannot carry", _TYPE_REMEDY)
+    if field.nullable and not field.has_null:
+        problem = f"is nullable, but a column of {field.dtype} has no null"
+        raise ConfigError(where, problem, "Use float, Int64 or boolean")
+    if not field.required and field.default is None and not field.has_null:
+        problem = f"may be left out, but a column of {field.dtype} has no null to stand in for it"
+        raise ConfigError(where, problem, "Use float, Int64 or boolean, or give it a default")
+    for check in field.constraints:
+        if check.whole_column:
+            raise ConfigError(where, f"the check `{check.name}` needs a whole column", _REMEDY)
+    if field.default is not None and not (field.convert(field.default) is not None and field.holds(field.default)):
+        raise ConfigError(where, f"has the default {field.default!r}, which it refuses", "Change the default")
