@@ -12,6 +12,7 @@ from proveout.fastpath.tolerance import Tolerance
 from proveout.fuzz.properties import Generated, Offers
 from proveout.fuzz.runner import texts_of
 from proveout.gate.evidence import EvidenceRecorder
+from proveout.schema.validator import Validator
 
 PROPERTIES = (
     "never_crashes", "never_nan", "stays_a_probability", "same_when_asked_again", "same_alone_and_in_a_batch",
@@ -208,6 +209,15 @@ def test_a_schema_that_lets_a_broken_request_in_is_named(tmp_path):
 
     assert found.breaks and "crashes the schema's validation: ZeroDivisionError" in found.decision
     assert found.covers == ("data-1", "monitor-2")
+
+
+def test_broken_requests_are_put_to_the_server_too(monkeypatch):
+    """The guard refuses them, and the server reads requests by another way: it let digits of every script in."""
+    monkeypatch.setattr(Validator, "validate", lambda self, document: dict(document))
+
+    found = Generated(Hop, Model()).refuses_invalid()
+
+    assert found.breaks and "is let in by the server" in found.decision
 
 
 def test_two_runs_say_the_same(tmp_path):

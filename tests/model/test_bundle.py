@@ -111,6 +111,15 @@ def test_requests_are_compared_with_training_rows_and_answers_with_held_out_ones
 ARRAYS = {"hour": np.array([1, 23]), "wind": np.array([np.nan, 0.1]), "extra": np.array(["a", "b"], dtype=object)}
 
 
+def test_reference_rows_are_read_without_opening_the_model(packed):
+    """The server shows typical values in its examples and leaves the model to the worker. Changed rows are refused."""
+    assert bundle.reference_rows(packed).equals(bundle.open_bundle(packed).reference())
+
+    (packed / "reference.parquet").write_bytes(b"PAR1")
+    with pytest.raises(Tampered, match=r"reference\.parquet"):
+        bundle.reference_rows(packed)
+
+
 def test_arrays_are_answered_directly_and_the_same(packed):
     """The worker asks by arrays; the checks that approved the model asked by tables."""
     opened = bundle.open_bundle(packed)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from serving_toy import ToyModel, board, request, settings_of
 
-from proveout.records import ApiKey, Prediction, Scope
+from proveout.records import ApiKey, Prediction, Scalar, Scope
 from proveout.schema import request_schema
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http.app import Gateway
@@ -139,6 +139,7 @@ async def running(
     keys: Sequence[ApiKey] | None = None,
     there: DesiredState | None = None,
     schema_text: str | None = None,
+    typical: Mapping[str, Scalar] | None = None,
     **changed: Any,
 ) -> AsyncIterator[Running]:
     """A running gateway.
@@ -147,6 +148,7 @@ async def running(
         answer: what the worker says, instead of what it would.
         keys: of the board; with any, a request needs one.
         schema_text: another schema.py.
+        typical: values that examples show.
     """
     settings = settings_of(root, **changed)
     if schema_text is not None:
@@ -182,6 +184,7 @@ async def running(
             litserve,
             schema=schema,
             settings=settings,
+            typical=typical,
             office=open_office,
             access=Access(mac=partial(mac_of, PEPPER), asked=keys is not None),
             folder=folder,

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import guard
 from proveout.edge_cases import Case, Expectation, yaml_editor
 from proveout.edge_cases.case import Between
-from proveout.errors import DataRefused
+from proveout.errors import ConfigError, DataRefused
 from proveout.fastpath import tolerance
 from proveout.fuzz import strategies
 from proveout.fuzz.field_spec import Record
 from proveout.fuzz.runner import Asked, Breaks, Example, Model, spread
 from proveout.records import Evidence, digest_of
+from proveout.schema import request_schema
+from proveout.schema.validator import InvalidRecord, Validator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +73,7 @@ class Generated:
         """
         self._schema, self._offers = schema, offers
         self._seen, self._overrides = seen, overrides
+        self._validator = _validator(schema)
         self._asked = Asked(schema, model, cases=cases or {}, seen=seen, overrides=overrides, examples=examples)
 
     # --- properties -----------------------------------------------------------------------------------------------
@@ -114,7 +117,10 @@ class Generated:
         return self._property("answers served otherwise", self._served, covers=("monitor-3",), some=pipeline)
 
     def refuses_invalid(self) -> Evidence:
-        """Broken requests that the guard lets in, or that crash it: one usual request, broken in every way there is."""
+        """Broken requests that the guard or the server lets in, or that crash it.
+
+        One usual request, broken in every way there is.
+        """
         usual = next(example.record for example in self._asked.examples if example.origin == "valid")
         broken = strategies.every_break(self._schema, usual, seen=self._seen, overrides=self._overrides)
         together = [one for one in broken if self._is_typed(one)]
@@ -122,6 +128,7 @@ class Generated:
         if not self._all_refused(together):
             alone = broken
         through = [(one, why) for one in alone if (why := self._got_through(one.record))]
+        through += [(one, "is let in by the server") for one in broken if self._is_served(one)]
         said = "; ".join(f"{one.field or 'a record'} ({one.reason}) {why}" for one, why in through[:3])
         return Evidence(
             name="broken requests that get through", value=len(through), at_most=0, decision=said,
@@ -213,6 +220,18 @@ class Generated:
             return f"crashes the schema's validation: {error!r:.120}"
         return "is let in" if len(let_in) else ""
 
+    def _is_served(self, one: strategies.Broken) -> bool:
+        """Whether the server lets a broken record in. To it a field that may be null may be left out."""
+        fields = {field.name: field for field in self._asked.request.schema.fields}
+        left_out = one.field in fields and one.field not in one.record and fields[one.field].takes_null
+        if self._validator is None or left_out:
+            return False
+        try:
+            self._validator.validate(one.record)
+        except InvalidRecord:
+            return False
+        return True
+
     # --- evidence ---------------------------------------------------------------------------------------------------
 
     def _property(
@@ -272,3 +291,11 @@ def _one_thread() -> "threadpool_limits":
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)
+
+
+def _validator(schema: Any) -> Validator | None:
+    """What checks requests in the server; None for a schema that no server takes, as one with a check over records."""
+    try:
+        return Validator(request_schema.read(schema, name="the request schema"))
+    except ConfigError:
+        return None

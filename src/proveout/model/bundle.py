@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 LOCK = "requirements.lock"
 FORMAT = 1  # of the manifest; a newer one is refused
+REFERENCE = "reference.parquet"
 HELDOUT_ANSWERS = "heldout_answers.parquet"
 REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
@@ -219,7 +220,7 @@ class OpenBundle:
         """
         import pandas as pd
 
-        return pd.read_parquet(io.BytesIO(self._taken("reference.parquet")))
+        return pd.read_parquet(io.BytesIO(self._taken(REFERENCE)))
 
     def heldout_answers(self) -> "pd.DataFrame":
         """What the model says of a sample of the held-out rows: `probability` and `label`. At most 2,000."""
@@ -229,10 +230,7 @@ class OpenBundle:
 
     def _taken(self, file: str) -> bytes:
         """The content of a file, compared again: between the look at it and its use it can be replaced."""
-        content = (self.folder / file).read_bytes()
-        if hashlib.sha256(content).hexdigest() != self._listed.get(file):
-            raise Tampered(self.folder.name, file, "is not what the manifest says (its SHA-256 differs)")
-        return content
+        return _content(self.folder, file, self._listed)
 
 
 def _packed_function(file: Path, source: bytes, name: str) -> features.Features:
@@ -241,6 +239,22 @@ def _packed_function(file: Path, source: bytes, name: str) -> features.Features:
     module.__file__ = str(file)
     exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102  # what an approval signed
     return cast(features.Features, getattr(module, name))
+
+
+def reference_rows(folder: Path) -> "pd.DataFrame":
+    """The rows of `OpenBundle.reference`, of a bundle that is not opened: no model is loaded. Raises: Tampered."""
+    import pandas as pd
+
+    _, listed = _described(folder)
+    # Without threads: whoever asks may fork afterwards.
+    return pd.read_parquet(io.BytesIO(_content(folder, REFERENCE, listed)), use_threads=False)
+
+
+def _content(folder: Path, file: str, listed: Mapping[str, str]) -> bytes:
+    content = (folder / file).read_bytes()
+    if hashlib.sha256(content).hexdigest() != listed.get(file):
+        raise Tampered(folder.name, file, "is not what the manifest says (its SHA-256 differs)")
+    return content
 
 
 def open_bundle(folder: Path, *, manifest: Digest | None = None) -> OpenBundle:
@@ -337,7 +351,7 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
     training = order.training.assign(**{LABEL: order.training_labels})
     sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
     estimator.refuse_backwards(plain(sample), sample[LABEL].to_numpy(dtype=bool), label=order.label)
-    sample.to_parquet(folder / "reference.parquet", index=False)
+    sample.to_parquet(folder / REFERENCE, index=False)
     heldout_answers(scores, order.heldout_labels).to_parquet(folder / HELDOUT_ANSWERS, index=False)
     profiled = profiles.profile(order.training)
     (folder / "profile.bin").write_bytes(profiled)

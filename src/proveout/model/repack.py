@@ -97,7 +97,7 @@ def _write_answers(
     (folder / "confidence.json").write_bytes(canonical(confidence))
     learned = rows[list(opened.request_columns)].assign(**{bundles.LABEL: labels})
     sample = learned.sample(min(bundles.REFERENCE_ROWS, len(rows)), random_state=0).reset_index(drop=True)
-    sample.to_parquet(folder / "reference.parquet", index=False)
+    sample.to_parquet(folder / bundles.REFERENCE, index=False)
     bundles.heldout_answers(scores, outcomes).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
     stated = {metric.name: metric.value for metric in opened.bundle.metrics}
     if anew:

@@ -1,52 +1,99 @@
 """A request as an example: for the documentation, and for a form that is filled in already.
 
-Comes in: the compiled schema. Goes out: a record that the schema lets in, the same one every time. A value is made from
-what the rules say, then tried against them; a field whose rules say too little has none.
+Input: the request schema, and what is typical of the rows that the model learned from. Output: a record that the schema
+lets in, the same one every time. A field without a typical value has one made up from its constraints; a field whose
+constraints say too little has none.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]  # re has no public way to read a pattern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proveout.records import Scalar
-from proveout.schema.spec import RequestField, RequestSchema
+from proveout.schema import coercion
+from proveout.schema.spec import Kind, RequestField, RequestSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST = 64
+_SHARED_BY = 5  # rows; a text that fewer have is no example
 
 
-def record(schema: RequestSchema) -> dict[str, Scalar]:
-    """An example for every field that has one. Fields that may be null have one too."""
-    found = {field.name: value(field) for field in schema.fields}
+def typical_values(rows: "pd.DataFrame", schema: RequestSchema) -> dict[str, Scalar]:
+    """What most of the rows look like: of each field the median, or the most frequent text or flag.
+
+    A field about people has none, and neither has a text that hardly any row shares: it would be somebody's.
+
+    Args:
+        rows: the request columns of training rows, and others that are not looked at.
+    """
+    found: dict[str, Scalar] = {}
+    for field in schema.fields:
+        if field.pii or field.name not in rows.columns:
+            continue
+        known = rows[field.name].dropna()
+        value = _median(known, field.kind) if field.kind in ("int", "float") else _most_frequent(known)
+        if value is not None:
+            found[field.name] = value
+    return found
+
+
+def _median(known: "pd.Series[Any]", kind: Kind) -> Scalar:
+    """The lower median: a value that a row has. Of a narrow float the short form, 0.1 and not 0.10000000149."""
+    if known.empty:
+        return None
+    middle = known.sort_values().iloc[(len(known) - 1) // 2]
+    return coercion.whole(middle.item()) if kind == "int" else float(str(middle))
+
+
+def _most_frequent(known: "pd.Series[Any]") -> Scalar:
+    counts = known.value_counts()
+    if counts.empty or counts.iloc[0] < _SHARED_BY:
+        return None
+    value = min(counts.index[counts == counts.iloc[0]])  # of several that are as frequent always the same one
+    return bool(value) if known.dtype.kind == "b" or isinstance(value, bool) else str(value)
+
+
+def record(schema: RequestSchema, typical: Mapping[str, Scalar] | None = None) -> dict[str, Scalar]:
+    """An example for every field that has one. Fields that may be null have one too.
+
+    Args:
+        typical: values that come first where the schema lets them in, see `typical_values`.
+    """
+    found = {field.name: value(field, (typical or {}).get(field.name)) for field in schema.fields}
     return {name: plain for name, plain in found.items() if plain is not None}
 
 
-def value(field: RequestField) -> Scalar:
-    """The first of some likely values that keeps every rule of `field`; None where none of them does."""
-    words = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
-    for candidate in _candidates(field, words):
-        if all(rule.holds(candidate) for rule in field.all_constraints):
+def value(field: RequestField, typical: Scalar = None) -> Scalar:
+    """The typical value, or the first likely one, that keeps every constraint of `field`; None where none does."""
+    keywords = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
+    first: tuple[Scalar, ...] = () if typical is None else (typical,)
+    for candidate in (*first, *_candidates(field, keywords)):
+        held = field.convert(candidate)
+        if held is not None and all(rule.holds(held) for rule in field.all_constraints):
             return candidate
     return None
 
 
-def _candidates(field: RequestField, words: Mapping[str, Any]) -> Iterator[Scalar]:
+def _candidates(field: RequestField, keywords: Mapping[str, Any]) -> Iterator[Scalar]:
     if field.default is not None:
         yield field.default
-    yield from words.get("enum", ())
-    if "const" in words:
-        yield words["const"]
+    yield from keywords.get("enum", ())
+    if "const" in keywords:
+        yield keywords["const"]
     if field.kind == "bool":
         yield from (True, False)
     elif field.kind == "str":
         yield from _texts(field)
     else:
-        yield from _numbers(field, words)
+        yield from _numbers(field, keywords)
 
 
-def _numbers(field: RequestField, words: Mapping[str, Any]) -> Iterator[Scalar]:
-    low = words.get("minimum", words.get("exclusiveMinimum", 0))
-    high = words.get("maximum", words.get("exclusiveMaximum", low + 100))
+def _numbers(field: RequestField, keywords: Mapping[str, Any]) -> Iterator[Scalar]:
+    low = keywords.get("minimum", keywords.get("exclusiveMinimum", 0))
+    high = keywords.get("maximum", keywords.get("exclusiveMaximum", low + 100))
     typed = int if field.kind == "int" else float
     # Not the edges first: an example shall look like what it is an example of.
     for share in (0.5, 0.25, 0.1, 0.01, 0.75, 0.0, 1.0):

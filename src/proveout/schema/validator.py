@@ -61,6 +61,7 @@ class Validator:
     def __init__(self, schema: RequestSchema) -> None:
         self.schema = schema
         self.at_once = compile_validator(schema)
+        self._names = frozenset(schema.names)
         self._known = f"one of {len(schema.fields)} fields: {', '.join(schema.names)}"
 
     def validate(self, document: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -81,7 +82,7 @@ class Validator:
                 record[field.name] = field.default
             else:
                 record[field.name] = _value(field, value, problems)
-        unknown = [key for key in document if key not in record and key not in self.schema.names]
+        unknown = [key for key in document if key not in self._names]
         problems += [
             FieldProblem(field=shown(key), rule="unknown", expected=self._known, got=class_of(document[key]))
             for key in unknown[:MOST_PROBLEMS]

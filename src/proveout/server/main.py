@@ -18,14 +18,16 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from proveout.errors import ConfigError
+from proveout.errors import ConfigError, ProveoutError
+from proveout.project import open_store
+from proveout.records import Scalar
 from proveout.rollout.releases import Fingerprint
-from proveout.schema import request_schema
+from proveout.schema import examples, request_schema
 from proveout.schema.spec import RequestSchema
 from proveout.server import server_state
 from proveout.server.api_runtime import ApiRuntime
@@ -98,7 +100,7 @@ def serve(
                 dtypes=schema.dtypes,
                 units=units_of({field.name: field.description for field in schema.fields}),
             ),
-            _gateway(settings, schema, office, folder=folder, asked=asked),
+            _gateway(settings, schema, office, typical=_typical(settings, schema, first), folder=folder, asked=asked),
             clerk=partial(controller.run, settings, source, folder, current_fingerprint),
             folder=folder,
             deadline_s=settings.deadline_s,
@@ -153,14 +155,33 @@ def _private_folder() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _typical(settings: Settings, schema: RequestSchema, first: server_state.DesiredState) -> Mapping[str, Scalar]:
+    """What examples show: values of the rows that the champion learned from; nothing where they cannot be read."""
+    from proveout.model.bundle import reference_rows
+
+    try:
+        folder = open_store(settings).folder("bundles", first.champion.bundle)
+        return examples.typical_values(reference_rows(folder), schema)
+    except (ProveoutError, OSError):  # the worker says what is wrong with a bundle; an example is made up without it
+        return {}
+
+
 def _gateway(
-    settings: Settings, schema: RequestSchema, office: Callable[[], ApiRuntime], *, folder: Path, asked: bool
+    settings: Settings,
+    schema: RequestSchema,
+    office: Callable[[], ApiRuntime],
+    *,
+    typical: Mapping[str, Scalar],
+    folder: Path,
+    asked: bool,
 ) -> Callable[[App], App]:
     pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
     access = Access(mac=partial(mac_of, pepper), asked=asked)
 
     def build(app: App) -> App:
-        gateway = Gateway(app, schema=schema, office=office, settings=settings, access=access, folder=folder)
+        gateway = Gateway(
+            app, schema=schema, typical=typical, office=office, settings=settings, access=access, folder=folder
+        )
         return cors.allow(gateway, settings.cors_origins)
 
     return build

@@ -14,14 +14,15 @@ import gc
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from proveout.records import Scope
+from proveout.records import Scalar, Scope
+from proveout.schema import examples
 from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
 from proveout.server.http import auth as access
@@ -58,6 +59,7 @@ class Gateway:
     Args:
         app: LitServe's application; only its beginning and end are used.
         schema: what a request may be.
+        typical: values of fields that examples show, see `examples.typical_values`.
         office: a factory, called once in the process that serves.
         access: tells who asks.
         folder: the server's private one, where its processes share what they counted.
@@ -72,6 +74,7 @@ class Gateway:
         settings: Settings,
         office: Callable[[], Backend],
         access: Access,
+        typical: Mapping[str, Scalar] | None = None,
         folder: Path | None = None,
         body_s: float = BODY_S,
     ) -> None:
@@ -83,15 +86,17 @@ class Gateway:
         self._folder = folder
         self._counting: asyncio.Task[None] | None = None
         self._started = False  # a model has answered since this process began
-        self.routes = tuple(self._routes(schema, settings))
+        self.routes = tuple(self._routes(schema, settings, examples.record(schema, typical)))
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
         self._place_routes()
 
-    def _routes(self, schema: RequestSchema, settings: Settings) -> list[Route]:
-        document = openapi.document(schema, settings)
+    def _routes(self, schema: RequestSchema, settings: Settings, example: Mapping[str, Scalar]) -> list[Route]:
+        document = openapi.document(schema, settings, example)
         batches, v2 = batch.Batches(self._reader, settings), open_inference.Inference(self._reader, settings)
-        pages = ui.Pages(schema, document, label_name=settings.label_name, asks_for_key=self._access.asked)
+        pages = ui.Pages(
+            schema, document, example=example, label_name=settings.label_name, asks_for_key=self._access.asked
+        )
         handlers: dict[tuple[str, Method], Handler] = {
             ("/predict", "POST"): self._predict,
             ("/predict/batch", "POST"): batches.answer,

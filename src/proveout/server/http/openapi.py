@@ -9,7 +9,6 @@ from typing import Any
 
 from proveout import __version__
 from proveout.records import Scalar
-from proveout.schema import examples
 from proveout.schema.spec import RequestSchema
 from proveout.server.http import auth, openapi_schemas
 from proveout.server.http.content_encoding import CODINGS
@@ -46,9 +45,8 @@ _REQUEST_ID = {
 }
 
 
-def document(schema: RequestSchema, settings: Settings) -> Schema:
-    """The document."""
-    example = examples.record(schema)
+def document(schema: RequestSchema, settings: Settings, example: Mapping[str, Scalar]) -> Schema:
+    """The document, with one request as the example."""
     return {
         "openapi": "3.1.0",
         "info": {

@@ -18,7 +18,6 @@ import orjson
 from markupsafe import Markup
 
 from proveout.records import Scalar
-from proveout.schema import examples
 from proveout.schema.spec import RequestField, RequestSchema
 from proveout.server.http.feedback import LONGEST_TEXT
 from proveout.server.http.request import JSON, Backend, Call
@@ -49,13 +48,19 @@ class Pages:
     """The pages of one model: made once, sent as they are."""
 
     def __init__(
-        self, schema: RequestSchema, document: Mapping[str, Any], *, label_name: str, asks_for_key: bool
+        self,
+        schema: RequestSchema,
+        document: Mapping[str, Any],
+        *,
+        example: Mapping[str, Scalar],
+        label_name: str,
+        asks_for_key: bool,
     ) -> None:
         self._document = orjson.dumps(document)
         self._form = _render(
             "page.html.jinja",
             model=document["info"]["title"],
-            fields=[_input(field) for field in schema.fields],
+            fields=[_input(field, example.get(field.name)) for field in schema.fields],
             label_name=label_name,
             asks_for_key=asks_for_key,
             longest_text=LONGEST_TEXT,
@@ -75,7 +80,7 @@ class Pages:
         await call.respond(200, self._document, JSON)
 
 
-def _input(field: RequestField) -> _Input:
+def _input(field: RequestField, example: Scalar) -> _Input:
     words = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
     low, high = (words.get(name, words.get(f"exclusive{name.title()}")) for name in ("minimum", "maximum"))
     if field.kind == "int" and high is not None and high >= 2**53:
@@ -87,7 +92,7 @@ def _input(field: RequestField) -> _Input:
     # The unit first: it is what one has to know.
     hint = "; ".join(part for part in (field.description, *told) if part)
     choices = tuple(words.get("enum", ("true", "false") if field.kind == "bool" else ()))
-    example = examples.value(field) if field.needed else None
+    example = example if field.needed else None
     return _Input(
         name=field.name,
         label=field.title or field.name.replace("_", " "),
