@@ -1,4 +1,4 @@
-"""Every way we know to come out of the gate green without having earned it, and the sentence each is told.
+"""Every mistake we know that could come out of the gate green without having earned it, and the sentence each is told.
 
 Each way is a project in which something was done; the same project without it is approved, so that it is the trick
 that is refused and nothing else.
@@ -19,7 +19,6 @@ from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.edge_cases import case_store
 from proveout.gate.current_fingerprint import gate_digests
-from proveout.gate.evidence import EvidenceRecorder
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, now
 
@@ -42,39 +41,6 @@ import pytest
 @pytest.fixture
 def evidence(): return lambda *said, **bounds: None
 """
-STATE = """
-from proveout.gate.evidence import State
-
-def always(self, *said, **bounds): return None
-
-State.__call__ = always
-"""
-PREDICTION = """
-import pytest
-
-@pytest.fixture(autouse=True)
-def better(candidate, monkeypatch):
-    monkeypatch.setattr(candidate, "predict", lambda records: (records["x"] > -0.1).to_numpy(dtype=float))
-"""
-REPORT = """
-import pytest
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    report.outcome = "passed"
-    report.user_properties.clear()
-    return report
-"""
-HIDE = """
-def pytest_pycollect_makeitem(name): return [] if name == "test_auc" else None
-"""
-EXCHANGE = """
-def fine(): assert len("fine")
-
-def pytest_collection_modifyitems(items):
-    for item in items: item.obj = fine
-"""
 STRICT = """
 import pytest
 
@@ -84,9 +50,6 @@ def strict(): pass
 SWALLOW = TOO_MUCH.replace("    evidence(", "    with pytest.raises(AssertionError): evidence(")
 ANOTHER = "so the checks judge something else: give yours another name"
 EVERYBODY = "leave it away, or write it into the file that everybody runs by"
-UNSEEN = (
-    "which can change what becomes of a check: take it out, or move it to a conftest.py that no check sees, such as"
-)
 EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
 BY_HEART = "an answer learned by heart proves nothing. Take them out of one of the two, in the source of the batches"
 Act = Callable[[Path], object]
@@ -186,16 +149,11 @@ WAYS = {
         check="gate::fixtures[evidence]",
         said=f"checks/conftest.py overrides the fixture evidence, {ANOTHER}",
     ),
-    "replaced evidence": Way(
-        trick={"checks/test_toy.py": TOO_MUCH, "conftest.py": STATE},
-        check="gate::patched[proveout.gate.evidence.State.__call__]",
-        said="conftest.py takes the place of proveout.gate.evidence.State.__call__: take that out; what judges is not "
-        "for checks",
-    ),
-    "replaced prediction": Way(
-        trick={"conftest.py": PREDICTION},
-        check="gate::patched[OpenBundle.predict]",
-        said="predict of the opened bundle was replaced: ask the bundle that was packed",
+    "check under a condition": Way(
+        trick=check("def test_bound():\n    assert", "if not AUC_AT_LEAST:\n    def test_bound(): assert"),
+        check="gate::hidden[checks/test_toy.py::test_bound]",
+        said="test_bound is written in checks/test_toy.py, and was not collected: a condition, __test__, del, an "
+        "__init__ of its class, or something else of its name hides it. Let it run, or take it out",
     ),
     "swallowed evidence": Way(trick={"checks/test_toy.py": SWALLOW}, said="auc is 0.87252, asked: >= 0.99"),
     "-o python_functions": Way(
@@ -209,31 +167,11 @@ WAYS = {
         check="gate::options[-c]",
         said=f"the run takes its settings from fewer.ini (-c), the checks from pyproject.toml: {EVERYBODY}",
     ),
-    "-p no:unittest": Way(
-        arguments=("checks", "-p", "no:unittest"),
-        check="gate::options[-p no:unittest]",
-        said=f"-p no:unittest may take checks out of the run unseen: {EVERYBODY}",
-    ),
     "--noconftest": Way(
         honest={"conftest.py": STRICT},
         arguments=("checks", "--noconftest"),
         check="gate::options[conftest.py]",
         said=f"conftest.py belongs to the checks and was not loaded (--noconftest, --confcutdir): {EVERYBODY}",
-    ),
-    "pytest_runtest_makereport in conftest": Way(
-        trick={"checks/test_toy.py": TOO_MUCH, "conftest.py": REPORT},
-        check="gate::hooks[conftest.py]",
-        said=f"conftest.py implements pytest_runtest_makereport, {UNSEEN} tests/conftest.py",
-    ),
-    "checks that a hook hides": Way(
-        trick={"checks/test_toy.py": TOO_MUCH, "conftest.py": HIDE},
-        check="gate::hooks[conftest.py]",
-        said=f"conftest.py implements pytest_pycollect_makeitem, {UNSEEN} tests/conftest.py",
-    ),
-    "functions that a hook exchanges": Way(
-        trick={"checks/test_toy.py": TOO_MUCH, "conftest.py": EXCHANGE},
-        check="gate::exchanged[checks/test_toy.py::test_auc]",
-        said="conftest.py runs another function in its place: take that out",
     ),
     "stale holdout": Way(
         honest={"pyproject.toml": f"{PYPROJECT}newer_batches = 2\n"},
@@ -288,12 +226,9 @@ def approved(template, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_a_trick_is_refused_and_the_project_without_it_approved(gate, approved, pytester, monkeypatch, name):
+def test_a_trick_is_refused_and_the_project_without_it_approved(gate, approved, pytester, name):
     """The exact sentence, and no approval; and before it the same project, which has one."""
     way, root = WAYS[name], pytester.path
-    monkeypatch.setattr(
-        EvidenceRecorder, "__call__", EvidenceRecorder.__call__
-    )  # put back in the end: one trick replaces it in this process
     if way.honest or way.before:
         lay(root, {"checks/test_toy.py": HONEST, **way.honest})
         if way.before is not None:
@@ -358,16 +293,16 @@ def test_a_retired_edge_case_may_go(gate, pytester):
 
 def test_workers_are_not_fooled_either(gate, pytester):
     """Under pytest-xdist the tricks are done in other processes than the verdict: three at once, and a selection."""
-    ways = [
-        WAYS[name] for name in ("conftest that overrides candidate", "assertion-free test", "checks that a hook hides")
-    ]
-    lay(pytester.path, {**ways[1].trick, "conftest.py": FAKE + CANDIDATE + HIDE.replace("test_auc", "test_range")})
+    ways = [WAYS[name] for name in ("conftest that overrides candidate", "assertion-free test")]
+    checks = str(ways[1].trick["checks/test_toy.py"]) + "\nif not AUC_AT_LEAST:\n    def test_hidden(): assert 0\n"
+    lay(pytester.path, {"checks/test_toy.py": checks, "conftest.py": FAKE + CANDIDATE})
 
     run = gate(None, "checks", "-n", "2", "-k", "not bound")
 
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED, run.text
     said = {result.check: result.message for result in run.verdict.results}
     assert [said[way.check] for way in ways] == [way.said for way in ways]
+    assert "gate::hidden[checks/test_toy.py::test_hidden]" in said
     assert said["checks/test_toy.py::test_bound"] == WAYS["deselect"].said
 
 

@@ -1,19 +1,17 @@
-"""Ways out of the gate that leave no failed check behind: what was read is changed in place, what judges is replaced,
-what is written is never run, what is asked has no answer.
+"""Ways out of the gate that leave no failed check behind: what was read is changed in place, what is written is never
+run, what is asked has no answer.
 
 Several tricks are done in one run where each is told in a sentence of its own; the project without them is approved.
 """
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import gate_toy
 import pytest
 from gate_toy import PYPROJECT, TOY
-from honest_gate import EDGE, HIGH, HONEST, TOO_MUCH, WAIVER, approve, check, lay
+from honest_gate import EDGE, HIGH, HONEST, TOO_MUCH, approve, lay
 
 from proveout import settings
 from proveout.errors import UsageError
@@ -40,45 +38,6 @@ def easier(candidate, holdout, criteria):
     criteria._table["auc_at_least"] = 0.1
     candidate._model.coef_ *= 2
 """
-REPLACED = """
-import datetime
-import types
-
-import pytest
-import sklearn.metrics
-
-import proveout.gate.fixtures
-import proveout.gate.waivers
-import proveout.records
-
-class Lenient(proveout.gate.fixtures.State):
-    def __call__(self, what, value, at_least): return super().__call__(what, value)
-
-class Earlier(datetime.datetime):
-    @classmethod
-    def now(cls, zone): return datetime.datetime(2026, 1, 30, tzinfo=zone)
-
-proveout.gate.fixtures.State = Lenient
-proveout.gate.waivers.LONGEST_DAYS = 10_000
-proveout.records.datetime = Earlier
-sklearn.metrics.roc_auc_score = lambda labels, scores: 0.999
-
-@pytest.hookimpl(wrapper=True)
-def green(item, call):
-    report = yield
-    report.outcome = "passed"
-    return report
-
-def pytest_configure(config):
-    plugin = types.ModuleType("green")
-    plugin.pytest_runtest_makereport = green
-    config.pluginmanager.register(plugin)
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_setup(item):
-    if "holdout" in item.funcargs:
-        item.funcargs["holdout"] = types.SimpleNamespace(**vars(item.funcargs["holdout"]))
-"""
 BETTER_MODEL = """
 import pytest
 
@@ -89,17 +48,6 @@ class Oracle:
 @pytest.fixture(autouse=True)
 def better(candidate):
     candidate._model = Oracle()
-"""
-ANOTHER_CLASS = """
-import pytest
-from proveout.model.bundle import OpenBundle
-
-class Better(OpenBundle):
-    def predict(self, records): return (records["x"] > 0).to_numpy(dtype=float)
-
-@pytest.fixture(autouse=True)
-def better(candidate):
-    candidate.__class__ = Better
 """
 NEVER_RUN = """
 import os
@@ -171,51 +119,15 @@ def test_what_is_changed_in_place_is_found_in_the_end(gate, approved, pytester):
     assert "the bounds of the fixture criteria are no longer those" in told["gate::changed[criteria]"]
 
 
-@pytest.mark.parametrize(
-    ("trick", "name", "message"),
-    [
-        (BETTER_MODEL, "gate::changed[candidate]", "the opened candidate no longer answers as what was packed"),
-        (ANOTHER_CLASS, "gate::patched[the opened bundle]", "conftest.Better takes the place of the opened bundle"),
-    ],
-)
-def test_another_model_in_the_opened_bundle_is_found(gate, approved, pytester, trick, name, message):
+def test_another_model_in_the_opened_bundle_is_found(gate, approved, pytester):
     """The method is the bundle's own; what it asks is not."""
-    start(approved, pytester.path, {"conftest.py": trick})
+    start(approved, pytester.path, {"conftest.py": BETTER_MODEL})
 
     run = gate(None, "checks")
 
     assert run.verdict.outcome == "refused", run.text
-    assert said(run.verdict)[name].startswith(message)
-
-
-def test_what_judges_is_asked_for_by_its_source(approved, tmp_path):
-    """Classes, constants, metrics, arguments and hooks that are no functions of a file. In a process of its own."""
-    root = tmp_path / "toy"
-    waiver = WAIVER.format(until="2036-01-01")
-    start(approved, root, {"checks/test_toy.py": TOO_MUCH, "checks/waivers.yaml": waiver, "conftest.py": REPLACED})
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "GITHUB_", "PYTEST_"))}
-
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "checks"], cwd=root, env=environment, capture_output=True, text=True
-    )
-
-    verdict = gate_toy.Run(root, None).verdict
-    told, instead = said(verdict), "takes the place of"
-    assert (done.returncode, verdict.outcome) == (pytest.ExitCode.TESTS_FAILED, "refused"), done.stdout
-    why = "take that out; what judges is not for checks"
-    for place, by in (
-        ("proveout.gate.fixtures.EvidenceRecorder", "conftest.py"),
-        ("proveout.gate.waivers.LONGEST_DAYS", "10000"),
-        ("proveout.records.datetime", "conftest.py"),
-    ):
-        assert told[f"gate::patched[{place}]"] == f"{by} {instead} {place}: {why}"
-    metric = "sklearn.metrics.roc_auc_score"
-    library = "take that out; checks are to measure with the library's own"
-    assert told[f"gate::patched[{metric}]"] == f"conftest.py {instead} {metric}: {library}"
-    assert told["gate::hooks[conftest.py]"].startswith("conftest.py implements pytest_runtest_makereport, which can")
-    given = "a check was given something else than the fixture"
-    assert told["gate::fixtures[holdout]"] == f"{given} holdout: give yours another name"
-    assert told["gate::fixtures[evidence]"] == f"{given} evidence: give yours another name"
+    message = "the opened candidate no longer answers as what was packed"
+    assert said(run.verdict)["gate::changed[candidate]"].startswith(message)
 
 
 def test_what_is_written_and_never_collected_is_found(gate, approved, pytester):
@@ -294,28 +206,6 @@ def test_a_variable_that_asks_for_fewer_checks_is_refused(gate, approved, pytest
     )
 
 
-def test_the_gate_itself_cannot_be_left_out_by_the_file_that_everybody_runs_by(gate, approved, pytester):
-    """`-p no:…` is believed where it is written down, but for what watches."""
-    left_out = f'{PYPROJECT}\n[tool.pytest.ini_options]\naddopts = "-p no:proveout-watch"\n'
-    start(
-        approved,
-        pytester.path,
-        {
-            "checks/test_toy.py": check("    evidence(", "    ''.format(")["checks/test_toy.py"],
-            "pyproject.toml": left_out,
-        },
-    )
-
-    run = gate(None, "checks")
-
-    assert run.verdict.outcome == "refused", run.text
-    told = said(run.verdict)
-    assert told["gate::options[proveout-watch]"] == (
-        "the plugin proveout-watch was taken out of the run: leave it in, it is part of the gate"
-    )
-    assert "gate::options[-p no:proveout-watch]" in told
-
-
 def test_edge_cases_that_no_check_asks_for_hold_nothing_back(gate, approved, pytester):
     """Without the check, the file of cases may say what it likes; a verdict must not say that it judged by them."""
     impossible = HIGH.replace("at_least: 0.8", "at_least: 0.999999")
@@ -353,7 +243,6 @@ def test_a_bound_that_is_none_asks_nothing():
         ("try:\n    assert x\nexcept Exception:\n    pass", False),
         ("try:\n    assert x\nexcept (ValueError, AssertionError):\n    print(x)", False),
         ("with contextlib.suppress(AssertionError):\n    assert x", False),
-        ("return\nassert x", False),
         ("if x:\n    return\nassert x", True),
         ("try:\n    assert x\nexcept ValueError:\n    pass", True),
         ("try:\n    assert x\nexcept AssertionError:\n    raise ValueError", True),
@@ -361,8 +250,8 @@ def test_a_bound_that_is_none_asks_nothing():
         ("with suppress(OSError):\n    assert x", True),
     ],
 )
-def test_an_assertion_counts_where_it_can_be_reached_and_heard(tmp_path, text, able):
-    """Read from the source: one that is caught and forgotten, or stands behind a return, says nothing."""
+def test_an_assertion_counts_where_it_can_be_heard(tmp_path, text, able):
+    """Read from the source: one that is caught and forgotten says nothing."""
     file = tmp_path / "one.py"
     file.write_text("def test_it(x):\n" + "".join(f"    {line}\n" for line in text.splitlines()))
     settings.load_module(file)

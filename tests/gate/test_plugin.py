@@ -11,9 +11,8 @@ from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import records, settings
 from proveout.gate import fixtures
-from proveout.gate.check_hooks import Watch
 from proveout.gate.current_fingerprint import gate_digests
-from proveout.gate.guards import bypass_guard
+from proveout.gate.guards import fixture_guard
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.ledger.ledger import Ledger
@@ -559,7 +558,7 @@ def test_every_fixture_of_the_gate_is_guarded():
     """One that is not could be overridden without a word."""
     there = {name for name, value in vars(fixtures).items() if type(value).__name__ == "FixtureFunctionDefinition"}
 
-    assert there | {"edge_case"} == bypass_guard.FIXTURES
+    assert there | {"edge_case"} == fixture_guard.FIXTURES
 
 
 # --- out of the way -----------------------------------------------------------------------------------------------
@@ -626,10 +625,7 @@ def session(root: Path, **more: object) -> GateSession:
         args=["checks"],
         getoption=lambda name: None,
         getini=lambda name: ["test_*.py"],
-        pluginmanager=SimpleNamespace(
-            get_plugins=lambda: (), get_plugin={"proveout-watch": Watch(None), "proveout-fixtures": fixtures}.get
-        ),
-        hook=SimpleNamespace(),
+        pluginmanager=SimpleNamespace(get_plugins=lambda: ()),
         inipath=None,
         stash={},
         **more,

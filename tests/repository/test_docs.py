@@ -28,7 +28,7 @@ from proveout.cli import main
 from proveout.evaluation.context import LabelledRows
 from proveout.fuzz.properties import Generated
 from proveout.gate import fixtures
-from proveout.gate.guards import bypass_guard
+from proveout.gate.guards import fixture_guard
 from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold
 from proveout.records import Bundle, CheckResult, Verdict, now
@@ -46,7 +46,7 @@ OF_THE_PROJECT = {
     for node in ast.parse((ROOT / "conftest.py").read_text(encoding="utf-8")).body
     if isinstance(node, ast.FunctionDef)
 }
-NAMES = bypass_guard.FIXTURES | OF_THE_PROJECT
+NAMES = fixture_guard.FIXTURES | OF_THE_PROJECT
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
@@ -220,8 +220,8 @@ def test_every_fixture_that_is_named_is_there_and_the_other_way_round():
     named = [name for first, _ in table("| fixture | what it is |") for name in re.findall(r"`(\w+)`", first)]
     there = {name for name, value in vars(fixtures).items() if isinstance(value, type(fixtures.candidate))}
 
-    assert sorted(named) == sorted(bypass_guard.FIXTURES - INTERNAL)
-    assert there | {"edge_case"} == bypass_guard.FIXTURES  # that one is a parameter of the check
+    assert sorted(named) == sorted(fixture_guard.FIXTURES - INTERNAL)
+    assert there | {"edge_case"} == fixture_guard.FIXTURES  # that one is a parameter of the check
     assert {one.of for one in examples(SRC / "gate" / "fixtures.py")} | {"edge_case"} == {*named}
     [rows] = [what for first, what in table("| fixture | what it is |") if "`holdout`" in first]
     assert {*re.findall(r"`\.(\w+)`", rows)} == {field.name for field in fields(LabelledRows)} | {"rows"}

@@ -1,4 +1,4 @@
-"""Watching a check while it runs: whose fixtures it gets, whose function runs, what is replaced, what a pass proves.
+"""Hooks around one check while it runs: whose fixtures it gets, and what its pass proves.
 
 Comes in: pytest's hooks around one check, in the process that runs it. Goes out: what is found, to the gate's session,
 and user properties of reports.
@@ -11,7 +11,7 @@ import pytest
 
 from proveout.gate.collector import UNPROVEN
 from proveout.gate.evidence import EVIDENCE, proves
-from proveout.gate.guards import bypass_guard, monkeypatch_guard, vacuous
+from proveout.gate.guards import fixture_guard, vacuous
 
 if TYPE_CHECKING:
     from proveout.gate.session import GateSession
@@ -39,19 +39,7 @@ class Watch:
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """See a fixture of the gate that is somebody else's."""
         if self._running:
-            self._gate.gathered.found(bypass_guard.overridden(fixturedef, self._gate.settings))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """See what is run in the place of a check, and, before its fixtures are torn down, what it has replaced."""
-        if not self._running:
-            return (yield)
-        self._gate.gathered.found(bypass_guard.exchanged(item, self._gate.settings))
-        self._gate.gathered.found(*bypass_guard.exchanged_arguments(getattr(item, "funcargs", {}), self._gate.made()))
-        try:
-            return (yield)
-        finally:
-            self._gate.gathered.found(*monkeypatch_guard.patched(self._gate.settings, self._gate.opened()))
+            self._gate.gathered.found(fixture_guard.overridden(fixturedef, self._gate.settings))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

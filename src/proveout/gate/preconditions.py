@@ -2,8 +2,7 @@
 out, is it still of our time, are the edge cases still there.
 
 Comes in: the candidate's rows, batches and edge cases, as values. Goes out: a `CheckResult` for each thing that is
-wrong, and nothing where all is well. `ask` gathers, the others decide. What somebody did to the run itself is for
-`tampering` to find.
+wrong, and nothing where all is well. `ask` gathers, the others decide. How the run was started is for `run_options`.
 """
 
 from collections.abc import Collection, Mapping, Sequence

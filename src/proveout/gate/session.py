@@ -21,9 +21,8 @@ from proveout.errors import ProveoutError
 from proveout.gate import collector as gathered
 from proveout.gate import fingerprint, preconditions
 from proveout.gate.collector import COVERS, ResultCollector
-from proveout.gate.evidence import EvidenceRecorder
 from proveout.gate.file_reads import FileReads
-from proveout.gate.guards import bypass_guard, fixture_guard, monkeypatch_guard, uncollected
+from proveout.gate.guards import fixture_guard, run_options, uncollected
 from proveout.gate.reports import reporters
 from proveout.gate_settings import of_the_file, with_checks
 from proveout.records import Verdict, canonical, now
@@ -33,9 +32,6 @@ from proveout.training import gate_run
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
     from proveout.evaluation.context import EvaluationContext
-
-
-PARTS = frozenset({"candidate", "champion", "criteria", "holdout", "profiles", "snapshot", "training"})  # of a Material
 
 
 class GateSession:
@@ -91,20 +87,6 @@ class GateSession:
             schema = settings_module.load_object(self.settings.request_schema, self.settings.root)
             self._cases = cases.load(self.settings.root / self.settings.edge_cases, schema)
         return self._cases
-
-    def opened(self) -> list[Any]:
-        """The bundles that are open by now."""
-        made = vars(self._material) if self._material is not None else {}
-        return [made[name] for name in ("candidate", "champion") if made.get(name) is not None]
-
-    def made(self) -> dict[str, Any]:
-        """What the gate has made so far, by the name of the fixture; a class, where each check is given one."""
-        made = (
-            {name: vars(self._material)[name] for name in PARTS & set(vars(self._material))} if self._material else {}
-        )
-        if self._cases is not None:
-            made["edge_cases"] = self._cases
-        return {**made, "evidence": EvidenceRecorder, "project": self.settings}
 
     def _named(self) -> str | None:
         # A controller of pytest-xdist tells its workers which one, so that all judge the same.
@@ -224,9 +206,6 @@ class GateSession:
         if self._reads is not None:
             self._reads.stop()
             self.gathered.saw_read(self._reads.found)
-        if self._wanted:
-            self.gathered.found(*bypass_guard.hooks(self._config, self.settings))
-            self.gathered.found(*monkeypatch_guard.patched(self.settings, self.opened()))
         if self._wanted and self._material is not None:
             self.gathered.found(*fixture_guard.broken(self._material))
         judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
@@ -251,7 +230,7 @@ class GateSession:
     def _come_to_a_verdict(self, exitstatus: int) -> None:
         from proveout.gate import finalize as judging
 
-        self.gathered.found(*bypass_guard.options(self._config, self.settings))
+        self.gathered.found(*run_options.problems(self._config, self.settings))
         now_there = fingerprint.content(self.settings)
         self.gathered.found(*fingerprint.edited(self._judged_by or {}, now_there))
         read = {name: digest for name, digest in self.gathered.read.items() if name not in now_there}

@@ -1,21 +1,44 @@
-"""Whether what a candidate was judged with is still, at the end of a run, what was read at its beginning.
+"""Fixtures of the gate: whether a check gets them, and whether they are still, at the end, what was read at the start.
 
-Comes in: the material of a run. Goes out: a `CheckResult` for each part of it that somebody changed in place: fixtures
-of a session are shared, so what one check writes into the held-out rows, every later one reads.
+Comes in: a fixture that pytest is about to set up; the material of a run. Goes out: a `CheckResult` for a fixture of
+the project that took the name of one of the gate's, and for each part of the material that a check changed in place:
+fixtures of a session are shared, so what one check writes into the held-out rows, every later one reads.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ProveoutError
+from proveout.evaluation.code_origin import short
 from proveout.evaluation.fixture_digests import of_bundle, of_rows
+from proveout.gate.guards import vacuous
 from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
+from proveout.settings import Settings
 
 if TYPE_CHECKING:
     from proveout.evaluation.context import EvaluationContext
 
+FIXTURES = frozenset({
+    "candidate", "champion", "criteria", "edge_answers", "edge_case", "edge_cases", "evidence", "gate_material",
+    "generated", "holdout", "profiles", "project", "snapshot", "training",
+})  # fmt: skip
 ASKED_AGAIN = 200  # rows of the bundle's own reference: enough to tell two models apart
+
+
+def overridden(fixture: Any, settings: Settings) -> CheckResult | None:
+    """Whether a fixture that is about to be set up has the name of one of the gate's and is another one."""
+    name = fixture.argname
+    if name not in FIXTURES or fixture.func.__module__ == "proveout.gate.fixtures":
+        return None
+    code = getattr(vacuous.plain(fixture.func), "__code__", None)
+    file = Path(code.co_filename) if code is not None else None
+    if name == "edge_case" and (file is None or "_pytest" in file.parts):
+        return None  # pytest's own, for the cases that the gate gave it
+    by = short(file, settings.root) if file is not None and "_pytest" not in file.parts else "a parametrize mark"
+    message = f"{by} overrides the fixture {name}, so the checks judge something else: give yours another name"
+    return wrong(f"fixtures[{name}]", message)
 
 
 def broken(material: "EvaluationContext") -> Iterator[CheckResult]:

@@ -43,7 +43,8 @@ def _can_fail(function: Any, *, root: Path, names: Names, owner: Any, seen: set[
     known = {**function.__globals__, **_closure(function), **names}
     if owner is not None:
         known["self"] = owner
-    for node in _reached(tree):
+    body = tree.body if isinstance(tree.body, list) else [tree.body]
+    for node in (inner for statement in body for inner in _heard(statement)):
         if isinstance(node, ast.Raise) or (isinstance(node, ast.Assert) and not always_true(node.test)):
             return True
         if isinstance(node, ast.Call):
@@ -61,7 +62,7 @@ def _leads_on(called: ast.expr, known: Names, *, root: Path, seen: set[Any]) -> 
     if isinstance(found, type):
         made = vars(found).get("__init__"), vars(found).get("__post_init__")
         found = next((one for one in made if isinstance(one, FunctionType)), None)
-    elif found is not None and not isinstance(found, FunctionType | MethodType | ModuleType) and not _is_odd(found):
+    elif found is not None and not isinstance(found, FunctionType | MethodType | ModuleType):
         # An object that is called: what its class says of that.
         owner, found = found, inspect.getattr_static(type(found), "__call__", None)
     function = plain(found)
@@ -86,14 +87,10 @@ def always_true(test: ast.expr) -> bool:
             said = any(not isinstance(part, ast.Starred) for part in parts)
         case ast.Dict(keys=keys):
             said = bool(keys)
-        case ast.JoinedStr(values=values):
-            said = any(isinstance(part, ast.Constant) and bool(part.value) for part in values)
         case ast.BoolOp(op=ast.Or(), values=values):
             said = any(always_true(part) for part in values)
         case ast.BoolOp(values=values):
             said = all(always_true(part) for part in values)
-        case ast.NamedExpr(value=value):
-            said = always_true(value)
         case _:
             said = _constant(test)
     return said
@@ -138,11 +135,6 @@ def _is_of(function: FunctionType, root: Path) -> bool:
     return file.is_absolute() and file.is_relative_to(root) and not theirs
 
 
-def _is_odd(value: Any) -> bool:
-    # A mock answers to every name: what is asked of it says nothing.
-    return (type(value).__module__ or "").startswith("unittest.mock")
-
-
 def _tree(function: FunctionType) -> Functions | None:
     try:
         source = textwrap.dedent(inspect.getsource(function))
@@ -153,41 +145,14 @@ def _tree(function: FunctionType) -> Functions | None:
     return next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
 
 
-def _reached(tree: Functions) -> Iterator[ast.AST]:
-    """Every node of a function that a failure can come from: not one after the end of its block, not one whose
-    AssertionError is caught and forgotten; those of a function within it only if somebody names that."""
-    body: list[ast.AST] = list(_live(tree.body)) if isinstance(tree.body, list) else [tree.body]
-    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    while body:
-        node = body.pop()
-        if (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            and node.name not in named
-            and not node.decorator_list
-        ):
-            continue
-        yield node
-        body.extend(_inside(node))
-
-
-def _inside(node: ast.AST) -> Iterator[ast.AST]:
+def _heard(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all in it that a failure can come from: not an assertion that is caught and forgotten."""
+    yield node
     muted = _is_muted(node)
     for name, value in ast.iter_fields(node):
-        if muted and name == "body":
-            continue
-        if isinstance(value, list):
-            parts = [part for part in value if isinstance(part, ast.AST)]
-            yield from _live(parts) if all(isinstance(part, ast.stmt) for part in parts) else parts
-        elif isinstance(value, ast.AST):
-            yield value
-
-
-def _live(block: Sequence[ast.AST]) -> Iterator[ast.AST]:
-    """The statements of a block up to the one that leaves it."""
-    for node in block:
-        yield node
-        if isinstance(node, ast.Return | ast.Raise | ast.Continue | ast.Break):
-            return
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, ast.AST) and not (muted and name == "body"):
+                yield from _heard(part)
 
 
 def _is_muted(node: ast.AST) -> bool:
@@ -239,7 +204,7 @@ def _value(expression: ast.expr, known: Names) -> tuple[Any, Any]:
         return known.get(expression.id), None
     if isinstance(expression, ast.Attribute):
         base, _ = _value(expression.value, known)
-        if base is None or _is_odd(base):
+        if base is None:
             return None, None
         # Static: a property must not be computed for a look at it.
         return inspect.getattr_static(base, expression.attr, None), base
