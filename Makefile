@@ -38,7 +38,7 @@ install: $(READY)  ## .venv with the locked packages
 
 .PHONY: demo
 demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
-	@$(BIN)/proveout demo
+	@$(BIN)/proveout demo --batch 2013-06
 
 .PHONY: test
 # Many tests wait for processes: four at a time on any number of cores, each with whole files. A server under load is

@@ -2,4 +2,6 @@
 
 from proveout.cli import main
 
-main(prog_name="proveout")
+# A worker of `python -m proveout serve` is a new process that imports this file.
+if __name__ == "__main__":
+    main(prog_name="proveout")

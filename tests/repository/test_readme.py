@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from reference_project import ROOT
 
-from proveout import demo
+from proveout.demo import live_server
 
 # All of checks/ takes a minute of processor time. They are asked by the training at the end of `make test`; here some
 # of each kind are, and all of them in `make chaos`.
@@ -37,7 +37,7 @@ class Shell:
     only = "test_auc or guard or locked or calm-evening"  # of checks/
 
     def __init__(self, home: Path) -> None:
-        self.home, self.port = home, demo._free_port()
+        self.home, self.port = home, live_server.free_port()
         self.server: subprocess.Popen[bytes] | None = None
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "METAFLOW_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -24,14 +24,21 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
     typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
 
 
-def demo(checks: Checks = None) -> None:
-    """From raw data to a served and watched model, in one go.
+def demo(
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Ask with the rows of this batch, newer than the held-out rows, and take it in afterwards."),
+    ] = None,
+    checks: Checks = None,
+) -> None:
+    """Take the project through the whole line, in one go.
 
-    On the flights of the reference project.
+    From raw data to a served and watched model: take data in, train, judge, release, serve, ask with held-out rows,
+    kill the worker on the way, watch. Exit 1 if a promise was broken.
     """
-    from proveout.demo import run
+    from proveout.demo.line import run
 
-    raise typer.Exit(run(judging_settings(checks)))
+    raise typer.Exit(run(judging_settings(checks), batch=batch))
 
 
 def gate(

@@ -1,11 +1,12 @@
-"""demo.py: `make demo`, whole, and the promises it holds the server to."""
+"""demo/: a project taken through the whole line, and the promises that the server is held to."""
 
 import dataclasses
 import re
 
 import pytest
 
-from proveout import demo
+from proveout.demo import line
+from proveout.demo.live_server import DemoFailed, Reply
 from proveout.errors import UsageError
 from proveout.records import Bundle, Prediction, from_json
 
@@ -16,7 +17,7 @@ def shown(tmp_path_factory):
     from reference_project import FEW_CHECKS, Project
 
     project = Project(tmp_path_factory.mktemp("demo") / "state")
-    ran = project.run("-m", "proveout", "demo", "--checks", FEW_CHECKS, timeout_s=500)
+    ran = project.run("-m", "proveout", "demo", "--batch", "2013-06", "--checks", FEW_CHECKS, timeout_s=500)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return project, ran.stdout
 
@@ -27,7 +28,7 @@ def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
     project, said = shown
 
     assert "worker    killed" in said
-    assert re.search(r"475 flights of 2013-06 were asked about and 475 answered: \d+ by model, \d+ by rules", said)
+    assert re.search(r"475 rows of 2013-06 were asked about and 475 answered: \d+ by model, \d+ by rules", said)
     assert "25 malformed requests were turned away" in said
     assert "stopped on SIGTERM, exit code 0" in said
     ledger = project.ledger()
@@ -53,8 +54,8 @@ def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown
 
 @pytest.fixture
 def replies():
-    good = demo.Reply(status=200, body={"request_id": "r-1", "answered_by": "model"}, seconds=0.01, malformed=False)
-    return [good, demo.Reply(status=422, body={}, seconds=0.01, malformed=True)]
+    good = Reply(status=200, body={"request_id": "r-1", "answered_by": "model"}, seconds=0.01)
+    return [good, Reply(status=422, body={}, seconds=0.01, malformed="is a list")]
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def logged(ingested, replies):
 
 def test_the_demo_counts_who_answered(logged, replies):
     """The story's figures come from the answers."""
-    assert demo._judge(logged, replies) == {"model": 1}
+    assert line.judge(logged, replies) == {"model": 1}
 
 
 @pytest.mark.parametrize(
@@ -89,19 +90,19 @@ def test_the_demo_counts_who_answered(logged, replies):
         ({"status": 500}, "1 of 1 accepted requests failed"),
         ({"status": 0}, "1 of 1 accepted requests failed"),
         ({"body": {"request_id": "r-unlogged", "answered_by": "model"}}, "missing from the log"),
-        ({"status": 200, "malformed": True}, "malformed requests did not get 4xx"),
+        ({"status": 200, "malformed": "is a list"}, "malformed requests did not get 4xx"),
     ],
 )
 def test_the_demo_fails_where_a_promise_is_broken(logged, replies, change, problem):
     """A demo that cannot fail proves nothing."""
-    with pytest.raises(demo.DemoFailed, match=problem):
-        demo._judge(logged, [dataclasses.replace(replies[0], **change), replies[1]])
+    with pytest.raises(DemoFailed, match=problem):
+        line.judge(logged, [dataclasses.replace(replies[0], **change), replies[1]])
 
 
 def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested):
     """Metaflow prints 40 to 90 lines around it."""
-    with pytest.raises(demo.DemoFailed) as failed:
-        demo._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
+    with pytest.raises(DemoFailed) as failed:
+        line._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
 
     assert str(failed.value) == (
         "flows/ingest.py run --through May failed:\n'May' is not a month: write it as 2013-05. "
@@ -109,11 +110,11 @@ def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested
     )
 
 
-def test_the_demo_in_another_project_says_what_it_is_for(ingested):
-    """It would send flights to a churn model."""
-    churn = ingested.settings().model_copy(update={"model": "churn"})
+def test_a_project_without_flows_is_told_which_are_missing(ingested, tmp_path):
+    """The demo runs the project's own flows: without them there is nothing to show."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "train.py").touch()
+    bare = ingested.settings().model_copy(update={"root": tmp_path})
 
-    with pytest.raises(
-        UsageError, match=r"on the reference project, .* and this is the project of churn\. .*proveout init"
-    ):
-        demo.run(churn)
+    with pytest.raises(UsageError, match=r"has no flows/ingest\.py, flows/monitor\.py, which .* proveout init"):
+        line.run(bare)
