@@ -23,8 +23,8 @@ def drill(
 ) -> None:
     """Break the worker of a running server on purpose.
 
-    It is killed, stopped, slowed and made to answer nonsense, while callers ask; then what each rung of the ladder
-    answered is counted, and how late. Needs the server's machine and user. Its requests are logged, under ids that
+    It is killed, stopped and slowed while callers ask; then what each rung of the ladder answered is counted, and how
+    late. Needs the server's machine and user. Its requests are logged, under ids that
     begin with `drill-`. Exit 1 if a request failed or came late.
     """
     from proveout.server import drill as rehearsal

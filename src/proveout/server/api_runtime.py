@@ -128,7 +128,6 @@ class ApiRuntime:
             "release": self.routing.champion.release,
             "api": os.getpid(),
             "worker": hello.pid if hello else None,
-            "socket": socket_path(self._folder, 0),
             "holds": sorted(hello.holds) if hello else [],
             "refused": dict(hello.refused) if hello else {},
             "breakers": dict(self.dispatch.breakers),

@@ -3,27 +3,26 @@
 Comes in: the settings and the server's address. Goes out: a `DrillReport`: per fault, how many answers each rung gave
 and how late; and how good the rules are beside the model on the month the model was judged by, which is what a fall
 down the ladder costs. The requests are rows of that month. They are logged like any others, under ids that begin with
-`drill-`. Needs the same machine and the same user as the server: it signals the worker and writes to its socket.
+`drill-`. Needs the same machine and the same user as the server: it signals the worker. The worker knows nothing of
+drills, so each fault is one that the operating system can bring.
 """
 
 import itertools
 import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from proveout.project import open_ledger, open_store
 from proveout.records import AnswerSource
 from proveout.server import load_client
 from proveout.server.load_client import Address, Answered, DrillFailed
-from proveout.server.queue import protocol
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
 PREFIX = "drill-"
 """What the ids of a drill's requests begin with."""
 
-Fault = Literal["none", "killed", "hanging", "slow", "nan", "short", "raising"]
-FAULTS: tuple[Fault, ...] = ("none", "killed", "hanging", "slow", "nan", "short", "raising")
-_BY_MESSAGE = frozenset({"nan", "short", "raising"})  # the worker is told to give such replies for a while
+Fault = Literal["none", "killed", "hanging", "slow"]
+FAULTS: tuple[Fault, ...] = ("none", "killed", "hanging", "slow")
 
 _BACK_S = 60.0  # for the model to answer again after a fault
 _SLOW_STOPPED = 1.5  # of the deadline: the worker stands still for so long,
@@ -130,7 +128,7 @@ def _in_short(phase: Phase) -> str:
 def _phase(settings: Settings, address: Address, fault: Fault, rows: Sequence[bytes], *, seconds: float) -> Phase:
     answers: list[Answered] = []
     with load_client.asking(address, itertools.cycle(rows), answers, prefix=PREFIX):
-        with _fault(address, fault, settings.deadline_s, seconds):
+        with _fault(address, fault, settings.deadline_s):
             time.sleep(seconds)
         over = time.monotonic()
         _wait_for_the_model(address, rows, fault)
@@ -157,17 +155,13 @@ def summary(fault: Fault, answers: Sequence[Answered], *, deadline_s: float, bac
 
 
 @contextmanager
-def _fault(address: Address, fault: Fault, deadline_s: float, seconds: float) -> Iterator[None]:
+def _fault(address: Address, fault: Fault, deadline_s: float) -> Iterator[None]:
     """`fault` on the worker that answers now, until the end of the block at the latest."""
     if fault == "none":
         yield
         return
     ready = load_client.ready(address)
     worker = int(ready["worker"])
-    if fault in _BY_MESSAGE:
-        _tell(str(ready["socket"]), {"ask": "drill", "fault": fault, "for_s": seconds})
-        yield
-        return
     over = threading.Event()
     if fault == "slow":
         hand = threading.Thread(target=_hold_back, args=(worker, over, deadline_s * _SLOW_STOPPED), daemon=True)
@@ -206,19 +200,6 @@ def _signal(pid: int, number: signal.Signals) -> None:
         raise DrillFailed(
             f"The worker {pid} is another user's: run the drill as the user who runs the server."
         ) from error
-
-
-def _tell(path: str, message: Mapping[str, Any]) -> None:
-    with closing(socket.socket(socket.AF_UNIX)) as line:
-        try:
-            line.settimeout(5)
-            line.connect(path)
-            line.sendall(protocol.pack(message))
-            if {"drill": message["fault"]} in itertools.islice(protocol.messages(line), 3):  # after hello and news
-                return
-        except OSError as error:
-            raise DrillFailed(f"The worker's socket {path} cannot be reached: {error.strerror or error}.") from error
-    raise DrillFailed("The worker does not know this fault: server and command line are of different versions.")
 
 
 def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -> None:

@@ -23,7 +23,6 @@ from proveout.records import Release, from_json
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 

@@ -19,7 +19,6 @@ from proveout.server.worker.model_runner import ModelRunner
 
 _KEEP_S = 10.0  # what the board no longer lists: a gateway may not have seen that board yet
 _RETRY_S, _LONGEST_RETRY_S = 5.0, 60.0  # a store that was not reachable may be; a corrupt file stays corrupt
-_LONGEST_DRILL_S = 60.0
 _RECENT_S = 0.1  # since the last plain message: so long somebody waits for the worker
 
 
@@ -38,7 +37,6 @@ class ModelPool:
         self._unlisted: dict[str, float] = {}  # when it was first missing on a board
         self._board: DesiredState | None = None
         self._plain_at = float("-inf")
-        self._drill = ("", float("-inf"))  # a fault that a drill asked for, and until when
         self.dropped = 0  # bundles that were open
         self.listeners: set[Callable[[], None]] = set()  # called whenever what is held has changed
 
@@ -135,8 +133,6 @@ class ModelPool:
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """The reply to one message. What the model raises becomes `problem`: a class name, never a value."""
         ask, name = message["ask"], message.get("release")
-        if ask == "drill":
-            return self._rehearse(str(message["fault"]), float(message["for_s"]))
         benches = self._benches
         bench = benches.get(name) if name is not None else next(iter(benches.values()), None)
         if bench is None:
@@ -159,37 +155,12 @@ class ModelPool:
         self._plain_at = time.monotonic()
         reply = bench.predict(columns)
         self._plain_at = time.monotonic()
-        fault, until = self._drill
-        return reply if self._plain_at > until else spoiled(reply, fault)
-
-    def _rehearse(self, fault: str, for_s: float) -> dict[str, Any]:
-        """Answer as a broken model would, for a while: whoever reaches this socket could kill the process as well."""
-        if fault not in SPOILED:
-            return {"problem": f"there is no fault {fault}"}
-        self._drill = (fault, time.monotonic() + min(for_s, _LONGEST_DRILL_S))
-        print(f"proveout: a drill: for {for_s:g} s the model is {fault}", file=sys.stderr, flush=True)
-        return {"drill": fault}
+        return reply
 
     def _pause(self, took_s: float) -> None:
         """Leave the processor to plain messages while they come: a slice may have its share of the time."""
         if self.idle_s < _RECENT_S:
             time.sleep(took_s * (1 / self._share - 1))
-
-
-SPOILED = ("nan", "short", "raising")
-"""Faults that a drill can ask a worker for."""
-
-
-def spoiled(reply: Mapping[str, Any], fault: str) -> dict[str, Any]:
-    """`reply` as a model with that fault would have given it.
-
-    >>> spoiled({"probability": [0.1, 0.2]}, "short")
-    {'probability': [0.1]}
-    """
-    if fault == "raising":
-        return {"problem": "it raised Drill"}
-    scores = list(reply.get("probability", []))
-    return {**reply, "probability": [None] * len(scores) if fault == "nan" else scores[:-1]}
 
 
 class _Refusal:

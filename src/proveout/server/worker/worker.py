@@ -7,7 +7,6 @@ what a dead worker had taken. Messages in (`wire`), any number of connections, e
     {"ask": "probe", "release"}                                    →  {"probability": [one training row, scored]}
     {"ask": "explain", "release", "columns", "within_s"}           →  {"reasons": [[{"field", "value", …}, …], …]}
     {"ask": "shadow", "release", "columns"}                        →  {"probability": […], "problem", "took_ms"}
-    {"ask": "drill", "fault", "for_s"}                             →  {"drill": fault}: replies as a broken model's
 
 `problem` is null or says of each row what is wrong with it; where there is no `probability`, of all. The last two are
 computed in slices, between which plain messages are answered. Whoever connects is first told, and told again when it
