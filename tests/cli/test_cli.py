@@ -299,8 +299,8 @@ def test_a_verdict_shows_each_number_beside_what_was_asked(project: Project) -> 
     assert lines[2] == f"  signed      by key {project.keyring.key_id()}, which is trusted here"
     assert lines[3:] == [
         "  number              candidate   champion   asked",
-        "  auc                     0.761      0.750   >= 0.8   failed",
-        "  brier, origin=EWR       0.100              <= 0.2",
+        "  auc                     0.761       0.75   >= 0.8   failed",
+        "  brier, origin=EWR         0.1              <= 0.2",
         "  failed    checks/test_model.py::test_auc   too low",
         "  unproven  checks/test_data.py::test_fresh   no data",
         "next: python flows/train.py run   # once what it failed on is mended",

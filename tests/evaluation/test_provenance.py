@@ -55,7 +55,7 @@ def test_a_source_that_changed_since_the_champion_is_said_wherever_the_verdict_i
     assert run.verdict.source_changed == ("flows/source.py",)
     run.result.stdout.fnmatch_lines([f"*source * {SAID}"])
     assert SAID in text_report.markdown(run.verdict)
-    assert SAID.replace("'", "&#x27;") in text_report.page(run.verdict)
+    assert SAID.replace("'", "&#39;") in text_report.page(run.verdict)
     shown = _views.verdict(run.verdict, signed="")
     assert "source      flows/source.py bbbbbbbbbbbb" in shown
     assert SAID in shown

@@ -275,7 +275,7 @@ def test_the_terminal_shows_the_answer_then_evidence_then_the_next_command():
 
     assert text[0] == "refused   churn@9f2c41d07a3b   1 of 3 checks passed, 1 failed, 1 unproven"
     assert text[1].split() == ["evidence", "candidate", "champion", "asked"]
-    assert text[2].split() == ["auc,", "EWR", "0.6", "-", ">=", "0.65", "failed"]
+    assert text[2].split() == ["auc,", "EWR", "0.6", ">=", "0.65", "failed"]
     assert text[3].split() == ["auc", "0.7712", "0.7698", ">=", "0.7", "ok"]
     assert text[5].split() == ["skipped", f"{FILE}::test_2:", "why"]
     assert text[-1] == "next: proveout verdict 9f2c41d07a3b"

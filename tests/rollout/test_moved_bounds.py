@@ -68,7 +68,7 @@ def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_
     run.result.stdout.fnmatch_lines([f"*bound * {said}"])
     assert said in _views.verdict(run.verdict, signed="")
     assert said in text_report.markdown(run.verdict)
-    assert "Bounds that moved since the champion's verdict" in text_report.page(run.verdict)
+    assert "Bounds that moved since the champion&#39;s verdict" in text_report.page(run.verdict)
     assert "bound now   auc_at_least from 0.6 to 0.5, looser, since this verdict" in _views.status(stands)
     release(root, run.verdict.candidate)
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from proveout.cli._approve_view import comparable, given, mending, state
 from proveout.cli._terminal import fact, moment, number, page, plain, span, table
-from proveout.gate.reports import text_report
-from proveout.gate.verdict import asked, in_short, interval, source_note, waived, word
-from proveout.records import Alert, Bundle, Evidence, Release, Verdict
+from proveout.gate.reports import evidence_table, text_report
+from proveout.gate.verdict import in_short, source_note, waived
+from proveout.records import Alert, Bundle, Release, Verdict
 from proveout.rollout.measures import Measure
 from proveout.rollout.moved_bounds import in_words
 from proveout.rollout.status import ApprovalStatus, Packed, Served, Standing
@@ -66,13 +66,14 @@ def verdict(judged: Verdict, *, signed: str) -> str:
     `signed`: who signed it and whether that holds, in words.
     """
     short = judged.candidate[:12]
-    sure = any(interval(e) for e in judged.evidence)
+    evidence = [evidence_table.row(one) for one in judged.evidence]
+    sure = any(row.interval for row in evidence)
     measured = [
         (
-            _label(e), number(e.value), *([interval(e)] if sure else ()), number(e.champion), asked(e),
-            "" if word(e) in {"ok", "noted"} else plain(word(e)),
+            plain(row.name), row.value, *([row.interval] if sure else ()), row.champion, row.asked,
+            "" if row.answer in {"ok", "noted"} else plain(row.answer),
         )
-        for e in judged.evidence
+        for row in evidence
     ]  # fmt: skip
     head = ("number", "candidate", *(["interval"] if sure else ()), "champion", "asked", "")
     lines = [
@@ -285,10 +286,6 @@ def _change(one: Measure) -> str:
 def _claim(measures: Sequence[Measure]) -> str:
     """What the notebook says, in a line: a claim, whatever the gate has measured."""
     return plain(", ".join(f"{one.name} {number(one.notebook)}" for one in measures if one.notebook is not None))
-
-
-def _label(evidence: Evidence) -> str:
-    return plain(f"{evidence.name}, {evidence.slice}" if evidence.slice else evidence.name)
 
 
 def _commit(git_commit: str) -> str:

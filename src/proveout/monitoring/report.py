@@ -1,6 +1,6 @@
 """Reports as one HTML page that needs nothing else: no script, no font, no other host.
 
-Comes in: what was found, and the frames that were compared. Goes out: HTML. Door to: jinja2.
+Comes in: what was found, and the frames that were compared. Goes out: HTML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from proveout import html_pages
 from proveout.monitoring import charts, data_report, drift
 from proveout.monitoring.charts import Picture
 from proveout.monitoring.data_report import ColumnShift, Distributions
@@ -91,18 +92,8 @@ def _spread(before: pd.DataFrame, now: pd.DataFrame, shift: ColumnShift) -> Pict
 
 
 def _render(template: str, **values: Any) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # Levels and column names come from the wire: they are escaped.
-    pages = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"percent": charts.percent, "number": charts.number}
-    return pages.get_template(template).render(**values)
+    filters = {"percent": charts.percent, "number": charts.number}
+    return html_pages.render(_TEMPLATES, template, values=values, filters=filters)
 
 
 def headline(report: DriftReport, alert: Alert | None = None) -> str:

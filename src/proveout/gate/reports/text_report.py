@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from proveout.gate import holdout_use
-from proveout.gate.verdict import asked, in_short, interval, not_required, source_note, waived, word
-from proveout.records import Evidence, Judgement, MovedBound, Verdict, Waiver
+from proveout.gate.reports.evidence_table import FOLDED_FROM, EvidenceRow, folded
+from proveout.gate.verdict import in_short, not_required, source_note, waived
+from proveout.records import Judgement, MovedBound, Verdict, Waiver
 from proveout.rollout import moved_bounds as bounds
 
 BY_OTHERS = "not the project's own, but those in"
 WIDTH = 110  # columns of a terminal that a verdict is readable on
 SHORTEST_WORD = 8  # of what became of a statement, in the table's last column
 SHORTEST_NAME = 24  # of evidence, and of a reason, where there is no room for all of it
-FOLDED_FROM = (
-    4  # statements of one check function that hold, or checks that did not run, from which on they share a line
-)
 MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB, the whole of it
 Row = tuple[str, str, str, str, str]
 Line = tuple[str, str]
@@ -32,7 +30,7 @@ def lines(verdict: Verdict) -> list[Line]:
     shown = [(title, colours[verdict.outcome])]
     if verdict.checks_folder:
         shown += _wrapped(f"  {'checks':<11} {BY_OTHERS} {verdict.checks_folder}", "yellow")
-    shown += [*_table(_rows(verdict.evidence))]
+    shown += _table(folded(verdict.evidence))
     if note := source_note(verdict):
         shown += _wrapped(f"  {'source':<11} {note}", "yellow")
     colour = "yellow" if verdict.outcome == "incomplete" else "red"
@@ -92,7 +90,7 @@ def markdown(verdict: Verdict) -> str:
     if verdict.checks_folder:
         head += f"Checks: {BY_OTHERS} `{_escaped(verdict.checks_folder)}`\n\n"
     table = _markdown_table(
-        ("check", "candidate", "champion", "asked", ""), [_as_markdown(row) for row in _rows(verdict.evidence)]
+        ("check", "candidate", "champion", "asked", ""), [_as_markdown(_cells(row)) for row in folded(verdict.evidence)]
     )
     objections = "".join(
         f"- **{outcome}** `{checks}`: {_escaped(message)}\n" for outcome, checks, message in _objections(verdict)
@@ -154,55 +152,24 @@ def _leave(waiver: Waiver) -> str:
     return f"by {waiver.by} until {waiver.until}: {waiver.reason}"
 
 
-def _rows(evidence: Sequence[Evidence]) -> list[Row]:
-    """A row per statement, those that fail first; many that hold in one check function are one row."""
-    held = Counter(_function(one) for one in evidence if one.holds)
-    untold = Counter(_function(one) for one in evidence if one.unjudged)
-    folded = {function for function, count in held.items() if count >= FOLDED_FROM}
-    folded_untold = {function for function, count in untold.items() if count >= FOLDED_FROM}
-    failing = [_row(one) for one in evidence if one.breaks]
-    unjudged = [_row(one) for one in evidence if one.unjudged and _function(one) not in folded_untold]
-    unjudged += [(_short(function), f"{untold[function]} not judged", "", "", "") for function in sorted(folded_untold)]
-    holding = [_row(one) for one in evidence if one.holds and _function(one) not in folded]
-    counts = [(_short(function), f"{held[function]} hold", "", "", "ok") for function in sorted(folded)]
-    return failing + unjudged + holding + counts
-
-
-def _short(function: str) -> str:
-    return function.rpartition("::")[2]
-
-
-def _function(evidence: Evidence) -> str:
-    return evidence.check.partition("[")[0]
-
-
-def _row(evidence: Evidence) -> Row:
-    name = f"{evidence.name}, {evidence.slice}" if evidence.slice else evidence.name
-    champion = _number(evidence.champion) if evidence.champion is not None else "-"
-    value = "-" if evidence.value is None else " ".join(filter(None, (_number(evidence.value), interval(evidence))))
-    return name, value, champion, asked(evidence), word(evidence)
-
-
-def _number(value: float) -> str:
-    """Four digits of a share, no digits behind the point of a count.
-
-    >>> _number(0.77412), _number(12.3), _number(1234567.0)
-    ('0.7741', '12.3', '1,234,567')
-    """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _table(rows: Sequence[Row]) -> list[Line]:
+def _table(rows: Sequence[EvidenceRow]) -> list[Line]:
     if not rows:
         return []
-    head: Row = ("evidence", "candidate", "champion", "asked", "")
-    # Without a champion there is no column of dashes for it.
-    shown = [0, 1, *([2] if any(row[2] not in {"-", ""} for row in rows) else []), 3, 4]
-    widths = {column: max(len(row[column]) for row in (head, *rows)) for column in shown}
+    cells: list[Row] = [("evidence", "candidate", "champion", "asked", ""), *map(_cells, rows)]
+    # Without a champion there is no column for it.
+    shown = [0, 1, *([2] if any(row.champion for row in rows) else []), 3, 4]
+    widths = {column: max(len(row[column]) for row in cells) for column in shown}
     # What was measured stays whole, and whether it holds; a long decision gives way first, then a long name.
     others = sum(widths[column] + 3 for column in shown[1:-1]) + 2 + 3
     widths[0] = min(widths[0], max(SHORTEST_NAME, WIDTH - others - min(widths[4], SHORTEST_WORD)))
-    return [(_cut(_line(row, widths), WIDTH), "red" if row[4].startswith("failed") else "") for row in (head, *rows)]
+    tones = ["", *("red" if row.tone == "failed" else "" for row in rows)]
+    return [(_cut(_line(row, widths), WIDTH), tone) for row, tone in zip(cells, tones, strict=True)]
+
+
+def _cells(row: EvidenceRow) -> Row:
+    """The five columns of the terminal and of the job summary."""
+    value = " ".join(filter(None, (row.value, row.interval)))
+    return row.name, value or "-", row.champion, row.asked, row.answer
 
 
 def _line(row: Row, widths: Mapping[int, int]) -> str:

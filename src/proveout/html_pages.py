@@ -1,0 +1,24 @@
+"""HTML pages from templates: everything that is put into one is escaped, and nothing may be missing.
+
+Comes in: a folder of templates, the name of one, and values. Goes out: text. Door to: jinja2.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Filters = Mapping[str, Callable[..., object]]
+
+
+def render(folder: Path, template: str, *, values: Mapping[str, object], filters: Filters | None = None) -> str:
+    """The page. Raises: jinja2.UndefinedError for a value that the template asks for and that was not given."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    pages = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters |= dict(filters or {})
+    return pages.get_template(template).render(values)
