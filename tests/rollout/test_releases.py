@@ -531,7 +531,7 @@ def test_two_models_in_one_ledger_do_not_answer_for_each_other(registry: Registr
     assert registry.release(other, 2).before is None
     assert releases.current(registry.ledger, MODEL).bundle == A.digest  # type: ignore[union-attr]
     assert releases.current(registry.ledger, "churn").bundle == other.digest  # type: ignore[union-attr]
-    assert releases.at_moment(registry.ledger, "churn", at(1)) is None
+    assert roles.holder(releases.history(registry.ledger, "churn"), moment=at(1)) is None
 
 
 # --- where things stand -------------------------------------------------------------------------------------------

@@ -186,11 +186,6 @@ def current(ledger: Ledger, model: str, role: Role = "champion") -> Release | No
     return roles.holder(history(ledger, model), role=role)
 
 
-def at_moment(ledger: Ledger, model: str, moment: str, role: Role = "champion") -> Release | None:
-    """Who held the role at `moment` (ISO 8601); None if nothing was released by then."""
-    return roles.holder(history(ledger, model), role=role, moment=moment)
-
-
 def before(ledger: Ledger, model: str) -> Release | None:
     """The release of the champion to go back to; None where there was none before the one that serves."""
     return roles.before(history(ledger, model))

@@ -61,11 +61,6 @@ def new_key() -> bytes:
     )
 
 
-def key_id_of(file: Path) -> str:
-    """The id of the public key in `file`. Raises: BadSignature if there is none."""
-    return _id(_public(file, file.stem))
-
-
 def check_signature(file: Path, payload: bytes, key_id: str, signature: str) -> None:
     """Return if the private half of the public key in `file`, which has that id, made `signature` of `payload`.
 
