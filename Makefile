@@ -40,6 +40,9 @@ install: $(READY)  ## .venv with the locked packages
 demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 	@$(BIN)/proveout demo --batch 2013-06
 
+# The tests start Python hundreds of times: compiled once is enough, also where the environment says otherwise.
+test coverage: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: test
 # Many tests wait for processes: four at a time on any number of cores, each with whole files. A server under load is
 # asked how long a caller waits: two at a time, when the others are over.

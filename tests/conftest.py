@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 import pytest
 import real_postgres
-from nbclient import NotebookClient
-from nbformat import NotebookNode
 from reference_project import FEW_CHECKS, ROOT, Project
 
 if TYPE_CHECKING:
     from gate_toy import Gate
+    from nbformat import NotebookNode
     from tiny_project import Project as TinyProject
 
 collect_ignore = ["few_checks"]  # unless they are asked for by name
@@ -49,8 +47,11 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
+def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFactory) -> "NotebookNode":
     """notebooks/run_flow.ipynb, executed: ingest again, train a candidate, put it before the gate."""
+    import nbformat
+    from nbclient import NotebookClient
+
     made = Project(_shared(tmp_path_factory) / "trained")
     executed = made.state.with_suffix(".ipynb")
     with _once(made.state) as missing:
@@ -67,7 +68,7 @@ def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def trained(ingested: Project, trained_in_a_notebook: NotebookNode) -> Project:
+def trained(ingested: Project, trained_in_a_notebook: "NotebookNode") -> Project:
     """The project with a candidate that the gate has approved."""
     return ingested
 
@@ -117,10 +118,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def gate(template: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> "Gate":
     """Run pytest on a copy of the template. Its module says `pytest_plugins = "pytester"`."""
-    from gate_toy import Gate
+    from gate_toy import PLUGINS, Gate
 
     for name in [name for name in os.environ if name.startswith(("PROVEOUT_", "GITHUB_"))]:
         monkeypatch.delenv(name)
+    for name, value in PLUGINS.items():
+        monkeypatch.setenv(name, value)
     shutil.copytree(template, pytester.path, dirs_exist_ok=True)
     return Gate(pytester)
 

@@ -463,7 +463,7 @@ def test_listing_the_checks_records_nothing_and_needs_no_candidate(gate, pyteste
     run = gate(None, "checks", "--collect-only", "-q")
 
     assert run.result.ret == 0
-    assert "proveout" not in run.text
+    assert "proveout gate" not in run.text
     assert run.entries("verdict") == ()
 
 

@@ -213,6 +213,7 @@ def test_nothing_stays_behind(tried):
         assert [entry.kind for entry in ledger.entries()] == ["bundle"]
 
 
+@pytest.mark.chaos
 def test_one_run_at_a_time_says_the_same(tried):
     """Two runs beside each other do not see each other."""
     again = runner.run(
@@ -234,10 +235,12 @@ def candidate_of(tried: Tried) -> Bundle:
 
 
 def test_a_blind_gate_is_told_so(tmp_path):
-    """A check that is always content lets everything through, and no tolerance makes that good."""
+    """A check that is always content lets everything through, and no tolerance makes that good. One run at a time."""
     project, bundle = breakable.make(tmp_path, BLIND)
 
-    report = runner.run(project, folder_of(project, bundle), mutants=runner.choose(["constant"]), tolerated=1)
+    report = runner.run(
+        project, folder_of(project, bundle), mutants=runner.choose(["constant"]), tolerated=1, workers=1
+    )
 
     assert [trial.fate for trial in report.trials] == ["survived"]
     assert not report.passed

@@ -34,6 +34,8 @@ for module in (
 ):
     importlib.import_module(module)
 
+# Plugins of this project's own tests, which a run would load too, take longer than the run itself.
+PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "proveout.gate.plugin,xdist.plugin"}
 PYPROJECT = """
 [tool.proveout]
 model = "toy"

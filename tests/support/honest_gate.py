@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gate_toy import PLUGINS
+
 from proveout import settings
 
 HONEST = """
@@ -71,5 +73,5 @@ def approve(template: Path, root: Path) -> Path:
     shutil.copytree(template, root)
     lay(root, {"checks/test_toy.py": HONEST})
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "GITHUB_", "PYTEST_"))}
-    subprocess.run([sys.executable, "-m", "pytest", "checks"], cwd=root, env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "pytest", "checks"], cwd=root, env={**environment, **PLUGINS}, check=True)
     return root
