@@ -23,7 +23,7 @@ def test_the_guard_passed_every_batch(snapshot, project, evidence):
     for batch in snapshot.batches:
         rows = batch.rows + batch.refused
         share = batch.refused / rows
-        evidence("refused share", share, at_most=project.max_refused_share, slice=batch.name, rows=rows)
+        evidence("refused share", share, at_most=project.max_rejected_share, slice=batch.name, rows=rows)
 
 
 def test_every_flight_of_the_files_is_accounted_for(snapshot, evidence):
@@ -61,7 +61,7 @@ def test_no_column_gives_the_answer_away(candidate, training, evidence):
 
 def test_no_flight_is_both_learned_and_judged(training, holdout, project, evidence):
     """A row in both is an answer that was learned by heart."""
-    evidence(leakage.duplicates(training, holdout, key=project.key))
+    evidence(leakage.duplicates(training, holdout, key=project.event_key))
 
 
 def test_the_held_out_flights_are_no_easier_than_they_should_be(candidate, training, holdout, evidence):

@@ -21,7 +21,7 @@ label = "code.py:none"
 fallback = "code.py:none"
 actions = "code.py:none"
 notebook = "pilot.ipynb"
-key = ["hour"]
+event_key = ["hour"]
 required_checks = ["checks/test_none.py"]
 """
 

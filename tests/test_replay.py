@@ -303,7 +303,7 @@ def test_the_command_says_what_is_turned_first_and_what_to_do_next(
 ) -> None:
     """And the same as one record."""
     monkeypatch.chdir(project.root)
-    monkeypatch.setenv("PROVEOUT_COST", "costs.py:cost")
+    monkeypatch.setenv("PROVEOUT_COST_FUNCTION", "costs.py:cost")
     rows = [logged(n) for n in range(120)]
     log(project, *rows, outcomes={row.request_id: int(row.record["hour"] or 0) > 11 for row in rows})
     digits = candidate.bundle.digest[:12]

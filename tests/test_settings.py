@@ -41,7 +41,7 @@ def test_outside_a_project_the_error_says_how_to_make_one(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("max_refused_share = 0.02", "max_refused_share = 2", "max_refused_share"),
+        ("max_rejected_share = 0.02", "max_rejected_share = 2", "max_rejected_share"),
         ("", "\ntypo = 1\n", "typo"),
         ('model = "flight-delay"', 'model = "Flight Delay"', "model"),
         ('source = "flows/source.py:read_batch"', 'source = "read_batch"', "source"),
@@ -59,15 +59,15 @@ def test_a_wrong_setting_is_named(project, old, new, problem):
     [
         "approval_days = 10_000_000",
         "approval_days = 732",
-        "newer_batches = 1_000_000_000",
+        "max_newer_batches = 1_000_000_000",
         "canary_alpha = 1e-300",
-        "family_alpha = 1e-300",
-        "hang_s = inf",
+        "drift_alpha = 1e-300",
+        "worker_timeout_s = inf",
         "cache_ttl_s = nan",
-        "last_good_s = 1e12",
-        "breaker_cool_s = 1e9",
+        "stale_if_error_s = 1e12",
+        "breaker_reset_s = 1e9",
         "max_batch_rows = 1_000_000_000",
-        "cache_rows = 1_000_000_000_000",
+        "cache_size = 1_000_000_000_000",
     ],
 )
 def test_a_number_that_crashes_later_or_switches_a_guard_off_is_refused(project, line):
@@ -162,8 +162,8 @@ def test_every_setting_is_documented_with_its_default():
 
 def test_a_file_that_was_edited_is_read_again(project):
     """A server asks, weeks after its start, by which settings a canary would be judged now."""
-    root = project("max_refused_share = 0.02", "max_refused_share = 0.5")
-    before = settings.load(root).max_refused_share
+    root = project("max_rejected_share = 0.02", "max_rejected_share = 0.5")
+    before = settings.load(root).max_rejected_share
     project()
 
-    assert (before, settings.load(root).max_refused_share) == (0.5, 0.02)
+    assert (before, settings.load(root).max_rejected_share) == (0.5, 0.02)

@@ -11,9 +11,9 @@ from proveout.errors import ConfigError, UsageError
 from proveout.settings import Settings, said_in_file
 
 JUDGING = (
-    "checks", "edge_cases", "required_checks", "waivers", "newer_batches", "max_refused_share", "approval_days",
-    "holdout_alpha", "approvals", "approvers", "batch_schema", "request_schema", "label", "key", "train_config",
-    "fallback", "actions", "cost",
+    "checks", "edge_cases", "required_checks", "waivers", "max_newer_batches", "max_rejected_share", "approval_days",
+    "holdout_alpha", "required_approvals", "approvers_dir", "batch_schema", "request_schema", "label", "event_key",
+    "train_config", "fallback", "actions", "cost_function",
 )  # fmt: skip
 
 

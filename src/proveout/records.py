@@ -375,7 +375,7 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """One person's leave to serve one bundle, after the gate's: asked for where `approvals` is above 0."""
+    """One person's leave to serve one bundle, after the gate's: asked for where `required_approvals` is above 0."""
 
     model: str
     bundle: Digest
@@ -569,7 +569,7 @@ class DriftReport:
     window_from: str
     window_to: str
     window_rows: int
-    family_alpha: float  # chance of any alarm when nothing moved
+    drift_alpha: float  # chance of any alarm when nothing moved
     columns: tuple[ColumnDrift, ...]
     alarm: bool
     performance: Performance | None

@@ -45,8 +45,8 @@ class Settings(BaseSettings):
     )
     # the user's own code
     source: Named = Field(description="`(batch name, guarded tables)` to a DataFrame of raw rows, or KeyError")
-    table_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
-    table_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
+    reference_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
+    reference_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
     batch_schema: Named = Field(description="pandera model of a raw batch")
     request_schema: Named = Field(description="pandera model of one request")
     features: Named = Field(description="DataFrame of request columns to DataFrame of model columns")
@@ -58,7 +58,9 @@ class Settings(BaseSettings):
         default="late",
         description="what the label is called in tables and answers; a class of the model may be called so too",
     )
-    key: tuple[str, ...] = Field(min_length=1, description="request fields that name one event: joins its outcome")
+    event_key: tuple[str, ...] = Field(
+        min_length=1, description="request fields that name one event: joins its outcome"
+    )
     fallback: Named = Field(description="request record to a probability, when no model answers")
     actions: Named = Field(description="`(probability or None, confidence or None)` to what a person should do")
     notebook: str = Field(description="the pilot")
@@ -70,7 +72,7 @@ class Settings(BaseSettings):
         description="whether train.toml may leave out a parameter of the notebook, which then keeps the default there",
     )
     # the guard
-    max_refused_share: float = Field(default=0.02, ge=0, le=0.5, description="more bad rows than this stop a batch")
+    max_rejected_share: float = Field(default=0.02, ge=0, le=0.5, description="more bad rows than this stop a batch")
     # the gate
     checks: str = Field(default="checks", description="the folder that `pytest checks/` judges a candidate by")
     edge_cases: str = Field(default="checks/edge_cases.yaml", description="the edge cases")
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
     )
     approval_days: int = Field(default=90, ge=1, le=731, description="how long an approval holds")
     waivers: str = Field(default="checks/waivers.yaml", description="checks that may fail: by whom, why, until when")
-    newer_batches: int = Field(
+    max_newer_batches: int = Field(
         default=6, ge=0, le=1_000, description="more batches than this after the held-out one, and the holdout is stale"
     )
     holdout_alpha: float = Field(
@@ -88,12 +90,14 @@ class Settings(BaseSettings):
         le=1,
         description="chance that one of all candidates on the same held-out rows passes by luck; above, a warning",
     )
-    approvals: int = Field(default=0, ge=0, le=10, description="persons who must approve a bundle after the gate")
-    approvers: str = Field(default="approvers", description="folder of their public keys, `NAME.pub` each")
-    statements: str = Field(
-        default="checks/statements.yaml", description="what people answer for in `proveout score`, each until a day"
+    required_approvals: int = Field(
+        default=0, ge=0, le=10, description="persons who must approve a bundle after the gate"
     )
-    cost: Named | None = Field(
+    approvers_dir: str = Field(default="approvers", description="folder of their public keys, `NAME.pub` each")
+    attestations: str = Field(
+        default="checks/attestations.yaml", description="what people answer for in `proveout score`, each until a day"
+    )
+    cost_function: Named | None = Field(
         default=None, description="`(label, probability, outcome)` to what the answer costs, for `proveout replay`"
     )
     # the server
@@ -101,7 +105,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="where the server listens")
     deadline_s: float = Field(default=0.5, gt=0, le=60, description="an answer is there by then, from whichever rung")
     max_body_bytes: int = Field(default=65_536, ge=1_024, le=2**30, description="a longer request is refused")
-    hang_s: float = Field(default=5.0, gt=0, le=600, description="a worker silent for this long on one batch is killed")
+    worker_timeout_s: float = Field(
+        default=5.0, gt=0, le=600, description="a worker silent for this long on one batch is killed"
+    )
     api_processes: int = Field(default=1, ge=1, le=64, description="processes that accept requests")
     auth: Literal["auto", "on", "off"] = Field(
         default="auto", description="whether a request needs an API key; `auto`: unless the host is this machine"
@@ -113,33 +119,33 @@ class Settings(BaseSettings):
     max_batch_rows: int = Field(
         default=1_000, ge=1, le=1_000_000, description="a longer array in `/predict/batch` is refused"
     )
-    overload: Literal["shed", "rules"] = Field(
-        default="shed", description="whom the model cannot answer in time: `shed` says 503, `rules` answers by rules"
+    on_overload: Literal["shed", "fallback"] = Field(
+        default="shed", description="whom the model cannot answer in time: `shed` says 503, `fallback` answers by rules"
     )
-    breaker_cool_s: float = Field(default=2.0, gt=0, le=3_600, description="how long a failing release is not asked")
+    breaker_reset_s: float = Field(default=2.0, gt=0, le=3_600, description="how long a failing release is not asked")
     cache_ttl_s: float = Field(
         default=0.0, ge=0, le=WEEK_S, description="an answer this young is given again; 0: never"
     )
-    last_good_s: float = Field(
+    stale_if_error_s: float = Field(
         default=300.0, ge=0, le=WEEK_S, description="a silent model's answer this young is given again"
     )
-    cache_rows: int = Field(
+    cache_size: int = Field(
         default=10_000, ge=0, le=10_000_000, description="answers kept in memory, by each API process"
     )
-    explain_share: float = Field(
+    background_cpu_share: float = Field(
         default=0.25, gt=0, le=1, description="share of the worker's time for reasons and shadows while others wait"
     )
     durability: Literal["process", "power"] = Field(
         default="process", description="what an answer's log survives: kill -9, or a power failure too (fsync)"
     )
-    unlogged: Literal["answer", "refuse"] = Field(
+    on_log_failure: Literal["answer", "refuse"] = Field(
         default="answer", description="while the log cannot be written: answer, the log waits in memory; or say 503"
     )
     # the canary
-    canary: Literal["auto", "advise"] = Field(
+    canary_mode: Literal["auto", "advise"] = Field(
         default="auto", description="whether a canary's verdict promotes and rolls back by itself"
     )
-    canary_rows: int = Field(
+    canary_min_answers: int = Field(
         default=500, ge=1, le=10_000_000, description="answers of a canary before it may be promoted"
     )
     canary_alpha: float = Field(
@@ -149,7 +155,7 @@ class Settings(BaseSettings):
         default=0.02, gt=0, lt=1, description="how much worse, as a share of answers, a canary may be and be promoted"
     )
     # the monitor
-    family_alpha: float = Field(
+    drift_alpha: float = Field(
         default=0.01, ge=1e-6, le=0.5, description="chance that any of a window's drift tests alarms when nothing moved"
     )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")

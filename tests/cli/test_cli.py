@@ -796,7 +796,7 @@ def test_python_m_proveout_is_the_same_command(tmp_path: Path) -> None:
 
 
 def test_no_option_is_read_from_the_variable_of_a_setting():
-    """`PROVEOUT_KEY` once was an API key to the drill, and to every command a setting that is not JSON."""
+    """`PROVEOUT_EVENT_KEY` once was an API key to the drill, and to every command a setting that is not JSON."""
     from typer.main import get_command
 
     from proveout.settings import Settings
@@ -857,10 +857,10 @@ def test_edited_checks_hold_up_a_release_and_nothing_else(project: Project, monk
     monkeypatch.setenv("PROVEOUT_APPROVER_KEY", new_key().decode())
     assert "the checks were edited" in complained(1, "approve", new.digest, "--by", "ada", "--reason", "-")
     (checks / "test_model.py").write_text("def test_it(): pass\n")
-    monkeypatch.setenv("PROVEOUT_MAX_REFUSED_SHARE", "0.5")
+    monkeypatch.setenv("PROVEOUT_MAX_REJECTED_SHARE", "0.5")
     said_no = complained(2, "release", new.digest, "--reason", "-")
-    assert "PROVEOUT_MAX_REFUSED_SHARE in the environment: what judges a candidate stands in" in said_no
-    monkeypatch.delenv("PROVEOUT_MAX_REFUSED_SHARE")
+    assert "PROVEOUT_MAX_REJECTED_SHARE in the environment: what judges a candidate stands in" in said_no
+    monkeypatch.delenv("PROVEOUT_MAX_REJECTED_SHARE")
     said(0, "release", new.digest, "--reason", "better")
 
     (checks / "test_model.py").write_text("def test_it(): assert False\n")

@@ -30,7 +30,7 @@ label = "features.py:late"
 fallback = "rules.py:rules"
 actions = "rules.py:rules"
 notebook = "pilot.ipynb"
-key = ["id"]
+event_key = ["id"]
 required_checks = ["checks/"]
 """,
     "schemas.py": """

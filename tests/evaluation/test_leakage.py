@@ -303,6 +303,6 @@ def test_a_few_columns_are_not_called_alike():
 
 def test_the_flights_of_may_are_not_those_of_january_to_april(reference):
     """On the real rows: no key, no row and no nearly equal row on both sides."""
-    found = leakage.duplicates(reference.training, reference.holdout, key=reference.settings.key)
+    found = leakage.duplicates(reference.training, reference.holdout, key=reference.settings.event_key)
 
     assert all(one.holds for one in found)

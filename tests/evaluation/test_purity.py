@@ -28,7 +28,7 @@ label = "flows/features.py:label"
 fallback = "flows/features.py:none"
 actions = "flows/features.py:none"
 notebook = "pilot.ipynb"
-key = ["id"]
+event_key = ["id"]
 required_checks = ["checks"]
 feature_files = FILES
 """

@@ -24,7 +24,7 @@ label = "data.py:late"
 fallback = "data.py:late"
 actions = "data.py:late"
 notebook = "pilot.ipynb"
-key = ["id"]
+event_key = ["id"]
 required_checks = ["checks/"]
 """,
     "data.py": """

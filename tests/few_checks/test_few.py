@@ -8,7 +8,7 @@ def test_the_guard_passed_every_batch(snapshot, project, evidence):
     """Data is asked about."""
     for batch in snapshot.batches:
         rows = batch.rows + batch.refused
-        evidence("refused share", batch.refused / rows, at_most=project.max_refused_share, slice=batch.name, rows=rows)
+        evidence("refused share", batch.refused / rows, at_most=project.max_rejected_share, slice=batch.name, rows=rows)
 
 
 def test_auc(scores, holdout, criteria, evidence):

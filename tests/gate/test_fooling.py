@@ -174,12 +174,12 @@ WAYS = {
         said=f"conftest.py belongs to the checks and was not loaded (--noconftest, --confcutdir): {EVERYBODY}",
     ),
     "stale holdout": Way(
-        honest={"pyproject.toml": f"{PYPROJECT}newer_batches = 2\n"},
+        honest={"pyproject.toml": f"{PYPROJECT}max_newer_batches = 2\n"},
         before=later(2),
         act=later(3),
         check="gate::stale-holdout",
         said="the held-out batch 2013-05 is stale: 3 newer batches have known outcomes (2013-06 to 2013-08), allowed: "
-        "2. Hold out a newer one: [data] in train.toml; or raise newer_batches in [tool.proveout]",
+        "2. Hold out a newer one: [data] in train.toml; or raise max_newer_batches in [tool.proveout]",
     ),
     "holdout that overlaps training": Way(
         act=learned_by_heart("n", "x", "y"),

@@ -529,7 +529,12 @@ def test_other_settings_are_another_configuration(gate, pytester, monkeypatch):
     now_there = gate_digests(project)
     assert (verdict.checks, verdict.configuration) == (now_there.checks, now_there.configuration)
 
-    for setting in ({"max_refused_share": 0.5}, {"approvals": 1}, {"newer_batches": 99}, {"waivers": "other.yaml"}):
+    for setting in (
+        {"max_rejected_share": 0.5},
+        {"required_approvals": 1},
+        {"max_newer_batches": 99},
+        {"waivers": "other.yaml"},
+    ):
         other = gate_digests(project.model_copy(update=setting))
         assert other.checks == verdict.checks
         assert other.configuration != verdict.configuration, setting

@@ -97,7 +97,7 @@ def test_nobody_waits_for_a_bundle_that_opens_slowly(start):
 
 def test_a_canary_has_its_keys_and_a_failing_one_gives_them_back(start):
     """Sticky while it is well; the champion's as soon as it is known not to be. Its faults cost ten requests a rung."""
-    server = start(PROVEOUT_BREAKER_COOL_S="30")
+    server = start(PROVEOUT_BREAKER_RESET_S="30")
     server.wait_ready()
     post(server, 2, canary=release("new", role="canary", share=0.5))
     wait_until_held(server, NEW)

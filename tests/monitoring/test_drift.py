@@ -31,8 +31,8 @@ def flights(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def compared(reference: pd.DataFrame, window: pd.DataFrame, *columns: str, family_alpha: float = 0.01):
-    answers = drift.compare(reference, window, columns or COLUMNS, family_alpha=family_alpha)
+def compared(reference: pd.DataFrame, window: pd.DataFrame, *columns: str, drift_alpha: float = 0.01):
+    answers = drift.compare(reference, window, columns or COLUMNS, drift_alpha=drift_alpha)
     return {(answer.column, answer.test): answer for answer in answers}
 
 
@@ -51,7 +51,7 @@ def test_the_family_keeps_its_false_alarm_budget(reference_rows, window_rows):
     trials, alpha = 300, 0.05
 
     false_alarms = sum(
-        bool(alarms(flights(reference_rows, 2 * seed), flights(window_rows, 2 * seed + 1), family_alpha=alpha))
+        bool(alarms(flights(reference_rows, 2 * seed), flights(window_rows, 2 * seed + 1), drift_alpha=alpha))
         for seed in range(trials)
     )
 
@@ -69,7 +69,7 @@ def test_real_january_against_real_january_keeps_the_budget_too():
     false_alarms = 0
     for seed in range(trials):
         rows = january.sample(2000, random_state=seed)
-        false_alarms += bool(alarms(rows[:1500], rows[1500:], *columns, family_alpha=alpha))
+        false_alarms += bool(alarms(rows[:1500], rows[1500:], *columns, drift_alpha=alpha))
 
     assert false_alarms <= most_false_alarms(trials, alpha)
 
@@ -82,7 +82,7 @@ def test_the_reference_is_a_sample_not_the_truth():
     for seed in range(trials):
         before, after = flights(300, 2 * seed)["carrier"], flights(300, 2 * seed + 1)["carrier"]
         before, after = before[before.isin(["UA", "B6", "EV"])], after[after.isin(["UA", "B6", "EV"])]
-        ours += bool(alarms(before.to_frame(), after.to_frame(), "carrier", family_alpha=alpha))
+        ours += bool(alarms(before.to_frame(), after.to_frame(), "carrier", drift_alpha=alpha))
         seen, expected = after.value_counts().sort_index(), before.value_counts().sort_index()
         one_sample += chisquare(seen, expected * seen.sum() / expected.sum()).pvalue <= alpha
 
@@ -149,8 +149,8 @@ def test_the_tests_of_missing_values_are_counted_in_the_family():
         ("delay", "ks"), ("distance", "ks"), ("gust", "ks"), ("gust", "chi2"), ("carrier", "chi2"), ("tail", "chi2"),
     }  # fmt: skip
     tightest = min(answers.values(), key=lambda answer: answer.p_value).p_value
-    assert alarms(flights(400, 1), flights(400, 2), family_alpha=tightest * 5.999) == set()
-    assert len(alarms(flights(400, 1), flights(400, 2), family_alpha=tightest * 6.001)) == 1
+    assert alarms(flights(400, 1), flights(400, 2), drift_alpha=tightest * 5.999) == set()
+    assert len(alarms(flights(400, 1), flights(400, 2), drift_alpha=tightest * 6.001)) == 1
 
 
 def test_a_column_without_a_value_on_one_side_is_found_and_said():
@@ -171,7 +171,7 @@ def test_a_column_that_is_the_same_everywhere_is_calm_and_said(value):
     """A constant has nothing to tell apart: not an error, not an alarm, not a NaN."""
     frames = [pd.DataFrame({"constant": pd.Series([value] * rows, dtype=object)}) for rows in (50, 30)]
 
-    answers = drift.compare(*frames, ["constant"], family_alpha=0.05)
+    answers = drift.compare(*frames, ["constant"], drift_alpha=0.05)
 
     assert [(answer.p_value, answer.statistic, answer.alarmed) for answer in answers] == [(1.0, 0.0, False)]
     assert drift.note(answers[0])
@@ -182,14 +182,14 @@ def test_two_different_constants_are_found(before, after):
     """Each side looks degenerate by itself; together they could not differ more."""
     frames = [pd.DataFrame({"constant": pd.Series([value] * 40, dtype=object)}) for value in (before, after)]
 
-    assert any(answer.alarmed for answer in drift.compare(*frames, ["constant"], family_alpha=0.05))
+    assert any(answer.alarmed for answer in drift.compare(*frames, ["constant"], drift_alpha=0.05))
 
 
 def test_a_name_that_every_row_has_for_itself_is_left_alone_and_said():
     """Tail numbers seen once each are new in every window: comparing them would alarm every day."""
     frames = [pd.DataFrame({"tail": [f"N{start + row}" for row in range(200)]}) for start in (0, 1000)]
 
-    answer = drift.compare(*frames, ["tail"], family_alpha=0.05)[0]
+    answer = drift.compare(*frames, ["tail"], drift_alpha=0.05)[0]
 
     assert not answer.alarmed
     assert "rare" in drift.note(answer)
@@ -200,7 +200,7 @@ def test_levels_that_appear_in_numbers_are_found_even_when_each_one_is_rare():
     names = [f"N{row % 10}" for row in range(400)]
     window = pd.DataFrame({"tail": [*names[:100], *(f"X{row}" for row in range(100))]})
 
-    assert drift.compare(pd.DataFrame({"tail": names}), window, ["tail"], family_alpha=0.01)[0].alarmed
+    assert drift.compare(pd.DataFrame({"tail": names}), window, ["tail"], drift_alpha=0.01)[0].alarmed
 
 
 def test_few_expected_rows_are_tested_exactly():
@@ -208,7 +208,7 @@ def test_few_expected_rows_are_tested_exactly():
     reference, window = pd.DataFrame({"delay": np.arange(2000.0)}), pd.DataFrame({"delay": np.arange(0, 2000, 40.0)})
     window.loc[[3, 4], "delay"] = np.nan
 
-    answer = {answer.test: answer for answer in drift.compare(reference, window, ["delay"], family_alpha=0.01)}["chi2"]
+    answer = {answer.test: answer for answer in drift.compare(reference, window, ["delay"], drift_alpha=0.01)}["chi2"]
 
     assert answer.p_value == pytest.approx(50 * 49 / (2050 * 2049), rel=1e-6)
 
@@ -235,6 +235,6 @@ def test_a_p_value_that_is_not_exact_is_said():
 def test_what_cannot_be_compared_says_why(reference, window, columns, said):
     """A monitor that could not tell must not look calm."""
     with pytest.raises(DriftError) as refused:
-        drift.compare(reference, window, columns, family_alpha=0.01)
+        drift.compare(reference, window, columns, drift_alpha=0.01)
 
     assert str(refused.value).startswith(said)

@@ -63,7 +63,7 @@ def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_fi
     alarm = monitor.look(tiny.settings, moved, at=AT)
 
     assert drift.compare({"p": pd.Series(by_heart)}, pd.DataFrame({"p": opened.predict(fresh)}), ["p"],
-                         family_alpha=0.01)[0].alarmed  # fmt: skip  # the fault that this guards against
+                         drift_alpha=0.01)[0].alarmed  # fmt: skip  # the fault that this guards against
     assert not calm.report.alarm
     assert {one.column for one in calm.report.columns} == {"wind", "probability"}
     assert [one.column for one in alarm.report.columns if one.alarmed] == ["probability"]

@@ -78,7 +78,7 @@ def report(*, alarm: bool = False, auc: float | None = None, rows: int = 2000) -
     )  # fmt: skip
     return DriftReport(
         model="flight-delay", bundle=Digest("ab" * 32), window_from=AT, window_to=AT, window_rows=rows,
-        family_alpha=0.01, columns=(column,), alarm=alarm, rungs={"model": rows},
+        drift_alpha=0.01, columns=(column,), alarm=alarm, rungs={"model": rows},
         performance=Performance(
             rows=rows, accuracy=0.8, auc=auc, brier=0.1, late_share=0.2, mean_probability=0.2
         ) if auc is not None else None,
@@ -187,7 +187,7 @@ def test_the_monitor_sees_that_june_is_not_winter(watched, monitored):
     assert {column.column for column in found.columns}.isdisjoint({"year", "month", "day", "flight"})
     assert "probability" in {column.column for column in found.columns}
     assert found.window_rows == 300
-    assert found.family_alpha == 0.01
+    assert found.drift_alpha == 0.01
     assert found.rungs == {"model": 300}
     assert "Alarm: temp" in monitored.stdout
     with watched.project.ledger() as ledger:

@@ -30,14 +30,14 @@ def frames(rows: int = 300, *, shift: float = 0.0, level: str = "UA") -> tuple[p
 
 
 def reported(reference: pd.DataFrame, window: pd.DataFrame, performance: Performance | None = None) -> DriftReport:
-    columns = drift.compare(reference, window, list(reference), family_alpha=0.01)
+    columns = drift.compare(reference, window, list(reference), drift_alpha=0.01)
     return DriftReport(
         model="flight-delay",
         bundle=Digest("ab" * 32),
         window_from="2013-06-01T04:00:00.000+00:00",
         window_to="2013-06-30T23:00:00.000+00:00",
         window_rows=len(window),
-        family_alpha=0.01,
+        drift_alpha=0.01,
         columns=columns,
         alarm=any(column.alarmed for column in columns),
         performance=performance,

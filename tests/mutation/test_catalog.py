@@ -29,7 +29,7 @@ def same(one, other):
 
 
 @dataclass
-class ModelRunner:
+class Bench:
     """Where mutants are made from one candidate, each once."""
 
     ground: MutationContext
@@ -66,11 +66,11 @@ class ModelRunner:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> ModelRunner:
+def bench(tmp_path_factory) -> Bench:
     root = tmp_path_factory.mktemp("trips")
     project, bundle = breakable.make(root, "")
     material = EvaluationContext(project, Path(project.store) / "bundles" / bundle.digest)
-    return ModelRunner(runner._ground(project, material), tmp_path_factory.mktemp("mutants"))
+    return Bench(runner._ground(project, material), tmp_path_factory.mktemp("mutants"))
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def test_its_own_numbers_are_measured_again_and_others_stay(bench):
     assert len(stated) == 2
 
 
-def auc(bench: ModelRunner, name: str) -> float:
+def auc(bench: Bench, name: str) -> float:
     return float(roc_auc_score(bench.labels, bench.make(name).predict(bench.held)))
 
 

@@ -49,13 +49,13 @@ def test_a_new_project_has_the_reference_project_letter_by_letter(laid_out):
         tracked = subprocess.run(
             ["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.split()
-        assert {laid_out / name for name in tracked if name != "checks/statements.yaml"} <= copied
+        assert {laid_out / name for name in tracked if name != "checks/attestations.yaml"} <= copied
 
 
 def test_a_new_project_earns_no_point_by_the_word_of_somebody_else(laid_out):
     """`proveout score` gave a churn project half a point because no flight is a person."""
-    assert (ROOT / "checks" / "statements.yaml").is_file()
-    assert attestations.load(laid_out / settings.load(laid_out).statements) == ()
+    assert (ROOT / "checks" / "attestations.yaml").is_file()
+    assert attestations.load(laid_out / settings.load(laid_out).attestations) == ()
 
 
 def test_init_names_the_files_it_made_as_it_was_asked(tmp_path, monkeypatch):

@@ -327,7 +327,7 @@ def test_a_bad_canary_is_rolled_back_with_the_reason_in_the_ledger(registry: Reg
     verdict = bad_canary(registry)
     assert verdict.decision == "rolls back"
 
-    assert canary.act(registry.ledger, registry.keyring, settings(canary="advise"), verdict, at=at(6)) is None
+    assert canary.act(registry.ledger, registry.keyring, settings(canary_mode="advise"), verdict, at=at(6)) is None
     made = canary.act(registry.ledger, registry.keyring, settings(), verdict, at=at(6))
 
     assert made is not None
@@ -449,7 +449,7 @@ def until(true: Any, timeout_s: float = 30) -> bool:
 
 
 # Of a few hours only, which are its keys, little can be shown: so little is asked for.
-CAUTIOUS = {"PROVEOUT_CANARY_ROWS": "30", "PROVEOUT_CANARY_MARGIN": "0.7", "PROVEOUT_CANARY_ALPHA": "0.2"}
+CAUTIOUS = {"PROVEOUT_CANARY_MIN_ANSWERS": "30", "PROVEOUT_CANARY_MARGIN": "0.7", "PROVEOUT_CANARY_ALPHA": "0.2"}
 
 
 def came(row: Prediction) -> Outcome:

@@ -134,7 +134,7 @@ def test_the_score_is_the_least_of_the_four_sums():
 )
 def test_a_slip_in_a_statement_is_an_error_that_names_it(tmp_path, text, said):
     """Half a point for something nobody can be asked about would be worth less than none."""
-    file = tmp_path / "statements.yaml"
+    file = tmp_path / "attestations.yaml"
     file.write_text(text)
 
     with pytest.raises(ConfigError, match=said):
@@ -143,7 +143,7 @@ def test_a_slip_in_a_statement_is_an_error_that_names_it(tmp_path, text, said):
 
 def test_a_statement_twice_is_an_error(tmp_path):
     """The second would hide that the first has ended."""
-    file = tmp_path / "statements.yaml"
+    file = tmp_path / "attestations.yaml"
     file.write_text(
         "- {test: data-6, says: It was looked at by us., by: ada, date: 2026-01-01, until: 2026-02-01}\n" * 2
     )
@@ -252,7 +252,7 @@ def test_quality_online_is_held_against_quality_offline(project, online, rows, s
     packed = replace(project.pack(), metrics=(Metric(name="auc", value=0.77),))
     project.append("bundle", packed.digest, packed)
     report = DriftReport(
-        model="tiny", bundle=packed.digest, window_from=now(), window_to=now(), window_rows=rows, family_alpha=0.01,
+        model="tiny", bundle=packed.digest, window_from=now(), window_to=now(), window_rows=rows, drift_alpha=0.01,
         columns=(), alarm=False, rungs={"model": rows},
         performance=Performance(
             rows=rows, accuracy=0.9, auc=online, brier=0.1, late_share=0.1, mean_probability=0.1

@@ -19,7 +19,7 @@ BODIES = [json.dumps(request(number=number)).encode() for number in range(50)]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("drill") / "project", PROVEOUT_LAST_GOOD_S="0")
+    running = Server(tmp_path_factory.mktemp("drill") / "project", PROVEOUT_STALE_IF_ERROR_S="0")
     running.wait_ready()
     yield running
     running.stop()

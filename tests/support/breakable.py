@@ -31,7 +31,7 @@ label = "trips.py:label"
 fallback = "trips.py:rules"
 actions = "trips.py:action"
 notebook = "trips.ipynb"
-key = ["n"]
+event_key = ["n"]
 required_checks = ["checks"]
 deadline_s = 0.05
 """

@@ -15,7 +15,7 @@ label = "flows/features.py:late"
 fallback = "serve/fallback.py:rules"
 actions = "serve/actions.py:action"
 notebook = "notebooks/flight_delay.ipynb"
-key = ["flight"]
+event_key = ["flight"]
 required_checks = ["checks"]
 """
 

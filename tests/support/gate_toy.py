@@ -47,7 +47,7 @@ label = "toy.py:label"
 fallback = "toy.py:rules"
 actions = "toy.py:action"
 notebook = "toy.ipynb"
-key = ["n"]
+event_key = ["n"]
 required_checks = ["checks/test_toy.py"]
 """
 TOY = """

@@ -65,7 +65,7 @@ class Server:
             "PROVEOUT_ROOT": str(root),
             "PROVEOUT_PORT": str(self.port),
             "PROVEOUT_DEADLINE_S": str(DEADLINE_S),
-            "PROVEOUT_HANG_S": "1.5",
+            "PROVEOUT_WORKER_TIMEOUT_S": "1.5",
         }
         with self.output.open("ab") as output:
             self.main = subprocess.Popen(

@@ -39,7 +39,7 @@ label = "app.py:none"
 fallback = "rules.py:rules"
 actions = "rules.py:action"
 notebook = "none.ipynb"
-key = ["number"]
+event_key = ["number"]
 required_checks = ["checks/test_none.py"]
 """,
     "schema.py": f"""

@@ -41,7 +41,7 @@ label = "rules.py:none"
 fallback = "rules.py:rules"
 actions = "rules.py:action"
 notebook = "pilot.ipynb"
-key = ["hour"]
+event_key = ["hour"]
 required_checks = ["checks/test_none.py"]
 """,
     "schema.py": """

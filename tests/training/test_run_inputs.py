@@ -25,9 +25,9 @@ features = "features.py:features"
 label = "label.py:late"
 fallback = "serve/fallback.py:rules"
 actions = "serve/actions.py:action"
-cost = "serve/costs.py:cost"
+cost_function = "serve/costs.py:cost"
 notebook = "pilot.ipynb"
-key = ["id"]
+event_key = ["id"]
 feature_files = ["airports.csv"]
 required_checks = ["checks/"]
 """,

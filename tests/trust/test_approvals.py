@@ -30,7 +30,7 @@ ENDS = "2013-08-01T00:00:00.000+00:00"
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (PRIVATE_KEY_VARIABLE, "PROVEOUT_APPROVER_KEY", "PROVEOUT_APPROVALS", "PROVEOUT_STATE"):
+    for name in (PRIVATE_KEY_VARIABLE, "PROVEOUT_APPROVER_KEY", "PROVEOUT_REQUIRED_APPROVALS", "PROVEOUT_STATE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
@@ -101,7 +101,7 @@ def test_as_many_persons_as_are_asked_for_let_a_bundle_serve(registry: Persons) 
 
 
 def test_nobody_is_asked_unless_the_settings_ask(registry: Persons) -> None:
-    """approvals = 0: what the gate approved is released, and the ledger is not even looked through for consents."""
+    """required_approvals = 0: what the gate approved is released; the ledger is not even searched for consents."""
     registry.judge(A)
     registry.ledger.append("consent", A.digest, {"nonsense": 1}, actor="eve", reason="-", at=at(1))
 
@@ -283,7 +283,7 @@ def test_a_canary_is_promoted_only_while_its_consents_hold(registry: Persons, tm
     with pytest.raises(NotApproved, match="1 of 2 persons missing"):
         releases.promote(registry.ledger, registry.keyring, B, quorum=registry.quorum, **asked)
 
-    settings = _settings(tmp_path, approvals=2)
+    settings = _settings(tmp_path, required_approvals=2)
     verdict = canary.CanaryVerdict(
         decision="promotes", reason="alike", canary=B.name, bundle=B.digest, champion=A.name, share=0.1, since=at(3),
         answers=500, slow_ms=None, measures=(), seen=registry.ledger.last_seq(),
@@ -384,13 +384,13 @@ def test_the_standing_says_who_approved_and_how_many_are_missing(registry: Perso
 # --- the server ---------------------------------------------------------------------------------------------------
 
 
-def _settings(root: Path, *, approvals: int):
+def _settings(root: Path, *, required_approvals: int):
     from proveout.settings import Settings
 
     return Settings(
         root=root, state=root, model=MODEL, source="a.py:a", batch_schema="a.py:a", request_schema="a.py:a",
-        features="a.py:a", label="a.py:a", key=("a",), fallback="a.py:a", actions="a.py:a", notebook="a",
-        required_checks=("a",), approvals=approvals,
+        features="a.py:a", label="a.py:a", event_key=("a",), fallback="a.py:a", actions="a.py:a", notebook="a",
+        required_checks=("a",), required_approvals=required_approvals,
     )  # fmt: skip
 
 
@@ -412,7 +412,7 @@ def agree(project: Project, what: Bundle, name: str = "ada", *, until: str = "20
 
 
 def asking(project: Project, persons: int = 1):
-    return project.settings.model_copy(update={"approvals": persons})
+    return project.settings.model_copy(update={"required_approvals": persons})
 
 
 def test_a_release_forged_into_the_ledger_serves_no_bundle_without_its_persons(project: Project) -> None:
@@ -474,7 +474,7 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
 ) -> None:
     """The whole way, as it is walked at a terminal."""
     with (project.root / "pyproject.toml").open("a") as file:
-        file.write("approvals = 1\n")
+        file.write("required_approvals = 1\n")
     monkeypatch.chdir(project.root)
     packed = project.pack()
     project.append("bundle", packed.digest, packed)

@@ -128,7 +128,7 @@ def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") ->
         drain = LogShipper(
             folder,
             open_log=lambda: open_ledger(project),
-            event_fields=project.key,
+            event_fields=project.event_key,
             alarm=lambda alert: _keep(ledger, alert, project.model),
         )
         drain.once()

@@ -13,7 +13,7 @@ def score(as_json: Json = False) -> None:
     """How ready for production this project is.
 
     The 28 tests of the ML Test Score: a point for what runs by itself, half a one for what a person answers for
-    (checks/statements.yaml), with what each rests on. The score is the least of the four sums, 0 to 7.
+    (checks/attestations.yaml), with what each rests on. The score is the least of the four sums, 0 to 7.
     """
     from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ def score(as_json: Json = False) -> None:
     from proveout.score.scoring import count, verdict_to_score
 
     project = settings()
-    stated = attestations.load(project.root / project.statements)
+    stated = attestations.load(project.root / project.attestations)
     with open_ledger(project) as ledger:
         verdict = verdict_to_score(ledger, project.model)
         happened = ledger_evidence.gather(ledger, project, opened=open_released)

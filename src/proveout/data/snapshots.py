@@ -31,7 +31,8 @@ def take_batch(settings: Settings, store: Store, name: str, *, code: Mapping[str
 
     Args:
         code: of the source as it was loaded (`sources.code`), where this process had loaded it before.
-    Raises: DataRefused if more than `max_refused_share` of the rows of the batch, or of one of its tables, are bad. The
+    Raises: DataRefused if more than `max_rejected_share` of the rows of the batch, or of one of its tables, are bad.
+    The
     bad rows are kept then too, below `quarantine/` in the state folder.
     """
     code = sources.code(settings) if code is None else code
@@ -44,7 +45,7 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
     Raises: DataRefused; ConfigError for a request schema that nothing can be served by.
     """
     request_schema.load(settings)  # rows that no request can be like are not worth the training
-    schemas = load_object(settings.table_schemas, settings.root) if settings.table_schemas else {}
+    schemas = load_object(settings.reference_schemas, settings.root) if settings.reference_schemas else {}
     tables = {
         table: _guarded(settings, sources.read_table(settings, table, name), schema, f"{name}: table {table}")
         for table, schema in schemas.items()
@@ -57,7 +58,7 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
 
 def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -> Guarded:
     guarded = guard.check(rows, schema, name=name)
-    if guarded.refused_share > settings.max_refused_share or guarded.accepted.empty:
+    if guarded.refused_share > settings.max_rejected_share or guarded.accepted.empty:
         file = re.sub(r"[^\w.-]+", "-", name)  # a batch may have any name
         kept = settings.state_dir / "quarantine" / f"{file}.parquet"
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -
         worst = ", ".join(f"{refusal.check} ({refusal.rows:,} rows)" for refusal in guarded.refusals[:3])
         raise DataRefused(
             name,
-            f"{guarded.refused_share:.1%} of its rows are bad and {settings.max_refused_share:.1%} may be: {worst}",
+            f"{guarded.refused_share:.1%} of its rows are bad and {settings.max_rejected_share:.1%} may be: {worst}",
             str(kept),
         )
     return guarded

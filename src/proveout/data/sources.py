@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left_out"
 """What a source calls the rows it leaves out, in the `attrs` of its table: how many, by the reason in words."""
-_CODE = ("source", "table_source", "batch_schema", "table_schemas")
+_CODE = ("source", "reference_source", "batch_schema", "reference_schemas")
 _MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$")
 
 
@@ -64,9 +64,9 @@ def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") ->
 
 def read_table(settings: Settings, table: str, name: str) -> "pd.DataFrame":
     """The portion of reference table `table` that batch `name` needs. Raises: NotFound, SourceFailed."""
-    if settings.table_source is None:
-        raise ConfigError("[tool.proveout]", f"table {table} has a schema and no table_source", "Name its function")
-    return _call(settings, settings.table_source, name, table, name)
+    if settings.reference_source is None:
+        raise ConfigError("[tool.proveout]", f"table {table} has a schema and no reference_source", "Name its function")
+    return _call(settings, settings.reference_source, name, table, name)
 
 
 def left_out(settings: Settings, name: str, rows: "pd.DataFrame") -> tuple[Refusal, ...]:

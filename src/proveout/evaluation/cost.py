@@ -1,6 +1,6 @@
 """The user's business function: what an answer costs, once it is known what happened.
 
-Comes in: the setting `cost`, and answers with their outcomes. Goes out: a number for each answer, in the user's unit.
+Comes in: the setting `cost_function`, and answers with their outcomes. Goes out: a number for each answer, in the user's unit.
 """
 
 import math
@@ -20,10 +20,10 @@ Cost = Callable[[bool, float, bool], float]
 
 def load(settings: Settings) -> Cost | None:
     """The function that the project names; None where it names none. Raises: ConfigError if it cannot be used."""
-    if settings.cost is None:
+    if settings.cost_function is None:
         return None
-    function: Cost = load_object(settings.cost, settings.root)
-    of_each(function, [True, False], [0.9, 0.1], [False, True], name=settings.cost)
+    function: Cost = load_object(settings.cost_function, settings.root)
+    of_each(function, [True, False], [0.9, 0.1], [False, True], name=settings.cost_function)
     return function
 
 

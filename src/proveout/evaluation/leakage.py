@@ -348,7 +348,7 @@ def duplicates(
 ) -> tuple[Evidence, ...]:
     """Held-out rows that are training rows too: by their batch, by their key, by all they say, and by nearly all.
 
-    evidence(leakage.duplicates(training, holdout, key=project.key))
+    evidence(leakage.duplicates(training, holdout, key=project.event_key))
 
     Args:
         key: columns that name one event.

@@ -25,7 +25,7 @@ from proveout.schema import coercion
 if TYPE_CHECKING:
     import pandas as pd
 
-Scalar = Callable[["pd.DataFrame"], NDArray[np.float64]]
+Scorer = Callable[["pd.DataFrame"], NDArray[np.float64]]
 
 _ALONE = 24  # reference rows that are asked one by one
 _BATCH = 256
@@ -74,7 +74,7 @@ class Found:
 
 
 def find(
-    model: Any, function: Features, dtypes: Mapping[str, str], *, event: int, plain: Scalar, reference: "pd.DataFrame"
+    model: Any, function: Features, dtypes: Mapping[str, str], *, event: int, plain: Scorer, reference: "pd.DataFrame"
 ) -> Found:
     """The direct path of a model, if it has one that answers as `plain`, the pipeline, does.
 
@@ -130,7 +130,7 @@ def _compare(found: NDArray[np.float64], wanted: NDArray[np.float64] | None, tol
         raise Differs(float(found[first]), float(wanted[first]))
 
 
-def _each(plain: Scalar, rows: "pd.DataFrame") -> list[NDArray[np.float64] | None]:
+def _each(plain: Scorer, rows: "pd.DataFrame") -> list[NDArray[np.float64] | None]:
     """What the pipeline says of each row: None where it raises."""
     try:
         said = plain(rows)

@@ -14,7 +14,7 @@ from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings
 
-OUTSIDE = ("batch_schema", "label", "request_schema", "fallback", "actions", "cost")
+OUTSIDE = ("batch_schema", "label", "request_schema", "fallback", "actions", "cost_function")
 """Settings that name a part of the project by which rows, or answers, are judged, wherever it lies."""
 
 

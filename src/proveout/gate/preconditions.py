@@ -36,8 +36,8 @@ def ask(material: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckRe
     """Everything this file asks, of the candidate in `material`. `cases`: the edge cases of today."""
     bundle = material.bundle
     found = [*order(train_through=bundle.train_through, holdout=bundle.holdout)]
-    found += overlap(material.training, material.holdout, key=material.settings.key)
-    found += stale(bundle.holdout, _newer(material), allowed=material.settings.newer_batches)
+    found += overlap(material.training, material.holdout, key=material.settings.event_key)
+    found += stale(bundle.holdout, _newer(material), allowed=material.settings.max_newer_batches)
     try:
         retired = case_store.retired(material.settings)
     except ProveoutError as error:
@@ -105,7 +105,7 @@ def stale(holdout: str, newer: Sequence[str], *, allowed: int) -> tuple[CheckRes
         wrong(
             "stale-holdout",
             f"{what}{newer[-1]}), allowed: {allowed}. Hold out a newer one: [data] in train.toml; or raise "
-            "newer_batches in [tool.proveout]",
+            "max_newer_batches in [tool.proveout]",
         ),
     )
 
@@ -171,7 +171,7 @@ def _newer(material: "EvaluationContext") -> tuple[str, ...]:
         return ()
     snapshot = read(Snapshot, newest[0])
     names = [batch.name for batch in snapshot.batches if batch.name > holdout]
-    if len(names) <= material.settings.newer_batches:
+    if len(names) <= material.settings.max_newer_batches:
         return ()
     return tuple(name for name in names if material.outcomes_known(snapshot, name))
 

@@ -176,7 +176,7 @@ class Ledger:
         that is killed and repeated stores each row once. Feedback that knows the outcome is an outcome, too.
 
         Args:
-            event_fields: fields of a request that name what it is about (`settings.key`); without them, all do.
+            event_fields: fields of a request that name what it is about (`settings.event_key`); without them, all do.
         Answers to somebody who has been erased since are not stored. Raises: UsageError if one of the rows cannot be
         stored. Then nothing is.
         """

@@ -76,7 +76,7 @@ def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[st
         raise NotFound("batch", f"before {asked}", "There is nothing to compare it with yet")
     rows = snapshots.read(open_store(settings), newest[0].subject, batches=until)
     batches = {name: rows[rows[snapshots.BATCH] == name] for name in until}
-    return compare(batches, asked, features.request_columns(settings), left_out=settings.key), batches
+    return compare(batches, asked, features.request_columns(settings), left_out=settings.event_key), batches
 
 
 def compare(

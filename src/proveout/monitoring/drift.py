@@ -35,7 +35,7 @@ Reference: TypeAlias = "pd.DataFrame | Mapping[str, Column]"
 
 
 def compare(
-    reference: Reference, window: pd.DataFrame, columns: Sequence[str], *, family_alpha: float
+    reference: Reference, window: pd.DataFrame, columns: Sequence[str], *, drift_alpha: float
 ) -> tuple[ColumnDrift, ...]:
     """What each column of `window` says against `reference`: one test or two per column, in the order of `columns`.
 
@@ -45,8 +45,8 @@ def compare(
 
     Args:
         reference: a frame, or columns that need not be of the same rows.
-        family_alpha: chance of any alarm at all when nothing has moved, 0 to 1. Bonferroni: a test alarms at or
-            under its share, `family_alpha` / number of tests returned.
+        drift_alpha: chance of any alarm at all when nothing has moved, 0 to 1. Bonferroni: a test alarms at or
+            under its share, `drift_alpha` / number of tests returned.
     Raises: DriftError if a side has fewer than 20 rows, lacks a column, or the sides differ in type.
     """
     shortest = min((len(reference[column]) for column in columns if column in reference), default=FEWEST_ROWS)
@@ -56,7 +56,7 @@ def compare(
     tests = [test for column in dict.fromkeys(columns) for test in _tests(column, reference, window)]
     if not tests:
         raise DriftError("The window", "no column was named")
-    share = family_alpha / len(tests)
+    share = drift_alpha / len(tests)
     return tuple(replace(test, alarmed=test.p_value <= share) for test in tests)
 
 

@@ -60,7 +60,7 @@ def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at:
         if not later or not open_questions:
             return 0
         rows = snapshots.read(open_store(settings), newest[0].subject, batches=later)
-        outcomes = join(open_questions, rows, features.labels(settings, rows), key=settings.key, known_at=at)
+        outcomes = join(open_questions, rows, features.labels(settings, rows), key=settings.event_key, known_at=at)
         return ledger.add_outcomes(outcomes)
 
 
@@ -105,12 +105,12 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
 
     opened = champion(settings)
     learned, answered = opened.reference(), _table(predictions, opened)
-    columns = compared_columns(opened.request_columns, settings.key, learned, hidden=hidden_columns(predictions))
+    columns = compared_columns(opened.request_columns, settings.event_key, learned, hidden=hidden_columns(predictions))
     reference = {**{name: learned[name] for name in columns}, PROBABILITY: opened.heldout_answers()[PROBABILITY]}
     enough = len(predictions) >= drift.FEWEST_ROWS
     # Of a handful of held-out rows nobody can tell how answers are distributed.
     asked = [name for name, values in reference.items() if name != PROBABILITY or len(values) >= drift.FEWEST_ROWS]
-    tests = drift.compare(reference, answered, asked, family_alpha=settings.family_alpha) if enough else ()
+    tests = drift.compare(reference, answered, asked, drift_alpha=settings.drift_alpha) if enough else ()
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
@@ -121,7 +121,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
         window_from=predictions[0].at,
         window_to=predictions[-1].at,
         window_rows=len(predictions),
-        family_alpha=settings.family_alpha,
+        drift_alpha=settings.drift_alpha,
         columns=tests,
         alarm=any(test.alarmed for test in tests),
         performance=performance.measure(own, outcomes),

@@ -61,7 +61,7 @@ def page(
         report=report,
         rows=rows,
         headline=headline(report, alert),
-        share=report.family_alpha / max(len(report.columns), 1),
+        share=report.drift_alpha / max(len(report.columns), 1),
         alert=alert,
         promised_auc=promised_auc,
         left_out=left_out,

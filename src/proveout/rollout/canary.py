@@ -152,7 +152,7 @@ def look(ledger: Ledger, settings: Settings) -> CanaryVerdict | None:
     found = count(ledger, settings)
     if found is None:
         return None
-    return judge(found, rows=settings.canary_rows, alpha=settings.canary_alpha, margin=settings.canary_margin)
+    return judge(found, rows=settings.canary_min_answers, alpha=settings.canary_alpha, margin=settings.canary_margin)
 
 
 def act(
@@ -171,7 +171,7 @@ def act(
     Raises: Conflict if somebody changed what runs since it was counted; NotApproved or OtherChampion if a person could
     not release the canary either; whatever `current_fingerprint` raises.
     """
-    if settings.canary != "auto" or verdict.decision == "waits":
+    if settings.canary_mode != "auto" or verdict.decision == "waits":
         return None
     by, reason = "canary", verdict.reason
     if verdict.decision == "rolls back":

@@ -65,7 +65,7 @@ def count(ledger: Ledger, settings: Settings) -> Count | None:
         slow_ms = _slow(connection, champion.name, before=canary.since) or settings.deadline_s * 500
         mine = _counted(connection, canary, role="canary", since=since, slow_ms=slow_ms)
         # Different keys are told apart for half a second in a million: not before something can follow from it.
-        enough = mine["answers"] >= settings.canary_rows
+        enough = mine["answers"] >= settings.canary_min_answers
         others = _counted(connection, champion, role="champion", since=since, slow_ms=slow_ms, by_key=enough)
     return Count(
         canary=canary,

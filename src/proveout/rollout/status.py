@@ -18,7 +18,7 @@ from proveout.trust import approvals, authorization
 from proveout.trust.approvals import NOBODY, ApprovalPolicy
 from proveout.trust.authorization import Authorization
 
-EvidenceRecorder = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
+BundleState = Literal["champion", "canary", "shadow", "approved", "expired", "refused", "candidate"]
 ROLES: tuple[Role, ...] = ("shadow", "canary", "champion")
 NEWEST_ALERTS = 3
 ENDED = "its approval has ended"
@@ -69,7 +69,7 @@ class Packed:
     """A bundle and what became of it."""
 
     bundle: Bundle
-    state: EvidenceRecorder
+    state: BundleState
     persons: int = 0  # who are asked for
     approved_by: tuple[str, ...] = ()  # those whose consent holds
     waived: int = 0  # waivers that the newest verdict on it rests on
@@ -143,7 +143,7 @@ def packed(ledger: Ledger, model: str, *, at: str, quorum: ApprovalPolicy = NOBO
     )
 
 
-def _state(ledger: Ledger, leave: ApprovalStatus, *, taken: Mapping[Digest, Role]) -> EvidenceRecorder:
+def _state(ledger: Ledger, leave: ApprovalStatus, *, taken: Mapping[Digest, Role]) -> BundleState:
     bundle = leave.bundle
     if bundle in taken:
         return taken[bundle]

@@ -1,4 +1,4 @@
-"""What people answer for in the score: statements in `checks/statements.yaml`, each by somebody and until a day.
+"""What people answer for in the score: statements in `checks/attestations.yaml`, each by somebody and until a day.
 
 - test: data-6                  # one of the 28: `proveout score` lists them
   says: A new column is one line in flows/features.py and one in checks/schemas.py; the last took an hour.

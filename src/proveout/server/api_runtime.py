@@ -62,11 +62,11 @@ class ApiRuntime:
         gentle: bool = False,
     ) -> None:
         self._folder, self._gentle = folder, gentle
-        self._lines = Lines(socket_path(folder, 0), hang_s=settings.hang_s, heard=self._hear)
-        self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_cool_s)
-        self.routing = Routing(settings.key, broken=self.dispatch.broken)
+        self._lines = Lines(socket_path(folder, 0), worker_timeout_s=settings.worker_timeout_s, heard=self._hear)
+        self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_reset_s)
+        self.routing = Routing(settings.event_key, broken=self.dispatch.broken)
         self.journal = Journal(
-            settings.journal_dir, durability=settings.durability, keeps=settings.unlogged == "answer"
+            settings.journal_dir, durability=settings.durability, keeps=settings.on_log_failure == "answer"
         )
         self.desk = PredictionService(
             habits, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms

@@ -19,8 +19,8 @@ from proveout.settings import Settings
 from proveout.training.config import parse_config
 
 # Settings that name code which the steps load, and the other ones that decide what they make.
-OBJECTS = ("features", "label", "batch_schema", "request_schema", "fallback", "actions", "cost")
-VALUES = ("model", "notebook", "parameter_defaults", "label_name", "key", "feature_files")
+OBJECTS = ("features", "label", "batch_schema", "request_schema", "fallback", "actions", "cost_function")
+VALUES = ("model", "notebook", "parameter_defaults", "label_name", "event_key", "feature_files")
 # What the steps compute with: a `resume` may come days later.
 LIBRARIES = ("numpy", "pandas", "proveout", "scikit-learn", "scipy", "skops")
 LOCK = "requirements.lock"

@@ -35,9 +35,11 @@ NOBODY = ApprovalPolicy(persons=0, approvers=Path(), gate_keys=Path())
 
 
 def quorum(settings: Settings) -> ApprovalPolicy:
-    """What the project asks for: `approvals` and `approvers` in [tool.proveout]."""
+    """What the project asks for: `required_approvals` and `approvers_dir` in [tool.proveout]."""
     return ApprovalPolicy(
-        persons=settings.approvals, approvers=settings.root / settings.approvers, gate_keys=settings.keys_dir
+        persons=settings.required_approvals,
+        approvers=settings.root / settings.approvers_dir,
+        gate_keys=settings.keys_dir,
     )
 
 

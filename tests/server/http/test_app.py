@@ -394,7 +394,7 @@ def test_where_the_settings_say_so_the_rules_answer_an_overload(tmp_path, monkey
     monkeypatch.setattr("proveout.server.queue.batcher.MOST_WAITING", 10)
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5, overload="rules") as server:
+        async with running(tmp_path, deadline_s=5, on_overload="fallback") as server:
             answers = await asyncio.gather(server.ask(mode="slow"), *(server.ask(number=i) for i in range(40)))
 
             assert {answer.status_code for answer in answers} == {200}
@@ -563,7 +563,7 @@ def test_without_a_log_nothing_is_answered_where_the_settings_say_so(tmp_path, m
     """An answer that nobody can find again is none, to some."""
 
     async def test() -> None:
-        async with running(tmp_path, unlogged="refuse") as server:
+        async with running(tmp_path, on_log_failure="refuse") as server:
             with monkeypatch.context() as full:
 
                 def no_space(*_: Any) -> int:

@@ -40,7 +40,7 @@ def alert(what: str, **changed: Any) -> Alert:
     return Alert(**{"severity": "critical", "what": what, "details": "-", "next_step": "-", "at": now(), **changed})
 
 
-class ApiRuntime:
+class Office:
     """A clerk at work in threads of this process, and what it did."""
 
     def __init__(
@@ -92,11 +92,11 @@ def wait_for(claim: Callable[[], bool], what: str) -> float:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Iterator[Callable[..., ApiRuntime]]:
-    offices: list[ApiRuntime] = []
+def work(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    offices: list[Office] = []
 
-    def working(**changed: Any) -> ApiRuntime:
-        offices.append(ApiRuntime(tmp_path, settings_of(tmp_path / "project", **changed)))
+    def working(**changed: Any) -> Office:
+        offices.append(Office(tmp_path, settings_of(tmp_path / "project", **changed)))
         return offices[-1]
 
     yield working
@@ -203,7 +203,7 @@ def test_a_canary_that_fails_is_taken_back(tiny, tmp_path, canary, acts):
     with Ledger(settings.ledger) as ledger:
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
         new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
-    office = ApiRuntime(tmp_path, settings, source=Released())
+    office = Office(tmp_path, settings, source=Released())
     try:
         assert office.board().canary == new
         journal = Journal(settings.journal_dir)
@@ -232,13 +232,13 @@ def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(t
     tiny.judge(first)
     tiny.judge(second, champion=first.digest, checks=judging.checks, configuration=judging.configuration)
     tiny.release(first)
-    settings = tiny.settings.model_copy(update={"canary_rows": 30, "canary_margin": 0.7, "canary_alpha": 0.2})
+    settings = tiny.settings.model_copy(update={"canary_min_answers": 30, "canary_margin": 0.7, "canary_alpha": 0.2})
     with Ledger(settings.ledger) as ledger:
         ledger.append("bundle", second.digest, second, actor="ada", reason="trained", at=now())
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
         new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
     (tiny.root / "checks" / "test_none.py").write_text("def test_it(): assert True\n")
-    office = ApiRuntime(tmp_path, settings, source=Released(), current_fingerprint=current_fingerprint)
+    office = Office(tmp_path, settings, source=Released(), current_fingerprint=current_fingerprint)
     try:
         journal = Journal(settings.journal_dir)
         journal.append(answers(office.board().champion, "champion", ["model"] * 400))

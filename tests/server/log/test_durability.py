@@ -542,7 +542,7 @@ def wait_for_alerts(server: Server, wanted: set[str]) -> set[str]:
 
 def test_with_a_full_disk_requests_are_refused_where_that_is_the_policy(start, small_disk):
     """Some must rather not answer than answer without a log. It is said with a 503 and heals by itself."""
-    server = start(PROVEOUT_STATE=str(small_disk), PROVEOUT_UNLOGGED="refuse")
+    server = start(PROVEOUT_STATE=str(small_disk), PROVEOUT_ON_LOG_FAILURE="refuse")
     server.wait_ready()
     with Load(server, clients=4, pause_s=0.01, most=100_000, stubborn=True) as load:
         time.sleep(0.5)

@@ -85,7 +85,7 @@ def test_news_is_heard_and_is_no_reply(path):
 
     Worker(path, newsy)
     heard: list[WorkerStatus] = []
-    line = WorkerConnection(path, hang_s=10, heard=heard.append)
+    line = WorkerConnection(path, worker_timeout_s=10, heard=heard.append)
 
     async def work() -> None:
         await line.up.wait()
@@ -99,7 +99,7 @@ def test_news_is_heard_and_is_no_reply(path):
 
 def test_nobody_there_is_said_at_once_and_somebody_later_is_found(path):
     """A worker takes seconds to start; the line is there as soon as it is."""
-    line = WorkerConnection(path, hang_s=10)
+    line = WorkerConnection(path, worker_timeout_s=10)
 
     async def work() -> None:
         with pytest.raises(WorkerLost):
@@ -113,7 +113,7 @@ def test_nobody_there_is_said_at_once_and_somebody_later_is_found(path):
 
 def test_a_worker_that_dies_is_lost_at_once_and_the_next_is_found(path):
     """The kernel closes its socket: nobody waits for a deadline."""
-    line = WorkerConnection(path, hang_s=60)
+    line = WorkerConnection(path, worker_timeout_s=60)
     workers = [Worker(path, lambda message, connection: workers[0].die())]
 
     async def work() -> None:
@@ -134,7 +134,10 @@ def test_a_silent_worker_is_killed_by_the_line_whose_business_it_is(path, monkey
     killed: list[int] = []
     monkeypatch.setattr(link_module.os, "kill", lambda pid, number: killed.append(pid))
     Worker(path, lambda message, connection: None)
-    plain, side = WorkerConnection(path, hang_s=0.1), WorkerConnection(path, hang_s=0.1, kills=False)
+    plain, side = (
+        WorkerConnection(path, worker_timeout_s=0.1),
+        WorkerConnection(path, worker_timeout_s=0.1, kills=False),
+    )
 
     async def work() -> None:
         for line in (side, plain):
@@ -155,7 +158,7 @@ def test_a_late_reply_is_not_taken_for_the_next_one(path):
         echo(message, connection)
 
     Worker(path, late)
-    side = WorkerConnection(path, hang_s=0.1, kills=False)
+    side = WorkerConnection(path, worker_timeout_s=0.1, kills=False)
 
     async def work() -> None:
         await side.up.wait()
@@ -177,7 +180,7 @@ def test_three_lines_do_not_wait_for_each_other(path):
             echo(message, connection)
 
     Worker(path, choosy)
-    lines = Lines(path, hang_s=10)
+    lines = Lines(path, worker_timeout_s=10)
 
     async def work() -> None:
         for line in (lines.plain, lines.side, lines.shadow):

@@ -213,7 +213,7 @@ def test_the_last_good_answer_has_an_age_too(tmp_path):
     """Yesterday's weather is no forecast."""
 
     async def test() -> None:
-        async with running(tmp_path, last_good_s=0.1, cache_ttl_s=0) as server:
+        async with running(tmp_path, stale_if_error_s=0.1, cache_ttl_s=0) as server:
             await server.ask(number=5)
             await asyncio.sleep(0.15)
             server.office._lines.plain._hang_up()

@@ -78,7 +78,7 @@ class Controller:
         self._canary_trouble = Incident("the canary's verdict")
         self._promotion_trouble = Incident("the canary's promotion")
         self._drain = LogShipper(
-            settings.journal_dir, open_log=self._open, event_fields=settings.key, alarm=self._untold.append
+            settings.journal_dir, open_log=self._open, event_fields=settings.event_key, alarm=self._untold.append
         )
         posted = server_state.read(server_state.board_path(folder), server_state.DesiredState)
         self._seq = posted.seq if posted else 0

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from proveout.records import Scalar
-from proveout.server.queue.breaker import Breaker, EvidenceRecorder
+from proveout.server.queue.breaker import Breaker, BreakerState
 from proveout.server.queue.explain_queue import ExplainQueue
 from proveout.server.queue.release_queue import (
     MOST_ROWS,
@@ -180,7 +180,7 @@ class Dispatch:
         await asyncio.gather(self._explaining.run(), self._mirror.run())
 
     @property
-    def breakers(self) -> Mapping[str, EvidenceRecorder]:
+    def breakers(self) -> Mapping[str, BreakerState]:
         """The state of each release that was asked, by name."""
         now = asyncio.get_running_loop().time()
         return {name: lane.breaker.state(now) for name, lane in self._lanes.items()}

@@ -12,7 +12,7 @@ the caller's, in seconds that never go back.
 from collections import deque
 from typing import Literal, NewType
 
-EvidenceRecorder = Literal["closed", "open", "half-open"]
+BreakerState = Literal["closed", "open", "half-open"]
 
 WINDOW = 20  # answers looked back on
 MOST_FAILED = 10  # of them, and it opens
@@ -37,7 +37,7 @@ class Breaker:
         self._turn = 0  # of closing and opening: an answer of an earlier one says nothing of this one
         self._probing = False
 
-    def state(self, now: float) -> EvidenceRecorder:
+    def state(self, now: float) -> BreakerState:
         """Where it stands."""
         if self._closed:
             return "closed"

@@ -69,7 +69,7 @@ class WorkerConnection:
 
     Args:
         path: where it listens; it may not be there yet, and a new worker will listen there again.
-        hang_s: how long it may be silent on one message.
+        worker_timeout_s: how long it may be silent on one message.
         kills: whether to kill it then, or only to cut this line: a question nobody waits for is no reason.
         heard: called with every hello.
     """
@@ -78,11 +78,11 @@ class WorkerConnection:
         self,
         path: str,
         *,
-        hang_s: float,
+        worker_timeout_s: float,
         kills: bool = True,
         heard: Callable[[WorkerStatus], None] = lambda hello: None,
     ) -> None:
-        self._path, self._hang_s, self._kills, self._heard = path, hang_s, kills, heard
+        self._path, self._hang_s, self._kills, self._heard = path, worker_timeout_s, kills, heard
         self._transport: asyncio.WriteTransport | None = None
         self._reply: asyncio.Future[Any] | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -171,14 +171,16 @@ class Lines:
 
     Args:
         path: where it listens.
-        hang_s: how long it may be silent on plain requests before it is killed.
+        worker_timeout_s: how long it may be silent on plain requests before it is killed.
         heard: called with every hello of the plain line.
     """
 
-    def __init__(self, path: str, *, hang_s: float, heard: Callable[[WorkerStatus], None] = lambda hello: None) -> None:
-        self.plain = WorkerConnection(path, hang_s=hang_s, heard=heard)
-        self.side = WorkerConnection(path, hang_s=hang_s, kills=False)  # explanations
-        self.shadow = WorkerConnection(path, hang_s=SHADOW_S, kills=False)
+    def __init__(
+        self, path: str, *, worker_timeout_s: float, heard: Callable[[WorkerStatus], None] = lambda hello: None
+    ) -> None:
+        self.plain = WorkerConnection(path, worker_timeout_s=worker_timeout_s, heard=heard)
+        self.side = WorkerConnection(path, worker_timeout_s=worker_timeout_s, kills=False)  # explanations
+        self.shadow = WorkerConnection(path, worker_timeout_s=SHADOW_S, kills=False)
 
     async def keep(self) -> None:
         """Stay connected, until cancelled."""

@@ -48,11 +48,11 @@ class ServiceConfig:
     action: Action
     deadline_s: float
     pii_fields: tuple[str, ...] = ()
-    overload: Literal["shed", "rules"] = "shed"
-    unlogged: Literal["answer", "refuse"] = "answer"
+    on_overload: Literal["shed", "fallback"] = "shed"
+    on_log_failure: Literal["answer", "refuse"] = "answer"
     cache_ttl_s: float = 0.0
-    last_good_s: float = 300.0
-    cache_rows: int = 10_000
+    stale_if_error_s: float = 300.0
+    cache_size: int = 10_000
     ids_file: Path | None = None  # where ids that were given are kept; None: in memory
 
 
@@ -65,11 +65,11 @@ def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action
         action=action,
         deadline_s=settings.deadline_s,
         pii_fields=schema.pii_fields,
-        overload=settings.overload,
-        unlogged=settings.unlogged,
+        on_overload=settings.on_overload,
+        on_log_failure=settings.on_log_failure,
         cache_ttl_s=settings.cache_ttl_s,
-        last_good_s=settings.last_good_s,
-        cache_rows=settings.cache_rows,
+        stale_if_error_s=settings.stale_if_error_s,
+        cache_size=settings.cache_size,
         ids_file=settings.state_dir / "ids",
     )
 
@@ -91,8 +91,8 @@ class PredictionService:
         self, habits: ServiceConfig, *, dispatch: Dispatch, routing: Routing, journal: Journal, pseudonyms: Pseudonyms
     ) -> None:
         self._habits, self._dispatch, self._routing, self._journal = habits, dispatch, routing, journal
-        self._pseudonyms, self._log = pseudonyms, Log(journal, refuses=habits.unlogged == "refuse")
-        self._answers = Answers(rows=habits.cache_rows, oldest_s=max(habits.cache_ttl_s, habits.last_good_s))
+        self._pseudonyms, self._log = pseudonyms, Log(journal, refuses=habits.on_log_failure == "refuse")
+        self._answers = Answers(rows=habits.cache_size, oldest_s=max(habits.cache_ttl_s, habits.stale_if_error_s))
         self._ids = Ids(habits.ids_file)
         self._action_trouble = Incident("the action")
         self.answered: dict[str, int] = {"model": 0, "cache": 0, "rules": 0, "none": 0}
@@ -122,7 +122,7 @@ class PredictionService:
             is an explicit «no prediction».
         """
         habits, record = self._habits, request.record
-        if habits.unlogged == "refuse" and self._journal.trouble.words is not None:
+        if habits.on_log_failure == "refuse" and self._journal.trouble.words is not None:
             raise Unlogged
         began = perf_counter()  # uvloop's own clock counts in milliseconds
         patience_s = habits.deadline_s if budget_s is None else min(budget_s, habits.deadline_s)
@@ -192,7 +192,7 @@ class PredictionService:
         except NoAnswer as silence:
             return self._fall(record, silence, kept)
         except Overloaded:
-            if self._habits.overload == "shed" and not self._good(kept):
+            if self._habits.on_overload == "shed" and not self._good(kept):
                 self.fallback_reasons["overloaded"] += 1
                 raise
             return self._fall(record, NoAnswer("it has too many requests before this one"), kept)
@@ -212,7 +212,7 @@ class PredictionService:
         return answer
 
     def _good(self, kept: Kept | None) -> bool:
-        return kept is not None and self._answers.age_s(kept) <= self._habits.last_good_s
+        return kept is not None and self._answers.age_s(kept) <= self._habits.stale_if_error_s
 
     def _fresh(self, kept: Kept, request: Request) -> bool:
         """Whether `kept` is given again without a look at the model."""

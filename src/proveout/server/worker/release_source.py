@@ -143,7 +143,7 @@ def _keep(settings: Settings, permit: "Authorization") -> None:
     with suppress(OSError):  # a full disk is no reason not to serve
         alone.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         post(alone, permit.approval)
-        if settings.approvals:
+        if settings.required_approvals:
             post(persons, permit)
 
 
@@ -152,7 +152,7 @@ def _known(settings: Settings, bundle: Digest) -> "Authorization | None":
     from proveout.trust.authorization import Authorization
 
     alone, persons = _kept(settings, bundle)
-    if settings.approvals:
+    if settings.required_approvals:
         return read(persons, Authorization)
     approval = read(alone, Approval)
     return Authorization(approval=approval) if approval else None

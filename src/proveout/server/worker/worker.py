@@ -146,7 +146,7 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         sys.setswitchinterval(_SWITCH_S)
-        self.shelf = ModelPool(self._open, share=self._settings.explain_share)
+        self.shelf = ModelPool(self._open, share=self._settings.background_cpu_share)
         reader = Reader(board_path(self._folder))
         board = reader.look()
         try:
