@@ -39,7 +39,7 @@ class EvidenceRecorder:
         """State a number by its name, or what a helper measured, one or several.
 
         evidence("auc", 0.774, at_least=0.70, slice="EWR", rows=9_000)
-        evidence(intervals.auc(holdout.labels, scores), at_least=0.70, surely=True)
+        evidence(metrics.auc(holdout.labels, scores), at_least=0.70, surely=True)
         evidence(slices.judge(...))
 
         Args:

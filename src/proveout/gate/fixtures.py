@@ -57,7 +57,7 @@ def candidate(gate_material: "EvaluationContext") -> "OpenBundle":
 def champion(gate_material: "EvaluationContext") -> "OpenBundle | None":
     """The bundle that answers now, opened; None when nothing was ever released.
 
-    evidence(dependencies.changed(candidate, champion), at_most=5)
+    evidence(dependency_diff.changed(candidate, champion), at_most=5)
     """
     return gate_material.champion
 
@@ -66,7 +66,7 @@ def champion(gate_material: "EvaluationContext") -> "OpenBundle | None":
 def holdout(gate_material: "EvaluationContext") -> "LabelledRows":
     """The rows of the batch held out whose outcome is known: `.raw`, `.records`, `.labels`.
 
-    evidence(intervals.auc(holdout.labels, candidate.predict(holdout.records)), at_least=0.70)
+    evidence(metrics.auc(holdout.labels, candidate.predict(holdout.records)), at_least=0.70)
     """
     return gate_material.holdout
 
@@ -102,7 +102,7 @@ def profiles(gate_material: "EvaluationContext") -> "Profiles":
 def criteria(gate_material: "EvaluationContext") -> "Criteria":
     """The bounds in `[evaluation]` of the project's train.toml, by name.
 
-    evidence(intervals.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
+    evidence(metrics.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
     """
     return gate_material.criteria
 
