@@ -113,7 +113,7 @@ def settings(**changes: object) -> Settings:
     names = ("source", "batch_schema", "request_schema", "features", "label", "fallback", "actions")
     code = dict.fromkeys(names, "a.py:b")
     return Settings(
-        **{"root": Path(), "model": MODEL, "key": ("flight",), "notebook": "n", "required_checks": ("c",)}
+        **{"root": Path(), "model": MODEL, "event_key": ("flight",), "notebook": "n", "required_checks": ("c",)}
         | code
         | changes
     )
