@@ -48,7 +48,7 @@ def simpler_model(
     Args:
         gain_at_least: AUC that the candidate must be ahead by, at the lower end of the paired interval.
         rows: of training, at most; drawn at random where there are more.
-        clusters: of the held-out rows, such as their days: see `intervals.mean`.
+        clusters: of the held-out rows, such as their days: see `metrics.mean`.
     Returns: the plain model's AUC; the gain on it; the gain on the base rate, as a mean squared distance (Brier).
     """
     import numpy as np
@@ -124,7 +124,7 @@ def features_benefit(
         idle_at_most: how many columns may be without a benefit that is surely above zero.
         rows: held-out rows that are shuffled, at most; drawn at random where there are more.
         permutations: of each column; a row's loss is the mean over them.
-        clusters: of the held-out rows, such as their days: see `intervals.mean`.
+        clusters: of the held-out rows, such as their days: see `metrics.mean`.
     Returns: a piece of evidence for each column, its loss with interval; and the number of those with no benefit shown.
         A column that another one can stand in for loses little: two idle ones may not both be idle without the other.
     Source: L. Breiman, Random Forests, Machine Learning 45 (2001), section 10.
@@ -202,7 +202,7 @@ def staleness(
         margin: of AUC; what is surely worse than the newest by more than this is stale.
         fresh_for: how many batches old a model must be without being stale.
         window: batches that each is fitted on; half of those there are. All have as many rows, `rows` at most.
-        clusters: of the held-out rows, such as their days: see `intervals.mean`.
+        clusters: of the held-out rows, such as their days: see `metrics.mean`.
     Returns: the AUC at each age, with interval and what it is to the newest; then the age, in batches, up to which
         none was stale. With fewer than two windows, not judged.
     """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from proveout.evaluation.metrics import Metric
 
 Measure = Callable[..., "Evidence | float"]
-"""`(labels, scores)` to evidence, such as `intervals.auc`, or to a plain number, such as scikit-learn's metrics."""
+"""`(labels, scores)` to evidence, such as `metrics.auc`, or to a plain number, such as scikit-learn's metrics."""
 
 COVERS = ("model-6",)
 
@@ -57,8 +57,8 @@ def judge(
     each more slice can only refuse. Without it one slice of many may miss a bound by chance; its interval tells.
 
     Args:
-        measure: such as `intervals.auc`. A plain number (a metric of scikit-learn) gets a bootstrap interval, which
-            costs a second or more a slice; a mean does without: `lambda y, p: intervals.mean((p - y) ** 2)`.
+        measure: such as `metrics.auc`. A plain number (a metric of scikit-learn) gets a bootstrap interval, which
+            costs a second or more a slice; a mean does without: `lambda y, p: metrics.mean((p - y) ** 2)`.
         labels: outcomes of any kind that the measure understands, shape (rows,).
         scores: what the model gives, shape (rows,) or (rows, ...).
         by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are

@@ -98,7 +98,7 @@ MUTANTS = (
         name="slice-flipped",
         slip="One part of the data codes the outcome the other way round.",
         question="slices",
-        remedy='evidence(slices.judge(intervals.auc, holdout.labels, scores, by=holdout.records["…"], at_least=0.65))',
+        remedy='evidence(slices.judge(metrics.auc, holdout.labels, scores, by=holdout.records["…"], at_least=0.65))',
         make=training_bugs.slice_flipped,
         refits=True,
     ),
