@@ -26,7 +26,7 @@ from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import monitor
 from proveout.records import Digest, Prediction
-from proveout.schema import request_schema
+from proveout.schema import coercion, request_schema
 from proveout.server.http.validation import read
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Served
@@ -35,20 +35,27 @@ from proveout.settings import Settings
 DTYPES = {
     "small": "int8", "large": "uint64", "number": "int64", "share": "float64", "narrow": "float32", "flag": "bool",
     "word": "str", "dependants": "Int64", "rooms": "UInt8", "income": "Float64", "ratio": "Float32", "owner": "boolean",
+    "since": "datetime64[ns]", "seen": "datetime64[us, America/New_York]", "band": 'category["low", "high"]',
 }  # fmt: skip
-NULLABLE = ("share", "narrow", "word", "dependants", "rooms", "income", "ratio", "owner")
+NULLABLE = ("share", "narrow", "word", "dependants", "rooms", "income", "ratio", "owner", "since", "band")
 SCHEMA = pa.DataFrameSchema(
-    {name: pa.Column(dtype, nullable=name in NULLABLE) for name, dtype in DTYPES.items()}, coerce=True, strict=True
+    {name: pa.Column(coercion.pandas_dtype(dtype), nullable=name in NULLABLE) for name, dtype in DTYPES.items()},
+    coerce=True,
+    strict=True,
 )
 FEATURES = """
 def features(rows):
-    made = {name: rows[name].astype("float64").fillna(-1.0) for name in rows.columns if name != "word"}
+    other = ("word", "since", "seen", "band")
+    made = {name: rows[name].astype("float64").fillna(-1.0) for name in rows.columns if name not in other}
+    made |= {f"hour of {name}": rows[name].dt.hour.fillna(-1.0).astype("float64") for name in ("since", "seen")}
+    made |= {"band": rows["band"].cat.codes.astype("float64")}
     made |= {f"{name} unknown": rows[name].isna().astype("float64") for name in ("dependants", "owner", "word")}
     return rows[["small"]].assign(**made)[[*made]]
 """
 RECORD = {
     "small": -3, "large": 7, "number": 5, "share": 0.5, "narrow": 0.1, "flag": True, "word": "x", "dependants": 3,
-    "rooms": 4, "income": 2.5, "ratio": 0.25, "owner": True,
+    "rooms": 4, "income": 2.5, "ratio": 0.25, "owner": True, "since": "2013-06-07T08:15:00",
+    "seen": "2013-06-07T18:15:30.5-04:00", "band": "high",
 }  # fmt: skip
 
 
@@ -63,6 +70,10 @@ def training_rows(rows: int = 300) -> pd.DataFrame:
             if dtype.startswith("bool")
             else random.choice(["x", "y"], rows)
             if dtype == "str"
+            else random.choice(["low", "high"], rows)
+            if dtype.startswith("category")
+            else pd.Timestamp("2013-01-01") + pd.to_timedelta(random.integers(0, 9_000, rows), unit="h")
+            if dtype.startswith("datetime")
             else random.integers(0, 9, rows)
             for name, dtype in DTYPES.items()
         }
@@ -91,7 +102,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> OpenBundle:
         model="types", model_file=root / "model.skops", features="features.py:features", root=root,
         notebook=root / "pilot.ipynb", executed=root / "executed.ipynb", config={"parameters": {}},
         snapshot=Digest("5" * 64), train_through="1", holdout="2", label="late", threshold=0.5,
-        request={name: str(rows[name].dtype) for name in DTYPES}, training=rows[:200], training_labels=labels[:200],
+        request={name: coercion.name_of(rows[name].dtype) for name in DTYPES},
+        training=rows[:200], training_labels=labels[:200],
         heldout=rows[200:], heldout_labels=labels[200:], metrics={}, run="TrainFlow/1", git_commit="unknown",
         trained_at="2026-01-01T00:00:00.000+00:00", lock=None,
     )  # fmt: skip
@@ -133,7 +145,7 @@ def test_reasons_and_edge_cases_know_every_type(packed, bench):
 
     assert all(found is not None for found in reasons)
     awkward = packed.awkward(training_rows(5))
-    assert {name: str(dtype) for name, dtype in awkward.dtypes.items()} == DTYPES
+    assert {name: coercion.name_of(dtype) for name, dtype in awkward.dtypes.items()} == DTYPES
     assert awkward["dependants"].isna().sum() == 2 and 1_000_000 not in awkward["small"].tolist()
     assert np.isfinite(packed.predict(awkward)).all()
 
@@ -203,7 +215,10 @@ def test_the_monitor_asks_again_with_every_type_and_leaves_out_what_cannot_be_as
 # --- refused ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["category", "datetime64[ns]", "timedelta64[ns]", "object", "complex128", pa.Date])
+@pytest.mark.parametrize(
+    "dtype",
+    ["category", pd.CategoricalDtype([1, 2]), "timedelta64[ns]", "object", "complex128", pa.Date, pa.Decimal(10, 2)],
+)
 def test_a_type_that_no_request_can_carry_is_refused_when_the_project_is_opened(tmp_path, dtype, monkeypatch):
     """Not by the server, after the training and the approval: by ingest and training too."""
     settings = Settings(

@@ -24,6 +24,8 @@ TRIPS = schema_of(
     late=pa.Column(bool),
     name=pa.Column(str, metadata={"pii": True}),
     plane=pa.Column(str, nullable=True),
+    at=pa.Column("datetime64[ns, UTC]"),
+    band=pa.Column(pd.CategoricalDtype(["low", "high"])),
 )
 
 
@@ -38,6 +40,8 @@ def trips(rows: int = 101) -> pd.DataFrame:
             "late": places % 5 == 0,
             "name": "Ada",
             "plane": [f"N{place}" for place in places],
+            "at": pd.Timestamp("2013-01-01T06:00", tz="UTC") + pd.to_timedelta(places, unit="D"),
+            "band": pd.Categorical(np.where(places % 4, "high", "low"), categories=["low", "high"]),
             "delay": 1.5,
         }
     )
@@ -47,8 +51,11 @@ def test_typical_values_are_medians_and_what_comes_most_often():
     """Numbers that rows have, in the type of the field: no 49.5 of whole numbers, no 0.10000000149."""
     found = examples.typical_values(trips(), TRIPS)
 
-    assert found == {"year": 2013, "wind": 50, "share": 0.1, "carrier": "UA", "late": False}
-    assert [type(value) for value in found.values()] == [int, int, float, str, bool]
+    assert found == {
+        "year": 2013, "wind": 50, "share": 0.1, "carrier": "UA", "late": False, "at": "2013-02-20T06:00:00+00:00",
+        "band": "high",
+    }  # fmt: skip
+    assert [type(value) for value in found.values()] == [int, int, float, str, bool, str, str]
 
 
 def test_nobodys_own_values_are_shown():
@@ -56,7 +63,7 @@ def test_nobodys_own_values_are_shown():
     found = examples.typical_values(trips(), TRIPS)
 
     assert "name" not in found and "plane" not in found
-    assert examples.typical_values(trips(4), TRIPS).keys() == {"year", "wind", "share"}
+    assert examples.typical_values(trips(4), TRIPS).keys() == {"year", "wind", "share", "at"}
 
 
 def test_of_values_that_are_as_frequent_always_the_same_one_is_shown():

@@ -5,9 +5,11 @@ the bounds, inside and outside of them, of null and of values of other types. Th
 `DIFFERENCES` and in docs/data.md, which a test compares.
 """
 
+import datetime
 import re
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -26,7 +28,8 @@ from proveout.schema.validator import InvalidRecord, Validator
 
 DTYPES = (
     "int8", "int64", "uint8", "uint64", "Int64", "UInt8", "float16", "float32", "float64", "Float32", "bool", "boolean",
-    "str", "string",
+    "str", "string", "datetime64[ns]", "datetime64[s]", "datetime64[ns, UTC]", "datetime64[us, America/New_York]",
+    'category["ab", "low", "high"]', 'ordered["low", "high", "ab"]',
 )  # fmt: skip
 OTHERS = ("int16", "int32", "uint16", "uint32", "Int8", "Int16", "Int32", "UInt16", "UInt32", "UInt64", "Float64")
 
@@ -83,6 +86,10 @@ def validator_accepts(schema: Any, value: Any) -> bool:
 def pandera_accepts(schema: Any, value: Any) -> bool:
     """Of a column of the field's type with this one value, as it stands in front of the model."""
     dtype = schema.columns["v"].dtype.type
+    if schema_kind(schema) == "datetime" and value is not None:
+        value = moment(value, dtype)
+        if value is None:
+            return False
     if value is None and not coercion.has_null(str(dtype)):
         return False  # NumPy would make a flag of it
     if value is not None and not coercion.is_of_kind(value, coercion.kind_of(str(dtype))):
@@ -91,8 +98,8 @@ def pandera_accepts(schema: Any, value: Any) -> bool:
         column = pd.Series([value], dtype=dtype)
     except (TypeError, ValueError, OverflowError):
         return False
-    if value is not None and not _holds(column, value):
-        return False
+    if value is not None and (column.isna().any() or not _holds(column, value)):
+        return False  # such as a category that is not listed
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,6 +115,21 @@ def _holds(column: "pd.Series[Any]", value: Any) -> bool:
         return coercion.converter(str(column.dtype))(value) is not None  # type: ignore[misc]
     held = column.iloc[0].item() if hasattr(column.iloc[0], "item") else column.iloc[0]
     return bool(held == value)
+
+
+def moment(text: Any, dtype: Any) -> pd.Timestamp | None:
+    """The moment that a text in ISO 8601 says, read by Python; None for what is none in a column of the type."""
+    if not isinstance(text, str) or not re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return None
+    zone = getattr(dtype, "tz", None)
+    try:
+        found = datetime.datetime.fromisoformat(text)
+        if zone is None and found.tzinfo is not None:
+            return None
+        whole = pd.Timestamp(found if zone is None or found.tzinfo is not None else found.replace(tzinfo=zone))
+        return whole if "[s" not in str(dtype) or found.microsecond == 0 else None
+    except (ValueError, OverflowError):
+        return None
 
 
 # --- schemas and values -----------------------------------------------------------------------------------------------
@@ -167,6 +189,37 @@ def flag_checks() -> "st.SearchStrategy[Any]":
     )
 
 
+MOMENTS = (
+    "1970-01-01", "2000-02-29T12:00:00", "2013-06-07T08:15:30.250000", "2013-06-07 08:15:30", "1700-01-01T00:00:00",
+    "2013-06-07T08:15:30+00:00", "2013-06-07T03:15:30-05:00", "2024-12-31T23:59:59.999999", "2262-01-01T00:00:00Z",
+)  # fmt: skip
+NO_MOMENTS = ("2013-02-30", "05/06/2013", "2013", "now", "", "2013-06-07T25:00", "12:00", "nan", "20130607")
+
+
+def moment_checks(dtype: str) -> "st.SearchStrategy[Any]":
+    zone = getattr(coercion.pandas_dtype(dtype), "tz", None)
+    bound = st.sampled_from(["1970-01-01", "2000-02-29T12:00:00", "2013-06-07T08:15:30", "2024-12-31"]).map(
+        lambda text: pd.Timestamp(text, tz=zone)
+    )
+    return st.one_of(
+        *(st.builds(getattr(pa.Check, name), bound) for name in ("eq", "ne", "gt", "ge", "lt", "le")),
+        st.builds(in_range, bound, bound, st.booleans(), st.booleans()),
+        *(st.builds(getattr(pa.Check, name), st.lists(bound, min_size=1, max_size=3)) for name in ("isin", "notin")),
+    )
+
+
+def category_checks(dtype: str) -> "st.SearchStrategy[Any]":
+    bound = st.sampled_from(coercion.categories_of(dtype))
+    compared = ("eq", "ne", "gt", "ge", "lt", "le") if dtype.startswith("ordered") else ("eq", "ne")
+    text = st.sampled_from(["a", "ab", "h", "low"])
+    return st.one_of(
+        *(st.builds(getattr(pa.Check, name), bound) for name in compared),
+        *(st.builds(getattr(pa.Check, name), st.lists(bound, min_size=1, max_size=3)) for name in ("isin", "notin")),
+        *(st.builds(getattr(pa.Check, name), text) for name in ("str_startswith", "str_endswith", "str_contains")),
+        st.builds(lambda low: pa.Check.str_length(min_value=low), st.integers(0, 4)),
+    )
+
+
 def own_checks() -> "st.SearchStrategy[Any]":
     """Checks that a project writes: one of a value, which may raise."""
     return st.sampled_from([
@@ -177,14 +230,25 @@ def own_checks() -> "st.SearchStrategy[Any]":
 
 def checks(dtype: str) -> "st.SearchStrategy[Any]":
     kind = pandera_reader.kind_of(dtype)
-    made = {"str": text_checks, "bool": flag_checks}.get(kind, lambda: numeric_checks(dtype))()
+    makes: dict[str, Callable[[], Any]] = {
+        "str": text_checks, "bool": flag_checks, "datetime": partial(moment_checks, dtype),
+        "category": partial(category_checks, dtype),
+    }  # fmt: skip
+    made = makes.get(kind, partial(numeric_checks, dtype))()
+    if kind == "datetime":
+        return made  # checks of texts are nothing for moments
     return st.one_of(made, made, made, own_checks())
 
 
 def values(dtype: str) -> "st.SearchStrategy[Any]":
     kind = pandera_reader.kind_of(dtype)
     other = st.sampled_from([None, None, True, "1", "true", [], {}, 1, 1.5])
-    own = {"str": st.one_of(st.sampled_from(TEXTS), st.sampled_from(TEXTS), st.text(max_size=4)), "bool": st.booleans()}
+    own: dict[str, Any] = {
+        "str": st.one_of(st.sampled_from(TEXTS), st.sampled_from(TEXTS), st.text(max_size=4)),
+        "bool": st.booleans(),
+        "datetime": st.one_of(st.datetimes().map(str), st.sampled_from(MOMENTS), st.sampled_from(NO_MOMENTS)),
+        "category": st.sampled_from(["ab", "low", "high", "abc", ""]),
+    }
     right = own[kind] if kind in own else numbers(dtype)
     return st.one_of(right, right, other)
 
@@ -197,8 +261,8 @@ def questions(draw: Any, dtype: str) -> tuple[Any, list[Any]]:
         for check in found:
             check.ignore_na = draw(st.booleans())
     nullable = draw(st.booleans()) and coercion.has_null(dtype)
-    column = pa.Column(dtype, found, nullable=nullable)
-    named = [bound for check in found for bound in _named(check.statistics or {})]
+    column = pa.Column(coercion.pandas_dtype(dtype), found, nullable=nullable)
+    named = [coercion.plain(bound) for check in found for bound in _named(check.statistics or {})]
     asked = draw(st.lists(values(dtype), min_size=3, max_size=6))
     return pa.DataFrameSchema({"v": column}), [None, *named, *asked]
 
@@ -225,7 +289,7 @@ def disagreements(schema: Any, asked: list[Any]) -> list[tuple[Any, bool, bool]]
 
 
 def schema_kind(schema: Any) -> str:
-    return pandera_reader.kind_of(str(schema.columns["v"].dtype.type))
+    return pandera_reader.kind_of(coercion.name_of(schema.columns["v"].dtype.type))
 
 
 def ask(dtype: str, examples: int) -> None:
@@ -309,6 +373,18 @@ def test_a_number_is_compared_as_its_column_holds_it():
         (pa.Column(int, pa.Check.str_length(1, 2)), "`str_length` asks what no column of int64 can be asked"),
         (pa.Column(str, pa.Check.ge(5)), "`greater_than_or_equal_to` asks what no column of str can be asked"),
         (pa.Column(float, pa.Check.le("x")), "`less_than_or_equal_to` asks what no column of float64 can be asked"),
+        (
+            pa.Column(pd.CategoricalDtype(["a", "b"]), pa.Check.ge("a")),
+            "asks what no column of category can be asked (its categories have no order)",
+        ),
+        (
+            pa.Column(pd.CategoricalDtype(["a", "b"], ordered=True), pa.Check.ge("c")),
+            "'c' is none of its categories",
+        ),
+        (
+            pa.Column("datetime64[ns]", pa.Check.ge(pd.Timestamp("2013-01-01", tz="UTC"))),
+            "`greater_than_or_equal_to` asks what no column of datetime64[ns] can be asked",
+        ),
         (pa.Column(int, required=False), "may be left out, but a column of int64 has no null"),
         (pa.Column(float, pa.Check.gt(0), default=-1.0), "has the default -1.0, which it refuses"),
         (pa.Column(float, default="x"), "has the default 'x', which it refuses"),

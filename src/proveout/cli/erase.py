@@ -100,7 +100,9 @@ def _meant(subject: str, marked: "dict[str, RequestField]", fields: Sequence[str
 
 def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bool]:
     """`text` as a record may hold it: a whole number in a field of floats may stand there as either."""
-    if field.kind == "str":
+    from proveout.schema.spec import TEXT_KINDS
+
+    if field.kind in TEXT_KINDS:
         yield text
     elif field.kind == "bool" and text.lower() in {"true", "false"}:
         yield text.lower() == "true"

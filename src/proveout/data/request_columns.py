@@ -47,7 +47,8 @@ def array(values: Sequence[Scalar], dtype: str) -> NDArray[Any]:
 
 def plain(column: "pd.Series[Any]") -> list[Scalar]:
     """The values of a column as a request would bring them, None for what is not known."""
-    return [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
+    values = [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
+    return [coercion.plain(value) for value in values] if getattr(column.dtype, "kind", "") == "M" else values
 
 
 def plain_records(rows: "pd.DataFrame") -> list[dict[str, Scalar]]:
@@ -110,7 +111,18 @@ def table(columns: Mapping[str, Any], dtypes: Mapping[str, str]) -> "pd.DataFram
     """Arrays of request columns as a table."""
     import pandas as pd
 
-    return pd.DataFrame({name: pd.Series(columns[name], dtype=dtype) for name, dtype in dtypes.items()})
+    return pd.DataFrame({name: _series(columns[name], dtype) for name, dtype in dtypes.items()})
+
+
+def _series(values: Any, dtype: str) -> "pd.Series[Any]":
+    import pandas as pd
+
+    if coercion.kind_of(dtype) == "datetime":  # text is read as the guard reads it
+        convert = coercion.converter(dtype)
+        assert convert is not None
+        values = [None if pd.isna(value) else convert(value) for value in values]
+    made: pd.Series[Any] = pd.Series(values, dtype=coercion.pandas_dtype(dtype))
+    return made
 
 
 def typed(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
@@ -119,14 +131,14 @@ def typed(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
     Raises: KeyError if a column is missing; ValueError if a column cannot hold a value as it is (`coercion`).
     """
     asked = rows[list(dtypes)]
-    if all(str(asked.dtypes[name]) == dtype for name, dtype in dtypes.items()):
+    if all(coercion.name_of(asked.dtypes[name]) == dtype for name, dtype in dtypes.items()):
         return asked
     return asked.assign(**{name: _typed(asked[name], dtype) for name, dtype in dtypes.items()})
 
 
 def _typed(column: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
     if not coercion.has_rule(dtype):
-        other: pd.Series[Any] = column.astype(dtype)  # type: ignore[call-overload]  # stubs list the names of types
+        other: pd.Series[Any] = column.astype(coercion.pandas_dtype(dtype))
         return other
     held, unheld = coercion.column(column, dtype)
     if unheld.any():

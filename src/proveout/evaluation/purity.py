@@ -230,7 +230,7 @@ def _loaded(asked: Asked) -> Compute:
     """The function, its source run anew: what it reads while it is loaded, it reads again."""
     import pandas as pd
 
-    from proveout.data import features
+    from proveout.data import features, request_columns
 
     for name, imported in list(sys.modules.items()):
         place = getattr(imported, "__file__", None) or ""
@@ -245,7 +245,7 @@ def _loaded(asked: Asked) -> Compute:
 
     def compute(rows: "pd.DataFrame") -> "pd.DataFrame":
         if asked.columns:
-            typed = rows[list(asked.columns)].astype(dict(asked.columns))
+            typed = request_columns.typed(rows, asked.columns)
             return features.compute(function, typed, tuple(asked.columns), name=asked.function)
         return pd.DataFrame({asked.function: pd.Series(function(rows)).astype("boolean").to_numpy(dtype=object)})
 

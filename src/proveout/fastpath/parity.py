@@ -141,8 +141,6 @@ def _each(plain: Scorer, rows: "pd.DataFrame") -> list[NDArray[np.float64] | Non
 
 def edges(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
     """Rows that are awkward: the first of `rows` with values not known, all or one, never seen before, or far off."""
-    import pandas as pd
-
     kinds = {name: coercion.kind_of(dtype) for name, dtype in dtypes.items()}
     text = [name for name, dtype in dtypes.items() if kinds[name] == "str" or dtype == "object"]
     nullable = text + [name for name, dtype in dtypes.items() if name not in text and coercion.has_null(dtype)]
@@ -156,4 +154,4 @@ def edges(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
     ]
     first = {name: request_columns.plain(rows[name].head(1))[0] for name in dtypes}
     made = [{**first, **change} for change in changes]
-    return pd.DataFrame({name: pd.Series([row[name] for row in made], dtype=dtypes[name]) for name in dtypes})
+    return request_columns.table({name: [row[name] for row in made] for name in dtypes}, dtypes)

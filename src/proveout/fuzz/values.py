@@ -7,13 +7,14 @@ import datetime
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from proveout.errors import ConfigError
 from proveout.fuzz.field_spec import FieldSpec, why_refused
 from proveout.fuzz.sampling import drawn
+from proveout.schema import coercion
 from proveout.schema.bounds import ends_of_type, step
-from proveout.schema.coercion import bits_of
 from proveout.schema.constraints import LONGEST_TEXT
 from proveout.schema.spec import Constraint
 
@@ -42,8 +43,13 @@ def usual(spec: FieldSpec, seen: Sequence[str] = ()) -> "SearchStrategy[Any]":
     known = sorted({value for value in seen if spec.fits(value) and spec.holds(value)})
     if known and spec.choices is None:
         values = st.one_of(values, st.sampled_from(known))
+    values = _as_json(spec, values)
     # Null first: a record shrinks to nulls, and what is left in it is what matters.
     return st.one_of(st.none(), values) if spec.field.nullable else values
+
+
+def _as_json(spec: FieldSpec, values: "SearchStrategy[Any]") -> "SearchStrategy[Any]":
+    return values.map(coercion.plain) if spec.field.kind == "datetime" else values
 
 
 def kept(
@@ -102,7 +108,7 @@ def _within_limits(spec: FieldSpec) -> "SearchStrategy[Any]":
     if spec.field.kind == "str":
         return _texts(spec)
     if spec.field.kind == "datetime":
-        return st.datetimes(*_moments(spec)).map(lambda moment: moment.replace(tzinfo=_zone(spec)))
+        return st.datetimes(*_moments(spec)).map(partial(_cut, spec))
     raise ConfigError(
         f"The field `{spec.name}` of the request schema",
         f"has the type {spec.field.dtype}, of which no values can be made",
@@ -114,7 +120,7 @@ def _floats(spec: FieldSpec) -> "SearchStrategy[float]":
     from hypothesis import strategies as st
 
     # Subnormal numbers are none that a client means.
-    low, high, width = spec.bounds.low, spec.bounds.high, cast(Any, bits_of(spec.field.dtype))
+    low, high, width = spec.bounds.low, spec.bounds.high, cast(Any, coercion.bits_of(spec.field.dtype))
     return st.floats(low, high, allow_nan=False, allow_infinity=False, allow_subnormal=False, width=width)
 
 
@@ -129,6 +135,12 @@ def _moment(end: Any, otherwise: datetime.datetime) -> datetime.datetime:
         return otherwise
     moment: datetime.datetime = end.to_pydatetime() if hasattr(end, "to_pydatetime") else end
     return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment
+
+
+def _cut(spec: FieldSpec, moment: datetime.datetime) -> datetime.datetime:
+    """The moment in the column's unit, and in a zone where the column has one."""
+    step = {"s": 1_000_000, "ms": 1_000}.get(spec.field.dtype.removeprefix("datetime64[").rstrip("]").split(",")[0], 1)
+    return moment.replace(microsecond=moment.microsecond // step * step, tzinfo=_zone(spec))
 
 
 def _zone(spec: FieldSpec) -> datetime.tzinfo | None:
@@ -170,7 +182,8 @@ def edge(spec: FieldSpec, seen: Sequence[str] = ()) -> "SearchStrategy[Any]":
         # Such as a carrier that no training row has.
         strange = frozenset(seen)
         values.append(_not_null(spec).filter(lambda value: value not in strange))
-    return st.one_of([*([st.none()] if spec.field.nullable else []), *(values or [_not_null(spec)])])
+    made = [_as_json(spec, one) for one in values or [_not_null(spec)]]
+    return st.one_of([*([st.none()] if spec.field.nullable else []), *made])
 
 
 def _edges(spec: FieldSpec) -> Iterator[Any]:

@@ -342,7 +342,7 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
 def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
     shutil.copyfile(order.executed, folder / "executed.ipynb")
     (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
-    asked = order.heldout[list(order.request)].astype(dict(order.request))
+    asked = request_columns.typed(order.heldout, order.request)
     features.check_columns(compute, asked, tuple(order.request), name=order.features)
     plain = partial(_probabilities, model, compute, order, name=function)
     scores = plain(order.heldout)

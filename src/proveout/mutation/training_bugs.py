@@ -10,6 +10,7 @@ from proveout.model import model_io
 from proveout.model.repack import Change
 from proveout.mutation.context import SEED, MutationContext, numbers, texts
 from proveout.mutation.mutant import DoesNotApply
+from proveout.schema import coercion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +133,7 @@ def target_leaked(ground: MutationContext) -> Change:
         what=f"{late} in the place of {place}",
         model=model,
         features=ground.features_with(after=[f"columns[{place!r}] = rows[{late!r}]"]),
-        request={**ground.signature["request"], late: str(raw[late].dtype)},
+        request={**ground.signature["request"], late: coercion.name_of(raw[late].dtype)},
     )
 
 

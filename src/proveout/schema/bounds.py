@@ -43,7 +43,7 @@ def of(field: RequestField) -> Bounds:
     found: dict[str, Any] = {"named": None, "forbidden": ()}
     found["low"], found["high"] = ends_of_type(field.kind, field.dtype)
     for constraint in field.constraints:
-        if not constraint.custom:
+        if not constraint.custom and constraint.arguments:
             _narrow(found, field, constraint)
     return Bounds(**_text([one for one in field.constraints if not one.custom]), **found)
 

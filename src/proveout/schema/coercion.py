@@ -11,6 +11,7 @@ may be rounded to the precision of a narrower type, an integer may not.
 """
 
 import datetime
+import json
 import math
 import re
 import struct
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["int", "float", "str", "bool"]
+Kind = Literal["int", "float", "str", "bool", "datetime", "category"]
+"""What a column holds. JSON has the first four; it writes a datetime as ISO 8601 does, and a category as its text."""
 
 Convert = Callable[[Any], Any]
 """Of a value that is not null: the value that the column holds, or None if it can hold none that is equal."""
@@ -31,24 +33,64 @@ Convert = Callable[[Any], Any]
 EXACT_INTEGERS = 2**53
 """Beyond it a float no longer says which integer was meant."""
 
-_KINDS: Mapping[str, Kind] = {r"u?int\d+": "int", r"float\d+": "float", r"bool(ean)?": "bool", r"str(ing.*)?": "str"}
+_KINDS: Mapping[str, Kind] = {
+    r"u?int\d+": "int",
+    r"float\d+": "float",
+    r"bool(ean)?": "bool",
+    r"str(ing.*)?": "str",
+    r"datetime64\[.*\]": "datetime",
+    r"(category|ordered)\[.*\]": "category",
+}
 _FLOATS = {16: ("e", 11), 32: ("f", 24), 64: ("d", 53)}  # format of `struct`, and bits of the fraction
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _LONGEST_NUMBER = 400  # characters; the greatest float has 309 digits
 _FLAGS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?", re.ASCII)
+ISO_8601 = f"^{_DAY.pattern}$"
+"""What JSON text of a moment looks like, as far as a pattern can say it."""
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
 def kind_of(dtype: str) -> Kind | None:
-    """Which kind of plain values a column of a pandas type holds; None for a type that JSON has no values for.
+    """What a column of a pandas type, by its `name_of`, holds; None for a type that JSON has no values for.
 
-    >>> kind_of("Int64"), kind_of("category")
-    ('int', None)
+    >>> kind_of("Int64"), kind_of("datetime64[ns, UTC]"), kind_of("object")
+    ('int', 'datetime', None)
     """
-    return next((kind for pattern, kind in _KINDS.items() if re.fullmatch(pattern, dtype.lower())), None)
+    return next((kind for pattern, kind in _KINDS.items() if re.fullmatch(pattern, dtype.lower(), re.DOTALL)), None)
+
+
+def name_of(dtype: Any) -> str:
+    """The name of a pandas type. That of a category of texts says them too, so that it can be made again.
+
+    >>> import pandas as pd
+    >>> name_of(pd.CategoricalDtype(["low", "high"])), name_of(pd.CategoricalDtype([1, 2]))
+    ('category["low", "high"]', 'category')
+    """
+    listed = getattr(dtype, "categories", None)
+    if listed is None or not len(listed) or not all(isinstance(one, str) for one in listed):
+        return str(dtype)
+    return f"{'ordered' if dtype.ordered else 'category'}{json.dumps(list(listed))}"
+
+
+def categories_of(name: str) -> tuple[str, ...]:
+    """The texts of a category, by its `name_of`."""
+    return tuple(json.loads(name[name.index("[") :]))
+
+
+def pandas_dtype(name: Any) -> Any:
+    """The pandas type of a name, or of what pandas takes for one.
+
+    >>> pandas_dtype('ordered["low", "high"]').categories.tolist()
+    ['low', 'high']
+    """
+    import pandas as pd
+
+    if isinstance(name, str) and kind_of(name) == "category":
+        return pd.CategoricalDtype(list(categories_of(name)), ordered=name.startswith("ordered"))
+    return pd.api.types.pandas_dtype(name)
 
 
 def has_null(dtype: str) -> bool:
@@ -109,12 +151,17 @@ def rounded(number: float, dtype: str) -> float:
 def is_of_kind(value: Any, kind: Kind | None) -> bool:
     """Whether `value` is of the Python type that a column of the kind gives. Null is of none.
 
-    Of no kind of plain value, such as times and categories, it is not known here: everything but a flag may be.
+    Of times, of categories and of no kind at all it is not known here: everything but a flag may be.
     """
     if isinstance(value, bool):
         return kind == "bool"
-    types: Mapping[Kind, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
-    return kind is None or isinstance(value, types[kind])
+    types: Mapping[Kind | None, Any] = {"int": Integral, "float": Real, "bool": bool, "str": str}
+    return isinstance(value, types.get(kind, object))
+
+
+def plain(held: Any) -> Any:
+    """A value that a column holds, as JSON writes it: a moment in ISO 8601."""
+    return held.isoformat() if hasattr(held, "isoformat") else held
 
 
 def converter(dtype: str) -> Convert | None:
@@ -130,7 +177,9 @@ def converter(dtype: str) -> Convert | None:
     if kind == "float":
         form, fraction = _FLOATS[bits_of(dtype)]
         return partial(_float, form=form, fraction=fraction)
-    return {"bool": _flag, "str": _text, None: None}[kind]
+    if kind in ("datetime", "category"):
+        return _special(pandas_dtype(dtype))
+    return {"bool": _flag, "str": _text}.get(str(kind))
 
 
 def whole(number: float | Decimal) -> int | None:
@@ -200,11 +249,7 @@ def _number(value: Any) -> int | float | Decimal | None:
 
 def has_rule(dtype: Any) -> bool:
     """Whether it is said here what a column of this type, as pandas has it, makes of a value."""
-    import pandas as pd
-
-    return dtype is not None and (
-        kind_of(str(dtype)) is not None or _special(pd.api.types.pandas_dtype(dtype)) is not None
-    )
+    return dtype is not None and (kind_of(str(dtype)) is not None or _special(pandas_dtype(dtype)) is not None)
 
 
 def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "tuple[pd.Series[Any], pd.Series[bool]]":
@@ -218,7 +263,7 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
     import numpy as np
     import pandas as pd
 
-    wanted = pd.api.types.pandas_dtype(dtype)
+    wanted = pandas_dtype(dtype)
     null = values.isna()
     if values.dtype == wanted:
         return values, null & False

@@ -11,12 +11,12 @@ from typing import Any
 from proveout.records import Scalar
 from proveout.schema import coercion
 from proveout.schema.constraints import NO_NUL, is_vague
-from proveout.schema.spec import Constraint, RequestField, RequestSchema
+from proveout.schema.spec import TEXT_KINDS, Constraint, RequestField, RequestSchema
 
 CompiledValidator = Callable[[Mapping[str, Any], int], dict[str, Scalar] | None]
 """Of a document and the number of colons in its text (-1: not counted): the record, or None."""
 
-_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_TYPES = {"int": int, "float": float, "bool": bool, **dict.fromkeys(TEXT_KINDS, str)}
 _COMPARED = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
 _MEASURED = {"minLength": ">=", "maxLength": "<="}
 
@@ -29,7 +29,7 @@ def compile_validator(schema: RequestSchema) -> CompiledValidator:
         lines += ["    " + line for line in _field(place, field, known)]
     # Every key is one of ours, and in a flat text without escapes each colon outside of a value follows a key: as
     # many as there are keys, so none is given twice.
-    texts = [f"v{place}" for place, field in enumerate(schema.fields) if field.kind == "str"]
+    texts = [f"v{place}" for place, field in enumerate(schema.fields) if field.kind in TEXT_KINDS]
     inside = " + ".join(f'({value}.count(":") if {value} else 0)' for value in texts) or "0"
     if any(":" in name for name in schema.names):
         inside = "-1"  # names with colons: always a closer look
@@ -65,18 +65,15 @@ def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
         known["INT"], known[f"E{place}"] = int, coercion.exact_integers(field.dtype)
         lines += [f"{indent}    if type({value}) is not INT or not -E{place} <= {value} <= E{place}:"]
         lines += [f"{indent}        return None", f"{indent}    {value} = T{place}({value})"]
-        if field.dtype.lower() == "float64":
-            if not any(rule.keywords.keys() & _COMPARED.keys() for rule in field.constraints):  # which no NaN passes
-                lines += [f"{indent}if {value} != {value}:", f"{indent}    return None"]
-        else:  # the constraints are asked of the number that the column holds
-            known[f"C{place}"], asked = field.convert, f"h{place}"
-            lines += [
-                f"{indent}{asked} = C{place}({value})",
-                f"{indent}if {asked} is None:",
-                f"{indent}    return None",
-            ]
+        compared = any(rule.keywords.keys() & _COMPARED.keys() for rule in field.constraints)  # which no NaN passes
+        if field.dtype.lower() == "float64" and not compared:
+            lines += [f"{indent}if {value} != {value}:", f"{indent}    return None"]
     else:
         lines += [f"{indent}    return None"]
+    if kind == "datetime" or (kind == "float" and field.dtype.lower() != "float64"):
+        # The constraints are asked of what the column holds.
+        known[f"C{place}"], asked = field.convert, f"h{place}"
+        lines += [f"{indent}{asked} = C{place}({value})", f"{indent}if {asked} is None:", f"{indent}    return None"]
     rules = enumerate(field.all_constraints)
     tests = [_test(f"{place}_{number}", asked, rule, known) for number, rule in rules]
     return lines + ([f"{indent}if not ({' and '.join(tests)}):", f"{indent}    return None"] if tests else [])

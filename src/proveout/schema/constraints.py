@@ -9,6 +9,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from proveout.schema import coercion
@@ -31,7 +32,11 @@ def read(check: Any, kind: Kind, dtype: Any) -> Constraint:
     make = BUILT_IN.get(str(check.name))
     if check.element_wise or check.groupby is not None or make is None or not check.statistics:
         return _custom(check, dtype)
-    return make(_arguments(check.statistics, kind, str(dtype)))
+    if kind == "category" and str(check.name) in _ORDERED:
+        return _by_rank(make, check, coercion.name_of(dtype))
+    made = make(_arguments(check.statistics, kind, str(dtype)))
+    # JSON Schema compares no moments.
+    return replace(made, keywords={}) if kind == "datetime" else made
 
 
 def of_type(kind: Kind, dtype: str) -> tuple[Constraint, ...]:
@@ -44,6 +49,10 @@ def of_type(kind: Kind, dtype: str) -> tuple[Constraint, ...]:
             keywords={"maxLength": LONGEST_TEXT},
         )
         return (fits, NO_NUL)
+    if kind == "category":
+        listed = coercion.categories_of(dtype)
+        expected, keywords = f"one of {', '.join(listed)}", {"enum": list(listed)}
+        return (Constraint(name="category", expected=expected, holds=listed.__contains__, keywords=keywords),)
     if kind == "int":
         low, high = coercion.integer_range(dtype)
         return (
@@ -67,16 +76,37 @@ def pattern_of(said: Any) -> str:
     return pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
 
 
+_ORDERED = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
+
+
+def _by_rank(make: Make, check: Any, dtype: str) -> Constraint:
+    """A comparison of categories, which goes by their order."""
+    if not dtype.startswith("ordered"):
+        raise TypeError("its categories have no order")
+    ranks = {text: rank for rank, text in enumerate(coercion.categories_of(dtype))}
+    unknown = [bound for key, bound in check.statistics.items() if key in _BOUNDS and bound not in ranks]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is none of its categories")
+    found = {key: ranks[bound] if key in _BOUNDS else bound for key, bound in check.statistics.items()}
+    told, made = make(check.statistics), make(found)
+    return replace(told, holds=lambda text: text in ranks and made.holds(ranks[text]), keywords={}, arguments={})
+
+
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 _BOUNDS = ("min_value", "max_value", "value")
+_LISTS = ("allowed_values", "forbidden_values")
 
 
 def _arguments(statistics: Arguments, kind: Kind, dtype: str) -> Arguments:
     """The arguments of a check with its bounds as pandas compares with them."""
-    if "min_value" not in statistics and "max_value" not in statistics and "value" not in statistics:
-        return statistics
-    return {key: _bound(value, kind, dtype) if key in _BOUNDS else value for key, value in statistics.items()}
+    read = dict(statistics)
+    for key, value in statistics.items():
+        if key in _BOUNDS and not (kind == "str" and value is None):
+            read[key] = _bound(value, kind, dtype)
+        elif key in _LISTS and kind == "datetime":
+            read[key] = [_bound(one, kind, dtype) for one in value]
+    return read
 
 
 def _bound(bound: Any, kind: Kind, dtype: str) -> Any:
@@ -84,7 +114,7 @@ def _bound(bound: Any, kind: Kind, dtype: str) -> Any:
         bound = bound.item()  # NumPy's own numbers
     if kind == "float" and not isinstance(bound, str):
         return coercion.rounded(bound, dtype)  # NumPy compares a column with a number of the column's own width
-    if kind == "datetime" and isinstance(bound, str):
+    if kind == "datetime":
         import pandas as pd
 
         return pd.Timestamp(bound)

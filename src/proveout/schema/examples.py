@@ -11,7 +11,7 @@ from re import _constants, _parser  # type: ignore[attr-defined]  # re has no pu
 from typing import TYPE_CHECKING, Any
 
 from proveout.records import Scalar
-from proveout.schema import coercion
+from proveout.schema import bounds, coercion
 from proveout.schema.spec import Kind, RequestField, RequestSchema
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def typical_values(rows: "pd.DataFrame", schema: RequestSchema) -> dict[str, Sca
         if field.pii or field.name not in rows.columns:
             continue
         known = rows[field.name].dropna()
-        value = _median(known, field.kind) if field.kind in ("int", "float") else _most_frequent(known)
+        ordered = field.kind in ("int", "float", "datetime")
+        value = _median(known, field.kind) if ordered else _most_frequent(known)
         if value is not None:
             found[field.name] = value
     return found
@@ -45,6 +46,8 @@ def _median(known: "pd.Series[Any]", kind: Kind) -> Scalar:
     if known.empty:
         return None
     middle = known.sort_values().iloc[(len(known) - 1) // 2]
+    if kind == "datetime":
+        return str(coercion.plain(middle))
     return coercion.whole(middle.item()) if kind == "int" else float(str(middle))
 
 
@@ -87,6 +90,8 @@ def _candidates(field: RequestField, keywords: Mapping[str, Any]) -> Iterator[Sc
         yield from (True, False)
     elif field.kind == "str":
         yield from _texts(field)
+    elif field.kind == "datetime":
+        yield from _moments(field)
     else:
         yield from _numbers(field, keywords)
 
@@ -100,6 +105,13 @@ def _numbers(field: RequestField, keywords: Mapping[str, Any]) -> Iterator[Scala
         between = low + (high - low) * share
         yield typed(round(between) if high - low > 10 else between)
     yield from (typed(low + step) for step in range(1, 10))
+
+
+def _moments(field: RequestField) -> Iterator[str]:
+    found = bounds.of(field)
+    yield from (coercion.plain(one) for one in (*(found.named or ()), found.low, found.high) if one is not None)
+    zone = "+00:00" if getattr(field.pandas_dtype, "tz", None) is not None else ""
+    yield f"2024-01-01T12:00:00{zone}"
 
 
 def _texts(field: RequestField) -> Iterator[str]:

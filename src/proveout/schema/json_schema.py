@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from proveout.records import Scalar
-from proveout.schema.spec import RequestField, RequestSchema
+from proveout.schema import coercion
+from proveout.schema.spec import TEXT_KINDS, RequestField, RequestSchema
 
-_TYPES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
+_TYPES = {"int": "integer", "float": "number", "bool": "boolean", **dict.fromkeys(TEXT_KINDS, "string")}
 _TIGHTENED = {"minimum": max, "maximum": min, "minLength": max, "maxLength": min}
 
 
@@ -29,10 +30,12 @@ def of_field(field: RequestField) -> dict[str, Any]:
     """One field."""
     told: dict[str, Any] = {"type": [_TYPES[field.kind], "null"] if field.takes_null else _TYPES[field.kind]}
     told |= {name: text for name, text in (("title", field.title), ("description", field.description)) if text}
-    patterns: list[str] = []
+    patterns = [coercion.ISO_8601] if field.kind == "datetime" else []
     for constraint in field.all_constraints:
         for word, bound in constraint.keywords.items():
-            if word == "pattern":
+            if word == "enum" and word in told:
+                told[word] = [one for one in told[word] if one in bound]
+            elif word == "pattern":
                 patterns.append(bound)
             elif word in _TIGHTENED and word in told:
                 told[word] = _TIGHTENED[word](told[word], bound)

@@ -12,7 +12,7 @@ from proveout.errors import ConfigError
 from proveout.schema import coercion, constraints
 from proveout.schema.spec import Constraint, Kind, RequestField, RequestSchema
 
-_EXAMPLES: Mapping[Kind, Any] = {"int": 1, "float": 1.0, "str": "x", "bool": True}
+_EXAMPLES: Mapping[Kind, Any] = {"int": 1, "float": 1.0, "str": "x", "bool": True, "datetime": "2020-01-01"}
 
 
 def read(model: Any, *, name: str | None = None) -> RequestSchema:
@@ -48,7 +48,7 @@ def kind_of(dtype: str) -> Kind:
     >>> kind_of("Int64"), kind_of("datetime64[ns, UTC]"), kind_of("category")
     ('int', 'datetime', 'other')
     """
-    return coercion.kind_of(dtype) or ("datetime" if dtype.startswith("datetime64") else "other")
+    return coercion.kind_of(dtype) or "other"
 
 
 def _counted(checks: Sequence[Any]) -> list[Any]:
@@ -61,18 +61,19 @@ def _field(schema: str, column: Any, *, coerced: bool) -> RequestField:
     if column.regex or getattr(column, "parsers", None):
         raise ConfigError(where, "is a pattern of names or has parsers", "Name each field and send it as it is")
     dtype = getattr(column.dtype, "type", None)
-    kind = kind_of(str(dtype))
+    known = coercion.name_of(dtype)
+    kind = kind_of(known)
     checks = _counted(column.checks)
     return RequestField(
         name=str(column.name),
         kind=kind,
-        dtype=str(dtype),
+        dtype=known,
         pandas_dtype=dtype,
         nullable=bool(column.nullable) and all(constraints.lets_null_through(check, dtype) for check in checks),
         required=bool(column.required),
         coerced=coerced,
-        default=_default(column.default, kind, str(dtype)),
-        type_constraints=constraints.of_type(kind, str(dtype)),
+        default=_default(column.default, known),
+        type_constraints=constraints.of_type(kind, known),
         constraints=tuple(_constraint(where, check, kind, dtype) for check in checks),
         title=column.title,
         description=column.description,
@@ -80,11 +81,11 @@ def _field(schema: str, column: Any, *, coerced: bool) -> RequestField:
     )
 
 
-def _default(default: Any, kind: Kind, dtype: str) -> Any:
-    """The default as a column of the type holds it."""
+def _default(default: Any, dtype: str) -> Any:
+    """The default as a column of the type holds it, and JSON writes it."""
     convert = coercion.converter(dtype) if default is not None else None
     held = None if convert is None else convert(default)
-    return default if held is None else held
+    return default if held is None else coercion.plain(held)
 
 
 def _constraint(where: str, check: Any, kind: Kind, dtype: Any) -> Constraint:
@@ -93,8 +94,9 @@ def _constraint(where: str, check: Any, kind: Kind, dtype: Any) -> Constraint:
         raise ConfigError(where, problem, "A request is one row: leave it to the batch schema")
     try:
         constraint = constraints.read(check, kind, dtype)
-        if not constraint.custom and kind in _EXAMPLES:
-            constraint.holds(_EXAMPLES[kind])  # a bound of another type raises for each value
+        convert = coercion.converter(str(dtype))
+        if not constraint.custom and kind in _EXAMPLES and convert is not None:
+            constraint.holds(convert(_EXAMPLES[kind]))  # a bound of another type raises for each value
     except (TypeError, ValueError, OverflowError) as error:
         problem = f"the check `{check.name}` asks what no column of {dtype} can be asked ({error})"
         raise ConfigError(where, problem, "Give the check a bound of the field's type") from error

@@ -14,7 +14,10 @@ from proveout.settings import Settings, load_object
 EXPLAIN = "explain"
 """Reserved key beside the record's fields: the request asks for reasons."""
 
-_TYPE_REMEDY = "Use int, float, str or bool, or one of Int64, Float64, boolean; a category or a time travels as text"
+_TYPE_REMEDY = (
+    "Use int, float, str, bool, a datetime, a category of listed texts, or one of Int64, Float64, boolean; money "
+    "travels as a float or in whole cents"
+)
 _REMEDY = "Write it as a Field constraint or an element-wise check, or leave it to the batch schema"
 
 

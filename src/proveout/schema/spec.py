@@ -12,8 +12,11 @@ from proveout.records import Scalar
 from proveout.schema import coercion
 from proveout.schema.coercion import Convert
 
-Kind = Literal["int", "float", "str", "bool", "datetime", "other"]
-"""What a column holds. `datetime` and `other` (categories, objects, decimals) are no kinds that JSON has values for."""
+Kind = coercion.Kind | Literal["other"]
+"""What a column holds. Of others (objects, decimals, categories of numbers) JSON has no values."""
+
+TEXT_KINDS = frozenset({"str", "datetime", "category"})
+"""What JSON writes as text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +86,8 @@ class RequestField:
 
     def holds(self, value: Any) -> bool:
         """Whether every check of the model lets `value`, which is of the right type and not null, through."""
-        return all(constraint.holds(value) for constraint in self.constraints)
+        held = self.convert(value) if self.kind == "datetime" else value
+        return held is not None and all(constraint.holds(held) for constraint in self.constraints)
 
 
 @dataclass(frozen=True, kw_only=True)

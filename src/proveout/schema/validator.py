@@ -105,13 +105,14 @@ def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Sca
         problems.append(FieldProblem(field=field.name, rule="type", expected=type_words(field), got=class_of(value)))
         return None
     asked: Any = typed
-    if field.kind == "float":
+    if field.kind in ("float", "datetime"):
         asked = field.convert(typed)
         if asked is None:
-            expected = f"a number that a column of {field.dtype} can hold"
+            what = "a number" if field.kind == "float" else "a moment in ISO 8601"
+            expected = f"{what} that a column of {field.dtype} can hold"
             problems.append(FieldProblem(field=field.name, rule="exact", expected=expected, got=class_of(value)))
             return None
-        typed = float(typed)
+        typed = float(typed) if field.kind == "float" else typed
     for rule in field.all_constraints:
         if not rule.holds(asked):
             problems.append(FieldProblem(field=field.name, rule=rule.name, expected=rule.expected, got=class_of(value)))
@@ -126,13 +127,21 @@ def _typed(kind: Kind, value: Any) -> Scalar:
     given = type(value)
     if kind == "int":
         return coercion.whole(value) if given in (float, int) else None
-    fits: Mapping[str, tuple[type, ...]] = {"float": (float, int), "str": (str,), "bool": (bool,)}
+    fits: Mapping[Kind, tuple[type, ...]] = {
+        "float": (float, int), "bool": (bool,), "str": (str,), "datetime": (str,), "category": (str,),
+    }  # fmt: skip
     return cast(Scalar, value) if given in fits[kind] else None
+
+
+_WORDS: Mapping[Kind, str] = {
+    "int": "an integer", "float": "a number", "bool": "true or false", "str": "text", "category": "text",
+    "datetime": "text with a date or a time in ISO 8601",
+}  # fmt: skip
 
 
 def type_words(field: RequestField) -> str:
     """What a field takes, in words."""
-    words = {"int": "an integer", "float": "a number", "str": "text", "bool": "true or false"}[field.kind]
+    words = _WORDS[field.kind]
     return f"{words} or null" if field.takes_null else words
 
 

@@ -19,6 +19,7 @@ from proveout import settings as settings_module
 from proveout.errors import BundleError, ConfigError, NotApproved, NotFound, UsageError
 from proveout.project import actor, open_ledger, open_store, user_name
 from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
+from proveout.schema import coercion
 from proveout.settings import Settings
 from proveout.training import flow_errors
 from proveout.training.config import parse_config
@@ -366,7 +367,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
                 holdout=config["data"]["holdout"],
                 label=settings.label_name,
                 threshold=float(config["decision"]["threshold"]),
-                request={name: str(rows[name].dtype) for name in columns},
+                request={name: coercion.name_of(rows[name].dtype) for name in columns},
                 training=rows.loc[learned, columns],
                 training_labels=known[learned].to_numpy(),
                 heldout=rows.loc[heldout, columns],

@@ -27,14 +27,18 @@ from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import Response
 from proveout.settings import Settings
 
-DATATYPES: Mapping[Kind, str] = {"int": "INT64", "float": "FP64", "str": "BYTES", "bool": "BOOL"}
+DATATYPES: Mapping[Kind, str] = {
+    "int": "INT64", "float": "FP64", "bool": "BOOL", "str": "BYTES", "datetime": "BYTES", "category": "BYTES",
+}  # fmt: skip
 _INTEGERS = {f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _FLOATS = {"FP16", "FP32", "FP64"}
 _FITS: Mapping[Kind, set[str]] = {
     "int": _INTEGERS | _FLOATS,  # exact ones, as the reader sees to
     "float": _INTEGERS | _FLOATS,
-    "str": {"BYTES"},
     "bool": {"BOOL"},
+    "str": {"BYTES"},
+    "datetime": {"BYTES"},
+    "category": {"BYTES"},
 }
 OUTPUTS: Mapping[str, tuple[str, Callable[[Prediction], Any]]] = {
     "probability": ("FP64", lambda prediction: prediction.probability),
