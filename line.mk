@@ -9,14 +9,14 @@ endif
 .PHONY: data
 data: $(READY)  ## take data in, show what moved, train on it and put it before checks/
 	$(BIN)/python flows/ingest.py run
-	$(BIN)/proveout distributions --html reports/distributions.html
+	$(BIN)/proveout data report --html reports/distributions.html
 	$(BIN)/python flows/train.py run
 
 .PHONY: model
 model: $(READY)  ## train, put the candidate before checks/, then put checks/ to the test with broken variants of it
 	$(BIN)/python flows/ingest.py run
 	$(BIN)/python flows/train.py run
-	$(BIN)/proveout challenge
+	$(BIN)/proveout mutate
 
 # Where the ledger is shared, the same data and configuration give the same bundle there. Two targets, because two keys
 # are needed that nobody should hold at once: the gate's, which signs approvals, and a person's, which answers for them.

@@ -139,7 +139,7 @@ def champions(project: Project) -> tuple[Bundle, Bundle]:
     return before, champion
 
 
-# --- status and when ----------------------------------------------------------------------------------------------
+# --- status and history ----------------------------------------------------------------------------------------------
 
 
 def test_status_tells_what_serves_and_how_to_go_back(project: Project, champions: tuple[Bundle, Bundle]) -> None:
@@ -205,7 +205,7 @@ def test_nothing_released_is_an_answer_with_exit_code_1(project: Project) -> Non
     """A script that asks whether something serves reads the exit code."""
     assert said(1, "status").startswith("nothing   of flight-delay is released\n")
     assert json.loads(said(1, "status", "--json"))["served"] is None
-    assert "Nothing was ever released" in complained(1, "when", "now")
+    assert "Nothing was ever released" in complained(1, "history", "--at", "now")
 
 
 def test_when_tells_what_served_then(project: Project, champions: tuple[Bundle, Bundle]) -> None:
@@ -213,35 +213,55 @@ def test_when_tells_what_served_then(project: Project, champions: tuple[Bundle, 
     before, champion = champions
     since = [release.at for release in project.ledger.entries(kind="release")]
 
-    page = said(0, "when", since[0])
+    page = said(0, "history", "--at", since[0])
     assert page.startswith(f"served   {before.name}   at {since[0].replace('+00:00', 'Z')}\n")
     assert f"{since[0].replace('+00:00', 'Z')} to {since[1].replace('+00:00', 'Z')}" in page
     assert "before      nothing" in page
-    assert said(0, "when", since[1]).startswith(f"served   {champion.name}")
-    assert f"before      {before.digest[:12]}" in said(0, "when", "now")
-    assert json.loads(said(0, "when", since[0], "--json"))["until"] == since[1]
+    assert said(0, "history", "--at", since[1]).startswith(f"served   {champion.name}")
+    assert f"before      {before.digest[:12]}" in said(0, "history", "--at", "now")
+    assert json.loads(said(0, "history", "--at", since[0], "--json"))["until"] == since[1]
+
+
+def test_the_history_lists_every_release_the_newest_first(project: Project, champions: tuple[Bundle, Bundle]) -> None:
+    """Whoever comes new to an incident reads down from what serves now."""
+    before, champion = champions
+
+    lines = said(0, "history").splitlines()
+
+    assert lines[0] == "2 releases of flight-delay, the newest first"
+    assert [line.split()[2:5] for line in lines[2:4]] == [
+        ["champion", champion.digest[:12], "100%"],
+        ["champion", before.digest[:12], "100%"],
+    ]
+    assert lines[-1].startswith("next: proveout history --at ")
+    assert [made["bundle"] for made in json.loads(said(0, "history", "--json"))] == [champion.digest, before.digest]
+
+
+def test_a_history_of_nothing_is_a_no(project: Project) -> None:
+    """A script that asks whether anything was ever released reads the exit code."""
+    assert said(1, "history").startswith("nothing   was ever released\n")
 
 
 def test_when_says_that_it_took_a_moment_for_utc(champions: tuple[Bundle, Bundle]) -> None:
     """Five hours are the difference between two champions."""
     local = now().removesuffix("+00:00")
-    assert "(no zone given: read as UTC)" in said(0, "when", local)
-    assert "no zone" not in said(0, "when", f"{local}Z")
-    assert "no zone" not in said(0, "when", "now")
+    assert "(no zone given: read as UTC)" in said(0, "history", "--at", local)
+    assert "no zone" not in said(0, "history", "--at", f"{local}Z")
+    assert "no zone" not in said(0, "history", "--at", "now")
 
 
 def test_when_nothing_served_yet_names_the_first_release(project: Project, champions: tuple[Bundle, Bundle]) -> None:
     """Otherwise one would have to search for the beginning."""
     first = project.ledger.entries(kind="release")[0].at
     assert f"There is no release of flight-delay at 2013-01-01T00:00:00.000+00:00. The first began at {first}" in (
-        complained(1, "when", "2013-01-01")
+        complained(1, "history", "--at", "2013-01-01")
     )
 
 
 def test_when_refuses_what_is_no_moment_and_what_has_not_come_yet(champions: tuple[Bundle, Bundle]) -> None:
     """What serves now is not what will serve next year."""
-    assert "'yesterday' names no moment: write ISO 8601" in complained(2, "when", "yesterday")
-    assert "2099-01-01T00:00:00.000+00:00 has not come yet" in complained(2, "when", "2099-01-01")
+    assert "'yesterday' names no moment: write ISO 8601" in complained(2, "history", "--at", "yesterday")
+    assert "2099-01-01T00:00:00.000+00:00 has not come yet" in complained(2, "history", "--at", "2099-01-01")
 
 
 # --- bundles, verdicts, approvals ---------------------------------------------------------------------------------
@@ -272,7 +292,7 @@ def test_what_a_notebook_says_of_itself_is_shown_as_its_claim_alone(project: Pro
     project.judge(boasting)
     said(0, "release", boasting.digest[:12], "--reason", "-", "--by", "ada")
 
-    for command in (("status",), ("when", "now"), ("bundles",)):
+    for command in (("status",), ("history", "--at", "now"), ("bundles",)):
         shown = said(0, *command)
         record = json.loads(said(0, *command, "--json"))
         [record] = record if isinstance(record, list) else [record]
@@ -299,7 +319,7 @@ def test_a_verdict_shows_each_number_beside_what_was_asked(project: Project) -> 
     assert lines[2] == f"  signed      by key {project.keyring.key_id()}, which is trusted here"
     assert lines[3:] == [
         "  number              candidate   champion   asked",
-        "  auc                     0.761       0.75   >= 0.8   failed",
+        "  auc                    0.7612       0.75   >= 0.8   failed",
         "  brier, origin=EWR         0.1              <= 0.2",
         "  failed    checks/test_model.py::test_auc   too low",
         "  unproven  checks/test_data.py::test_fresh   no data",
@@ -337,7 +357,7 @@ def test_a_waiver_shows_wherever_its_bundle_does(project: Project) -> None:
         ("verdict", bundle.digest),
         ("release", bundle.digest, "--reason", "-"),
         ("status",),
-        ("when", "now"),
+        ("history", "--at", "now"),
     ):
         assert shown in said(0, *words), words
     assert "champion, 1 waived" in said(0, "bundles")
@@ -442,7 +462,7 @@ def test_a_canary_is_shown_with_its_share_and_promoted_by_name_or_without(
     page = said(0, "status")
     assert f"canary      {canary.name}, 0.1 of the traffic, for " in page
     assert page.splitlines()[-1].startswith("next: proveout compare")
-    assert f"canary      {canary.name}" in said(0, "when", "now")
+    assert f"canary      {canary.name}" in said(0, "history", "--at", "now")
     assert json.loads(said(0, "status", "--json"))["served"]["canary"]["share"] == 0.1
     assert [row.split()[:2] for row in said(0, "bundles").splitlines()[2:3]] == [[canary.digest[:12], "canary"]]
     assert "is the champion: as canary it would run beside itself" in complained(
@@ -627,7 +647,7 @@ def test_an_edited_ledger_is_named_with_its_first_wrong_entry(project: Project) 
 
 
 READING = [
-    ["status"], ["when", "now"], ["bundles"], ["verdict", "643ec05a"], ["compare"], ["score"], ["alerts"],
+    ["status"], ["history", "--at", "now"], ["bundles"], ["verdict", "643ec05a"], ["compare"], ["score"], ["alerts"],
     ["ledger", "verify"], ["ledger", "head"], ["keys", "list"],
     ["rollback", "--reason", "-"], ["keys", "revoke", "a", "--reason", "-"],
 ]  # fmt: skip
@@ -789,7 +809,7 @@ def test_help_and_version_load_no_heavy_module() -> None:
 def test_python_m_proveout_is_the_same_command(tmp_path: Path) -> None:
     """Where no script is on the path, such as in a container or a cron job."""
     output = subprocess.check_output([sys.executable, "-m", "proveout", "--help"], text=True, cwd=tmp_path)
-    commands = "init demo gate release promote rollback serve status compare when bundles verdict verify erase keys"
+    commands = "init demo gate release promote rollback serve status compare history bundles verdict verify erase keys"
     for command in commands.split():
         assert f"\n  {command} " in output
     assert "..." not in output.partition("Commands:")[2]  # each help line is short enough to be read whole
@@ -877,7 +897,7 @@ def test_a_promotion_asks_all_that_a_release_asks(project: Project) -> None:
 
     assert "The gate compared with nothing that served" in complained(4, "promote", "--reason", "-")
     (project.root / "checks" / "test_new.py").write_text("def test_it(): pass\n")
-    asked = ("promote", "--reason", "-", "--whatever-serves")
+    asked = ("promote", "--reason", "-", "--allow-champion-change")
     assert "the checks were edited since the gate approved it" in complained(1, *asked)
     (project.root / "checks" / "test_new.py").unlink()
     assert said(0, *asked).startswith("promoted")
@@ -905,15 +925,15 @@ def test_who_is_second_to_replace_a_champion_is_told_with_exit_code_4(project: P
 
     error = complained(4, "release", other.digest, "--reason", "-")
     assert f"ada made {one.name} champion, because: quicker. The gate compared with {first.digest[:12]}" in error
-    assert said(0, "release", other.digest, "--reason", "-", "--whatever-serves").startswith("released")
+    assert said(0, "release", other.digest, "--reason", "-", "--allow-champion-change").startswith("released")
 
 
 def test_the_persons_a_bundle_waits_for_are_named_wherever_it_is_listed(
     project: Project, champions: tuple[Bundle, Bundle]
 ) -> None:
-    """After `approvals` was set, what serves needs them too: said before the next restart, not by it."""
+    """After `required_approvals` was set, what serves needs them too: said before the next restart, not by it."""
     with (project.root / "pyproject.toml").open("a") as file:
-        file.write("approvals = 2\n")
+        file.write("required_approvals = 2\n")
     before, champion = champions
 
     assert "champion, 2 of 2 persons missing" in said(0, "bundles")

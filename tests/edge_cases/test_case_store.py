@@ -218,10 +218,10 @@ def test_a_case_that_the_bundle_meets_is_refused_unless_it_is_meant_so(project):
     before = book(project).read_bytes()
 
     refused = added(project, "--expect", "label true")
-    assert refused[0] == 1 and "--passing" in refused[1]
+    assert refused[0] == 1 and "--allow-passing" in refused[1]
     assert book(project).read_bytes() == before
 
-    kept = added(project, "--expect", "label true", "--passing")
+    kept = added(project, "--expect", "label true", "--allow-passing")
     assert kept[0] == 0 and "gets it right" in kept[1]
 
 

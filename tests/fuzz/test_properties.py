@@ -141,7 +141,7 @@ def test_a_planted_fault_is_found_made_small_and_offered(name, model, smallest, 
     case, command = offered(tmp_path)
     assert found.breaks and found.value > 0
     assert command in found.decision
-    assert ("--passing" in found.decision) == (name not in {"never_crashes", "never_nan", "stays_a_probability"})
+    assert ("--allow-passing" in found.decision) == (name not in {"never_crashes", "never_nan", "stays_a_probability"})
     assert {field: case.record[field] for field in smallest} == smallest
     assert case.incident.startswith("found by generated cases: ")
     if name == "never_crashes":

@@ -122,10 +122,10 @@ def test_the_command_needs_a_batch_that_is_there(ingested):
 
 
 def test_the_newest_month_is_compared_with_those_before(ingested, tmp_path):
-    """`proveout distributions`, as the data workflow runs it: table, page and job summary."""
+    """`proveout data report`, as the data workflow runs it: table, page and job summary."""
     summary, html = tmp_path / "summary.md", tmp_path / "pages" / "may.html"
 
-    ran = ingested.run("-m", "proveout", "distributions", "--html", str(html), GITHUB_STEP_SUMMARY=str(summary))
+    ran = ingested.run("-m", "proveout", "data", "report", "--html", str(html), GITHUB_STEP_SUMMARY=str(summary))
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("2013-05 is further from the 4 batches before it")

@@ -355,7 +355,7 @@ def test_the_page_says_who_caught_what_and_what_is_missing():
     assert "an error in test_new: KeyError: 'Z'" in page
     assert any(line.split()[:1] == ["slow"] and "SURVIVED" in line for line in lines)
     assert "    in a check:      served.x()" in lines
-    assert lines[-1].endswith("proveout challenge --only slow")
+    assert lines[-1].endswith("proveout mutate --only slow")
 
 
 def test_the_job_summary_has_the_same_table():
@@ -386,21 +386,21 @@ def test_the_exit_code_is_the_answer(tmp_path, monkeypatch, report, code):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.setattr(runner, "run", lambda *arguments, **more: report)
 
-    ran = CliRunner().invoke(cli.main, ["challenge"])
+    ran = CliRunner().invoke(cli.main, ["mutate"])
 
     assert ran.exit_code == code, ran.output
     assert (tmp_path / "summary.md").read_text() == mutate.markdown(report)
 
 
 def test_the_list_names_every_mutant_and_runs_nothing():
-    ran = CliRunner().invoke(cli.main, ["challenge", "--list"])
+    ran = CliRunner().invoke(cli.main, ["mutate", "--list"])
 
     assert ran.exit_code == 0
     assert all(mutant.name in ran.output and mutant.slip in ran.output for mutant in MUTANTS)
 
 
 def test_a_mutant_that_is_not_there_is_a_misuse():
-    ran = CliRunner().invoke(cli.main, ["challenge", "--only", "tides"])
+    ran = CliRunner().invoke(cli.main, ["mutate", "--only", "tides"])
 
     assert ran.exit_code == 2
     assert "There is no mutant tides" in ran.output

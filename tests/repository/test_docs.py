@@ -330,7 +330,7 @@ def test_a_command_that_is_mentioned_is_known(command):
         ("proveout verdict 643ec0 --page verdict.html", "No such option"),
         ("proveout cases retire", "Missing"),
         ("proveout score now", "unexpected extra argument"),
-        ("proveout approver make ada", "No such command"),
+        ("proveout approvers make ada", "No such command"),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(command, said):

@@ -678,7 +678,7 @@ def test_a_bundle_is_released_in_the_place_of_the_champion_it_was_compared_with(
         with pytest.raises(
             OtherChampion,
             match=r"ada made flight-delay@bbbbbbbbbbbb champion, because: minute 2\. The gate compared with "
-            r"aaaaaaaaaaaa: proveout gate cccccccccccc, or release or promote it --whatever-serves",
+            r"aaaaaaaaaaaa: proveout gate cccccccccccc, or release or promote it --allow-champion-change",
         ):
             registry.release(C, 3, role=role, share=share, current_fingerprint=current_fingerprint())
     assert (

@@ -274,7 +274,7 @@ def test_no_name_is_in_what_the_commands_say(planted):
     said: dict[str, bytes] = {}
     for arguments in (
         ("compare", "--json"), ("compare",), ("alerts", "--json"), ("status", "--json"), ("keys", "list", "--json"),
-        ("ledger", "verify"), ("when", now()),
+        ("ledger", "verify"), ("history", "--at", now()),
     ):  # fmt: skip
         _, said[" ".join(arguments)] = command(planted, *arguments)
     assert b'"model":"toy"' in said["compare --json"], said["compare --json"]

@@ -224,7 +224,7 @@ def test_a_consent_is_refused_when_it_cannot_count(registry: Persons) -> None:
         registry.agree(A, "ada")
     registry.judge(A)
     registry.keys["eve"] = PrivateKey(new_key(), "eve")
-    with pytest.raises(BadSignature, match=r"there is no eve\.pub .* proveout approver new eve"):
+    with pytest.raises(BadSignature, match=r"there is no eve\.pub .* proveout approvers add eve"):
         registry.agree(A, "eve")
     registry.keys["ada"], was = registry.keys["eve"], registry.keys["ada"]
     with pytest.raises(BadSignature, match="holds another key"):
@@ -482,17 +482,17 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
         1, "approve", packed.digest[:12], "--by", "ada", "--reason", "-", PROVEOUT_APPROVER_KEY=new_key().decode()
     )
     project.judge(packed)
-    assert "there is no private key. Make one: proveout approver new NAME" in said(
+    assert "there is no private key. Make one: proveout approvers add NAME" in said(
         2, "approve", packed.digest[:12], "--by", "ada", "--reason", "-"
     )
 
-    page = said(0, "approver", "new", "ada")
+    page = said(0, "approvers", "add", "ada")
     private = tmp_path / "home" / ".config" / "proveout" / "approver.key"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert "PRIVATE" not in page
     assert "next: git add approvers/ada.pub" in page
-    assert "has a key already" in said(2, "approver", "new", "ada")
-    assert "lies in the project" in said(2, "approver", "new", "bob", "--key", str(project.root / "bob.key"))
+    assert "has a key already" in said(2, "approvers", "add", "ada")
+    assert "lies in the project" in said(2, "approvers", "add", "bob", "--key", str(project.root / "bob.key"))
 
     assert "1 of 1 person missing" in said(1, "release", packed.digest[:12], "--reason", "-")
     assert "1 of 1 person missing" in said(1, "verify", packed.digest[:12])
@@ -536,17 +536,17 @@ def test_a_private_key_that_is_there_is_used_and_never_replaced(
     """One person, several projects; and a lost private key cannot be had back."""
     monkeypatch.chdir(project.root)
     key = tmp_path / "own.key"
-    said(0, "approver", "new", "ada", "--key", str(key))
+    said(0, "approvers", "add", "ada", "--key", str(key))
     before = key.read_bytes()
 
-    page = said(0, "approver", "new", "ada-again", "--key", str(key))
+    page = said(0, "approvers", "add", "ada-again", "--key", str(key))
 
     assert "which was there before" in page
     assert key.read_bytes() == before
     keys = [(project.root / "approvers" / f"{name}.pub").read_bytes() for name in ("ada", "ada-again")]
     assert keys[0] == keys[1]
     key.chmod(0o640)
-    assert "others may read" in said(2, "approver", "new", "carl", "--key", str(key))
+    assert "others may read" in said(2, "approvers", "add", "carl", "--key", str(key))
 
 
 def test_a_consent_is_one_record_for_programs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -554,7 +554,7 @@ def test_a_consent_is_one_record_for_programs(project: Project, monkeypatch: pyt
     monkeypatch.chdir(project.root)
     packed = project.pack()
     project.judge(packed)
-    said(0, "approver", "new", "ada")
+    said(0, "approvers", "add", "ada")
 
     record = json.loads(said(0, "approve", packed.digest, "--by", "ada", "--reason", "-", "--json"))
     assert record["consent"]["by"] == "ada"

@@ -89,7 +89,7 @@ for command in (
     project.init,
     project.demo,
     project.gate,
-    mutate.challenge,
+    mutate.mutate,
     replay.replay,
     approve.approve,
     release.release,
@@ -98,18 +98,18 @@ for command in (
     project.serve,
     inspect.status,
     release.compare,
-    inspect.when,
+    inspect.history,
     inspect.bundles,
     inspect.verdict,
     inspect.verify,
-    data_report.distributions,
     score.score,
     drill.drill,
     erase.erase,
 ):
     main.command()(command)
-main.add_typer(approve.approver, name="approver")
+main.add_typer(approve.approvers, name="approvers")
 main.add_typer(cases.cases, name="cases")
+data.data.command()(data_report.report)
 main.add_typer(data.data, name="data")
 main.add_typer(keys.keys, name="keys")
 main.add_typer(ledger.alerts, name="alerts")

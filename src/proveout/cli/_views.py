@@ -35,7 +35,7 @@ def status(standing: Standing) -> str:
     if standing.served.canary is not None:
         return page(lines, "proveout compare   # the canary beside the champion; rollback takes the canary out first")
     if back is None:
-        return page(lines, f"proveout when {moment(standing.at)}")
+        return page(lines, f"proveout history --at {moment(standing.at)}")
     if back.problem:
         lines.append(fact("way back", f"none to {back.bundle[:12]}: {back.problem}"))
         return page(lines, f"{mending(back)}   # then what served before may serve again")
@@ -131,6 +131,22 @@ def verified(bundle: Bundle, permit: Authorization) -> str:
         ),
     ]
     return page(lines, f'proveout release {bundle.digest[:12]} --reason "…"')
+
+
+def history(made: Sequence[Release]) -> str:
+    """Every release, the newest first."""
+    if not made:
+        return page(["nothing   was ever released"], "proveout bundles")
+    rows = [
+        (
+            moment(one.since), one.role, one.bundle[:12], f"{one.share:.0%}" if one.share else "ended",
+            f"{plain(one.by)}: {plain(one.reason)}",
+        )
+        for one in made
+    ]  # fmt: skip
+    lines = [f"{len(made)} {'release' if len(made) == 1 else 'releases'} of {made[0].model}, the newest first"]
+    lines += table(("since", "role", "bundle", "share", "by, and why"), rows, right=(3,))
+    return page(lines, f'proveout history --at "{moment(made[0].since)}"')
 
 
 def bundles(packed: Sequence[Packed]) -> str:

@@ -22,11 +22,11 @@ KeyFile = Annotated[
     Path | None, typer.Option("--key", metavar="FILE", help=f"The private key. [${KEY_VARIABLE}, else {KEY_FILE}]")
 ]
 
-approver = typer.Typer(help="Who may approve bundles.", rich_markup_mode=None, no_args_is_help=True)
+approvers = typer.Typer(help="Who may approve bundles.", rich_markup_mode=None, no_args_is_help=True)
 
 
-@approver.command()
-def new(
+@approvers.command()
+def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is, such as ada.")], key: KeyFile = None
 ) -> None:
     """Make a person's pair of keys: the private one for them alone, the public one for the project.
@@ -110,7 +110,7 @@ def _private_key(root: Path, named: Path | None) -> "PrivateKey":
         return PrivateKey(unfolded(pem), KEY_VARIABLE)
     file = _own_file(root, named)
     if not file.exists():
-        raise ConfigError(str(file), "there is no private key", "Make one: proveout approver new NAME")
+        raise ConfigError(str(file), "there is no private key", "Make one: proveout approvers add NAME")
     return PrivateKey(secret_files.read(file), str(file))
 
 

@@ -74,7 +74,7 @@ def add(
         typer.Option(help="The bundle that gets it wrong. [the one that answered; with --from, the newest candidate]"),
     ] = None,
     passing: Annotated[
-        bool, typer.Option("--passing", help="Keep a case that the bundle gets right, so that it stays so.")
+        bool, typer.Option("--allow-passing", help="Keep a case that the bundle gets right, so that it stays so.")
     ] = False,
     by: By = None,
     as_json: Json = False,
@@ -89,7 +89,7 @@ def add(
     project = settings()
     if file is not None:
         if request_id is not None or expect or reason is not None or name is not None or fill or by is not None:
-            raise UsageError("A file says all of a case itself: --from goes with --bundle and --passing only.")
+            raise UsageError("A file says all of a case itself: --from goes with --bundle and --allow-passing only.")
         new, logged = offered(file), None
     elif request_id is None:
         raise UsageError("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
@@ -105,7 +105,7 @@ def add(
         fails = not all(one.holds for one in stated)
         if not fails and not passing:
             assert model is not None  # else it was refused above
-            remedy = "It would test nothing. Expect something else, or keep it so that it stays right: --passing"
+            remedy = "It would test nothing. Expect something else, or keep it so that it stays right: --allow-passing"
             raise case_store.CaseRefused(case.id, f"is met by {model.bundle.name}", remedy)
         found.append(
             Added(
@@ -179,7 +179,7 @@ def _opened(project: "Settings", logged: Logged | None, named: str | None, *, pa
         return open_released(project, store.find("bundles", release.rpartition("@")[2]))
     if passing:
         return None
-    remedy = "Name one that gets it wrong: --bundle BUNDLE. Or keep the case without: --passing"
+    remedy = "Name one that gets it wrong: --bundle BUNDLE. Or keep the case without: --allow-passing"
     request = plain(logged.prediction.request_id)
     raise case_store.CaseRefused(
         f"of {request}", "can not be tried: no bundle was released when it was answered", remedy

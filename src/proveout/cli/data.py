@@ -1,4 +1,4 @@
-"""The command that takes a batch out of the data."""
+"""`proveout data`: the command that takes a batch out of the data. `data report` stands in data_report.py."""
 
 import sys
 from typing import Annotated

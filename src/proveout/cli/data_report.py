@@ -1,4 +1,4 @@
-"""The command that shows what a batch of data looks like: `proveout distributions`."""
+"""The command that shows what a batch of data looks like: `proveout data report`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SHOWN = 12  # columns on a terminal; the page has all
 
 
-def distributions(
+def report(
     batch: Annotated[str | None, typer.Argument(help="A batch; without it, the newest of the newest snapshot.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page with all pictures here.")] = None,
     as_json: Json = False,
@@ -23,16 +23,16 @@ def distributions(
     How far each column lies from them, and how far they lie from each other. In GitHub it goes into the job summary.
     """
     from proveout.gate.reports import github_summary
-    from proveout.monitoring import report
+    from proveout.monitoring import report as pages
     from proveout.monitoring.data_report import of
 
     found, batches = of(settings(), batch)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(report.distributions_page(found, batches), encoding="utf-8")
+        html.write_text(pages.distributions_page(found, batches), encoding="utf-8")
     for problem in github_summary.append(_markdown(found)):
         typer.echo(problem, err=True)
-    with_pictures = f"proveout distributions {found.batch} --html reports/{found.batch}.html"
+    with_pictures = f"proveout data report {found.batch} --html reports/{found.batch}.html"
     following = with_pictures if html is None else f"open {html}"
     answer(found, _page(found, following), as_json=as_json)
 

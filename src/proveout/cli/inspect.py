@@ -35,29 +35,38 @@ def status(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def when(
-    moment: Annotated[str, typer.Argument(help="ISO 8601 date or time, or `now`. Without a zone it is UTC.")],
+def history(
+    at: Annotated[
+        str | None, typer.Option(help="What served at this moment: ISO 8601, UTC without a zone; or `now`.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """What served at a moment.
+    """Every release, the newest first; or what served at a moment.
 
-    By whom, why, on what data and approved by which verdict. Exit 1 if nothing served then.
+    With --at: since when, by whom, why, on what data and approved by which verdict. Exit 1 if nothing served then, or
+    nothing was ever released.
     """
     from datetime import datetime
 
     from proveout.cli import _views
     from proveout.ledger.timestamps import utc
     from proveout.records import now
-    from proveout.rollout import status as standing
+    from proveout.rollout import releases, status
 
-    at = now()
-    asked = at if moment == "now" else utc(moment)
-    if asked > at:
+    project, today = settings(), now()
+    if at is None:
+        with open_ledger(project) as ledger:
+            made = tuple(reversed(releases.history(ledger, project.model)))
+        answer(made, _views.history(made), as_json=as_json)
+        if not made:
+            raise typer.Exit(1)
+        return
+    asked = today if at == "now" else utc(at)
+    if asked > today:
         raise UsageError(f"{asked} has not come yet, so nobody knows what will serve. What serves now: proveout status")
-    project = settings()
     with open_ledger(project) as ledger:
-        found = standing.then(ledger, project.model, moment=asked)
-    zoned = moment == "now" or datetime.fromisoformat(moment).tzinfo is not None
+        found = status.then(ledger, project.model, moment=asked)
+    zoned = at == "now" or datetime.fromisoformat(at).tzinfo is not None
     answer(found, _views.served(found, zoned=zoned), as_json=as_json)
 
 

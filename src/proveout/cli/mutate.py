@@ -17,11 +17,11 @@ LONGEST = 90  # characters of a check's message in the table
 HEAD = ("mutant", "what was broken", "meant to trip", "", "by")
 
 
-def challenge(
+def mutate(
     bundle: Annotated[str | None, typer.Argument(help="The bundle to break; without it, the newest candidate.")] = None,
     *,
     only: Annotated[list[str] | None, typer.Option(help="Only this mutant; may be given several times.")] = None,
-    survivors: Annotated[int, typer.Option(min=0, help="How many mutants may survive.")] = 0,
+    max_survivors: Annotated[int, typer.Option(min=0, help="How many mutants may survive.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Runs of the checks at a time; one for each processor.")
     ] = None,
@@ -41,7 +41,7 @@ def challenge(
     mutants = challenges.choose(only or ())
     if listed:
         if as_json:
-            raise UsageError("--list is for people: --json prints the report of a challenge.")
+            raise UsageError("--list is for people: --json prints the report of a run.")
         rows = [(mutant.name, mutant.slip, mutant.question) for mutant in mutants]
         typer.echo("\n".join(table(("mutant", "what somebody did", "question that should catch it"), rows)))
         return
@@ -54,7 +54,7 @@ def challenge(
         project,
         folder,
         mutants=mutants,
-        tolerated=survivors,
+        tolerated=max_survivors,
         workers=workers,
         say=lambda trial, done, of: typer.echo(_progress(trial, done, of), err=True),
     )
@@ -85,7 +85,7 @@ def challenged(report: "ChallengeReport") -> str:
     if report.counted and not report.noticed:
         lines.append("  The checks caught none: they would approve anything.")
     following = (
-        "put a line like that into checks/, and challenge again: proveout challenge "
+        "put a line like that into checks/, and try again: proveout mutate "
         + " ".join(f"--only {trial.mutant}" for trial in report.survivors)
         if report.survivors
         else f"proveout gate {report.candidate[:12]}"
@@ -108,7 +108,7 @@ def in_short(report: "ChallengeReport") -> str:
 def markdown(report: "ChallengeReport") -> str:
     """The report for a job summary."""
     state = "passed" if report.passed else "failed"
-    head = f"### challenge {state}: `{report.model}@{report.candidate[:12]}`\n\n{in_short(report)}\n\n"
+    head = f"### mutation tests {state}: `{report.model}@{report.candidate[:12]}`\n\n{in_short(report)}\n\n"
     rows = [HEAD, ("---",) * len(HEAD), *(_row(trial) for trial in report.trials)]
     body = "".join(f"| {' | '.join(_escaped(cell) for cell in row)} |\n" for row in rows)
     missing = "".join(

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from proveout.records import Release
 
 WhateverServes = Annotated[
-    bool, typer.Option("--whatever-serves", help="Also if the gate compared it with another champion than serves now.")
+    bool,
+    typer.Option("--allow-champion-change", help="Also if the gate compared it with another champion than serves now."),
 ]
 Reason = Annotated[str, typer.Option(help="Why: whoever asks later will read it.")]
 By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]

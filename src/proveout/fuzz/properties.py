@@ -283,7 +283,7 @@ class Generated:
         file = Path(self._offers.folder) / f"{case.id}.yaml"
         (self._offers.root / file).parent.mkdir(parents=True, exist_ok=True)
         (self._offers.root / file).write_text(yaml_editor.block(case), encoding="utf-8")
-        return f"; keep it: proveout cases add --from {file.as_posix()}{'' if fails else ' --passing'}"
+        return f"; keep it: proveout cases add --from {file.as_posix()}{'' if fails else ' --allow-passing'}"
 
 
 def _one_thread() -> "threadpool_limits":

@@ -303,7 +303,7 @@ def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | 
     raise OtherChampion(
         f"The release of {bundle.name}",
         f"{champion.by} made {champion.name} champion, because: {champion.reason}. The gate compared with {other}: "
-        f"proveout gate {bundle.digest[:12]}, or release or promote it --whatever-serves",
+        f"proveout gate {bundle.digest[:12]}, or release or promote it --allow-champion-change",
     )
 
 

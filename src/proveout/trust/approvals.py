@@ -94,7 +94,9 @@ def give(
     )
     given = replace(unsigned, signature=key.sign(_payload(unsigned)))
     if not file.is_file():
-        raise BadSignature(key.id, f"there is no {file.name} in {asked.approvers}. Make it: proveout approver new {by}")
+        raise BadSignature(
+            key.id, f"there is no {file.name} in {asked.approvers}. Make it: proveout approvers add {by}"
+        )
     _check(given, asked, approval)
     ledger.append(
         "consent", given.bundle, given, actor=by, reason=reason, at=given.approved_at,
