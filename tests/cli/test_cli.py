@@ -229,7 +229,7 @@ def test_the_history_lists_every_release_the_newest_first(project: Project, cham
     lines = said(0, "history").splitlines()
 
     assert lines[0] == "2 releases of flight-delay, the newest first"
-    assert [line.split()[2:5] for line in lines[2:4]] == [
+    assert [line.split()[1:4] for line in lines[2:4]] == [
         ["champion", champion.digest[:12], "100%"],
         ["champion", before.digest[:12], "100%"],
     ]
