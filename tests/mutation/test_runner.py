@@ -361,7 +361,7 @@ def test_the_page_says_who_caught_what_and_what_is_missing():
 def test_the_job_summary_has_the_same_table():
     text = mutate.markdown(REPORT)
 
-    assert text.startswith("### challenge passed: `trips@abababababab`\n")
+    assert text.startswith("### mutation tests passed: `trips@abababababab`\n")
     assert (
         "| constant | always 0.157 | the AUC | caught | test_auc: auc is 0.5 (90 rows), asked: >= 0.7 and more |"
         in text
