@@ -52,6 +52,17 @@ def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown
     assert first.snapshot == second.snapshot
 
 
+def test_without_a_batch_the_held_out_rows_are_asked(trained):
+    """Any project has rows that its model was judged by; a newer batch not every one."""
+    settings, bundle = trained.settings(), from_json(Bundle, trained.newest("bundle").body)
+
+    rows = line._rows(settings, bundle, None)
+
+    assert set(rows["month"]) == {5}
+    assert len(rows) > line.REQUESTS
+    assert "arr_delay" not in rows.columns
+
+
 @pytest.fixture
 def replies():
     good = Reply(status=200, body={"request_id": "r-1", "answered_by": "model"}, seconds=0.01)

@@ -6,19 +6,17 @@ no leave for that. An approval that has ended, or was taken back, is: what serve
 for either: looked at, it answers nobody.
 """
 
-from proveout.data.store import Store
-from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import OpenBundle, open_bundle, verify
+from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records import Digest
 from proveout.settings import Settings
 from proveout.trust.authorization import refuse_strange
-from proveout.trust.signing import Keyring
 
 
 def open_released(settings: Settings, digest: Digest) -> OpenBundle:
     """The bundle, verified and opened. Raises: NotFound, NotApproved, Tampered, BundleError."""
-    folder = Store(settings.store, settings.state_dir / "store").folder("bundles", digest)
+    folder = open_store(settings).folder("bundles", digest)
     bundle = verify(folder)
-    with Ledger(settings.ledger, create=False) as ledger:
-        refuse_strange(ledger, Keyring(settings.keys_dir), bundle)
+    with open_ledger(settings) as ledger:
+        refuse_strange(ledger, open_keyring(settings), bundle)
     return open_bundle(folder, manifest=bundle.manifest)
