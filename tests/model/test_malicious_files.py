@@ -251,7 +251,7 @@ from proveout.model import model_io
 
 before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
 try:
-    skopsfile.load(Path(sys.argv[1]))
+    model_io.load(Path(sys.argv[1]))
 except BundleError as error:
     print(error, file=sys.stderr)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.monotonic() - began)
