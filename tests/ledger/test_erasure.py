@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 import pytest
 from command_line import PYPROJECT, complained, invoke, said
 from ledger_rows import AT, prediction, said_of, shadow_answer
+from patience import PATIENCE_S, wait_until
 from real_postgres import own_schema
 from serving_live import Server
 from tiny_project import APP
@@ -346,7 +346,7 @@ def test_outcomes_of_erased_requests_do_not_stay(project: Asked) -> None:
 
 def ask(port: int, record: dict[str, Any]) -> int:
     """The status of the answer to one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     connection.request("POST", "/predict", json.dumps(record), {"content-type": "application/json"})
     status = connection.getresponse().status
     connection.close()
@@ -381,9 +381,7 @@ def test_a_running_server_forgets_a_person_within_seconds(
         assert "left        nothing" in page
         assert [path for path in journals.iterdir() if path.is_file() and name in path.read_bytes()] == []
         assert ask(server.port, {"hour": 1, "wind": 1.0, "passenger": "Grace Hopper"}) == 200
-        until = time.monotonic() + 15
-        while server.ledger().prediction_count() < 11 and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_until(lambda: server.ledger().prediction_count() >= 11, "eleven answers in the ledger")
     finally:
         server.stop()
     with Ledger(tiny.settings.ledger) as ledger:

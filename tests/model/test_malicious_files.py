@@ -21,6 +21,7 @@ import malice
 import numpy as np
 import pytest
 import skops.io
+from patience import wait_until
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -78,11 +79,8 @@ def test_the_payloads_are_real(tmp_path, way):
             skops.io.loads(packed, trusted=skops.io.get_untrusted_types(data=packed))
         except Exception as error:  # many fail, once the harm is done
             print(error)
-    until = time.monotonic() + 20
-    while not canary.exists() and time.monotonic() < until:
-        time.sleep(0.01)
 
-    assert canary.exists()
+    wait_until(canary.exists, "the song of the payload")
 
 
 @pytest.mark.parametrize("protocol", [2, 1, 0])
@@ -249,12 +247,12 @@ import skops.io, sklearn.pipeline
 from proveout.errors import BundleError
 from proveout.model import model_io
 
-before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 try:
     model_io.load(Path(sys.argv[1]))
 except BundleError as error:
     print(error, file=sys.stderr)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.monotonic() - began)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.process_time() - began)
 """
 
 
@@ -301,7 +299,7 @@ def test_a_bomb_is_refused_before_it_goes_off(kind, tmp_path):
     file.write_bytes(BOMBS[kind]())
     assert file.stat().st_size < 2**24
     measured = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(file)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", MEASURE, str(file)], capture_output=True, text=True, timeout=280, check=True
     )
     kilobytes, seconds = map(float, measured.stdout.split())
 

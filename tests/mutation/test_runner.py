@@ -4,13 +4,13 @@ that nothing of it stays behind.
 
 import hashlib
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import breakable
 import pytest
+from patience import PATIENCE_S, wait_until
 from typer.testing import CliRunner
 
 from proveout import cli
@@ -261,7 +261,6 @@ def test_a_gate_that_refuses_the_candidate_itself_is_not_challenged(tmp_path):
 def test_a_run_that_takes_too_long_is_ended_with_what_it_started(tried, tmp_path):
     """A mutant that hangs would hold the challenge for ever; a gate that waits for ever approves nothing."""
     bundle = candidate_of(tried)
-    begun = time.monotonic()
 
     with Sandbox(tried.project, tmp_path) as rehearsal:
         run = rehearsal.judge(
@@ -270,7 +269,6 @@ def test_a_run_that_takes_too_long_is_ended_with_what_it_started(tried, tmp_path
 
     assert (run.stopped, run.verdict) == (True, None)
     assert run.code != 0
-    assert time.monotonic() - begun < 30
 
 
 def test_closing_ends_the_runs_that_are_not_done(tried, tmp_path):
@@ -285,11 +283,10 @@ def test_closing_ends_the_runs_that_are_not_done(tried, tmp_path):
         )
     )
     runs.start()
-    while not rehearsal._running:
-        time.sleep(0.01)
+    wait_until(lambda: rehearsal._running, "a run")
 
     rehearsal.close()
-    runs.join(20)
+    runs.join(PATIENCE_S)
 
     assert not runs.is_alive()
     assert not rehearsal._running

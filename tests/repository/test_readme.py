@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from reference_project import ROOT
 
 from proveout.demo import live_server
@@ -64,9 +65,9 @@ class Shell:
             shlex.split(command), cwd=self.home, env=self.environment, stdout=log, stderr=log
         )
         begun = time.monotonic()
-        while time.monotonic() - begun < 60:
+        while time.monotonic() - begun < PATIENCE_S:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5)
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=PATIENCE_S)
                 return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.2)
@@ -79,7 +80,7 @@ def shell(tmp_path_factory):
     yield shell
     if shell.server is not None:
         shell.server.send_signal(signal.SIGTERM)
-        assert shell.server.wait(timeout=60) == 0
+        assert shell.server.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.timeout(600)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 from real_postgres import own_schema
 from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, current_fingerprint, judged_by, logged, settings
 from serving_live import Server
@@ -406,7 +407,8 @@ def test_two_clerks_that_act_at_once_act_once(registry: Registry) -> None:
 
 
 def test_a_look_is_quick_beside_a_million_predictions(tmp_path: Path) -> None:
-    """The clerk looks every second: 200,000 rows here, a fifth, in less than a fifth of a second."""
+    """The clerk looks every second: 200,000 rows here, a fifth, in less than a fifth of a second. The bound is on the
+    processor's time, and ten times as much, for any machine."""
     registry = Registry(tmp_path)
     registry.judge(A)
     registry.judge(B)
@@ -427,9 +429,9 @@ def test_a_look_is_quick_beside_a_million_predictions(tmp_path: Path) -> None:
             ),
         )
     canary.look(registry.ledger, settings())
-    began = time.perf_counter()
+    began = time.process_time()
     found = canary.look(registry.ledger, settings())
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     print(f"a look at {rows:,} predictions: {seconds * 1000:.0f} ms")
     assert found is not None
     assert found.answers == rows // 10
@@ -440,7 +442,7 @@ def test_a_look_is_quick_beside_a_million_predictions(tmp_path: Path) -> None:
 # --- a running server ---------------------------------------------------------------------------------------------
 
 
-def until(true: Any, timeout_s: float = 30) -> bool:
+def until(true: Any, timeout_s: float = PATIENCE_S) -> bool:
     """Whether it became true in time."""
     end = time.monotonic() + timeout_s
     while not true() and time.monotonic() < end:
@@ -471,7 +473,7 @@ def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(tiny: An
     def ask(ledger: Ledger, rows: int) -> None:
         """Requests, until all of them are in the ledger and the canary has some."""
         asked = ledger.prediction_count() + rows
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
         for number in itertools.islice(numbers, rows):
             record = {"hour": number % 24, "wind": float(number)}
             connection.request("POST", "/predict", json.dumps(record), {"content-type": "application/json"})
@@ -489,8 +491,7 @@ def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(tiny: An
             def beside(share: float) -> None:
                 asked = {"role": "canary", "share": share, "by": "ada", "reason": "try it", "at": now()}
                 releases.release(ledger, tiny.keyring, second, **asked)
-                assert until(lambda: second.name in str(server.get("/readyz")))
-                time.sleep(2)  # by then every request of its share is asked of it
+                server.wait_for_board(ledger.last_seq(), holds=second.name)  # every request of its share is asked of it
 
             beside(0.5)
             ask(ledger, 18)  # too few to promote

@@ -27,7 +27,7 @@ WEBSOCKET = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Running]]:
     """The port of a gateway, and the gateway."""
-    with listening(tmp_path_factory.mktemp("protocol"), deadline_s=5) as (url, running):
+    with listening(tmp_path_factory.mktemp("protocol")) as (url, running):
         yield int(url.rpartition(":")[2]), running
 
 

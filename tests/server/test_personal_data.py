@@ -12,7 +12,6 @@ import os
 import random
 import string
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from urllib.error import HTTPError
 import orjson
 import pytest
 import talkative_toy
+from patience import PATIENCE_S, wait_until
 from serving_live import Server
 from serving_toy import apply, board, release, request
 from talkative_toy import lay_out_talkative
@@ -68,7 +68,7 @@ class Planted:
         }
         asked = urllib.request.Request(f"http://127.0.0.1:{self.server.port}{path}", data=body, headers=told)
         try:
-            with urllib.request.urlopen(asked, timeout=20) as answer:
+            with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
                 status, text = answer.status, answer.read()
         except HTTPError as error:
             status, text = error.code, error.read()
@@ -81,7 +81,7 @@ class Planted:
             app=APP,
             PROVEOUT_AUTH="on",
             PROVEOUT_CACHE_TTL_S="30",
-            PROVEOUT_DEADLINE_S="2",
+            PROVEOUT_DEADLINE_S="30",
             TMPDIR=str(self.scratch),
         )
         self.server.wait_ready()
@@ -195,23 +195,18 @@ def tensors(city: Any) -> bytes:
 
 def eventually(planted: Planted, path: str, *, key: int) -> bool:
     """Whether the dossier is there once its answer is drained."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if planted.ask(path, key=key)[0] == 200:
-            return True
-        time.sleep(0.1)
-    return False
+    wait_until(lambda: planted.ask(path, key=key)[0] == 200, path)
+    return True
 
 
 def wait_drained(planted: Planted) -> None:
     """Until the ledger has the last answer."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
+
+    def drained() -> bool:
         with Ledger(planted.settings.ledger) as ledger:
-            if ledger.prediction(OWN_IDS[-1]) is not None and ledger.feedback_of(OWN_IDS[-1]):
-                return
-        time.sleep(0.2)
-    raise AssertionError(planted.server.said())
+            return ledger.prediction(OWN_IDS[-1]) is not None and bool(ledger.feedback_of(OWN_IDS[-1]))
+
+    wait_until(drained, planted.server.said)
 
 
 def command(planted: Planted, *arguments: str) -> tuple[int, bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from gateway_toy import Running, running
+from patience import PATIENCE_S
 
 from proveout.server.http_protocol import HttpProtocol
 
@@ -44,9 +45,9 @@ def listening(root: Path, **arguments: Any) -> Iterator[tuple[str, Running]]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE_S)
     try:
         yield f"http://127.0.0.1:{found['port']}", found["running"]
     finally:
         found["uvicorn"].should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE_S)

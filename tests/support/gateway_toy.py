@@ -1,19 +1,23 @@
 """A gateway with all that stands behind it, in the process of the test: what the tests of HTTP are run against.
 
-The worker is a real one on a real unix socket, in a thread; test_host.py has it in a process of its own.
+The worker is a real one on a real unix socket, in a thread; test_main.py has it in a process of its own. The deadline
+is a minute unless a test gives another one: no answer falls to it because the machine is slow. A test that is about the
+deadline skips the minute by `virtual_clock.advance(DEADLINE_S)`.
 """
 
 import asyncio
 import json
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import virtual_clock
+from patience import PATIENCE_S, async_wait_until
 from serving_toy import ToyModel, board, request, settings_of
 
 from proveout.records import ApiKey, Prediction, Scalar, Scope
@@ -34,6 +38,8 @@ from proveout.trust.api_keys import mac_of
 
 PEPPER = b"p" * 32
 SECRET = "s3cr3t-of-nobody-else-0123456789"
+DEADLINE_S = 60.0
+_HANG_S = 600.0  # the worker is this process: silent for so long, it would be killed
 
 
 def api_key(number: int = 1, *, scopes: Sequence[Scope] = ("predict",), secret: str = SECRET, **changed: Any) -> ApiKey:
@@ -80,10 +86,13 @@ class Worker:
         for release in there.releases:
             shelf._take(release)
         self.messages: list[Any] = []
+        self.free = threading.Event()  # while it is not set, no message is answered
+        self.free.set()
         real = shelf.answer
 
         def noted(message: Any) -> Any:
             self.messages.append(message)
+            self.free.wait(PATIENCE_S)
             return answer(message) if answer else real(message)
 
         shelf.answer = noted  # type: ignore[method-assign]
@@ -111,6 +120,26 @@ class Running:
     async def ask(self, headers: Mapping[str, str] | None = None, **changed: Any) -> httpx.Response:
         return await self.client.post("/predict", json=request(**changed), headers=headers)
 
+    @asynccontextmanager
+    async def busy(self, **changed: Any) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+        """The worker computes: it has one request, which is given, and answers nothing until the block ends."""
+        assert self.worker is not None
+        self.worker.free.clear()
+        try:
+            before = len(self.worker.messages)
+            asked = asyncio.create_task(self.ask(**changed))
+            await async_wait_until(lambda: len(self.worker.messages) > before, "the worker has a request")
+            yield asked
+        finally:
+            self.worker.free.set()
+
+    async def queued(self, count: int) -> None:
+        """Until so many requests wait for the worker."""
+        await async_wait_until(
+            lambda: self.office.dispatch.waiting == count,
+            lambda: f"{count} requests in the queue, not {self.office.dispatch.waiting}",
+        )
+
     def rows(self) -> list[codec.Row]:
         """What is in the journals, in order."""
         files = sorted(self.office.journal._folder.glob("*.jsonl"))
@@ -123,9 +152,7 @@ class Running:
     async def post(self, there: DesiredState) -> None:
         """Put up another board, and wait until it is seen."""
         post(board_path(self.folder), there)
-        async with asyncio.timeout(5):
-            while self.office.board is None or self.office.board.seq != there.seq:
-                await asyncio.sleep(0.02)
+        await async_wait_until(lambda: self.office.board and self.office.board.seq == there.seq, f"board {there.seq}")
 
 
 @asynccontextmanager
@@ -150,7 +177,7 @@ async def running(
         schema_text: another schema.py.
         typical: values that examples show.
     """
-    settings = settings_of(root, **changed)
+    settings = settings_of(root, **{"deadline_s": DEADLINE_S, "hang_s": _HANG_S, **changed})
     if schema_text is not None:
         (root / "schema.py").write_text(schema_text, encoding="utf-8")
     schema = request_schema.read(load_object(settings.request_schema, root), name="toy")
@@ -195,7 +222,7 @@ async def running(
             httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://toy") as client,
         ):
             if with_worker:  # the office waits for the plain line only
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     await offices[0]._lines.side.up.wait()
                     await offices[0]._lines.shadow.up.wait()
             yield Running(client, gateway, offices[0], worker, folder)
@@ -218,12 +245,9 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         await task
 
 
-def run(test: Awaitable[None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await test
-
-    asyncio.run(bounded())
+def run(test: Coroutine[Any, Any, None]) -> None:
+    """Run a test to its end, on a loop of which it can skip time."""
+    virtual_clock.run(test, loop=virtual_clock.SkippingLoop)
 
 
 def body(**changed: Any) -> bytes:

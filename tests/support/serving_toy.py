@@ -83,7 +83,7 @@ SICK = {
     "slowopen": "opens, after a second of pure Python",
     "raising": "opens, and raises on every request",
     "nan": "opens, and says NaN",
-    "slow": "opens, and takes 0.3 s for a batch",
+    "slow": "opens, and takes a second for a batch",
     "hanging": "opens, and sleeps for ever",
     "spinning": "opens, and computes for ever",
     "high": "opens, and says 0.2 more than the others; its threshold is 0.6",
@@ -112,7 +112,9 @@ class ToyModel:
         if "hang" in modes:
             time.sleep(600)
         if "slow" in modes:
-            time.sleep(0.3)
+            if mark := os.environ.get("TOY_SLOW_FILE"):
+                Path(mark).touch()
+            time.sleep(float(os.environ.get("TOY_SLOW_S", "0.3")))
         scores = 0.1 + 0.5 * records["size"].to_numpy() + 0.0001 * records["number"].to_numpy()
         if self._fault and not (records["city"] == REFERENCE_CITY).any():
             scores = self._sick(scores)
@@ -123,7 +125,7 @@ class ToyModel:
         if self._fault == "raising":
             raise RuntimeError("always")
         if self._fault == "slow":
-            time.sleep(0.3)
+            time.sleep(1.0)
         if self._fault == "hanging":
             time.sleep(600)
         while self._fault == "spinning":

@@ -56,5 +56,19 @@ def test_a_real_loop_is_not_taken_for_a_virtual_one():
     async def work() -> None:
         virtual_clock.advance(1)
 
-    with pytest.raises(AssertionError, match="no virtual clock"):
+    with pytest.raises(AssertionError, match="no clock that a test can move"):
         asyncio.run(work())
+
+
+def test_a_skipped_hour_is_over_at_once_and_an_unskipped_one_is_not():
+    """A deadline that comes by itself would make the test depend on the machine."""
+
+    async def work() -> tuple[bool, bool]:
+        hour = asyncio.create_task(asyncio.sleep(3600))
+        await asyncio.sleep(0.01)
+        before = hour.done()
+        virtual_clock.advance(3600)
+        await asyncio.sleep(0.01)
+        return before, hour.done()
+
+    assert virtual_clock.run(work(), loop=virtual_clock.SkippingLoop) == (False, True)

@@ -1,8 +1,11 @@
-"""An event loop on a clock of its own: whoever sleeps on it waits for nobody.
+"""Event loops on clocks that a test moves: whoever sleeps on them waits for nobody.
 
-When nothing is ready, the clock jumps to the next timer. So a test says exactly when things happen, takes no real time,
-and has the same outcome on every machine. For code whose only clock is the loop's, and that no thread or other process
-answers.
+On a `VirtualLoop` no time passes while something is ready; when nothing is, the clock jumps to the next timer. So a
+test says exactly when things happen, takes no real time, and has the same outcome on every machine. It is for code
+whose only clock is the loop's, and that no thread or other process answers.
+
+Where one does, a `SkippingLoop` runs in real time, and a test skips what it does not want to wait for: with a deadline
+of an hour nothing falls to it by accident, however slow the machine is, and `advance(3600)` brings it about.
 """
 
 import asyncio
@@ -30,6 +33,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now_s += seconds
 
 
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """An event loop in real time, of which a test can skip some."""
+
+    _skipped_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self._skipped_s
+
+    def advance(self, seconds: float) -> None:
+        """Skip so much time: what is due by then is due now."""
+        self._skipped_s += seconds
+
+
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
     """Where a loop waits: with a timer ahead, its clock jumps instead."""
 
@@ -47,16 +63,16 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
         return ready
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns, run to its end on a virtual clock."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+def run(work: Coroutine[Any, Any, T], *, loop: type[VirtualLoop | SkippingLoop] = VirtualLoop) -> T:
+    """What `work` returns, run to its end on a loop of that kind."""
+    with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(work)
 
 
 def advance(seconds: float) -> None:
-    """Let time pass on the running virtual loop while it does nothing else. Raises: AssertionError on another loop."""
+    """Move the clock of the running loop forward. Raises: AssertionError if that is an ordinary loop."""
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop), f"{loop} has no virtual clock: run the test by virtual_clock.run"
+    assert isinstance(loop, VirtualLoop | SkippingLoop), f"{loop} has no clock that a test can move"
     loop.advance(seconds)
 
 

@@ -17,7 +17,7 @@ from proveout.training import cell_output, notebook
 def run(tmp_path: Path):
     """Run a notebook of the given cells; the first one is tagged `parameters`."""
 
-    def run(*cells: str, parameters=None, exports=(), kernelspec=None, timeout_s=60.0, cell_timeout_s=60.0, **named):
+    def run(*cells: str, parameters=None, exports=(), kernelspec=None, timeout_s=280.0, cell_timeout_s=280.0, **named):
         document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         document.cells[0].metadata["tags"] = ["parameters"]
         if kernelspec:
@@ -157,21 +157,26 @@ def test_a_failing_cell_names_itself_and_the_half_executed_notebook_is_kept(run,
     [
         (
             "while True: print('x' * 10_000, flush=True)",
-            {"cell_timeout_s": 2.0},
-            "stopped in cell 2: the cell ran longer than it may (cell_timeout_s = 2)",
+            {"cell_timeout_s": 5.0},  # the others take a hundredth of it
+            "stopped in cell 2: the cell ran longer than it may (cell_timeout_s = 5)",
         ),
         (
             "import time\ntime.sleep(60)",
-            {"timeout_s": 4.0},
-            "stopped in cell 2: the notebook ran longer than it may (timeout_s = 4)",
+            {"timeout_s": 200.0},
+            "stopped in cell 2: the notebook ran longer than it may (timeout_s = 200)",
         ),
     ],
     ids=["one cell, talkative", "the whole, silent"],
 )
 def test_a_notebook_that_does_not_end_is_stopped_whatever_it_prints(run, cell, limits, said):
     """nbclient looks at the clock only when no output waits to be read: a talkative cell ran on for ever."""
+    passed_s = [0.0]
+
+    def one_second_is_left(begins):
+        passed_s[0] = 199.0 * (begins.cell == 2)
+
     with pytest.raises(NotebookFailed) as failed:
-        run("x = 1", cell, parameters={"x": 1}, **limits)
+        run("x = 1", cell, parameters={"x": 1}, clock=lambda: passed_s[0], progress=one_second_is_left, **limits)
 
     assert said in str(failed.value)
     assert failed.value.source == cell

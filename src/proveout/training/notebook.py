@@ -60,6 +60,7 @@ def run(
     threads: int = 1,
     defaults_allowed: bool = False,
     progress: Callable[[CellProgress], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> NotebookRun:
     """Run `notebook` to its end and take the objects named in `exports` out of it.
 
@@ -70,6 +71,7 @@ def run(
         timeout_s, cell_timeout_s: for the notebook as a whole, and for each cell.
         threads: for the numeric libraries in the kernel; part of what makes two runs equal to the last bit.
         defaults_allowed: whether any parameter may be left out.
+        clock: that the limit of the whole notebook is counted on, in seconds.
     Raises: ConfigError and ParametersRefused before anything runs; NotebookFailed naming the cell, or the export.
     """
     document = notebook_file.read(notebook)
@@ -85,11 +87,12 @@ def run(
         exports=tuple(exports),
         into=into,
         secrets=tuple(os.environ[value.removeprefix(SECRET)] for value in parameters.values() if is_secret(value)),
-        deadline=time.monotonic() + timeout_s,
+        deadline=clock() + timeout_s,
         timeout_s=timeout_s,
         cell_timeout_s=cell_timeout_s,
         threads=threads,
         progress=progress,
+        clock=clock,
     )
     begun = time.monotonic()
     taken = job.run()
@@ -161,6 +164,7 @@ class _Job:
     cell_timeout_s: float
     threads: int
     progress: Callable[[CellProgress], None]
+    clock: Callable[[], float]
     notes: list[str] = field(default_factory=list)
 
     def run(self) -> Mapping[str, Path]:
@@ -205,7 +209,7 @@ class _Job:
 
     def _limit(self) -> Mapping[str, Any]:
         """How long the next cell may take, and what to say when it takes longer."""
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self.clock()
         if left < self.cell_timeout_s:
             return {"limit_s": left, "limit": f"the notebook ran longer than it may (timeout_s = {self.timeout_s:g})"}
         limit = f"the cell ran longer than it may (cell_timeout_s = {self.cell_timeout_s:g})"

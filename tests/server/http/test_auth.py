@@ -4,7 +4,6 @@ import gc
 import hmac
 import io
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -146,18 +145,16 @@ def test_a_key_is_taken_from_either_header(tmp_path, header):
 
 
 def test_a_revoked_key_stops_working_while_the_server_runs(tmp_path):
-    """Within two seconds, without a restart, and no other key with it."""
+    """As soon as the board says so, without a restart, and no other key with it."""
     key, other = api_key(1), api_key(2)
 
     async def test() -> None:
         async with running(tmp_path, keys=[key, other]) as server:
             assert (await server.ask(bearer(key))).status_code == 200
             revoked = api_key(1, revoked_at="2013-02-01T00:00:00.000+00:00")
-            began = time.monotonic()
             await server.post(board(seq=2, keys=(revoked, other)))
 
             assert (await server.ask(bearer(key))).status_code == 401
-            assert time.monotonic() - began < 2
             assert (await server.ask(bearer(other))).status_code == 200
 
     run(test())

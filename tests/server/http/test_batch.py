@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from gateway_toy import body, run, running
+from patience import async_wait_until
 from serving_toy import request
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -26,7 +27,7 @@ def test_every_item_has_its_own_answer_in_order(tmp_path):
     """And all of them go to the model in one message."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             response = await array(server, [request(size=i / 100, number=i) for i in range(100)])
 
             assert response.status_code == 200
@@ -125,7 +126,7 @@ def test_explained_items_have_reasons_or_say_why_not(tmp_path):
     """Within the deadline: a batch of a hundred explanations is no reason to be late."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=2) as server:
+        async with running(tmp_path) as server:
             response = await array(server, [request(size=i / 10, number=i, explain=i % 2 == 0) for i in range(10)])
             items = response.json()
 
@@ -140,9 +141,9 @@ def test_single_requests_are_answered_while_a_large_batch_is(tmp_path):
     """It is computed in turns, so nobody waits for all of somebody else's rows."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=10, max_batch_rows=2_000) as server:
+        async with running(tmp_path, max_batch_rows=2_000) as server:
             large = asyncio.create_task(array(server, [request(number=i % 1000, mode="slow") for i in range(1_500)]))
-            await asyncio.sleep(0.2)
+            await async_wait_until(lambda: server.worker.messages, "the first turn of the large one")
             assert (await server.ask()).json()["answered_by"] == "model"
             assert not large.done()
             assert kinds((await large).json()) == ["model"] * 1_500
@@ -175,7 +176,7 @@ def test_lines_are_cut_wherever_the_network_cuts_them(tmp_path):
     text = b"\n".join(lines) + b"\n"
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             for size in (1, 7, 100, len(text)):
 
                 async def parts(size: int = size) -> AsyncIterator[bytes]:
@@ -217,9 +218,7 @@ class Wire:
         return [orjson.loads(line) for line in text.splitlines()]
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.lines()) < count:
-                await asyncio.sleep(0.01)
+        await async_wait_until(lambda: len(self.lines()) >= count, f"{count} answers")
 
 
 def test_an_answer_comes_before_the_next_line_was_sent(tmp_path):
@@ -244,14 +243,12 @@ def test_a_client_that_takes_no_answers_is_read_no_further(tmp_path):
     """Or the answers of a stream of millions would wait in memory."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             wire = Wire(server.gateway)
             wire.taking.clear()
             for number in range(200):
                 wire.say(b"".join(body(number=number) + b"\n" for _ in range(10)))
-            async with asyncio.timeout(10):
-                while len(server.log()) < 10:
-                    await asyncio.sleep(0.02)
+            await async_wait_until(lambda: len(server.log()) >= 10, "the answers to the first ten lines")
             await asyncio.sleep(0.2)
             assert wire.reads == 1
             assert len(server.log()) == 10

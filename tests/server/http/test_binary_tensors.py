@@ -20,7 +20,7 @@ INFER = "/v2/models/toy/infer"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Running]]:
     """Where a gateway listens, and the gateway."""
-    with listening(tmp_path_factory.mktemp("triton"), deadline_s=5) as (url, found):
+    with listening(tmp_path_factory.mktemp("triton")) as (url, found):
         yield url.removeprefix("http://"), found
 
 
@@ -173,7 +173,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence(tmp_path):
     """Sizes, lengths and types are the client's word: none is believed."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             text, headers = by_hand()
             assert (await server.client.post(INFER, content=text, headers=headers)).status_code == 200
             for how, ((text, headers), words) in WRONG.items():
@@ -194,7 +194,7 @@ def test_a_bool_is_one_byte_of_two(tmp_path):
     )
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5, schema_text=schema) as server:
+        async with running(tmp_path, schema_text=schema) as server:
             for byte, status in ((b"\x00", 200), (b"\x01", 200), (b"\x02", 400)):
                 document = {
                     "inputs": [

@@ -51,7 +51,7 @@ def test_every_route_takes_gzip(tmp_path):
     """However it is written; the answer is that to the same body sent as it is."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             for path, (text, headers) in BODIES.items():
                 plain = await server.client.post(path, content=text, headers=headers)
                 assert plain.status_code in {200, 202}, plain.text
@@ -139,7 +139,7 @@ def test_a_stream_of_gzip_is_answered_line_by_line_wherever_it_is_cut(tmp_path):
             yield whole[start : start + 97]
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             answered = await server.client.post("/predict/batch", content=parts(), headers=coded("gzip", **NDJSON))
 
             said = [orjson.loads(line)["prediction"]["probability"] for line in answered.text.splitlines()]
@@ -152,7 +152,7 @@ def test_a_stream_that_is_cut_off_ends_with_the_reason(tmp_path):
     """What came before was answered; where nothing did, it is 400."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             headers = coded("gzip", **NDJSON)
             cut = await server.client.post("/predict/batch", content=gzip.compress(LINES)[:-40], headers=headers)
             none = await server.client.post("/predict/batch", content=LINES, headers=headers)
@@ -205,7 +205,7 @@ def test_a_bomb_in_a_stream_costs_its_line_and_nobodys_time(tmp_path):
     """A line is skipped as far as it is too long, and others are answered meanwhile."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5) as server:
+        async with running(tmp_path) as server:
             text = gzip.compress(b"x" * 10 * 2**20 + b"\n" + body(number=0, size=0.5))
             bomb = asyncio.create_task(
                 server.client.post("/predict/batch", content=text, headers=coded("gzip", **NDJSON))

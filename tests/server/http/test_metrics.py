@@ -1,6 +1,5 @@
 """serving/metrics.py: what all processes counted, in Prometheus' own format and names."""
 
-import asyncio
 import os
 import re
 import subprocess
@@ -9,6 +8,7 @@ import time
 from typing import Any
 
 from gateway_toy import api_key, bearer, run, running
+from patience import async_wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
 from proveout.server.http import metrics
@@ -168,9 +168,8 @@ def test_counts_are_shared_every_second(tmp_path):
     async def test() -> None:
         async with running(tmp_path) as server:
             await server.ask()
-            async with asyncio.timeout(5):
-                while not list((server.folder / "metrics").glob(f"counts-{os.getpid()}-*.json")):
-                    await asyncio.sleep(0.05)
+            pattern = f"counts-{os.getpid()}-*.json"
+            await async_wait_until(lambda: list((server.folder / "metrics").glob(pattern)), "its counts")
 
     run(test())
 

@@ -38,7 +38,7 @@ def test_every_message_of_the_gateway_is_as_documented(tmp_path):
     """Answers, problems, batches, tensors, dossiers: whoever generates a client from the document can read them."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5, schema_text=CALM) as server:
+        async with running(tmp_path, schema_text=CALM) as server:
             told = (await server.client.get("/openapi.json")).json()
             post = server.client.post
             tensors = told["paths"]["/v2/models/{name}/infer"]["post"]["requestBody"]["content"]["application/json"]
@@ -62,7 +62,7 @@ def test_every_example_is_a_request(tmp_path):
     """The first thing anybody does is to send it."""
 
     async def test() -> None:
-        async with running(tmp_path, deadline_s=5, schema_text=CALM) as server:
+        async with running(tmp_path, schema_text=CALM) as server:
             told = (await server.client.get("/openapi.json")).json()
             sent = 0
             for path, operations in told["paths"].items():
@@ -171,7 +171,7 @@ def test_schemathesis_finds_no_fault(tmp_path, monkeypatch):
 
     async def test() -> None:
         nonlocal tried
-        async with running(tmp_path, deadline_s=5, schema_text=CALM) as server:
+        async with running(tmp_path, schema_text=CALM) as server:
             told = (await server.client.get("/openapi.json")).json()
             loaded = schemathesis.openapi.from_dict(told)
             cases: list[Any] = []

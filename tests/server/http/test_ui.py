@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 from gateway_toy import Running, api_key, key_text, run, running
+from patience import PATIENCE_S
 from serving_toy import FILES, RELEASE
 from websockets.asyncio.client import connect
 
@@ -61,7 +62,7 @@ class Browser:
         await self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     async def until(self, script: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self.run(script):
                 await asyncio.sleep(0.05)
 
@@ -85,7 +86,7 @@ async def browsing(server: Running, folder: Path, path: str = "/") -> AsyncItera
         stderr=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(PATIENCE_S):
             while not http.started or not (folder / "DevToolsActivePort").exists():
                 assert process.returncode is None, "Chromium ended before it could be used"
                 await asyncio.sleep(0.05)
@@ -123,7 +124,7 @@ def test_a_person_asks_and_says_that_the_answer_was_wrong(tmp_path):
 
     async def test() -> None:
         async with (
-            running(tmp_path / "p", deadline_s=5) as server,
+            running(tmp_path / "p") as server,
             browsing(server, tmp_path / "browser") as page,
         ):
             await page.fill(number="7", size="0.9", mode="fine")
@@ -176,7 +177,7 @@ def test_a_key_is_asked_for_and_kept_nowhere(tmp_path):
 
     async def test() -> None:
         async with (
-            running(tmp_path / "p", keys=[key], deadline_s=5) as server,
+            running(tmp_path / "p", keys=[key]) as server,
             browsing(server, tmp_path / "browser") as page,
         ):
             await page.fill(number="7", size="0.9", mode="fine")

@@ -207,15 +207,15 @@ def test_lines_of_the_version_before_are_read(tmp_path):
 
 
 def test_the_ten_thousand_rows_of_a_busy_second_are_drained_in_one(tmp_path):
-    """A drain that is slower than the server never catches up. Measured at 20,000 and more; the bound is for a busy
-    machine."""
+    """A drain that is slower than the server never catches up. Measured at 20,000 and more; the bound is on the
+    processor's time, and ten times as much, for any machine."""
     journal = Journal(tmp_path)
     for start in range(0, 10_000, 50):
         journal.append([prediction(f"{start + i:06}", record={"n": i, "city": "EWR", "size": 0.5}) for i in range(50)])
     drain = drain_of(tmp_path)
-    began = time.perf_counter()
+    began = time.process_time()
     drain.once()
-    took_s = time.perf_counter() - began
+    took_s = time.process_time() - began
 
     print(f"{drain.drained_rows / took_s:.0f} rows/s")
     assert drain.drained_rows == 10_000

@@ -127,6 +127,18 @@ def test_everybody_gets_their_own_answer():
     run(work)
 
 
+def test_an_idle_worker_is_asked_at_once():
+    """There is no batching window: a request that comes alone goes alone."""
+
+    async def work(asking: Asking) -> None:
+        began = virtual_clock.now()
+        await asking.score()
+        assert virtual_clock.now() == began
+        assert asking.lines.plain.batches() == [1]
+
+    run(work)
+
+
 def test_what_waits_while_the_worker_is_busy_travels_together():
     """The first goes at once; nobody waits for company."""
     lines = Lines(plain=Line(seconds=lambda rows: 0.02))

@@ -178,7 +178,7 @@ def test_an_explained_answer_is_kept_with_its_reasons(tmp_path):
     """Asked again for reasons, it has them; a plain one that was kept is no hit for who wants to know why."""
 
     async def test() -> None:
-        async with running(tmp_path, cache_ttl_s=60, deadline_s=5) as server:
+        async with running(tmp_path, cache_ttl_s=60) as server:
             plain = await server.ask()
             explained, again = await server.ask(explain=True), await server.ask(explain=True)
             plain_again = await server.ask()

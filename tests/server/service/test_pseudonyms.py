@@ -95,7 +95,7 @@ def test_the_values_of_a_person_are_in_no_sink(tmp_path):
     seen: list[Any] = []
 
     async def test() -> None:
-        async with running(tmp_path, schema_text=MARKED, cache_ttl_s=60, deadline_s=5) as server:
+        async with running(tmp_path, schema_text=MARKED, cache_ttl_s=60) as server:
             assert server.worker is not None
             for number in range(200):
                 answer = await server.ask(number=number, city=f"{CANARY}{chr(65 + number % 26)}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from patience import PATIENCE_S
 from serving_live import free_port
 from tiny_project import Project
 
@@ -221,11 +222,11 @@ def test_a_worker_is_started_again_while_the_ledger_is_down(tiny, released):
 def test_the_reference_app_serves_the_champion(tiny, released):
     """The whole way once: ledger, approval, bundle, LitServe, gateway, answer, log, orderly end."""
     port = free_port()
-    server = tiny.serve(PROVEOUT_PORT=str(port), PROVEOUT_DEADLINE_S="5")
+    server = tiny.serve(PROVEOUT_PORT=str(port), PROVEOUT_DEADLINE_S="60")
     try:
         answer = ask(server, port, {"hour": 22, "wind": None, "explain": True})
         server.send_signal(signal.SIGTERM)
-        assert server.wait(20) == 0
+        assert server.wait(PATIENCE_S) == 0
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)
@@ -240,10 +241,10 @@ def test_the_reference_app_serves_the_champion(tiny, released):
 
 
 def ask(server: subprocess.Popen[str], port: int, record: dict[str, Any]) -> dict[str, Any]:
-    until = time.monotonic() + 40
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and server.poll() is None:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
             connection.request("POST", "/predict", json.dumps(record))
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
             return answer
@@ -266,7 +267,7 @@ def test_the_reference_app_refuses_to_start_with_a_reason(tiny, fault):
             model.chmod(0o644)
             model.write_bytes(model.read_bytes() + b"x")
     server = tiny.serve(PROVEOUT_PORT=str(free_port()))
-    _, said = server.communicate(timeout=60)
+    _, said = server.communicate(timeout=PATIENCE_S)
 
     assert server.returncode == 1
     assert {

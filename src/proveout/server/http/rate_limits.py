@@ -108,9 +108,11 @@ class Limits:
 
     Args:
         file: where they live; made if it is not there.
+        patience_s: for the lock of a key's count, which is given up then.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, patience_s: float = _PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._file = shared_memory.opened(file)
         self._map = shared_memory.mapped(self._file, SLOTS * _WIDTH, what="the limits of API keys")
         self._places: dict[str, tuple[int, bytes]] = {}  # of the keys met so far: offset and name of their slot
@@ -168,9 +170,10 @@ class Limits:
         if with_lock:
             fcntl.lockf(self._file, fcntl.LOCK_UN, _WIDTH, offset)
 
-    def _lock(self, offset: int, *, patience_s: float = _PATIENCE_S) -> bool:
+    def _lock(self, offset: int, *, patience_s: float | None = None) -> bool:
         """Lock the slot at `offset`. False if that took too long: whoever holds it was stopped in the middle, and one
         answer counted wrongly is better than none for anybody."""
+        patience_s = self._patience_s if patience_s is None else patience_s
         until = 0.0
         while True:
             try:
