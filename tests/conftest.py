@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import real_postgres
+from hypothesis import settings as hypothesis_settings
 from reference_project import FEW_CHECKS, ROOT, Project
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ LONG = (
 )
 # Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# How long an example takes is the machine's business, 200 ms by default. The rest is as the machine has it.
+hypothesis_settings.register_profile("any machine", hypothesis_settings(), deadline=None)
+hypothesis_settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,7 +64,7 @@ def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFa
             document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
             [train] = [cell for cell in document.cells if '"train.py"' in cell.source]
             train.source = train.source.replace(".run()", f".run(checks={FEW_CHECKS!r})")
-            client = NotebookClient(document, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+            client = NotebookClient(document, timeout=600, resources={"metadata": {"path": str(ROOT / "notebooks")}})
             client.execute(env=made.environment)
             nbformat.write(document, executed)
     shutil.copytree(made.state, ingested.state, dirs_exist_ok=True)

@@ -22,7 +22,7 @@ def shown(tmp_path_factory):
     return project, ran.stdout
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
     """The main job, in a state folder of its own; it answers within its three minutes even on a busy machine."""
     project, said = shown
@@ -41,7 +41,7 @@ def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
         ledger.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown, trained):
     """Same snapshot and configuration: the same bundle, in whichever state folder and wherever it is run from."""
     project, _ = shown

@@ -597,18 +597,15 @@ def test_other_tests_of_a_project_are_no_gate(gate, pytester):
 
 
 def test_loading_the_plugin_costs_next_to_nothing(pytester):
-    """Under 20 ms for any pytest run, because it imports nothing that pytest has not imported."""
+    """In any pytest run: it imports nothing that pytest has not imported."""
     code = (
-        "import time, sys, pytest; before = set(sys.modules); start = time.process_time();"
-        "import proveout.gate.plugin; print((time.process_time() - start) * 1000);"
-        "print(sorted(set(sys.modules) - before))"
+        "import sys, pytest; before = set(sys.modules);"
+        "import proveout.gate.plugin; print(sorted(set(sys.modules) - before))"
     )
 
     output = pytester.runpython_c(code)
 
-    milliseconds, modules = output.outlines
-    assert float(milliseconds) < 20
-    assert modules == "['proveout', 'proveout.gate', 'proveout.gate.plugin']"
+    assert output.outlines == ["['proveout', 'proveout.gate', 'proveout.gate.plugin']"]
 
 
 def test_broken_settings_are_a_usage_error_with_their_sentence(gate):

@@ -16,6 +16,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from real_postgres import own_schema
 from registry_toy import MODEL, at, bundle
 
@@ -66,9 +67,10 @@ def gate(url: str, keys: str, side: int, start: Barrier, told: Connection) -> No
                 champion=champion.bundle if champion else None,
                 judged_at=at(0),
             )
-            start.wait(60)
+            start.wait(PATIENCE_S)
             began = time.monotonic_ns()
             record_verdict(ledger, keyring, verdict, by=f"gate {side}", expires_at="2013-09-01")
+            start.wait(PATIENCE_S)  # for the other one: on a busy machine one would be through before the other begins
             # Every other race is one to the last step; in the others one may have released before the other begins to,
             # which the ledger's own compare-and-append does not see.
             time.sleep(random.Random(2 * race + side).uniform(0, 0.05) if race % 2 else 0)
@@ -108,7 +110,7 @@ def two_gates(url: str, keys: Path) -> Iterator[tuple[Connection, Connection]]:
     finally:
         for near, process in zip(ours, processes, strict=True):
             near.send(None)
-            process.join(30)
+            process.join(PATIENCE_S)
 
 
 def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -137,7 +139,7 @@ def test_of_two_gates_that_release_at_once_exactly_one_wins(
             for near in gates:
                 near.send(race)
             for near in gates:
-                assert near.poll(60), "a gate is gone"
+                assert near.poll(2 * PATIENCE_S), "a gate is gone"
             one, other = (near.recv() for near in gates)
 
             assert sorted((one.exit_code, other.exit_code)) == [0, 4], (one, other)
@@ -156,4 +158,4 @@ def test_of_two_gates_that_release_at_once_exactly_one_wins(
         f"{lost} lost, {entries} entries; both inside at once in {inside}, both releasing at once in {releasing}"
     )
     assert entries == races * 5  # two verdicts, two approvals, one release
-    assert inside >= races * 0.9
+    assert inside == races

@@ -196,7 +196,7 @@ def test_a_new_worker_after_a_bad_release_and_a_kill_holds_the_one_before(start)
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_promotions_and_rollbacks_ten_times_under_load(start):
     """One lucky swap proves nothing. Each third release is one that does not open."""
     server = start(PROVEOUT_API_PROCESSES="2")

@@ -30,7 +30,7 @@ def laid_out(tmp_path_factory) -> Path:
 def run(project: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PROVEOUT_", "METAFLOW_"))}
     return subprocess.run(
-        command, cwd=project, env={**inherited, **environment}, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=project, env={**inherited, **environment}, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -147,7 +147,7 @@ def verdict(trained, tmp_path_factory) -> Verdict:
     # Small fits: threads would wait for each other longer than they work.
     environment["OMP_NUM_THREADS"] = "1"
     command = [sys.executable, "-m", "pytest", "checks", "-p", "no:cacheprovider"]
-    ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED, ran.stdout + ran.stderr
     with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
         return read(Verdict, ledger.entries(kind="verdict")[-1])

@@ -53,7 +53,7 @@ class Shell:
             env={**self.environment, **few},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=600,
             check=False,
         )
         assert ran.returncode == returns, f"$ {command}\n{ran.stdout}\n{ran.stderr}"
@@ -83,7 +83,7 @@ def shell(tmp_path_factory):
         assert shell.server.wait(timeout=PATIENCE_S) == 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_every_command_of_the_readme_does_what_it_says(shell):
     """A README that nothing backs sends a new user away at the third line."""
     assert len(COMMANDS) >= 10
@@ -114,7 +114,7 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_all_checks_hold_in_a_project_that_was_laid_out(shell, monkeypatch):
     monkeypatch.setattr(Shell, "only", "test")
     trained = next(place for place, command in enumerate(COMMANDS) if "train.py" in command)

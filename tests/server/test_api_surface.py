@@ -131,7 +131,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def say(port: int, *texts: bytes, wait_s: float = PATIENCE_S, pause_s: float = 0.0) -> bytes:
-    """What the server says, until it closes or is silent for a second."""
+    """What the server says, until it closes or is silent: for `wait_s` at first, for a second later."""
     heard = b""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=wait_s) as wire:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -281,7 +281,7 @@ BROKEN: dict[str, Sequence[bytes]] = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_what_is_hardly_http_leaves_the_server_as_it_was(guarded, kind):
     """4xx, or what HTTP makes of it, or a closed connection; no 5xx, no figures without a key; the next is answered."""
-    heard = say(guarded, *BROKEN[kind], pause_s=2.5 if kind == "the other half late" else 0.0)
+    heard = say(guarded, *BROKEN[kind], wait_s=6.0, pause_s=2.5 if kind == "the other half late" else 0.0)
 
     assert all(code < 500 for code in codes_in(heard)), heard[:300]
     assert b"proveout_http" not in heard

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from gateway_port import listening
 from gateway_toy import Running, body
+from patience import PATIENCE_S
 from serving_toy import request as record
 
 from proveout.server.http.auth import RULES
@@ -46,7 +47,7 @@ def asking(method: bytes, path: bytes, *headers: bytes, text: bytes = b"", versi
 def said(port: int, *parts: bytes) -> bytes:
     """What the server says to `parts`, sent one by one, until it closes."""
     heard = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as wire:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in parts:
             wire.sendall(part)
@@ -164,7 +165,7 @@ def test_a_body_that_is_announced_and_fits_is_asked_for(port):
     """The client waits for the 100; the connection goes on."""
     text = body(number=0, size=0.5)
     head = asking(b"POST", b"/predict", b"expect: 100-continue", b"content-length: %d" % len(text))
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as wire:
         wire.sendall(head)
         assert wire.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
         wire.sendall(text + LAST)

@@ -39,7 +39,7 @@ from proveout.trust.api_keys import mac_of
 PEPPER = b"p" * 32
 SECRET = "s3cr3t-of-nobody-else-0123456789"
 DEADLINE_S = 60.0
-_HANG_S = 600.0  # the worker is this process: silent for so long, it would be killed
+_WORKER_TIMEOUT_S = 600.0  # the worker is this process: silent for so long, it would be killed
 
 
 def api_key(number: int = 1, *, scopes: Sequence[Scope] = ("predict",), secret: str = SECRET, **changed: Any) -> ApiKey:
@@ -177,7 +177,7 @@ async def running(
         schema_text: another schema.py.
         typical: values that examples show.
     """
-    settings = settings_of(root, **{"deadline_s": DEADLINE_S, "hang_s": _HANG_S, **changed})
+    settings = settings_of(root, **{"deadline_s": DEADLINE_S, "worker_timeout_s": _WORKER_TIMEOUT_S, **changed})
     if schema_text is not None:
         (root / "schema.py").write_text(schema_text, encoding="utf-8")
     schema = request_schema.read(load_object(settings.request_schema, root), name="toy")

@@ -22,7 +22,7 @@ class Project:
         }
 
     def run(
-        self, *command: str, cwd: Path = ROOT, timeout_s: float = 240, **environment: str
+        self, *command: str, cwd: Path = ROOT, timeout_s: float = 600, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run `python <command>` in the project."""
         return subprocess.run(

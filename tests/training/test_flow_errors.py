@@ -104,7 +104,7 @@ def test_a_flow_keeps_its_configuration_and_says_what_is_wrong_in_it_alone(tmp_p
     wrong.write_text((root / "flows" / "train.toml").read_text().replace("timeout_s = 600", 'timeout_s = "600"'))
 
     command = [sys.executable, "flows/train.py", "--config", "config", str(wrong), "show"]
-    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=120)
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=600)
 
     assert ran.returncode != 0
     assert ran.stderr.strip().startswith(
@@ -121,7 +121,7 @@ def test_a_step_that_fails_is_the_last_word_of_its_flow(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
     assert ran.returncode == 1

@@ -10,6 +10,7 @@ import pytest
 from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
+from proveout.model import notebook_file
 from proveout.training import cell_output, notebook
 
 
@@ -410,7 +411,7 @@ def test_a_notebook_that_cannot_be_run_says_what_is_wrong(tmp_path, text, proble
 def test_a_folder_is_no_notebook(tmp_path):
     """An IsADirectoryError would not say which setting to mend."""
     with pytest.raises(ConfigError, match=r"it is a folder\. Mend `notebook`"):
-        notebook.read(tmp_path)
+        notebook_file.read(tmp_path)
 
 
 def test_older_notebooks_and_those_with_a_byte_order_mark_are_read(tmp_path):
@@ -420,7 +421,7 @@ def test_older_notebooks_and_those_with_a_byte_order_mark_are_read(tmp_path):
     file = tmp_path / "pilot.ipynb"
     for text in (json.dumps(old), "\ufeff" + code("x = 1\ny = 2")):
         file.write_text(text, encoding="utf-8")
-        assert [cell.source for cell in notebook.read(file).cells] == ["x = 1\ny = 2"]
+        assert [cell.source for cell in notebook_file.read(file).cells] == ["x = 1\ny = 2"]
 
 
 def test_the_pilot_is_stored_without_outputs_and_knows_nothing_of_proveout():

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from gateway_toy import body, run, running
-from patience import async_wait_until
+from patience import PATIENCE_S, async_wait_until
 from serving_toy import request
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -302,7 +302,7 @@ def test_a_client_that_leaves_ends_its_stream(tmp_path):
             wire.say(body() + b"\n")
             await wire.until(1)
             wire.incoming.put_nowait({"type": "http.disconnect"})
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await wire.task
             assert len(server.log()) == 1
 
@@ -319,7 +319,7 @@ def test_a_server_that_ends_ends_its_streams(tmp_path):
             await wire.until(1)
             server.office.draining = True
             wire.say(body() + b"\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await wire.task
             assert kinds(wire.lines()) == ["model", "model", 503]
 

@@ -363,7 +363,7 @@ def test_a_locked_ledger_is_nothing_to_anybody(start):
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_800)
 def test_a_ledger_locked_for_ten_seconds_five_times(start):
     """Locked for so long, and so often, that something would go wrong."""
     server = start()
@@ -455,7 +455,7 @@ def test_a_database_that_is_stopped_and_started_costs_no_row(start, postgres):
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 def test_a_database_stopped_and_started_ten_times(start, postgres):
     """Each time with connections that were open, and rows that were on their way."""
     server = start(PROVEOUT_LEDGER_URL=postgres.url)
@@ -573,7 +573,7 @@ def test_with_a_full_disk_requests_are_refused_where_that_is_the_policy(start, s
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("small_disk", ["48m"], indirect=True)  # the ledger has to hold what ten loads ask
 def test_a_disk_that_is_full_ten_times(start, small_disk):
     """Each time it breaks off in another place of a line."""
