@@ -1,13 +1,16 @@
 """What a person should do, in one sentence for each kind of answer."""
 
+from proveout.records import Answer
 
-def action(probability: float | None, confidence: float | None) -> str:
-    """What to do about a flight that is late with this `probability`.
+
+def action(answer: Answer) -> str:
+    """What to do about a flight.
 
     Args:
-        probability: 0 to 1, or None where nobody could say.
-        confidence: the share of held-out flights with such a score that were called right, or None if a rule answered.
+        answer: `probability` that it is late, 0 to 1, None where nobody could say; `confidence`, the share of held-out
+            flights with such a score that were called right, None if a rule answered.
     """
+    probability, confidence = answer.probability, answer.confidence
     if probability is None:
         return "No prediction: ask the airline."
     if probability >= 0.5:

@@ -26,7 +26,7 @@ def rules(record):
 LEVEL = 0.2
 
 
-def action(probability, confidence):
+def action(answer):
     return "wait"
 """
 CONFTEST = """

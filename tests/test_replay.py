@@ -21,17 +21,18 @@ from proveout.evaluation import cost
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import OpenBundle, open_bundle
-from proveout.records import Outcome, Prediction, Scalar
+from proveout.records import Answer, Outcome, Prediction, Scalar
 from proveout.replay import Pairs, Replay
+from proveout.task.binary import Binary
 
 START = datetime(2013, 5, 1, tzinfo=UTC)
 SINCE, UNTIL = "2013-05-01", "2013-06-01"
 COST = """
-def cost(label, probability, outcome):
-    return 5.0 if outcome and not label else 1.0 if label else 0.0
+def cost(answer, outcome):
+    return 5.0 if outcome and not answer.value else 1.0 if answer.value else 0.0
 
 
-def broken(label, probability, outcome):
+def broken(answer, outcome):
     return None
 """
 
@@ -49,9 +50,9 @@ def logged(minute: int, probability: float | None = 0.4, **changes: object) -> P
         release="tiny@aaaaaaaaaaaa",
         record=record,
         answered_by="model",
-        label=None if probability is None else probability >= 0.5,
-        probability=probability,
-        confidence=None,
+        answer=Answer(
+            value=None if probability is None else probability >= 0.5, probability=probability, confidence=None
+        ),
         latency_ms=1.0,
     )
     return replace(plain, **changes)
@@ -74,7 +75,7 @@ def log(project: Project, *rows: Prediction, outcomes: dict[str, bool] | None = 
     with Ledger(project.settings.ledger) as ledger:
         ledger.add_journal(rows, journal="j", offset=1, event_fields=("hour",))
         known = outcomes or {}
-        ledger.add_outcomes([Outcome(request_id=name, label=was, known_at=moment(0)) for name, was in known.items()])
+        ledger.add_outcomes([Outcome(request_id=name, value=was, known_at=moment(0)) for name, was in known.items()])
 
 
 def run(project: Project, candidate: OpenBundle, **changes: object) -> Replay:
@@ -98,11 +99,11 @@ def test_a_bundle_without_a_verdict_is_replayed_beside_what_was_answered(
     found = run(project, candidate)
 
     said = candidate.predict(_table(rows))
-    was = np.array([row.probability for row in rows])
+    was = np.array([row.answer.probability for row in rows])
     assert (found.logged, found.replayed, found.rows, found.others) == (242, 242, 240, 2)
     assert found.by == {"tiny@aaaaaaaaaaaa": 240}
-    assert found.to_true == int(((said >= 0.5) & (was < 0.5)).sum()) > 0
-    assert found.to_false == int(((said < 0.5) & (was >= 0.5)).sum()) > 0
+    assert found.turned["true"] == int(((said >= 0.5) & (was < 0.5)).sum()) > 0
+    assert found.turned["false"] == int(((said < 0.5) & (was >= 0.5)).sum()) > 0
     assert found.mean_difference == pytest.approx((said - was).mean())
     assert found.most == pytest.approx(np.abs(said - was).max())
     assert found.worst[0].field == "hour"
@@ -154,7 +155,7 @@ def test_an_answer_that_is_no_probability_is_no_answer(project: Project, candida
 
     found = run(project, candidate)
 
-    assert (found.rows, found.problems, found.example) == (23, 1, "it answers with no probability")
+    assert (found.rows, found.problems, found.example) == (23, 1, "its probability is not a number from 0 to 1")
 
 
 def test_only_the_newest_answers_of_the_window_are_replayed(project: Project, candidate: OpenBundle) -> None:
@@ -176,7 +177,7 @@ def test_where_outcomes_are_known_both_are_measured_on_the_same_rows(project: Pr
     rows = [logged(n, round(chance.random(), 3)) for n in range(800)]
     happened = {row.request_id: int(row.record["hour"] or 0) + chance.gauss(0, 4) > 12 for row in rows[::2]}
     log(project, *rows, outcomes=happened)
-    settings = project.settings.model_copy(update={"cost": "costs.py:cost"})
+    settings = project.settings.model_copy(update={"cost_function": "costs.py:cost"})
 
     found = run(project, candidate, settings=settings)
 
@@ -187,7 +188,7 @@ def test_where_outcomes_are_known_both_are_measured_on_the_same_rows(project: Pr
     gain = next(one for name, one in by.items() if name.startswith("auc, "))
     assert gain.decision.startswith("better")
     truth = np.array([happened[row.request_id] for row in rows[::2]])
-    was = np.array([row.probability for row in rows[::2]])
+    was = np.array([row.answer.probability for row in rows[::2]])
     said = candidate.predict(_table(rows[::2]))
     assert by["brier"].value == pytest.approx(((said - truth) ** 2).mean())
     assert by["brier"].champion == pytest.approx(((was - truth) ** 2).mean())
@@ -208,12 +209,12 @@ def test_an_equal_candidate_is_neither_better_nor_worse(project: Project) -> Non
     rng = np.random.default_rng(0)
     truth = rng.random(500) < 0.4
     good, bad = np.clip(truth * 0.4 + rng.random(500) * 0.5, 0, 1), rng.random(500)
-    same = replay.measure(_pairs(good, good, truth), cost=None, margin=0.01)
-    worse = replay.measure(_pairs(bad, good, truth), cost=None, margin=0.01)
+    same = replay.measure(_pairs(good, good, truth), Binary(), cost=None, margin=0.01)
+    worse = replay.measure(_pairs(bad, good, truth), Binary(), cost=None, margin=0.01)
 
     assert [one.decision for one in same if one.name.endswith("difference")] == ["undecided"]
     assert [one.decision for one in worse if one.name.endswith("difference")] == ["worse"]
-    assert replay.measure(_pairs(good, good, truth, known=False), cost=None, margin=0.01) == ()
+    assert replay.measure(_pairs(good, good, truth, known=False), Binary(), cost=None, margin=0.01) == ()
 
 
 def test_answers_about_one_event_count_as_one(project: Project) -> None:
@@ -224,7 +225,7 @@ def test_answers_about_one_event_count_as_one(project: Project) -> None:
     own, shared = np.arange(2_000), np.repeat(np.arange(40), 50)
 
     def width(events: "np.ndarray") -> float:
-        found = replay.measure(_pairs(good, bad, truth, events=events), cost=None, margin=0.01)
+        found = replay.measure(_pairs(good, bad, truth, events=events), Binary(), cost=None, margin=0.01)
         apart = next(one for one in found if one.name == "brier, difference")
         return (apart.high or 0) - (apart.low or 0)
 
@@ -235,9 +236,11 @@ def _pairs(mine, theirs, truth, *, known: bool = True, events=None) -> Pairs:
     return Pairs(
         logged=theirs,
         candidate=mine,
-        logged_labels=theirs >= 0.5,
-        labels=mine >= 0.5,
-        outcomes=truth.astype(np.int8) if known else np.full(len(truth), -1, dtype=np.int8),
+        difference=mine - theirs,
+        known=tuple(range(len(truth))) if known else (),
+        outcomes=tuple(truth.tolist()) if known else (),
+        logged_answers=(),
+        candidate_answers=(),
         events=np.arange(len(truth)) if events is None else events,
     )
 
@@ -245,11 +248,11 @@ def _pairs(mine, theirs, truth, *, known: bool = True, events=None) -> Pairs:
 def test_a_cost_function_that_cannot_be_used_is_told_before_the_work(project: Project, candidate: OpenBundle) -> None:
     """By its name, and with the answer it fails on."""
     log(project, logged(1))
-    settings = project.settings.model_copy(update={"cost": "costs.py:broken"})
-    with pytest.raises(ConfigError, match=r"costs\.py:broken: raises TypeError on \(True, 0\.9, False\)"):
+    settings = project.settings.model_copy(update={"cost_function": "costs.py:broken"})
+    with pytest.raises(ConfigError, match=r"costs\.py:broken: raises TypeError on Answer\(value=True, prob"):
         run(project, candidate, settings=settings)
     with pytest.raises(ConfigError, match="gives nan"):
-        cost.of_each(lambda *asked: float("nan"), [True], [0.5], [True])
+        cost.of_each(lambda *asked: float("nan"), [Answer(value=True)], [True])
 
 
 def test_the_cost_of_the_reference_project_follows_what_it_advises() -> None:
@@ -258,8 +261,9 @@ def test_the_cost_of_the_reference_project_follows_what_it_advises() -> None:
 
     spent = cost.load(load(ROOT))
     assert spent is not None
-    assert spent(False, 0.1, False) == 0
-    assert spent(False, 0.1, True) > spent(False, 0.3, False) > spent(True, 0.6, True) > 0
+    unlikely, warned, late = (Binary().answer([probability]) for probability in (0.1, 0.3, 0.6))
+    assert spent(unlikely, False) == 0
+    assert spent(unlikely, True) > spent(warned, False) > spent(late, True) > 0
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -275,7 +279,7 @@ def test_portions_have_every_answer_once_and_in_order(
     rows = [replace(logged(n), at=moment(n // 5)) for n in random.Random(0).sample(range(50), 50)]
     with Ledger(url) as ledger:
         ledger.add_predictions(rows, journal="j", offset=1)
-        ledger.add_outcomes([Outcome(request_id="r00003", label=True, known_at=moment(0))])
+        ledger.add_outcomes([Outcome(request_id="r00003", value=True, known_at=moment(0))])
 
         def read(**changes: object) -> list[logged_traffic.Logged]:
             asked = {"since": moment(0), "until": UNTIL, "rows": 3, **changes}
@@ -311,7 +315,7 @@ def test_the_command_says_what_is_turned_first_and_what_to_do_next(
     page = invoke("--candidate", digits, "--window", f"{SINCE}..{UNTIL}").stdout
     record = json.loads(invoke("--candidate", digits, "--window", f"{SINCE}..", "--json").stdout)
 
-    turned = record["to_true"] + record["to_false"]
+    turned = sum(record["turned"].values())
     assert page.startswith(f"replayed   {candidate.bundle.name}   turns {turned} of 120 labels")
     assert "outcomes    120 known" in page
     assert "cost per 1,000 answers, difference" in page

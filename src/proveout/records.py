@@ -101,6 +101,40 @@ class BatchRemoval:
     snapshot: Snapshot  # without it
 
 
+# --- answers ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFacts:
+    """What has to be known of a bundle to read its scores. `task/` makes of it the task itself."""
+
+    task: TaskName = "binary"
+    threshold: float | None = None  # binary: true from this probability on
+    classes: tuple[TargetValue, ...] = ()  # multi-class, in the order of the scores
+    half_width: float | None = None  # regression: of the interval around a value, in the unit of the target
+    coverage: float | None = None  # regression: share of the held-out rows whose outcome lay in its interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What was said of one record, by a model, its cache or the rules. Which fields are filled depends on the task:
+
+    binary          `value` is true or false, `probability` that of true
+    multi-class     `value` is a class, `probability` its own, `probabilities` those of all classes
+    regression      `value` is a number, and the outcome lies between `low` and `high` with the chance `coverage`
+
+    Rules may know no more than the value. Where nobody could answer, all is None.
+    """
+
+    value: TargetValue | None = None
+    probability: float | None = None
+    probabilities: Mapping[str, float] | None = None  # by the class as text: 3 is "3", true is "true"
+    low: float | None = None
+    high: float | None = None
+    coverage: float | None = None  # 0 to 1
+    confidence: float | None = None  # share of the held-out rows with such an answer that it was right for, 0 to 1
+
+
 # --- training -----------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +223,7 @@ class Bundle:
     train_through: str  # last batch trained on
     holdout: str  # the batch held out
     bytes: int
+    task: TaskFacts = TaskFacts()
 
     @property
     def name(self) -> str:
@@ -441,40 +476,6 @@ class Entry:
     hash: Digest
 
 
-# --- answers ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskFacts:
-    """What has to be known of a bundle to read its scores. `task/` makes of it the task itself."""
-
-    task: TaskName = "binary"
-    threshold: float | None = None  # binary: true from this probability on
-    classes: tuple[TargetValue, ...] = ()  # multi-class, in the order of the scores
-    half_width: float | None = None  # regression: of the interval around a value, in the unit of the target
-    coverage: float | None = None  # regression: share of the held-out rows whose outcome lay in its interval
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What was said of one record, by a model, its cache or the rules. Which fields are filled depends on the task:
-
-    binary          `value` is true or false, `probability` that of true
-    multi-class     `value` is a class, `probability` its own, `probabilities` those of all classes
-    regression      `value` is a number, and the outcome lies between `low` and `high` with the chance `coverage`
-
-    Rules may know no more than the value. Where nobody could answer, all is None.
-    """
-
-    value: TargetValue | None = None
-    probability: float | None = None
-    probabilities: Mapping[str, float] | None = None  # by the class as text: 3 is "3", true is "true"
-    low: float | None = None
-    high: float | None = None
-    coverage: float | None = None  # 0 to 1
-    confidence: float | None = None  # share of the held-out rows with such an answer that it was right for, 0 to 1
-
-
 # --- serving ------------------------------------------------------------------------------------------------------
 
 
@@ -488,9 +489,7 @@ class Prediction:
     release: str  # `model@digest`, or "" where nothing was released
     record: Mapping[str, Scalar]  # the request as accepted, every field of the request schema
     answered_by: AnswerSource
-    label: bool | None
-    probability: float | None
-    confidence: float | None
+    answer: Answer
     latency_ms: float
     fallback_reason: str | None = None
     role: Role = "champion"  # of the release that was asked: champion or canary
@@ -504,10 +503,9 @@ class ShadowAnswer:
     request_id: str  # of the prediction it stands beside
     at: str
     release: str
-    probability: float | None
-    label: bool | None
+    answer: Answer | None  # None exactly where there is a problem
     latency_ms: float  # of the model alone, as it is for nobody's answer
-    problem: str | None = None  # why there is no probability
+    problem: str | None = None  # why there is no answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -517,7 +515,7 @@ class Feedback:
     feedback_id: str
     request_id: str
     at: str
-    outcome: bool | None = None  # what really happened, where it is known
+    outcome: TargetValue | None = None  # what really happened, where it is known
     wrong: bool = False  # «this answer was wrong»
     text: str = ""
     key: str = ""  # id of the API key it came with
@@ -528,7 +526,7 @@ class Outcome:
     """What really happened to the thing a prediction was about."""
 
     request_id: str
-    label: bool
+    value: TargetValue
     known_at: str
 
 
@@ -553,11 +551,8 @@ class Performance:
     """How the answers did against the outcomes that have come in."""
 
     rows: int  # predictions with an outcome
-    accuracy: float | None
-    auc: float | None  # None while only one class has come in
-    brier: float | None
-    late_share: float | None  # what really happened
-    mean_probability: float | None  # what was promised
+    metrics: Mapping[str, float]  # those of the task that can be measured on them, by name
+    errors: Mapping[str, float] = field(default_factory=dict)  # standard errors, of those that have one
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,11 @@ from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.model.bundle import OpenBundle
-from proveout.records import Digest, Evidence, Scalar
+from proveout.records import Answer, Digest, Evidence, Scalar, TargetValue, TaskName
 from proveout.rollout import rollout_report as besides
 from proveout.settings import Settings
+from proveout.task.plain_values import class_text
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,16 +52,18 @@ class Replay:
     window_to: str
     logged: int  # answers in the window
     replayed: int  # of them, the newest
-    rows: int  # pairs: answers of a model, or of its cache, that the candidate gave a probability for
+    task: TaskName
+    rows: int  # pairs: answers of a model, or of its cache, that the candidate answered too
     by: Mapping[str, int]  # pairs by the release that answered
     others: int  # answers of the rules, or none: not compared
     problems: int  # records the candidate cannot answer
     example: str | None  # why not, for the first of them
     hidden: tuple[str, ...]  # fields about persons, whose values the log does not have: the candidate was given null
     hidden_rows: int
-    to_true: int  # labels that the candidate turns
-    to_false: int
-    mean_difference: float | None  # of the probabilities, the candidate's less the logged ones
+    turned: Mapping[str, int]  # answers that the candidate turns, by what it says; of a regression none
+    # Differences are the candidate's less the logged ones: of probabilities, of values; of classes the probability that
+    # moved, which has no sign.
+    mean_difference: float | None
     p50: float | None  # of the differences without sign
     p95: float | None
     most: float | None
@@ -71,13 +75,15 @@ class Replay:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """What both said of the same requests, shape (rows,) each."""
+    """What both said of the same requests, a row each."""
 
-    logged: "NDArray[np.float64]"
+    logged: "NDArray[np.float64]"  # scores, of the shape that the task has
     candidate: "NDArray[np.float64]"
-    logged_labels: "NDArray[np.bool_]"
-    labels: "NDArray[np.bool_]"
-    outcomes: "NDArray[np.int8]"  # -1 where it is not known
+    difference: "NDArray[np.float64]"  # of the two answers
+    known: tuple[int, ...]  # rows whose outcome is known
+    outcomes: tuple[TargetValue, ...]  # of these: what really happened, and what either said of them
+    logged_answers: tuple[Answer, ...]
+    candidate_answers: tuple[Answer, ...]
     events: "NDArray[np.int64]"
 
 
@@ -126,15 +132,17 @@ def run(
         window_from=since,
         window_to=until,
         logged=logged,
+        task=candidate.task.name,
         **log.counted(),
         **_differences(pairs),
-        outcomes=int((pairs.outcomes >= 0).sum()),
-        measured=measure(pairs, cost=cost, margin=margin),
+        outcomes=len(pairs.known),
+        measured=measure(pairs, candidate.task, cost=cost, margin=margin),
     )
 
 
-def measure(pairs: Pairs, *, cost: costs.Cost | None, margin: float) -> tuple[Evidence, ...]:
-    """Which answers were better, on the rows whose outcome is known: AUC, Brier score and cost, each paired.
+def measure(pairs: Pairs, task: Task, *, cost: costs.Cost | None, margin: float) -> tuple[Evidence, ...]:
+    """Which answers were better, on the rows whose outcome is known: the task's loss and the cost, each paired; of a
+    binary task the AUC before.
 
     Answers about one event, such as one flight, count as one where intervals are taken. Nothing where no outcome is
     known.
@@ -143,21 +151,23 @@ def measure(pairs: Pairs, *, cost: costs.Cost | None, margin: float) -> tuple[Ev
 
     from proveout.evaluation import compare
 
-    known = pairs.outcomes >= 0
-    if not known.any():
+    if not pairs.known:
         return ()
-    truth, mine, theirs = pairs.outcomes[known] == 1, pairs.candidate[known], pairs.logged[known]
+    known, happened = np.array(pairs.known), pairs.outcomes
+    truth, mine, theirs = task.outcomes(happened), pairs.candidate[known], pairs.logged[known]
     events = pairs.events[known]
     clusters = events if len(np.unique(events)) < len(events) else None
-    gain = compare.auc(truth, mine, theirs, margin=margin, clusters=clusters)
-    found = [] if gain.champion is None or gain.value is None else [_both("auc", gain.champion + gain.value, gain)]
-    found.append(gain)
-    found += _means("brier", *((said - truth) ** 2 for said in (mine, theirs)), clusters=clusters)
+    found: list[Evidence] = []
+    if task.name == "binary":
+        gain = compare.auc(truth, mine, theirs, margin=margin, clusters=clusters)
+        if gain.champion is not None and gain.value is not None:
+            found.append(_both("auc", gain.champion + gain.value, gain))
+        found.append(gain)
+    losses = (task.losses(truth, said) for said in (mine, theirs))
+    found += _means(task.default_loss.replace("_", " "), *losses, clusters=clusters)
     if cost is not None:
-        spent = [
-            _PER * costs.of_each(cost, called[known], said, truth)
-            for called, said in ((pairs.labels, mine), (pairs.logged_labels, theirs))
-        ]
+        both = (pairs.candidate_answers, pairs.logged_answers)
+        spent = [_PER * costs.of_each(cost, answers, happened) for answers in both]
         found += _means(f"cost per {_PER:,} answers", *spent, clusters=clusters)
     return tuple(found)
 
@@ -200,8 +210,11 @@ class _Log:
         self._hidden: set[str] = set()
         self._by: Counter[str] = Counter()
         self._newest: deque[besides.Pair] = deque(maxlen=SLICED_ROWS)
-        self._logged, self._mine, self._events = array("d"), array("d"), array("q")
-        self._logged_labels, self._labels, self._outcomes = array("b"), array("b"), array("b")
+        self._task = candidate.task
+        self._logged, self._mine, self._apart, self._events = array("d"), array("d"), array("d"), array("q")
+        self._turned: Counter[str] = Counter()
+        self._outcomes: dict[int, TargetValue] = {}
+        self._given: dict[int, Answer] = {}  # what was answered then, where the outcome is known
 
     def take(self, portion: Sequence[logged_traffic.Logged]) -> None:
         """Ask the candidate what was asked then, and keep what both said."""
@@ -209,12 +222,17 @@ class _Log:
         asked = [
             one
             for one in portion
-            if one.prediction.answered_by in {"model", "cache"} and one.prediction.probability is not None
+            if one.prediction.answered_by in {"model", "cache"} and self._logged_scores(one) is not None
         ]
         self._others += len(portion) - len(asked)
         for one, said in zip(asked, self._ask([self._seen(one.prediction.record) for one in asked]), strict=True):
             if said is not None:
                 self._keep(one, said)
+
+    def _logged_scores(self, one: logged_traffic.Logged) -> tuple[float, ...] | None:
+        """What was answered then, as scores of the candidate's task; None where that was another task."""
+        said = self._task.scores(one.prediction.answer)
+        return said if said is not None and len(said) == self._task.width else None
 
     def _seen(self, record: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The record as the candidate is given it: the log hides what is about a person."""
@@ -223,15 +241,15 @@ class _Log:
         self._hidden_rows += bool(hidden)
         return {name: None if name in hidden else record.get(name) for name in self._candidate.request_columns}
 
-    def _ask(self, records: Sequence[Mapping[str, Scalar]]) -> list[float | None]:
-        """The candidate's probabilities; None for each record that it cannot answer, found by halving."""
+    def _ask(self, records: Sequence[Mapping[str, Scalar]]) -> list[list[float] | None]:
+        """The candidate's scores; None for each record that it cannot answer, found by halving."""
         if not records:
             return []
         try:
             said = self._candidate.predict(request_columns.untyped(records, self._candidate.request_columns))
-            if bool(((said >= 0) & (said <= 1)).all()):
-                return [float(one) for one in said]
-            why = "it answers with no probability"  # NaN, or a number outside 0 to 1
+            if bool(self._task.valid_rows(said).all()):
+                return list(said.reshape(len(records), -1).tolist())
+            why = self._task.invalid
         except Exception as error:  # whatever the user's features or the model raise
             why = f"{type(error).__name__}: {error}"
         if len(records) > 1:
@@ -239,39 +257,52 @@ class _Log:
             return self._ask(records[:middle]) + self._ask(records[middle:])
         self._problems += 1
         self._example = self._example or why.partition("\n")[0]
-        if not self._mine and self._problems >= FEWEST_ANSWERED:
+        if not self._apart and self._problems >= FEWEST_ANSWERED:
             problem = f"answers none of the first {self._problems} logged records: {self._example}"
             raise BundleError(self._candidate.bundle.name, problem, "It was packed for other requests than these")
         return [None]
 
-    def _keep(self, one: logged_traffic.Logged, said: float) -> None:
-        answer, label = one.prediction, said >= self._candidate.threshold
-        self._by[answer.release] += 1
-        self._logged.append(answer.probability or 0.0)
-        self._mine.append(said)
-        self._logged_labels.append(bool(answer.label))
-        self._labels.append(label)
-        self._outcomes.append(-1 if one.outcome is None else one.outcome)
+    def _keep(self, one: logged_traffic.Logged, said: list[float]) -> None:
+        given, scores = one.prediction.answer, self._logged_scores(one)
+        assert scores is not None  # else it was not asked about
+        answer = self._task.answer(said)
+        difference, agrees = self._task.difference(answer, given), self._task.agree(given, answer)
+        self._by[one.prediction.release] += 1
+        if self._task.name != "regression" and not agrees and answer.value is not None:
+            self._turned[class_text(answer.value)] += 1
+        row = len(self._apart)
+        self._logged.extend(scores)
+        self._mine.extend(said)
+        self._apart.append(difference)
+        if (outcome := self._outcome(one)) is not None:
+            self._outcomes[row], self._given[row] = outcome, given
         # What was logged without one is about something of its own.
-        self._events.append(one.event if one.event is not None else -len(self._events))
-        pair = besides.Pair(
-            record=answer.record,
-            champion=answer.probability or 0.0,
-            shadow=said,
-            same_label=label == answer.label,
-        )
-        self._newest.append(pair)
+        self._events.append(one.event if one.event is not None else -row)
+        self._newest.append(besides.Pair(record=one.prediction.record, difference=difference, agrees=agrees))
+
+    def _outcome(self, one: logged_traffic.Logged) -> TargetValue | None:
+        try:
+            return self._task.outcome(one.outcome)
+        except ValueError:  # noted when the target was another one
+            return None
 
     def pairs(self) -> Pairs:
         """What was kept, as arrays."""
         import numpy as np
 
+        shape, known = self._task.shape(len(self._apart)), [*self._outcomes]
+        mine = np.array(self._mine).reshape(shape)
+        sure = self._candidate.confidences(mine[known]) if known else []
+        rows = mine[known].reshape(len(known), -1).tolist() if known else []
+        answers = [self._task.answer(row, confidence=one) for row, one in zip(rows, sure, strict=True)]
         return Pairs(
-            logged=np.array(self._logged),
-            candidate=np.array(self._mine),
-            logged_labels=np.array(self._logged_labels, dtype=bool),
-            labels=np.array(self._labels, dtype=bool),
-            outcomes=np.array(self._outcomes, dtype=np.int8),
+            logged=np.array(self._logged).reshape(shape),
+            candidate=mine,
+            difference=np.array(self._apart),
+            known=tuple(known),
+            outcomes=tuple(self._outcomes.values()),
+            logged_answers=tuple(self._given.values()),
+            candidate_answers=tuple(answers),
             events=np.array(self._events),
         )
 
@@ -279,7 +310,8 @@ class _Log:
         """Fields of a `Replay`."""
         return {
             "replayed": self.replayed,
-            "rows": len(self._mine),
+            "rows": len(self._apart),
+            "turned": dict(self._turned.most_common()),
             "by": dict(self._by.most_common()),
             "others": self._others,
             "problems": self._problems,
@@ -294,11 +326,9 @@ class _Log:
 def _differences(pairs: Pairs) -> dict[str, Any]:
     import numpy as np
 
-    apart = pairs.candidate - pairs.logged
+    apart = pairs.difference
     far = np.abs(apart)
     return {
-        "to_true": int((pairs.labels & ~pairs.logged_labels).sum()),
-        "to_false": int((~pairs.labels & pairs.logged_labels).sum()),
         "mean_difference": float(apart.mean()) if len(apart) else None,
         "p50": float(np.quantile(far, 0.5)) if len(far) else None,
         "p95": float(np.quantile(far, 0.95)) if len(far) else None,

@@ -20,6 +20,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proveout.errors import ConfigError
+from proveout.records import TaskName
 
 Named = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
 """An object of the user's own code: `path/from/root.py:object`."""
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")] = Field(
         description="the model's name: small letters, digits, dashes"
     )
+    task: TaskName = Field(
+        default="binary", description="what is asked for: true or false, one class of several, or a number"
+    )
+    target_unit: str | None = Field(default=None, description="unit of a number that is answered, as reasons name it")
     # the user's own code
     source: Named = Field(description="`(batch name, guarded tables)` to a DataFrame of raw rows, or KeyError")
     reference_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
@@ -61,8 +66,10 @@ class Settings(BaseSettings):
     event_key: tuple[str, ...] = Field(
         min_length=1, description="request fields that name one event: joins its outcome"
     )
-    fallback: Named = Field(description="request record to a probability, when no model answers")
-    actions: Named = Field(description="`(probability or None, confidence or None)` to what a person should do")
+    fallback: Named = Field(description="request record to an answer, when no model answers: see `task`")
+    actions: Named = Field(
+        description="`(answer)` to what a person should do; its value is None where nobody could say"
+    )
     notebook: str = Field(description="the pilot")
     train_config: str = Field(
         default="flows/train.toml", description="the configuration of a run; the gate's bounds are its `[evaluation]`"
@@ -98,7 +105,7 @@ class Settings(BaseSettings):
         default="checks/attestations.yaml", description="what people answer for in `proveout score`, each until a day"
     )
     cost_function: Named | None = Field(
-        default=None, description="`(label, probability, outcome)` to what the answer costs, for `proveout replay`"
+        default=None, description="`(answer, outcome)` to what the answer costs, for `proveout replay`"
     )
     # the server
     host: str = Field(default="127.0.0.1", description="where the server listens")

@@ -20,6 +20,7 @@ from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import FORMAT, MANIFEST, describe
 from proveout.records import (
     Alert,
+    Answer,
     Bundle,
     CheckResult,
     Digest,
@@ -70,6 +71,7 @@ class Project:
             "trained_at": "2013-05-31T08:00:00.000+00:00",
             "git_commit": "0123456789abcdef0123+changes",
             "metrics": {"auc": auc, "brier": 0.1},
+            "task": {"task": "binary", "threshold": 0.5},
             "files": {},
         }
         digest = digest_of(identity)
@@ -517,9 +519,7 @@ def asked(number: int, release: str, **changes: object) -> Prediction:
         release=release,
         record={"flight": number, "origin": "JFK" if number % 2 else "EWR"},
         answered_by="model",
-        label=True,
-        probability=0.6,
-        confidence=None,
+        answer=Answer(value=True, probability=0.6, confidence=None),
         latency_ms=4.0,
     )
     return replace(plain, **changes)
@@ -538,7 +538,8 @@ def test_compare_shows_the_shadow_the_canary_and_what_follows(
     rows += [asked(n, canary.name, **rules) for n in range(1_000, 1_010)]
     beside = [
         ShadowAnswer(
-            request_id=f"r{n}", at=now(), release=shadow.name, probability=0.9 if n % 2 else 0.6, label=n != 0,
+            request_id=f"r{n}", at=now(), release=shadow.name,
+            answer=Answer(value=n != 0, probability=0.9 if n % 2 else 0.6),
             latency_ms=3.0,
         )
         for n in range(200)

@@ -8,7 +8,7 @@ import pytest
 from proveout.demo import line
 from proveout.demo.live_server import DemoFailed, Reply
 from proveout.errors import UsageError
-from proveout.records import Bundle, Prediction, from_json
+from proveout.records import Answer, Bundle, Prediction, from_json
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,7 @@ def logged(ingested, replies):
         release="m@x",
         record={},
         answered_by="model",
-        label=True,
-        probability=0.9,
-        confidence=None,
+        answer=Answer(value=True, probability=0.9, confidence=None),
         latency_ms=1.0,
     )
     ledger.add_predictions([prediction], journal="test", offset=1)

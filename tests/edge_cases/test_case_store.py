@@ -21,7 +21,7 @@ from proveout.edge_cases import case_store, yaml_editor
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe, open_bundle
-from proveout.records import Digest, Feedback, Prediction
+from proveout.records import Answer, Digest, Feedback, Prediction
 from proveout.server.log import codec
 
 HEAD = "# Every case says why.\n"
@@ -93,9 +93,7 @@ def logged(project, request_id="0199-aa", *, hour=22, wind=3.5, **changes) -> Pr
         "release": project.guilty.name,
         "record": {"hour": hour, "wind": wind},
         "answered_by": "model",
-        "label": True,
-        "probability": 0.97,
-        "confidence": 0.8,
+        "answer": Answer(value=True, probability=0.97, confidence=0.8),
         "latency_ms": 2.0,
     }
     return Prediction(**{**given, **changes})

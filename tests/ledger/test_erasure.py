@@ -339,7 +339,7 @@ def test_a_journal_that_a_server_keeps_open_is_left_and_said(project: Asked, mon
 def test_outcomes_of_erased_requests_do_not_stay(project: Asked) -> None:
     """An outcome without its prediction is about nobody, and still one row too many."""
     project.ledger.add_journal([project.prediction(1)], journal="j", offset=1)
-    project.ledger.add_outcomes([Outcome(request_id="r000001", label=True, known_at=now())])
+    project.ledger.add_outcomes([Outcome(request_id="r000001", value=True, known_at=now())])
     assert "1 outcomes" in said(0, "erase", "Ada Lovelace")
     assert project.ledger.outcomes(["r000001"]) == {}
 

@@ -10,7 +10,7 @@ from proveout.evaluation.context import LabelledRows
 from proveout.gate.preconditions import overlap
 from proveout.ledger.prediction_log import event_of
 from proveout.monitoring.monitor import join
-from proveout.records import Prediction
+from proveout.records import Answer, Prediction
 
 KEY = ("k", "n")
 AT = "2013-06-01T00:00:00.000+00:00"
@@ -18,8 +18,8 @@ AT = "2013-06-01T00:00:00.000+00:00"
 
 def prediction(**record: Any) -> Prediction:
     return Prediction(
-        request_id="r", at=AT, model="m", release="m@0", answered_by="model", label=True, probability=0.9,
-        confidence=0.9, latency_ms=1.0, record=record,
+        request_id="r", at=AT, model="m", release="m@0", answered_by="model",
+        answer=Answer(value=True, probability=0.9, confidence=0.9), latency_ms=1.0, record=record,
     )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_a_request_finds_its_event_whatever_the_tables_type(kind, asked):
 
     found = join([prediction(k="B2", n=asked)], rows, labels, key=KEY, known_at=AT)
 
-    assert [(one.request_id, one.label) for one in found] == [("r", True)]
+    assert [(one.request_id, one.value) for one in found] == [("r", True)]
 
 
 def test_a_missing_text_is_the_same_event_too():
@@ -53,7 +53,7 @@ def test_a_missing_text_is_the_same_event_too():
 
         found = join([prediction(k=None, n=1)], rows, pd.Series([False, True], dtype="boolean"), key=KEY, known_at=AT)
 
-        assert [one.label for one in found] == [True]
+        assert [one.value for one in found] == [True]
 
 
 def test_the_log_counts_one_event_for_equal_keys():

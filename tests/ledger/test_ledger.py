@@ -21,11 +21,11 @@ from ledger_rows import AT, prediction, said_of, shadow_answer
 from real_postgres import own_schema, run
 
 from proveout.errors import ChainBroken, Conflict, LedgerError, NoLedger, UsageError
-from proveout.ledger import database, hash_chain
+from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
 from proveout.ledger.timestamps import utc
-from proveout.records import Alert, Entry, Outcome, Release
+from proveout.records import Alert, Answer, Entry, Outcome, Release
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -304,7 +304,7 @@ def test_predictions_come_back_as_they_were_logged(ledger: Ledger) -> None:
     """A monitor that reads something else than was answered measures nothing."""
     logged = (
         prediction(1),
-        prediction(2, label=None, probability=None, answered_by="none", fallback_reason="deadline"),
+        prediction(2, answer=Answer(), answered_by="none", fallback_reason="deadline"),
     )
 
     assert ledger.add_predictions(logged, journal="server-1", offset=512) == 2
@@ -342,9 +342,9 @@ def test_outcomes_are_stored_once_and_found_for_any_number_of_requests(ledger: L
     """What became of a flight is reported again and again; a month has more flights than a statement has places."""
     ids = [f"r{n:06}" for n in range(12_000)]
     assert (
-        ledger.add_outcomes([Outcome(request_id=i, label=n % 3 == 0, known_at=AT) for n, i in enumerate(ids)]) == 12_000
+        ledger.add_outcomes([Outcome(request_id=i, value=n % 3 == 0, known_at=AT) for n, i in enumerate(ids)]) == 12_000
     )
-    assert ledger.add_outcomes([Outcome(request_id="r000000", label=False, known_at=AT)]) == 0
+    assert ledger.add_outcomes([Outcome(request_id="r000000", value=False, known_at=AT)]) == 0
     assert ledger.add_outcomes([]) == 0
 
     known = ledger.outcomes([*ids, "never asked"])
@@ -368,7 +368,7 @@ def test_one_can_ask_which_of_many_requests_are_logged(ledger: Ledger) -> None:
 def test_predictions_shadows_and_feedback_come_back_as_they_were_logged(ledger: Ledger) -> None:
     """One journal, three kinds of lines, one transaction."""
     asked = prediction(1, role="canary", key="0123456789ab")
-    failed = shadow_answer(2, probability=None, label=None, problem="the worker died")
+    failed = shadow_answer(2, answer=None, problem="the worker died")
 
     new = ledger.add_journal([asked, shadow_answer(1), said_of(1, wrong=True), failed], journal="j", offset=77)
 
@@ -397,7 +397,7 @@ def test_feedback_that_knows_the_outcome_is_an_outcome_and_the_first_word_stays(
     """The monitor and the canary learn from what people say; who says otherwise later is kept, but does not undo it."""
     ledger.add_journal([prediction(1), said_of(1, outcome=False)], journal="j", offset=1)
     ledger.add_journal([said_of(2, request_id="r000001", outcome=True)], journal="j", offset=2)
-    ledger.add_outcomes([Outcome(request_id="r000001", label=True, known_at=AT)])
+    ledger.add_outcomes([Outcome(request_id="r000001", value=True, known_at=AT)])
 
     assert ledger.outcomes(["r000001"]) == {"r000001": False}
     assert [one.outcome for one in ledger.feedback_of("r000001")] == [False, True]
@@ -411,7 +411,9 @@ def test_feedback_that_knows_the_outcome_is_an_outcome_and_the_first_word_stays(
         prediction(2, latency_ms="fast"),
         prediction(2, release=None),
         prediction(2, at="yesterday"),
-        shadow_answer(2, probability="half"),
+        shadow_answer(2, answer="half"),
+        prediction(2, answer=Answer(value=float("nan"))),
+        said_of(2, outcome=float("inf")),
     ],
 )
 def test_a_row_that_cannot_be_stored_is_refused_with_all_beside_it(ledger: Ledger, wrong: object) -> None:
@@ -665,55 +667,24 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(tmp_path: Path) 
         ledger.append("audit", "s", {"much": "x" * 10**6}, actor="ada", reason="-", at=AT)  # the disk has room again
 
 
-def of_the_first_version(url: str) -> None:
-    """A ledger as proveout 0.1.0 made it, with rows."""
-    from alembic import command
-    from alembic.config import Config
+@pytest.mark.parametrize("value", [True, False, "red", "", 3, -2.5, 1e300])
+def test_a_value_of_each_kind_comes_back_as_the_kind_it_was(ledger: Ledger, value: object) -> None:
+    """1 is a class, true another and 1.0 a number: what was answered and what happened are compared by their text."""
+    row = prediction(1, answer=Answer(value=value, probabilities={"red": 0.5}, low=1.0, high=2.0, coverage=0.9))
 
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(Path(hash_chain.__file__).parent / "migrations"))
-        command.upgrade(config, "0001")
-        entry = hash_chain.link(
-            after=0, previous=hash_chain.START, at=AT, kind="audit", subject="s", actor="ada", reason="-", body="{}"
-        )
-        connection.execute(ENTRIES.insert().values(**vars(entry)))
-        connection.execute(
-            sa.text(
-                "INSERT INTO predictions (request_id, at, model, release, answered_by, label, probability, confidence,"
-                " latency_ms, fallback_reason, record) VALUES ('old', :at, 'flight-delay', 'flight-delay@0', 'model',"
-                " true, 0.625, NULL, 1.5, NULL, '{\"flight\": 11}')"
-            ).bindparams(at=AT)
-        )
-        connection.execute(sa.text("INSERT INTO outcomes VALUES ('old', true, :at)").bindparams(at=AT))
-        connection.execute(sa.text("INSERT INTO journals VALUES ('j', 512)"))
-    engine.dispose()
+    ledger.add_journal([row, said_of(1, outcome=value)], journal="j", offset=1)
 
-
-def test_an_old_ledger_is_migrated_and_keeps_its_rows(url: str, tmp_path: Path) -> None:
-    """What was answered before there were canaries was answered by the champion, for nobody with a key."""
-    database.engine(database.parse(url)).dispose()  # makes the folder
-    of_the_first_version(url)
-
-    with Ledger(url) as ledger:
-        assert ledger.migrated
-        [old] = ledger.predictions()
-        assert (old.request_id, old.role, old.key, old.record) == ("old", "champion", "", {"flight": 11})
-        assert (ledger.outcomes(["old"]), ledger.journal_offset("j")) == ({"old": True}, 512)
-        assert ledger.verify_chain() == 1
-        assert ledger.add_journal([prediction(1, role="canary"), shadow_answer(1)], journal="j", offset=600) == 2
-        with pytest.raises(sa.exc.DBAPIError, match="append-only"):
-            run(url, "DELETE FROM entries")
-    with Ledger(url) as again:
-        assert not again.migrated
+    assert ledger.predictions() == (row,)
+    assert ledger.outcomes(["r000001"]) == {"r000001": value}
+    assert type(ledger.outcomes(["r000001"])["r000001"]) is type(value)
+    assert [type(one.outcome) for one in ledger.feedback_of("r000001")] == [type(value)]
 
 
 def test_a_ledger_of_a_newer_proveout_is_refused(ledger: Ledger, url: str) -> None:
     """Old code that writes into new tables would break what it does not know."""
     run(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
 
-    with pytest.raises(LedgerError, match=r"written by a newer proveout.*9999.*knows up to 0002.*Upgrade proveout"):
+    with pytest.raises(LedgerError, match=r"written by a newer proveout.*9999.*knows up to 0001.*Upgrade proveout"):
         Ledger(url)
 
 

@@ -22,7 +22,7 @@ from serving_toy import RELEASE, apply, board, release, request
 from tiny_project import APP, Project
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import ApiKey, Release, now
+from proveout.records import ApiKey, Release, TaskFacts, now
 from proveout.rollout import releases
 from proveout.server.server_state import DesiredState
 from proveout.trust.api_keys import mac_of
@@ -246,7 +246,7 @@ def act(tiny: Project, server: Server, load: Load, what: Callable[[Ledger], Rele
 
 def live(tiny: Project, trials: int) -> tuple[Load, Sequence[float]]:
     """Releases and rollbacks of two approved bundles, under load; how long until each was everywhere."""
-    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    first, second = tiny.pack(), tiny.pack(task=TaskFacts(threshold=0.4))
     tiny.judge(first)
     tiny.judge(second)
     tiny.release(first)

@@ -25,7 +25,7 @@ from proveout.fuzz.properties import Generated
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import monitor
-from proveout.records import Digest, Prediction
+from proveout.records import Answer, Digest, Prediction, TaskFacts
 from proveout.schema import coercion, request_schema
 from proveout.server.http.validation import read
 from proveout.server.worker.model_runner import ModelRunner
@@ -101,7 +101,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> OpenBundle:
     order = PackOrder(
         model="types", model_file=root / "model.skops", features="features.py:features", root=root,
         notebook=root / "pilot.ipynb", executed=root / "executed.ipynb", config={"parameters": {}},
-        snapshot=Digest("5" * 64), train_through="1", holdout="2", label="late", threshold=0.5,
+        snapshot=Digest("5" * 64), train_through="1", holdout="2", label="late", task=TaskFacts(threshold=0.5),
         request={name: coercion.name_of(rows[name].dtype) for name in DTYPES},
         training=rows[:200], training_labels=labels[:200],
         heldout=rows[200:], heldout_labels=labels[200:], metrics={}, run="TrainFlow/1", git_commit="unknown",
@@ -131,10 +131,10 @@ def test_what_the_gate_measures_of_a_type_is_what_the_server_answers(packed, ben
     reply = bench.predict({name: [value] for name, value in asked.items()})
 
     assert reply["problem"] is None
-    assert reply["probability"] == pytest.approx(packed.predict(row).tolist(), abs=1e-12)
+    assert reply["scores"][0] == pytest.approx(packed.predict(row).tolist(), abs=1e-12)
     as_json = json.loads(json.dumps(asked))
-    assert packed.predict_columns(packed.columns([as_json]))[0] == pytest.approx(reply["probability"][0], abs=1e-12)
-    assert packed.predict(request_columns.untyped([as_json], list(DTYPES)))[0] == reply["probability"][0]
+    assert packed.predict_columns(packed.columns([as_json]))[0] == pytest.approx(reply["scores"][0][0], abs=1e-12)
+    assert packed.predict(request_columns.untyped([as_json], list(DTYPES)))[0] == reply["scores"][0][0]
 
 
 def test_reasons_and_edge_cases_know_every_type(packed, bench):
@@ -201,7 +201,7 @@ def test_the_monitor_asks_again_with_every_type_and_leaves_out_what_cannot_be_as
     def answered(by: str, **record: Any) -> Prediction:
         return Prediction(
             request_id=by, at="2013-06-01T00:00:00+00:00", model="types", release=packed.bundle.name, answered_by=by,
-            label=True, probability=0.25, confidence=None, latency_ms=1.0, record={**RECORD, **record},
+            answer=Answer(value=True, probability=0.25, confidence=None), latency_ms=1.0, record={**RECORD, **record},
         )  # fmt: skip
 
     window = [answered("model", number="pii:ab"), answered("rules", number="pii:ab"), answered("rules", owner=None)]
@@ -209,7 +209,7 @@ def test_the_monitor_asks_again_with_every_type_and_leaves_out_what_cannot_be_as
     table = monitor._table(window, packed)
 
     asked_now = packed.predict(packed.table([{**RECORD, "owner": None}]))[0]
-    assert table[monitor.PROBABILITY].tolist() == [0.25, pytest.approx(asked_now, abs=1e-12)]
+    assert table["probability"].tolist() == [0.25, pytest.approx(asked_now, abs=1e-12)]
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_a_bundle_that_cannot_be_asked_as_a_server_asks_is_refused_by_name(packe
     asked: list[str] = []
 
     class Unservable:
-        dtypes, request_columns, threshold = packed.dtypes, packed.request_columns, packed.threshold
+        dtypes, request_columns, task = packed.dtypes, packed.request_columns, packed.task
         predict, reference = staticmethod(packed.predict), staticmethod(packed.reference)
 
         @staticmethod
@@ -279,7 +279,7 @@ def test_a_model_that_answers_otherwise_each_time_is_left_to_the_checks(packed):
     noise = np.random.default_rng(0)
 
     class Noisy:
-        dtypes, request_columns, threshold = packed.dtypes, packed.request_columns, packed.threshold
+        dtypes, request_columns, task = packed.dtypes, packed.request_columns, packed.task
         reference = staticmethod(packed.reference)
 
         @staticmethod

@@ -176,8 +176,8 @@ def test_what_a_shadow_said_is_logged_beside_the_answer(start):
 
     for row in (row for request_id, row in said().items() if request_id in answers):
         answered = answers[row.request_id]["prediction"]["probability"]
-        assert row.probability == pytest.approx(answered + 0.2)
-        assert row.label is (row.probability >= 0.6)
+        assert row.answer.probability == pytest.approx(answered + 0.2)
+        assert row.answer.value is (row.answer.probability >= 0.6)
 
 
 def test_a_new_worker_after_a_bad_release_and_a_kill_holds_the_one_before(start):

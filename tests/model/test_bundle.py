@@ -17,7 +17,8 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.fastpath import tolerance, transformers
 from proveout.model import bundle, model_io
-from proveout.records import Digest
+from proveout.records import Digest, TaskFacts
+from proveout.task.binary import Binary
 
 
 def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
@@ -34,7 +35,12 @@ def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"config": {"parameters": {"seed": 1}}}, {"snapshot": Digest("6" * 64)}, {"threshold": 0.4}, {"model": "other"}],
+    [
+        {"config": {"parameters": {"seed": 1}}},
+        {"snapshot": Digest("6" * 64)},
+        {"task": TaskFacts(threshold=0.4)},
+        {"model": "other"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_another_configuration_or_snapshot_has_another_digest(order, tmp_path, change):
@@ -83,7 +89,7 @@ def test_confidence_is_the_share_of_held_out_rows_called_right(order, tmp_path):
     """Counted again from the rows themselves."""
     scores = np.linspace(0.005, 0.995, 1000)
     labels = scores > 0.3  # between 0.3 and 0.5 every call is wrong
-    table = bundle.confidence_table(scores, labels, 0.5)
+    table = bundle.confidence_table(scores, labels, Binary())
 
     def share(probability):
         return table["right"][int(np.searchsorted(table["edges"], probability, side="right"))]
@@ -101,8 +107,8 @@ def test_requests_are_compared_with_training_rows_and_answers_with_held_out_ones
 
     assert list(reference.columns) == ["hour", "wind", bundle.LABEL]
     assert len(reference) == 300
-    assert list(answers.columns) == [bundle.PROBABILITY, bundle.LABEL]
-    assert sorted(answers[bundle.PROBABILITY]) == pytest.approx(sorted(opened.predict(order().heldout)))
+    assert list(answers.columns) == ["probability", bundle.LABEL]
+    assert sorted(answers["probability"]) == pytest.approx(sorted(opened.predict(order().heldout)))
     assert answers[bundle.LABEL].sum() == order().heldout_labels.sum()
 
 

@@ -26,7 +26,7 @@ def said(classes, values=None, model=None):
     """What a model says that has learned `classes`: what is not so, and what is."""
     learned = np.where(LATE, classes[1], classes[0]) if values is None else values
     model = (LogisticRegression() if model is None else model).fit(COLUMNS, learned)
-    return estimator.probabilities(model, COLUMNS, label="late")
+    return estimator.scores(model, COLUMNS, estimator.question(model, "binary", label="late"))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_fitted_again_a_weight_is_still_that_of_its_class():
     weighted = LogisticRegression(class_weight={"late": 9, "on time": 1})
     weighted.fit(COLUMNS, np.where(LATE, "late", "on time"))
 
-    again = estimator.fit_again(weighted, COLUMNS, LATE, label="late")
+    again = estimator.fit_again(weighted, COLUMNS, LATE, asked=estimator.question(weighted, "binary", label="late"))
 
     assert again.classes_.tolist() == ["late", "on time"]
     assert np.allclose(again.coef_, weighted.coef_)

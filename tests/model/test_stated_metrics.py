@@ -7,6 +7,7 @@ import sklearn.metrics
 from proveout.data.store import Store
 from proveout.errors import BundleError
 from proveout.model import bundle, stated_metrics
+from proveout.task.binary import Binary
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.random(500) < 0.3
@@ -33,10 +34,12 @@ def test_each_usual_name_is_what_scikit_learn_measures_under_it():
     right |= {name: float(measure(LABELS, CALLS)) for name, measure in OF_CALLS.items()}
     right["mean_probability"] = float(SCORES.mean())
 
-    found = stated_metrics.measure(right, LABELS, SCORES, threshold=0.4)
+    right["base_rate"] = float(LABELS.mean())
+
+    found = Binary(0.4).measure(list(right), LABELS, SCORES)
 
     assert found == pytest.approx(right)
-    assert set(found) == set(stated_metrics.MEASURED)
+    assert set(found) == set(Binary().metric_names)
 
 
 def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both(order, tmp_path, packed):
@@ -58,9 +61,9 @@ def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_thre
     """`model.predict` calls from 0.5 on, whatever train.toml says."""
     at_half = {"recall": float(sklearn.metrics.recall_score(LABELS, SCORES >= 0.5))}
 
-    stated_metrics.compare(at_half, LABELS, SCORES, threshold=0.5, holdout="2")
+    stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.5), holdout="2")
     with pytest.raises(BundleError, match=r"recall .* measured at the threshold 0\.4"):
-        stated_metrics.compare(at_half, LABELS, SCORES, threshold=0.4, holdout="2")
+        stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.4), holdout="2")
 
 
 def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
@@ -74,11 +77,11 @@ def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
 
 def test_where_there_is_nothing_to_rank_no_claim_is_refused():
     """Held-out rows of one outcome have no AUC."""
-    stated_metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, threshold=0.4, holdout="2")
+    stated_metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, task=Binary(0.4), holdout="2")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_claim_that_is_no_number_is_refused(value):
     """NaN differs from nothing by more than rounding."""
     with pytest.raises(BundleError):
-        stated_metrics.compare({"auc": value}, LABELS, SCORES, threshold=0.4, holdout="2")
+        stated_metrics.compare({"auc": value}, LABELS, SCORES, task=Binary(0.4), holdout="2")

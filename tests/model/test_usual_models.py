@@ -60,7 +60,7 @@ def test_a_usual_model_answers_the_same_once_packed_or_is_refused_with_the_reaso
             packed(model)
         return
 
-    said = estimator.probabilities(packed(model), rows, label="late")
+    said = estimator.scores(packed(model), rows, estimator.question(packed(model), "binary", label="late"))
 
     wanted = model.predict_proba(rows)[:, 1]
     assert not tolerance.apart(said, wanted, tolerance.tolerance(model).answers).any()

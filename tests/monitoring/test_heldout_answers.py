@@ -12,6 +12,7 @@ from proveout.model import bundle as bundles
 from proveout.model.bundle import OpenBundle, PackOrder
 from proveout.monitoring import drift, monitor
 from proveout.records import Prediction
+from proveout.task.binary import Binary
 
 AT = "2013-07-01T06:00:00.000+00:00"
 
@@ -37,8 +38,8 @@ def answers(opened: OpenBundle, records: pd.DataFrame) -> list[Prediction]:
     return [
         Prediction(
             request_id=f"r-{place}", at=AT, model="tiny", release=opened.bundle.name,
-            record={"hour": int(hour), "wind": float(wind)}, answered_by="model", label=bool(score >= 0.5),
-            probability=float(score), confidence=None, latency_ms=1.0,
+            record={"hour": int(hour), "wind": float(wind)}, answered_by="model",
+            answer=Binary().answer([float(score)]), latency_ms=1.0,
         )
         for place, (hour, wind, score) in enumerate(
             zip(records["hour"], records["wind"], opened.predict(records), strict=True)
@@ -59,7 +60,8 @@ def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_fi
 
     calm = monitor.look(tiny.settings, answers(opened, fresh), at=AT)
     # The same requests, each answered higher by a sixth: what the model says has moved, and nothing else has.
-    moved = [replace(one, probability=min(1.0, one.probability + 1 / 6)) for one in answers(opened, fresh)]
+    said = [(one, one.answer.probability or 0.0) for one in answers(opened, fresh)]
+    moved = [replace(one, answer=Binary().answer([min(1.0, was + 1 / 6)])) for one, was in said]
     alarm = monitor.look(tiny.settings, moved, at=AT)
 
     assert drift.compare({"p": pd.Series(by_heart)}, pd.DataFrame({"p": opened.predict(fresh)}), ["p"],

@@ -11,9 +11,11 @@ from proveout.data import snapshots
 from proveout.errors import NotFound
 from proveout.ledger.ledger import read
 from proveout.ledger.prediction_log import HIDDEN
-from proveout.monitoring import alerts, monitor
-from proveout.records import Alert, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
+from proveout.monitoring import alerts, monitor, performance
+from proveout.monitoring.promise import Promise
+from proveout.records import Alert, Answer, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
 from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
+from proveout.task.binary import Binary
 
 AT = "2013-07-01T06:00:00.000+00:00"
 
@@ -24,7 +26,7 @@ AT = "2013-07-01T06:00:00.000+00:00"
 def asked(request_id: str, **record) -> Prediction:
     return Prediction(
         request_id=request_id, at=AT, model="m", release="m@0", record=record, answered_by="model",
-        label=True, probability=0.6, confidence=None, latency_ms=1.0,
+        answer=Answer(value=True, probability=0.6, confidence=None), latency_ms=1.0,
     )  # fmt: skip
 
 
@@ -44,9 +46,9 @@ def test_an_outcome_finds_every_request_about_its_event_and_no_other():
     found = monitor.join(predictions, rows, labels, key=("day", "flight", "origin"), known_at=AT)
 
     assert found == (
-        Outcome(request_id="a", label=True, known_at=AT),
-        Outcome(request_id="b", label=True, known_at=AT),
-        Outcome(request_id="c", label=False, known_at=AT),
+        Outcome(request_id="a", value=True, known_at=AT),
+        Outcome(request_id="b", value=True, known_at=AT),
+        Outcome(request_id="c", value=False, known_at=AT),
     )
 
 
@@ -79,42 +81,47 @@ def report(*, alarm: bool = False, auc: float | None = None, rows: int = 2000) -
     return DriftReport(
         model="flight-delay", bundle=Digest("ab" * 32), window_from=AT, window_to=AT, window_rows=rows,
         drift_alpha=0.01, columns=(column,), alarm=alarm, rungs={"model": rows},
-        performance=Performance(
-            rows=rows, accuracy=0.8, auc=auc, brier=0.1, late_share=0.2, mean_probability=0.2
-        ) if auc is not None else None,
+        performance=None if auc is None else Performance(
+            rows=rows, metrics={"auc": auc},
+            errors={"auc": performance.auc_error(auc, true=rows // 5, false=rows - rows // 5)},
+        ),
     )  # fmt: skip
+
+
+def promise(value: float | None) -> Promise:
+    return Promise(task=Binary(), metric="auc", value=value)
 
 
 def test_a_calm_report_wakes_nobody():
     """An alert for nothing teaches people to look away."""
-    assert monitor.decide(report(auc=0.76), promised_auc=0.77, at=AT) is None
-    assert monitor.decide(report(), promised_auc=None, at=AT) is None
+    assert monitor.decide(report(auc=0.76), promise(0.77), at=AT) is None
+    assert monitor.decide(report(), promise(None), at=AT) is None
 
 
 def test_moved_inputs_are_a_warning_that_names_them_and_how_the_model_does():
     """A season is no emergency; whether the model still holds is the first thing to know about it."""
-    alert = monitor.decide(report(alarm=True, auc=0.76), promised_auc=0.77, at=AT)
+    alert = monitor.decide(report(alarm=True, auc=0.76), promise(0.77), at=AT)
 
     assert alert is not None
     assert (alert.severity, alert.at) == ("warning", AT)
-    assert "Columns: temp; least p-value 1.0e-09 of 1 tests. AUC 0.760 on 2000 outcomes" in alert.details
+    assert "Columns: temp; least p-value 1.0e-09 of 1 tests. AUC 0.76 on 2000 outcomes" in alert.details
     assert "python flows/train.py run" in alert.next_step
 
 
 @pytest.mark.parametrize("alarm", [True, False])
 def test_a_fallen_performance_is_critical_whether_or_not_the_inputs_moved(alarm):
     """Wrong answers are what the inputs were watched for."""
-    alert = monitor.decide(report(alarm=alarm, auc=0.65), promised_auc=0.77, at=AT)
+    alert = monitor.decide(report(alarm=alarm, auc=0.65), promise(0.77), at=AT)
 
     assert alert is not None
     assert alert.severity == "critical"
-    assert alert.what.endswith("fell: AUC 0.650 on 2000 outcomes, promised 0.770")
+    assert alert.what.endswith("fell: AUC 0.65 on 2000 outcomes, promised 0.77")
     assert "proveout status" in alert.next_step
 
 
 def test_a_performance_that_rests_on_few_outcomes_is_not_critical():
     """The first ten outcomes of a bad morning are chance."""
-    assert monitor.decide(report(auc=0.65, rows=40), promised_auc=0.77, at=AT) is None
+    assert monitor.decide(report(auc=0.65, rows=40), promise(0.77), at=AT) is None
 
 
 # --- a look at real flights -------------------------------------------------------------------------------------------
@@ -138,7 +145,7 @@ class Watched:
             Prediction(
                 request_id=f"{name}-{place}", at=f"2013-06-30T10:00:00.{place:03d}+00:00", model="flight-delay",
                 release=self.opened.bundle.name, record=record, answered_by=answered_by,
-                label=bool(score >= 0.5), probability=float(score), confidence=None, latency_ms=2.0,
+                answer=Answer(value=bool(score >= 0.5), probability=float(score), confidence=None), latency_ms=2.0,
             )
             for place, (record, score) in enumerate(zip(records, scores, strict=True))
         ]  # fmt: skip
@@ -253,7 +260,7 @@ def test_an_outage_is_no_drift(watched):
 
 def test_a_model_that_got_worse_is_critical(watched, june, monitored):
     """Answers turned upside down: the outcomes are there to notice."""
-    worse = [replace(one, probability=1 - one.probability, label=not one.label) for one in june]
+    worse = [replace(one, answer=Binary().answer([1 - one.answer.probability])) for one in june]
 
     seen = monitor.look(watched.settings, worse, at=AT)
 

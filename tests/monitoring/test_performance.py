@@ -2,73 +2,102 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from proveout.monitoring import performance
-from proveout.records import AnswerSource, Performance, Prediction
+from proveout.records import Answer, AnswerSource, Performance, Prediction
+from proveout.task.binary import Binary
+from proveout.task.multiclass import Multiclass
+from proveout.task.regression import Regression
 
 
-def answer(
-    request_id: str, probability: float | None, *, label: bool | None = None, answered_by: AnswerSource = "model"
-) -> Prediction:
+def logged(request_id: str, answer: Answer, *, answered_by: AnswerSource = "model") -> Prediction:
     return Prediction(
         request_id=request_id, at="2013-06-01T08:00:00.000+00:00", model="flight-delay", release="flight-delay@0",
-        record={}, answered_by=answered_by, probability=probability, confidence=None, latency_ms=1.0,
-        label=(None if probability is None else probability >= 0.5) if label is None else label,
+        record={}, answered_by=answered_by, answer=answer, latency_ms=1.0,
     )  # fmt: skip
+
+
+def answer(request_id: str, probability: float) -> Prediction:
+    return logged(request_id, Binary().answer([probability]))
 
 
 def test_only_answers_with_an_outcome_count():
     """An outcome that has not come in is not a wrong answer, and not a right one."""
     answers = [answer("a", 0.9), answer("b", 0.2), answer("c", 0.7)]
 
-    measured = performance.measure(answers, {"a": True, "b": False, "elsewhere": True})
+    measured = performance.measure(answers, {"a": True, "b": False, "elsewhere": True}, Binary())
 
     assert measured is not None
     assert measured.rows == 2
-    assert measured.accuracy == 1.0
-    assert measured.brier == pytest.approx((0.1**2 + 0.2**2) / 2)
-    assert measured.late_share == 0.5
-    assert measured.mean_probability == pytest.approx(0.55)
+    assert measured.metrics["accuracy"] == 1.0
+    assert measured.metrics["brier"] == pytest.approx((0.1**2 + 0.2**2) / 2)
+    assert measured.metrics["base_rate"] == 0.5
+    assert measured.metrics["mean_probability"] == pytest.approx(0.55)
 
 
 def test_without_any_outcome_nothing_is_claimed():
     """Zero rows give no number, not a zero."""
-    assert performance.measure([answer("a", 0.9)], {}) is None
+    assert performance.measure([answer("a", 0.9)], {}, Binary()) is None
 
 
 def test_one_class_alone_has_no_auc():
     """An AUC of 0 or 1 would be made up while every outcome is the same."""
-    measured = performance.measure([answer("a", 0.9), answer("b", 0.2)], {"a": False, "b": False})
+    measured = performance.measure([answer("a", 0.9), answer("b", 0.2)], {"a": False, "b": False}, Binary())
 
     assert measured is not None
-    assert measured.auc is None
-    assert measured.accuracy == 0.5
+    assert "auc" not in measured.metrics
+    assert measured.metrics["accuracy"] == 0.5
 
 
-def test_answers_without_a_probability_leave_the_scores_alone():
-    """A rule's yes or no counts for accuracy; a «no prediction» counts for the late share only."""
-    answers = [answer("a", None, label=True, answered_by="rules"), answer("b", None, answered_by="none")]
+def test_answers_without_scores_and_outcomes_of_another_task_are_left_out():
+    """A rule's yes or no has no probability, "no prediction" neither; and a number of minutes is no yes or no."""
+    answers = [
+        logged("a", Answer(value=True), answered_by="rules"), logged("b", Answer(), answered_by="none"),
+        answer("c", 0.9), answer("d", 0.9),
+    ]  # fmt: skip
 
-    measured = performance.measure(answers, {"a": True, "b": False})
+    measured = performance.measure(answers, {"a": True, "b": False, "c": True, "d": 31.5}, Binary())
 
-    assert measured == Performance(
-        rows=2, accuracy=1.0, auc=None, brier=None, late_share=0.5, mean_probability=None
-    )  # fmt: skip
+    assert measured is not None
+    assert measured.rows == 1
+
+
+def test_each_task_is_measured_by_its_own_metrics():
+    """A price has an error in its unit, a class a share that was right."""
+    prices = [logged(f"p{n}", Regression(2.0, 0.9).answer([10.0 + n])) for n in range(4)]
+    colours = [logged(f"c{n}", Multiclass(("blue", "red")).answer([0.25, 0.75])) for n in range(4)]
+
+    price = performance.measure(prices, {f"p{n}": 12.0 for n in range(4)}, Regression(2.0, 0.9))
+    colour = performance.measure(colours, {"c0": "red", "c1": "blue", "c2": "red"}, Multiclass(("blue", "red")))
+
+    assert price is not None
+    assert colour is not None
+    assert price.metrics["mae"] == mean_absolute_error([12] * 4, [10, 11, 12, 13])
+    assert price.metrics["coverage"] == 1.0
+    assert price.errors["mae"] == pytest.approx(np.std([2, 1, 0, 1], ddof=1) / 2)
+    assert (colour.rows, colour.metrics["accuracy"]) == (3, pytest.approx(2 / 3))
 
 
 def test_the_auc_is_scikit_learns_ties_included():
     """Same name, same number as the one the notebook reports."""
     rng = np.random.default_rng(5)
     scores, truth = rng.integers(0, 20, 500) / 20, rng.random(500) < 0.2
+    answers = [answer(str(place), score) for place, score in enumerate(scores.tolist())]
 
-    assert performance.area_under_roc(scores, truth) == pytest.approx(roc_auc_score(truth, scores))
+    measured = performance.measure(answers, {str(n): one for n, one in enumerate(truth.tolist())}, Binary())
+
+    assert measured is not None
+    assert measured.metrics["auc"] == pytest.approx(roc_auc_score(truth, scores))
 
 
 def held(rows: int, auc: float | None, late_share: float = 0.2) -> Performance:
+    if auc is None:
+        return Performance(rows=rows, metrics={"accuracy": 1.0})
+    late = round(rows * late_share)
     return Performance(
-        rows=rows, accuracy=0.8, auc=auc, brier=0.1, late_share=late_share, mean_probability=0.2
-    )  # fmt: skip
+        rows=rows, metrics={"auc": auc}, errors={"auc": performance.auc_error(auc, true=late, false=rows - late)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +113,16 @@ def held(rows: int, auc: float | None, late_share: float = 0.2) -> Performance:
 )
 def test_performance_fell_only_where_more_than_chance_says_so(measured, expected):
     """A critical alert wakes a person: a dozen unlucky flights must not."""
-    assert performance.fell(measured, promised_auc=0.77) is expected
+    assert performance.fell(measured, Binary(), name="auc", promised=0.77) is expected
+
+
+@pytest.mark.parametrize(("mae", "error", "expected"), [(5.6, 0.1, True), (5.4, 0.1, False), (5.6, 1.0, False),
+                                                        (3.0, 0.1, False)])  # fmt: skip
+def test_an_error_that_grew_by_more_than_a_tenth_is_a_fall(mae, error, expected):
+    """Of errors less is better, and they have a unit: a tenth of what was promised, and more than chance."""
+    measured = Performance(rows=500, metrics={"mae": mae}, errors={"mae": error})
+
+    assert performance.fell(measured, Regression(), name="mae", promised=5.0) is expected
 
 
 def test_a_model_that_keeps_its_promise_is_rarely_said_to_have_fallen():
@@ -94,8 +132,7 @@ def test_a_model_that_keeps_its_promise_is_rarely_said_to_have_fallen():
     for _ in range(400):
         truth = rng.random(300) < 0.2
         scores = rng.normal(size=300) + truth  # true AUC: Phi(1/sqrt 2) = 0.760
-        auc = performance.area_under_roc(scores, truth)
-        measured = held(300, auc, late_share=float(truth.mean()))
-        said += performance.fell(measured, promised_auc=0.7602)
+        measured = held(300, float(roc_auc_score(truth, scores)), late_share=float(truth.mean()))
+        said += performance.fell(measured, Binary(), name="auc", promised=0.7602)
 
     assert said / 400 <= 0.03

@@ -9,7 +9,9 @@ import pytest
 from html_page import Page
 
 from proveout.monitoring import charts, drift, report
+from proveout.monitoring.promise import Promise
 from proveout.records import Alert, Digest, DriftReport, Performance
+from proveout.task.binary import Binary
 
 
 def frames(rows: int = 300, *, shift: float = 0.0, level: str = "UA") -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -55,9 +57,13 @@ def alert(severity: str) -> Alert:
     )
 
 
-def page(reference: pd.DataFrame, window: pd.DataFrame, *, performance=None, alert=None, promised_auc=0.77) -> str:
+def page(reference: pd.DataFrame, window: pd.DataFrame, *, performance=None, alert=None, promised=0.77) -> str:
     return report.page(
-        reported(reference, window, performance), reference, window, alert=alert, promised_auc=promised_auc
+        reported(reference, window, performance),
+        reference,
+        window,
+        alert=alert,
+        promise=Promise(task=Binary(), metric="auc", value=promised),
     )
 
 
@@ -148,13 +154,13 @@ def test_the_numbers_of_both_sides_are_on_the_page_in_words():
 
 def test_the_performance_stands_beside_its_promise():
     """Measured and promised, side by side, with the number of outcomes they rest on."""
-    measured = Performance(rows=240, accuracy=0.8, auc=0.71234, brier=0.14, late_share=0.224, mean_probability=0.19)
+    measured = Performance(rows=240, metrics={"auc": 0.71234, "accuracy": 0.8, "base_rate": 0.224})
 
     shown = Page(page(*frames(), performance=measured))
 
     assert "240 answers of the model have an outcome by now." in shown.words
-    assert "0.712 0.770" in shown.words
-    assert "22.4 % 19 %" in shown.words
+    assert "AUC 0.7123 0.77" in shown.words
+    assert "base rate 0.224 –" in shown.words
 
 
 @pytest.mark.parametrize(
@@ -162,14 +168,14 @@ def test_the_performance_stands_beside_its_promise():
     [
         (None, "No outcome of these answers has come in yet"),
         (
-            Performance(rows=3, accuracy=1.0, auc=None, brier=None, late_share=0.0, mean_probability=None),
-            "not yet: one",
+            Performance(rows=3, metrics={"accuracy": 1.0}),
+            "not yet: all came out alike",
         ),
     ],
 )
 def test_what_is_not_known_is_said_not_drawn(performance, said):
     """An empty cell looks like a zero."""
-    assert said in Page(page(*frames(), performance=performance, promised_auc=None)).words
+    assert said in Page(page(*frames(), performance=performance, promised=None)).words
 
 
 @pytest.mark.parametrize(

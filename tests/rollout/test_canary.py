@@ -19,7 +19,7 @@ from tiny_project import APP
 
 from proveout.errors import Conflict, NotApproved, OtherChampion
 from proveout.ledger.ledger import Ledger
-from proveout.records import Digest, Feedback, Outcome, Prediction, now
+from proveout.records import Answer, Digest, Feedback, Outcome, Prediction, TaskFacts, now
 from proveout.rollout import canary, canary_counts, releases
 from proveout.rollout.canary import CanaryVerdict, judge
 from proveout.rollout.canary_counts import Count, Counts
@@ -207,14 +207,19 @@ def counts_of(registry: Registry, **changes: object) -> dict[str, tuple[int, int
 
 def test_each_bad_answer_is_counted_for_its_arm_and_measure(registry: Registry) -> None:
     """Answers before the canary, of other releases and of shadows are nobody's; deadline/2 is slow without history."""
-    rules = {"answered_by": "rules", "probability": 0.2, "fallback_reason": "deadline", "latency_ms": 500.0}
+    rules = {
+        "answered_by": "rules",
+        "answer": Answer(value=False, probability=0.2),
+        "fallback_reason": "deadline",
+        "latency_ms": 500.0,
+    }
     logged(
         registry,
         *(answered(n, "champion") for n in range(100)),
         *(answered(n, "canary") for n in range(100, 110)),
         answered(200, "champion", **rules),
         answered(201, "canary", **rules),
-        answered(202, "canary", answered_by="none", probability=None, label=None),
+        answered(202, "canary", answered_by="none", answer=Answer()),
         answered(203, "canary", latency_ms=251.0),
         answered(204, "canary", answered_by="cache", latency_ms=0.1),
         answered(205, "champion", at=at(1), **rules),  # before the canary began
@@ -245,14 +250,14 @@ def test_quality_counts_what_outcomes_and_feedback_have_shown(registry: Registry
     """A call is wrong when something else happened; what the rules said is no call of the model's."""
     logged(
         registry,
-        *(answered(n, "canary", label=True) for n in range(4)),
-        *(answered(n, "champion", label=False) for n in range(10, 14)),
-        answered(20, "canary", answered_by="rules", label=True),
+        *(answered(n, "canary", answer=Answer(value=True)) for n in range(4)),
+        *(answered(n, "champion", answer=Answer(value=False)) for n in range(10, 14)),
+        answered(20, "canary", answered_by="rules", answer=Answer(value=True)),
         Feedback(feedback_id="f1", request_id="r000000", at=at(5), outcome=False),
         Feedback(feedback_id="f2", request_id="r000001", at=at(5), wrong=True),  # says nothing of what happened
     )
     registry.ledger.add_outcomes(
-        [Outcome(request_id=f"r{n:06}", label=n in {1, 12}, known_at=at(6)) for n in (0, 1, 10, 11, 12, 20, 999)]
+        [Outcome(request_id=f"r{n:06}", value=n in {1, 12}, known_at=at(6)) for n in (0, 1, 10, 11, 12, 20, 999)]
     )
 
     assert counts_of(registry)["quality"] == (1, 2, 1, 3)
@@ -456,12 +461,12 @@ CAUTIOUS = {"PROVEOUT_CANARY_MIN_ANSWERS": "30", "PROVEOUT_CANARY_MARGIN": "0.7"
 
 def came(row: Prediction) -> Outcome:
     """What the champion says comes true; what the canary says, never."""
-    return Outcome(request_id=row.request_id, label=bool(row.label) is (row.role == "champion"), known_at=now())
+    return Outcome(request_id=row.request_id, value=bool(row.answer.value) is (row.role == "champion"), known_at=now())
 
 
 def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(tiny: Any) -> None:
     """By itself: outcomes say that the first one calls wrong; of the second, nothing speaks against."""
-    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    first, second = tiny.pack(), tiny.pack(task=TaskFacts(threshold=0.4))
     for what in (first, second):
         tiny.judge(what)
         with Ledger(tiny.settings.ledger) as ledger:

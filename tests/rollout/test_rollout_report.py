@@ -11,9 +11,10 @@ from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, logged, 
 
 from proveout.errors import NotFound
 from proveout.ledger.ledger import Ledger
-from proveout.records import ShadowAnswer
+from proveout.records import Answer, ShadowAnswer
 from proveout.rollout import releases, rollout_report
 from proveout.rollout.rollout_report import Comparison, Pair, compare, worst_slices
+from proveout.task.binary import Binary
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,10 +34,8 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Registr
 
 
 def shadowed(number: int, probability: float | None, **changes: object) -> ShadowAnswer:
-    label = None if probability is None else probability >= 0.5
-    plain = ShadowAnswer(
-        request_id=f"r{number:06}", at=at(4), release=C.name, probability=probability, label=label, latency_ms=7.0
-    )
+    answer = None if probability is None else Binary().answer([probability])
+    plain = ShadowAnswer(request_id=f"r{number:06}", at=at(4), release=C.name, answer=answer, latency_ms=7.0)
     return replace(plain, **changes)
 
 
@@ -53,7 +52,7 @@ def test_the_shadow_is_compared_with_the_champion_on_the_same_requests(registry:
     for number, (champion, shadow) in enumerate(both):
         logged(
             registry,
-            answered(number, "champion", probability=champion, label=champion >= 0.5, latency_ms=float(number)),
+            answered(number, "champion", answer=Binary().answer([champion]), latency_ms=float(number)),
             shadowed(number, shadow),
         )
     found = compared(registry).shadow
@@ -73,7 +72,7 @@ def test_what_is_no_pair_is_not_compared(registry: Registry) -> None:
         answered(2, "champion", answered_by="rules"), shadowed(2, 0.6),
         answered(3, "canary"), shadowed(3, 0.6),
         answered(4, "champion", release="flight-delay@0"), shadowed(4, 0.6),
-        answered(5, "champion", answered_by="none", probability=None, label=None), shadowed(5, 0.6),
+        answered(5, "champion", answered_by="none", answer=Answer()), shadowed(5, 0.6),
         answered(6, "champion"), shadowed(6, None, problem="the worker died"),
         answered(7, "champion"), shadowed(7, 0.6, release="flight-delay@0"),
         answered(8, "champion"), shadowed(8, 0.6, at=at(2)),  # before it was the shadow
@@ -95,7 +94,11 @@ def test_a_shadow_without_answers_is_shown_without_numbers(registry: Registry) -
 def test_only_so_many_of_the_newest_pairs_are_read(registry: Registry) -> None:
     """A month of shadowing must not make the page slow."""
     for number in range(6):
-        logged(registry, answered(number, "champion", probability=0.5), shadowed(number, 0.5, at=at(4 + number)))
+        logged(
+            registry,
+            answered(number, "champion", answer=Binary().answer([0.5])),
+            shadowed(number, 0.5, at=at(4 + number)),
+        )
     found = compared(registry, newest=2).shadow
     assert found is not None
     assert found.pairs == 2
@@ -105,7 +108,7 @@ def test_only_so_many_of_the_newest_pairs_are_read(registry: Registry) -> None:
 
 
 def pair(difference: float, **record: Any) -> Pair:
-    return Pair(record=record, champion=0.5, shadow=0.5 + difference, same_label=True)
+    return Pair(record=record, difference=difference, agrees=True)
 
 
 def test_the_worst_slices_are_values_of_texts_and_quarters_of_numbers() -> None:

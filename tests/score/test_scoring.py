@@ -12,6 +12,7 @@ from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.model.released_bundle import open_released
 from proveout.records import (
+    Answer,
     CheckResult,
     Digest,
     DriftReport,
@@ -19,6 +20,7 @@ from proveout.records import (
     Performance,
     Prediction,
     Release,
+    TaskFacts,
     Verdict,
     now,
 )
@@ -174,7 +176,7 @@ def gathered(project: Project) -> dict[str, list[str]]:
 def answer(project: Project, release: Release, probability: float, *, request="r1", by="model") -> None:
     logged = Prediction(
         request_id=request, at=now(), model="tiny", release=release.name, record={"hour": 20, "wind": None},
-        answered_by=by, label=False, probability=probability, confidence=0.9, latency_ms=1.0,
+        answered_by=by, answer=Answer(value=False, probability=probability, confidence=0.9), latency_ms=1.0,
     )  # fmt: skip
     with Ledger(project.settings.ledger) as ledger:
         ledger.add_predictions([logged], journal=request, offset=1)
@@ -207,7 +209,7 @@ def test_every_fact_is_among_the_events_that_people_are_told_of():
 
 def test_a_canary_that_became_champion_and_a_way_back_are_facts(project):
     """Each with who and when."""
-    first, second = project.pack(), project.pack(threshold=0.6)
+    first, second = project.pack(), project.pack(task=TaskFacts(threshold=0.6))
     for packed in (first, second):
         project.judge(packed)
     project.release(first)
@@ -254,9 +256,7 @@ def test_quality_online_is_held_against_quality_offline(project, online, rows, s
     report = DriftReport(
         model="tiny", bundle=packed.digest, window_from=now(), window_to=now(), window_rows=rows, drift_alpha=0.01,
         columns=(), alarm=False, rungs={"model": rows},
-        performance=Performance(
-            rows=rows, accuracy=0.9, auc=online, brier=0.1, late_share=0.1, mean_probability=0.1
-        ),
+        performance=Performance(rows=rows, metrics={"auc": online}),
     )  # fmt: skip
     project.append("drift", "tiny", report)
 

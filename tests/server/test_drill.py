@@ -13,6 +13,7 @@ from serving_toy import request, settings_of
 
 from proveout.server import drill, load_client
 from proveout.server.load_client import Address, Answered, DrillFailed
+from proveout.task.binary import Binary
 
 DEADLINE_S = 1.0
 BODIES = [json.dumps(request(number=number)).encode() for number in range(50)]
@@ -78,12 +79,12 @@ def test_rules_are_measured_beside_the_model():
     """What a fall down the ladder costs."""
     happened = np.array([False, False, True, True])
 
-    found = drill.measure("rules", np.array([0.1, 0.4, 0.35, 0.8]), happened, threshold=0.5)
+    found = drill.measure("rules", np.array([0.1, 0.4, 0.35, 0.8]), happened, task=Binary())
 
-    assert (found.auc, found.right, found.rows) == (0.75, 0.75, 4)
-    assert found.brier == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
+    assert (found.metrics["auc"], found.metrics["accuracy"], found.rows) == (0.75, 0.75, 4)
+    assert found.metrics["brier"] == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
     with pytest.raises(DrillFailed, match="one outcome only"):
-        drill.measure("rules", np.array([0.1]), np.array([True]), threshold=0.5)
+        drill.measure("rules", np.array([0.1]), np.array([True]), task=Binary())
 
 
 def test_where_nobody_serves_the_drill_says_how_to_start(tmp_path):

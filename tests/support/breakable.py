@@ -17,7 +17,7 @@ from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Bundle, now
+from proveout.records import Bundle, TaskFacts, now
 from proveout.settings import Settings
 
 PYPROJECT = """
@@ -111,7 +111,7 @@ def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
             train_through="2013-04",
             holdout="2013-05",
             label="late",
-            threshold=0.5,
+            task=TaskFacts(threshold=0.5),
             request=REQUEST,
             training=learned[columns],
             training_labels=(learned["delay"] > 0).to_numpy(),

@@ -18,7 +18,7 @@ from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger, read
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Batch, Bundle, Verdict, now
+from proveout.records import Batch, Bundle, TaskFacts, Verdict, now
 
 # pytester forgets what a run imported first, and the next run pays for it again: half a second each.
 for module in (
@@ -128,7 +128,7 @@ def train(root: Path, rows: pd.DataFrame, *, c: float = 1.0) -> Bundle:
         train_through="2013-04",
         holdout="2013-05",
         label="late",
-        threshold=0.5,
+        task=TaskFacts(threshold=0.5),
         request={"n": "int64", "x": "float64"},
         training=learned[["n", "x"]],
         training_labels=(learned["y"] > 0).to_numpy(),

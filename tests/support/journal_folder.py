@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Prediction, now
+from proveout.records import Answer, Prediction, now
 from proveout.server.log.shipper import LogShipper
 
 
 def prediction(request_id: str, **changed: Any) -> Prediction:
     values = {
         "request_id": request_id, "at": now(), "model": "toy", "release": "toy@0123456789ab", "record": {"a": 1},
-        "answered_by": "model", "label": True, "probability": 0.5, "confidence": None, "latency_ms": 1.5,
+        "answered_by": "model", "answer": Answer(value=True, probability=0.5), "latency_ms": 1.5,
     }  # fmt: skip
     return Prediction(**{**values, **changed})
 

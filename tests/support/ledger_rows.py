@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from proveout.records import Feedback, Prediction, ShadowAnswer
+from proveout.records import Answer, Feedback, Prediction, ShadowAnswer
 
 AT = "2013-05-01T10:00:00.000+00:00"
 
@@ -15,9 +15,7 @@ def prediction(number: int, **changes: object) -> Prediction:
         release="flight-delay@0123456789ab",
         record={"origin": "JFK", "distance": 1069.0, "flight": 11, "tailnum": None, "delayed": False},
         answered_by="model",
-        label=True,
-        probability=0.625,
-        confidence=None,
+        answer=Answer(value=True, probability=0.625),
         latency_ms=1.5,
     )
     return replace(plain, **changes)
@@ -28,8 +26,7 @@ def shadow_answer(number: int, **changes: object) -> ShadowAnswer:
         request_id=f"r{number:06}",
         at=AT,
         release="flight-delay@feedfeedfeed",
-        probability=0.5,
-        label=False,
+        answer=Answer(value=False, probability=0.25),
         latency_ms=2.5,
     )
     return replace(plain, **changes)

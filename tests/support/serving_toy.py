@@ -21,6 +21,7 @@ from proveout.records import Digest, Release, Role
 from proveout.server.server_state import DesiredState, post, read
 from proveout.server.worker.release_source import Served
 from proveout.settings import Settings, load
+from proveout.task.binary import Binary
 
 RELEASE = "toy@0123456789ab"
 THRESHOLD = 0.3
@@ -63,8 +64,8 @@ def rules(record):
     return float("nan") if record["mode"] == "rules-nan" else 0.4
 
 
-def action(probability, confidence):
-    return "ask somebody" if probability is None else "wait" if probability >= 0.3 else "go"
+def action(answer):
+    return "ask somebody" if answer.value is None else "wait" if answer.probability >= 0.3 else "go"
 """,
 }
 # The schema without the modes that end the process, or never answer.
@@ -101,7 +102,7 @@ class ToyModel:
 
     def __init__(self, fault: str = "") -> None:
         self._fault = fault
-        self.threshold = 0.6 if fault == "high" else THRESHOLD
+        self.task = Binary(threshold=0.6 if fault == "high" else THRESHOLD)
 
     def predict(self, records: pd.DataFrame) -> np.ndarray:
         modes = set(records["mode"])
@@ -132,8 +133,8 @@ class ToyModel:
             pass
         return scores * np.nan if self._fault == "nan" else scores + 0.2 * (self._fault == "high")
 
-    def confidence(self, probability: float) -> float:
-        return 0.9 if probability < 0.4 else 0.7
+    def confidences(self, scores: np.ndarray) -> list[float]:
+        return [0.9 if probability < 0.4 else 0.7 for probability in scores.tolist()]
 
     def reference(self) -> pd.DataFrame:
         rng = np.random.default_rng(0)

@@ -22,7 +22,19 @@ from proveout.data.store import Store
 from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
-from proveout.records import Approval, Bundle, Digest, Entry, Release, Role, Verdict, canonical, digest_of, now
+from proveout.records import (
+    Approval,
+    Bundle,
+    Digest,
+    Entry,
+    Release,
+    Role,
+    TaskFacts,
+    Verdict,
+    canonical,
+    digest_of,
+    now,
+)
 from proveout.rollout import releases
 from proveout.server.worker.release_source import Released, Served
 from proveout.settings import Settings, load
@@ -60,7 +72,7 @@ def rules(record):
     return 0.5
 
 
-def action(probability, confidence):
+def action(answer):
     return "wait"
 """,
 }
@@ -103,7 +115,7 @@ def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
             "train_through": "1",
             "holdout": "2",
             "label": "late",
-            "threshold": 0.5,
+            "task": TaskFacts(threshold=0.5),
             "request": {"hour": "int64", "wind": "float64"},
             "training": rows[:300],
             "training_labels": labels[:300],

@@ -54,7 +54,7 @@ class Batch(Request):
     "units.py": "SCALE = 2\n",
     "label.py": "def late(rows):\n    return (rows['y'] > 0).astype('boolean')\n",
     "serve/fallback.py": "def rules(record):\n    return 0.5\n",
-    "serve/actions.py": "def action(probability, confidence):\n    return 'wait'\n",
+    "serve/actions.py": "def action(answer):\n    return 'wait'\n",
     "serve/costs.py": "def cost(label, probability, outcome):\n    return 0.0\n",
     "pilot.ipynb": '{"cells": [{"cell_type": "code", "source": ["%matplotlib inline\\n", "import steps"]}]}',
     "steps.py": "",

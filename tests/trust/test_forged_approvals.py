@@ -22,7 +22,7 @@ from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError
 from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
 from proveout.model.released_bundle import open_released
-from proveout.records import Approval, Bundle, Digest, Release, from_json
+from proveout.records import Approval, Bundle, Digest, Release, TaskFacts, from_json
 from proveout.rollout import releases
 from proveout.server.worker.release_source import Released
 from proveout.trust.signing import Keyring
@@ -315,7 +315,7 @@ def test_a_new_approval_after_a_refusal_counts(project, good):
 
 def test_an_approved_bundle_of_another_model_is_not_served_as_ours(project, good, order):
     """Signed, whole, and made to answer another question."""
-    other = bundles.pack(replace(order(threshold=0.3), model="other"), Store(project.settings.store))
+    other = bundles.pack(replace(order(task=TaskFacts(threshold=0.3)), model="other"), Store(project.settings.store))
     project.judge(other)
     project.by_hand(other)
 

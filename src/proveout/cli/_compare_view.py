@@ -3,7 +3,7 @@
 Comes in: a record. Goes out: text.
 """
 
-from proveout.cli._terminal import fact, moment, number, page, plain, span, table
+from proveout.cli._terminal import difference_format, difference_of, fact, moment, number, page, plain, span, table
 from proveout.rollout.canary import CanaryVerdict
 from proveout.rollout.rollout_report import Arm, Beside, Comparison, Shadowed
 
@@ -58,7 +58,7 @@ def _times(arm: Arm) -> str:
 def _shadow(found: Shadowed, at: str) -> list[str]:
     release = found.release
     share = (
-        "" if found.agreement is None else f"   the same label for {found.agreement:.1%} of {found.pairs:,} requests"
+        "" if found.agreement is None else f"   {_same(found)} for {found.agreement:.1%} of {found.pairs:,} requests"
     )
     lines = [
         f"shadow   {plain(release.name)}{share or '   has answered nothing yet'}",
@@ -72,13 +72,20 @@ def _shadow(found: Shadowed, at: str) -> list[str]:
     if found.mean_difference is not None:
         apart = f"without sign p50 {number(found.p50)}, p95 {number(found.p95)}, at most {number(found.most)}"
         lines += [
-            fact("probability", f"{found.mean_difference:+.3f} on average; {apart}"),
+            fact(
+                difference_of(found.task),
+                f"{found.mean_difference:{difference_format(found.task)}} on average; {apart}",
+            ),
             fact(
                 "latency", f"its model p95 {number(found.latency.p95)} ms; answers p95 {number(found.champion.p95)} ms"
             ),
         ]
     rows = [(plain(one.field), plain(one.values), f"{one.rows:,}", number(one.mean_difference)) for one in found.worst]
     return [*lines, *table(("differs most where", "is", "rows", "by"), rows, right=(2, 3))]
+
+
+def _same(found: Shadowed) -> str:
+    return "within the champion's interval" if found.task == "regression" else "the same label"
 
 
 def _following(found: Comparison) -> str:

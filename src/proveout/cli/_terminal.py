@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from proveout.records import TaskName
+
 _WORRYING = {
     "critical": 31,
     "refused": 31,
@@ -85,3 +87,13 @@ def _time(text: str) -> datetime:
 def plain(text: str) -> str:
     """Text without line ends or escape sequences: what somebody wrote into a reason must not steer a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+
+
+def difference_of(task: TaskName) -> str:
+    """What a difference of two answers is one of, as the head of a line."""
+    return {"binary": "probability", "multiclass": "moved", "regression": "value"}[task]
+
+
+def difference_format(task: TaskName) -> str:
+    """How such a difference is written: of a probability three decimals, of a value three digits."""
+    return "+.3g" if task == "regression" else "+.3f"

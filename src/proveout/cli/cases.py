@@ -13,6 +13,7 @@ from proveout.cli.cases_from_log import Logged
 from proveout.errors import UsageError
 from proveout.project import actor, open_store
 from proveout.records import Evidence, Prediction
+from proveout.task.plain_values import class_text
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
@@ -222,7 +223,10 @@ def _added(found: list[Added], logged: Logged | None) -> str:
 
 
 def _answered(given: Prediction) -> str:
-    said = "nothing" if given.probability is None else f"{given.probability:.3f}"
+    answer_ = given.answer
+    said = "nothing" if answer_.value is None else class_text(answer_.value)
+    if answer_.probability is not None:
+        said += f" ({answer_.probability:.3f})"
     return f"{said} by {given.answered_by} at {moment(given.at)}"
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from proveout.cli._terminal import plain
 from proveout.errors import NotFound, UsageError
 from proveout.project import actor, open_ledger
-from proveout.records import Feedback, Prediction, Scalar, canonical
+from proveout.records import Feedback, Prediction, Scalar, TargetValue, canonical
+from proveout.task.plain_values import class_text
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
@@ -27,7 +28,7 @@ class Logged:
 
     prediction: Prediction
     feedback: tuple[Feedback, ...]
-    outcome: bool | None
+    outcome: TargetValue | None
 
 
 def look_up(project: "Settings", request_id: str) -> Logged:
@@ -68,13 +69,14 @@ def _happened(logged: Logged) -> str:
     told = (logged.outcome, *(one.outcome for one in logged.feedback))
     said = {outcome for outcome in told if outcome is not None}
     if len(said) == 1:
-        return f"label {str(said.pop()).lower()}"
+        return f"label {class_text(said.pop())}"
     if len(said) > 1:
         raise UsageError(
             "What really happened is told in two ways. Say which it is: --expect 'label true' or 'label false'."
         )
-    if any(one.wrong for one in logged.feedback) and logged.prediction.label is not None:
-        return f"label {str(not logged.prediction.label).lower()}"
+    value = logged.prediction.answer.value
+    if any(one.wrong for one in logged.feedback) and isinstance(value, bool):
+        return f"label {class_text(not value)}"
     raise UsageError(
         "Nobody has said what really happened. Say what should have been answered: --expect 'label false'."
     )

@@ -47,8 +47,10 @@ def drilled(report: "DrillReport") -> str:
     late = sum(phase.late for phase in report.phases)
     asked = sum(phase.asked for phase in report.phases)
     verdict = "passed" if report.passed else "failed"
+    names = list(dict.fromkeys(name for one in report.quality for name in one.metrics))
     quality = [
-        (one.rung, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.brier:.3f}", f"{one.right:.1%}") for one in report.quality
+        (one.rung, f"{one.rows:,}", *(f"{one.metrics[name]:.3g}" if name in one.metrics else "-" for name in names))
+        for one in report.quality
     ]
     lines = [
         f"{verdict}   {plain(report.release)}   {asked:,} asked, {failed:,} failed, {late:,} later than "
@@ -59,7 +61,7 @@ def drilled(report: "DrillReport") -> str:
             right=range(1, 11),
         ),
         fact("quality", f"on {plain(report.month)}, which the model was judged by"),
-        *table(("rung", "rows", "auc", "brier", "right"), quality, right=range(1, 5)),
+        *table(("rung", "rows", *(name.replace("_", " ") for name in names)), quality, right=range(1, 2 + len(names))),
     ]
     return page(lines, "proveout alerts   # what the drill raised is no cause for worry")
 

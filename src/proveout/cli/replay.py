@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proveout.cli._common import Json, answer, settings
-from proveout.cli._terminal import fact, moment, number, page, plain, table
+from proveout.cli._terminal import difference_format, difference_of, fact, moment, number, page, plain, table
 from proveout.errors import UsageError
 from proveout.project import open_ledger
 
@@ -104,11 +104,8 @@ def replayed(found: "Replay") -> str:
     """How many labels it turns first; then how far, where most, and what that was worth."""
     from proveout.gate.verdict import interval, word
 
-    turned = found.to_true + found.to_false
-    share = f" ({turned / found.rows:.1%})" if found.rows else ""
     lines = [
-        f"replayed   {plain(found.candidate)}   turns {turned:,} of {found.rows:,} labels{share}: "
-        f"{found.to_true:,} to true, {found.to_false:,} to false",
+        f"replayed   {plain(found.candidate)}   {_turns(found)}",
         fact("window", f"{moment(found.window_from)} to {moment(found.window_to)}, {_replayed(found)}"),
         fact("beside", "; ".join(f"{plain(name)} {rows:,}" for name, rows in found.by.items()) or "nobody"),
     ]
@@ -120,7 +117,12 @@ def replayed(found: "Replay") -> str:
     lines.append(fact("no answer", _problems(found)))
     if found.mean_difference is not None:
         apart = f"without sign p50 {number(found.p50)}, p95 {number(found.p95)}, at most {number(found.most)}"
-        lines.append(fact("probability", f"{found.mean_difference:+.3f} on average; {apart}"))
+        lines.append(
+            fact(
+                difference_of(found.task),
+                f"{found.mean_difference:{difference_format(found.task)}} on average; {apart}",
+            )
+        )
     worst = [(plain(one.field), plain(one.values), f"{one.rows:,}", number(one.mean_difference)) for one in found.worst]
     lines += table((f"differs most where{_of_newest(found)}", "is", "rows", "by"), worst, right=(2, 3))
     unknown = "none known yet: which of the two was better is open"
@@ -131,6 +133,16 @@ def replayed(found: "Replay") -> str:
     ]
     lines += table(("number", "candidate", "answered", "interval", ""), measured, right=(1, 2))
     return page(lines, f"proveout gate {found.bundle[:12]}   # a replay approves nothing")
+
+
+def _turns(found: "Replay") -> str:
+    """How many answers the candidate turns, and to what; of a regression, how many both answered."""
+    if found.task == "regression":
+        return f"answers {found.rows:,} of the same requests"
+    turned = sum(found.turned.values())
+    share = f" ({turned / found.rows:.1%})" if found.rows else ""
+    to = ", ".join(f"{rows:,} to {plain(value)}" for value, rows in found.turned.items())
+    return f"turns {turned:,} of {found.rows:,} labels{share}{f': {to}' if to else ''}"
 
 
 def _digits(value: float | None) -> str:

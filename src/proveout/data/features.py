@@ -5,11 +5,13 @@ request columns and nothing else, so it cannot look at an outcome or at anything
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from proveout.errors import ConfigError
+from proveout.errors import ConfigError, UsageError
 from proveout.schema import request_schema
 from proveout.settings import Settings, load_object
+from proveout.task import task as tasks
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,10 +71,28 @@ def check_columns(function: Features, rows: "pd.DataFrame", columns: Sequence[st
         )
 
 
-def labels(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[bool]":
-    """Whether the thing asked for came true, per row: True, False, or null while nobody knows."""
-    function: Callable[[pd.DataFrame], pd.Series[bool]] = load_object(settings.label, settings.root)
+def labels(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[Any]":
+    """What really happened, per row: true or false, a class, or a number; null while nobody knows.
+
+    Raises: ConfigError if there is not one outcome per row, or if they are none of the project's task.
+    """
+    function: Callable[[pd.DataFrame], pd.Series[Any]] = load_object(settings.label, settings.root)
     known = function(rows)
     if len(known) != len(rows):
         raise ConfigError(settings.label, f"gave {len(known)} labels for {len(rows)} rows", "Return one label per row")
-    return known.astype("boolean")
+    return typed_outcomes(known, tasks.named(settings.task), name=settings.label)
+
+
+def typed_outcomes(known: "pd.Series[Any]", task: Task, *, name: str) -> "pd.Series[Any]":
+    """Outcomes in the type that the task computes with, null where they are. Raises: ConfigError, naming `name`."""
+    import pandas as pd
+
+    there = known.notna()
+    try:
+        found = task.outcomes(known[there].to_numpy())
+    except UsageError as error:
+        raise ConfigError(name, f"gives no outcomes of a {task.name} task", str(error)) from error
+    dtypes = {"binary": "boolean", "regression": "float64"}
+    made = pd.Series(None, index=known.index, dtype=dtypes.get(task.name, "object"))
+    made[there] = found
+    return made

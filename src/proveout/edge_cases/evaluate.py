@@ -24,8 +24,13 @@ SAME_WITHIN = tolerance.SUMMED
 class Answering(Protocol):
     """What answers: an `OpenBundle`, as far as cases know it."""
 
-    threshold: float
-    request_columns: tuple[str, ...]
+    @property
+    def threshold(self) -> float:
+        """A label is true from this probability on."""
+
+    @property
+    def request_columns(self) -> tuple[str, ...]:
+        """The fields of a request that it looks at."""
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
         """A probability for each record."""

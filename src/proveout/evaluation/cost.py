@@ -4,18 +4,20 @@ Comes in: the setting `cost_function`, and answers with their outcomes. Goes out
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from proveout.errors import ConfigError
+from proveout.records import Answer, TargetValue
 from proveout.settings import Settings, load_object
+from proveout.task.binary import Binary
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Cost = Callable[[bool, float, bool], float]
-"""`(label, probability, outcome)` to what the answer costs."""
+Cost = Callable[[Answer, TargetValue], float]
+"""`(answer, outcome)` to what the answer costs."""
 
 
 def load(settings: Settings) -> Cost | None:
@@ -23,33 +25,36 @@ def load(settings: Settings) -> Cost | None:
     if settings.cost_function is None:
         return None
     function: Cost = load_object(settings.cost_function, settings.root)
-    of_each(function, [True, False], [0.9, 0.1], [False, True], name=settings.cost_function)
+    if settings.task == "binary":  # of another task nobody knows an example before there is an answer
+        task = Binary()
+        of_each(function, [task.answer([0.9]), task.answer([0.1])], [False, True], name=settings.cost_function)
     return function
 
 
 def of_each(
-    function: Cost,
-    labels: "NDArray[np.bool_] | list[bool]",
-    probabilities: "NDArray[np.float64] | list[float]",
-    outcomes: "NDArray[np.bool_] | list[bool]",
-    *,
-    name: str = "cost",
+    function: Cost, answers: Sequence[Answer], outcomes: Sequence[TargetValue], *, name: str = "cost"
 ) -> "NDArray[np.float64]":
     """What each answer costs, shape (rows,). Raises: ConfigError, naming the answer that has no cost.
 
-    >>> of_each(lambda label, probability, outcome: 5.0 * (label != outcome), [True, True], [0.7, 0.8], [True, False])
+    >>> of_each(lambda answer, outcome: 5.0 * (answer.value != outcome), [Answer(value=True)] * 2, [True, False])
     array([0., 5.])
     """
     import numpy as np
 
     spent: list[float] = []
-    for label, probability, outcome in zip(labels, probabilities, outcomes, strict=True):
-        asked = (bool(label), float(probability), bool(outcome))
+    for answer, outcome in zip(answers, outcomes, strict=True):
         try:
-            cost = float(function(*asked))
+            cost = float(function(answer, outcome))
         except Exception as error:  # the user's own code
-            raise ConfigError(name, f"raises {type(error).__name__} on {asked}: {error}", "Mend it") from error
+            problem = f"raises {type(error).__name__} on {_shown(answer)} and the outcome {outcome!r}: {error}"
+            raise ConfigError(name, problem, "Mend it") from error
         if not math.isfinite(cost):
-            raise ConfigError(name, f"gives {cost} on {asked}", "A cost is a number")
+            raise ConfigError(name, f"gives {cost} on {_shown(answer)} and {outcome!r}", "A cost is a number")
         spent.append(cost)
     return np.array(spent)
+
+
+def _shown(answer: Answer) -> str:
+    """An answer without what it does not have."""
+    told = {name: getattr(answer, name) for name in answer.__slots__ if getattr(answer, name) is not None}
+    return f"Answer({', '.join(f'{name}={value!r}' for name, value in told.items())})"

@@ -1,7 +1,7 @@
 """Trees asked in few calls. Door to: what scikit-learn has compiled for its trees and does not promise to keep.
 
-Comes in: a fitted ensemble. Goes out: a function from a matrix to the probability of one class, or None where
-this version of scikit-learn, or this model, is built otherwise.
+Comes in: a fitted ensemble. Goes out: a function from a matrix to its scores, or None where this version of
+scikit-learn, or this model, is built otherwise.
 
 Boosted trees are many small trees, and a call for each costs more than a row does in it. Here 32 of them hang under
 one tree more, which parts by the number of a tree: a row is asked 32 times, with 32 numbers, in one call. Sums are
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proveout.fastpath.series import NotDirect
+from proveout.task.question import Question
 
 _AT_ONCE = 32  # more would make few rows cheaper still, and many rows dearer: one level of the tree more for each
 _FEW_ROWS = 256
@@ -22,61 +23,85 @@ _FEW_ROWS = 256
 Score = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
-def scorer(model: Any, *, event: int) -> Score | None:
-    """The fast way to ask `model` for the class in place `event`, 0 or 1; None if there is none."""
+def scorer(model: Any, asked: Question) -> Score | None:
+    """The fast way to ask `model` for its scores; None if there is none."""
     make = {
         "HistGradientBoostingClassifier": _boosted,
+        "HistGradientBoostingRegressor": _boosted,
         "RandomForestClassifier": _forest,
+        "RandomForestRegressor": _forest,
         "ExtraTreesClassifier": _forest,
+        "ExtraTreesRegressor": _forest,
     }.get(type(model).__name__)
     if make is None or not type(model).__module__.startswith("sklearn."):
         return None
     try:
-        return make(model, event)
+        return make(model, asked)
     except (ImportError, AttributeError, TypeError, ValueError, KeyError, IndexError):
         return None
 
 
-def _boosted(model: Any, event: int) -> Score | None:
+def _boosted(model: Any, asked: Question) -> Score | None:
     from sklearn.ensemble._hist_gradient_boosting._predictor import _predict_from_raw_data
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-    if model._preprocessor is not None or model.n_trees_per_iteration_ != 1:
+    each = int(model.n_trees_per_iteration_)  # one for each class where there are more than two
+    if model._preprocessor is not None:
         return None
-    singles = [predictor for (predictor,) in model._predictors]
-    if any(single.nodes["is_categorical"].any() for single in singles):
+    grown = [[iteration[place] for iteration in model._predictors] for place in range(each)]
+    if any(tree.nodes["is_categorical"].any() for singles in grown for tree in singles):
         return None
     known, places = model._bin_mapper.make_known_categories_bitsets()
-    bitsets = singles[0].raw_left_cat_bitsets
     chosen = int(model.n_features_in_)  # the feature that tells which tree is meant
-    groups = [singles[first : first + _AT_ONCE] for first in range(0, len(singles), _AT_ONCE)]
-    hung = [(_hung([single.nodes for single in group], chosen), len(group)) for group in groups]
-    width, trees, start = min(_AT_ONCE, len(singles)), len(singles), float(model._baseline_prediction.item())
+    starts = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)
+    trees = len(model._predictors)
+    width = min(_AT_ONCE, trees)
     numbers = np.arange(width, dtype=np.float64)[:, None]
-    inverse = model._loss.link.inverse
+    hung = [_in_groups(singles, chosen) for singles in grown]
+    bitsets = [singles[0].raw_left_cat_bitsets for singles in grown]
 
     def score(matrix: NDArray[Any]) -> NDArray[np.float64]:
         rows, features = matrix.shape
         if features != chosen:
             raise ValueError(f"{features} features instead of {chosen}")
-        asked = np.empty((width, rows, features + 1))
-        asked[:, :, :features] = matrix
-        asked[:, :, features] = numbers
-        asked = asked.reshape(width * rows, features + 1)
+        question = np.empty((width, rows, features + 1))
+        question[:, :, :features] = matrix
+        question[:, :, features] = numbers
+        question = question.reshape(width * rows, features + 1)
         # Threads that share a few rows wait for each other longer than they work, and for whoever else computes.
         threads = _openmp_effective_n_threads() if rows > _FEW_ROWS else 1
-        found = np.empty((trees + 1) * rows)
-        found[:rows] = start
-        at = rows
-        for nodes, count in hung:
-            until = at + count * rows
-            _predict_from_raw_data(nodes, asked[: count * rows], bitsets, known, places, threads, found[at:until])
-            at = until
-        raw = np.add.accumulate(found.reshape(trees + 1, rows), axis=0)[-1]  # one after the other, never in pairs
-        second = np.asarray(inverse(raw), dtype=np.float64)
-        return second if event else 1 - second
+        raw = np.empty((rows, each))
+        for place in range(each):
+            found = np.empty((trees + 1) * rows)
+            found[:rows] = starts[place]
+            at = rows
+            for nodes, count in hung[place]:
+                until = at + count * rows
+                some = question[: count * rows]
+                _predict_from_raw_data(nodes, some, bitsets[place], known, places, threads, found[at:until])
+                at = until
+            # One after the other, never in pairs.
+            raw[:, place] = np.add.accumulate(found.reshape(trees + 1, rows), axis=0)[-1]
+        return _linked(model, raw, asked)
 
     return score
+
+
+def _in_groups(singles: list[Any], chosen: int) -> list[tuple[NDArray[Any], int]]:
+    groups = [singles[first : first + _AT_ONCE] for first in range(0, len(singles), _AT_ONCE)]
+    return [(_hung([single.nodes for single in group], chosen), len(group)) for group in groups]
+
+
+def _linked(model: Any, raw: NDArray[np.float64], asked: Question) -> NDArray[np.float64]:
+    """Scores of the sums over all trees, shape (rows, trees per iteration)."""
+    if raw.shape[1] > 1:
+        every: NDArray[np.float64] = np.asarray(model._loss.predict_proba(raw), dtype=np.float64)
+        return every if asked.column is None else every[:, asked.column]
+    found = np.asarray(model._loss.link.inverse(raw[:, 0]), dtype=np.float64)
+    if asked.method == "predict":
+        return found
+    both = np.stack([1 - found, found], axis=1)
+    return both if asked.column is None else both[:, asked.column]
 
 
 def _hung(parts: list[NDArray[Any]], chosen: int) -> NDArray[Any]:
@@ -104,21 +129,24 @@ def _hung(parts: list[NDArray[Any]], chosen: int) -> NDArray[Any]:
     return made
 
 
-def _forest(model: Any, event: int) -> Score | None:
+def _forest(model: Any, asked: Question) -> Score | None:
     if model.n_outputs_ != 1:
         return None
     grown = [tree.tree_ for tree in model.estimators_]
+    width = 1 if asked.method == "predict" else len(model.classes_)
     strange = np.isinf if model.estimators_[0]._support_missing_values(np.zeros((1, 1))) else _not_finite
 
     def score(matrix: NDArray[Any]) -> NDArray[np.float64]:
-        asked = np.ascontiguousarray(matrix, dtype=np.float32)  # what scikit-learn's trees were grown on
-        if strange(asked).any():
+        rows = np.ascontiguousarray(matrix, dtype=np.float32)  # what scikit-learn's trees were grown on
+        if strange(rows).any():
             raise NotDirect("a value that is not finite")  # the forest itself raises on it
-        total = np.zeros((len(asked), 2))
+        total = np.zeros((len(rows), width))
         for tree in grown:
-            total += tree.predict(asked)
-        made: NDArray[np.float64] = (total / len(grown))[:, event]
-        return made
+            total += tree.predict(rows)
+        made: NDArray[np.float64] = total / len(grown)
+        if asked.method == "predict":
+            return made[:, 0]
+        return made if asked.column is None else made[:, asked.column]
 
     return score
 

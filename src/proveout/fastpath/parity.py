@@ -21,6 +21,7 @@ from proveout.fastpath import transformers
 from proveout.fastpath.frame import Block, BlockFeatures, block_of
 from proveout.fastpath.series import NotDirect
 from proveout.schema import coercion
+from proveout.task.question import Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,20 +35,20 @@ _FAR = (0, -1, 1_000_000)
 
 
 class Direct:
-    """Probabilities from arrays. Raises on whatever only the pipeline can answer.
+    """Scores from arrays. Raises on whatever only the pipeline can answer.
 
     Raises: NotDirect, or what the features function raises on a Block, if there is no direct path.
     """
 
     def __init__(
-        self, model: Any, function: Features, dtypes: Mapping[str, str], sample: Mapping[str, Any], *, event: int
+        self, model: Any, function: Features, dtypes: Mapping[str, str], sample: Mapping[str, Any], *, asked: Question
     ) -> None:
         self._function, self._dtypes = cast(BlockFeatures, function), dict(dtypes)
         self._columns = self._features(sample).columns
-        self._score = transformers.scorer(model, self._columns, event=event)
+        self._score = transformers.scorer(model, self._columns, asked=asked)
 
     def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
-        """How probable the label is for each row, shape (rows,). See `OpenBundle.predict_columns`."""
+        """The scores of each row. See `OpenBundle.predict_columns`."""
         with np.errstate(all="ignore"):  # as pandas computes: what has no value is NaN
             block = self._features(columns)
             if block.columns != self._columns:
@@ -74,12 +75,18 @@ class Found:
 
 
 def find(
-    model: Any, function: Features, dtypes: Mapping[str, str], *, event: int, plain: Scorer, reference: "pd.DataFrame"
+    model: Any,
+    function: Features,
+    dtypes: Mapping[str, str],
+    *,
+    asked: Question,
+    plain: Scorer,
+    reference: "pd.DataFrame",
 ) -> Found:
     """The direct path of a model, if it has one that answers as `plain`, the pipeline, does.
 
     Args:
-        event: the place of the event among the model's classes, 0 or 1.
+        asked: what of the model its scores are.
         reference: rows as they come, their request columns and more.
     """
     rows = reference[list(dtypes)].reset_index(drop=True)
@@ -88,16 +95,16 @@ def find(
     places = np.unique(np.linspace(0, len(rows) - 1, _ALONE).astype(int))
     try:
         said, compared = plain(rows), 0
-        direct = Direct(model, function, dtypes, request_columns.arrays(rows, dtypes), event=event)
+        direct = Direct(model, function, dtypes, request_columns.arrays(rows, dtypes), asked=asked)
         tolerance = numerics.tolerance(model).answers
         for part in (slice(None), slice(0, _BATCH), *(slice(place, place + 1) for place in places)):
             _compare(direct.predict(request_columns.arrays(rows[part], dtypes)), said[part], tolerance)
             compared += len(rows[part])
         awkward = edges(rows, dtypes)
         for place, answer in enumerate(_each(plain, awkward)):
-            asked = awkward.iloc[[place]]
+            row = awkward.iloc[[place]]
             try:
-                found = direct.predict(request_columns.arrays(asked, dtypes))
+                found = direct.predict(request_columns.arrays(row, dtypes))
             except Exception:  # noqa: S112  # it is the pipeline that is asked then
                 continue
             _compare(found, answer, tolerance)
@@ -121,13 +128,14 @@ class Differs(ProveoutError):
 
 def _compare(found: NDArray[np.float64], wanted: NDArray[np.float64] | None, tolerance: float) -> None:
     if wanted is None:
-        raise Differs(float(found[0]), None)
+        raise Differs(float(found.flat[0]), None)
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         raise NotDirect(f"a result of {found.dtype} and shape {found.shape}")
     apart = numerics.apart(found, wanted, tolerance)
     if apart.any():
-        first = int(np.argmax(apart))
-        raise Differs(float(found[first]), float(wanted[first]))
+        one, other = (np.atleast_1d(scores[int(np.argmax(apart))]) for scores in (found, wanted))
+        worst = int(np.argmax(np.abs(one - other)))
+        raise Differs(float(one[worst]), float(other[worst]))
 
 
 def _each(plain: Scorer, rows: "pd.DataFrame") -> list[NDArray[np.float64] | None]:

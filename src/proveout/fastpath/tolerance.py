@@ -24,16 +24,18 @@ _LEAST = 0.01
 # What of scikit-learn takes no sum when it answers, or always takes it in the same order.
 _EXACT = {
     "Binarizer", "CalibratedClassifierCV", "ColumnTransformer", "CountVectorizer", "DecisionTreeClassifier",
-    "DecisionTreeRegressor", "DummyClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier", "FeatureUnion",
-    "FrozenEstimator", "FunctionTransformer", "GradientBoostingClassifier", "HistGradientBoostingClassifier",
-    "IsotonicRegression", "KBinsDiscretizer", "LabelEncoder", "MaxAbsScaler", "MinMaxScaler", "MissingIndicator",
-    "OneHotEncoder", "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RobustScaler", "SelectKBest",
-    "SelectPercentile", "SimpleImputer", "StandardScaler", "TargetEncoder", "VarianceThreshold", "_BinMapper",
-    "_CalibratedClassifier", "_IsotonicCalibration", "_SigmoidCalibration",
+    "DecisionTreeRegressor", "DummyClassifier", "DummyRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor",
+    "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion", "FrozenEstimator", "FunctionTransformer",
+    "GradientBoostingClassifier", "GradientBoostingRegressor", "HistGradientBoostingClassifier",
+    "HistGradientBoostingRegressor", "IsotonicRegression", "KBinsDiscretizer", "LabelEncoder", "MaxAbsScaler",
+    "MinMaxScaler", "MissingIndicator", "OneHotEncoder", "OrdinalEncoder", "Pipeline", "RandomForestClassifier",
+    "RandomForestRegressor", "RobustScaler", "SelectKBest", "SelectPercentile", "SimpleImputer", "StandardScaler",
+    "TargetEncoder", "VarianceThreshold", "_BinMapper", "_CalibratedClassifier", "_IsotonicCalibration",
+    "_SigmoidCalibration",
 }  # fmt: skip
 
 
-_FORESTS = {"ExtraTreesClassifier", "RandomForestClassifier"}
+_FORESTS = {"ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,9 @@ def _in_jobs(part: Any) -> bool:
 
 
 def apart(found: "NDArray[Any]", wanted: "NDArray[Any]", allowed: float) -> "NDArray[np.bool_]":
-    """Which answers differ by more than `allowed`, as a share of the one wanted. NaN equals NaN.
+    """Which rows differ by more than `allowed` in one of their scores, as a share of the one wanted, shape (rows,).
+
+    NaN equals NaN.
 
     >>> import numpy as np
     >>> apart(np.array([0.5, 0.5]), np.array([0.5 + 1e-12, 0.6]), 1e-10).tolist()
@@ -77,5 +81,6 @@ def apart(found: "NDArray[Any]", wanted: "NDArray[Any]", allowed: float) -> "NDA
     same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
     with np.errstate(invalid="ignore"):
         near = np.abs(found - wanted) <= allowed * np.maximum(np.abs(wanted), _LEAST)
-    result: NDArray[np.bool_] = ~(same | near)
+    differs = ~(same | near)
+    result: NDArray[np.bool_] = differs if differs.ndim < 2 else np.asarray(differs.any(axis=1))
     return result

@@ -1,6 +1,6 @@
 """A fitted scikit-learn model as plain functions of NumPy arrays: no names, no validation, no table in between.
 
-Comes in: a fitted estimator and the columns it is given. Goes out: a function from a `Block` to probabilities. What the
+Comes in: a fitted estimator and the columns it is given. Goes out: a function from a `Block` to scores. What the
 common transformers do to a row is a line of arithmetic, and is written out here; what they check and wrap around it
 takes a hundred times as long. Every other fitted step is called as it is, on NumPy blocks. Nothing here is trusted:
 `direct` serves it only where its answers are the estimator's own.
@@ -18,21 +18,22 @@ from numpy.typing import NDArray
 from proveout.fastpath import fused_trees
 from proveout.fastpath.frame import Block
 from proveout.fastpath.series import NotDirect
+from proveout.task.question import Question
 
 Matrix = NDArray[Any]
 Score = Callable[[Matrix], NDArray[np.float64]]
 Step = Callable[[Matrix], Matrix]
 
 
-def scorer(model: Any, columns: Sequence[str], *, event: int) -> Callable[[Block], NDArray[np.float64]]:
-    """The probability of the label for each row of a Block with `columns`.
+def scorer(model: Any, columns: Sequence[str], *, asked: Question) -> Callable[[Block], NDArray[np.float64]]:
+    """The scores of each row of a Block with `columns`.
 
     Args:
-        event: the place of the event among the model's classes, 0 or 1.
+        asked: what of the model its scores are.
     Raises: NotDirect if `model` is not built of steps that can be called on arrays.
     """
     *steps, last = _flat(model)
-    score = classifier(last, event=event)
+    score = predictor(last, asked)
     entrance: Callable[[Block], Matrix]
     if steps and type(steps[0]).__name__ == "ColumnTransformer":
         entrance = _by_columns(steps.pop(0), columns)
@@ -257,15 +258,22 @@ def _calmly(function: Callable[[Matrix], Any], matrix: Matrix) -> Any:
         return function(matrix)
 
 
-# --- classifiers ------------------------------------------------------------------------------------------------------
+# --- classifiers and regressors ---------------------------------------------------------------------------------------
 
 
-def classifier(step: Any, *, event: int) -> Score:
-    """The probability of the class in place `event`, as the fitted `step` gives it."""
-    if not hasattr(step, "predict_proba") or len(step.classes_) != 2:
-        raise NotDirect(f"{type(step).__name__}, which is no classifier of two classes,")
-    own = fused_trees.scorer(step, event=event)
+def predictor(step: Any, asked: Question) -> Score:
+    """The scores that the fitted `step` gives."""
+    if not hasattr(step, asked.method):
+        raise NotDirect(f"{type(step).__name__}, which has no {asked.method},")
+    own = fused_trees.scorer(step, asked)
     if own is not None:
         return lambda matrix: own(_numbers(matrix))
-    nameless = _nameless(step)
-    return lambda matrix: np.asarray(_calmly(nameless.predict_proba, matrix)[:, event], dtype=np.float64)
+    method = getattr(_nameless(step), asked.method)
+
+    def run(matrix: Matrix) -> NDArray[np.float64]:
+        found = np.asarray(_calmly(method, matrix), dtype=np.float64)
+        if asked.column is not None:
+            return np.asarray(found[:, asked.column])
+        return found[:, 0] if asked.method == "predict" and found.ndim == 2 and found.shape[1] == 1 else found
+
+    return run

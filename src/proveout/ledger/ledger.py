@@ -22,7 +22,7 @@ from proveout.errors import Conflict, LedgerError, UsageError
 from proveout.ledger import database, hash_chain, prediction_log
 from proveout.ledger.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
-from proveout.records import Digest, Entry, Feedback, Outcome, Prediction, ShadowAnswer, canonical
+from proveout.records import Digest, Entry, Feedback, Outcome, Prediction, ShadowAnswer, TargetValue, canonical
 
 _IDS_AT_ONCE = 5_000  # a statement may name 32,766 values on SQLite, 65,535 on PostgreSQL
 
@@ -262,17 +262,20 @@ class Ledger:
 
     def add_outcomes(self, outcomes: Sequence[Outcome]) -> int:
         """How many of `outcomes` were new. What was learnt of a request first stays."""
-        rows = [(outcome.request_id, outcome.label, utc(outcome.known_at)) for outcome in outcomes]
+        rows = [
+            (outcome.request_id, prediction_log.value_text(outcome.value), utc(outcome.known_at))
+            for outcome in outcomes
+        ]
         with database.transaction(self._pool, writes=True) as connection:
             return prediction_log.insert_new(connection, OUTCOMES, rows)
 
-    def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, bool]:
+    def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, TargetValue]:
         """What really happened, for those of `request_ids` of which it is known."""
-        known: dict[str, bool] = {}
+        known: dict[str, TargetValue] = {}
         with database.transaction(self._pool) as connection:
             for some in _portions(request_ids):
-                query = select(OUTCOMES.c.request_id, OUTCOMES.c.label).where(OUTCOMES.c.request_id.in_(some))
-                known.update((row.request_id, row.label) for row in connection.execute(query))
+                query = select(OUTCOMES.c.request_id, OUTCOMES.c.value).where(OUTCOMES.c.request_id.in_(some))
+                known.update((row.request_id, prediction_log.value(row.value)) for row in connection.execute(query))
         return known
 
 

@@ -13,7 +13,7 @@ from proveout.ledger import prediction_log
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import PREDICTIONS
 from proveout.ledger.timestamps import utc
-from proveout.records import Prediction
+from proveout.records import Prediction, TargetValue
 
 _THEIRS = PREDICTIONS.c
 
@@ -23,7 +23,7 @@ class Logged:
     """One logged answer."""
 
     prediction: Prediction
-    outcome: bool | None  # what really happened, where it is known
+    outcome: TargetValue | None  # what really happened, where it is known
     event: int | None  # equal for answers about the same thing, such as one flight; None where it was logged without
 
 

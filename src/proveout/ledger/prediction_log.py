@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Table
 from proveout.errors import UsageError
 from proveout.ledger.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
-from proveout.records import Feedback, Prediction, Scalar, ShadowAnswer, canonical
+from proveout.records import Answer, Feedback, Prediction, Scalar, ShadowAnswer, TargetValue, canonical
 
 Logged = Prediction | ShadowAnswer | Feedback
 
@@ -41,7 +41,7 @@ def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Seque
             else:
                 feedback.append(_feedback_values(row))
                 if row.outcome is not None:
-                    outcomes.append((row.request_id, bool(row.outcome), utc(row.at)))
+                    outcomes.append((row.request_id, value_text(row.outcome), utc(row.at)))
         except (TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"A {type(row).__name__} cannot be stored: {error}.") from error
     new = insert_new(connection, PREDICTIONS, predictions)
@@ -101,18 +101,46 @@ def prediction(row: Row[Any]) -> Prediction:
     import orjson
 
     fields = dict(row._mapping)
-    del fields["event"]  # follows from the record
-    return Prediction(**{**fields, "record": orjson.loads(row.record)})
+    del fields["event"], fields["value"]  # follow from the record and the answer
+    return Prediction(**{**fields, "record": orjson.loads(row.record), "answer": answer(row.answer)})
 
 
 def shadow(row: Row[Any]) -> ShadowAnswer:
     """The shadow's answer in a row of its table."""
-    return ShadowAnswer(**row._mapping)
+    return ShadowAnswer(**{**row._mapping, "answer": None if row.answer is None else answer(row.answer)})
 
 
 def feedback(row: Row[Any]) -> Feedback:
     """The feedback in a row of its table."""
-    return Feedback(**row._mapping)
+    return Feedback(**{**row._mapping, "outcome": None if row.outcome is None else value(row.outcome)})
+
+
+def answer(text: str) -> Answer:
+    """The answer in its JSON text."""
+    import orjson
+
+    return Answer(**orjson.loads(text))
+
+
+def value(text: str) -> TargetValue:
+    """What was answered, or what happened, in its JSON text."""
+    import orjson
+
+    found: TargetValue = orjson.loads(text)
+    return found
+
+
+def value_text(found: TargetValue) -> str:
+    """The one JSON text of a value: two values are equal where their texts are.
+
+    >>> value_text(True), value_text("red"), value_text(2.5)
+    ('true', '"red"', '2.5')
+    """
+    if found is True or found is False:  # nearly always
+        return "true" if found else "false"
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ValueError(f"{found} is no value")
+    return canonical(found).decode()
 
 
 # Each in the order of its table's columns.
@@ -125,9 +153,8 @@ def _prediction_values(row: Prediction, event_fields: Sequence[str]) -> tuple[An
         _text(row.model),
         _text(row.release),
         _text(row.answered_by),
-        _flag(row.label),
-        _number(row.probability),
-        _number(row.confidence),
+        None if row.answer.value is None else value_text(row.answer.value),
+        _answer_text(row.answer),
         float(row.latency_ms),
         None if row.fallback_reason is None else _text(row.fallback_reason),
         canonical(row.record).decode(),
@@ -142,8 +169,7 @@ def _shadow_values(row: ShadowAnswer) -> tuple[Any, ...]:
         _text(row.request_id),
         _text(row.release),
         utc(row.at),
-        _number(row.probability),
-        _flag(row.label),
+        None if row.answer is None else _answer_text(row.answer),
         float(row.latency_ms),
         None if row.problem is None else _text(row.problem),
     )
@@ -154,7 +180,7 @@ def _feedback_values(row: Feedback) -> tuple[Any, ...]:
         _text(row.feedback_id),
         _text(row.request_id),
         utc(row.at),
-        _flag(row.outcome),
+        None if row.outcome is None else value_text(row.outcome),
         bool(row.wrong),
         _text(row.text),
         _text(row.key),
@@ -169,9 +195,10 @@ def _text(value: str) -> str:
     return value
 
 
-def _flag(value: bool | None) -> bool | None:
-    return None if value is None else bool(value)
+def _answer_text(said: Answer) -> str:
+    """The JSON of an answer, without what is not there."""
+    told = {name: found for name in _FIELDS if (found := getattr(said, name)) is not None}
+    return _text(canonical(told).decode())
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
+_FIELDS = Answer.__slots__

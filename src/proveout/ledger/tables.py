@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001",)
 """Every migration, oldest first: a version that is not here was written by a newer proveout."""
 
 HEAD = VERSIONS[-1]
@@ -54,9 +54,8 @@ PREDICTIONS = Table(
     Column("model", Text, nullable=False),
     Column("release", Text, nullable=False),
     Column("answered_by", Text, nullable=False),
-    Column("label", Boolean),
-    Column("probability", Double),
-    Column("confidence", Double),
+    Column("value", Text),  # JSON of what was answered: compared with the outcome's
+    Column("answer", Text, nullable=False),  # JSON of all that was answered
     Column("latency_ms", Double, nullable=False),
     Column("fallback_reason", Text),
     Column("record", Text, nullable=False),  # JSON of the request
@@ -72,9 +71,9 @@ OUTCOMES = Table(
     "outcomes",
     METADATA,
     Column("request_id", Text, primary_key=True),
-    Column("label", Boolean, nullable=False),
+    Column("value", Text, nullable=False),  # JSON: true or false, a class, a number
     Column("known_at", Moment, nullable=False),
-    Index("outcomes_by_time", "known_at", "request_id", "label"),
+    Index("outcomes_by_time", "known_at", "request_id", "value"),
 )
 
 SHADOWS = Table(
@@ -83,8 +82,7 @@ SHADOWS = Table(
     Column("request_id", Text, primary_key=True),  # of the prediction it stands beside
     Column("release", Text, primary_key=True),
     Column("at", Moment, nullable=False),
-    Column("probability", Double),
-    Column("label", Boolean),
+    Column("answer", Text),  # JSON; null where there is a problem
     Column("latency_ms", Double, nullable=False),
     Column("problem", Text),
     Index("shadows_by_release", "release", "at"),
@@ -96,7 +94,7 @@ FEEDBACK = Table(
     Column("feedback_id", Text, primary_key=True),
     Column("request_id", Text, nullable=False),
     Column("at", Moment, nullable=False),
-    Column("outcome", Boolean),
+    Column("outcome", Text),  # JSON
     Column("wrong", Boolean, nullable=False),
     Column("text", Text, nullable=False),
     Column("key", Text, nullable=False),

@@ -17,6 +17,7 @@ An approval signs the manifest whole.
 import bisect
 import hashlib
 import io
+import math
 import platform
 import shutil
 import stat
@@ -24,7 +25,7 @@ import tempfile
 import types
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -33,12 +34,16 @@ import orjson
 
 from proveout.data import features, profiles, request_columns
 from proveout.data.store import Store
-from proveout.errors import BundleError, Tampered
+from proveout.errors import BundleError, Tampered, UsageError
 from proveout.fastpath import parity, tolerance
 from proveout.model import estimator, model_io
 from proveout.model import stated_metrics as metrics
-from proveout.records import Bundle, Digest, Metric, Scalar, canonical, digest_of
+from proveout.records import Bundle, Digest, Metric, Scalar, TaskFacts, canonical, digest_of, from_json
 from proveout.settings import load_module
+from proveout.task import conformal
+from proveout.task import task as tasks
+from proveout.task.question import Question
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +59,7 @@ REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
 CONFIDENCE_BINS = 20
 LABEL = "label"
-PROBABILITY = "probability"
-# Labels and probabilities are joined to the request columns under these names, so no request field may have them.
+# Outcomes are joined to the request columns under this name, so no request field may have it.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +77,13 @@ class PackOrder:
     snapshot: Digest
     train_through: str
     holdout: str
-    label: str  # what it is called: so may a class of the model be
-    threshold: float  # label = probability >= threshold
+    label: str  # what the target is called: so may a class of a binary model be
+    task: TaskFacts  # what train.toml says of it: the threshold, or the coverage; the rest is found out here
     request: Mapping[str, str]  # dtype of each request column
     training: "pd.DataFrame"  # request columns of the training rows
-    training_labels: "NDArray[np.bool_]"
+    training_labels: "NDArray[Any]"  # as the task has outcomes
     heldout: "pd.DataFrame"
-    heldout_labels: "NDArray[np.bool_]"
+    heldout_labels: "NDArray[Any]"
     metrics: Mapping[str, float]
     run: str
     git_commit: str
@@ -98,7 +102,6 @@ class OpenBundle:
         _compare(folder, self._listed)
         signature = orjson.loads(self._taken("signature.json"))
         self.config: Mapping[str, Any] = orjson.loads(self._taken("config.json"))
-        self.threshold = float(signature["threshold"])
         self._label: str = signature["label"]
         self._dtypes: dict[str, str] = signature["request"]
         self.request_columns = tuple(self._dtypes)
@@ -106,6 +109,9 @@ class OpenBundle:
         source = self._taken("code/features.py")
         self._features = _packed_function(folder / "code" / "features.py", source, self._function)
         self._model = model_io.loads(self._taken("model.skops"), name="model.skops")
+        self.task: Task = tasks.of(self.bundle.task)
+        """How its scores are read."""
+        self._asked = estimator.question(self._model, self.task.name, label=self._label)
         self._confidence = orjson.loads(self._taken("confidence.json"))
         self.tolerance = tolerance.tolerance(self._model)
         """How far two computations of one of its answers may be apart, and why."""
@@ -130,13 +136,22 @@ class OpenBundle:
             self._model,
             self._features,
             self._dtypes,
-            event=estimator.event_place(self._model, label=self._label),
+            asked=self._asked,
             plain=self.predict,
             reference=self.reference(),
         )
 
+    @property
+    def threshold(self) -> float:
+        """From which probability on a binary bundle says true. Raises: UsageError for one of another task."""
+        threshold = self.task.facts.threshold
+        if threshold is None:
+            raise UsageError(f"{self.bundle.name} answers a {self.task.name} task: a threshold belongs to binary ones.")
+        return threshold
+
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
-        """How probable the label is for each record, shape (rows,), 0 to 1.
+        """The scores of each record: shape (rows,) the probability of true, 0 to 1, or the value; for several classes
+        shape (rows, classes), the probability of each.
 
         Args:
             records: the request columns, in any order; others are not looked at. None and NaN are «not known».
@@ -183,7 +198,7 @@ class OpenBundle:
         return _model_columns(self._features, records, self._dtypes, name=self._function)
 
     def predict_model_columns(self, columns: "pd.DataFrame") -> "NDArray[np.float64]":
-        """How probable the label is for each row of model columns: `predict` without the features."""
+        """The scores of each row of model columns: `predict` without the features."""
         return self.ask(self._model, columns)
 
     def parameters(self) -> Mapping[str, Any]:
@@ -191,27 +206,41 @@ class OpenBundle:
         return cast(Mapping[str, Any], self._model.get_params())
 
     def fit_again(
-        self, columns: "pd.DataFrame", labels: "NDArray[np.bool_]", *, changes: Mapping[str, Any] | None = None
+        self, columns: "pd.DataFrame", labels: "NDArray[Any]", *, changes: Mapping[str, Any] | None = None
     ) -> Any:
-        """The model's steps and parameters, fitted to other `model_columns` and their labels.
+        """The model's steps and parameters, fitted to other `model_columns` and their outcomes.
 
         Args:
             changes: parameters that are to be others.
         """
-        return estimator.fit_again(self._model, columns, labels, label=self._label, changes=changes)
+        return estimator.fit_again(self._model, columns, labels, asked=self._asked, changes=changes)
 
     def ask(self, model: Any, columns: "pd.DataFrame") -> "NDArray[np.float64]":
-        """How probable the label is by a model that `fit_again` gave, or by any that was fitted to the labels."""
-        return estimator.probabilities(model, columns, label=self._label)
+        """The scores of a model that `fit_again` gave, or of any that was fitted to the same target.
+
+        Of several classes, those that the model knows and this bundle does too, in this bundle's order.
+        """
+        asked = estimator.question(model, self.task.name, label=self._label)
+        found = estimator.scores(model, columns, asked)
+        known = self.task.facts.classes
+        if not known or (own := estimator.classes(model)) == known:
+            return found
+        return estimator.reordered(found, own, known)
 
     def requirements(self) -> str | None:
         """The packed requirements.lock; None if it was packed without one."""
         return self._taken(LOCK).decode() if LOCK in self._listed else None
 
-    def confidence(self, probability: float) -> float:
-        """Share of the held-out rows with about such a score that were called right, 0 to 1."""
-        place = bisect.bisect_right(self._confidence["edges"], probability)
-        return float(self._confidence["right"][place])
+    def confidences(self, scores: "NDArray[np.float64]") -> list[float | None]:
+        """For each row of valid scores the share of held-out rows with about such ones that were right, 0 to 1.
+
+        None for a value: how sure one may be of it, its interval says.
+        """
+        sure = self.task.certainty(scores)
+        if sure is None:
+            return [None] * len(scores)
+        edges, right = self._confidence["edges"], self._confidence["right"]
+        return [right[bisect.bisect_right(edges, one)] for one in sure.tolist()]
 
     def reference(self) -> "pd.DataFrame":
         """A sample of the training rows: request columns and `label`. At most 2,000.
@@ -223,7 +252,8 @@ class OpenBundle:
         return pd.read_parquet(io.BytesIO(self._taken(REFERENCE)))
 
     def heldout_answers(self) -> "pd.DataFrame":
-        """What the model says of a sample of the held-out rows: `probability` and `label`. At most 2,000."""
+        """What the model says of a sample of the held-out rows, under the name that its task watches it by, and their
+        `label`. At most 2,000."""
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(self._taken(HELDOUT_ANSWERS)))
@@ -273,16 +303,21 @@ def open_bundle(folder: Path, *, manifest: Digest | None = None) -> OpenBundle:
 def pack(order: PackOrder, store: Store) -> Bundle:
     """Pack what a run made into the store. The same identity again finds the bundle that is there and changes nothing.
 
-    Raises: BundleError if the model holds what is not trusted, or does not predict the same once packed.
+    Raises: BundleError if the model holds what is not trusted, cannot answer the task, or does not predict the same
+    once packed.
     """
     model = model_io.load(order.model_file)
-    estimator.event_place(model, label=order.label)
+    asked = estimator.question(model, order.task.task, label=order.label)
+    order = replace(order, task=estimator.completed(model, order.task))
+    if order.task.classes:
+        estimator.refuse_unknown_classes(order.task.classes, order.heldout_labels)
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
         building = Path(temporary)
         _write_identity(building, order)
         file, _, function = order.features.partition(":")
         compute: features.Features = getattr(load_module(order.root / file), function)
-        _write_provenance(building, order, model, compute, function)
+        plain = partial(_scores, model, compute, order, asked, name=function)
+        task = _write_provenance(building, order, model=model, compute=compute, plain=plain, asked=asked)
         identity = {"model": order.model, "files": _hashes(building, only=_identity(building))}
         digest = digest_of(identity)
         manifest = {
@@ -299,11 +334,12 @@ def pack(order: PackOrder, store: Store) -> Bundle:
                 "python": platform.python_version(),
                 "machine": f"{platform.system()} {platform.machine()}",
                 "metrics": dict(order.metrics),
+                "task": task.facts,
                 "files": {n: h for n, h in _hashes(building).items() if n not in identity["files"]},
             },
         }
         (building / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
-        _prove(building, order, model, compute, function)
+        _prove(building, order, model, plain)
         folder = store.put("bundles", digest, lambda empty: _copy(building, empty))
     return describe(folder)
 
@@ -329,7 +365,7 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
     signature = {
         "request": dict(order.request),
         "label": order.label,
-        "threshold": order.threshold,
+        "task": order.task,
         "features": function,
     }
     (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
@@ -339,20 +375,24 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
     (folder / "config.json").write_bytes(canonical(config))
 
 
-def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
+def _write_provenance(
+    folder: Path, order: PackOrder, *, model: Any, compute: features.Features, plain: parity.Scorer, asked: Question
+) -> Task:
+    """Write what says how the bundle came about and how good it is. Returns the task with all that was measured."""
     shutil.copyfile(order.executed, folder / "executed.ipynb")
     (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
-    asked = request_columns.typed(order.heldout, order.request)
-    features.check_columns(compute, asked, tuple(order.request), name=order.features)
-    plain = partial(_probabilities, model, compute, order, name=function)
+    requests = request_columns.typed(order.heldout, order.request)
+    features.check_columns(compute, requests, tuple(order.request), name=order.features)
     scores = plain(order.heldout)
-    metrics.compare(order.metrics, order.heldout_labels, scores, threshold=order.threshold, holdout=order.holdout)
-    (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, order.threshold)))
+    task = tasks.of(measured_facts(order.task, scores, order.heldout_labels))
+    metrics.compare(order.metrics, order.heldout_labels, scores, task=task, holdout=order.holdout)
+    (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, task)))
     training = order.training.assign(**{LABEL: order.training_labels})
     sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
-    estimator.refuse_backwards(plain(sample), sample[LABEL].to_numpy(dtype=bool), label=order.label)
+    if task.name == "binary":
+        estimator.refuse_backwards(plain(sample), sample[LABEL].to_numpy(dtype=bool), label=order.label)
     sample.to_parquet(folder / REFERENCE, index=False)
-    heldout_answers(scores, order.heldout_labels).to_parquet(folder / HELDOUT_ANSWERS, index=False)
+    heldout_answers(scores, order.heldout_labels, task).to_parquet(folder / HELDOUT_ANSWERS, index=False)
     profiled = profiles.profile(order.training)
     (folder / "profile.bin").write_bytes(profiled)
     (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
@@ -360,7 +400,7 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
         model,
         compute,
         order.request,
-        event=estimator.event_place(model, label=order.label),
+        asked=asked,
         plain=plain,
         reference=sample,
     )
@@ -368,14 +408,27 @@ def _write_provenance(folder: Path, order: PackOrder, model: Any, compute: featu
     (folder / "direct.json").write_bytes(canonical(stated))
     if order.lock is not None:
         shutil.copyfile(order.lock, folder / LOCK)
+    return task
 
 
-def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Features, function: str) -> None:
+def measured_facts(facts: TaskFacts, scores: "NDArray[np.float64]", outcomes: "NDArray[Any]") -> TaskFacts:
+    """The facts of the task with what held-out rows tell: of a regression, how wide its interval is.
+
+    Without a half width where there are too few rows for any.
+    """
+    if facts.task != "regression":
+        return facts
+    coverage = conformal.COVERAGE if facts.coverage is None else facts.coverage
+    width = conformal.half_width(outcomes - scores, coverage=coverage)
+    return replace(facts, half_width=width, coverage=coverage) if math.isfinite(width) else TaskFacts(task=facts.task)
+
+
+def _prove(folder: Path, order: PackOrder, model: Any, plain: parity.Scorer) -> None:
     """What was packed predicts what was trained: opened from its files, on the first rows of the held-out batch."""
     import numpy as np
 
     rows = order.heldout.head(200)
-    before = _probabilities(model, compute, order, rows, name=function)
+    before = plain(rows)
     after = OpenBundle(folder).predict(rows)
     # Neither of the two is wrong where only the order of a sum is another.
     if tolerance.apart(after, before, tolerance.tolerance(model).answers).any():
@@ -386,35 +439,37 @@ def _prove(folder: Path, order: PackOrder, model: Any, compute: features.Feature
         )
 
 
-def confidence_table(
-    scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]", threshold: float
-) -> dict[str, list[float]]:
-    """How often a score like this was called right on held-out rows: `right[i]` between `edges[i-1]` and `edges[i]`.
+def confidence_table(scores: "NDArray[np.float64]", outcomes: "NDArray[Any]", task: Task) -> dict[str, list[float]]:
+    """How often scores like these were right on held-out rows: `right[i]` between `edges[i-1]` and `edges[i]`.
 
-    Bins hold equally many rows each (20 at most), so each share rests on as many rows as any other.
+    Bins hold equally many rows each (20 at most), so each share rests on as many rows as any other. Empty for a task
+    whose answers have no confidence.
     """
     import numpy as np
 
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, CONFIDENCE_BINS + 1)[1:-1]))
-    place = np.searchsorted(edges, scores, side="right")
-    right = (scores >= threshold) == labels
+    sure = task.certainty(scores)
+    if sure is None:
+        return {"edges": [], "right": []}
+    edges = np.unique(np.quantile(sure, np.linspace(0, 1, CONFIDENCE_BINS + 1)[1:-1]))
+    place = np.searchsorted(edges, sure, side="right")
+    right = task.right(outcomes, scores)
     everywhere = float(right.mean())  # of a bin that ties in the scores left empty
     shares = [float(right[place == i].mean()) if (place == i).any() else everywhere for i in range(len(edges) + 1)]
     return {"edges": [float(edge) for edge in edges], "right": shares}
 
 
-def heldout_answers(scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]") -> "pd.DataFrame":
+def heldout_answers(scores: "NDArray[np.float64]", outcomes: "NDArray[Any]", task: Task) -> "pd.DataFrame":
     """A sample of the answers to held-out rows, in no order: what later answers are compared with."""
     import pandas as pd
 
-    answers = pd.DataFrame({PROBABILITY: scores, LABEL: labels})
+    answers = pd.DataFrame({task.watched: task.watch(scores), LABEL: outcomes})
     return answers.sample(min(REFERENCE_ROWS, len(answers)), random_state=0).reset_index(drop=True)
 
 
-def _probabilities(
-    model: Any, compute: features.Features, order: PackOrder, rows: "pd.DataFrame", *, name: str
+def _scores(
+    model: Any, compute: features.Features, order: PackOrder, asked: Question, rows: "pd.DataFrame", *, name: str
 ) -> "NDArray[np.float64]":
-    return estimator.probabilities(model, _model_columns(compute, rows, order.request, name=name), label=order.label)
+    return estimator.scores(model, _model_columns(compute, rows, order.request, name=name), asked)
 
 
 def _model_columns(
@@ -487,6 +542,7 @@ def _described(folder: Path) -> tuple[Bundle, dict[str, str]]:
             git_commit=provenance["git_commit"],
             train_through=provenance["train_through"],
             holdout=provenance["holdout"],
+            task=from_json(TaskFacts, canonical(provenance["task"])),
             bytes=sum((folder / file).stat().st_size for file in listed if (folder / file).is_file()),
         )
     except FileNotFoundError as error:

@@ -1,15 +1,19 @@
-"""A scikit-learn estimator as proveout asks it: how probable the event is, whatever its two classes are called.
+"""A scikit-learn estimator as proveout asks it: for the scores of a task, whatever its classes are called.
 
-Comes in: a fitted estimator and what the label is called. Goes out: probabilities, or a BundleError that says what the
-estimator lacks. scikit-learn sorts the classes it has learned, so the event is no more often the second of them than
-"default" comes after "paid".
+Comes in: a fitted estimator, the task and what the target is called. Goes out: a `Question`, which says what of the
+estimator the scores are, and the scores; or a BundleError that says what the estimator lacks. scikit-learn sorts the
+classes it has learned, so the event is no more often the second of them than "default" comes after "paid".
 """
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from proveout.errors import BundleError
+from proveout.records import TargetValue, TaskFacts, TaskName
+from proveout.task.plain_values import class_of, class_text
+from proveout.task.question import Question
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +23,67 @@ if TYPE_CHECKING:
 _FILE = "model.skops"
 _OWN_THRESHOLD = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
 _BACKWARDS = 4.0  # standard errors below a coin's AUC: chance alone falls as low once in 30,000 packings
+
+
+def question(model: Any, task: TaskName, *, label: str) -> Question:
+    """What to ask `model` for. Raises: BundleError for an estimator that cannot answer the task."""
+    if task == "multiclass":
+        classes(model)
+        return Question(method="predict_proba")
+    if task == "regression":
+        _refuse_classifier(model)
+        return Question(method="predict")
+    return Question(method="predict_proba", column=event_place(model, label=label))
+
+
+def completed(model: Any, facts: TaskFacts) -> TaskFacts:
+    """The facts of the task, with the classes that the estimator knows. Raises: BundleError."""
+    return replace(facts, classes=classes(model)) if facts.task == "multiclass" else facts
+
+
+def classes(model: Any) -> tuple[TargetValue, ...]:
+    """The classes of a multi-class estimator, in the order of its scores. Raises: BundleError if it has none."""
+    known = _known_classes(model)
+    found = [class_of(one) for one in known]
+    if len(known) < 2:
+        remedy = "Train on rows of at least two classes: another split, or more batches"
+        raise BundleError(_FILE, f"{_name(model)} has learned from one class alone, {known[0]!r}", remedy)
+    plain = tuple(one for one in found if one is not None)
+    if len(plain) < len(found):
+        strange = known[found.index(None)]
+        raise BundleError(
+            _FILE,
+            f"one of its classes is {strange!r}, which is no text, no whole number and neither true nor false",
+            'Fit it to classes, or set task = "regression" in [tool.proveout] for a number that is measured',
+        )
+    return plain
+
+
+def _refuse_classifier(model: Any) -> None:
+    from sklearn.base import is_classifier
+
+    if is_classifier(model):
+        remedy = (
+            "Fit a regressor: Ridge, HistGradientBoostingRegressor, RandomForestRegressor; or set task = "
+            '"binary" or "multiclass" in [tool.proveout]'
+        )
+        raise BundleError(_FILE, f"{_name(model)} names classes, and the task is a regression", remedy)
+    if not hasattr(model, "predict"):
+        raise BundleError(_FILE, f"{_name(model)} has no predict", "Hand over a fitted regressor, or a pipeline of one")
+
+
+def _name(model: Any) -> str:
+    return type(_last(model)).__name__
+
+
+def _known_classes(model: Any) -> list[Any]:
+    """The classes of an estimator that gives probabilities. Raises: BundleError for one that does not."""
+    name = _name(model)
+    if not hasattr(model, "predict_proba"):
+        raise BundleError(_FILE, f"{name} gives no probabilities (no predict_proba)", _instead(model))
+    if not hasattr(model, "classes_"):
+        raise BundleError(_FILE, f"{name} is not fitted (no classes_)", "Fit it in the notebook: model.fit(X, y)")
+    return [_plain(one) for one in model.classes_]
 
 
 def event_place(model: Any, *, label: str) -> int:
@@ -34,25 +99,24 @@ def event_place(model: Any, *, label: str) -> int:
         raise BundleError(
             _FILE, f"{name} decides at a threshold of its own, and a bundle at that of train.toml", remedy
         )
-    if not hasattr(model, "predict_proba"):
-        raise BundleError(_FILE, f"{name} gives no probabilities (no predict_proba)", _instead(model))
-    if not hasattr(model, "classes_"):
-        raise BundleError(_FILE, f"{name} is not fitted (no classes_)", "Fit it in the notebook: model.fit(X, y)")
-    classes = [_plain(one) for one in model.classes_]
-    shown = ", ".join(map(repr, classes))
-    if len(classes) < 2:
+    known = _known_classes(model)
+    shown = ", ".join(map(repr, known))
+    if len(known) < 2:
         remedy = "Train on rows of both outcomes: another split, or more batches"
         raise BundleError(_FILE, f"{name} has learned from one class alone, {shown}", remedy)
-    if len(classes) > 2:
-        remedy = f"Fit it to the boolean column `{label}` of the table the notebook is given"
-        raise BundleError(
-            _FILE, f"{name} has {len(classes)} classes, {shown:.80}, and a bundle answers yes or no", remedy
+    if len(known) > 2:
+        remedy = (
+            f"Fit it to the boolean column `{label}` of the table the notebook is given, or set task = "
+            '"multiclass" in [tool.proveout]'
         )
-    if label in classes:
-        return classes.index(label)
+        raise BundleError(
+            _FILE, f"{name} has {len(known)} classes, {shown:.80}, and a bundle answers yes or no", remedy
+        )
+    if label in known:
+        return known.index(label)
     # As scikit-learn's own metrics have it: https://scikit-learn.org/stable/glossary.html#term-positive-class
-    if not any(isinstance(one, str) for one in classes) and set(classes) in ({0, 1}, {-1, 1}):
-        return classes.index(1)
+    if not any(isinstance(one, str) for one in known) and set(known) in ({0, 1}, {-1, 1}):
+        return known.index(1)
     raise BundleError(
         _FILE,
         f"its classes {shown} do not tell which of them is the event, `{label}`",
@@ -81,23 +145,41 @@ def _instead(model: Any) -> str:
     return "Fit a classifier to the label: LogisticRegression, HistGradientBoostingClassifier, RandomForestClassifier"
 
 
-def probabilities(model: Any, columns: "pd.DataFrame", *, label: str) -> "NDArray[np.float64]":
-    """How probable the event is for each row, shape (rows,), 0 to 1.
+def scores(model: Any, columns: "pd.DataFrame", asked: Question) -> "NDArray[np.float64]":
+    """The scores of each row, shape (rows,) or (rows, classes).
 
-    Raises: BundleError as `event_place`, or if there is not one answer for each row; whatever the model raises.
+    Raises: BundleError if there is not one answer for each row; whatever the model raises.
     """
     import numpy as np
 
-    place = event_place(model, label=label)
-    found = np.asarray(model.predict_proba(columns))
-    if found.shape != (len(columns), 2):
+    found = np.asarray(getattr(model, asked.method)(columns), dtype=float)
+    width = len(model.classes_) if asked.method == "predict_proba" else None
+    if asked.method == "predict" and found.shape == (len(columns), 1):
+        found = found[:, 0]
+    if found.shape != ((len(columns),) if width is None else (len(columns), width)):
+        if asked.method == "predict" and found.ndim == 2 and len(found) == len(columns):
+            problem = f"it gives {found.shape[1]} numbers for each row, and a bundle answers one"
+            raise BundleError(_FILE, problem, "Fit one model for each target: each is a bundle of its own")
         raise BundleError(
             _FILE,
             f"it gives {len(found)} answers for {len(columns)} rows: its first step, {_first(model)}, does not take a "
             "table. A vectorizer takes one column, and counts the names of the columns where it is handed a table",
             'Name the column: make_pipeline(make_column_transformer((TfidfVectorizer(), "text")), ...)',
         )
-    return cast("NDArray[np.float64]", found[:, place])
+    return found if asked.column is None else np.asarray(found[:, asked.column], dtype=float)
+
+
+def reordered(
+    found: "NDArray[np.float64]", own: tuple[TargetValue, ...], wanted: tuple[TargetValue, ...]
+) -> "NDArray[np.float64]":
+    """Scores by the classes `own`, in the order of the classes `wanted`: 0 for a class that is not among its own."""
+    import numpy as np
+
+    made = np.zeros((len(found), len(wanted)))
+    for place, one in enumerate(own):
+        if one in wanted:
+            made[:, wanted.index(one)] = found[:, place]
+    return made
 
 
 def _first(model: Any) -> str:
@@ -107,14 +189,15 @@ def _first(model: Any) -> str:
 def fit_again(
     model: Any,
     columns: "pd.DataFrame",
-    labels: "NDArray[np.bool_]",
+    labels: "NDArray[Any]",
     *,
-    label: str,
+    asked: Question,
     changes: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The same steps and parameters, fitted to other rows: to the classes that `model` knows, not to booleans.
+    """The same steps and parameters, fitted to other rows.
 
-    `class_weight` and `priors` are by class, and would mean nothing, or the opposite, under other names.
+    A binary one is fitted to the two classes that `model` knows, not to booleans: `class_weight` and `priors` are by
+    class, and would mean nothing, or the opposite, under other names.
 
     Args:
         changes: parameters that are to be others, by the name that scikit-learn gives them.
@@ -122,14 +205,28 @@ def fit_again(
     import numpy as np
     from sklearn.base import clone
 
-    place = event_place(model, label=label)
-    classes = np.asarray(model.classes_)
     unfitted = clone(model).set_params(**(changes or {}))
-    return unfitted.fit(columns, classes[np.where(labels, place, 1 - place)])
+    if asked.column is None:
+        return unfitted.fit(columns, labels)
+    known = np.asarray(model.classes_)
+    return unfitted.fit(columns, known[np.where(labels, asked.column, 1 - asked.column)])
+
+
+def refuse_unknown_classes(known: tuple[TargetValue, ...], labels: "NDArray[Any]") -> None:
+    """Return if the model knows each class of the held-out rows. Raises: BundleError, naming those it does not."""
+    strange = sorted({one for one in labels.tolist() if one not in known}, key=str)
+    if strange:
+        rows = sum(one in strange for one in labels.tolist())
+        raise BundleError(
+            _FILE,
+            f"{rows:,} held-out rows are of classes that it never learned: {', '.join(map(class_text, strange))}",
+            "Let each class be among the rows to learn from ([split] of train.toml: stratify, or another split), or "
+            "give rare classes one name",
+        )
 
 
 def refuse_backwards(scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]", *, label: str) -> None:
-    """Return if rows with the event, which the model has learned from, are not surely scored below those without.
+    """Return if rows with the event, which a binary model has learned from, are not surely scored below those without.
 
     Numbers do not tell when a notebook has turned them round: `fit(X, np.where(late, 0, 1))` looks like any other.
 

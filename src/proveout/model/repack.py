@@ -17,7 +17,7 @@ import orjson
 from proveout.data import profiles
 from proveout.fastpath import parity
 from proveout.model import bundle as bundles
-from proveout.model import model_io, stated_metrics
+from proveout.model import model_io
 from proveout.model.bundle import OpenBundle
 from proveout.records import Bundle, canonical, digest_of
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    Rows = tuple[pd.DataFrame, NDArray[np.bool_]]
-    """Raw rows and the label of each."""
+    Rows = tuple[pd.DataFrame, NDArray[Any]]
+    """Raw rows and the outcome of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,21 +87,21 @@ def _write_answers(
     folder: Path,
     training: "Rows",
     scores: "NDArray[np.float64]",
-    outcomes: "NDArray[np.bool_]",
+    outcomes: "NDArray[Any]",
     *,
     anew: bool,
 ) -> Mapping[str, float]:
     """Everything in a bundle that rests on what the model says. Returns the metrics of the manifest."""
     rows, labels = training
-    confidence = bundles.confidence_table(scores, outcomes, opened.threshold)
+    confidence = bundles.confidence_table(scores, outcomes, opened.task)
     (folder / "confidence.json").write_bytes(canonical(confidence))
     learned = rows[list(opened.request_columns)].assign(**{bundles.LABEL: labels})
     sample = learned.sample(min(bundles.REFERENCE_ROWS, len(rows)), random_state=0).reset_index(drop=True)
     sample.to_parquet(folder / bundles.REFERENCE, index=False)
-    bundles.heldout_answers(scores, outcomes).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
+    bundles.heldout_answers(scores, outcomes, opened.task).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
     stated = {metric.name: metric.value for metric in opened.bundle.metrics}
     if anew:
-        stated |= stated_metrics.measure(stated, outcomes, scores, threshold=opened.threshold)
+        stated |= opened.task.measure(tuple(stated), outcomes, scores)
     (folder / "metrics.json").write_bytes(canonical(stated))
     return stated
 

@@ -32,7 +32,7 @@ class Answering(Protocol):
         """The pandas type of each request column that it was trained with."""
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
-        """The probability for each row of a table."""
+        """The scores of each row of a table."""
 
     def predict_columns(self, columns: "Mapping[str, NDArray[Any]]") -> "NDArray[np.float64]":
         """The same from arrays."""

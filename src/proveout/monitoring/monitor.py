@@ -5,14 +5,16 @@ Comes in: the settings and the time. Goes out: a report in the ledger, an alert 
 What is decided is decided by pure functions (`join`, `compared_columns`, `decide`); the rest reads and writes.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
 from proveout.errors import NotFound
 from proveout.ledger.prediction_log import HIDDEN, event_key
+from proveout.monitoring.promise import Promise
 from proveout.project import actor, open_ledger, open_store
 from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Scalar, Snapshot
 from proveout.schema import coercion
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from proveout.model.bundle import OpenBundle
-
-AUC_MAY_FALL = 0.05
-PROBABILITY = "probability"
-"""What a bundle's held-out answers, and the window, call the model's own answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at:
 def join(
     predictions: Sequence[Prediction],
     rows: "pd.DataFrame",
-    labels: "pd.Series[bool]",
+    labels: "pd.Series[Any]",
     *,
     key: Sequence[str],
     known_at: str,
@@ -75,16 +73,16 @@ def join(
     """The outcome of each prediction whose event is among `rows` and has ended.
 
     Args:
-        labels: per row True, False, or null while nobody knows.
+        labels: per row what really happened, null while nobody knows.
         key: fields of the request that name one event; several requests may ask about the same.
     """
     ended = labels.notna()
     columns = [request_columns.plain(rows.loc[ended, field]) for field in key]
     events = map(event_key, zip(*columns, strict=True))
-    happened = dict(zip(events, labels[ended].astype(bool), strict=True))
+    happened = dict(zip(events, labels[ended].tolist(), strict=True))
     asked = ((one.request_id, event_key(one.record.get(field) for field in key)) for one in predictions)
     return tuple(
-        Outcome(request_id=request_id, label=bool(happened[event]), known_at=known_at)
+        Outcome(request_id=request_id, value=happened[event], known_at=known_at)
         for request_id, event in asked
         if event in happened
     )
@@ -106,15 +104,17 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     opened = champion(settings)
     learned, answered = opened.reference(), _table(predictions, opened)
     columns = compared_columns(opened.request_columns, settings.event_key, learned, hidden=hidden_columns(predictions))
-    reference = {**{name: learned[name] for name in columns}, PROBABILITY: opened.heldout_answers()[PROBABILITY]}
+    said = opened.task.watched
+    reference = {**{name: learned[name] for name in columns}, said: opened.heldout_answers()[said]}
     enough = len(predictions) >= drift.FEWEST_ROWS
     # Of a handful of held-out rows nobody can tell how answers are distributed.
-    asked = [name for name, values in reference.items() if name != PROBABILITY or len(values) >= drift.FEWEST_ROWS]
+    asked = [name for name, values in reference.items() if name != said or len(values) >= drift.FEWEST_ROWS]
     tests = drift.compare(reference, answered, asked, drift_alpha=settings.drift_alpha) if enough else ()
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
-        promised = status.held_out_auc(ledger, opened.bundle)
+        metric = promised_metric(opened)
+        promised = status.held_out(ledger, opened.bundle, metric)
     found = DriftReport(
         model=settings.model,
         bundle=opened.bundle.digest,
@@ -124,16 +124,22 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
         drift_alpha=settings.drift_alpha,
         columns=tests,
         alarm=any(test.alarmed for test in tests),
-        performance=performance.measure(own, outcomes),
+        performance=performance.measure(own, outcomes, opened.task),
         rungs=Counter(prediction.answered_by for prediction in predictions),
     )
-    alert = decide(found, promised_auc=promised, at=at)
+    promise = Promise(task=opened.task, metric=metric, value=promised)
+    alert = decide(found, promise, at=at)
     left_out = [column for column in opened.request_columns if column not in columns]
-    shown = report.page(found, reference, answered, alert=alert, promised_auc=promised, left_out=left_out)
+    shown = report.page(found, reference, answered, alert=alert, promise=promise, left_out=left_out)
     return Look(report=found, alert=alert, page=shown)
 
 
-def decide(report: DriftReport, *, promised_auc: float | None, at: str) -> Alert | None:
+def promised_metric(opened: "OpenBundle") -> str:
+    """The metric that the bundle promises: `[decision] metric` of its configuration, else the usual one of its task."""
+    return str(opened.config.get("decision", {}).get("metric") or opened.task.default_metric)
+
+
+def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
     """What a person must hear of this report: first that the model got worse, else that its inputs moved; else None."""
     from proveout.monitoring import performance
     from proveout.monitoring.report import headline, moved_columns
@@ -143,18 +149,20 @@ def decide(report: DriftReport, *, promised_auc: float | None, at: str) -> Alert
     if moved := moved_columns(report):
         least = min(test.p_value for test in report.columns)
         details += f" Columns: {', '.join(moved)}; least p-value {least:.1e} of {len(report.columns)} tests."
-    measured = "" if did is None or did.auc is None else f"AUC {did.auc:.3f} on {did.rows} outcomes"
-    if promised_auc is not None and performance.fell(did, promised_auc=promised_auc, by=AUC_MAY_FALL):
+    metric, promised = promise.metric, promise.value
+    there = did is not None and metric in did.metrics
+    measured = f"{promise.title} {did.metrics[metric]:.3g} on {did.rows} outcomes" if there and did else ""
+    if promised is not None and performance.fell(did, promise.task, name=metric, promised=promised):
         return Alert(
             severity="critical",
-            what=f"the performance of {name} fell: {measured}, promised {promised_auc:.3f}",
+            what=f"the performance of {name} fell: {measured}, promised {promised:.3g}",
             details=details,
             next_step="proveout status says how to go back; then train on newer batches: python flows/train.py run",
             at=at,
         )
     if not report.alarm:
         return None
-    answers_alone = set(moved_columns(report)) == {PROBABILITY}
+    answers_alone = set(moved_columns(report)) == {promise.task.watched}
     return Alert(
         severity="warning",
         what=f"what {name} answers is no longer what it answered to held-out rows"
@@ -221,6 +229,7 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
 
     What a rule or an earlier champion answered is asked of it now, so that an outage or a release is no drift.
     """
+    import numpy as np
     import pandas as pd
 
     # A pseudonym is no value a model was trained on: to be asked now, it is one that is not known.
@@ -229,15 +238,23 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
         for prediction in predictions
     ]
     table = request_columns.untyped(records, opened.request_columns)
-    logged = [prediction.probability if _is_by(opened.bundle, prediction) else None for prediction in predictions]
-    said = pd.Series(logged, dtype="float64")
+    task = opened.task
+    logged = [
+        task.scores(prediction.answer) if _is_by(opened.bundle, prediction) else None for prediction in predictions
+    ]
+    none = (math.nan,) * task.width
+    scores = np.array([none if one is None else one for one in logged], dtype=float).reshape(task.shape(len(logged)))
     # Where a column has no null, such a row cannot be asked: it is left out.
     known = [name for name, dtype in opened.dtypes.items() if not coercion.has_null(dtype)]
-    answerable = table[known].notna().all(axis=1)
-    asked_now = answerable & said.isna()
+    answerable = table[known].notna().all(axis=1).to_numpy()
+    asked_now = answerable & np.array([one is None for one in logged], dtype=bool)
     if asked_now.any():
-        said[asked_now] = opened.predict(table[asked_now])
-    return table.assign(**{PROBABILITY: said})[answerable | said.notna()]
+        scores[asked_now] = opened.predict(table[asked_now])
+    valid = task.valid_rows(scores)
+    watched = task.watch(scores[valid])
+    said = pd.Series(None, index=table.index, dtype=watched.dtype if watched.dtype.kind == "f" else object)
+    said[valid] = watched
+    return table.assign(**{task.watched: said})[answerable | valid]
 
 
 def _is_by(bundle: Bundle, prediction: Prediction) -> bool:

@@ -1,71 +1,93 @@
 """How logged answers did once their outcomes are known, and whether that is worse than the model promised.
 
-Comes in: predictions and outcomes by request id. Goes out: `Performance`. Pure; nothing here is estimated without
-outcomes. Door to: scipy (ranks).
+Comes in: predictions, outcomes by request id, and the task. Goes out: `Performance`. Pure; nothing here is estimated
+without outcomes.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from proveout.records import Performance, Prediction
+from proveout.records import Performance, Prediction, TargetValue
+from proveout.task.metric import allowance
+from proveout.task.task import Task
+
+_OF_CHANCE = 2.33  # standard errors: one false alarm in a hundred windows
+_LOSSES = {"brier": "brier", "log_loss": "log_loss", "mae": "absolute", "mse": "squared"}
+"""Metrics that are the mean of a loss per row."""
 
 
-def measure(predictions: Sequence[Prediction], outcomes: Mapping[str, bool]) -> Performance | None:
-    """The performance of those `predictions` that have an outcome; None while there is none.
+def measure(predictions: Sequence[Prediction], outcomes: Mapping[str, TargetValue], task: Task) -> Performance | None:
+    """The performance of those `predictions` that have scores and an outcome; None while there is none.
 
-    Accuracy counts the answers with a label, AUC and Brier those with a probability: a rule or an explicit «no
-    prediction» may have neither. A number without a row to stand on is None.
+    An outcome that is none of the task's is left out: it was noted when the target was another one.
     """
-    known = [(answer, outcomes[answer.request_id]) for answer in predictions if answer.request_id in outcomes]
-    if not known:
+    scores: list[tuple[float, ...]] = []
+    happened: list[TargetValue] = []
+    for prediction in predictions:
+        said = task.scores(prediction.answer)
+        if said is None or len(said) != task.width or prediction.request_id not in outcomes:
+            continue
+        try:
+            outcome = task.outcome(outcomes[prediction.request_id])
+        except ValueError:
+            continue
+        if outcome is not None:
+            scores.append(said)
+            happened.append(outcome)
+    if not scores:
         return None
-    right = [answer.label == happened for answer, happened in known if answer.label is not None]
-    scored = [(answer.probability, happened) for answer, happened in known if answer.probability is not None]
-    probability = np.array([score for score, _ in scored], dtype=np.float64)
-    truth = np.array([happened for _, happened in scored], dtype=bool)
-    return Performance(
-        rows=len(known),
-        accuracy=_mean(right),
-        auc=area_under_roc(probability, truth),
-        brier=_mean((probability - truth) ** 2),
-        late_share=_mean([happened for _, happened in known]),
-        mean_probability=_mean(probability),
-    )
+    truth, said_all = task.outcomes(happened), np.array(scores, dtype=float).reshape(task.shape(len(scores)))
+    metrics = task.measure(task.metric_names, truth, said_all)
+    return Performance(rows=len(scores), metrics=metrics, errors=_errors(task, metrics, truth, said_all))
 
 
-def area_under_roc(probability: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_]) -> float | None:
-    """Chance that a true one is scored above a false one, a tie counting half; None while only one class is there.
+def _errors(
+    task: Task, metrics: Mapping[str, float], outcomes: npt.NDArray[Any], scores: npt.NDArray[np.float64]
+) -> dict[str, float]:
+    """The standard error of each metric that has a simple one."""
+    found = {}
+    rows = len(outcomes)
+    if "auc" in metrics:
+        found["auc"] = auc_error(metrics["auc"], true=int(outcomes.sum()), false=int((~outcomes).sum()))
+    if "accuracy" in metrics:
+        found["accuracy"] = _mean_error(task.right(outcomes, scores).astype(float))
+    for name, loss in _LOSSES.items():
+        if name in metrics:
+            found[name] = _mean_error(task.losses(outcomes, scores, name=loss))
+    if metrics.get("rmse"):
+        # The delta method: the error of a mean of squares, through the root.
+        found["rmse"] = _mean_error(task.losses(outcomes, scores, name="squared")) / (2 * metrics["rmse"])
+    return {name: error for name, error in found.items() if math.isfinite(error) and rows > 1}
 
-    >>> area_under_roc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
-    0.875
-    """
-    from scipy.stats import rankdata
 
-    true, false = int(truth.sum()), int((~truth).sum())
-    if not true or not false:
-        return None
-    return float((rankdata(probability)[truth].sum() - true * (true + 1) / 2) / (true * false))
+def _mean_error(values: npt.NDArray[np.float64]) -> float:
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
 
 
-def fell(performance: Performance | None, *, promised_auc: float, by: float = 0.05) -> bool:
-    """Whether the AUC lies more than `by` under `promised_auc`, and further than chance alone takes it.
-
-    Chance is the standard error of the AUC at these rows, and 2.33 of them make one false «fell» in a hundred: with
-    few rows or few late ones nothing is said. Source: Hanley and McNeil (1982), equation 1.
-    """
-    if performance is None or performance.auc is None or performance.late_share is None:
-        return False
-    auc, true = performance.auc, performance.rows * performance.late_share
-    false = performance.rows - true
+def auc_error(auc: float, *, true: int, false: int) -> float:
+    """The standard error of an AUC of so many true and false rows. Source: Hanley and McNeil (1982), equation 1."""
     both_true, both_false = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (true - 1) * (both_true - auc**2) + (false - 1) * (both_false - auc**2)
     # An AUC of 0 or 1 has no spread of its own: half a pair is the least it can be wrong by.
-    error = max(math.sqrt(max(variance, 0.0) / (true * false)), 0.5 / (true * false))
-    return promised_auc - auc > max(by, 2.33 * error)
+    return max(math.sqrt(max(variance, 0.0) / (true * false)), 0.5 / (true * false))
 
 
-def _mean(values: Sequence[bool] | npt.NDArray[np.float64]) -> float | None:
-    return float(np.mean(values)) if len(values) else None
+def fell(performance: Performance | None, task: Task, *, name: str, promised: float, by: float | None = None) -> bool:
+    """Whether the metric `name` is worse than promised by more than is allowed, and further than chance takes it.
+
+    Chance is the standard error of the metric at these rows, and 2.33 of them make one false "fell" in a hundred:
+    with few rows, and of a metric without a standard error, nothing is said.
+
+    Args:
+        by: how much worse it may be; without it, as `metric.allowance` says.
+    """
+    if performance is None or name not in performance.metrics or name not in performance.errors:
+        return False
+    metric = task.metric(name)
+    sign = {"higher": 1, "lower": -1, "neither": 0}[metric.better]
+    worse = sign * (promised - performance.metrics[name])
+    return worse > max(allowance(metric, promised) if by is None else by, _OF_CHANCE * performance.errors[name])

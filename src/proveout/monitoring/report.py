@@ -4,7 +4,7 @@ Comes in: what was found, and the frames that were compared. Goes out: HTML.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +14,7 @@ from proveout import html_pages
 from proveout.monitoring import charts, data_report, drift
 from proveout.monitoring.charts import Picture
 from proveout.monitoring.data_report import ColumnShift, Distributions
+from proveout.monitoring.promise import Promise
 from proveout.records import Alert, AnswerSource, ColumnDrift, DriftReport
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -45,16 +46,17 @@ def page(
     window: pd.DataFrame,
     *,
     alert: Alert | None,
-    promised_auc: float | None,
+    promise: Promise,
     left_out: Sequence[str] = (),
 ) -> str:
     """The page: what is to be said first, then what to do, then the evidence, the most unlikely column first.
 
     Args:
         alert: what `watch.decide` made of the report; its next step is the page's.
-        promised_auc: of the bundle, on its held-out rows.
+        promise: of the bundle, on its held-out rows.
         left_out: request columns that were not compared, because they name the event.
     """
+    measured = report.performance.metrics if report.performance else {}
     rows = [_row(test, reference, window) for test in sorted(report.columns, key=lambda test: test.p_value)]
     return _render(
         "report.html.jinja",
@@ -63,7 +65,8 @@ def page(
         headline=headline(report, alert),
         share=report.drift_alpha / max(len(report.columns), 1),
         alert=alert,
-        promised_auc=promised_auc,
+        promise=promise,
+        titles={name: replace(promise, metric=name).title for name in measured},
         left_out=left_out,
         rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(AnswerSource)],
         size=(charts.WIDTH, charts.HEIGHT),

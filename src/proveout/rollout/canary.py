@@ -15,7 +15,7 @@ makes one. Where answers are cached, the canary's cache is cold at first. Each c
 champion, begins anew, with a chance of its own to be wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,7 +76,8 @@ def judge(count: Count, *, rows: int, alpha: float, margin: float) -> CanaryVerd
         margin: how much worse, as a share of answers, a canary may be and still be promoted.
     """
     measured = tuple(_weigh(c, share=count.canary.share, alpha=alpha, margin=margin) for c in count.counts)
-    decision, reason = _decide(measured, answers=count.answers, rows=rows, margin=margin, slow_ms=count.slow_ms)
+    bad = _bad_words(count)
+    decision, reason = _decide(measured, answers=count.answers, rows=rows, margin=margin, bad=bad)
     return CanaryVerdict(
         decision=decision,
         reason=reason,
@@ -107,11 +108,11 @@ def _weigh(counts: Counts, *, share: float, alpha: float, margin: float) -> Meas
 
 
 def _decide(
-    measured: Sequence[Measured], *, answers: int, rows: int, margin: float, slow_ms: float
+    measured: Sequence[Measured], *, answers: int, rows: int, margin: float, bad: Mapping[Measure, str]
 ) -> tuple[Decision, str]:
     worse = [one for one in measured if one.worse]
     if worse:
-        return "rolls back", "; ".join(_against(one, slow_ms) for one in worse)
+        return "rolls back", "; ".join(_against(one, bad[one.counts.measure]) for one in worse)
     if answers < rows:
         return "waits", f"{answers:,} of {rows:,} answers"
     asked = [one for one in measured if one.counts.canary_of >= _fewest(one.counts.measure)]
@@ -132,13 +133,18 @@ def _fewest(measure: Measure) -> int:
     return FEWEST_OUTCOMES if measure == "quality" else 1
 
 
-def _against(one: Measured, slow_ms: float) -> str:
-    counts = one.counts
-    what = {
+def _bad_words(count: Count) -> Mapping[Measure, str]:
+    """What a bad event of each measure is, in words."""
+    off = "wrong answers" if count.wrong_beyond is None else f"answers more than {count.wrong_beyond:.4g} off"
+    return {
         "errors": "answers without a model",
-        "latency": f"answers slower than {slow_ms:.0f} ms",
-        "quality": "wrong calls",
-    }[counts.measure]
+        "latency": f"answers slower than {count.slow_ms:.0f} ms",
+        "quality": off,
+    }
+
+
+def _against(one: Measured, what: str) -> str:
+    counts = one.counts
     chance = "less than 1 in a billion" if one.evidence > 1e9 else f"1 in {one.evidence:,.0f}"
     mine, others = f"{counts.canary_bad:,} {what} of", f"{counts.champion_bad:,} of {counts.champion_of:,}"
     return f"{counts.measure}: {mine} {counts.canary_of:,}, the champion's {others}; chance {chance} if they were alike"

@@ -3,7 +3,8 @@
 Comes in: a ledger. Goes out: bad events of three measures, and what they are of:
 - errors: answers that no model gave (rules or nothing),
 - latency: answers of the model slower than the champion's 99th percentile before the canary began,
-- quality: calls that what really happened has proved wrong, where outcomes came back.
+- quality: answers that what really happened has proved wrong, where outcomes came back. A label or a class is wrong
+  when it is another one; a value when it is further off than half the champion's interval, for both alike.
 
 Events are of different keys: many bad answers to one key are one event. Counted by the database, over an index that
 holds all it needs; what cannot be counted so is rare.
@@ -12,7 +13,7 @@ holds all it needs; what cannot be counted so is rare.
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Double, and_, case, cast, distinct, func, or_, select
 
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import OUTCOMES, PREDICTIONS
@@ -51,6 +52,7 @@ class Count:
     slow_ms: float
     counts: tuple[Counts, ...]
     seen: int
+    wrong_beyond: float | None = None  # regression: how far off a value is wrong; None where one that differs is
 
 
 def count(ledger: Ledger, settings: Settings) -> Count | None:
@@ -61,12 +63,15 @@ def count(ledger: Ledger, settings: Settings) -> Count | None:
     if canary is None or champion is None:
         return None
     since = max(canary.since, champion.since)
+    beyond = releases.task_of(ledger, champion.bundle).facts.half_width
     with ledger.reading() as connection:
         slow_ms = _slow(connection, champion.name, before=canary.since) or settings.deadline_s * 500
-        mine = _counted(connection, canary, role="canary", since=since, slow_ms=slow_ms)
+        mine = _counted(connection, canary, role="canary", since=since, slow_ms=slow_ms, beyond=beyond)
         # Different keys are told apart for half a second in a million: not before something can follow from it.
         enough = mine["answers"] >= settings.canary_min_answers
-        others = _counted(connection, champion, role="champion", since=since, slow_ms=slow_ms, by_key=enough)
+        others = _counted(
+            connection, champion, role="champion", since=since, slow_ms=slow_ms, beyond=beyond, by_key=enough
+        )
     return Count(
         canary=canary,
         champion=champion,
@@ -84,6 +89,7 @@ def count(ledger: Ledger, settings: Settings) -> Count | None:
             for measure in MEASURES
         ),
         seen=seen,
+        wrong_beyond=beyond,
     )
 
 
@@ -105,7 +111,14 @@ def _slow(connection: Connection, champion: str, *, before: str) -> float | None
 
 
 def _counted(
-    connection: Connection, release: Release, *, role: Role, since: str, slow_ms: float, by_key: bool = True
+    connection: Connection,
+    release: Release,
+    *,
+    role: Role,
+    since: str,
+    slow_ms: float,
+    beyond: float | None,
+    by_key: bool = True,
 ) -> dict[str, int]:
     """Counts of one arm: answers, and of each measure the bad events and what they are of, both of different keys:
     many answers to one key are little evidence that it works. Without `by_key`, what they are of are answers."""
@@ -124,17 +137,22 @@ def _counted(
     found = {"answers": sum(rows.values()), "errors of": keys, "latency of": by_model}
     found["errors bad"] = _events(connection, or_(asked["rules"], asked["none"])) if rows["rules"] + rows["none"] else 0
     found["latency bad"] = _events(connection, and_(asked["model"], table.latency_ms > slow_ms))
-    return found | _called(connection, release, role=role, since=since)
+    return found | _called(connection, release, role=role, since=since, beyond=beyond)
 
 
 def _events(connection: Connection, condition: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count(distinct(PREDICTIONS.c.event))).where(condition)) or 0
 
 
-def _called(connection: Connection, release: Release, *, role: Role, since: str) -> dict[str, int]:
-    """Calls of which it is known what happened, of different keys, and how many of them were wrong."""
+def _called(
+    connection: Connection, release: Release, *, role: Role, since: str, beyond: float | None
+) -> dict[str, int]:
+    """Answers of which it is known what happened, of different keys, and how many of them were wrong."""
     table, event = PREDICTIONS.c, PREDICTIONS.c.event
-    wrong = or_(and_(table.label, not_(OUTCOMES.c.label)), and_(not_(table.label), OUTCOMES.c.label))
+    if beyond is None:
+        wrong = table.value != OUTCOMES.c.value
+    else:
+        wrong = func.abs(cast(table.value, Double) - cast(OUTCOMES.c.value, Double)) > beyond
     joined = (
         select(func.count(distinct(event)).label("called"), func.count(distinct(case((wrong, event)))).label("wrong"))
         .select_from(OUTCOMES.join(PREDICTIONS, OUTCOMES.c.request_id == table.request_id))
@@ -142,7 +160,7 @@ def _called(connection: Connection, release: Release, *, role: Role, since: str)
         # function keeps SQLite from going the other way, through all answers of the release, which takes seconds.
         .where(OUTCOMES.c.known_at >= since, func.coalesce(table.release, "") == release.name)
         .where(table.role == role, table.at >= since, table.answered_by.in_(("model", "cache")))
-        .where(table.label.is_not(None))
+        .where(table.value.is_not(None))
     )
     row = connection.execute(joined).one()
     return {"quality of": int(row.called), "quality bad": int(row.wrong)}

@@ -17,9 +17,11 @@ from proveout import code_files
 from proveout.errors import Conflict, NotApproved, NotFound, OtherChampion, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import Approval, Bundle, Digest, Release, Role, Scalar, Verdict
+from proveout.records import Approval, Bundle, Digest, Release, Role, Scalar, TaskFacts, Verdict
 from proveout.rollout import moved_bounds as bounds
 from proveout.rollout import roles
+from proveout.task import task as tasks
+from proveout.task.task import Task
 from proveout.trust import authorization
 from proveout.trust.approvals import NOBODY, ApprovalPolicy
 from proveout.trust.signing import Keyring
@@ -323,6 +325,12 @@ def known_bundle(ledger: Ledger, digest: Digest) -> Bundle:
     if not entries:
         raise NotFound("bundle", f"{digest[:12]} in this ledger", "See what was packed: proveout bundles")
     return read(Bundle, entries[0])
+
+
+def task_of(ledger: Ledger, digest: Digest) -> Task:
+    """The task of a bundle; that of a binary one where the ledger never heard of it."""
+    entries = ledger.entries(kind="bundle", subject=digest, limit=1, newest_first=True)
+    return tasks.of(read(Bundle, entries[0]).task if entries else TaskFacts())
 
 
 def _append(

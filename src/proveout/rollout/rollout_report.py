@@ -12,10 +12,11 @@ import orjson
 from sqlalchemy import func, select
 
 from proveout.errors import NotFound
+from proveout.ledger import prediction_log as answers
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.ledger.tables import PREDICTIONS, SHADOWS
-from proveout.records import AnswerSource, Release, Role, Scalar
+from proveout.records import AnswerSource, Release, Role, Scalar, TaskName
 from proveout.rollout import canary, releases, roles
 from proveout.rollout.canary import CanaryVerdict
 from proveout.settings import Settings
@@ -44,7 +45,7 @@ class Slice:
     field: str
     values: str
     rows: int
-    mean_difference: float  # of the probabilities, without sign
+    mean_difference: float  # of the answers, without sign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,13 @@ class Shadowed:
     """The shadow and the champion on the same requests."""
 
     release: Release
-    pairs: int  # requests both gave a probability for
-    problems: int  # requests the shadow gave none for
-    agreement: float | None  # share of the pairs with the same label
-    mean_difference: float | None  # of the probabilities, the shadow's less the champion's
+    task: TaskName
+    pairs: int  # requests that both answered
+    problems: int  # requests that the shadow could not answer
+    agreement: float | None  # share of the pairs that say the same: a value does that lies in the champion's interval
+    # Differences are the shadow's less the champion's: of probabilities, of values; of classes the probability that
+    # moved, which has no sign.
+    mean_difference: float | None
     p50: float | None  # of the differences without sign
     p95: float | None
     most: float | None
@@ -99,14 +103,8 @@ class Pair:
     """What both said of one request."""
 
     record: Mapping[str, Scalar]
-    champion: float
-    shadow: float
-    same_label: bool
-
-    @property
-    def difference(self) -> float:
-        """The shadow's probability less the champion's."""
-        return self.shadow - self.champion
+    difference: float  # of the two answers, as their task has it
+    agrees: bool  # whether both say the same
 
 
 def compare(ledger: Ledger, settings: Settings, *, at: str, newest: int = NEWEST_PAIRS) -> Comparison:
@@ -135,12 +133,11 @@ def _shadowed(ledger: Ledger, champion: Release, shadow: Release, *, newest: int
     theirs = PREDICTIONS.c
     both = (
         select(
-            theirs.record, theirs.probability, theirs.label, theirs.latency_ms,
-            SHADOWS.c.probability.label("other"), SHADOWS.c.label.label("other_label"),
-            SHADOWS.c.latency_ms.label("other_ms"),
+            theirs.record, theirs.answer, theirs.latency_ms,
+            SHADOWS.c.answer.label("other"), SHADOWS.c.latency_ms.label("other_ms"),
         )
         .join(PREDICTIONS, theirs.request_id == SHADOWS.c.request_id)
-        .where(*asked, SHADOWS.c.probability.is_not(None), theirs.probability.is_not(None))
+        .where(*asked, SHADOWS.c.answer.is_not(None), theirs.value.is_not(None))
         # Beside a rule's answer, or one of the canary's, it would be compared with somebody else.
         .where(theirs.release == champion.name, theirs.answered_by.in_(("model", "cache")))
         .order_by(SHADOWS.c.at.desc())
@@ -148,23 +145,21 @@ def _shadowed(ledger: Ledger, champion: Release, shadow: Release, *, newest: int
     )  # fmt: skip
     with ledger.reading() as connection:
         rows = connection.execute(both).all()
-        silent = select(func.count()).select_from(SHADOWS).where(*asked, SHADOWS.c.probability.is_(None))
+        silent = select(func.count()).select_from(SHADOWS).where(*asked, SHADOWS.c.answer.is_(None))
         problems = connection.scalar(silent) or 0
-    pairs = [
-        Pair(
-            record=orjson.loads(row.record),
-            champion=row.probability,
-            shadow=row.other,
-            same_label=row.label == row.other_label,
-        )
-        for row in rows
-    ]
+    task = releases.task_of(ledger, champion.bundle)
+    pairs = []
+    for row in rows:
+        mine, other = answers.answer(row.answer), answers.answer(row.other)
+        difference, agrees = task.difference(other, mine), task.agree(mine, other)
+        pairs.append(Pair(record=orjson.loads(row.record), difference=difference, agrees=agrees))
     apart = sorted(abs(pair.difference) for pair in pairs)
     return Shadowed(
         release=shadow,
+        task=task.name,
         pairs=len(pairs),
         problems=problems,
-        agreement=sum(pair.same_label for pair in pairs) / len(pairs) if pairs else None,
+        agreement=sum(pair.agrees for pair in pairs) / len(pairs) if pairs else None,
         mean_difference=sum(pair.difference for pair in pairs) / len(pairs) if pairs else None,
         p50=_quantile(apart, 0.5),
         p95=_quantile(apart, 0.95),

@@ -160,10 +160,10 @@ def _newest_verdict(ledger: Ledger, bundle: Digest) -> Verdict | None:
     return read(Verdict, newest[0]) if newest else None
 
 
-def held_out_auc(ledger: Ledger, bundle: Bundle) -> float | None:
-    """The AUC of a bundle on its held-out rows: the gate's; or the notebook's, which packing has measured again."""
-    measured = measures.gate_value(_newest_verdict(ledger, bundle.digest), "auc")
-    stated = (metric.value for metric in bundle.metrics if metric.name == "auc")
+def held_out(ledger: Ledger, bundle: Bundle, metric: str) -> float | None:
+    """A metric of a bundle on its held-out rows: the gate's; or the notebook's, which packing has measured again."""
+    measured = measures.gate_value(_newest_verdict(ledger, bundle.digest), metric)
+    stated = (one.value for one in bundle.metrics if one.name == metric)
     return measured if measured is not None else next(stated, None)
 
 

@@ -16,13 +16,14 @@ from proveout.records import Consent, Digest, DriftReport, Prediction, Release, 
 from proveout.rollout import releases, roles, status
 from proveout.score.scoring import Fact
 from proveout.settings import Settings
+from proveout.task import task as tasks
+from proveout.task.metric import allowance
 
 if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
 
 ANSWERS = 50  # newest answers of the champion that are computed again
 FEWEST_OUTCOMES = 200  # for a metric of what was served to say anything
-AUC_APART = 0.05  # online from offline; the monitor's own alert has the same bound
 
 EVENTS: dict[str, str] = {
     "data-5": "proveout erase, once a person asks to be forgotten",
@@ -104,7 +105,8 @@ def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opene
         again = bundle.predict(request_columns.untyped([one.record for one in logged], bundle.request_columns))
     except (ProveoutError, KeyError, TypeError, ValueError):
         return  # whoever asks for a score is not to be stopped by a bundle that cannot be opened: it gets no point
-    said = np.array([np.inf if one.probability is None else one.probability for one in logged])
+    task, none = bundle.task, (np.inf,) * bundle.task.width
+    said = np.array([task.scores(one.answer) or none for one in logged], dtype=float).reshape(task.shape(len(logged)))
     same = int((~tolerance.apart(said, again, bundle.tolerance.answers)).sum())
     if same == len(logged):
         what = f"the newest {same} answers of {champion.name} were computed again from the log, to the same numbers"
@@ -134,12 +136,17 @@ def _watched(ledger: Ledger, reports: list[DriftReport]) -> Iterator[Fact]:
         yield Fact(test="monitor-2", what=what)
     for report in reports:
         seen, packed = report.performance, status.bundle_of(ledger, report.bundle)
-        offline = status.held_out_auc(ledger, packed) if packed else None
-        if seen is None or seen.auc is None or offline is None or seen.rows < FEWEST_OUTCOMES:
+        if seen is None or packed is None:
             continue
-        numbers = f"AUC {seen.auc:.3f} on {seen.rows:,} outcomes of what was served, {offline:.3f} offline"
+        task = tasks.of(packed.task)
+        name = task.default_metric
+        online, offline = seen.metrics.get(name), status.held_out(ledger, packed, name)
+        if online is None or offline is None or seen.rows < FEWEST_OUTCOMES:
+            continue
+        title = name.replace("_", " ").upper() if len(name) < 5 else name.replace("_", " ")
+        numbers = f"{title} {online:.3g} on {seen.rows:,} outcomes of what was served, {offline:.3g} offline"
         yield Fact(test="monitor-7", what=numbers)
-        if abs(seen.auc - offline) <= AUC_APART:
+        if abs(online - offline) <= allowance(task.metric(name), offline):  # as the monitor's own alert has it
             yield Fact(test="model-2", what=numbers)
 
 

@@ -29,6 +29,8 @@ from proveout.server.service.routing import Routing
 from proveout.server.service.service import PredictionService, ServiceConfig
 from proveout.server.worker.worker import socket_path
 from proveout.settings import Settings
+from proveout.task import task as tasks
+from proveout.task.task import Task
 
 DRAIN_S = 1.0  # after the signal: answers say `connection: close`, so clients go before connections are closed
 _LOOK_S = 0.02
@@ -64,7 +66,7 @@ class ApiRuntime:
         self._folder, self._gentle = folder, gentle
         self._lines = Lines(socket_path(folder, 0), worker_timeout_s=settings.worker_timeout_s, heard=self._hear)
         self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_reset_s)
-        self.routing = Routing(settings.event_key, broken=self.dispatch.broken)
+        self.routing = Routing(settings.event_key, task=tasks.named(settings.task), broken=self.dispatch.broken)
         self.journal = Journal(
             settings.journal_dir, durability=settings.durability, keeps=settings.on_log_failure == "answer"
         )
@@ -114,6 +116,11 @@ class ApiRuntime:
         self.journal.close()
 
     # --- how things are -------------------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task:
+        """The champion's; until a worker has said what it is, that of the settings."""
+        return self.routing.champion.task
 
     def clerk(self) -> ClerkNote | None:
         """What the clerk says of itself; None before it did."""

@@ -17,13 +17,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.project import open_ledger, open_store
-from proveout.records import AnswerSource
+from proveout.records import Answer, AnswerSource
 from proveout.server import load_client
 from proveout.server.load_client import Address, Answered, DrillFailed
 from proveout.settings import Settings
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,9 @@ PREFIX = "drill-"
 
 Fault = Literal["none", "killed", "hanging", "slow"]
 FAULTS: tuple[Fault, ...] = ("none", "killed", "hanging", "slow")
+
+_SHOWN = ("auc", "brier", "log_loss", "accuracy", "balanced_accuracy", "mae", "rmse", "r2")
+"""Metrics that tell how good a rung is, of whichever task."""
 
 _BACK_S = 60.0  # for the model to answer again after a fault
 _SLOW_STOPPED = 1.5  # of the deadline: the worker stands still for so long,
@@ -62,9 +66,7 @@ class Quality:
 
     rung: AnswerSource
     rows: int
-    auc: float
-    brier: float
-    right: float  # share of rows called right
+    metrics: Mapping[str, float]  # those of the task that can be measured on both, by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +242,6 @@ def _refuse_canary(settings: Settings) -> None:
 
 def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple[Quality, ...]]:
     """The month the released model was judged by: its name, its rows as requests, and how good model and rules are."""
-    import pandas as pd
-
     from proveout.data import features, request_columns, snapshots
     from proveout.model.released_bundle import open_released
     from proveout.settings import load_object
@@ -252,29 +252,33 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     rows = snapshots.read(store, opened.bundle.snapshot, batches=[month])
     known = features.labels(settings, rows)
     rows = rows[known.notna()][list(features.request_columns(settings))]
-    happened = known[known.notna()].to_numpy(dtype=bool)
     records = request_columns.plain_records(rows)
     rules = load_object(settings.fallback, settings.root)
-    by_rules = pd.Series([rules(record) for record in records], dtype="float64")
+    task = opened.task
+    happened = task.outcomes(known[known.notna()].to_numpy())
     quality = (
-        measure("model", opened.predict(rows), happened, threshold=opened.threshold),
-        measure("rules", by_rules.to_numpy(), happened, threshold=opened.threshold),
+        measure("model", opened.predict(rows), happened, task=task),
+        by_rules([task.read_rules(rules(record)) for record in records], happened, task=task),
     )
     return month, [json.dumps(record).encode() for record in records], quality
 
 
-def measure(
-    rung: AnswerSource, probability: "NDArray[np.float64]", happened: "NDArray[np.bool_]", *, threshold: float
-) -> Quality:
-    """How good `probability` is, both of shape (rows,). Raises: DrillFailed where only one thing ever happened."""
-    from sklearn.metrics import brier_score_loss, roc_auc_score
+def measure(rung: AnswerSource, scores: "NDArray[np.float64]", happened: "NDArray[Any]", *, task: Task) -> Quality:
+    """How good `scores` are. Raises: DrillFailed where nothing can be said of them."""
+    names = [name for name in _SHOWN if name in task.metric_names]
+    found = task.measure(names, happened, scores)
+    if task.default_metric not in found:
+        raise DrillFailed("The held-out rows have one outcome only: nothing can be said of model and rules.")
+    return Quality(rung=rung, rows=len(happened), metrics=found)
 
-    if happened.all() or not happened.any():
-        raise DrillFailed("The held-out month has one outcome only: nothing can be said of model and rules.")
-    return Quality(
-        rung=rung,
-        rows=len(happened),
-        auc=float(roc_auc_score(happened, probability)),
-        brier=float(brier_score_loss(happened, probability)),
-        right=float(((probability >= threshold) == happened).mean()),
-    )
+
+def by_rules(answers: Sequence[Answer], happened: "NDArray[Any]", *, task: Task) -> Quality:
+    """How good the answers of rules are: by their scores where they give some, else by the share that was right."""
+    import numpy as np
+
+    said = [task.scores(answer) for answer in answers]
+    known = [one for one in said if one is not None and len(one) == task.width]
+    if len(known) == len(answers):
+        return measure("rules", np.array(known, dtype=float).reshape(task.shape(len(known))), happened, task=task)
+    right = np.mean([answer.value == outcome for answer, outcome in zip(answers, happened.tolist(), strict=True)])
+    return Quality(rung="rules", rows=len(happened), metrics={"accuracy": float(right)})

@@ -4,7 +4,6 @@ Scores are one probability per row: `[p]` for one answer, shape (rows,) for many
 scikit-learn are imported where arrays come in: what the gateway asks per answer needs neither.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -231,24 +230,24 @@ class Binary:
         """The metric called `name`. Raises: UsageError."""
         return metric.named(name, self._metrics(), ALIASES, task="binary")
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric."""
+        return tuple(self._metrics())
+
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that can be measured, under the names given; nothing where one outcome alone is there."""
-        import numpy as np
-
-        if not len(outcomes) or not np.isfinite(scores).all() or outcomes.all() or not outcomes.any():
-            return {}
-        metrics = self._metrics()
-        known = {name: metric.usual(name, metrics, ALIASES) for name in names}
-        found = {name: metrics[one].compute(outcomes, scores) for name, one in known.items() if one is not None}
-        return {name: value for name, value in found.items() if math.isfinite(value)}
+        """Those of `names` that are metrics and have a value on these rows, under the names given."""
+        return metric.measured(names, self._metrics(), ALIASES, outcomes, scores)
 
     def _metrics(self) -> Mapping[str, Metric]:
-        def labels(of: Any) -> Metric:
-            return Metric(compute=lambda y, s: of(y, self.labels(s)), better="higher", of_labels=True)
+        def labels(of: Any, compares: bool) -> Metric:
+            return Metric(
+                compute=lambda y, s: of(y, self.labels(s)), better="higher", of_labels=True, compares=compares
+            )
 
-        return {**_OF_SCORES, **{name: labels(of) for name, of in _OF_LABELS.items()}}
+        return {**_OF_SCORES, **{name: labels(of, name != "accuracy") for name, of in _OF_LABELS.items()}}
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------
@@ -264,18 +263,6 @@ def _average_precision(outcomes: Any, scores: Any) -> float:
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(outcomes, scores))
-
-
-def _brier(outcomes: Any, scores: Any) -> float:
-    from sklearn.metrics import brier_score_loss
-
-    return float(brier_score_loss(outcomes, scores))
-
-
-def _log_loss(outcomes: Any, scores: Any) -> float:
-    from sklearn.metrics import log_loss
-
-    return float(log_loss(outcomes, scores))
 
 
 def _recall(outcomes: Any, labels: Any) -> float:
@@ -297,10 +284,10 @@ def _f1(outcomes: Any, labels: Any) -> float:
 
 
 _OF_SCORES: Mapping[str, Metric] = {
-    "auc": Metric(compute=_auc, better="higher"),
-    "average_precision": Metric(compute=_average_precision, better="higher"),
-    "brier": Metric(compute=_brier, better="lower"),
-    "log_loss": Metric(compute=_log_loss, better="lower"),
+    "auc": Metric(compute=_auc, better="higher", compares=True),
+    "average_precision": Metric(compute=_average_precision, better="higher", compares=True),
+    "brier": Metric(compute=lambda y, s: float(Binary().losses(y, s).mean()), better="lower"),
+    "log_loss": Metric(compute=lambda y, s: float(Binary().losses(y, s, name="log_loss").mean()), better="lower"),
     "mean_probability": Metric(compute=lambda outcomes, scores: float(scores.mean()), better="neither"),
     "base_rate": Metric(compute=lambda outcomes, scores: float(outcomes.mean()), better="neither"),
 }

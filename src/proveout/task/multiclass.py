@@ -37,7 +37,7 @@ class Multiclass:
     invalid: ClassVar[str] = "its scores are not a probability for each class"
     default_loss: ClassVar[str] = "log_loss"
     default_metric: ClassVar[str] = "log_loss"
-    watched: ClassVar[str] = "class"
+    watched: ClassVar[str] = "answered class"
     smallest_effect: ClassVar[float] = 0.0005  # of probability; less is printed as nothing
 
     @property
@@ -320,18 +320,16 @@ class Multiclass:
         """The metric called `name`. Raises: UsageError."""
         return metric.named(name, self._metrics(), ALIASES, task="multi-class")
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric."""
+        return tuple(self._metrics())
+
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that can be measured, under the names given; nothing where one class alone came true."""
-        import numpy as np
-
-        if not np.isfinite(scores).all() or len(np.unique(outcomes)) < 2:
-            return {}
-        metrics = self._metrics()
-        known = {name: metric.usual(name, metrics, ALIASES) for name in names}
-        found = {name: metrics[one].compute(outcomes, scores) for name, one in known.items() if one is not None}
-        return {name: value for name, value in found.items() if math.isfinite(value)}
+        """Those of `names` that are metrics and have a value on these rows, under the names given."""
+        return metric.measured(names, self._metrics(), ALIASES, outcomes, scores)
 
     def _metrics(self) -> Mapping[str, Metric]:
         def labels(of: Any, **options: Any) -> Metric:
@@ -349,7 +347,7 @@ class Multiclass:
             "worst_recall": labels(_worst_recall),
             "top_2_accuracy": Metric(compute=lambda y, s: float(self.among_top(y, s, k=2).mean()), better="higher"),
             "top_3_accuracy": Metric(compute=lambda y, s: float(self.among_top(y, s, k=3).mean()), better="higher"),
-            "auc_ovr": Metric(compute=self._auc_ovr, better="higher"),
+            "auc_ovr": Metric(compute=self._auc_ovr, better="higher", compares=True),
         }
 
     def among_top(self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, k: int) -> "NDArray[np.bool_]":

@@ -38,7 +38,7 @@ class Regression:
     outcome_words: ClassVar[str] = "a number or null"
     default_loss: ClassVar[str] = "absolute"
     default_metric: ClassVar[str] = "mae"
-    watched: ClassVar[str] = "value"
+    watched: ClassVar[str] = "answered value"
 
     @property
     def smallest_effect(self) -> float:
@@ -264,18 +264,16 @@ class Regression:
         """The metric called `name`. Raises: UsageError."""
         return metric.named(name, self._metrics(), ALIASES, task="regression")
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric."""
+        return tuple(self._metrics())
+
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that can be measured, under the names given; nothing without a row."""
-        import numpy as np
-
-        if not len(outcomes) or not np.isfinite(scores).all():
-            return {}
-        metrics = self._metrics()
-        known = {name: metric.usual(name, metrics, ALIASES) for name in names}
-        found = {name: metrics[one].compute(outcomes, scores) for name, one in known.items() if one is not None}
-        return {name: value for name, value in found.items() if math.isfinite(value)}
+        """Those of `names` that are metrics and have a value on these rows, under the names given."""
+        return metric.measured(names, self._metrics(), ALIASES, outcomes, scores)
 
     def _metrics(self) -> Mapping[str, Metric]:
         if self.half_width is None:

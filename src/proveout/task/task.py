@@ -136,10 +136,14 @@ class Task(Protocol):
     def metric(self, name: str) -> Metric:
         """The metric called `name`. Raises: UsageError."""
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric, by the name that this project gives it."""
+
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that are metrics and can be measured on these rows, under the names given."""
+        """Those of `names` that are metrics and have a value on these rows, under the names given."""
 
 
 def of(facts: TaskFacts) -> Task:

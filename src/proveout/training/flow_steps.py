@@ -18,9 +18,10 @@ from proveout import gate_settings
 from proveout import settings as settings_module
 from proveout.errors import BundleError, ConfigError, NotApproved, NotFound, UsageError
 from proveout.project import actor, open_ledger, open_store, user_name
-from proveout.records import Batch, Bundle, Snapshot, Verdict, canonical, from_json, now
+from proveout.records import Batch, Bundle, Snapshot, TaskFacts, Verdict, canonical, from_json, now
 from proveout.schema import coercion
 from proveout.settings import Settings
+from proveout.task.binary import THRESHOLD
 from proveout.training import flow_errors
 from proveout.training.config import parse_config
 
@@ -231,15 +232,20 @@ def make_features(settings: Settings, inputs: "RunInputs") -> Table:
     return Table(parquet=_parquet(table), rows=len(table))
 
 
-def _known_rows(settings: Settings, snapshot: Snapshot) -> "tuple[pd.DataFrame, pd.Series[bool]]":
+def _known_rows(settings: Settings, snapshot: Snapshot) -> "tuple[pd.DataFrame, pd.Series[Any]]":
+    import pandas as pd
+
     from proveout.data import features, snapshots
+    from proveout.task import task as tasks
 
     rows = snapshots.read(open_store(settings), snapshot.digest)
     known = features.labels(settings, rows)
-    return rows[known.notna()], known[known.notna()].astype(bool)
+    there = known.notna()
+    outcomes = tasks.named(settings.task).outcomes(known[there].to_numpy())
+    return rows[there], pd.Series(outcomes, index=known.index[there])
 
 
-def _table(settings: Settings, rows: "pd.DataFrame", known: "pd.Series[bool]") -> "pd.DataFrame":
+def _table(settings: Settings, rows: "pd.DataFrame", known: "pd.Series[Any]") -> "pd.DataFrame":
     """What the notebook is given of rows and their labels."""
     from proveout.data import features, snapshots
 
@@ -366,7 +372,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
                 train_through=config["data"]["train_through"],
                 holdout=config["data"]["holdout"],
                 label=settings.label_name,
-                threshold=float(config["decision"]["threshold"]),
+                task=task_facts(settings, config["decision"]),
                 request={name: coercion.name_of(rows[name].dtype) for name in columns},
                 training=rows.loc[learned, columns],
                 training_labels=known[learned].to_numpy(),
@@ -390,6 +396,20 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     if config.get("evaluation", {}) != settings_module.read_bounds(settings):
         print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
+
+
+def task_facts(settings: Settings, decision: Mapping[str, Any]) -> TaskFacts:
+    """What `[decision]` of train.toml says of the project's task. Raises: ConfigError for what is another task's."""
+    threshold, coverage = decision.get("threshold"), decision.get("coverage")
+    if settings.task != "binary" and threshold is not None:
+        problem = f"has a threshold, and the task is {settings.task}: only a binary answer has one"
+        raise ConfigError("[decision] in train.toml", problem, "Take it out, or mend `task` in [tool.proveout]")
+    if settings.task != "regression" and coverage is not None:
+        problem = f"has a coverage, and the task is {settings.task}: only a regression answers with an interval"
+        raise ConfigError("[decision] in train.toml", problem, "Take it out, or mend `task` in [tool.proveout]")
+    if settings.task == "binary":
+        return TaskFacts(threshold=THRESHOLD if threshold is None else float(threshold))
+    return TaskFacts(task=settings.task, coverage=None if coverage is None else float(coverage))
 
 
 def _compare_tables(given: bytes, again: bytes, *, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from gateway_toy import DEADLINE_S, Worker, run, running
 from patience import PATIENCE_S, async_wait_until
 from serving_toy import RELEASE, THRESHOLD, board, release, request, settings_of
 
-from proveout.records import ShadowAnswer
+from proveout.records import Answer, ShadowAnswer
 from proveout.schema import request_schema
 from proveout.server.log import journal as journal_module
 from proveout.server.queue import protocol
@@ -52,7 +52,12 @@ def test_an_answer_says_everything_it_has_to(tmp_path):
             assert float(response.headers["x-proveout-latency-ms"]) > 0
             assert response.headers["x-request-id"] == "flight-1"
             (row,) = server.log()
-            assert (row.request_id, row.answered_by, row.label, row.release) == ("flight-1", "model", True, RELEASE)
+            assert (row.request_id, row.answered_by, row.answer.value, row.release) == (
+                "flight-1",
+                "model",
+                True,
+                RELEASE,
+            )
             assert row.record == request(size=0.5, number=0)
 
     run(test())
@@ -98,7 +103,7 @@ def test_reasons_that_come_too_late_are_left_out_and_said_so(tmp_path):
         if message["ask"] == "explain":
             too_late.wait(PATIENCE_S)
             return {"reasons": []}
-        return {"probability": [0.2], "confidence": [0.9], "problem": None}
+        return {"scores": [[0.2]], "confidence": [0.9], "problem": None}
 
     async def test() -> None:
         async with running(tmp_path, answer=slow_reasons) as server:
@@ -207,10 +212,10 @@ def test_one_bad_request_does_not_cost_the_others_their_answer(tmp_path):
 
 
 REPLIES: dict[str, Any] = {
-    "too few": {"probability": [], "confidence": [], "problem": None},
-    "too many": {"probability": [0.1, 0.2], "confidence": [None, None], "problem": None},
-    "texts": {"probability": ["0.5"], "confidence": [None], "problem": None},
-    "a number": {"probability": 5, "confidence": None, "problem": None},
+    "too few": {"scores": [], "confidence": [], "problem": None},
+    "too many": {"scores": [[0.1], [0.2]], "confidence": [None, None], "problem": None},
+    "texts": {"scores": [["0.5"]], "confidence": [None], "problem": None},
+    "a number": {"scores": 5, "confidence": None, "problem": None},
     "a list": [1, 2, 3],
     "nothing": None,
     "a problem": {"problem": "it raised MemoryError"},
@@ -264,7 +269,7 @@ def test_when_rules_fail_too_the_answer_is_an_explicit_no_prediction(tmp_path, m
             assert answer["action"] == "ask somebody"
             assert why in answer["fallback_reason"]
             (row,) = server.log()
-            assert (row.answered_by, row.label, row.probability) == ("none", None, None)
+            assert (row.answered_by, row.answer) == ("none", Answer())
 
     run(test())
 
@@ -311,7 +316,7 @@ def test_a_reply_after_the_deadline_is_given_to_nobody(tmp_path):
 
     def by_number(message: Any) -> Any:
         rows = len(message["columns"]["number"])
-        return {"probability": [number / 1000 for number in message["columns"]["number"]], "confidence": [None] * rows}
+        return {"scores": [[number / 1000] for number in message["columns"]["number"]], "confidence": [None] * rows}
 
     async def test() -> None:
         async with running(tmp_path, answer=by_number) as server:
@@ -349,7 +354,7 @@ def test_a_worker_that_comes_back_answers_again(tmp_path):
 def test_an_action_that_raises_costs_the_advice_only(tmp_path, capfd):
     """It is a person's own code, like the rules. It is said on stderr, once."""
 
-    def action(probability: float | None, confidence: float | None) -> str:
+    def action(answer: Answer) -> str:
         raise KeyError("no such advice")
 
     async def test() -> None:
@@ -655,7 +660,7 @@ def test_a_shadow_is_asked_after_the_answer_and_logged_beside_it(tmp_path):
 
             assert answer["release"] == RELEASE
             assert (said[0].request_id, said[0].release) == (answer["request_id"], shadow.name)
-            assert said[0].probability == pytest.approx(answer["prediction"]["probability"])
+            assert said[0].answer.probability == pytest.approx(answer["prediction"]["probability"])
             assert (await server.ask(mode="raise")).json()["answered_by"] == "rules"
             await asyncio.sleep(0.3)
             assert len([row for row in server.rows() if isinstance(row, ShadowAnswer)]) == 1

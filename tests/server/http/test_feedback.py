@@ -15,7 +15,7 @@ from patience import PATIENCE_S
 from serving_toy import RELEASE, release, request, settings_of
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Feedback, ShadowAnswer
+from proveout.records import Answer, Feedback, ShadowAnswer
 from proveout.server.http import prediction_detail
 
 
@@ -122,8 +122,8 @@ def test_a_dossier_has_all_that_is_known_of_an_answer(tmp_path):
             answer = (await server.ask({"x-request-id": "a/flight"}, size=0.9)).json()
             await say(server, request_id="a/flight", outcome=False, text="On time.")
             shadow = ShadowAnswer(
-                request_id="a/flight", at="2013-06-07T00:00:00.000+00:00", release="toy@2", probability=0.4,
-                label=True, latency_ms=1.0,
+                request_id="a/flight", at="2013-06-07T00:00:00.000+00:00", release="toy@2",
+                answer=Answer(value=True, probability=0.4), latency_ms=1.0,
             )  # fmt: skip
             _release(tmp_path)
             into_the_ledger(tmp_path, [*server.rows(), shadow])
@@ -137,7 +137,7 @@ def test_a_dossier_has_all_that_is_known_of_an_answer(tmp_path):
             assert found["verdict"] == release().verdict
             assert found["approval"] is None
             assert found["reasons"][0]["field"] == "size"
-            assert found["shadows"][0]["probability"] == 0.4
+            assert found["shadows"][0]["answer"]["probability"] == 0.4
             assert found["feedback"][0]["text"] == "On time."
             assert found["outcome"] is False
             assert answer["release"] == RELEASE

@@ -15,7 +15,7 @@ from serving_toy import ToySource, apply, board, release, settings_of
 
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Alert, AnswerSource, Prediction, Release, Role, now
+from proveout.records import Alert, AnswerSource, Prediction, Release, Role, TaskFacts, now
 from proveout.rollout import releases
 from proveout.server import api_runtime as api_runtime_module
 from proveout.server.log import controller as controller_module
@@ -194,7 +194,7 @@ def answers(release: Release, role: Role, rungs: Sequence[AnswerSource]) -> list
 @pytest.mark.parametrize(("canary", "acts"), [("auto", True), ("advise", False)])
 def test_a_canary_that_fails_is_taken_back(tiny, tmp_path, canary, acts):
     """Nobody watches it at night. Where only advice was asked for, a person is told, once."""
-    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    first, second = tiny.pack(), tiny.pack(task=TaskFacts(threshold=0.4))
     tiny.judge(first)
     tiny.judge(second)
     tiny.release(first)
@@ -226,7 +226,7 @@ def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(t
     """Overnight nothing becomes champion that `proveout release` refuses; a person reads why, and it goes on by
     itself as soon as what judges is what judged it."""
     (tiny.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
-    first, second = tiny.pack(), tiny.pack(threshold=0.4)
+    first, second = tiny.pack(), tiny.pack(task=TaskFacts(threshold=0.4))
     judging = current_fingerprint(tiny.settings)
     tiny.judge(first)
     tiny.judge(second, champion=first.digest, checks=judging.checks, configuration=judging.configuration)

@@ -17,7 +17,7 @@ from journal_folder import drain_of, drain_once, ids, prediction, url
 
 from proveout.errors import LedgerError
 from proveout.ledger.ledger import Ledger
-from proveout.records import Alert, Feedback, ShadowAnswer, now
+from proveout.records import Alert, Answer, Feedback, ShadowAnswer, now
 from proveout.server.log import journal as journal_module
 from proveout.server.log.journal import Journal
 
@@ -179,7 +179,11 @@ def test_every_kind_of_row_finds_its_table(tmp_path):
     journal = Journal(tmp_path)
     alerts: list[Alert] = []
     shadow = ShadowAnswer(
-        request_id="a", at=now(), release="toy@111111111111", probability=0.25, label=False, latency_ms=2.0
+        request_id="a",
+        at=now(),
+        release="toy@111111111111",
+        answer=Answer(value=False, probability=0.25),
+        latency_ms=2.0,
     )
     said = Feedback(feedback_id="f", request_id="a", at=now(), outcome=True, wrong=True, text="it was\nlate")
     alert = Alert(severity="warning", what="w", details="d", next_step="n", at=now())
@@ -407,13 +411,13 @@ def test_an_id_used_twice_makes_two_rows(tmp_path):
     """A client that counts badly, against two servers: both answers were given, so both are logged."""
     for server in range(2):
         journal = Journal(tmp_path)
-        journal.append([prediction("same", probability=server / 2), prediction("same", probability=0.25)])
+        journal.append([prediction("same", answer=Answer(probability=one)) for one in (server / 2, 0.25)])
         drain_once(tmp_path)
         journal.close()
 
     with Ledger(url(tmp_path)) as ledger:
         rows = ledger.predictions()
-    assert sorted(row.probability for row in rows if row.probability is not None) == [0.0, 0.25, 0.25, 0.5]
+    assert sorted(row.answer.probability for row in rows) == [0.0, 0.25, 0.25, 0.5]
     assert all(row.request_id.partition("~")[0] == "same" for row in rows)
 
 

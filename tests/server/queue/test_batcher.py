@@ -13,17 +13,19 @@ import pytest
 import virtual_clock
 from serving_toy import RELEASE, THRESHOLD, board, release, request
 
+from proveout.records import Answer
 from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.batcher import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
 from proveout.server.queue.breaker import MOST_FAILED
 from proveout.server.queue.shadow_queue import MOST_MIRRORED, ShadowScore
 from proveout.server.queue.worker_connection import Silent, WorkerLost, WorkerStatus
 from proveout.server.service.fallback import NoAnswer
+from proveout.task.binary import Binary
 
 FIELDS = ["number", "size", "city", "mode"]
 CANARY = "toy@canary000000"
 SHADOW = "toy@shadow000000"
-HELLO = WorkerStatus(pid=7, holds={RELEASE: THRESHOLD, CANARY: 0.6, SHADOW: 0.5}, refused={})
+HELLO = WorkerStatus(pid=7, holds={RELEASE: Binary(THRESHOLD), CANARY: Binary(0.6), SHADOW: Binary()}, refused={})
 
 Reply = Callable[[Any], Any]
 
@@ -33,9 +35,9 @@ def sound(message: Any) -> Any:
     if message["ask"] == "explain":
         return {"reasons": [[{"field": "number", "value": n}] for n in message["columns"]["number"]]}
     if message["ask"] == "probe":
-        return {"probability": [0.5]}
+        return {"release": RELEASE, "scores": [[0.5]]}
     rows = len(message["columns"]["number"])
-    return {"probability": [n / 1000 for n in message["columns"]["number"]], "confidence": [0.9] * rows, "took_ms": 2}
+    return {"scores": [[n / 1000] for n in message["columns"]["number"]], "confidence": [0.9] * rows, "took_ms": 2}
 
 
 @dataclass
@@ -120,8 +122,8 @@ def test_everybody_gets_their_own_answer():
 
     async def work(asking: Asking) -> None:
         found = await asyncio.gather(*(asking.score(number=i) for i in range(200)))
-        assert [scored.claim.probability for scored in found] == [i / 1000 for i in range(200)]
-        assert {(scored.release, scored.threshold) for scored in found} == {(RELEASE, THRESHOLD)}
+        assert [scored.answer.probability for scored in found] == [i / 1000 for i in range(200)]
+        assert {(scored.release, scored.answer.value) for scored in found[:3]} == {(RELEASE, False)}
         assert len(asking.lines.plain.messages) < 5
 
     run(work)
@@ -168,7 +170,7 @@ def test_releases_travel_apart_and_in_the_order_they_came():
         rest = [asyncio.create_task(asking.score(number=i)) for i in range(5)]
         found = await asyncio.gather(first, second, *rest)
         assert [m["release"] for m in lines.plain.messages] == [RELEASE, CANARY, RELEASE]
-        assert found[1].threshold == 0.6
+        assert found[1].answer == Binary(0.6).answer([found[1].answer.probability], confidence=0.9)
 
     run(work, lines=lines)
 
@@ -198,7 +200,7 @@ def test_a_row_with_a_problem_falls_alone():
 
     def says(message: Any) -> Any:
         problems = [None, "it raised KeyError", None]
-        return {"probability": [0.1, None, 0.3], "confidence": [0.9, None, 0.9], "problem": problems}
+        return {"scores": [[0.1], None, [0.3]], "confidence": [0.9, None, 0.9], "problem": problems}
 
     async def work(asking: Asking) -> None:
         found = await asyncio.gather(*(asking.outcome(number=i) for i in range(3)))
@@ -213,8 +215,8 @@ def test_a_row_with_a_problem_falls_alone():
         ([], "its reply is no object"),
         ({}, "its reply has no scores"),
         ({"problem": "the worker does not hold it"}, "the worker does not hold it"),
-        ({"probability": [0.1]}, "it gave 1 scores for 2 requests"),
-        ({"probability": 5}, "its reply cannot be read (TypeError)"),
+        ({"scores": [[0.1]]}, "it gave 1 scores for 2 requests"),
+        ({"scores": 5}, "its reply cannot be read (TypeError)"),
     ],
 )
 def test_a_reply_like_no_other_is_no_answer_for_anybody(reply, said):
@@ -228,7 +230,7 @@ def test_a_reply_like_no_other_is_no_answer_for_anybody(reply, said):
     run(work, lines=Lines(plain=Line(says=lambda message: reply)))
 
 
-@pytest.mark.parametrize("hello", [None, WorkerStatus(pid=7, holds={CANARY: 0.6}, refused={})])
+@pytest.mark.parametrize("hello", [None, WorkerStatus(pid=7, holds={CANARY: Binary(0.6)}, refused={})])
 def test_a_release_that_cannot_be_asked_is_said_at_once(hello):
     """Not at the deadline: the ladder has other rungs."""
 
@@ -301,7 +303,7 @@ def test_a_probe_goes_the_way_of_the_requests():
         hello = await asking.dispatch.probe(until=virtual_clock.now() + 5)
         assert hello.pid == 7
         assert asking.lines.plain.messages[-1]["ask"] == "probe"
-        asking.lines.plain.says = lambda message: {"probability": [None]}
+        asking.lines.plain.says = lambda message: {"release": RELEASE, "scores": [[None]]}
         with pytest.raises(NoAnswer, match="cannot score"):
             await asking.dispatch.probe(until=virtual_clock.now() + 5)
         asking.lines.plain.seconds = lambda rows: 60
@@ -318,9 +320,9 @@ def test_a_probe_goes_the_way_of_the_requests():
     "says",
     [
         lambda message: {"problem": "it raised KeyError"},
-        lambda message: {"probability": [None] * len(message["columns"]["number"])},
-        lambda message: {"probability": [1.5] * len(message["columns"]["number"])},
-        lambda message: {"probability": []},
+        lambda message: {"scores": [[None]] * len(message["columns"]["number"])},
+        lambda message: {"scores": [[1.5]] * len(message["columns"]["number"])},
+        lambda message: {"scores": []},
     ],
     ids=["raises", "says NaN", "says more than 1", "gives too few"],
 )
@@ -637,7 +639,7 @@ def test_a_shadow_says_what_it_would_have_answered():
     async def work(asking: Asking) -> None:
         assert mirrored(asking, 1, noted, number=600) == 1
         await until(lambda: bool(noted))
-        assert noted == [ShadowScore(probability=0.6, label=True, latency_ms=2.0)]
+        assert noted == [ShadowScore(answer=Answer(value=True, probability=0.6, confidence=0.9), latency_ms=2.0)]
 
     run(work, aside=True)
 
@@ -677,8 +679,8 @@ def test_nothing_is_mirrored_while_requests_wait():
     ("says", "said"),
     [
         (lambda message: {"problem": "it raised KeyError"}, "it raised KeyError"),
-        (lambda message: {"probability": [None]}, "its probability is not a number from 0 to 1"),
-        (lambda message: {"probability": [7.0]}, "its probability is not a number from 0 to 1"),
+        (lambda message: {"scores": [[None]]}, "its probability is not a number from 0 to 1"),
+        (lambda message: {"scores": [[7.0]]}, "its probability is not a number from 0 to 1"),
         (lambda message: [], "its reply cannot be read (AttributeError)"),
     ],
 )
@@ -691,7 +693,7 @@ def test_a_shadow_that_fails_is_noted_as_failed(says, said):
             before = len(noted)
             assert mirrored(asking, 1, noted)
             await until(lambda before=before: len(noted) > before)
-        assert {(score.probability, score.label, score.problem) for score in noted} == {(None, None, said)}
+        assert {(score.answer, score.problem) for score in noted} == {(None, said)}
         assert mirrored(asking, 1, noted) == 0
         assert (await asking.score()).release == RELEASE
 

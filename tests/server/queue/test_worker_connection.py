@@ -17,8 +17,10 @@ from proveout.server.queue import protocol
 from proveout.server.queue import worker_connection as link_module
 from proveout.server.queue.worker_connection import Lines, Silent, WorkerConnection, WorkerLost, WorkerStatus
 from proveout.server.worker.worker import listen
+from proveout.task.binary import Binary
 
-HELLO = {"pid": os.getpid(), "holds": {"a": 0.5}, "refused": {}}
+A = {"a": {"task": "binary", "threshold": 0.5}}
+HELLO = {"pid": os.getpid(), "holds": A, "refused": {}}
 
 
 class Worker:
@@ -81,7 +83,7 @@ def test_news_is_heard_and_is_no_reply(path):
     """What is held may change between a question and its answer."""
 
     def newsy(message: Any, connection: socket.socket) -> None:
-        connection.sendall(protocol.pack({**HELLO, "holds": {"a": 0.5, "b": 0.6}}))
+        connection.sendall(protocol.pack({**HELLO, "holds": {**A, "b": {"task": "binary", "threshold": 0.6}}}))
         echo(message, connection)
 
     Worker(path, newsy)
@@ -92,7 +94,7 @@ def test_news_is_heard_and_is_no_reply(path):
         await line.up.wait()
         assert await line.ask("first") == {"said": "first"}
         assert line.hello is not None
-        assert line.hello.holds == {"a": 0.5, "b": 0.6}
+        assert line.hello.holds == {"a": Binary(0.5), "b": Binary(0.6)}
         assert [sorted(hello.holds) for hello in heard] == [["a"], ["a", "b"]]
 
     run(work, line)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from serving_toy import board, release
 
+from proveout.records import Answer
 from proveout.server.service.cache import Answers
-from proveout.server.service.fallback import Answer
 
 
 def said(probability: float) -> Answer:
-    return Answer(answered_by="model", probability=probability, confidence=0.9, fallback_reason=None)
+    return Answer(value=probability >= 0.5, probability=probability, confidence=0.9)
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ class KeptAnswers(RuleBasedStateMachine):
         if found is None:
             return
         probability, at_s = self.model[(tenant, which, *record.items())]
-        assert found.probability == probability
+        assert found.answer.probability == probability
         assert self.now - at_s <= self.oldest_s
         assert self.kept.age_s(found) == self.now - at_s
 
@@ -68,7 +68,7 @@ def test_what_was_just_kept_is_found():
     kept.put(place, said(0.5), reasons=["because"])
 
     found = kept.get(place)
-    assert found is not None and (found.probability, found.reasons) == (0.5, ["because"])
+    assert found is not None and (found.answer.probability, found.reasons) == (0.5, ["because"])
 
 
 @pytest.mark.parametrize(("rows", "oldest_s"), [(0, 5.0), (5, 0.0)])

@@ -6,14 +6,15 @@ import pytest
 from serving_toy import RELEASE, THRESHOLD, board, release, request
 
 from proveout.records import Digest
-from proveout.server.service.routing import DEFAULT_THRESHOLD, Routing, choose
+from proveout.server.service.routing import Routing, choose
+from proveout.task.binary import Binary
 
 NEW = "toy@new000000000"
 OTHER = "toy@other0000000"
 
 
 def routing(**options: object) -> Routing:
-    made = Routing(["number"], **options)  # type: ignore[arg-type]
+    made = Routing(["number"], task=Binary(), **options)  # type: ignore[arg-type]
     made.post(board())
     return made
 
@@ -22,32 +23,32 @@ def test_there_is_a_route_before_there_is_a_worker():
     """The rules answer then, and the log says what should have."""
     route = routing().route(request())
 
-    assert (route.release, route.role, route.threshold) == (RELEASE, "champion", DEFAULT_THRESHOLD)
+    assert (route.release, route.role, route.task) == (RELEASE, "champion", Binary())
 
 
 def test_there_is_a_route_before_there_is_a_board():
     """Nothing may keep an answer from being given."""
-    assert Routing(["number"]).route(request()).release == ""
+    assert Routing(["number"], task=Binary()).route(request()).release == ""
 
 
 def test_the_champion_that_the_worker_does_not_hold_yet_is_not_asked():
     """A release takes effect when it can answer, not when it is written down."""
     made = routing()
-    made.holds({RELEASE: THRESHOLD})
+    made.holds({RELEASE: Binary(THRESHOLD)})
     made.post(board(champion=release("new"), before=release()))
 
     assert made.route(request()).release == RELEASE
-    made.holds({RELEASE: THRESHOLD, NEW: 0.6})
+    made.holds({RELEASE: Binary(THRESHOLD), NEW: Binary(0.6)})
 
     assert made.route(request()).release == NEW
-    assert made.route(request()).threshold == 0.6
+    assert made.route(request()).task == Binary(0.6)
 
 
 def test_after_a_restart_the_one_before_answers_for_a_champion_that_was_refused():
     """The worker opened what it could."""
-    made = Routing(["number"])
+    made = Routing(["number"], task=Binary())
     made.post(board(champion=release("corrupt"), before=release()))
-    made.holds({RELEASE: THRESHOLD})
+    made.holds({RELEASE: Binary(THRESHOLD)})
 
     assert made.route(request()).release == RELEASE
 
@@ -55,7 +56,7 @@ def test_after_a_restart_the_one_before_answers_for_a_champion_that_was_refused(
 def test_two_releases_in_a_row_leave_the_one_that_is_held():
     """The board lists neither of them as before any more, and it still answers."""
     made = routing()
-    made.holds({RELEASE: THRESHOLD})
+    made.holds({RELEASE: Binary(THRESHOLD)})
     made.post(board(champion=release("new"), before=release()))
     made.post(board(champion=release("other"), before=release("new")))
 
@@ -65,19 +66,19 @@ def test_two_releases_in_a_row_leave_the_one_that_is_held():
 def test_a_threshold_outlives_the_worker():
     """The rules' probability becomes a label by the released model's threshold, not by another one's."""
     made = routing()
-    made.holds({RELEASE: THRESHOLD})
+    made.holds({RELEASE: Binary(THRESHOLD)})
     made.post(board(seq=2))
 
-    assert made.route(request()).threshold == THRESHOLD
+    assert made.route(request()).task == Binary(THRESHOLD)
 
 
 # --- the canary ------------------------------------------------------------------------------------------------------
 
 
 def with_canary(share: float, **options: object) -> Routing:
-    made = Routing(["number"], **options)  # type: ignore[arg-type]
+    made = Routing(["number"], task=Binary(), **options)  # type: ignore[arg-type]
     made.post(board(canary=release("new", role="canary", share=share)))
-    made.holds({RELEASE: THRESHOLD, NEW: 0.6})
+    made.holds({RELEASE: Binary(THRESHOLD), NEW: Binary(0.6)})
     return made
 
 
@@ -129,7 +130,7 @@ def test_a_canary_that_is_not_held_or_is_broken_costs_nobody_an_answer():
     broken.add(NEW)
     assert (made.route(request()).release, made.route(request()).role) == (RELEASE, "champion")
     broken.clear()
-    made.holds({RELEASE: THRESHOLD})
+    made.holds({RELEASE: Binary(THRESHOLD)})
 
     assert made.route(request()).release == RELEASE
 
@@ -146,11 +147,11 @@ def test_a_record_whose_key_is_unknown_has_a_route():
 
 def test_the_shadow_sees_its_share_and_only_while_it_is_held():
     """What nobody holds cannot be asked."""
-    made = Routing(["number"])
+    made = Routing(["number"], task=Binary())
     made.post(board(shadow=release("other", role="shadow", share=0.2)))
     assert {made.shadow(request(number=i)) for i in range(200)} == {None}
 
-    made.holds({RELEASE: THRESHOLD, OTHER: 0.5})
+    made.holds({RELEASE: Binary(THRESHOLD), OTHER: Binary(0.5)})
     seen = [made.shadow(request(number=i)) for i in range(2_000)]
 
     assert set(seen) == {None, OTHER}

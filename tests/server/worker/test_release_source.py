@@ -17,7 +17,7 @@ from tiny_project import Project
 
 from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, NotApproved, NotFound, Tampered
 from proveout.ledger.ledger import Ledger
-from proveout.records import Bundle, now
+from proveout.records import Bundle, TaskFacts, now
 from proveout.rollout.releases import release
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Released
@@ -91,7 +91,7 @@ def test_a_manifest_that_was_embellished_is_refused(tiny, released):
 
 def test_another_bundle_in_its_folder_is_refused(tiny, released):
     """Whole, even approved, but not the one that was released."""
-    other = tiny.pack(threshold=0.4)
+    other = tiny.pack(task=TaskFacts(threshold=0.4))
     folder = tiny.folder(released)
     for file in folder.rglob("*"):
         if file.is_file():
@@ -155,7 +155,7 @@ def test_news_is_what_came_after_the_last_board(tiny, released):
     first = Released().check(tiny.settings)
     assert Released().news(tiny.settings, seq=first.seq) is None
 
-    second = tiny.pack(threshold=0.4)
+    second = tiny.pack(task=TaskFacts(threshold=0.4))
     tiny.judge(second)
     tiny.release(second)
     news = Released().news(tiny.settings, seq=first.seq)
@@ -169,7 +169,7 @@ def test_news_is_what_came_after_the_last_board(tiny, released):
 
 def test_a_bundle_that_may_not_be_served_is_news_all_the_same(tiny, released):
     """The worker refuses it and says why; the champion beside it is served."""
-    canary = tiny.pack(threshold=0.4)
+    canary = tiny.pack(task=TaskFacts(threshold=0.4))
     tiny.judge(canary)
     with Ledger(tiny.settings.ledger) as ledger:
         release(ledger, tiny.keyring, canary, role="canary", share=0.1, by="ada", reason="-", at=now())

@@ -1,12 +1,14 @@
 """serving/explain.py: why a score is what it is."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from proveout.records import Answer
 from proveout.server.worker import shapley
 from proveout.server.worker.shapley import (
     BACKGROUND_ROWS,
@@ -17,6 +19,7 @@ from proveout.server.worker.shapley import (
     seed_of,
     walks,
 )
+from proveout.task.binary import Binary
 
 
 def columns(frame: pd.DataFrame) -> dict[str, Any]:
@@ -169,7 +172,10 @@ def test_reasons_are_the_largest_effects_in_words():
     effect = np.array([0.0001, -0.2, 0.1, 0.05, -0.04, 0.03, 0.02])
     record = {"a": 1, "rain": 0.25, "wind": None, "city": "EWR", "e": 5, "f": 6, "g": 7}
 
-    told = reasons(effect, record, {"rain": "inches", "wind": "mph"})
+    told = reasons(
+        effect, record, {"rain": "inches", "wind": "mph"},
+        words=partial(Binary().effect_words, answer=Answer()), smallest=Binary.smallest_effect,
+    )  # fmt: skip
 
     assert [reason.field for reason in told] == ["rain", "wind", "city", "e", "f"]
     assert told[0].text == "rain 0.25 inches lowers the probability by 20.0 points"

@@ -3,6 +3,7 @@
 test_main.py has the worker in a process of its own.
 """
 
+import json
 import math
 import os
 import socket
@@ -21,6 +22,7 @@ from patience import PATIENCE_S
 from serving_toy import RELEASE, THRESHOLD, ToyModel, ToySource, apply, board, release, request, settings_of
 
 from proveout.errors import BundleError, Tampered
+from proveout.records import to_json
 from proveout.server.queue import protocol
 from proveout.server.server_state import Reader, board_path, post
 from proveout.server.worker import model_pool as shelf_module
@@ -28,9 +30,13 @@ from proveout.server.worker.model_pool import ModelPool
 from proveout.server.worker.model_runner import SLICE_S, ModelRunner
 from proveout.server.worker.release_source import Served
 from proveout.server.worker.worker import attend, listen, socket_path, watch
+from proveout.task.binary import Binary
 
 DTYPES = {"number": "int64", "size": "float64", "city": "str", "mode": "str"}
 NEW = "toy@new000000000"
+
+
+USUAL = Binary(THRESHOLD).facts
 
 
 def columns(*requests: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -52,7 +58,7 @@ def test_each_row_gets_its_own_score_and_confidence():
     """Rows travel together; they are answered one by one."""
     reply = bench().predict(columns(request(size=0.0, number=0), request(size=1.0, number=0)))
 
-    assert reply["probability"] == pytest.approx([0.1, 0.6])
+    assert reply["scores"] == [[pytest.approx(0.1)], [pytest.approx(0.6)]]
     assert reply["confidence"] == [0.9, 0.7]
     assert reply["problem"] is None
     assert reply["release"] == RELEASE
@@ -64,7 +70,7 @@ def test_a_row_that_the_model_raises_on_costs_the_others_nothing():
 
     reply = bench().predict(columns(*rows))
 
-    assert [place for place, score in enumerate(reply["probability"]) if score is None] == [3, 11]
+    assert [place for place, score in enumerate(reply["scores"]) if score is None] == [3, 11]
     assert reply["problem"][3] == "it raised RuntimeError"
     assert "Ada" not in str(reply)
 
@@ -74,8 +80,8 @@ def test_no_number_and_too_few_numbers_are_no_answers():
     reply = bench().predict(columns(request(mode="nan"), request()))
     short = bench().predict(columns(request(mode="short"), request(), request()))
 
-    assert reply["probability"][0] is None
-    assert reply["probability"][1] is not None
+    assert reply["scores"][0] == [None]
+    assert reply["scores"][1] != [None]
     assert short["problem"][0] == "it raised WrongShape"
     assert short["problem"][1:] == [None, None]
 
@@ -124,7 +130,7 @@ def test_a_model_that_takes_arrays_is_given_arrays():
         "mode": object,
     }
     assert rows["city"].tolist() == ["EWR", None]
-    assert reply["probability"] == bench().predict(asked)["probability"]
+    assert reply["scores"] == bench().predict(asked)["scores"]
 
 
 @pytest.mark.parametrize("make", [ToyModel, Direct])
@@ -181,7 +187,7 @@ def test_a_shadow_is_scored_as_a_request_is():
 
     reply = one.shadow(rows, pause=unhurried)
 
-    assert reply["probability"] == one.predict(rows)["probability"]
+    assert reply["scores"] == one.predict(rows)["scores"]
     assert reply["took_ms"] > 0
 
 
@@ -218,12 +224,12 @@ def test_everything_on_the_board_is_held_with_its_own_threshold(shop):
 
     hello = shop.shelf.hello()
 
-    assert hello["holds"] == {RELEASE: THRESHOLD, "toy@high00000000": 0.6, "toy@old000000000": THRESHOLD}
+    assert hello["holds"] == {RELEASE: USUAL, "toy@high00000000": Binary(0.6).facts, "toy@old000000000": USUAL}
     assert hello["pid"] == os.getpid()
     assert shop.told[-1] == hello
     assert shop.shelf.answer({"ask": "predict", "release": "toy@high00000000", "columns": columns(request())})[
-        "probability"
-    ] == pytest.approx([0.5501])
+        "scores"
+    ] == [[pytest.approx(0.5501)]]
 
 
 @pytest.mark.parametrize(
@@ -403,13 +409,13 @@ def worker(tmp_path: Path) -> Iterator[Running]:
 def test_a_new_release_is_told_to_everybody_who_is_connected(worker):
     """Within a second of being posted, and without being asked."""
     both = [worker.connect(), worker.connect()]
-    assert both[0].hello == {"pid": os.getpid(), "holds": {RELEASE: THRESHOLD}, "refused": {}}
+    assert both[0].hello == {"pid": os.getpid(), "holds": {RELEASE: json.loads(to_json(USUAL))}, "refused": {}}
 
     worker.post(champion=release("new"), before=release())
 
     for gateway in both:
         assert set(gateway.next()["holds"]) == {RELEASE, NEW}
-        assert gateway.predict(NEW)["probability"] is not None
+        assert gateway.predict(NEW)["scores"] is not None
 
 
 def test_requests_are_answered_while_a_bundle_opens(worker, monkeypatch):

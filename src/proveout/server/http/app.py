@@ -95,7 +95,12 @@ class Gateway:
         document = openapi.document(schema, settings, example)
         batches, v2 = batch.Batches(self._reader, settings), open_inference.Inference(self._reader, settings)
         pages = ui.Pages(
-            schema, document, example=example, label_name=settings.label_name, asks_for_key=self._access.asked
+            schema,
+            document,
+            example=example,
+            target=settings.label_name,
+            task=settings.task,
+            asks_for_key=self._access.asked,
         )
         handlers: dict[tuple[str, Method], Handler] = {
             ("/predict", "POST"): self._predict,

@@ -87,8 +87,10 @@ _NO_TEXTS = "The binary data of {name} are {count} texts in UTF-8, each with its
 
 
 def encoded(datatype: str, values: Sequence[Any]) -> bytes:
-    """Values as bytes. A number that there is not is NaN; a BOOL that there is not is false, for there is no third."""
+    """Values as bytes. What there is not is NaN, 0, false or an empty text: of these there is no other."""
     if datatype == "BYTES":
-        return b"".join(_LENGTH.pack(len(text)) + text for text in (str(value).encode() for value in values))
-    known = [math.nan if value is None else value for value in values] if datatype.startswith("FP") else values
+        texts = ("" if value is None else str(value) for value in values)
+        return b"".join(_LENGTH.pack(len(text)) + text for text in (one.encode() for one in texts))
+    nothing = math.nan if datatype.startswith("FP") else 0
+    known = [nothing if value is None else value for value in values]
     return struct.pack(f"<{len(values)}{_FORMATS[datatype]}", *known)

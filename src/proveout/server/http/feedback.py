@@ -9,17 +9,18 @@ from typing import Any
 
 import orjson
 
-from proveout.records import Feedback, now
+from proveout.records import Feedback, TargetValue, now
 from proveout.schema.validator import FieldProblem, class_of, shown
 from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Problem, Refused, not_json, parsed, refuse_repeated
+from proveout.task.task import Task
 
 LONGEST_TEXT = 2_000  # characters
 LONGEST_ID = 160
 _MOST_BYTES = 32_768
 _FIELDS = {
     "request_id": "the id of an answer",
-    "outcome": "true, false or null",
+    "outcome": "",  # the task says it
     "wrong": "true or false",
     "text": f"at most {LONGEST_TEXT} characters",
 }
@@ -32,26 +33,29 @@ async def take(call: Call, office: Backend) -> None:
     if not isinstance(document, dict):
         raise Refused(not_json(f"The body is {class_of(document)}, where an object is expected."))
     refuse_repeated(body, document)
-    said = read(document, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
+    said = read(document, task=office.task, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
     logged = await office.desk.note(said)
     answer = orjson.dumps({"feedback_id": said.feedback_id, "request_id": said.request_id})
     await call.respond(202, answer, JSON, *(() if logged else ((b"x-proveout-unlogged", b"1"),)))
 
 
-def read(document: dict[str, Any], *, feedback_id: str, at: str, key: str) -> Feedback:
+def read(document: dict[str, Any], *, task: Task, feedback_id: str, at: str, key: str) -> Feedback:
     """The feedback in `document`. Raises: Refused with 422 and all problems at once."""
-    request_id, outcome = document.get("request_id"), document.get("outcome")
+    request_id = document.get("request_id")
+    outcome, expected_outcome = _outcome(document.get("outcome"), task)
     wrong, text = document.get("wrong", False), document.get("text", "")
     sound = {
         "request_id": isinstance(request_id, str)
         and 0 < len(request_id) <= LONGEST_ID
         and all(" " < letter <= "~" for letter in request_id),
-        "outcome": outcome is None or isinstance(outcome, bool),
+        "outcome": not expected_outcome,
         "wrong": isinstance(wrong, bool),
         "text": isinstance(text, str) and len(text) <= LONGEST_TEXT and "\x00" not in text,
     }
     problems = [
-        FieldProblem(field=name, rule="type", expected=_FIELDS[name], got=class_of(document.get(name)))
+        FieldProblem(
+            field=name, rule="type", expected=_FIELDS[name] or expected_outcome, got=class_of(document.get(name))
+        )
         for name, holds in sound.items()
         if not holds
     ]
@@ -76,3 +80,14 @@ def read(document: dict[str, Any], *, feedback_id: str, at: str, key: str) -> Fe
         text=text,
         key=key,
     )
+
+
+def _outcome(given: object, task: Task) -> tuple[TargetValue | None, str]:
+    """The outcome as the task has it, and what was expected where it is none."""
+    try:
+        found = task.outcome(given)
+    except ValueError as error:
+        return None, str(error)
+    # PostgreSQL knows no NUL character, and nobody writes a class that is longer than a comment.
+    sound = not isinstance(found, str) or (len(found) <= LONGEST_TEXT and "\x00" not in found)
+    return (found, "") if sound else (None, f"at most {LONGEST_TEXT} characters")

@@ -2,12 +2,13 @@
 
 Comes in: one tensor for each field of the request schema, all of one length. Goes out: tensors of that length. The
 protocol knows no problem of one row: a request with a row that does not fit is refused whole, naming the row. A row
-without a prediction has null in `probability` and `label`, and says so in `answered_by`. Tensors come and go in JSON or
-in binary (`binary_tensors`), where such a row has NaN and false.
+without a prediction has null in the tensors of its task, such as `probability` and `label`, and says so in
+`answered_by`. Tensors come and go in JSON or in binary (`binary_tensors`), where such a row has NaN, 0, false or "".
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,8 @@ from proveout.server.queue.batcher import MOST_ROWS
 from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import Response
 from proveout.settings import Settings
+from proveout.task.output import Output
+from proveout.task.task import Task
 
 DATATYPES: Mapping[Kind, str] = {
     "int": "INT64", "float": "FP64", "bool": "BOOL", "str": "BYTES", "datetime": "BYTES", "category": "BYTES",
@@ -40,13 +43,35 @@ _FITS: Mapping[Kind, set[str]] = {
     "datetime": {"BYTES"},
     "category": {"BYTES"},
 }
-OUTPUTS: Mapping[str, tuple[str, Callable[[Prediction], Any]]] = {
-    "probability": ("FP64", lambda prediction: prediction.probability),
-    "label": ("BOOL", lambda prediction: prediction.label),
-    "answered_by": ("BYTES", lambda prediction: prediction.answered_by),
-    "release": ("BYTES", lambda prediction: prediction.release),
-    "request_id": ("BYTES", lambda prediction: prediction.request_id),
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An output: its datatype, what a prediction has in it, and how many values, where it is more than one."""
+
+    datatype: str
+    of: Callable[[Prediction], Any]
+    width: int | None = None
+
+    def shape(self, rows: int) -> list[int]:
+        """Of so many rows; -1 for any number."""
+        return [rows] if self.width is None else [rows, self.width]
+
+
+_OF_ALL: Mapping[str, Tensor] = {
+    "answered_by": Tensor("BYTES", lambda prediction: prediction.answered_by),
+    "release": Tensor("BYTES", lambda prediction: prediction.release),
+    "request_id": Tensor("BYTES", lambda prediction: prediction.request_id),
 }
+
+
+def outputs(task: Task) -> dict[str, Tensor]:
+    """The tensors that answers of a task have, by name."""
+
+    def tensor(one: Output) -> Tensor:
+        return Tensor(DATATYPES[one.kind], lambda prediction: one.of(prediction.answer), one.width)
+
+    return {**{one.name: tensor(one) for one in task.outputs}, **_OF_ALL}
 
 
 class Inference:
@@ -96,7 +121,10 @@ class Inference:
                 {"name": field.name, "datatype": DATATYPES[field.kind], "shape": [-1]}
                 for field in self._reader.schema.fields
             ],
-            "outputs": [{"name": name, "datatype": kind, "shape": [-1]} for name, (kind, _) in OUTPUTS.items()],
+            "outputs": [
+                {"name": name, "datatype": tensor.datatype, "shape": tensor.shape(-1)}
+                for name, tensor in outputs(office.task).items()
+            ],
         }
         await call.respond(200, orjson.dumps(told), JSON)
 
@@ -118,7 +146,8 @@ class Inference:
         if not isinstance(document, dict):
             raise _no(400, f"The body is {class_of(document)}, where an object is expected.")
         refuse_repeated(body.json, document)
-        given_id, asked = _id(document), _outputs(document)
+        given_id, tensors = _id(document), outputs(office.task)
+        asked = _asked(document, tensors)
         columns = self._columns(document, body)
         requests = self._requests(columns)
         call.take(len(requests) - 1)
@@ -128,13 +157,13 @@ class Inference:
             given += await asyncio.gather(
                 *(self._one(request, start + place, given_id, call, office) for place, request in enumerate(window))
             )
-        outputs, rest = _tensors(given, asked)
+        told, rest = _tensors(given, asked, tensors)
         answer = {
             "model_name": self._settings.model,
             "model_version": call.params.get("version") or _versions(office)[0],
             **({} if given_id is None else {"id": given_id}),
             "parameters": {"unlogged": not all(one.logged for one in given)},
-            "outputs": outputs,
+            "outputs": told,
         }
         text = orjson.dumps(answer)
         if any(asked.values()):
@@ -184,20 +213,24 @@ class Inference:
         return requests
 
 
-def _tensors(given: Sequence[Response], asked: Mapping[str, bool]) -> tuple[list[dict[str, Any]], bytes]:
+def _tensors(
+    given: Sequence[Response], asked: Mapping[str, bool], tensors: Mapping[str, Tensor]
+) -> tuple[list[dict[str, Any]], bytes]:
     """The outputs that are `asked` for, in binary or not, and the bytes of those that are."""
-    outputs: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     rest: list[bytes] = []
     for name, in_binary in asked.items():
-        datatype, of = OUTPUTS[name]
-        values = [of(one.prediction) for one in given]
-        told: dict[str, Any] = {"name": name, "datatype": datatype, "shape": [len(values)]}
+        tensor = tensors[name]
+        values = [tensor.of(one.prediction) for one in given]
+        if tensor.width is not None:
+            values = [value for row in values for value in (row if row is not None else [None] * tensor.width)]
+        told: dict[str, Any] = {"name": name, "datatype": tensor.datatype, "shape": tensor.shape(len(given))}
         if in_binary:
-            rest.append(encoded(datatype, values))
-            outputs.append({**told, "parameters": {"binary_data_size": len(rest[-1])}})
+            rest.append(encoded(tensor.datatype, values))
+            found.append({**told, "parameters": {"binary_data_size": len(rest[-1])}})
         else:
-            outputs.append({**told, "data": values})
-    return outputs, b"".join(rest)
+            found.append({**told, "data": values})
+    return found, b"".join(rest)
 
 
 def _values(name: str, kind: Kind, tensor: Mapping[str, Any], body: BinaryBody) -> Sequence[Any]:
@@ -240,15 +273,15 @@ def _id(document: Mapping[str, Any]) -> str | None:
     return sane
 
 
-def _outputs(document: Mapping[str, Any]) -> dict[str, bool]:
+def _asked(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, bool]:
     """The tensors that are asked for, all where none are named, and whether in binary. Raises: Refused with 400."""
     wanted = document.get("outputs")
     usual = _parameters(document, "the request").get("binary_data_output", False)
     if wanted is None or wanted == []:
-        wanted = [{"name": name} for name in OUTPUTS]
+        wanted = [{"name": name} for name in tensors]
     names = [one.get("name") if isinstance(one, dict) else None for one in wanted] if isinstance(wanted, list) else []
-    if not names or not all(isinstance(name, str) and name in OUTPUTS for name in names):
-        raise _no(400, f"`outputs` names some of {', '.join(OUTPUTS)}.")
+    if not names or not all(isinstance(name, str) and name in tensors for name in names):
+        raise _no(400, f"`outputs` names some of {', '.join(tensors)}.")
     found = {
         str(one["name"]): _parameters(one, f"the output {one['name']}").get("binary_data", usual) for one in wanted
     }

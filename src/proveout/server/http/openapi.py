@@ -98,7 +98,8 @@ def _paths(settings: Settings, example: Mapping[str, Scalar]) -> Schema:
         400, 408, 413, 429, 503,
         requestBody=batch, parameters=[_REQUEST_ID, _DEADLINE],
     )  # fmt: skip
-    said = {"request_id": "0192a3b4-0000-7000-8000-000000000000", "outcome": True, "text": "It came 40 minutes late."}
+    outcome = {"binary": True, "multiclass": "a class", "regression": 12.5}[settings.task]
+    said = {"request_id": "0192a3b4-0000-7000-8000-000000000000", "outcome": outcome, "text": "As I saw it."}
     route(
         "/feedback", "post", "What really happened, or that an answer was wrong.",
         {"202": {"description": "It is in the journal.", **_json("FeedbackTaken")}},

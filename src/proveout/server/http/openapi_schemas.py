@@ -11,8 +11,9 @@ from proveout.schema import json_schema
 from proveout.schema.request_schema import EXPLAIN
 from proveout.schema.spec import RequestSchema
 from proveout.server.http.feedback import LONGEST_ID, LONGEST_TEXT
-from proveout.server.http.open_inference import DATATYPES, OUTPUTS
+from proveout.server.http.open_inference import DATATYPES, outputs
 from proveout.settings import Settings
+from proveout.task import task as tasks
 
 Schema = dict[str, Any]
 
@@ -21,16 +22,13 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
     """Every message, by name."""
     text, number = {"type": "string"}, {"type": "number"}
     maybe_text = {"type": ["string", "null"]}
-    share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    task = tasks.named(settings.task)
+    tensors = list(outputs(task))
     reason = _object({"field": text, "value": {}, "effect": number, "text": text}, "field", "effect", "text")
     answer = _object(
         {
             "request_id": text,
-            "prediction": _object(
-                {settings.label_name: {"type": ["boolean", "null"]}, "probability": share},
-                settings.label_name,
-                "probability",
-            ),
+            "prediction": task.schema(target=settings.label_name),
             "confidence": {
                 "description": "How often such a score was right on held-out rows; null where that is not known.",
                 "oneOf": [{"type": "null"}, _object({"share": number, "level": text}, "share", "level")],
@@ -57,14 +55,15 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
     feedback = _object(
         {
             "request_id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"},
-            "outcome": {"type": ["boolean", "null"], "description": "What really happened."},
+            "outcome": {**task.outcome_schema(), "description": "What really happened."},
             "wrong": {"type": "boolean", "description": "The answer was wrong."},
             "text": {"type": "string", "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"},
         },
         "request_id",
     )
     feedback["additionalProperties"] = False
-    said = {"outcome": {"type": "boolean"}, "wrong": {"const": True}, "text": {"minLength": 1}}
+    known = [kind for kind in task.outcome_schema()["type"] if kind != "null"]
+    said = {"outcome": {"type": known if known[1:] else known[0]}, "wrong": {"const": True}, "text": {"minLength": 1}}
     feedback["anyOf"] = [_object({name: something}, name) for name, something in said.items()]
     tensor = _object(
         {
@@ -89,7 +88,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
             {
                 "prediction": {"type": "object"}, "release": {"type": ["object", "null"]}, "verdict": maybe_text,
                 "approval": {"type": ["object", "null"]}, "shadows": {"type": "array"},
-                "feedback": {"type": "array"}, "outcome": {"type": ["boolean", "null"]}, "reasons": {"type": "array"},
+                "feedback": {"type": "array"}, "outcome": task.outcome_schema(), "reasons": {"type": "array"},
             },
             "prediction", "release", "verdict", "approval", "shadows", "feedback", "outcome", "reasons",
         ),
@@ -97,7 +96,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
             {
                 "id": {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"},
                 "inputs": {"type": "array", "items": tensor, "minItems": 1},
-                "outputs": {"type": ["array", "null"], "items": _object({"name": {"enum": list(OUTPUTS)}}, "name")},
+                "outputs": {"type": ["array", "null"], "items": _object({"name": {"enum": tensors}}, "name")},
                 "parameters": {
                     "type": ["object", "null"],
                     "description": "`binary_data_output`: true for outputs in binary. Tensors in binary are behind the "
@@ -109,7 +108,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
         "InferAnswer": _object(
             {
                 "model_name": text, "model_version": text, "id": text, "parameters": {"type": "object"},
-                "outputs": {"type": "array", "items": tensor, "description": f"Of {', '.join(OUTPUTS)}."},
+                "outputs": {"type": "array", "items": tensor, "description": f"Of {', '.join(tensors)}."},
             },
             "model_name", "outputs",
         ),

@@ -15,7 +15,7 @@ import orjson
 
 from proveout.errors import ProveoutError
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer
+from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer, TargetValue
 from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Problem, Refused, not_now
 from proveout.server.service.fallback import NoAnswer
@@ -39,7 +39,7 @@ class Dossier:
     approval: Approval | None  # None where it cannot be read any more
     shadows: tuple[ShadowAnswer, ...]
     feedback: tuple[Feedback, ...]
-    outcome: bool | None
+    outcome: TargetValue | None
 
 
 class Dossiers:

@@ -21,6 +21,7 @@ from proveout.server.queue.batcher import Dispatch
 from proveout.server.server_state import ClerkNote, DesiredState
 from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import PredictionService, Response
+from proveout.task.task import Task
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -72,6 +73,10 @@ class Backend(Protocol):
     @property
     def board(self) -> DesiredState | None:
         """What stands, as far as is known."""
+
+    @property
+    def task(self) -> Task:
+        """How the champion's answers are read."""
 
     @property
     def journal(self) -> Journal:

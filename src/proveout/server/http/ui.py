@@ -17,7 +17,7 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
-from proveout.records import Scalar
+from proveout.records import Scalar, TaskName
 from proveout.schema.spec import RequestField, RequestSchema
 from proveout.server.http.feedback import LONGEST_TEXT
 from proveout.server.http.request import JSON, Backend, Call
@@ -53,7 +53,8 @@ class Pages:
         document: Mapping[str, Any],
         *,
         example: Mapping[str, Scalar],
-        label_name: str,
+        target: str,
+        task: TaskName,
         asks_for_key: bool,
     ) -> None:
         self._document = orjson.dumps(document)
@@ -61,7 +62,8 @@ class Pages:
             "page.html.jinja",
             model=document["info"]["title"],
             fields=[_input(field, example.get(field.name)) for field in schema.fields],
-            label_name=label_name,
+            target=target,
+            task=task,
             asks_for_key=asks_for_key,
             longest_text=LONGEST_TEXT,
         )

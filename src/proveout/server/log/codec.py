@@ -1,14 +1,14 @@
 """The lines of a journal: one JSON object for each thing that happened.
 
 Comes in: records. Goes out: a line for each, and the record again. An answer's line is its record; every other kind
-names itself first, so a journal that was begun by the version before is read like one of today.
+names itself first.
 """
 
 from typing import Any
 
 import orjson
 
-from proveout.records import Alert, Feedback, Prediction, ShadowAnswer
+from proveout.records import Alert, Answer, Feedback, Prediction, ShadowAnswer
 
 Row = Prediction | ShadowAnswer | Feedback | Alert
 
@@ -28,4 +28,6 @@ def read(line: bytes) -> Row:
     """The row in `line`. Raises: ValueError or TypeError if it holds none."""
     fields: dict[str, Any] = orjson.loads(line)
     kind = fields.pop("kind", None)
+    if fields.get("answer") is not None:
+        fields["answer"] = Answer(**fields["answer"])
     return Prediction(**fields) if kind is None else _KINDS[str(kind)](**fields)

@@ -1,6 +1,6 @@
 """Micro-batches: requests that wait while the worker is busy travel together as one message.
 
-Comes in: single records, each with the release it is for. Goes out: a claim for each, or the reason why there is none.
+Comes in: single records, each with the release it is for. Goes out: an answer for each, or why there is none.
 No request waits for others: a batch leaves as soon as the worker is free. What would wait too long in front of a
 worker that is only busy is told so at once (`Overloaded`), by measured batch times; what a hanging or failing one keeps
 waiting falls down the ladder at its deadline, and after some of those its release is not asked for a while (`breaker`).
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from proveout.records import Scalar
+from proveout.records import Answer, Scalar
 from proveout.server.queue.breaker import Breaker, BreakerState
 from proveout.server.queue.explain_queue import ExplainQueue
 from proveout.server.queue.release_queue import (
@@ -22,13 +22,13 @@ from proveout.server.queue.release_queue import (
     ReleaseQueue,
     Scored,
     Waiting,
+    answers_in,
     columns_of,
-    scores_in,
 )
 from proveout.server.queue.shadow_queue import ShadowQueue, ShadowScore
 from proveout.server.queue.worker_connection import Silent, WorkerChannels, WorkerLost, WorkerStatus
 from proveout.server.server_state import DesiredState
-from proveout.server.service.fallback import Claim, NoAnswer
+from proveout.server.service.fallback import NoAnswer
 
 __all__ = ["MOST_ROWS", "MOST_WAITING", "Dispatch", "Overloaded", "Scored", "ShadowScore"]
 
@@ -170,7 +170,7 @@ class Dispatch:
         except TimeoutError as error:
             raise NoAnswer("the worker does not answer a probe") from error
         hello = self._line.hello
-        if hello is None or not isinstance(said, dict) or said.get("probability", [None])[0] is None:
+        if hello is None or not isinstance(said, dict) or not _scored(hello, said):
             raise NoAnswer("it cannot score a row of its own training data")
         self.heard_at = asyncio.get_running_loop().time()
         return hello
@@ -270,7 +270,7 @@ class Dispatch:
     def _send(self, hello: WorkerStatus, release: str, lane: ReleaseQueue, batch: Sequence[Waiting]) -> None:
         flight = InFlightBatch(
             release=release,
-            threshold=hello.holds[release],
+            task=hello.holds[release],
             lane=lane,
             batch=batch,
             began=asyncio.get_running_loop().time(),
@@ -291,7 +291,7 @@ class Dispatch:
         self._pump()
         lane, batch = flight.lane, flight.batch
         try:
-            scores = scores_in(said.result(), len(batch))
+            answers = answers_in(said.result(), len(batch), flight.task)
             lane.pace.took(len(batch), took_s)
             self._slowest_s = max((each.pace.slowest_s for each in self._lanes.values()), default=0.0)
             self._fewest = min((each.rows for each in self._lanes.values()), default=MOST_ROWS)
@@ -309,20 +309,19 @@ class Dispatch:
             self._fail(lane, batch, f"its reply cannot be read ({type(error).__name__})", sound=False)
             return
         now = asyncio.get_running_loop().time()
-        end, release, threshold = lane.breaker.end, flight.release, flight.threshold
-        for waiting, score in zip(batch, scores, strict=True):
+        end, release = lane.breaker.end, flight.release
+        for waiting, answer in zip(batch, answers, strict=True):
             reply = waiting.reply
             waiting.due.discard(waiting)
             if reply.done():
                 if reply.cancelled():
                     end(waiting.ticket, None, now)
-            elif type(score) is Claim:
-                probability = score.probability
-                end(waiting.ticket, type(probability) is float and 0 <= probability <= 1, now)
-                reply.set_result(Scored(score, release, threshold))
+            elif isinstance(answer, Answer):
+                end(waiting.ticket, True, now)
+                reply.set_result(Scored(answer, release))
             else:
                 end(waiting.ticket, False, now)
-                reply.set_exception(NoAnswer(score))
+                reply.set_exception(NoAnswer(answer))
 
     def _probed(self, reply: asyncio.Future[Any], said: asyncio.Future[Any]) -> None:
         self._flight = None
@@ -389,6 +388,13 @@ class Dispatch:
 
     def _breaker(self, release: str) -> Breaker:
         return self._lane(release).breaker
+
+
+def _scored(hello: WorkerStatus, said: Mapping[str, Any]) -> bool:
+    """Whether a probe's reply has valid scores, of a release that the worker still holds."""
+    task = hello.holds.get(str(said.get("release")))
+    scores = said.get("scores") or [None]
+    return task is not None and task.is_valid(scores[0])
 
 
 def _not_held(release: str) -> str:

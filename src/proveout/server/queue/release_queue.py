@@ -1,6 +1,6 @@
 """The lanes to a worker: what waits for each release, and the form in which it travels.
 
-Comes in: records. Goes out: their columns, and from a reply a claim for each of them. `dispatch` carries.
+Comes in: records. Goes out: their columns, and from a reply an answer for each of them. `dispatch` carries.
 """
 
 import asyncio
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from proveout.records import Scalar
+from proveout.records import Answer, Scalar
 from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.breaker import Breaker, Ticket
-from proveout.server.service.fallback import Claim, NoAnswer
+from proveout.server.service.fallback import NoAnswer
+from proveout.task.plain_values import share
+from proveout.task.task import Task
 
 MOST_ROWS = 256  # in one message
 
@@ -22,9 +24,8 @@ MOST_ROWS = 256  # in one message
 class Scored:
     """What the worker said of one record, and which release said it."""
 
-    claim: Claim
+    answer: Answer
     release: str
-    threshold: float
 
 
 class Waiting:
@@ -71,7 +72,7 @@ class InFlightBatch:
     """A batch that the worker has."""
 
     release: str
-    threshold: float
+    task: Task
     lane: ReleaseQueue
     batch: Sequence[Waiting]
     began: float  # by the loop's clock
@@ -92,19 +93,18 @@ def columns_of(fields: Sequence[str]) -> Callable[[Sequence[Mapping[str, Scalar]
     return lambda records: dict(zip(names, zip(*map(row, records), strict=True), strict=True))
 
 
-def scores_in(reply: Any, rows: int) -> list[Claim | str]:
-    """A claim, or the reason why there is none, for each of the `rows` that were sent. Raises: NoAnswer for all."""
+def answers_in(reply: Any, rows: int, task: Task) -> list[Answer | str]:
+    """An answer, or the reason why there is none, for each of the `rows` that were sent. Raises: NoAnswer for all."""
     if not isinstance(reply, dict):
         raise NoAnswer("its reply is no object")
-    if "probability" not in reply:
+    if "scores" not in reply:
         raise NoAnswer(str(reply.get("problem") or "its reply has no scores"))
-    probability, confidence = reply["probability"], reply.get("confidence") or [None] * rows
-    problem = reply.get("problem")
-    if not (len(probability) == len(confidence) == rows and (problem is None or len(problem) == rows)):
-        raise NoAnswer(f"it gave {len(probability)} scores for {rows} requests")
-    if problem is None:
-        return list(map(Claim, probability, confidence))
+    scores, confidence = reply["scores"], reply.get("confidence") or [None] * rows
+    problem = reply.get("problem") or [None] * rows
+    if not len(scores) == len(confidence) == len(problem) == rows:
+        raise NoAnswer(f"it gave {len(scores)} scores for {rows} requests")
+    valid, answer, invalid = task.is_valid, task.answer, task.invalid
     return [
-        Claim(score, sure) if trouble is None else str(trouble)
-        for score, sure, trouble in zip(probability, confidence, problem, strict=True)
+        (answer(one, confidence=share(sure)) if valid(one) else invalid) if trouble is None else str(trouble)
+        for one, sure, trouble in zip(scores, confidence, problem, strict=True)
     ]

@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proveout.records import Scalar
+from proveout.records import Answer, Scalar
 from proveout.server import safe_traceback
 from proveout.server.queue.breaker import Breaker
+from proveout.server.queue.release_queue import answers_in
 from proveout.server.queue.worker_connection import Line, Silent, WorkerLost
 from proveout.server.server_state import DesiredState
+from proveout.server.service.fallback import NoAnswer
+from proveout.task.task import Task
 
 MOST_MIRRORED = 1_000  # records that wait for the shadow; more are dropped
 _MOST_SHADOWED = 32  # in one message
@@ -27,10 +30,9 @@ _MOST_DEATHS = 2  # of the worker, while it scored for a shadow
 
 @dataclass(frozen=True, kw_only=True)
 class ShadowScore:
-    """What a shadow said of one record. `probability` and `label` are None exactly where there is a problem."""
+    """What a shadow said of one record. `answer` is None exactly where there is a problem."""
 
-    probability: float | None
-    label: bool | None
+    answer: Answer | None
     latency_ms: float  # of the model, for the batch that the record was in
     problem: str | None = None
 
@@ -129,7 +131,7 @@ class ShadowQueue:
         sound: bool | None = False
         try:
             reply = await self._line.ask({"ask": "shadow", "release": release, "columns": columns})
-            scores = _shadow_scores(reply, len(batch), threshold=hello.holds[release])
+            scores = _shadow_scores(reply, len(batch), task=hello.holds[release])
             sound = all(score.problem is None for score in scores)
         except Silent:
             self._ban(release, "was silent")
@@ -159,17 +161,18 @@ class ShadowQueue:
 
 
 def _failed(problem: str, *, latency_ms: float = 0.0) -> ShadowScore:
-    return ShadowScore(probability=None, label=None, latency_ms=latency_ms, problem=problem)
+    return ShadowScore(answer=None, latency_ms=latency_ms, problem=problem)
 
 
-def _shadow_scores(reply: Any, rows: int, *, threshold: float) -> list[ShadowScore]:
+def _shadow_scores(reply: Any, rows: int, *, task: Task) -> list[ShadowScore]:
     took_ms = float(reply.get("took_ms", 0.0))
-    if "probability" not in reply:
-        return [_failed(str(reply.get("problem")), latency_ms=took_ms)] * rows
-    problems = reply.get("problem") or [None] * rows
+    try:
+        answers = answers_in(reply, rows, task)
+    except NoAnswer as silence:
+        return [_failed(str(silence), latency_ms=took_ms)] * rows
     return [
-        _failed(problem or "its probability is not a number from 0 to 1", latency_ms=took_ms)
-        if problem is not None or not (type(score) is float and 0 <= score <= 1)
-        else ShadowScore(probability=score, label=score >= threshold, latency_ms=took_ms)
-        for score, problem in zip(reply["probability"], problems, strict=True)
+        ShadowScore(answer=answer, latency_ms=took_ms)
+        if isinstance(answer, Answer)
+        else _failed(answer, latency_ms=took_ms)
+        for answer in answers
     ]

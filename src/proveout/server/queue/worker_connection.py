@@ -14,7 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from proveout.records import TaskFacts
 from proveout.server.queue import protocol
+from proveout.task import task as tasks
+from proveout.task.task import Task
 
 SHADOW_S = 5.0  # nobody waits for a shadow, but one that is silent for this long hangs
 _TRY_EVERY_S = 0.05
@@ -33,8 +36,18 @@ class WorkerStatus:
     """What a worker says to whoever connects, and again when it changes."""
 
     pid: int
-    holds: Mapping[str, float]  # threshold of each release it can be asked for, by name
+    holds: Mapping[str, Task]  # the task of each release it can be asked for, by name
     refused: Mapping[str, str]  # why it does not hold what the board lists
+
+
+def hello_in(message: Mapping[str, Any]) -> WorkerStatus:
+    """What a worker says of itself, with the task of each release that it holds."""
+    facts = {
+        name: TaskFacts(**{**said, "classes": tuple(said.get("classes", ()))})
+        for name, said in message["holds"].items()
+    }
+    holds = {name: tasks.of(one) for name, one in facts.items()}
+    return WorkerStatus(pid=message["pid"], holds=holds, refused=message["refused"])
 
 
 class Line(Protocol):
@@ -120,7 +133,7 @@ class WorkerConnection:
 
     def _hear(self, message: Any) -> None:
         if "holds" in message:
-            self.hello = WorkerStatus(**message)
+            self.hello = hello_in(message)
             self._heard(self.hello)
             self.up.set()
         elif self._reply is not None:

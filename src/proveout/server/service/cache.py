@@ -12,8 +12,7 @@ from typing import Any
 
 import orjson
 
-from proveout.records import Scalar
-from proveout.server.service.fallback import Answer
+from proveout.records import Answer, Scalar
 
 Place = tuple[str, str, bytes]
 """Where an answer is kept: tenant, release and the record's text. Nothing of another tenant or release is there."""
@@ -23,8 +22,7 @@ Place = tuple[str, str, bytes]
 class Kept:
     """What the model said."""
 
-    probability: float
-    confidence: float | None
+    answer: Answer
     reasons: Sequence[Any] | None  # as they were given; None where nobody asked
     at_s: float  # the clock of the cache
 
@@ -60,11 +58,11 @@ class Answers:
     def put(self, place: Place, answer: Answer, *, reasons: Sequence[Any] | None, before: Kept | None = None) -> None:
         """Keep what the model answered. The reasons of `before` stay, where it says the same again without being asked
         for them."""
-        if not self._rows or answer.probability is None:
+        if not self._rows or answer.value is None:
             return
-        if reasons is None and before is not None and before.probability == answer.probability:
+        if reasons is None and before is not None and before.answer == answer:
             reasons = before.reasons
-        self._kept[place] = Kept(answer.probability, answer.confidence, reasons, self._clock())
+        self._kept[place] = Kept(answer, reasons, self._clock())
         self._kept.move_to_end(place)
         if len(self._kept) > self._rows:
             self._kept.popitem(last=False)

@@ -10,8 +10,7 @@ from hashlib import blake2b
 
 from proveout.records import Digest, Role, Scalar, canonical
 from proveout.server.server_state import DesiredState
-
-DEFAULT_THRESHOLD = 0.5  # of the rules, until a worker has said what the released model's is
+from proveout.task.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +19,7 @@ class Route:
 
     release: str  # its name; "" while nothing was posted
     role: Role
-    threshold: float  # the label is `probability >= threshold`
+    task: Task  # how its scores, and what rules say in its place, are read
 
 
 class Routing:
@@ -28,15 +27,18 @@ class Routing:
 
     Args:
         key_fields: the request fields that name one event: requests about the same one meet the same model.
+        task: of the rules, until a worker has said what the released bundle's is.
         broken: whether a release, by name, is not to be asked now, see `Dispatch.broken`.
     """
 
-    def __init__(self, key_fields: Sequence[str], *, broken: Callable[[str], bool] = lambda release: False) -> None:
-        self._key_fields, self._broken = tuple(key_fields), broken
+    def __init__(
+        self, key_fields: Sequence[str], *, task: Task, broken: Callable[[str], bool] = lambda release: False
+    ) -> None:
+        self._key_fields, self._broken, self._default = tuple(key_fields), broken, task
         self._board: DesiredState | None = None
-        self._held: Mapping[str, float] = {}
-        self._thresholds: dict[str, float] = {}  # of every release on the board, also while no worker holds it
-        self._champion = Route(release="", role="champion", threshold=DEFAULT_THRESHOLD)
+        self._held: Mapping[str, Task] = {}
+        self._tasks: dict[str, Task] = {}  # of every release on the board, also while no worker holds it
+        self._champion = Route(release="", role="champion", task=task)
         self._canary: tuple[Route, Digest, float] | None = None
         self._shadow: tuple[str, Digest, float] | None = None
 
@@ -45,10 +47,10 @@ class Routing:
         self._board = board
         self._settle()
 
-    def holds(self, thresholds: Mapping[str, float]) -> None:
-        """A worker said what it holds: the threshold of each release, by name. Not to be called when it dies: what
-        it held tells best what the next one will."""
-        self._held = dict(thresholds)
+    def holds(self, tasks: Mapping[str, Task]) -> None:
+        """A worker said what it holds: the task of each release, by name. Not to be called when it dies: what it held
+        tells best what the next one will."""
+        self._held = dict(tasks)
         self._settle()
 
     @property
@@ -78,9 +80,9 @@ class Routing:
         board = self._board
         if board is None:
             return
-        self._thresholds.update(self._held)
+        self._tasks.update(self._held)
         listed = {release.name for release in board.releases}
-        self._thresholds = {n: t for n, t in self._thresholds.items() if n in listed or n in self._held}
+        self._tasks = {n: t for n, t in self._tasks.items() if n in listed or n in self._held}
         self._champion = self._route(self._answering(board), "champion")
         # One that the worker does not hold, not yet or because it refused it, has no share: the champion answers.
         self._canary = self._shadow = None
@@ -98,7 +100,7 @@ class Routing:
         return board.champion.name
 
     def _route(self, release: str, role: Role) -> Route:
-        return Route(release=release, role=role, threshold=self._thresholds.get(release, DEFAULT_THRESHOLD))
+        return Route(release=release, role=role, task=self._tasks.get(release, self._default))
 
 
 def choose(key: str, *, canary: Digest, canary_share: float) -> Role:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import orjson
 
-from proveout.records import AnswerSource, Feedback, Prediction, Role, Scalar, ShadowAnswer, now
+from proveout.records import Answer, AnswerSource, Feedback, Prediction, Role, Scalar, ShadowAnswer, now
 from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
 from proveout.server.http.auth import ANYBODY, Caller
@@ -24,7 +24,7 @@ from proveout.server.http.validation import Request
 from proveout.server.log.journal import Incident, Journal
 from proveout.server.queue.batcher import Dispatch, Overloaded, ShadowScore
 from proveout.server.service.cache import Answers, Kept
-from proveout.server.service.fallback import Answer, Claim, NoAnswer, descend, level, share, sound
+from proveout.server.service.fallback import Answered, NoAnswer, by_rules, descend, level
 from proveout.server.service.group_commit import Log, Unlogged
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.request_ids import Ids
@@ -34,7 +34,7 @@ from proveout.settings import Settings
 _MARGIN_SHARE, _MARGIN_S = 0.1, 0.02  # of the deadline, kept for rules, log and sending
 
 Rules = Callable[[Mapping[str, Scalar]], Any]
-Action = Callable[[float | None, float | None], Any]
+Action = Callable[[Answer], Any]
 Cached = Literal["hit", "miss", "stale"]
 
 
@@ -43,7 +43,7 @@ class ServiceConfig:
     """How a desk answers: everything it needs to know of the project."""
 
     model: str
-    label_name: str
+    target: str  # what the answer's value is called
     rules: Rules
     action: Action
     deadline_s: float
@@ -60,7 +60,7 @@ def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action
     """The habits that the settings ask for."""
     return ServiceConfig(
         model=settings.model,
-        label_name=settings.label_name,
+        target=settings.label_name,
         rules=rules,
         action=action,
         deadline_s=settings.deadline_s,
@@ -132,36 +132,34 @@ class PredictionService:
         kept = self._answers.get(place)
         missing: str | None = None
         if kept is not None and self._fresh(kept, request):
-            answer, reasons, cached = _again(kept), kept.reasons, self._look("hit")
+            found, reasons, cached = _again(kept), kept.reasons, self._look("hit")
         else:
-            answer = await self._ask(record, route, kept, until)
-            cached = self._look("stale" if answer.answered_by == "cache" else "miss")
+            found = await self._ask(record, route, kept, until)
+            cached = self._look("stale" if found.answered_by == "cache" else "miss")
             reasons = None
             if request.explain:
-                reasons, missing = await self._reasons(record, route, answer, kept, until)
-            if answer.answered_by == "model":
-                self._answers.put(place, answer, reasons=None if missing else reasons, before=kept)
+                reasons, missing = await self._reasons(record, route, found, kept, until)
+            if found.answered_by == "model":
+                self._answers.put(place, found.answer, reasons=None if missing else reasons, before=kept)
         prediction = Prediction(
             request_id=self._ids.take(request_id),
             at=now(),
             model=habits.model,
             release=route.release,
             record=self._pseudonyms.hide(record, habits.pii_fields),
-            answered_by=answer.answered_by,
-            label=None if answer.probability is None else answer.probability >= route.threshold,
-            probability=answer.probability,
-            confidence=answer.confidence,
+            answered_by=found.answered_by,
+            answer=found.answer,
             latency_ms=round((perf_counter() - began) * 1000, 3),
-            fallback_reason=answer.fallback_reason,
+            fallback_reason=found.fallback_reason,
             role=route.role,
             key=caller.key,
         )
-        self.answered[answer.answered_by] += 1
-        self.counts[(route.release, route.role, answer.answered_by)] += 1
+        self.answered[found.answered_by] += 1
+        self.counts[(route.release, route.role, found.answered_by)] += 1
         logged = await self._log.write(prediction)
-        if answer.answered_by == "model":
+        if found.answered_by == "model":
             self._mirror(record, prediction.request_id)
-        members = self._members(prediction)
+        members = self._members(prediction, route)
         if request.explain:
             members["reasons"] = reasons or []
             if missing is not None:
@@ -179,37 +177,32 @@ class PredictionService:
 
     # --- the rungs ------------------------------------------------------------------------------------------------
 
-    async def _ask(self, record: Mapping[str, Scalar], route: Route, kept: Kept | None, until: float) -> Answer:
+    async def _ask(self, record: Mapping[str, Scalar], route: Route, kept: Kept | None, until: float) -> Answered:
         """The answer of the first rung that has one. Raises: Overloaded."""
         try:
-            claim = (await self._dispatch.score(record, release=route.release, until=until)).claim
-            return Answer(
-                answered_by="model",
-                probability=sound(claim.probability),
-                confidence=share(claim.confidence),
-                fallback_reason=None,
-            )
+            scored = await self._dispatch.score(record, release=route.release, until=until)
+            return Answered(answered_by="model", answer=scored.answer, fallback_reason=None)
         except NoAnswer as silence:
-            return self._fall(record, silence, kept)
+            return self._fall(record, route, silence, kept)
         except Overloaded:
             if self._habits.on_overload == "shed" and not self._good(kept):
                 self.fallback_reasons["overloaded"] += 1
                 raise
-            return self._fall(record, NoAnswer("it has too many requests before this one"), kept)
+            return self._fall(record, route, NoAnswer("it has too many requests before this one"), kept)
 
-    def _fall(self, record: Mapping[str, Scalar], silence: NoAnswer, kept: Kept | None) -> Answer:
+    def _fall(self, record: Mapping[str, Scalar], route: Route, silence: NoAnswer, kept: Kept | None) -> Answered:
         """The answer of the rungs below the model."""
 
-        def model() -> Claim:
+        def model() -> Answer:
             raise silence
 
-        rungs: list[tuple[AnswerSource, Callable[[], Claim]]] = [("model", model)]
+        rungs: list[tuple[AnswerSource, Callable[[], Answer]]] = [("model", model)]
         if kept is not None and self._good(kept):
-            rungs.append(("cache", lambda: Claim(probability=kept.probability, confidence=kept.confidence)))
-        rungs.append(("rules", lambda: Claim(probability=self._habits.rules(record))))
-        answer = descend(rungs)
-        self.fallback_reasons[_class_of(str(silence))] += 1
-        return answer
+            rungs.append(("cache", lambda: kept.answer))
+        rungs.append(("rules", lambda: by_rules(lambda: self._habits.rules(record), route.task.read_rules)))
+        found = descend(rungs)
+        self.fallback_reasons[_class_of(str(silence), route.task.invalid)] += 1
+        return found
 
     def _good(self, kept: Kept | None) -> bool:
         return kept is not None and self._answers.age_s(kept) <= self._habits.stale_if_error_s
@@ -226,12 +219,12 @@ class PredictionService:
         return found
 
     async def _reasons(
-        self, record: Mapping[str, Scalar], route: Route, answer: Answer, kept: Kept | None, until: float
+        self, record: Mapping[str, Scalar], route: Route, found: Answered, kept: Kept | None, until: float
     ) -> tuple[Sequence[Any], str | None]:
         """The reasons, or none and why there are none."""
-        if answer.answered_by == "cache" and kept is not None and kept.reasons is not None:
+        if found.answered_by == "cache" and kept is not None and kept.reasons is not None:
             return kept.reasons, None
-        if answer.answered_by != "model":
+        if found.answered_by != "model":
             return [], "the model did not answer"
         try:
             return await self._dispatch.explain(record, release=route.release, until=until), None
@@ -250,8 +243,7 @@ class PredictionService:
                 request_id=request_id,
                 at=now(),
                 release=release,
-                probability=score.probability,
-                label=score.label,
+                answer=score.answer,
                 latency_ms=score.latency_ms,
                 problem=score.problem,
             )
@@ -259,21 +251,22 @@ class PredictionService:
 
     # --- the answer -----------------------------------------------------------------------------------------------
 
-    def _members(self, prediction: Prediction) -> dict[str, Any]:
-        confidence = prediction.confidence
+    def _members(self, prediction: Prediction, route: Route) -> dict[str, Any]:
+        answer = prediction.answer
+        confidence = answer.confidence
         return {
             "request_id": prediction.request_id,
-            "prediction": {self._habits.label_name: prediction.label, "probability": prediction.probability},
+            "prediction": route.task.members(answer, target=self._habits.target),
             "confidence": None if confidence is None else {"share": confidence, "level": level(confidence)},
-            "action": self._action(prediction.probability, confidence),
+            "action": self._action(answer),
             "answered_by": prediction.answered_by,
             "release": prediction.release,
             "fallback_reason": prediction.fallback_reason,
         }
 
-    def _action(self, probability: float | None, confidence: float | None) -> str:
+    def _action(self, answer: Answer) -> str:
         try:
-            return str(self._habits.action(probability, confidence))
+            return str(self._habits.action(answer))
         except Exception as error:  # the user's own code: an answer without advice is still an answer
             if self._action_trouble.words is None:
                 safe_traceback.report(error)
@@ -281,8 +274,8 @@ class PredictionService:
             return ""
 
 
-def _again(kept: Kept) -> Answer:
-    return Answer(answered_by="cache", probability=kept.probability, confidence=kept.confidence, fallback_reason=None)
+def _again(kept: Kept) -> Answered:
+    return Answered(answered_by="cache", answer=kept.answer, fallback_reason=None)
 
 
 _CLASSES = {
@@ -292,15 +285,19 @@ _CLASSES = {
     "breaker": "breaker",
     "too many requests": "overloaded",
     "it raised": "raised",
-    "not a number from 0 to 1": "unsound",
     "reply": "unreadable",
 }
 
 
-def _class_of(reason: str) -> str:
+def _class_of(reason: str, invalid: str) -> str:
     """A fallback reason as one of a few words: a metric has no room for times and names.
 
-    >>> _class_of("model: no answer within 480 ms")
+    Args:
+        invalid: what is wrong with scores that are none, as the task says it.
+
+    >>> _class_of("model: no answer within 480 ms", "its value is not a finite number")
     'timeout'
     """
+    if invalid in reason:
+        return "unsound"
     return next((word for words, word in _CLASSES.items() if words in reason), "other")

@@ -115,7 +115,7 @@ class ModelPool:
         """What a gateway is told when it connects, and when it changes."""
         return {
             "pid": os.getpid(),
-            "holds": {name: bench.threshold for name, bench in self._benches.items()},
+            "holds": {name: bench.task.facts for name, bench in self._benches.items()},
             "refused": {name: refusal.words for name, refusal in self._refused.items()},
         }
 

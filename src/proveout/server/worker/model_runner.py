@@ -9,12 +9,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
 from proveout.errors import BundleError
 from proveout.model import serving_form
-from proveout.records import Scalar
+from proveout.records import Answer, Scalar
 from proveout.server import safe_traceback
 from proveout.server.worker import shapley as reasoning
 from proveout.server.worker.release_source import Served
@@ -33,12 +34,14 @@ _WARM_ROWS = (1, 2, 16, 64, 256)
 _REFERENCE_ROWS = 256  # at once, when the background is chosen: requests wait for the interpreter meanwhile
 _FEWEST_SLICE_ROWS, _MOST_SLICE_ROWS = 64, 1_024
 
+Scores = list[float | None]
+"""What is said of one row: as many numbers as the task has."""
 Pause = Callable[[float], None]
 """Called after each slice, with the seconds that it took."""
 
 
 class WrongShape(ValueError):
-    """The model gave another number of scores than it was asked for."""
+    """The model gave scores of another shape than it was asked for."""
 
 
 class ModelRunner:
@@ -47,13 +50,21 @@ class ModelRunner:
     Args:
         dtypes: the pandas type of each request field.
         units: of the fields that have one.
+        target_unit: of what is answered, where it has one.
     Raises: BundleError if it cannot score its own reference rows, or asks for what no request has.
     """
 
-    def __init__(self, served: Served, dtypes: Mapping[str, str], units: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        served: Served,
+        dtypes: Mapping[str, str],
+        units: Mapping[str, str] | None = None,
+        *,
+        target_unit: str | None = None,
+    ) -> None:
         self.release, self._model = served.release, served.model
-        self.threshold = float(served.model.threshold)
-        self._dtypes, self._units = dict(dtypes), dict(units or {})
+        self.task = served.model.task
+        self._dtypes, self._units, self._target_unit = dict(dtypes), dict(units or {}), target_unit
         self._fields = tuple(name for name in dtypes if name in served.model.request_columns)
         strange = sorted(set(served.model.request_columns) - set(dtypes))
         if strange:
@@ -91,9 +102,9 @@ class ModelRunner:
             words = f"cannot score its own reference rows ({type(error).__name__}: {error})"
             raise BundleError(self.release, words, "Train it again") from error
         self._one = _part(rows, range(1))
-        if not math.isfinite(scores[0]):
+        if not self.task.valid_rows(scores[:1])[0]:
             raise BundleError(self.release, "cannot score its own reference rows", "Train it again")
-        self._background = _part(rows, reasoning.background_places(scores, fields=len(self._fields)))
+        self._background = _part(rows, reasoning.background_places(_ranked(scores), fields=len(self._fields)))
         self._starts = len(next(iter(self._background.values())))
 
     # --- messages -------------------------------------------------------------------------------------------------
@@ -101,26 +112,25 @@ class ModelRunner:
     def probe(self) -> dict[str, Any]:
         """One row of the training data, scored."""
         with self._busy:
-            return {"probability": _plain(self._predict(self._one, 1))}
+            return {"release": self.release, "scores": _plain(self._predict(self._one, 1))}
 
     def predict(self, columns: Mapping[str, Sequence[Scalar]]) -> dict[str, Any]:
-        """Probability and confidence for each row, and what was wrong where there is none."""
+        """Scores and confidence for each row, and what was wrong where there are none."""
         rows = self._columns(columns)
         count = len(columns[self._fields[0]])
         with self._busy:
             scores, problems = self._each(rows, count)
-        confidence = [self._confidence(score) for score in scores]
         return {
             "release": self.release,
-            "probability": scores,
-            "confidence": confidence,
+            "scores": scores,
+            "confidence": self._confidences(scores),
             "problem": problems if any(problems) else None,
         }
 
     def shadow(self, columns: Mapping[str, Sequence[Scalar]], *, pause: Pause) -> dict[str, Any]:
         """As `predict`, in slices and without confidences; with the time that the model took for the longest slice."""
         rows, count = self._columns(columns), len(columns[self._fields[0]])
-        scores: list[float | None] = []
+        scores: list[Scores | None] = []
         problems: list[str | None] = []
         longest_s, first = 0.0, 0
         while first < count:
@@ -135,7 +145,7 @@ class ModelRunner:
             pause(took_s)
         return {
             "release": self.release,
-            "probability": scores,
+            "scores": scores,
             "problem": problems if any(problems) else None,
             "took_ms": round(longest_s * 1000, 3),
         }
@@ -149,14 +159,26 @@ class ModelRunner:
         found: list[tuple[Reason, ...] | None] = []
         for place in range(count):
             record = {name: columns[name][place] for name in self._fields}
-            effect = self._effects(rows, place, reasoning.seed_of(record), until=until, pause=pause)
-            found.append(None if effect is None else reasoning.reasons(effect, record, self._units))
+            answer = Answer()
+            if self.task.width > 1:  # the reasons are for the class that is answered
+                with self._busy:
+                    answer = self._answer(_part(rows, range(place, place + 1)))
+            effect = self._effects(rows, place, answer, reasoning.seed_of(record), until=until, pause=pause)
+            found.append(None if effect is None else self._reasons(effect, record, answer))
         return found
+
+    def _reasons(
+        self, effect: "NDArray[np.float64]", record: Mapping[str, Scalar], answer: Answer
+    ) -> tuple[Reason, ...]:
+        return reasoning.reasons(
+            effect, record, self._units, words=partial(self.task.effect_words, answer=answer, unit=self._target_unit),
+            smallest=self.task.smallest_effect,
+        )  # fmt: skip
 
     # --- predicting -----------------------------------------------------------------------------------------------
 
     def _effects(
-        self, rows: Columns, place: int, seed: int, *, until: float, pause: Pause
+        self, rows: Columns, place: int, answer: Answer, seed: int, *, until: float, pause: Pause
     ) -> "NDArray[np.float64] | None":
         import numpy as np
 
@@ -170,7 +192,7 @@ class ModelRunner:
             began = _clocks()
             mixed = reasoning.mixture(ways, self._background, rows, place, first=first, last=last)
             with self._busy:
-                scores[first:last] = self._predict(mixed, last - first)
+                scores[first:last] = self.task.explained(self._predict(mixed, last - first), answer)
             took_s = self._sliced(last - first, began)
             first = last
             pause(took_s)
@@ -186,8 +208,15 @@ class ModelRunner:
             self._slice_rows = min(_MOST_SLICE_ROWS, max(_FEWEST_SLICE_ROWS, (self._slice_rows + aimed) / 2))
         return took_s
 
-    def _each(self, rows: Columns, count: int) -> tuple[list[float | None], list[str | None]]:
-        scores: list[float | None] = [None] * count
+    def _answer(self, row: Columns) -> Answer:
+        """What is said of one row. Raises: ValueError if that is nothing; whatever the model raises."""
+        scores = _plain(self._predict(row, 1))[0]
+        if not self.task.is_valid(scores):
+            raise ValueError(self.task.invalid)
+        return self.task.answer([float(one) for one in scores if one is not None])
+
+    def _each(self, rows: Columns, count: int) -> tuple[list[Scores | None], list[str | None]]:
+        scores: list[Scores | None] = [None] * count
         problems: list[str | None] = [None] * count
         self._score(rows, range(count), scores, problems, calls=[_MOST_CALLS])
         return scores, problems
@@ -196,7 +225,7 @@ class ModelRunner:
         self,
         rows: Columns,
         places: range,
-        scores: list[float | None],
+        scores: list[Scores | None],
         problems: list[str | None],
         *,
         calls: list[int],
@@ -229,16 +258,24 @@ class ModelRunner:
             asked = {name: self._dtypes[name] for name in self._fields}
             scores = self._model.predict(request_columns.table(rows, asked))
         found = np.asarray(scores, dtype=float)
-        if found.shape != (count,):
+        if found.shape != self.task.shape(count):
             raise WrongShape(f"{found.shape} for {count} rows")
         return found
 
-    def _confidence(self, score: float | None) -> float | None:
+    def _confidences(self, scores: Sequence[Scores | None]) -> list[float | None]:
+        found: list[float | None] = [None] * len(scores)
+        places = [place for place, one in enumerate(scores) if one is not None and None not in one]
+        if not places:
+            return found
+        import numpy as np
+
         try:
-            return None if score is None else float(self._model.confidence(score))
+            known = np.array([scores[place] for place in places], dtype=float).reshape(self.task.shape(len(places)))
+            for place, sure in zip(places, self._model.confidences(known), strict=True):
+                found[place] = sure
         except Exception as error:  # a prediction is worth more than how sure one is of it
             self.report(error)
-            return None
+        return found
 
     def report(self, error: Exception) -> None:
         """The traceback, for whoever mends the model; one of a kind a minute, for whoever reads the log."""
@@ -262,6 +299,16 @@ def _part(rows: Columns, places: Any) -> Columns:
     return {name: array.take(places) for name, array in rows.items()}
 
 
-def _plain(scores: "NDArray[np.float64]") -> list[float | None]:
-    """The scores as floats, None for NaN and for what is infinite."""
-    return [score if math.isfinite(score) else None for score in scores.tolist()]
+def _plain(scores: "NDArray[np.float64]") -> list[Scores]:
+    """The scores of each row as floats, None for NaN and for what is infinite."""
+    import numpy as np
+
+    rows: list[list[Any]] = scores.reshape(len(scores), -1).tolist()
+    if np.isfinite(scores).all():  # nearly always
+        return rows
+    return [[one if math.isfinite(one) else None for one in row] for row in rows]
+
+
+def _ranked(scores: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """A number of each row to order them by: of several scores, the one that says most of the rows apart."""
+    return scores if scores.ndim == 1 else scores[:, int(scores.std(axis=0).argmax())]

@@ -6,6 +6,7 @@ boards that follow, and a worker checks every bundle again when it opens it.
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records import Approval, Digest, Release, now
 from proveout.server.server_state import DesiredState, post, read
 from proveout.settings import Settings
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,18 +32,18 @@ class Model(Protocol):
     """What the server asks of an opened bundle."""
 
     @property
-    def threshold(self) -> float:
-        """The label is `probability >= threshold`."""
+    def task(self) -> Task:
+        """How its scores are read."""
 
     @property
     def request_columns(self) -> tuple[str, ...]:
         """The request fields it looks at."""
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
-        """The probability of the label for each row, shape (rows,)."""
+        """The scores of each row, of the shape that the task says."""
 
-    def confidence(self, probability: float) -> float:
-        """The share of held-out rows with such a score that were called right."""
+    def confidences(self, scores: "NDArray[np.float64]") -> Sequence[float | None]:
+        """For each row the share of held-out rows with such scores that were right; None where nobody can tell."""
 
     def reference(self) -> "pd.DataFrame":
         """Training rows: the request columns and more."""

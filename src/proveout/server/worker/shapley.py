@@ -1,4 +1,5 @@
-"""Why a score is what it is: Shapley values of the request's fields, sampled, in units of probability.
+"""Why a score is what it is: Shapley values of the request's fields, sampled, in the unit of the score: probability of
+the event or of the class answered, or the value itself.
 
 Comes in: one request as a row, background rows, and the model as a function. Goes out: `Reason`s, largest first.
 Method: permutation sampling (Castro, Gómez, Tejada 2009), each order also walked backwards (antithetic; Mitchell et
@@ -6,7 +7,7 @@ al. 2022). Each background row is walked from once, so the effects of all fields
 f(background) exactly, not only on average. Correlated fields share their credit as if they could vary alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,13 @@ if TYPE_CHECKING:
 BACKGROUND_ROWS = 16
 MOST_REASONS = 5
 MOST_ROWS = 4_096  # predicted for one explanation; a wide request gets fewer background rows
-_SMALLEST_EFFECT = 0.0005  # of probability; less is printed as nothing
 
 Columns = Mapping[str, Any]  # arrays of one length, of NumPy or of pandas, by field
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """What one field of the request does to the probability. `effect` is in probability: 0.12 is 12 points."""
+    """What one field of the request does to the score. `effect` is in its unit: of a probability, 0.12 is 12 points."""
 
     field: str
     value: Scalar
@@ -36,14 +36,14 @@ class Reason:
     text: str
 
 
-def background_places(probability: "NDArray[np.float64]", *, fields: int) -> "NDArray[np.intp]":
-    """Which few rows stand for all: one from the middle of each equal part, by probability."""
+def background_places(scores: "NDArray[np.float64]", *, fields: int) -> "NDArray[np.intp]":
+    """Which few rows stand for all: one from the middle of each equal part, by score, shape (rows,)."""
     import numpy as np
 
-    count = len(probability)
+    count = len(scores)
     rows = min(count, max(1, min(BACKGROUND_ROWS, MOST_ROWS // (2 * fields))))
     middles = ((np.arange(rows) + 0.5) * count / rows).astype(int)
-    chosen: NDArray[np.intp] = np.argsort(probability, kind="stable")[middles]
+    chosen: NDArray[np.intp] = np.argsort(scores, kind="stable")[middles]
     return chosen
 
 
@@ -127,9 +127,14 @@ def units_of(descriptions: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def reasons(
-    effect: "NDArray[np.float64]", record: Mapping[str, Scalar], units: Mapping[str, str]
+    effect: "NDArray[np.float64]",
+    record: Mapping[str, Scalar],
+    units: Mapping[str, str],
+    *,
+    words: Callable[[float], str],
+    smallest: float,
 ) -> tuple[Reason, ...]:
-    """The largest effects in words, at most five, none that rounds to nothing."""
+    """The largest effects in words, at most five, none smaller than `smallest`."""
     ranked = sorted(zip(record.items(), effect.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
     return tuple(
         Reason(
@@ -137,22 +142,19 @@ def reasons(
             value=value,
             unit=units.get(field),
             effect=round(points, 6),
-            text=_text(field, value, points, unit=units.get(field)),
+            text=f"{_named(field, value, unit=units.get(field))} {words(points)}",
         )
         for (field, value), points in ranked[:MOST_REASONS]
-        if abs(points) >= _SMALLEST_EFFECT
+        if points and abs(points) >= smallest
     )
 
 
-def _text(field: str, value: Scalar, effect: float, *, unit: str | None = None) -> str:
-    """One effect as a sentence.
+def _named(field: str, value: Scalar, *, unit: str | None = None) -> str:
+    """A field with its value.
 
-    >>> _text("precip", 0.4, 0.1234, unit="inches")
-    'precip 0.4 inches raises the probability by 12.3 points'
-    >>> _text("wind_gust", None, -0.02, unit="mph")
-    'wind_gust unknown lowers the probability by 2.0 points'
+    >>> _named("precip", 0.4, unit="inches"), _named("wind_gust", None, unit="mph")
+    ('precip 0.4 inches', 'wind_gust unknown')
     """
     said = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     measured = f"{said} {unit}" if unit is not None and value is not None else said
-    way = "raises" if effect > 0 else "lowers"
-    return f"{field} {measured} {way} the probability by {abs(effect) * 100:.1f} points"
+    return f"{field} {measured}"

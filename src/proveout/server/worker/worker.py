@@ -3,14 +3,14 @@
 LitServe starts it, sees it die and starts another; requests do not travel through LitServe's queues, which lose
 what a dead worker had taken. Messages in (`wire`), any number of connections, each answered in order:
 
-    {"ask": "predict", "release", "columns": {field: [value, …]}}  →  {"probability": […], "confidence": […], "problem"}
-    {"ask": "probe", "release"}                                    →  {"probability": [one training row, scored]}
+    {"ask": "predict", "release", "columns": {field: [value, …]}}  →  {"scores": [[…], …], "confidence": […], "problem"}
+    {"ask": "probe", "release"}                                    →  {"scores": [one training row, scored]}
     {"ask": "explain", "release", "columns", "within_s"}           →  {"reasons": [[{"field", "value", …}, …], …]}
-    {"ask": "shadow", "release", "columns"}                        →  {"probability": […], "problem", "took_ms"}
+    {"ask": "shadow", "release", "columns"}                        →  {"scores": [[…], …], "problem", "took_ms"}
 
-`problem` is null or says of each row what is wrong with it; where there is no `probability`, of all. The last two are
+`problem` is null or says of each row what is wrong with it; where there are no `scores`, of all. The last two are
 computed in slices, between which plain messages are answered. Whoever connects is first told, and told again when it
-changes: {"pid", "holds": {release: threshold}, "refused": {release: reason}}. What is held follows the board, which a
+changes: {"pid", "holds": {release: task facts}, "refused": {release: reason}}. What is held follows the board, which a
 thread looks at. Door to: LitServe (LitAPI, LitLoop).
 """
 
@@ -167,7 +167,12 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         # What is loaded stays: it is not looked at again.
         gc.disable()
         try:
-            bench = ModelRunner(self._source.open(self._settings, release), self._dtypes, self._units)
+            bench = ModelRunner(
+                self._source.open(self._settings, release),
+                self._dtypes,
+                self._units,
+                target_unit=self._settings.target_unit,
+            )
             gc.collect()
             gc.freeze()
         finally:

@@ -49,20 +49,47 @@ def upgrade() -> None:
         sa.Column("request_id", sa.Text, primary_key=True),
         sa.Column("at", moment, nullable=False),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("model", "release", "answered_by")),
-        sa.Column("label", sa.Boolean),
-        sa.Column("probability", sa.Double),
-        sa.Column("confidence", sa.Double),
+        sa.Column("value", sa.Text),
+        sa.Column("answer", sa.Text, nullable=False),
         sa.Column("latency_ms", sa.Double, nullable=False),
         sa.Column("fallback_reason", sa.Text),
         sa.Column("record", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False, server_default="champion"),
+        sa.Column("key", sa.Text, nullable=False, server_default=""),
+        sa.Column("event", sa.BigInteger),
     )
     op.create_index("predictions_by_model", "predictions", ["model", "at"])
+    op.create_index(
+        "predictions_by_release", "predictions", ["release", "role", "answered_by", "at", "latency_ms", "event"]
+    )
     op.create_table(
         "outcomes",
         sa.Column("request_id", sa.Text, primary_key=True),
-        sa.Column("label", sa.Boolean, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
         sa.Column("known_at", moment, nullable=False),
     )
+    op.create_index("outcomes_by_time", "outcomes", ["known_at", "request_id", "value"])
+    op.create_table(
+        "shadows",
+        sa.Column("request_id", sa.Text, primary_key=True),
+        sa.Column("release", sa.Text, primary_key=True),
+        sa.Column("at", moment, nullable=False),
+        sa.Column("answer", sa.Text),
+        sa.Column("latency_ms", sa.Double, nullable=False),
+        sa.Column("problem", sa.Text),
+    )
+    op.create_index("shadows_by_release", "shadows", ["release", "at"])
+    op.create_table(
+        "feedback",
+        sa.Column("feedback_id", sa.Text, primary_key=True),
+        sa.Column("request_id", sa.Text, nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.Column("outcome", sa.Text),
+        sa.Column("wrong", sa.Boolean, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+    )
+    op.create_index("feedback_by_request", "feedback", ["request_id", "at"])
     op.create_table(
         "journals",
         sa.Column("name", sa.Text, primary_key=True),

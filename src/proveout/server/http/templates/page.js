@@ -6,6 +6,7 @@
   const opinion = document.getElementById("opinion");
   const key = document.getElementById("key");
   let asked = "";
+  let asInt = false;
 
   const headers = () => {
     const told = { "content-type": "application/json" };
@@ -22,6 +23,23 @@
       item.textContent = text;
       return item;
     }));
+  };
+
+  const told = (value, prediction) => {
+    if (value === null) return "no prediction";
+    if (form.dataset.task === "regression") {
+      const shown = (number) => Number(number.toPrecision(4)).toString();
+      if (prediction.low === null) return shown(value);
+      const chance = prediction.coverage === null ? "" : `, in ${percent(prediction.coverage)} of the cases`;
+      return `${shown(value)} (${shown(prediction.low)} to ${shown(prediction.high)}${chance})`;
+    }
+    const chance = prediction.probability === null ? "" : ` (${percent(prediction.probability)})`;
+    return (form.dataset.task === "binary" ? (value ? "yes" : "no") : String(value)) + chance;
+  };
+  // What really happened, as the kind of value that was answered.
+  const outcome = (text) => {
+    if (form.dataset.task === "binary") return text === "true";
+    return form.dataset.task === "regression" || asInt ? Number(text) : text;
   };
 
   const filled = () => {
@@ -61,9 +79,9 @@
     document.getElementById("opinion-form").reset();
     say("opinion-said", "");
     asked = given.request_id;
-    const [name, label] = Object.entries(given.prediction).find(([member]) => member !== "probability");
-    const probability = given.prediction.probability;
-    say("said", label === null ? `${name}: no prediction` : `${name}: ${label ? "yes" : "no"} (${percent(probability)})`);
+    const name = form.dataset.target;
+    say("said", `${name}: ${told(given.prediction[name], given.prediction)}`);
+    asInt = Number.isInteger(given.prediction[name]);
     say("action", given.action || "–");
     say("confidence", given.confidence === null ? "not known"
       : `${given.confidence.level}: such an answer was right in ${percent(given.confidence.share)} of the cases`);
@@ -95,9 +113,9 @@
   });
   document.getElementById("opinion-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const outcome = document.getElementById("outcome").value;
+    const happened = document.getElementById("outcome").value;
     const said = { request_id: asked, wrong: true, text: document.getElementById("opinion-text").value };
-    if (outcome) said.outcome = outcome === "true";
+    if (happened) said.outcome = outcome(happened);
     attempt(document.getElementById("opinion-send"), async () => {
       await ask("/feedback", said);
       say("opinion-said", "Thank you: it is noted beside the answer.");
