@@ -6,6 +6,7 @@ records.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from proveout.records import Scalar
@@ -57,12 +58,12 @@ class RequestField:
     description: str | None = None
     pii: bool = False  # about a person: `metadata={"pii": True}`
 
-    @property
+    @cached_property
     def takes_null(self) -> bool:
         """Whether a request may say null: the default stands in for it where there is one."""
         return self.nullable or self.default is not None
 
-    @property
+    @cached_property
     def needed(self) -> bool:
         """Whether a request without the field is refused."""
         return self.required and not self.takes_null
@@ -72,14 +73,14 @@ class RequestField:
         """Whether a column of this type can hold a null at all."""
         return coercion.has_null(self.dtype)
 
-    @property
+    @cached_property
     def convert(self) -> Convert:
         """What a column of the type makes of a value, see `coercion.converter`."""
         convert = coercion.converter(self.dtype)
         assert convert is not None, f"{self.name} has the type {self.dtype}"  # only asked of types that JSON has
         return convert
 
-    @property
+    @cached_property
     def all_constraints(self) -> tuple[Constraint, ...]:
         """Those of the type first."""
         return (*self.type_constraints, *self.constraints)

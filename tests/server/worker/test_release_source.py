@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from typing import Any
 
 import pandas as pd
@@ -17,8 +18,10 @@ from tiny_project import Project
 
 from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, NotApproved, NotFound, Tampered
 from proveout.ledger.ledger import Ledger
+from proveout.model.bundle import reference_rows
 from proveout.records import Bundle, TaskFacts, now
 from proveout.rollout.releases import release
+from proveout.schema import examples, request_schema
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Released
 from proveout.trust.signing import Keyring
@@ -225,6 +228,8 @@ def test_the_reference_app_serves_the_champion(tiny, released):
     server = tiny.serve(PROVEOUT_PORT=str(port), PROVEOUT_DEADLINE_S="60")
     try:
         answer = ask(server, port, {"hour": 22, "wind": None, "explain": True})
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json") as response:
+            document = json.load(response)
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE_S) == 0
     finally:
@@ -238,6 +243,9 @@ def test_the_reference_app_serves_the_champion(tiny, released):
     assert answer["confidence"]["level"] in {"high", "medium", "low"}
     with Ledger(tiny.settings.ledger) as ledger:
         assert [row.request_id for row in ledger.predictions()] == [answer["request_id"]]
+    learned = examples.typical_values(reference_rows(tiny.folder(released)), request_schema.load(tiny.settings))
+    assert learned.keys() == {"hour", "wind"}
+    assert document["components"]["schemas"]["Request"]["examples"] == [learned]
 
 
 def ask(server: subprocess.Popen[str], port: int, record: dict[str, Any]) -> dict[str, Any]:
