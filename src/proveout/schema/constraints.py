@@ -104,8 +104,11 @@ def _arguments(statistics: Arguments, kind: Kind, dtype: str) -> Arguments:
     for key, value in statistics.items():
         if key in _BOUNDS and not (kind == "str" and value is None):
             read[key] = _bound(value, kind, dtype)
-        elif key in _LISTS and kind == "datetime":
-            read[key] = [_bound(one, kind, dtype) for one in value]
+        elif key in _LISTS:
+            read[key] = [_bound(one, kind, dtype) for one in value] if kind == "datetime" else value
+            vague = kind == "int" and any(isinstance(one, int) and abs(one) >= coercion.EXACT_INTEGERS for one in value)
+            if vague and any(isinstance(one, float) for one in value):
+                raise ValueError("beside a float, pandas takes an integer beyond 2**53 for another one")
     return read
 
 
