@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import task_helpers
 import task_worlds
 from scipy.stats import binomtest
 from task_worlds import TaskWorld
@@ -40,7 +41,9 @@ MODELS = 2
 ROWS, DAYS = 2_000, 60
 RESAMPLES, DEALS = 300, 199
 MARGIN = 0.03  # of the champion's own loss
-FOUND = 0.05  # level of tests and searches
+WORSE = 0.25  # standard deviations that a weak slice loses more
+OVERDONE = 0.015  # share of rows that are given a class of their own
+SHARPER = 1.2  # the power that probabilities which are too sure are raised to
 
 
 @dataclass(frozen=True)
@@ -278,7 +281,7 @@ def _of_classes(
     yield from _of_losses(multiclass.log_losses(y, p, classes=classes), clusters, rng)
     # The other model says each class exactly as often in the whole world; and one overdoes a class.
     labels, mixed = multiclass.labels_of(p, classes), other
-    overdone = np.where(rng.random(len(y)) < 0.015, classes[-1], mixed)
+    overdone = np.where(rng.random(len(y)) < OVERDONE, classes[-1], mixed)
     for kind, said in (("alarm", mixed), ("power", overdone)):
         found = compare_classes.shares(said, labels, clusters=clusters)
         yield "class shares (Stuart-Maxwell)", kind, found.decision.startswith("shares differ")
@@ -286,7 +289,7 @@ def _of_classes(
     happened = np.array(classes, dtype=object)[
         (p.cumsum(axis=1) < rng.random(len(y))[:, None]).sum(axis=1).clip(0, p.shape[1] - 1)
     ]
-    sharp = p**1.2 / (p**1.2).sum(axis=1, keepdims=True)
+    sharp = p**SHARPER / (p**SHARPER).sum(axis=1, keepdims=True)
     for kind, shown in (("alarm", p), ("power", sharp)):
         told = {"classes": classes, "clusters": clusters, "resamples": RESAMPLES}
         yield "top-label calibration", kind, (calibration.of_top_label(happened, shown, **told).low or 0) > 0
@@ -306,12 +309,22 @@ def _of_losses(
     frame = pd.DataFrame(
         {"group": group.astype(str), "other": other.astype(str), "number": rng.normal(size=len(losses))}
     )
-    worse = losses + 0.25 * losses.std() * (group == 2)
+    worse = losses + WORSE * losses.std() * (group == 2)
     for kind, asked in (("alarm", losses), ("power", worse)):
         found = slice_search.search(asked, frame, deals=DEALS, clusters=clusters, seed=1)[0]
         yield "weakest slice", kind, found.decision == "weaker than the rest"
         gap = fairness.mean_gap(asked, by=frame["group"], name="loss", clusters=clusters)[0]
         yield "gap of a mean", kind, (gap.low or 0) > 0
+
+
+def _of_helpers(numbers: range, task: str) -> list[Count]:
+    """Trials of what is asked of the candidate itself, on data drawn anew for each."""
+    told = {"task": task, "world": "drawn anew", "drawn": "rows", "trials": 1}
+    return summed(
+        Count(**told, what=what, kind=kind, hits=int(hit))
+        for number in numbers
+        for what, kind, hit in task_helpers.trial(task, number)
+    )
 
 
 _truths: dict[tuple[str, bool, str], float] = {}
@@ -357,14 +370,20 @@ def run(world: TaskWorld, pairs: Sequence[Rival], trials: int, *, processes: int
     _shared = (world, pairs)
     for one in measures(world):
         _truth(world, one)
+    name = f"{world.name}, {'multi-class' if world.classes else 'regression'}"
+    return in_parts(_of_trials, trials, name=name, processes=processes)
+
+
+def in_parts(of: Callable[[range], list[Count]], trials: int, *, name: str, processes: int) -> list[Count]:
+    """The counts of all trials, ten at a time, over as many processes."""
     parts = [range(start, min(start + 10, trials)) for start in range(0, trials, 10)]
     if processes == 1:
-        return summed(count for part in parts for count in _of_trials(part))
+        return summed(count for part in parts for count in of(part))
     found: list[Count] = []
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        for part, counts in zip(parts, pool.map(_of_trials, parts), strict=True):
+        for part, counts in zip(parts, pool.map(of, parts), strict=True):
             found = summed([*found, *counts])
-            tell(f"{world.name}, {'multi-class' if world.classes else 'regression'}: {part.stop} of {trials} trials")
+            tell(f"{name}: {part.stop} of {trials} trials")
     return found
 
 
@@ -414,6 +433,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{world.name}: {len(world.outcomes):,} rows, {world.days.max() + 1} days; making models that are worse"
             )
             counts += run(world, rivals(world), asked.trials, processes=asked.processes)
+    for task in ("regression", "multi-class"):
+        counts += in_parts(
+            partial(_of_helpers, task=task), asked.trials, name=f"helpers, {task}", processes=asked.processes
+        )
     print(table(counts))
     measured = [{**asdict(one), "share": one.share, "between": one.between} for one in counts]
     about = {"trials": asked.trials, "rows": ROWS, "days": DAYS, "margin": MARGIN, "cpu_seconds": round(cpu_s(), 1)}

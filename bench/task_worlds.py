@@ -139,7 +139,7 @@ def worsened(
     low, high = 0.0, 1.0
     while loss(change(high)) - before < target and high < 1e6:
         high *= 2
-    for _ in range(40):
+    for _ in range(25):
         middle = (low + high) / 2
         low, high = (middle, high) if loss(change(middle)) - before < target else (low, middle)
     return change(high)

@@ -56,7 +56,7 @@ def test_nothing_of_the_future_was_learned(candidate, training, holdout, project
 
 def test_no_column_gives_the_answer_away(candidate, training, evidence):
     """What is known before a flight leaves tells a little, each column for itself; one that tells all was told."""
-    evidence(leakage.columns(candidate, training, auc_at_most=0.85))
+    evidence(leakage.columns(candidate, training, at_most=0.85))
 
 
 def test_no_flight_is_both_learned_and_judged(training, holdout, project, evidence):

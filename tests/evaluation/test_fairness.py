@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from proveout.errors import UsageError
 from proveout.evaluation import fairness
@@ -212,3 +213,71 @@ def test_a_missing_score_is_no_no(people):
 
     with pytest.raises(UsageError, match="no finite number"):
         fairness.gap(labels, np.where(group == "C", np.nan, scores), by=group, threshold=0.5)
+
+
+# --- means of numbers and losses --------------------------------------------------------------------------------------
+
+
+def test_the_gap_of_two_means_is_newcombes_from_students_intervals():
+    """Two groups make one pair: nothing is widened."""
+    rng = np.random.default_rng(0)
+    values, group = np.r_[rng.normal(10, 2, 150), rng.normal(12, 3, 250)], np.r_[["UA"] * 150, ["MQ"] * 250]
+    halves = [
+        t.ppf(0.975, len(part) - 1) * part.std(ddof=1) / len(part) ** 0.5 for part in (values[:150], values[150:])
+    ]
+    gap = values[150:].mean() - values[:150].mean()
+
+    found, rest = fairness.mean_gap(values, by={"carrier": group}, name="mae", at_most=1.0)
+
+    assert found.name == "mae, gap between groups"
+    assert found.value == pytest.approx(gap)
+    assert (found.low, found.high) == pytest.approx((gap - np.hypot(*halves), gap + np.hypot(*halves)), rel=1e-4)
+    assert not found.holds
+    assert found.decision.endswith("on carrier=MQ")
+    assert rest.value == 0
+
+
+def test_groups_that_are_alike_seldom_differ_surely_however_many():
+    """The largest of twelve means less the smallest is never near 0, and the interval knows why."""
+    rng = np.random.default_rng(1)
+    group = {"carrier": np.tile([f"c{number}" for number in range(12)], 100)}
+    found = [fairness.mean_gap(rng.gamma(2, size=1_200), by=group, name="mae")[0] for _ in range(200)]
+
+    assert sum(one.low > 0 for one in found) <= 20  # one in twenty, and luck
+    assert min(one.value for one in found) > 0.1
+
+
+def test_a_gap_of_means_from_days_that_are_alike_is_less_sure():
+    """Forty days, each with the same error for all its rows."""
+    rng = np.random.default_rng(2)
+    days = np.repeat(np.arange(40), 30)
+    errors, group = rng.normal(10, 2, 40)[days], {"carrier": np.where(days % 2, "UA", "MQ")}
+
+    alone = fairness.mean_gap(errors, by=group, name="mae")[0]
+    together = fairness.mean_gap(errors, by=group, name="mae", clusters=days)[0]
+
+    assert together.value == alone.value
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+
+
+def test_means_of_groups_too_small_are_not_compared():
+    """One group left is no comparison, and none of its rows was judged."""
+    found, rest = fairness.mean_gap(np.arange(110.0), by={"carrier": ["UA"] * 100 + ["MQ"] * 10}, name="mae", at_most=1)
+
+    assert found.unjudged == "1 of 2 groups with 100 rows, two are needed"
+    assert not rest.holds
+    with pytest.raises(UsageError, match="1 of 3 values is no finite number"):
+        fairness.mean_gap([1.0, np.nan, 2.0], by={"carrier": ["UA", "UA", "MQ"]}, name="mae")
+
+
+def test_rates_of_one_class_are_asked_as_true_and_false():
+    """Of a multi-class model: who is told that the flight is cancelled."""
+    outcomes = np.array(["cancelled", "late", "on time", "on time"] * 100)
+    said = np.where(np.arange(400) < 200, outcomes, "on time")
+    by = {"carrier": ["UA"] * 200 + ["MQ"] * 200}
+
+    found, _ = fairness.gap(
+        outcomes == "cancelled", said == "cancelled", by=by, threshold=0.5, rate="true positive", fewest=50
+    )
+
+    assert found.value == 1.0

@@ -14,6 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from proveout.errors import UsageError
 from proveout.evaluation import dependency_diff, learnability
+from proveout.task.binary import Binary
 
 
 @dataclass
@@ -22,6 +23,8 @@ class Candidate:
 
     steps: Any = field(default_factory=lambda: make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=4)))
     lock: str | None = None
+
+    task = Binary()
 
     def parameters(self):
         return self.steps.get_params()

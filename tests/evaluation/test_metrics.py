@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, t
 from sklearn.metrics import accuracy_score, fbeta_score, log_loss, roc_auc_score
 
 from proveout.errors import UsageError
@@ -327,3 +327,46 @@ def test_a_missing_score_is_not_left_out(ask, missing):
 def test_what_can_not_be_asked_is_said(ask, words):
     with pytest.raises(UsageError, match=words):
         ask()
+
+
+# --- shares of rows, skill --------------------------------------------------------------------------------------------
+
+
+def test_a_share_of_rows_is_wilsons_of_what_they_are_worth():
+    """Without clusters of all of them; of days that are alike, of as many rows as there are days."""
+    rng = np.random.default_rng(0)
+    hits, days = np.repeat(rng.random(60) < 0.8, 20), np.repeat(np.arange(60), 20)
+
+    alone, together = metrics.share_of_rows(hits), metrics.share_of_rows(hits, clusters=days)
+
+    assert alone == metrics.share(int(hits.sum()), 1_200)
+    low, high = metrics.wilson(float(hits.mean()), metrics.worth(hits, days, level=0.95), level=0.95)
+    assert (together.low, together.high) == (low, high)
+    assert 40 < metrics.worth(hits, days, level=0.95) < 70
+    assert metrics.share_of_rows([]).unjudged == "no rows"
+    assert metrics.share_of_rows([1, 0], clusters=[1, 1]).unjudged == "one cluster, an interval needs two"
+
+
+def test_skill_is_what_is_saved_and_its_interval_is_the_jackknifes():
+    """On the logarithm of the ratio, by leaving out each row and each cluster."""
+    rng = np.random.default_rng(1)
+    ours, theirs = rng.gamma(2, 1, 90), rng.gamma(2, 3, 90)
+    for groups in (None, np.arange(90) // 9):
+        units = np.arange(90) if groups is None else groups
+        left = np.array([ours[units != one].sum() / theirs[units != one].sum() for one in np.unique(units)])
+        count, ratio = len(left), ours.sum() / theirs.sum()
+        error = ((count - 1) / count * np.square(left - left.mean()).sum()) ** 0.5
+        half = t.ppf(0.975, count - 1) * error / ratio
+
+        found = metrics.skill(ours, theirs, clusters=groups)
+
+        assert found.value == pytest.approx(1 - ratio)
+        assert (found.low, found.high) == pytest.approx((1 - ratio * math.exp(half), 1 - ratio * math.exp(-half)))
+
+
+def test_skill_without_a_naive_loss_has_no_value():
+    """A constant outcome: whoever says the constant loses nothing."""
+    assert metrics.skill([0.0, 0.0], [0.0, 0.0]).unjudged.startswith("the naive model has no loss on these rows")
+    assert metrics.skill([1.0], [1.0]).unjudged == "1 row, two are needed"
+    assert metrics.skill([1.0, 2.0], [1.0, 2.0], clusters=[1, 1]).unjudged == "1 cluster, two are needed"
+    assert metrics.skill([0.0, 0.0], [1.0, 2.0]).value == 1.0

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout.data.snapshots import BATCH
-from proveout.evaluation import compare, metrics
-from proveout.records import Evidence
+from proveout.evaluation import metrics, task_metric
+from proveout.records import Evidence, TaskName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SILENT_S = 2.0
 _RARE = 20  # rows of a category below which the plain model takes it for «other»
-_SURE = 1e-6  # a log loss is finite: nobody is surer than this
+_NAIVE: dict[TaskName, str] = {
+    "binary": "the base rate", "regression": "the median", "multiclass": "the shares of the classes"
+}  # fmt: skip
 
 
 # --- more than a plain model ------------------------------------------------------------------------------------------
@@ -41,44 +43,53 @@ def simpler_model(
     clusters: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """Whether the candidate is surely better than a logistic regression on its own features, and than the base rate.
+    """Whether the candidate is surely better than a linear model on its own features, and than a naive answer.
 
     evidence(ablation.simpler_model(candidate, training, holdout, gain_at_least=0.01))
 
+    The linear model is a logistic regression, of a regression a ridge regression whose errors have the median 0. The
+    naive answer is the base rate, the median, or the shares of the classes.
+
     Args:
-        gain_at_least: AUC that the candidate must be ahead by, at the lower end of the paired interval.
+        gain_at_least: what the candidate must be ahead by, at the lower end of the paired interval: AUC; of a
+            regression mean absolute error in the target's unit, of several classes Brier score.
         rows: of training, at most; drawn at random where there are more.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
-    Returns: the plain model's AUC; the gain on it; the gain on the base rate, as a mean squared distance (Brier).
+    Returns: the plain model's measure; the gain on it; the gain on the naive answer, in the task's loss.
     """
     import numpy as np
     from threadpoolctl import threadpool_limits
 
+    task, outcomes = candidate.task, holdout.labels
     taken = sample(training.rows, rows, seed=seed)
     with threadpool_limits(1):
         columns = candidate.model_columns(training.records.iloc[taken])
-        plain = _plain_model(columns).fit(columns, training.labels[taken])
+        plain = _plain_model(columns, task.name).fit(columns, training.labels[taken])
         asked = candidate.model_columns(holdout.records)
         theirs = candidate.ask(plain, asked)
         ours = candidate.predict_model_columns(asked)
-    always = np.square(training.labels.mean() - holdout.labels)
+        if task.name == "regression":  # it was fitted to squares, and is judged by absolute errors
+            theirs = theirs + np.median(training.labels[taken] - candidate.ask(plain, columns))
+    naive = task.naive(training.labels, holdout.rows)
+    saved = task_metric.losses(task, outcomes, naive) - task_metric.losses(task, outcomes, ours)
     learned = f"it learned from {len(taken):,} of {training.rows:,} rows" if len(taken) < training.rows else ""
+    measure = task_metric.metric_name(task)
     return (
         replace(
-            metrics.auc(holdout.labels, theirs, clusters=clusters), name="auc of a simpler model", decision=learned
+            task_metric.quality(task, outcomes, theirs, clusters=clusters),
+            name=f"{measure} of a simpler model",
+            decision=learned,
         ),
         replace(
-            compare.auc(holdout.labels, ours, theirs, margin=0.0, better=True, clusters=clusters),
-            name="auc, gain on a simpler model",
+            task_metric.gain(task, outcomes, ours, theirs, margin=0.0, better=True, clusters=clusters),
+            name=f"{measure}, gain on a simpler model",
             at_least=gain_at_least,
             surely=True,
             champion=None,
             covers=("model-5",),
         ),
         replace(
-            metrics.mean(
-                always - np.square(ours - holdout.labels), name="brier, gain on the base rate", clusters=clusters
-            ),
+            metrics.mean(saved, name=f"{task_metric.loss_name(task)}, gain on {_NAIVE[task.name]}", clusters=clusters),
             at_least=0.0,
             surely=True,
             covers=("model-5",),
@@ -86,10 +97,10 @@ def simpler_model(
     )
 
 
-def _plain_model(columns: "pd.DataFrame") -> Any:
+def _plain_model(columns: "pd.DataFrame", task: TaskName) -> Any:
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -97,9 +108,8 @@ def _plain_model(columns: "pd.DataFrame") -> Any:
     texts = [name for name in columns if name not in numbers]
     filled = make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
     coded = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=_RARE)
-    return make_pipeline(
-        make_column_transformer((filled, numbers), (coded, texts)), LogisticRegression(max_iter=300, C=1.0)
-    )
+    linear = Ridge() if task == "regression" else LogisticRegression(max_iter=300, C=1.0)
+    return make_pipeline(make_column_transformer((filled, numbers), (coded, texts)), linear)
 
 
 # --- each feature more than noise -------------------------------------------------------------------------------------
@@ -116,7 +126,7 @@ def features_benefit(
     clusters: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """What each of the model's columns is worth to it: how much log loss it takes to shuffle the column.
+    """What each of the model's columns is worth to it: how much loss it takes to shuffle the column.
 
     evidence(ablation.features_benefit(candidate, holdout, idle_at_most=criteria["idle_columns_at_most"]))
 
@@ -125,7 +135,8 @@ def features_benefit(
         rows: held-out rows that are shuffled, at most; drawn at random where there are more.
         permutations: of each column; a row's loss is the mean over them.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
-    Returns: a piece of evidence for each column, its loss with interval; and the number of those with no benefit shown.
+    Returns: a piece of evidence for each column, what it saves with interval, as log loss, of a regression as absolute
+        error, of several classes as Brier score; and the number of those with no benefit shown.
         A column that another one can stand in for loses little: two idle ones may not both be idle without the other.
     Source: L. Breiman, Random Forests, Machine Learning 45 (2001), section 10.
     """
@@ -137,12 +148,18 @@ def features_benefit(
     groups = None if clusters is None else np.asarray(clusters)[taken]
     columns = candidate.model_columns(holdout.records.iloc[taken]).reset_index(drop=True)
     random = np.random.default_rng(seed)
-    found = []
+    found, task = [], candidate.task
+    # Of true and false the log loss tells soonest that a feature is gone.
+    loss = "log_loss" if task.name == "binary" else None
+    saves = f"{task_metric.loss_name(task, loss)} that a feature saves"
     with threadpool_limits(1):
-        before = _log_losses(labels, candidate.predict_model_columns(columns))
+        before = _losses(candidate, columns, labels, loss)
         for name in _told("features shuffled", [str(name) for name in columns]):
-            after = np.mean([_shuffled(candidate, columns, name, labels, random) for _ in range(permutations)], axis=0)
-            one = metrics.mean(after - before, name="log loss that a feature saves", level=level, clusters=groups)
+            after = np.mean(
+                [_losses(candidate, _shuffled(columns, name, random), labels, loss) for _ in range(permutations)],
+                axis=0,
+            )
+            one = metrics.mean(after - before, name=saves, level=level, clusters=groups)
             shown = one.low is not None and one.low > 0
             decision = "of benefit" if shown else "no benefit shown"
             found.append(replace(one, slice=name, decision=decision, covers=("data-2",)))
@@ -160,23 +177,20 @@ def features_benefit(
     )
 
 
-def _shuffled(
-    candidate: "OpenBundle",
-    columns: "pd.DataFrame",
-    name: str,
-    labels: "NDArray[np.bool_]",
-    random: "np.random.Generator",
-) -> "NDArray[np.float64]":
-    """The loss of each row when `name` is another row's."""
+def _shuffled(columns: "pd.DataFrame", name: str, random: "np.random.Generator") -> "pd.DataFrame":
+    """The columns, each row with the value that another row has in `name`."""
     moved = columns[name].take(random.permutation(len(columns))).set_axis(columns.index)
-    return _log_losses(labels, candidate.predict_model_columns(columns.assign(**{name: moved})))
+    return columns.assign(**{name: moved})
 
 
-def _log_losses(labels: "NDArray[np.bool_]", scores: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    import numpy as np
-
-    said = np.clip(np.where(labels, scores, 1 - scores), _SURE, None)
-    return np.asarray(-np.log(said), dtype=np.float64)
+def _losses(
+    candidate: "OpenBundle", columns: "pd.DataFrame", labels: "NDArray[Any]", loss: str | None
+) -> "NDArray[np.float64]":
+    """The loss of each row, the one named or that of `task_metric`."""
+    scores = candidate.predict_model_columns(columns)
+    if loss is None:
+        return task_metric.losses(candidate.task, labels, scores)
+    return candidate.task.losses(labels, scores, name=loss)
 
 
 # --- for how long -----------------------------------------------------------------------------------------------------
@@ -199,12 +213,13 @@ def staleness(
     evidence(ablation.staleness(candidate, training, holdout, margin=0.01, fresh_for=1))
 
     Args:
-        margin: of AUC; what is surely worse than the newest by more than this is stale.
+        margin: of AUC, of a regression mean absolute error in the target's unit, of several classes Brier score; what
+            is surely worse than the newest by more than this is stale.
         fresh_for: how many batches old a model must be without being stale.
         window: batches that each is fitted on; half of those there are. All have as many rows, `rows` at most.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
-    Returns: the AUC at each age, with interval and what it is to the newest; then the age, in batches, up to which
-        none was stale. With fewer than two windows, not judged.
+    Returns: the AUC, or the mean loss, at each age, with interval and what it is to the newest; then the age, in
+        batches, up to which none was stale. With fewer than two windows, not judged.
     """
     import numpy as np
     from threadpoolctl import threadpool_limits
@@ -219,7 +234,7 @@ def staleness(
         return (Evidence(name=name, value=None, unjudged=why, decision=decision, covers=("model-4", "monitor-4")),)
     belongs = [np.flatnonzero(training.raw[BATCH].isin(names)) for names in windows]
     most = min(rows, *map(len, belongs))
-    found: list[Evidence] = []
+    task, found = candidate.task, list[Evidence]()
     with threadpool_limits(1):
         asked = candidate.model_columns(holdout.records)
         newest = None
@@ -228,9 +243,11 @@ def staleness(
             columns = candidate.model_columns(training.records.iloc[taken])
             scores = candidate.ask(candidate.fit_again(columns, training.labels[taken]), asked)
             newest = scores if newest is None else newest
-            gain = compare.auc(holdout.labels, scores, newest, margin=margin, clusters=clusters) if age else None
+            gain = None
+            if age:
+                gain = task_metric.gain(task, holdout.labels, scores, newest, margin=margin, clusters=clusters)
             stale = gain is not None and gain.high is not None and gain.high < -margin
-            one = metrics.auc(holdout.labels, scores, clusters=clusters)
+            one = task_metric.quality(task, holdout.labels, scores, clusters=clusters)
             where = f"{age} old: {names[0]} to {names[-1]}, {most:,} of {len(places):,} rows"
             decision = "the newest" if gain is None else "stale" if stale else "not surely worse"
             found.append(replace(one, slice=where, decision=decision, covers=("model-4",)))

@@ -16,7 +16,7 @@ candidate's own value is stated, nothing is asked of it, and the decision says t
 
 With `clusters=` the 5 % are missed by a little where clusters are few, and below sixty the decision says so: with 30
 days of flights 3 to 8 % of models worse by the margin passed (bench/gate_calibration.py), with 60 days 4 to 7 %.
-Skewed gains are allowed for (`resampling.skewed`; by Student's t 6 to 12 % passed), but a loss that few days carry may
+Skewed gains are allowed for (`bootstrap.skewed`; by Student's t 6 to 12 % passed), but a loss that few days carry may
 not show in thirty of them. A model as good that has bad days of its own is refused more often for it.
 
 The same training with another seed is not exactly equal: it truly differs, by the spread of seeds. Train with a few of

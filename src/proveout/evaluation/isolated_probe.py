@@ -39,7 +39,7 @@ class Asked:
 class Told:
     """What became of it. `trouble` is empty, or what was raised; `missing` then names the module it lacked."""
 
-    answers: tuple[float | None, ...] = ()  # None for what is no finite number
+    answers: tuple[float | None, ...] = ()  # scores, row by row; None for what is no finite number
     opening_s: float = 0.0
     took_ms: tuple[float, ...] = ()  # each call for one record, without what it waited for a processor
     memory_mb: float = 0.0  # the most that opening and answering added
@@ -115,7 +115,7 @@ def _told(asked: Asked) -> Told:
         answers = candidate.predict_columns(candidate.columns(asked.records))
         took = _calls(candidate, asked)
         return Told(
-            answers=tuple(answer if abs(answer) < float("inf") else None for answer in answers.tolist()),
+            answers=tuple(answer if abs(answer) < float("inf") else None for answer in answers.ravel().tolist()),
             opening_s=opening_s,
             took_ms=tuple(took),
             memory_mb=max(0.0, _memory_mb(peak=True) - before),

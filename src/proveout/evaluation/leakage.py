@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from proveout.evaluation import compare, metrics, purity
+from proveout.evaluation import compare, metrics, purity, task_metric
 from proveout.evaluation.code_origin import is_foreign
-from proveout.evaluation.stats import near_duplicates
-from proveout.evaluation.stats.univariate import each_column, rates, say_the_same
+from proveout.evaluation.stats import near_duplicates, univariate
+from proveout.evaluation.stats.univariate import each_column, say_the_same
 from proveout.project import open_store
-from proveout.records import Evidence
+from proveout.records import Evidence, TaskName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
+_PRIOR = 10.0  # rows by which the rate of a value is drawn to the rate of all
 SHOWN = 3  # columns that are stated even though they are within the bounds
+_MOST_ALONE: dict[TaskName, float] = {"binary": 0.95, "regression": 0.98, "multiclass": 0.98}
+_MOST_LEAD: dict[TaskName, float] = {"binary": 0.25}  # of numbers, one honest column often tells nearly all
+_MOST_LEARNED: dict[TaskName, float] = {"binary": 0.02, "regression": 0.05, "multiclass": 0.05}
 _FEWEST_UNKNOWN = 20  # rows without an outcome
 NOTHING_TO_ASK = "nothing to ask"  # an answer: these rows hold no such thing
 _NAMED = 5  # columns or files in one sentence
@@ -44,49 +48,67 @@ def columns(
     candidate: "OpenBundle",
     training: "LabelledRows",
     *,
-    auc_at_most: float = 0.95,
-    lead_at_most: float = 0.25,
+    at_most: float | None = None,
+    lead_at_most: float | None = None,
     rows: int = 20_000,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """How well each column alone tells the label: what is known before something happens seldom tells it by itself.
+    """How well each column alone tells the outcome: what is known before something happens seldom tells it by itself.
 
     evidence(leakage.columns(candidate, training))
 
-    Every request column and every model column, numbers, text and «not known» alike. Its values, or 64 bins of them,
-    are scored by the label's rate in the other half of the rows, so that a name seen once tells nothing.
+    Every request column and every model column, numbers, text and "not known" alike. Its values, or at most 64 bins of
+    them, are scored by the mean of the outcome in the other half of the rows, so that a name seen once tells nothing.
 
     Args:
-        auc_at_most: of one column alone.
-        lead_at_most: AUC of the strongest column less that of the next which says something else.
+        at_most: of one column alone: by default an AUC of 0.95; of a regression or of several classes 0.98 of the
+            variance that it explains, of the outcome's rank or of the classes. The weight of a stone explains 0.93 of
+            its price, and is no leak.
+        lead_at_most: the strongest column less the next which says something else: by default 0.25 of AUC; of the
+            variance explained nothing is asked.
         rows: of training, at most; drawn at random where there are more.
     Returns: the strongest columns, and all that break the bound, each by its name; then the lead of the strongest.
     """
     from proveout.evaluation.ablation import sample
 
+    task = candidate.task.name
+    at_most = at_most if at_most is not None else _MOST_ALONE[task]
+    lead_at_most = lead_at_most if lead_at_most is not None else _MOST_LEAD.get(task)
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
-    labels = training.labels[taken]
-    scores = {name: rates(values, labels, seed=seed) for name, values in each_column(candidate, records)}
-    found = [
-        replace(metrics.auc(labels, told), name="auc of one column alone", slice=name, at_most=auc_at_most)
-        for name, told in scores.items()
-    ]
+    told = univariate.targets(task, training.labels[taken])
+    # An order hangs little on how far means are drawn together, the variance that they explain all the more.
+    prior = _PRIOR if task == "binary" else 1.0
+    said = {
+        name: univariate.means(values, told, prior=prior, seed=seed) for name, values in each_column(candidate, records)
+    }
+    found = [replace(_tells(task, told, one, seed=seed), slice=name, at_most=at_most) for name, one in said.items()]
     found.sort(key=lambda one: -(one.value or 0))
-    strongest = found[0]
-    others = [one for one in found if not say_the_same(scores[one.slice or ""], scores[strongest.slice or ""])]
-    lead = (strongest.value or 0) - max((one.value or 0.5 for one in others), default=0.5)
+    strongest, least = found[0], 0.5 if task == "binary" else 0.0
+    others = [one for one in found if not say_the_same(said[one.slice or ""], said[strongest.slice or ""])]
+    lead = (strongest.value or 0) - max((one.value or least for one in others), default=least)
     after = f", then {others[0].slice}" if others else ""
     return (
         *(one for place, one in enumerate(found) if place < SHOWN or not one.holds),
         Evidence(
-            name="auc, lead of the strongest column",
+            name=f"{'auc' if task == 'binary' else 'variance explained'}, lead of the strongest column",
             value=lead,
             at_most=lead_at_most,
             rows=len(taken),
             decision=f"{strongest.slice}{after}",
         ),
     )
+
+
+def _tells(task: TaskName, told: "NDArray[np.float64]", said: "NDArray[np.float64]", *, seed: int) -> Evidence:
+    """How well the means of one column tell the targets."""
+    import numpy as np
+
+    if task == "binary":
+        return replace(metrics.auc(told[:, 0], said[:, 0]), name="auc of one column alone")
+    nothing = univariate.naive(told, univariate.halves(len(told), seed=seed))
+    lost, naive = (np.square(told - one).sum(axis=1) for one in (said, nothing))
+    return metrics.skill(lost, naive, name="variance explained by one column alone")
 
 
 # --- time travel ------------------------------------------------------------------------------------------------------
@@ -204,7 +226,7 @@ def like_a_later_one(asked: "pd.DataFrame", others: "pd.DataFrame", *, at_most: 
 
 
 def holdout_learned(
-    candidate: "OpenBundle", training: "LabelledRows", holdout: "LabelledRows", *, gain_at_most: float = 0.02
+    candidate: "OpenBundle", training: "LabelledRows", holdout: "LabelledRows", *, gain_at_most: float | None = None
 ) -> Evidence:
     """How much better the candidate is on the held-out rows than its own estimator, fitted to the training rows alone.
 
@@ -212,25 +234,29 @@ def holdout_learned(
 
     About nothing, for an honest notebook: it was given the held-out rows as well, to measure by, and if it has learned
     from them, here is where it shows.
+
+    Args:
+        gain_at_most: by default 0.02 of AUC; of a regression or of several classes 0.05, as a share of the loss.
     """
+    import numpy as np
     from threadpoolctl import threadpool_limits
 
+    task = candidate.task
     with threadpool_limits(1):
         again = candidate.fit_again(candidate.model_columns(training.records), training.labels)
         asked = candidate.model_columns(holdout.records)
         theirs = candidate.ask(again, asked)
         ours = candidate.predict_model_columns(asked)
-    found = compare.auc(holdout.labels, ours, theirs, margin=0.0)
-    return replace(
-        found,
-        name="auc, gain on itself fitted to the training rows alone",
-        at_least=None,
-        at_most=gain_at_most,
-        surely=False,
-        champion=None,
-        decision="",
-        covers=(),
-    )
+    at_most = gain_at_most if gain_at_most is not None else _MOST_LEARNED[task.name]
+    fitted = "itself fitted to the training rows alone"
+    if task.name == "binary":
+        found = replace(compare.auc(holdout.labels, ours, theirs, margin=0.0), name=f"auc, gain on {fitted}")
+    elif np.array_equal(ours, theirs):
+        found = Evidence(name=f"share of the loss saved on {fitted}", value=0.0, low=0.0, high=0.0, rows=holdout.rows)
+    else:
+        lost, before = (task_metric.losses(task, holdout.labels, said) for said in (ours, theirs))
+        found = metrics.skill(lost, before, name=f"share of the loss saved on {fitted}")
+    return replace(found, at_least=None, at_most=at_most, surely=False, champion=None, decision="", covers=())
 
 
 # --- more than the row ------------------------------------------------------------------------------------------------

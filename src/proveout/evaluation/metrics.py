@@ -231,7 +231,8 @@ def skill(
     groups = array_checks.groups(clusters, len(ours))
     units = len(ours) if groups is None else int(groups.max(initial=-1)) + 1
     if units < 2:
-        why = f"{units} {'rows' if groups is None else 'clusters'}, two are needed"
+        of = "row" if groups is None else "cluster"
+        why = f"{units} {of}{'s' * (units != 1)}, two are needed"
         return Evidence(name=name, value=None, rows=len(ours), unjudged=why)
     return saved(
         float(ours.sum()),

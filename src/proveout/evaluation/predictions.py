@@ -1,7 +1,7 @@
 """A candidate is asked: what of, by which way, row by row or many at once; and how far two sets of answers are apart.
 
-Comes in: the candidate and rows. Goes out: rows to ask, and probabilities, shape (rows,). Two ways lead to an answer: a
-table, as the gate judges, and arrays, as a server asks.
+Takes the candidate and rows. Gives rows to ask, and scores, shape (rows,) or (rows, classes). Two ways lead to an
+answer: a table, as the gate judges, and arrays, as a server asks.
 """
 
 import math
@@ -55,11 +55,11 @@ def as_served(candidate: "OpenBundle", rows: "pd.DataFrame") -> "NDArray[np.floa
 
 
 def each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDArray[np.float64]":
-    """What is said of each row by itself; minus infinity where the model raises."""
+    """What is said of each row by itself, in the shape of the task's scores; minus infinity where the model raises."""
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    said = np.full(len(rows), -math.inf)
+    said = np.full(candidate.task.shape(len(rows)), -math.inf)
     # With one thread, as served. Two that share a row wait for each other at each tree, and for whoever else computes.
     with threadpool_limits(1):
         for place in range(len(rows)):

@@ -45,11 +45,11 @@ def again(
 
     Args:
         project: whose notebook, features and store are used, as they are now.
-        apart_at_most: how far a probability may be off where the model is not the same to the last bit. Without it,
+        apart_at_most: how far a score may be off where the model is not the same to the last bit. Without it,
             as far as rounding moves a solver, where the candidate has one (`fastpath/tolerance.py`); of any other
             model the same digest is asked. Another configuration, data or code is refused either way.
         timeout_s: then it is ended, and not reproduced.
-    Returns: files of the identity that differ, the first of them in the decision; how far the probabilities of the
+    Returns: files of the identity that differ, the first of them in the decision; how far the scores of the
         held-out rows are apart, where the model alone differs; the seconds it took.
     """
     from proveout.evaluation.predictions import largest_difference
@@ -79,7 +79,7 @@ def again(
             covers=("infra-1",),
         ),
         Evidence(
-            name="largest difference of a probability, trained again",
+            name="largest difference of a score, trained again",
             value=apart,
             at_most=most,
             rows=holdout.rows,

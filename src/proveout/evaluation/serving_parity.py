@@ -15,9 +15,7 @@ from proveout.evaluation.predictions import as_served, each, extreme, largest_di
 from proveout.records import Evidence
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
     from proveout.evaluation.context import LabelledRows
     from proveout.evaluation.isolated_probe import Linked, Told
@@ -169,7 +167,7 @@ def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
     if told.trouble:
         return (Evidence(name=name, value=1, at_most=0, decision=_why(told, linked, pinned)),)
     others = _others(told, linked, pinned)
-    here = candidate.predict(reference)
+    here = candidate.predict(reference).ravel()
     there = np.array([math.nan if answer is None else answer for answer in told.answers])
     return (
         Evidence(name=name, value=0, at_most=0, decision="it opens and answers", rows=len(reference)),
@@ -226,7 +224,7 @@ def same_by_columns(
         alone: as many of them, spread over all, are asked one by one.
         at_most: how far apart they may be; without it as far as the candidate's own tolerance goes: equal, unless it
             takes sums (`fastpath/tolerance.py`).
-    Returns: the largest difference of a probability at once, and alone. Both NaN, or both raising, is the same.
+    Returns: the largest difference of a score at once, and alone. Both NaN, or both raising, is the same.
     """
     import numpy as np
 
@@ -261,39 +259,35 @@ def same_by_columns(
 
 
 def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tuple[Evidence, ...]:
-    """Whether every answer is a probability: on the held-out rows, on awkward ones, and on numbers out of all bounds.
+    """Whether every answer is valid: on the held-out rows, on awkward ones, and on numbers out of all bounds.
 
     evidence(serving_parity.numerically_stable(candidate, holdout))
 
-    Returns: answers that are no finite number between 0 and 1, of the held-out rows and of the extreme ones. Where the
-        model raises it has said no: that is no answer, and the decision counts it.
+    Returns: answers that are not valid, of the held-out rows and of the extreme ones: no probability between 0 and 1,
+        of several classes none that add up to 1, of a regression no finite number. Where the model raises it has said
+        no: that is no answer, and the decision counts it.
     """
     import numpy as np
 
     rows = holdout.records.reset_index(drop=True)
     farthest = extreme(candidate, rows)
-    answers = each(candidate, farthest, served=True)
-    raised = np.isneginf(answers)
+    answers, task = each(candidate, farthest, served=True), candidate.task
+    raised = np.isneginf(answers.reshape(len(answers), -1)).all(axis=1)
+    strange = "no finite number" if task.name == "regression" else "no probability"
     return (
         Evidence(
-            name="answers that are no probability",
-            value=_no_probability(candidate.predict(rows)),
+            name=f"answers that are {strange}",
+            value=int((~task.valid_rows(candidate.predict(rows))).sum()),
             at_most=0,
             rows=len(rows),
             covers=("monitor-5",),
         ),
         Evidence(
-            name="answers to extreme records that are no probability",
-            value=_no_probability(answers[~raised]),
+            name=f"answers to extreme records that are {strange}",
+            value=int((~task.valid_rows(answers[~raised])).sum()),
             at_most=0,
             rows=len(farthest),
             decision=f"{int(raised.sum())} raised" if raised.any() else "",
             covers=("monitor-5",),
         ),
     )
-
-
-def _no_probability(answers: "NDArray[np.float64]") -> int:
-    import numpy as np
-
-    return int((~((answers >= 0) & (answers <= 1)) | np.isnan(answers)).sum())

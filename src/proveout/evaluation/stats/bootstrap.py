@@ -148,7 +148,7 @@ def skewed(value: float, without: "NDArray[np.float64]", level: float) -> Gain:
     sure the skewness is the clusters say themselves: see `_error_of_skewness`.
     Source: P. Hall, On the removal of skewness by transformation, Journal of the Royal Statistical Society B 54 (1992);
     X.-H. Zhou and S. Gao, One-sided confidence intervals for means of positively skewed distributions, The American
-    Statistician 54 (2000); the jackknife as in `intervals.error_of_mean`.
+    Statistician 54 (2000); the jackknife as in `metrics.error_of_mean`.
 
     >>> import numpy as np
     >>> of_days = np.array([0.02, 0.01, 0.02, 0.01, 0.02, 0.01, 0.02, 0.01, 0.01, -0.13])

@@ -102,7 +102,7 @@ def gain(
     The interval is DeLong's, or where it is wider the one that two single intervals and the correlation of the two AUCs
     give. DeLong's alone lets through too many models that are worse by a margin, near 1 and with few true rows: the
     luck that makes a candidate look good makes its variance look small, too.
-    Of clusters it is instead of DeLong's the jackknife's, see `resampling.skewed`; each class has to be in two of them.
+    Of clusters it is instead of DeLong's the jackknife's, see `bootstrap.skewed`; each class has to be in two of them.
     Source: G. Y. Zou, Toward using confidence intervals to compare correlations, Psychological Methods 12 (2007).
     """
     import numpy as np
