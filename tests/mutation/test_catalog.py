@@ -17,8 +17,8 @@ from proveout.model.bundle import OpenBundle, open_bundle, verify
 from proveout.model.repack import Change, repack
 from proveout.mutation import operational, runner, serving_skew
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
-from proveout.mutation.context import MutationContext
-from proveout.mutation.mutant import DoesNotApply, Mutant
+from proveout.mutation.context import DoesNotApply, MutationContext
+from proveout.mutation.mutant import Mutant
 
 BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFITTED)}
 

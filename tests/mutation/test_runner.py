@@ -21,8 +21,8 @@ from proveout.ledger.ledger_copy import copy_entries
 from proveout.model.repack import Change
 from proveout.mutation import runner
 from proveout.mutation.catalog import MUTANTS, UNCHANGED
-from proveout.mutation.context import MutationContext
-from proveout.mutation.mutant import DoesNotApply, Mutant
+from proveout.mutation.context import DoesNotApply, MutationContext
+from proveout.mutation.mutant import Mutant
 from proveout.mutation.results import ChallengeReport, Trial
 from proveout.mutation.runner import NotChallenged
 from proveout.mutation.sandbox import Sandbox

@@ -4,42 +4,23 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proveout.cli._common import Json, answer, settings
+from proveout.cli._erase_view import Erasure, Held
 from proveout.errors import DataChanged, UsageError
 from proveout.project import actor, open_ledger, open_store
 
 if TYPE_CHECKING:
-    from proveout.ledger.erasure import Erased, Subject
+    from proveout.ledger.erasure import Subject
     from proveout.ledger.ledger import Ledger
     from proveout.schema.spec import RequestField
     from proveout.settings import Settings
 
 _WAIT_S = 10.0  # for a running server to give up the journals that name them
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """A place that still names an erased person."""
-
-    kind: str  # batch, bundle, quarantine, journal, feedback, entries
-    name: str
-    rows: int
-    path: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Erasure:
-    """What was erased, and what is left."""
-
-    fields: tuple[str, ...]  # that were looked at
-    erased: "Erased"
-    left: tuple[Held, ...]
 
 
 def erase(
@@ -52,7 +33,7 @@ def erase(
     Deletes their predictions with what belongs to them; the ledger's chain still verifies. Snapshots and bundles are
     immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
     """
-    from proveout.cli._keys_view import erased as page
+    from proveout.cli._erase_view import erased as page
     from proveout.ledger import erasure
     from proveout.records import now
     from proveout.schema import request_schema

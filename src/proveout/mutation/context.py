@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from proveout.errors import ProveoutError
 from proveout.evaluation.context import LabelledRows
 from proveout.model.bundle import OpenBundle
-from proveout.mutation.mutant import DoesNotApply
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 LOOKED_AT = 4_000  # held-out rows that a column's weight is measured on
 SEED = 0
 _LIKE_A_CLOCK = re.compile(r"hour|time|clock|minute", re.IGNORECASE)
+
+
+class DoesNotApply(ProveoutError):
+    """This project has nothing to break in that way. `why` says what is not there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return self.why
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from proveout.errors import ProveoutError
-
 if TYPE_CHECKING:
     from proveout.model.repack import Change
     from proveout.mutation.context import MutationContext
@@ -29,14 +27,3 @@ class Mutant:
     refits: bool = False  # fitted again, by the candidate's own steps and parameters
     shows: Shows = "in its answers"
     first: str = ""  # a test of the ML Test Score: what covers it is asked first, for all else would take too long
-
-
-class DoesNotApply(ProveoutError):
-    """This project has nothing to break in that way. `why` says what is not there."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-    def __str__(self) -> str:
-        return self.why

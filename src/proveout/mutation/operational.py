@@ -8,8 +8,7 @@ from typing import Any
 from proveout.fastpath import parity
 from proveout.model import model_io
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, MutationContext, numbers
-from proveout.mutation.mutant import DoesNotApply
+from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers
 
 KEPT_BYTES = 64_000_000
 _COMPARED = (0, -1, 1_000_000)  # `direct.edges` asks these of every number

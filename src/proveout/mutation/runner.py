@@ -20,8 +20,8 @@ from proveout.evaluation.context import EvaluationContext
 from proveout.fastpath import tolerance
 from proveout.model.repack import repack
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
-from proveout.mutation.context import MutationContext
-from proveout.mutation.mutant import DoesNotApply, Mutant
+from proveout.mutation.context import DoesNotApply, MutationContext
+from proveout.mutation.mutant import Mutant
 from proveout.mutation.results import ChallengeReport, Trial, TrialOutcome
 from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
 from proveout.records import NOT_RUN, CheckResult, Digest, Verdict

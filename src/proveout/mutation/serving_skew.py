@@ -4,8 +4,7 @@ Comes in: the ground. Goes out: changes of the packed features, written so that 
 """
 
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, MutationContext, clock, numbers
-from proveout.mutation.mutant import DoesNotApply
+from proveout.mutation.context import SEED, DoesNotApply, MutationContext, clock, numbers
 
 HOURS_OFF = 5  # New York and UTC in winter
 UNITS = {

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.data.snapshots import BATCH
 from proveout.model import model_io
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, MutationContext, numbers, texts
-from proveout.mutation.mutant import DoesNotApply
+from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers, texts
 from proveout.schema import coercion
 
 if TYPE_CHECKING:
