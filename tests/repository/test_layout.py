@@ -62,6 +62,33 @@ DOORS = {
     "typer": ("cli/",),
 }
 
+# Folders inside a room stand in a line too: a file imports from folders behind its own. "" is the room's loose files,
+# where they have a place in the line.
+LINES = {
+    "server": ("http", "service", "log", "worker", "queue"),
+    "evaluation": ("", "stats"),
+    "gate": ("reports", "guards"),
+}
+
+# A module is a noun. These end like participles, and are the nouns that people look for.
+NOUNS = {
+    "batch_timing", "content_encoding", "monitoring", "routing", "sampling", "scoring", "signing", "training",
+    "uncollected",  # a guard is called by what it finds
+}  # fmt: skip
+PREPOSITIONS = {
+    "about",
+    "above",
+    "after",
+    "apart",
+    "before",
+    "behind",
+    "below",
+    "beside",
+    "between",
+    "beyond",
+    "without",
+}
+
 
 def imports(file: Path, package: Path) -> Iterator[tuple[int, str]]:
     """Each module that `file` imports, dotted, with its line. `from a import b` gives `a.b`."""
@@ -215,6 +242,111 @@ def test_a_planted_import_of_a_test_module_is_found(tmp_path, line):
     (tmp_path / "test_d.py").write_text("from tiny_project import Project\nimport testing_tools\n")
 
     assert imports_of_test_modules(tmp_path) == [f"test_{name}.py: {line}" for name in "abc"]
+
+
+def folder_violations(package: Path) -> list[str]:
+    """Each import inside a room that goes against the line of its folders, as `file:line why`."""
+    found = []
+    for file in sorted(package.rglob("*.py")):
+        room, folder = room_of(file, package), _folder(file.relative_to(package).with_suffix("").parts)
+        for line, module in imports(file, package):
+            parts = module.split(".")[1:]
+            target = package.joinpath(*parts[:2])
+            other = parts[1] if len(parts) > 2 and target.is_dir() else ""
+            order = LINES.get(room, ())
+            if parts[:1] != [room] or folder not in order or other not in order:
+                continue
+            if order.index(other) < order.index(folder):
+                found.append(f"{file.relative_to(package)}:{line} {folder or 'it'} knows {other or 'a loose file'}")
+    return found
+
+
+def _folder(parts: tuple[str, ...]) -> str:
+    return parts[1] if len(parts) > 2 else ""
+
+
+def circles(package: Path) -> list[tuple[str, ...]]:
+    """Groups of files of which each imports the next, whether to run or for its types."""
+    names = {
+        ".".join(("proveout", *file.relative_to(package).with_suffix("").parts)): file for file in package.rglob("*.py")
+    }
+    known = {
+        name: {
+            one for _, module in imports(file, package) for one in (module, module.rpartition(".")[0]) if one in names
+        }
+        for name, file in names.items()
+    }
+    reached = {name: _reached(name, known) for name in known}
+    groups = {tuple(sorted(b for b in reached[a] if a in reached[b])) for a in known}
+    return sorted(group for group in groups if len(group) > 1)
+
+
+def _reached(start: str, known: dict[str, set[str]]) -> set[str]:
+    found, waiting = set(), [start]
+    while waiting:
+        for one in known[waiting.pop()] - found:
+            found.add(one)
+            waiting.append(one)
+    return found
+
+
+def odd_names(package: Path) -> list[str]:
+    """Modules and rooms that are named by a participle or a preposition."""
+    names = {part for file in package.rglob("*.py") for part in file.relative_to(package).with_suffix("").parts}
+    return sorted(
+        name
+        for name in names - NOUNS
+        if name.endswith(("ing", "ed")) or not PREPOSITIONS.isdisjoint(name.strip("_").split("_"))
+    )
+
+
+def test_folders_inside_a_room_stand_in_a_line():
+    """What answers HTTP may know the queue; the queue has no idea of HTTP."""
+    assert folder_violations(SRC) == []
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    """Of a circle no file can be read, tested or moved without the others."""
+    assert circles(SRC) == []
+
+
+def test_a_module_is_a_noun():
+    """A newcomer searches for the thing, not for what happens to it."""
+    assert odd_names(SRC) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "find", "said"),
+    [
+        (
+            {"server/queue/batcher.py": "from proveout.server.http.app import App", "server/http/app.py": ""},
+            folder_violations,
+            ["server/queue/batcher.py:1 queue knows http"],
+        ),
+        (
+            {"evaluation/stats/mcnemar.py": "from proveout.evaluation import compare", "evaluation/compare.py": ""},
+            folder_violations,
+            ["evaluation/stats/mcnemar.py:1 stats knows a loose file"],
+        ),
+        (
+            {
+                "gate/a.py": "from proveout.gate import b",
+                "gate/b.py": "if TYPE_CHECKING:\n    from proveout.gate.a import A",
+            },
+            circles,
+            [("proveout.gate.a", "proveout.gate.b")],
+        ),
+        ({"gate/gathered.py": "", "gate/beside.py": "", "gate/verdict.py": ""}, odd_names, ["beside", "gathered"]),
+    ],
+)
+def test_a_planted_fault_of_the_plan_is_found(tmp_path, files, find, said):
+    """Each reader of the plan sees what it is for."""
+    for name, source in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source)
+
+    assert find(tmp_path) == said
 
 
 def test_no_file_names_an_index_host():
