@@ -59,11 +59,11 @@ class TrainFlow(FlowSpec):
     @card(type="proveout_html", options={"artifact": "page"})
     @step
     def judge(self):
-        from proveout.gate.reports import text_report
+        from proveout.gate.reports import html_report
         from proveout.training import flow_steps
 
         self.verdict = flow_steps.judge(settings, self.inputs, self.bundle, checks=self.checks)
-        self.page = text_report.page(self.verdict)
+        self.page = html_report.html(self.verdict)
         self.next(self.end)
 
     @step

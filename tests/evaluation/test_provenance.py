@@ -10,7 +10,7 @@ from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import BadSignature
 from proveout.evaluation import provenance
-from proveout.gate.reports import text_report
+from proveout.gate.reports import html_report, text_report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe
@@ -55,7 +55,7 @@ def test_a_source_that_changed_since_the_champion_is_said_wherever_the_verdict_i
     assert run.verdict.source_changed == ("flows/source.py",)
     run.result.stdout.fnmatch_lines([f"*source * {SAID}"])
     assert SAID in text_report.markdown(run.verdict)
-    assert SAID.replace("'", "&#39;") in text_report.page(run.verdict)
+    assert SAID.replace("'", "&#39;") in html_report.html(run.verdict)
     shown = _views.verdict(run.verdict, signed="")
     assert "source      flows/source.py bbbbbbbbbbbb" in shown
     assert SAID in shown

@@ -7,7 +7,7 @@ from gate_toy import make_rows, train
 
 from proveout.cli import _views
 from proveout.gate import holdout_use
-from proveout.gate.reports import text_report
+from proveout.gate.reports import html_report, text_report
 from proveout.ledger.ledger import Ledger
 from proveout.records import Digest, Evidence, MovedBound, Release, Verdict
 
@@ -48,7 +48,7 @@ def test_a_third_candidate_on_the_same_rows_after_two_refusals_and_a_looser_boun
         _views.verdict(verdict, signed=""),
         _views.released(release, judged=verdict),
         text_report.markdown(verdict),
-        text_report.page(verdict),
+        html_report.html(verdict),
         "".join(value for _, value in text_report.properties(verdict)),
     ):
         assert told in text

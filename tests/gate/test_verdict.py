@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from proveout.errors import BadSignature, NotApproved
-from proveout.gate.reports import text_report
+from proveout.gate.reports import html_report, text_report
 from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
 from proveout.ledger.ledger import Ledger, read
 from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict, Waiver
@@ -227,7 +227,7 @@ def test_a_check_under_a_waiver_does_not_refuse_and_is_shown(outcome):
     assert ("proveout.waived", f"{FILE}::test_1 by Ada Lovelace until 2026-01-02: Known until the spring.") in (
         text_report.properties(said)
     )
-    assert "Ada Lovelace" in text_report.page(said)
+    assert "Ada Lovelace" in html_report.html(said)
 
 
 @pytest.mark.parametrize("outcome", ["error", "deselected", "missing", "empty"])

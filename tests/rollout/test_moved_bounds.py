@@ -10,7 +10,7 @@ from proveout import settings
 from proveout.cli import _views, main
 from proveout.errors import ConfigError, NotApproved
 from proveout.gate.current_fingerprint import current_fingerprint
-from proveout.gate.reports import text_report
+from proveout.gate.reports import html_report, text_report
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe
 from proveout.records import MovedBound, now
@@ -68,7 +68,7 @@ def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_
     run.result.stdout.fnmatch_lines([f"*bound * {said}"])
     assert said in _views.verdict(run.verdict, signed="")
     assert said in text_report.markdown(run.verdict)
-    assert "Bounds that moved since the champion&#39;s verdict" in text_report.page(run.verdict)
+    assert "Bounds that moved since the champion&#39;s verdict" in html_report.html(run.verdict)
     assert "bound now   auc_at_least from 0.6 to 0.5, looser, since this verdict" in _views.status(stands)
     release(root, run.verdict.candidate)
 

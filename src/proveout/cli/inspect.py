@@ -99,7 +99,7 @@ def verdict(
     """
     from proveout.cli import _views
     from proveout.errors import BadSignature
-    from proveout.gate.reports import text_report
+    from proveout.gate.reports import html_report
     from proveout.gate.verdict import check_signature
     from proveout.rollout import releases
     from proveout.rollout import status as standing
@@ -114,7 +114,7 @@ def verdict(
         problem = f"{error.why}. Have it judged again: proveout gate {found.candidate[:12]}"
         signed = f"NOT so that it counts: {problem}"
     if html is not None:
-        html.write_text(text_report.page(found), encoding="utf-8")
+        html.write_text(html_report.html(found), encoding="utf-8")
     answer(found, _views.verdict(found, signed=signed), as_json=as_json)
     if problem and as_json:
         typer.echo(f"The signature of this verdict does not count: {problem}", err=True)

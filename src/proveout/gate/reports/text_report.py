@@ -76,13 +76,6 @@ def properties(verdict: Verdict) -> list[tuple[str, str]]:
     return said + [("proveout.waived", f"{result.check} {_leave(waiver)}") for result, waiver in waived(verdict)]
 
 
-def page(verdict: Verdict) -> str:
-    """The verdict as one HTML page that needs nothing else: evidence drawn, every check, every waiver."""
-    from proveout.gate.reports import html_report as pages
-
-    return pages.html(verdict)
-
-
 def markdown(verdict: Verdict) -> str:
     """The verdict for a job summary, headed at the third level, every check in a fold below the evidence."""
     note = f"- **source** {_escaped(source_note(verdict))}\n" if source_note(verdict) else ""
