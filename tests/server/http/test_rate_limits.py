@@ -18,8 +18,8 @@ from patience import PATIENCE_S
 from serving_toy import request
 
 from proveout.server.http import rate_limits
-from proveout.server.http.auth import Caller
 from proveout.server.http.rate_limits import Allowance, Count, Limits, decide
+from proveout.server.service.types import Caller
 
 DAY = 86_400.0
 NOON = 16_000 * DAY + DAY / 2
@@ -185,7 +185,7 @@ def test_when_all_slots_are_taken_the_longest_idle_key_gives_up_its_own(tmp_path
 TAKER = """
 import sys, time
 from pathlib import Path
-from proveout.server.http.auth import Caller
+from proveout.server.service.types import Caller
 from proveout.server.http.rate_limits import Limits
 shared = Limits(Path(sys.argv[1]), patience_s=60)  # no lock is given up because the machine is busy
 who = Caller(key="k", tenant="t", scopes=frozenset(), rate_per_s=50.0, burst=100, per_day=100_000)

@@ -7,17 +7,16 @@ who is nobody here and 403 for who may do something else. A key is `po_<id>_<sec
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, get_args
+from typing import Literal
 
 from proveout.records import ApiKey, Scope
 from proveout.server.http.validation import Problem, Refused
 from proveout.server.server_state import DesiredState
+from proveout.server.service.types import ANYBODY, Caller
 
 Method = Literal["GET", "POST"]
 
-_EVERY: frozenset[Scope] = frozenset(get_args(Scope))
 _OPEN: frozenset[Scope] = frozenset()
 _PREDICT: frozenset[Scope] = frozenset({"predict"})
 
@@ -50,21 +49,6 @@ _KEY = re.compile(rb"po_([0-9a-f]{12})_([A-Za-z0-9_-]{16,128})")
 _NO_MAC = "0" * 64
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="proveout"')
 
-
-@dataclass(frozen=True, kw_only=True)
-class Caller:
-    """Who asks, and how often they may."""
-
-    key: str  # the id of their API key, "" where none is needed
-    tenant: str  # callers of one tenant may share cached answers
-    scopes: frozenset[Scope]
-    rate_per_s: float | None = None
-    burst: int | None = None
-    per_day: int | None = None
-
-
-ANYBODY = Caller(key="", tenant="", scopes=_EVERY)
-"""The caller where no key is asked for."""
 
 _NOBODY = Caller(key="", tenant="", scopes=frozenset())
 

@@ -22,10 +22,11 @@ from proveout.server.http.auth import Method
 from proveout.server.http.batch import BODIES
 from proveout.server.http.binary_tensors import EXTENSION, HEADER, BinaryBody, encoded
 from proveout.server.http.request import JSON, OCTETS, Backend, Call, sentence
-from proveout.server.http.validation import Problem, Reader, Refused, Request, parsed, refuse_repeated
+from proveout.server.http.validation import Problem, Reader, Refused, parsed, refuse_repeated
 from proveout.server.queue.batcher import MOST_ROWS
 from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import Response
+from proveout.server.service.types import Request
 from proveout.settings import Settings
 from proveout.task.output import Output
 from proveout.task.task import Task

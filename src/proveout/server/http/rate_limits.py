@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from proveout.server import shared_memory
-from proveout.server.http.auth import Caller
+from proveout.server.service.types import Caller
 
 SLOTS = 4_096
 _SLOT = struct.Struct("<16sddqq")  # hash of the key's id; tokens, and when counted; day, and its answers

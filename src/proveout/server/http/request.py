@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import orjson
 
 from proveout.server.http import content_encoding
-from proveout.server.http.auth import ANYBODY, Caller
 from proveout.server.http.content_encoding import OVERHEAD_BYTES, Gunzip
 from proveout.server.http.validation import Header, Problem, Refused
 from proveout.server.log.journal import Journal
@@ -21,6 +20,7 @@ from proveout.server.queue.batcher import Dispatch
 from proveout.server.server_state import ClerkNote, DesiredState
 from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import PredictionService, Response
+from proveout.server.service.types import ANYBODY, Caller
 from proveout.task.task import Task
 
 Message = MutableMapping[str, Any]

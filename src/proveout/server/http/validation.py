@@ -8,17 +8,16 @@ What JSON text can have wrong is added here: a field given twice is refused, for
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from proveout.errors import ProveoutError
-from proveout.records import Scalar
 from proveout.schema.request_schema import EXPLAIN
 from proveout.schema.spec import RequestSchema
 from proveout.schema.validator import MOST_PROBLEMS, FieldProblem, InvalidRecord, Validator, class_of, shown
+from proveout.server.service.types import Request
 
 Header = tuple[bytes, bytes]
 
@@ -61,14 +60,6 @@ def not_now(kind: str, why: str, *, retry_after_s: float) -> Refused:
 
 
 # --- reading a body -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A body that was let in."""
-
-    record: Mapping[str, Scalar]
-    explain: bool
 
 
 class Reader:

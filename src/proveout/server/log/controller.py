@@ -23,8 +23,8 @@ from proveout.gate_settings import of_the_file
 from proveout.project import open_keyring, open_ledger
 from proveout.records import Alert, Severity, from_json, now
 from proveout.server import server_state
+from proveout.server.incidents import Incident
 from proveout.server.log.alert_state import BY, Alarms
-from proveout.server.log.journal import Incident
 from proveout.server.log.shipper import LogShipper
 from proveout.server.worker.release_source import Source
 from proveout.settings import Settings, load

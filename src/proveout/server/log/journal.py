@@ -12,13 +12,13 @@ possible again; it is counted, shown in /readyz, and said once.
 import asyncio
 import fcntl
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from proveout.server.incidents import Incident
 from proveout.server.log import codec
 from proveout.server.log.codec import Row
 
@@ -28,26 +28,6 @@ LONGEST_FILE = 64 * 2**20  # then a new one is begun, so that what is drained ca
 _KEEPING = "answers go on, their log waits in memory"
 _REFUSING = "requests are refused until it can"
 _BLANK = b" " * 4_095 + b"\n"  # a line that says nothing, to see whether a disk that was full has room again
-
-
-class Incident:
-    """Something that does not work: said once when it begins and once when it is over, however often it is met."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.words: str | None = None
-
-    def begins(self, words: str) -> None:
-        """Say it, unless it is the one already said."""
-        if words != self.words:
-            print(f"proveout: {self.name} {words}", file=sys.stderr, flush=True)
-        self.words = words
-
-    def is_over(self) -> None:
-        """Say that it is over, if there was one."""
-        if self.words is not None:
-            print(f"proveout: {self.name} works again", file=sys.stderr, flush=True)
-        self.words = None
 
 
 class Journal:

@@ -22,8 +22,9 @@ from typing import Protocol
 
 from proveout.errors import LedgerError, ProveoutError
 from proveout.records import Alert, Feedback, Prediction, ShadowAnswer
+from proveout.server.incidents import Incident
 from proveout.server.log import codec
-from proveout.server.log.journal import SUFFIX, Incident
+from proveout.server.log.journal import SUFFIX
 
 PORTION_BYTES = 2**20  # drained in one transaction: about 2,000 rows, for which other writers wait 0.1 s
 _UNNAMED_S = 60.0  # a journal this old that never got its name has no writer any more

@@ -19,9 +19,8 @@ import orjson
 from proveout.records import Answer, AnswerSource, Feedback, Prediction, Role, Scalar, ShadowAnswer, now
 from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
-from proveout.server.http.auth import ANYBODY, Caller
-from proveout.server.http.validation import Request
-from proveout.server.log.journal import Incident, Journal
+from proveout.server.incidents import Incident
+from proveout.server.log.journal import Journal
 from proveout.server.queue.batcher import Dispatch, Overloaded, ShadowScore
 from proveout.server.service.cache import Answers, Kept
 from proveout.server.service.fallback import Answered, NoAnswer, by_rules, descend, level
@@ -29,6 +28,7 @@ from proveout.server.service.group_commit import Log, Unlogged
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.request_ids import Ids
 from proveout.server.service.routing import Route, Routing
+from proveout.server.service.types import ANYBODY, Caller, Request
 from proveout.settings import Settings
 
 _MARGIN_SHARE, _MARGIN_S = 0.1, 0.02  # of the deadline, kept for rules, log and sending

@@ -33,7 +33,7 @@ from litserve.loops import LitLoop
 from proveout.errors import ProveoutError
 from proveout.records import Release
 from proveout.server import die_with_parent
-from proveout.server.log.journal import Incident
+from proveout.server.incidents import Incident
 from proveout.server.queue import protocol
 from proveout.server.server_state import Reader, board_path
 from proveout.server.worker.model_pool import ModelPool
