@@ -349,6 +349,15 @@ def test_a_planted_fault_of_the_plan_is_found(tmp_path, files, find, said):
     assert find(tmp_path) == said
 
 
+def test_what_contributing_names_is_there():
+    """ "Where do I change …" sends nobody to a file that has moved."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = {name for name in re.findall(r"`((?:src|tests|docs)/[^`]+)`", text) if not re.search(r"[A-Z]{3}|\*", name)}
+
+    assert len(named) >= 12
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
 def test_no_file_names_an_index_host():
     """Whoever installs this chooses the index: an address in a file would overrule a company's mirror."""
     host = re.compile(r"py" r"pi\.(org|python)|python" r"hosted\.org|index[-_]url[ =\"']+[a-z]+://", re.IGNORECASE)
