@@ -168,7 +168,7 @@ class EvaluationContext:
             records=raw[list(self.candidate.request_columns)],
             labels=labels[known].to_numpy(dtype=bool),
         )
-        self.seals[name] = fixture_digests.of_rows(found)
+        self.seals[name] = fixture_digests.of_rows(found.labels, found.raw, found.records)
         return found
 
 

@@ -4,21 +4,24 @@ Input: labelled rows, or an opened bundle. Output: what has to be the same later
 """
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from proveout.evaluation.context import LabelledRows
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from proveout.model.bundle import OpenBundle
 
 COUNTED = frozenset({"detours"})  # attributes of an opened bundle that change as it answers
 
 
-def of_rows(rows: "LabelledRows") -> str:
-    """A digest of labelled rows, of every value and its place."""
+def of_rows(labels: "NDArray[Any]", *tables: "pd.DataFrame") -> str:
+    """A digest of labels, shape (rows,), and of tables of the same rows: of every value and its place."""
     import pandas as pd
 
-    digest = hashlib.sha256(rows.labels.tobytes())
-    for table in (rows.raw, rows.records):
+    # By value: the bytes of an array of classes are addresses.
+    digest = hashlib.sha256(pd.util.hash_array(labels).tobytes())
+    for table in tables:
         digest.update(repr([*table.columns, *table.dtypes]).encode())
         digest.update(pd.util.hash_pandas_object(table, index=True).to_numpy().tobytes())
     return digest.hexdigest()

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from proveout.evaluation import compare, metrics, purity, task_metric
+from proveout.evaluation import compare, metrics, near_duplicates, purity, task_metric
 from proveout.evaluation.code_origin import is_foreign
-from proveout.evaluation.stats import near_duplicates, univariate
+from proveout.evaluation.stats import univariate
 from proveout.evaluation.stats.univariate import each_column, say_the_same
 from proveout.project import open_store
 from proveout.records import Evidence, TaskName

@@ -20,10 +20,10 @@ from typing import Any
 from proveout.records import Alert, Severity, now
 from proveout.server import server_state
 from proveout.server.log.journal import Journal
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batcher import Dispatch
 from proveout.server.queue.worker_connection import Lines, WorkerStatus
 from proveout.server.server_state import ApiNote, ClerkNote, DesiredState
-from proveout.server.service.fallback import NoAnswer
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.routing import Routing
 from proveout.server.service.service import PredictionService, ServiceConfig

@@ -14,12 +14,12 @@ import virtual_clock
 from serving_toy import RELEASE, THRESHOLD, board, release, request
 
 from proveout.records import Answer
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.batcher import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
 from proveout.server.queue.breaker import MOST_FAILED
 from proveout.server.queue.shadow_queue import MOST_MIRRORED, ShadowScore
 from proveout.server.queue.worker_connection import Silent, WorkerLost, WorkerStatus
-from proveout.server.service.fallback import NoAnswer
 from proveout.task.binary import Binary
 
 FIELDS = ["number", "size", "city", "mode"]

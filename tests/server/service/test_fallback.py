@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from proveout.records import Answer
-from proveout.server.service.fallback import Answered, NoAnswer, by_rules, descend, level
+from proveout.server.no_answer import NoAnswer
+from proveout.server.service.fallback import Answered, by_rules, descend, level
 from proveout.task.binary import Binary
 
 

@@ -47,7 +47,7 @@ def broken(material: "EvaluationContext") -> Iterator[CheckResult]:
     for name, seal in material.seals.items():
         now = made[name]
         if isinstance(seal, str):
-            if seal != of_rows(now):
+            if seal != of_rows(now.labels, now.raw, now.records):
                 message = (
                     f"the rows of the fixture {name} are no longer those of the snapshot: a check or a fixture changed "
                     f"them in place, for all that came after it. Work on a copy: {name}.records.copy()"

@@ -18,7 +18,7 @@ from proveout.ledger.ledger import Ledger, read
 from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer, TargetValue
 from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Problem, Refused, not_now
-from proveout.server.service.fallback import NoAnswer
+from proveout.server.no_answer import NoAnswer
 from proveout.server.service.pseudonyms import PREFIX
 from proveout.settings import Settings
 from proveout.trust import authorization

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from proveout.records import Answer, Scalar
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.breaker import Breaker, BreakerState
 from proveout.server.queue.explain_queue import ExplainQueue
 from proveout.server.queue.release_queue import (
@@ -28,7 +29,6 @@ from proveout.server.queue.release_queue import (
 from proveout.server.queue.shadow_queue import ShadowQueue, ShadowScore
 from proveout.server.queue.worker_connection import Silent, WorkerChannels, WorkerLost, WorkerStatus
 from proveout.server.server_state import DesiredState
-from proveout.server.service.fallback import NoAnswer
 
 __all__ = ["MOST_ROWS", "MOST_WAITING", "Dispatch", "Overloaded", "Scored", "ShadowScore"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from proveout.records import Scalar
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.worker_connection import Line, WorkerLost
 from proveout.server.server_state import DesiredState
-from proveout.server.service.fallback import NoAnswer
 
 _MOST_EXPLAINED = 8  # records in one message
 _TRY_AGAIN_S = 5.0  # a measured time that forbids every explanation is measured again after this

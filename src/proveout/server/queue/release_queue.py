@@ -11,9 +11,9 @@ from operator import itemgetter
 from typing import Any
 
 from proveout.records import Answer, Scalar
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.breaker import Breaker, Ticket
-from proveout.server.service.fallback import NoAnswer
 from proveout.task.plain_values import share
 from proveout.task.task import Task
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from proveout.records import Answer, Scalar
 from proveout.server import safe_traceback
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.breaker import Breaker
 from proveout.server.queue.release_queue import answers_in
 from proveout.server.queue.worker_connection import Line, Silent, WorkerLost
 from proveout.server.server_state import DesiredState
-from proveout.server.service.fallback import NoAnswer
 from proveout.task.task import Task
 
 MOST_MIRRORED = 1_000  # records that wait for the shadow; more are dropped

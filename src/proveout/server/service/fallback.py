@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.records import Answer, AnswerSource
+from proveout.server.no_answer import NoAnswer
 
 Level = Literal["high", "medium", "low"]
 
 HIGH_CONFIDENCE, MEDIUM_CONFIDENCE = 0.85, 0.65
-
-
-class NoAnswer(Exception):
-    """A rung has nothing to say. Its text is the reason, as the answer tells it."""
 
 
 @dataclass(frozen=True, kw_only=True)

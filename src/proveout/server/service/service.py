@@ -21,9 +21,10 @@ from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
 from proveout.server.incidents import Incident
 from proveout.server.log.journal import Journal
+from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batcher import Dispatch, Overloaded, ShadowScore
 from proveout.server.service.cache import Answers, Kept
-from proveout.server.service.fallback import Answered, NoAnswer, by_rules, descend, level
+from proveout.server.service.fallback import Answered, by_rules, descend, level
 from proveout.server.service.group_commit import Log, Unlogged
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.request_ids import Ids
