@@ -156,8 +156,13 @@ class TimeSplit:
 
     @property
     def words(self) -> str:
-        """The split in a few words, as `proveout bundles` shows it."""
+        """The split in a few words."""
         return f"learned through {self.train_through}, judged on {self.holdout}"
+
+    @property
+    def short(self) -> str:
+        """The split in a word or two, as a table shows it."""
+        return f"through {self.train_through}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +180,11 @@ class RandomSplit:
         each = " of each class" if self.stratify else ""
         return f"judged on {100 * self.holdout_share:.3g} %{each} drawn at random (seed {self.seed})"
 
+    @property
+    def short(self) -> str:
+        """The split in a word or two."""
+        return f"{100 * self.holdout_share:.3g} % at random"
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSplit:
@@ -190,6 +200,11 @@ class GroupSplit:
         """The split in a few words."""
         return f"judged on {100 * self.holdout_share:.3g} % of the groups by {self.column} (seed {self.seed})"
 
+    @property
+    def short(self) -> str:
+        """The split in a word or two."""
+        return f"{100 * self.holdout_share:.3g} % by {self.column}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSplit:
@@ -203,9 +218,62 @@ class ColumnSplit:
         """The split in a few words."""
         return f"judged on the rows that {self.column} calls holdout"
 
+    @property
+    def short(self) -> str:
+        """The split in a word or two."""
+        return f"as {self.column} says"
+
 
 Split = TimeSplit | RandomSplit | GroupSplit | ColumnSplit
 """Which rows a model learns from, and which are held out to judge it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which snapshot a run is made of."""
+
+    version: str = "latest"  # or the digest of one, or its beginning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Infrastructure:
+    """What the run may use of the machine."""
+
+    cpu: float = 1.0
+    memory_mb: int = 4096
+    threads: int = 1  # of the numeric libraries; part of what makes two runs equal to the last bit
+    retries: int = 0
+    timeout_s: float = 3_600.0  # for the whole notebook
+    cell_timeout_s: float = 3_600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """How the model answers."""
+
+    threshold: float | None = None  # binary: true from this probability on
+    coverage: float | None = None  # regression: the share of outcomes that the interval of an answer is to hold
+    metric: str | None = None  # what the model promises, and the monitor measures; else the usual one of its task
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """train.toml, each value of the kind that is expected."""
+
+    data: DataConfig = DataConfig()
+    split: Split
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # of the notebook: JSON values
+    infrastructure: Infrastructure = Infrastructure()
+    decision: Decision = Decision()
+    evaluation: Mapping[str, Scalar] = field(default_factory=dict)  # the bounds that the checks ask for
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedConfig:
+    """What a bundle was made of: the configuration of the run without its bounds, on the rows of a snapshot."""
+
+    snapshot: Digest
+    config: TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +288,7 @@ class Bundle:
     trained_at: str
     run: str  # Metaflow pathspec of the run, such as TrainFlow/1718...
     git_commit: str  # "unknown" outside a git checkout, ends in "+changes" when the tree was dirty
-    train_through: str  # last batch trained on
-    holdout: str  # the batch held out
+    split: Split  # which rows of the snapshot it learned from, and which are held out
     bytes: int
     task: TaskFacts = TaskFacts()
 

@@ -65,8 +65,7 @@ class Project:
         identity = {"model": "flight-delay", "files": {"model.skops": hashlib.sha256(model_file).hexdigest()}}
         provenance = {
             "snapshot": "d" * 64,
-            "train_through": "2013-04",
-            "holdout": "2013-05",
+            "split": {"kind": "time", "train_through": "2013-04", "holdout": "2013-05"},
             "run": "TrainFlow/7",
             "trained_at": "2013-05-31T08:00:00.000+00:00",
             "git_commit": "0123456789abcdef0123+changes",
@@ -157,7 +156,7 @@ def test_status_tells_what_serves_and_how_to_go_back(project: Project, champions
     for fact in (
         "by ada: it has an AUC of 0.763",
         "2013-05-31T08:00:00.000Z by TrainFlow/7, commit 0123456789ab+changes",
-        f"{'d' * 12}, through 2013-04, judged on 2013-05",
+        f"{'d' * 12}, learned through 2013-04, judged on 2013-05",
         "14 of 14 checks passed",
         "until 2099-01-01T00:00:00.000Z",
         "0 logged",
@@ -276,9 +275,9 @@ def test_bundles_lists_every_bundle_with_its_state(project: Project, champions: 
     head, columns, *rows, following = (line.split() for line in said(0, "bundles").splitlines())
 
     assert head == ["3", "bundles", "of", "flight-delay"]
-    assert columns == ["bundle", "state", "trained", "through", "auc", "notebook", "says"]
-    assert rows[0][4:] == ["auc", "0.790,", "brier", "0.100"]  # a claim: no gate has judged it
-    assert rows[1][4:] == ["0.761", "auc", "0.763,", "brier", "0.100"]
+    assert columns == ["bundle", "state", "trained", "split", "auc", "notebook", "says"]
+    assert rows[0][5:] == ["auc", "0.790,", "brier", "0.100"]  # a claim: no gate has judged it
+    assert rows[1][5:] == ["0.761", "auc", "0.763,", "brier", "0.100"]
     assert [row[:2] for row in rows] == [
         [candidate.digest[:12], "candidate"],
         [champions[1].digest[:12], "champion"],

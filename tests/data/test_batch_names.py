@@ -15,7 +15,7 @@ from proveout.data.batch_names import order_problem
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Conflict, NotFound, UsageError
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Batch, BatchRemoval, Digest, from_json, now
+from proveout.records import Batch, BatchRemoval, DataConfig, Digest, TimeSplit, TrainConfig, from_json, now
 from proveout.training import batch_removal, flow_steps
 
 
@@ -55,6 +55,10 @@ def test_names_that_do_not_sort_as_they_count_are_told(names, problem):
     assert bool(order_problem(names)) is bool(problem)
 
 
+def by_time(through: str, held_out: str, *, version: str = "latest") -> TrainConfig:
+    return TrainConfig(data=DataConfig(version=version), split=TimeSplit(train_through=through, holdout=held_out))
+
+
 def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, capsys):
     """Where the name is given, and where it matters."""
     made = flow_steps.take_snapshot(
@@ -63,7 +67,7 @@ def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, 
     told = "warning: batches are in the order of their names as text, and there 2013-10 comes before 2013-8"
     assert told in capsys.readouterr().out
 
-    flow_steps.choose_data(project, {"version": made.digest, "train_through": "2013-8", "holdout": "2013-9"})
+    flow_steps.choose_data(project, by_time("2013-8", "2013-9", version=made.digest))
 
     assert told in capsys.readouterr().out
 
@@ -77,10 +81,8 @@ def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, 
 )
 def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, held_out, remedy):
     """Swapped, the two names would pass, with the model trained on what it is to be judged on."""
-    data = {"version": "latest", "train_through": through, "holdout": held_out}
-
     with pytest.raises(ConfigError, match=remedy) as refused:
-        flow_steps.choose_data(project, data)
+        flow_steps.choose_data(project, by_time(through, held_out))
 
     assert "the order of their names as text (2013-04, 2013-05, 20l3-06)" in str(refused.value)
     assert "wap" not in str(refused.value)
@@ -89,7 +91,7 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
 def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
     """A project of regions has no months: `--through north` must not be the way on."""
     with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --month north$"):
-        flow_steps.choose_data(project, {"version": "latest", "train_through": "2013-04", "holdout": "north"})
+        flow_steps.choose_data(project, by_time("2013-04", "north"))
     with pytest.raises(UsageError, match="A batch of any other name: --month NAME"):
         sources.months(since="2013-01", through="north")
 

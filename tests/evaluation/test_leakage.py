@@ -261,7 +261,6 @@ def test_rows_of_their_own_are_no_duplicates():
 @pytest.mark.parametrize(
     ("spoil", "asked"),
     [
-        (lambda two, one: two.assign(batch="1"), ["batches both learned from and judged on"]),
         (lambda two, one: two.assign(id=one["id"]), ["held-out rows with the key of a training row"]),
         (
             lambda two, one: one.assign(batch="2"),
@@ -280,7 +279,7 @@ def test_rows_of_their_own_are_no_duplicates():
             ["held-out rows with the key of a training row", "share of held-out rows all but equal to a training row"],
         ),
     ],
-    ids=["batch", "key", "whole", "renamed", "touched up"],
+    ids=["key", "whole", "renamed", "touched up"],
 )
 def test_rows_on_both_sides_are_found(spoil, asked):
     """A row learned by heart is answered right, and says nothing of the next one."""

@@ -15,7 +15,7 @@ from proveout.errors import ConfigError
 from proveout.evaluation import leakage
 from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
-from proveout.records import Digest, TaskFacts
+from proveout.records import Digest, RandomSplit, TaskFacts, TrainConfig
 
 PYPROJECT = """
 [tool.proveout]
@@ -108,8 +108,9 @@ def project(tmp_path):
         skops.io.dump(DummyClassifier(strategy="prior").fit(seen, labels), tmp_path / "model.skops")
         order = bundle.PackOrder(
             model="shop", model_file=tmp_path / "model.skops", features=loaded.features, root=root,
-            feature_files=loaded.feature_files, notebook=root / "pilot.ipynb", executed=root / "pilot.ipynb", config={},
-            snapshot=Digest("5" * 64), train_through="1", holdout="2", label="late", task=TaskFacts(threshold=0.5),
+            feature_files=loaded.feature_files, notebook=root / "pilot.ipynb", executed=root / "pilot.ipynb",
+            config=TrainConfig(split=RandomSplit()), membership=pd.DataFrame({"batch": ["1"], "split": ["train"]}),
+            snapshot=Digest("5" * 64), label="late", task=TaskFacts(threshold=0.5),
             request={name: str(rows[name].dtype) for name in rows}, training=rows, training_labels=labels,
             heldout=rows, heldout_labels=labels, metrics={}, run="test", git_commit="unknown",
             trained_at="2026-01-01T00:00:00.000+00:00", lock=None,

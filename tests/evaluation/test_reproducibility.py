@@ -60,14 +60,14 @@ def features(rows):
 """,
 }
 CELLS = (
-    ("parameters", 'features_path = "features.parquet"\ntrain_through = "1"\nholdout = "2"'),
+    ("parameters", 'features_path = "features.parquet"'),
     ("", "import pandas as pd\nfrom sklearn.linear_model import SGDClassifier\nrows = pd.read_parquet(features_path)"),
-    ("", "train = rows[rows['batch'] <= train_through]"),
+    ("", "train = rows[rows['split'] == 'train']"),
     ("", "model = SGDClassifier(loss='log_loss', random_state=SEED).fit(train[['x']], train['late'])"),
     ("", "metrics = {'score': float(model.score(train[['x']], train['late']))}"),
 )
 CONFIG = {
-    "data": {"version": "latest", "train_through": "1", "holdout": "2"},
+    "split": {"kind": "time", "train_through": "1", "holdout": "2"},
     "parameters": {},
     "infrastructure": {"threads": 1, "timeout_s": 120, "cell_timeout_s": 120},
     "decision": {"threshold": 0.5},

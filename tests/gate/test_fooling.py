@@ -179,12 +179,12 @@ WAYS = {
         act=later(3),
         check="gate::stale-holdout",
         said="the held-out batch 2013-05 is stale: 3 newer batches have known outcomes (2013-06 to 2013-08), allowed: "
-        "2. Hold out a newer one: [data] in train.toml; or raise max_newer_batches in [tool.proveout]",
+        "2. Hold out a newer one: [split] in train.toml; or raise max_newer_batches in [tool.proveout]",
     ),
     "holdout that overlaps training": Way(
         act=learned_by_heart("n", "x", "y"),
         check="gate::holdout-overlaps-training",
-        said=f"9 of 90 held-out rows are in the training batches too, by their key (n): {BY_HEART}",
+        said=f"9 of 90 held-out rows are among the training rows too, by their key (n): {BY_HEART}",
     ),
     "holdout that overlaps training under other keys": Way(
         act=learned_by_heart("x", "y"),

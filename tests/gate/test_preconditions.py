@@ -39,7 +39,7 @@ def test_one_event_in_both_is_too_many():
     (wrong,) = preconditions.overlap(learned, mixed(held, learned, 1, key=True), key=("n",))
 
     assert wrong.check == "gate::holdout-overlaps-training"
-    assert wrong.message.startswith("1 of 200 held-out rows are in the training batches too, by their key (n): ")
+    assert wrong.message.startswith("1 of 200 held-out rows are among the training rows too, by their key (n): ")
 
 
 @pytest.mark.parametrize(("count", "found"), [(5, 0), (6, 1)])

@@ -9,7 +9,7 @@ from proveout.errors import BadSignature, NotApproved
 from proveout.gate.reports import html_report, text_report
 from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Bundle, CheckResult, Digest, Evidence, Verdict, Waiver
+from proveout.records import Bundle, CheckResult, Digest, Evidence, TimeSplit, Verdict, Waiver
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring, check_approval
 
@@ -22,8 +22,7 @@ BUNDLE = Bundle(
     trained_at="2026-01-01T00:00:00+00:00",
     run="TrainFlow/1",
     git_commit="unknown",
-    train_through="2013-04",
-    holdout="2013-05",
+    split=TimeSplit(train_through="2013-04", holdout="2013-05"),
     bytes=1000,
 )
 AT = "2026-01-02T00:00:00.000+00:00"

@@ -77,4 +77,4 @@ def test_the_gate_finds_a_held_out_event_in_training_whatever_its_types(kind):
 
     [found] = overlap(labelled(NUMBERS["a missing float"]), labelled(NUMBERS[kind]), key=KEY)
 
-    assert found.message is not None and found.message.startswith("2 of 2 held-out rows are in the training batches")
+    assert found.message is not None and found.message.startswith("2 of 2 held-out rows are among the training rows")

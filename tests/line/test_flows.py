@@ -13,9 +13,9 @@ from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed
 from proveout.model import bundle
-from proveout.records import Bundle, Snapshot, Verdict, from_json
+from proveout.records import Bundle, DataConfig, Snapshot, TimeSplit, TrainConfig, Verdict, from_json
 from proveout.training import flow_steps
-from proveout.training.config import parse_config
+from proveout.training.config import parse_config, read_config
 
 
 def entries(project, kind):
@@ -153,13 +153,13 @@ def test_a_notebook_that_ends_itself_fails_its_step_and_is_kept(tmp_path):
     from proveout.training import run_inputs
 
     cells = [
-        nbformat.v4.new_code_cell("features_path = train_through = holdout = ''"),
+        nbformat.v4.new_code_cell("features_path = ''"),
         nbformat.v4.new_code_cell("exit()"),
     ]
     cells[0].metadata["tags"] = ["parameters"]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "pilot.ipynb")
     project = settings.load(ROOT).model_copy(update={"root": tmp_path, "notebook": "pilot.ipynb"})
-    config = {**parse_config((ROOT / "flows" / "train.toml").read_text()), "parameters": {}}
+    config = replace(read_config(parse_config((ROOT / "flows" / "train.toml").read_text())), parameters={})
     inputs = run_inputs.record(project, snapshot=Snapshot(digest=Digest("a" * 64), batches=()), config=config)
 
     with pytest.raises(NotebookFailed) as failed:
@@ -186,11 +186,12 @@ def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
     batches = [replace(batch, digest=snapshots.batch_digest(batch)) for batch in made]
     through_may = snapshots.extend(store, None, batches[:2])
     through_june = snapshots.extend(store, through_may, batches[2:])
-    data = {"version": through_june.digest, "train_through": "2013-04", "holdout": "2013-05"}
+    split = TimeSplit(train_through="2013-04", holdout="2013-05")
+    asked = TrainConfig(data=DataConfig(version=through_june.digest), split=split)
 
-    assert flow_steps.choose_data(config, data).digest == through_may.digest
+    assert flow_steps.choose_data(config, asked).digest == through_may.digest
     with pytest.raises(ConfigError, match="not after"):
-        flow_steps.choose_data(config, {**data, "holdout": "2013-04"})
+        flow_steps.choose_data(config, replace(asked, split=replace(split, holdout="2013-04")))
 
 
 def test_metaflow_gets_a_user_where_there_is_none(monkeypatch):

@@ -25,7 +25,7 @@ from proveout.fuzz.properties import Generated
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import monitor
-from proveout.records import Answer, Digest, Prediction, TaskFacts
+from proveout.records import Answer, Digest, Prediction, RandomSplit, TaskFacts, TrainConfig
 from proveout.schema import coercion, request_schema
 from proveout.server.http.validation import read
 from proveout.server.worker.model_runner import ModelRunner
@@ -100,8 +100,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> OpenBundle:
     skops.io.dump(model, root / "model.skops")
     order = PackOrder(
         model="types", model_file=root / "model.skops", features="features.py:features", root=root,
-        notebook=root / "pilot.ipynb", executed=root / "executed.ipynb", config={"parameters": {}},
-        snapshot=Digest("5" * 64), train_through="1", holdout="2", label="late", task=TaskFacts(threshold=0.5),
+        notebook=root / "pilot.ipynb", executed=root / "executed.ipynb", config=TrainConfig(split=RandomSplit()),
+        snapshot=Digest("5" * 64), membership=pd.DataFrame({"batch": ["1"], "split": ["train"]}),
+        label="late", task=TaskFacts(threshold=0.5),
         request={name: coercion.name_of(rows[name].dtype) for name in DTYPES},
         training=rows[:200], training_labels=labels[:200],
         heldout=rows[200:], heldout_labels=labels[200:], metrics={}, run="TrainFlow/1", git_commit="unknown",

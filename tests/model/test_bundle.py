@@ -17,8 +17,10 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.fastpath import tolerance, transformers
 from proveout.model import bundle, model_io
-from proveout.records import Digest, TaskFacts
+from proveout.records import Digest, TaskFacts, TimeSplit, TrainConfig
 from proveout.task.binary import Binary
+
+SPLIT = TimeSplit(train_through="1", holdout="2")
 
 
 def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
@@ -36,7 +38,7 @@ def test_the_same_run_later_and_elsewhere_has_the_same_digest(order, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"config": {"parameters": {"seed": 1}}},
+        {"config": TrainConfig(split=SPLIT, parameters={"seed": 1})},
         {"snapshot": Digest("6" * 64)},
         {"task": TaskFacts(threshold=0.4)},
         {"model": "other"},
@@ -59,7 +61,7 @@ def test_another_configuration_or_snapshot_has_another_digest(order, tmp_path, c
 
 def test_another_bound_of_the_gate_makes_no_other_bundle(order, tmp_path):
     """Whoever asks for more, or less, has the gate run again, not the training."""
-    asked = [{"parameters": {}, "evaluation": {"auc_at_least": bound}} for bound in (0.7, 0.6)]
+    asked = [TrainConfig(split=SPLIT, evaluation={"auc_at_least": bound}) for bound in (0.7, 0.6)]
     first, second = (bundle.pack(order(config=config), Store(str(tmp_path / "store"))).digest for config in asked)
 
     assert first == second

@@ -51,7 +51,7 @@ def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both
         bundle.pack(order(metrics={"roc_auc": 0.97}), Store(str(tmp_path / "other")))
 
     assert f"roc_auc 0.97 in the notebook, {right:.6g} measured" in str(refused.value)
-    assert "on the rows of 2" in str(refused.value)
+    assert "on the held-out rows" in str(refused.value)
     assert not (tmp_path / "other" / "bundles").exists()
     for honest in (right, round(right, 2), round(right, 3), float(f"{right:.5f}")):
         bundle.pack(order(metrics={"roc_auc": honest}), Store(str(tmp_path / "honest")))
@@ -61,9 +61,9 @@ def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_thre
     """`model.predict` calls from 0.5 on, whatever train.toml says."""
     at_half = {"recall": float(sklearn.metrics.recall_score(LABELS, SCORES >= 0.5))}
 
-    stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.5), holdout="2")
+    stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.5))
     with pytest.raises(BundleError, match=r"recall .* measured at the threshold 0\.4"):
-        stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.4), holdout="2")
+        stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.4))
 
 
 def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
@@ -77,11 +77,11 @@ def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
 
 def test_where_there_is_nothing_to_rank_no_claim_is_refused():
     """Held-out rows of one outcome have no AUC."""
-    stated_metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, task=Binary(0.4), holdout="2")
+    stated_metrics.compare({"auc": 0.5}, np.zeros(500, dtype=bool), SCORES, task=Binary(0.4))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_claim_that_is_no_number_is_refused(value):
     """NaN differs from nothing by more than rounding."""
     with pytest.raises(BundleError):
-        stated_metrics.compare({"auc": value}, LABELS, SCORES, task=Binary(0.4), holdout="2")
+        stated_metrics.compare({"auc": value}, LABELS, SCORES, task=Binary(0.4))

@@ -17,7 +17,7 @@ from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Bundle, TaskFacts, now
+from proveout.records import Bundle, TaskFacts, TimeSplit, TrainConfig, now
 from proveout.settings import Settings
 
 PYPROJECT = """
@@ -106,10 +106,14 @@ def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
             root=root,
             notebook=root / "trips.ipynb",
             executed=root / "trips.ipynb",
-            config={"parameters": {}},
+            config=TrainConfig(split=TimeSplit(train_through="2013-04", holdout="2013-05")),
             snapshot=snapshots.extend(store, None, batches).digest,
-            train_through="2013-04",
-            holdout="2013-05",
+            membership=pd.DataFrame(
+                {
+                    "batch": np.repeat(BATCHES, ROWS),
+                    "split": np.repeat(["train", "train", "holdout"], ROWS),
+                }
+            ),
             label="late",
             task=TaskFacts(threshold=0.5),
             request=REQUEST,

@@ -13,12 +13,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from proveout import settings
-from proveout.data import snapshots
+from proveout.data import snapshots, splits
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger, read
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Batch, Bundle, TaskFacts, Verdict, now
+from proveout.records import Batch, Bundle, TaskFacts, TimeSplit, TrainConfig, Verdict, now
 
 # pytester forgets what a run imported first, and the next run pays for it again: half a second each.
 for module in (
@@ -84,6 +84,7 @@ class TestSound:
     def test_range(self, candidate, holdout):
         assert ((candidate.predict(holdout.records) >= 0)).all()
 """
+SPLIT = TimeSplit(train_through="2013-04", holdout="2013-05")
 NAMES = ("test_auc", "test_rows", "TestSound::test_range")
 
 
@@ -123,10 +124,9 @@ def train(root: Path, rows: pd.DataFrame, *, c: float = 1.0) -> Bundle:
         root=root,
         notebook=root / "toy.ipynb",
         executed=root / "toy.ipynb",
-        config={"parameters": {"c": c}},
+        config=TrainConfig(split=SPLIT, parameters={"c": c}),
         snapshot=snapshot.digest,
-        train_through="2013-04",
-        holdout="2013-05",
+        membership=membership(["2013-04"] * 200 + ["2013-05"] * (len(rows) - 200)),
         label="late",
         task=TaskFacts(threshold=0.5),
         request={"n": "int64", "x": "float64"},
@@ -144,6 +144,12 @@ def train(root: Path, rows: pd.DataFrame, *, c: float = 1.0) -> Bundle:
     with Ledger(f"sqlite:///{root / '.proveout' / 'ledger.db'}") as ledger:
         ledger.append("bundle", bundle.digest, bundle, actor="ada", reason="test", at=now())
     return bundle
+
+
+def membership(batches: list[str]) -> pd.DataFrame:
+    """On which side each row of these batches stands."""
+    rows = pd.DataFrame({splits.BATCH: batches})
+    return splits.table(rows[splits.BATCH], splits.assign(SPLIT, rows, event_key=()))
 
 
 def put(store: Store, name: str, rows: pd.DataFrame) -> Batch:

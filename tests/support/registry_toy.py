@@ -7,7 +7,7 @@ from typing import Any
 from ledger_rows import prediction
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Bundle, Digest, Metric, Prediction, Release, Verdict
+from proveout.records import Bundle, Digest, Metric, Prediction, Release, TimeSplit, Verdict
 from proveout.rollout import releases
 from proveout.settings import Settings
 from proveout.trust.signing import Keyring, approve
@@ -27,8 +27,7 @@ def bundle(letter: str, **changes: object) -> Bundle:
         trained_at="2013-05-31T00:00:00.000+00:00",
         run="TrainFlow/1",
         git_commit="unknown",
-        train_through="2013-04",
-        holdout="2013-05",
+        split=TimeSplit(train_through="2013-04", holdout="2013-05"),
         bytes=1,
     )
     return replace(plain, **changes)

@@ -30,6 +30,8 @@ from proveout.records import (
     Release,
     Role,
     TaskFacts,
+    TimeSplit,
+    TrainConfig,
     Verdict,
     canonical,
     digest_of,
@@ -110,10 +112,11 @@ def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
             "root": root,
             "notebook": root / "pilot.ipynb",
             "executed": root / "executed.ipynb",
-            "config": {"parameters": {"seed": 0}},
+            "config": TrainConfig(split=TimeSplit(train_through="1", holdout="2"), parameters={"seed": 0}),
             "snapshot": Digest("5" * 64),
-            "train_through": "1",
-            "holdout": "2",
+            "membership": pd.DataFrame(
+                {"batch": ["1"] * 300 + ["2"] * 100, "split": ["train"] * 300 + ["holdout"] * 100}
+            ),
             "label": "late",
             "task": TaskFacts(threshold=0.5),
             "request": {"hour": "int64", "wind": "float64"},

@@ -13,6 +13,7 @@ from proveout import settings as project_settings
 from proveout.errors import BundleError, InputsChanged, UsageError
 from proveout.records import Digest, Snapshot
 from proveout.training import flow_steps, run_inputs
+from proveout.training.config import parse_config, read_config
 
 FILES = {
     "pyproject.toml": """
@@ -64,6 +65,8 @@ class Batch(Request):
     "flows/train.toml": """
 [data]
 version = "latest"
+[split]
+kind = "time"
 train_through = "1"
 holdout = "2"
 [parameters]
@@ -101,7 +104,7 @@ def began(root):
     return run_inputs.record(
         project_settings.load(root),
         snapshot=NOTHING,
-        config=flow_steps.parse_config(FILES["flows/train.toml"]),
+        config=read_config(parse_config(FILES["flows/train.toml"])),
         config_file=root / "flows" / "train.toml",
     )
 
@@ -189,7 +192,7 @@ def test_features_that_come_out_otherwise_are_not_packed(root):
     """A file or a clock that features read is in no digest: the model's columns themselves are compared."""
     settings = project_settings.load(root)
     flow_steps.take_snapshot(settings, flow_steps.take_batches(settings, ("1", "2")), onto_latest=False)
-    inputs = flow_steps.begin(settings, flow_steps.parse_config(FILES["flows/train.toml"]))
+    inputs = flow_steps.begin(settings, parse_config(FILES["flows/train.toml"]))
     given = pd.read_parquet(io.BytesIO(flow_steps.make_features(settings, inputs).parquet))
     assert given["x"].tolist() == pytest.approx([2.0, np.nan, 6.0, 2.0, np.nan, 6.0], nan_ok=True)
     assert flow_steps.table_differences(parquet(**given), parquet(**given)) == {}
@@ -231,7 +234,7 @@ def test_a_run_that_never_began_is_not_resumed(root, monkeypatch):
     monkeypatch.setattr(flow_steps, "_resumed", lambda: "17")
 
     with pytest.raises(UsageError, match="start a new one"):
-        flow_steps.begin(project_settings.load(root), flow_steps.parse_config(FILES["flows/train.toml"]))
+        flow_steps.begin(project_settings.load(root), parse_config(FILES["flows/train.toml"]))
 
 
 def test_the_file_of_the_configuration_is_the_one_that_was_named(root, monkeypatch):
@@ -256,7 +259,7 @@ def test_the_file_of_the_configuration_is_the_one_that_was_named(root, monkeypat
 def test_a_file_with_other_values_is_not_taken_for_the_configuration(root, monkeypatch):
     """Values can come from elsewhere too, as from a notebook that starts the flow."""
     monkeypatch.setattr(flow_steps, "choose_data", lambda *_: NOTHING)
-    config = flow_steps.parse_config(FILES["flows/train.toml"])
+    config = parse_config(FILES["flows/train.toml"])
     settings = project_settings.load(root)
 
     assert flow_steps.begin(settings, config).config_file == "flows/train.toml"

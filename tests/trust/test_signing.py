@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proveout.errors import BadSignature, ConfigError, NotApproved, UsageError
 from proveout.ledger import hash_chain
-from proveout.records import Approval, Bundle, Digest, Entry, Metric, Verdict, to_json
+from proveout.records import Approval, Bundle, Digest, Entry, Metric, TimeSplit, Verdict, to_json
 from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring, approve, check_approval
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
@@ -31,8 +31,7 @@ BUNDLE = Bundle(
     trained_at="2013-05-31T00:00:00.000+00:00",
     run="TrainFlow/1",
     git_commit="unknown",
-    train_through="2013-04",
-    holdout="2013-05",
+    split=TimeSplit(train_through="2013-04", holdout="2013-05"),
     bytes=1,
 )
 VERDICT = Verdict(

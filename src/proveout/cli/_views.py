@@ -159,11 +159,11 @@ def bundles(packed: Sequence[Packed]) -> str:
         measured = {one.name: one.gate for one in item.measures}
         rows.append(
             (
-                item.bundle.digest[:12], _state(item), moment(item.bundle.trained_at), item.bundle.train_through,
+                item.bundle.digest[:12], _state(item), moment(item.bundle.trained_at), item.bundle.split.short,
                 *(number(measured.get(name)) for name in names), _claim(item.measures),
             )
         )  # fmt: skip
-    head = ("bundle", "state", "trained", "through", *names, "notebook says")
+    head = ("bundle", "state", "trained", "split", *names, "notebook says")
     lines = [f"{len(packed)} {'bundle' if len(packed) == 1 else 'bundles'} of {packed[0].bundle.model}"]
     lines += table(head, rows, right=range(4, 4 + len(names)))
     return page(lines, f"proveout verdict {packed[0].bundle.digest[:12]}")
@@ -200,7 +200,7 @@ def _origin(answer: Served) -> list[str]:
     if bundle is not None:
         how = f"by {plain(bundle.run)}, commit {_commit(bundle.git_commit)}"
         lines.append(fact("trained", f"{moment(bundle.trained_at)} {how}"))
-        span = f", through {plain(bundle.train_through)}, judged on {plain(bundle.holdout)}"
+        span = f", {plain(bundle.split.words)}"
     else:
         span = " (the ledger has no entry of this bundle)"
     lines.append(fact("snapshot", f"{release.data[:12]}{span}"))

@@ -60,7 +60,7 @@ def drilled(report: "DrillReport") -> str:
             [_row(phase) for phase in report.phases],
             right=range(1, 11),
         ),
-        fact("quality", f"on {plain(report.month)}, which the model was judged by"),
+        fact("quality", f"on the held-out rows: {plain(report.split)}"),
         *table(("rung", "rows", *(name.replace("_", " ") for name in names)), quality, right=range(1, 2 + len(names))),
     ]
     return page(lines, "proveout alerts   # what the drill raised is no cause for worry")

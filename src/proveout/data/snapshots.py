@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import guard, profiles, sources
 from proveout.data.guard import Guarded
+from proveout.data.splits import BATCH
 from proveout.data.store import Store
 from proveout.errors import DataChanged, DataRefused, NotFound
 from proveout.records import Batch, ColumnStats, Digest, Refusal, Snapshot, canonical, digest_of, from_json
@@ -22,8 +23,6 @@ from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:
     import pandas as pd
-
-BATCH = "batch"  # the column that says which batch a row came with
 
 
 def take_batch(settings: Settings, store: Store, name: str, *, code: Mapping[str, str] | None = None) -> Batch:

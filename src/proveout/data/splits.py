@@ -13,7 +13,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from proveout.data.batch_names import order_problem
-from proveout.data.snapshots import BATCH
 from proveout.errors import ConfigError, NotFound
 from proveout.records import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
 
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+BATCH = "batch"
+"""The column that says which batch a row came with."""
+SPLIT = "split"
+"""The column that says on which side a row stands: `train`, `holdout`, or null for none."""
 TRAIN: Literal["train"] = "train"
 HOLDOUT: Literal["holdout"] = "holdout"
 _WHERE = "[split] in train.toml"
@@ -34,6 +37,18 @@ class Membership:
 
     train: "NDArray[np.bool_]"
     holdout: "NDArray[np.bool_]"
+
+
+def table(batches: "pd.Series[str]", membership: Membership) -> "pd.DataFrame":
+    """Membership as a bundle keeps it: the batch and the side of each row of a snapshot, in its order."""
+    import numpy as np
+    import pandas as pd
+
+    sides = np.select([membership.train, membership.holdout], [TRAIN, HOLDOUT], "")
+    return pd.DataFrame({
+        BATCH: batches.astype("category").reset_index(drop=True),
+        SPLIT: pd.Series(sides, dtype=object).where(sides != "", None).astype("category"),
+    })  # fmt: skip
 
 
 def batches_needed(split: Split, names: Sequence[str]) -> tuple[str, ...]:

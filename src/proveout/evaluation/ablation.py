@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from proveout.data.snapshots import BATCH
+from proveout.data.splits import BATCH
 from proveout.evaluation import metrics, task_metric
-from proveout.records import Evidence, TaskName
+from proveout.records import Evidence, TaskName, TimeSplit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,7 +219,8 @@ def staleness(
         window: batches that each is fitted on; half of those there are. All have as many rows, `rows` at most.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
     Returns: the AUC, or the mean loss, at each age, with interval and what it is to the newest; then the age, in
-        batches, up to which none was stale. With fewer than two windows, not judged.
+        batches, up to which none was stale. With fewer than two windows, not judged; of rows that are not split by
+        time, nothing to ask.
     """
     import numpy as np
     from threadpoolctl import threadpool_limits
@@ -228,6 +229,11 @@ def staleness(
     length = window or max(1, len(batches) // 2)
     windows = [batches[last - length : last] for last in range(len(batches), length - 1, -1)]
     name = "batches that a model stays fresh"
+    if not isinstance(candidate.bundle.split, TimeSplit):
+        why = f"no row is later than another: {candidate.bundle.split.words}"
+        return (
+            Evidence(name=name, value=None, unjudged=why, decision="nothing to ask", covers=("model-4", "monitor-4")),
+        )
     if len(windows) < 2:
         why = f"{len(batches)} batches make {len(windows)} windows of {length}"
         decision = "nothing to ask yet"  # of so young a project

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from scipy import stats
 
-from proveout.data.snapshots import BATCH
+from proveout.data.splits import BATCH
 from proveout.errors import NotFound
 from proveout.ledger.ledger import read
 from proveout.project import open_ledger, open_store
@@ -118,12 +118,17 @@ def as_usual(
     Args:
         by: columns with few values that every batch has: no day of the month, which not every month has.
         alpha: the least probability that passes.
-    Returns: that probability, of the least probable thing first; not judged with fewer than 3 batches trained on.
+    Returns: that probability, of the least probable thing first; not judged with fewer than 3 batches trained on, and
+        nothing to ask where the held-out rows are no batch of their own.
     """
     name = "probability of so unusual a batch"
     names = sorted(set(training.raw[BATCH]))
     if not holdout.rows:
         return (Evidence(name=name, value=None, rows=0, unjudged="no rows"),)
+    others = set(holdout.raw[BATCH])
+    if len(others) > 1 or others & {*names}:
+        why = "the held-out rows are no batch of their own"
+        return (Evidence(name=name, value=None, rows=holdout.rows, unjudged=why, decision="nothing to ask"),)
     if len(names) < FEWEST_BEFORE:
         return (Evidence(name=name, value=None, unjudged=f"{len(names)} batches trained on, asked: {FEWEST_BEFORE}"),)
     held = str(holdout.raw[BATCH].iloc[0])

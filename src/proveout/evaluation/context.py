@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from proveout.data import features, snapshots
+from proveout.data import features, profiles, snapshots
+from proveout.data.splits import BATCH, HOLDOUT, TRAIN
 from proveout.errors import ConfigError, NoCandidate, NoLedger, NotFound, UsageError
 from proveout.evaluation import fixture_digests, provenance
 from proveout.ledger import ledger as ledgers
@@ -21,7 +22,7 @@ from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle
 from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
-from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot
+from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot, TimeSplit
 from proveout.rollout import releases
 from proveout.schema import request_schema
 from proveout.settings import Settings, read_bounds
@@ -47,7 +48,7 @@ class LabelledRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Profiles:
-    """The profile numbers of each batch, a column by its name."""
+    """The profile numbers of the rows of each side, a column by its name."""
 
     holdout: Mapping[str, ColumnStats]
     training: Mapping[str, Mapping[str, ColumnStats]]  # by batch
@@ -111,34 +112,38 @@ class EvaluationContext:
 
     @cached_property
     def holdout(self) -> LabelledRows:
-        """The rows of the batch held out, where the outcome is known."""
-        return self._rows(self.bundle.holdout, name="holdout")
+        """The rows held out, where the outcome is known."""
+        return self._labelled(HOLDOUT)
 
     @property
     def held_out(self) -> Digest:
-        """The content of the batch held out; empty if the snapshot has none of its name."""
+        """The content of the rows held out; empty if the store has no such snapshot."""
         with suppress(NotFound):  # the gate's own questions say that there is no such snapshot
-            for batch in self.snapshot.batches:
-                if batch.name == self.bundle.holdout:
-                    return batch.content
+            if isinstance(self.bundle.split, TimeSplit):  # the batch, whatever became of its outcomes since
+                named = [batch for batch in self.snapshot.batches if batch.name == self.bundle.split.holdout]
+                return named[0].content if named else Digest("")
+            return snapshots.content_digest(self.rows_on(HOLDOUT).drop(columns=BATCH))
         return Digest("")
 
     @cached_property
     def training(self) -> LabelledRows:
-        """The rows of the batches up to `train_through`, where the outcome is known."""
-        return self._rows(*(batch.name for batch in self.training_batches), name="training")
-
-    @property
-    def training_batches(self) -> tuple[Batch, ...]:
-        return tuple(batch for batch in self.snapshot.batches if batch.name <= self.bundle.train_through)
+        """The rows learned from: those of the training side where the outcome is known."""
+        return self._labelled(TRAIN)
 
     @cached_property
     def profiles(self) -> Profiles:
-        """The profile numbers of the batch held out and of each batch trained on."""
-        held_out = next((batch for batch in self.snapshot.batches if batch.name == self.bundle.holdout), None)
+        """The profile numbers of the rows held out, and of the training rows of each batch."""
+        split = self.bundle.split
+        if isinstance(split, TimeSplit):  # whole batches: they have their profiles
+            known = {batch.name: batch for batch in self.snapshot.batches}
+            return Profiles(
+                holdout=self._numbers(known[split.holdout]) if split.holdout in known else {},
+                training={name: self._numbers(known[name]) for name in known if name <= split.train_through},
+            )
+        learned = self.rows_on(TRAIN)
         return Profiles(
-            holdout=self._numbers(held_out) if held_out is not None else {},
-            training={batch.name: self._numbers(batch) for batch in self.training_batches},
+            holdout=_profiled(self.rows_on(HOLDOUT)),
+            training={str(name): _profiled(rows) for name, rows in learned.groupby(BATCH, sort=True)},
         )
 
     @cached_property
@@ -158,8 +163,15 @@ class EvaluationContext:
         self.seals[name] = fixture_digests.of_bundle(opened)
         return opened
 
-    def _rows(self, *batches: str, name: str) -> LabelledRows:
-        rows = snapshots.read(self.store, self.bundle.snapshot, batches=batches)
+    def rows_on(self, side: str) -> "pd.DataFrame":
+        """The raw rows of one side of the split, those without an outcome among them.
+
+        Raises: BundleError if the snapshot has other rows than the bundle says.
+        """
+        return bundles.rows_on(self.candidate, self.store, side)
+
+    def _labelled(self, side: Literal["train", "holdout"]) -> LabelledRows:
+        rows = self.rows_on(side)
         labels = features.labels(self.settings, rows)
         known = labels.notna()
         raw = rows[known].reset_index(drop=True)
@@ -168,8 +180,14 @@ class EvaluationContext:
             records=raw[list(self.candidate.request_columns)],
             labels=labels[known].to_numpy(dtype=bool),
         )
+        name = "holdout" if side == HOLDOUT else "training"
         self.seals[name] = fixture_digests.of_rows(found.labels, found.raw, found.records)
         return found
+
+
+def _profiled(rows: "pd.DataFrame") -> Mapping[str, ColumnStats]:
+    numbers = profiles.numbers(profiles.profile(rows.drop(columns=BATCH)))
+    return {column.name: column for column in numbers}
 
 
 def find_candidate(settings: Settings, named: str | None) -> Path:

@@ -8,19 +8,21 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
+from proveout.data.splits import BATCH, HOLDOUT
 from proveout.evaluation import compare, metrics, near_duplicates, purity, task_metric
 from proveout.evaluation.code_origin import is_foreign
 from proveout.evaluation.stats import univariate
 from proveout.evaluation.stats.univariate import each_column, say_the_same
+from proveout.model.bundle import rows_on
 from proveout.project import open_store
-from proveout.records import Evidence, TaskName
+from proveout.records import Evidence, Split, TaskName, TimeSplit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,37 +131,40 @@ def time_travel(
     evidence(leakage.time_travel(candidate, training, holdout, project=project, later=["dep_delay", "air_time"]))
 
     Args:
-        project: where the rows without an outcome are read from: the batch held out, as the snapshot has it.
+        project: where the held-out rows without an outcome are read from.
         later: names of columns that are known only later.
         missing_at_most: of the rows that lack a column or the outcome, the share that lacks both.
         likeness_at_most: to a raw column that no request has: the correlation of numbers, the share of equal texts.
-    Returns: columns known only later by their name; rows trained on from after training ended; the column that is
-        missing most nearly when the outcome is; the column most like one that no request has.
+    Returns: columns known only later by their name; of a split by time, rows trained on from after training ended; the
+        column that is missing most nearly when the outcome is; the column most like one that no request has.
     """
-    from proveout.data import features, snapshots
+    from proveout.data import features
 
-    bundle = candidate.bundle
     asked = list(candidate.request_columns)
     model = list(candidate.model_columns(holdout.records.head(1)))
     named = sorted({*later} & {*asked, *map(str, model)})
-    too_late = int((training.raw[snapshots.BATCH] > bundle.train_through).sum())
-    everything = snapshots.read(open_store(project), bundle.snapshot, batches=[bundle.holdout])
+    everything = rows_on(candidate, open_store(project), HOLDOUT)
     return (
         Evidence(name="columns known only later", value=len(named), at_most=0, decision=", ".join(named)),
-        Evidence(
-            name="rows trained on from after training ended",
-            value=too_late if bundle.train_through < bundle.holdout else training.rows,
-            at_most=0,
-            rows=training.rows,
-            decision=f"up to {bundle.train_through}, judged on {bundle.holdout}",
-        ),
+        *_too_late(training, candidate.bundle.split),
         missing_with_outcome(
             everything[asked], features.labels(project, everything).isna().to_numpy(), at_most=missing_at_most
         ),
-        like_a_later_one(
-            holdout.raw[asked], holdout.raw.drop(columns=[*asked, snapshots.BATCH]), at_most=likeness_at_most
-        ),
+        like_a_later_one(holdout.raw[asked], holdout.raw.drop(columns=[*asked, BATCH]), at_most=likeness_at_most),
     )
+
+
+def _too_late(training: "LabelledRows", split: Split) -> Iterator[Evidence]:
+    """Rows that were learned from though they came after training ended: in no split but that by time."""
+    if isinstance(split, TimeSplit):
+        late = int((training.raw[BATCH] > split.train_through).sum())
+        yield Evidence(
+            name="rows trained on from after training ended",
+            value=late if split.train_through < split.holdout else training.rows,
+            at_most=0,
+            rows=training.rows,
+            decision=f"up to {split.train_through}, judged on {split.holdout}",
+        )
 
 
 def missing_with_outcome(rows: "pd.DataFrame", unknown: "NDArray[np.bool_]", *, at_most: float = 0.5) -> Evidence:
@@ -312,7 +317,6 @@ def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100,
     Asked as `pure_features` is, of the label function as the project has it now. It may read files of the project.
     """
     from proveout.data import features
-    from proveout.data.snapshots import BATCH
     from proveout.evaluation.ablation import sample
 
     raw = holdout.raw.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True).drop(columns=BATCH)
@@ -372,7 +376,7 @@ def _pure(asked: purity.Asked, rows: "pd.DataFrame", expected: purity.Cells, *, 
 def duplicates(
     training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str], share_at_most: float = 0.0
 ) -> tuple[Evidence, ...]:
-    """Held-out rows that are training rows too: by their batch, by their key, by all they say, and by nearly all.
+    """Held-out rows that are training rows too: by their key, by all they say, and by nearly all.
 
     evidence(leakage.duplicates(training, holdout, key=project.event_key))
 
@@ -380,20 +384,16 @@ def duplicates(
         key: columns that name one event.
         share_at_most: of the held-out rows, for those that are equal, or all but equal, to a training row. Rows of few
             columns with few values are alike by chance.
-    Returns: four pieces of evidence. All but equal are rows that differ in one request column, or in the key alone.
+    Returns: three pieces of evidence. All but equal are rows that differ in one request column, or in the key alone.
     """
     import pandas as pd
 
-    from proveout.data.snapshots import BATCH
-
-    both = sorted({*holdout.raw[BATCH]} & {*training.raw[BATCH]}) if BATCH in holdout.raw else []
     known = pd.MultiIndex.from_frame(training.raw[list(key)])
     twice = int(pd.MultiIndex.from_frame(holdout.raw[list(key)]).isin(known).sum())
     found = near_duplicates.find(training, holdout, key=key)
     name = "share of held-out rows all but equal to a training row"
     few = f"{found.varying} columns vary, too few for rows to be alike in all but one"
     return (
-        Evidence(name="batches both learned from and judged on", value=len(both), at_most=0, decision=", ".join(both)),
         Evidence(name="held-out rows with the key of a training row", value=twice, at_most=0, rows=holdout.rows),
         replace(
             metrics.share(found.equal, holdout.rows, name="share of held-out rows equal to a training row"),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from proveout.project import open_store
-from proveout.records import Bundle, Digest, Evidence, from_json, to_json
+from proveout.records import Bundle, Digest, Evidence, PackedConfig, from_json, to_json
 
 if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows
@@ -131,13 +131,13 @@ def main(folder: str, into: str) -> None:
     from proveout.training import flow_steps, run_inputs
 
     project = settings.load()
-    config = orjson.loads((Path(folder) / "config.json").read_bytes())
-    snapshot = snapshots.describe(open_store(project), config.pop("snapshot"))
+    packed = from_json(PackedConfig, (Path(folder) / "config.json").read_bytes())
+    snapshot = snapshots.describe(open_store(project), packed.snapshot)
     apart = _apart(project, snapshot.digest, Path(into))
-    inputs = run_inputs.record(apart, snapshot=snapshot, config=config)
+    inputs = run_inputs.record(apart, snapshot=snapshot, config=packed.config)
     table = flow_steps.make_features(apart, inputs)
-    packed = flow_steps.pack_bundle(apart, inputs, table, flow_steps.run_notebook(apart, inputs, table), run="again")
-    (Path(into) / "made.json").write_text(to_json(packed), encoding="utf-8")
+    made = flow_steps.pack_bundle(apart, inputs, table, flow_steps.run_notebook(apart, inputs, table), run="again")
+    (Path(into) / "made.json").write_text(to_json(made), encoding="utf-8")
 
 
 def _apart(project: "Settings", snapshot: Digest, into: Path) -> "Settings":

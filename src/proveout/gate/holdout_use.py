@@ -85,7 +85,7 @@ def warning(use: HoldoutUse) -> str:
     return (
         f"one candidate passes by luck in up to {_percent(use.error_rate)}{taken}, one of {use.candidates} on the same "
         f"rows in up to {_percent(use.together)}. holdout_alpha allows {_percent(use.error_rate_at_most)}, which no "
-        f"longer holds from {use.holds_for + 1} candidates on: hold out a newer batch, [data] in train.toml"
+        f"longer holds from {use.holds_for + 1} candidates on: hold out other rows, [split] in train.toml"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the gate asks of its own material before it believes a verdict, in every run: is the held-out batch really held
+"""What the gate asks of its own material before it believes a verdict, in every run: are the held-out rows really held
 out, is it still of our time, are the edge cases still there.
 
 Comes in: the candidate's rows, batches and edge cases, as values. Goes out: a `CheckResult` for each thing that is
@@ -12,7 +12,7 @@ from proveout.edge_cases import case_store
 from proveout.errors import ProveoutError
 from proveout.gate.verdict import GATE
 from proveout.project import open_ledger
-from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, Verdict
+from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, TimeSplit, Verdict
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
@@ -35,9 +35,11 @@ def wrong(name: str, message: str, *, outcome: CheckOutcome = "failed") -> Check
 def ask(material: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
     """Everything this file asks, of the candidate in `material`. `cases`: the edge cases of today."""
     bundle = material.bundle
-    found = [*order(train_through=bundle.train_through, holdout=bundle.holdout)]
-    found += overlap(material.training, material.holdout, key=material.settings.event_key)
-    found += stale(bundle.holdout, _newer(material), allowed=material.settings.max_newer_batches)
+    found = [*overlap(material.training, material.holdout, key=material.settings.event_key)]
+    if isinstance(bundle.split, TimeSplit):  # of no other split is a row later than another
+        found += order(train_through=bundle.split.train_through, holdout=bundle.split.holdout)
+        newer = _newer(material, bundle.split.holdout)
+        found += stale(bundle.split.holdout, newer, allowed=material.settings.max_newer_batches)
     try:
         retired = case_store.retired(material.settings)
     except ProveoutError as error:
@@ -60,7 +62,7 @@ def order(*, train_through: str, holdout: str) -> tuple[CheckResult, ...]:
     if train_through < holdout:
         return ()
     what = f"the candidate was trained through {train_through} and is judged on {holdout}, which is not after it"
-    return (wrong("holdout-in-training", f"{what}: hold out a later batch: [data] in train.toml"),)
+    return (wrong("holdout-in-training", f"{what}: hold out a later batch: [split] in train.toml"),)
 
 
 def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str]) -> tuple[CheckResult, ...]:
@@ -77,7 +79,7 @@ def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[
     known = _share_in(keys[1], keys[0])
     if known > 0:
         found.append(
-            _overlaps(known, holdout.rows, f"are in the training batches too, by their key ({', '.join(key)})")
+            _overlaps(known, holdout.rows, f"are among the training rows too, by their key ({', '.join(key)})")
         )
     elif content and training.rows and holdout.rows:
         tables = [rows.records[content].assign(_label=rows.labels) for rows in (training, holdout)]
@@ -104,7 +106,7 @@ def stale(holdout: str, newer: Sequence[str], *, allowed: int) -> tuple[CheckRes
     return (
         wrong(
             "stale-holdout",
-            f"{what}{newer[-1]}), allowed: {allowed}. Hold out a newer one: [data] in train.toml; or raise "
+            f"{what}{newer[-1]}), allowed: {allowed}. Hold out a newer one: [split] in train.toml; or raise "
             "max_newer_batches in [tool.proveout]",
         ),
     )
@@ -160,11 +162,10 @@ def _share_of_twins(rows: Any) -> float:
     return float(counts[counts > 1].sum() / len(rows))
 
 
-def _newer(material: "EvaluationContext") -> tuple[str, ...]:
+def _newer(material: "EvaluationContext", holdout: str) -> tuple[str, ...]:
     """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
     from proveout.ledger.ledger import read
 
-    holdout = material.bundle.holdout
     with open_ledger(material.settings, create=True) as ledger:
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     if not newest:

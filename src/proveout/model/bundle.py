@@ -7,8 +7,8 @@ only after every file in it has been compared with the manifest.
       identity          model.skops  signature.json  config.json  code/features.py  code/notebook.ipynb
                         code/…, the files that the features read
       provenance        executed.ipynb  metrics.json  confidence.json  reference.parquet  heldout_answers.parquet
-                        profile.bin  profile.json  direct.json  requirements.lock, and when, where, from which commit
-                        and by which run it was made
+                        membership.parquet  profile.bin  profile.json  direct.json  requirements.lock, and when, where,
+                        from which commit and by which run it was made
 
 The digest is over the identity, which knows no clock: the same snapshot and configuration give the same digest.
 An approval signs the manifest whole.
@@ -32,13 +32,26 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from proveout.data import features, profiles, request_columns
+from proveout.data import features, profiles, request_columns, snapshots
+from proveout.data.splits import BATCH, SPLIT
 from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered, UsageError
 from proveout.fastpath import parity, tolerance
 from proveout.model import estimator, model_io
 from proveout.model import stated_metrics as metrics
-from proveout.records import Bundle, Digest, Metric, Scalar, TaskFacts, canonical, digest_of, from_json
+from proveout.records import (
+    Bundle,
+    Digest,
+    Metric,
+    PackedConfig,
+    Scalar,
+    Split,
+    TaskFacts,
+    TrainConfig,
+    canonical,
+    digest_of,
+    from_json,
+)  # fmt: skip
 from proveout.settings import load_module
 from proveout.task import conformal
 from proveout.task import task as tasks
@@ -55,6 +68,7 @@ LOCK = "requirements.lock"
 FORMAT = 1  # of the manifest; a newer one is refused
 REFERENCE = "reference.parquet"
 HELDOUT_ANSWERS = "heldout_answers.parquet"
+MEMBERSHIP = "membership.parquet"
 REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
 CONFIDENCE_BINS = 20
@@ -73,10 +87,9 @@ class PackOrder:
     feature_files: tuple[str, ...] = ()  # what the features read, relative to `root`, beside their code or below it
     notebook: Path
     executed: Path
-    config: Mapping[str, Any]  # of the run; its bounds, [evaluation], are not packed
+    config: TrainConfig  # of the run; its bounds, [evaluation], are not packed
     snapshot: Digest
-    train_through: str
-    holdout: str
+    membership: "pd.DataFrame"  # the batch and the side of each row of the snapshot: see `splits.table`
     label: str  # what the target is called: so may a class of a binary model be
     task: TaskFacts  # what train.toml says of it: the threshold, or the coverage; the rest is found out here
     request: Mapping[str, str]  # dtype of each request column
@@ -101,7 +114,7 @@ class OpenBundle:
             raise Tampered(folder.name, MANIFEST, "was replaced after its approval was read")
         _compare(folder, self._listed)
         signature = orjson.loads(self._taken("signature.json"))
-        self.config: Mapping[str, Any] = orjson.loads(self._taken("config.json"))
+        self.config = from_json(PackedConfig, self._taken("config.json")).config
         self._label: str = signature["label"]
         self._dtypes: dict[str, str] = signature["request"]
         self.request_columns = tuple(self._dtypes)
@@ -258,6 +271,12 @@ class OpenBundle:
 
         return pd.read_parquet(io.BytesIO(self._taken(HELDOUT_ANSWERS)))
 
+    def membership(self) -> "pd.DataFrame":
+        """On which side each row of the snapshot stands, in its order: `batch`, and `split`, null for none."""
+        import pandas as pd
+
+        return pd.read_parquet(io.BytesIO(self._taken(MEMBERSHIP))).astype(object)
+
     def _taken(self, file: str) -> bytes:
         """The content of a file, compared again: between the look at it and its use it can be replaced."""
         return _content(self.folder, file, self._listed)
@@ -297,6 +316,24 @@ def open_bundle(folder: Path, *, manifest: Digest | None = None) -> OpenBundle:
     return OpenBundle(folder, manifest=manifest)
 
 
+def rows_on(opened: OpenBundle, store: Store, side: str) -> "pd.DataFrame":
+    """The raw rows of the bundle's snapshot that stand on one side of its split, `train` or `holdout`, in order.
+
+    Raises: NotFound if the store has no such snapshot; BundleError if it has other rows than the bundle says.
+    """
+    membership = opened.membership()
+    names = list(dict.fromkeys(membership.loc[membership[SPLIT] == side, BATCH]))
+    there = membership[membership[BATCH].isin(names)]
+    rows = snapshots.read(store, opened.bundle.snapshot, batches=names)
+    if rows[BATCH].tolist() != there[BATCH].tolist():
+        raise BundleError(
+            opened.bundle.name,
+            f"it says of {len(there):,} rows on which side of the split they stand, and its snapshot has {len(rows):,}",
+            "Train again: python flows/train.py run",
+        )
+    return rows[(there[SPLIT] == side).to_numpy()].reset_index(drop=True)
+
+
 # --- packing ----------------------------------------------------------------------------------------------------------
 
 
@@ -326,8 +363,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
             "identity": identity,
             "provenance": {
                 "snapshot": order.snapshot,
-                "train_through": order.train_through,
-                "holdout": order.holdout,
+                "split": order.config.split,
                 "run": order.run,
                 "trained_at": order.trained_at,
                 "git_commit": order.git_commit,
@@ -370,9 +406,8 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
     }
     (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
     # What the gate asks makes no other model: with another bound, training comes to the same bundle.
-    config = {name: table for name, table in order.config.items() if name != "evaluation"}
-    config["snapshot"] = order.snapshot
-    (folder / "config.json").write_bytes(canonical(config))
+    packed = PackedConfig(snapshot=order.snapshot, config=replace(order.config, evaluation={}))
+    (folder / "config.json").write_bytes(canonical(packed))
 
 
 def _write_provenance(
@@ -385,7 +420,7 @@ def _write_provenance(
     features.check_columns(compute, requests, tuple(order.request), name=order.features)
     scores = plain(order.heldout)
     task = tasks.of(measured_facts(order.task, scores, order.heldout_labels))
-    metrics.compare(order.metrics, order.heldout_labels, scores, task=task, holdout=order.holdout)
+    metrics.compare(order.metrics, order.heldout_labels, scores, task=task)
     (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, task)))
     training = order.training.assign(**{LABEL: order.training_labels})
     sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
@@ -393,6 +428,7 @@ def _write_provenance(
         estimator.refuse_backwards(plain(sample), sample[LABEL].to_numpy(dtype=bool), label=order.label)
     sample.to_parquet(folder / REFERENCE, index=False)
     heldout_answers(scores, order.heldout_labels, task).to_parquet(folder / HELDOUT_ANSWERS, index=False)
+    order.membership.to_parquet(folder / MEMBERSHIP, index=False, compression="zstd")
     profiled = profiles.profile(order.training)
     (folder / "profile.bin").write_bytes(profiled)
     (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
@@ -540,8 +576,7 @@ def _described(folder: Path) -> tuple[Bundle, dict[str, str]]:
             trained_at=provenance["trained_at"],
             run=provenance["run"],
             git_commit=provenance["git_commit"],
-            train_through=provenance["train_through"],
-            holdout=provenance["holdout"],
+            split=from_json(cast(Any, Split), canonical(provenance["split"])),
             task=from_json(TaskFacts, canonical(provenance["task"])),
             bytes=sum((folder / file).stat().st_size for file in listed if (folder / file).is_file()),
         )

@@ -26,12 +26,9 @@ def compare(
     scores: "NDArray[np.float64]",
     *,
     task: Task,
-    holdout: str,
 ) -> None:
     """Return if what a notebook has stated is what its model does on the held-out rows.
 
-    Args:
-        holdout: the name of the held-out batch.
     Raises: BundleError, naming each metric that is off by more than the rounding of the number stated.
     """
     threshold = task.facts.threshold
@@ -44,9 +41,9 @@ def compare(
     if off:
         raise BundleError(
             "the notebook's `metrics`",
-            f"they are not those of the model on the rows of {holdout}: {'; '.join(off)}",
-            f"Measure them on the rows of {holdout} (`holdout`), with the model that is handed over; or give what is "
-            "something else a name of its own, such as auc_train",
+            f"they are not those of the model on the held-out rows: {'; '.join(off)}",
+            'Measure them where `split` is "holdout", with the model that is handed over; or give what is something '
+            "else a name of its own, such as auc_train",
         )
 
 

@@ -61,6 +61,7 @@ def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[st
     Raises: NotFound if there is no such batch, or none before it.
     """
     from proveout.data import features, snapshots
+    from proveout.data.splits import BATCH
     from proveout.ledger.ledger import read
 
     with open_ledger(settings) as ledger:
@@ -75,7 +76,7 @@ def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[st
     if len(until) < 2:
         raise NotFound("batch", f"before {asked}", "There is nothing to compare it with yet")
     rows = snapshots.read(open_store(settings), newest[0].subject, batches=until)
-    batches = {name: rows[rows[snapshots.BATCH] == name] for name in until}
+    batches = {name: rows[rows[BATCH] == name] for name in until}
     return compare(batches, asked, features.request_columns(settings), left_out=settings.event_key), batches
 
 

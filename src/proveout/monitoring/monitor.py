@@ -7,7 +7,7 @@ What is decided is decided by pure functions (`join`, `compared_columns`, `decid
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from proveout.errors import NotFound
 from proveout.ledger.prediction_log import HIDDEN, event_key
 from proveout.monitoring.promise import Promise
 from proveout.project import actor, open_ledger, open_store
-from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Scalar, Snapshot
+from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Scalar, Snapshot, TimeSplit
 from proveout.schema import coercion
 from proveout.settings import Settings
 
@@ -45,21 +45,48 @@ def window(settings: Settings, *, newest: int, since: str | None = None) -> tupl
 
 
 def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> int:
-    """How many outcomes were new: the predictions' events, looked up in the batches the champion did not learn from."""
-    from proveout.data import features, snapshots
+    """How many outcomes were new: the predictions' events, looked up in the rows the champion did not learn from."""
+    from proveout.data import features
     from proveout.ledger.ledger import read
 
-    bundle = champion(settings).bundle
+    opened = champion(settings)
     with open_ledger(settings) as ledger:
         known = ledger.outcomes([prediction.request_id for prediction in predictions])
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
-        later = [b.name for b in read(Snapshot, newest[0]).batches if b.name > bundle.train_through] if newest else []
         open_questions = [prediction for prediction in predictions if prediction.request_id not in known]
-        if not later or not open_questions:
+        if not newest or not open_questions:
             return 0
-        rows = snapshots.read(open_store(settings), newest[0].subject, batches=later)
+        rows = unseen(settings, opened, read(Snapshot, newest[0]))
         outcomes = join(open_questions, rows, features.labels(settings, rows), key=settings.event_key, known_at=at)
         return ledger.add_outcomes(outcomes)
+
+
+def unseen(settings: Settings, opened: "OpenBundle", snapshot: Snapshot) -> "pd.DataFrame":
+    """The rows of a snapshot that a bundle did not learn from: by their batch where it was split by time, else by the
+    event."""
+    import pandas as pd
+
+    from proveout.data import snapshots
+    from proveout.data.splits import TRAIN
+    from proveout.model.bundle import rows_on
+
+    store, split = open_store(settings), opened.bundle.split
+    names = [batch.name for batch in snapshot.batches]
+    if isinstance(split, TimeSplit):
+        names = [name for name in names if name > split.train_through]
+    if not names:
+        return rows_on(opened, store, TRAIN).head(0)
+    rows = snapshots.read(store, snapshot.digest, batches=names)
+    if isinstance(split, TimeSplit):
+        return rows
+    learned = {*_events(rows_on(opened, store, TRAIN), settings.event_key)}
+    new = pd.Series([event not in learned for event in _events(rows, settings.event_key)], dtype=bool)
+    return rows[new.to_numpy()].reset_index(drop=True)
+
+
+def _events(rows: "pd.DataFrame", key: Sequence[str]) -> Iterator[tuple[Scalar, ...]]:
+    """The event of each row, as the log writes it."""
+    return map(event_key, zip(*(request_columns.plain(rows[field]) for field in key), strict=True))
 
 
 def join(
@@ -77,8 +104,7 @@ def join(
         key: fields of the request that name one event; several requests may ask about the same.
     """
     ended = labels.notna()
-    columns = [request_columns.plain(rows.loc[ended, field]) for field in key]
-    events = map(event_key, zip(*columns, strict=True))
+    events = _events(rows[ended], key)
     happened = dict(zip(events, labels[ended].tolist(), strict=True))
     asked = ((one.request_id, event_key(one.record.get(field) for field in key)) for one in predictions)
     return tuple(
@@ -136,7 +162,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
 
 def promised_metric(opened: "OpenBundle") -> str:
     """The metric that the bundle promises: `[decision] metric` of its configuration, else the usual one of its task."""
-    return str(opened.config.get("decision", {}).get("metric") or opened.task.default_metric)
+    return opened.config.decision.metric or opened.task.default_metric
 
 
 def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:

@@ -5,10 +5,11 @@ Comes in: the ground. Goes out: changes with another model. What is fitted is a 
 
 from typing import TYPE_CHECKING, Any
 
-from proveout.data.snapshots import BATCH
+from proveout.data.splits import BATCH
 from proveout.model import model_io
 from proveout.model.repack import Change
 from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers, texts
+from proveout.records import TimeSplit
 from proveout.schema import coercion
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def _constant(ground: MutationContext, name: str, value: Any) -> str:
 
 def old_window(ground: MutationContext) -> Change:
     """Fitted to the oldest batch alone, while the manifest still says what was asked for."""
+    if not isinstance(ground.candidate.bundle.split, TimeSplit):
+        raise DoesNotApply("no row is older than another: it is not split by time")
     batches = ground.training.raw[BATCH]
     if batches.nunique() < 2:
         raise DoesNotApply("it was trained on one batch, so there is no older part of it")

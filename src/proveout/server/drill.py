@@ -1,8 +1,8 @@
 """The drill: a running server is put through its faults on purpose, and what its callers got is counted.
 
 Comes in: the settings and the server's address. Goes out: a `DrillReport`: per fault, how many answers each rung gave
-and how late; and how good the rules are beside the model on the month the model was judged by, which is what a fall
-down the ladder costs. The requests are rows of that month. They are logged like any others, under ids that begin with
+and how late; and how good the rules are beside the model on the rows the model was judged by, which is what a fall
+down the ladder costs. The requests are those rows. They are logged like any others, under ids that begin with
 `drill-`. Needs the same machine and the same user as the server: it signals the worker. The worker knows nothing of
 drills, so each fault is one that the operating system can bring.
 """
@@ -62,7 +62,7 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How good one rung is on the month the model was judged by."""
+    """How good one rung is on the rows the model was judged by."""
 
     rung: AnswerSource
     rows: int
@@ -75,7 +75,7 @@ class DrillReport:
 
     release: str
     deadline_s: float
-    month: str
+    split: str  # which rows those are, in words
     phases: tuple[Phase, ...]
     quality: tuple[Quality, ...]
 
@@ -105,7 +105,7 @@ def run(
     ready = load_client.ready(address)
     _refuse_canary(settings)
     say(f"{ready['release']} is ready; measuring its rules beside it")
-    month, rows, quality = _held_out(settings, str(ready["release"]))
+    split, rows, quality = _held_out(settings, str(ready["release"]))
     phases = []
     for fault in faults:
         phases.append(_phase(settings, address, fault, rows, seconds=seconds))
@@ -113,7 +113,7 @@ def run(
     return DrillReport(
         release=str(ready["release"]),
         deadline_s=settings.deadline_s,
-        month=month,
+        split=split,
         phases=tuple(phases),
         quality=quality,
     )
@@ -225,7 +225,7 @@ def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -
         connection.close()
 
 
-# --- the month ----------------------------------------------------------------------------------------------------
+# --- the held-out rows ----------------------------------------------------------------------------------------------
 
 
 def _refuse_canary(settings: Settings) -> None:
@@ -241,15 +241,16 @@ def _refuse_canary(settings: Settings) -> None:
 
 
 def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple[Quality, ...]]:
-    """The month the released model was judged by: its name, its rows as requests, and how good model and rules are."""
-    from proveout.data import features, request_columns, snapshots
+    """The rows the released model was judged by: which, the same as requests, and how good model and rules are."""
+    from proveout.data import features, request_columns
+    from proveout.data.splits import HOLDOUT
+    from proveout.model.bundle import rows_on
     from proveout.model.released_bundle import open_released
     from proveout.settings import load_object
 
     store = open_store(settings)
     opened = open_released(settings, store.find("bundles", release.rpartition("@")[2]))
-    month = opened.bundle.holdout
-    rows = snapshots.read(store, opened.bundle.snapshot, batches=[month])
+    rows = rows_on(opened, store, HOLDOUT)
     known = features.labels(settings, rows)
     rows = rows[known.notna()][list(features.request_columns(settings))]
     records = request_columns.plain_records(rows)
@@ -260,7 +261,7 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
         measure("model", opened.predict(rows), happened, task=task),
         by_rules([task.read_rules(rules(record)) for record in records], happened, task=task),
     )
-    return month, [json.dumps(record).encode() for record in records], quality
+    return opened.bundle.split.words, [json.dumps(record).encode() for record in records], quality
 
 
 def measure(rung: AnswerSource, scores: "NDArray[np.float64]", happened: "NDArray[Any]", *, task: Task) -> Quality:

@@ -1,6 +1,7 @@
-"""train.toml, the configuration of one run: each value held against what is expected of it, before anything runs.
+"""train.toml, the configuration of one run: each value is compared with what is expected before anything runs.
 
-Comes in: its text. Goes out: the same tables with plain JSON values alone, which is what Metaflow can keep with a run.
+Input: its text. Output: `parse_config`, plain tables with every default filled in, which is what Metaflow keeps with a
+run; and `TrainConfig`, the same as a record, which is what the steps of a run hand on.
 """
 
 import datetime
@@ -13,18 +14,28 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from proveout.errors import ConfigError
+from proveout.records import TrainConfig, canonical, from_json
 
 _TEXT = (Annotated[str, Field(min_length=1)], "a text in quotes")
 _ABOVE_0 = (Annotated[float, Field(gt=0)], "a number above 0")
 _FROM_1 = (Annotated[int, Field(ge=1)], "a whole number, 1 or more")
 _RETRIES = (Annotated[int, Field(ge=0, le=4)], "a whole number from 0 to 4")  # Metaflow's own bound
 _SHARE = (Annotated[float, Field(ge=0, le=1)], "a number from 0 to 1")
+_PART = (Annotated[float, Field(gt=0, lt=1)], "a number above 0 and below 1")
+_SEED = (Annotated[int, Field(ge=0, lt=2**63)], "a whole number, 0 or more")
+_FLAG = (bool, "true or false")
 _BOUND = (str | int | float | bool, "a number, a text, true or false")
 
-# What train.toml has to say. More may stand in [parameters] (the notebook's) and [evaluation] (the checks' bounds).
-EXPECTED: Mapping[str, Mapping[str, tuple[Any, str]]] = {
-    "data": {"version": _TEXT, "train_through": _TEXT, "holdout": _TEXT},
-    "parameters": {},
+_Keys = Mapping[str, tuple[Any, str]]
+SPLITS: Mapping[str, _Keys] = {
+    "time": {"train_through": _TEXT, "holdout": _TEXT},
+    "random": {"holdout_share": _PART, "seed": _SEED, "stratify": _FLAG},
+    "group": {"column": _TEXT, "holdout_share": _PART, "seed": _SEED},
+    "column": {"column": _TEXT},
+}
+"""What `[split]` takes, by its kind."""
+EXPECTED: Mapping[str, _Keys] = {
+    "data": {"version": _TEXT},
     "infrastructure": {
         "cpu": _ABOVE_0,
         "memory_mb": _FROM_1,
@@ -33,15 +44,18 @@ EXPECTED: Mapping[str, Mapping[str, tuple[Any, str]]] = {
         "timeout_s": _ABOVE_0,
         "cell_timeout_s": _ABOVE_0,
     },
-    "decision": {"threshold": _SHARE},
-    "evaluation": {},
+    "decision": {"threshold": _SHARE, "coverage": _PART, "metric": _TEXT},
 }
+"""What the tables take whose keys are ours. Each key has a default."""
+_OPEN = ("parameters", "evaluation")  # their keys are the notebook's and the checks'
+_NEEDED = ("train_through", "holdout", "column")  # without a default
 # Parameters of the notebook that the flow gives; the others stand in train.toml.
-FROM_THE_FLOW = ("features_path", "train_through", "holdout")
+FROM_THE_FLOW = ("features_path",)
+_WHOLE = "flows/train.toml in a new project shows a whole one"
 
 
 def parse_config(text: str) -> dict[str, Any]:
-    """train.toml as a dict. Metaflow hands the same text on as JSON when a Runner starts the flow: both are read.
+    """train.toml as plain tables. Metaflow hands the same text on as JSON when a Runner starts the flow: both are read.
 
     A TOML date becomes text as ISO 8601 writes it, "2013-04-30". Raises: ConfigError naming each key that is wrong.
     """
@@ -56,28 +70,77 @@ def parse_config(text: str) -> dict[str, Any]:
     tables = parsed if isinstance(parsed, dict) else {}
     # A bound is compared with what a check measures: a date is none, and the gate would refuse it.
     tables = {name: table if name == "evaluation" else _dates_as_text(table) for name, table in tables.items()}
-    problems = list(_problems(tables))
-    if problems:
-        raise ConfigError("train.toml", "; ".join(problems), "flows/train.toml in a new project shows a whole one")
-    return tables
+    if problems := list(_problems(tables)):
+        raise ConfigError("train.toml", "; ".join(problems), _WHOLE)
+    plain: dict[str, Any] = json.loads(canonical(from_json(TrainConfig, canonical(tables))))
+    # No value is not the value null, which the next reader would not take for a number.
+    plain["decision"] = {name: value for name, value in plain["decision"].items() if value is not None}
+    return plain
+
+
+def read_config(tables: Mapping[str, Any]) -> TrainConfig:
+    """What `parse_config` gave, as a record; Metaflow hands it on as a mapping of its own."""
+    return from_json(TrainConfig, canonical(_plain(tables)))
+
+
+def _plain(value: Any) -> Any:
+    return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, Mapping) else value
 
 
 def _problems(tables: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"table [{table}] is unknown" for table in tables if table not in EXPECTED)
-    for table, keys in EXPECTED.items():
-        if not isinstance(tables.get(table), dict):
-            yield f"[{table}] is no table" if table in tables else f"there is no table [{table}]"
+    known = ("split", *EXPECTED, *_OPEN)
+    yield from (f"table [{table}] is unknown" for table in tables if table not in known)
+    if "split" not in tables:
+        yield f"there is no table [split]: it says which rows are held out, by kind: {_words(SPLITS)}"
+    for table, given in tables.items():
+        if table not in known:
             continue
-        given = tables[table]
-        yield from (f"[{table}] lacks {key}" for key in keys if key not in given)
-        for key, value in given.items():
-            kind, words = _BOUND if table == "evaluation" else keys.get(key, (Any, ""))
-            if not _is_finite(value):
-                yield f"[{table}] {key} holds a number that is not finite"
-            elif not _fits(value, kind):
-                yield f"[{table}] {key} is {_written(value)}: {words} is expected"
-            elif table == "parameters" and key in FROM_THE_FLOW:
-                yield f"[parameters] sets {key}, and the flow does"
+        if not isinstance(given, dict):
+            yield f"[{table}] is no table"
+        elif table == "split":
+            yield from _split_problems(given)
+        elif table in EXPECTED:
+            yield from _unknown(f"[{table}]", given, EXPECTED[table])
+            yield from _wrong_values(table, given, EXPECTED[table])
+        else:
+            yield from _wrong_values(table, given, dict.fromkeys(given, _BOUND if table == "evaluation" else (Any, "")))
+            named = given if table == "parameters" else ()
+            yield from (f"[parameters] sets {key}, and the flow does" for key in FROM_THE_FLOW if key in named)
+
+
+def _split_problems(given: Mapping[str, Any]) -> Iterator[str]:
+    kind = given.get("kind")
+    if kind is None:
+        yield f"[split] lacks kind: {_words(SPLITS)}"
+        return
+    if not isinstance(kind, str) or kind not in SPLITS:
+        yield f"[split] kind is {_written(kind)}: {_words(SPLITS)} is expected"
+        return
+    keys = SPLITS[kind]
+    yield from (f'[split] of kind "{kind}" lacks {key}' for key in keys if key in _NEEDED and key not in given)
+    others = {key: value for key, value in given.items() if key != "kind"}
+    yield from _unknown(f'[split] of kind "{kind}"', others, keys)
+    yield from _wrong_values("split", others, keys)
+
+
+def _unknown(table: str, given: Mapping[str, Any], keys: _Keys) -> Iterator[str]:
+    yield from (f"{table} takes no {key}: it takes {', '.join(keys)}" for key in given if key not in keys)
+
+
+def _wrong_values(table: str, given: Mapping[str, Any], keys: _Keys) -> Iterator[str]:
+    for key, value in given.items():
+        if key not in keys:
+            continue
+        kind, words = keys[key]
+        if not _is_finite(value):
+            yield f"[{table}] {key} holds a number that is not finite"
+        elif not _fits(value, kind):
+            yield f"[{table}] {key} is {_written(value)}: {words} is expected"
+
+
+def _words(names: Mapping[str, Any]) -> str:
+    *first, last = (f'"{name}"' for name in names)
+    return f"{', '.join(first)} or {last}"
 
 
 def _written(value: Any) -> str:

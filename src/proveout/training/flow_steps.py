@@ -9,26 +9,43 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout import gate_settings
 from proveout import settings as settings_module
+from proveout.data.batch_names import order_problem
+from proveout.data.splits import BATCH, HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError, ConfigError, NotApproved, NotFound, UsageError
 from proveout.project import actor, open_ledger, open_store, user_name
-from proveout.records import Batch, Bundle, Snapshot, TaskFacts, Verdict, canonical, from_json, now
+from proveout.records import (
+    Batch,
+    Bundle,
+    Decision,
+    Snapshot,
+    TaskFacts,
+    TimeSplit,
+    TrainConfig,
+    Verdict,
+    from_json,
+    now,
+)  # fmt: skip
 from proveout.schema import coercion
 from proveout.settings import Settings
 from proveout.task.binary import THRESHOLD
 from proveout.training import flow_errors
-from proveout.training.config import parse_config
+from proveout.training.config import parse_config, read_config
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
+    from proveout.data.splits import Membership
     from proveout.ledger.ledger import Ledger
+    from proveout.task.task import Task
     from proveout.training.run_inputs import RunInputs
 
 CONFIG_FILE = "PROVEOUT_CONFIG_FILE"
@@ -123,14 +140,22 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
             print(f"snapshot {snapshot.digest[:12]}: {snapshot.rows:,} rows, {reason}", flush=True)
     finally:
         ledger.close()
-    _warn_of_order(batch.name for batch in snapshot.batches)
+    if _orders_batches(settings):
+        _warn_of_order(order_problem(batch.name for batch in snapshot.batches))
     return snapshot
 
 
-def _warn_of_order(names: Iterable[str]) -> None:
-    from proveout.data.batch_names import order_problem
+def _orders_batches(settings: Settings) -> bool:
+    """Whether the project's runs split by time; without a configuration that can be read, they may."""
+    try:
+        config = parse_config((settings.root / settings.train_config).read_text(encoding="utf-8"))
+    except (OSError, ConfigError):
+        return True
+    return isinstance(read_config(config).split, TimeSplit)
 
-    if problem := order_problem(names):
+
+def _warn_of_order(problem: str) -> None:
+    if problem:
         remedy = 'take it in under that name, and the other out: proveout data drop BATCH --reason "…"'
         print(f"warning: {problem}; {remedy}", flush=True)
 
@@ -147,6 +172,8 @@ def latest_snapshot(ledger: "Ledger") -> Snapshot | None:
 def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
     """What this run begins with: the snapshot that `[data]` means, the configuration, and the code as it lies there.
 
+    Args:
+        config: what `parse_config` gave.
     Raises: ConfigError, NotFound as `choose_data`; UsageError in a run that resumes one that never began.
     """
     from proveout.training import run_inputs
@@ -156,16 +183,15 @@ def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
             f"Run {origin} ended before it had begun, and to resume it would take the configuration of then: "
             "start a new one: python flows/train.py run"
         )
+    read = read_config(config)
     named = os.environ.get(CONFIG_FILE)
-    file = Path(named) if named is not None and _says(Path(named), config) else None
-    plain: dict[str, Any] = json.loads(canonical(dict(config)))
-    snapshot = choose_data(settings, plain["data"])
-    return run_inputs.record(settings, snapshot=snapshot, config=plain, config_file=file)
+    file = Path(named) if named is not None and _says(Path(named), read) else None
+    return run_inputs.record(settings, snapshot=choose_data(settings, read), config=read, config_file=file)
 
 
-def _says(file: Path, config: Mapping[str, Any]) -> bool:
+def _says(file: Path, config: TrainConfig) -> bool:
     try:
-        return parse_config(file.read_text(encoding="utf-8")) == config
+        return read_config(parse_config(file.read_text(encoding="utf-8"))) == config
     except (OSError, ConfigError):
         return False
 
@@ -189,72 +215,95 @@ def _resumed() -> str | None:
     return str(origin) if origin is not None else None
 
 
-def choose_data(settings: Settings, data: Mapping[str, Any]) -> Snapshot:
-    """The snapshot that `[data]` of train.toml means: `latest` or a digest, no further than the held-out batch.
+def choose_data(settings: Settings, config: TrainConfig) -> Snapshot:
+    """The snapshot that `[data]` of train.toml means: `latest` or a digest; of it the batches that the split looks at.
 
-    What came after the held-out batch is left out, so that a new month in the store does not rename what was trained.
+    Raises: NotFound for a snapshot or a batch that is not there; ConfigError where the split does not fit the batches.
     """
-    from proveout.data import snapshots
+    from proveout.data import snapshots, splits
 
-    store, whole = open_store(settings), None
-    if data["version"] == "latest":
+    store, whole, version = open_store(settings), None, config.data.version
+    if version == "latest":
         with open_ledger(settings) as ledger:
             whole = latest_snapshot(ledger)
     if whole is None:
-        if data["version"] == "latest":
-            raise NotFound("snapshot", "yet", "Make one: python flows/ingest.py run --through " + data["holdout"])
-        whole = snapshots.describe(store, store.find("snapshots", data["version"]))
-    present = [batch.name for batch in whole.batches]
-    for name in (data["train_through"], data["holdout"]):
-        if name not in present:
-            there = f"Any name goes; the snapshot has {', '.join(present)}"
-            raise NotFound("batch", name, f"{there}. Take it in: python flows/ingest.py run --month {name}")
-    if data["train_through"] >= data["holdout"]:
-        problem = f"the held-out batch {data['holdout']} is not after {data['train_through']}, the last trained one"
-        later = [name for name in present if name > data["train_through"]]
-        other = f"Hold out a later one ({', '.join(later)})" if later else "Take in a later one to hold out"
-        raise ConfigError(
-            "[data] in train.toml",
-            f"{problem}: batches are in the order of their names as text ({', '.join(present)})",
-            f"{other}, or train through an earlier one",
-        )
-    _warn_of_order(name for name in present if name <= data["holdout"])
-    return snapshots.extend(store, None, [batch for batch in whole.batches if batch.name <= data["holdout"]])
+        if version == "latest":
+            through = f" --through {config.split.holdout}" if isinstance(config.split, TimeSplit) else ""
+            raise NotFound("snapshot", "yet", f"Make one: python flows/ingest.py run{through}")
+        whole = snapshots.describe(store, store.find("snapshots", version))
+    needed = splits.batches_needed(config.split, [batch.name for batch in whole.batches])
+    _warn_of_order(splits.order_warning(config.split, needed))
+    return snapshots.extend(store, None, [batch for batch in whole.batches if batch.name in needed])
 
 
 def make_features(settings: Settings, inputs: "RunInputs") -> Table:
-    """The rows of the snapshot whose outcome is known, as the model sees them, with their label and batch."""
+    """The rows of the snapshot whose outcome is known, as the model sees them, with their label, batch and split."""
     _same_inputs(settings, inputs)
-    rows, known = _known_rows(settings, inputs.snapshot)
-    table = _table(settings, rows, known)
-    columns = len(table.columns) - 2
-    print(f"{len(table):,} rows with a known outcome, {columns} model columns", flush=True)
+    rows = _split_rows(settings, inputs)
+    table = _table(settings, rows)
+    columns, held_out = len(table.columns) - 3, int((table[SPLIT] == HOLDOUT).sum())
+    print(
+        f"{len(table):,} rows with a known outcome, {held_out:,} of them held out; {columns} model columns", flush=True
+    )
     return Table(parquet=_parquet(table), rows=len(table))
 
 
-def _known_rows(settings: Settings, snapshot: Snapshot) -> "tuple[pd.DataFrame, pd.Series[Any]]":
-    import pandas as pd
+@dataclass(frozen=True, kw_only=True)
+class _SplitRows:
+    """The rows of a snapshot, in its order."""
 
-    from proveout.data import features, snapshots
+    raw: "pd.DataFrame"
+    labels: "pd.Series[Any]"  # null while unknown
+    membership: "Membership"
+    task: "Task"
+
+    def learned(self) -> "NDArray[np.bool_]":
+        """The rows to learn from."""
+        return self.membership.train & self.labels.notna().to_numpy()
+
+    def held_out(self) -> "NDArray[np.bool_]":
+        """The rows to judge by."""
+        return self.membership.holdout & self.labels.notna().to_numpy()
+
+    def outcomes(self, rows: "NDArray[np.bool_]") -> "NDArray[Any]":
+        """What happened to some of the rows whose outcome is known, in the type that the task computes with."""
+        return self.task.outcomes(self.labels[rows].to_numpy())
+
+
+def _split_rows(settings: Settings, inputs: "RunInputs") -> _SplitRows:
+    from proveout.data import features, snapshots, splits
     from proveout.task import task as tasks
 
-    rows = snapshots.read(open_store(settings), snapshot.digest)
-    known = features.labels(settings, rows)
-    there = known.notna()
-    outcomes = tasks.named(settings.task).outcomes(known[there].to_numpy())
-    return rows[there], pd.Series(outcomes, index=known.index[there])
+    rows = snapshots.read(open_store(settings), inputs.snapshot.digest)
+    labels = features.labels(settings, rows)
+    found = splits.assign(inputs.config.split, rows, event_key=settings.event_key, target=labels)
+    return _SplitRows(raw=rows, labels=labels, membership=found, task=tasks.named(settings.task))
 
 
-def _table(settings: Settings, rows: "pd.DataFrame", known: "pd.Series[Any]") -> "pd.DataFrame":
-    """What the notebook is given of rows and their labels."""
-    from proveout.data import features, snapshots
+def _table(settings: Settings, rows: _SplitRows) -> "pd.DataFrame":
+    """What the notebook is given: rows on one side of the split whose outcome is known."""
+    from proveout.data import features
 
+    learned = rows.learned()
+    given = learned | rows.held_out()
+    raw = rows.raw[given]
     function = settings_module.load_object(settings.features, settings.root)
     columns = features.request_columns(settings)
     # Before the notebook, which may take hours: packing would refuse it as well.
-    features.check_columns(function, rows, columns, name=settings.features)
-    table = features.compute(function, rows, columns, name=settings.features)
-    return table.assign(**{settings.label_name: known, snapshots.BATCH: rows[snapshots.BATCH]})
+    features.check_columns(function, raw, columns, name=settings.features)
+    table = features.compute(function, raw, columns, name=settings.features)
+    ours: dict[str, Any] = {
+        settings.label_name: rows.outcomes(given),
+        BATCH: raw[BATCH],
+        SPLIT: [TRAIN if one else HOLDOUT for one in learned[given]],
+    }
+    if taken := [name for name in ours if name in table]:
+        raise ConfigError(
+            settings.features,
+            f"gives a column called {taken[0]}, which the notebook's table has of its own",
+            "Give it another name",
+        )
+    return table.assign(**ours)
 
 
 def _parquet(table: "pd.DataFrame") -> bytes:
@@ -278,24 +327,19 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
     reports = settings.root / "reports"
     reports.mkdir(exist_ok=True)
     path = settings.root / settings.notebook
-    infrastructure = config["infrastructure"]
+    infrastructure = config.infrastructure
     with tempfile.TemporaryDirectory(prefix="proveout-notebook-") as temporary:
         into = Path(temporary)
         (into / "features.parquet").write_bytes(table.parquet)
         try:
             ran = notebook.run(
                 path,
-                parameters={
-                    **config["parameters"],
-                    "features_path": str(into / "features.parquet"),
-                    "train_through": config["data"]["train_through"],
-                    "holdout": config["data"]["holdout"],
-                },
+                parameters={**config.parameters, "features_path": str(into / "features.parquet")},
                 exports=("model", "metrics"),
                 into=into,
-                timeout_s=float(infrastructure["timeout_s"]),
-                cell_timeout_s=float(infrastructure["cell_timeout_s"]),
-                threads=int(infrastructure["threads"]),
+                timeout_s=infrastructure.timeout_s,
+                cell_timeout_s=infrastructure.cell_timeout_s,
+                threads=infrastructure.threads,
                 defaults_allowed=settings.parameter_defaults == "allowed",
                 progress=_tell,
             )
@@ -339,17 +383,16 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
 
     Raises: InputsChanged; BundleError if the features of the snapshot are no longer those in `table`.
     """
-    from proveout.data import features, snapshots
+    from proveout.data import features, splits
     from proveout.model import bundle
     from proveout.training import run_inputs
 
     _same_inputs(settings, inputs)
     store, config, snapshot = open_store(settings), inputs.config, inputs.snapshot
-    rows, known = _known_rows(settings, snapshot)
-    _compare_tables(table.parquet, _parquet(_table(settings, rows, known)), settings=settings)
+    rows = _split_rows(settings, inputs)
+    _compare_tables(table.parquet, _parquet(_table(settings, rows)), settings=settings)
     columns = list(features.request_columns(settings))
-    learned = rows[snapshots.BATCH] <= config["data"]["train_through"]
-    heldout = rows[snapshots.BATCH] == config["data"]["holdout"]
+    learned, held_out = rows.learned(), rows.held_out()
     metrics = json.loads(trained.metrics)
     if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
         raise ConfigError(settings.notebook, "`metrics` is not a dict of numbers", 'Set metrics = {"auc": ...}')
@@ -369,15 +412,14 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
                 executed=executed,
                 config=config,
                 snapshot=snapshot.digest,
-                train_through=config["data"]["train_through"],
-                holdout=config["data"]["holdout"],
+                membership=splits.table(rows.raw[BATCH], rows.membership),
                 label=settings.label_name,
-                task=task_facts(settings, config["decision"]),
-                request={name: coercion.name_of(rows[name].dtype) for name in columns},
-                training=rows.loc[learned, columns],
-                training_labels=known[learned].to_numpy(),
-                heldout=rows.loc[heldout, columns],
-                heldout_labels=known[heldout].to_numpy(),
+                task=task_facts(settings, config.decision),
+                request={name: coercion.name_of(rows.raw[name].dtype) for name in columns},
+                training=rows.raw.loc[learned, columns],
+                training_labels=rows.outcomes(learned),
+                heldout=rows.raw.loc[held_out, columns],
+                heldout_labels=rows.outcomes(held_out),
                 metrics={name: float(value) for name, value in metrics.items()},
                 run=run,
                 git_commit=git_commit(settings.root),
@@ -393,20 +435,26 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     finally:
         ledger.close()
     print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
-    if config.get("evaluation", {}) != settings_module.read_bounds(settings):
+    if config.evaluation != settings_module.read_bounds(settings):
         print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
 
 
-def task_facts(settings: Settings, decision: Mapping[str, Any]) -> TaskFacts:
+def task_facts(settings: Settings, decision: Decision) -> TaskFacts:
     """What `[decision]` of train.toml says of the project's task. Raises: ConfigError for what is another task's."""
-    threshold, coverage = decision.get("threshold"), decision.get("coverage")
+    from proveout.task import task as tasks
+
+    threshold, coverage = decision.threshold, decision.coverage
     if settings.task != "binary" and threshold is not None:
         problem = f"has a threshold, and the task is {settings.task}: only a binary answer has one"
         raise ConfigError("[decision] in train.toml", problem, "Take it out, or mend `task` in [tool.proveout]")
     if settings.task != "regression" and coverage is not None:
         problem = f"has a coverage, and the task is {settings.task}: only a regression answers with an interval"
         raise ConfigError("[decision] in train.toml", problem, "Take it out, or mend `task` in [tool.proveout]")
+    known = tasks.named(settings.task).metric_names
+    if decision.metric is not None and decision.metric not in known:
+        problem = f"promises {decision.metric}, which is no metric of a {settings.task} task"
+        raise ConfigError("[decision] in train.toml", problem, f"Name one of {', '.join(known)}")
     if settings.task == "binary":
         return TaskFacts(threshold=THRESHOLD if threshold is None else float(threshold))
     return TaskFacts(task=settings.task, coverage=None if coverage is None else float(coverage))

@@ -7,16 +7,15 @@ of the code.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from proveout import code_files
 from proveout.errors import ConfigError, InputsChanged
-from proveout.records import Snapshot, digest_of
+from proveout.records import Snapshot, TrainConfig, digest_of
 from proveout.settings import Settings
-from proveout.training.config import parse_config
+from proveout.training.config import parse_config, read_config
 
 # Settings that name code which the steps load, and the other ones that decide what they make.
 OBJECTS = ("features", "label", "batch_schema", "request_schema", "fallback", "actions", "cost_function")
@@ -31,13 +30,13 @@ class RunInputs:
     """What a run began with. The checks are not in it: the verdict says by which ones it judged."""
 
     snapshot: Snapshot
-    config: Mapping[str, Any]  # train.toml
+    config: TrainConfig
     config_file: str | None  # from the root; None if the values came from no file
     digests: Mapping[str, str]  # SHA-256 of each file, by its name from the root; and of each setting and version
 
 
 def record(
-    settings: Settings, *, snapshot: Snapshot, config: Mapping[str, Any], config_file: Path | None = None
+    settings: Settings, *, snapshot: Snapshot, config: TrainConfig, config_file: Path | None = None
 ) -> RunInputs:
     """What a run that begins now begins with."""
     file = code_files.name(config_file, settings.root) if config_file is not None else None
@@ -70,10 +69,10 @@ def _digests(settings: Settings, config_file: str | None) -> dict[str, str]:
 def _config_digest(file: Path) -> str:
     """SHA-256 of what a configuration says of a run. Bounds are no part of it: the gate reads them, and says which."""
     try:
-        config = parse_config(file.read_text(encoding="utf-8"))
+        config = read_config(parse_config(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, ConfigError):
         return ""
-    return digest_of({name: table for name, table in config.items() if name != "evaluation"})
+    return digest_of(replace(config, evaluation={}))
 
 
 def _flow_file() -> Path | None:
