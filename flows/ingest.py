@@ -26,7 +26,7 @@ class IngestFlow(FlowSpec):
     def start(self):
         from proveout.data import sources
 
-        self.names = (self.month,) if self.month else sources.months(since=self.since, through=self.through)
+        self.names = (self.month,) if self.month else sources.names(settings, since=self.since, through=self.through)
         self.next(self.take)
 
     @retry(times=2, minutes_between_retries=0)  # a source may be away for a moment; taking a batch twice is harmless

@@ -135,7 +135,7 @@ def test_rules_actions_cost_and_what_the_label_imports_are_what_judges(tmp_path)
     """Rules made weaker for the time of a gate run make any model look better than them."""
     (tmp_path / "checks").mkdir()
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    (tmp_path / "toy.py").write_text(RULES + "from levels import HIGH\ndef label(rows): return rows['y'] > HIGH\n")
+    (tmp_path / "toy.py").write_text(RULES + "from levels import HIGH\ndef late(rows): return rows['y'] > HIGH\n")
     (tmp_path / "levels.py").write_text("HIGH = 3\n")
     project = settings.load(tmp_path)
     before = fingerprint.content(project)

@@ -45,7 +45,7 @@ def test_outside_a_project_the_error_says_how_to_make_one(tmp_path, monkeypatch)
         ("", "\ntypo = 1\n", "typo"),
         ('model = "flight-delay"', 'model = "Flight Delay"', "model"),
         ('source = "flows/source.py:read_batch"', 'source = "read_batch"', "source"),
-        ('fallback = "serve/fallback.py:rules"\n', "", "fallback"),
+        ('fallback = "serve/fallback.py:rules"', 'fallback = "rules"', "fallback"),
     ],
 )
 def test_a_wrong_setting_is_named(project, old, new, problem):

@@ -22,7 +22,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from proveout.errors import ConfigError
 from proveout.records import TaskName
 
-Named = Annotated[str, StringConstraints(pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+_OBJECT = re.compile(r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")
+_TABLE = re.compile(r"[*?\[]|\.(csv|parquet)\b", re.IGNORECASE)
+Named = Annotated[str, StringConstraints(pattern=_OBJECT.pattern)]
 """An object of the user's own code: `path/from/root.py:object`."""
 
 
@@ -49,26 +51,38 @@ class Settings(BaseSettings):
     )
     target_unit: str | None = Field(default=None, description="unit of a number that is answered, as reasons name it")
     # the user's own code
-    source: Named = Field(description="`(batch name, guarded tables)` to a DataFrame of raw rows, or KeyError")
+    source: str = Field(
+        min_length=1,
+        description="`path:function`, `(batch name, guarded tables)` to a DataFrame of raw rows, or KeyError; or a "
+        "path, glob or URL of CSV or Parquet files, each one batch",
+    )
     reference_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
     reference_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
-    batch_schema: Named = Field(description="pandera model of a raw batch")
+    batch_schema: Named | None = Field(
+        default=None, description="pandera model of a raw batch; without one, the request schema for its columns"
+    )
     request_schema: Named = Field(description="pandera model of one request")
-    features: Named = Field(description="DataFrame of request columns to DataFrame of model columns")
+    features: Named | None = Field(
+        default=None,
+        description="DataFrame of request columns to DataFrame of model columns; without it, the same columns",
+    )
     feature_files: tuple[str, ...] = Field(
         default=(), description="files that `features` reads, in the folder of its code or below: packed with it"
     )
-    label: Named = Field(description="DataFrame of raw rows to a boolean Series, null while the outcome is unknown")
-    label_name: str = Field(
-        default="late",
-        description="what the label is called in tables and answers; a class of the model may be called so too",
+    target: str = Field(
+        min_length=1,
+        description="what is predicted: a raw column, or `path:function`, DataFrame of raw rows to a Series; null "
+        "while unknown. Tables and answers call it so, and a class of the model may be called so too",
     )
     event_key: tuple[str, ...] = Field(
-        min_length=1, description="request fields that name one event: joins its outcome"
+        default=(), description="request fields that name one event: joins its outcome; without any, all of them do"
     )
-    fallback: Named = Field(description="request record to an answer, when no model answers: see `task`")
-    actions: Named = Field(
-        description="`(answer)` to what a person should do; its value is None where nobody could say"
+    fallback: Named | None = Field(
+        default=None,
+        description="request record to an answer, when no model answers: see `task`; without it, none",
+    )
+    actions: Named | None = Field(
+        default=None, description="`(answer)` to what a person should do; its value is None where nobody could say"
     )
     notebook: str = Field(description="the pilot")
     train_config: str = Field(
@@ -84,7 +98,7 @@ class Settings(BaseSettings):
     checks: str = Field(default="checks", description="the folder that `pytest checks/` judges a candidate by")
     edge_cases: str = Field(default="checks/edge_cases.yaml", description="the edge cases")
     required_checks: tuple[str, ...] = Field(
-        min_length=1, description="pytest node ids, or the start of some: each must have passed"
+        default=("checks",), min_length=1, description="pytest node ids, or the start of some: each must have passed"
     )
     approval_days: int = Field(default=90, ge=1, le=731, description="how long an approval holds")
     waivers: str = Field(default="checks/waivers.yaml", description="checks that may fail: by whom, why, until when")
@@ -178,7 +192,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _feature_files_can_be_packed(self) -> Self:
         # Relative to the code is how it finds them in the project and in the bundle: elsewhere it would not.
-        beside = PurePosixPath(self.features.partition(":")[0]).parent
+        if self.features is None and self.feature_files:
+            raise ValueError("feature_files: no code reads them, for there is no setting `features`")
+        beside = PurePosixPath((self.features or "").partition(":")[0]).parent
         for name in self.feature_files:
             file = PurePosixPath(name)
             if not file.is_relative_to(beside) or ".." in file.parts:
@@ -191,6 +207,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"feature_files: there is no file {name} in {self.root}")
         return self
 
+    @field_validator("source")
+    @classmethod
+    def _source_is_code_or_files(cls, value: str) -> str:
+        if not is_object(value) and not _TABLE.search(value):
+            raise ValueError(
+                f"{value} is neither path/from/root.py:function nor CSV or Parquet files, such as data/*.csv"
+            )
+        return value
+
     @field_validator("state", "ledger_url", "store_url", mode="before")
     @classmethod
     def _unset(cls, value: Any) -> Any:
@@ -198,6 +223,11 @@ class Settings(BaseSettings):
         return None if value == "" else value
 
     # Relative paths are seen from the root: the working directory is another one for each flow, cron job and server.
+
+    @property
+    def target_name(self) -> str:
+        """What the target is called in tables and answers: the column, or the function's name."""
+        return self.target.rpartition(":")[2]
 
     @property
     def state_dir(self) -> Path:
@@ -310,6 +340,15 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(file), f"is not TOML: {error}", "Mend the line it names") from error
+
+
+def is_object(name: str) -> bool:
+    """Whether a setting names an object of the user's code, `path/from/root.py:object`, and not a column or a file.
+
+    >>> is_object("flows/source.py:read"), is_object("data/*.csv"), is_object("s3://bucket/a.csv"), is_object("price")
+    (True, False, False, False)
+    """
+    return _OBJECT.match(name) is not None
 
 
 def load_object(name: str, root: Path) -> Any:

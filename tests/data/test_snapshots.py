@@ -448,7 +448,7 @@ def test_features_of_another_shape_are_refused(function, problem):
 def test_labels_of_another_length_are_refused(monkeypatch):
     """As above, for what the model is to learn."""
     settings = load()
-    label = load_object(settings.label, settings.root)
+    label = load_object(settings.target, settings.root)
     monkeypatch.setattr(sys.modules[label.__module__], "late", lambda rows: label(rows).head(1))
 
     with pytest.raises(ConfigError, match="gave 1 labels for 2 rows"):

@@ -224,7 +224,7 @@ def test_a_type_that_no_request_can_carry_is_refused_when_the_project_is_opened(
     """Not by the server, after the training and the approval: by ingest and training too."""
     settings = Settings(
         root=tmp_path, model="m", source="a.py:b", batch_schema="a.py:b", request_schema="schema.py:Request",
-        features="a.py:b", label="a.py:b", event_key=("a",), fallback="a.py:b", actions="a.py:b", notebook="n.ipynb",
+        features="a.py:b", target="a.py:b", event_key=("a",), fallback="a.py:b", actions="a.py:b", notebook="n.ipynb",
         required_checks=("checks",),
     )  # fmt: skip
     schema = pa.DataFrameSchema({"since": pa.Column(dtype)})

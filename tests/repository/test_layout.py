@@ -36,6 +36,7 @@ DOORS = {
     "pandera": ("schema/", "data/"),
     "whylogs": ("data/profiles.py",),
     "duckdb": ("data/",),
+    "fsspec": ("data/files.py",),
     "boto3": ("data/store.py",),
     "botocore": ("data/store.py",),
     "sqlalchemy": ("ledger/", "rollout/canary_counts.py", "rollout/rollout_report.py"),  # counts of logged answers

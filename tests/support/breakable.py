@@ -27,7 +27,7 @@ source = "trips.py:source"
 batch_schema = "trips.py:Rows"
 request_schema = "trips.py:Request"
 features = "trips.py:features"
-label = "trips.py:label"
+target = "trips.py:late"
 fallback = "trips.py:rules"
 actions = "trips.py:action"
 notebook = "trips.ipynb"
@@ -50,7 +50,7 @@ def features(rows):
     """The model's columns."""
     return rows[["company", "start_hour", "distance"]]
 
-def label(rows):
+def late(rows):
     return (rows["delay"] > 0).where(rows["delay"].notna())
 '''
 REQUEST = {"n": "int64", "company": "str", "start_hour": "int64", "distance": "float64"}

@@ -43,7 +43,7 @@ source = "toy.py:source"
 batch_schema = "toy.py:Rows"
 request_schema = "toy.py:Request"
 features = "toy.py:features"
-label = "toy.py:label"
+target = "toy.py:late"
 fallback = "toy.py:rules"
 actions = "toy.py:action"
 notebook = "toy.ipynb"
@@ -62,7 +62,7 @@ class Request(pa.DataFrameModel):
 def features(rows):
     return rows[["x"]]
 
-def label(rows):
+def late(rows):
     return (rows["y"] > 0).where(rows["y"].notna())
 """
 CHECKS = """

@@ -23,7 +23,7 @@ source = "data.py:source"
 batch_schema = "schemas.py:Batch"
 request_schema = "schemas.py:Request"
 features = "features.py:features"
-label = "label.py:late"
+target = "label.py:late"
 fallback = "serve/fallback.py:rules"
 actions = "serve/actions.py:action"
 cost_function = "serve/costs.py:cost"
@@ -152,12 +152,12 @@ def test_a_file_that_is_gone_stops_it_and_one_that_nothing_reads_does_not(root, 
 
 def test_a_setting_that_names_other_code_stops_it(root, began):
     """Also where a variable names it, and no file was edited."""
-    settings = project_settings.load(root).model_copy(update={"label": "label.py:later", "label_name": "later"})
+    settings = project_settings.load(root).model_copy(update={"target": "label.py:later"})
 
     with pytest.raises(InputsChanged) as refused:
         run_inputs.check(settings, began)
 
-    assert set(refused.value.names) == {"label in [tool.proveout]", "label_name in [tool.proveout]"}
+    assert set(refused.value.names) == {"target in [tool.proveout]"}
 
 
 def test_another_version_of_a_library_stops_a_run_that_is_resumed(root, began):

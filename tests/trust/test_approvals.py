@@ -389,7 +389,7 @@ def _settings(root: Path, *, required_approvals: int):
 
     return Settings(
         root=root, state=root, model=MODEL, source="a.py:a", batch_schema="a.py:a", request_schema="a.py:a",
-        features="a.py:a", label="a.py:a", event_key=("a",), fallback="a.py:a", actions="a.py:a", notebook="a",
+        features="a.py:a", target="a.py:a", event_key=("a",), fallback="a.py:a", actions="a.py:a", notebook="a",
         required_checks=("a",), required_approvals=required_approvals,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Features: declared once by the project, computed by this one function for training and for serving.
+"""Features: declared once by the project, computed by this one function for training and for serving; and the target.
 
 Comes in: rows with the request's columns. Goes out: the model's columns. The project's function is handed the
 request columns and nothing else, so it cannot look at an outcome or at anything known only later.
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError, UsageError
 from proveout.schema import request_schema
-from proveout.settings import Settings, load_object
+from proveout.settings import Settings, is_object, load_object
 from proveout.task import task as tasks
 from proveout.task.task import Task
 
@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 _SHOWN = 5  # names of columns in an error
 _SOME = 1_000  # rows that are enough to see whether columns come and go
 Features = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+
+def identity(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """What the model is given where the project names no features: the request's columns."""
+    return rows
+
+
+def load(settings: Settings) -> Features:
+    """The project's features; `identity` where it names none."""
+    if settings.features is None:
+        return identity
+    found: Features = load_object(settings.features, settings.root)
+    return found
+
+
+def name(settings: Settings) -> str:
+    """What the features are called in an error."""
+    return settings.features or "the request's columns"
+
+
+def event_key(settings: Settings) -> tuple[str, ...]:
+    """The request fields that name one event: those of the setting, else all of them."""
+    return settings.event_key or request_columns(settings)
 
 
 def request_columns(settings: Settings) -> tuple[str, ...]:
@@ -74,13 +97,40 @@ def check_columns(function: Features, rows: "pd.DataFrame", columns: Sequence[st
 def labels(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[Any]":
     """What really happened, per row: true or false, a class, or a number; null while nobody knows.
 
-    Raises: ConfigError if there is not one outcome per row, or if they are none of the project's task.
+    Raises: ConfigError as `target`, or if they are no outcomes of the project's task.
     """
-    function: Callable[[pd.DataFrame], pd.Series[Any]] = load_object(settings.label, settings.root)
+    return typed_outcomes(target(settings, rows), tasks.named(settings.task), name=f"target {settings.target}")
+
+
+def target(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[Any]":
+    """The outcome of each row as the project says it, null while nobody knows: a raw column, or its function's answer.
+
+    Raises: ConfigError if the rows have no such column, or the function gives another number of rows.
+    """
+    if not is_object(settings.target):
+        if settings.target not in rows:
+            there = ", ".join(map(str, rows.columns))
+            raise ConfigError(
+                "target in [tool.proveout]",
+                f"the rows have no column {settings.target}; they have {there}",
+                "Name one of them, or a function of the rows: path/from/root.py:function",
+            )
+        return rows[settings.target]
+    function: Callable[[pd.DataFrame], pd.Series[Any]] = load_object(settings.target, settings.root)
     known = function(rows)
     if len(known) != len(rows):
-        raise ConfigError(settings.label, f"gave {len(known)} labels for {len(rows)} rows", "Return one label per row")
-    return typed_outcomes(known, tasks.named(settings.task), name=settings.label)
+        raise ConfigError(settings.target, f"gave {len(known)} labels for {len(rows)} rows", "Return one label per row")
+    return known
+
+
+def check_target(settings: Settings) -> None:
+    """Return if no request would say the outcome. Raises: ConfigError if the target is a field of the request."""
+    if settings.target in request_columns(settings):
+        raise ConfigError(
+            "target in [tool.proveout]",
+            f"{settings.target} is a field of the request too, and whoever asks does not know it",
+            f"Take it out of {settings.request_schema}",
+        )
 
 
 def typed_outcomes(known: "pd.Series[Any]", task: Task, *, name: str) -> "pd.Series[Any]":

@@ -5,6 +5,7 @@ Comes in: guarded batches. Goes out: folders in the store. A batch's folder hold
 so that a new month adds one folder and no copy of the old ones. Door to: pyarrow.
 """
 
+import copy
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout.data import guard, profiles, sources
+from proveout.data import features, guard, profiles, sources
 from proveout.data.guard import Guarded
 from proveout.data.splits import BATCH
 from proveout.data.store import Store
@@ -43,6 +44,7 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
 
     Raises: DataRefused; ConfigError for a request schema that nothing can be served by.
     """
+    features.check_target(settings)
     request_schema.load(settings)  # rows that no request can be like are not worth the training
     schemas = load_object(settings.reference_schemas, settings.root) if settings.reference_schemas else {}
     tables = {
@@ -51,8 +53,18 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
     }
     rows = sources.read(settings, name, {table: guarded.accepted for table, guarded in tables.items()})
     left_out = sources.left_out(settings, name, rows)
-    guarded = _guarded(settings, rows, load_object(settings.batch_schema, settings.root), name)
+    guarded = _guarded(settings, rows, _batch_schema(settings), name)
     return replace(guarded, left_out=left_out), tables
+
+
+def _batch_schema(settings: Settings) -> Any:
+    """The schema of a raw batch; where there is none, that of a request, for the columns that a request has."""
+    if settings.batch_schema is not None:
+        return load_object(settings.batch_schema, settings.root)
+    schema = load_object(settings.request_schema, settings.root)
+    schema = copy.deepcopy(schema.to_schema() if hasattr(schema, "to_schema") else schema)
+    schema.strict = schema.ordered = False  # the outcome, and what else is known only later, stands beside them
+    return schema
 
 
 def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -> Guarded:

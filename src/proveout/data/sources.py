@@ -1,7 +1,7 @@
 """Sources: where raw batches come from, asked by name.
 
-Comes in: a batch name such as `2013-05`. Goes out: the raw rows of that batch, read by the project's own
-`[tool.proveout] source`, a function `(name, tables) -> DataFrame`, and the digests of the code that reads them.
+Input: a batch name such as `2013-05`. Output: the raw rows of that batch, read by the project's own `[tool.proveout]
+source`, a function `(name, tables) -> DataFrame` or files, and the digests of the code that reads them.
 """
 
 import re
@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from proveout import code_files
+from proveout.data import files
 from proveout.errors import ConfigError, NotFound, ProveoutError, UsageError
 from proveout.records import Refusal
-from proveout.settings import Settings, load_object
+from proveout.settings import Settings, is_object, load_object
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,12 +55,30 @@ def _ordinal(month: str) -> int:
     return int(matched[1]) * 12 + int(matched[2]) - 1
 
 
+def names(settings: Settings, *, since: str, through: str) -> tuple[str, ...]:
+    """The batches to take in: a file each where the source is files; else the months from `since` to `through`.
+
+    Raises: as `months` and `files.find`.
+    """
+    if is_object(settings.source):
+        return months(since=since, through=through)
+    return tuple(files.find(settings.source, settings.root))
+
+
 def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") -> "pd.DataFrame":
     """The raw rows of batch `name`, joined by the project's source with the guarded reference `tables`.
 
     Raises: NotFound if the source has no such batch, SourceFailed if it could not be read.
     """
-    return _call(settings, settings.source, name, name, tables)
+    if is_object(settings.source):
+        return _call(settings, settings.source, name, name, tables)
+    found = files.find(settings.source, settings.root)
+    if name not in found:
+        raise NotFound("batch", name, f"The files at {settings.source} are {', '.join(found)}")
+    try:
+        return files.read(found[name])
+    except Exception as error:  # pandas has an error of its own for each format
+        raise SourceFailed(found[name], name, f"{type(error).__name__}: {error}") from error
 
 
 def read_table(settings: Settings, table: str, name: str) -> "pd.DataFrame":
@@ -85,7 +104,7 @@ def code(settings: Settings) -> dict[str, str]:
     named = [getattr(settings, name) for name in _CODE]
     found: dict[str, str] = {}
     for one in named:
-        if one is not None and (settings.root / one.partition(":")[0]).is_file():
+        if one is not None and is_object(one) and (settings.root / one.partition(":")[0]).is_file():
             found |= code_files.of_object(one, settings.root)
     return dict(sorted(found.items()))
 

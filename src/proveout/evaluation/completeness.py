@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from scipy import stats
 
+from proveout.data.features import event_key
 from proveout.data.splits import BATCH
 from proveout.errors import NotFound
 from proveout.ledger.ledger import read
@@ -92,7 +93,7 @@ def _keys(project: "Settings", batch: Batch, *, refused: bool = False) -> set[tu
     except NotFound:
         return None
     files = [folder / "rows.parquet", *([folder / "quarantine" / "batch.parquet"] if refused else [])]
-    tables = [pd.read_parquet(file, columns=list(project.event_key)) for file in files if file.is_file()]
+    tables = [pd.read_parquet(file, columns=list(event_key(project))) for file in files if file.is_file()]
     rows = pd.concat([table.astype(object).where(table.notna(), None) for table in tables])
     return set(rows.itertuples(index=False, name=None))
 

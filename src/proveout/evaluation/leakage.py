@@ -23,6 +23,7 @@ from proveout.evaluation.stats.univariate import each_column, say_the_same
 from proveout.model.bundle import rows_on
 from proveout.project import open_store
 from proveout.records import Evidence, Split, TaskName, TimeSplit
+from proveout.settings import is_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -320,7 +321,10 @@ def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100,
     from proveout.evaluation.ablation import sample
 
     raw = holdout.raw.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True).drop(columns=BATCH)
-    path, _, function = project.label.partition(":")
+    if not is_object(project.target):
+        why = f"the outcome is the column {project.target}"
+        return (Evidence(name="columns that come out otherwise", value=None, unjudged=why, decision=NOTHING_TO_ASK),)
+    path, _, function = project.target.partition(":")
     asked = purity.Asked(
         file=str(project.root / path),
         function=function,
@@ -381,15 +385,17 @@ def duplicates(
     evidence(leakage.duplicates(training, holdout, key=project.event_key))
 
     Args:
-        key: columns that name one event.
+        key: columns that name one event; without any, a row is known by all it says.
         share_at_most: of the held-out rows, for those that are equal, or all but equal, to a training row. Rows of few
             columns with few values are alike by chance.
     Returns: three pieces of evidence. All but equal are rows that differ in one request column, or in the key alone.
     """
     import pandas as pd
 
-    known = pd.MultiIndex.from_frame(training.raw[list(key)])
-    twice = int(pd.MultiIndex.from_frame(holdout.raw[list(key)]).isin(known).sum())
+    twice = 0
+    if key:
+        known = pd.MultiIndex.from_frame(training.raw[list(key)])
+        twice = int(pd.MultiIndex.from_frame(holdout.raw[list(key)]).isin(known).sum())
     found = near_duplicates.find(training, holdout, key=key)
     name = "share of held-out rows all but equal to a training row"
     few = f"{found.varying} columns vary, too few for rows to be alike in all but one"

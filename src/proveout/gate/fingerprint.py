@@ -12,21 +12,21 @@ from proveout import code_files
 from proveout.gate import pytest_config
 from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
-from proveout.settings import Settings
+from proveout.settings import Settings, is_object
 
-OUTSIDE = ("batch_schema", "label", "request_schema", "fallback", "actions", "cost_function")
+OUTSIDE = ("batch_schema", "target", "request_schema", "fallback", "actions", "cost_function")
 """Settings that name a part of the project by which rows, or answers, are judged, wherever it lies."""
 
 
 def content(settings: Settings) -> dict[str, str]:
     """Everything that judges, by its name from the root: files below the checks, each conftest.py that they see, edge
-    cases and waivers, what these import from the project, and what the schemas, the label, the rules, the actions and
+    cases and waivers, what these import from the project, and what the schemas, the target, the rules, the actions and
     the cost are made of."""
     found = code_files.digests(files(settings), settings.root)
     for named in (getattr(settings, name) for name in OUTSIDE):
         path, _, attribute = (named or "").partition(":")
         file = settings.root / path
-        if path and path not in found and file.is_file():
+        if named and is_object(named) and path not in found and file.is_file():
             found[named] = code_files.sha256(code_files.part(file, attribute))
             imported = code_files.part_imports(file, attribute, settings.root, places=_places(settings))
             found.update(code_files.digests(imported, settings.root))

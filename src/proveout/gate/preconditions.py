@@ -68,12 +68,13 @@ def order(*, train_through: str, holdout: str) -> tuple[CheckResult, ...]:
 def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str]) -> tuple[CheckResult, ...]:
     """Whether held-out rows were trained on: the same event by its key, or the same content under another key.
 
-    A key names one event, so none may be in both. Content is every request column but the key, and the label; rows
-    may be twins by chance where they are made of few kinds. Chance is what training says of itself: the share of its
-    rows that have a twin among the others. More than that, by three standard errors, `TWINS_AT_MOST` and `TWINS_FEW`
-    rows, is no chance: in 25 settings of 200 to 5,000 random rows of 20 to 20,000 kinds, at most 1.3 % of 300 trials.
+    A key names one event, so none may be in both; without one, a row is known by its content alone. Content is every
+    request column but the key, and the label; rows may be twins by chance where they are made of few kinds. Chance is
+    what training says of itself: the share of its rows that have a twin among the others. More than that, by three
+    standard errors, `TWINS_AT_MOST` and `TWINS_FEW` rows, is no chance: in 25 settings of 200 to 5,000 random rows of
+    20 to 20,000 kinds, at most 1.3 % of 300 trials.
     """
-    keys = _fingerprints(training.raw[list(key)], holdout.raw[list(key)])
+    keys = _fingerprints(training.raw[list(key)], holdout.raw[list(key)]) if key else ((), ())
     content = [column for column in holdout.records.columns if column not in key]
     found = []
     known = _share_in(keys[1], keys[0])

@@ -72,6 +72,13 @@ MEMBERSHIP = "membership.parquet"
 REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
 CONFIDENCE_BINS = 20
+_IDENTITY = "features.py:features"
+_IDENTITY_SOURCE = '''"""The model is given the columns of the request as they are."""
+
+
+def features(rows):
+    return rows
+'''
 LABEL = "label"
 # Outcomes are joined to the request columns under this name, so no request field may have it.
 
@@ -82,7 +89,7 @@ class PackOrder:
 
     model: str
     model_file: Path  # skops, as it came out of the kernel
-    features: str  # `path:function`, relative to `root`
+    features: str | None  # `path:function`, relative to `root`; None: the model is given the request's columns
     root: Path
     feature_files: tuple[str, ...] = ()  # what the features read, relative to `root`, beside their code or below it
     notebook: Path
@@ -351,8 +358,10 @@ def pack(order: PackOrder, store: Store) -> Bundle:
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
         building = Path(temporary)
         _write_identity(building, order)
-        file, _, function = order.features.partition(":")
-        compute: features.Features = getattr(load_module(order.root / file), function)
+        file, _, function = (order.features or _IDENTITY).partition(":")
+        compute: features.Features = (
+            features.identity if order.features is None else getattr(load_module(order.root / file), function)
+        )
         plain = partial(_scores, model, compute, order, asked, name=function)
         task = _write_provenance(building, order, model=model, compute=compute, plain=plain, asked=asked)
         identity = {"model": order.model, "files": _hashes(building, only=_identity(building))}
@@ -390,8 +399,11 @@ def _identity(folder: Path) -> frozenset[str]:
 def _write_identity(folder: Path, order: PackOrder) -> None:
     (folder / "code").mkdir()
     (folder / "model.skops").write_bytes(model_io.canonical_bytes(order.model_file))
-    file, _, function = order.features.partition(":")
-    shutil.copyfile(order.root / file, folder / "code" / "features.py")
+    file, _, function = (order.features or _IDENTITY).partition(":")
+    if order.features is None:
+        (folder / "code" / "features.py").write_text(_IDENTITY_SOURCE, encoding="utf-8")
+    else:
+        shutil.copyfile(order.root / file, folder / "code" / "features.py")
     for read in order.feature_files:
         # As it lies beside the code in the project, so that `Path(__file__).with_name(...)` finds it here too.
         there = folder / "code" / Path(read).relative_to(Path(file).parent)
@@ -417,7 +429,8 @@ def _write_provenance(
     shutil.copyfile(order.executed, folder / "executed.ipynb")
     (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
     requests = request_columns.typed(order.heldout, order.request)
-    features.check_columns(compute, requests, tuple(order.request), name=order.features)
+    name = order.features or "the request's columns"
+    features.check_columns(compute, requests, tuple(order.request), name=name)
     scores = plain(order.heldout)
     task = tasks.of(measured_facts(order.task, scores, order.heldout_labels))
     metrics.compare(order.metrics, order.heldout_labels, scores, task=task)

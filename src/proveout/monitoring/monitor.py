@@ -57,7 +57,8 @@ def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at:
         if not newest or not open_questions:
             return 0
         rows = unseen(settings, opened, read(Snapshot, newest[0]))
-        outcomes = join(open_questions, rows, features.labels(settings, rows), key=settings.event_key, known_at=at)
+        key = features.event_key(settings)
+        outcomes = join(open_questions, rows, features.labels(settings, rows), key=key, known_at=at)
         return ledger.add_outcomes(outcomes)
 
 
@@ -66,7 +67,7 @@ def unseen(settings: Settings, opened: "OpenBundle", snapshot: Snapshot) -> "pd.
     event."""
     import pandas as pd
 
-    from proveout.data import snapshots
+    from proveout.data import features, snapshots
     from proveout.data.splits import TRAIN
     from proveout.model.bundle import rows_on
 
@@ -79,8 +80,9 @@ def unseen(settings: Settings, opened: "OpenBundle", snapshot: Snapshot) -> "pd.
     rows = snapshots.read(store, snapshot.digest, batches=names)
     if isinstance(split, TimeSplit):
         return rows
-    learned = {*_events(rows_on(opened, store, TRAIN), settings.event_key)}
-    new = pd.Series([event not in learned for event in _events(rows, settings.event_key)], dtype=bool)
+    key = features.event_key(settings)
+    learned = {*_events(rows_on(opened, store, TRAIN), key)}
+    new = pd.Series([event not in learned for event in _events(rows, key)], dtype=bool)
     return rows[new.to_numpy()].reset_index(drop=True)
 
 

@@ -66,7 +66,8 @@ class ApiRuntime:
         self._folder, self._gentle = folder, gentle
         self._lines = Lines(socket_path(folder, 0), worker_timeout_s=settings.worker_timeout_s, heard=self._hear)
         self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_reset_s)
-        self.routing = Routing(settings.event_key, task=tasks.named(settings.task), broken=self.dispatch.broken)
+        key = settings.event_key or fields
+        self.routing = Routing(key, task=tasks.named(settings.task), broken=self.dispatch.broken)
         self.journal = Journal(
             settings.journal_dir, durability=settings.durability, keeps=settings.on_log_failure == "answer"
         )

@@ -254,14 +254,13 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     known = features.labels(settings, rows)
     rows = rows[known.notna()][list(features.request_columns(settings))]
     records = request_columns.plain_records(rows)
-    rules = load_object(settings.fallback, settings.root)
     task = opened.task
     happened = task.outcomes(known[known.notna()].to_numpy())
-    quality = (
-        measure("model", opened.predict(rows), happened, task=task),
-        by_rules([task.read_rules(rules(record)) for record in records], happened, task=task),
-    )
-    return opened.bundle.split.words, [json.dumps(record).encode() for record in records], quality
+    quality = [measure("model", opened.predict(rows), happened, task=task)]
+    if settings.fallback is not None:
+        rules = load_object(settings.fallback, settings.root)
+        quality.append(by_rules([task.read_rules(rules(record)) for record in records], happened, task=task))
+    return opened.bundle.split.words, [json.dumps(record).encode() for record in records], tuple(quality)
 
 
 def measure(rung: AnswerSource, scores: "NDArray[np.float64]", happened: "NDArray[Any]", *, task: Task) -> Quality:

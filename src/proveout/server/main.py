@@ -25,7 +25,7 @@ from pathlib import Path
 
 from proveout.errors import ConfigError, ProveoutError
 from proveout.project import open_store
-from proveout.records import Scalar
+from proveout.records import Answer, Scalar
 from proveout.rollout.releases import Fingerprint
 from proveout.schema import examples, request_schema
 from proveout.schema.spec import RequestSchema
@@ -37,6 +37,7 @@ from proveout.server.http.auth import Access
 from proveout.server.http.request import App
 from proveout.server.http_protocol import HttpProtocol
 from proveout.server.log import controller
+from proveout.server.no_answer import NoAnswer
 from proveout.server.process_manager import NotStarted, Server
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.service import habits_of
@@ -70,7 +71,8 @@ def serve(
     """
     source = source or Released()
     schema = request_schema.load(settings)
-    rules, action = (load_object(name, settings.root) for name in (settings.fallback, settings.actions))
+    rules = _no_rules if settings.fallback is None else load_object(settings.fallback, settings.root)
+    action = _no_action if settings.actions is None else load_object(settings.actions, settings.root)
     host, port = _address(settings)
     first = source.check(settings)
     asked = asks_for_keys(settings, first)
@@ -107,6 +109,14 @@ def serve(
             opened=partial(_announce, first.champion.name, host, port),
         )
         return _run(server, host, port, api_processes=settings.api_processes)
+
+
+def _no_rules(record: Mapping[str, Scalar]) -> float:
+    raise NoAnswer("the project has none")
+
+
+def _no_action(answer: Answer) -> str:
+    return ""
 
 
 def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:

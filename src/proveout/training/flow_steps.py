@@ -133,7 +133,8 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
         if before == snapshot:
             print(f"snapshot {snapshot.digest[:12]} was there already: no new rows", flush=True)
         else:
-            reason = f"batches {snapshot.batches[0].name} to {snapshot.through()}"
+            names = [batch.name for batch in snapshot.batches]
+            reason = f"batches {names[0]} to {names[-1]}" if len(names) > 1 else f"batch {names[0]}"
             if before is not None and before.digest == snapshot.digest:
                 reason += ", the same rows by another source"
             ledger.append("snapshot", snapshot.digest, snapshot, actor=actor(), reason=reason, at=now())
@@ -276,7 +277,7 @@ def _split_rows(settings: Settings, inputs: "RunInputs") -> _SplitRows:
 
     rows = snapshots.read(open_store(settings), inputs.snapshot.digest)
     labels = features.labels(settings, rows)
-    found = splits.assign(inputs.config.split, rows, event_key=settings.event_key, target=labels)
+    found = splits.assign(inputs.config.split, rows, event_key=features.event_key(settings), target=labels)
     return _SplitRows(raw=rows, labels=labels, membership=found, task=tasks.named(settings.task))
 
 
@@ -287,19 +288,19 @@ def _table(settings: Settings, rows: _SplitRows) -> "pd.DataFrame":
     learned = rows.learned()
     given = learned | rows.held_out()
     raw = rows.raw[given]
-    function = settings_module.load_object(settings.features, settings.root)
+    function, name = features.load(settings), features.name(settings)
     columns = features.request_columns(settings)
     # Before the notebook, which may take hours: packing would refuse it as well.
-    features.check_columns(function, raw, columns, name=settings.features)
-    table = features.compute(function, raw, columns, name=settings.features)
+    features.check_columns(function, raw, columns, name=name)
+    table = features.compute(function, raw, columns, name=name)
     ours: dict[str, Any] = {
-        settings.label_name: rows.outcomes(given),
+        settings.target_name: rows.outcomes(given),
         BATCH: raw[BATCH],
         SPLIT: [TRAIN if one else HOLDOUT for one in learned[given]],
     }
     if taken := [name for name in ours if name in table]:
         raise ConfigError(
-            settings.features,
+            name,
             f"gives a column called {taken[0]}, which the notebook's table has of its own",
             "Give it another name",
         )
@@ -413,7 +414,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
                 config=config,
                 snapshot=snapshot.digest,
                 membership=splits.table(rows.raw[BATCH], rows.membership),
-                label=settings.label_name,
+                label=settings.target_name,
                 task=task_facts(settings, config.decision),
                 request={name: coercion.name_of(rows.raw[name].dtype) for name in columns},
                 training=rows.raw.loc[learned, columns],
@@ -462,13 +463,15 @@ def task_facts(settings: Settings, decision: Decision) -> TaskFacts:
 
 def _compare_tables(given: bytes, again: bytes, *, settings: Settings) -> None:
     """Return if two tables, as parquet, hold the same values, null for null. Raises: BundleError."""
+    from proveout.data import features
+
     if given == again:
         return
     differing = table_differences(given, again)
     if differing:
         what = ", ".join(f"{column} in {cells:,} cells" for column, cells in list(differing.items())[:5])
         raise BundleError(
-            settings.features,
+            features.name(settings),
             f"computed again for the same rows, the model's columns are not those that the notebook was given: {what}",
             "They may depend on the row alone: no clock, no random numbers, no file that changes; then start a new run",
         )

@@ -14,12 +14,12 @@ from pathlib import Path
 from proveout import code_files
 from proveout.errors import ConfigError, InputsChanged
 from proveout.records import Snapshot, TrainConfig, digest_of
-from proveout.settings import Settings
+from proveout.settings import Settings, is_object
 from proveout.training.config import parse_config, read_config
 
 # Settings that name code which the steps load, and the other ones that decide what they make.
-OBJECTS = ("features", "label", "batch_schema", "request_schema", "fallback", "actions", "cost_function")
-VALUES = ("model", "notebook", "parameter_defaults", "label_name", "event_key", "feature_files")
+OBJECTS = ("features", "target", "batch_schema", "request_schema", "fallback", "actions", "cost_function")
+VALUES = ("model", "notebook", "parameter_defaults", "event_key", "feature_files")
 # What the steps compute with: a `resume` may come days later.
 LIBRARIES = ("numpy", "pandas", "proveout", "scikit-learn", "scipy", "skops")
 LOCK = "requirements.lock"
@@ -54,7 +54,7 @@ def check(settings: Settings, inputs: RunInputs) -> None:
 def _digests(settings: Settings, config_file: str | None) -> dict[str, str]:
     root = settings.root
     named = [getattr(settings, name) for name in OBJECTS]
-    code = [root / one.partition(":")[0] for one in named if one is not None]
+    code = [root / one.partition(":")[0] for one in named if one is not None and is_object(one)]
     code += [file for file in (_flow_file(),) if file is not None and code_files.is_own(file, root)]
     code.append(root / settings.notebook)
     others = [root / name for name in (*settings.feature_files, LOCK)]

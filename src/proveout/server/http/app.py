@@ -98,7 +98,7 @@ class Gateway:
             schema,
             document,
             example=example,
-            target=settings.label_name,
+            target=settings.target_name,
             task=settings.task,
             asks_for_key=self._access.asked,
         )

@@ -28,7 +28,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
     answer = _object(
         {
             "request_id": text,
-            "prediction": task.schema(target=settings.label_name),
+            "prediction": task.schema(target=settings.target_name),
             "confidence": {
                 "description": "How often such a score was right on held-out rows; null where that is not known.",
                 "oneOf": [{"type": "null"}, _object({"share": number, "level": text}, "share", "level")],

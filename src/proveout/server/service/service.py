@@ -61,7 +61,7 @@ def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action
     """The habits that the settings ask for."""
     return ServiceConfig(
         model=settings.model,
-        target=settings.label_name,
+        target=settings.target_name,
         rules=rules,
         action=action,
         deadline_s=settings.deadline_s,
@@ -280,6 +280,7 @@ def _again(kept: Kept) -> Answered:
 
 
 _CLASSES = {
+    "the project has none": "no-rules",
     "worker is down": "worker-down",
     "worker died": "worker-died",
     "no answer within": "timeout",
