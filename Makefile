@@ -15,9 +15,6 @@ endif
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# The checks of `make test` judge a candidate of their own, so that a developer's ledger stays as it is. Relative, as
-# every path here is: make takes a name with a space for two.
-TEST_STATE := .proveout-test
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "proveout needs Python 3.11 or 3.12. On Debian: apt-get install python3.11 python3.11-venv"; exit 2; }
@@ -44,20 +41,15 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
-# Many tests wait for processes: four at a time on any number of cores, each with whole files. A server under load is
-# asked how long a caller waits: two at a time, when the others are over.
-test: $(READY)  ## the whole test suite: tests/, then a fresh candidate before all of checks/
-	$(BIN)/python -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder -m "not live and not chaos"
-	$(BIN)/python -m pytest tests -n 2 -m "live and not chaos"
-	@rm -rf "$(TEST_STATE)"
-	PROVEOUT_STATE="$(TEST_STATE)" $(BIN)/python flows/ingest.py run
-	PROVEOUT_STATE="$(TEST_STATE)" $(BIN)/python flows/train.py run
+# Many tests wait for processes: four at a time on any number of cores, each with whole files.
+TESTS = -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder
+test: $(READY)  ## the whole test suite, a fresh candidate before all of checks/ among it
+	$(BIN)/python $(TESTS)
 
 .PHONY: coverage
 coverage: $(READY)  ## which lines of src/ the tests reach; fails under 85 %
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder -m "not live and not chaos"
-	$(BIN)/coverage run -m pytest tests -n 2 -m "live and not chaos"
+	$(BIN)/coverage run $(TESTS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=85
 
@@ -84,4 +76,4 @@ bench: $(READY)  ## the server's speed beside FastAPI, LitServe, BentoML and MLS
 
 .PHONY: clean
 clean:  ## remove what was generated, the ledger and its store too
-	rm -rf .venv .venv-* .proveout .proveout-test .metaflow reports build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-* .proveout .metaflow reports build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

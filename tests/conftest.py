@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from tiny_project import Project as TinyProject
 
 collect_ignore = ["few_checks"]  # unless they are asked for by name
-# Minutes each, in a test or a few: one that began last would keep one process busy and three waiting.
-LONG = (
-    "tests/repository/test_readme.py",
-    "tests/line/test_demo.py",
-    "tests/line/test_flows.py",
-    "tests/mutation/test_runner.py",
-)
 # Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # How long an example takes is the machine's business, 200 ms by default. The rest is as the machine has it.
@@ -34,9 +27,9 @@ hypothesis_settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first."""
-    files = [ROOT / name for name in LONG]
-    items.sort(key=lambda item: files.index(item.path) if item.path in files else len(files))
+    """What takes minutes first, then what waits: one that began last would keep one process busy and three idle."""
+    places = {"long": 0, "live": 1}
+    items.sort(key=lambda item: min((places.get(mark.name, 2) for mark in item.iter_markers()), default=2))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from proveout.demo.live_server import DemoFailed, Reply
 from proveout.errors import UsageError
 from proveout.records import Answer, Bundle, Prediction, from_json
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):

@@ -1,4 +1,4 @@
-"""Checks for tests of what lies around the gate: a few, in seconds. `make test` asks all of checks/ at its end."""
+"""Checks for tests of what lies around the gate: a few, in seconds. tests/line/test_reference_checks.py asks all."""
 
 from proveout import edge_cases
 from proveout.evaluation import metrics

@@ -17,6 +17,8 @@ from proveout.records import Bundle, DataConfig, Snapshot, TimeSplit, TrainConfi
 from proveout.training import flow_steps
 from proveout.training.config import parse_config, read_config
 
+pytestmark = pytest.mark.long
+
 
 def entries(project, kind):
     ledger = project.ledger()

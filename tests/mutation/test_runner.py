@@ -29,6 +29,8 @@ from proveout.mutation.sandbox import Sandbox
 from proveout.records import Bundle, Digest, Feedback, now
 from proveout.settings import Settings
 
+pytestmark = pytest.mark.long
+
 CHECKS = """
 import numpy as np
 import pytest

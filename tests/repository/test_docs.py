@@ -103,7 +103,7 @@ def _statement(lines: list[str]) -> str:
 
 FILES = (SRC / "gate" / "fixtures.py", *sorted((SRC / "evaluation").rglob("*.py")))
 EXAMPLES = [one for file in FILES for one in examples(file)]
-# What stands in checks/ word for word, `make test` runs at its end: a second time would only take longer.
+# What stands in checks/ word for word, tests/line/test_reference_checks.py runs: a second time would only take longer.
 CHECKS = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "checks").glob("test_*.py")))
 RUN_HERE = [one for one in EXAMPLES if f"{indent(one.body, '    ')}\n" not in CHECKS]
 HEAD = """

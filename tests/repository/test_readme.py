@@ -19,7 +19,9 @@ from reference_project import ROOT
 
 from proveout.demo import live_server
 
-# All of checks/ takes a minute of processor time. They are asked by the training at the end of `make test`; here some
+pytestmark = pytest.mark.long
+
+# All of checks/ takes a minute of processor time. They are asked in tests/line/test_reference_checks.py; here some
 # of each kind are, and all of them in `make chaos`.
 FEW = "few_checks"
 JUDGED = ("python flows/train.py run", "proveout release ")  # commands that say by which checks

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FEW_CHECKS = "tests/few_checks"  # all of checks/ takes a minute, and is asked by the last lines of `make test`
+FEW_CHECKS = "tests/few_checks"  # all of checks/ takes a minute: tests/line/test_reference_checks.py
 
 
 class Project:

@@ -1,0 +1,25 @@
+"""checks/ of the reference project, all of them, before a candidate that was trained for them."""
+
+import pytest
+from reference_project import Project
+
+from proveout.records import Verdict, from_json
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.timeout(1800)
+def test_a_fresh_candidate_is_approved_by_all_checks(ingested: Project, tmp_path):
+    """The reference project is what a new user starts from: trained as it stands, it passes its own gate."""
+    project = ingested.copy(tmp_path / "state")
+
+    ran = project.run("flows/train.py", "run", timeout_s=1500)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    verdict = from_json(Verdict, project.newest("verdict").body)
+    assert (verdict.outcome, verdict.failed, verdict.unproven) == ("approved", (), ())
+    assert {result.check.split("::")[0] for result in verdict.results} >= {
+        "checks/test_data.py",
+        "checks/test_model.py",
+    }
+    assert f"next: proveout release {verdict.candidate[:12]}" in ran.stdout
