@@ -278,7 +278,7 @@ def test_portions_have_every_answer_once_and_in_order(
     url = own_schema(request.getfixturevalue("postgres")) if postgres else f"sqlite:///{tmp_path / 'ledger.db'}"
     rows = [replace(logged(n), at=moment(n // 5)) for n in random.Random(0).sample(range(50), 50)]
     with Ledger(url) as ledger:
-        ledger.add_predictions(rows, journal="j", offset=1)
+        ledger.add_journal(rows, journal="j", offset=1)
         ledger.add_outcomes([Outcome(request_id="r00003", value=True, known_at=moment(0))])
 
         def read(**changes: object) -> list[logged_traffic.Logged]:

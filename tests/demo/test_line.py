@@ -85,7 +85,7 @@ def logged(ingested, replies):
         answer=Answer(value=True, probability=0.9, confidence=None),
         latency_ms=1.0,
     )
-    ledger.add_predictions([prediction], journal="test", offset=1)
+    ledger.add_journal([prediction], journal="test", offset=1)
     ledger.close()
     return ingested.settings()
 

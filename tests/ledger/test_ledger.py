@@ -307,7 +307,7 @@ def test_predictions_come_back_as_they_were_logged(ledger: Ledger) -> None:
         prediction(2, answer=Answer(), answered_by="none", fallback_reason="deadline"),
     )
 
-    assert ledger.add_predictions(logged, journal="server-1", offset=512) == 2
+    assert ledger.add_journal(logged, journal="server-1", offset=512) == 2
 
     assert ledger.predictions() == logged
     assert (ledger.prediction_count(), ledger.journal_offset("server-1"), ledger.journal_offset("?")) == (2, 512, 0)
@@ -315,11 +315,11 @@ def test_predictions_come_back_as_they_were_logged(ledger: Ledger) -> None:
 
 def test_a_drain_that_is_repeated_stores_each_request_once(ledger: Ledger) -> None:
     """A server killed between writing and noting how far it came starts again a little too early."""
-    ledger.add_predictions([prediction(n) for n in range(1000)], journal="server-1", offset=1000)
+    ledger.add_journal([prediction(n) for n in range(1000)], journal="server-1", offset=1000)
 
-    assert ledger.add_predictions([prediction(n) for n in range(900, 1100)], journal="server-1", offset=1100) == 100
-    assert ledger.add_predictions([prediction(n) for n in range(900, 1100)], journal="server-1", offset=1100) == 0
-    assert ledger.add_predictions([], journal="server-1", offset=1200) == 0
+    assert ledger.add_journal([prediction(n) for n in range(900, 1100)], journal="server-1", offset=1100) == 100
+    assert ledger.add_journal([prediction(n) for n in range(900, 1100)], journal="server-1", offset=1100) == 0
+    assert ledger.add_journal([], journal="server-1", offset=1200) == 0
     assert (ledger.prediction_count(), ledger.journal_offset("server-1")) == (1100, 1200)
 
 
@@ -327,7 +327,7 @@ def test_predictions_are_chosen_by_model_and_time_whatever_zone_is_asked_in(ledg
     """A window starts where it says, on databases that sort text in the language of the machine."""
     at = ["2013-05-01T10:00:00Z", "2013-05-01T12:00:00.001+02:00", "2013-05-01T10:00:01.000+00:00"]
     rows = [prediction(n, at=moment) for n, moment in enumerate(at)]
-    ledger.add_predictions([*rows, prediction(9, model="other")], journal="j", offset=1)
+    ledger.add_journal([*rows, prediction(9, model="other")], journal="j", offset=1)
 
     def ids(**asked: object) -> list[str]:
         return [p.request_id for p in ledger.predictions(model="flight-delay", **asked)]
@@ -356,7 +356,7 @@ def test_outcomes_are_stored_once_and_found_for_any_number_of_requests(ledger: L
 
 def test_one_can_ask_which_of_many_requests_are_logged(ledger: Ledger) -> None:
     """The batch flow skips what it has answered already."""
-    ledger.add_predictions([prediction(n) for n in range(50)], journal="j", offset=1)
+    ledger.add_journal([prediction(n) for n in range(50)], journal="j", offset=1)
 
     assert ledger.prediction_ids([f"r{n:06}" for n in range(40, 9_000)]) == {f"r{n:06}" for n in range(40, 50)}
     assert ledger.prediction_ids([]) == frozenset()
@@ -457,14 +457,14 @@ def test_the_drain_is_faster_than_ten_thousand_rows_a_second(ledger: Ledger) -> 
 
 def test_a_drain_that_fails_half_way_stores_neither_rows_nor_offset(ledger: Ledger, url: str) -> None:
     """Rows without their offset would be counted as drained twice, an offset without its rows would lose them."""
-    ledger.add_predictions([prediction(1)], journal="j", offset=100)
+    ledger.add_journal([prediction(1)], journal="j", offset=100)
     if url.startswith("postgres"):
         run(url, "ALTER TABLE journals ADD CONSTRAINT full_disk CHECK (drained < 200)")
     else:
         run(url, "CREATE TRIGGER full_disk BEFORE UPDATE ON journals BEGIN SELECT RAISE(ABORT, 'full_disk'); END")
 
     with pytest.raises(LedgerError, match="full_disk"):
-        ledger.add_predictions([prediction(2), prediction(3)], journal="j", offset=200)
+        ledger.add_journal([prediction(2), prediction(3)], journal="j", offset=200)
 
     assert (ledger.prediction_count(), ledger.journal_offset("j")) == (1, 100)
 

@@ -171,7 +171,7 @@ def june(watched) -> list[Prediction]:
     """300 logged answers to June flights."""
     predictions = watched.answers(["2013-06"], 300, name="june")
     with watched.project.ledger() as ledger:
-        ledger.add_predictions(predictions, journal="test", offset=0)
+        ledger.add_journal(predictions, journal="test", offset=0)
     return predictions
 
 

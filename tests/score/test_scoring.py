@@ -179,7 +179,7 @@ def answer(project: Project, release: Release, probability: float, *, request="r
         answered_by=by, answer=Answer(value=False, probability=probability, confidence=0.9), latency_ms=1.0,
     )  # fmt: skip
     with Ledger(project.settings.ledger) as ledger:
-        ledger.add_predictions([logged], journal=request, offset=1)
+        ledger.add_journal([logged], journal=request, offset=1)
 
 
 def test_an_empty_ledger_speaks_for_nothing(project):

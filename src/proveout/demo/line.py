@@ -205,7 +205,7 @@ What happened, in {seconds:.0f} seconds
 
 Try next
   proveout status                what serves, since when, and how to go back
-  proveout history --at now              what served at a moment, approved by which verdict
+  proveout history --at now      what served at a moment, approved by which verdict
   proveout verify {bundle.digest[:12]}   is every file of it still what was approved
   proveout verdict {bundle.digest[:12]}  what the gate asked, and what it got
   proveout alerts                what the monitor wants a person to know

@@ -191,10 +191,6 @@ class Ledger:
             connection.execute(position.on_conflict_do_update(index_elements=["name"], set_={"drained": offset}))
         return new
 
-    def add_predictions(self, predictions: Sequence[Prediction], *, journal: str, offset: int) -> int:
-        """How many of `predictions` were new: as `add_journal`."""
-        return self.add_journal(predictions, journal=journal, offset=offset)
-
     def journal_offset(self, journal: str) -> int:
         """How many bytes of `journal` are drained; 0 for one never heard of."""
         with database.transaction(self._pool) as connection:
