@@ -13,7 +13,7 @@ from proveout.settings import Settings, said_in_file
 JUDGING = (
     "checks", "edge_cases", "required_checks", "waivers", "max_newer_batches", "max_rejected_share", "approval_days",
     "holdout_alpha", "required_approvals", "approvers_dir", "batch_schema", "request_schema", "target", "event_key",
-    "train_config", "fallback", "actions", "cost_function",
+    "train_config", "fallback", "actions", "cost_function", "task",
 )  # fmt: skip
 
 

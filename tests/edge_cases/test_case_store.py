@@ -287,7 +287,7 @@ def test_an_answer_without_a_bundle_has_no_guilty_one(project):
         (("add", "none", "--reason", REASON), 1, "no logged answer to none"),
         (("add", "0199-aa"), 2, "--reason"),
         (("add", "0199-aa", "--reason", "so", "--expect", "label false"), 2, "at least 20"),
-        (("add", "0199-aa", "--reason", REASON, "--expect", "label no"), 2, "is no expectation"),
+        (("add", "0199-aa", "--reason", REASON, "--expect", "label no"), 2, "expect true or false"),
         (("add", "0199-aa", "--reason", REASON, "--expect", "higher_than clam"), 2, "clam, which is no other case"),
         (("add", "0199-aa", "--reason", REASON, "--expect", "same_under hour=77"), 2, "hour = 77"),
         (("add", "0199-aa", "--reason", REASON, "--expect", "same_under gust=7"), 2, "it changes gust"),

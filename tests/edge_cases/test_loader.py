@@ -14,6 +14,7 @@ from proveout import edge_cases
 from proveout.edge_cases import expectation_syntax
 from proveout.errors import ConfigError, UsageError
 from proveout.settings import load, load_object
+from proveout.task.binary import Binary
 
 
 class Request(pa.DataFrameModel):
@@ -63,7 +64,7 @@ class Straight:
     """A model whose answer is what `answer` makes of a record; it counts how often it was asked."""
 
     request_columns = ("hour", "wind")
-    threshold = 0.5
+    task = Binary(0.5)
 
     def __init__(self, answer):
         self.answer, self.batches = answer, 0
@@ -187,7 +188,7 @@ def test_all_records_are_asked_in_one_batch(file):
     answers = edge_cases.ask(known, model)
 
     assert model.batches == 1
-    assert len(answers.probabilities) == 2 + 2 + 3
+    assert len(answers.scores) == 2 + 2 + 3
 
 
 def test_a_digest_is_over_what_is_tested_and_not_over_how_it_is_told(file):
@@ -223,7 +224,7 @@ def test_expectations_are_written_in_one_line_and_read_back():
 @pytest.mark.parametrize(
     "line",
     [
-        "", "label maybe", "label", "probability 0.3", "probability at_most 3", "higher_than", "same_under wind",
+        "", "label", "label a b", "probability 0.3", "probability at_most 3", "higher_than", "same_under wind",
         "not_lower_when wind=3,2", "not_lower_when wind=3", "not_lower_when wind=1,2 within 3", "lower_than calm",
         "not_lower_when wind=a,b",
     ],
@@ -258,8 +259,8 @@ def test_two_lines_that_contradict_each_other_are_refused():
         ("incident: It was late on that day, says the log of the tower.", "incident: late", "calm: incident"),
         ("{at_most: 0.3}", "{at_least: 0.4, at_most: 0.3}", "nothing lies between"),
         ("{at_most: 0.3}", "{at_most: true}", "at_most"),
-        ("{higher_than: [calm]}", "{label: 1}", "expect.label"),
-        ("{higher_than: [calm]}", "{label: 'true'}", "expect.label"),
+        ("{higher_than: [calm]}", "{label: 1.5}", "expect.label"),
+        ("{higher_than: [calm]}", "{label: [a]}", "expect.label"),
         ("{higher_than: [calm]}", "{same_under: []}", "expects nothing"),
         ("{higher_than: [calm]}", "{same_under: [{}]}", "same_under"),
         ("{higher_than: [calm]}", "{same_under: [{wind: 40.0}]}", "same_under wind=40.0 changes nothing"),
@@ -325,3 +326,12 @@ def test_the_reference_project_has_enough_cases_and_each_says_why():
 
     assert len(known) >= 25
     assert len({case.reason for case in known}) == len(known)
+
+
+def test_a_label_that_the_projects_task_does_not_have_is_told_when_the_file_is_read(file):
+    """`label: 'true'` is a class called so, and no yes: in a binary project it would never hold."""
+    text = GOOD.replace("{higher_than: [calm]}", "{label: 'true'}")
+
+    assert edge_cases.load(file(text), Request)[1].expect.label == "true"
+    with pytest.raises(ConfigError, match="storm: expects the label of a class, and the task is binary"):
+        edge_cases.load(file(text), Request, task=Binary())

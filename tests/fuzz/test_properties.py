@@ -13,6 +13,7 @@ from proveout.fuzz.properties import Generated, Offers
 from proveout.fuzz.runner import texts_of
 from proveout.gate.evidence import EvidenceRecorder
 from proveout.schema.validator import Validator
+from proveout.task.binary import Binary
 
 PROPERTIES = (
     "never_crashes", "never_nan", "stays_a_probability", "same_when_asked_again", "same_alone_and_in_a_batch",
@@ -41,6 +42,7 @@ class Model:
 
     direct = "on"
     tolerance = Tolerance()
+    task = Binary()
 
     def __init__(self, fault=None, direct_fault=None):
         self.fault, self.direct_fault, self.asked = fault, direct_fault, 0

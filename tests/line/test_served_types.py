@@ -171,7 +171,7 @@ def test_edge_cases_of_every_type_are_read_and_asked(packed, tmp_path: Path):
 
     loaded = edge_cases.load(tmp_path / "cases.yaml", SimpleNamespace(to_schema=lambda: strict))
 
-    assert edge_cases.ask(loaded, packed).probabilities["one"] == packed.predict(
+    assert edge_cases.ask(loaded, packed).scores["one"][0] == packed.predict(
         packed.table([{**RECORD, "dependants": None}])
     )
 

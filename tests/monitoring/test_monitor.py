@@ -242,8 +242,8 @@ def test_requests_of_the_training_months_and_answers_of_the_held_out_one_are_cal
 
     asked, answered = (monitor.look(watched.settings, window, at=AT).report for window in (learned, held_out))
 
-    assert {one.column for one in asked.columns if one.alarmed} <= {monitor.PROBABILITY}
-    assert [one.alarmed for one in answered.columns if one.column == monitor.PROBABILITY] == [False]
+    assert {one.column for one in asked.columns if one.alarmed} <= {"probability"}
+    assert [one.alarmed for one in answered.columns if one.column == "probability"] == [False]
 
 
 def test_an_outage_is_no_drift(watched):

@@ -68,6 +68,11 @@ def _happened(logged: Logged) -> str:
     """What to expect when nobody says: what really happened, or that the answer was wrong. Raises: UsageError."""
     told = (logged.outcome, *(one.outcome for one in logged.feedback))
     said = {outcome for outcome in told if outcome is not None}
+    if len(said) == 1 and isinstance(next(iter(said)), float):
+        raise UsageError(
+            f"What happened is the number {said.pop():g}. Say between which values the answer has to lie: "
+            "--expect 'value at_least …' --expect 'value at_most …'."
+        )
     if len(said) == 1:
         return f"label {class_text(said.pop())}"
     if len(said) > 1:

@@ -11,7 +11,9 @@ key is needed unless it says otherwise, none may be added, and a slip is an erro
       request: 0199f3c2-…                  # the id of the logged request that was answered badly
       record: {year: 2013, month: 5, ...}  # every field of the request schema; null where it is not known
       expect:                              # one of these or more
-        label: true                        # what is answered at the model's threshold
+        label: true                        # what is answered at the model's threshold; or a class
+        value: {at_least: 10, at_most: 20} # of a regression
+        probabilities: {red: {at_least: 0.2}}  # of one class of several
         probability: {at_least: 0.0, at_most: 1.0}
         higher_than: [calm-morning]        # other cases: what the model says here is above what it says there
         same_as: [other-plane]             # other cases: the difference must not matter

@@ -27,6 +27,21 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Range(_Strict):
+    """Bounds of a value, in the unit of the target."""
+
+    at_least: Number | None = None
+    at_most: Number | None = None
+
+    @model_validator(mode="after")
+    def _not_crossed(self) -> "Range":
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("say `at_least`, `at_most` or both")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"nothing lies between {self.at_least} and {self.at_most}")
+        return self
+
+
 class Between(_Strict):
     """Bounds of a probability."""
 
@@ -44,7 +59,7 @@ class Rising(_Strict):
     """Values that a field is raised through, and how far the answer may give way meanwhile."""
 
     through: Annotated[tuple[Number, ...], Field(min_length=2)]
-    tolerance: Share = 0.0
+    tolerance: Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)] = 0.0  # of a probability, or of a value
 
     @model_validator(mode="before")
     @classmethod
@@ -62,8 +77,10 @@ class Rising(_Strict):
 class Expectation(_Strict):
     """What has to be true of the answer."""
 
-    label: Annotated[bool, Strict()] | None = None
-    probability: Between | None = None
+    label: Annotated[bool, Strict()] | Annotated[int, Strict()] | Annotated[str, Strict()] | None = None
+    probability: Between | None = None  # of true; of several classes, of the one that is answered
+    probabilities: Mapping[str, Between] = Field(default_factory=dict)  # by class
+    value: Range | None = None
     higher_than: tuple[Id, ...] = ()
     same_as: tuple[Id, ...] = ()
     same_under: tuple[Change, ...] = ()

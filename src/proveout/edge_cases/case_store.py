@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from proveout import edge_cases
-from proveout.edge_cases import Case, yaml_editor
+from proveout.edge_cases import Case, task_fit, yaml_editor
 from proveout.edge_cases.evaluate import Answering
 from proveout.errors import ConfigError, NotFound, ProveoutError
 from proveout.records import Digest, Evidence, Scalar
 from proveout.settings import Settings, load_object
+from proveout.task import task as tasks
 
 RETIRED = "retired_cases.yaml"
 _HEAD = "# Edge cases that are asked no more: `proveout cases retire` moves them here, with who, when and why.\n"
@@ -71,7 +72,7 @@ def case_file(settings: Settings) -> Path:
 
 def known(settings: Settings) -> tuple[Case, ...]:
     """The project's edge cases. Raises: ConfigError."""
-    return edge_cases.load(case_file(settings), _schema(settings))
+    return edge_cases.load(case_file(settings), _schema(settings), task=tasks.named(settings.task))
 
 
 def in_order(settings: Settings, record: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -136,6 +137,7 @@ def _grown(settings: Settings, new: Sequence[Case]) -> tuple[tuple[Case, ...], s
     after = _read(file)
     for case in new:
         _refuse_double(case, there, gone)
+        task_fit.check(case, tasks.named(settings.task))
         there, after = (*there, case), yaml_editor.added(after, yaml_editor.block(case))
     _prove(file, after, there, settings)
     return there, after

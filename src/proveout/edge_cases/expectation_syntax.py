@@ -13,6 +13,10 @@ from proveout.errors import UsageError
 
 FORMS = (
     "label true",
+    "label CLASS",
+    "probability of CLASS at_least 0.2",
+    "value at_least 10",
+    "value at_most 20",
     "probability at_least 0.2",
     "probability at_most 0.3",
     "higher_than CASE",
@@ -55,9 +59,11 @@ def lines(expect: Expectation) -> tuple[str, ...]:
 def _take(found: dict[str, Any], word: str, rest: Sequence[str]) -> None:
     match word, rest:
         case "label", [label]:
-            _once(found, "label", {"true": True, "false": False}[label])
-        case "probability", [("at_least" | "at_most") as end, bound]:
-            _once(found.setdefault("probability", {}), end, _value(bound))
+            _once(found, "label", _label(label))
+        case "probability", ["of", name, ("at_least" | "at_most") as end, bound]:
+            _once(found.setdefault("probabilities", {}).setdefault(name, {}), end, _value(bound))
+        case (("probability" | "value"), [("at_least" | "at_most") as end, bound]):
+            _once(found.setdefault(word, {}), end, _value(bound))
         case (("higher_than" | "same_as"), [*others]) if others:
             found.setdefault(word, []).extend(other.strip(",") for other in others)
         case "same_under", [_]:
@@ -89,6 +95,13 @@ def change(text: str) -> dict[str, Any]:
     return {field: _value(value) for field, _, value in fields}
 
 
+def _label(text: str) -> bool | int | str:
+    """A label: `true`, `false`, a whole number, or the text of a class; `no` and `on` are texts, whatever YAML says."""
+    if text in {"true", "false"}:
+        return text == "true"
+    return int(text) if text.lstrip("-").isdecimal() and text.isascii() else text
+
+
 def _rising(text: str) -> tuple[str, list[Any]]:
     field, sign, through = text.partition("=")
     if not sign:
@@ -114,6 +127,14 @@ def _lines(expect: Expectation) -> Iterator[str]:
         for end in ("at_least", "at_most"):
             if end in expect.probability.model_fields_set:
                 yield f"probability {end} {written(getattr(expect.probability, end))}"
+    for name, between in expect.probabilities.items():
+        for end in ("at_least", "at_most"):
+            if end in between.model_fields_set:
+                yield f"probability of {name} {end} {written(getattr(between, end))}"
+    if expect.value is not None:
+        for end in ("at_least", "at_most"):
+            if (bound := getattr(expect.value, end)) is not None:
+                yield f"value {end} {written(bound)}"
     yield from (f"higher_than {other}" for other in expect.higher_than)
     yield from (f"same_as {other}" for other in expect.same_as)
     yield from (f"same_under {told(one, between=',')}" for one in expect.same_under)

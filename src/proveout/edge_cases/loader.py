@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout import strict_yaml
 from proveout.data import guard, request_columns
+from proveout.edge_cases import task_fit
 from proveout.edge_cases.case import Case, Expectation, Retired, told
 from proveout.errors import ConfigError, DataRefused
 from proveout.records import Scalar
 from proveout.schema import coercion
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +26,11 @@ REMEDY = "Mend it there: the format stands at the top of proveout/edge_cases/__i
 C = TypeVar("C", bound=Case)
 
 
-def load(file: Path, schema: Any) -> tuple[Case, ...]:
+def load(file: Path, schema: Any, *, task: Task | None = None) -> tuple[Case, ...]:
     """The cases in `file`, in order.
 
     Args:
+        task: the project's; what a case expects has to be something that its answers have.
         schema: pandera DataFrameModel of one request; every record must be valid by it, the changed ones too.
     Raises: ConfigError naming the case: unknown or missing keys, no reason, author, date or source, nothing expected,
         an id or a record that is there twice, an id referred to that is not there, a record the schema refuses.
@@ -35,7 +38,11 @@ def load(file: Path, schema: Any) -> tuple[Case, ...]:
     if not file.is_file():
         raise ConfigError(str(file), "is not there", "Write it, or mend `edge_cases` in [tool.proveout]")
     found = strict_yaml.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # nothing has gone wrong yet
-    return _whole(_cases(Case, found, str(file)), str(file), schema)
+    known = _whole(_cases(Case, found, str(file)), str(file), schema)
+    if task is not None:
+        for case in known:
+            task_fit.check(case, task)
+    return known
 
 
 def offered(file: Path) -> tuple[Case, ...]:

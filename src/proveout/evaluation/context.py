@@ -28,7 +28,6 @@ from proveout.schema import request_schema
 from proveout.settings import Settings, read_bounds
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -39,7 +38,7 @@ class LabelledRows:
 
     raw: "pd.DataFrame"  # everything the snapshot has of them, the outcome included
     records: "pd.DataFrame"  # what a request would have said: the request columns
-    labels: "NDArray[np.bool_]"
+    labels: "NDArray[Any]"  # what really happened, as the task has outcomes
 
     @property
     def rows(self) -> int:
@@ -178,7 +177,7 @@ class EvaluationContext:
         found = LabelledRows(
             raw=raw,
             records=raw[list(self.candidate.request_columns)],
-            labels=labels[known].to_numpy(dtype=bool),
+            labels=self.candidate.task.outcomes(labels[known].to_numpy()),
         )
         name = "holdout" if side == HOLDOUT else "training"
         self.seals[name] = fixture_digests.of_rows(found.labels, found.raw, found.records)
@@ -215,4 +214,7 @@ def _described(settings: Settings, folder: Path) -> Bundle:
     bundle = bundles.describe(folder)
     if bundle.model != settings.model:
         raise UsageError(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
+    if bundle.task.task != settings.task:
+        problem = f"{bundle.name} answers a {bundle.task.task} task, and [tool.proveout] says {settings.task}"
+        raise UsageError(f"{problem}: train it again.")
     return bundle

@@ -96,8 +96,9 @@ class Generated:
         return self._property("answers NaN or infinity", self._endless, covers=("monitor-5",), fails=True)
 
     def stays_a_probability(self) -> Evidence:
-        """Examples whose answer is below 0 or above 1, be it by the last digit."""
-        return self._property("answers outside 0 to 1", self._outside, covers=("monitor-5",), fails=True)
+        """Examples whose probabilities are below 0 or above 1, be it by the last digit, or together are not 1."""
+        name = "answers outside 0 to 1" if self._asked.model.task.name != "regression" else "answers that are no number"
+        return self._property(name, self._outside, covers=("monitor-5",), fails=True)
 
     def same_when_asked_again(self) -> Evidence:
         """Examples that have another answer the second or the third time."""
@@ -146,13 +147,14 @@ class Generated:
     def _endless(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        return ~np.isfinite(self._asked.scores(records))
+        return np.asarray(~np.isfinite(self._asked.scores(records)).reshape(len(records), -1).all(axis=1))
 
     def _outside(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
         scores = self._asked.scores(records)
-        return np.isfinite(scores) & ((scores < 0) | (scores > 1))
+        finite = np.isfinite(scores).reshape(len(records), -1).all(axis=1)
+        return np.asarray(finite & ~self._asked.model.task.valid_rows(scores))
 
     def _wavers(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         first, second, third = (self._asked.scores(records) for _ in range(3))
@@ -179,20 +181,23 @@ class Generated:
     def _served(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        served = np.array([self._as_served(record) for record in records])
+        served = np.stack([self._as_served(record) for record in records])
         return self._differ(self._asked.scores(records), served)
 
     def _differ(self, one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> "NDArray[np.bool_]":
         """Where two answers are not the same. NaN is the same as NaN: another property asks for that."""
         return tolerance.apart(other, one, self._asked.model.tolerance.answers)
 
-    def _as_served(self, record: Record) -> float:
-        """What the server would say; infinite where that raises, which is no answer of the model."""
+    def _as_served(self, record: Record) -> "NDArray[np.float64]":
+        """The scores that the server would send; infinite where that raises, which is no answer of the model."""
+        import numpy as np
+
         model = self._asked.model
         try:
-            return float(model.predict_columns(model.columns([json.loads(json.dumps(record))]))[0])
+            said = model.predict_columns(model.columns([json.loads(json.dumps(record))]))
+            return np.asarray(said[0], dtype=float).reshape(model.task.shape(1)[1:])
         except Exception:
-            return float("inf")
+            return np.full(model.task.shape(1)[1:], np.inf)
 
     def _is_typed(self, one: strategies.Broken) -> bool:
         """Whether a column can hold the value that is wrong, so that one bad row spoils no other."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from proveout.fuzz import field_spec, strategies
 from proveout.fuzz.field_spec import Record
 from proveout.fuzz.sampling import Enough, drawn, search
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,9 @@ Breaks = Callable[[Sequence[Record]], "NDArray[np.bool_]"]
 
 class Model(Protocol):
     """What is asked: an opened bundle, or something like it."""
+
+    @property
+    def task(self) -> Task: ...
 
     @property
     def direct(self) -> str: ...
@@ -54,7 +58,7 @@ class Example:
 
 @dataclass
 class Answers:
-    """Of each record the score; or that it crashes; or that nobody found out, as too many do."""
+    """Of each record the scores; or that it crashes; or that nobody found out, as too many do."""
 
     scores: "NDArray[np.float64]"
     crashed: set[int] = field(default_factory=set)
@@ -116,11 +120,11 @@ class Asked:
         return {one.name: record.get(one.name) for one in self.request.fields}
 
     def scores(self, records: Sequence[Record]) -> "NDArray[np.float64]":
-        """What the model says. Raises: whatever it raises, and ValueError for anything but a number per record."""
+        """What the model says. Raises: whatever it raises, and ValueError for anything but scores of each record."""
         import numpy as np
 
         said = np.asarray(self.model.predict(self.request.frame(records)), dtype=np.float64)
-        if said.shape != (len(records),):
+        if said.shape != self.model.task.shape(len(records)):
             raise ValueError(f"{said.shape} scores for {len(records)} records")
         return said
 
@@ -128,7 +132,7 @@ class Asked:
         """What the model says of the records together; where it raises, of each half, and so on."""
         import numpy as np
 
-        found = Answers(scores=np.full(len(records), np.nan))
+        found = Answers(scores=np.full(self.model.task.shape(len(records)), np.nan))
         self._ask_part(records, range(len(records)), found)
         return found
 

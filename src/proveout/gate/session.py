@@ -82,10 +82,13 @@ class GateSession:
     def edge_cases(self) -> "tuple[Case, ...]":
         """The project's edge cases. Raises: ConfigError for a file that is faulty or not there."""
         from proveout import edge_cases as cases
+        from proveout.task import task as tasks
 
         if self._cases is None:
             schema = settings_module.load_object(self.settings.request_schema, self.settings.root)
-            self._cases = cases.load(self.settings.root / self.settings.edge_cases, schema)
+            self._cases = cases.load(
+                self.settings.root / self.settings.edge_cases, schema, task=tasks.named(self.settings.task)
+            )
         return self._cases
 
     def _named(self) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from proveout.errors import ChainBroken, LedgerError, NotApproved, NotFound, Tampered
+from proveout.errors import BundleError, ChainBroken, LedgerError, NotApproved, NotFound, Tampered
 from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records import Approval, Digest, Release, now
 from proveout.server.server_state import DesiredState, post, read
@@ -105,7 +105,11 @@ class Released:
 
         # By its manifest: a folder can be replaced after it was looked at.
         folder, manifest = _checked(settings, release)
-        return Served(release=release.name, model=open_bundle(folder, manifest=manifest))
+        opened = open_bundle(folder, manifest=manifest)
+        if opened.task.name != settings.task:
+            problem = f"answers a {opened.task.name} task, and [tool.proveout] says {settings.task}"
+            raise BundleError(release.name, problem, "Mend `task`, or release a bundle of this task")
+        return Served(release=release.name, model=opened)
 
 
 def _board(ledger: "Ledger", model: str) -> DesiredState:
