@@ -412,14 +412,14 @@ def test_two_clerks_that_act_at_once_act_once(registry: Registry) -> None:
 
 
 def test_a_look_is_quick_beside_a_million_predictions(tmp_path: Path) -> None:
-    """The clerk looks every second: 200,000 rows here, a fifth, in less than a fifth of a second. The bound is on the
-    processor's time, and ten times as much, for any machine."""
+    """The controller looks every second: 40,000 rows here, a 25th, in less than a 25th of a second. The bound
+    is on the processor's time, and ten times as much, for any machine."""
     registry = Registry(tmp_path)
     registry.judge(A)
     registry.judge(B)
     registry.release(A, 1)
     registry.release(B, 2, role="canary", share=SHARE)
-    rows = 200_000
+    rows = 40_000
     for start in range(0, rows, 20_000):
         logged(
             registry,
@@ -440,7 +440,7 @@ def test_a_look_is_quick_beside_a_million_predictions(tmp_path: Path) -> None:
     print(f"a look at {rows:,} predictions: {seconds * 1000:.0f} ms")
     assert found is not None
     assert found.answers == rows // 10
-    assert seconds < 2
+    assert seconds < 0.4
     registry.ledger.close()
 
 

@@ -109,7 +109,7 @@ def current_fingerprint(**changes: object) -> releases.Fingerprint:
 
 
 def settings(**changes: object) -> Settings:
-    names = ("source", "batch_schema", "request_schema", "features", "label", "fallback", "actions")
+    names = ("source", "batch_schema", "request_schema", "features", "target", "fallback", "actions")
     code = dict.fromkeys(names, "a.py:b")
     return Settings(
         **{"root": Path(), "model": MODEL, "event_key": ("flight",), "notebook": "n", "required_checks": ("c",)}
