@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         description="the model's name: small letters, digits, dashes"
     )
     task: TaskName = Field(
-        default="binary", description="what is asked for: true or false, one class of several, or a number"
+        default="binary", description="kind of prediction: true or false, one of several classes, or a number"
     )
     target_unit: str | None = Field(default=None, description="unit of a number that is answered, as reasons name it")
     # the user's own code
@@ -93,12 +93,16 @@ class Settings(BaseSettings):
         description="whether train.toml may leave out a parameter of the notebook, which then keeps the default there",
     )
     # the guard
-    max_rejected_share: float = Field(default=0.02, ge=0, le=0.5, description="more bad rows than this stop a batch")
+    max_rejected_share: float = Field(
+        default=0.02, ge=0, le=0.5, description="largest share of bad rows in a batch; above it, the batch is refused"
+    )
     # the gate
     checks: str = Field(default="checks", description="the folder that `pytest checks/` judges a candidate by")
     edge_cases: str = Field(default="checks/edge_cases.yaml", description="the edge cases")
     required_checks: tuple[str, ...] = Field(
-        default=("checks",), min_length=1, description="pytest node ids, or the start of some: each must have passed"
+        default=("checks",),
+        min_length=1,
+        description="pytest node ids, or prefixes of them: every check they match must pass",
     )
     approval_days: int = Field(default=90, ge=1, le=731, description="how long an approval holds")
     waivers: str = Field(default="checks/waivers.yaml", description="checks that may fail: by whom, why, until when")
@@ -109,7 +113,7 @@ class Settings(BaseSettings):
         default=0.1,
         gt=0,
         le=1,
-        description="chance that one of all candidates on the same held-out rows passes by luck; above, a warning",
+        description="warn above this chance that some candidate on the same held-out rows passes by luck",
     )
     required_approvals: int = Field(
         default=0, ge=0, le=10, description="persons who must approve a bundle after the gate"
@@ -122,52 +126,63 @@ class Settings(BaseSettings):
         default=None, description="`(answer, outcome)` to what the answer costs, for `proveout replay`"
     )
     # the server
-    host: str = Field(default="127.0.0.1", description="where the server listens")
-    port: int = Field(default=8080, ge=0, le=65535, description="where the server listens")
-    deadline_s: float = Field(default=0.5, gt=0, le=60, description="an answer is there by then, from whichever rung")
-    max_body_bytes: int = Field(default=65_536, ge=1_024, le=2**30, description="a longer request is refused")
-    worker_timeout_s: float = Field(
-        default=5.0, gt=0, le=600, description="a worker silent for this long on one batch is killed"
+    host: str = Field(default="127.0.0.1", description="address and port the server listens on")
+    port: int = Field(default=8080, ge=0, le=65535, description="address and port the server listens on")
+    deadline_s: float = Field(
+        default=0.5, gt=0, le=60, description="every request is answered within this time, by whichever source can"
     )
-    api_processes: int = Field(default=1, ge=1, le=64, description="processes that accept requests")
+    max_body_bytes: int = Field(
+        default=65_536, ge=1_024, le=2**30, description="largest request body; a larger one is refused"
+    )
+    worker_timeout_s: float = Field(
+        default=5.0, gt=0, le=600, description="kill a worker that has not finished one batch after this long"
+    )
+    api_processes: int = Field(default=1, ge=1, le=64, description="number of processes that accept requests")
     auth: Literal["auto", "on", "off"] = Field(
-        default="auto", description="whether a request needs an API key; `auto`: unless the host is this machine"
+        default="auto", description="require API keys; `auto`: only if the server listens beyond this machine"
     )
     cors_origins: tuple[Origin, ...] = Field(
         default=(),
         description='origins whose pages may ask from a browser (CORS): `["https://desk.example"]`, or `["*"]`',
     )
-    max_batch_rows: int = Field(
-        default=1_000, ge=1, le=1_000_000, description="a longer array in `/predict/batch` is refused"
-    )
+    max_batch_rows: int = Field(default=1_000, ge=1, le=1_000_000, description="most rows in one `/predict/batch`")
     on_overload: Literal["shed", "fallback"] = Field(
-        default="shed", description="whom the model cannot answer in time: `shed` says 503, `fallback` answers by rules"
+        default="shed",
+        description="when the model cannot answer all in time: `shed` answers 503, `fallback` answers by rules",
     )
-    breaker_reset_s: float = Field(default=2.0, gt=0, le=3_600, description="how long a failing release is not asked")
+    breaker_reset_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=3_600,
+        description="how long a failing release is left alone before one request tries it again",
+    )
     cache_ttl_s: float = Field(
-        default=0.0, ge=0, le=WEEK_S, description="an answer this young is given again; 0: never"
+        default=0.0, ge=0, le=WEEK_S, description="serve cached answers up to this age; 0 disables the cache"
     )
     stale_if_error_s: float = Field(
-        default=300.0, ge=0, le=WEEK_S, description="a silent model's answer this young is given again"
+        default=300.0, ge=0, le=WEEK_S, description="when the model fails, serve its last answer up to this age"
     )
-    cache_size: int = Field(
-        default=10_000, ge=0, le=10_000_000, description="answers kept in memory, by each API process"
-    )
+    cache_size: int = Field(default=10_000, ge=0, le=10_000_000, description="answers each API process keeps in memory")
     background_cpu_share: float = Field(
-        default=0.25, gt=0, le=1, description="share of the worker's time for reasons and shadows while others wait"
+        default=0.25,
+        gt=0,
+        le=1,
+        description="share of the worker's time for explanations and shadows while requests wait",
     )
     durability: Literal["process", "power"] = Field(
-        default="process", description="what an answer's log survives: kill -9, or a power failure too (fsync)"
+        default="process",
+        description="what logged answers survive: `process` a killed process, `power` a power failure too (fsync)",
     )
     on_log_failure: Literal["answer", "refuse"] = Field(
-        default="answer", description="while the log cannot be written: answer, the log waits in memory; or say 503"
+        default="answer",
+        description="when the log cannot be written: `answer` and keep the log in memory, or `refuse` with 503",
     )
     # the canary
     canary_mode: Literal["auto", "advise"] = Field(
-        default="auto", description="whether a canary's verdict promotes and rolls back by itself"
+        default="auto", description="`auto`: promote or roll back a canary by its verdict; `advise`: only report it"
     )
     canary_min_answers: int = Field(
-        default=500, ge=1, le=10_000_000, description="answers of a canary before it may be promoted"
+        default=500, ge=1, le=10_000_000, description="least answers of a canary before it may be promoted"
     )
     canary_alpha: float = Field(
         default=0.01, ge=1e-6, le=0.5, description="chance that a canary as good as the champion is ever rolled back"
