@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,22 @@ def test_quality_counts_what_outcomes_and_feedback_have_shown(registry: Registry
     )
 
     assert counts_of(registry)["quality"] == (1, 2, 1, 3)
+
+
+def test_a_value_is_wrong_when_it_is_further_off_than_half_the_champions_interval(registry: Registry) -> None:
+    """One bound for both arms: a canary that answers with wider intervals is not the better for it."""
+    priced = replace(A, task=TaskFacts(task="regression", half_width=2.0, coverage=0.9))
+    registry.ledger.append("bundle", A.digest, priced, actor="ada", reason="-", at=at(0))
+    logged(
+        registry,
+        *(answered(n, "canary", answer=Answer(value=10.0 + n, low=-90.0, high=110.0)) for n in range(4)),
+        *(answered(10 + n, "champion", answer=Answer(value=10.0 + n)) for n in range(4)),
+    )
+    registry.ledger.add_outcomes(
+        [Outcome(request_id=f"r{n:06}", value=10.0, known_at=at(6)) for n in (0, 1, 2, 3, 10, 11, 12)]
+    )
+
+    assert counts_of(registry)["quality"] == (1, 4, 0, 3)
 
 
 def test_slow_is_what_one_percent_of_the_champions_answers_were_slower_than(registry: Registry) -> None:
