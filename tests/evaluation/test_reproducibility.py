@@ -63,7 +63,7 @@ CELLS = (
     ("parameters", 'features_path = "features.parquet"'),
     ("", "import pandas as pd\nfrom sklearn.linear_model import SGDClassifier\nrows = pd.read_parquet(features_path)"),
     ("", "train = rows[rows['split'] == 'train']"),
-    ("", "model = SGDClassifier(loss='log_loss', random_state=SEED).fit(train[['x']], train['late'])"),
+    ("", "model = SGDClassifier(loss='log_loss', alpha=0.01, random_state=SEED).fit(train[['x']], train['late'])"),
     ("", "metrics = {'score': float(model.score(train[['x']], train['late']))}"),
 )
 CONFIG = {
