@@ -89,7 +89,8 @@ def shares(
 
     With outcomes in the place of `others`: does it say each class as often as it happens? The interval holds for all
     classes at once (Bonferroni), each class by Tango's score interval, with `clusters` by Student's t. The decision
-    says the p of the test that all shares are equal: Stuart and Maxwell's, with `clusters` Hotelling's T².
+    says the p of the test that all shares are equal: Stuart and Maxwell's, with `clusters` Hotelling's T², which a few
+    bad days may mislead: of 60 days of flights it found a difference in 12 % of trials where there was none.
     Source: A. Stuart, A test for homogeneity of the marginal distributions in a two-way classification, Biometrika 42
     (1955); A. E. Maxwell, Comparing the classification of subjects by two independent judges, British Journal of
     Psychiatry 116 (1970).
