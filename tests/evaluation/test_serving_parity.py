@@ -4,7 +4,9 @@ import importlib.metadata
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -112,6 +114,26 @@ def test_on_a_busy_machine_what_a_model_waits_for_is_still_its_own():
 
     assert np.quantile(took, 0.1) > 19  # of one call in hundreds the kernel counts too much as waiting
     assert np.median(took) < 60
+
+
+def test_a_busy_machine_does_not_cost_a_model_its_calls(monkeypatch):
+    """A p99 that is not judged for lack of calls refuses the candidate: then the machine would decide."""
+    passed_s, waited_s = [0.0], [0.0]
+
+    class Preempted(Sleeper):
+        """Ten milliseconds of its own, and a second in which others had the processor."""
+
+        def predict_columns(self, columns):
+            passed_s[0] += 1.01
+            waited_s[0] += 1.0
+            return [0.5]
+
+    monkeypatch.setattr(isolated_probe, "time", SimpleNamespace(perf_counter=lambda: passed_s[0]))
+    monkeypatch.setattr(isolated_probe, "_waiting", lambda: nullcontext(lambda: waited_s[0]))
+
+    took = isolated_probe._calls(Preempted(), isolated_probe.Asked(folder="", records=({},), calls=500, within_s=10))
+
+    assert took == pytest.approx([10.0] * 500)
 
 
 def test_a_small_model_keeps_the_bounds(opened, rows):

@@ -57,8 +57,8 @@ def performance(
     Args:
         champion: measured beside it and shown, not compared: two runs of one model differ too.
         calls: counted calls for one record, from JSON's values to the probability; a tenth as many come before.
-        within_s: fewer calls are made if they take longer. Below 500 the p99 is judged only if it is surely above its
-            bound, which few calls show of what is far too slow.
+        within_s: fewer calls are made if they take longer; waiting for a processor does not count. Below 500 the p99 is
+            judged only if it is surely above its bound, which few calls show of what is far too slow.
     Returns: five pieces of evidence; a sixth, which does not hold, if a bound could not be judged for lack of calls.
         Intervals of the quantiles are by their ranks, as if calls were independent. Memory is the most that opening and
         answering add to a process that has pandas and scikit-learn imported.
