@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from serving_live import Server
+from patience import wait_until
+from serving_live import HANGS_AFTER_S, Server
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from tiny_project import APP
 
@@ -37,7 +37,7 @@ class Served:
     ledger: Ledger
 
     def post(self, path: str, body: object) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=HANGS_AFTER_S)
         connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
         response = connection.getresponse()
         told = json.loads(response.read())
@@ -46,10 +46,8 @@ class Served:
         return told
 
     def logged(self, request_id: str) -> Any:
-        until = time.monotonic() + 15
-        while (found := self.ledger.prediction(request_id)) is None and time.monotonic() < until:
-            time.sleep(0.1)
-        return found
+        wait_until(lambda: self.ledger.prediction(request_id) is not None, f"{request_id} in the ledger")
+        return self.ledger.prediction(request_id)
 
 
 @pytest.fixture
@@ -129,6 +127,7 @@ def test_a_regression_answers_a_value_with_an_interval(serve, tiny):
     told = by_rules(served, record)
     assert told["answered_by"] == "rules"
     assert told["prediction"] == {"late": 20.0, "low": None, "high": None, "coverage": None}
+    wait_until(lambda: served.ledger.outcomes([answer["request_id"]]), "the outcome in the ledger")
     assert served.ledger.outcomes([answer["request_id"]]) == {answer["request_id"]: 42.0}
 
 
@@ -159,4 +158,5 @@ def test_a_multiclass_model_answers_a_class_with_a_probability_for_each(serve, t
     told = by_rules(served, record)
     assert told["answered_by"] == "rules"
     assert told["prediction"] == {"late": "noon", "probability": None, "probabilities": None}
+    wait_until(lambda: served.ledger.outcomes([answer["request_id"]]), "the outcome in the ledger")
     assert served.ledger.outcomes([answer["request_id"]]) == {answer["request_id"]: "noon"}
