@@ -25,6 +25,7 @@ from proveout.data.features import compute
 from proveout.fastpath import fused_trees, parity, tolerance, transformers
 from proveout.fastpath.frame import Block, block_of
 from proveout.fastpath.series import Column, NotDirect
+from proveout.task.question import Question
 
 DTYPES = {"hour": "int64", "wind": "float64", "gust": "float64", "port": "str", "plane": "str"}
 NUMBERS, TEXT = ["hour", "wind", "gust"], ["port", "plane"]
@@ -98,6 +99,9 @@ MODELS = {
 }  # fmt: skip
 
 
+EVENT = Question(method="predict_proba", column=1)
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def found(request):
     """A fitted model of each kind, and its direct path."""
@@ -114,7 +118,7 @@ def plain(model, function=as_they_are):
 
 
 def hunt(model, function=as_they_are):
-    return parity.find(model, function, DTYPES, event=1, plain=plain(model, function), reference=ROWS)
+    return parity.find(model, function, DTYPES, asked=EVENT, plain=plain(model, function), reference=ROWS)
 
 
 def test_every_usual_model_has_a_direct_path(found):

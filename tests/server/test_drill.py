@@ -71,7 +71,7 @@ def test_a_killed_worker_shows_in_the_count():
     assert (found.asked, found.failed, found.late) == (100, 1, 1)
     assert found.rungs == {"model": 97, "rules": 1, "none": 1}
     assert found.slowest_s == 0.9
-    report = drill.DrillReport(release="toy@0", deadline_s=0.5, month="m", phases=(found,), quality=())
+    report = drill.DrillReport(release="toy@0", deadline_s=0.5, split="m", phases=(found,), quality=())
     assert not report.passed
 
 

@@ -21,7 +21,7 @@ def test_where_and_of_which_kind_is_said_and_the_value_is_not(capsys):
 
     assert "float(value)" in told
     assert told.index("ValueError: (") < told.index("KeyError: (")  # the cause first, as Python has it
-    assert "test_faults.py" in told
+    assert "test_safe_traceback.py" in told
     assert "Ada" not in told
 
 

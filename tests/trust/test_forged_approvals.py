@@ -47,7 +47,7 @@ def packed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     if _PACKED:
         shutil.copytree(_PACKED["state"], state)
         return _PACKED
-    good, bad, third = (project.pack(threshold=threshold) for threshold in (0.5, 0.4, 0.6))
+    good, bad, third = (project.pack(task=TaskFacts(threshold=threshold)) for threshold in (0.5, 0.4, 0.6))
     project.judge(good)
     project.release(good)
     kept = tmp_path_factory.mktemp("packed") / "state"

@@ -198,7 +198,7 @@ def test_a_canary_that_fails_is_taken_back(tiny, tmp_path, canary, acts):
     tiny.judge(first)
     tiny.judge(second)
     tiny.release(first)
-    settings = tiny.settings.model_copy(update={"canary": canary})
+    settings = tiny.settings.model_copy(update={"canary_mode": canary})
     with Ledger(settings.ledger) as ledger:
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
         new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
