@@ -21,8 +21,9 @@ key is needed unless it says otherwise, none may be added, and a slip is an erro
         not_lower_when: {precip: [0, 0.1, 0.5]}  # raising the field through these values must not lower the answer
         not_higher_when: {visib: {through: [1, 3, 10], tolerance: 0.01}}  # nor raise it, by more than 0.01
 
-A changed record is a request like any other: the schema must accept it. Files: `case` is what a case is, `loading`
-reads the file, `text` changes it, `judging` asks a model, `words` is how expectations are written on the command line.
+A changed record is a request like any other: the schema must accept it. Files: `case` is what a case is, `loader`
+reads the file, `yaml_editor` changes it, `evaluate` asks a model, `case_store` keeps the suite, `expectation_syntax` is
+how expectations are written on the command line.
 """
 
 from proveout.edge_cases.case import Case, Expectation, Retired, digest, suite

@@ -84,7 +84,7 @@ class EvaluationContext:
         self.bundle = _described(settings, folder)
         self.bounds: Mapping[str, Any] = MappingProxyType(read_bounds(settings))  # as they are when the run begins
         self.store = open_store(settings)
-        self.seals: dict[str, str | Mapping[str, int]] = {}  # of what was handed out, see `seals`
+        self.seals: dict[str, str | Mapping[str, int]] = {}  # of what was handed out, see `fixture_digests`
 
     @cached_property
     def candidate(self) -> OpenBundle:

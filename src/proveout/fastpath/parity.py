@@ -66,7 +66,7 @@ class Direct:
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """What the comparison found. `why` is `on`, or why the pipeline serves. `rows` were compared, up to `tolerance`, a
-    share of the answer: see `numerics`."""
+    share of the answer: see `tolerance`."""
 
     why: str
     rows: int = 0

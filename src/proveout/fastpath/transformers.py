@@ -3,7 +3,7 @@
 Comes in: a fitted estimator and the columns it is given. Goes out: a function from a `Block` to scores. What the
 common transformers do to a row is a line of arithmetic, and is written out here; what they check and wrap around it
 takes a hundred times as long. Every other fitted step is called as it is, on NumPy blocks. Nothing here is trusted:
-`direct` serves it only where its answers are the estimator's own.
+`parity` serves it only where its answers are the estimator's own.
 """
 
 import copy

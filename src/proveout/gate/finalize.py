@@ -50,7 +50,7 @@ def judge(
 
     Args:
         patterns: of names of files that hold checks, as pytest has them.
-        files_read: SHA-256 of each file that the checks read besides those of `judged_by`, by its name from the root.
+        files_read: SHA-256 of each file that the checks read besides those of `fingerprint`, by its name from the root.
         there: the checks that are written in the project's folder of checks, asked or not.
         exitstatus: of pytest, before the verdict.
         gate_run: how whoever started the run named it.

@@ -18,7 +18,7 @@ from proveout.errors import BundleError
 from proveout.model import safe_zip, tree_check
 
 # What scikit-learn's own models hold and skops does not list. Each was read: none runs code that a file brings, and
-# what scikit-learn follows in them without looking, `soundness` looks at.
+# what scikit-learn follows in them without looking, `tree_check` looks at.
 TRUSTED = (
     "functools.partial",  # of one function alone, see soundness
     "numpy.dtype",

@@ -3,7 +3,7 @@
 Comes in: what the ledger counts of the canary and of the champion beside it. Goes out: a `CanaryVerdict`, and where
 that is asked for, the release that follows from it. What is decided is decided by `judge`, from plain numbers.
 
-A canary goes back when one of three measures (`tally`) speaks against it at the level alpha / 3
+A canary goes back when one of three measures (`canary_counts`) speaks against it at the level alpha / 3
 (`sequential.evidence`): one that is no worse is ever rolled back with a chance of at most alpha. It is promoted when it
 has answered enough, and each measure with data shows that it is worse by less than the margin: the upper bound of its
 rate less the lower bound of the champion's (`sequential.bounds`, alpha / 2 each). All measures must show it, so the

@@ -43,7 +43,7 @@ RULES: Mapping[tuple[str, Method], frozenset[Scope]] = {
     ("/v2/models/{name}/versions/{version}/ready", "GET"): _PREDICT,
     ("/v2/models/{name}/versions/{version}/infer", "POST"): _PREDICT,
 }
-"""What each route asks for. A route that is not here cannot be served: `gateway.Gateway` does not start with one."""
+"""What each route asks for. A route that is not here cannot be served: `app.Gateway` does not start with one."""
 
 _KEY = re.compile(rb"po_([0-9a-f]{12})_([A-Za-z0-9_-]{16,128})")
 _NO_MAC = "0" * 64

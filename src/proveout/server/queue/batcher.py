@@ -4,7 +4,7 @@ Comes in: single records, each with the release it is for. Goes out: an answer f
 No request waits for others: a batch leaves as soon as the worker is free. What would wait too long in front of a
 worker that is only busy is told so at once (`Overloaded`), by measured batch times; what a hanging or failing one keeps
 waiting falls down the ladder at its deadline, and after some of those its release is not asked for a while (`breaker`).
-Explanations and shadows are not in this queue: see `explaining` and `mirror`.
+Explanations and shadows are not in this queue: see `explain_queue` and `shadow_queue`.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The worker: a process of LitServe's that holds the models and answers gateways over a unix socket.
 
 LitServe starts it, sees it die and starts another; requests do not travel through LitServe's queues, which lose
-what a dead worker had taken. Messages in (`wire`), any number of connections, each answered in order:
+what a dead worker had taken. Messages in (`protocol`), any number of connections, each answered in order:
 
     {"ask": "predict", "release", "columns": {field: [value, …]}}  →  {"scores": [[…], …], "confidence": […], "problem"}
     {"ask": "probe", "release"}                                    →  {"scores": [one training row, scored]}
