@@ -1,4 +1,4 @@
-"""serving/access.py: who may do what. The matrix is made from the OpenAPI document, so a new route is in it."""
+"""server/http/auth.py: who may do what. The matrix is made from the OpenAPI document, so a new route is in it."""
 
 import gc
 import hmac

@@ -1,4 +1,4 @@
-"""serving/batch.py: many requests in one, each with its own answer or its own problem."""
+"""server/http/batch.py: many requests in one, each with its own answer or its own problem."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""serving/feedback.py and server/http/prediction_detail.py: what is said of an answer, and all that is known of it."""
+"""server/http/feedback.py and prediction_detail.py: what is said of an answer, and all that is known of it."""
 
 import asyncio
 import sqlite3

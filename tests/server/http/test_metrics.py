@@ -1,4 +1,4 @@
-"""serving/metrics.py: what all processes counted, in Prometheus' own format and names."""
+"""server/http/metrics.py: what all processes counted, in Prometheus' own format and names."""
 
 import os
 import re

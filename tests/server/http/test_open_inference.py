@@ -1,4 +1,4 @@
-"""serving/inference.py: the Open Inference Protocol, version 2."""
+"""server/http/open_inference.py: the Open Inference Protocol, version 2."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""serving/openapi.py: the document says what the gateway does."""
+"""server/http/openapi.py: the document says what the gateway does."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""serving/limits.py: one bucket and one day for all processes together."""
+"""server/http/rate_limits.py: one bucket and one day for all processes together."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""serving/page.py: the pages for people, in a real browser.
+"""server/http/ui.py: the pages for people, in a real browser.
 
 Driven over Chromium's DevTools protocol; without Chromium the tests say so and are skipped.
 """

@@ -1,4 +1,4 @@
-"""serving/clerk.py and alarms.py: the board follows the ledger, journals reach it, and a person hears of troubles."""
+"""server/log/controller.py, alert_state.py: the state follows the ledger, journals reach it, a person is alerted."""
 
 import sqlite3
 import threading

@@ -1,4 +1,4 @@
-"""serving/breaker.py: a failing release is left alone, and tried again by one request at a time."""
+"""server/queue/breaker.py: a failing release is left alone, and tried again by one request at a time."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""serving/link.py: a line to a worker that comes, changes, falls silent and goes."""
+"""server/queue/worker_connection.py: a line to a worker that comes, changes, falls silent and goes."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""serving/cache.py, and the rungs of the desk that give an answer a second time."""
+"""server/service/cache.py, and the sources of the fallback chain that give an answer a second time."""
 
 import asyncio
 from typing import Any

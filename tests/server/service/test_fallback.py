@@ -1,4 +1,4 @@
-"""serving/ladder.py: who answers, and why it was not the one before."""
+"""server/service/fallback.py: who answers, and why it was not the one before."""
 
 import numpy as np
 import pytest

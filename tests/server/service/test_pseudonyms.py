@@ -1,4 +1,4 @@
-"""serving/pii.py: a person's values reach the model, the rules and the person, and no sink."""
+"""server/service/pseudonyms.py: a person's values reach the model, the rules and the person, and no sink."""
 
 import io
 from contextlib import redirect_stderr, redirect_stdout

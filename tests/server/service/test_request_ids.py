@@ -1,4 +1,4 @@
-"""serving/ids.py: every answer has an id of its own."""
+"""server/service/request_ids.py: every answer has an id of its own."""
 
 import os
 import shutil

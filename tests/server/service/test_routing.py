@@ -1,4 +1,4 @@
-"""serving/routing.py: who is asked, whatever the worker holds just now."""
+"""server/service/routing.py: who is asked, whatever the worker holds just now."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""serving/champion.py and serve/app.py: only what the gate approved, whole and as it was approved, is served."""
+"""worker/release_source.py and serve/app.py: only what the gate approved, whole and unchanged, is served."""
 
 import http.client
 import json

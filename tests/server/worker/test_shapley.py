@@ -1,4 +1,4 @@
-"""serving/explain.py: why a score is what it is."""
+"""server/worker/shapley.py: why a score is what it is."""
 
 from collections.abc import Callable
 from functools import partial
