@@ -1,6 +1,6 @@
 """Who is measured: proveout, and its peers at the settings that serve this model best, each in its own environment.
 
-Comes in: the folder of the released bundle. Goes out: `Contestant`s: how each is started, asked and understood.
+Input: the folder of the released bundle. Output: `Contestant`s: how each is started, asked and understood.
 """
 
 import hashlib

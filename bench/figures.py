@@ -1,6 +1,6 @@
 """The figures of the bench: a table, what they are beside each other, and a file.
 
-Comes in: runs of wrk by server and number of connections. Goes out: text for a person, `reports/bench.json`.
+Input: runs of wrk by server and number of connections. Output: text for a person, `reports/bench.json`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Populations whose truth is known to the last digit: all rows there are, from which hold-outs are drawn.
 
-Comes in: the flights of 2013, or a seed. Goes out: a `World`: labels, days, and what models say of every row. A
+Input: the flights of 2013, or a seed. Output: a `World`: labels, days, and what models say of every row. A
 hold-out is drawn with replacement, rows or whole days, so that a metric of the whole world is the truth that a
 hold-out estimates.
 """

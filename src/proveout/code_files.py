@@ -1,6 +1,6 @@
 """Which files of the project a piece of its code is made of, and what stands in them.
 
-Comes in: files, or an object named `path:object`, and the project's root. Goes out: each file of the project that these
+Input: files, or an object named `path:object`, and the project's root. Output: each file of the project that these
 import, and that those import, and so on; and the SHA-256 of each by its name from the root. Read from the source, so
 nothing is run.
 """

@@ -1,7 +1,7 @@
 """The settings that decide what a verdict is worth. They come from pyproject.toml, or from the command line; never from
 the environment, which nobody reviews and no verdict shows.
 
-Comes in: settings. Goes out: settings whose judging part is the file's, or another folder of checks, named by a person.
+Input: settings. Output: settings whose judging part is the file's, or another folder of checks, named by a person.
 """
 
 import os

@@ -1,6 +1,6 @@
 """What a project has, opened in one place: its store, its ledger, its keys; and who acts in it.
 
-Comes in: the settings. Goes out: the opened thing. Where each of them lies, and where a shared store is mirrored to, is
+Input: the settings. Output: the opened thing. Where each of them lies, and where a shared store is mirrored to, is
 decided here and nowhere else. Imports stand inside the functions: who asks for the store alone (or only for the name of
 who acts) does not pay for the database or the cryptography of the others.
 """

@@ -1,6 +1,6 @@
 """The records that rooms hand to each other: frozen, of plain values, each with a JSON form.
 
-Comes in: nothing. Goes out: one dataclass per arrow of the line (DESIGN: source, snapshot, guard, bundle,
+Input: nothing. Output: one dataclass per arrow of the line (DESIGN: source, snapshot, guard, bundle,
 checks, registry, server, predictions, monitor). Times are ISO 8601 in UTC, as text; digests are SHA-256 in hex.
 """
 

@@ -1,6 +1,6 @@
 """Logged traffic, through another bundle: what it would have answered, before anybody is shadowed.
 
-Comes in: settings, an opened candidate and a span of time. Goes out: a `Replay`: how far its answers lie from those
+Input: settings, an opened candidate and a span of time. Output: a `Replay`: how far its answers lie from those
 that were given, and where the outcomes are known, which were better and what both cost. Nothing is released, and
 nothing is written. Of each answer a few numbers are kept, the records only of the newest.
 """

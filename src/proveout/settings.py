@@ -1,6 +1,6 @@
 """What a project says of itself: `[tool.proveout]` in pyproject.toml, overridden by `PROVEOUT_*` in the environment.
 
-Comes in: a directory. Goes out: `Settings`, read once by a host (flow, plugin, server, monitor, cli) and handed on
+Input: a directory. Output: `Settings`, read once by a host (flow, plugin, server, monitor, cli) and handed on
 as values; and the user's own objects, named `path:object` and loaded by path, so that they are found from any
 working directory and inside a container. Door to: pydantic-settings.
 """

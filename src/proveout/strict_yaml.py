@@ -1,6 +1,6 @@
 """YAML files that people write and the gate believes: a list of entries, read strictly.
 
-Comes in: a file. Goes out: plain values, or entries as records. Nobody would notice that an entry which is misspelled,
+Input: a file. Output: plain values, or entries as records. Nobody would notice that an entry which is misspelled,
 doubled or half filled in says nothing, so each slip is an error that names it.
 """
 

@@ -1,6 +1,6 @@
 """How the consents of persons look on a terminal.
 
-Comes in: records. Goes out: text.
+Input: records. Output: text.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """How the comparison of what runs beside the champion looks on a terminal.
 
-Comes in: a record. Goes out: text.
+Input: a record. Output: text.
 """
 
 from proveout.cli._terminal import difference_format, difference_of, fact, moment, number, page, plain, span, table

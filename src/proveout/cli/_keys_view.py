@@ -1,6 +1,6 @@
 """How API keys look on a terminal.
 
-Comes in: records. Goes out: text. A key's own text is in no record but the one that was just made.
+Input: records. Output: text. A key's own text is in no record but the one that was just made.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What every page on a terminal is made of: lines, facts, tables, moments; and colour where somebody sees it.
 
-Comes in: values. Goes out: text. A state is always a word; colour only repeats it, and only on a terminal.
+Input: values. Output: text. A state is always a word; colour only repeats it, and only on a terminal.
 """
 
 import os

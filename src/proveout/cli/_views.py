@@ -1,6 +1,6 @@
 """How records look on a terminal: the answer first, then the evidence, then the next command.
 
-Comes in: a record. Goes out: text.
+Input: a record. Output: text.
 """
 
 from collections.abc import Sequence

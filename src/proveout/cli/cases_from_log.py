@@ -1,6 +1,6 @@
 """A logged answer on its way to become an edge case: looked up, what was said of it, and what stands there instead.
 
-Comes in: a request id. Goes out: the answer with its feedback, or the case that it becomes.
+Input: a request id. Output: the answer with its feedback, or the case that it becomes.
 """
 
 import datetime

@@ -1,6 +1,6 @@
 """Names of batches: any text, and what comes after what is the order of text.
 
-Comes in: names. Goes out: where that order is another one than people mean who count in them. Pure.
+Input: names. Output: where that order is another one than people mean who count in them. Pure.
 """
 
 import re

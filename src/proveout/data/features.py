@@ -1,6 +1,6 @@
 """Features: declared once by the project, computed by this one function for training and for serving; and the target.
 
-Comes in: rows with the request's columns. Goes out: the model's columns. The project's function is handed the
+Input: rows with the request's columns. Output: the model's columns. The project's function is handed the
 request columns and nothing else, so it cannot look at an outcome or at anything known only later.
 """
 

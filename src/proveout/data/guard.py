@@ -1,6 +1,6 @@
 """The guard: what lets a batch in. What it refuses goes to quarantine with its reason, never on and never lost.
 
-Comes in: raw rows and a pandera schema. Goes out: accepted rows, refused rows with a `refused_by` column, and how
+Input: raw rows and a pandera schema. Output: accepted rows, refused rows with a `refused_by` column, and how
 many each check refused. Door to: pandera.
 
 A cell that a column of its type cannot hold unaltered (`coercion`) is found before pandera looks: one such cell would

@@ -1,6 +1,6 @@
 """Profiles: what a batch looked like, in a few kilobytes. The one place that has heard of whylogs.
 
-Comes in: a DataFrame. Goes out: a whylogs profile as bytes, stored beside the batch, and its numbers as records.
+Input: a DataFrame. Output: a whylogs profile as bytes, stored beside the batch, and its numbers as records.
 whylogs 1.6.4 is the last release: it asks numpy for a name that numpy 2 has dropped, and calls home when it is
 imported unless it is told not to before. `_whylogs` sees to both.
 """

@@ -1,6 +1,6 @@
 """Requests as columns: values as JSON has them, arrays as a model takes them, tables as pandas does. One way for all.
 
-Comes in: one of the three, and the pandas type of each request column. Goes out: another one. The gate measures on
+Input: one of the three, and the pandas type of each request column. Output: another one. The gate measures on
 tables and the server asks in arrays, so there is one function for each way, and both call it.
 
 An array is of NumPy's own type where that can hold the column: whole numbers, floats (NaN for what is not known) and

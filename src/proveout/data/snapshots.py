@@ -1,6 +1,6 @@
 """Snapshots: immutable versions of the data, named by the digest of their content.
 
-Comes in: guarded batches. Goes out: folders in the store. A batch's folder holds `rows.parquet`, the whylogs profile
+Input: guarded batches. Output: folders in the store. A batch's folder holds `rows.parquet`, the whylogs profile
 (`profile.bin`), `quarantine/*.parquet` and `batch.json`; a snapshot's holds `snapshot.json`, the list of its batches,
 so that a new month adds one folder and no copy of the old ones. Door to: pyarrow.
 """

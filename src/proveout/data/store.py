@@ -1,6 +1,6 @@
 """Content-addressed folders: snapshots, batches, bundles. A folder appears whole or not at all, and never changes.
 
-Comes in: a kind, a digest and a function that fills an empty folder. Goes out: the path of the folder. The address
+Input: a kind, a digest and a function that fills an empty folder. Output: the path of the folder. The address
 is a local folder or `s3://bucket/prefix`; a shared store is mirrored into a local folder as its digests are asked for.
 Door to: boto3 (extra `s3`).
 """

@@ -1,6 +1,6 @@
 """The whole line once, told as a short story: take data in, train, judge, release, serve, ask, kill the worker, watch.
 
-Comes in: the settings of a project. Goes out: an exit code, 0 if every promise on the way held. Flows, gate and server
+Input: the settings of a project. Output: an exit code, 0 if every promise on the way held. Flows, gate and server
 run as the processes they are in production; this room only starts them, calls them over HTTP and counts. It knows
 nothing of what a project is about: it asks with rows that the project itself held out, or with a newer batch.
 """

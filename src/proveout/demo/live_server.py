@@ -1,6 +1,6 @@
 """The project's server as a process of its own, and callers that ask it while its worker is killed.
 
-Comes in: settings and bodies. Goes out: what each caller got. Only loopback is used.
+Input: settings and bodies. Output: what each caller got. Only loopback is used.
 """
 
 import http.client

@@ -1,6 +1,6 @@
 """What the demo asks: rows of the project as requests, and here and there one that no server may accept.
 
-Comes in: rows of the request columns. Goes out: bodies for `POST /predict`, each with what is wrong with it, if
+Input: rows of the request columns. Output: bodies for `POST /predict`, each with what is wrong with it, if
 anything is.
 """
 

@@ -1,6 +1,6 @@
 """Edge cases: records that a model has to get right whatever its average says, each with the reason why.
 
-Comes in: `edge_cases.yaml`. Goes out: `Case` records, and what they demand of a model's answers, as evidence. Every
+Input: `edge_cases.yaml`. Output: `Case` records, and what they demand of a model's answers, as evidence. Every
 key is needed unless it says otherwise, none may be added, and a slip is an error that names the case.
 
     - id: storm-evening                    # letters, digits and dashes; once

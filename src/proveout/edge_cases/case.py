@@ -1,6 +1,6 @@
 """What an edge case is: a record, what is expected of the answer, and who wrote it down when and why.
 
-Comes in: one entry of the YAML file. Goes out: a `Case`, its digest, and the records whose answers it needs.
+Input: one entry of the YAML file. Output: a `Case`, its digest, and the records whose answers it needs.
 """
 
 import datetime

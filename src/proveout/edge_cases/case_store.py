@@ -1,6 +1,6 @@
 """The book of edge cases: it grows by what went wrong, and shrinks only by name, with a reason.
 
-Comes in: the project's `edge_cases.yaml`, `retired_cases.yaml` beside it, a case to add or to retire. Goes out: both
+Input: the project's `edge_cases.yaml`, `retired_cases.yaml` beside it, a case to add or to retire. Output: both
 files, a case more or less in them; and whether a suite is weaker than one before.
 """
 

@@ -1,6 +1,6 @@
 """Putting edge cases to a model: every record in one batch, then what each case demands of the answers.
 
-Comes in: cases and an opened bundle. Goes out: `Evidence`, a number with its bounds for each thing that is expected.
+Input: cases and an opened bundle. Output: `Evidence`, a number with its bounds for each thing that is expected.
 """
 
 import math

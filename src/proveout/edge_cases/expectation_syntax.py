@@ -1,6 +1,6 @@
 """Expectations as people write them in one line: `probability at_most 0.3`, `not_lower_when precip=0,0.1,0.5`.
 
-Comes in: such lines. Goes out: an `Expectation`; and the same lines of one. The words are those of the file.
+Input: such lines. Output: an `Expectation`; and the same lines of one. The words are those of the file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Reading edge cases from YAML, strictly: nobody would notice that a case which is misspelled, doubled or without a
 reason tests nothing.
 
-Comes in: a file, or its text. Goes out: `Case` records, every record in them valid as a request: by the guard, as rows
+Input: a file, or its text. Output: `Case` records, every record in them valid as a request: by the guard, as rows
 of a batch are.
 """
 

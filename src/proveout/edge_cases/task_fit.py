@@ -1,6 +1,6 @@
 """Whether an edge case expects what its task has: a value of a regression, a class of several, or true or false.
 
-Comes in: a case and a task; before there is a bundle, one whose classes are not known yet. Goes out: nothing, or a
+Input: a case and a task; before there is a bundle, one whose classes are not known yet. Output: nothing, or a
 ConfigError that says what can be expected.
 """
 

@@ -1,6 +1,6 @@
 """Edge cases as text: a case more, or one less, and everything else in the file as it was, byte for byte.
 
-Comes in: a case, and the text of a file. Goes out: text. A YAML library that loads and dumps would take away comments
+Input: a case, and the text of a file. Output: text. A YAML library that loads and dumps would take away comments
 and the order people put things in.
 """
 

@@ -1,6 +1,6 @@
 """What the candidate is worth: more than a plain model, each feature more than noise, and for how long.
 
-Comes in: the candidate, the rows it learned from, the rows held out. Goes out: `Evidence`. Models are fitted with one
+Input: the candidate, the rows it learned from, the rows held out. Output: `Evidence`. Models are fitted with one
 thread: the same numbers on every machine, and nobody waits for a core that a check beside it has.
 """
 

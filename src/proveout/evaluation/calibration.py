@@ -1,6 +1,6 @@
 """Do probabilities say what happens: of a hundred rows with 30 %, are about thirty true?
 
-Comes in: labels and probabilities. Goes out: `Evidence`, to be stated by a check, and a table to look at:
+Input: labels and probabilities. Output: `Evidence`, to be stated by a check, and a table to look at:
 
     evidence(calibration.error(holdout.labels, scores, at_most=0.08))
     evidence(calibration.in_the_large(holdout.labels, scores, within=0.08))

@@ -1,6 +1,6 @@
 """Is the candidate as good as the champion? On the same held-out rows, row by row, by a margin that the user states.
 
-Comes in: labels and the scores of both. Goes out: one `Evidence`: the gain (positive: the candidate is better,
+Input: labels and the scores of both. Output: one `Evidence`: the gain (positive: the candidate is better,
 whichever way the metric runs), its interval, and the decision, to be stated by a check:
 
     evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))

@@ -1,6 +1,6 @@
 """Whether all rows are there: counted in the raw data, delivered once before, usual for a batch, made by one source.
 
-Comes in: the snapshot and its rows. Goes out: `Evidence`. A source that leaves rows out makes every other number of a
+Input: the snapshot and its rows. Output: `Evidence`. A source that leaves rows out makes every other number of a
 gate look better, or worse, and none of them can tell.
 """
 

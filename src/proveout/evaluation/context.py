@@ -1,6 +1,6 @@
 """What lies on the table in a gate run: candidate, champion, the rows they are compared on; and what judges them.
 
-Comes in: settings and the name of a candidate. Goes out: opened bundles, labelled rows, profiles. Reads the store and
+Input: settings and the name of a candidate. Output: opened bundles, labelled rows, profiles. Reads the store and
 the ledger, writes nothing.
 """
 

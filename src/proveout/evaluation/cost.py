@@ -1,6 +1,6 @@
 """The user's business function: what an answer costs, once it is known what happened.
 
-Comes in: the setting `cost_function`, and answers with their outcomes. Goes out: a number for each, in the user's unit.
+Input: the setting `cost_function`, and answers with their outcomes. Output: a number for each, in the user's unit.
 """
 
 import math

@@ -1,6 +1,6 @@
 """What the libraries of a candidate have become since the champion: a change nobody made on purpose is seen here.
 
-Comes in: two opened bundles. Goes out: `Evidence`.
+Input: two opened bundles. Output: `Evidence`.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Is the model as good, and as generous, to every group? Rates by group, and how far the extremes are apart.
 
-Comes in: labels, scores, a threshold, the column that says which group a row belongs to. Goes out: `Evidence`, to be
+Input: labels, scores, a threshold, the column that says which group a row belongs to. Output: `Evidence`, to be
 stated by a check:
 
     evidence(fairness.rates(holdout.labels, scores, by=holdout.records["carrier"], threshold=0.3, rate="true positive"))

@@ -1,6 +1,6 @@
 """A bundle in a process of its own: as a worker opens it, or with nothing to import but what its lock names.
 
-Comes in: a bundle's folder and records as JSON has them. Goes out: `Told`, what that process said and what it took. The
+Input: a bundle's folder and records as JSON has them. Output: `Told`, what that process said and what it took. The
 process is this file, run as `python -m proveout.evaluation.isolated_probe ASKED TOLD`: it reads one file and writes the
 other, so that a model that prints spoils nothing.
 """

@@ -1,6 +1,6 @@
 """Leaks: what a model was told that nobody will know when it is asked, or that it is judged on afterwards.
 
-Comes in: the candidate, the rows it learned from, the rows held out. Goes out: `Evidence`. A leak makes every other
+Input: the candidate, the rows it learned from, the rows held out. Output: `Evidence`. A leak makes every other
 number of a gate look better, so nothing here asks how good the model is; it asks how it could know.
 """
 

@@ -1,6 +1,6 @@
 """Questions to the model before it was fitted: whether its specification can learn, and whether it is well tuned.
 
-Comes in: the candidate and the rows it was trained on. Goes out: `Evidence`. Both fit the candidate's own steps again,
+Input: the candidate and the rows it was trained on. Output: `Evidence`. Both fit the candidate's own steps again,
 on a sample of rows, so that they cost seconds.
 """
 

@@ -1,6 +1,6 @@
 """How sure a number is: a metric on held-out rows, with its confidence interval.
 
-Comes in: arrays, a value per row. Goes out: `Evidence`, to be stated by a check:
+Input: arrays, a value per row. Output: `Evidence`, to be stated by a check:
 
     evidence(metrics.auc(holdout.labels, scores), at_least=0.7)
 

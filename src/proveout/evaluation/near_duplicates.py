@@ -1,6 +1,6 @@
 """Held-out rows that are training rows too: equal in all they say, or in all but one column, or all but the key.
 
-Comes in: training and held-out rows. Goes out: how many of the held-out ones there are of each. Rows are compared by
+Input: training and held-out rows. Output: how many of the held-out ones there are of each. Rows are compared by
 sums of hashes: a row without one column has the hash of the whole less that of the column.
 """
 

@@ -1,6 +1,6 @@
 """What made the rows that a candidate is judged on: the versions of the source, and what changed in it.
 
-Comes in: a snapshot and the ledger. Goes out: `SourceVersion`s, and names of files.
+Input: a snapshot and the ledger. Output: `SourceVersion`s, and names of files.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What a function of rows knows besides its rows: asked in a process that has next to nothing else.
 
-Comes in: rows, and the file that the function stands in. Goes out: `Told`, what it says there, and where it says
+Input: rows, and the file that the function stands in. Output: `Told`, what it says there, and where it says
 something else. The process is this file, run as `python -m proveout.evaluation.purity ASKED TOLD`. Its working
 directory is empty, and it has no environment but what Python needs. There the function is loaded again under other
 clocks, and asked again for the same rows in another order, in halves, and one by one. The function reads no file but

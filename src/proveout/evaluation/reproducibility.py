@@ -1,6 +1,6 @@
 """Training again: whether the same configuration and the same data give the same bundle.
 
-Comes in: the candidate and the project it came from. Goes out: `Evidence`. The notebook is run a second time, in a
+Input: the candidate and the project it came from. Output: `Evidence`. The notebook is run a second time, in a
 process of its own, and what it makes is packed into a folder that is thrown away: nothing reaches store or ledger.
 """
 

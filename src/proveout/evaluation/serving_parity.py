@@ -1,6 +1,6 @@
 """The candidate as it will be served: how fast, how large, whole without the project around it, and of one mind.
 
-Comes in: the candidate and held-out rows. Goes out: `Evidence`. Whatever depends on the process is measured in a fresh
+Input: the candidate and held-out rows. Output: `Evidence`. Whatever depends on the process is measured in a fresh
 one (`isolated_probe`), since that of the checks has everything imported, and other work to do; the rest is asked of the
 candidate as it is opened here (`answers`).
 """

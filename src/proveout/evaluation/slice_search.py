@@ -1,7 +1,7 @@
 """Where is the model weakest? A search through all slices that the columns make, alone and in pairs.
 
-Comes in: a loss for each row (`log_losses`, `squared_errors`, `wrong_calls`, or one model's less another's) and a frame
-of columns. Goes out: `Evidence` for the weakest slices, each with its difference to all other rows:
+Input: a loss for each row (`log_losses`, `squared_errors`, `wrong_calls`, or one model's less another's) and a frame
+of columns. Output: `Evidence` for the weakest slices, each with its difference to all other rows:
 
     evidence(slice_search.search(slice_search.squared_errors(holdout.labels, scores), holdout.records, at_most=0.15))
 

@@ -1,6 +1,6 @@
 """Is the model good enough on each slice: carrier by carrier, airport by airport, hour by hour?
 
-Comes in: a measure, labels, scores, and the column (or columns) that say which slice a row belongs to. Goes out:
+Input: a measure, labels, scores, and the column (or columns) that say which slice a row belongs to. Output:
 `Evidence` for each slice, to be stated by a check, and one more for the rows in slices too small to judge:
 
     evidence(slices.judge(metrics.auc, holdout.labels, scores, by=holdout.records["carrier"], at_least=0.65))

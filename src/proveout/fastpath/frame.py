@@ -1,6 +1,6 @@
 """Rows as NumPy arrays that look enough like a DataFrame for a project's features function.
 
-Comes in: arrays by column name. Goes out: a `Block`, and a `Column` for each name. pandas costs half a millisecond per
+Input: arrays by column name. Output: a `Block`, and a `Column` for each name. pandas costs half a millisecond per
 operation, whatever the number of rows; this costs a few microseconds.
 """
 

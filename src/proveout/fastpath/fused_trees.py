@@ -1,6 +1,6 @@
 """Trees asked in few calls. Door to: what scikit-learn has compiled for its trees and does not promise to keep.
 
-Comes in: a fitted ensemble. Goes out: a function from a matrix to its scores, or None where this version of
+Input: a fitted ensemble. Output: a function from a matrix to its scores, or None where this version of
 scikit-learn, or this model, is built otherwise.
 
 Boosted trees are many small trees, and a call for each costs more than a row does in it. Here 32 of them hang under

@@ -1,6 +1,6 @@
 """The direct path: features and fitted steps on NumPy arrays, served only where they say what the pipeline says.
 
-Comes in: the model, the features function and reference rows. Goes out: `Direct`, or the reason why there is none. The
+Input: the model, the features function and reference rows. Output: `Direct`, or the reason why there is none. The
 pipeline spends nearly all of its time on tables of one row: names, checks, copies. What is asked here instead is the
 same function and the same fitted numbers, compared with the pipeline's answers on the reference rows, in a batch and
 one by one, and on rows made to be awkward: when a bundle is packed, and again when it is opened.

@@ -1,6 +1,6 @@
 """How far two computations of one answer may be apart. The one place that decides it.
 
-Comes in: a fitted model. Goes out: a tolerance, and its reason. Trees, counts and look-ups give the same answer to the
+Input: a fitted model. Output: a tolerance, and its reason. Trees, counts and look-ups give the same answer to the
 last bit, however they are asked. A sum does not: BLAS and solvers add in an order that hangs on the processor, on the
 number of threads and on how arrays lie in memory, and a forest with several jobs adds its trees as their threads end.
 """

@@ -1,6 +1,6 @@
 """A fitted scikit-learn model as plain functions of NumPy arrays: no names, no validation, no table in between.
 
-Comes in: a fitted estimator and the columns it is given. Goes out: a function from a `Block` to scores. What the
+Input: a fitted estimator and the columns it is given. Output: a function from a `Block` to scores. What the
 common transformers do to a row is a line of arithmetic, and is written out here; what they check and wrap around it
 takes a hundred times as long. Every other fitted step is called as it is, on NumPy blocks. Nothing here is trusted:
 `parity` serves it only where its answers are the estimator's own.

@@ -1,6 +1,6 @@
 """Does the model answer whatever the schema lets in? Properties that hold of every request, asked of generated ones.
 
-Comes in: the request schema and the candidate. Goes out: `Evidence`, the number of examples that break a property. The
+Input: the request schema and the candidate. Output: `Evidence`, the number of examples that break a property. The
 smallest record that does is offered as an edge case: a file that `proveout cases add --from` takes.
 
 hypothesis makes the examples once, and the model is asked of all of them together: alone, a request costs a pipeline

@@ -1,6 +1,6 @@
 """Generated requests and what the model says of them: made once, asked in one batch, halved where that crashes.
 
-Comes in: the request schema, the model, and what is known of its values. Goes out: the examples, the answers, and the
+Input: the request schema, the model, and what is known of its values. Output: the examples, the answers, and the
 smallest record that something is still true of.
 """
 

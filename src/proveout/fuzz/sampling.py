@@ -1,6 +1,6 @@
 """hypothesis, as the gate uses it: the same examples every time, no database, no clock, not a word.
 
-Comes in: a strategy. Goes out: examples; or, through a condition, the smallest that it is true of.
+Input: a strategy. Output: examples; or, through a condition, the smallest that it is true of.
 """
 
 from collections.abc import Callable

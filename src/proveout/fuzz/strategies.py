@@ -1,6 +1,6 @@
 """Requests that nobody wrote: hypothesis strategies made from the project's request schema.
 
-Comes in: a pandera DataFrameModel or DataFrameSchema of one request. Goes out: strategies of plain records, a value by
+Input: a pandera DataFrameModel or DataFrameSchema of one request. Output: strategies of plain records, a value by
 field. `valid` is what the schema lets in, `boundary` what it just lets in, `invalid` what it refuses, for one reason.
 
 pandera makes such values too: a frame at a time, by filters over whole columns, many times slower. Here a row is a

@@ -1,6 +1,6 @@
 """Values for one field of a request: usual ones, ones at the edge of what is allowed, and ones that are not.
 
-Comes in: an `Allowed`. Goes out: hypothesis strategies, and by reason the values that the schema refuses.
+Input: an `Allowed`. Output: hypothesis strategies, and by reason the values that the schema refuses.
 """
 
 import datetime

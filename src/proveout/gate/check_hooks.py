@@ -1,6 +1,6 @@
 """Hooks around one check while it runs: whose fixtures it gets, and what its pass proves.
 
-Comes in: pytest's hooks around one check, in the process that runs it. Goes out: what is found, to the gate's session,
+Input: pytest's hooks around one check, in the process that runs it. Output: what is found, to the gate's session,
 and user properties of reports.
 """
 

@@ -1,6 +1,6 @@
 """What a gate run has gathered: what was seen of the checks, and what became of each.
 
-Comes in: reports and names, in any order and from any process. Goes out: a `CheckResult` for each check. Nothing here
+Input: reports and names, in any order and from any process. Output: a `CheckResult` for each check. Nothing here
 decides what that means for the candidate.
 """
 

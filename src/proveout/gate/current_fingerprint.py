@@ -1,6 +1,6 @@
 """What a bundle would be judged by now, for a release to compare with what it was judged by.
 
-Comes in: settings. Goes out: a `Fingerprint`.
+Input: settings. Output: a `Fingerprint`.
 """
 
 import os

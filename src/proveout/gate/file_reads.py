@@ -1,6 +1,6 @@
 """The files of the project that its checks read while they run: a bound in a JSON file judges as much as a check does.
 
-Comes in: Python's audit events of this process. Goes out: each file by its name from the root, with the SHA-256 it had
+Input: Python's audit events of this process. Output: each file by its name from the root, with the SHA-256 it had
 when it was first opened. Counted is what the project's own code opens, while checks are imported and while they run:
 what pytest, a library or proveout opens on its own account says nothing of the candidate. Files that a library opens in
 C, such as parquet files, raise no event and are not seen.

@@ -1,6 +1,6 @@
 """The end of a gate run: everything gathered goes to `verdict.judge`, and what that says is signed and recorded.
 
-Comes in: what the run gathered and the material it was about. Goes out: the recorded verdict and notes for the person
+Input: what the run gathered and the material it was about. Output: the recorded verdict and notes for the person
 who waits for it.
 """
 

@@ -1,6 +1,6 @@
 """The files that a verdict rests on: whatever decides what a check says, and can be edited without a trace elsewhere.
 
-Comes in: settings. Goes out: each file, or part of one, by its name, with the SHA-256 of its content.
+Input: settings. Output: each file, or part of one, by its name, with the SHA-256 of its content.
 """
 
 import os

@@ -1,6 +1,6 @@
 """How often the same held-out rows have judged: who tries often enough, passes by luck.
 
-Comes in: the ledger's verdicts. Goes out: a `HoldoutUse`, which the next verdict signs, and how it reads. Held-out rows
+Input: the ledger's verdicts. Output: a `HoldoutUse`, which the next verdict signs, and how it reads. Held-out rows
 are the same if their content is, whatever the batch is called. Every verdict counts, complete or not.
 
 A check that is asked `surely` states its error rate: a candidate that is not good enough passes it in at most so many

@@ -1,7 +1,7 @@
 """What the gate asks of its own material before it believes a verdict, in every run: are the held-out rows really held
 out, is it still of our time, are the edge cases still there.
 
-Comes in: the candidate's rows, batches and edge cases, as values. Goes out: a `CheckResult` for each thing that is
+Input: the candidate's rows, batches and edge cases, as values. Output: a `CheckResult` for each thing that is
 wrong, and nothing where all is well. `ask` gathers, the others decide. How the run was started is for `run_options`.
 """
 

@@ -1,6 +1,6 @@
 """What pytest's own file says of the checks: read as it stands there, whatever a command line says.
 
-Comes in: the folder of the checks. Goes out: plain values.
+Input: the folder of the checks. Output: plain values.
 """
 
 from pathlib import Path

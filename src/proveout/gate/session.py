@@ -1,6 +1,6 @@
 """The gate in a pytest run: what was seen, what was reported, and at the end the verdict.
 
-Comes in: pytest's hooks, of a run in a proveout project. Goes out: a recorded verdict, a summary in the terminal, a job
+Input: pytest's hooks, of a run in a proveout project. Output: a recorded verdict, a summary in the terminal, a job
 summary, an exit status. It only gathers; `verdict.judge` judges. Whatever pytest knows of a check that is not a plain
 pass (a skip, a deselection, a stop before it) is handed on as just that.
 

@@ -1,6 +1,6 @@
 """Waivers: checks that may fail for a while, because a person who is named answers for it.
 
-Comes in: `checks/waivers.yaml`. Goes out: `Waiver` records, for `verdict.judge`. Every key is needed, none may be
+Input: `checks/waivers.yaml`. Output: `Waiver` records, for `verdict.judge`. Every key is needed, none may be
 added, and a slip is an error that names the entry.
 
     - check: checks/test_model.py::test_latency  # a pytest node id, or the beginning of some: no wildcards

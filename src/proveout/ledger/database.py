@@ -1,6 +1,6 @@
 """The database under the ledger: its address, how SQLite and PostgreSQL are opened, its schema, and what went wrong.
 
-Comes in: a URL. Goes out: a SQLAlchemy engine on tables of the newest version. A password in the URL leaves by no
+Input: a URL. Output: a SQLAlchemy engine on tables of the newest version. A password in the URL leaves by no
 message. Door to: SQLAlchemy's engines, alembic.
 """
 

@@ -1,6 +1,6 @@
 """Erasing a person: their answers, and what was said of them, leave the tables; that it was done stays in the chain.
 
-Comes in: pseudonyms, and the values themselves for rows from before a field was hidden. Goes out: how much was
+Input: pseudonyms, and the values themselves for rows from before a field was hidden. Output: how much was
 deleted. The chain holds pseudonyms only, so nothing in it has to change and it still verifies. What is drained later
 from a journal that was written before is dropped (`Ledger.add_journal`), so it does not come back.
 

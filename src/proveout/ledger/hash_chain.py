@@ -1,6 +1,6 @@
 """The chain of entries: each one's hash covers what it says and the hash of the one before it. Pure.
 
-Comes in: what an entry is to say, or entries as they were stored. Goes out: the entry with its place and hash, or
+Input: what an entry is to say, or entries as they were stored. Output: the entry with its place and hash, or
 that every entry is where and what it was when it was appended.
 """
 

@@ -1,6 +1,6 @@
 """The ledger: what was made, judged, released and answered, on SQLite or, by URL, on PostgreSQL.
 
-Comes in: records. Goes out: entries, append-only and chained by hash, so that an edit, a removal or a reordering
+Input: records. Output: entries, append-only and chained by hash, so that an edit, a removal or a reordering
 shows; and predictions, shadows, feedback and outcomes, which are rows like any other. Each call is one transaction:
 what fails in the middle leaves nothing. Threads may share a ledger; a forked process opens its own. Door to:
 SQLAlchemy Core.

@@ -1,6 +1,6 @@
 """A copy of the ledger's entries in another ledger, where something can be tried that nobody is to remember.
 
-Comes in: a ledger, on whichever database. Goes out: an empty one filled with the same chain. Predictions, feedback and
+Input: a ledger, on whichever database. Output: an empty one filled with the same chain. Predictions, feedback and
 outcomes stay where they are: they are people's data, and no release rests on them.
 """
 

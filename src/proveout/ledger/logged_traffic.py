@@ -1,6 +1,6 @@
 """Logged traffic, portion by portion: so many answers that they would not fit into memory at once.
 
-Comes in: a ledger and a span of time. Goes out: predictions in the order of their time, each with the outcome where one
+Input: a ledger and a span of time. Output: predictions in the order of their time, each with the outcome where one
 is known, and a number for what it is about.
 """
 

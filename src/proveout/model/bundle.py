@@ -1,6 +1,6 @@
 """The bundle: a model with everything needed to serve it, to judge it and to make it again.
 
-Comes in: what a training run made. Goes out: a folder in the store, named by the digest of its identity, and opened
+Input: what a training run made. Output: a folder in the store, named by the digest of its identity, and opened
 only after every file in it has been compared with the manifest.
 
     manifest.json       what follows, each file with its SHA-256

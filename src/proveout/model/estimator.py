@@ -1,6 +1,6 @@
 """A scikit-learn estimator as proveout asks it: for the scores of a task, whatever its classes are called.
 
-Comes in: a fitted estimator, the task and what the target is called. Goes out: a `Question`, which says what of the
+Input: a fitted estimator, the task and what the target is called. Output: a `Question`, which says what of the
 estimator the scores are, and the scores; or a BundleError that says what the estimator lacks. scikit-learn sorts the
 classes it has learned, so the event is no more often the second of them than "default" comes after "paid".
 """

@@ -1,6 +1,6 @@
 """Model files: skops, never pickle, and the same bytes for the same model. The one place that has heard of skops.
 
-Comes in: a skops file. Goes out: the estimator in it, or the file in its canonical form. skops names arrays and objects
+Input: a skops file. Output: the estimator in it, or the file in its canonical form. skops names arrays and objects
 by their address in memory and stamps each zip entry with the clock, so two dumps of one model differ in every part.
 
 skops keeps a strange type from being made. What it does not look at is looked at here, before and after: how much a

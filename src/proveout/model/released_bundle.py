@@ -1,6 +1,6 @@
 """The bundle of a release, opened by who is not the server: the monitor, the gate, a drill.
 
-Comes in: settings and what was released. Goes out: the bundle, opened, if a key that is trusted here has signed its
+Input: settings and what was released. Output: the bundle, opened, if a key that is trusted here has signed its
 manifest. Opening a bundle runs its features: an entry in the ledger alone, which whoever may write there can make, is
 no leave for that. An approval that has ended, or was taken back, is: what served must be looked at. No person is asked
 for either: looked at, it answers nobody.

@@ -1,6 +1,6 @@
 """A variant of a bundle: the same one with another model, other features or another request, packed anew.
 
-Comes in: an opened bundle, what is to be changed and the rows it learned from and is judged on. Goes out: a folder that
+Input: an opened bundle, what is to be changed and the rows it learned from and is judged on. Output: a folder that
 opens like any bundle, its digest and everything that depends on the change computed again. It goes where the caller
 says, never into the store: nobody trained it, and nobody is to serve it.
 """

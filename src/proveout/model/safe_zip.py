@@ -1,6 +1,6 @@
 """What lies in a zip file, read without believing what the file says of itself.
 
-Comes in: the bytes of a zip file from anywhere. Goes out: its entries, or BundleError. Nothing is written to a disk,
+Input: the bytes of a zip file from anywhere. Output: its entries, or BundleError. Nothing is written to a disk,
 and nothing is inflated further than `MOST_BYTES`, however little the file itself may take.
 """
 

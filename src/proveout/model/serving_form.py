@@ -1,6 +1,6 @@
 """Whether a bundle answers requests as the server hands them on: asked where it is judged and where it is served.
 
-Comes in: an opened bundle and the types that the request schema gives its columns. Goes out: nothing, or a BundleError
+Input: an opened bundle and the types that the request schema gives its columns. Output: nothing, or a BundleError
 that names the field and its type. A bundle that the gate measured on tables and that no request can be put to would be
 approved, released, and answer nobody.
 """

@@ -1,6 +1,6 @@
 """The metrics that notebooks state, by their usual names, measured again on the held-out rows.
 
-Comes in: outcomes and scores, or what a notebook has stated. Goes out: nothing, or a BundleError that names the claim
+Input: outcomes and scores, or what a notebook has stated. Output: nothing, or a BundleError that names the claim
 and what was measured. A name that the task has no metric of stays the notebook's claim alone.
 """
 

@@ -1,6 +1,6 @@
 """Whether the trees of a model are trees. scikit-learn follows their numbers without looking where they lead.
 
-Comes in: a loaded model. Goes out: nothing, or BundleError. A node that names another one outside of the table, a
+Input: a loaded model. Output: nothing, or BundleError. A node that names another one outside of the table, a
 feature that no row has, or itself would let the process read foreign memory, die, or walk in a circle for ever. So
 would neighbours that are looked up in such a tree, or by labels that are none.
 """

@@ -1,6 +1,6 @@
 """Alerts: what a person must hear, kept in the ledger first and sent from there.
 
-Comes in: alerts. Goes out: messages, by address. The ledger is the outbox: an alert is waiting for an address until a
+Input: alerts. Output: messages, by address. The ledger is the outbox: an alert is waiting for an address until a
 `delivery` entry says it arrived there, so a dead mail server delays an alert and never loses one. Door to: apprise.
 """
 

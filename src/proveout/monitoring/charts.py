@@ -1,6 +1,6 @@
 """What two samples of a column look like beside each other: shapes in the units of the picture, and a sentence.
 
-Comes in: the column of the reference and of the window. Goes out: shapes for the report's SVG. Pure.
+Input: the column of the reference and of the window. Output: shapes for the report's SVG. Pure.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """What a batch of data looks like beside the batches before it: whether it moved further than batches usually do.
 
-Comes in: batches of guarded rows. Goes out: `Distributions`, a distance for each column. Only `of` reads.
+Input: batches of guarded rows. Output: `Distributions`, a distance for each column. Only `of` reads.
 
 A test against chance is no use here: a month has 27,000 rows, months differ, and each would be told from the others
 with certainty. So the distance of a batch is held against the distances that earlier batches had from each other.

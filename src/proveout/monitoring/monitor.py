@@ -1,7 +1,7 @@
 """One look at a served model: what it is asked against the rows it was trained on, what it answers against its answers
 to held-out rows, and both against what happened.
 
-Comes in: the settings and the time. Goes out: a report in the ledger, an alert where one is due, and a page.
+Input: the settings and the time. Output: a report in the ledger, an alert where one is due, and a page.
 What is decided is decided by pure functions (`join`, `compared_columns`, `decide`); the rest reads and writes.
 """
 

@@ -1,6 +1,6 @@
 """How logged answers did once their outcomes are known, and whether that is worse than the model promised.
 
-Comes in: predictions, outcomes by request id, and the task. Goes out: `Performance`. Pure; nothing here is estimated
+Input: predictions, outcomes by request id, and the task. Output: `Performance`. Pure; nothing here is estimated
 without outcomes.
 """
 

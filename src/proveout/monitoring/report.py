@@ -1,6 +1,6 @@
 """Reports as one HTML page that needs nothing else: no script, no font, no other host.
 
-Comes in: what was found, and the frames that were compared. Goes out: HTML.
+Input: what was found, and the frames that were compared. Output: HTML.
 """
 
 from collections.abc import Mapping, Sequence

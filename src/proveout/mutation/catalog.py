@@ -1,6 +1,6 @@
 """Every mutant there is, in the order they are reported.
 
-Comes in: nothing. Goes out: `MUTANTS`; and `UNCHANGED`, `RENAMED` and `REFITTED`, which are none: were the gate to
+Input: nothing. Output: `MUTANTS`; and `UNCHANGED`, `RENAMED` and `REFITTED`, which are none: were the gate to
 refuse those, what it says of the others would say nothing.
 """
 

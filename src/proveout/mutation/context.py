@@ -1,6 +1,6 @@
 """The ground that mutants grow on: the candidate, its rows, and which of its columns are worth breaking.
 
-Comes in: an opened candidate and the rows of its gate. Goes out: `MutationContext`. Columns are chosen by what the
+Input: an opened candidate and the rows of its gate. Output: `MutationContext`. Columns are chosen by what the
 model itself makes of them, so that nothing here knows what a project is about.
 """
 

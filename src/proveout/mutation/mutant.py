@@ -1,6 +1,6 @@
 """What a mutant is: a name, the slip that makes one in real life, who should notice, and how it is made here.
 
-Comes in: nothing. Goes out: the record that each family of mutants fills in.
+Input: nothing. Output: the record that each family of mutants fills in.
 """
 
 from collections.abc import Callable

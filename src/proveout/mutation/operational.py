@@ -1,6 +1,6 @@
 """Mutants that answer the held-out rows as the candidate does, and are broken all the same: slow, large, brittle.
 
-Comes in: the ground. Goes out: changes that the average does not show.
+Input: the ground. Output: changes that the average does not show.
 """
 
 from typing import Any

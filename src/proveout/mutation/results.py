@@ -1,6 +1,6 @@
 """What came of a challenge: a trial for each mutant, and the report of all.
 
-Comes in: nothing. Goes out: frozen records. They go to whoever asked for the challenge, not into the ledger: what the
+Input: nothing. Output: frozen records. They go to whoever asked for the challenge, not into the ledger: what the
 gate said of a mutant is no verdict on anything that was trained.
 """
 

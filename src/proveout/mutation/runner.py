@@ -1,6 +1,6 @@
 """The challenge: the candidate is broken on purpose, and the project's own checks have to notice.
 
-Comes in: settings, the folder of a candidate and the mutants to try. Goes out: a `ChallengeReport`. First the candidate
+Input: settings, the folder of a candidate and the mutants to try. Output: a `ChallengeReport`. First the candidate
 itself is judged in the same setting, the same answers under another digest: a gate that refuses everything catches
 everything. A check that fails for that, and not for the candidate as it was packed, fails for every mutant, such as one
 that trains again and compares the digest. What it says of a mutant is not counted.

@@ -1,6 +1,6 @@
 """A gate run that nobody is to remember: the project's own checks, on a state folder that is thrown away.
 
-Comes in: settings and the folder of a bundle. Goes out: the verdict that the gate came to. The run has the ledger's
+Input: settings and the folder of a bundle. Output: the verdict that the gate came to. The run has the ledger's
 entries, so it knows the champion, and a key of its own, so nothing it signs is worth anything; it reads the project's
 store and nothing writes to it. What checks write elsewhere, they write there.
 """

@@ -1,6 +1,6 @@
 """Mutants that come from serving: the model is whole, and is fed something else than it learned from.
 
-Comes in: the ground. Goes out: changes of the packed features, written so that they run on tables and on arrays.
+Input: the ground. Output: changes of the packed features, written so that they run on tables and on arrays.
 """
 
 from proveout.model.repack import Change

@@ -1,6 +1,6 @@
 """Mutants that come from a training gone wrong: the candidate's own steps, fitted to something else.
 
-Comes in: the ground. Goes out: changes with another model. What is fitted is a copy; shuffles are always the same.
+Input: the ground. Output: changes with another model. What is fitted is a copy; shuffles are always the same.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
 """Lays the reference project out in a new folder: what `proveout init DIR` does.
 
-Comes in: a folder that is not there yet, or is empty. Goes out: the files of a project that runs as it is. The
+Input: a folder that is not there yet, or is empty. Output: the files of a project that runs as it is. The
 flows, the notebook, the checks and the server exist once: at the root of proveout's own checkout, or, where proveout
 was installed from a wheel, in the copy that the wheel ships.
 """

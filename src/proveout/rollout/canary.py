@@ -1,6 +1,6 @@
 """The canary's verdict: it waits, it is promoted or it is rolled back; and why. Valid whenever one looks.
 
-Comes in: what the ledger counts of the canary and of the champion beside it. Goes out: a `CanaryVerdict`, and where
+Input: what the ledger counts of the canary and of the champion beside it. Output: a `CanaryVerdict`, and where
 that is asked for, the release that follows from it. What is decided is decided by `judge`, from plain numbers.
 
 A canary goes back when one of three measures (`canary_counts`) speaks against it at the level alpha / 3

@@ -1,6 +1,6 @@
 """What the ledger counts of a canary and of the champion beside it.
 
-Comes in: a ledger. Goes out: bad events of three measures, and what they are of:
+Input: a ledger. Output: bad events of three measures, and what they are of:
 - errors: answers that no model gave (rules or nothing),
 - latency: answers of the model slower than the champion's 99th percentile before the canary began,
 - quality: answers that what really happened has proved wrong, where outcomes came back. A label or a class is wrong

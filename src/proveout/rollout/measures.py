@@ -1,6 +1,6 @@
 """What a bundle is worth in numbers: the gate's, and beside them what its notebook says.
 
-Comes in: a bundle and the verdict on it. Goes out: `Measure` records. A notebook measures itself, so its numbers are a
+Input: a bundle and the verdict on it. Output: `Measure` records. A notebook measures itself, so its numbers are a
 claim: they are shown as such, and where the gate has a number of that name, the gate's is the one that counts.
 """
 

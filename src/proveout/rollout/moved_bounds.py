@@ -1,6 +1,6 @@
 """Bounds of the gate that moved: those that are other ones than an earlier verdict asked.
 
-Comes in: the bounds of two moments, each by its name. Goes out: what moved, and whether less is asked since. Pure.
+Input: the bounds of two moments, each by its name. Output: what moved, and whether less is asked since. Pure.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Releases: which bundle answers in which role, since when, by whom and why; and what was there before.
 
-Comes in: a bundle whose files were verified, and the ledger. Goes out: a release, once the gate's approval, and the
+Input: a bundle whose files were verified, and the ledger. Output: a release, once the gate's approval, and the
 consents of the persons who are asked for, cover the bundle: in any role, for a server opens a bundle once, and a shadow
 that it holds is one entry away from answering. Who held a role at a moment is a pure function of the releases
 (`roles`), so yesterday's answer is tomorrow's. A change is decided on what the ledger said before: of two at once, one

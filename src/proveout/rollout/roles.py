@@ -1,6 +1,6 @@
 """Who holds which role after some releases, or held it at a moment; and whom one goes back to. Pure.
 
-Comes in: releases, in the order of the ledger. Goes out: the release that counts.
+Input: releases, in the order of the ledger. Output: the release that counts.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What runs beside the champion, compared with it: the shadow on the same requests, the canary on its share of them.
 
-Comes in: a ledger and settings. Goes out: a `Comparison`. The shadow's rows are pairs: what both said of one request.
+Input: a ledger and settings. Output: a `Comparison`. The shadow's rows are pairs: what both said of one request.
 The canary's are not, for each request went to one of the two; what follows from its numbers says `canary`.
 """
 

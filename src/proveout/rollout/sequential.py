@@ -1,6 +1,6 @@
 """Tests that hold at every moment they are looked at. Pure.
 
-Comes in: counts of two arms to which a hash assigned the traffic. Goes out: how strongly they speak against «no
+Input: counts of two arms to which a hash assigned the traffic. Output: how strongly they speak against «no
 difference», and between which bounds a rate lies. A test made for one look, looked at every second, cries wolf sooner
 or later with certainty; these may be looked at after every request and stopped at any time, and the chance that they
 are ever wrong stays under the level they were asked for.

@@ -1,6 +1,6 @@
 """Where things stand: what serves or served, how it came to, how it compares and how to go back. Read from the ledger.
 
-Comes in: a ledger, a model and a moment. Goes out: `Served` for `history --at`, `Standing` for `proveout status`,
+Input: a ledger, a model and a moment. Output: `Served` for `history --at`, `Standing` for `proveout status`,
 `Packed` for `proveout bundles`: records, so that people and programs are told the same.
 """
 

@@ -1,6 +1,6 @@
 """Coercion: what a column of a type holds in place of a value that came as another one. One rule for batch and request.
 
-Comes in: a pandas type and a value. Goes out: the value as a column of that type holds it, or None where that would be
+Input: a pandas type and a value. Output: the value as a column of that type holds it, or None where that would be
 another value: 5.7 in a column of integers, "no" in a column of flags. The guard puts such a row into quarantine, the
 gateway refuses such a request. pandas itself answers 5, and True.
 

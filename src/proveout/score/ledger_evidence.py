@@ -1,6 +1,6 @@
 """What the ledger holds that speaks for a test of the ML Test Score: each fact names where it can be looked up.
 
-Comes in: a ledger and the settings. Goes out: `Fact` records. A fact is something that happened to this model, not
+Input: a ledger and the settings. Output: `Fact` records. A fact is something that happened to this model, not
 something the software could do.
 """
 

@@ -1,6 +1,6 @@
 """The ML Test Score of a project: a point for each of 28 tests, and what it rests on.
 
-Comes in: the verdict the served model rests on, facts of the ledger, what people answer for. Goes out: a `Score`.
+Input: the verdict the served model rests on, facts of the ledger, what people answer for. Output: a `Score`.
 Counting is pure. A point is for what ran: a check of the gate that passed and says what it covers, or an event that
 the ledger holds. A person's word is half a point, and only until its day.
 """

@@ -1,6 +1,6 @@
 """The office: what runs beside the requests in an API process, from its beginning to its end.
 
-Comes in: how to answer, the server's private folder, where the journal lies. Goes out: a desk that answers; the board
+Input: how to answer, the server's private folder, where the journal lies. Output: a desk that answers; the board
 as it stands; whether the server is ready; and an orderly end, in which no connection is closed under a client that was
 about to use it.
 """

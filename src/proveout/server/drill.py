@@ -1,6 +1,6 @@
 """The drill: a running server is put through its faults on purpose, and what its callers got is counted.
 
-Comes in: the settings and the server's address. Goes out: a `DrillReport`: per fault, how many answers each rung gave
+Input: the settings and the server's address. Output: a `DrillReport`: per fault, how many answers each rung gave
 and how late; and how good the rules are beside the model on the rows the model was judged by, which is what a fall
 down the ladder costs. The requests are those rows. They are logged like any others, under ids that begin with
 `drill-`. Needs the same machine and the same user as the server: it signals the worker. The worker knows nothing of

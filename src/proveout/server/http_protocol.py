@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1, with the `Upgrade` header ignored.
 
-Comes in: the bytes of a connection. Goes out: requests for the gateway, which serves HTTP/1.1 and nothing else. A
+Input: the bytes of a connection. Output: requests for the gateway, which serves HTTP/1.1 and nothing else. A
 client that would rather speak HTTP/2 (curl --http2, Java's HttpClient) or WebSocket says so in `Upgrade`; RFC 9110,
 7.8, lets a server ignore it, and the client goes on in HTTP/1.1. Door to: httptools, uvicorn's protocol.
 """

@@ -1,6 +1,6 @@
 """The host: a server, from the settings.
 
-Comes in: settings. Goes out: an exit code, when the server has ended. LitServe starts the worker, restarts it when it
+Input: settings. Output: an exit code, when the server has ended. LitServe starts the worker, restarts it when it
 dies and carries the HTTP application; gateway, transport and shutdown are ours, through its public extension points
 and a subclass (`processes`).
 

@@ -1,6 +1,6 @@
 """The server's processes: LitServe's, and what is missing in it.
 
-Comes in: the worker LitServe is to host, the gateway, the clerk. Goes out: processes that are started, restarted when
+Input: the worker LitServe is to host, the gateway, the clerk. Output: processes that are started, restarted when
 they die, and ended in order. LitServe as it comes restarts no API process, dies of SIGTERM with its children still on
 the port, and loses what was on its way. Door to: LitServe (LitServer).
 """

@@ -1,6 +1,6 @@
 """A small file that several processes map: bytes that all of them see, and that kill -9 does not take away.
 
-Comes in: a path and a size. Goes out: the mapped bytes. The space is taken when the file is opened: a page that is
+Input: a path and a size. Output: the mapped bytes. The space is taken when the file is opened: a page that is
 first written when the disk is full would end the process with SIGBUS, in the middle of an answer.
 """
 

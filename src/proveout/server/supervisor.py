@@ -1,6 +1,6 @@
 """A process that is kept: started again when it dies, after a rest that grows if it does so often.
 
-Comes in: what it does, until something arrives at the connection it is given. Goes out: whether another one is due; and
+Input: what it does, until something arrives at the connection it is given. Output: whether another one is due; and
 its end, which it is told by that connection: it is no business of the signals that end the others.
 """
 

@@ -1,6 +1,6 @@
 """Split-conformal intervals: how wide an interval around a value has to be to hold the outcome with a stated chance.
 
-Comes in: errors of values on held-out rows. Goes out: a half width, and which rows an honest interval would have
+Input: errors of values on held-out rows. Output: a half width, and which rows an honest interval would have
 covered. Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression
 (2018). The promise holds for rows that are exchangeable with the held-out ones; where time or groups move, it is what
 the gate and the monitor measure.

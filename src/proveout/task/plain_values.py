@@ -1,6 +1,6 @@
 """Values as they come from anywhere, looked at before they are trusted: shares, numbers and classes.
 
-Comes in: any object. Goes out: a plain value of Python, or None where it is no such thing. No library: the gateway asks
+Input: any object. Output: a plain value of Python, or None where it is no such thing. No library: the gateway asks
 this of every answer.
 """
 

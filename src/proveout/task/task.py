@@ -1,6 +1,6 @@
 """The task: what a question asks for, and all that follows from it. `of` chooses one by what a bundle says.
 
-Comes in: a name, or the facts of a bundle. Goes out: a `Task`. Rooms ask the task instead of knowing which it is.
+Input: a name, or the facts of a bundle. Output: a `Task`. Rooms ask the task instead of knowing which it is.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Taking a batch out of the data: a new snapshot without it, and in the ledger who did that and why.
 
-Comes in: the store, the ledger, the name of a batch. Goes out: a `BatchRemoval`. Nothing is deleted: the batch stays in
+Input: the store, the ledger, the name of a batch. Output: a `BatchRemoval`. Nothing is deleted: the batch stays in
 the store, and so do the snapshots that have it, for bundles that were trained on them.
 """
 

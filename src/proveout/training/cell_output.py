@@ -1,6 +1,6 @@
 """What one cell showed, kept within bounds: text as a terminal would leave it, displays up to a number and a size.
 
-Comes in: the messages of a kernel, one by one. Goes out: the outputs of a notebook cell, with a note where something
+Input: the messages of a kernel, one by one. Output: the outputs of a notebook cell, with a note where something
 was left out. Time is linear in what comes in and memory is bounded: a progress bar of a million steps is one line, and
 a cell that prints for an hour fills neither the memory nor the notebook.
 """

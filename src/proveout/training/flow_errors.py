@@ -1,6 +1,6 @@
 """What a flow that fails says in the end: the one sentence of our own error, last and alone; with `--debug` all of it.
 
-Comes in: the command line of a flow, before Metaflow is imported. Goes out: nothing but what people read. Each step is
+Input: the command line of a flow, before Metaflow is imported. Output: nothing but what people read. Each step is
 a process of its own: it leaves its sentence in a file, for the process that started it to say last. What is no error of
 ours keeps its traceback. Door to: what Metaflow prints of an exception.
 """

@@ -1,6 +1,6 @@
 """What flows are built from: each step of a flow is one call in here.
 
-Comes in: the settings, a configuration and the records of the step before. Goes out: a record of plain values, or
+Input: the settings, a configuration and the records of the step before. Output: a record of plain values, or
 bytes, for Metaflow to version. `prepare` comes first in every flow file, before Metaflow is imported.
 """
 

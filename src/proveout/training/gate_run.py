@@ -1,6 +1,6 @@
 """One run of the gate, `pytest checks/`, in a process of its own, and the verdict that this run wrote.
 
-Comes in: the settings and what to tell pytest. Goes out: the verdict. pytest's exit code decides nothing: a check can
+Input: the settings and what to tell pytest. Output: the verdict. pytest's exit code decides nothing: a check can
 end the process with any code it likes, before the verdict or after it.
 """
 

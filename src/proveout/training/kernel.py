@@ -1,6 +1,6 @@
 """A kernel that runs the cells of a notebook: each within its time, whatever it prints, and its end told truly.
 
-Comes in: a notebook document. Goes out: its outputs, in the document itself; `CellFailed` with the reason where a cell
+Input: a notebook document. Output: its outputs, in the document itself; `CellFailed` with the reason where a cell
 did not come to its end. Door to: papermill, nbclient, jupyter_client.
 
 The kernel is the interpreter we run in, so a notebook needs no registered kernelspec and gets the locked packages.

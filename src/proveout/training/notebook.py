@@ -1,6 +1,6 @@
 """Running a notebook: the pilot as its author wrote it, parameterized, watched, its results taken out of the kernel.
 
-Comes in: a notebook with a cell tagged `parameters`, values for them, names of objects wanted. Goes out: the executed
+Input: a notebook with a cell tagged `parameters`, values for them, names of objects wanted. Output: the executed
 notebook, kept even when a cell fails, and one file per object: an estimator as skops, a table as parquet, plain values
 as JSON; never a pickle. The author imports nothing of ours.
 

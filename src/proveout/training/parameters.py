@@ -1,6 +1,6 @@
 """The `parameters` cell of a notebook: what it declares, what may be handed in, and the cell that hands it in.
 
-Comes in: the source of the cell and values from TOML or JSON. Goes out: the declared names, the problems with what was
+Input: the source of the cell and values from TOML or JSON. Output: the declared names, the problems with what was
 given, and Python source. Nothing of the cell is run: it is read as IPython reads it, magics and `!` lines included.
 """
 

@@ -1,6 +1,6 @@
 """What a training run began with: its data, its configuration, and the files that a later step reads again.
 
-Comes in: settings and a configuration. Goes out: `RunInputs`, a record that the flow carries from step to step; each
+Input: settings and a configuration. Output: `RunInputs`, a record that the flow carries from step to step; each
 step compares it with what lies there now. Without that, an edit, a checkout or a `resume` gives one bundle two versions
 of the code.
 """

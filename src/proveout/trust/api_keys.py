@@ -1,6 +1,6 @@
 """API keys: who may call the server, and what for. Entries of the ledger, which hold the HMAC of a secret, never it.
 
-Comes in: what a key is for. Goes out: the key's text `po_<id>_<secret>`, once; and the keys as they stand, folded from
+Input: what a key is for. Output: the key's text `po_<id>_<secret>`, once; and the keys as they stand, folded from
 the entries. A key that is revoked is an entry more, so the book says who could call when.
 """
 

@@ -1,6 +1,6 @@
 """Consents: the leave of persons to serve one bundle, asked for after the gate's, each signed with that person's key.
 
-Comes in: a bundle that the gate has approved, and a person's private key; later a bundle and a moment. Goes out: an
+Input: a bundle that the gate has approved, and a person's private key; later a bundle and a moment. Output: an
 entry of the ledger; later the consents that hold, or NotApproved with how many are missing. Whose consent counts is
 what lies as `NAME.pub` in the approvers folder of the project, where it is committed and reviewed. A consent is for
 one bundle, one manifest and one verdict, and ends. The private key never lies in the project.

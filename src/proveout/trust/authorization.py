@@ -1,6 +1,6 @@
 """Permits: all that lets one bundle serve, the gate's approval and, where they are asked for, the consents of persons.
 
-Comes in: a ledger and a bundle. Goes out: the permit that holds, or NotApproved with the one reason.
+Input: a ledger and a bundle. Output: the permit that holds, or NotApproved with the one reason.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Files that hold a secret: written whole, once, and readable by their owner only.
 
-Comes in: a path and what it is to hold. Goes out: a file that two processes may make at once, and its bytes.
+Input: a path and what it is to hold. Output: a file that two processes may make at once, and its bytes.
 """
 
 import os

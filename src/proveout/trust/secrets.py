@@ -1,6 +1,6 @@
 """Secrets of this installation: 32 random bytes each, made on first use, or text given in the environment.
 
-Comes in: the keys folder and a name. Goes out: bytes that no ledger, backup or log of the project holds: without the
+Input: the keys folder and a name. Output: bytes that no ledger, backup or log of the project holds: without the
 `key-pepper` a stolen ledger tells no API key, without the `pii-key` no pseudonym can be guessed back. Several machines
 that share a ledger share these, too: by the environment.
 """

@@ -1,6 +1,6 @@
 """Approvals: leave to serve one bundle, signed with ed25519, and whether such a leave holds.
 
-Comes in: an approving verdict with its ledger entry; later an approval and a bundle. Goes out: a signed approval;
+Input: an approving verdict with its ledger entry; later an approval and a bundle. Output: a signed approval;
 later nothing, or NotApproved with the one reason. Who is trusted is what lies as `<id>.pub` in the keys folder: to
 trust somebody, put their file there; to stop trusting, take it away. The keys of persons are made and asked here, too;
 which of them count says `approvals`. Door to: cryptography.

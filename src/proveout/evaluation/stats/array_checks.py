@@ -1,6 +1,6 @@
 """What a measurement is given, looked at before it is measured: a value per row, all of one length, none missing.
 
-Comes in: lists, arrays, columns of a frame. Goes out: NumPy arrays, or UsageError with the sentence that says what is
+Input: lists, arrays, columns of a frame. Output: NumPy arrays, or UsageError with the sentence that says what is
 wrong.
 """
 

@@ -1,7 +1,7 @@
 """What a metric would have been on other rows of the same kind: the bootstrap draws them from those that there are, the
 jackknife leaves one cluster out at a time.
 
-Comes in: a metric, labels, scores of one model or of two. Goes out: the ends of an interval, or why there are none.
+Input: a metric, labels, scores of one model or of two. Output: the ends of an interval, or why there are none.
 Source: B. Efron, Bootstrap methods, Annals of Statistics 7 (1979); whole clusters after A. C. Davison and D. V.
 Hinkley, Bootstrap Methods and their Application (1997), 3.8; the wider percentiles after T. C. Hesterberg, What
 teachers should know about the bootstrap, The American Statistician 69 (2015); of the jackknife, see `skewed`.

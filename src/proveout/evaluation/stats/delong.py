@@ -1,6 +1,6 @@
 """The area under the ROC curve as a mean over rows: what each row adds to it, and how far chance moves it.
 
-Comes in: labels, scores of one model or of two. Goes out: an AUC, or the gain of one on the other, with its interval.
+Input: labels, scores of one model or of two. Output: an AUC, or the gain of one on the other, with its interval.
 Source: E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Comparing the areas under two or more correlated receiver
 operating characteristic curves, Biometrics 44 (1988), by midranks after X. Sun and W. Xu, IEEE Signal Processing
 Letters 21 (2014); clusters after N. A. Obuchowski, Nonparametric analysis of clustered ROC curve data, Biometrics 53

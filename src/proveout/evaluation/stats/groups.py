@@ -1,6 +1,6 @@
 """Rows by what they have in common: the values of a column, bands of a number, the cross of several columns.
 
-Comes in: columns. Goes out: slices, each with its name and the positions of its rows. Every row is in one of them: what
+Input: columns. Output: slices, each with its name and the positions of its rows. Every row is in one of them: what
 is missing is a kind of its own, what lies outside of the edges a band.
 """
 

@@ -1,6 +1,6 @@
 """Two models that are right or wrong on the same rows: how far apart their shares of right answers are.
 
-Comes in: the number of rows that only one of the two has right. Goes out: the ends of an interval.
+Input: the number of rows that only one of the two has right. Output: the ends of an interval.
 Source: T. Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample
 design, Statistics in Medicine 17 (1998); Q. McNemar, Psychometrika 12 (1947).
 """

@@ -1,6 +1,6 @@
 """What is asked of a candidate's gain on the champion, and the answer: a decision, and what the rows can tell at all.
 
-Comes in: a gain with its interval, a margin. Goes out: `Evidence`. Nothing here measures.
+Input: a gain with its interval, a margin. Output: `Evidence`. Nothing here measures.
 """
 
 import math

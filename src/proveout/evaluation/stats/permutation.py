@@ -1,6 +1,6 @@
 """The slices of a search against the rest, for losses as they are and for losses as chance would deal them.
 
-Comes in: atoms, the slices that single columns make, and losses. Goes out: the difference of every slice and pair to
+Input: atoms, the slices that single columns make, and losses. Output: the difference of every slice and pair to
 all other rows, with its error, and the largest t statistic that chance makes of them.
 """
 

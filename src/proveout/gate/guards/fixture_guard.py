@@ -1,6 +1,6 @@
 """Fixtures of the gate: whether a check gets them, and whether they are still, at the end, what was read at the start.
 
-Comes in: a fixture that pytest is about to set up; the material of a run. Goes out: a `CheckResult` for a fixture of
+Input: a fixture that pytest is about to set up; the material of a run. Output: a `CheckResult` for a fixture of
 the project that took the name of one of the gate's, and for each part of the material that a check changed in place:
 fixtures of a session are shared, so what one check writes into the held-out rows, every later one reads.
 """

@@ -1,6 +1,6 @@
 """How a gate run was started, where that differs from the files everybody runs by.
 
-Comes in: pytest's configuration and the project's settings. Goes out: a `CheckResult` for each option or variable that
+Input: pytest's configuration and the project's settings. Output: a `CheckResult` for each option or variable that
 makes fewer checks, or weaker ones, of the same files: an alias in somebody's shell, a leftover in a CI job.
 """
 

@@ -1,6 +1,6 @@
 """Checks that are written in a file and never run: pytest collects them not, and says little or nothing.
 
-Comes in: a collector of pytest and what it collected. Goes out: a `CheckResult` for each check in its source that is
+Input: a collector of pytest and what it collected. Output: a `CheckResult` for each check in its source that is
 none of them, because a condition, a second definition of the name, `__test__`, `del` or an `__init__` hides it.
 """
 

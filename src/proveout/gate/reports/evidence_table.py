@@ -1,6 +1,6 @@
 """Evidence as rows of a table: the same cells wherever a verdict is shown, in the terminal, in HTML and in markdown.
 
-Comes in: `Evidence`. Goes out: rows of text. How wide a column is, or which colour a tone has, is for who draws it.
+Input: `Evidence`. Output: rows of text. How wide a column is, or which colour a tone has, is for who draws it.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """The page that GitHub shows of a job: markdown is appended to the file that GITHUB_STEP_SUMMARY names.
 
-Comes in: markdown. Goes out: nothing, or what kept it from being written; the run that it tells of is over by then.
+Input: markdown. Output: nothing, or what kept it from being written; the run that it tells of is over by then.
 """
 
 import os

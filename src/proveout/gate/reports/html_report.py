@@ -1,6 +1,6 @@
 """A verdict as one HTML page: no script, no font, no picture from elsewhere. It opens offline and in a run's card.
 
-Comes in: a `Verdict`. Goes out: text. Each piece of evidence is drawn on the scale of the numbers it belongs with: the
+Input: a `Verdict`. Output: text. Each piece of evidence is drawn on the scale of the numbers it belongs with: the
 bound as a line with the forbidden side shaded, the interval as a bar, the candidate as a dot, the champion as a ring.
 """
 

@@ -1,6 +1,6 @@
 """Where a verdict is shown at the end of a run: the terminal, the JUnit file, the job summary.
 
-Comes in: a verdict, or why there is none. Goes out: nothing but what people and programs read.
+Input: a verdict, or why there is none. Output: nothing but what people and programs read.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A verdict in words, for a terminal, a job summary and a JUnit file: the answer, then evidence, then what to do next.
 
-Comes in: a `Verdict`. Goes out: text. Nothing here decides.
+Input: a `Verdict`. Output: text. Nothing here decides.
 """
 
 import textwrap

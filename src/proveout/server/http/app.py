@@ -1,7 +1,7 @@
 """The gateway: HTTP in front of the desk, as pure ASGI middleware in LitServe's API process.
 
-Comes in: requests. Every route is answered here, by the rule that `access.RULES` has for it; nothing reaches LitServe's
-own routes, which know no rules. Goes out: 200 for every accepted request, whoever answered it (a 5xx would make a
+Input: requests. Every route is answered here, by the rule that `access.RULES` has for it; nothing reaches LitServe's
+own routes, which know no rules. Output: 200 for every accepted request, whoever answered it (a 5xx would make a
 client try again and hide what the answer tells a person to do, so «no prediction» is an answer as well); 4xx with a
 problem for what is no request, or not now; 503 where the settings prefer no answer to one that is late or unlogged.
 

@@ -1,6 +1,6 @@
 """Who may do what: API keys, and the rule of every route.
 
-Comes in: the headers of a request, and the keys that the board lists. Goes out: a `Caller`; or `Refused`, with 401 for
+Input: the headers of a request, and the keys that the board lists. Output: a `Caller`; or `Refused`, with 401 for
 who is nobody here and 403 for who may do something else. A key is `po_<id>_<secret>`; the server knows its HMAC only.
 """
 

@@ -1,6 +1,6 @@
 """Many requests in one: `POST /predict/batch`, as a JSON array or, line by line, as a stream of NDJSON.
 
-Comes in: an array, or lines of any number. Goes out: for each item its own answer or its own problem, in order; every
+Input: an array, or lines of any number. Output: for each item its own answer or its own problem, in order; every
 answer is validated, limited, scored and logged as if it had come alone. A stream is answered while it still arrives,
 and read no faster than it is answered and than the client takes the answers: memory stays bounded, whatever its length.
 """

@@ -1,7 +1,7 @@
 """Tensors in binary: the extension of the Open Inference Protocol that Triton's clients use unless told otherwise.
 
-Comes in: a body whose first part is JSON, as long as the header Inference-Header-Content-Length says, and whose rest
-are the tensors that say `binary_data_size`, one behind the other. Goes out: their values; and values as bytes, for
+Input: a body whose first part is JSON, as long as the header Inference-Header-Content-Length says, and whose rest
+are the tensors that say `binary_data_size`, one behind the other. Output: their values; and values as bytes, for
 an answer. Numbers are little-endian, a BOOL is one byte, an element of BYTES has its length before it.
 """
 

@@ -1,6 +1,6 @@
 """Bodies that come compressed: gzip is decoded, every other coding is refused by name.
 
-Comes in: the headers of a request, and its body as it arrives. Goes out: the body as it was before, in pieces of any
+Input: the headers of a request, and its body as it arrives. Output: the body as it was before, in pieces of any
 size that is asked for, so that a body of a few bytes never becomes more memory than a limit allows; or `Refused`.
 """
 

@@ -1,6 +1,6 @@
 """Pages of other origins: which may ask from a browser and read the answer (CORS). None, unless a setting says so.
 
-Comes in: the gateway and the origins. Goes out: the gateway behind Starlette's middleware, which answers preflights.
+Input: the gateway and the origins. Output: the gateway behind Starlette's middleware, which answers preflights.
 Credentials of a browser, cookies, are never allowed: a page sends its API key itself, as any other client.
 """
 

@@ -1,6 +1,6 @@
 """What somebody says of an answer: `POST /feedback`.
 
-Comes in: a request id with the outcome, «this answer was wrong», or a text. Goes out: 202, once it is in the journal;
+Input: a request id with the outcome, «this answer was wrong», or a text. Output: 202, once it is in the journal;
 the ledger may be down. Whether there is such an answer is seen when both are in the ledger, so nobody is told here.
 """
 

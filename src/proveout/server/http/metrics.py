@@ -1,6 +1,6 @@
 """The metrics: what all processes of the server counted, as Prometheus reads it.
 
-Comes in: plain counts, made on the way of a request at next to no cost. Goes out: the text of /metrics. Every API
+Input: plain counts, made on the way of a request at next to no cost. Output: the text of /metrics. Every API
 process writes its counts to a file of its own in the shared folder, every second and when it is asked; whoever is
 asked adds them up. The file of a process that died stays: a counter never goes down. Labels have few values: no key,
 no user, no request. Door to: prometheus_client.

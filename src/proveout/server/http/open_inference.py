@@ -1,6 +1,6 @@
 """The Open Inference Protocol, version 2, on the same desk: same validation, same ladder, same log.
 
-Comes in: one tensor for each field of the request schema, all of one length. Goes out: tensors of that length. The
+Input: one tensor for each field of the request schema, all of one length. Output: tensors of that length. The
 protocol knows no problem of one row: a request with a row that does not fit is refused whole, naming the row. A row
 without a prediction has null in the tensors of its task, such as `probability` and `label`, and says so in
 `answered_by`. Tensors come and go in JSON or in binary (`binary_tensors`), where such a row has NaN, 0, false or "".

@@ -1,6 +1,6 @@
 """The OpenAPI document: what every route takes, what it gives, and what it may say instead.
 
-Comes in: the request schema and the settings. Goes out: an OpenAPI 3.1 document, of plain values. The rule of each
+Input: the request schema and the settings. Output: an OpenAPI 3.1 document, of plain values. The rule of each
 route comes from `access.RULES`, so that document and gateway cannot tell two things.
 """
 

@@ -1,6 +1,6 @@
 """The messages of the OpenAPI document, in JSON Schema: requests, answers, problems.
 
-Comes in: the request schema and the settings. Goes out: plain values. `openapi` says which route takes and gives which.
+Input: the request schema and the settings. Output: plain values. `openapi` says which route takes and gives which.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The dossier of one answer: `GET /predictions/{id}`.
 
-Comes in: a request id. Goes out: what was asked (as it was logged), which release answered by which approval, why, and
+Input: a request id. Output: what was asked (as it was logged), which release answered by which approval, why, and
 what was said of it since. Read from the ledger in a thread of its own: an answer that waits for its place in a queue
 shall not wait for a database.
 """

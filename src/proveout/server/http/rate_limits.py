@@ -1,6 +1,6 @@
 """Limits: how often a key may ask, counted by all API processes together.
 
-Comes in: who asks, for how many answers, and when. Goes out: an `Allowance`. A token bucket holds the rate and a count
+Input: who asks, for how many answers, and when. Output: an `Allowance`. A token bucket holds the rate and a count
 for each day (UTC) the quota; both live in one small file in the state folder that every process maps, a slot for each
 key. A slot is locked for a few microseconds, by the kernel, which lets go of it also after kill -9. The day's count
 survives a restart; the bucket counts by the clock since the machine started.

@@ -1,6 +1,6 @@
 """One HTTP request and the way to answer it, as a route of the gateway sees them.
 
-Comes in: ASGI's scope, `receive` and `send`. Goes out: a body, whole or in parts, or `Refused`; and responses, whose
+Input: ASGI's scope, `receive` and `send`. Output: a body, whole or in parts, or `Refused`; and responses, whose
 headers are the same wherever they come from. What stands behind the gateway is a `Backend`.
 """
 

@@ -1,6 +1,6 @@
 """The pages for people: a form at `/`, made from the request schema, and the routes at `/docs`.
 
-Comes in: the schema and the OpenAPI document. Goes out: HTML that needs nothing else: no framework, no font, no other
+Input: the schema and the OpenAPI document. Output: HTML that needs nothing else: no framework, no font, no other
 host. What the form shows of an answer is set as text, never as markup; only the page's own script and style run, which
 the headers name by their digests. Door to: jinja2.
 """

@@ -1,6 +1,6 @@
 """What is wrong with the server right now, and what of it a person is told.
 
-Comes in: at each look, everything that is wrong, as the processes see it. Goes out: an alert for each trouble when it
+Input: at each look, everything that is wrong, as the processes see it. Output: an alert for each trouble when it
 begins and an `info` when it has been gone for a while. A trouble is known by what it says is wrong, so two API
 processes that see the same one are one alert, and one that comes and goes is one too. Pure: the clock is given.
 """

@@ -1,6 +1,6 @@
 """The lines of a journal: one JSON object for each thing that happened.
 
-Comes in: records. Goes out: a line for each, and the record again. An answer's line is its record; every other kind
+Input: records. Output: a line for each, and the record again. An answer's line is its record; every other kind
 names itself first.
 """
 

@@ -1,6 +1,6 @@
 """The clerk: the one process of the server that opens the ledger.
 
-Comes in: journals, the ledger's news, notes of the API processes. Goes out: rows of the ledger; the board, posted
+Input: journals, the ledger's news, notes of the API processes. Output: rows of the ledger; the board, posted
 within 0.3 s of an entry that changes it; the canary's verdict; alerts. It runs at a lower priority and nobody waits
 for it: while it is dead, or the ledger is down, answers go on, the journals grow, and what was last posted holds.
 

@@ -1,6 +1,6 @@
 """The drain: carries journals into the ledger, each line exactly once.
 
-Comes in: the journals of the API processes, living and dead. Goes out: rows of the ledger; how far a journal is
+Input: the journals of the API processes, living and dead. Output: rows of the ledger; how far a journal is
 drained is stored with them in one transaction, so a drain that is killed and repeated stores nothing twice. A line
 without an end is no row: its answer never left. A journal of a dead writer is deleted when it is drained.
 

@@ -1,6 +1,6 @@
 """How long a batch of so many rows takes, as measured; and how many rows a batch should have.
 
-Comes in: how long each batch took. Goes out: what the next one will. Pure.
+Input: how long each batch took. Output: what the next one will. Pure.
 """
 
 import math

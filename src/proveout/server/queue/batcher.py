@@ -1,6 +1,6 @@
 """Micro-batches: requests that wait while the worker is busy travel together as one message.
 
-Comes in: single records, each with the release it is for. Goes out: an answer for each, or why there is none.
+Input: single records, each with the release it is for. Output: an answer for each, or why there is none.
 No request waits for others: a batch leaves as soon as the worker is free. What would wait too long in front of a
 worker that is only busy is told so at once (`Overloaded`), by measured batch times; what a hanging or failing one keeps
 waiting falls down the ladder at its deadline, and after some of those its release is not asked for a while (`breaker`).

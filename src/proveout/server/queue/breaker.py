@@ -1,6 +1,6 @@
 """The circuit breaker of one release: while it fails it is not asked, so nobody waits for what will not come.
 
-Comes in: a moment, and what became of each answer. Goes out: whether the release may be asked now. Pure: the clock is
+Input: a moment, and what became of each answer. Output: whether the release may be asked now. Pure: the clock is
 the caller's, in seconds that never go back.
 
     closed ──10 of the last 20 answers failed──► open ──cool_s later──► half-open: one request at a time is let through

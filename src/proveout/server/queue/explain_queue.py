@@ -1,6 +1,6 @@
 """Explanations on their way to the worker and back, within a deadline or not at all.
 
-Comes in: records. Goes out: the reasons for what a release says of them. They have a line to the worker of their own,
+Input: records. Output: the reasons for what a release says of them. They have a line to the worker of their own,
 so no request waits for one; several that wait travel as one message. How long one takes is measured: what cannot be
 there in time is told so at once.
 """

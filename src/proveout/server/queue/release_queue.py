@@ -1,6 +1,6 @@
 """The lanes to a worker: what waits for each release, and the form in which it travels.
 
-Comes in: records. Goes out: their columns, and from a reply an answer for each of them. `dispatch` carries.
+Input: records. Output: their columns, and from a reply an answer for each of them. `dispatch` carries.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What a shadow is asked: records that were answered already, when nothing else waits.
 
-Comes in: records. Goes out: what the shadow says of each, some time later, to whoever notes it. It has a line to the
+Input: records. Output: what the shadow says of each, some time later, to whoever notes it. It has a line to the
 worker of its own, so whatever becomes of it no request waits. What holds for a shadow that hangs: one that sleeps takes
 nothing from the requests; one that computes in Python shares the interpreter with them; one that keeps the interpreter
 to itself, in a call to C, stops them all, until the watchdog ends the worker. Either way it is not asked again.

@@ -1,6 +1,6 @@
 """The gateway's end of a line to a worker: always trying to be connected, one message at a time.
 
-Comes in: a socket's path. Goes out: what the worker says of itself, whenever that changes; and replies. The end of the
+Input: a socket's path. Output: what the worker says of itself, whenever that changes; and replies. The end of the
 line is the death signal; a worker that is silent for too long is killed, because LitServe restarts a dead one and never
 a hanging one.
 """

@@ -1,6 +1,6 @@
 """Answers kept in memory: to be given again while they are young, and in place of a model that is silent.
 
-Comes in: what the model said of a record. Goes out: the same, to the same tenant, for the same release and the same
+Input: what the model said of a record. Output: the same, to the same tenant, for the same release and the same
 record, with its age. Kept by one API process, within a bound of rows and of age.
 """
 

@@ -1,6 +1,6 @@
 """Who answers: the model, else the cache, else the rules, else nobody; and why it was not the one before.
 
-Comes in: the rungs of one request, each a way to get an answer. Goes out: an `Answered`. Pure: no clock, no process.
+Input: the rungs of one request, each a way to get an answer. Output: an `Answered`. Pure: no clock, no process.
 """
 
 from collections.abc import Callable, Sequence

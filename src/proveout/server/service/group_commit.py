@@ -1,6 +1,6 @@
 """The log of the desk: what is ready in the same turn of the event loop is one write of the journal.
 
-Comes in: rows, one by one. Goes out: whether each is in the journal, before whoever waits for it goes on.
+Input: rows, one by one. Output: whether each is in the journal, before whoever waits for it goes on.
 """
 
 import asyncio

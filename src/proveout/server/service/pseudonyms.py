@@ -1,6 +1,6 @@
 """Pseudonyms: what the log says in place of a person's values.
 
-Comes in: a record and the names of its fields that are about a person. Goes out: the record as the journal and the
+Input: a record and the names of its fields that are about a person. Output: the record as the journal and the
 ledger may see it. The model and the rules are given the values themselves; nobody else is.
 """
 

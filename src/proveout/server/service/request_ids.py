@@ -1,6 +1,6 @@
 """Request ids: what both sides call an answer, and what tells two rows of the log apart.
 
-Comes in: the id a client gave, or none. Goes out: that one, or a new one, never the same twice: the ledger keeps one
+Input: the id a client gave, or none. Output: that one, or a new one, never the same twice: the ledger keeps one
 row for an id, so a second answer under it would be missing. Ids that were given are remembered in one small file that
 all API processes map, by their hashes, the newest hundred thousand and more; so a retry finds its first try also in
 another process, and after a restart.

@@ -1,6 +1,6 @@
 """Who is asked: the champion, the canary for its share of the requests, the shadow beside them.
 
-Comes in: the board, and what the worker holds. Goes out: a `Route` for each request, always, also while there is no
+Input: the board, and what the worker holds. Output: a `Route` for each request, always, also while there is no
 worker. Pure but for what is posted to it.
 """
 

@@ -1,6 +1,6 @@
 """The prediction service: one accepted request in, one answer out, before the deadline and after it is logged.
 
-Comes in: a validated request, its id and who asks. Goes out: `Response`, with a body ready to send. It knows the
+Input: a validated request, its id and who asks. Output: `Response`, with a body ready to send. It knows the
 fallback chain, which release a request belongs to, the queue in front of the worker, the cached answers and the
 journal; it knows nothing of HTTP.
 """

@@ -1,6 +1,6 @@
 """The shelf: every bundle that the worker holds, opened beside the others and swapped between batches.
 
-Comes in: boards. Goes out: replies to messages, by the release that a message names; and what is held, whenever that
+Input: boards. Output: replies to messages, by the release that a message names; and what is held, whenever that
 changes. A bundle that does not open is refused with the reason, and those that are held go on answering. The champion
 before stays open, so going back opens nothing.
 """

@@ -1,6 +1,6 @@
 """The bundles that are served: found in the ledger, approved, whole, opened.
 
-Comes in: settings. Goes out: the board, which says what is to be served; and each bundle on it, opened after the
+Input: settings. Output: the board, which says what is to be served; and each bundle on it, opened after the
 checks that stand before serving. The main process checks the champion before anything is started, the clerk makes the
 boards that follow, and a worker checks every bundle again when it opens it.
 """

@@ -1,7 +1,7 @@
 """Why a score is what it is: Shapley values of the request's fields, sampled, in the unit of the score: probability of
 the event or of the class answered, or the value itself.
 
-Comes in: one request as a row, background rows, and the model as a function. Goes out: `Reason`s, largest first.
+Input: one request as a row, background rows, and the model as a function. Output: `Reason`s, largest first.
 Method: permutation sampling (Castro, Gómez, Tejada 2009), each order also walked backwards (antithetic; Mitchell et
 al. 2022). Each background row is walked from once, so the effects of all fields add up to f(request) minus the mean of
 f(background) exactly, not only on average. Correlated fields share their credit as if they could vary alone.
