@@ -36,7 +36,8 @@ from proveout.rollout import releases
 from proveout.trust.signing import Keyring
 
 SRC = ROOT / "src" / "proveout"
-DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/gate.md", "docs/serving.md")}
+PAGES = ("README.md", "docs/gate.md", "docs/mutation.md", "docs/serving.md")
+DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
 GATE = DOCS["docs/gate.md"]
 BLOCKS = [block for text in DOCS.values() for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)]
 QUESTIONS = "proveout.evaluation"
@@ -278,7 +279,7 @@ def _answers(function: object, module: str) -> bool:
 
 COMMANDS = [
     line.removeprefix("$ ")
-    for block in re.findall(r"^```console\n(.*?)^```", GATE, flags=re.M | re.S)
+    for block in re.findall(r"^```console\n(.*?)^```", GATE + DOCS["docs/mutation.md"], flags=re.M | re.S)
     for line in block.splitlines()
     if line.startswith("$ ")
 ]
