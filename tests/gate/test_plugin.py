@@ -668,4 +668,4 @@ def test_all_workers_judge_the_candidate_that_the_controller_chose(gate, pyteste
     (bundle,) = (pytester.path / ".proveout" / "store" / "bundles").iterdir()
     make_project(pytester.path, c=0.001)
 
-    assert session(pytester.path, workerinput=node.workerinput).material().bundle.digest == bundle.name
+    assert session(pytester.path, workerinput=node.workerinput).context().bundle.digest == bundle.name

@@ -1,4 +1,4 @@
-"""What the gate asks of its own material: pure decisions on values."""
+"""What the gate asks of its own inputs: pure decisions on values."""
 
 import numpy as np
 import pandas as pd

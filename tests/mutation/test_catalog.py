@@ -69,8 +69,8 @@ class Bench:
 def bench(tmp_path_factory) -> Bench:
     root = tmp_path_factory.mktemp("trips")
     project, bundle = breakable.make(root, "")
-    material = EvaluationContext(project, Path(project.store) / "bundles" / bundle.digest)
-    return Bench(runner._ground(project, material), tmp_path_factory.mktemp("mutants"))
+    context = EvaluationContext(project, Path(project.store) / "bundles" / bundle.digest)
+    return Bench(runner._ground(project, context), tmp_path_factory.mktemp("mutants"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The challenge: whose mutants are caught by what, that a gate which is blind or refuses everything is told so, and
+"""Mutation testing: whose mutants are caught by what, that a gate which is blind or refuses everything is told so, and
 that nothing of it stays behind.
 """
 
@@ -23,8 +23,8 @@ from proveout.mutation import runner
 from proveout.mutation.catalog import MUTANTS, UNCHANGED
 from proveout.mutation.context import DoesNotApply, MutationContext
 from proveout.mutation.mutant import Mutant
-from proveout.mutation.results import ChallengeReport, Trial
-from proveout.mutation.runner import NotChallenged
+from proveout.mutation.results import MutationReport, Trial
+from proveout.mutation.runner import CandidateNotApproved
 from proveout.mutation.sandbox import Sandbox
 from proveout.records import Bundle, Digest, Feedback, now
 from proveout.settings import Settings
@@ -81,10 +81,10 @@ def like(name: str, **changes: object) -> Mutant:
 
 @dataclass
 class Tried:
-    """A challenge, what it said on the way, and what the project's folder held before and after."""
+    """A mutation run, what it said on the way, and what the project's folder held before and after."""
 
     project: Settings
-    report: ChallengeReport
+    report: MutationReport
     said: list[tuple[str, int, int]]
     before: dict[str, str]
     after: dict[str, str]
@@ -117,7 +117,7 @@ def light() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory) -> Tried:
-    """A gate of three checks, challenged with three mutants of ours and three that end before the gate."""
+    """A gate of three checks, run on three mutants of ours and three that end before the gate."""
     root = tmp_path_factory.mktemp("trips")
     project, bundle = breakable.make(root, CHECKS)
     summary = root / "summary.md"
@@ -167,7 +167,7 @@ def test_a_check_that_fails_for_every_mutant_catches_none(tried):
     assert tried.report.fail_for_all == (name,)
     assert (calibration.fate, calibration.not_counted) == ("survived", (name,))
     assert (dice.fate, dice.not_counted) == ("caught", (name,))
-    page = mutate.challenged(tried.report)
+    page = mutate.as_text(tried.report)
     only = "SURVIVED only by test_training_comes_out_the_same (not counted: fails for every mutant)"
     assert only in " ".join(page.split())
     assert "  not counted: test_training_comes_out_the_same fails for every mutant, as for the same answers" in page
@@ -177,7 +177,7 @@ def test_what_each_mutant_is_meant_to_trip_is_named():
     """Who reads that it was caught sees by what, and by what it should have been."""
     assert all(mutant.question and mutant.remedy for mutant in MUTANTS)
     assert not [mutant.name for mutant in MUTANTS if "reproduction" in mutant.remedy]  # it fails for all of them
-    row = next(line for line in mutate.challenged(REPORT).splitlines() if line.split()[:1] == ["constant"])
+    row = next(line for line in mutate.as_text(REPORT).splitlines() if line.split()[:1] == ["constant"])
     assert " ".join(row.split()).startswith("constant always 0.157 the AUC caught test_auc: auc is 0.5")
 
 
@@ -195,7 +195,7 @@ def test_what_never_came_before_the_gate_is_not_counted(tried):
     assert [trial.mutant for trial in tried.report.counted] == [*CHOSEN, "hurry"]
 
 
-def test_one_that_could_not_be_opened_leaves_the_challenge_without_an_answer(tried):
+def test_one_that_could_not_be_opened_leaves_the_run_without_an_answer(tried):
     """The one survivor is tolerated; that something was not tried at all is not."""
     assert not tried.report.passed
     assert replace(tried.report, trials=tuple(t for t in tried.report.trials if t.mutant != "nonsense")).passed
@@ -246,14 +246,14 @@ def test_a_blind_gate_is_told_so(tmp_path):
 
     assert [trial.fate for trial in report.trials] == ["survived"]
     assert not report.passed
-    assert "they would approve anything" in mutate.challenged(report)
+    assert "they would approve anything" in mutate.as_text(report)
 
 
-def test_a_gate_that_refuses_the_candidate_itself_is_not_challenged(tmp_path):
+def test_a_gate_that_refuses_the_candidate_itself_ends_the_run(tmp_path):
     """It would catch everything."""
     project, bundle = breakable.make(tmp_path, "def test_nobody(candidate):\n    assert candidate is None, 'nobody'\n")
 
-    with pytest.raises(NotChallenged, match="test_nobody failed: nobody") as refused:
+    with pytest.raises(CandidateNotApproved, match="test_nobody failed: nobody") as refused:
         runner.run(project, folder_of(project, bundle), mutants=runner.choose(["constant"]))
 
     assert "catches everything" in str(refused.value)
@@ -261,7 +261,7 @@ def test_a_gate_that_refuses_the_candidate_itself_is_not_challenged(tmp_path):
 
 
 def test_a_run_that_takes_too_long_is_ended_with_what_it_started(tried, tmp_path):
-    """A mutant that hangs would hold the challenge for ever; a gate that waits for ever approves nothing."""
+    """A mutant that hangs would hold the run for ever; a gate that waits for ever approves nothing."""
     bundle = candidate_of(tried)
 
     with Sandbox(tried.project, tmp_path) as rehearsal:
@@ -325,7 +325,7 @@ TRIAL = Trial(
     question="the AUC",
     remedy="evidence(...)",
 )
-REPORT = ChallengeReport(
+REPORT = MutationReport(
     model="trips",
     candidate=Digest("ab" * 32),
     champion=None,
@@ -344,7 +344,7 @@ REPORT = ChallengeReport(
 
 def test_the_page_says_who_caught_what_and_what_is_missing():
     """Answer first, then a row for each mutant, then the line to add."""
-    page = mutate.challenged(REPORT)
+    page = mutate.as_text(REPORT)
 
     lines = page.splitlines()
     assert lines[0] == (

@@ -41,7 +41,7 @@ DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
 GATE = DOCS["docs/gate.md"]
 BLOCKS = [block for text in DOCS.values() for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)]
 QUESTIONS = "proveout.evaluation"
-INTERNAL = {"gate_material"}  # what the fixtures are parts of
+INTERNAL = {"gate_context"}  # what the fixtures are parts of
 OF_THE_PROJECT = {
     node.name
     for node in ast.parse((ROOT / "conftest.py").read_text(encoding="utf-8")).body

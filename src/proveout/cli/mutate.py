@@ -11,7 +11,7 @@ from proveout.cli._terminal import fact, page, plain, table
 from proveout.errors import UsageError
 
 if TYPE_CHECKING:
-    from proveout.mutation.results import ChallengeReport, Trial
+    from proveout.mutation.results import MutationReport, Trial
 
 LONGEST = 90  # characters of a check's message in the table
 HEAD = ("mutant", "what was broken", "meant to trip", "", "by")
@@ -36,9 +36,9 @@ def mutate(
     """
     from proveout.evaluation.context import find_candidate
     from proveout.gate.reports import github_summary
-    from proveout.mutation import runner as challenges
+    from proveout.mutation import runner
 
-    mutants = challenges.choose(only or ())
+    mutants = runner.choose(only or ())
     if listed:
         if as_json:
             raise UsageError("--list is for people: --json prints the report of a run.")
@@ -50,7 +50,7 @@ def mutate(
     # Asked to end, it is to end its runs too: they are in groups of their own.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     typer.echo(f"the checks judge the candidate itself first; mutants to follow: {len(mutants)}", err=True)
-    report = challenges.run(
+    report = runner.run(
         project,
         folder,
         mutants=mutants,
@@ -60,12 +60,12 @@ def mutate(
     )
     for problem in github_summary.append(markdown(report)):
         typer.echo(problem, err=True)
-    answer(report, challenged(report), as_json=as_json)
+    answer(report, as_text(report), as_json=as_json)
     if not report.passed:
         raise typer.Exit(3 if report.untold or not report.counted else 1)
 
 
-def challenged(report: "ChallengeReport") -> str:
+def as_text(report: "MutationReport") -> str:
     """How many were caught, mutant by mutant, then what would have caught those that survived."""
     lines = [
         f"{'passed' if report.passed else 'failed'}   {report.model}@{report.candidate[:12]}   {in_short(report)}",
@@ -93,7 +93,7 @@ def challenged(report: "ChallengeReport") -> str:
     return page(lines, following)
 
 
-def in_short(report: "ChallengeReport") -> str:
+def in_short(report: "MutationReport") -> str:
     """The count: `15 of 16 mutants caught, 1 survived, by 69 checks, in 118 s`."""
     left_out = len(report.trials) - len(report.counted) - len(report.untold)
     parts = [
@@ -105,7 +105,7 @@ def in_short(report: "ChallengeReport") -> str:
     return f"{', '.join(parts)}, by {report.checks} checks, in {report.seconds:.0f} s"
 
 
-def markdown(report: "ChallengeReport") -> str:
+def markdown(report: "MutationReport") -> str:
     """The report for a job summary."""
     state = "passed" if report.passed else "failed"
     head = f"### mutation tests {state}: `{report.model}@{report.candidate[:12]}`\n\n{in_short(report)}\n\n"

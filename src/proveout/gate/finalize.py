@@ -1,6 +1,6 @@
 """The end of a gate run: everything gathered goes to `verdict.judge`, and what that says is signed and recorded.
 
-Input: what the run gathered and the material it was about. Output: the recorded verdict and notes for the person
+Input: what the run gathered and the context it was about. Output: the recorded verdict and notes for the person
 who waits for it.
 """
 
@@ -36,7 +36,7 @@ CLEAN = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TE
 
 def judge(
     gathered: ResultCollector,
-    material: "EvaluationContext",
+    context: "EvaluationContext",
     *,
     edge_cases: "Callable[[], tuple[Case, ...]]",
     patterns: Sequence[str],
@@ -56,50 +56,50 @@ def judge(
         gate_run: how whoever started the run named it.
     Raises: ProveoutError if it could not be recorded.
     """
-    settings = material.settings
+    settings = context.settings
     required = required_names(settings, patterns)
-    cases = _ask(gathered, material, edge_cases)
-    leave = _waivers(gathered, material, at=at)
-    _refuse_edited_bounds(gathered, material)
-    results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, material, exitstatus)]
+    cases = _ask(gathered, context, edge_cases)
+    leave = _waivers(gathered, context, at=at)
+    _refuse_edited_bounds(gathered, context)
+    results = [*gathered.results(), *gathered.absent(required, settings), *_stopped(gathered, context, exitstatus)]
     results += _never_asked(there, results, required)
     digests = gate_digests(settings)
     judged = verdicts.judge(
         results,
         gathered.evidence,
         required=required,
-        candidate=material.bundle,
+        candidate=context.bundle,
         checks=digests.checks,
         configuration=digests.configuration,
         checks_folder=other_checks(settings),
         read=files_read,
-        bounds=material.bounds,
+        bounds=context.bounds,
         waivers=leave,
         cases=cases,
-        champion=material.champion.bundle.digest if material.champion is not None else None,
-        source=_source(material),
+        champion=context.champion.bundle.digest if context.champion is not None else None,
+        source=_source(context),
         at=at,
         gate_run=gate_run,
     )
     by = os.environ.get("GITHUB_ACTOR") or actor()
     expires_at = (datetime.fromisoformat(at) + timedelta(days=settings.approval_days)).isoformat()
     with open_ledger(settings, create=True) as ledger:
-        entry = _recorded(ledger, material, judged, by=by, expires_at=expires_at)
+        entry = _recorded(ledger, context, judged, by=by, expires_at=expires_at)
     return read(Verdict, entry), list(waivers.unused(leave, judged))
 
 
-def _recorded(ledger: Ledger, material: "EvaluationContext", judged: Verdict, *, by: str, expires_at: str) -> Entry:
+def _recorded(ledger: Ledger, context: "EvaluationContext", judged: Verdict, *, by: str, expires_at: str) -> Entry:
     """The ledger's entry of the verdict, with what the verdicts before it make of it."""
-    keyring, before = open_keyring(material.settings), _champions_verdict(ledger, material)
+    keyring, before = open_keyring(context.settings), _champions_verdict(ledger, context)
     while True:
         seen = ledger.last_seq()
-        compared = _compared(judged, material, before, holdout_use.earlier(ledger, judged.model, material.held_out))
+        compared = _compared(judged, context, before, holdout_use.earlier(ledger, judged.model, context.held_out))
         with suppress(Conflict):  # another gate recorded its verdict meanwhile: it counts, too
             return verdicts.record_verdict(ledger, keyring, compared, by=by, expires_at=expires_at, seen=seen)
 
 
 def _compared(
-    judged: Verdict, material: "EvaluationContext", champions: Verdict | None, earlier: Sequence[Verdict]
+    judged: Verdict, context: "EvaluationContext", champions: Verdict | None, earlier: Sequence[Verdict]
 ) -> Verdict:
     """The verdict, beside the champion's and those that the same held-out rows have given."""
     since = CHAMPION if champions is not None else FIRST if earlier else ""
@@ -112,26 +112,26 @@ def _compared(
         holdout_use=holdout_use.counted(
             earlier,
             judged.candidate,
-            material.held_out,
+            context.held_out,
             judged.evidence,
-            at_most=material.settings.holdout_alpha,
+            at_most=context.settings.holdout_alpha,
         ),
     )
 
 
 def _ask(
-    gathered: ResultCollector, material: "EvaluationContext", edge_cases: "Callable[[], tuple[Case, ...]]"
+    gathered: ResultCollector, context: "EvaluationContext", edge_cases: "Callable[[], tuple[Case, ...]]"
 ) -> dict[str, Digest]:
     """Ask the gate's own questions. Returns the edge cases that the verdict is to remember."""
-    settings = material.settings
+    settings = context.settings
     try:
         there = (settings.root / settings.edge_cases).is_file()
         cases = edge_cases() if there else ()
-        wrong = (*preconditions.ask(material, cases), *preconditions.unasked(cases, asked=gathered.cases_asked))
+        wrong = (*preconditions.ask(context, cases), *preconditions.unasked(cases, asked=gathered.cases_asked))
     except ProveoutError as error:
         said = str(error)[:LONGEST_MESSAGE]
         if not any(life.message == said for life in gathered.lives.values()):  # by a check that could not be collected
-            gathered.found(preconditions.wrong("material", str(error), outcome="error"))
+            gathered.found(preconditions.wrong("preconditions", str(error), outcome="error"))
         return {}
     gathered.found(*wrong)
     # A weaker suite is not remembered: the next run would find nothing missing.
@@ -152,8 +152,8 @@ def _never_asked(there: Sequence[str], results: Sequence[CheckResult], required:
     ]
 
 
-def _waivers(gathered: ResultCollector, material: "EvaluationContext", *, at: str) -> tuple[Waiver, ...]:
-    settings = material.settings
+def _waivers(gathered: ResultCollector, context: "EvaluationContext", *, at: str) -> tuple[Waiver, ...]:
+    settings = context.settings
     try:
         return waivers.load(settings.root / settings.waivers, today=at[:10])
     except ProveoutError as error:
@@ -161,11 +161,11 @@ def _waivers(gathered: ResultCollector, material: "EvaluationContext", *, at: st
         return ()
 
 
-def _refuse_edited_bounds(gathered: ResultCollector, material: "EvaluationContext") -> None:
+def _refuse_edited_bounds(gathered: ResultCollector, context: "EvaluationContext") -> None:
     """The verdict signs the bounds that the run began with: they have to be those that the checks read."""
-    file = material.settings.train_config
+    file = context.settings.train_config
     try:
-        moved = moved_bounds.moved(material.bounds, read_bounds(material.settings))
+        moved = moved_bounds.moved(context.bounds, read_bounds(context.settings))
     except ProveoutError as error:
         gathered.found(preconditions.wrong(f"edited[{file}]", str(error), outcome="error"))
         return
@@ -174,28 +174,28 @@ def _refuse_edited_bounds(gathered: ResultCollector, material: "EvaluationContex
         gathered.found(preconditions.wrong(f"edited[{file}]", message, outcome="error"))
 
 
-def _champions_verdict(ledger: Ledger, material: "EvaluationContext") -> Verdict | None:
+def _champions_verdict(ledger: Ledger, context: "EvaluationContext") -> Verdict | None:
     """The verdict by which the champion serves; None without a champion, or where this ledger does not have it."""
-    release = releases.current(ledger, material.settings.model)
-    if release is None or material.champion is None or release.bundle != material.champion.bundle.digest:
+    release = releases.current(ledger, context.settings.model)
+    if release is None or context.champion is None or release.bundle != context.champion.bundle.digest:
         return None  # another one was released while the gate ran, and nothing was compared with that
     with suppress(NotFound):
         return status.verdict_at(ledger, release)
     return None
 
 
-def _source(material: "EvaluationContext") -> tuple[SourceVersion, ...]:
+def _source(context: "EvaluationContext") -> tuple[SourceVersion, ...]:
     """What made the rows; nothing where the snapshot is not in the store, which the checks have found out too."""
     try:
-        return provenance.versions(material.snapshot)
+        return provenance.versions(context.snapshot)
     except ProveoutError:
         return ()
 
 
-def _stopped(gathered: ResultCollector, material: "EvaluationContext", exitstatus: int) -> list[CheckResult]:
+def _stopped(gathered: ResultCollector, context: "EvaluationContext", exitstatus: int) -> list[CheckResult]:
     """An interrupted run, or an error in pytest itself: what was seen may not be all there is."""
     if exitstatus in CLEAN or any(result.outcome != "passed" for result in gathered.results()):
         return []
     outcome: CheckOutcome = "missing" if exitstatus == pytest.ExitCode.INTERRUPTED else "error"
     message = f"pytest was stopped (exit status {int(exitstatus)})"
-    return [CheckResult(check=material.settings.checks, outcome=outcome, required=True, message=message)]
+    return [CheckResult(check=context.settings.checks, outcome=outcome, required=True, message=message)]

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def gate_material(pytestconfig: pytest.Config) -> "EvaluationContext":
+def gate_context(pytestconfig: pytest.Config) -> "EvaluationContext":
     """Everything the run judges with; the other fixtures are parts of it."""
-    return GateSession.of(pytestconfig).material()
+    return GateSession.of(pytestconfig).context()
 
 
 @pytest.fixture(scope="session")
@@ -45,66 +45,66 @@ def project(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def candidate(gate_material: "EvaluationContext") -> "OpenBundle":
+def candidate(gate_context: "EvaluationContext") -> "OpenBundle":
     """The bundle that is judged, verified and opened: `candidate.predict(records)`.
 
     evidence("mean probability", candidate.predict(holdout.records).mean(), at_least=0.05, at_most=0.30)
     """
-    return gate_material.candidate
+    return gate_context.candidate
 
 
 @pytest.fixture(scope="session")
-def champion(gate_material: "EvaluationContext") -> "OpenBundle | None":
+def champion(gate_context: "EvaluationContext") -> "OpenBundle | None":
     """The bundle that answers now, opened; None when nothing was ever released.
 
     evidence(dependency_diff.changed(candidate, champion), at_most=5)
     """
-    return gate_material.champion
+    return gate_context.champion
 
 
 @pytest.fixture(scope="session")
-def holdout(gate_material: "EvaluationContext") -> "LabelledRows":
+def holdout(gate_context: "EvaluationContext") -> "LabelledRows":
     """The rows of the batch held out whose outcome is known: `.raw`, `.records`, `.labels`.
 
     evidence(metrics.auc(holdout.labels, candidate.predict(holdout.records)), at_least=0.70)
     """
-    return gate_material.holdout
+    return gate_context.holdout
 
 
 @pytest.fixture(scope="session")
-def training(gate_material: "EvaluationContext") -> "LabelledRows":
+def training(gate_context: "EvaluationContext") -> "LabelledRows":
     """The rows trained on whose outcome is known: `.raw`, `.records`, `.labels`.
 
     evidence("late share", training.labels.mean(), at_least=0.03, at_most=0.40, rows=training.rows)
     """
-    return gate_material.training
+    return gate_context.training
 
 
 @pytest.fixture(scope="session")
-def snapshot(gate_material: "EvaluationContext") -> Snapshot:
+def snapshot(gate_context: "EvaluationContext") -> Snapshot:
     """The batches of the data the candidate was made from, with what the guard refused.
 
     evidence("rows refused", sum(batch.refused for batch in snapshot.batches), at_most=500)
     """
-    return gate_material.snapshot
+    return gate_context.snapshot
 
 
 @pytest.fixture(scope="session")
-def profiles(gate_material: "EvaluationContext") -> "Profiles":
+def profiles(gate_context: "EvaluationContext") -> "Profiles":
     """The profile numbers of the batch held out (`.holdout`) and of each batch trained on (`.training`).
 
     evidence("share without a tail number", profiles.holdout["tailnum"].null_share, at_most=0.05)
     """
-    return gate_material.profiles
+    return gate_context.profiles
 
 
 @pytest.fixture(scope="session")
-def criteria(gate_material: "EvaluationContext") -> "Criteria":
+def criteria(gate_context: "EvaluationContext") -> "Criteria":
     """The bounds in `[evaluation]` of the project's train.toml, by name.
 
     evidence(metrics.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
     """
-    return gate_material.criteria
+    return gate_context.criteria
 
 
 @pytest.fixture
@@ -138,18 +138,18 @@ def edge_cases(pytestconfig: pytest.Config) -> "tuple[Case, ...]":
 
 
 @pytest.fixture(scope="session")
-def edge_answers(gate_material: "EvaluationContext", edge_cases: "tuple[Case, ...]") -> "Answers":
+def edge_answers(gate_context: "EvaluationContext", edge_cases: "tuple[Case, ...]") -> "Answers":
     """What the candidate says of each edge case, and of its record changed: all asked in one batch.
 
     evidence(cases.demands(edge_case, edge_answers))
     """
     from proveout import edge_cases as cases
 
-    return cases.ask(edge_cases, gate_material.candidate)
+    return cases.ask(edge_cases, gate_context.candidate)
 
 
 @pytest.fixture(scope="session")
-def generated(pytestconfig: pytest.Config, gate_material: "EvaluationContext") -> "Generated":
+def generated(pytestconfig: pytest.Config, gate_context: "EvaluationContext") -> "Generated":
     """Properties that hold of every request, asked of generated ones.
 
     evidence(generated.never_crashes())
@@ -164,9 +164,9 @@ def generated(pytestconfig: pytest.Config, gate_material: "EvaluationContext") -
     known = edge_cases_of(pytestconfig) if (settings.root / settings.edge_cases).is_file() else ()
     return Generated(
         load_object(settings.request_schema, settings.root),
-        gate_material.candidate,
+        gate_context.candidate,
         cases={case.id: case.record for case in known},
-        seen=texts_of(gate_material.candidate.reference(), gate_material.candidate.request_columns),
+        seen=texts_of(gate_context.candidate.reference(), gate_context.candidate.request_columns),
         offers=Offers(root=settings.root, date=datetime.datetime.now(datetime.UTC).date()),
     )
 

@@ -1,4 +1,4 @@
-"""What the gate asks of its own material before it believes a verdict, in every run: are the held-out rows really held
+"""What the gate asks of its own inputs before it believes a verdict, in every run: are the held-out rows really held
 out, is it still of our time, are the edge cases still there.
 
 Input: the candidate's rows, batches and edge cases, as values. Output: a `CheckResult` for each thing that is
@@ -32,19 +32,19 @@ def wrong(name: str, message: str, *, outcome: CheckOutcome = "failed") -> Check
     return CheckResult(check=GATE + name, outcome=outcome, required=True, message=message)
 
 
-def ask(material: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
-    """Everything this file asks, of the candidate in `material`. `cases`: the edge cases of today."""
-    bundle = material.bundle
-    found = [*overlap(material.training, material.holdout, key=material.settings.event_key)]
+def ask(context: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
+    """Everything this file asks, of the candidate in `context`. `cases`: the edge cases of today."""
+    bundle = context.bundle
+    found = [*overlap(context.training, context.holdout, key=context.settings.event_key)]
     if isinstance(bundle.split, TimeSplit):  # of no other split is a row later than another
         found += order(train_through=bundle.split.train_through, holdout=bundle.split.holdout)
-        newer = _newer(material, bundle.split.holdout)
-        found += stale(bundle.split.holdout, newer, allowed=material.settings.max_newer_batches)
+        newer = _newer(context, bundle.split.holdout)
+        found += stale(bundle.split.holdout, newer, allowed=context.settings.max_newer_batches)
     try:
-        retired = case_store.retired(material.settings)
+        retired = case_store.retired(context.settings)
     except ProveoutError as error:
         return (*found, wrong("retired-cases", str(error), outcome="error"))
-    return (*found, *weaker(_cases_before(material), suite(cases), retired))
+    return (*found, *weaker(_cases_before(context), suite(cases), retired))
 
 
 def suite(cases: "Sequence[Case]") -> dict[str, Digest]:
@@ -163,29 +163,29 @@ def _share_of_twins(rows: Any) -> float:
     return float(counts[counts > 1].sum() / len(rows))
 
 
-def _newer(material: "EvaluationContext", holdout: str) -> tuple[str, ...]:
+def _newer(context: "EvaluationContext", holdout: str) -> tuple[str, ...]:
     """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
     from proveout.ledger.ledger import read
 
-    with open_ledger(material.settings, create=True) as ledger:
+    with open_ledger(context.settings, create=True) as ledger:
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     if not newest:
         return ()
     snapshot = read(Snapshot, newest[0])
     names = [batch.name for batch in snapshot.batches if batch.name > holdout]
-    if len(names) <= material.settings.max_newer_batches:
+    if len(names) <= context.settings.max_newer_batches:
         return ()
-    return tuple(name for name in names if material.outcomes_known(snapshot, name))
+    return tuple(name for name in names if context.outcomes_known(snapshot, name))
 
 
-def _cases_before(material: "EvaluationContext") -> Mapping[str, Digest]:
+def _cases_before(context: "EvaluationContext") -> Mapping[str, Digest]:
     """The edge cases of the newest verdict that was complete, whatever bundle it was on."""
     from proveout.ledger.ledger import read
 
-    with open_ledger(material.settings, create=True) as ledger:
+    with open_ledger(context.settings, create=True) as ledger:
         for few in (10, None):  # nearly always one of the newest
             for entry in ledger.entries(kind="verdict", limit=few, newest_first=True):
                 verdict = read(Verdict, entry)
-                if verdict.model == material.bundle.model and verdict.cases:
+                if verdict.model == context.bundle.model and verdict.cases:
                     return verdict.cases
     return {}

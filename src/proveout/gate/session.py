@@ -46,7 +46,7 @@ class GateSession:
         self.gathered = ResultCollector()
         self._wanted = False  # whether this is a gate run
         self._others_failed = False  # tests that are no checks, in the same run
-        self._material: EvaluationContext | None = None
+        self._context: EvaluationContext | None = None
         self._cases: tuple[Case, ...] | None = None
         self._verdict: Verdict | None = None
         self._trouble = ""
@@ -68,16 +68,16 @@ class GateSession:
         assert isinstance(session, GateSession)
         return session
 
-    def material(self) -> "EvaluationContext":
+    def context(self) -> "EvaluationContext":
         """What the candidate is judged with. Raises: UsageError if there is none, or one that was tampered with."""
         from proveout.evaluation.context import EvaluationContext, find_candidate
 
-        if self._material is None:
+        if self._context is None:
             try:
-                self._material = EvaluationContext(self.settings, find_candidate(self.settings, self._named()))
+                self._context = EvaluationContext(self.settings, find_candidate(self.settings, self._named()))
             except ProveoutError as error:
                 raise pytest.UsageError(str(error)) from error
-        return self._material
+        return self._context
 
     def edge_cases(self) -> "tuple[Case, ...]":
         """The project's edge cases. Raises: ConfigError for a file that is faulty or not there."""
@@ -193,7 +193,7 @@ class GateSession:
             return
         if self._wanted or self._asked_for():
             self._wanted = True
-            self.material()
+            self.context()
 
     def _asked_for(self) -> bool:
         return any(path.is_relative_to(self._folder) for path in self._asked())
@@ -209,8 +209,8 @@ class GateSession:
         if self._reads is not None:
             self._reads.stop()
             self.gathered.saw_read(self._reads.found)
-        if self._wanted and self._material is not None:
-            self.gathered.found(*fixture_guard.broken(self._material))
+        if self._wanted and self._context is not None:
+            self.gathered.found(*fixture_guard.broken(self._context))
         judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
         if self._is_worker:
             getattr(self._config, "workeroutput", {})[self.NAME] = self.gathered.packed()
@@ -241,7 +241,7 @@ class GateSession:
         try:
             self._verdict, self._notes = judging.judge(
                 self.gathered,
-                self.material(),
+                self.context(),
                 edge_cases=self.edge_cases,
                 patterns=self._config.getini("python_files"),
                 there=uncollected.below(
@@ -271,7 +271,7 @@ class GateSession:
     def pytest_configure_node(self, node: Any) -> None:
         """A worker starts: tell it which candidate."""
         with suppress(pytest.UsageError):  # said by the controller itself, before the run
-            node.workerinput[self.NAME] = str(self.material().folder) if self._asked_for() else None
+            node.workerinput[self.NAME] = str(self.context().folder) if self._asked_for() else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

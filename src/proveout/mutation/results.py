@@ -1,6 +1,6 @@
-"""What came of a challenge: a trial for each mutant, and the report of all.
+"""The results of a mutation run: a trial for each mutant, and the report of all.
 
-Input: nothing. Output: frozen records. They go to whoever asked for the challenge, not into the ledger: what the
+Input: nothing. Output: frozen records. They go to whoever asked for the run, not into the ledger: what the
 gate said of a mutant is no verdict on anything that was trained.
 """
 
@@ -34,7 +34,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChallengeReport:
+class MutationReport:
     """What the gate noticed of one candidate's mutants."""
 
     model: str

@@ -1,6 +1,6 @@
-"""The challenge: the candidate is broken on purpose, and the project's own checks have to notice.
+"""Mutation testing: the candidate is broken on purpose, and the project's own checks have to notice.
 
-Input: settings, the folder of a candidate and the mutants to try. Output: a `ChallengeReport`. First the candidate
+Input: settings, the folder of a candidate and the mutants to try. Output: a `MutationReport`. First the candidate
 itself is judged in the same setting, the same answers under another digest: a gate that refuses everything catches
 everything. A check that fails for that, and not for the candidate as it was packed, fails for every mutant, such as one
 that trains again and compares the digest. What it says of a mutant is not counted.
@@ -22,7 +22,7 @@ from proveout.model.repack import repack
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
 from proveout.mutation.context import DoesNotApply, MutationContext
 from proveout.mutation.mutant import Mutant
-from proveout.mutation.results import ChallengeReport, Trial, TrialOutcome
+from proveout.mutation.results import MutationReport, Trial, TrialOutcome
 from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
 from proveout.records import NOT_RUN, CheckResult, Digest, Verdict
 from proveout.settings import Settings, load_object
@@ -31,7 +31,7 @@ SLACK_S = 60.0
 SLOWER = 3.0  # a run of the gate may take so many times as long as the candidate's own, and SLACK_S more
 
 
-class NotChallenged(ProveoutError):
+class CandidateNotApproved(ProveoutError):
     """The gate does not approve the candidate itself, so what it says of broken ones says nothing."""
 
     exit_code = 3
@@ -42,7 +42,7 @@ class NotChallenged(ProveoutError):
 
     def __str__(self) -> str:
         return (
-            f"{self.candidate} can not be challenged: unchanged, the checks do not approve it either, and a gate that "
+            f"{self.candidate} cannot be tested by mutation: the checks do not approve it unchanged, and a gate that "
             f"refuses everything catches everything. {self.why}. Mend that first: proveout gate {self.candidate[-12:]}"
         )
 
@@ -68,26 +68,26 @@ def run(
     tolerated: int = 0,
     workers: int | None = None,
     say: Say = lambda trial, done, of: None,
-) -> ChallengeReport:
+) -> MutationReport:
     """Put every mutant of the candidate in `folder` before the project's checks.
 
     Args:
         tolerated: how many may survive.
         workers: runs of the gate at a time; one for each processor without it.
         say: told of each trial when it has ended, in the order they end.
-    Raises: NotChallenged if the gate does not approve the candidate itself; NotFound, BundleError, ConfigError.
+    Raises: CandidateNotApproved if the gate does not approve the candidate itself; NotFound, BundleError, ConfigError.
     """
     begun, cores = time.monotonic(), os.cpu_count() or 1
     workers = workers or cores
-    material = EvaluationContext(settings, folder)
-    ground = _ground(settings, material)
-    champion = material.champion  # opened here: a shared store is mirrored before the runs look into the mirror
-    with tempfile.TemporaryDirectory(prefix="proveout-challenge-") as temporary:
+    context = EvaluationContext(settings, folder)
+    ground = _ground(settings, context)
+    champion = context.champion  # opened here: a shared store is mirrored before the runs look into the mirror
+    with tempfile.TemporaryDirectory(prefix="proveout-mutate-") as temporary:
         place = Path(temporary)
         threads = max(1, cores // workers)
         with (
             Sandbox(settings, place, threads=threads) as rehearsal,
-            ThreadPoolExecutor(workers, thread_name_prefix="challenge") as pool,
+            ThreadPoolExecutor(workers, thread_name_prefix="mutate") as pool,
         ):
             try:
                 stage = _Stage(settings=settings, ground=ground, rehearsal=rehearsal, folder=place, threads=threads)
@@ -97,9 +97,9 @@ def run(
                 pool.shutdown(wait=False, cancel_futures=True)
                 rehearsal.close()
                 raise
-    return ChallengeReport(
-        model=material.bundle.model,
-        candidate=material.bundle.digest,
+    return MutationReport(
+        model=context.bundle.model,
+        candidate=context.bundle.digest,
         champion=champion.bundle.digest if champion is not None else None,
         trials=trials,
         checks=len(control.verdict.results),
@@ -110,13 +110,13 @@ def run(
     )
 
 
-def _ground(settings: Settings, material: EvaluationContext) -> MutationContext:
+def _ground(settings: Settings, context: EvaluationContext) -> MutationContext:
     schema = load_object(settings.request_schema, settings.root)
     described = {name: getattr(column, "description", None) for name, column in schema.to_schema().columns.items()}
     return MutationContext(
-        candidate=material.candidate,
-        training=material.training,
-        holdout=material.holdout,
+        candidate=context.candidate,
+        training=context.training,
+        holdout=context.holdout,
         units={name: text for name, text in described.items() if text},
         deadline_s=settings.deadline_s,
     )
@@ -238,11 +238,11 @@ def _packed_again(stage: _Stage, control: Mutant) -> _Packed:
     except Exception as error:
         # The project's own steps and features, on all rows at once.
         problem = f"Packed again, it raises {type(error).__name__}: {error}"
-        raise NotChallenged(stage.ground.candidate.bundle.name, problem) from error
+        raise CandidateNotApproved(stage.ground.candidate.bundle.name, problem) from error
 
 
 def _control(stage: _Stage, renamed: _Packed, unchanged: _Packed) -> _Control:
-    """The verdict on the candidate itself. Raises: NotChallenged if it is not an approval.
+    """The verdict on the candidate itself. Raises: CandidateNotApproved if it is not an approval.
 
     Its answers are judged under another digest first: with no check that minds, that is all there is to run.
     """
@@ -252,7 +252,7 @@ def _control(stage: _Stage, renamed: _Packed, unchanged: _Packed) -> _Control:
     itself = stage.judge(UNCHANGED.name, unchanged, failures=None)
     for run in (itself, other):
         if run.verdict is None or (run is itself and run.verdict.outcome != "approved"):
-            raise NotChallenged(stage.ground.candidate.bundle.name, _refusal(run))
+            raise CandidateNotApproved(stage.ground.candidate.bundle.name, _refusal(run))
     assert itself.verdict is not None and other.verdict is not None
     against = (*other.verdict.failed, *other.verdict.unproven)
     return _Control(verdict=itself.verdict, seconds=itself.seconds, fail_for_all=against)

@@ -1,8 +1,8 @@
 """Fixtures of the gate: whether a check gets them, and whether they are still, at the end, what was read at the start.
 
-Input: a fixture that pytest is about to set up; the material of a run. Output: a `CheckResult` for a fixture of
-the project that took the name of one of the gate's, and for each part of the material that a check changed in place:
-fixtures of a session are shared, so what one check writes into the held-out rows, every later one reads.
+Input: a fixture that pytest is about to set up; the evaluation context of a run. Output: a `CheckResult` for each
+fixture of the project that took the name of one of the gate's, and for each part of the context that a check changed in
+place: fixtures of a session are shared, so what one check writes into the held-out rows, every later one reads.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proveout.evaluation.context import EvaluationContext
 
 FIXTURES = frozenset({
-    "candidate", "champion", "criteria", "edge_answers", "edge_case", "edge_cases", "evidence", "gate_material",
+    "candidate", "champion", "criteria", "edge_answers", "edge_case", "edge_cases", "evidence", "gate_context",
     "generated", "holdout", "profiles", "project", "snapshot", "training",
 })  # fmt: skip
 ASKED_AGAIN = 200  # rows of the bundle's own reference: enough to tell two models apart
@@ -41,10 +41,10 @@ def overridden(fixture: Any, settings: Settings) -> CheckResult | None:
     return wrong(f"fixtures[{name}]", message)
 
 
-def broken(material: "EvaluationContext") -> Iterator[CheckResult]:
+def broken(context: "EvaluationContext") -> Iterator[CheckResult]:
     """What somebody changed: the rows, a bundle's insides, the bounds."""
-    made: dict[str, Any] = vars(material)
-    for name, seal in material.seals.items():
+    made: dict[str, Any] = vars(context)
+    for name, seal in context.seals.items():
         now = made[name]
         if isinstance(seal, str):
             if seal != of_rows(now.labels, now.raw, now.records):
@@ -59,10 +59,10 @@ def broken(material: "EvaluationContext") -> Iterator[CheckResult]:
                 f"Ask it, and change a copy: copy.deepcopy({name})"
             )
             yield wrong(f"changed[{name}]", message)
-    if "criteria" in made and dict(made["criteria"]) != dict(material.bounds):
+    if "criteria" in made and dict(made["criteria"]) != dict(context.bounds):
         message = (
             "the bounds of the fixture criteria are no longer those the run began with: a check or a fixture changed "
-            f"them in place. To ask for another bound: [evaluation] in {material.settings.train_config}"
+            f"them in place. To ask for another bound: [evaluation] in {context.settings.train_config}"
         )
         yield wrong("changed[criteria]", message)
 
