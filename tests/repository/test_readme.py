@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.long
 # of each kind are, and all of them in `make chaos`.
 FEW = "few_checks"
 JUDGED = ("python flows/train.py run", "proveout release ")  # commands that say by which checks
+PATIENT = {"PROVEOUT_DEADLINE_S": "3"}  # the model shall answer also on a machine that is busy with other tests
 README = (ROOT / "README.md").read_text()
 SHOWN = re.search(r"proveout verdict (\w{12})", README)[1]  # the digest of the bundle, as the README has it
 COMMANDS = [
@@ -47,25 +49,25 @@ class Shell:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = {**environment, "PATH": path, "PROVEOUT_PORT": str(self.port)}
 
-    def run(self, command: str, *, returns: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, *, returns: Collection[int] = (0,)) -> subprocess.CompletedProcess[str]:
         few = {"PYTEST_ADDOPTS": f"-k '{self.only}'"} if command.startswith("pytest") else {}
         command += f" --checks {FEW}" if command.startswith(JUDGED) else ""
         ran = subprocess.run(
             ["bash", "-c", command],
             cwd=self.home,
-            env={**self.environment, **few},
+            env={**self.environment, **few, **(PATIENT if command.startswith("proveout drill") else {})},
             capture_output=True,
             text=True,
             timeout=600,
             check=False,
         )
-        assert ran.returncode == returns, f"$ {command}\n{ran.stdout}\n{ran.stderr}"
+        assert ran.returncode in returns, f"$ {command}\n{ran.stdout}\n{ran.stderr}"
         return ran
 
     def serve(self, command: str) -> None:
         log = (self.home / "server.log").open("wb")
         self.server = subprocess.Popen(
-            shlex.split(command), cwd=self.home, env=self.environment, stdout=log, stderr=log
+            shlex.split(command), cwd=self.home, env=self.environment | PATIENT, stdout=log, stderr=log
         )
         begun = time.monotonic()
         while time.monotonic() - begun < PATIENCE_S:
@@ -98,7 +100,10 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
         if command.endswith(" &"):
             shell.serve(command.removesuffix(" &"))
             continue
-        ran = shell.run(command, returns=int(command == "pytest checks/"))  # some of them are never an approval
+        # Some of the checks are never an approval. A drill ends with 1 where an answer came late, which a machine
+        # that is busy with other tests may bring; that none was lost is asked below.
+        allowed = {"pytest checks/": (1,), "proveout drill": (0, 1)}
+        ran = shell.run(command, returns=next((codes for c, codes in allowed.items() if command.startswith(c)), (0,)))
         said[command.split(" ")[0] + " " + command.split(" ")[1]] = ran.stdout
         if "cd my-flights" in command:
             shell.home = shell.home / "my-flights"
@@ -112,6 +117,7 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
     assert answer["reasons"]
     assert said["digest"] in said["proveout status"]
     assert "intact" in said["proveout verify"]
+    assert re.search(r" asked, 0 failed, ", said["proveout drill"]), said["proveout drill"]
     assert "checks/test_model.py" in said["pytest checks/"]  # of the project's own, not the few
     assert "incomplete" in said["pytest checks/"]
 

@@ -1,9 +1,11 @@
 """server/drill.py: a running server put through its faults, and what its callers got, counted."""
 
+import http.server
 import itertools
 import json
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -64,13 +66,18 @@ def test_the_drills_requests_are_told_apart_in_the_log(server):
 def test_a_killed_worker_shows_in_the_count():
     """A summary that calls everything fine would pass every server."""
     answers = [Answered(rung="model", seconds=0.01)] * 97
-    answers += [Answered(rung=None, seconds=0.2), Answered(rung="rules", seconds=0.9), Answered(rung="none", seconds=0)]
+    answers += [
+        Answered(rung=None, seconds=0.2, problem="500 A fault of the server"),
+        Answered(rung="rules", seconds=0.9),
+        Answered(rung="none", seconds=0),
+    ]
 
     found = drill.summary("killed", answers, deadline_s=0.5, back_s=2.0)
 
     assert (found.asked, found.failed, found.late) == (100, 1, 1)
     assert found.rungs == {"model": 97, "rules": 1, "none": 1}
     assert found.slowest_s == 0.9
+    assert found.problems == {"500 A fault of the server": 1}
     report = drill.DrillReport(release="toy@0", deadline_s=0.5, split="m", phases=(found,), quality=())
     assert not report.passed
 
@@ -102,6 +109,66 @@ def test_a_request_that_is_refused_counts_as_failed(server):
     assert refused.rung is None
     assert connection is not None
     connection.close()
+
+
+@pytest.fixture
+def shedding():
+    """A server that turns requests away: each id once, or those that end with `-again` as well."""
+    asked: list[str] = []
+
+    class Shedding(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        always = False
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            asked.append(self.headers["x-request-id"])
+            again = asked[-1].endswith("-again") and not self.always
+            problem = {"type": "urn:proveout:problem:overloaded", "detail": "An answer would come too late."}
+            body = json.dumps({"answered_by": "model"} if again else problem).encode()
+            self.send_response(200 if again else 503)
+            self.send_header("content-length", str(len(body)))
+            if not again:
+                self.send_header("retry-after", "0")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shedding) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield Shedding, Address(host="127.0.0.1", port=running.server_port), asked
+        running.shutdown()
+
+
+def answers_of(address: Address) -> list[Answered]:
+    answers: list[Answered] = []
+    with load_client.asking(address, itertools.cycle(BODIES), answers, prefix="drill-"):
+        wait_until(lambda: len(answers) >= 3, "answers")
+    return answers
+
+
+def test_a_request_that_is_shed_is_sent_again_and_counted(shedding):
+    """On a machine that is short of time the queue turns requests away; a client that does as it is told loses none."""
+    _, address, asked = shedding
+
+    found = drill.summary("hanging", answers_of(address), deadline_s=60, back_s=0)
+
+    assert (found.failed, found.shed) == (0, found.asked)
+    assert found.rungs == {"model": found.asked}
+    assert len(set(asked)) == len(asked) == 2 * found.asked
+
+
+def test_a_request_that_is_shed_twice_has_failed_and_says_how(shedding):
+    """Otherwise a server that answers nobody would come through every drill."""
+    handler, address, _ = shedding
+    handler.always = True
+
+    found = drill.summary("hanging", answers_of(address), deadline_s=60, back_s=0)
+
+    assert found.failed == found.asked
+    assert found.problems == {"503 An answer would come too late.": found.asked}
 
 
 def test_a_worker_that_is_not_here_is_named():

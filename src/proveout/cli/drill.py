@@ -9,7 +9,10 @@ from proveout.cli._terminal import fact, page, plain, table
 from proveout.errors import UsageError
 
 if TYPE_CHECKING:
+    from proveout.records import AnswerSource
     from proveout.server.drill import DrillReport, Phase
+
+SOURCES: "tuple[AnswerSource, ...]" = ("model", "cache", "rules", "none")
 
 
 def drill(
@@ -25,7 +28,8 @@ def drill(
 
     It is killed, stopped and slowed while callers ask; then what each rung of the ladder answered is counted, and how
     late. Needs the server's machine and user. Its requests are logged, under ids that
-    begin with `drill-`. Exit 1 if a request failed or came late.
+    begin with `drill-`. A request that was shed (503, too many before it) is sent again when the server said.
+    Exit 1 if a request failed, or was answered late.
     """
     from proveout.server import drill as rehearsal
 
@@ -56,9 +60,27 @@ def drilled(report: "DrillReport") -> str:
         f"{verdict}   {plain(report.release)}   {asked:,} asked, {failed:,} failed, {late:,} later than "
         f"{report.deadline_s * 1000:.0f} ms",
         *table(
-            ("worker", "asked", "model", "cache", "rules", "none", "failed", "p50 ms", "p99 ms", "slowest", "back s"),
+            (
+                "worker",
+                "asked",
+                "model",
+                "cache",
+                "rules",
+                "none",
+                "shed",
+                "failed",
+                "p50 ms",
+                "p99 ms",
+                "slowest",
+                "back s",
+            ),
             [_row(phase) for phase in report.phases],
-            right=range(1, 11),
+            right=range(1, 12),
+        ),
+        *(
+            fact("failed", f"{count} while {phase.fault}: {plain(words)}")
+            for phase in report.phases
+            for words, count in phase.problems.items()
         ),
         fact("quality", f"on the held-out rows: {plain(report.split)}"),
         *table(("rung", "rows", *(name.replace("_", " ") for name in names)), quality, right=range(1, 2 + len(names))),
@@ -67,6 +89,6 @@ def drilled(report: "DrillReport") -> str:
 
 
 def _row(phase: "Phase") -> tuple[str, ...]:
-    rungs = [str(phase.rungs.get(rung, 0)) for rung in ("model", "cache", "rules", "none")]
+    rungs = [str(phase.rungs.get(rung, 0)) for rung in SOURCES]
     times = [f"{seconds * 1000:.0f}" for seconds in (phase.median_s, phase.p99_s, phase.slowest_s)]
-    return (phase.fault, str(phase.asked), *rungs, str(phase.failed), *times, f"{phase.back_s:.1f}")
+    return (phase.fault, str(phase.asked), *rungs, str(phase.shed), str(phase.failed), *times, f"{phase.back_s:.1f}")

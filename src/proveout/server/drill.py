@@ -52,7 +52,9 @@ class Phase:
     fault: Fault
     asked: int
     rungs: Mapping[AnswerSource, int]
+    shed: int  # told to come again, for too many requests; what the second try got is counted in `rungs` or `failed`
     failed: int  # no answer, or no 200
+    problems: Mapping[str, int]  # what failed requests got, in words, and how many of them
     late: int  # answered after the deadline
     median_s: float
     p99_s: float
@@ -81,7 +83,7 @@ class DrillReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every request was answered, and in time."""
+        """Whether every request was answered, and in time; one that was told to come again, at its second try."""
         return not any(phase.failed or phase.late for phase in self.phases)
 
 
@@ -147,7 +149,9 @@ def summary(fault: Fault, answers: Sequence[Answered], *, deadline_s: float, bac
         fault=fault,
         asked=len(answers),
         rungs=dict(sorted(Counter(a.rung for a in answers if a.rung is not None).items())),
+        shed=sum(answer.retried for answer in answers),
         failed=sum(answer.rung is None for answer in answers),
+        problems=Counter(answer.problem or "no reason" for answer in answers if answer.rung is None),
         late=sum(answer.seconds > deadline_s + _LATE_S for answer in answers),
         median_s=took[len(took) // 2],
         p99_s=took[min(len(took) - 1, int(0.99 * len(took)))],

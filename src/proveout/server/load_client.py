@@ -1,6 +1,6 @@
 """Callers of a running server: they ask it all the time over kept connections, and note what they got.
 
-Comes in: where the server is, and bodies to send. Goes out: per request who answered and how long it took, and what
+Input: where the server is, and bodies to send. Output: per request who answered and how long it took, and what
 the server says of itself.
 """
 
@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from proveout.errors import ProveoutError
 from proveout.records import AnswerSource
 
 CALLERS = 8
+OVERLOADED = "overloaded"  # what a problem's type ends with where a request was turned away for those before it
 _RATE_PER_S = 100.0  # requests of all callers: a drill shall not be the overload
 
 
@@ -27,10 +29,13 @@ class DrillFailed(ProveoutError):
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What became of one request. `rung` is None where it failed."""
+    """What became of one request. `rung` is None where it failed, and `problem` says how."""
 
     rung: AnswerSource | None
     seconds: float
+    problem: str | None = None
+    retry_after_s: float | None = None  # the server has too many requests, and said when to come again
+    retried: bool = False  # it was told to come again, came, and this is the answer to that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,11 @@ class Address:
 
 @contextmanager
 def asking(address: Address, bodies: Iterator[bytes], answers: list[Answered], *, prefix: str) -> Iterator[None]:
-    """Callers that ask all the time, `_RATE_PER_S` together, until the end of the block."""
+    """Callers that ask all the time, `_RATE_PER_S` together, until the end of the block.
+
+    Each does what a client is asked to: told that there are too many requests, it waits as long as it was told, and
+    asks once more.
+    """
     over, lock, drill = threading.Event(), threading.Lock(), f"{prefix}{time.time_ns():x}"
     numbers = itertools.count()
 
@@ -62,6 +71,10 @@ def asking(address: Address, bodies: Iterator[bytes], answers: list[Answered], *
                 body, number = next(bodies), next(numbers)
             began = time.perf_counter()
             connection, answered = ask(address, connection, body, f"{drill}-{number}")
+            if answered.retry_after_s is not None:
+                time.sleep(answered.retry_after_s)  # also after the block's end: the caller still wants its answer
+                connection, answered = ask(address, connection, body, f"{drill}-{number}-again")
+                answered = replace(answered, retried=True)
             with lock:
                 answers.append(answered)
             over.wait(max(0.0, CALLERS / _RATE_PER_S - (time.perf_counter() - began)))
@@ -89,10 +102,18 @@ def ask(
         kept.request("POST", "/predict", body, {**address.headers(), "x-request-id": request_id})
         response = kept.getresponse()
         document = json.loads(response.read())
-        rung = document["answered_by"] if response.status == 200 else None
-        return kept, Answered(rung=rung, seconds=time.perf_counter() - began)
-    except (OSError, http.client.HTTPException, ValueError, KeyError):
-        return None, Answered(rung=None, seconds=time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        if response.status == HTTPStatus.OK:
+            return kept, Answered(rung=document["answered_by"], seconds=seconds)
+        wait = response.getheader("retry-after") if str(document.get("type")).endswith(OVERLOADED) else None
+        return kept, Answered(
+            rung=None,
+            seconds=seconds,
+            problem=f"{response.status} {document.get('detail') or response.reason}",
+            retry_after_s=None if wait is None else float(wait),
+        )
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        return None, Answered(rung=None, seconds=time.perf_counter() - began, problem=repr(error))
 
 
 def ready(address: Address) -> Mapping[str, Any]:
