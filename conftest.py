@@ -16,7 +16,7 @@ def rules(project):
 
 @pytest.fixture(scope="session")
 def scores(candidate, holdout):
-    """What the candidate says of the held-out rows: a probability each."""
+    """What the candidate says of the held-out rows: a probability each, one for each class, or a number."""
     return candidate.predict(holdout.records)
 
 
@@ -30,9 +30,3 @@ def champion_scores(champion, holdout):
 def rule_scores(rules, holdout):
     """What the rules say of the held-out rows."""
     return np.array([rules(record) for record in holdout.records.to_dict("records")])
-
-
-@pytest.fixture(scope="session")
-def days(holdout):
-    """The day of each held-out row. Flights of one day are late together, so a month is 30 draws, not 28,000."""
-    return holdout.records["month"].to_numpy() * 100 + holdout.records["day"].to_numpy()

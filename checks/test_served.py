@@ -6,7 +6,7 @@ import pytest
 from proveout.evaluation import dependency_diff, reproducibility, serving_parity
 
 
-def test_answers_are_probabilities(candidate, holdout, evidence):
+def test_answers_are_numbers_whatever_is_asked(candidate, holdout, evidence):
     """NaN, infinity and 1.0000001 all reach users as nonsense; also where a sensor has gone mad."""
     evidence(serving_parity.numerically_stable(candidate, holdout))
 
@@ -59,16 +59,16 @@ def test_no_library_changed_in_silence(candidate, champion, evidence):
 
 @pytest.mark.covers("data-3")
 def test_its_features_cost_little(candidate, holdout, criteria, evidence):
-    """What the features take of a request's time, for a thousand flights at once."""
+    """What the features take of a request's time, for a thousand rows at once."""
     from time import perf_counter
 
-    flights = holdout.records.head(1_000)
+    some = holdout.records.sample(1_000, replace=True, random_state=0)
     times = []
     for _ in range(5):
         start = perf_counter()
-        candidate.model_columns(flights)
+        candidate.model_columns(some)
         times.append(1000 * (perf_counter() - start))
-    evidence("features of 1,000 flights, ms", min(times), at_most=criteria["features_ms_at_most"], rows=1_000)
+    evidence("features of 1,000 rows, ms", min(times), at_most=criteria["features_ms_at_most"], rows=1_000)
 
 
 def test_training_comes_out_the_same(candidate, holdout, project, evidence):

@@ -1,11 +1,10 @@
-"""Take flights in: source → guard → snapshot.
+"""Take data in: source → guard → snapshot.
 
-    python flows/ingest.py run                      the months up to 2013-05
-    python flows/ingest.py run --through 2013-08    the months up to August
-    python flows/ingest.py run --month 2013-06      one more month, or batch of any name, onto the newest snapshot
+    python flows/ingest.py run                     every batch of the source: its files, or `batches` in pyproject.toml
+    python flows/ingest.py run --batch 2013-06     one batch, of any name, onto the newest snapshot
 
-The same months twice give the same snapshot and no new rows. A batch may have any name; batches are in the order of
-their names as text. What came in under a wrong one: proveout data drop BATCH --reason "..."
+The same batches twice give the same snapshot and no new rows. Batches are in the order of their names as text. What
+came in under a wrong name: proveout data drop BATCH --reason "..."
 """
 
 from proveout.training.flow_steps import prepare
@@ -16,17 +15,15 @@ from metaflow import FlowSpec, Parameter, retry, step  # noqa: E402  # Metaflow 
 
 
 class IngestFlow(FlowSpec):
-    """Guarded months, as one immutable snapshot."""
+    """Guarded batches, as one immutable snapshot."""
 
-    since = Parameter("since", default="2013-01", help="first month")
-    through = Parameter("through", default="2013-05", help="last month")
-    month = Parameter("month", default=None, type=str, help="one month, added to the newest snapshot")
+    batch = Parameter("batch", default=None, type=str, help="one batch, added to the newest snapshot")
 
     @step
     def start(self):
         from proveout.data import sources
 
-        self.names = (self.month,) if self.month else sources.names(settings, since=self.since, through=self.through)
+        self.names = (self.batch,) if self.batch else sources.names(settings)
         self.next(self.take)
 
     @retry(times=2, minutes_between_retries=0)  # a source may be away for a moment; taking a batch twice is harmless
@@ -41,7 +38,7 @@ class IngestFlow(FlowSpec):
     def snap(self):
         from proveout.training import flow_steps
 
-        self.snapshot = flow_steps.take_snapshot(settings, self.batches, onto_latest=self.month is not None)
+        self.snapshot = flow_steps.take_snapshot(settings, self.batches, onto_latest=self.batch is not None)
         self.next(self.end)
 
     @step

@@ -4,6 +4,7 @@ The files are read by path. Importing the package would parse all of them (secon
 """
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+MONTH = re.compile(r"\d{4}-\d{2}")
 PARTS_OF_THE_CLOCK = ["hour", "minute"]  # sched_dep_time has both
 
 
@@ -37,7 +39,7 @@ def read_batch(month: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _of_month(file: str, month: str) -> pd.DataFrame:
     rows = _file(file)
-    year, number = map(int, month.split("-"))
+    year, number = map(int, month.split("-")) if MONTH.fullmatch(month) else (0, 0)
     rows = rows[(rows["year"] == year) & (rows["month"] == number)]
     if rows.empty:
         raise KeyError(f"{file} has nothing for {month}; it covers 2013-01 to 2013-12")

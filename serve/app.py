@@ -9,11 +9,9 @@ What happens here, in order:
 4. Every request is answered: by the model; else by `fallback.py`; else with an explicit «no prediction». Every answer
    carries what a person should do, from `actions.py`, and is logged before it leaves.
 
-Ask it:
+Ask it on the page at http://127.0.0.1:8080/, which shows a record to begin with, or where you have one in a file:
 
-    curl -s http://127.0.0.1:8080/predict -d '{"year": 2013, "month": 6, "day": 7, "sched_dep_time": 1830,
-        "sched_arr_time": 2105, "carrier": "B6", "flight": 1161, "origin": "JFK", "dest": "FLL", "distance": 1069,
-        "explain": true}'
+    curl -s http://127.0.0.1:8080/predict -d @record.json
 
 Ctrl-C, or SIGTERM, answers what it has accepted and ends with exit code 0.
 """

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         description="`path:function`, `(batch name, guarded tables)` to a DataFrame of raw rows, or KeyError; or a "
         "path, glob or URL of CSV or Parquet files, each one batch",
     )
+    batches: tuple[str, ...] = Field(
+        default=(),
+        description="batches that `flows/ingest.py run` asks a `source` function for; files need none",
+    )
     reference_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
     reference_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
     batch_schema: Named | None = Field(

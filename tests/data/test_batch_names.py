@@ -90,10 +90,17 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
 
 def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
     """A project of regions has no months: `--through north` must not be the way on."""
-    with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --month north$"):
+    with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --batch north$"):
         flow_steps.choose_data(project, by_time("2013-04", "north"))
-    with pytest.raises(UsageError, match="A batch of any other name: --month NAME"):
-        sources.months(since="2013-01", through="north")
+
+
+def test_a_function_is_asked_for_the_batches_that_the_project_names(project):
+    """Only files can be listed: without names, the error says both ways on."""
+    named = project.model_copy(update={"source": "flows/source.py:read", "batches": ("north", "south")})
+    assert sources.names(named) == ("north", "south")
+
+    with pytest.raises(ConfigError, match=r"which batches to ask it for\. Name them, .* run --batch NAME"):
+        sources.names(named.model_copy(update={"batches": ()}))
 
 
 def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):

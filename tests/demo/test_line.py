@@ -113,11 +113,11 @@ def test_the_demo_fails_where_a_promise_is_broken(logged, replies, change, probl
 def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested):
     """Metaflow prints 40 to 90 lines around it."""
     with pytest.raises(DemoFailed) as failed:
-        line._flow(ingested.settings(), "flows/ingest.py", "run", "--through", "May")
+        line._flow(ingested.settings(), "flows/ingest.py", "run", "--batch", "May")
 
     assert str(failed.value) == (
-        "flows/ingest.py run --through May failed:\n'May' is not a month: write it as 2013-05. "
-        "A batch of any other name: --month NAME."
+        "flows/ingest.py run --batch May failed:\nThere is no batch May. flows/source.py:read_table says: "
+        "weather.csv has nothing for May; it covers 2013-01 to 2013-12"
     )
 
 

@@ -46,7 +46,7 @@ def test_a_month_that_is_not_there_leaves_nothing_half_written(ingested):
     """The flow fails with the months there are, and the store is as it was."""
     before = sorted(path.name for path in (ingested.state / "store").rglob("*"))
 
-    failed = ingested.run("flows/ingest.py", "run", "--month", "2014-01")
+    failed = ingested.run("flows/ingest.py", "run", "--batch", "2014-01")
 
     assert failed.returncode != 0
     assert "2013-01 to 2013-12" in failed.stdout + failed.stderr

@@ -124,7 +124,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
 
 
 def ingest(project: Settings) -> None:
-    names = sources.names(project, since="", through="")
+    names = sources.names(project)
     flow_steps.take_snapshot(project, flow_steps.take_batches(project, names), onto_latest=False)
 
 

@@ -160,7 +160,7 @@ def watched(trained, tmp_path_factory) -> Watched:
     candidate = project.newest("bundle").subject
     for command in (
         ("-m", "proveout", "release", candidate, "--checks", FEW_CHECKS, "--reason", "the first"),
-        ("flows/ingest.py", "run", "--month", "2013-06"),
+        ("flows/ingest.py", "run", "--batch", "2013-06"),
     ):
         ran = project.run(*command)
         assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -68,12 +68,21 @@ def test_init_names_the_files_it_made_as_it_was_asked(tmp_path, monkeypatch):
     assert all(file.is_file() for file in made)
 
 
+def test_what_every_project_has_knows_nothing_of_flights(laid_out):
+    """It is laid out around any question: a carrier in it would be somebody else's."""
+    found = scaffold.generic_files(demo="--batch 2013-06")
+
+    assert [name for name, content in found.items() if re.search(rb"(?i)flight|carrier|airport", content)] == []
+    assert {name: (laid_out / name).read_bytes() for name in found} == found
+    assert b"\nDEMO ?= --batch 2013-06\n" in found["Makefile"]
+
+
 def test_what_was_generated_is_not_copied(tmp_path, monkeypatch):
     """Bytecode, caches and editor copies of one machine have no business on another."""
     source = tmp_path / "checkout"
     for folder in scaffold.FOLDERS:
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (*scaffold.FILES, "pyproject.toml"):
+    for file in (*scaffold.GENERIC, "pyproject.toml"):
         shutil.copy(ROOT / file, source / file)
     dirt = ["flows/__pycache__/train.pyc", "checks/.pytest_cache/v/x", "notebooks/.ipynb_checkpoints/a.ipynb"]
     for name in dirt:
@@ -150,7 +159,7 @@ def test_the_flows_and_the_gate_run_in_the_new_folder(tmp_path):
     new = tmp_path / "new"
     scaffold.init(new)
 
-    taken = run(new / "flows", sys.executable, "ingest.py", "run", "--since", "2013-05")
+    taken = run(new / "flows", sys.executable, "ingest.py", "run", "--batch", "2013-05")
     gate = run(new, sys.executable, "-m", "pytest", "checks")
 
     assert taken.returncode == 0, taken.stdout + taken.stderr
@@ -188,14 +197,14 @@ def test_the_folder_one_stands_in_may_be_filled(tmp_path, monkeypatch):
 @pytest.mark.parametrize("files", [0, 1, 7, 15])
 def test_a_disk_that_fills_up_half_way_leaves_nothing(tmp_path, monkeypatch, files):
     """Half a project looks like a project."""
-    copy, left = shutil.copyfile, iter(range(files))
+    write, left = Path.write_bytes, iter(range(files))
 
     def fails(*arguments):
         if next(left, None) is None:
             raise OSError(28, "No space left on device")
-        return copy(*arguments)
+        return write(*arguments)
 
-    monkeypatch.setattr(scaffold.shutil, "copyfile", fails)
+    monkeypatch.setattr(Path, "write_bytes", fails)
 
     with pytest.raises(OSError, match="No space"):
         scaffold.init(tmp_path / "new")

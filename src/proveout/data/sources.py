@@ -4,13 +4,12 @@ Input: a batch name such as `2013-05`. Output: the raw rows of that batch, read 
 source`, a function `(name, tables) -> DataFrame` or files, and the digests of the code that reads them.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from proveout import code_files
 from proveout.data import files
-from proveout.errors import ConfigError, NotFound, ProveoutError, UsageError
+from proveout.errors import ConfigError, NotFound, ProveoutError
 from proveout.records import Refusal
 from proveout.settings import Settings, is_object, load_object
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 LEFT_OUT = "left_out"
 """What a source calls the rows it leaves out, in the `attrs` of its table: how many, by the reason in words."""
 _CODE = ("source", "reference_source", "batch_schema", "reference_schemas")
-_MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$")
 
 
 class SourceFailed(ProveoutError):
@@ -36,33 +34,20 @@ class SourceFailed(ProveoutError):
         return f"{self.source} could not read batch {self.batch}: {self.problem}"
 
 
-def months(*, since: str, through: str) -> tuple[str, ...]:
-    """Every month from `since` to `through`, both included, as batch names. Raises: UsageError.
+def names(settings: Settings) -> tuple[str, ...]:
+    """The batches that the project has from the start: its files, or those that `batches` names of a function.
 
-    >>> months(since="2012-11", through="2013-02")
-    ('2012-11', '2012-12', '2013-01', '2013-02')
+    Raises: ConfigError if nothing names the batches of a function; as `files.find`.
     """
-    first, last = _ordinal(since), _ordinal(through)
-    if last < first:
-        raise UsageError(f"--through {through} lies before {since}, the first month.")
-    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(first, last + 1))
-
-
-def _ordinal(month: str) -> int:
-    matched = _MONTH.match(month)
-    if matched is None:
-        raise UsageError(f"{month!r} is not a month: write it as 2013-05. A batch of any other name: --month NAME.")
-    return int(matched[1]) * 12 + int(matched[2]) - 1
-
-
-def names(settings: Settings, *, since: str, through: str) -> tuple[str, ...]:
-    """The batches to take in: a file each where the source is files; else the months from `since` to `through`.
-
-    Raises: as `months` and `files.find`.
-    """
-    if is_object(settings.source):
-        return months(since=since, through=through)
-    return tuple(files.find(settings.source, settings.root))
+    if not is_object(settings.source):
+        return tuple(files.find(settings.source, settings.root))
+    if not settings.batches:
+        raise ConfigError(
+            "[tool.proveout]",
+            f"{settings.source} is a function, and nothing says which batches to ask it for",
+            'Name them, batches = ["2013-01", "2013-02"], or take one in: python flows/ingest.py run --batch NAME',
+        )
+    return settings.batches
 
 
 def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") -> "pd.DataFrame":

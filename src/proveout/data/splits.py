@@ -69,7 +69,7 @@ def batches_needed(split: Split, names: Sequence[str]) -> tuple[str, ...]:
     for name in (split.train_through, split.holdout):
         if name not in present:
             there = f"Any name goes; the snapshot has {', '.join(present)}"
-            raise NotFound("batch", name, f"{there}. Take it in: python flows/ingest.py run --month {name}")
+            raise NotFound("batch", name, f"{there}. Take it in: python flows/ingest.py run --batch {name}")
     if split.train_through >= split.holdout:
         later = [name for name in present if name > split.train_through]
         other = f"Hold out a later one ({', '.join(later)})" if later else "Take in a later one to hold out"

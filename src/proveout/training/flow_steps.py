@@ -229,8 +229,7 @@ def choose_data(settings: Settings, config: TrainConfig) -> Snapshot:
             whole = latest_snapshot(ledger)
     if whole is None:
         if version == "latest":
-            through = f" --through {config.split.holdout}" if isinstance(config.split, TimeSplit) else ""
-            raise NotFound("snapshot", "yet", f"Make one: python flows/ingest.py run{through}")
+            raise NotFound("snapshot", "yet", "Make one: python flows/ingest.py run")
         whole = snapshots.describe(store, store.find("snapshots", version))
     needed = splits.batches_needed(config.split, [batch.name for batch in whole.batches])
     _warn_of_order(splits.order_warning(config.split, needed))
