@@ -49,7 +49,7 @@ def proveout(environment: Mapping[str, str], headers: Mapping[str, str]) -> Cont
     """Ours, as it runs in production."""
     return Contestant(
         name="proveout",
-        settings="authentication, validation, rate limit, ladder and prediction log on; answers from the cache off",
+        settings="authentication, validation, rate limit, fallback chain and prediction log on; cache off",
         command=lambda port, folder: [sys.executable, "serve/app.py"],
         answers=_of_the_model,
         others=lambda port: _by_others(machine.get(port, "/metrics", headers)),
@@ -67,8 +67,8 @@ def _of_the_model(answer: Any) -> float:
 
 def _by_others(metrics: str) -> int:
     """How many predictions the metrics count that were not the model's."""
-    counted = re.findall(r'^proveout_predictions_total\{[^}]*rung="(\w+)"[^}]*\} (\S+)', metrics, flags=re.M)
-    return sum(int(float(number)) for rung, number in counted if rung != "model")
+    counted = re.findall(r'^proveout_predictions_total\{[^}]*source="(\w+)"[^}]*\} (\S+)', metrics, flags=re.M)
+    return sum(int(float(number)) for source, number in counted if source != "model")
 
 
 def peers(bundle: Path) -> tuple[Contestant, ...]:

@@ -5,8 +5,8 @@
 
 Each serves the released bundle's pipeline on loopback, one at a time and all in turn, twice; `wrk` (Debian's package)
 asks over 1, 8 and 64 connections, with 200 real records in turn. Ours runs as in production: authentication, rate
-limit, validation, deadline, ladder and prediction log on, answers from the cache off; on a copy of the ledger, which
-stays as it is. What counts is the ratio within one run: all have the same machine, if not the same minute of it.
+limit, validation, deadline, fallback chain and prediction log on, answers from the cache off; on a copy of the ledger,
+which stays as it is. What counts is the ratio within one run: all have the same machine, if not the same minute of it.
 """
 
 import argparse

@@ -635,7 +635,7 @@ class DriftReport:
     columns: tuple[ColumnDrift, ...]
     alarm: bool
     performance: Performance | None
-    rungs: Mapping[str, int]  # answers per rung
+    sources: Mapping[str, int]  # answers by source
 
 
 @dataclass(frozen=True, kw_only=True)

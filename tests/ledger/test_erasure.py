@@ -318,7 +318,7 @@ with open(sys.argv[1], "rb") as file:
 
 
 def test_a_journal_that_a_server_keeps_open_is_left_and_said(project: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that does not look at its board is a place where they still are: exit 1, and what to do."""
+    """A server that does not look at its desired state is a place where they still are: exit 1, and what to do."""
     monkeypatch.setattr("proveout.cli.erase._WAIT_S", 0.5)
     path = project.journals / "20130501T000000000000Z-1.jsonl"
     path.write_bytes(codec.write(project.prediction(3)))
@@ -357,7 +357,8 @@ def test_a_running_server_forgets_a_person_within_seconds(
     tiny: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It has their requests in a journal that it keeps open: it begins another, and the clerk empties the old one."""
+    """It has their requests in a journal that it keeps open: it begins another, and the controller empties the old
+    one."""
     schema = tiny.root / "schema.py"
     field = '    passenger: str = pa.Field(nullable=True, metadata={"pii": True})\n'
     schema.write_text(schema.read_text().replace("    class Config", f"{field}\n    class Config"))

@@ -1,5 +1,6 @@
 """Releases under load: a swap, a rollback, a promotion or a revoked key holds for every request as soon as the
-processes have the board, and no request fails of it. With boards that a test puts up, and with bundles and a ledger.
+processes have the desired state, and no request fails of it. With desired states that a test puts up, and with bundles
+and a ledger.
 
 How soon that is, in seconds, is printed; test_controller.py holds how often each process looks.
 """
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from patience import wait_until
 from serving_live import HANGS_AFTER_S, Load, Server, starting
-from serving_toy import RELEASE, apply, board, release, request
+from serving_toy import RELEASE, apply, desired, release, request
 from tiny_project import APP, Project
 
 from proveout.ledger.ledger import Ledger
@@ -41,14 +42,14 @@ def assert_no_request_failed(load: Load) -> None:
     assert {answer.answered_by for answer in load.answers} == {"model"}
 
 
-# --- boards ----------------------------------------------------------------------------------------------------------
+# --- desired states --------------------------------------------------------------------------------------------------
 
 
 def swap(server: Server, load: Load, to: DesiredState) -> float:
     """Put `to` up, and see that its champion answers all who ask once it is everywhere. How long that took."""
     began = time.perf_counter()
     apply(server.root, to)
-    server.wait_for_board(to.seq, api_processes=2, holds=to.champion.name)
+    server.wait_for_desired(to.seq, api_processes=2, holds=to.champion.name)
     everywhere = time.perf_counter()
     load.wait_for_more()
     after = [answer for answer in list(load.answers) if answer.asked_at > everywhere]
@@ -64,8 +65,8 @@ def test_a_new_champion_answers_everywhere(start):
     a, b = release(), release("b")
     with Load(server, most=200_000) as load:
         load.wait_for_more()
-        forth = swap(server, load, board(seq=2, champion=b, before=a))
-        back = swap(server, load, board(seq=3, champion=a, before=b))
+        forth = swap(server, load, desired(seq=2, champion=b, before=a))
+        back = swap(server, load, desired(seq=3, champion=a, before=b))
 
     print(f"the release was everywhere after {forth:.2f} s, the rollback after {back:.2f} s")
     assert_no_request_failed(load)
@@ -84,7 +85,7 @@ def test_ten_releases_and_ten_rollbacks_under_load(start):
     with Load(server, most=1_000_000) as load:
         for trial in range(20):
             new, old = (release("b"), release()) if trial % 2 == 0 else (release(), release("b"))
-            there = board(seq=2 + trial, champion=new, before=old)
+            there = desired(seq=2 + trial, champion=new, before=old)
             took.append(swap(server, load, there))
     failed = len(load.failed())
     print(f"20 swaps, {len(load.answers)} asked, {failed} failed, each everywhere after {max(took):.2f} s at most")
@@ -98,11 +99,11 @@ def test_a_promotion_is_a_swap_like_any_other(start):
     server.wait_forked(2)
     a, b = release(), release("b")
     with Load(server, most=200_000) as load:
-        apply(server.root, board(seq=2, canary=release("b", role="canary", share=0.3)))
-        server.wait_for_board(2, api_processes=2, holds=b.name)
+        apply(server.root, desired(seq=2, canary=release("b", role="canary", share=0.3)))
+        server.wait_for_desired(2, api_processes=2, holds=b.name)
         load.wait_for_more(200)
         before = len(load.answers)
-        swap(server, load, board(seq=3, champion=b, before=a))
+        swap(server, load, desired(seq=3, champion=b, before=a))
 
     of_the_canary = sum(answer.release == b.name for answer in load.answers[:before])
     assert_no_request_failed(load)
@@ -118,7 +119,7 @@ def test_a_bundle_that_may_not_be_served_changes_nothing(start, sick):
     bad = release(sick)
     with Load(server) as load:
         load.wait_for_more()
-        apply(server.root, board(seq=2, champion=bad, before=release()))
+        apply(server.root, desired(seq=2, champion=bad, before=release()))
         details = server.wait_for(lambda _, details: bad.name in details["refused"])
         load.wait_for_more()
 
@@ -129,15 +130,15 @@ def test_a_bundle_that_may_not_be_served_changes_nothing(start, sick):
     assert server.alerts() == [f"{bad.name} is refused"]
 
 
-def test_a_dead_clerk_delays_a_release_and_nothing_else(start):
+def test_a_dead_controller_delays_a_release_and_nothing_else(start):
     """It is the only one who reads the ledger; the next one posts what was missed."""
     server = start()
     server.wait_ready()
-    _, clerk, _ = server.forked()
+    _, log_controller, _ = server.forked()
     with Load(server) as load:
-        os.kill(clerk, signal.SIGKILL)
-        apply(server.root, board(seq=2, champion=release("b"), before=release()))
-        server.wait_for_board(2, holds=release("b").name)
+        os.kill(log_controller, signal.SIGKILL)
+        apply(server.root, desired(seq=2, champion=release("b"), before=release()))
+        server.wait_for_desired(2, holds=release("b").name)
         load.wait_for_more()
 
     assert_no_request_failed(load)
@@ -149,15 +150,15 @@ def wait_for_alert(server: Server, what: str) -> None:
 
 
 def test_a_release_that_fails_is_told_and_so_is_that_it_is_over(start):
-    """It opens, and raises on every request: the ladder answers, and a person takes it back."""
+    """It opens, and raises on every request: the fallback chain answers, and a person takes it back."""
     server = start()
     server.wait_ready()
     bad, good = release("raising"), release()
     what = f"the circuit breaker of {bad.name} is open"
     with Load(server, most=200_000, pause_s=0.01) as load:
-        apply(server.root, board(seq=2, champion=bad, before=good))
+        apply(server.root, desired(seq=2, champion=bad, before=good))
         wait_for_alert(server, what)
-        apply(server.root, board(seq=3, champion=good))
+        apply(server.root, desired(seq=3, champion=good))
         wait_for_alert(server, f"over: {what}")
 
     assert load.failed() == []
@@ -205,7 +206,7 @@ def test_a_revoked_key_opens_nothing_in_any_process(start, tmp_path):
     """Whoever revokes one does so for a reason."""
     state = tmp_path / "project" / ".proveout"
     pepper = secret(state / "keys", KEY_PEPPER)
-    apply(tmp_path / "project", board(keys=(api_key(pepper),)))
+    apply(tmp_path / "project", desired(keys=(api_key(pepper),)))
     server = start(PROVEOUT_API_PROCESSES="2", PROVEOUT_AUTH="on")
     bearer = {"authorization": "Bearer po_0123456789ab_" + "s" * 32}
     server.wait_ready()
@@ -213,8 +214,9 @@ def test_a_revoked_key_opens_nothing_in_any_process(start, tmp_path):
     with Load(server, clients=8, stubborn=True, pause_s=0.005, headers=bearer) as load:
         load.wait_for_more()
         before = time.perf_counter()
-        apply(tmp_path / "project", board(seq=2, keys=(api_key(pepper, revoked_at=now()),)))
-        # /readyz has no details for whom it does not know: an answer of each process says which board it goes by.
+        apply(tmp_path / "project", desired(seq=2, keys=(api_key(pepper, revoked_at=now()),)))
+        # /readyz has no details for whom it does not know: an answer of each process says which desired state it goes
+        # by.
         wait_until(lambda: all(status == 401 for status in statuses(server, bearer)), "the end of the key")
         revoked = time.perf_counter()
         load.wait_for_more()
@@ -236,7 +238,7 @@ def act(tiny: Project, server: Server, load: Load, what: Callable[[Ledger], Rele
         began = time.perf_counter()
         made = what(ledger)
         seq = ledger.last_seq()
-    server.wait_for_board(seq, api_processes=2, holds=made.name)
+    server.wait_for_desired(seq, api_processes=2, holds=made.name)
     everywhere = time.perf_counter()
     load.wait_for_more()
     after = [answer for answer in list(load.answers) if answer.asked_at > everywhere]

@@ -112,7 +112,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> OpenBundle:
 
 
 @pytest.fixture(scope="module")
-def bench(packed: OpenBundle) -> ModelRunner:
+def runner(packed: OpenBundle) -> ModelRunner:
     """The bundle as a worker opens it."""
     return ModelRunner(Served(release="types@0", model=packed), request_schema.read(SCHEMA, name="s").dtypes)
 
@@ -123,13 +123,13 @@ def test_a_snapshot_gives_every_type_back(packed):
 
 
 @pytest.mark.parametrize("unknown", [(), *((name,) for name in NULLABLE), NULLABLE], ids=str)
-def test_what_the_gate_measures_of_a_type_is_what_the_server_answers(packed, bench, unknown):
+def test_what_the_gate_measures_of_a_type_is_what_the_server_answers(packed, runner, unknown):
     """`Int64` was approved and released, and the worker knew no such type: null is pd.NA to the model, 3 is 3."""
     sent = {name: value for name, value in RECORD.items() if name not in unknown}
     asked = read(orjson.dumps(sent), request_schema.read(SCHEMA, name="s")).record
     row = guard.check(pd.DataFrame([{**RECORD, **dict.fromkeys(unknown)}], dtype=object), SCHEMA, name="row").accepted
 
-    reply = bench.predict({name: [value] for name, value in asked.items()})
+    reply = runner.predict({name: [value] for name, value in asked.items()})
 
     assert reply["problem"] is None
     assert reply["scores"][0] == pytest.approx(packed.predict(row).tolist(), abs=1e-12)
@@ -138,11 +138,11 @@ def test_what_the_gate_measures_of_a_type_is_what_the_server_answers(packed, ben
     assert packed.predict(request_columns.untyped([as_json], list(DTYPES)))[0] == reply["scores"][0][0]
 
 
-def test_reasons_and_edge_cases_know_every_type(packed, bench):
+def test_reasons_and_edge_cases_know_every_type(packed, runner):
     """A mixture of two requests has nulls in places where neither has: arrays of each type must take them."""
     known = [RECORD, {**RECORD, **dict.fromkeys(NULLABLE)}]
 
-    reasons = bench.explain({name: [one[name] for one in known] for name in DTYPES}, within_s=60, pause=lambda _: None)
+    reasons = runner.explain({name: [one[name] for one in known] for name in DTYPES}, within_s=60, pause=lambda _: None)
 
     assert all(found is not None for found in reasons)
     awkward = packed.awkward(training_rows(5))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from patience import wait_until
 from serving_live import Answered, Load, Server, starting
-from serving_toy import RELEASE, apply, board, release
+from serving_toy import RELEASE, apply, desired, release
 
 from proveout.records import ShadowAnswer
 
@@ -28,7 +28,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 def post(server: Server, seq: int, **changed: Any) -> float:
     """Release something. When that was, by the clock of the load."""
-    apply(server.root, board(seq=seq, **changed))
+    apply(server.root, desired(seq=seq, **changed))
     return time.perf_counter()
 
 
@@ -43,17 +43,17 @@ def assert_nobody_failed(load: Load) -> None:
 
 
 def test_a_release_and_its_rollback_under_load_fail_nobody(start):
-    """R7 of the scoreboard: two API processes and one worker, and no old answer once both have the board."""
+    """R7 of the scoreboard: two API processes and one worker, and no old answer once both have the desired state."""
     server = start(PROVEOUT_API_PROCESSES="2")
     server.wait_ready()
     server.wait_forked(2)
     with Load(server) as load:
         load.wait_for_more()
         post(server, 2, champion=release("new"), before=release())
-        server.wait_for_board(2, api_processes=2, holds=NEW)
+        server.wait_for_desired(2, api_processes=2, holds=NEW)
         load.wait_for_more()
         post(server, 3, champion=release(), before=release("new"))
-        server.wait_for_board(3, api_processes=2)
+        server.wait_for_desired(3, api_processes=2)
         back = time.perf_counter()
         load.wait_for_more()
 
@@ -98,23 +98,24 @@ def test_nobody_waits_for_a_bundle_that_opens_slowly(start):
 
 
 def test_a_canary_has_its_keys_and_a_failing_one_gives_them_back(start):
-    """Sticky while it is well; the champion's as soon as it is known not to be. Its faults cost ten requests a rung."""
+    """Sticky while it is well; the champion's as soon as it is known not to be. Its faults cost ten requests a answer
+    source."""
     server = start(PROVEOUT_BREAKER_RESET_S="600")
     server.wait_ready()
     post(server, 2, canary=release("new", role="canary", share=0.5))
-    server.wait_for_board(2, holds=NEW)
+    server.wait_for_desired(2, holds=NEW)
     well = {number: server.ask(number=number)["release"] for number in range(30)}
     assert {number: server.ask(number=number, size=0.9)["release"] for number in range(30)} == well
     assert set(well.values()) == {RELEASE, NEW}
 
     sick = release("raising", role="canary", share=0.5)
     post(server, 3, canary=sick)
-    server.wait_for_board(3, holds=sick.name)
+    server.wait_for_desired(3, holds=sick.name)
     answers = [server.ask(number=number) for number in range(120)]
 
-    rungs = Counter((answer["release"], answer["answered_by"]) for answer in answers)
-    assert rungs[sick.name, "rules"] == 10
-    assert rungs[RELEASE, "model"] == 110
+    sources = Counter((answer["release"], answer["answered_by"]) for answer in answers)
+    assert sources[sick.name, "rules"] == 10
+    assert sources[RELEASE, "model"] == 110
     assert server.get("/readyz")[1]["breakers"][sick.name] == "open"
 
 
@@ -181,7 +182,8 @@ def test_what_a_shadow_said_is_logged_beside_the_answer(start):
 
 
 def test_a_new_worker_after_a_bad_release_and_a_kill_holds_the_one_before(start):
-    """Two misfortunes at once: the champion on the board does not open, and the worker that had the old one dies."""
+    """Two misfortunes at once: the champion in the desired state does not open, and the worker that had the old one
+    dies."""
     server = start()
     worker = server.wait_ready()["worker"]
     bad = release("corrupt")
@@ -211,7 +213,7 @@ def test_promotions_and_rollbacks_ten_times_under_load(start):
                 wait_until_held(server, new.name)
             load.wait_for_more()
             posted = post(server, 2 * trial + 3, champion=release(), before=new)
-            server.wait_for_board(2 * trial + 3, api_processes=2)
+            server.wait_for_desired(2 * trial + 3, api_processes=2)
             back = time.perf_counter()
             load.wait_for_more()
             reached.append(back - posted)

@@ -424,12 +424,12 @@ def released(project: Project) -> Bundle:
 
 
 def open_champion(project: Project) -> None:
-    """As a worker opens what the board lists, whoever put it there."""
+    """As a worker opens what the desired state lists, whoever put it there."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("proveout.model.bundle.OpenBundle._found", lambda self: bundles.direct.Found(why="off"))
-        board = Released().news(project.settings, seq=0)
-        assert board is not None
-        Released().open(project.settings, board.champion)
+        desired = Released().news(project.settings, seq=0)
+        assert desired is not None
+        Released().open(project.settings, desired.champion)
 
 
 SINGING = "open({!r}, 'w').close()\ndef features(rows):\n    return rows[['hour']].assign(double=rows['hour'] * 2.0)\n"

@@ -81,7 +81,7 @@ def report(*, alarm: bool = False, auc: float | None = None, rows: int = 2000) -
     )  # fmt: skip
     return DriftReport(
         model="flight-delay", bundle=Digest("ab" * 32), window_from=AT, window_to=AT, window_rows=rows,
-        drift_alpha=0.01, columns=(column,), alarm=alarm, rungs={"model": rows},
+        drift_alpha=0.01, columns=(column,), alarm=alarm, sources={"model": rows},
         performance=None if auc is None else Performance(
             rows=rows, metrics={"auc": auc},
             errors={"auc": performance.auc_error(auc, true=rows // 5, false=rows - rows // 5)},
@@ -196,7 +196,7 @@ def test_the_monitor_sees_that_june_is_not_winter(watched, monitored):
     assert "probability" in {column.column for column in found.columns}
     assert found.window_rows == 300
     assert found.drift_alpha == 0.01
-    assert found.rungs == {"model": 300}
+    assert found.sources == {"model": 300}
     assert "Alarm: temp" in monitored.stdout
     with watched.project.ledger() as ledger:
         ledger.verify_chain()
@@ -247,14 +247,14 @@ def test_requests_of_the_training_months_and_answers_of_the_held_out_one_are_cal
 
 
 def test_an_outage_is_no_drift(watched):
-    """While the worker is down the rules answer, all with one number: that is for the rungs to say."""
+    """While the worker is down the rules answer, all with one number: that is for the answer sources to say."""
     predictions = watched.answers(["2013-02", "2013-03"], 400, answered_by="rules")
     months = watched.answers(["2013-02", "2013-03"], 400)
 
     by_rules, by_model = (monitor.look(watched.settings, answers, at=AT).report for answers in (predictions, months))
 
     assert by_rules.columns == by_model.columns
-    assert by_rules.rungs == {"rules": 400}
+    assert by_rules.sources == {"rules": 400}
     assert by_rules.performance is None
 
 

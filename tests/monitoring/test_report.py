@@ -43,7 +43,7 @@ def reported(reference: pd.DataFrame, window: pd.DataFrame, performance: Perform
         columns=columns,
         alarm=any(column.alarmed for column in columns),
         performance=performance,
-        rungs={"model": len(window) - 30, "rules": 30},
+        sources={"model": len(window) - 30, "rules": 30},
     )
 
 

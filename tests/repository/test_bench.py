@@ -165,10 +165,10 @@ def test_ours_counts_only_what_the_model_answered():
     with pytest.raises(ValueError, match="rules"):
         us.answers({"answered_by": "rules", "prediction": {"probability": 0.25}})
     text = (
-        'proveout_predictions_total{release="m@1",role="champion",rung="model"} 90.0\n'
-        'proveout_predictions_total{release="m@1",role="champion",rung="rules"} 7.0\n'
-        'proveout_predictions_total{release="m@1",role="champion",rung="none"} 1.0\n'
-        'proveout_predictions_created{release="m@1",role="champion",rung="rules"} 1.7e9\n'
+        'proveout_predictions_total{release="m@1",role="champion",source="model"} 90.0\n'
+        'proveout_predictions_total{release="m@1",role="champion",source="rules"} 7.0\n'
+        'proveout_predictions_total{release="m@1",role="champion",source="none"} 1.0\n'
+        'proveout_predictions_created{release="m@1",role="champion",source="rules"} 1.7e9\n'
     )
     assert contestants._by_others(text) == 8
 

@@ -310,7 +310,7 @@ def test_another_share_and_another_champion_begin_anew(registry: Registry) -> No
 
 
 def test_without_a_canary_there_is_no_verdict(registry: Registry) -> None:
-    """The clerk asks every second, of every project."""
+    """The controller asks every second, of every project."""
     assert canary.look(registry.ledger, settings()) is not None
     releases.end(registry.ledger, MODEL, "canary", by="ada", reason="-", at=at(3))
     assert canary.look(registry.ledger, settings()) is None
@@ -414,7 +414,7 @@ def test_a_verdict_on_a_state_that_has_changed_does_nothing(registry: Registry) 
     assert releases.current(registry.ledger, MODEL, "canary").bundle == C.digest  # type: ignore[union-attr]
 
 
-def test_two_clerks_that_act_at_once_act_once(registry: Registry) -> None:
+def test_two_controllers_that_act_at_once_act_once(registry: Registry) -> None:
     """An old server drains while the new one has begun."""
     verdict = bad_canary(registry)
 
@@ -513,7 +513,9 @@ def test_a_running_server_rolls_its_canary_back_and_promotes_a_good_one(tiny: An
             def beside(share: float) -> None:
                 asked = {"role": "canary", "share": share, "by": "ada", "reason": "try it", "at": now()}
                 releases.release(ledger, tiny.keyring, second, **asked)
-                server.wait_for_board(ledger.last_seq(), holds=second.name)  # every request of its share is asked of it
+                server.wait_for_desired(
+                    ledger.last_seq(), holds=second.name
+                )  # every request of its share is asked of it
 
             beside(0.5)
             ask(ledger, 18)  # too few to promote

@@ -168,8 +168,8 @@ def test_the_canary_is_shown_beside_the_champion_with_its_verdict(registry: Regi
     found = compared(registry).canary
 
     assert found is not None
-    assert (found.canary.answers, dict(found.canary.rungs)) == (21, {"model": 20, "rules": 1})
-    assert (found.champion.answers, dict(found.champion.rungs)) == (200, {"model": 200})
+    assert (found.canary.answers, dict(found.canary.sources)) == (21, {"model": 20, "rules": 1})
+    assert (found.champion.answers, dict(found.champion.sources)) == (200, {"model": 200})
     assert (found.canary.latency.p95, found.champion.latency.p50) == (20.0, 49.0)
     assert found.verdict.decision == "waits"
 

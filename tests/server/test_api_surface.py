@@ -124,7 +124,7 @@ def test_the_server_does_what_its_document_says_ten_thousand_times(tmp_path, ask
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a server that asks for keys."""
     root = tmp_path_factory.mktemp("fuzz")
-    Ledger(settings_of(root).ledger).close()  # the clerk makes it, and there is none here
+    Ledger(settings_of(root).ledger).close()  # the controller makes it, and there is none here
     with listening(root, schema_text=CALM, keys=[EVERYTHING], body_s=2.0) as (url, server):
         yield int(url.rpartition(":")[2])
         assert not {code for _, code in server.gateway._tally.requests if code >= 500}

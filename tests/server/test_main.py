@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from patience import PATIENCE_S, wait_until
 from serving_live import Load, Server, starting
-from serving_toy import RELEASE, board, lay_out, request, settings_of
+from serving_toy import RELEASE, desired, lay_out, request, settings_of
 
 from proveout.errors import ConfigError
 from proveout.records import ApiKey
@@ -96,9 +96,9 @@ def test_who_is_asked_for_a_key(tmp_path, auth, host, keys, asked):
     settings = settings_of(tmp_path, auth=auth, host=host)
     if asked is None:
         with pytest.raises(ConfigError, match="there is no API key"):
-            asks_for_keys(settings, board(keys=keys))
+            asks_for_keys(settings, desired(keys=keys))
     else:
-        assert asks_for_keys(settings, board(keys=keys)) is asked
+        assert asks_for_keys(settings, desired(keys=keys)) is asked
 
 
 def test_a_worker_that_dies_while_opening_ends_the_start(start, tmp_path):
@@ -331,15 +331,15 @@ def test_an_api_process_that_hangs_is_replaced(start, tmp_path):
     assert server.ask()["answered_by"] == "model"
 
 
-def test_kill_9_of_the_clerk_under_load_is_nothing_to_anybody(start):
+def test_kill_9_of_the_controller_under_load_costs_no_answer(start):
     """Nobody waits for it: the journals grow until there is another one, which drains them from where they were."""
     server = start()
     server.wait_ready()
-    _, clerk, _ = server.forked()
+    _, log_controller, _ = server.forked()
     with Load(server) as load:
         load.wait_for_more()
-        os.kill(clerk, signal.SIGKILL)
-        server.wait_forked(1, without=clerk)
+        os.kill(log_controller, signal.SIGKILL)
+        server.wait_forked(1, without=log_controller)
         load.wait_for_more()
     server.main.send_signal(signal.SIGTERM)
 
@@ -347,7 +347,7 @@ def test_kill_9_of_the_clerk_under_load_is_nothing_to_anybody(start):
     assert load.failed() == []
     assert {answer.answered_by for answer in load.answers} == {"model"}
     assert set(server.logged().items()) == {(answer.request_id, 1) for answer in load.answers}
-    assert server.alerts() == ["the clerk died"]
+    assert server.alerts() == ["the log controller died"]
 
 
 def test_connections_are_spread_over_the_api_processes(start):

@@ -23,7 +23,7 @@ import pytest
 import talkative_toy
 from patience import PATIENCE_S, wait_until
 from serving_live import Server
-from serving_toy import apply, board, release, request
+from serving_toy import apply, desired, release, request
 from talkative_toy import lay_out_talkative
 from typer.testing import CliRunner
 
@@ -103,7 +103,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
         there = Planted(root, Path(scratch))
         there.keys, known = made_keys(root)
         shadow = release("5had0w", role="shadow", share=1.0)
-        apply(root, board(keys=known, shadow=shadow))
+        apply(root, desired(keys=known, shadow=shadow))
         for made in (release(), shadow):
             with Ledger(there.settings.ledger) as ledger:
                 ledger.append("release", made.bundle, made, actor="ada", reason="-", at=now())

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import virtual_clock
 from patience import PATIENCE_S, async_wait_until
-from serving_toy import ToyModel, board, request, settings_of
+from serving_toy import ToyModel, desired, request, settings_of
 
 from proveout.records import ApiKey, Prediction, Scalar, Scope
 from proveout.schema import request_schema
@@ -26,9 +26,9 @@ from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http.app import Gateway
 from proveout.server.http.auth import Access
 from proveout.server.log import codec
-from proveout.server.server_state import DesiredState, board_path, post
+from proveout.server.server_state import DesiredState, desired_path, post
 from proveout.server.service.pseudonyms import Pseudonyms
-from proveout.server.service.service import habits_of
+from proveout.server.service.service import service_config
 from proveout.server.worker.model_pool import ModelPool
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Served
@@ -43,7 +43,7 @@ _WORKER_TIMEOUT_S = 600.0  # the worker is this process: silent for so long, it 
 
 
 def api_key(number: int = 1, *, scopes: Sequence[Scope] = ("predict",), secret: str = SECRET, **changed: Any) -> ApiKey:
-    """A key as the board lists it."""
+    """A key as the desired state lists it."""
     return ApiKey(
         **{
             "id": f"{number:012x}",
@@ -82,26 +82,26 @@ class Worker:
     """A worker in a thread: the real socket and the real answers, with a model that does as it is told."""
 
     def __init__(self, path: str, schema: Any, there: DesiredState, answer: Callable[[Any], Any] | None = None) -> None:
-        shelf = ModelPool(lambda release: ModelRunner(Served(release=release.name, model=ToyModel()), schema.dtypes))
+        pool = ModelPool(lambda release: ModelRunner(Served(release=release.name, model=ToyModel()), schema.dtypes))
         for release in there.releases:
-            shelf._take(release)
+            pool._take(release)
         self.messages: list[Any] = []
         self.free = threading.Event()  # while it is not set, no message is answered
         self.free.set()
-        real = shelf.answer
+        real = pool.answer
 
         def noted(message: Any) -> Any:
             self.messages.append(message)
             self.free.wait(PATIENCE_S)
             return answer(message) if answer else real(message)
 
-        shelf.answer = noted  # type: ignore[method-assign]
+        pool.answer = noted  # type: ignore[method-assign]
         self.listening = listen(path)
-        threading.Thread(target=self._attend, args=(shelf,), daemon=True).start()
+        threading.Thread(target=self._attend, args=(pool,), daemon=True).start()
 
-    def _attend(self, shelf: ModelPool) -> None:
+    def _attend(self, pool: ModelPool) -> None:
         try:
-            attend(self.listening, shelf)
+            attend(self.listening, pool)
         except OSError:
             return
 
@@ -113,9 +113,9 @@ class Running:
     """A gateway that runs, a client of it, and what it wrote."""
 
     def __init__(
-        self, client: httpx.AsyncClient, gateway: Gateway, office: ApiRuntime, worker: Worker | None, folder: Path
+        self, client: httpx.AsyncClient, gateway: Gateway, backend: ApiRuntime, worker: Worker | None, folder: Path
     ) -> None:
-        self.client, self.gateway, self.office, self.worker, self.folder = client, gateway, office, worker, folder
+        self.client, self.gateway, self.backend, self.worker, self.folder = client, gateway, backend, worker, folder
 
     async def ask(self, headers: Mapping[str, str] | None = None, **changed: Any) -> httpx.Response:
         return await self.client.post("/predict", json=request(**changed), headers=headers)
@@ -136,13 +136,13 @@ class Running:
     async def queued(self, count: int) -> None:
         """Until so many requests wait for the worker."""
         await async_wait_until(
-            lambda: self.office.dispatch.waiting == count,
-            lambda: f"{count} requests in the queue, not {self.office.dispatch.waiting}",
+            lambda: self.backend.dispatch.waiting == count,
+            lambda: f"{count} requests in the queue, not {self.backend.dispatch.waiting}",
         )
 
     def rows(self) -> list[codec.Row]:
         """What is in the journals, in order."""
-        files = sorted(self.office.journal._folder.glob("*.jsonl"))
+        files = sorted(self.backend.journal._folder.glob("*.jsonl"))
         return [codec.read(line) for file in files for line in file.read_bytes().splitlines() if line.strip()]
 
     def log(self) -> list[Prediction]:
@@ -150,9 +150,11 @@ class Running:
         return [row for row in self.rows() if isinstance(row, Prediction)]
 
     async def post(self, there: DesiredState) -> None:
-        """Put up another board, and wait until it is seen."""
-        post(board_path(self.folder), there)
-        await async_wait_until(lambda: self.office.board and self.office.board.seq == there.seq, f"board {there.seq}")
+        """Put up another desired state, and wait until it is seen."""
+        post(desired_path(self.folder), there)
+        await async_wait_until(
+            lambda: self.backend.desired and self.backend.desired.seq == there.seq, f"desired state {there.seq}"
+        )
 
 
 @asynccontextmanager
@@ -173,7 +175,7 @@ async def running(
 
     Args:
         answer: what the worker says, instead of what it would.
-        keys: of the board; with any, a request needs one.
+        keys: of the desired state; with any, a request needs one.
         schema_text: another schema.py.
         typical: values that examples show.
     """
@@ -181,38 +183,38 @@ async def running(
     if schema_text is not None:
         (root / "schema.py").write_text(schema_text, encoding="utf-8")
     schema = request_schema.read(load_object(settings.request_schema, root), name="toy")
-    standing = there or board(keys=tuple(keys or ()))
+    standing = there or desired(keys=tuple(keys or ()))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "metrics").mkdir()
-        post(board_path(folder), standing)
+        post(desired_path(folder), standing)
         worker = Worker(socket_path(folder, 0), schema, standing, answer) if with_worker else None
-        habits = habits_of(
+        config = service_config(
             settings,
             schema=schema,
             rules=load_object(settings.fallback, root),
             action=action or load_object(settings.actions, root),
         )
-        offices: list[ApiRuntime] = []
+        backends: list[ApiRuntime] = []
 
         def open_office() -> ApiRuntime:
-            offices.append(
+            backends.append(
                 ApiRuntime(
-                    habits,
+                    config,
                     settings=settings,
                     fields=schema.names,
                     folder=folder,
                     pseudonyms=Pseudonyms(b"k" * 32),
                 )
             )
-            return offices[0]
+            return backends[0]
 
         gateway = Gateway(
             litserve,
             schema=schema,
             settings=settings,
             typical=typical,
-            office=open_office,
+            backend=open_office,
             access=Access(mac=partial(mac_of, PEPPER), asked=keys is not None),
             folder=folder,
             body_s=body_s,
@@ -221,11 +223,11 @@ async def running(
             lifespan(gateway),
             httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://toy") as client,
         ):
-            if with_worker:  # the office waits for the plain line only
+            if with_worker:  # the API runtime waits for the plain line only
                 async with asyncio.timeout(PATIENCE_S):
-                    await offices[0]._lines.side.up.wait()
-                    await offices[0]._lines.shadow.up.wait()
-            yield Running(client, gateway, offices[0], worker, folder)
+                    await backends[0]._lines.side.up.wait()
+                    await backends[0]._lines.shadow.up.wait()
+            yield Running(client, gateway, backends[0], worker, folder)
         if worker is not None:
             worker.listening.close()
 

@@ -100,18 +100,19 @@ class Server:
         wait_until(there, lambda: f"what is wanted of /readyz, which says {found}:\n{self.said()}")
         return found[0]
 
-    def wait_for_board(self, seq: int, *, api_processes: int = 1, holds: str | None = None) -> None:
-        """Until every API process has that board, and its worker holds that release: what is asked then goes by it."""
+    def wait_for_desired(self, seq: int, *, api_processes: int = 1, holds: str | None = None) -> None:
+        """Until every API process has that desired state, and its worker holds that release: what is asked then goes by
+        it."""
 
         def everywhere() -> bool:
             with contextlib.suppress(OSError, ValueError, IndexError):  # a process is being started again
                 seen = self.seen().values()
                 return len(seen) == api_processes and all(
-                    details["board"] >= seq and (holds is None or holds in details["holds"]) for details in seen
+                    details["desired_seq"] >= seq and (holds is None or holds in details["holds"]) for details in seen
                 )
             return False
 
-        wait_until(everywhere, lambda: f"board {seq} in {api_processes} processes:\n{self.said()}")
+        wait_until(everywhere, lambda: f"desired state {seq} in {api_processes} processes:\n{self.said()}")
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANGS_AFTER_S)
@@ -157,7 +158,8 @@ class Server:
         return found
 
     def forked(self) -> tuple[int, int, list[int]]:
-        """The manager, the clerk and the API processes: forked by the main process, so their command is its own."""
+        """The manager, the controller and the API processes: forked by the main process, so their command is its
+        own."""
         command = Path(f"/proc/{self.main.pid}/cmdline").read_bytes()
         own = sorted(
             (
@@ -167,17 +169,17 @@ class Server:
             ),
             key=_started,
         )
-        (clerk,) = [pid for pid in own if os.getpriority(os.PRIO_PROCESS, pid) > 0]
-        return own[0], clerk, [pid for pid in own[1:] if pid != clerk]  # the manager is the first
+        (log_controller,) = [pid for pid in own if os.getpriority(os.PRIO_PROCESS, pid) > 0]
+        return own[0], log_controller, [pid for pid in own[1:] if pid != log_controller]  # the manager is the first
 
     def wait_forked(self, api_processes: int, *, without: int = 0) -> list[int]:
-        """The API processes, once there are so many and `without` is not among them or the clerk."""
+        """The API processes, once there are so many and `without` is not among them or the controller."""
         found: list[int] = []
 
         def there() -> bool:
             with contextlib.suppress(OSError, ValueError, IndexError):
-                _, clerk, found[:] = self.forked()
-                return len(found) == api_processes and without not in {clerk, *found}
+                _, log_controller, found[:] = self.forked()
+                return len(found) == api_processes and without not in {log_controller, *found}
             return False
 
         wait_until(there, lambda: f"{api_processes} API processes:\n{self.said()}")

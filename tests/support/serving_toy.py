@@ -2,7 +2,7 @@
 
 `python tests/support/serving_toy.py ROOT` serves it as a real server: LitServe, a worker process, a journal, a ledger.
 Each request says in its field `mode` what is to become of it, so one server can be put through every fault. What is
-released stands in `board.json` in the project's root, where a test put one (`apply`); a release whose digest begins
+released stands in `desired.json` in the project's root, where a test put one (`apply`); a release whose digest begins
 with one of the words in `SICK` has that fault.
 """
 
@@ -165,14 +165,14 @@ def release(digest: str = "0123456789ab", *, role: Role = "champion", share: flo
     )
 
 
-def board(**changed: Any) -> DesiredState:
+def desired(**changed: Any) -> DesiredState:
     """What stands: one champion, `RELEASE`, unless it is changed."""
     return DesiredState(**{"seq": 1, "champion": release(), **changed})
 
 
 def apply(root: Path, there: DesiredState) -> None:
     """Let `there` be what stands in the ledger of the project in `root`. It is seen if its `seq` is another one."""
-    post(root / "board.json", there)
+    post(root / "desired_state.json", there)
 
 
 class ToySource:
@@ -181,12 +181,12 @@ class ToySource:
     def check(self, settings: Settings) -> DesiredState:
         if (settings.root / "not-approved").exists():
             raise NotApproved(RELEASE, "the test says so")
-        return read(settings.root / "board.json", DesiredState) or board()
+        return read(settings.root / "desired_state.json", DesiredState) or desired()
 
     def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
         if (settings.root / "ledger-down").exists():
             raise LedgerError("of the toy", "is down", "Wait")
-        there = read(settings.root / "board.json", DesiredState)
+        there = read(settings.root / "desired_state.json", DesiredState)
         return there if there is not None and there.seq > seq else None
 
     def open(self, settings: Settings, release: Release) -> Served:

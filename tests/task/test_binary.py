@@ -51,7 +51,7 @@ def test_rules_give_a_probability_or_a_label(said, value, probability):
 
 @pytest.mark.parametrize("said", [None, math.nan, 1.5, "yes", Answer(), Answer(value=3)])
 def test_rules_that_say_nothing_sensible_are_told_so(said):
-    """The next rung answers, and the reason is kept."""
+    """The next answer source answers, and the reason is kept."""
     with pytest.raises(ValueError, match="not a number from 0 to 1"):
         Binary().read_rules(said)
 

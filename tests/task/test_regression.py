@@ -44,7 +44,7 @@ def test_rules_give_a_number_or_an_answer_with_an_interval(said, wanted):
 
 @pytest.mark.parametrize("said", [None, "3", True, math.nan, Answer(), Answer(value=9, low=1, high=5)])
 def test_rules_that_say_nothing_sensible_are_told_so(said):
-    """The next rung answers, and the reason is kept."""
+    """The next answer source answers, and the reason is kept."""
     with pytest.raises(ValueError, match=r"its value (is not a finite number|does not lie in its interval)"):
         TASK.read_rules(said)
 

@@ -194,7 +194,7 @@ def test_eight_processes_that_need_a_secret_at_once_agree_on_one(tmp_path: Path)
 
 
 def test_a_key_record_is_json_without_its_secret(ledger: Ledger) -> None:
-    """`keys list --json` and the board show what there is."""
+    """`keys list --json` and the desired state show what there is."""
     made = create(ledger)
     assert made.text.rpartition("_")[2] not in to_json(made.key)
     assert isinstance(made.key, ApiKey)

@@ -2,7 +2,7 @@
 
 Each fault is arranged in a real ledger, over real bundles, by somebody who may write to the database and to the store
 but has no key that is trusted here; then each door is tried: `release`, `promote`, `rollback`, the worker that finds
-the bundle on its board, and the start of the server.
+the bundle on its desired state, and the start of the server.
 """
 
 import json
@@ -107,12 +107,12 @@ def by_rollback(project: Project, bad: Bundle) -> None:
     command(project, bad, "rollback")
 
 
-def by_board(project: Project, bad: Bundle) -> None:
+def by_desired_state(project: Project, bad: Bundle) -> None:
     project.by_hand(bad, role="canary", share=0.1)
-    board = Released().news(project.settings, seq=0)
-    assert board is not None
-    assert board.canary is not None
-    Released().open(project.settings, board.canary)
+    desired = Released().news(project.settings, seq=0)
+    assert desired is not None
+    assert desired.canary is not None
+    Released().open(project.settings, desired.canary)
 
 
 def by_start(project: Project, bad: Bundle) -> None:
@@ -125,7 +125,7 @@ DOORS: tuple[Callable[[Project, Bundle], None], ...] = (
     by_command,
     by_promotion,
     by_rollback,
-    by_board,
+    by_desired_state,
     by_start,
 )
 

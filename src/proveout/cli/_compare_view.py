@@ -36,7 +36,7 @@ def _canary(beside: Beside, at: str) -> list[str]:
         f"canary   {plain(release.name)}   {_words(verdict)}",
         fact("reason", plain(verdict.reason)),
         fact("runs", f"{release.share:.3g} of the traffic, counted for {span(verdict.since, at)}"),
-        fact("answers", "; ".join(f"{arm.release.role} {_rungs(arm)}" for arm in arms)),
+        fact("answers", "; ".join(f"{arm.release.role} {_sources(arm)}" for arm in arms)),
         fact("latency", "; ".join(f"{arm.release.role} {_times(arm)}" for arm in arms)),
         *table(("bad", "canary", "champion", "canary's rate", ""), rows, right=(1, 2)),
     ]
@@ -46,8 +46,10 @@ def _words(verdict: CanaryVerdict) -> str:
     return {"waits": "waits", "promotes": "is to be promoted", "rolls back": "is to be rolled back"}[verdict.decision]
 
 
-def _rungs(arm: Arm) -> str:
-    told = ", ".join(f"{count:,} by {rung}" for rung, count in sorted(arm.rungs.items(), key=lambda item: -item[1]))
+def _sources(arm: Arm) -> str:
+    told = ", ".join(
+        f"{count:,} by {source}" for source, count in sorted(arm.sources.items(), key=lambda item: -item[1])
+    )
     return told or "none yet"
 
 

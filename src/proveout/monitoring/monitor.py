@@ -153,7 +153,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
         columns=tests,
         alarm=any(test.alarmed for test in tests),
         performance=performance.measure(own, outcomes, opened.task),
-        rungs=Counter(prediction.answered_by for prediction in predictions),
+        sources=Counter(prediction.answered_by for prediction in predictions),
     )
     promise = Promise(task=opened.task, metric=metric, value=promised)
     alert = decide(found, promise, at=at)

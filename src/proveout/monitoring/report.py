@@ -68,7 +68,7 @@ def page(
         promise=promise,
         titles={name: replace(promise, metric=name).title for name in measured},
         left_out=left_out,
-        rungs=[(rung, report.rungs.get(rung, 0)) for rung in get_args(AnswerSource)],
+        sources=[(source, report.sources.get(source, 0)) for source in get_args(AnswerSource)],
         size=(charts.WIDTH, charts.HEIGHT),
     )
 

@@ -173,7 +173,7 @@ def act(
     """The release that follows from `verdict`, by "canary", with its reason; None where it waits, or only advises.
 
     Args:
-        yardstick: what a bundle would be judged by now. Nothing is promoted where nobody can tell.
+        current_fingerprint: what a bundle would be judged by now. Nothing is promoted where nobody can tell.
     Raises: Conflict if somebody changed what runs since it was counted; NotApproved or OtherChampion if a person could
     not release the canary either; whatever `current_fingerprint` raises.
     """

@@ -23,7 +23,7 @@ from proveout.settings import Settings
 
 Measure = Literal["errors", "latency", "quality"]
 MEASURES: tuple[Measure, ...] = ("errors", "latency", "quality")
-RUNGS: tuple[AnswerSource, ...] = ("model", "cache", "rules", "none")
+ANSWER_SOURCES: tuple[AnswerSource, ...] = ("model", "cache", "rules", "none")
 
 _SLOW_SHARE = 0.01  # of the champion's answers before the canary are slower than the bound
 _SLOW_ROWS = 10_000  # of its newest answers the bound is taken from
@@ -125,13 +125,13 @@ def _counted(
     table = PREDICTIONS.c
     # Equal in each column of the index up to the time, so that a range of it is counted without being looked at.
     asked = {
-        rung: and_(table.release == release.name, table.role == role, table.answered_by == rung, table.at >= since)
-        for rung in RUNGS
+        source: and_(table.release == release.name, table.role == role, table.answered_by == source, table.at >= since)
+        for source in ANSWER_SOURCES
     }
-    rows = {rung: connection.scalar(select(func.count()).where(asked[rung])) or 0 for rung in RUNGS}
+    rows = {source: connection.scalar(select(func.count()).where(asked[source])) or 0 for source in ANSWER_SOURCES}
     keys = sum(rows.values())
     if keys and by_key:
-        keys = _events(connection, or_(*(asked[rung] for rung in RUNGS if rows[rung])))
+        keys = _events(connection, or_(*(asked[source] for source in ANSWER_SOURCES if rows[source])))
     # Exact for the canary. For the champion, at most: it takes its rate for lower than it is, and saves half a second.
     by_model = _events(connection, asked["model"]) if role == "canary" else min(keys, rows["model"])
     found = {"answers": sum(rows.values()), "errors of": keys, "latency of": by_model}

@@ -60,8 +60,8 @@ def release(
 
     Args:
         share: of the traffic; all of it for a champion, less than all for a canary, up to all for a shadow.
-        yardstick: what the approval must have been given by, where there are checks to compare with. The champion is
-            part of it: of two gates that compared with one champion, one releases, and the other is told.
+        current_fingerprint: what the approval must have been given by, where there are checks to compare with. The
+            champion is part of it: of two gates that compared with one champion, one releases, and the other is told.
         whatever_serves: the gate may have compared it with another champion.
     Raises: NotApproved if no valid approval covers it, or what judges was edited since; OtherChampion if the gate
     compared it with another champion than serves; ChainBroken if the ledger was edited, for then no approval in it can
@@ -100,7 +100,7 @@ def promote(
 
     Args:
         seen: number of the ledger's last entry when this was decided; without it, now.
-        yardstick: as `release`.
+        current_fingerprint: as `release`.
         whatever_serves: as `release`.
     Raises: UsageError if `bundle` runs as neither; Conflict if somebody promoted it, or changed what runs, meanwhile;
     and as `release`.

@@ -74,7 +74,7 @@ class Arm:
 
     release: Release
     answers: int
-    rungs: Mapping[AnswerSource, int]
+    sources: Mapping[AnswerSource, int]
     latency: Latency  # of answers by the model
 
 
@@ -235,9 +235,9 @@ def _arm(ledger: Ledger, release: Release, *, role: Role, since: str) -> Arm:
     by_model = select(theirs.latency_ms).where(*asked, theirs.answered_by == "model").order_by(theirs.at.desc())
     with ledger.reading() as connection:
         counted = select(theirs.answered_by, func.count()).where(*asked).group_by(theirs.answered_by)
-        rungs = {rung: int(count) for rung, count in connection.execute(counted)}
+        sources = {source: int(count) for source, count in connection.execute(counted)}
         times = connection.scalars(by_model.limit(NEWEST_PAIRS)).all()
-    return Arm(release=release, answers=sum(rungs.values()), rungs=rungs, latency=_latency(times))
+    return Arm(release=release, answers=sum(sources.values()), sources=sources, latency=_latency(times))
 
 
 def _latency(times: Sequence[float]) -> Latency:

@@ -1,8 +1,8 @@
-"""The office: what runs beside the requests in an API process, from its beginning to its end.
+"""The API runtime: what runs beside the requests in an API process, from its beginning to its end.
 
-Input: how to answer, the server's private folder, where the journal lies. Output: a desk that answers; the board
-as it stands; whether the server is ready; and an orderly end, in which no connection is closed under a client that was
-about to use it.
+Input: how to answer, the server's private folder, where the journal lies. Output: a prediction service that answers;
+the desired state as it stands; whether the server is ready; and an orderly end, in which no connection is closed under
+a client that was about to use it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from proveout.server.log.journal import Journal
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batcher import Dispatch
 from proveout.server.queue.worker_connection import Lines, WorkerStatus
-from proveout.server.server_state import ApiNote, ClerkNote, DesiredState
+from proveout.server.server_state import ApiNote, ControllerNote, DesiredState
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.routing import Routing
 from proveout.server.service.service import PredictionService, ServiceConfig
@@ -48,14 +48,14 @@ class ApiRuntime:
 
     Args:
         fields: the request's fields, as the worker is sent them.
-        folder: the server's private folder, where the worker listens and the board hangs.
+        folder: the server's private folder, where the worker listens and the desired state is posted.
         pseudonyms: what hides persons from the log.
         gentle: whether to delay the signals that end uvicorn, see `DRAIN_S`.
     """
 
     def __init__(
         self,
-        habits: ServiceConfig,
+        config: ServiceConfig,
         *,
         settings: Settings,
         fields: Sequence[str],
@@ -71,13 +71,13 @@ class ApiRuntime:
         self.journal = Journal(
             settings.journal_dir, durability=settings.durability, keeps=settings.on_log_failure == "answer"
         )
-        self.desk = PredictionService(
-            habits, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms
+        self.service = PredictionService(
+            config, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms
         )
-        self.board: DesiredState | None = None  # what stands; None until the first look
+        self.desired: DesiredState | None = None  # what stands; None until the first look
         self.entered = False
         self.draining = False  # connections are not kept any more
-        self._reader = server_state.Reader(server_state.board_path(folder))
+        self._reader = server_state.Reader(server_state.desired_path(folder))
         self._tasks: list[asyncio.Task[None]] = []
         self._told = False  # that the server is about to end
         self._up_at = time.monotonic()  # when there was a worker last
@@ -87,11 +87,11 @@ class ApiRuntime:
         """Start. Returns when a worker is connected, or after ten seconds without one."""
         if self._gentle:
             self._delay_signals(asyncio.get_running_loop())
-        self._read_board()
+        self._read_desired()
         work = (
             self._lines.keep(),
             self.dispatch.run(),
-            _again(self._read_board, _READ_EVERY_S),
+            _again(self._read_desired, _READ_EVERY_S),
             _again(self._look, _NOTE_EVERY_S),
         )
         self._tasks = [asyncio.create_task(one) for one in work]
@@ -102,7 +102,7 @@ class ApiRuntime:
         self._note()
 
     async def leave(self) -> None:
-        """End: everything answered is in the journal, which the clerk takes over."""
+        """End: everything answered is in the journal, which the controller takes over."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -123,42 +123,42 @@ class ApiRuntime:
         """The champion's; until a worker has said what it is, that of the settings."""
         return self.routing.champion.task
 
-    def clerk(self) -> ClerkNote | None:
-        """What the clerk says of itself; None before it did."""
-        return server_state.read(server_state.clerk_path(self._folder), ClerkNote)
+    def log_controller(self) -> ControllerNote | None:
+        """What the controller says of itself; None before it did."""
+        return server_state.read(server_state.controller_path(self._folder), ControllerNote)
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether a model answers, by a reply of the last two seconds or one asked for now; and the details."""
         reason = await self._why_not_ready()
-        hello, clerk, journal = self._lines.plain.hello, self.clerk(), self.journal
+        status, log_controller, journal = self._lines.plain.status, self.log_controller(), self.journal
         return reason is None, {
             "reason": reason,
             "release": self.routing.champion.release,
             "api": os.getpid(),
-            "worker": hello.pid if hello else None,
-            "holds": sorted(hello.holds) if hello else [],
-            "refused": dict(hello.refused) if hello else {},
+            "worker": status.pid if status else None,
+            "holds": sorted(status.holds) if status else [],
+            "refused": dict(status.refused) if status else {},
             "breakers": dict(self.dispatch.breakers),
             "waiting": self.dispatch.waiting,
-            "board": self.board.seq if self.board else None,
-            "answered": self.desk.answered,
+            "desired_seq": self.desired.seq if self.desired else None,
+            "answered": self.service.answered,
             "journal": {
                 "unlogged_rows": journal.owed_rows,
                 "lost_rows": journal.lost_rows,
                 "trouble": journal.trouble.words,
             },
             "ledger": {
-                "drained_rows": clerk.drained_rows if clerk else 0,
-                "damaged_lines": clerk.damaged_lines if clerk else 0,
-                "backlog_bytes": clerk.backlog_bytes if clerk else 0,
-                "trouble": clerk.trouble if clerk else "the clerk is not there yet",
+                "drained_rows": log_controller.drained_rows if log_controller else 0,
+                "damaged_lines": log_controller.damaged_lines if log_controller else 0,
+                "backlog_bytes": log_controller.backlog_bytes if log_controller else 0,
+                "trouble": log_controller.trouble if log_controller else "the log controller has not started",
             },
         }
 
     async def _why_not_ready(self) -> str | None:
         if self._told:
             return "the server is ending"
-        if self._lines.plain.hello is None:
+        if self._lines.plain.status is None:
             return "the worker is down"
         if asyncio.get_running_loop().time() - self.dispatch.heard_at < _FRESH_S:
             return None
@@ -168,16 +168,16 @@ class ApiRuntime:
             return str(silence)
         return None
 
-    def _hear(self, hello: WorkerStatus) -> None:
-        self.routing.holds(hello.holds)
+    def _hear(self, status: WorkerStatus) -> None:
+        self.routing.holds(status.holds)
 
-    def _read_board(self) -> None:
+    def _read_desired(self) -> None:
         new = self._reader.look()
         if new is None:
             return
-        if self.board is not None and new.erased > self.board.erased:
-            self.journal.turn()  # what lies in it of the erased is gone when the clerk has drained it
-        self.board = new
+        if self.desired is not None and new.erased > self.desired.erased:
+            self.journal.turn()  # what lies in it of the erased is gone when the controller has drained it
+        self.desired = new
         self.routing.post(new)
         self.dispatch.post(new)
 
@@ -186,20 +186,20 @@ class ApiRuntime:
         self._note()
 
     def _note(self) -> None:
-        """Say how things are, to the main process and the clerk."""
-        hello = self._lines.plain.hello
-        words = f"worker {hello.pid}" if hello else "no worker yet: the rules answer"
+        """Say how things are, to the main process and the controller."""
+        status = self._lines.plain.status
+        words = f"worker {status.pid}" if status else "no worker yet: the rules answer"
         path = server_state.api_path(self._folder, os.getpid())
         try:
-            server_state.post(path, ApiNote(pid=os.getpid(), words=words, troubles=tuple(self._troubles(hello))))
+            server_state.post(path, ApiNote(pid=os.getpid(), words=words, troubles=tuple(self._troubles(status))))
         except OSError:  # the disk is full; that this process lives can be said without room
             with suppress(OSError):
                 os.utime(path)
 
-    def _troubles(self, hello: WorkerStatus | None) -> list[Alert]:
+    def _troubles(self, status: WorkerStatus | None) -> list[Alert]:
         """What a person must hear of, as it stands; each with the moment it began."""
         clock, journal, wrong = time.monotonic(), self.journal, list[tuple[Severity, str, str, str]]()
-        if hello is not None:
+        if status is not None:
             self._up_at = clock
         elif clock - self._up_at > _MISSED_S and not self._told:
             step = "See why it does not start: what the server said last"
@@ -211,7 +211,7 @@ class ApiRuntime:
         if journal.lost_rows:
             details = f"{journal.lost_rows} answers of API process {os.getpid()} are in no log: memory was full, too."
             wrong.append(("critical", "answers were not logged", details, "Count them as given: they were"))
-        for release, why in (hello.refused if hello else {}).items():
+        for release, why in (status.refused if status else {}).items():
             step = "Release another bundle, or take this one back: proveout rollback"
             wrong.append(("critical", f"{release} is refused", f"The worker does not serve it: {why}", step))
         for release, state in self.dispatch.breakers.items():

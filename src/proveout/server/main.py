@@ -2,12 +2,12 @@
 
 Input: settings. Output: an exit code, when the server has ended. LitServe starts the worker, restarts it when it
 dies and carries the HTTP application; gateway, transport and shutdown are ours, through its public extension points
-and a subclass (`processes`).
+and a subclass (`process_manager`).
 
-    main ─┬─ manager (LitServe's queues; idle)
-          ├─ worker  (the models; restarted)
-          ├─ API     (uvicorn, gateway, journal; as many as the settings say; restarted)
-          └─ clerk   (journals into the ledger, the board, the canary's verdict, alerts; restarted)
+    main ─┬─ manager         (LitServe's queues; idle)
+          ├─ worker          (the models; restarted)
+          ├─ API             (uvicorn, gateway, journal; as many as the settings say; restarted)
+          └─ log controller  (journals into the ledger, the desired state, the canary's verdict, alerts; restarted)
 
 SIGTERM or Ctrl-C to main, or to all of them: everything accepted is answered, then exit 0. kill -9 of main ends all.
 """
@@ -40,7 +40,7 @@ from proveout.server.log import controller
 from proveout.server.no_answer import NoAnswer
 from proveout.server.process_manager import NotStarted, Server
 from proveout.server.service.pseudonyms import Pseudonyms
-from proveout.server.service.service import habits_of
+from proveout.server.service.service import service_config
 from proveout.server.worker.release_source import Released, Source
 from proveout.server.worker.shapley import units_of
 from proveout.server.worker.worker import Worker
@@ -65,8 +65,8 @@ def serve(
     Args:
         source: where the model comes from; the ledger's champion, unless a test brings its own. It is sent to the
             worker by pickle.
-        yardstick: what a bundle would be judged by now (`gate.yardstick`), which a canary's promotion asks as every
-            release does; without it, a person promotes.
+        current_fingerprint: what a bundle would be judged by now (`gate.yardstick`), which a canary's promotion asks as
+            every release does; without it, a person promotes.
     Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
     """
     source = source or Released()
@@ -83,10 +83,10 @@ def serve(
     with _private_folder() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")  # read when prometheus_client is imported
         (folder / "metrics").mkdir()
-        server_state.post(server_state.board_path(folder), first)
-        office = partial(
+        server_state.post(server_state.desired_path(folder), first)
+        backend = partial(
             ApiRuntime,
-            habits_of(settings, schema=schema, rules=rules, action=action),
+            service_config(settings, schema=schema, rules=rules, action=action),
             settings=settings,
             fields=schema.names,
             folder=folder,
@@ -102,8 +102,8 @@ def serve(
                 dtypes=schema.dtypes,
                 units=units_of({field.name: field.description for field in schema.fields}),
             ),
-            _gateway(settings, schema, office, typical=_typical(settings, schema, first), folder=folder, asked=asked),
-            clerk=partial(controller.run, settings, source, folder, current_fingerprint),
+            _gateway(settings, schema, backend, typical=_typical(settings, schema, first), folder=folder, asked=asked),
+            log_controller=partial(controller.run, settings, source, folder, current_fingerprint),
             folder=folder,
             deadline_s=settings.deadline_s,
             opened=partial(_announce, first.champion.name, host, port),
@@ -145,9 +145,9 @@ def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    """A folder for the worker's socket and the board: its owner's alone, and short enough for a socket's path. Those
-    that servers killed by kill -9 have left are swept up; a living one's is known by its lock, which its processes
-    share."""
+    """A folder for the worker's socket and the desired state: its owner's alone, and short enough for a socket's path.
+    Those that servers killed by kill -9 have left are swept up; a living one's is known by its lock, which its
+    processes share."""
     above = tempfile.gettempdir()
     if len(above) > _LONGEST_ABOVE:
         problem = f"{above} is too long: sockets are made below it, and their paths may have 107 characters"
@@ -179,7 +179,7 @@ def _typical(settings: Settings, schema: RequestSchema, first: server_state.Desi
 def _gateway(
     settings: Settings,
     schema: RequestSchema,
-    office: Callable[[], ApiRuntime],
+    backend: Callable[[], ApiRuntime],
     *,
     typical: Mapping[str, Scalar],
     folder: Path,
@@ -190,7 +190,7 @@ def _gateway(
 
     def build(app: App) -> App:
         gateway = Gateway(
-            app, schema=schema, typical=typical, office=office, settings=settings, access=access, folder=folder
+            app, schema=schema, typical=typical, backend=backend, settings=settings, access=access, folder=folder
         )
         return cors.allow(gateway, settings.cors_origins)
 

@@ -1,6 +1,6 @@
 """The server's processes: LitServe's, and what is missing in it.
 
-Input: the worker LitServe is to host, the gateway, the clerk. Output: processes that are started, restarted when
+Input: the worker LitServe is to host, the gateway, the controller. Output: processes that are started, restarted when
 they die, and ended in order. LitServe as it comes restarts no API process, dies of SIGTERM with its children still on
 the port, and loses what was on its way. Door to: LitServe (LitServer).
 """
@@ -58,7 +58,7 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
 
     Args:
         gateway: puts the gateway in front of LitServe's application, in each API process.
-        clerk: what the clerk's process does, until something arrives at the connection it is given.
+        controller: what the controller's process does, until something arrives at the connection it is given.
         folder: the server's private folder.
         opened: called with a word on the worker, once every API process accepts requests.
     """
@@ -68,7 +68,7 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         worker: Worker,
         gateway: Callable[[Any], Any],
         *,
-        clerk: Callable[[Connection], None],
+        log_controller: Callable[[Connection], None],
         folder: Path,
         deadline_s: float,
         opened: Callable[[str], None],
@@ -83,7 +83,7 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         self._sockets: list[Any] = []
         self._api: dict[int, Any] = {}
         self._manager: Any = None
-        self._clerk = Kept("clerk", clerk, patience_s=LAST_DRAIN_S * 1.5)
+        self._log_controller = Kept("log controller", log_controller, patience_s=LAST_DRAIN_S * 1.5)
         self._events = count()
         self._stillborn = 0
         self._beats: dict[int, tuple[int, int]] = {}  # of each API process: when it left its note, and looks since
@@ -96,20 +96,20 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
     def run(self, *args: Any, **kwargs: Any) -> None:
         """LitServer's `run`, its manager started before the port is bound.
 
-        A manager or a clerk forked later holds the listening socket too: the port would accept connections that nobody
-        answers from the moment the API processes close it until those end.
+        A manager or a controller forked later holds the listening socket too: the port would accept connections that
+        nobody answers from the moment the API processes close it until those end.
         """
         os.register_at_fork(after_in_child=partial(_tether_child, self._main))
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # the manager inherits it: it has to outlive the API processes
         self._manager = super()._init_manager(kwargs["num_api_servers"])
-        self._starter.submit(self._clerk.start, ()).result()
+        self._starter.submit(self._log_controller.start, ()).result()
         for number in SIGNALS:
             signal.signal(number, self._end)
         try:
             super().run(*args, **kwargs)
         finally:
-            self._clerk.finish()
+            self._log_controller.finish()
 
     def _init_manager(self, num_api_servers: int) -> Any:
         return self._manager
@@ -160,7 +160,7 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
 
     def _start_api(self, number: int, start_one: Callable[[], Any]) -> None:
         # With the signals blocked that end it: one that comes before uvicorn listens for them would be lost. The
-        # office lets them in.
+        # API runtime lets them in.
         self._api[number] = self._starter.submit(start_one).result()
 
     # --- watching -------------------------------------------------------------------------------------------------
@@ -180,10 +180,10 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
                 if not said and all(process.pid in notes for process in self._api.values()):
                     said = True
                     self._opened(next(iter(notes.values())).words)
-                if self._clerk.is_due():
-                    words = f"the clerk died (exit code {self._clerk.exit_code}): it is started again"
-                    self._tell(words, what="the clerk died")
-                    self._starter.submit(self._clerk.start, self._sockets).result()
+                if self._log_controller.is_due():
+                    words = f"the log controller died (exit code {self._log_controller.exit_code}): it is started again"
+                    self._tell(words, what="the log controller died")
+                    self._starter.submit(self._log_controller.start, self._sockets).result()
             except Exception:  # a machine out of memory or processes: the next look may find it better
                 traceback.print_exc(file=sys.stderr)
 
@@ -212,7 +212,7 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         return looks * _LOOK_EVERY_S > _HANG_S
 
     def _tell(self, words: str, *, what: str) -> None:
-        """Tell whoever started the server, and leave an alert for the clerk to write down."""
+        """Tell whoever started the server, and leave an alert for the controller to write down."""
         _say(words)
         step = "If it happens again, see what the server said before"
         alert = Alert(severity="warning", what=what, details=f"{words}.", next_step=step, at=now())

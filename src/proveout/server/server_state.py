@@ -44,25 +44,25 @@ class ApiNote:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClerkNote:
-    """How the clerk is: the figures of /readyz and of /metrics that no API process can know."""
+class ControllerNote:
+    """How the controller is: the figures of /readyz and of /metrics that no API process can know."""
 
     pid: int
-    seq: int = 0  # of the board it posted last
+    seq: int = 0  # of the desired state it posted last
     drained_rows: int = 0
     damaged_lines: int = 0
     backlog_bytes: int = 0  # of journals that are not in the ledger yet
     trouble: str | None = None  # why the ledger takes no rows
 
 
-def board_path(folder: Path) -> Path:
-    """Where the board hangs."""
-    return folder / "board.json"
+def desired_path(folder: Path) -> Path:
+    """Where the desired state is posted."""
+    return folder / "desired_state.json"
 
 
-def clerk_path(folder: Path) -> Path:
-    """Where the clerk's note hangs."""
-    return folder / "clerk.json"
+def controller_path(folder: Path) -> Path:
+    """Where the controller's note hangs."""
+    return folder / "controller.json"
 
 
 def api_path(folder: Path, pid: int) -> Path:
@@ -93,21 +93,21 @@ def post(path: Path, record: object) -> None:
 
 
 class Reader:
-    """Reads the board at `path` when there is a new one."""
+    """Reads the desired state at `path` when there is a new one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int] | None = None
 
     def look(self) -> DesiredState | None:
-        """The board, if it is another one than at the last look. None too while there is none."""
+        """The desired state, if it is another one than at the last look. None too while there is none."""
         try:
             found = self._path.stat()
             mark = (found.st_ino, found.st_mtime_ns)
             if mark == self._seen:
                 return None
-            board = from_json(DesiredState, self._path.read_bytes())
+            desired = from_json(DesiredState, self._path.read_bytes())
         except FileNotFoundError:
             return None
         self._seen = mark
-        return board
+        return desired

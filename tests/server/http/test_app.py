@@ -15,7 +15,7 @@ import pytest
 import virtual_clock
 from gateway_toy import DEADLINE_S, Worker, run, running
 from patience import PATIENCE_S, async_wait_until
-from serving_toy import RELEASE, THRESHOLD, board, release, request, settings_of
+from serving_toy import RELEASE, THRESHOLD, desired, release, request, settings_of
 
 from proveout.records import Answer, ShadowAnswer
 from proveout.schema import request_schema
@@ -166,7 +166,7 @@ def test_a_batch_has_at_most_256_rows(tmp_path):
     run(test())
 
 
-# --- the ladder ------------------------------------------------------------------------------------------------------
+# --- the fallback chain ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_reply_after_the_deadline_is_given_to_nobody(tmp_path):
             async with server.busy(number=111) as first:
                 virtual_clock.advance(DEADLINE_S)
                 assert (await first).json()["answered_by"] == "rules"
-            await async_wait_until(lambda: server.office.dispatch.heard_at > 0, "the late reply")
+            await async_wait_until(lambda: server.backend.dispatch.heard_at > 0, "the late reply")
             answer = (await server.ask(number=222)).json()
             assert (answer["answered_by"], answer["prediction"]["probability"]) == ("model", 0.222)
 
@@ -337,15 +337,15 @@ def test_a_worker_that_comes_back_answers_again(tmp_path):
         async with running(tmp_path) as server:
             assert server.worker is not None
             path = server.worker.listening.getsockname()
-            server.office._lines.plain._hang_up()  # what a dead worker's end of the line looks like
+            server.backend._lines.plain._hang_up()  # what a dead worker's end of the line looks like
             Path(path).unlink()
             answers = [(await server.ask()).json()["answered_by"] for _ in range(3)]
             assert answers == ["rules"] * 3
             settings = settings_of(tmp_path)
             schema = request_schema.read(load_object(settings.request_schema, tmp_path), name="toy")
-            Worker(path, schema, board())
+            Worker(path, schema, desired())
             async with asyncio.timeout(PATIENCE_S):
-                await server.office._lines.plain.up.wait()
+                await server.backend._lines.plain.up.wait()
             assert (await server.ask()).json()["answered_by"] == "model"
 
     run(test())
@@ -417,20 +417,20 @@ def test_where_the_settings_say_so_the_rules_answer_an_overload(tmp_path, monkey
     run(test())
 
 
-@pytest.mark.parametrize("rung", ["unknown to the cache", "kept"])
-def test_an_overload_is_answered_by_the_last_good_answer_before_it_is_shed(tmp_path, monkeypatch, rung):
+@pytest.mark.parametrize("source", ["unknown to the cache", "kept"])
+def test_an_overload_is_answered_by_the_last_good_answer_before_it_is_shed(tmp_path, monkeypatch, source):
     """It costs nothing, and it was right a moment ago."""
 
     async def test() -> None:
         async with running(tmp_path) as server:
-            if rung == "kept":
+            if source == "kept":
                 assert (await server.ask(number=7)).json()["answered_by"] == "model"
             monkeypatch.setattr("proveout.server.queue.batcher.MOST_WAITING", 0)
             async with server.busy():
                 answer = await server.ask(number=7)
 
-            assert answer.status_code == (200 if rung == "kept" else 503)
-            if rung == "kept":
+            assert answer.status_code == (200 if source == "kept" else 503)
+            if source == "kept":
                 assert answer.json()["answered_by"] == "cache"
                 assert answer.headers["x-proveout-cache"] == "stale"
 
@@ -459,16 +459,16 @@ def test_more_requests_at_once_than_there_is_memory_for_are_refused_unread(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("deadline_s", "header", "rung"), [(60, "50", "rules"), (60, "50000", "model"), (0.1, "50000", "rules")]
+    ("deadline_s", "header", "source"), [(60, "50", "rules"), (60, "50000", "model"), (0.1, "50000", "rules")]
 )
-def test_a_client_may_shorten_the_deadline_and_never_lengthen_it(tmp_path, deadline_s, header, rung):
+def test_a_client_may_shorten_the_deadline_and_never_lengthen_it(tmp_path, deadline_s, header, source):
     """It knows how long somebody will wait; the server knows how long it wants to be kept busy."""
 
     async def test() -> None:
         async with running(tmp_path, deadline_s=deadline_s) as server:
             answer = await server.ask({"x-proveout-deadline-ms": header}, mode="slow")
 
-            assert answer.json()["answered_by"] == rung
+            assert answer.json()["answered_by"] == source
 
     run(test())
 
@@ -496,17 +496,17 @@ def test_an_answer_is_in_the_journal_before_it_leaves(tmp_path):
 
     async def test() -> None:
         async with running(tmp_path) as server:
-            path = server.office.journal._path
+            path = server.backend.journal._path
             assert path is not None
             seen: list[bytes] = []
-            original = server.office.journal.append
+            original = server.backend.journal.append
 
             def noting(rows: Any) -> bool:
                 done = original(rows)
                 seen.append(path.read_bytes())
                 return done
 
-            server.office.journal.append = noting  # type: ignore[method-assign]
+            server.backend.journal.append = noting  # type: ignore[method-assign]
             response = await server.ask({"x-request-id": "seen"})
             assert response.status_code == 200
             assert b'"seen"' in seen[0]
@@ -520,8 +520,8 @@ def test_answers_that_leave_together_are_one_write(tmp_path, monkeypatch):
     async def test() -> None:
         async with running(tmp_path) as server:
             writes: list[int] = []
-            original = server.office.journal.append
-            server.office.journal.append = lambda rows: writes.append(len(rows)) or original(rows)  # type: ignore[method-assign,assignment,func-returns-value]
+            original = server.backend.journal.append
+            server.backend.journal.append = lambda rows: writes.append(len(rows)) or original(rows)  # type: ignore[method-assign,assignment,func-returns-value]
             async with server.busy() as first:
                 asked = [asyncio.create_task(server.ask(number=i)) for i in range(200)]
                 await server.queued(200)
@@ -636,7 +636,7 @@ def test_a_canary_answers_its_share_and_says_so(tmp_path):
     canary = release("cafe", role="canary", share=0.5)
 
     async def test() -> None:
-        async with running(tmp_path, there=board(canary=canary)) as server:
+        async with running(tmp_path, there=desired(canary=canary)) as server:
             first = [(await server.ask(number=number)).json()["release"] for number in range(40)]
             again = [(await server.ask(number=number)).json()["release"] for number in range(40)]
 
@@ -653,7 +653,7 @@ def test_a_shadow_is_asked_after_the_answer_and_logged_beside_it(tmp_path):
     shadow = release("beef", role="shadow", share=1.0)
 
     async def test() -> None:
-        async with running(tmp_path, there=board(shadow=shadow)) as server:
+        async with running(tmp_path, there=desired(shadow=shadow)) as server:
             answer = (await server.ask(size=0.5)).json()
             await async_wait_until(lambda: any(isinstance(row, ShadowAnswer) for row in server.rows()), "its answer")
             said = [row for row in server.rows() if isinstance(row, ShadowAnswer)]
@@ -826,7 +826,7 @@ def test_ready_means_that_a_model_answers(tmp_path):
             assert response.status_code == 200
             assert response.json()["worker"] == os.getpid()
             assert response.json()["release"] == RELEASE
-            server.office._lines.plain._hang_up()
+            server.backend._lines.plain._hang_up()
             assert (await server.client.get("/readyz")).status_code == 503
             assert (await server.client.get("/livez")).status_code == 200
 
@@ -834,7 +834,7 @@ def test_ready_means_that_a_model_answers(tmp_path):
 
 
 def test_a_hanging_worker_is_not_ready(tmp_path, monkeypatch):
-    """It is connected, it said hello, and it answers nothing: only a prediction shows."""
+    """It is connected, it said what it holds, and it answers nothing: only a prediction shows."""
     monkeypatch.setattr("proveout.server.api_runtime._PROBE_S", 0.2)
     stuck = threading.Event()
 
@@ -857,7 +857,7 @@ def test_a_worker_that_listens_and_says_nothing_is_no_worker(tmp_path):
 
     async def test() -> None:
         async with running(tmp_path, with_worker=False) as server:
-            path = server.office._lines.plain._path
+            path = server.backend._lines.plain._path
             with socket.socket(socket.AF_UNIX) as mute:
                 mute.bind(path)
                 mute.listen()

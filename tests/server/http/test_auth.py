@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 from gateway_toy import PEPPER, SECRET, api_key, bearer, key_text, run, running
-from serving_toy import board, request, settings_of
+from serving_toy import desired, request, settings_of
 
 from proveout.records import ApiKey, Scope
 from proveout.schema import request_schema
@@ -119,7 +119,7 @@ def test_a_route_without_a_rule_is_no_server(tmp_path, monkeypatch):
 
     def build() -> Gateway:
         who = Access(mac=lambda secret: mac_of(PEPPER, secret), asked=False)
-        return Gateway(None, schema=schema, settings=settings, office=None, access=who)  # type: ignore[arg-type]
+        return Gateway(None, schema=schema, settings=settings, backend=None, access=who)  # type: ignore[arg-type]
 
     assert build()
     monkeypatch.setattr(auth, "RULES", left)
@@ -145,14 +145,14 @@ def test_a_key_is_taken_from_either_header(tmp_path, header):
 
 
 def test_a_revoked_key_stops_working_while_the_server_runs(tmp_path):
-    """As soon as the board says so, without a restart, and no other key with it."""
+    """As soon as the desired state says so, without a restart, and no other key with it."""
     key, other = api_key(1), api_key(2)
 
     async def test() -> None:
         async with running(tmp_path, keys=[key, other]) as server:
             assert (await server.ask(bearer(key))).status_code == 200
             revoked = api_key(1, revoked_at="2013-02-01T00:00:00.000+00:00")
-            await server.post(board(seq=2, keys=(revoked, other)))
+            await server.post(desired(seq=2, keys=(revoked, other)))
 
             assert (await server.ask(bearer(key))).status_code == 401
             assert (await server.ask(bearer(other))).status_code == 200
@@ -167,7 +167,7 @@ def test_a_new_key_works_while_the_server_runs(tmp_path):
     async def test() -> None:
         async with running(tmp_path, keys=[api_key(1)]) as server:
             assert (await server.ask(bearer(new))).status_code == 401
-            await server.post(board(seq=2, keys=(api_key(1), new)))
+            await server.post(desired(seq=2, keys=(api_key(1), new)))
             assert (await server.ask(bearer(new))).status_code == 200
 
     run(test())
@@ -242,7 +242,7 @@ def test_the_text_of_a_key_is_in_no_sink(tmp_path, caplog):
                 (await server.client.get("/readyz", headers=bearer(key))).text,
             ]
             # A fault of ours, with the request in hand.
-            server.office.desk.answer = None  # type: ignore[method-assign,assignment]
+            server.backend.service.answer = None  # type: ignore[method-assign,assignment]
             broken = await server.ask(bearer(key))
             assert broken.status_code == 500
             gc.unfreeze()  # what the gateway froze is not listed
@@ -275,7 +275,7 @@ def test_an_unknown_id_costs_the_work_of_a_known_one(monkeypatch):
     monkeypatch.setattr(auth.hmac, "compare_digest", noted)
     who = Access(mac=lambda secret: made.append(secret) or mac_of(PEPPER, secret), asked=True)  # type: ignore[func-returns-value]
     key = api_key()
-    there = board(keys=(key,))
+    there = desired(keys=(key,))
     for text in (key_text(key), f"po_{key.id}_{OTHER_SECRET}", f"po_{'f' * 12}_{SECRET}"):
         who.caller({b"x-api-key": text.encode()}, there)
 
@@ -283,14 +283,14 @@ def test_an_unknown_id_costs_the_work_of_a_known_one(monkeypatch):
     assert compared == [(64, 64)] * 3
 
 
-def test_a_verified_key_is_not_remembered_beyond_its_board():
-    """Whatever is kept to be faster falls with the board."""
+def test_a_verified_key_is_not_remembered_beyond_its_desired_state():
+    """Whatever is kept to be faster falls with the desired state."""
     key = api_key()
     who = Access(mac=lambda secret: mac_of(PEPPER, secret), asked=True)
     headers = {b"x-api-key": key_text(key).encode()}
 
-    assert who.caller(headers, board(keys=(key,))).key == key.id
-    assert who.caller(headers, board(seq=2)).scopes == frozenset()
+    assert who.caller(headers, desired(keys=(key,))).key == key.id
+    assert who.caller(headers, desired(seq=2)).scopes == frozenset()
     assert who.caller(headers, None).scopes == frozenset()
 
 

@@ -317,7 +317,7 @@ def test_a_server_that_ends_ends_its_streams(tmp_path):
             wire = Wire(server.gateway)
             wire.say(body() + b"\n")
             await wire.until(1)
-            server.office.draining = True
+            server.backend.draining = True
             wire.say(body() + b"\n")
             async with asyncio.timeout(PATIENCE_S):
                 await wire.task

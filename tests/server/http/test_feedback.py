@@ -20,7 +20,7 @@ from proveout.server.http import prediction_detail
 
 
 def into_the_ledger(root: Path, rows: Sequence[Any]) -> None:
-    """What the clerk does with a journal."""
+    """What the controller does with a journal."""
     with Ledger(settings_of(root).ledger) as ledger:
         ledger.add_journal(rows, journal="test", offset=len(rows))
 
@@ -115,7 +115,8 @@ def test_a_feedback_that_gives_a_field_twice_is_refused(tmp_path):
 
 
 def test_a_dossier_has_all_that_is_known_of_an_answer(tmp_path):
-    """Inputs, release, verdict, approval, rung, reasons, what the shadow said, what people said, what happened."""
+    """Inputs, release, verdict, approval, answer source, reasons, what the shadow said, what people said, what
+    happened."""
 
     async def test() -> None:
         async with running(tmp_path) as server:
@@ -154,7 +155,7 @@ def _release(root: Path) -> None:
 
 
 def test_an_answer_just_given_is_waited_for(tmp_path):
-    """The clerk has it in the ledger within a second; nobody has to try twice."""
+    """The controller has it in the ledger within a second; nobody has to try twice."""
 
     async def test() -> None:
         async with running(tmp_path) as server:

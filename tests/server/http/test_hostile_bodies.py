@@ -227,7 +227,7 @@ def test_hostile_paths_are_not_found(tmp_path, path, monkeypatch):
 
     async def test() -> None:
         async with running(tmp_path) as server:
-            Ledger(settings_of(tmp_path).ledger).close()  # the clerk makes it, and there is none here
+            Ledger(settings_of(tmp_path).ledger).close()  # the controller makes it, and there is none here
             sent: list[Any] = []
 
             async def receive() -> dict[str, Any]:

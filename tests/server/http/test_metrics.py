@@ -47,11 +47,11 @@ def test_what_is_answered_is_counted(tmp_path):
             assert seen[("proveout_requests_total", (("code", "400"), route))] == 1
             assert seen[("proveout_requests_total", (("code", "404"), ("route", "none")))] == 1
             release = ("release", "toy@0123456789ab")
-            rungs = {
-                rung: seen[("proveout_predictions_total", (release, ("role", "champion"), ("rung", rung)))]
-                for rung in ("model", "rules", "none")
+            sources = {
+                source: seen[("proveout_predictions_total", (release, ("role", "champion"), ("source", source)))]
+                for source in ("model", "rules", "none")
             }
-            assert rungs == {"model": 2, "rules": 1, "none": 1}
+            assert sources == {"model": 2, "rules": 1, "none": 1}
             assert seen[("proveout_fallback_total", (("reason", "raised"),))] == 2
             assert seen[("proveout_request_duration_seconds_count", (route,))] == 5
             assert seen[("proveout_request_duration_seconds_bucket", (("le", "+Inf"), route))] == 5
@@ -70,8 +70,8 @@ def test_looks_into_the_cache_are_counted(tmp_path):
         async with running(tmp_path, cache_ttl_s=60) as server:
             for number in (1, 1, 1, 2):
                 await server.ask(number=number)
-            server.office._lines.plain._hang_up()
-            server.office.desk._habits.__dict__["cache_ttl_s"] = 1e-9
+            server.backend._lines.plain._hang_up()
+            server.backend.service._config.__dict__["cache_ttl_s"] = 1e-9
             await server.ask(number=1)
             seen = await scrape(server)
 

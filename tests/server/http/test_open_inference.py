@@ -41,7 +41,7 @@ def outputs(answer: Any) -> dict[str, list[Any]]:
 @pytest.mark.parametrize("path", ["/v2/models/toy/infer", f"/v2/models/toy/versions/{VERSION}/infer"])
 @pytest.mark.parametrize("nested", [False, True])
 def test_rows_are_answered_as_tensors(tmp_path, path, nested):
-    """By the same desk, so with the same ladder and the same log."""
+    """By the same prediction service, so with the same fallback chain and the same log."""
 
     async def test() -> None:
         async with running(tmp_path) as server:
@@ -216,7 +216,7 @@ def test_server_and_model_describe_themselves(tmp_path):
             assert (await get("/v2/health/live")).status_code == 200
             assert (await get("/v2/health/ready")).status_code == 200
             assert (await get("/v2/models/toy/ready")).status_code == 200
-            server.office._lines.plain._hang_up()
+            server.backend._lines.plain._hang_up()
             assert (await get("/v2/health/ready")).status_code == 503
             assert (await get("/v2/models/toy/ready")).status_code == 503
 

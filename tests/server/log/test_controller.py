@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from journal_folder import prediction
 from patience import PATIENCE_S, wait_until
-from serving_toy import ToySource, apply, board, release, settings_of
+from serving_toy import ToySource, apply, desired, release, settings_of
 
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.ledger.ledger import Ledger, read
@@ -24,12 +24,12 @@ from proveout.server.log.controller import Controller
 from proveout.server.log.journal import Journal
 from proveout.server.server_state import (
     ApiNote,
-    ClerkNote,
+    ControllerNote,
     DesiredState,
     Reader,
     api_path,
-    board_path,
-    clerk_path,
+    controller_path,
+    desired_path,
     post,
 )
 from proveout.server.server_state import read as read_note
@@ -42,8 +42,8 @@ def alert(what: str, **changed: Any) -> Alert:
     return Alert(**{"severity": "critical", "what": what, "details": "-", "next_step": "-", "at": now(), **changed})
 
 
-class Office:
-    """A clerk at work in threads of this process, and what it did."""
+class RunningController:
+    """A controller at work in threads of this process, and what it did."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Office:
         self.folder.mkdir(exist_ok=True)
         Ledger(settings.ledger).close()  # nothing serves before there is one
         source = source or ToySource()
-        post(board_path(self.folder), source.check(settings))
+        post(desired_path(self.folder), source.check(settings))
         mine, self._ending = Pipe(duplex=False)
-        self.clerk = Controller(settings, source, self.folder, current_fingerprint=current_fingerprint)
-        self._thread = threading.Thread(target=self.clerk.run, args=(mine,))
+        self.log_controller = Controller(settings, source, self.folder, current_fingerprint=current_fingerprint)
+        self._thread = threading.Thread(target=self.log_controller.run, args=(mine,))
         self._thread.start()
 
     def end(self) -> None:
@@ -69,13 +69,13 @@ class Office:
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
-    def board(self) -> DesiredState:
-        found = Reader(board_path(self.folder)).look()
+    def desired(self) -> DesiredState:
+        found = Reader(desired_path(self.folder)).look()
         assert found is not None
         return found
 
-    def note(self) -> ClerkNote | None:
-        return read_note(clerk_path(self.folder), ClerkNote)
+    def note(self) -> ControllerNote | None:
+        return read_note(controller_path(self.folder), ControllerNote)
 
     def alerts(self) -> list[Alert]:
         with Ledger(self.settings.ledger) as ledger:
@@ -86,48 +86,48 @@ class Office:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Iterator[Callable[..., Office]]:
-    offices: list[Office] = []
+def work(tmp_path: Path) -> Iterator[Callable[..., RunningController]]:
+    started: list[RunningController] = []
 
-    def working(**changed: Any) -> Office:
-        offices.append(Office(tmp_path, settings_of(tmp_path / "project", **changed)))
-        return offices[-1]
+    def working(**changed: Any) -> RunningController:
+        started.append(RunningController(tmp_path, settings_of(tmp_path / "project", **changed)))
+        return started[-1]
 
     yield working
-    for office in offices:
-        if office._thread.is_alive():
-            office.end()
+    for running in started:
+        if running._thread.is_alive():
+            running.end()
 
 
-# --- the board -------------------------------------------------------------------------------------------------------
+# --- the desired state -----------------------------------------------------------------------------------------------
 
 
-def test_a_new_entry_is_on_the_board(work):
-    """Without being asked: every process acts on the board."""
-    office = work()
-    apply(office.root, board(seq=7, champion=release("b")))
-    wait_until(lambda: office.board().seq == 7, "the new board")
+def test_a_new_entry_is_in_the_desired_state(work):
+    """Without being asked: every process acts on the desired state."""
+    running = work()
+    apply(running.root, desired(seq=7, champion=release("b")))
+    wait_until(lambda: running.desired().seq == 7, "the new desired state")
 
-    assert office.board().champion.bundle == release("b").bundle
+    assert running.desired().champion.bundle == release("b").bundle
 
 
 def test_who_acts_on_a_release_looks_often_enough_for_it_to_be_everywhere_within_two_seconds():
-    """The clerk looks into the ledger, then the API processes and the worker at the board: what else a release takes is
-    opening the bundle. So a rollback, whose bundle is open, has most of the two seconds to spare."""
+    """The controller looks into the ledger, then the API processes and the worker at the desired state: what else a
+    release takes is opening the bundle. So a rollback, whose bundle is open, has most of the two seconds to spare."""
     assert controller_module._NEWS_EVERY_S + max(api_runtime_module._READ_EVERY_S, worker_module._LOOK_EVERY_S) <= 0.5
 
 
-def test_a_ledger_that_is_down_leaves_the_board_as_it_is(work, capfd):
+def test_a_ledger_that_is_down_leaves_the_desired_state_as_it_is(work, capfd):
     """What was last posted holds; it is said once, and a person hears of it."""
-    office = work()
-    (office.root / "ledger-down").touch()
-    wait_until(lambda: office.whats() == ["the board is in trouble"], "an alert")
-    assert office.board().seq == 1
-    (office.root / "ledger-down").unlink()
-    apply(office.root, board(seq=2))
-    wait_until(lambda: office.board().seq == 2, "the board of afterwards")
+    running = work()
+    (running.root / "ledger-down").touch()
+    wait_until(lambda: running.whats() == ["the desired state is in trouble"], "an alert")
+    assert running.desired().seq == 1
+    (running.root / "ledger-down").unlink()
+    apply(running.root, desired(seq=2))
+    wait_until(lambda: running.desired().seq == 2, "the desired state of afterwards")
 
-    assert capfd.readouterr().err.count("the board stays as it is") == 1
+    assert capfd.readouterr().err.count("the desired state stays as it is") == 1
 
 
 # --- the books -------------------------------------------------------------------------------------------------------
@@ -135,59 +135,59 @@ def test_a_ledger_that_is_down_leaves_the_board_as_it_is(work, capfd):
 
 def test_what_is_in_the_journal_reaches_the_ledger(work):
     """The API processes never open it."""
-    office = work()
-    journal = Journal(office.settings.journal_dir)
+    running = work()
+    journal = Journal(running.settings.journal_dir)
     journal.append([prediction(str(i)) for i in range(20)])
-    wait_until(lambda: (note := office.note()) is not None and note.drained_rows == 20, "20 rows")
+    wait_until(lambda: (note := running.note()) is not None and note.drained_rows == 20, "20 rows")
 
-    with Ledger(office.settings.ledger) as ledger:
+    with Ledger(running.settings.ledger) as ledger:
         assert ledger.prediction_count() == 20
 
 
-def test_the_clerk_drains_what_is_left_when_it_is_told_to_end(work):
+def test_the_controller_drains_what_is_left_when_it_is_told_to_end(work):
     """Its end is the server's end: what the API processes wrote last would wait for the next server."""
-    office = work()
-    wait_until(lambda: office.note() is not None, "its first note")
-    journal = Journal(office.settings.journal_dir)
+    running = work()
+    wait_until(lambda: running.note() is not None, "its first note")
+    journal = Journal(running.settings.journal_dir)
     journal.append([prediction(str(i)) for i in range(20)])
     journal.close()
-    office.end()
+    running.end()
 
-    with Ledger(office.settings.ledger) as ledger:
+    with Ledger(running.settings.ledger) as ledger:
         assert ledger.prediction_count() == 20
-    assert list(office.settings.journal_dir.iterdir()) == []
+    assert list(running.settings.journal_dir.iterdir()) == []
 
 
-def test_a_locked_ledger_holds_up_the_rows_and_not_the_board(work, monkeypatch):
+def test_a_locked_ledger_holds_up_the_rows_and_not_the_desired_state(work, monkeypatch):
     """One thread for each thing that may wait: a revoked key must not work on because a row cannot be written."""
     monkeypatch.setattr("proveout.ledger.database.BUSY_S", 0.2)
     monkeypatch.setattr("proveout.server.log.controller.MOST_BACKLOG_BYTES", 10)
-    office = work()
-    wait_until(lambda: office.note() is not None, "its first note")
-    holder = sqlite3.connect(office.settings.state_dir / "ledger.db", isolation_level=None)
+    running = work()
+    wait_until(lambda: running.note() is not None, "its first note")
+    holder = sqlite3.connect(running.settings.state_dir / "ledger.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    Journal(office.settings.journal_dir).append([prediction("a")])
-    wait_until(lambda: (note := office.note()) is not None and note.trouble is not None, "the trouble")
-    apply(office.root, board(seq=3))
-    wait_until(lambda: office.board().seq == 3, "a new board in spite of it")
+    Journal(running.settings.journal_dir).append([prediction("a")])
+    wait_until(lambda: (note := running.note()) is not None and note.trouble is not None, "the trouble")
+    apply(running.root, desired(seq=3))
+    wait_until(lambda: running.desired().seq == 3, "a new desired state in spite of it")
     holder.execute("ROLLBACK")
     holder.close()
-    wait_until(lambda: (note := office.note()) is not None and note.drained_rows == 1, "the row")
+    wait_until(lambda: (note := running.note()) is not None and note.drained_rows == 1, "the row")
 
     told = {"the ledger is in trouble", "the log is behind"}
-    wait_until(lambda: told <= set(office.whats()), "the alerts, as soon as they can be written")
+    wait_until(lambda: told <= set(running.whats()), "the alerts, as soon as they can be written")
 
 
 # --- the canary ------------------------------------------------------------------------------------------------------
 
 
-def answers(release: Release, role: Role, rungs: Sequence[AnswerSource]) -> list[Prediction]:
+def answers(release: Release, role: Role, sources: Sequence[AnswerSource]) -> list[Prediction]:
     return [
         prediction(
-            f"{role}-{number}", at=now(), model="tiny", release=release.name, role=role, answered_by=rung,
+            f"{role}-{number}", at=now(), model="tiny", release=release.name, role=role, answered_by=source,
             record={"hour": number, "wind": None},
         )
-        for number, rung in enumerate(rungs)
+        for number, source in enumerate(sources)
     ]  # fmt: skip
 
 
@@ -202,24 +202,24 @@ def test_a_canary_that_fails_is_taken_back(tiny, tmp_path, canary, acts):
     with Ledger(settings.ledger) as ledger:
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
         new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
-    office = Office(tmp_path, settings, source=Released())
+    running = RunningController(tmp_path, settings, source=Released())
     try:
-        assert office.board().canary == new
+        assert running.desired().canary == new
         journal = Journal(settings.journal_dir)
-        old = office.board().champion
+        old = running.desired().champion
         journal.append(answers(old, "champion", ["model"] * 400))
         journal.append(answers(new, "canary", ["model", "rules"] * 200))
-        wait_until(lambda: len(office.whats()) > 0, "what became of it")
+        wait_until(lambda: len(running.whats()) > 0, "what became of it")
         if acts:
-            wait_until(lambda: office.board().canary is None, "a board without it")
+            wait_until(lambda: running.desired().canary is None, "a desired state without it")
         time.sleep(1.5)
-        whats, standing = office.whats(), office.board().canary
+        whats, standing = running.whats(), running.desired().canary
     finally:
-        office.end()
+        running.end()
 
     assert whats == [f"{new.name} {'is' if acts else 'could be'} rolled back"]
     assert standing == (None if acts else new)
-    assert office.board().champion.bundle == first.digest
+    assert running.desired().champion.bundle == first.digest
 
 
 def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(tiny, tmp_path):
@@ -237,24 +237,24 @@ def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(t
         by: dict[str, Any] = {"by": "ada", "reason": "-"}
         new = releases.release(ledger, tiny.keyring, second, role="canary", share=0.5, at=now(), **by)
     (tiny.root / "checks" / "test_none.py").write_text("def test_it(): assert True\n")
-    office = Office(tmp_path, settings, source=Released(), current_fingerprint=current_fingerprint)
+    running = RunningController(tmp_path, settings, source=Released(), current_fingerprint=current_fingerprint)
     try:
         journal = Journal(settings.journal_dir)
-        journal.append(answers(office.board().champion, "champion", ["model"] * 400))
+        journal.append(answers(running.desired().champion, "champion", ["model"] * 400))
         journal.append(answers(new, "canary", ["model"] * 400))
-        wait_until(lambda: len(office.whats()) > 0, "an alert")
-        [told] = office.alerts()
-        standing = office.board().canary
+        wait_until(lambda: len(running.whats()) > 0, "an alert")
+        [told] = running.alerts()
+        standing = running.desired().canary
         (tiny.root / "checks" / "test_none.py").write_text("def test_it(): pass\n")
-        wait_until(lambda: office.board().canary is None, "a board without it")
+        wait_until(lambda: running.desired().canary is None, "a desired state without it")
     finally:
-        office.end()
+        running.end()
 
     assert standing == new
     assert (told.severity, told.what) == ("warning", "the canary is not promoted")
     assert "it keeps its share" in told.details
     assert "the checks were edited since the gate approved it; run the gate again" in told.details
-    assert office.board().champion.bundle == second.digest
+    assert running.desired().champion.bundle == second.digest
 
 
 # --- alerts ----------------------------------------------------------------------------------------------------------
@@ -263,61 +263,61 @@ def test_a_canary_whose_checks_were_edited_keeps_its_share_until_they_judge_it(t
 def test_a_trouble_of_an_api_process_is_told_once_and_its_end_too(work, monkeypatch):
     """Two processes with a full disk are one alert; it is no flood, and whoever was woken hears that it is over."""
     monkeypatch.setattr("proveout.server.log.alert_state.GONE_S", 0.6)
-    office = work()
+    running = work()
     full = alert("the prediction journal is in trouble")
     for pid in (11, 12):
-        post(api_path(office.folder, pid), ApiNote(pid=pid, words="-", troubles=(full,)))
-    wait_until(lambda: office.whats() != [], "the alert")
+        post(api_path(running.folder, pid), ApiNote(pid=pid, words="-", troubles=(full,)))
+    wait_until(lambda: running.whats() != [], "the alert")
     time.sleep(1.2)
-    assert office.whats() == [full.what]
+    assert running.whats() == [full.what]
     for pid in (11, 12):
-        post(api_path(office.folder, pid), ApiNote(pid=pid, words="-"))
-    wait_until(lambda: len(office.whats()) > 1, "that it is over")
+        post(api_path(running.folder, pid), ApiNote(pid=pid, words="-"))
+    wait_until(lambda: len(running.whats()) > 1, "that it is over")
 
-    assert office.whats() == [full.what, f"over: {full.what}"]
-    assert [told.severity for told in office.alerts()] == ["critical", "info"]
+    assert running.whats() == [full.what, f"over: {full.what}"]
+    assert [told.severity for told in running.alerts()] == ["critical", "info"]
 
 
 def test_an_event_of_the_main_process_is_an_alert(work):
     """A process that died and was started again stands nowhere: it happened once."""
-    office = work()
-    post(office.folder / "event-000001.json", alert("an API process died"))
-    wait_until(lambda: list(office.folder.glob("event-*")) == [], "that it is taken up")
-    assert office.whats() == ["an API process died"]
+    running = work()
+    post(running.folder / "event-000001.json", alert("an API process died"))
+    wait_until(lambda: list(running.folder.glob("event-*")) == [], "that it is taken up")
+    assert running.whats() == ["an API process died"]
 
 
 def test_an_alert_in_a_journal_reaches_the_ledger(work):
     """An API process has no other way to tell, when it is about to die."""
-    office = work()
-    Journal(office.settings.journal_dir).append([alert("from a journal")])
-    wait_until(lambda: office.whats() == ["from a journal"], "the alert")
+    running = work()
+    Journal(running.settings.journal_dir).append([alert("from a journal")])
+    wait_until(lambda: running.whats() == ["from a journal"], "the alert")
 
 
 def test_an_alert_that_cannot_be_stored_stops_no_other(work):
     """It may quote what a library said, and that may hold anything."""
-    office = work()
-    journal = Journal(office.settings.journal_dir)
+    running = work()
+    journal = Journal(running.settings.journal_dir)
     journal.append([alert("odd \0"), alert("next")])
-    (office.folder / "event-000001.json").write_text("{")
-    wait_until(lambda: office.whats() == ["next"], "the alert after it")
-    wait_until(lambda: list(office.folder.glob("event-*")) == [], "the event that cannot be read is gone")
+    (running.folder / "event-000001.json").write_text("{")
+    wait_until(lambda: running.whats() == ["next"], "the alert after it")
+    wait_until(lambda: list(running.folder.glob("event-*")) == [], "the event that cannot be read is gone")
 
 
 def test_damaged_lines_are_an_alert(work):
     """Somebody must look at them: they may be answers."""
-    office = work()
-    dead = office.settings.journal_dir / "20130604T000000000000Z-1.jsonl"
+    running = work()
+    dead = running.settings.journal_dir / "20130604T000000000000Z-1.jsonl"
     dead.parent.mkdir(parents=True, exist_ok=True)
     dead.write_bytes(b"\x00\x00\n")
-    wait_until(lambda: office.whats() == ["lines of the log cannot be read"], "the alert")
+    wait_until(lambda: running.whats() == ["lines of the log cannot be read"], "the alert")
 
 
 def test_a_note_that_cannot_be_read_stops_nothing(work):
-    """Whatever another process writes, the clerk lives."""
-    office = work()
-    api_path(office.folder, 11).write_text("{")
-    Journal(office.settings.journal_dir).append([prediction("a")])
-    wait_until(lambda: (note := office.note()) is not None and note.drained_rows == 1, "the row")
+    """Whatever another process writes, the controller lives."""
+    running = work()
+    api_path(running.folder, 11).write_text("{")
+    Journal(running.settings.journal_dir).append([prediction("a")])
+    wait_until(lambda: (note := running.note()) is not None and note.drained_rows == 1, "the row")
 
 
 def test_a_flapping_trouble_is_one_alert():
@@ -330,7 +330,7 @@ def test_a_flapping_trouble_is_one_alert():
     assert [one.what for one in told] == ["over: flaps"]
 
 
-def test_a_new_clerk_knows_what_was_said():
+def test_a_new_controller_knows_what_was_said():
     """It is restarted in the middle of a trouble: the same alert again would say nothing, and its end must be told."""
     alarms = Alarms(
         [alert("a"), alert("b"), alert("over: a", severity="info"), alert("b"), alert("i", severity="info")]

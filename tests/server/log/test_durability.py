@@ -20,7 +20,7 @@ import pytest
 from journal_folder import drain_once, ids, prediction
 from patience import PATIENCE_S, async_wait_until, wait_until
 from serving_live import Load, Server, starting
-from serving_toy import apply, board, settings_of
+from serving_toy import apply, desired, settings_of
 
 from proveout.server.log import journal as journal_module
 from proveout.server.log.journal import Journal
@@ -204,7 +204,7 @@ def test_an_erasure_empties_the_journals_of_a_running_server(start):
         # An empty journal is left as it is.
         wait_until(lambda: all(path.stat().st_size for path in folder.glob("*.jsonl")), "rows in both journals")
         before = set(folder.glob("*.jsonl"))
-        apply(server.root, board(seq=2, erased=2))
+        apply(server.root, desired(seq=2, erased=2))
         wait_until(lambda: not before & set(folder.glob("*.jsonl")), "new journals in the place of both")
     end(server)
 
@@ -380,7 +380,7 @@ def test_a_ledger_locked_for_ten_seconds_five_times(start):
 
 
 def test_two_servers_of_one_project_log_each_answer_once(start):
-    """During an update both run; one clerk drains the journals of both, and the other one when it is gone."""
+    """During an update both run; one controller drains the journals of both, and the other one when it is gone."""
     old = start()
     old.wait_ready()
     new = start()

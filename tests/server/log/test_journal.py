@@ -101,7 +101,8 @@ def test_a_torn_line_of_a_living_writer_waits_for_its_end(tmp_path):
 
 
 def test_the_journal_of_a_living_process_is_drained_and_left(tmp_path):
-    """The clerk drains other processes' journals: a deleted file of a living one would lose what it still writes."""
+    """The controller drains other processes' journals: a deleted file of a living one would lose what it still
+    writes."""
     theirs = Journal(tmp_path)
     theirs.append([prediction("a")])
     drain = drain_of(tmp_path)
@@ -119,8 +120,8 @@ def test_the_journal_of_a_living_process_is_drained_and_left(tmp_path):
 
 
 def test_two_drains_of_one_folder_store_no_line_twice(tmp_path):
-    """Two servers may share a state folder: their clerks would both read the same journal from the same place, and the
-    second one would take its rows for other answers under ids that were given twice."""
+    """Two servers may share a state folder: their controllers would both read the same journal from the same place, and
+    the second one would take its rows for other answers under ids that were given twice."""
     journal = Journal(tmp_path)
     journal.append([prediction(str(i)) for i in range(10)])
     first, second = drain_of(tmp_path), drain_of(tmp_path)

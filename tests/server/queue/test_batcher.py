@@ -1,5 +1,4 @@
-"""server/queue.py and its parts, lane.py, pace.py, explaining.py, mirror.py: what waits in front of a worker, and
-what goes to it beside.
+"""`server/queue/`: what waits in front of a worker, and what goes to it beside.
 
 All on a virtual clock: a line to a worker takes the seconds that its test says, and none of them is waited for.
 """
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 import virtual_clock
-from serving_toy import RELEASE, THRESHOLD, board, release, request
+from serving_toy import RELEASE, THRESHOLD, desired, release, request
 
 from proveout.records import Answer
 from proveout.server.no_answer import NoAnswer
@@ -44,7 +43,7 @@ def sound(message: Any) -> Any:
 class Line:
     """A line to a worker of a known speed."""
 
-    hello: WorkerStatus | None = HELLO
+    status: WorkerStatus | None = HELLO
     says: Reply = sound
     seconds: Callable[[int], float] = lambda rows: 0.0
     messages: list[Any] = field(default_factory=list)
@@ -230,17 +229,17 @@ def test_a_reply_like_no_other_is_no_answer_for_anybody(reply, said):
     run(work, lines=Lines(plain=Line(says=lambda message: reply)))
 
 
-@pytest.mark.parametrize("hello", [None, WorkerStatus(pid=7, holds={CANARY: Binary(0.6)}, refused={})])
-def test_a_release_that_cannot_be_asked_is_said_at_once(hello):
-    """Not at the deadline: the ladder has other rungs."""
+@pytest.mark.parametrize("status", [None, WorkerStatus(pid=7, holds={CANARY: Binary(0.6)}, refused={})])
+def test_a_release_that_cannot_be_asked_is_said_at_once(status):
+    """Not at the deadline: the fallback chain has other answer sources."""
 
     async def work(asking: Asking) -> None:
         began = virtual_clock.now()
         said = await asking.outcome()
-        assert said == ("the worker is down" if hello is None else f"the worker does not hold {RELEASE}")
+        assert said == ("the worker is down" if status is None else f"the worker does not hold {RELEASE}")
         assert virtual_clock.now() == began
 
-    run(work, lines=Lines(plain=Line(hello=hello)))
+    run(work, lines=Lines(plain=Line(status=status)))
 
 
 def test_a_dead_worker_is_known_at_once_and_not_held_against_the_release():
@@ -248,7 +247,7 @@ def test_a_dead_worker_is_known_at_once_and_not_held_against_the_release():
     line = Line(seconds=lambda rows: 0.02)
 
     def dying(message: Any) -> Any:
-        line.hello = None
+        line.status = None
         raise WorkerLost
 
     line.says = dying
@@ -257,7 +256,7 @@ def test_a_dead_worker_is_known_at_once_and_not_held_against_the_release():
         first = asyncio.create_task(asking.outcome())
         await asyncio.sleep(0.005)
         assert await asyncio.gather(first, *(asking.outcome() for _ in range(50))) == ["the worker died"] * 51
-        line.hello, line.says = HELLO, sound
+        line.status, line.says = HELLO, sound
         assert asking.dispatch.breakers == {RELEASE: "closed"}
         assert await asking.outcome() == "scored"
 
@@ -281,7 +280,7 @@ def test_the_deadline_holds_whatever_the_worker_does(wait_s):
     run(work, lines=Lines(plain=Line(seconds=lambda rows: 60)))
 
 
-def test_a_board_that_no_longer_lists_what_is_on_its_way_loses_nobody():
+def test_a_desired_state_that_no_longer_lists_what_is_on_its_way_loses_nobody():
     """Three releases within one batch's time: its requests were let in, and are answered."""
 
     async def work(asking: Asking) -> None:
@@ -289,8 +288,8 @@ def test_a_board_that_no_longer_lists_what_is_on_its_way_loses_nobody():
         await asyncio.sleep(0.01)
         waits = asyncio.create_task(asking.score())
         await asyncio.sleep(0.01)
-        asking.dispatch.post(board(seq=2, champion=release("new")))
-        asking.dispatch.post(board(seq=3, champion=release("other")))
+        asking.dispatch.post(desired(seq=2, champion=release("new")))
+        asking.dispatch.post(desired(seq=3, champion=release("other")))
         assert (await on_its_way).release == (await waits).release == RELEASE
 
     run(work, lines=Lines(plain=Line(seconds=lambda rows: 0.05)))
@@ -300,8 +299,8 @@ def test_a_probe_goes_the_way_of_the_requests():
     """It proves that way, and names who answered."""
 
     async def work(asking: Asking) -> None:
-        hello = await asking.dispatch.probe(until=virtual_clock.now() + 5)
-        assert hello.pid == 7
+        status = await asking.dispatch.probe(until=virtual_clock.now() + 5)
+        assert status.pid == 7
         assert asking.lines.plain.messages[-1]["ask"] == "probe"
         asking.lines.plain.says = lambda message: {"release": RELEASE, "scores": [[None]]}
         with pytest.raises(NoAnswer, match="cannot score"):
@@ -434,7 +433,7 @@ def test_a_sustained_overload_answers_most_of_what_it_lets_in():
 
 
 def test_a_hang_is_not_an_overload():
-    """Nothing is known of when it ends: those requests wait until their deadline, then the ladder has them."""
+    """Nothing is known of when it ends: those requests wait until their deadline, then the fallback chain has them."""
     line = Line()
 
     async def work(asking: Asking) -> None:
@@ -450,7 +449,7 @@ def test_a_hang_is_not_an_overload():
 
 
 def test_a_release_too_slow_for_the_deadline_is_not_an_overload():
-    """With nobody in front of it, it would be as late: that is for the ladder and the breaker."""
+    """With nobody in front of it, it would be as late: that is for the fallback chain and the breaker."""
 
     async def work(asking: Asking) -> None:
         assert await asking.outcome(within_s=5) == "scored"
@@ -726,15 +725,15 @@ def test_a_shadow_that_hung_is_not_asked_until_it_is_released_again(capsys):
     listed = release("shadow", role="shadow")
 
     async def work(asking: Asking) -> None:
-        asking.dispatch.post(board(shadow=listed))
+        asking.dispatch.post(desired(shadow=listed))
         assert mirrored(asking, 1, noted)
         await until(lambda: bool(noted))
         assert noted[0].problem == "it was silent"
         asking.lines.shadow.says = sound
         assert mirrored(asking, 1, noted) == 0
-        asking.dispatch.post(board(seq=2, shadow=listed))
+        asking.dispatch.post(desired(seq=2, shadow=listed))
         assert mirrored(asking, 1, noted) == 0
-        asking.dispatch.post(board(seq=3, shadow=replace(listed, since="2013-02-01T00:00:00.000+00:00")))
+        asking.dispatch.post(desired(seq=3, shadow=replace(listed, since="2013-02-01T00:00:00.000+00:00")))
         assert mirrored(asking, 1, noted) == 1
 
     run(work, lines=Lines(shadow=Line(says=silent)), aside=True)

@@ -93,9 +93,9 @@ def test_news_is_heard_and_is_no_reply(path):
     async def work() -> None:
         await line.up.wait()
         assert await line.ask("first") == {"said": "first"}
-        assert line.hello is not None
-        assert line.hello.holds == {"a": Binary(0.5), "b": Binary(0.6)}
-        assert [sorted(hello.holds) for hello in heard] == [["a"], ["a", "b"]]
+        assert line.status is not None
+        assert line.status.holds == {"a": Binary(0.5), "b": Binary(0.6)}
+        assert [sorted(status.holds) for status in heard] == [["a"], ["a", "b"]]
 
     run(work, line)
 

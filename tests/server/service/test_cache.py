@@ -8,7 +8,7 @@ from gateway_toy import SECRET, api_key, bearer, run, running
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from serving_toy import board, release
+from serving_toy import desired, release
 
 from proveout.records import Answer
 from proveout.server.service.cache import Answers
@@ -99,7 +99,7 @@ def test_integers_and_floats_that_look_alike_are_two_records():
     assert kept.place({"a": True}, tenant="", release="") != kept.place({"a": 1}, tenant="", release="")
 
 
-# --- at the desk -----------------------------------------------------------------------------------------------------
+# --- at the prediction service ---------------------------------------------------------------------------------------
 
 
 def test_a_young_answer_is_given_again_without_the_model(tmp_path):
@@ -163,9 +163,9 @@ def test_a_cached_answer_crosses_no_release(tmp_path):
     new = release("fedcba987654")
 
     async def test() -> None:
-        async with running(tmp_path, cache_ttl_s=60, there=board(before=new)) as server:
+        async with running(tmp_path, cache_ttl_s=60, there=desired(before=new)) as server:
             before = [(await server.ask()).json() for _ in range(2)]
-            await server.post(board(seq=2, champion=new, before=release()))
+            await server.post(desired(seq=2, champion=new, before=release()))
             after = (await server.ask()).json()
 
             assert [one["answered_by"] for one in before] == ["model", "cache"]
@@ -197,7 +197,7 @@ def test_a_silent_model_is_stood_in_for_by_its_last_good_answer(tmp_path):
     async def test() -> None:
         async with running(tmp_path) as server:
             good = (await server.ask(number=5)).json()
-            server.office._lines.plain._hang_up()
+            server.backend._lines.plain._hang_up()
             stale, unknown = await server.ask(number=5), await server.ask(number=6)
 
             assert stale.json()["answered_by"] == "cache"
@@ -216,7 +216,7 @@ def test_the_last_good_answer_has_an_age_too(tmp_path):
         async with running(tmp_path, stale_if_error_s=0.1, cache_ttl_s=0) as server:
             await server.ask(number=5)
             await asyncio.sleep(0.15)
-            server.office._lines.plain._hang_up()
+            server.backend._lines.plain._hang_up()
             assert (await server.ask(number=5)).json()["answered_by"] == "rules"
 
     run(test())

@@ -5,7 +5,7 @@ import pytest
 
 from proveout.records import Answer
 from proveout.server.no_answer import NoAnswer
-from proveout.server.service.fallback import Answered, by_rules, descend, level
+from proveout.server.service.fallback import Answered, by_rules, first_answer, level
 from proveout.task.binary import Binary
 
 
@@ -33,7 +33,7 @@ LATE = Answer(value=True, probability=0.8, confidence=0.9)
 
 def test_the_model_answers_while_it_can():
     """The rules are not asked, and there is no reason to give."""
-    found = descend([("model", says(LATE)), ("rules", broken)])
+    found = first_answer([("model", says(LATE)), ("rules", broken)])
 
     assert found == Answered(answered_by="model", answer=LATE, fallback_reason=None)
 
@@ -47,7 +47,7 @@ NONSENSE = {
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
 def test_what_is_no_probability_is_not_answered(nonsense):
     """A NaN compares as false with every threshold: it would go out as "not late"."""
-    found = descend([("rules", rules(nonsense))])
+    found = first_answer([("rules", rules(nonsense))])
 
     assert (found.answered_by, found.answer) == ("none", Answer())
     assert found.fallback_reason == "rules: its probability is not a number from 0 to 1"
@@ -56,12 +56,12 @@ def test_what_is_no_probability_is_not_answered(nonsense):
 @pytest.mark.parametrize("fine", [0, 1, 0.5, np.float32(0.5), np.float64(1.0)])
 def test_every_kind_of_number_from_0_to_1_is_a_probability(fine):
     """Rules are a person's code: they may well return the integer 0 or a number of NumPy's."""
-    assert descend([("rules", rules(fine))]).answer.probability == pytest.approx(float(fine))
+    assert first_answer([("rules", rules(fine))]).answer.probability == pytest.approx(float(fine))
 
 
 def test_when_nobody_knows_the_answer_is_none_and_every_reason_is_told():
     """An explicit "no prediction" is an answer; an invented one is not."""
-    found = descend([("model", silent("the worker is down")), ("rules", broken)])
+    found = first_answer([("model", silent("the worker is down")), ("rules", broken)])
 
     assert found.answered_by == "none"
     assert found.answer.value is None
@@ -70,7 +70,7 @@ def test_when_nobody_knows_the_answer_is_none_and_every_reason_is_told():
 
 def test_an_error_of_the_rules_does_not_leak_its_text():
     """The reason goes to the client and into the log: a class name is enough."""
-    found = descend([("rules", broken)])
+    found = first_answer([("rules", broken)])
 
     assert "customer" not in str(found.fallback_reason)
 

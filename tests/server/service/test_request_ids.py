@@ -67,7 +67,7 @@ def test_a_full_disk_costs_the_memory_and_not_the_process(tmp_path):
 
 
 def test_without_a_file_one_process_remembers(tmp_path):
-    """For a desk that stands alone."""
+    """For a prediction service that stands alone."""
     ids = Ids()
 
     assert (ids.take("a"), ids.take("a")[:2]) == ("a", "a~")

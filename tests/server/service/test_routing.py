@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from serving_toy import RELEASE, THRESHOLD, board, release, request
+from serving_toy import RELEASE, THRESHOLD, desired, release, request
 
 from proveout.records import Digest
 from proveout.server.service.routing import Routing, choose
@@ -15,7 +15,7 @@ OTHER = "toy@other0000000"
 
 def routing(**options: object) -> Routing:
     made = Routing(["number"], task=Binary(), **options)  # type: ignore[arg-type]
-    made.post(board())
+    made.post(desired())
     return made
 
 
@@ -26,7 +26,7 @@ def test_there_is_a_route_before_there_is_a_worker():
     assert (route.release, route.role, route.task) == (RELEASE, "champion", Binary())
 
 
-def test_there_is_a_route_before_there_is_a_board():
+def test_there_is_a_route_before_there_is_a_desired_state():
     """Nothing may keep an answer from being given."""
     assert Routing(["number"], task=Binary()).route(request()).release == ""
 
@@ -35,7 +35,7 @@ def test_the_champion_that_the_worker_does_not_hold_yet_is_not_asked():
     """A release takes effect when it can answer, not when it is written down."""
     made = routing()
     made.holds({RELEASE: Binary(THRESHOLD)})
-    made.post(board(champion=release("new"), before=release()))
+    made.post(desired(champion=release("new"), before=release()))
 
     assert made.route(request()).release == RELEASE
     made.holds({RELEASE: Binary(THRESHOLD), NEW: Binary(0.6)})
@@ -47,18 +47,18 @@ def test_the_champion_that_the_worker_does_not_hold_yet_is_not_asked():
 def test_after_a_restart_the_one_before_answers_for_a_champion_that_was_refused():
     """The worker opened what it could."""
     made = Routing(["number"], task=Binary())
-    made.post(board(champion=release("corrupt"), before=release()))
+    made.post(desired(champion=release("corrupt"), before=release()))
     made.holds({RELEASE: Binary(THRESHOLD)})
 
     assert made.route(request()).release == RELEASE
 
 
 def test_two_releases_in_a_row_leave_the_one_that_is_held():
-    """The board lists neither of them as before any more, and it still answers."""
+    """The desired state lists neither of them as before any more, and it still answers."""
     made = routing()
     made.holds({RELEASE: Binary(THRESHOLD)})
-    made.post(board(champion=release("new"), before=release()))
-    made.post(board(champion=release("other"), before=release("new")))
+    made.post(desired(champion=release("new"), before=release()))
+    made.post(desired(champion=release("other"), before=release("new")))
 
     assert made.route(request()).release == RELEASE
 
@@ -67,7 +67,7 @@ def test_a_threshold_outlives_the_worker():
     """The rules' probability becomes a label by the released model's threshold, not by another one's."""
     made = routing()
     made.holds({RELEASE: Binary(THRESHOLD)})
-    made.post(board(seq=2))
+    made.post(desired(seq=2))
 
     assert made.route(request()).task == Binary(THRESHOLD)
 
@@ -77,7 +77,7 @@ def test_a_threshold_outlives_the_worker():
 
 def with_canary(share: float, **options: object) -> Routing:
     made = Routing(["number"], task=Binary(), **options)  # type: ignore[arg-type]
-    made.post(board(canary=release("new", role="canary", share=share)))
+    made.post(desired(canary=release("new", role="canary", share=share)))
     made.holds({RELEASE: Binary(THRESHOLD), NEW: Binary(0.6)})
     return made
 
@@ -148,7 +148,7 @@ def test_a_record_whose_key_is_unknown_has_a_route():
 def test_the_shadow_sees_its_share_and_only_while_it_is_held():
     """What nobody holds cannot be asked."""
     made = Routing(["number"], task=Binary())
-    made.post(board(shadow=release("other", role="shadow", share=0.2)))
+    made.post(desired(shadow=release("other", role="shadow", share=0.2)))
     assert {made.shadow(request(number=i)) for i in range(200)} == {None}
 
     made.holds({RELEASE: Binary(THRESHOLD), OTHER: Binary(0.5)})

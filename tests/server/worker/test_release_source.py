@@ -37,11 +37,11 @@ def released(tiny: Project) -> Bundle:
 
 def test_the_released_bundle_is_opened(tiny, released):
     """What was trained answers, under the name of its release."""
-    board = Released().check(tiny.settings)
-    served = Released().open(tiny.settings, board.champion)
+    desired = Released().check(tiny.settings)
+    served = Released().open(tiny.settings, desired.champion)
 
-    assert board.champion.name == released.name
-    assert board.releases == (board.champion,)
+    assert desired.champion.name == released.name
+    assert desired.releases == (desired.champion,)
 
     assert served.release == released.name
     assert served.model.predict(pd.DataFrame({"hour": [3, 21], "wind": [0.0, None]}))[1] > 0.5
@@ -153,8 +153,8 @@ def test_a_model_that_asks_for_fields_no_request_has_does_not_start(tiny, releas
 # --- what comes after the start --------------------------------------------------------------------------------------
 
 
-def test_news_is_what_came_after_the_last_board(tiny, released):
-    """The clerk asks several times a second: mostly there is none."""
+def test_news_is_what_came_after_the_last_desired_state(tiny, released):
+    """The controller asks several times a second: mostly there is none."""
     first = Released().check(tiny.settings)
     assert Released().news(tiny.settings, seq=first.seq) is None
 

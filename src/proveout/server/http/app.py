@@ -1,4 +1,4 @@
-"""The gateway: HTTP in front of the desk, as pure ASGI middleware in LitServe's API process.
+"""The gateway: HTTP in front of the prediction service, as pure ASGI middleware in LitServe's API process.
 
 Input: requests. Every route is answered here, by the rule that `access.RULES` has for it; nothing reaches LitServe's
 own routes, which know no rules. Output: 200 for every accepted request, whoever answered it (a 5xx would make a
@@ -60,7 +60,7 @@ class Gateway:
         app: LitServe's application; only its beginning and end are used.
         schema: what a request may be.
         typical: values of fields that examples show, see `examples.typical_values`.
-        office: a factory, called once in the process that serves.
+        backend: a factory, called once in the process that serves.
         access: tells who asks.
         folder: the server's private one, where its processes share what they counted.
         body_s: for a whole body to arrive.
@@ -72,15 +72,15 @@ class Gateway:
         *,
         schema: RequestSchema,
         settings: Settings,
-        office: Callable[[], Backend],
+        backend: Callable[[], Backend],
         access: Access,
         typical: Mapping[str, Scalar] | None = None,
         folder: Path | None = None,
         body_s: float = BODY_S,
     ) -> None:
-        self._app, self._build, self._access, self._body_s = app, office, access, body_s
+        self._app, self._build, self._access, self._body_s = app, backend, access, body_s
         self._settings, self._reader = settings, Reader(schema)
-        self._office: Backend | None = None
+        self._backend: Backend | None = None
         self._limits: Limits | None = None
         self._tally = metrics.Tally()
         self._folder = folder
@@ -152,14 +152,14 @@ class Gateway:
 
     async def _attempt(self, scope: Message, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        office = self._inside
-        call = Call(scope, receive, send, body_s=self._body_s, draining=office.draining)
+        backend = self._inside
+        call = Call(scope, receive, send, body_s=self._body_s, draining=backend.draining)
         route: Route | None = None
         self._tally.in_flight += 1
         try:
             route = self._route(scope, call)
-            await self._admit(route, call, office)
-            await route.handler(call, office)
+            await self._admit(route, call, backend)
+            await route.handler(call, backend)
         except Left:
             call.status = 499  # as nginx counts it
         except Exception as error:
@@ -194,11 +194,11 @@ class Gateway:
             raise Refused(wrong, (b"allow", allowed.encode()))
         return route
 
-    async def _admit(self, route: Route, call: Call, office: Backend) -> None:
+    async def _admit(self, route: Route, call: Call, backend: Backend) -> None:
         """Let the request in, before its body is read. Raises: Refused."""
         if self._tally.in_flight > MOST_IN_FLIGHT and route.needed:
             raise not_now("overloaded", "Too many requests are being answered.", retry_after_s=1)
-        call.caller = self._access.caller(call.headers, office.board)
+        call.caller = self._access.caller(call.headers, backend.desired)
         access.admit(call.caller, route.needed)
         if route.counted and self._limits is not None:
             call.more = self._take
@@ -231,64 +231,64 @@ class Gateway:
 
     # --- small routes ---------------------------------------------------------------------------------------------
 
-    async def _predict(self, call: Call, office: Backend) -> None:
+    async def _predict(self, call: Call, backend: Backend) -> None:
         request = self._reader.read(await call.body(self._settings.max_body_bytes))
-        given = await office.desk.answer(
+        given = await backend.service.answer(
             request, request_id=call.wanted_id(), caller=call.caller, budget_s=call.budget_s()
         )
         await call.respond(200, given.body, JSON, *answer_headers(given))
 
-    async def _livez(self, call: Call, office: Backend) -> None:
+    async def _livez(self, call: Call, backend: Backend) -> None:
         await call.respond(200, b'{"alive":true}', JSON)
 
-    async def _readyz(self, call: Call, office: Backend) -> None:
-        ready, details = await office.readiness()
+    async def _readyz(self, call: Call, backend: Backend) -> None:
+        ready, details = await backend.readiness()
         self._started = self._started or ready
         told = details if "admin" in call.caller.scopes else {"reason": details["reason"]}
         await call.respond(200 if ready else 503, orjson.dumps({"ready": ready, **told}), JSON)
 
-    async def _startupz(self, call: Call, office: Backend) -> None:
+    async def _startupz(self, call: Call, backend: Backend) -> None:
         if not self._started:
-            self._started, _ = await office.readiness()
+            self._started, _ = await backend.readiness()
         await call.respond(200 if self._started else 503, orjson.dumps({"started": self._started}), JSON)
 
     # --- metrics --------------------------------------------------------------------------------------------------
 
-    async def _metrics(self, call: Call, office: Backend) -> None:
-        self._shared.write(self._counts(office))
-        clerk = office.clerk()
+    async def _metrics(self, call: Call, backend: Backend) -> None:
+        self._shared.write(self._counts(backend))
+        log_controller = backend.log_controller()
         figures = metrics.Figures(
-            releases=office.board.releases if office.board is not None else (),
-            backlog_bytes=clerk.backlog_bytes if clerk is not None else 0,
-            drained_rows=clerk.drained_rows if clerk is not None else 0,
-            damaged_lines=clerk.damaged_lines if clerk is not None else 0,
+            releases=backend.desired.releases if backend.desired is not None else (),
+            backlog_bytes=log_controller.backlog_bytes if log_controller is not None else 0,
+            drained_rows=log_controller.drained_rows if log_controller is not None else 0,
+            damaged_lines=log_controller.damaged_lines if log_controller is not None else 0,
         )
         told = await asyncio.to_thread(lambda: metrics.text(self._shared.all(), figures))
         await call.respond(200, told, metrics.CONTENT_TYPE)
 
-    def _counts(self, office: Backend) -> metrics.Counts:
-        counts, desk, journal = self._tally.counts(), office.desk, office.journal
-        counts.predictions = [(*labels, number) for labels, number in desk.counts.items()]
-        counts.fallbacks = list(desk.fallback_reasons.items())
-        counts.cache = [(str(event), number) for event, number in desk.cached.items()]
-        dispatch = office.dispatch
+    def _counts(self, backend: Backend) -> metrics.Counts:
+        counts, service, journal = self._tally.counts(), backend.service, backend.journal
+        counts.predictions = [(*labels, number) for labels, number in service.counts.items()]
+        counts.fallbacks = list(service.fallback_reasons.items())
+        counts.cache = [(str(event), number) for event, number in service.cached.items()]
+        dispatch = backend.dispatch
         counts.waiting_rows, counts.shed, counts.dropped_shadows = dispatch.waiting, dispatch.shed, dispatch.dropped
         counts.open_breakers = [name for name, state in dispatch.breakers.items() if state != "closed"]
         counts.unwritten_rows, counts.lost_rows = journal.owed_rows, journal.lost_rows
         return counts
 
-    async def _count(self, office: Backend) -> None:
+    async def _count(self, backend: Backend) -> None:
         while True:
             await asyncio.sleep(_COUNT_EVERY_S)
-            self._shared.write(self._counts(office))
+            self._shared.write(self._counts(backend))
 
     # --- beginning and end ----------------------------------------------------------------------------------------
 
     @property
     def _inside(self) -> Backend:
-        if self._office is None:
+        if self._backend is None:
             raise RuntimeError("a request came before the server's lifespan began")
-        return self._office
+        return self._backend
 
     async def _lifespan(self, scope: Message, receive: Receive, send: Send) -> None:
         async def opening() -> Message:
@@ -298,8 +298,8 @@ class Gateway:
             return message
 
         async def closing(message: Message) -> None:
-            if message["type"] == "lifespan.shutdown.complete" and self._office is not None:
-                await self._close(self._office)
+            if message["type"] == "lifespan.shutdown.complete" and self._backend is not None:
+                await self._close(self._backend)
             await send(message)
 
         await self._app(scope, opening, closing)
@@ -308,17 +308,17 @@ class Gateway:
         if self._access.asked:
             self._limits = Limits(self._settings.state_dir / "limits")
         self._shared = metrics.Shared(None if self._folder is None else self._folder / "metrics")
-        self._office = self._build()
-        await self._office.enter()
+        self._backend = self._build()
+        await self._backend.enter()
         # What is there now stays: the collector shall not look through it again with every few hundred requests.
         gc.collect()
         gc.freeze()
-        self._counting = asyncio.create_task(self._count(self._office))
+        self._counting = asyncio.create_task(self._count(self._backend))
 
-    async def _close(self, office: Backend) -> None:
+    async def _close(self, backend: Backend) -> None:
         if self._counting is not None:
             self._counting.cancel()
-        await office.leave()
+        await backend.leave()
         if self._limits is not None:
             self._limits.close()
 

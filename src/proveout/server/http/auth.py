@@ -1,7 +1,8 @@
 """Who may do what: API keys, and the rule of every route.
 
-Input: the headers of a request, and the keys that the board lists. Output: a `Caller`; or `Refused`, with 401 for
-who is nobody here and 403 for who may do something else. A key is `po_<id>_<secret>`; the server knows its HMAC only.
+Input: the headers of a request, and the keys that the desired state lists. Output: a `Caller`; or `Refused`, with 401
+for who is nobody here and 403 for who may do something else. A key is `po_<id>_<secret>`; the server knows its HMAC
+only.
 """
 
 import hmac
@@ -63,23 +64,23 @@ class Access:
 
     def __init__(self, *, mac: Callable[[str], str], asked: bool) -> None:
         self._mac, self.asked = mac, asked
-        self._board: DesiredState | None = None
+        self._desired: DesiredState | None = None
         self._keys: dict[str, tuple[str, Caller]] = {}
-        # Keys that were verified on this board, by a hash of their text: no more of them than there are keys.
+        # Keys that were verified on this desired state, by a hash of their text: no more of them than there are keys.
         self._verified: dict[bytes, Caller] = {}
 
     def __repr__(self) -> str:
         return f"Access(asked={self.asked}, {len(self._keys)} keys)"
 
-    def caller(self, headers: Mapping[bytes, bytes], board: DesiredState | None) -> Caller:
-        """Who asks, by the keys on `board`: one that is revoked opens nothing as soon as the board says so.
+    def caller(self, headers: Mapping[bytes, bytes], desired: DesiredState | None) -> Caller:
+        """Who asks, by the keys of `desired`: one that is revoked opens nothing as soon as the desired state says so.
 
         Returns: a caller without scopes where there is no key, or one that opens nothing.
         """
         if not self.asked:
             return ANYBODY
-        if board is not self._board:
-            self._read(board)
+        if desired is not self._desired:
+            self._read(desired)
         text = _given(headers)
         mark = blake2b(text, digest_size=16).digest()
         verified = self._verified.get(mark)
@@ -95,10 +96,12 @@ class Access:
         self._verified[mark] = caller
         return caller
 
-    def _read(self, board: DesiredState | None) -> None:
-        self._board = board
+    def _read(self, desired: DesiredState | None) -> None:
+        self._desired = desired
         self._verified.clear()
-        self._keys = {key.id: (key.mac, _caller(key)) for key in board.keys if key.revoked_at is None} if board else {}
+        self._keys = (
+            {key.id: (key.mac, _caller(key)) for key in desired.keys if key.revoked_at is None} if desired else {}
+        )
 
 
 def _caller(key: ApiKey) -> Caller:

@@ -31,15 +31,15 @@ class Batches:
         self._reader, self._settings = reader, settings
         self.most_bytes = settings.max_body_bytes * BODIES
 
-    async def answer(self, call: Call, office: Backend) -> None:
+    async def answer(self, call: Call, backend: Backend) -> None:
         """The route. Raises: Refused for what is no batch at all."""
         kind = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind in _NDJSON_KINDS:
-            await self._stream(call, office)
+            await self._stream(call, backend)
         else:
-            await self._array(call, office)
+            await self._array(call, backend)
 
-    async def _array(self, call: Call, office: Backend) -> None:
+    async def _array(self, call: Call, backend: Backend) -> None:
         body = await call.body(self.most_bytes)
         items = parsed(body)
         if not isinstance(items, list):
@@ -52,7 +52,7 @@ class Batches:
         for place, problem in repeated_fields(body, items).items():
             items[place] = problem
         call.take(len(items) - 1)
-        asked = _Asked(call, office)
+        asked = _Asked(call, backend)
         parts: list[bytes] = []
         for start in range(0, len(items), MOST_ROWS):  # in turns, so that single requests come between them
             window = [self._request(item) for item in items[start : start + MOST_ROWS]]
@@ -69,8 +69,8 @@ class Batches:
         except Refused as refused:
             return refused.problem
 
-    async def _stream(self, call: Call, office: Backend) -> None:
-        asked, lines, counted = _Asked(call, office), _Lines(self._settings.max_body_bytes), 0
+    async def _stream(self, call: Call, backend: Backend) -> None:
+        asked, lines, counted = _Asked(call, backend), _Lines(self._settings.max_body_bytes), 0
         ending: Problem | None = None
         while ending is None:
             try:
@@ -92,7 +92,7 @@ class Batches:
                 await call.write(b"\n".join(answered) + b"\n")
             if part is None:
                 break
-            if office.draining:
+            if backend.draining:
                 ending = not_now("ending", "The server is ending.", retry_after_s=1).problem
         if not call.started:
             await call.start(200, NDJSON)
@@ -108,10 +108,10 @@ class Batches:
 
 
 class _Asked:
-    """The items of one batch, as the desk answers them."""
+    """The items of one batch, as the prediction service answers them."""
 
-    def __init__(self, call: Call, office: Backend) -> None:
-        self._call, self._desk = call, office.desk
+    def __init__(self, call: Call, backend: Backend) -> None:
+        self._call, self._service = call, backend.service
         self._budget_s, self._id = call.budget_s(), call.wanted_id()
         self._place = 0
         self.unlogged = False
@@ -125,7 +125,7 @@ class _Asked:
         if isinstance(request, Problem):
             return request.body()
         try:
-            given: Response = await self._desk.answer(
+            given: Response = await self._service.answer(
                 request,
                 request_id=None if self._id is None else f"{self._id}.{place}",
                 caller=self._call.caller,

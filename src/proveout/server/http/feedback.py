@@ -26,15 +26,15 @@ _FIELDS = {
 }
 
 
-async def take(call: Call, office: Backend) -> None:
+async def take(call: Call, backend: Backend) -> None:
     """The route. Raises: Refused."""
     body = await call.body(_MOST_BYTES)
     document = parsed(body)
     if not isinstance(document, dict):
         raise Refused(not_json(f"The body is {class_of(document)}, where an object is expected."))
     refuse_repeated(body, document)
-    said = read(document, task=office.task, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
-    logged = await office.desk.note(said)
+    said = read(document, task=backend.task, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
+    logged = await backend.service.note(said)
     answer = orjson.dumps({"feedback_id": said.feedback_id, "request_id": said.request_id})
     await call.respond(202, answer, JSON, *(() if logged else ((b"x-proveout-unlogged", b"1"),)))
 

@@ -33,7 +33,7 @@ class Counts:
 
     requests: list[tuple[str, int, int]] = field(default_factory=list)  # route, code
     durations: list[tuple[str, list[int], float]] = field(default_factory=list)  # route; per bucket, the sum in s
-    predictions: list[tuple[str, str, str, int]] = field(default_factory=list)  # release, role, rung
+    predictions: list[tuple[str, str, str, int]] = field(default_factory=list)  # release, role, answer source
     fallbacks: list[tuple[str, int]] = field(default_factory=list)  # class of reason
     cache: list[tuple[str, int]] = field(default_factory=list)  # hit, miss, stale
     lost_rows: int = 0
@@ -164,7 +164,7 @@ def _families(counted: Sequence[tuple[Counts, bool]], figures: Figures) -> Itera
     yield counter(
         "proveout_predictions",
         "Predictions, by who answered.",
-        ["release", "role", "rung"],
+        ["release", "role", "source"],
         (row for counts in every for row in counts.predictions),
     )
     yield counter(

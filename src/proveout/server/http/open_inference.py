@@ -1,4 +1,5 @@
-"""The Open Inference Protocol, version 2, on the same desk: same validation, same ladder, same log.
+"""The Open Inference Protocol, version 2, on the same prediction service: same validation, same fallback chain, same
+log.
 
 Input: one tensor for each field of the request schema, all of one length. Output: tensors of that length. The
 protocol knows no problem of one row: a request with a row that does not fit is refused whole, naming the row. A row
@@ -95,28 +96,28 @@ class Inference:
 
     # --- what there is --------------------------------------------------------------------------------------------
 
-    async def _server(self, call: Call, office: Backend) -> None:
+    async def _server(self, call: Call, backend: Backend) -> None:
         told = {"name": "proveout", "version": __version__, "extensions": [EXTENSION]}
         await call.respond(200, orjson.dumps(told), JSON)
 
-    async def _live(self, call: Call, office: Backend) -> None:
+    async def _live(self, call: Call, backend: Backend) -> None:
         await call.respond(200, b'{"live":true}', JSON)
 
-    async def _server_ready(self, call: Call, office: Backend) -> None:
-        ready, _ = await office.readiness()
+    async def _server_ready(self, call: Call, backend: Backend) -> None:
+        ready, _ = await backend.readiness()
         await call.respond(200 if ready else 503, orjson.dumps({"ready": ready}), JSON)
 
-    async def _model_ready(self, call: Call, office: Backend) -> None:
-        self._version(call, office)
-        ready, _ = await office.readiness()
+    async def _model_ready(self, call: Call, backend: Backend) -> None:
+        self._version(call, backend)
+        ready, _ = await backend.readiness()
         name = self._settings.model
         await call.respond(200 if ready else 503, orjson.dumps({"name": name, "ready": ready}), JSON)
 
-    async def _metadata(self, call: Call, office: Backend) -> None:
-        self._version(call, office)
+    async def _metadata(self, call: Call, backend: Backend) -> None:
+        self._version(call, backend)
         told = {
             "name": self._settings.model,
-            "versions": _versions(office),
+            "versions": _versions(backend),
             "platform": "proveout",
             "inputs": [
                 {"name": field.name, "datatype": DATATYPES[field.kind], "shape": [-1]}
@@ -124,30 +125,30 @@ class Inference:
             ],
             "outputs": [
                 {"name": name, "datatype": tensor.datatype, "shape": tensor.shape(-1)}
-                for name, tensor in outputs(office.task).items()
+                for name, tensor in outputs(backend.task).items()
             ],
         }
         await call.respond(200, orjson.dumps(told), JSON)
 
-    def _version(self, call: Call, office: Backend) -> None:
+    def _version(self, call: Call, backend: Backend) -> None:
         """Refuse a model or a version that is not served. Raises: Refused with 404."""
         if call.params["name"] != self._settings.model:
             raise _no(404, f"There is no model {shown(call.params['name'])} here.")
         version = call.params.get("version")
-        if version is not None and version not in _versions(office):
-            raise _no(404, f"There is no version {shown(version)} here: it is {', '.join(_versions(office))}.")
+        if version is not None and version not in _versions(backend):
+            raise _no(404, f"There is no version {shown(version)} here: it is {', '.join(_versions(backend))}.")
 
     # --- inference ------------------------------------------------------------------------------------------------
 
-    async def _infer(self, call: Call, office: Backend) -> None:
-        self._version(call, office)
+    async def _infer(self, call: Call, backend: Backend) -> None:
+        self._version(call, backend)
         whole = await call.body(self._settings.max_body_bytes * BODIES)
         body = BinaryBody(whole, call.headers.get(HEADER), refuse=partial(_no, 400))
         document = parsed(body.json)
         if not isinstance(document, dict):
             raise _no(400, f"The body is {class_of(document)}, where an object is expected.")
         refuse_repeated(body.json, document)
-        given_id, tensors = _id(document), outputs(office.task)
+        given_id, tensors = _id(document), outputs(backend.task)
         asked = _asked(document, tensors)
         columns = self._columns(document, body)
         requests = self._requests(columns)
@@ -156,12 +157,12 @@ class Inference:
         for start in range(0, len(requests), MOST_ROWS):
             window = requests[start : start + MOST_ROWS]
             given += await asyncio.gather(
-                *(self._one(request, start + place, given_id, call, office) for place, request in enumerate(window))
+                *(self._one(request, start + place, given_id, call, backend) for place, request in enumerate(window))
             )
         told, rest = _tensors(given, asked, tensors)
         answer = {
             "model_name": self._settings.model,
-            "model_version": call.params.get("version") or _versions(office)[0],
+            "model_version": call.params.get("version") or _versions(backend)[0],
             **({} if given_id is None else {"id": given_id}),
             "parameters": {"unlogged": not all(one.logged for one in given)},
             "outputs": told,
@@ -172,8 +173,8 @@ class Inference:
         else:
             await call.respond(200, text, JSON)
 
-    async def _one(self, request: Request, place: int, given_id: str | None, call: Call, office: Backend) -> Response:
-        return await office.desk.answer(
+    async def _one(self, request: Request, place: int, given_id: str | None, call: Call, backend: Backend) -> Response:
+        return await backend.service.answer(
             request,
             request_id=None if given_id is None else f"{given_id}.{place}",
             caller=call.caller,
@@ -298,10 +299,10 @@ def _parameters(of: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     return found or {}
 
 
-def _versions(office: Backend) -> list[str]:
+def _versions(backend: Backend) -> list[str]:
     """The champion's version first; it is the start of the bundle's digest."""
-    board = office.board
-    return [] if board is None else [board.champion.bundle[:12]]
+    desired = backend.desired
+    return [] if desired is None else [desired.champion.bundle[:12]]
 
 
 def _no(status: int, detail: str) -> Refused:

@@ -53,7 +53,8 @@ def document(schema: RequestSchema, settings: Settings, example: Mapping[str, Sc
             "title": settings.model,
             "version": __version__,
             "description": f"Predictions of `{settings.model}`. Every accepted request is answered within "
-            f"{settings.deadline_s:g} s, by the model or by the next rung of the ladder, which `answered_by` names.",
+            f"{settings.deadline_s:g} s, by the model or by the next source of the fallback "
+            "chain. `answered_by` names it.",
         },
         "paths": _paths(settings, example),
         "components": {
@@ -88,7 +89,7 @@ def _paths(settings: Settings, example: Mapping[str, Scalar]) -> Schema:
 
     route(
         "/predict", "post", "One prediction.",
-        {"200": {"description": "An answer, from whichever rung.", "headers": _answer_headers(), **answer}},
+        {"200": {"description": "An answer, whichever source it is from.", "headers": _answer_headers(), **answer}},
         400, 408, 413, 422, 429, 503,
         requestBody=_body("Request", example), parameters=[_REQUEST_ID, _DEADLINE],
     )  # fmt: skip

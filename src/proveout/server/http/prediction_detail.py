@@ -50,7 +50,7 @@ class Dossiers:
         self._threads = ThreadPoolExecutor(_THREADS, "dossier")
         self._waiting = 0
 
-    async def show(self, call: Call, office: Backend) -> None:
+    async def show(self, call: Call, backend: Backend) -> None:
         """The route. Raises: Refused with 404 for what is not there or is another key's, 503 without a ledger."""
         if self._waiting >= _MOST_WAITING:
             raise not_now("overloaded", "Too many dossiers are being read.", retry_after_s=1)
@@ -68,7 +68,7 @@ class Dossiers:
             # The same for both: ids of other people's answers cannot be tried out.
             detail = "No answer with this id is in the ledger. One that was just given is there in a moment."
             raise Refused(Problem(status=404, kind="prediction", title="Not found", detail=detail))
-        reasons, missing = await _reasons(dossier.prediction, office)
+        reasons, missing = await _reasons(dossier.prediction, backend)
         body = {"reasons": reasons} if missing is None else {"reasons": reasons, "reasons_missing": missing}
         await call.respond(200, orjson.dumps({**_members(dossier), **body}), JSON)
 
@@ -107,14 +107,14 @@ def _approval(ledger: Ledger, release: Release) -> Approval | None:
         return None
 
 
-async def _reasons(prediction: Prediction, office: Backend) -> tuple[list[Any], str | None]:
+async def _reasons(prediction: Prediction, backend: Backend) -> tuple[list[Any], str | None]:
     """The reasons for the answer, computed again: the same request is always explained the same way."""
     if prediction.answered_by not in {"model", "cache"}:
         return [], "the model did not answer"
     if any(isinstance(value, str) and value.startswith(PREFIX) for value in prediction.record.values()):
         return [], "the log does not have the values of a person"
     try:
-        return list(await office.desk.explain(prediction.record, release=prediction.release)), None
+        return list(await backend.service.explain(prediction.record, release=prediction.release)), None
     except NoAnswer as silence:
         return [], str(silence)
 

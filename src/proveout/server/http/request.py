@@ -17,7 +17,7 @@ from proveout.server.http.content_encoding import OVERHEAD_BYTES, Gunzip
 from proveout.server.http.validation import Header, Problem, Refused
 from proveout.server.log.journal import Journal
 from proveout.server.queue.batcher import Dispatch
-from proveout.server.server_state import ClerkNote, DesiredState
+from proveout.server.server_state import ControllerNote, DesiredState
 from proveout.server.service.request_ids import sane_id
 from proveout.server.service.service import PredictionService, Response
 from proveout.server.service.types import ANYBODY, Caller
@@ -60,18 +60,18 @@ class Left(Exception):
 
 
 class Backend(Protocol):
-    """What stands behind the gateway: the office."""
+    """What stands behind the gateway: the API runtime."""
 
     @property
     def draining(self) -> bool:
         """Whether connections are not kept any more."""
 
     @property
-    def desk(self) -> PredictionService:
+    def service(self) -> PredictionService:
         """Who answers."""
 
     @property
-    def board(self) -> DesiredState | None:
+    def desired(self) -> DesiredState | None:
         """What stands, as far as is known."""
 
     @property
@@ -86,8 +86,8 @@ class Backend(Protocol):
     def dispatch(self) -> Dispatch:
         """The queue in front of the worker."""
 
-    def clerk(self) -> ClerkNote | None:
-        """What the clerk says of itself."""
+    def log_controller(self) -> ControllerNote | None:
+        """What the controller says of itself."""
 
     async def enter(self) -> None:
         """Start."""

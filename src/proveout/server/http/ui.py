@@ -69,15 +69,15 @@ class Pages:
         )
         self._docs = _render("docs.html.jinja", document=document, rules=_rules)
 
-    async def form(self, call: Call, office: Backend) -> None:
+    async def form(self, call: Call, backend: Backend) -> None:
         """The route `/`."""
         await call.respond(200, self._form, _HTML, *_security())
 
-    async def docs(self, call: Call, office: Backend) -> None:
+    async def docs(self, call: Call, backend: Backend) -> None:
         """The route `/docs`."""
         await call.respond(200, self._docs, _HTML, *_security())
 
-    async def openapi(self, call: Call, office: Backend) -> None:
+    async def openapi(self, call: Call, backend: Backend) -> None:
         """The route `/openapi.json`."""
         await call.respond(200, self._document, JSON)
 

@@ -1,6 +1,6 @@
-"""The clerk: the one process of the server that opens the ledger.
+"""The log controller: the one process of the server that opens the ledger.
 
-Input: journals, the ledger's news, notes of the API processes. Output: rows of the ledger; the board, posted
+Input: journals, the ledger's news, notes of the API processes. Output: rows of the ledger; the desired state, posted
 within 0.3 s of an entry that changes it; the canary's verdict; alerts. It runs at a lower priority and nobody waits
 for it: while it is dead, or the ledger is down, answers go on, the journals grow, and what was last posted holds.
 
@@ -49,17 +49,17 @@ def run(
     current_fingerprint: "Callable[[Settings], Fingerprint] | None",
     ending: Connection,
 ) -> None:
-    """Be the clerk, until something arrives at `ending`. Call it in a process of its own."""
+    """Be the controller, until something arrives at `ending`. Call it in a process of its own."""
     os.nice(NICE)
     Controller(settings, source, folder, current_fingerprint=current_fingerprint).run(ending)
 
 
 class Controller:
-    """What the clerk's process does.
+    """What the controller's process does.
 
     Args:
-        folder: the server's private folder, where the board hangs.
-        yardstick: what a bundle would be judged by now; without it, no canary is promoted by itself.
+        folder: the server's private folder, where the desired state is posted.
+        current_fingerprint: what a bundle would be judged by now; without it, no canary is promoted by itself.
     """
 
     def __init__(
@@ -70,17 +70,22 @@ class Controller:
         *,
         current_fingerprint: "Callable[[Settings], Fingerprint] | None" = None,
     ) -> None:
-        self._settings, self._source, self._folder, self._yardstick = settings, source, folder, current_fingerprint
+        self._settings, self._source, self._folder, self._current_fingerprint = (
+            settings,
+            source,
+            folder,
+            current_fingerprint,
+        )
         self._ending = threading.Event()
         self._untold: list[Alert] = []  # alerts that are not in the ledger yet
         self._alarms: Alarms | None = None  # until the ledger could be asked what was said before
-        self._news_trouble = Incident("the board")
+        self._news_trouble = Incident("the desired state")
         self._canary_trouble = Incident("the canary's verdict")
         self._promotion_trouble = Incident("the canary's promotion")
         self._drain = LogShipper(
             settings.journal_dir, open_log=self._open, event_fields=settings.event_key, alarm=self._untold.append
         )
-        posted = server_state.read(server_state.board_path(folder), server_state.DesiredState)
+        posted = server_state.read(server_state.desired_path(folder), server_state.DesiredState)
         self._seq = posted.seq if posted else 0
         self._has_canary = posted is not None and posted.canary is not None
         self._advised = ""  # what was last said of the canary
@@ -113,14 +118,14 @@ class Controller:
         thread.start()
         return thread
 
-    # --- the board ------------------------------------------------------------------------------------------------
+    # --- the desired state -------------------------------------------------------------------------------------------
 
     def _post_news(self) -> Incident:
-        """Post a new board if the ledger has something new."""
+        """Post a new desired state if the ledger has something new."""
         try:
             new = self._source.news(self._settings, seq=self._seq)
             if new is not None:
-                server_state.post(server_state.board_path(self._folder), new)
+                server_state.post(server_state.desired_path(self._folder), new)
                 self._seq, self._has_canary = new.seq, new.canary is not None
             self._news_trouble.is_over()
         except Exception as error:
@@ -201,7 +206,7 @@ class Controller:
             verdict = canary.look(ledger, settings)
             if verdict is None or verdict.decision == "waits":
                 return
-            keyring, current_fingerprint = open_keyring(settings), self._yardstick
+            keyring, current_fingerprint = open_keyring(settings), self._current_fingerprint
             # Asked by the settings as they are now: those that the server was started with may be weeks old.
             asked = (
                 None if current_fingerprint is None else lambda: current_fingerprint(of_the_file(load(settings.root)))
@@ -224,7 +229,7 @@ class Controller:
         """Say how things are, to the API processes and, where something is wrong, to a person."""
         try:
             backlog = self._drain.backlog_bytes()
-            note = server_state.ClerkNote(
+            note = server_state.ControllerNote(
                 pid=os.getpid(),
                 seq=self._seq,
                 drained_rows=self._drain.drained_rows,
@@ -232,7 +237,7 @@ class Controller:
                 backlog_bytes=backlog,
                 trouble=self._drain.trouble.words,
             )
-            server_state.post(server_state.clerk_path(self._folder), note)
+            server_state.post(server_state.controller_path(self._folder), note)
             if self._alarms is not None:
                 self._untold += self._alarms.look(self._wrong(backlog), clock=time.monotonic(), at=now())
         except Exception:

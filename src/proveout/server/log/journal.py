@@ -1,8 +1,8 @@
 """The journal: every answer is in a file before it leaves.
 
 Input: rows (answers, what shadows said, feedback), once per group that leaves together. Output: lines of JSON,
-which the clerk carries into the ledger. A journal belongs to one API process: `<started>-<pid>.jsonl`, appended with
-one `write` and held by a lock for as long as its writer lives. What was written survives kill -9 (it is in the
+which the controller carries into the ledger. A journal belongs to one API process: `<started>-<pid>.jsonl`, appended
+with one `write` and held by a lock for as long as its writer lives. What was written survives kill -9 (it is in the
 kernel's cache); with `durability = "power"` an answer leaves after `fdatasync`, and survives a power failure too.
 
 Nothing here changes an answer. What cannot be written is kept in memory, within a bound, and written when that is

@@ -3,8 +3,8 @@
 Input: single records, each with the release it is for. Output: an answer for each, or why there is none.
 No request waits for others: a batch leaves as soon as the worker is free. What would wait too long in front of a
 worker that is only busy is told so at once (`Overloaded`), by measured batch times; what a hanging or failing one keeps
-waiting falls down the ladder at its deadline, and after some of those its release is not asked for a while (`breaker`).
-Explanations and shadows are not in this queue: see `explain_queue` and `shadow_queue`.
+waiting is answered by the fallback chain at its deadline, and after some of those its release is not asked for a while
+(`breaker`). Explanations and shadows are not in this queue: see `explain_queue` and `shadow_queue`.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ class Dispatch:
     ) -> None:
         self._line, self._columns, self._clock = lines.plain, columns_of(fields), clock
         self._cool_s = cool_s
-        self._lanes: dict[str, ReleaseQueue] = {}
+        self._release_queues: dict[str, ReleaseQueue] = {}
         self._probes: deque[tuple[str | None, asyncio.Future[Any]]] = deque()
         self._flight: InFlightBatch | bool | None = None  # True for a probe
         self._called = False
@@ -92,7 +92,7 @@ class Dispatch:
         self.shed = 0  # requests that were told Overloaded
         self.heard_at = float("-inf")  # the loop's clock: when the worker last gave a sound reply
 
-    # --- for the desk ---------------------------------------------------------------------------------------------
+    # --- for the prediction service ----------------------------------------------------------------------------------
 
     def score(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Awaitable[Scored]:
         """What `release` says of `record`.
@@ -100,19 +100,19 @@ class Dispatch:
         Raises, at once: Overloaded; NoAnswer if the release cannot be asked. Raises, awaited: NoAnswer, at the latest
         at `until` (the loop's clock).
         """
-        hello = self._line.hello
-        if hello is None:
+        status = self._line.status
+        if status is None:
             raise NoAnswer(_DOWN)
-        if release not in hello.holds:
+        if release not in status.holds:
             raise NoAnswer(_not_held(release))
-        lane = self._lanes.get(release) or self._lane(release)
+        release_queue = self._release_queues.get(release) or self._release_queue(release)
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if not lane.breaker.allows(now):
+        if not release_queue.breaker.allows(now):
             raise NoAnswer(_OPEN)
         if self.waiting or self._flight is not None:
-            self._refuse_what_is_late(lane, now, until)
-        ticket = lane.breaker.begin(now)
+            self._refuse_what_is_late(release_queue, now, until)
+        ticket = release_queue.breaker.begin(now)
         if ticket is None:
             raise NoAnswer(_OPEN)
         reply: asyncio.Future[Scored] = loop.create_future()
@@ -121,9 +121,9 @@ class Dispatch:
         if due is None:
             due = self._due[tick] = set()
             loop.call_at(tick / _TICKS_PER_S, self._expire, tick)
-        waiting = Waiting(record, reply, lane, ticket, now, until, due)
+        waiting = Waiting(record, reply, release_queue, ticket, now, until, due)
         due.add(waiting)
-        lane.queue.append(waiting)
+        release_queue.queue.append(waiting)
         self.waiting += 1
         if self._flight is None and not self._called:
             # Not yet: what else comes in this turn of the loop goes with it.
@@ -143,20 +143,26 @@ class Dispatch:
         it is counted in `dropped`, and `then` is not called."""
         return self._mirror.mirror(record, release=release, then=then)
 
-    # --- for the office -------------------------------------------------------------------------------------------
+    # --- for the API runtime -----------------------------------------------------------------------------------------
 
-    def post(self, board: DesiredState) -> None:
-        """There is a new board: what it does not list is forgotten, and a shadow that hung may be asked again if it
-        was released again."""
-        listed = {release.name for release in board.releases}
-        self._lanes = {name: lane for name, lane in self._lanes.items() if name in listed or lane.queue}
-        self._slowest_s = max((lane.pace.slowest_s for lane in self._lanes.values()), default=0.0)
-        self._explaining.post(board)
-        self._mirror.post(board)
+    def post(self, desired: DesiredState) -> None:
+        """There is a new desired state: what it does not list is forgotten, and a shadow that hung may be asked again
+        if it was released again."""
+        listed = {release.name for release in desired.releases}
+        self._release_queues = {
+            name: release_queue
+            for name, release_queue in self._release_queues.items()
+            if name in listed or release_queue.queue
+        }
+        self._slowest_s = max(
+            (release_queue.pace.slowest_s for release_queue in self._release_queues.values()), default=0.0
+        )
+        self._explaining.post(desired)
+        self._mirror.post(desired)
 
     async def probe(self, *, until: float, release: str | None = None) -> WorkerStatus:
         """The worker, after it has scored a row of its own with `release`, or with any. Raises: NoAnswer."""
-        if self._line.hello is None:
+        if self._line.status is None:
             raise NoAnswer(_DOWN)
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
@@ -169,11 +175,11 @@ class Dispatch:
                 said = await reply
         except TimeoutError as error:
             raise NoAnswer("the worker does not answer a probe") from error
-        hello = self._line.hello
-        if hello is None or not isinstance(said, dict) or not _scored(hello, said):
+        status = self._line.status
+        if status is None or not isinstance(said, dict) or not _scored(status, said):
             raise NoAnswer("it cannot score a row of its own training data")
         self.heard_at = asyncio.get_running_loop().time()
-        return hello
+        return status
 
     async def run(self) -> None:
         """Carry explanations and shadows, until cancelled. Plain requests carry themselves."""
@@ -183,12 +189,12 @@ class Dispatch:
     def breakers(self) -> Mapping[str, BreakerState]:
         """The state of each release that was asked, by name."""
         now = asyncio.get_running_loop().time()
-        return {name: lane.breaker.state(now) for name, lane in self._lanes.items()}
+        return {name: release_queue.breaker.state(now) for name, release_queue in self._release_queues.items()}
 
     def broken(self, release: str) -> bool:
         """Whether it is not to be asked now. A moment later it may be, for one request at a time."""
-        lane = self._lanes.get(release)
-        return lane is not None and not lane.breaker.allows(asyncio.get_running_loop().time())
+        release_queue = self._release_queues.get(release)
+        return release_queue is not None and not release_queue.breaker.allows(asyncio.get_running_loop().time())
 
     @property
     def dropped(self) -> int:
@@ -197,14 +203,14 @@ class Dispatch:
 
     # --- overload -------------------------------------------------------------------------------------------------
 
-    def _refuse_what_is_late(self, lane: ReleaseQueue, now: float, until: float) -> None:
+    def _refuse_what_is_late(self, release_queue: ReleaseQueue, now: float, until: float) -> None:
         left_s = until - now
         # The bound first: it is one multiplication, and nearly always enough.
         if self.waiting < MOST_WAITING and _CARE * self._slowest_s * (self.waiting // self._fewest + 3) < left_s:
             return
-        own_s, alone_s = lane.pace.seconds(1), lane.pace.alone_s
-        front_s = self._flight_s(now) + sum(other.seconds() for other in self._lanes.values())
-        # A release too slow to answer even alone is no overload: that is for the ladder and the breaker.
+        own_s, alone_s = release_queue.pace.seconds(1), release_queue.pace.alone_s
+        front_s = self._flight_s(now) + sum(other.seconds() for other in self._release_queues.values())
+        # A release too slow to answer even alone is no overload: that is for the fallback chain and the breaker.
         if self.waiting >= MOST_WAITING or (_CARE * (front_s + own_s) > left_s and alone_s <= left_s):
             self.shed += 1
             raise Overloaded(retry_after_s=max(front_s, 0.1))
@@ -226,8 +232,8 @@ class Dispatch:
         self._called = False
         if self._flight is not None:
             return
-        hello = self._line.hello
-        if hello is None:
+        status = self._line.status
+        if status is None:
             self._fail_all(_DIED)
         elif self._probes:
             release, reply = self._probes.popleft()
@@ -235,47 +241,51 @@ class Dispatch:
             asked = asyncio.ensure_future(self._line.ask({"ask": "probe", "release": release}))
             asked.add_done_callback(lambda said: self._probed(reply, said))
         else:
-            while (lane := self._longest_waiting()) is not None:
-                name, found = lane
+            while (release_queue := self._longest_waiting()) is not None:
+                name, found = release_queue
                 batch = self._take(found)
-                if name not in hello.holds:
+                if name not in status.holds:
                     self._fail(found, batch, _not_held(name))
                 elif batch:
-                    self._send(hello, name, found, batch)
+                    self._send(status, name, found, batch)
                     return
 
     def _longest_waiting(self) -> tuple[str, ReleaseQueue] | None:
-        waiting = [(lane.queue[0].since, name) for name, lane in self._lanes.items() if lane.queue]
+        waiting = [
+            (release_queue.queue[0].since, name)
+            for name, release_queue in self._release_queues.items()
+            if release_queue.queue
+        ]
         if not waiting:
             return None
         name = min(waiting)[1]
-        return name, self._lanes[name]
+        return name, self._release_queues[name]
 
-    def _take(self, lane: ReleaseQueue) -> list[Waiting]:
+    def _take(self, release_queue: ReleaseQueue) -> list[Waiting]:
         """The first ones that still wait: whose deadline has passed, or who left, is not computed any more."""
-        queue = lane.queue
+        queue = release_queue.queue
         batch: list[Waiting] = []
         head = queue[0]
-        lane.rows = min(MOST_ROWS, lane.pace.most_rows(_BATCH_SHARE * (head.until - head.since)))
-        while queue and len(batch) < lane.rows:
+        release_queue.rows = min(MOST_ROWS, release_queue.pace.most_rows(_BATCH_SHARE * (head.until - head.since)))
+        while queue and len(batch) < release_queue.rows:
             waiting = queue.popleft()
             if not waiting.reply.done():
                 waiting.sent = True
                 batch.append(waiting)
                 self.waiting -= 1
             elif waiting.reply.cancelled():
-                self._forget(lane, waiting)
+                self._forget(release_queue, waiting)
         return batch
 
-    def _send(self, hello: WorkerStatus, release: str, lane: ReleaseQueue, batch: Sequence[Waiting]) -> None:
+    def _send(self, status: WorkerStatus, release: str, release_queue: ReleaseQueue, batch: Sequence[Waiting]) -> None:
         flight = InFlightBatch(
             release=release,
-            task=hello.holds[release],
-            lane=lane,
+            task=status.holds[release],
+            release_queue=release_queue,
             batch=batch,
             began=asyncio.get_running_loop().time(),
             clock=self._clock(),
-            expected_s=lane.pace.seconds(len(batch)),
+            expected_s=release_queue.pace.seconds(len(batch)),
         )
         self._flight = flight
         columns = self._columns([waiting.record for waiting in batch])
@@ -289,27 +299,27 @@ class Dispatch:
             return  # the loop ends
         # The next batch first: the worker has work while these are answered.
         self._pump()
-        lane, batch = flight.lane, flight.batch
+        release_queue, batch = flight.release_queue, flight.batch
         try:
             answers = answers_in(said.result(), len(batch), flight.task)
-            lane.pace.took(len(batch), took_s)
-            self._slowest_s = max((each.pace.slowest_s for each in self._lanes.values()), default=0.0)
-            self._fewest = min((each.rows for each in self._lanes.values()), default=MOST_ROWS)
+            release_queue.pace.took(len(batch), took_s)
+            self._slowest_s = max((each.pace.slowest_s for each in self._release_queues.values()), default=0.0)
+            self._fewest = min((each.rows for each in self._release_queues.values()), default=MOST_ROWS)
             self.heard_at = asyncio.get_running_loop().time()
         except WorkerLost as lost:
             silent = isinstance(lost, Silent)
             if silent:
                 self._mirror.worker_killed()
-            self._fail(lane, batch, _DIED, sound=False if silent else None)
+            self._fail(release_queue, batch, _DIED, sound=False if silent else None)
             return
         except NoAnswer as silence:
-            self._fail(lane, batch, str(silence), sound=False)
+            self._fail(release_queue, batch, str(silence), sound=False)
             return
         except Exception as error:  # a reply like no other: these requests fall back, and the queue moves on
-            self._fail(lane, batch, f"its reply cannot be read ({type(error).__name__})", sound=False)
+            self._fail(release_queue, batch, f"its reply cannot be read ({type(error).__name__})", sound=False)
             return
         now = asyncio.get_running_loop().time()
-        end, release = lane.breaker.end, flight.release
+        end, release = release_queue.breaker.end, flight.release
         for waiting, answer in zip(batch, answers, strict=True):
             reply = waiting.reply
             waiting.due.discard(waiting)
@@ -345,7 +355,7 @@ class Dispatch:
         # it. Behind batches that come and go it is the queue that was too long; and if even this comes late, it is
         # this process that stood still.
         flight = self._flight if isinstance(self._flight, InFlightBatch) else None
-        blocking = flight.lane if flight is not None else None
+        blocking = flight.release_queue if flight is not None else None
         out_s = now - flight.began if flight is not None else 0.0
         if now - tick / _TICKS_PER_S > _STALL_S:
             self._woke_at = now
@@ -354,45 +364,49 @@ class Dispatch:
             if waiting.reply.done():
                 continue  # who left
             self.waiting -= not waiting.sent
-            failed = awake and waiting.lane is blocking and out_s > _BLAMED_SHARE * (waiting.until - waiting.since)
-            waiting.lane.breaker.end(waiting.ticket, False if failed else None, now)
+            failed = (
+                awake and waiting.release_queue is blocking and out_s > _BLAMED_SHARE * (waiting.until - waiting.since)
+            )
+            waiting.release_queue.breaker.end(waiting.ticket, False if failed else None, now)
             waited_s = max(0.0, waiting.until - waiting.since)
             waiting.reply.set_exception(NoAnswer(f"no answer within {waited_s * 1000:.0f} ms"))
 
     def _fail_all(self, words: str) -> None:
-        for lane in self._lanes.values():
-            while lane.queue:
-                self._fail(lane, self._take(lane), words)
+        for release_queue in self._release_queues.values():
+            while release_queue.queue:
+                self._fail(release_queue, self._take(release_queue), words)
         while self._probes:
             _, reply = self._probes.popleft()
             if not reply.done():
                 reply.set_exception(NoAnswer(words))
 
-    def _fail(self, lane: ReleaseQueue, batch: Sequence[Waiting], words: str, *, sound: bool | None = None) -> None:
+    def _fail(
+        self, release_queue: ReleaseQueue, batch: Sequence[Waiting], words: str, *, sound: bool | None = None
+    ) -> None:
         now = asyncio.get_running_loop().time()
         for waiting in batch:
             waiting.due.discard(waiting)
             if not waiting.reply.done():
-                lane.breaker.end(waiting.ticket, sound, now)
+                release_queue.breaker.end(waiting.ticket, sound, now)
                 waiting.reply.set_exception(NoAnswer(words))
 
-    def _forget(self, lane: ReleaseQueue, waiting: Waiting) -> None:
+    def _forget(self, release_queue: ReleaseQueue, waiting: Waiting) -> None:
         self.waiting -= 1
         waiting.due.discard(waiting)
-        lane.breaker.end(waiting.ticket, None, asyncio.get_running_loop().time())
+        release_queue.breaker.end(waiting.ticket, None, asyncio.get_running_loop().time())
 
-    # --- lanes ----------------------------------------------------------------------------------------------------
+    # --- release queues ----------------------------------------------------------------------------------------------
 
-    def _lane(self, release: str) -> ReleaseQueue:
-        return self._lanes.setdefault(release, ReleaseQueue(self._cool_s))
+    def _release_queue(self, release: str) -> ReleaseQueue:
+        return self._release_queues.setdefault(release, ReleaseQueue(self._cool_s))
 
     def _breaker(self, release: str) -> Breaker:
-        return self._lane(release).breaker
+        return self._release_queue(release).breaker
 
 
-def _scored(hello: WorkerStatus, said: Mapping[str, Any]) -> bool:
+def _scored(status: WorkerStatus, said: Mapping[str, Any]) -> bool:
     """Whether a probe's reply has valid scores, of a release that the worker still holds."""
-    task = hello.holds.get(str(said.get("release")))
+    task = status.holds.get(str(said.get("release")))
     scores = said.get("scores") or [None]
     return task is not None and task.is_valid(scores[0])
 

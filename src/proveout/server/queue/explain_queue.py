@@ -48,15 +48,15 @@ class ExplainQueue:
         self._each_s: dict[str, tuple[float, float]] = {}  # of one explanation, by release; and when it was measured
         self._out: tuple[float, float] | None = None  # those on their way: since when, and how long they take
 
-    def post(self, board: DesiredState) -> None:
-        """There is a new board: what it does not list is forgotten."""
-        listed = {release.name for release in board.releases}
+    def post(self, desired: DesiredState) -> None:
+        """There is a new desired state: what it does not list is forgotten."""
+        listed = {release.name for release in desired.releases}
         self._each_s = {name: each for name, each in self._each_s.items() if name in listed}
 
     async def explain(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
         """The reasons. Raises: NoAnswer, at once where there is no time for them."""
-        hello = self._line.hello
-        if hello is None or release not in hello.holds:
+        status = self._line.status
+        if status is None or release not in status.holds:
             raise NoAnswer("no worker explains it now")
         loop = asyncio.get_running_loop()
         now = loop.time()

@@ -1,4 +1,4 @@
-"""The lanes to a worker: what waits for each release, and the form in which it travels.
+"""The release queues to a worker: what waits for each release, and the form in which it travels.
 
 Input: records. Output: their columns, and from a reply an answer for each of them. `dispatch` carries.
 """
@@ -31,19 +31,19 @@ class Scored:
 class Waiting:
     """One record on its way. No dataclass: thousands a second are made."""
 
-    __slots__ = ("due", "lane", "record", "reply", "sent", "since", "ticket", "until")
+    __slots__ = ("due", "record", "release_queue", "reply", "sent", "since", "ticket", "until")
 
     def __init__(  # noqa: PLR0917  # as fast as can be
         self,
         record: Mapping[str, Scalar],
         reply: asyncio.Future[Scored],
-        lane: "ReleaseQueue",
+        release_queue: "ReleaseQueue",
         ticket: Ticket,
         since: float,
         until: float,
         due: "set[Waiting]",
     ) -> None:
-        self.record, self.reply, self.lane, self.ticket = record, reply, lane, ticket
+        self.record, self.reply, self.release_queue, self.ticket = record, reply, release_queue, ticket
         self.since, self.until = since, until  # by the loop's clock
         self.due = due  # all with the same deadline
         self.sent = False
@@ -73,7 +73,7 @@ class InFlightBatch:
 
     release: str
     task: Task
-    lane: ReleaseQueue
+    release_queue: ReleaseQueue
     batch: Sequence[Waiting]
     began: float  # by the loop's clock
     clock: float  # by the finer one that measures batches

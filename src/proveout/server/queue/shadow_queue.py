@@ -69,20 +69,21 @@ class ShadowQueue:
         self._work = asyncio.Event()
         self._asked: str | None = None  # the release that is asked just now
         self._deaths: Counter[str] = Counter()
-        self._listed: dict[str, str] = {}  # since when each release on the board has its role
+        self._listed: dict[str, str] = {}  # since when each release in the desired state has its role
         self._banned: dict[str, str] = {}  # shadows that are not asked: since when they had theirs
         self.dropped = 0
 
-    def post(self, board: DesiredState) -> None:
-        """There is a new board: a release on it that was not, or is in its role since another moment, is asked."""
-        self._listed = {release.name: release.since for release in board.releases}
+    def post(self, desired: DesiredState) -> None:
+        """There is a new desired state: a release on it that was not, or is in its role since another moment, is
+        asked."""
+        self._listed = {release.name: release.since for release in desired.releases}
         self._banned = {name: since for name, since in self._banned.items() if self._listed.get(name) == since}
         self._deaths = Counter({name: n for name, n in self._deaths.items() if name in self._listed})
 
     def mirror(self, record: Mapping[str, Scalar], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
         """Whether there is room for it."""
-        hello = self._line.hello
-        asks = hello is not None and release in hello.holds and release not in self._banned
+        status = self._line.status
+        asks = status is not None and release in status.holds and release not in self._banned
         if (
             not asks
             or len(self._mirrored) >= MOST_MIRRORED
@@ -111,7 +112,7 @@ class ShadowQueue:
             await self._carry()
 
     async def _carry(self) -> None:
-        loop, hello = asyncio.get_running_loop(), self._line.hello
+        loop, status = asyncio.get_running_loop(), self._line.status
         release = self._mirrored[0].release
         breaker = self._breaker(release)
         probing = breaker.state(loop.time()) != "closed"
@@ -121,7 +122,7 @@ class ShadowQueue:
             self._mirrored and self._mirrored[0].release == release and len(batch) < (1 if probing else _MOST_SHADOWED)
         ):
             batch.append(self._mirrored.popleft())
-        if hello is None or release not in hello.holds or release in self._banned or ticket is None:
+        if status is None or release not in status.holds or release in self._banned or ticket is None:
             self.dropped += len(batch)
             if ticket is not None:
                 breaker.end(ticket, None, loop.time())
@@ -131,7 +132,7 @@ class ShadowQueue:
         sound: bool | None = False
         try:
             reply = await self._line.ask({"ask": "shadow", "release": release, "columns": columns})
-            scores = _shadow_scores(reply, len(batch), task=hello.holds[release])
+            scores = _shadow_scores(reply, len(batch), task=status.holds[release])
             sound = all(score.problem is None for score in scores)
         except Silent:
             self._ban(release, "was silent")

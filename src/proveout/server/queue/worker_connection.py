@@ -37,10 +37,10 @@ class WorkerStatus:
 
     pid: int
     holds: Mapping[str, Task]  # the task of each release it can be asked for, by name
-    refused: Mapping[str, str]  # why it does not hold what the board lists
+    refused: Mapping[str, str]  # why it does not hold what the desired state lists
 
 
-def hello_in(message: Mapping[str, Any]) -> WorkerStatus:
+def read_status(message: Mapping[str, Any]) -> WorkerStatus:
     """What a worker says of itself, with the task of each release that it holds."""
     facts = {
         name: TaskFacts(**{**said, "classes": tuple(said.get("classes", ()))})
@@ -54,7 +54,7 @@ class Line(Protocol):
     """A line to a worker, as `WorkerConnection` is one."""
 
     @property
-    def hello(self) -> WorkerStatus | None:
+    def status(self) -> WorkerStatus | None:
         """What the worker says of itself; None while there is none."""
 
     def ask(self, message: Any) -> Awaitable[Any]:
@@ -84,7 +84,7 @@ class WorkerConnection:
         path: where it listens; it may not be there yet, and a new worker will listen there again.
         worker_timeout_s: how long it may be silent on one message.
         kills: whether to kill it then, or only to cut this line: a question nobody waits for is no reason.
-        heard: called with every hello.
+        heard: called with every worker status.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class WorkerConnection:
         *,
         worker_timeout_s: float,
         kills: bool = True,
-        heard: Callable[[WorkerStatus], None] = lambda hello: None,
+        heard: Callable[[WorkerStatus], None] = lambda status: None,
     ) -> None:
         self._path, self._hang_s, self._kills, self._heard = path, worker_timeout_s, kills, heard
         self._transport: asyncio.WriteTransport | None = None
@@ -101,13 +101,13 @@ class WorkerConnection:
         self._watch: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         self.up = asyncio.Event()
-        self.hello: WorkerStatus | None = None  # None while there is no worker
+        self.status: WorkerStatus | None = None  # None while there is no worker
 
     def ask(self, message: Any) -> asyncio.Future[Any]:
         """The worker's reply. Only one question is asked at a time. The future raises: WorkerLost."""
         loop = asyncio.get_running_loop()
         reply = loop.create_future()
-        if self.hello is None or self._transport is None:
+        if self.status is None or self._transport is None:
             reply.set_exception(WorkerLost())
             return reply
         self._reply = reply
@@ -133,8 +133,8 @@ class WorkerConnection:
 
     def _hear(self, message: Any) -> None:
         if "holds" in message:
-            self.hello = hello_in(message)
-            self._heard(self.hello)
+            self.status = read_status(message)
+            self._heard(self.status)
             self.up.set()
         elif self._reply is not None:
             reply = self._reply
@@ -143,18 +143,18 @@ class WorkerConnection:
                 reply.set_result(message)
 
     def _lose(self) -> None:
-        self.hello = None
+        self.status = None
         self.up.clear()
         self._gone.set()
         self._fail(WorkerLost())
 
     def _lose_patience(self) -> None:
-        hello = self.hello
-        if hello is not None and self._kills:
-            words = f"worker {hello.pid} was silent for {self._hang_s:g} s: it is killed and started again"
+        status = self.status
+        if status is not None and self._kills:
+            words = f"worker {status.pid} was silent for {self._hang_s:g} s: it is killed and started again"
             print(f"proveout: {words}", file=sys.stderr, flush=True)
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(hello.pid, signal.SIGKILL)
+                os.kill(status.pid, signal.SIGKILL)
         self._fail(Silent())
         self._hang_up()
 
@@ -172,7 +172,7 @@ class WorkerConnection:
 
     def _hang_up(self) -> None:
         # Also where killing failed: a late reply must not be taken for that to the next question.
-        self.hello = None
+        self.status = None
         self.up.clear()
         if self._transport is not None:
             self._transport.abort()
@@ -185,11 +185,11 @@ class Lines:
     Args:
         path: where it listens.
         worker_timeout_s: how long it may be silent on plain requests before it is killed.
-        heard: called with every hello of the plain line.
+        heard: called with every worker status of the plain line.
     """
 
     def __init__(
-        self, path: str, *, worker_timeout_s: float, heard: Callable[[WorkerStatus], None] = lambda hello: None
+        self, path: str, *, worker_timeout_s: float, heard: Callable[[WorkerStatus], None] = lambda status: None
     ) -> None:
         self.plain = WorkerConnection(path, worker_timeout_s=worker_timeout_s, heard=heard)
         self.side = WorkerConnection(path, worker_timeout_s=worker_timeout_s, kills=False)  # explanations

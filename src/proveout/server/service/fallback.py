@@ -1,6 +1,6 @@
 """Who answers: the model, else the cache, else the rules, else nobody; and why it was not the one before.
 
-Input: the rungs of one request, each a way to get an answer. Output: an `Answered`. Pure: no clock, no process.
+Input: the sources of one request, each a way to get an answer. Output: an `Answered`. Pure: no clock, no process.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,34 +17,34 @@ HIGH_CONFIDENCE, MEDIUM_CONFIDENCE = 0.85, 0.65
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """Who answered what. The answer has no value exactly on rung `none`."""
+    """Who answered what. The answer has no value exactly where `none` answered."""
 
     answered_by: AnswerSource
     answer: Answer
     fallback_reason: str | None
 
 
-def descend(rungs: Sequence[tuple[AnswerSource, Callable[[], Answer]]]) -> Answered:
-    """The first rung with an answer answers; the reasons of those above it are kept.
+def first_answer(sources: Sequence[tuple[AnswerSource, Callable[[], Answer]]]) -> Answered:
+    """The answer of the first source that has one; the reasons of those above it are kept.
 
-    A rung that has none raises NoAnswer, whose text is the reason.
+    A source that has none raises NoAnswer, whose text is the reason.
 
     >>> def broken(): raise NoAnswer("the worker is down")
-    >>> found = descend([("model", broken), ("rules", lambda: Answer(value=True, probability=0.75))])
+    >>> found = first_answer([("model", broken), ("rules", lambda: Answer(value=True, probability=0.75))])
     >>> found.answered_by, found.answer.probability, found.fallback_reason
     ('rules', 0.75, 'model: the worker is down')
     """
     reasons: list[str] = []
-    for rung, ask in rungs:
+    for source, ask in sources:
         try:
             answer = ask()
         except NoAnswer as silence:
-            reasons.append(f"{rung}: {silence}")
+            reasons.append(f"{source}: {silence}")
             continue
         except Exception as error:  # the user's own rules: they may raise anything, and the request is still answered
-            reasons.append(f"{rung}: it raised {type(error).__name__}")
+            reasons.append(f"{source}: it raised {type(error).__name__}")
             continue
-        return Answered(answered_by=rung, answer=answer, fallback_reason="; ".join(reasons) or None)
+        return Answered(answered_by=source, answer=answer, fallback_reason="; ".join(reasons) or None)
     return Answered(answered_by="none", answer=Answer(), fallback_reason="; ".join(reasons))
 
 

@@ -1,4 +1,4 @@
-"""The log of the desk: what is ready in the same turn of the event loop is one write of the journal.
+"""The log of the prediction service: what is ready in the same turn of the event loop is one write of the journal.
 
 Input: rows, one by one. Output: whether each is in the journal, before whoever waits for it goes on.
 """

@@ -1,6 +1,6 @@
 """Who is asked: the champion, the canary for its share of the requests, the shadow beside them.
 
-Input: the board, and what the worker holds. Output: a `Route` for each request, always, also while there is no
+Input: the desired state, and what the worker holds. Output: a `Route` for each request, always, also while there is no
 worker. Pure but for what is posted to it.
 """
 
@@ -35,16 +35,16 @@ class Routing:
         self, key_fields: Sequence[str], *, task: Task, broken: Callable[[str], bool] = lambda release: False
     ) -> None:
         self._key_fields, self._broken, self._default = tuple(key_fields), broken, task
-        self._board: DesiredState | None = None
+        self._desired: DesiredState | None = None
         self._held: Mapping[str, Task] = {}
-        self._tasks: dict[str, Task] = {}  # of every release on the board, also while no worker holds it
+        self._tasks: dict[str, Task] = {}  # of every release in the desired state, also while no worker holds it
         self._champion = Route(release="", role="champion", task=task)
         self._canary: tuple[Route, Digest, float] | None = None
         self._shadow: tuple[str, Digest, float] | None = None
 
-    def post(self, board: DesiredState) -> None:
-        """There is a new board."""
-        self._board = board
+    def post(self, desired: DesiredState) -> None:
+        """There is a new desired state."""
+        self._desired = desired
         self._settle()
 
     def holds(self, tasks: Mapping[str, Task]) -> None:
@@ -77,27 +77,27 @@ class Routing:
         return canonical([record.get(field) for field in self._key_fields]).decode()
 
     def _settle(self) -> None:
-        board = self._board
-        if board is None:
+        desired = self._desired
+        if desired is None:
             return
         self._tasks.update(self._held)
-        listed = {release.name for release in board.releases}
+        listed = {release.name for release in desired.releases}
         self._tasks = {n: t for n, t in self._tasks.items() if n in listed or n in self._held}
-        self._champion = self._route(self._answering(board), "champion")
+        self._champion = self._route(self._answering(desired), "champion")
         # One that the worker does not hold, not yet or because it refused it, has no share: the champion answers.
         self._canary = self._shadow = None
-        if board.canary is not None and board.canary.name in self._held:
-            self._canary = (self._route(board.canary.name, "canary"), board.canary.bundle, board.canary.share)
-        if board.shadow is not None and board.shadow.name in self._held:
-            self._shadow = (board.shadow.name, board.shadow.bundle, board.shadow.share)
+        if desired.canary is not None and desired.canary.name in self._held:
+            self._canary = (self._route(desired.canary.name, "canary"), desired.canary.bundle, desired.canary.share)
+        if desired.shadow is not None and desired.shadow.name in self._held:
+            self._shadow = (desired.shadow.name, desired.shadow.bundle, desired.shadow.share)
 
-    def _answering(self, board: DesiredState) -> str:
+    def _answering(self, desired: DesiredState) -> str:
         """The champion; while the worker does not hold it, the one that answered until now, or the one before."""
-        before = board.before.name if board.before is not None else ""
-        for name in (board.champion.name, self._champion.release, before):
+        before = desired.before.name if desired.before is not None else ""
+        for name in (desired.champion.name, self._champion.release, before):
             if name in self._held:
                 return name
-        return board.champion.name
+        return desired.champion.name
 
     def _route(self, release: str, role: Role) -> Route:
         return Route(release=release, role=role, task=self._tasks.get(release, self._default))

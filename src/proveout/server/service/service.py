@@ -24,7 +24,7 @@ from proveout.server.log.journal import Journal
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batcher import Dispatch, Overloaded, ShadowScore
 from proveout.server.service.cache import Answers, Kept
-from proveout.server.service.fallback import Answered, by_rules, descend, level
+from proveout.server.service.fallback import Answered, by_rules, first_answer, level
 from proveout.server.service.group_commit import Log, Unlogged
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.request_ids import Ids
@@ -41,7 +41,7 @@ Cached = Literal["hit", "miss", "stale"]
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceConfig:
-    """How a desk answers: everything it needs to know of the project."""
+    """How a prediction service answers: everything it needs to know of the project."""
 
     model: str
     target: str  # what the answer's value is called
@@ -57,8 +57,8 @@ class ServiceConfig:
     ids_file: Path | None = None  # where ids that were given are kept; None: in memory
 
 
-def habits_of(settings: Settings, *, schema: RequestSchema, rules: Rules, action: Action) -> ServiceConfig:
-    """The habits that the settings ask for."""
+def service_config(settings: Settings, *, schema: RequestSchema, rules: Rules, action: Action) -> ServiceConfig:
+    """The service config that the settings ask for."""
     return ServiceConfig(
         model=settings.model,
         target=settings.target_name,
@@ -89,12 +89,12 @@ class PredictionService:
     """Answers requests. For one event loop."""
 
     def __init__(
-        self, habits: ServiceConfig, *, dispatch: Dispatch, routing: Routing, journal: Journal, pseudonyms: Pseudonyms
+        self, config: ServiceConfig, *, dispatch: Dispatch, routing: Routing, journal: Journal, pseudonyms: Pseudonyms
     ) -> None:
-        self._habits, self._dispatch, self._routing, self._journal = habits, dispatch, routing, journal
-        self._pseudonyms, self._log = pseudonyms, Log(journal, refuses=habits.on_log_failure == "refuse")
-        self._answers = Answers(rows=habits.cache_size, oldest_s=max(habits.cache_ttl_s, habits.stale_if_error_s))
-        self._ids = Ids(habits.ids_file)
+        self._config, self._dispatch, self._routing, self._journal = config, dispatch, routing, journal
+        self._pseudonyms, self._log = pseudonyms, Log(journal, refuses=config.on_log_failure == "refuse")
+        self._answers = Answers(rows=config.cache_size, oldest_s=max(config.cache_ttl_s, config.stale_if_error_s))
+        self._ids = Ids(config.ids_file)
         self._action_trouble = Incident("the action")
         self.answered: dict[str, int] = {"model": 0, "cache": 0, "rules": 0, "none": 0}
         # For the metrics: who answered, why the model did not, and what looks into the cache found.
@@ -105,7 +105,7 @@ class PredictionService:
     @property
     def deadline_s(self) -> float:
         """An answer is there by then."""
-        return self._habits.deadline_s
+        return self._config.deadline_s
 
     async def answer(
         self,
@@ -119,14 +119,15 @@ class PredictionService:
 
         Args:
             budget_s: of a client in more of a hurry than the settings; a longer one changes nothing.
-        Raises: Overloaded or Unlogged where the settings prefer no answer to a worse one. Nothing else: the last rung
+        Raises: Overloaded or Unlogged where the settings prefer no answer to a worse one. Nothing else: the last answer
+        source
             is an explicit «no prediction».
         """
-        habits, record = self._habits, request.record
-        if habits.on_log_failure == "refuse" and self._journal.trouble.words is not None:
+        config, record = self._config, request.record
+        if config.on_log_failure == "refuse" and self._journal.trouble.words is not None:
             raise Unlogged
         began = perf_counter()  # uvloop's own clock counts in milliseconds
-        patience_s = habits.deadline_s if budget_s is None else min(budget_s, habits.deadline_s)
+        patience_s = config.deadline_s if budget_s is None else min(budget_s, config.deadline_s)
         until = asyncio.get_running_loop().time() + patience_s - min(_MARGIN_S, patience_s * _MARGIN_SHARE)
         route = self._routing.route(record)
         place = self._answers.place(record, tenant=caller.tenant, release=route.release)
@@ -145,9 +146,9 @@ class PredictionService:
         prediction = Prediction(
             request_id=self._ids.take(request_id),
             at=now(),
-            model=habits.model,
+            model=config.model,
             release=route.release,
-            record=self._pseudonyms.hide(record, habits.pii_fields),
+            record=self._pseudonyms.hide(record, config.pii_fields),
             answered_by=found.answered_by,
             answer=found.answer,
             latency_ms=round((perf_counter() - began) * 1000, 3),
@@ -173,48 +174,48 @@ class PredictionService:
 
     async def explain(self, record: Mapping[str, Scalar], *, release: str) -> Sequence[Mapping[str, Any]]:
         """The reasons for what `release` says of `record`, within the deadline. Raises: NoAnswer."""
-        until = asyncio.get_running_loop().time() + self._habits.deadline_s
+        until = asyncio.get_running_loop().time() + self._config.deadline_s
         return await self._dispatch.explain(record, release=release, until=until)
 
-    # --- the rungs ------------------------------------------------------------------------------------------------
+    # --- the answer sources ------------------------------------------------------------------------------------------
 
     async def _ask(self, record: Mapping[str, Scalar], route: Route, kept: Kept | None, until: float) -> Answered:
-        """The answer of the first rung that has one. Raises: Overloaded."""
+        """The answer of the first source that has one. Raises: Overloaded."""
         try:
             scored = await self._dispatch.score(record, release=route.release, until=until)
             return Answered(answered_by="model", answer=scored.answer, fallback_reason=None)
         except NoAnswer as silence:
-            return self._fall(record, route, silence, kept)
+            return self._fall_back(record, route, silence, kept)
         except Overloaded:
-            if self._habits.on_overload == "shed" and not self._good(kept):
+            if self._config.on_overload == "shed" and not self._good(kept):
                 self.fallback_reasons["overloaded"] += 1
                 raise
-            return self._fall(record, route, NoAnswer("it has too many requests before this one"), kept)
+            return self._fall_back(record, route, NoAnswer("it has too many requests before this one"), kept)
 
-    def _fall(self, record: Mapping[str, Scalar], route: Route, silence: NoAnswer, kept: Kept | None) -> Answered:
-        """The answer of the rungs below the model."""
+    def _fall_back(self, record: Mapping[str, Scalar], route: Route, silence: NoAnswer, kept: Kept | None) -> Answered:
+        """The answer of the sources below the model."""
 
         def model() -> Answer:
             raise silence
 
-        rungs: list[tuple[AnswerSource, Callable[[], Answer]]] = [("model", model)]
+        sources: list[tuple[AnswerSource, Callable[[], Answer]]] = [("model", model)]
         if kept is not None and self._good(kept):
-            rungs.append(("cache", lambda: kept.answer))
-        rungs.append(("rules", lambda: by_rules(lambda: self._habits.rules(record), route.task.read_rules)))
-        found = descend(rungs)
+            sources.append(("cache", lambda: kept.answer))
+        sources.append(("rules", lambda: by_rules(lambda: self._config.rules(record), route.task.read_rules)))
+        found = first_answer(sources)
         self.fallback_reasons[_class_of(str(silence), route.task.invalid)] += 1
         return found
 
     def _good(self, kept: Kept | None) -> bool:
-        return kept is not None and self._answers.age_s(kept) <= self._habits.stale_if_error_s
+        return kept is not None and self._answers.age_s(kept) <= self._config.stale_if_error_s
 
     def _fresh(self, kept: Kept, request: Request) -> bool:
         """Whether `kept` is given again without a look at the model."""
-        young = self._answers.age_s(kept) <= self._habits.cache_ttl_s and self._habits.cache_ttl_s > 0
+        young = self._answers.age_s(kept) <= self._config.cache_ttl_s and self._config.cache_ttl_s > 0
         return young and (kept.reasons is not None or not request.explain)
 
     def _look(self, found: Cached) -> Cached | None:
-        if found == "miss" and not self._habits.cache_ttl_s:
+        if found == "miss" and not self._config.cache_ttl_s:
             return None
         self.cached[found] += 1
         return found
@@ -257,7 +258,7 @@ class PredictionService:
         confidence = answer.confidence
         return {
             "request_id": prediction.request_id,
-            "prediction": route.task.members(answer, target=self._habits.target),
+            "prediction": route.task.members(answer, target=self._config.target),
             "confidence": None if confidence is None else {"share": confidence, "level": level(confidence)},
             "action": self._action(answer),
             "answered_by": prediction.answered_by,
@@ -267,7 +268,7 @@ class PredictionService:
 
     def _action(self, answer: Answer) -> str:
         try:
-            return str(self._habits.action(answer))
+            return str(self._config.action(answer))
         except Exception as error:  # the user's own code: an answer without advice is still an answer
             if self._action_trouble.words is None:
                 safe_traceback.report(error)

@@ -1,6 +1,6 @@
-"""The shelf: every bundle that the worker holds, opened beside the others and swapped between batches.
+"""The model pool: every bundle that the worker holds, opened beside the others and swapped between batches.
 
-Input: boards. Output: replies to messages, by the release that a message names; and what is held, whenever that
+Input: desired states. Output: replies to messages, by the release that a message names; and what is held, whenever that
 changes. A bundle that does not open is refused with the reason, and those that are held go on answering. The champion
 before stays open, so going back opens nothing.
 """
@@ -17,59 +17,59 @@ from proveout.server import safe_traceback
 from proveout.server.server_state import DesiredState
 from proveout.server.worker.model_runner import ModelRunner
 
-_KEEP_S = 10.0  # what the board no longer lists: a gateway may not have seen that board yet
+_KEEP_S = 10.0  # what the desired state no longer lists: a gateway may not have seen that desired state yet
 _RETRY_S, _LONGEST_RETRY_S = 5.0, 60.0  # a store that was not reachable may be; a corrupt file stays corrupt
 _RECENT_S = 0.1  # since the last plain message: so long somebody waits for the worker
 
 
 class ModelPool:
-    """What a worker holds. Boards are put up by one thread; any thread may ask.
+    """What a worker holds. Desired states are put up by one thread; any thread may ask.
 
     Args:
         open_bench: opens a release.
         share: of the time for slices of explanations and shadows, while plain messages come.
     """
 
-    def __init__(self, open_bench: Callable[[Release], ModelRunner], *, share: float = 0.25) -> None:
-        self._open, self._share = open_bench, share
-        self._benches: Mapping[str, ModelRunner] = {}  # replaced, never changed: a swap is one assignment
+    def __init__(self, open_runner: Callable[[Release], ModelRunner], *, share: float = 0.25) -> None:
+        self._open, self._share = open_runner, share
+        self._runners: Mapping[str, ModelRunner] = {}  # replaced, never changed: a swap is one assignment
         self._refused: dict[str, _Refusal] = {}
-        self._unlisted: dict[str, float] = {}  # when it was first missing on a board
-        self._board: DesiredState | None = None
+        self._unlisted: dict[str, float] = {}  # when it was first missing on a desired state
+        self._desired: DesiredState | None = None
         self._plain_at = float("-inf")
         self.dropped = 0  # bundles that were open
         self.listeners: set[Callable[[], None]] = set()  # called whenever what is held has changed
 
-    # --- boards ---------------------------------------------------------------------------------------------------
+    # --- desired states ----------------------------------------------------------------------------------------------
 
-    def apply(self, board: DesiredState | None = None) -> None:
-        """Open what the board lists, the champion first, and drop what it has not listed for a while. Without a board
-        the last one counts: what was refused may be tried again."""
-        self._board = board or self._board
-        if self._board is None:
+    def apply(self, desired: DesiredState | None = None) -> None:
+        """Open what the desired state lists, the champion first, and drop what it has not listed for a while. Without a
+        desired state the last one counts: what was refused may be tried again."""
+        self._desired = desired or self._desired
+        if self._desired is None:
             return
-        for release in self._board.releases:
-            if release.name not in self._benches and self._due(release.name):
+        for release in self._desired.releases:
+            if release.name not in self._runners and self._due(release.name):
                 self._take(release)
-        self._clear(self._board)
+        self._clear(self._desired)
 
-    def require(self, board: DesiredState) -> None:
+    def require(self, desired: DesiredState) -> None:
         """Open the champion, or else the one before it. Raises: whatever the champion's opening raised."""
-        self._board = board
-        for release in (board.champion, board.before):
-            if release is not None and not self._benches:
+        self._desired = desired
+        for release in (desired.champion, desired.before):
+            if release is not None and not self._runners:
                 self._take(release)
-        if not self._benches:
-            raise self._refused[board.champion.name].error
+        if not self._runners:
+            raise self._refused[desired.champion.name].error
 
     def _take(self, release: Release) -> None:
         began = time.monotonic()
         try:
-            bench = self._open(release)
+            runner = self._open(release)
         except Exception as error:  # whatever it is: the others go on
             self._refuse(release.name, error)
             return
-        self._benches = {**self._benches, release.name: bench}
+        self._runners = {**self._runners, release.name: runner}
         again = self._refused.pop(release.name, None)
         print(
             f"proveout: {release.name} is open{' at last' if again else ''} ({time.monotonic() - began:.2f} s)",
@@ -92,30 +92,30 @@ class ModelPool:
         refusal = self._refused.get(name)
         return refusal is None or time.monotonic() >= refusal.again_at
 
-    def _clear(self, board: DesiredState) -> None:
-        listed = {release.name for release in board.releases}
+    def _clear(self, desired: DesiredState) -> None:
+        listed = {release.name for release in desired.releases}
         now = time.monotonic()
         gone = {name for name in self._refused if name not in listed}
         for name in gone:
             del self._refused[name]
-        self._unlisted = {n: self._unlisted.get(n, now) for n in self._benches if n not in listed}
+        self._unlisted = {n: self._unlisted.get(n, now) for n in self._runners if n not in listed}
         # While the new champion is not held, the old one answers, listed or not.
         old = {
-            n for n, since in self._unlisted.items() if now - since > _KEEP_S and board.champion.name in self._benches
+            n for n, since in self._unlisted.items() if now - since > _KEEP_S and desired.champion.name in self._runners
         }
         if old:
-            self._benches = {name: bench for name, bench in self._benches.items() if name not in old}
+            self._runners = {name: runner for name, runner in self._runners.items() if name not in old}
             self.dropped += len(old)
         if old or gone:
             self._tell()
 
     # --- what is held ---------------------------------------------------------------------------------------------
 
-    def hello(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """What a gateway is told when it connects, and when it changes."""
         return {
             "pid": os.getpid(),
-            "holds": {name: bench.task.facts for name, bench in self._benches.items()},
+            "holds": {name: runner.task.facts for name, runner in self._runners.items()},
             "refused": {name: refusal.words for name, refusal in self._refused.items()},
         }
 
@@ -133,27 +133,27 @@ class ModelPool:
     def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """The reply to one message. What the model raises becomes `problem`: a class name, never a value."""
         ask, name = message["ask"], message.get("release")
-        benches = self._benches
-        bench = benches.get(name) if name is not None else next(iter(benches.values()), None)
-        if bench is None:
+        benches = self._runners
+        runner = benches.get(name) if name is not None else next(iter(benches.values()), None)
+        if runner is None:
             return {"problem": f"the worker does not hold {name}"}
         try:
             if ask == "predict":
-                reply = self._predict(bench, message["columns"])
+                reply = self._predict(runner, message["columns"])
             elif ask == "probe":
-                reply = bench.probe()
+                reply = runner.probe()
             elif ask == "shadow":
-                reply = bench.shadow(message["columns"], pause=self._pause)
+                reply = runner.shadow(message["columns"], pause=self._pause)
             else:
-                reply = {"reasons": bench.explain(message["columns"], within_s=message["within_s"], pause=self._pause)}
+                reply = {"reasons": runner.explain(message["columns"], within_s=message["within_s"], pause=self._pause)}
         except Exception as error:
-            bench.report(error)
+            runner.report(error)
             return {"problem": f"it raised {type(error).__name__}"}
         return reply
 
-    def _predict(self, bench: ModelRunner, columns: Mapping[str, Any]) -> dict[str, Any]:
+    def _predict(self, runner: ModelRunner, columns: Mapping[str, Any]) -> dict[str, Any]:
         self._plain_at = time.monotonic()
-        reply = bench.predict(columns)
+        reply = runner.predict(columns)
         self._plain_at = time.monotonic()
         return reply
 

@@ -1,8 +1,8 @@
 """The bundles that are served: found in the ledger, approved, whole, opened.
 
-Input: settings. Output: the board, which says what is to be served; and each bundle on it, opened after the
-checks that stand before serving. The main process checks the champion before anything is started, the clerk makes the
-boards that follow, and a worker checks every bundle again when it opens it.
+Input: settings. Output: the desired state, which says what is to be served; and each bundle on it, opened after the
+checks that stand before serving. The main process checks the champion before anything is started, the controller makes
+the desired states that follow, and a worker checks every bundle again when it opens it.
 """
 
 import re
@@ -77,18 +77,18 @@ class Released:
     """What the ledger says is released."""
 
     def check(self, settings: Settings) -> DesiredState:
-        """The board. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
+        """The desired state. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
 
         # Closed before anything is forked: a database connection does not survive being shared.
         with open_ledger(settings) as ledger:
             # In an edited ledger another bundle may have been put in the champion's place.
             ledger.verify_chain()
-            board = _board(ledger, settings.model)
-        _checked(settings, board.champion)
-        return board
+            desired = _desired(ledger, settings.model)
+        _checked(settings, desired.champion)
+        return desired
 
     def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
-        """The board, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
+        """The desired state, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
 
         with open_ledger(settings) as ledger:
             last = ledger.last_seq()
@@ -97,7 +97,7 @@ class Released:
             if last < seq:
                 raise ChainBroken(last + 1, f"it ends before entry {seq}, which was there")
             ledger.verify_chain()
-            return _board(ledger, settings.model)
+            return _desired(ledger, settings.model)
 
     def open(self, settings: Settings, release: Release) -> Served:
         """It, opened. Raises: as `check`, and BundleError."""
@@ -112,7 +112,7 @@ class Released:
         return Served(release=release.name, model=opened)
 
 
-def _board(ledger: "Ledger", model: str) -> DesiredState:
+def _desired(ledger: "Ledger", model: str) -> DesiredState:
     """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
     from proveout.rollout import releases, roles
     from proveout.trust import api_keys

@@ -10,8 +10,8 @@ what a dead worker had taken. Messages in (`protocol`), any number of connection
 
 `problem` is null or says of each row what is wrong with it; where there are no `scores`, of all. The last two are
 computed in slices, between which plain messages are answered. Whoever connects is first told, and told again when it
-changes: {"pid", "holds": {release: task facts}, "refused": {release: reason}}. What is held follows the board, which a
-thread looks at. Door to: LitServe (LitAPI, LitLoop).
+changes: {"pid", "holds": {release: task facts}, "refused": {release: reason}}. What is held follows the desired state,
+    which a thread looks at. Door to: LitServe (LitAPI, LitLoop).
 """
 
 import gc
@@ -35,7 +35,7 @@ from proveout.records import Release
 from proveout.server import die_with_parent
 from proveout.server.incidents import Incident
 from proveout.server.queue import protocol
-from proveout.server.server_state import Reader, board_path
+from proveout.server.server_state import Reader, desired_path
 from proveout.server.worker.model_pool import ModelPool
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Source
@@ -63,18 +63,19 @@ def listen(path: str) -> socket.socket:
     return listening
 
 
-def attend(listening: socket.socket, shelf: ModelPool) -> None:
+def attend(listening: socket.socket, pool: ModelPool) -> None:
     """Answer every gateway that connects, until the process ends."""
     while True:
         connection, _ = listening.accept()
-        ClientHandler(connection, shelf).attend()
+        ClientHandler(connection, pool).attend()
 
 
 class ClientHandler:
-    """A connection. Its own thread answers its messages; the one that looks at the board tells it what is held."""
+    """A connection. Its own thread answers its messages; the one that looks at the desired state tells it what is
+    held."""
 
-    def __init__(self, connection: socket.socket, shelf: ModelPool) -> None:
-        self._connection, self._shelf = connection, shelf
+    def __init__(self, connection: socket.socket, pool: ModelPool) -> None:
+        self._connection, self._pool = connection, pool
         self._sending = threading.Lock()
         # A gateway that was stopped takes nothing: it shall not stop the thread that tells it.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_S, 0))
@@ -84,23 +85,23 @@ class ClientHandler:
         threading.Thread(target=self._answer, daemon=True).start()
 
     def _answer(self) -> None:
-        self._shelf.listeners.add(self._tell)
+        self._pool.listeners.add(self._tell)
         try:
             with self._connection:
                 self._tell()
                 for message in protocol.messages(self._connection):
-                    reply = protocol.pack(self._shelf.answer(message))
+                    reply = protocol.pack(self._pool.answer(message))
                     with self._sending:
                         self._connection.sendall(reply)
         except OSError:
             return  # the gateway is gone: nobody waits for this any more
         finally:
-            self._shelf.listeners.discard(self._tell)
+            self._pool.listeners.discard(self._tell)
 
     def _tell(self) -> None:
         with self._sending:
             try:
-                self._connection.sendall(protocol.pack(self._shelf.hello()))
+                self._connection.sendall(protocol.pack(self._pool.status()))
             except OSError:  # half a message may be on its way: nothing can follow it
                 with suppress(OSError):
                     self._connection.shutdown(socket.SHUT_RDWR)
@@ -111,7 +112,7 @@ class SocketLoop(LitLoop):  # type: ignore[misc]  # LitServe ships no types
 
     def __call__(self, lit_api: Any, *_: Any, **__: Any) -> None:
         """Attend to gateways for as long as the process lives."""
-        attend(lit_api.listening, lit_api.shelf)
+        attend(lit_api.listening, lit_api.pool)
 
 
 class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
@@ -119,7 +120,7 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
 
     Args:
         parent: the process that has to live for this one to.
-        folder: where it listens, see `socket_path`, and where the board hangs.
+        folder: where it listens, see `socket_path`, and where the desired state is posted.
         dtypes: the pandas type of each request field.
         units: of the fields that have one.
     """
@@ -146,19 +147,19 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         sys.setswitchinterval(_SWITCH_S)
-        self.shelf = ModelPool(self._open, share=self._settings.background_cpu_share)
-        reader = Reader(board_path(self._folder))
-        board = reader.look()
+        self.pool = ModelPool(self._open, share=self._settings.background_cpu_share)
+        reader = Reader(desired_path(self._folder))
+        desired = reader.look()
         try:
-            if board is None:
-                raise FileNotFoundError(board_path(self._folder))
-            self.shelf.require(board)
+            if desired is None:
+                raise FileNotFoundError(desired_path(self._folder))
+            self.pool.require(desired)
         except Exception as error:
             words = str(error) if isinstance(error, ProveoutError) else f"{type(error).__name__}: {error}"
             print(f"proveout: the worker cannot start: {words}", file=sys.stderr, flush=True)
             time.sleep(_BREATH_S)
             raise
-        threading.Thread(target=self._watch, args=(reader,), name="board", daemon=True).start()
+        threading.Thread(target=self._watch, args=(reader,), name="desired-state", daemon=True).start()
         # Bound here and not in the loop, so that whoever hears «ready» can connect.
         self.listening = listen(socket_path(self._folder, int(os.environ.get("LITSERVE_WORKER_ID", "0"))))
 
@@ -167,7 +168,7 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         # What is loaded stays: it is not looked at again.
         gc.disable()
         try:
-            bench = ModelRunner(
+            runner = ModelRunner(
                 self._source.open(self._settings, release),
                 self._dtypes,
                 self._units,
@@ -177,12 +178,12 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
             gc.freeze()
         finally:
             gc.enable()
-        return bench
+        return runner
 
     def _watch(self, reader: Reader) -> None:
         swept = 0
-        for dropped in watch(reader, self.shelf):
-            if dropped != swept and self.shelf.idle_s > _IDLE_S:  # what is dropped was frozen as well
+        for dropped in watch(reader, self.pool):
+            if dropped != swept and self.pool.idle_s > _IDLE_S:  # what is dropped was frozen as well
                 gc.unfreeze()
                 gc.collect()
                 gc.freeze()
@@ -193,14 +194,14 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
         raise NotImplementedError
 
 
-def watch(reader: Reader, shelf: ModelPool) -> Iterator[int]:
-    """Let the shelf follow the board, at every step; how many bundles it has dropped."""
-    trouble = Incident("the worker's board")
+def watch(reader: Reader, pool: ModelPool) -> Iterator[int]:
+    """Let the model pool follow the desired state, at every step; how many bundles it has dropped."""
+    trouble = Incident("the worker's desired state")
     while True:
         try:
-            shelf.apply(reader.look())
+            pool.apply(reader.look())
             trouble.is_over()
         except Exception as error:  # what is held goes on answering
             trouble.begins(f"cannot be followed ({type(error).__name__}: {error})")
-        yield shelf.dropped
+        yield pool.dropped
         time.sleep(_LOOK_EVERY_S)

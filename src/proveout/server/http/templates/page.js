@@ -85,9 +85,9 @@
     say("action", given.action || "–");
     say("confidence", given.confidence === null ? "not known"
       : `${given.confidence.level}: such an answer was right in ${percent(given.confidence.share)} of the cases`);
-    const rungs = { model: "the model", cache: "the model, a moment ago", rules: "simple rules, not the model",
+    const sources = { model: "the model", cache: "the model, a moment ago", rules: "simple rules, not the model",
       none: "nobody: neither the model nor the rules could" };
-    say("by", rungs[given.answered_by] + (given.fallback_reason ? ` (${given.fallback_reason})` : ""));
+    say("by", sources[given.answered_by] + (given.fallback_reason ? ` (${given.fallback_reason})` : ""));
     say("release", given.release);
     say("id", given.request_id);
     const reasons = given.reasons || [];
