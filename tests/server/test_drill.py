@@ -46,11 +46,11 @@ def test_each_fault_brings_the_rules_and_fails_nobody(server, fault, monkeypatch
     assert found.failed == 0
     assert found.late == 0
     assert found.asked > 20
-    assert sum(found.rungs.values()) == found.asked
+    assert sum(found.sources.values()) == found.asked
     if fault == "none":
-        assert found.rungs["model"] > 0.9 * found.asked
+        assert found.sources["model"] > 0.9 * found.asked
     else:
-        assert found.rungs["rules"] > 0
+        assert found.sources["rules"] > 0
     assert server.ask()["answered_by"] == "model", "the fault outlasts the drill"
 
 
@@ -65,17 +65,17 @@ def test_the_drills_requests_are_told_apart_in_the_log(server):
 
 def test_a_killed_worker_shows_in_the_count():
     """A summary that calls everything fine would pass every server."""
-    answers = [Answered(rung="model", seconds=0.01)] * 97
+    answers = [Answered(source="model", seconds=0.01)] * 97
     answers += [
-        Answered(rung=None, seconds=0.2, problem="500 A fault of the server"),
-        Answered(rung="rules", seconds=0.9),
-        Answered(rung="none", seconds=0),
+        Answered(source=None, seconds=0.2, problem="500 A fault of the server"),
+        Answered(source="rules", seconds=0.9),
+        Answered(source="none", seconds=0),
     ]
 
     found = drill.summary("killed", answers, deadline_s=0.5, back_s=2.0)
 
     assert (found.asked, found.failed, found.late) == (100, 1, 1)
-    assert found.rungs == {"model": 97, "rules": 1, "none": 1}
+    assert found.sources == {"model": 97, "rules": 1, "none": 1}
     assert found.slowest_s == 0.9
     assert found.problems == {"500 A fault of the server": 1}
     report = drill.DrillReport(release="toy@0", deadline_s=0.5, split="m", phases=(found,), quality=())
@@ -83,7 +83,7 @@ def test_a_killed_worker_shows_in_the_count():
 
 
 def test_rules_are_measured_beside_the_model():
-    """What a fall down the ladder costs."""
+    """What a fallback costs."""
     happened = np.array([False, False, True, True])
 
     found = drill.measure("rules", np.array([0.1, 0.4, 0.35, 0.8]), happened, task=Binary())
@@ -106,7 +106,7 @@ def test_a_request_that_is_refused_counts_as_failed(server):
 
     connection, refused = load_client.ask(address, None, b"{}", "drill-x")
 
-    assert refused.rung is None
+    assert refused.source is None
     assert connection is not None
     connection.close()
 
@@ -156,7 +156,7 @@ def test_a_request_that_is_shed_is_sent_again_and_counted(shedding):
     found = drill.summary("hanging", answers_of(address), deadline_s=60, back_s=0)
 
     assert (found.failed, found.shed) == (0, found.asked)
-    assert found.rungs == {"model": found.asked}
+    assert found.sources == {"model": found.asked}
     assert len(set(asked)) == len(asked) == 2 * found.asked
 
 

@@ -26,9 +26,9 @@ def drill(
 ) -> None:
     """Break the worker of a running server on purpose.
 
-    It is killed, stopped and slowed while callers ask; then what each rung of the ladder answered is counted, and how
-    late. Needs the server's machine and user. Its requests are logged, under ids that
-    begin with `drill-`. A request that was shed (503, too many before it) is sent again when the server said.
+    The worker is killed, stopped and slowed while callers ask. The report counts the answers of each source, and says
+    how late they were. Needs the server's machine and user. The requests are logged, under ids that begin with
+    `drill-`. A request that was shed (503, too many before it) is sent again when the server said.
     Exit 1 if a request failed, or was answered late.
     """
     from proveout.server import drill as rehearsal
@@ -46,14 +46,14 @@ def drill(
 
 
 def drilled(report: "DrillReport") -> str:
-    """Whether the server came through, then fault by fault, then what a fall down the ladder costs."""
+    """Whether the server came through, then fault by fault, then what a fallback costs."""
     failed = sum(phase.failed for phase in report.phases)
     late = sum(phase.late for phase in report.phases)
     asked = sum(phase.asked for phase in report.phases)
     verdict = "passed" if report.passed else "failed"
     names = list(dict.fromkeys(name for one in report.quality for name in one.metrics))
     quality = [
-        (one.rung, f"{one.rows:,}", *(f"{one.metrics[name]:.3g}" if name in one.metrics else "-" for name in names))
+        (one.source, f"{one.rows:,}", *(f"{one.metrics[name]:.3g}" if name in one.metrics else "-" for name in names))
         for one in report.quality
     ]
     lines = [
@@ -83,12 +83,14 @@ def drilled(report: "DrillReport") -> str:
             for words, count in phase.problems.items()
         ),
         fact("quality", f"on the held-out rows: {plain(report.split)}"),
-        *table(("rung", "rows", *(name.replace("_", " ") for name in names)), quality, right=range(1, 2 + len(names))),
+        *table(
+            ("source", "rows", *(name.replace("_", " ") for name in names)), quality, right=range(1, 2 + len(names))
+        ),
     ]
     return page(lines, "proveout alerts   # what the drill raised is no cause for worry")
 
 
 def _row(phase: "Phase") -> tuple[str, ...]:
-    rungs = [str(phase.rungs.get(rung, 0)) for rung in SOURCES]
+    sources = [str(phase.sources.get(source, 0)) for source in SOURCES]
     times = [f"{seconds * 1000:.0f}" for seconds in (phase.median_s, phase.p99_s, phase.slowest_s)]
-    return (phase.fault, str(phase.asked), *rungs, str(phase.shed), str(phase.failed), *times, f"{phase.back_s:.1f}")
+    return (phase.fault, str(phase.asked), *sources, str(phase.shed), str(phase.failed), *times, f"{phase.back_s:.1f}")

@@ -1,10 +1,9 @@
-"""The drill: a running server is put through its faults on purpose, and what its callers got is counted.
+"""The fault drill: break the worker of a running server on purpose, and count what the callers got.
 
-Input: the settings and the server's address. Output: a `DrillReport`: per fault, how many answers each rung gave
-and how late; and how good the rules are beside the model on the rows the model was judged by, which is what a fall
-down the ladder costs. The requests are those rows. They are logged like any others, under ids that begin with
-`drill-`. Needs the same machine and the same user as the server: it signals the worker. The worker knows nothing of
-drills, so each fault is one that the operating system can bring.
+Input: the settings and the server's address. Output: a `DrillReport`: for each fault, how many answers each source gave
+and how late; and the quality of the rules beside the model's on the held-out rows, which is the cost of a fallback. The
+requests are those rows. They are logged like any others, under ids that begin with `drill-`. A drill signals the worker,
+so it needs the server's machine and user. The worker has no fault switch: the operating system brings each fault.
 """
 
 import itertools
@@ -37,7 +36,7 @@ Fault = Literal["none", "killed", "hanging", "slow"]
 FAULTS: tuple[Fault, ...] = ("none", "killed", "hanging", "slow")
 
 _SHOWN = ("auc", "brier", "log_loss", "accuracy", "balanced_accuracy", "mae", "rmse", "r2")
-"""Metrics that tell how good a rung is, of whichever task."""
+"""Metrics that tell how good an answer source is, of whichever task."""
 
 _BACK_S = 60.0  # for the model to answer again after a fault
 _SLOW_STOPPED = 1.5  # of the deadline: the worker stands still for so long,
@@ -51,8 +50,8 @@ class Phase:
 
     fault: Fault
     asked: int
-    rungs: Mapping[AnswerSource, int]
-    shed: int  # told to come again, for too many requests; what the second try got is counted in `rungs` or `failed`
+    sources: Mapping[AnswerSource, int]
+    shed: int  # told to come again, for too many requests; what the second try got is counted in `sources` or `failed`
     failed: int  # no answer, or no 200
     problems: Mapping[str, int]  # what failed requests got, in words, and how many of them
     late: int  # answered after the deadline
@@ -64,9 +63,9 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How good one rung is on the rows the model was judged by."""
+    """How good one answer source is on the rows the model was judged by."""
 
-    rung: AnswerSource
+    source: AnswerSource
     rows: int
     metrics: Mapping[str, float]  # those of the task that can be measured on both, by name
 
@@ -122,7 +121,7 @@ def run(
 
 
 def _in_short(phase: Phase) -> str:
-    by = ", ".join(f"{count} by {rung}" for rung, count in phase.rungs.items()) or "nobody answered"
+    by = ", ".join(f"{count} by {source}" for source, count in phase.sources.items()) or "nobody answered"
     return f"{phase.fault}: {phase.asked} asked, {by}; slowest {phase.slowest_s * 1000:.0f} ms"
 
 
@@ -148,10 +147,10 @@ def summary(fault: Fault, answers: Sequence[Answered], *, deadline_s: float, bac
     return Phase(
         fault=fault,
         asked=len(answers),
-        rungs=dict(sorted(Counter(a.rung for a in answers if a.rung is not None).items())),
+        sources=dict(sorted(Counter(a.source for a in answers if a.source is not None).items())),
         shed=sum(answer.retried for answer in answers),
-        failed=sum(answer.rung is None for answer in answers),
-        problems=Counter(answer.problem or "no reason" for answer in answers if answer.rung is None),
+        failed=sum(answer.source is None for answer in answers),
+        problems=Counter(answer.problem or "no reason" for answer in answers if answer.source is None),
         late=sum(answer.seconds > deadline_s + _LATE_S for answer in answers),
         median_s=took[len(took) // 2],
         p99_s=took[min(len(took) - 1, int(0.99 * len(took)))],
@@ -218,7 +217,7 @@ def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -
         number += 1
         body = rows[-number % len(rows)]
         connection, answered = load_client.ask(address, connection, body, f"{PREFIX}{time.time_ns():x}-back-{number}")
-        if answered.rung == "model":
+        if answered.source == "model":
             break
         time.sleep(0.05)
     else:
@@ -267,13 +266,13 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     return opened.bundle.split.words, [json.dumps(record).encode() for record in records], tuple(quality)
 
 
-def measure(rung: AnswerSource, scores: "NDArray[np.float64]", happened: "NDArray[Any]", *, task: Task) -> Quality:
+def measure(source: AnswerSource, scores: "NDArray[np.float64]", happened: "NDArray[Any]", *, task: Task) -> Quality:
     """How good `scores` are. Raises: DrillFailed where nothing can be said of them."""
     names = [name for name in _SHOWN if name in task.metric_names]
     found = task.measure(names, happened, scores)
     if task.default_metric not in found:
         raise DrillFailed("The held-out rows have one outcome only: nothing can be said of model and rules.")
-    return Quality(rung=rung, rows=len(happened), metrics=found)
+    return Quality(source=source, rows=len(happened), metrics=found)
 
 
 def by_rules(answers: Sequence[Answer], happened: "NDArray[Any]", *, task: Task) -> Quality:
@@ -285,4 +284,4 @@ def by_rules(answers: Sequence[Answer], happened: "NDArray[Any]", *, task: Task)
     if len(known) == len(answers):
         return measure("rules", np.array(known, dtype=float).reshape(task.shape(len(known))), happened, task=task)
     right = np.mean([answer.value == outcome for answer, outcome in zip(answers, happened.tolist(), strict=True)])
-    return Quality(rung="rules", rows=len(happened), metrics={"accuracy": float(right)})
+    return Quality(source="rules", rows=len(happened), metrics={"accuracy": float(right)})

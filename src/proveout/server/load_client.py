@@ -29,9 +29,9 @@ class DrillFailed(ProveoutError):
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What became of one request. `rung` is None where it failed, and `problem` says how."""
+    """What became of one request. `source` is None where it failed, and `problem` says how."""
 
-    rung: AnswerSource | None
+    source: AnswerSource | None
     seconds: float
     problem: str | None = None
     retry_after_s: float | None = None  # the server has too many requests, and said when to come again
@@ -104,16 +104,16 @@ def ask(
         document = json.loads(response.read())
         seconds = time.perf_counter() - began
         if response.status == HTTPStatus.OK:
-            return kept, Answered(rung=document["answered_by"], seconds=seconds)
+            return kept, Answered(source=document["answered_by"], seconds=seconds)
         wait = response.getheader("retry-after") if str(document.get("type")).endswith(OVERLOADED) else None
         return kept, Answered(
-            rung=None,
+            source=None,
             seconds=seconds,
             problem=f"{response.status} {document.get('detail') or response.reason}",
             retry_after_s=None if wait is None else float(wait),
         )
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-        return None, Answered(rung=None, seconds=time.perf_counter() - began, problem=repr(error))
+        return None, Answered(source=None, seconds=time.perf_counter() - began, problem=repr(error))
 
 
 def ready(address: Address) -> Mapping[str, Any]:
