@@ -2,8 +2,9 @@
 
 Input: the settings and the server's address. Output: a `DrillReport`: for each fault, how many answers each source gave
 and how late; and the quality of the rules beside the model's on the held-out rows, which is the cost of a fallback. The
-requests are those rows. They are logged like any others, under ids that begin with `drill-`. A drill signals the worker,
-so it needs the server's machine and user. The worker has no fault switch: the operating system brings each fault.
+requests are those rows. They are logged like any others, under ids that begin with `drill-`. A drill signals the
+worker, so it needs the server's machine and user. The worker has no fault switch: the operating system brings each
+fault.
 """
 
 import itertools
