@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 
+from proveout.data import request_columns
 from proveout.settings import load_object
 
 
@@ -27,6 +28,8 @@ def champion_scores(champion, holdout):
 
 
 @pytest.fixture(scope="session")
-def rule_scores(rules, holdout):
-    """What the rules say of the held-out rows."""
-    return np.array([rules(record) for record in holdout.records.to_dict("records")])
+def rule_scores(rules, candidate, holdout):
+    """What the rules say of the held-out rows, in the form of `scores`: asked as the server asks them."""
+    task, records = candidate.task, request_columns.plain_records(holdout.records)
+    said = [task.scores(task.read_rules(rules(record))) for record in records]
+    return np.array(said, dtype=float).reshape(task.shape(len(said)))
