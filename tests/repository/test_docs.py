@@ -1,4 +1,4 @@
-"""docs/gate.md and the docstrings of the gate: what they show runs, and what they name is there under that name.
+"""README.md, docs/ and the docstrings of the gate: what they show runs, and what they name is there under that name.
 
 One run of pytest judges the reference project by all of it: the checks that the docs write, one of them with a bound
 that nothing keeps, and each example of a docstring that begins with `evidence(`. Doctests run in test_layout.py.
@@ -36,9 +36,9 @@ from proveout.rollout import releases
 from proveout.trust.signing import Keyring
 
 SRC = ROOT / "src" / "proveout"
-PAGES = ("README.md", "docs/gate.md", "docs/mutation.md", "docs/serving.md")
+PAGES = ("README.md", "docs/checks.md", "docs/verdict.md", "docs/mutation.md", "docs/calibration.md", "docs/serving.md")
 DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
-GATE = DOCS["docs/gate.md"]
+CHECKS_PAGE = DOCS["docs/checks.md"]
 BLOCKS = [block for text in DOCS.values() for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)]
 QUESTIONS = "proveout.evaluation"
 INTERNAL = {"gate_context"}  # what the fixtures are parts of
@@ -196,7 +196,7 @@ def test_the_example_of_a_docstring_runs(verdict, example):
 
 def table(head: str) -> list[list[str]]:
     """The cells of each row of the table that begins with this line."""
-    _, _, below = GATE.partition(f"\n{head}\n")
+    _, _, below = CHECKS_PAGE.partition(f"\n{head}\n")
     rows = [line for line in below.split("\n\n")[0].splitlines() if not line.startswith("| ---")]
     assert rows, head
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
@@ -231,14 +231,14 @@ def test_every_fixture_that_is_named_is_there_and_the_other_way_round():
 
 def test_every_fixture_of_the_reference_project_is_named():
     """They are in its two conftest.py, not in the plugin: another project may have others."""
-    [line] = re.findall(r"^The `conftest.py` of a project adds (.*)$", GATE, flags=re.M)
+    [line] = re.findall(r"^The `conftest.py` of a project adds (.*)$", CHECKS_PAGE, flags=re.M)
 
     assert sorted(re.findall(r"`(\w+)`", line)) == sorted(OF_THE_PROJECT)
 
 
 def test_every_property_of_generated_requests_is_named():
     """The section is their only list."""
-    section = GATE.partition("\n## Generated cases\n")[2].partition("\n## ")[0]
+    section = CHECKS_PAGE.partition("\n## Generated cases\n")[2].partition("\n## ")[0]
 
     assert {name for name in vars(Generated) if not name.startswith("_")} <= {*re.findall(r"`(\w+)`", section)}
 
@@ -280,7 +280,9 @@ def _answers(function: object, module: str) -> bool:
 
 COMMANDS = [
     line.removeprefix("$ ")
-    for block in re.findall(r"^```console\n(.*?)^```", GATE + DOCS["docs/mutation.md"], flags=re.M | re.S)
+    for name, text in DOCS.items()
+    if name not in {"README.md", "docs/serving.md"}  # their commands run in tests of their own
+    for block in re.findall(r"^```console\n(.*?)^```", text, flags=re.M | re.S)
     for line in block.splitlines()
     if line.startswith("$ ")
 ]
