@@ -60,7 +60,7 @@ def test_a_bad_row_goes_to_quarantine_with_the_name_of_the_check(column, value, 
 
 
 def test_a_row_that_breaks_a_cross_column_rule_is_counted_once():
-    """pandera reports such a row once per column of the frame (facts/data.md)."""
+    """pandera reports such a row once per column of the frame."""
     rows = readings()
     rows.loc[2, ["place", "value"]] = ["a", 60.0]
 
@@ -217,7 +217,7 @@ def test_a_profile_counts_nulls_ranges_and_distinct_values():
 
 
 def test_profiling_opens_no_connection():
-    """whylogs calls home when it is imported, unless it is told not to before (facts/data.md)."""
+    """whylogs calls home when it is imported, unless it is told not to before."""
     code = """
 import socket
 calls = []

@@ -19,7 +19,7 @@ def with_line(old: str, new: str) -> str:
 
 
 def test_train_toml_is_read_as_toml_and_as_json():
-    """Metaflow's Runner hands the configuration on as JSON (facts/metaflow.md, section 1)."""
+    """Metaflow's Runner hands the configuration on as JSON."""
     parsed = parse_config(TEXT)
 
     assert parse_config(json.dumps(parsed)) == parsed

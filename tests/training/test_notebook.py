@@ -97,7 +97,7 @@ def test_a_notebook_may_use_the_names_of_builtins(run):
 
 
 def test_a_kernelspec_nobody_registered_does_not_matter(run):
-    """papermill alone stops with NoSuchKernel (facts/metaflow.md, section 2): a pilot comes from another machine."""
+    """papermill alone stops with NoSuchKernel: a pilot comes from another machine."""
     import sys
 
     ran = run(
