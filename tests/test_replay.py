@@ -281,7 +281,7 @@ def test_portions_have_every_answer_once_and_in_order(
         ledger.add_journal(rows, journal="j", offset=1)
         ledger.add_outcomes([Outcome(request_id="r00003", value=True, known_at=moment(0))])
 
-        def read(**changes: object) -> list[logged_traffic.Logged]:
+        def read(**changes: object) -> list[logged_traffic.LoggedAnswer]:
             asked = {"since": moment(0), "until": UNTIL, "rows": 3, **changes}
             return [one for portion in logged_traffic.portions(ledger, "tiny", **asked) for one in portion]
 

@@ -216,7 +216,7 @@ class _Log:
         self._outcomes: dict[int, TargetValue] = {}
         self._given: dict[int, Answer] = {}  # what was answered then, where the outcome is known
 
-    def take(self, portion: Sequence[logged_traffic.Logged]) -> None:
+    def take(self, portion: Sequence[logged_traffic.LoggedAnswer]) -> None:
         """Ask the candidate what was asked then, and keep what both said."""
         self.replayed += len(portion)
         asked = [
@@ -229,7 +229,7 @@ class _Log:
             if said is not None:
                 self._keep(one, said)
 
-    def _logged_scores(self, one: logged_traffic.Logged) -> tuple[float, ...] | None:
+    def _logged_scores(self, one: logged_traffic.LoggedAnswer) -> tuple[float, ...] | None:
         """What was answered then, as scores of the candidate's task; None where that was another task."""
         said = self._task.scores(one.prediction.answer)
         return said if said is not None and len(said) == self._task.width else None
@@ -262,7 +262,7 @@ class _Log:
             raise BundleError(self._candidate.bundle.name, problem, "It was packed for other requests than these")
         return [None]
 
-    def _keep(self, one: logged_traffic.Logged, said: list[float]) -> None:
+    def _keep(self, one: logged_traffic.LoggedAnswer, said: list[float]) -> None:
         given, scores = one.prediction.answer, self._logged_scores(one)
         assert scores is not None  # else it was not asked about
         answer = self._task.answer(said)
@@ -280,7 +280,7 @@ class _Log:
         self._events.append(one.event if one.event is not None else -row)
         self._newest.append(besides.Pair(record=one.prediction.record, difference=difference, agrees=agrees))
 
-    def _outcome(self, one: logged_traffic.Logged) -> TargetValue | None:
+    def _outcome(self, one: logged_traffic.LoggedAnswer) -> TargetValue | None:
         try:
             return self._task.outcome(one.outcome)
         except ValueError:  # noted when the target was another one

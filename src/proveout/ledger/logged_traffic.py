@@ -1,4 +1,4 @@
-"""Logged traffic, portion by portion: so many answers that they would not fit into memory at once.
+"""LoggedAnswer traffic, portion by portion: so many answers that they would not fit into memory at once.
 
 Input: a ledger and a span of time. Output: predictions in the order of their time, each with the outcome where one
 is known, and a number for what it is about.
@@ -19,7 +19,7 @@ _THEIRS = PREDICTIONS.c
 
 
 @dataclass(frozen=True, kw_only=True)
-class Logged:
+class LoggedAnswer:
     """One logged answer."""
 
     prediction: Prediction
@@ -36,7 +36,7 @@ def count(ledger: Ledger, model: str, *, since: str, until: str) -> int:
 
 def portions(
     ledger: Ledger, model: str, *, since: str, until: str, newest: int | None = None, rows: int = 2_000
-) -> Iterator[list[Logged]]:
+) -> Iterator[list[LoggedAnswer]]:
     """Answers from `since` on and before `until`, in the order of their time, at most `rows` at once.
 
     Each portion is a question of its own: no transaction stands open while they are worked on.
@@ -55,7 +55,7 @@ def portions(
             return
         known = ledger.outcomes([row.request_id for row in found])
         yield [
-            Logged(
+            LoggedAnswer(
                 prediction=prediction_log.prediction(row), outcome=known.get(row.request_id), event=row.event
             )
             for row in found

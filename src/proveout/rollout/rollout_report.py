@@ -8,14 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-import orjson
-from sqlalchemy import func, select
-
 from proveout.errors import NotFound
-from proveout.ledger import prediction_log as answers
+from proveout.ledger import release_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
-from proveout.ledger.tables import PREDICTIONS, SHADOWS
 from proveout.records import AnswerSource, Release, Role, Scalar, TaskName
 from proveout.rollout import canary, releases, roles
 from proveout.rollout.canary import CanaryVerdict
@@ -129,44 +125,26 @@ def compare(ledger: Ledger, settings: Settings, *, at: str, newest: int = NEWEST
 
 def _shadowed(ledger: Ledger, champion: Release, shadow: Release, *, newest: int) -> Shadowed:
     since = max(champion.since, shadow.since)
-    asked = (SHADOWS.c.release == shadow.name, SHADOWS.c.at >= since)
-    theirs = PREDICTIONS.c
-    both = (
-        select(
-            theirs.record, theirs.answer, theirs.latency_ms,
-            SHADOWS.c.answer.label("other"), SHADOWS.c.latency_ms.label("other_ms"),
-        )
-        .join(PREDICTIONS, theirs.request_id == SHADOWS.c.request_id)
-        .where(*asked, SHADOWS.c.answer.is_not(None), theirs.value.is_not(None))
-        # Beside a rule's answer, or one of the canary's, it would be compared with somebody else.
-        .where(theirs.release == champion.name, theirs.answered_by.in_(("model", "cache")))
-        .order_by(SHADOWS.c.at.desc())
-        .limit(newest)
-    )  # fmt: skip
-    with ledger.reading() as connection:
-        rows = connection.execute(both).all()
-        silent = select(func.count()).select_from(SHADOWS).where(*asked, SHADOWS.c.answer.is_(None))
-        problems = connection.scalar(silent) or 0
+    found = release_traffic.shadow(ledger, champion, shadow, since=since, newest=newest)
     task = releases.task_of(ledger, champion.bundle)
     pairs = []
-    for row in rows:
-        mine, other = answers.answer(row.answer), answers.answer(row.other)
-        difference, agrees = task.difference(other, mine), task.agree(mine, other)
-        pairs.append(Pair(record=orjson.loads(row.record), difference=difference, agrees=agrees))
+    for both in found.pairs:
+        mine, other = both.answer, both.shadow_answer
+        pairs.append(Pair(record=both.record, difference=task.difference(other, mine), agrees=task.agree(mine, other)))
     apart = sorted(abs(pair.difference) for pair in pairs)
     return Shadowed(
         release=shadow,
         task=task.name,
         pairs=len(pairs),
-        problems=problems,
+        problems=found.problems,
         agreement=sum(pair.agrees for pair in pairs) / len(pairs) if pairs else None,
         mean_difference=sum(pair.difference for pair in pairs) / len(pairs) if pairs else None,
         p50=_quantile(apart, 0.5),
         p95=_quantile(apart, 0.95),
         most=apart[-1] if apart else None,
         worst=worst_slices(pairs),
-        latency=_latency([row.other_ms for row in rows]),
-        champion=_latency([row.latency_ms for row in rows]),
+        latency=_latency([both.shadow_latency_ms for both in found.pairs]),
+        champion=_latency([both.latency_ms for both in found.pairs]),
     )
 
 
@@ -230,14 +208,13 @@ def _beside(ledger: Ledger, made: Sequence[Release], champion: Release, verdict:
 
 
 def _arm(ledger: Ledger, release: Release, *, role: Role, since: str) -> Arm:
-    theirs = PREDICTIONS.c
-    asked = (theirs.release == release.name, theirs.role == role, theirs.at >= since)
-    by_model = select(theirs.latency_ms).where(*asked, theirs.answered_by == "model").order_by(theirs.at.desc())
-    with ledger.reading() as connection:
-        counted = select(theirs.answered_by, func.count()).where(*asked).group_by(theirs.answered_by)
-        sources = {source: int(count) for source, count in connection.execute(counted)}
-        times = connection.scalars(by_model.limit(NEWEST_PAIRS)).all()
-    return Arm(release=release, answers=sum(sources.values()), sources=sources, latency=_latency(times))
+    found = release_traffic.answers(ledger, release, role=role, since=since, newest=NEWEST_PAIRS)
+    return Arm(
+        release=release,
+        answers=sum(found.by_source.values()),
+        sources=found.by_source,
+        latency=_latency(found.latencies_ms),
+    )
 
 
 def _latency(times: Sequence[float]) -> Latency:

@@ -1,0 +1,235 @@
+"""What the ledger counts of a release: its answers, the bad ones among them, and its shadow's beside them.
+
+Input: a ledger and releases. Output: plain counts and pairs of answers; what follows from them is decided in
+`rollout/`. The database counts, over an index that holds all it needs; what it cannot count that way is rare.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Double, and_, case, cast, distinct, func, or_, select
+
+from proveout.ledger import prediction_log
+from proveout.ledger.ledger import Ledger
+from proveout.ledger.tables import OUTCOMES, PREDICTIONS, SHADOWS
+from proveout.records import Answer, AnswerSource, Release, Role, Scalar
+
+ANSWER_SOURCES: tuple[AnswerSource, ...] = ("model", "cache", "rules", "none")
+
+_SLOW_SHARE = 0.01  # of the champion's answers before the canary are slower than the bound
+_SLOW_ROWS = 10_000  # of its newest answers the bound is taken from
+_FEWEST_SLOW_ROWS = 100  # with fewer, the caller's own bound holds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """Answers of one release, and the bad events among them. Many bad answers to one event key are one event."""
+
+    answers: int
+    errors: int  # answers by the rules, or by nothing
+    errors_of: int
+    slow: int  # answers of the model that were slower than the bound
+    slow_of: int
+    wrong: int  # answers that a known outcome proved wrong
+    wrong_of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryTraffic:
+    """The traffic of a canary and of the champion since both run."""
+
+    slow_ms: float  # answers of the model that took longer are slow
+    canary: Traffic
+    champion: Traffic
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowPair:
+    """What the champion and its shadow said of one request."""
+
+    record: Mapping[str, Scalar]
+    answer: Answer
+    latency_ms: float
+    shadow_answer: Answer
+    shadow_latency_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowTraffic:
+    """The newest requests that both answered, and how many the shadow could not answer."""
+
+    pairs: tuple[ShadowPair, ...]
+    problems: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Answers of one release in one role."""
+
+    by_source: Mapping[AnswerSource, int]
+    latencies_ms: tuple[float, ...]  # of the newest answers by the model
+
+
+# --- a canary beside the champion -------------------------------------------------------------------------------------
+
+
+def canary(
+    ledger: Ledger,
+    held: Release,
+    champion: Release,
+    *,
+    since: str,
+    slow_ms: float,
+    wrong_beyond: float | None,
+    enough_answers: int,
+) -> CanaryTraffic:
+    """Counts of the canary `held` and of the champion.
+
+    Args:
+        slow_ms: the bound of a slow answer if the champion has given too few answers to take one from. Otherwise it is
+            the 99th percentile of the champion's answers before the canary began.
+        wrong_beyond: how far off a value is wrong; None if an answer that differs from the outcome is wrong.
+        enough_answers: of the canary, before the champion's are counted by event key. Telling a million keys apart
+            takes half a second.
+    """
+    with ledger.reading() as connection:
+        bound = _slow(connection, champion.name, before=held.since) or slow_ms
+        mine = _counted(connection, held, role="canary", since=since, slow_ms=bound, beyond=wrong_beyond)
+        others = _counted(
+            connection,
+            champion,
+            role="champion",
+            since=since,
+            slow_ms=bound,
+            beyond=wrong_beyond,
+            by_key=mine.answers >= enough_answers,
+        )
+    return CanaryTraffic(slow_ms=bound, canary=mine, champion=others)
+
+
+def _slow(connection: Connection, champion: str, *, before: str) -> float | None:
+    """What 1 % of the champion's newest answers before the canary were slower than, in ms; None for too few."""
+    table = PREDICTIONS.c
+    newest = (
+        select(table.latency_ms)
+        .where(table.release == champion, table.at < before, table.role == "champion", table.answered_by == "model")
+        .order_by(table.at.desc())
+        .limit(_SLOW_ROWS)
+        .subquery()
+    )
+    rows = connection.scalar(select(func.count()).select_from(newest)) or 0
+    if rows < _FEWEST_SLOW_ROWS:
+        return None
+    slowest = select(newest.c.latency_ms).order_by(newest.c.latency_ms.desc())
+    return float(connection.scalars(slowest.offset(int(rows * _SLOW_SHARE)).limit(1)).one())
+
+
+def _counted(
+    connection: Connection,
+    release: Release,
+    *,
+    role: Role,
+    since: str,
+    slow_ms: float,
+    beyond: float | None,
+    by_key: bool = True,
+) -> Traffic:
+    """Counts of one release. Bad events and what they are of have different keys: many answers to one key are little
+    evidence that it works. Without `by_key`, what they are of are answers."""
+    table = PREDICTIONS.c
+    # Equal in each column of the index up to the time, so that a range of it is counted without being looked at.
+    asked = {
+        source: and_(table.release == release.name, table.role == role, table.answered_by == source, table.at >= since)
+        for source in ANSWER_SOURCES
+    }
+    rows = {source: connection.scalar(select(func.count()).where(asked[source])) or 0 for source in ANSWER_SOURCES}
+    keys = sum(rows.values())
+    if keys and by_key:
+        keys = _events(connection, or_(*(asked[source] for source in ANSWER_SOURCES if rows[source])))
+    # Exact for the canary. For the champion, at most: it takes its rate for lower than it is, and saves half a second.
+    by_model = _events(connection, asked["model"]) if role == "canary" else min(keys, rows["model"])
+    wrong_of, wrong = _wrong(connection, release, role=role, since=since, beyond=beyond)
+    return Traffic(
+        answers=sum(rows.values()),
+        errors=_events(connection, or_(asked["rules"], asked["none"])) if rows["rules"] + rows["none"] else 0,
+        errors_of=keys,
+        slow=_events(connection, and_(asked["model"], table.latency_ms > slow_ms)),
+        slow_of=by_model,
+        wrong=wrong,
+        wrong_of=wrong_of,
+    )
+
+
+def _events(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count(distinct(PREDICTIONS.c.event))).where(condition)) or 0
+
+
+def _wrong(
+    connection: Connection, release: Release, *, role: Role, since: str, beyond: float | None
+) -> tuple[int, int]:
+    """Answers whose outcome is known, of different keys, and how many of them were wrong."""
+    table, event = PREDICTIONS.c, PREDICTIONS.c.event
+    if beyond is None:
+        wrong = table.value != OUTCOMES.c.value
+    else:
+        wrong = func.abs(cast(table.value, Double) - cast(OUTCOMES.c.value, Double)) > beyond
+    joined = (
+        select(func.count(distinct(event)).label("known"), func.count(distinct(case((wrong, event)))).label("wrong"))
+        .select_from(OUTCOMES.join(PREDICTIONS, OUTCOMES.c.request_id == table.request_id))
+        # What was answered since then is known since then: outcomes are few, and each finds its answer by its id. The
+        # function keeps SQLite from going the other way, through all answers of the release, which takes seconds.
+        .where(OUTCOMES.c.known_at >= since, func.coalesce(table.release, "") == release.name)
+        .where(table.role == role, table.at >= since, table.answered_by.in_(("model", "cache")))
+        .where(table.value.is_not(None))
+    )
+    row = connection.execute(joined).one()
+    return int(row.known), int(row.wrong)
+
+
+# --- a shadow, a role -------------------------------------------------------------------------------------------------
+
+
+def shadow(ledger: Ledger, champion: Release, held: Release, *, since: str, newest: int) -> ShadowTraffic:
+    """What the shadow `held` said beside the champion: at most `newest` pairs, the newest first."""
+    asked = (SHADOWS.c.release == held.name, SHADOWS.c.at >= since)
+    theirs = PREDICTIONS.c
+    both = (
+        select(
+            theirs.record, theirs.answer, theirs.latency_ms,
+            SHADOWS.c.answer.label("other"), SHADOWS.c.latency_ms.label("other_ms"),
+        )
+        .join(PREDICTIONS, theirs.request_id == SHADOWS.c.request_id)
+        .where(*asked, SHADOWS.c.answer.is_not(None), theirs.value.is_not(None))
+        # An answer by the rules, or by the canary, is not the champion's.
+        .where(theirs.release == champion.name, theirs.answered_by.in_(("model", "cache")))
+        .order_by(SHADOWS.c.at.desc())
+        .limit(newest)
+    )  # fmt: skip
+    with ledger.reading() as connection:
+        rows = connection.execute(both).all()
+        silent = select(func.count()).select_from(SHADOWS).where(*asked, SHADOWS.c.answer.is_(None))
+        problems = connection.scalar(silent) or 0
+    pairs = tuple(
+        ShadowPair(
+            record=orjson.loads(row.record),
+            answer=prediction_log.answer(row.answer),
+            latency_ms=row.latency_ms,
+            shadow_answer=prediction_log.answer(row.other),
+            shadow_latency_ms=row.other_ms,
+        )
+        for row in rows
+    )
+    return ShadowTraffic(pairs=pairs, problems=problems)
+
+
+def answers(ledger: Ledger, release: Release, *, role: Role, since: str, newest: int) -> Answers:
+    """What a release answered in a role, with the latencies of at most `newest` answers by the model."""
+    theirs = PREDICTIONS.c
+    asked = (theirs.release == release.name, theirs.role == role, theirs.at >= since)
+    by_model = select(theirs.latency_ms).where(*asked, theirs.answered_by == "model").order_by(theirs.at.desc())
+    counted = select(theirs.answered_by, func.count()).where(*asked).group_by(theirs.answered_by)
+    with ledger.reading() as connection:
+        by_source = {source: int(count) for source, count in connection.execute(counted)}
+        times = connection.scalars(by_model.limit(newest)).all()
+    return Answers(by_source=by_source, latencies_ms=tuple(times))
