@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,6 +21,7 @@ from proveout.data.store import Store
 from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
+from proveout.model import model_io
 from proveout.records import (
     Approval,
     Bundle,
@@ -104,7 +104,7 @@ def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
         if model is None:
             model = make_pipeline(StandardScaler(), LogisticRegression())
             model.fit(rows[["hour"]].assign(double=rows["hour"] * 2.0), labels)
-        skops.io.dump(model, folder / "model.skops")
+        model_io.dump(model, folder / "model.skops")
         made: dict[str, Any] = {
             "model": "tiny",
             "model_file": folder / "model.skops",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SUMMED = 1e-10
 """How far an answer that rests on sums may be off, as a share of it; of answers below a hundredth, of a hundredth."""
+SINGLE = 1e-6
+"""The same for XGBoost, which computes in single precision: seven digits, the last of them as the processor has it."""
 FITTED = 1e-6
 """The same for the answers of a model fitted again: a solver stops near its aim, and rounding moves where."""
 _LEAST = 0.01
@@ -52,7 +54,10 @@ def tolerance(model: Any) -> Tolerance:
     parts = [part for _, part in met(model) if hasattr(part, "get_params") and not isinstance(part, type)]
     sums = next((f"{type(part).__name__} takes sums of its own" for part in parts if not _exact(part)), "")
     jobs = next((f"{type(part).__name__} adds its trees as its jobs end" for part in parts if _in_jobs(part)), "")
-    return Tolerance(answers=SUMMED if sums or jobs else 0.0, fitted=FITTED if sums else 0.0, why=sums or jobs)
+    answers = SUMMED if sums or jobs else 0.0
+    if any(type(part).__module__.startswith("xgboost.") for part in parts):
+        answers = SINGLE
+    return Tolerance(answers=answers, fitted=FITTED if sums else 0.0, why=sums or jobs)
 
 
 def _exact(part: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proveout.fastpath import fused_trees
+from proveout.fastpath import boosted_models, fused_trees
 from proveout.fastpath.frame import Block
 from proveout.fastpath.series import NotDirect
 from proveout.task.question import Question
@@ -265,7 +265,7 @@ def predictor(step: Any, asked: Question) -> Score:
     """The scores that the fitted `step` gives."""
     if not hasattr(step, asked.method):
         raise NotDirect(f"{type(step).__name__}, which has no {asked.method},")
-    own = fused_trees.scorer(step, asked)
+    own = fused_trees.scorer(step, asked) or boosted_models.scorer(step, asked)
     if own is not None:
         return lambda matrix: own(_numbers(matrix))
     method = getattr(_nameless(step), asked.method)

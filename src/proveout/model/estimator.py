@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FILE = "model.skops"
 _OWN_THRESHOLD = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
+_STOPPING = ("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change")  # LightGBM's
 _BACKWARDS = 4.0  # standard errors below a coin's AUC: chance alone falls as low once in 30,000 packings
 
 
@@ -205,11 +206,25 @@ def fit_again(
     import numpy as np
     from sklearn.base import clone
 
-    unfitted = clone(model).set_params(**(changes or {}))
+    unfitted = clone(model).set_params(**{**_rounds(model), **(changes or {})})
     if asked.column is None:
         return unfitted.fit(columns, labels)
     known = np.asarray(model.classes_)
     return unfitted.fit(columns, known[np.where(labels, asked.column, 1 - asked.column)])
+
+
+def _rounds(model: Any) -> dict[str, Any]:
+    """Parameters for as many rounds as were found best: there are no rows now to tell early stopping when to stop."""
+    changes: dict[str, Any] = {}
+    for name, part in {"": model, **{f"{name}__": part for name, part in model.get_params().items()}}.items():
+        library = type(part).__module__.partition(".")[0]
+        state = vars(part) if library in {"xgboost", "lightgbm"} and hasattr(part, "get_params") else {}
+        if library == "xgboost" and state.get("early_stopping_rounds") is not None and "_Booster" in state:
+            changes |= {f"{name}early_stopping_rounds": None, f"{name}n_estimators": int(part.best_iteration) + 1}
+        elif library == "lightgbm" and state.get("_best_iteration"):
+            changes |= {f"{name}{one}": None for one in _STOPPING if one in part.get_params()}
+            changes[f"{name}n_estimators"] = int(part.best_iteration_)
+    return changes
 
 
 def refuse_unknown_classes(known: tuple[TargetValue, ...], labels: "NDArray[Any]") -> None:

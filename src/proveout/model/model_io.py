@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from proveout.errors import BundleError
-from proveout.model import safe_zip, tree_check
+from proveout.model import boosters, safe_zip, tree_check
 
 # What scikit-learn's own models hold and skops does not list. Each was read: none runs code that a file brings, and
 # what scikit-learn follows in them without looking, `tree_check` looks at.
@@ -51,6 +51,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
+    *boosters.TRUSTED,
 )  # fmt: skip
 # What to do instead of a part that is scikit-learn's or SciPy's own, and not trusted: by how its name begins.
 INSTEAD = {
@@ -87,11 +88,14 @@ def loads(packed: bytes, *, name: str) -> Any:
     # What skops gets is written here, of entries that were read: it would believe the file's own directory.
     checked = _zip(_entries(packed, name=name), compression=zipfile.ZIP_STORED)
     try:
-        strange = sorted(set(skops.io.get_untrusted_types(data=checked)) - set(TRUSTED))
+        held = skops.io.get_untrusted_types(data=checked)
+        strange = sorted(set(held) - set(TRUSTED))
         if strange:
             raise _not_trusted(name, strange)
+        boosters.refuse_missing(held, name=name)
         model = skops.io.loads(checked, trusted=list(TRUSTED))
         tree_check.check(model, name=name)
+        boosters.restore(model, name=name)
     except BundleError:
         raise
     except Exception as error:  # skops raises whatever its broken input leads to
@@ -120,7 +124,8 @@ def dump(model: Any, file: Path) -> None:
     """Write an estimator into `file`, in the canonical form."""
     import skops.io
 
-    skops.io.dump(model, file)
+    with boosters.as_text(model, name=file.name):
+        skops.io.dump(model, file)
     file.write_bytes(canonical_bytes(file))
 
 

@@ -281,9 +281,9 @@ for name in names:
     value = notebook[name]
     try:
         if hasattr(value, "get_params") and hasattr(value, "fit"):
-            import skops.io
+            from proveout.model import model_io
             value = best(value)
-            skops.io.dump(value, folder / (name + ".skops"))
+            model_io.dump(value, folder / (name + ".skops"))
             done[name] = name + ".skops"
         elif type(value).__name__ == "DataFrame":
             value.to_parquet(folder / (name + ".parquet"))

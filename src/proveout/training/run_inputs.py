@@ -21,7 +21,7 @@ from proveout.training.config import parse_config, read_config
 OBJECTS = ("features", "target", "batch_schema", "request_schema", "fallback", "actions", "cost_function")
 VALUES = ("model", "notebook", "parameter_defaults", "event_key", "feature_files")
 # What the steps compute with: a `resume` may come days later.
-LIBRARIES = ("numpy", "pandas", "proveout", "scikit-learn", "scipy", "skops")
+LIBRARIES = ("lightgbm", "numpy", "pandas", "proveout", "scikit-learn", "scipy", "skops", "xgboost", "xgboost-cpu")
 LOCK = "requirements.lock"
 
 
