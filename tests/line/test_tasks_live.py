@@ -1,4 +1,7 @@
-"""A regression and a multi-class bundle, packed, released and served by a real server: each answer of its own kind."""
+"""A regression and a multi-class bundle, packed, released and served by a real server: each answer of its own kind.
+
+The one is a model of XGBoost, the other one of LightGBM.
+"""
 
 import http.client
 import json
@@ -8,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boosted_models
 import numpy as np
 import pandas as pd
 import pytest
 from patience import wait_until
 from serving_live import HANGS_AFTER_S, Server
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from tiny_project import APP
 
 from proveout.ledger.ledger import Ledger
@@ -101,7 +104,7 @@ def by_rules(served: Served, record: dict[str, Any]) -> Any:
 def test_a_regression_answers_a_value_with_an_interval(serve, tiny):
     """In its own unit everywhere: answer, reasons, tensors, feedback, log; and the rules' number has no interval."""
     minutes = hours(tiny) * 2.0 + np.random.default_rng(3).normal(scale=2, size=400)
-    served = serve("regression", HistGradientBoostingRegressor(max_iter=30, random_state=0), minutes)
+    served = serve("regression", boosted_models.xgb("Regressor", n_estimators=30), minutes)
     task, record = served.opened.task, {"hour": 20, "wind": 1.5}
 
     answer = served.post("/predict", {**record, "explain": True})
@@ -135,7 +138,7 @@ def test_a_regression_answers_a_value_with_an_interval(serve, tiny):
 def test_a_multiclass_model_answers_a_class_with_a_probability_for_each(serve, tiny):
     """The class as it was learned, and the reasons of this class; the rules name one without a probability."""
     parts = np.array(["morning", "noon", "night"])[np.digitize(hours(tiny), (9, 17))]
-    served = serve("multiclass", RandomForestClassifier(10, random_state=0), parts)
+    served = serve("multiclass", boosted_models.lgbm("Classifier", n_estimators=30), parts)
     record = {"hour": 20, "wind": 1.5}
 
     answer = served.post("/predict", {**record, "explain": True})

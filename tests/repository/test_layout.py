@@ -49,6 +49,8 @@ DOORS = {
     "metaflow": ("training/flow_steps.py", "training/flow_errors.py"),
     "nbformat": ("training/", "pilot/", "model/notebook_file.py"),
     "nbconvert": ("training/",),
+    "xgboost": ("model/xgboost_json.py",),
+    "lightgbm": ("model/lightgbm_text.py",),
     "skops": ("model/model_io.py", "model/bundle.py"),
     "libcst": ("pilot/",),
     "pytest": ("gate/",),

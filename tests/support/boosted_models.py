@@ -21,7 +21,7 @@ try:
     import lightgbm
     import xgboost
 except ImportError as error:
-    raise ImportError("xgboost and lightgbm are locked since a while: make install brings them") from error
+    raise ImportError("xgboost and lightgbm are not installed here: make install brings them") from error
 
 RNG = np.random.default_rng(0)
 ROWS = 300
