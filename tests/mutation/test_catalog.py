@@ -1,7 +1,9 @@
 """The mutants: each is a real bundle, and broken in the way it says."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import breakable
@@ -16,9 +18,9 @@ from proveout.fastpath import tolerance
 from proveout.model.bundle import OpenBundle, open_bundle, verify
 from proveout.model.repack import Change, repack
 from proveout.mutation import operational, runner, serving_skew
-from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
+from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED, of_task
 from proveout.mutation.context import DoesNotApply, MutationContext
-from proveout.mutation.mutant import Mutant
+from proveout.records import TaskName
 
 BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFITTED)}
 
@@ -66,11 +68,22 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> Bench:
-    root = tmp_path_factory.mktemp("trips")
-    project, bundle = breakable.make(root, "")
-    context = EvaluationContext(project, Path(project.store) / "bundles" / bundle.digest)
-    return Bench(runner._ground(project, context), tmp_path_factory.mktemp("mutants"))
+def benches(tmp_path_factory) -> Callable[[TaskName], Bench]:
+    """One of each task."""
+
+    @cache
+    def build(task: TaskName) -> Bench:
+        root = tmp_path_factory.mktemp("trips")
+        project, bundle = breakable.make(root, "", task=task)
+        context = EvaluationContext(project, Path(project.store) / "bundles" / bundle.digest)
+        return Bench(runner._ground(project, context), tmp_path_factory.mktemp("mutants"))
+
+    return build
+
+
+@pytest.fixture
+def bench(benches) -> Bench:
+    return benches("binary")
 
 
 @pytest.fixture(autouse=True)
@@ -78,20 +91,26 @@ def small(monkeypatch) -> None:
     monkeypatch.setattr(operational, "KEPT_BYTES", 2_000_000)
 
 
-@pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS])
-def test_a_mutant_is_a_whole_bundle_and_another_one(bench, name):
+NULLS = "nulls-filled"  # nothing is missing here
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [(task, mutant.name) for task in breakable.TARGETS for mutant in of_task(task) if mutant.name != NULLS],
+)
+def test_a_mutant_is_a_whole_bundle_and_another_one(benches, task, name):
     """It opens like any bundle, is not the candidate, and answers otherwise where it says that it does."""
-    mutant: Mutant = BY_NAME[name]
+    mutant, bench = BY_NAME[name], benches(task)
 
     opened = bench.make(name)
 
     assert verify(opened.folder) == opened.bundle
-    assert opened.bundle.digest != bench.ground.candidate.bundle.digest
+    assert opened.bundle.manifest != bench.ground.candidate.bundle.manifest
     said = opened.predict(bench.held)
     assert np.isfinite(said).all()
     assert same(said, bench.scores) == (mutant.shows == "elsewhere")
     assert len(opened.reference()) == len(bench.ground.candidate.reference())
-    assert mutant.slip.endswith(".") and mutant.question and mutant.remedy
+    assert mutant.slip.endswith(".") and mutant.asked[task].words and mutant.asked[task].remedy
 
 
 def test_packed_again_without_a_change_it_is_the_same_bundle(bench):
@@ -216,10 +235,10 @@ def test_the_miscalibrated_one_ranks_as_well_and_promises_too_much(bench):
 
 def test_the_flipped_slice_is_judged_the_other_way(bench):
     """In the weakest slice, and less so elsewhere."""
-    what = BY_NAME["slice-flipped"].make(bench.ground).what
+    what = BY_NAME["slice-spoiled"].make(bench.ground).what
     column, value = what.partition(",")[0].split("=")
     there = (bench.held[column].astype(str) == value).to_numpy()
-    moved = np.abs(bench.make("slice-flipped").predict(bench.held) - bench.scores)
+    moved = np.abs(bench.make("slice-spoiled").predict(bench.held) - bench.scores)
 
     assert moved[there].mean() > moved[~there].mean()
 

@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import skops.io
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from proveout import settings
-from proveout.data import snapshots
+from proveout.data import features, snapshots
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Bundle, TaskFacts, TimeSplit, TrainConfig, now
+from proveout.records import Bundle, TaskFacts, TaskName, TimeSplit, TrainConfig, now
 from proveout.settings import Settings
 
 PYPROJECT = """
@@ -27,7 +27,8 @@ source = "trips.py:source"
 batch_schema = "trips.py:Rows"
 request_schema = "trips.py:Request"
 features = "trips.py:features"
-target = "trips.py:late"
+task = "{task}"
+target = "trips.py:{target}"
 fallback = "trips.py:rules"
 actions = "trips.py:action"
 notebook = "trips.ipynb"
@@ -52,7 +53,15 @@ def features(rows):
 
 def late(rows):
     return (rows["delay"] > 0).where(rows["delay"].notna())
+
+def delay(rows):
+    return rows["delay"]
+
+def when(rows):
+    words = rows["delay"].gt(0).map({True: "late", False: "on time"}).mask(rows["delay"] > 4, "very late")
+    return words.where(rows["delay"].notna())
 '''
+TARGETS: dict[TaskName, str] = {"binary": "late", "regression": "delay", "multiclass": "when"}
 REQUEST = {"n": "int64", "company": "str", "start_hour": "int64", "distance": "float64"}
 BATCHES = ("2013-03", "2013-04", "2013-05")
 ROWS = 600
@@ -75,10 +84,11 @@ def trips() -> pd.DataFrame:
     return rows
 
 
-def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
-    """The project in `root`, with a packed candidate in its store and ledger."""
+def make(root: Path, checks: str, *, task: TaskName = "binary") -> tuple[Settings, Bundle]:
+    """The project in `root`, with a packed candidate of a task in its store and ledger."""
     (root / "checks").mkdir()
-    for name, text in {"pyproject.toml": PYPROJECT, "trips.py": CODE, "checks/test_trips.py": checks}.items():
+    pyproject = PYPROJECT.format(task=task, target=TARGETS[task])
+    for name, text in {"pyproject.toml": pyproject, "trips.py": CODE, "checks/test_trips.py": checks}.items():
         (root / name).write_text(text)
     (root / "trips.ipynb").write_text('{"cells": []}')
     project = settings.load(root)
@@ -89,14 +99,19 @@ def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
         guarded = Guarded(accepted=part, refused=part.iloc[:0].assign(refused_by=""), refusals=())
         batches.append(snapshots.store_batch(store, name, guarded, {}))
     learned, held = rows[: 2 * ROWS], rows[2 * ROWS :]
+    wanted = [features.labels(project, part).to_numpy() for part in (learned, held)]
+    wanted = [part.astype({"binary": bool, "regression": float, "multiclass": object}[task]) for part in wanted]
     model = make_pipeline(
         make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore"), ["company"]), (StandardScaler(), ["start_hour", "distance"])
         ),
-        LogisticRegression(),
-    ).fit(learned[["company", "start_hour", "distance"]], learned["delay"] > 0)
+        Ridge() if task == "regression" else LogisticRegression(),
+    ).fit(learned[["company", "start_hour", "distance"]], wanted[0])
     skops.io.dump(model, root / "model.skops")
-    scores = model.predict_proba(held[["company", "start_hour", "distance"]])[:, 1]
+    metrics = {"cost": 3.0}
+    if task == "binary":
+        scores = model.predict_proba(held[["company", "start_hour", "distance"]])[:, 1]
+        metrics["auc"] = float(roc_auc_score(wanted[1], scores))
     columns = list(REQUEST)
     bundle = pack(
         PackOrder(
@@ -114,14 +129,14 @@ def make(root: Path, checks: str) -> tuple[Settings, Bundle]:
                     "split": np.repeat(["train", "train", "holdout"], ROWS),
                 }
             ),
-            label="late",
-            task=TaskFacts(threshold=0.5),
+            label=TARGETS[task],
+            task=TaskFacts(task=task, threshold=0.5 if task == "binary" else None),
             request=REQUEST,
             training=learned[columns],
-            training_labels=(learned["delay"] > 0).to_numpy(),
+            training_labels=wanted[0],
             heldout=held[columns],
-            heldout_labels=(held["delay"] > 0).to_numpy(),
-            metrics={"auc": float(roc_auc_score(held["delay"] > 0, scores)), "cost": 3.0},
+            heldout_labels=wanted[1],
+            metrics=metrics,
             run="test",
             git_commit="unknown",
             trained_at=now(),

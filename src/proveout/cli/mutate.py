@@ -25,7 +25,9 @@ def mutate(
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Runs of the checks at a time; one for each processor.")
     ] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Say what mutants there are, and run nothing.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Say what mutants there are for the task of this project, and run nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Break a candidate on purpose: do the checks notice?
@@ -38,14 +40,14 @@ def mutate(
     from proveout.gate.reports import github_summary
     from proveout.mutation import runner
 
-    mutants = runner.choose(only or ())
+    project = settings()
+    mutants = runner.choose(only or (), task=project.task)
     if listed:
         if as_json:
             raise UsageError("--list is for people: --json prints the report of a run.")
-        rows = [(mutant.name, mutant.slip, mutant.question) for mutant in mutants]
+        rows = [(mutant.name, mutant.slip, mutant.asked[project.task].words) for mutant in mutants]
         typer.echo("\n".join(table(("mutant", "what somebody did", "question that should catch it"), rows)))
         return
-    project = settings()
     folder = find_candidate(project, bundle.rpartition("@")[2] if bundle else None)
     # Asked to end, it is to end its runs too: they are in groups of their own.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

@@ -19,7 +19,7 @@ from proveout.fastpath import parity
 from proveout.model import bundle as bundles
 from proveout.model import model_io
 from proveout.model.bundle import OpenBundle
-from proveout.records import Bundle, canonical, digest_of
+from proveout.records import Bundle, TaskFacts, canonical, digest_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,7 @@ class Change:
     model: Any = None  # a fitted scikit-learn estimator
     features: str | None = None  # the source of code/features.py, with the function of the same name in it
     request: Mapping[str, str] | None = None  # dtype of each request column
+    task: TaskFacts | None = None  # how scores are read: the width of an interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,8 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     """Write the changed bundle into the empty folder `into`.
 
     Without a change the identity, and so the digest, is the candidate's own. The numbers that the notebook stated are
-    measured again where the model is another; what it stated under a name of its own stays.
+    measured again where the model is another, and so is the width of intervals; what it stated under a name of its own
+    stays.
 
     Args:
         training, heldout: raw rows whose outcome is known: all columns of the batch, not those of the request alone.
@@ -75,10 +77,13 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     stated = _write_answers(opened, into, training, scores, heldout[1], anew=change.model is not None)
     if change.request is not None:
         _write_profile(into, training[0][list(opened.request_columns)])
+    facts = change.task
+    if facts is None and change.model is not None:
+        facts = bundles.measured_facts(opened.task.facts, scores, heldout[1])
     _state_direct(into, parity.ON)
-    _seal(into, stated)
+    _seal(into, stated, facts)
     _state_direct(into, bundles.open_bundle(into).direct)
-    _seal(into, stated)
+    _seal(into, stated, facts)
     return Variant(bundle=bundles.describe(into), scores=scores)
 
 
@@ -116,7 +121,7 @@ def _state_direct(folder: Path, why: str) -> None:
     (folder / "direct.json").write_bytes(canonical({"direct": why}))
 
 
-def _seal(folder: Path, stated: Mapping[str, float] | None = None) -> None:
+def _seal(folder: Path, stated: Mapping[str, float] | None = None, facts: TaskFacts | None = None) -> None:
     """Make the manifest fit the files that lie there."""
     file = folder / bundles.MANIFEST
     manifest = orjson.loads(file.read_bytes())
@@ -126,5 +131,7 @@ def _seal(folder: Path, stated: Mapping[str, float] | None = None) -> None:
     manifest["provenance"]["files"] = {n: d for n, d in digests.items() if n not in manifest["identity"]["files"]}
     if stated is not None:
         manifest["provenance"]["metrics"] = dict(stated)
+    if facts is not None:
+        manifest["provenance"]["task"] = orjson.loads(canonical(facts))
     manifest["digest"] = digest_of(manifest["identity"])
     file.write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))

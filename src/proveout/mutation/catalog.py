@@ -1,112 +1,263 @@
-"""Every mutant there is, in the order they are reported.
+"""Every mutant there is, in the order they are reported; and for each task, the question that should catch it.
 
-Input: nothing. Output: `MUTANTS`; and `UNCHANGED`, `RENAMED` and `REFITTED`, which are none: were the gate to
-refuse those, what it says of the others would say nothing.
+Input: nothing. Output: `MUTANTS`, `of_task`; and `UNCHANGED`, `RENAMED` and `REFITTED`, which are none: were the gate
+to refuse those, what it says of the others would say nothing.
 """
 
+from collections.abc import Mapping
+
 from proveout.model.repack import Change
-from proveout.mutation import operational, serving_skew, training_bugs
+from proveout.mutation import operational, serving_skew, target_bugs, training_bugs
 from proveout.mutation.context import MutationContext
-from proveout.mutation.mutant import Mutant
+from proveout.mutation.mutant import Mutant, Question
+from proveout.records import TaskName
+
+Asked = Mapping[TaskName, Question]
 
 
 def _unchanged(ground: MutationContext) -> Change:
     return Change(what="packed again, nothing changed")
 
 
-UNCHANGED = Mutant(name="unchanged", slip="", question="", remedy="", make=_unchanged)
-RENAMED = Mutant(name="renamed", slip="", question="", remedy="", make=training_bugs.renamed)
-REFITTED = Mutant(name="refitted", slip="", question="", remedy="", make=training_bugs.refitted, refits=True)
+UNCHANGED = Mutant(name="unchanged", slip="", asked={}, make=_unchanged)
+RENAMED = Mutant(name="renamed", slip="", asked={}, make=training_bugs.renamed)
+REFITTED = Mutant(name="refitted", slip="", asked={}, make=training_bugs.refitted, refits=True)
+
+
+def of_task(task: TaskName) -> tuple[Mutant, ...]:
+    """The mutants that a candidate of this task can be broken by.
+
+    >>> [one.name for one in of_task("multiclass") if one.name not in {two.name for two in of_task("regression")}]
+    ['classes-swapped', 'rare-class-lost', 'miscalibrated']
+    """
+    return tuple(mutant for mutant in MUTANTS if task in mutant.asked)
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+def _any_task(words: str, remedy: str) -> Asked:
+    question = Question(words=words, remedy=remedy)
+    return {"binary": question, "regression": question, "multiclass": question}
+
+
+_AUC = Question(words="the AUC", remedy="evidence(metrics.auc(holdout.labels, scores), at_least=0.70)")
+_SAVED = Question(
+    words="the share of a naive answer's error that it saves",
+    remedy="evidence(regression.skill(holdout.labels, scores, naive=np.median(training.labels)), at_least=0.30)",
+)
+_BALANCED = Question(
+    words="the balanced accuracy",
+    remedy="evidence(multiclass.balanced_accuracy(holdout.labels, candidate.task.labels(scores)), at_least=0.70)",
+)
+_EACH_CLASS = Question(
+    words="the recall of each class",
+    remedy="evidence(multiclass.each_class(holdout.labels, candidate.task.labels(scores), at_least=0.50))",
+)
+_BIAS = Question(words="the bias", remedy="evidence(regression.bias(holdout.labels, scores, within=0.5))")
+_BIAS_BY_VALUE = Question(
+    words="the bias, by the predicted value",
+    remedy="evidence(slices.judge(regression.bias, holdout.labels, scores, by=slices.quantile_bands(scores), "
+    "at_least=-1.0, at_most=1.0))",
+)
+_CALIBRATION = Question(words="calibration", remedy="evidence(calibration.error(holdout.labels, scores, at_most=0.08))")
+_CALIBRATION_OF_CLASSES = Question(
+    words="calibration of each class",
+    remedy="evidence(calibration.of_classes(holdout.labels, scores, classes=candidate.task.facts.classes, at_most=0.08))",
+)
+
+QUALITY: Asked = {"binary": _AUC, "regression": _SAVED, "multiclass": _BALANCED}
+BESIDE_OTHERS: Asked = {
+    **_any_task(
+        "not worse than the champion; better than a simpler model",
+        "evidence(task_metric.gain(candidate.task, holdout.labels, scores, champion_scores, margin=0.05))",
+    ),
+    "binary": Question(
+        words="not worse than the champion; better than a simpler model",
+        remedy="evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))",
+    ),
+}
+CALIBRATION: Asked = {"binary": _CALIBRATION, "multiclass": _CALIBRATION_OF_CLASSES}
+PROMISED: Asked = {**CALIBRATION, "regression": _BIAS_BY_VALUE}
+SLICES: Asked = {
+    "binary": Question(
+        words="slices",
+        remedy='evidence(slices.judge(metrics.auc, holdout.labels, scores, by=holdout.records["…"], at_least=0.65))',
+    ),
+    "regression": Question(
+        words="the bias of slices",
+        remedy='evidence(slices.judge(regression.bias, holdout.labels, scores, by=holdout.records["…"], '
+        "at_least=-1.0, at_most=1.0))",
+    ),
+    "multiclass": Question(
+        words="slices",
+        remedy="evidence(slices.judge(multiclass.accuracy, holdout.labels, candidate.task.labels(scores), "
+        'by=holdout.records["…"], at_least=0.80))',
+    ),
+}
+LEAKAGE = _any_task("leakage: no column gives the outcome away", "evidence(leakage.columns(candidate, training))")
+NEIGHBOURS = _any_task("the same answer alone and in a batch", "evidence(generated.same_alone_and_in_a_batch())")
+DICE = _any_task("the same answer when asked again", "evidence(generated.same_when_asked_again())")
+CRASHES = _any_task("every generated request is answered", "evidence(generated.never_crashes())")
+SERVED = _any_task(
+    "what is served is what was judged",
+    "evidence(serving_parity.same_by_columns(candidate, holdout.records))",
+)
+LATENCY = _any_task(
+    "latency, as it is served", "evidence(serving_parity.performance(candidate, holdout, p99_ms_at_most=100))"
+)
+SIZE = _any_task(
+    "the size of the bundle", "evidence(serving_parity.performance(candidate, holdout, bundle_mb_at_most=20))"
+)
+COVERAGE: Asked = {
+    "regression": Question(
+        words="the coverage of the intervals",
+        remedy="evidence(regression.coverage(holdout.labels, "
+        "scores[:, None] + candidate.task.facts.half_width * np.array([-1, 1])), at_least=0.85)",
+    )
+}
+
+# --- mutants ----------------------------------------------------------------------------------------------------------
 
 MUTANTS = (
     Mutant(
         name="labels-shuffled",
         slip="The outcomes were joined by position after one of the tables had been sorted.",
-        question="the AUC",
-        remedy="evidence(metrics.auc(holdout.labels, scores), at_least=0.70)",
-        make=training_bugs.labels_shuffled,
+        asked=QUALITY,
+        make=target_bugs.labels_shuffled,
+        refits=True,
+    ),
+    Mutant(
+        name="labels-half-shuffled",
+        slip="A join by position was right for the rows of one file and wrong for those of the other.",
+        asked=PROMISED,
+        make=target_bugs.labels_half_shuffled,
+        refits=True,
+    ),
+    Mutant(
+        name="classes-swapped",
+        slip="The codes of the outcome came from another run, which had numbered them the other way round.",
+        asked={"binary": _AUC, "multiclass": _EACH_CLASS},
+        make=target_bugs.classes_swapped,
+        refits=True,
+    ),
+    Mutant(
+        name="rare-class-lost",
+        slip="A filter for complete rows dropped nearly all of one kind.",
+        asked={"multiclass": _EACH_CLASS},
+        make=target_bugs.rare_class_lost,
+        refits=True,
+    ),
+    Mutant(
+        name="target-scaled",
+        slip="The outcome was converted to another unit, and the answer never back.",
+        asked={"regression": _SAVED},
+        make=target_bugs.target_scaled,
+        refits=True,
+    ),
+    Mutant(
+        name="target-shifted",
+        slip="A correction that the outcomes had already was added a second time.",
+        asked={"regression": _BIAS},
+        make=target_bugs.target_shifted,
+        refits=True,
+    ),
+    Mutant(
+        name="target-clipped",
+        slip="The largest outcomes were taken for outliers and cut.",
+        asked={"regression": _BIAS_BY_VALUE},
+        make=target_bugs.target_clipped,
         refits=True,
     ),
     Mutant(
         name="constant",
-        slip="The search settled on a model so tame that everybody gets the base rate.",
-        question="the AUC",
-        remedy="evidence(metrics.auc(holdout.labels, scores), at_least=0.70)",
+        slip="The search settled on a model so tame that everybody gets the same answer.",
+        asked=QUALITY,
         make=training_bugs.constant,
     ),
     Mutant(
         name="feature-dropped",
         slip="A join brought nothing, so the column that matters most was empty from the start.",
-        question="the AUC, also beside the champion's",
-        remedy="evidence(metrics.auc(holdout.labels, scores), at_least=0.70)",
+        asked=QUALITY,
         make=training_bugs.feature_dropped,
         refits=True,
     ),
     Mutant(
         name="feature-frozen",
         slip="In serving, a field is filled with its default, because nobody connected it.",
-        question="the AUC, also beside the champion's",
-        remedy="evidence(metrics.auc(holdout.labels, scores), at_least=0.70)",
-        make=training_bugs.feature_frozen,
+        asked=QUALITY,
+        make=serving_skew.feature_frozen,
     ),
     Mutant(
         name="feature-shuffled",
         slip="Two tables are put side by side in serving, one of them sorted: rows get each other's values.",
-        question="the same answer alone and in a batch",
-        remedy="evidence(generated.same_alone_and_in_a_batch())",
+        asked=NEIGHBOURS,
         make=serving_skew.feature_shuffled,
+    ),
+    Mutant(
+        name="nulls-filled",
+        slip="In serving, what is not known arrives as 0, and the model learned it as not known.",
+        asked=BESIDE_OTHERS,
+        make=serving_skew.nulls_filled,
     ),
     Mutant(
         name="unit-changed",
         slip="A supplier switched to metric units, and the caller passes its numbers on.",
-        question="not worse than the champion; better than a simpler model",
-        remedy="evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))",
+        asked=BESIDE_OTHERS,
         make=serving_skew.unit_changed,
     ),
     Mutant(
         name="timezone-shifted",
         slip="The caller sends UTC, and the model learned local time.",
-        question="not worse than the champion; better than a simpler model",
-        remedy="evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))",
+        asked=BESIDE_OTHERS,
         make=serving_skew.timezone_shifted,
     ),
     Mutant(
         name="target-leaked",
         slip="A column that is filled in afterwards was among the inputs.",
-        question="leakage: no column gives the outcome away",
-        remedy="evidence(leakage.columns(candidate, training))",
+        asked=LEAKAGE,
         make=training_bugs.target_leaked,
         refits=True,
     ),
     Mutant(
         name="old-window",
         slip="A cached file was read: the model learned from the oldest data only, and says otherwise.",
-        question="not worse than the champion; better than a simpler model",
-        remedy="evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))",
+        asked=BESIDE_OTHERS,
         make=training_bugs.old_window,
+        refits=True,
+    ),
+    Mutant(
+        name="sample-left-in",
+        slip="The line that takes a small sample, to try the notebook out, was still there.",
+        asked=BESIDE_OTHERS,
+        make=training_bugs.sample_left_in,
         refits=True,
     ),
     Mutant(
         name="miscalibrated",
         slip="The rare outcome was drawn more often for training, and the probabilities never put back.",
-        question="calibration",
-        remedy="evidence(calibration.error(holdout.labels, scores, at_most=0.08))",
-        make=training_bugs.miscalibrated,
+        asked=CALIBRATION,
+        make=target_bugs.miscalibrated,
         refits=True,
     ),
     Mutant(
-        name="slice-flipped",
-        slip="One part of the data codes the outcome the other way round.",
-        question="slices",
-        remedy='evidence(slices.judge(metrics.auc, holdout.labels, scores, by=holdout.records["…"], at_least=0.65))',
-        make=training_bugs.slice_flipped,
+        name="slice-spoiled",
+        slip="One part of the data codes the outcome another way.",
+        asked=SLICES,
+        make=target_bugs.slice_spoiled,
         refits=True,
+    ),
+    Mutant(
+        name="interval-halved",
+        slip="The width of the interval was taken for what it reaches to either side.",
+        asked=COVERAGE,
+        make=operational.interval_halved,
+        shows="elsewhere",
     ),
     Mutant(
         name="slow",
         slip="The features ask a service over the network, once for each call.",
-        question="latency, as it is served",
-        remedy="evidence(serving_parity.performance(candidate, holdout, p99_ms_at_most=100))",
+        asked=LATENCY,
         make=operational.slow,
         shows="elsewhere",
         first="monitor-6",
@@ -114,31 +265,27 @@ MUTANTS = (
     Mutant(
         name="oversized",
         slip="The training table was kept on the model, to look at later.",
-        question="the size of the bundle",
-        remedy="evidence(serving_parity.performance(candidate, holdout, bundle_mb_at_most=20))",
+        asked=SIZE,
         make=operational.oversized,
         shows="elsewhere",
     ),
     Mutant(
         name="non-deterministic",
         slip="The noise that was added for training is still in the features.",
-        question="the same answer when asked again",
-        remedy="evidence(generated.same_when_asked_again())",
+        asked=DICE,
         make=serving_skew.non_deterministic,
     ),
     Mutant(
         name="unseen-category",
         slip="Categories are looked up in a dict made from the training data, and a new one is not in it.",
-        question="every generated request is answered",
-        remedy="evidence(generated.never_crashes())",
+        asked=CRASHES,
         make=operational.unseen_category,
         shows="elsewhere",
     ),
     Mutant(
         name="direct-disagrees",
         slip="The fast branch of the features, which serves, does not do what the slow one does, which was judged.",
-        question="what is served is what was judged",
-        remedy="evidence(serving_parity.same_by_columns(candidate, holdout.records))",
+        asked=SERVED,
         make=operational.direct_disagrees,
         shows="elsewhere",
     ),

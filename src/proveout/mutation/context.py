@@ -15,6 +15,7 @@ import orjson
 from proveout.errors import ProveoutError
 from proveout.evaluation.context import LabelledRows
 from proveout.model.bundle import OpenBundle
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,7 @@ class MutationContext:
     training: LabelledRows
     holdout: LabelledRows
     units: Mapping[str, str] = field(default_factory=dict)  # request column to the unit its schema describes
+    closed: frozenset[str] = frozenset()  # request columns whose schema lists every value
     deadline_s: float = 0.5  # of an answer
 
     @cached_property
@@ -62,14 +64,19 @@ class MutationContext:
         """What the candidate says of the rows held out."""
         return self.candidate.predict(self.holdout.records)
 
+    @property
+    def task(self) -> Task:
+        """What the candidate answers."""
+        return self.candidate.task
+
     def refit(
-        self, columns: "pd.DataFrame | None" = None, labels: "NDArray[np.bool_] | None" = None, *, rows: Any = None
+        self, columns: "pd.DataFrame | None" = None, labels: "NDArray[Any] | None" = None, *, rows: Any = None
     ) -> Any:
         """The candidate's own steps and parameters, fitted to what it learned from, or to something else.
 
         Args:
             rows: the places of the rows to fit to, or a flag each; all of them without it.
-        Raises: DoesNotApply where one outcome alone is left to learn from.
+        Raises: DoesNotApply where one outcome alone, or not each class, is left to learn from.
         """
         import numpy as np
 
@@ -78,6 +85,8 @@ class MutationContext:
         chosen = np.arange(len(labels))[slice(None) if rows is None else rows]
         if len(np.unique(labels[chosen])) < 2:
             raise DoesNotApply("all that would be learned from has the same outcome")
+        if missing := {*self.task.facts.classes} - {*labels[chosen].tolist()}:
+            raise DoesNotApply(f"there would be no row of class {min(map(str, missing))} to learn from")
         return self.candidate.fit_again(columns.iloc[chosen], labels[chosen])
 
     # --- columns that are worth breaking ------------------------------------------------------------------------------
@@ -114,9 +123,19 @@ class MutationContext:
             raise DoesNotApply("the model has no column of numbers")
         return min(there, key=lambda name: self.model_weights[name])
 
-    def heaviest_text(self) -> str:
-        """The text of a request that the answers hang on most. Raises: DoesNotApply."""
-        return _first(self.request_weights, among=texts(self.training.records), what="text that the answers hang on")
+    def heaviest(self) -> str:
+        """The column, numbers or text, that the model's answers hang on most. Raises: DoesNotApply."""
+        known = [*numbers(self.learned), *texts(self.learned)]
+        return _first(self.model_weights, among=known, what="column of numbers or text that the answers hang on")
+
+    def heaviest_open_text(self) -> str:
+        """The text of a request, its values not listed in the schema, that the answers hang on most.
+
+        Raises: DoesNotApply.
+        """
+        known = [name for name in texts(self.training.records) if name not in self.closed]
+        what = "text that the answers hang on, and that may be another one than those listed in its schema"
+        return _first(self.request_weights, among=known, what=what)
 
     def clocks(self) -> Mapping[str, str]:
         """The request's columns that read like a clock, each with how: hours, minutes or HHMM."""
@@ -176,6 +195,18 @@ def numbers(rows: "pd.DataFrame") -> list[str]:
 def texts(rows: "pd.DataFrame") -> list[str]:
     """The columns that hold text."""
     return [str(name) for name in rows.columns if str(rows[name].dtype) in ("str", "string", "object")]
+
+
+def usual(column: "pd.Series[Any]") -> Any:
+    """A value that the column has: of numbers one as near to the middle as there is, of text the most frequent.
+
+    >>> import pandas as pd
+    >>> usual(pd.Series([1, 2, 2, 9])), usual(pd.Series(["a", "b", "b"]))
+    (2, 'b')
+    """
+    if column.dtype.kind in "iuf":
+        return column.quantile(0.5, interpolation="lower").item()
+    return column.mode().iloc[0]
 
 
 def clock(column: "pd.Series[Any]") -> str:

@@ -1,8 +1,10 @@
-"""Mutants that answer the held-out rows as the candidate does, and are broken all the same: slow, large, brittle.
+"""Mutants that answer the held-out rows as the candidate does, and are broken all the same: slow, large, brittle, too
+sure of their values.
 
 Input: the ground. Output: changes that the average does not show.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from proveout.fastpath import parity
@@ -30,9 +32,18 @@ def oversized(ground: MutationContext) -> Change:
     return Change(what=f"{KEPT_BYTES / 1e6:.0f} MB more", model=model)
 
 
+def interval_halved(ground: MutationContext) -> Change:
+    """Half of the width that the interval needs to either side is taken for the whole."""
+    facts = ground.task.facts
+    if facts.half_width is None:
+        raise DoesNotApply("its answers have no interval")
+    narrow = replace(facts, half_width=facts.half_width / 2)
+    return Change(what=f"± {narrow.half_width:.4g} for ± {facts.half_width:.4g}", task=narrow)
+
+
 def unseen_category(ground: MutationContext) -> Change:
     """A text that nobody has seen yet raises."""
-    name = ground.heaviest_text()
+    name = ground.heaviest_open_text()
     seen = {*ground.training.records[name].dropna(), *ground.holdout.records[name].dropna()}
     lines = [
         f"seen = {sorted(map(str, seen))!r}",

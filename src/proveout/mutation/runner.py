@@ -19,14 +19,16 @@ from proveout.errors import ProveoutError, UsageError
 from proveout.evaluation.context import EvaluationContext
 from proveout.fastpath import tolerance
 from proveout.model.repack import repack
-from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED
+from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED, of_task
 from proveout.mutation.context import DoesNotApply, MutationContext
 from proveout.mutation.mutant import Mutant
 from proveout.mutation.results import MutationReport, Trial, TrialOutcome
 from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
-from proveout.records import NOT_RUN, CheckResult, Digest, Verdict
-from proveout.settings import Settings, load_object
+from proveout.records import NOT_RUN, CheckResult, Digest, TaskName, Verdict
+from proveout.schema import request_schema
+from proveout.settings import Settings
 
+_LISTED = frozenset({"isin", "equal_to"})  # pandera's names of the checks that list every value
 SLACK_S = 60.0
 SLOWER = 3.0  # a run of the gate may take so many times as long as the candidate's own, and SLACK_S more
 
@@ -51,20 +53,23 @@ Say = Callable[[Trial, int, int], None]
 """Told of each trial as it ends: the trial, how many have ended and of how many."""
 
 
-def choose(names: Sequence[str]) -> tuple[Mutant, ...]:
-    """The mutants of these names, or all of them. Raises: UsageError for a name that none has."""
-    known = {mutant.name: mutant for mutant in MUTANTS}
-    strange = sorted({*names} - {*known})
+def choose(names: Sequence[str], *, task: TaskName) -> tuple[Mutant, ...]:
+    """The mutants of these names, or all that can break a candidate of `task`. Raises: UsageError for another name."""
+    fitting, known = of_task(task), {mutant.name for mutant in MUTANTS}
+    strange = sorted({*names} - {mutant.name for mutant in fitting})
     if strange:
-        raise UsageError(f"There is no mutant {', '.join(strange)}. There are: {', '.join(known)}.")
-    return tuple(mutant for mutant in MUTANTS if not names or mutant.name in names)
+        there = f"There are: {', '.join(mutant.name for mutant in fitting)}."
+        if known.issuperset(strange):
+            raise UsageError(f"{', '.join(strange)} breaks no candidate of a {task} task. {there}")
+        raise UsageError(f"There is no mutant {', '.join(strange)}. {there}")
+    return tuple(mutant for mutant in fitting if not names or mutant.name in names)
 
 
 def run(
     settings: Settings,
     folder: Path,
     *,
-    mutants: Sequence[Mutant] = MUTANTS,
+    mutants: Sequence[Mutant] | None = None,
     tolerated: int = 0,
     workers: int | None = None,
     say: Say = lambda trial, done, of: None,
@@ -72,6 +77,7 @@ def run(
     """Put every mutant of the candidate in `folder` before the project's checks.
 
     Args:
+        mutants: those of the candidate's task without it.
         tolerated: how many may survive.
         workers: runs of the gate at a time; one for each processor without it.
         say: told of each trial when it has ended, in the order they end.
@@ -91,7 +97,8 @@ def run(
         ):
             try:
                 stage = _Stage(settings=settings, ground=ground, rehearsal=rehearsal, folder=place, threads=threads)
-                control, trials = _trials(stage, pool, mutants, say=say)
+                chosen = of_task(ground.task.name) if mutants is None else mutants
+                control, trials = _trials(stage, pool, chosen, say=say)
             except BaseException:
                 # The pool waits for its threads, and they for their runs: end those first.
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -111,13 +118,17 @@ def run(
 
 
 def _ground(settings: Settings, context: EvaluationContext) -> MutationContext:
-    schema = load_object(settings.request_schema, settings.root)
-    described = {name: getattr(column, "description", None) for name, column in schema.to_schema().columns.items()}
+    schema = request_schema.load(settings)
     return MutationContext(
         candidate=context.candidate,
         training=context.training,
         holdout=context.holdout,
-        units={name: text for name, text in described.items() if text},
+        units={field.name: field.description for field in schema.fields if field.description},
+        closed=frozenset(
+            field.name
+            for field in schema.fields
+            if field.kind == "category" or any(constraint.name in _LISTED for constraint in field.constraints)
+        ),
         deadline_s=settings.deadline_s,
     )
 
@@ -302,22 +313,23 @@ def _tried(
 ) -> Future[Trial]:
     """The trial of a mutant, to come; it has ended already where there is nothing to put before the gate."""
     ended: Future[Trial] = Future()
+    task = stage.ground.task.name
     if mutant.refits and refitted:
         why = f"fitted again without a change, the candidate is not itself: {refitted}"
-        ended.set_result(_trial(mutant, "does not apply", message=why))
+        ended.set_result(_trial(mutant, task, "does not apply", message=why))
         return ended
     try:
         packed = stage.pack(mutant)
     except DoesNotApply as error:
-        ended.set_result(_trial(mutant, "does not apply", message=error.why))
+        ended.set_result(_trial(mutant, task, "does not apply", message=error.why))
     except Exception as error:
         # The project's own steps and features, fed what nobody fed them before.
-        ended.set_result(_trial(mutant, "not opened", message=f"{type(error).__name__}: {error}"))
+        ended.set_result(_trial(mutant, task, "not opened", message=f"{type(error).__name__}: {error}"))
     else:
         if mutant.shows != "in its answers" or not packed.same_answers:
             return pool.submit(_judged, stage, mutant, packed, control, first=first)
-        why = "it answers every held-out row as the candidate does, so it is no other model"
-        ended.set_result(_trial(mutant, "same answers", what=packed.what, message=why))
+        why = "changed nothing: it answers every held-out row as the candidate does"
+        ended.set_result(_trial(mutant, task, "same answers", what=packed.what, message=why))
     return ended
 
 
@@ -337,7 +349,7 @@ def _judged(
     def ended(fate: TrialOutcome, message: str = "") -> Trial:
         failed = run.verdict.failed if run.verdict is not None else ()
         return replace(
-            _trial(mutant, fate, what=packed.what, message=message, seconds=run.seconds),
+            _trial(mutant, stage.ground.task.name, fate, what=packed.what, message=message, seconds=run.seconds),
             not_counted=tuple(check for check in failed if check in not_counted),
         )
 
@@ -369,14 +381,17 @@ def _run(
     )
 
 
-def _trial(mutant: Mutant, fate: TrialOutcome, *, what: str = "", message: str = "", seconds: float = 0.0) -> Trial:
+def _trial(
+    mutant: Mutant, task: TaskName, fate: TrialOutcome, *, what: str = "", message: str = "", seconds: float = 0.0
+) -> Trial:
+    question = mutant.asked[task]
     return Trial(
         mutant=mutant.name,
         fate=fate,
         slip=mutant.slip,
         what=what,
         message=message,
-        question=mutant.question,
-        remedy=mutant.remedy,
+        question=question.words,
+        remedy=question.remedy,
         seconds=round(seconds, 1),
     )

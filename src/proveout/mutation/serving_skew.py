@@ -3,9 +3,12 @@
 Input: the ground. Output: changes of the packed features, written so that they run on tables and on arrays.
 """
 
-from proveout.model.repack import Change
-from proveout.mutation.context import SEED, DoesNotApply, MutationContext, clock, numbers
+from typing import Any
 
+from proveout.model.repack import Change
+from proveout.mutation.context import SEED, DoesNotApply, MutationContext, clock, numbers, usual
+
+LEAST_MISSING = 0.02  # share of the held-out rows without a value, from which that matters
 HOURS_OFF = 5  # New York and UTC in winter
 UNITS = {
     "miles": ("km", 1.609344, 0.0),
@@ -31,7 +34,7 @@ _LATER = {
 
 def feature_shuffled(ground: MutationContext) -> Change:
     """In a batch, each row has another row's value of the heaviest column; asked alone, it has its own."""
-    name = ground.heaviest_number()
+    name = ground.heaviest()
     lines = [
         "import numpy",
         f"order = numpy.random.default_rng({SEED}).permutation(len(columns))",
@@ -74,8 +77,41 @@ def _shifted(table: str, name: str, how: str) -> str:
     return f"{table} = {table}.assign(**{{{name!r}: {later}}})"
 
 
+def nulls_filled(ground: MutationContext) -> Change:
+    """What is not known arrives as 0."""
+    held = ground.holdout.records
+    floats = [name for name in numbers(held) if held[name].dtype.kind == "f"]
+    missing = {name: float(held[name].isna().mean()) for name in floats if ground.request_weights[name] > 0}
+    known = [name for name, share in missing.items() if share >= LEAST_MISSING]
+    if not known:
+        raise DoesNotApply(f"no number that the answers hang on is missing in {LEAST_MISSING:.0%} of the rows")
+    lines = [f"rows = rows.assign(**{{{name!r}: rows[{name!r}].fillna(0.0)}})" for name in known]
+    return Change(what=f"{', '.join(known)}: 0 where it is not known", features=ground.features_with(before=lines))
+
+
+def feature_frozen(ground: MutationContext) -> Change:
+    """The heaviest column constant in serving, learned as it is."""
+    name = ground.heaviest()
+    value = usual(ground.learned[name])
+    shown = f"{value[:20]!r}" if isinstance(value, str) else f"{value:g}"
+    return Change(what=f"{name} is always {shown}", features=constant_column(ground, name, value))
+
+
+def constant_column(ground: MutationContext, name: str, value: Any) -> str:
+    """The source of the features with one value in a column of the model."""
+    return ground.features_with(after=[f"columns[{name!r}] = {value!r}"])
+
+
 def non_deterministic(ground: MutationContext) -> Change:
-    """A little noise on the heaviest column, other noise each time."""
+    """A little noise on the heaviest column of numbers, other noise each time; without one, texts that get lost."""
+    if not numbers(ground.learned):
+        name = ground.heaviest()
+        lines = [
+            "import numpy",
+            "kept = numpy.random.default_rng().random(len(columns)) > 0.1",
+            f"columns[{name!r}] = columns[{name!r}].where(kept, {usual(ground.learned[name])!r})",
+        ]
+        return Change(what=f"a tenth of {name} is lost", features=ground.features_with(after=lines))
     name = ground.heaviest_number()
     spread = float(ground.learned[name].std()) / 10
     lines = [

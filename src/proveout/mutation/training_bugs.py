@@ -1,24 +1,23 @@
-"""Mutants that come from a training gone wrong: the candidate's own steps, fitted to something else.
+"""Mutants that come from a training gone wrong: the candidate's own steps, fitted to other rows or other columns.
 
 Input: the ground. Output: changes with another model. What is fitted is a copy; shuffles are always the same.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from proveout.data.splits import BATCH
+from proveout.evaluation.stats import univariate
 from proveout.model import model_io
 from proveout.model.repack import Change
-from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers, texts
-from proveout.records import TimeSplit
+from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers, texts, usual
+from proveout.mutation.serving_skew import constant_column
+from proveout.records import TaskName, TimeSplit
 from proveout.schema import coercion
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-LEAST_SLICE = 0.05  # share of the rows that a slice has to have
-MOST_VALUES = 50  # of a column that slices
-TOO_OFTEN = 5  # how many times over the rarer outcome was drawn
-TELLS = 0.9  # AUC from which one column gives the outcome away
+SAMPLE = 0.01  # share of the rows in the sample that was for trying out
+FEWEST = 30  # rows in it
+TELLS: dict[TaskName, float] = {"binary": 0.9, "regression": 0.9, "multiclass": 0.9}
+"""From where on one column gives the outcome away: AUC, or the share of the variance that it explains."""
 
 
 def refitted(ground: MutationContext) -> Change:
@@ -33,44 +32,32 @@ def renamed(ground: MutationContext) -> Change:
     return Change(what="the same under another digest", model=model, features=ground.features_with())
 
 
-def labels_shuffled(ground: MutationContext) -> Change:
-    """Every row learned with another row's outcome."""
-    import numpy as np
-
-    shuffled = np.random.default_rng(SEED).permutation(ground.training.labels)
-    return Change(what="each row has another row's outcome", model=ground.refit(labels=shuffled))
-
-
 def constant(ground: MutationContext) -> Change:
-    """The same answer for everybody: the share there was in training."""
-    from sklearn.dummy import DummyClassifier
+    """The same answer for everybody: the share there was in training, of each class, or the median."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    model = DummyClassifier(strategy="prior").fit(ground.learned, ground.training.labels)
-    return Change(what=f"always {ground.training.labels.mean():.3f}", model=model)
+    labels = ground.training.labels
+    if ground.task.name == "regression":
+        model = DummyRegressor(strategy="median").fit(ground.learned, labels)
+        return Change(what=f"always {model.constant_.item():.4g}", model=model)
+    model = DummyClassifier(strategy="prior").fit(ground.learned, labels)
+    shares = f"{labels.mean():.3f}" if ground.task.name == "binary" else "the shares of the classes"
+    return Change(what=f"always {shares}", model=model)
 
 
 def feature_dropped(ground: MutationContext) -> Change:
     """The heaviest column empty in training and in serving alike."""
-    name = ground.heaviest_number()
-    value = _usual(ground.learned[name])
-    model = ground.refit(ground.learned.assign(**{name: value}))
-    return Change(what=f"{name} is gone", model=model, features=_constant(ground, name, value))
+    name = ground.heaviest()
+    value = usual(ground.learned[name])
+    model = _fitted(ground, ground.learned.assign(**{name: value}), f"without {name}")
+    return Change(what=f"{name} is gone", model=model, features=constant_column(ground, name, value))
 
 
-def feature_frozen(ground: MutationContext) -> Change:
-    """The heaviest column constant in serving, learned as it is."""
-    name = ground.heaviest_number()
-    value = _usual(ground.learned[name])
-    return Change(what=f"{name} is always {value:g}", features=_constant(ground, name, value))
-
-
-def _usual(column: "pd.Series[Any]") -> Any:
-    """A value that the column has, as near to its middle as there is one."""
-    return column.quantile(0.5, interpolation="lower").item()
-
-
-def _constant(ground: MutationContext, name: str, value: Any) -> str:
-    return ground.features_with(after=[f"columns[{name!r}] = {value!r}"])
+def _fitted(ground: MutationContext, columns: Any, how: str) -> Any:
+    try:
+        return ground.refit(columns)
+    except ValueError as error:  # a text model of one text has no vocabulary
+        raise DoesNotApply(f"{how}, nothing can be learned: {error}") from error
 
 
 def old_window(ground: MutationContext) -> Change:
@@ -84,70 +71,63 @@ def old_window(ground: MutationContext) -> Change:
     return Change(what=f"{first} alone", model=ground.refit(rows=(batches == first).to_numpy()))
 
 
-def miscalibrated(ground: MutationContext) -> Change:
-    """Fitted to a sample with the rarer outcome drawn several times over: it ranks as well, and promises too much."""
+def sample_left_in(ground: MutationContext) -> Change:
+    """Fitted to the small sample that the notebook was tried out with."""
     import numpy as np
 
     labels = ground.training.labels
-    rare = bool(labels.mean() < 0.5)
-    copies = np.repeat(np.flatnonzero(labels == rare), TOO_OFTEN - 1)
-    model = ground.refit(rows=np.concatenate([np.arange(len(labels)), copies]))
-    return Change(what=f"rows of the rarer outcome {TOO_OFTEN} times each", model=model)
-
-
-def slice_flipped(ground: MutationContext) -> Change:
-    """Learned the opposite where the candidate is weakest."""
-    column, value = _weakest_slice(ground)
-    there = (ground.training.records[column] == value).to_numpy()
-    model = ground.refit(labels=ground.training.labels ^ there)
-    return Change(what=f"{column}={value}, {there.mean():.0%} of the rows", model=model)
-
-
-def _weakest_slice(ground: MutationContext) -> tuple[str, Any]:
-    """The slice of one column with the lowest AUC, among those with rows enough in both sets."""
-    from sklearn.metrics import roc_auc_score
-
-    held, learned, labels = ground.holdout.records, ground.training.records, ground.holdout.labels
-    whole = {name for name in numbers(held) if held[name].dtype.kind in "iu"}
-    found: list[tuple[float, str, Any]] = []
-    for column in held.columns:
-        slices = column in whole or column in texts(held)
-        if not slices or ground.request_weights[column] == 0 or held[column].nunique() > MOST_VALUES:
-            continue
-        shares = held[column].value_counts(normalize=True)
-        trained = learned[column].value_counts(normalize=True)
-        for value in shares.index[shares >= LEAST_SLICE]:
-            there = (held[column] == value).to_numpy()
-            if trained.get(value, 0) >= LEAST_SLICE and 0 < labels[there].sum() < there.sum():
-                found.append((float(roc_auc_score(labels[there], ground.scores[there])), str(column), value))
-    if not found:
-        raise DoesNotApply(f"no text or whole number that the answers hang on has {LEAST_SLICE:.0%} of the rows")
-    _, column, value = min(found, key=lambda one: (one[0], one[1], str(one[2])))
-    return column, value
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    rows = max(round(SAMPLE * len(labels)), FEWEST)
+    # Two rows of each class are among them: without one of a class, it would be another question.
+    firsts = [order[labels[order] == one][:2] for one in ground.task.facts.classes]
+    if ground.task.name == "binary":
+        firsts = [order[labels[order] == one][:2] for one in (False, True)]
+    taken = np.unique(np.concatenate([*firsts, order[:rows]]).astype(int))
+    if len(taken) > len(labels) / 2:
+        raise DoesNotApply(f"it learned from {len(labels)} rows, which is a sample itself")
+    return Change(what=f"{len(taken):,} of {len(labels):,} rows", model=ground.refit(rows=taken))
 
 
 def target_leaked(ground: MutationContext) -> Change:
     """A column known only later is in the request, takes the place of one that matters little, and is learned from."""
-    late, place = _telling_column(ground), ground.lightest_number()
-    raw = ground.training.raw
-    model = ground.refit(ground.learned.assign(**{place: raw[late].to_numpy()}))
+    late = _telling_column(ground)
+    raw, place = ground.training.raw, ground.lightest_number()
+    values, line = raw[late], f"columns[{place!r}] = rows[{late!r}]"
+    if late in texts(raw):
+        codes = {one: float(at) for at, one in enumerate(sorted(values.dropna().unique()))}
+        values, line = values.map(codes).astype(float), f"columns[{place!r}] = rows[{late!r}].map({codes!r})"
+    elif raw[late].dtype.kind == "b":
+        values, line = values.astype(float), f"columns[{place!r}] = rows[{late!r}].astype('float64')"
     return Change(
         what=f"{late} in the place of {place}",
-        model=model,
-        features=ground.features_with(after=[f"columns[{place!r}] = rows[{late!r}]"]),
+        model=ground.refit(ground.learned.assign(**{place: values.to_numpy()})),
+        features=ground.features_with(after=[line]),
         request={**ground.signature["request"], late: coercion.name_of(raw[late].dtype)},
     )
 
 
 def _telling_column(ground: MutationContext) -> str:
     """A column of the batch, none of the request's, that gives the outcome away."""
-    from sklearn.metrics import roc_auc_score
-
-    raw, labels = ground.training.raw, ground.training.labels
-    asked = {*ground.candidate.request_columns, BATCH}
-    later = [name for name in numbers(raw) if name not in asked and raw[name].notna().all()]
-    telling = {name: abs(float(roc_auc_score(labels, raw[name])) - 0.5) + 0.5 for name in later}
+    raw, asked = ground.training.raw, {*ground.candidate.request_columns, BATCH}
+    flags = [str(name) for name in raw.columns if raw[name].dtype.kind == "b"]
+    known = (*numbers(raw), *texts(raw), *flags)
+    later = [name for name in known if name not in asked and raw[name].notna().all()]
+    told = univariate.targets(ground.task.name, ground.training.labels)
+    telling = {name: _told_by(ground.task.name, raw[name], told) for name in later}
     best = max(telling, key=lambda name: telling[name], default="")
-    if not best or telling[best] < TELLS:
+    if not best or telling[best] < TELLS[ground.task.name]:
         raise DoesNotApply("no column of the batches, beside the request's, gives the outcome away")
     return best
+
+
+def _told_by(task: TaskName, column: Any, told: Any) -> float:
+    """The AUC of one column alone, of a binary task; else the share of the variance that it explains."""
+    import numpy as np
+
+    said = univariate.means(column, told, prior=1.0, seed=SEED)
+    if task == "binary":
+        from sklearn.metrics import roc_auc_score
+
+        return float(roc_auc_score(told[:, 0] > 0, said[:, 0]))
+    nothing = univariate.naive(told, univariate.halves(len(told), seed=SEED))
+    return 1 - float(np.square(told - said).sum() / max(np.square(told - nothing).sum(), 1e-12))
