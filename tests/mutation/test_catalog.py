@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import breakable
 import numpy as np
@@ -243,6 +244,63 @@ def test_the_flipped_slice_is_judged_the_other_way(bench):
     assert moved[there].mean() > moved[~there].mean()
 
 
+def test_outcomes_in_another_unit_shifted_or_cut_move_the_values(benches):
+    """Of a linear model to the last bit, but for the cut."""
+    bench = benches("regression")
+    said, spread = bench.scores, bench.ground.training.labels.std()
+
+    assert bench.make("target-scaled").predict(bench.held) == pytest.approx(said * 1.609344)
+    assert bench.make("target-shifted").predict(bench.held) == pytest.approx(said + spread / 4)
+    assert bench.make("target-clipped").predict(bench.held).max() < said.max() - spread / 4
+
+
+def test_an_interval_of_half_the_width_says_what_it_said_and_covers_less(benches):
+    """A spoiled outcome comes with an honest interval, which is wider: that is measured when it is packed."""
+    bench = benches("regression")
+    own, halved, mixed = bench.ground.task, *(bench.make(name).task for name in ("interval-halved", "labels-shuffled"))
+
+    assert np.array_equal(bench.make("interval-halved").predict(bench.held), bench.scores)
+    assert halved.half_width == own.half_width / 2
+    assert own.right(bench.labels, bench.scores).mean() > 0.88
+    assert halved.right(bench.labels, bench.scores).mean() < 0.7
+    assert mixed.half_width > 1.1 * own.half_width
+
+
+def test_two_classes_are_exchanged_and_one_is_lost(benches):
+    """The two most frequent; the rarest is known still, and said of nobody."""
+    bench = benches("multiclass")
+    swapped, lost = bench.make("classes-swapped"), bench.make("rare-class-lost")
+    names = list(bench.ground.task.classes)
+    exchanged = [names.index(name) for name in ("on time", "late", "very late")]
+
+    assert names == ["late", "on time", "very late"]
+    assert swapped.predict(bench.held) == pytest.approx(bench.scores[:, exchanged], abs=1e-3)
+    assert lost.task.classes == bench.ground.task.classes
+    assert (bench.ground.task.labels(bench.scores) == "very late").mean() > 0.02
+    assert (lost.task.labels(lost.predict(bench.held)) == "very late").mean() == 0
+
+
+def test_a_class_that_no_row_is_left_of_makes_no_mutant(benches):
+    """A model that knows fewer classes could not be packed."""
+    with pytest.raises(DoesNotApply, match="no row of class very late"):
+        benches("multiclass").ground.refit(rows=benches("multiclass").ground.training.labels != "very late")
+
+
+def test_what_is_not_known_becomes_0(bench):
+    """Where enough of it is missing; here nothing is."""
+    holdout = bench.ground.holdout
+    gaps = holdout.records.assign(distance=holdout.records["distance"].mask(holdout.records["n"] % 10 == 0))
+
+    with pytest.raises(DoesNotApply, match="missing in 2%"):
+        BY_NAME[NULLS].make(bench.ground)
+    ground = replace(bench.ground, holdout=replace(holdout, records=gaps))
+    vars(ground)["request_weights"] = bench.ground.request_weights  # its model takes no gaps
+    source = BY_NAME[NULLS].make(ground).features
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    assert scope["features"](gaps)["distance"].min() == 0.0
+
+
 def test_the_slow_one_takes_the_whole_deadline(bench):
     opened = bench.make("slow")
     begun = time.perf_counter()
@@ -295,6 +353,7 @@ def test_what_there_is_nothing_to_break_with_says_so(bench):
         ("old-window", replace(bench.ground, training=one_batch), "no older part"),
         ("target-leaked", replace(bench.ground, training=no_hint), "gives the outcome away"),
         ("unseen-category", replace(bench.ground, training=numbers_only), "no text"),
+        ("unseen-category", replace(bench.ground, closed=frozenset({"company"})), "listed in its schema"),
     ):
         with pytest.raises(DoesNotApply, match=why):
             BY_NAME[name].make(ground)

@@ -58,7 +58,7 @@ def delay(rows):
     return rows["delay"]
 
 def when(rows):
-    words = rows["delay"].gt(0).map({True: "late", False: "on time"}).mask(rows["delay"] > 4, "very late")
+    words = rows["delay"].gt(0).map({True: "late", False: "on time"}).mask(rows["delay"] > 2, "very late")
     return words.where(rows["delay"].notna())
 '''
 TARGETS: dict[TaskName, str] = {"binary": "late", "regression": "delay", "multiclass": "when"}

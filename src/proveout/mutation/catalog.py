@@ -63,7 +63,8 @@ _BIAS_BY_VALUE = Question(
 _CALIBRATION = Question(words="calibration", remedy="evidence(calibration.error(holdout.labels, scores, at_most=0.08))")
 _CALIBRATION_OF_CLASSES = Question(
     words="calibration of each class",
-    remedy="evidence(calibration.of_classes(holdout.labels, scores, classes=candidate.task.facts.classes, at_most=0.08))",
+    remedy="evidence(calibration.of_classes(holdout.labels, scores, "
+    "classes=candidate.task.facts.classes, at_most=0.08))",
 )
 
 QUALITY: Asked = {"binary": _AUC, "regression": _SAVED, "multiclass": _BALANCED}
