@@ -2,6 +2,7 @@
 that nothing of it stays behind.
 """
 
+import ast
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -20,13 +21,13 @@ from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
 from proveout.model.repack import Change
 from proveout.mutation import runner
-from proveout.mutation.catalog import MUTANTS, UNCHANGED
+from proveout.mutation.catalog import MUTANTS, UNCHANGED, of_task
 from proveout.mutation.context import DoesNotApply, MutationContext
-from proveout.mutation.mutant import Mutant
+from proveout.mutation.mutant import Mutant, Question
 from proveout.mutation.results import MutationReport, Trial
 from proveout.mutation.runner import CandidateNotApproved
-from proveout.mutation.sandbox import Sandbox
-from proveout.records import Bundle, Digest, Feedback, now
+from proveout.mutation.sandbox import Rehearsed, Sandbox
+from proveout.records import Bundle, CheckResult, Digest, Feedback, TaskName, Verdict, now
 from proveout.settings import Settings
 
 pytestmark = pytest.mark.long
@@ -71,12 +72,15 @@ def nonsense(ground: MutationContext) -> Change:
 
 def dice_and_ballast(ground: MutationContext) -> Change:
     """Two checks would catch it: that on dice stands first in the file."""
-    oversized, dice = runner.choose(["oversized", "non-deterministic"])
+    oversized, dice = runner.choose(["oversized", "non-deterministic"], task="binary")
     return replace(oversized.make(ground), features=dice.make(ground).features)
 
 
+ASKED: dict[TaskName, Question] = {"binary": Question(words="a question", remedy="a line")}
+
+
 def like(name: str, **changes: object) -> Mutant:
-    return replace(UNCHANGED, name=name, slip="Somebody slipped.", question="a question", remedy="a line", **changes)
+    return replace(UNCHANGED, name=name, slip="Somebody slipped.", asked=ASKED, **changes)
 
 
 @dataclass
@@ -123,7 +127,7 @@ def tried(tmp_path_factory) -> Tried:
     summary = root / "summary.md"
     summary.write_text("")
     mutants = (
-        *runner.choose(CHOSEN),
+        *runner.choose(CHOSEN, task="binary"),
         like("hurry", make=dice_and_ballast, shows="elsewhere", first="monitor-6"),
         like("same"),
         like("tides", make=not_there),
@@ -175,8 +179,9 @@ def test_a_check_that_fails_for_every_mutant_catches_none(tried):
 
 def test_what_each_mutant_is_meant_to_trip_is_named():
     """Who reads that it was caught sees by what, and by what it should have been."""
-    assert all(mutant.question and mutant.remedy for mutant in MUTANTS)
-    assert not [mutant.name for mutant in MUTANTS if "reproduction" in mutant.remedy]  # it fails for all of them
+    asked = [question for mutant in MUTANTS for question in mutant.asked.values()]
+    assert all(one.words and ast.parse(one.remedy) for one in asked)
+    assert not [one for one in asked if "reproducibility" in one.remedy]  # it fails for all of them
     row = next(line for line in mutate.as_text(REPORT).splitlines() if line.split()[:1] == ["constant"])
     assert " ".join(row.split()).startswith("constant always 0.157 the AUC caught test_auc: auc is 0.5")
 
@@ -221,7 +226,7 @@ def test_one_run_at_a_time_says_the_same(tried):
     again = runner.run(
         tried.project,
         folder_of(tried.project, candidate_of(tried)),
-        mutants=runner.choose(["non-deterministic"]),
+        mutants=runner.choose(["non-deterministic"], task="binary"),
         workers=1,
     )
 
@@ -236,28 +241,59 @@ def candidate_of(tried: Tried) -> Bundle:
     return read(Bundle, entry)
 
 
+@pytest.mark.chaos
 def test_a_blind_gate_is_told_so(tmp_path):
     """A check that is always content lets everything through, and no tolerance makes that good. One run at a time."""
     project, bundle = breakable.make(tmp_path, BLIND)
+    mutants = runner.choose(["constant"], task="binary")
 
-    report = runner.run(
-        project, folder_of(project, bundle), mutants=runner.choose(["constant"]), tolerated=1, workers=1
-    )
+    report = runner.run(project, folder_of(project, bundle), mutants=mutants, tolerated=1, workers=1)
 
     assert [trial.fate for trial in report.trials] == ["survived"]
     assert not report.passed
     assert "they would approve anything" in mutate.as_text(report)
 
 
+def test_a_gate_that_noticed_nothing_never_passes():
+    """However many mutants may survive."""
+    blind = replace(REPORT, trials=(replace(TRIAL, fate="survived", check=""),), tolerated=9)
+
+    assert not blind.passed
+    assert "they would approve anything" in mutate.as_text(blind)
+
+
+@pytest.mark.chaos
 def test_a_gate_that_refuses_the_candidate_itself_ends_the_run(tmp_path):
     """It would catch everything."""
     project, bundle = breakable.make(tmp_path, "def test_nobody(candidate):\n    assert candidate is None, 'nobody'\n")
 
-    with pytest.raises(CandidateNotApproved, match="test_nobody failed: nobody") as refused:
-        runner.run(project, folder_of(project, bundle), mutants=runner.choose(["constant"]))
+    with pytest.raises(CandidateNotApproved, match="test_nobody failed: nobody"):
+        runner.run(project, folder_of(project, bundle), mutants=runner.choose(["constant"], task="binary"))
 
-    assert "catches everything" in str(refused.value)
-    assert refused.value.exit_code == 3
+
+def test_only_what_refuses_another_digest_alone_is_not_counted():
+    """A candidate that is refused as it is would be caught whatever is done to it."""
+    approved = Verdict(
+        model="trips",
+        candidate=Digest("ab" * 32),
+        manifest=Digest(""),
+        data=Digest(""),
+        checks=Digest(""),
+        outcome="approved",
+        passed=1,
+        judged_at=now(),
+    )
+    nobody = CheckResult(check="checks/t.py::test_nobody", outcome="failed", required=True, message="nobody")
+    refused = replace(approved, outcome="refused", passed=0, failed=(nobody.check,), results=(nobody,))
+    ran = Rehearsed(verdict=approved, stopped=False, code=0, said="", seconds=1.0)
+
+    assert runner._of_itself(ran, replace(ran, verdict=refused), name="trips@1").fail_for_all == (nobody.check,)
+    with pytest.raises(CandidateNotApproved, match="test_nobody failed: nobody") as error:
+        runner._of_itself(replace(ran, verdict=refused), replace(ran, verdict=refused), name="trips@1")
+    assert "catches everything" in str(error.value)
+    assert error.value.exit_code == 3
+    with pytest.raises(CandidateNotApproved, match="exit status 4 and no verdict"):
+        runner._of_itself(ran, replace(ran, verdict=None, code=4), name="trips@1")
 
 
 def test_a_run_that_takes_too_long_is_ended_with_what_it_started(tried, tmp_path):
@@ -378,10 +414,9 @@ def test_the_job_summary_has_the_same_table():
     ],
     ids=["tolerated", "survived", "not opened", "nothing tried"],
 )
-def test_the_exit_code_is_the_answer(tmp_path, monkeypatch, report, code):
+def test_the_exit_code_is_the_answer(tried, tmp_path, monkeypatch, report, code):
     """0 yes, 1 no, 3 could not tell."""
-    breakable.make(tmp_path, CHECKS)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tried.project.root)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.setattr(runner, "run", lambda *arguments, **more: report)
 
@@ -395,7 +430,8 @@ def test_the_list_names_every_mutant_and_runs_nothing():
     ran = CliRunner().invoke(cli.main, ["mutate", "--list"])
 
     assert ran.exit_code == 0
-    assert all(mutant.name in ran.output and mutant.slip in ran.output for mutant in MUTANTS)
+    assert all(mutant.name in ran.output and mutant.slip in ran.output for mutant in of_task("binary"))
+    assert "target-scaled" not in ran.output
 
 
 def test_a_mutant_that_is_not_there_is_a_misuse():
@@ -403,3 +439,9 @@ def test_a_mutant_that_is_not_there_is_a_misuse():
 
     assert ran.exit_code == 2
     assert "There is no mutant tides" in ran.output
+
+
+def test_a_mutant_of_another_task_is_a_misuse():
+    """Whoever asks for it is told that it could not break this candidate."""
+    with pytest.raises(UsageError, match="target-scaled breaks no candidate of a binary task"):
+        runner.choose(["target-scaled"], task="binary")

@@ -261,9 +261,14 @@ def _control(stage: _Stage, renamed: _Packed, unchanged: _Packed) -> _Control:
     if other.verdict is not None and other.verdict.outcome == "approved":
         return _Control(verdict=other.verdict, seconds=other.seconds)
     itself = stage.judge(UNCHANGED.name, unchanged, failures=None)
+    return _of_itself(itself, other, name=stage.ground.candidate.bundle.name)
+
+
+def _of_itself(itself: Rehearsed, other: Rehearsed, *, name: str) -> _Control:
+    """What is to be made of an approved candidate whose answers are refused under `other` digest."""
     for run in (itself, other):
         if run.verdict is None or (run is itself and run.verdict.outcome != "approved"):
-            raise CandidateNotApproved(stage.ground.candidate.bundle.name, _refusal(run))
+            raise CandidateNotApproved(name, _refusal(run))
     assert itself.verdict is not None and other.verdict is not None
     against = (*other.verdict.failed, *other.verdict.unproven)
     return _Control(verdict=itself.verdict, seconds=itself.seconds, fail_for_all=against)
