@@ -291,6 +291,22 @@ def test_rows_on_both_sides_are_found(spoil, asked):
     assert names_of_broken(found) == asked
 
 
+@pytest.mark.parametrize(
+    ("told", "other"), [(["fair", "ideal"], ["ideal", "premium"]), ([0.25, -3.5], [0.75, -3.6])], ids=["class", "value"]
+)
+def test_a_row_with_another_outcome_is_another_row(told, other):
+    """Of classes and of values too, where half of one is not the same as nothing."""
+    one = drawn(1)
+    outcomes, others = (np.array([pair[place % 2] for place in range(len(one))]) for pair in (told, other))
+
+    same, another = (
+        leakage.duplicates(labelled(one, outcomes), labelled(one.assign(batch="2"), known), key=())
+        for known in (outcomes, others)
+    )
+
+    assert [found[1].value for found in (same, another)] == [1.0, 0.0]
+
+
 def test_a_few_columns_are_not_called_alike():
     """Two rows with the same hour and place are two rows."""
     one, two = drawn(1)[["id", "hour", "place", "batch"]], drawn(2, batch="2")[["id", "hour", "place", "batch"]]

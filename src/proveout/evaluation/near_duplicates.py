@@ -23,7 +23,7 @@ class Twins:
     """Held-out rows that have a twin among the training rows."""
 
     varying: int  # columns that are not the same in every training row
-    equal: int  # rows, label included
+    equal: int  # rows, outcome included
     nearly: int | None  # rows that differ in one column, or in the key alone; None where too few columns vary
 
 
@@ -33,7 +33,7 @@ def find(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str
 
     varying = [str(name) for name in training.records if training.records[name].nunique(dropna=False) > 1]
     ours, theirs = _hashes(holdout.records[varying]), _hashes(training.records[varying])
-    whole = np.isin(_sum(ours, holdout.labels), _sum(theirs, training.labels))
+    whole = np.isin(_sum(ours, *_outcomes(holdout)), _sum(theirs, *_outcomes(training)))
     ways = [[name] for name in varying] + [[name for name in varying if name in key]]
     enough = [left_out for left_out in ways if left_out and len(varying) - len(left_out) >= _FEWEST_ALIKE]
     nearly = np.zeros(holdout.rows, dtype=bool)
@@ -56,9 +56,16 @@ def _hashes(rows: "pd.DataFrame") -> "dict[str, NDArray[np.uint64]]":
         }
 
 
-def _sum(hashes: "dict[str, NDArray[np.uint64]]", labels: "NDArray[np.bool_] | None" = None) -> "NDArray[np.uint64]":
+def _outcomes(rows: "LabelledRows") -> "tuple[NDArray[np.uint64], ...]":
+    """A number for each outcome, whatever the task: true or false, a class, or a value."""
+    import numpy as np
+    import pandas as pd
+
+    return (pd.util.hash_pandas_object(pd.Series(rows.labels), index=False).to_numpy().astype(np.uint64),)
+
+
+def _sum(hashes: "dict[str, NDArray[np.uint64]]", *more: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
     import numpy as np
 
-    parts = [*hashes.values()] + ([] if labels is None else [labels.astype(np.uint64)])
     with np.errstate(over="ignore"):
-        return np.asarray(np.add.reduce(np.stack(parts), axis=0, dtype=np.uint64), dtype=np.uint64)
+        return np.asarray(np.add.reduce(np.stack([*hashes.values(), *more]), axis=0, dtype=np.uint64), dtype=np.uint64)
