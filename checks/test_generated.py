@@ -22,7 +22,7 @@ def test_answers_stay_what_the_task_allows(generated, evidence):
 
 
 def test_the_same_answer_when_asked_again(generated, evidence):
-    """A model that rolls dice can not be checked, cached or explained."""
+    """A model that rolls dice cannot be checked, cached or explained."""
     evidence(generated.same_when_asked_again())
 
 

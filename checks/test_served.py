@@ -12,7 +12,7 @@ def test_answers_are_numbers_whatever_is_asked(candidate, holdout, evidence):
 
 
 def test_the_same_question_has_the_same_answer(candidate, scores, holdout, evidence):
-    """A model that rolls dice can not be checked, cached or explained."""
+    """A model that rolls dice cannot be checked, cached or explained."""
     again = candidate.predict(holdout.records)
     apart, most = np.abs(again - scores).max(), candidate.tolerance.answers  # 0, unless the model takes sums
     evidence("largest difference, asked twice", apart, at_most=most, rows=holdout.rows)

@@ -1,7 +1,7 @@
 """What can go wrong, one class per thing a caller does differently.
 
     ProveoutError
-    ├── UsageError            the command or the call is wrong                         exit 2
+    ├── UsageError         the command or the call is wrong                         exit 2
     │   └── NoCandidate    the gate was run and there is nothing to judge
     ├── ConfigError        [tool.proveout], train.toml or a named object            exit 2
     ├── NotFound           a digest, a batch or a release is not there              exit 1
@@ -13,15 +13,15 @@
     ├── BundleError        an object cannot be packed or opened                     exit 1
     │   └── Tampered       a file is not what its manifest says
     ├── NotApproved        a release was asked for that no approval covers          exit 1
-    ├── BadSignature          a signature does not hold, or its key is not trusted     exit 1
+    ├── BadSignature       a signature does not hold, or its key is not trusted     exit 1
     ├── Conflict           somebody changed the ledger meanwhile                    exit 4
     │   └── OtherChampion  the gate compared with another champion than serves now
     ├── LedgerError        the ledger cannot be read or written                     exit 3
     │   ├── NoLedger       there is none yet                                        exit 1
     │   └── ChainBroken    an entry was edited, removed or reordered
     ├── DriftError         two windows cannot be compared                           exit 3
-    └── of one room: sources.SourceFailed, processes.NotStarted, validation.Refused, validator.InvalidRecord,
-                         casebook.CaseRefused, demo.DemoFailed
+    └── of one room: sources.SourceFailed, process_manager.NotStarted, validation.Refused, validator.InvalidRecord,
+                         case_store.CaseRefused, live_server.DemoFailed
 
 An error takes facts (so it pickles out of a worker) and writes the sentence: what happened to which thing, what
 was asked, what to do next.
@@ -102,7 +102,7 @@ class DataChanged(DataRefused):
     def __str__(self) -> str:
         return (
             f"The {self.what} was changed after ingestion: {self.file} is not what digest {self.digest[:12]} names. "
-            "Restore it from a backup, or take the data in again: python flows/ingest.py run"
+            "Restore it from a backup, or ingest the data again: python flows/ingest.py run"
         )
 
 
@@ -123,9 +123,7 @@ class NotebookFailed(ProveoutError):
         code = "\n".join(f"    {line}" for line in self.source.strip().splitlines())
         trace = f"\n{self.traceback.rstrip()}" if self.traceback else ""
         where = f"stopped in cell {self.cell}" if self.cell else "failed"
-        return (
-            f"{self.notebook} {where}: {self.problem}\n{code}{trace}\nThe notebook as far as it came: {self.executed}"
-        )
+        return f"{self.notebook} {where}: {self.problem}\n{code}{trace}\nThe half-executed notebook: {self.executed}"
 
 
 class ParametersRefused(ProveoutError):
@@ -139,10 +137,14 @@ class ParametersRefused(ProveoutError):
 
     def __str__(self) -> str:
         missing = any(problem.endswith(" is missing") for problem in self.problems)
-        keep = ' To keep what the notebook says: parameter_defaults = "allowed" in [tool.proveout].' if missing else ""
+        keep = (
+            ' To keep the default in the notebook: parameter_defaults = "allowed" in [tool.proveout].'
+            if missing
+            else ""
+        )
         return (
             f"{self.notebook} was not started: {'; '.join(self.problems)}. "
-            f"Mend [parameters] in flows/train.toml, or the notebook's cell tagged `parameters`.{keep}"
+            f"Correct [parameters] in flows/train.toml, or the notebook's cell tagged `parameters`.{keep}"
         )
 
 
@@ -156,9 +158,8 @@ class InputsChanged(ProveoutError):
     def __str__(self) -> str:
         more = f" and {len(self.names) - 5} more" if len(self.names) > 5 else ""
         return (
-            f"This run cannot go on: {', '.join(self.names[:5])}{more} changed since it began, and its bundle would "
-            "mix two versions. Start a new run: python flows/train.py run; or put back what was there, and resume this "
-            "one."
+            f"This run cannot continue: {', '.join(self.names[:5])}{more} changed since it began, so its bundle would "
+            "mix two versions. Start a new run: python flows/train.py run. Or restore the files, and resume this run."
         )
 
 
@@ -207,7 +208,7 @@ class BadSignature(ProveoutError):
         self.key, self.why = key, why
 
     def __str__(self) -> str:
-        return f"The signature by key {self.key} does not count: {self.why}."
+        return f"The signature by key {self.key} is invalid: {self.why}."
 
 
 class Conflict(ProveoutError):
@@ -220,7 +221,7 @@ class Conflict(ProveoutError):
         self.what, self.winner = what, winner
 
     def __str__(self) -> str:
-        return f"{self.what} was not done: meanwhile {self.winner}. Look again, then repeat it: proveout status"
+        return f"{self.what} failed: meanwhile {self.winner}. Check proveout status, then retry."
 
 
 class OtherChampion(Conflict):

@@ -358,7 +358,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(file), f"is not TOML: {error}", "Mend the line it names") from error
+        raise ConfigError(str(file), f"is not TOML: {error}", "Correct the line it names") from error
 
 
 def is_object(name: str) -> bool:
@@ -380,7 +380,7 @@ def load_object(name: str, root: Path) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        raise ConfigError(name, f"{path} has no `{attribute}`", "Mend the name in [tool.proveout]") from error
+        raise ConfigError(name, f"{path} has no `{attribute}`", "Correct the name in [tool.proveout]") from error
 
 
 def load_module(file: Path) -> Any:
@@ -392,7 +392,7 @@ def load_module(file: Path) -> Any:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None or not file.is_file():
-        raise ConfigError(str(file), "is not there, or is not a Python file", "Mend the path in [tool.proveout]")
+        raise ConfigError(str(file), "is not there, or is not a Python file", "Correct the path in [tool.proveout]")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -262,7 +262,7 @@ def test_when_nothing_served_yet_names_the_first_release(project: Project, champ
 def test_when_refuses_what_is_no_moment_and_what_has_not_come_yet(champions: tuple[Bundle, Bundle]) -> None:
     """What serves now is not what will serve next year."""
     assert "'yesterday' names no moment: write ISO 8601" in complained(2, "history", "--at", "yesterday")
-    assert "2099-01-01T00:00:00.000+00:00 has not come yet" in complained(2, "history", "--at", "2099-01-01")
+    assert "2099-01-01T00:00:00.000+00:00 is in the future" in complained(2, "history", "--at", "2099-01-01")
 
 
 # --- bundles, verdicts, approvals ---------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def test_a_verdict_shows_each_number_beside_what_was_asked(project: Project) -> 
         "  brier, origin=EWR         0.1              <= 0.2",
         "  failed    checks/test_model.py::test_auc   too low",
         "  unproven  checks/test_data.py::test_fresh   no data",
-        "next: python flows/train.py run   # once what it failed on is mended",
+        "next: python flows/train.py run   # after fixing what it failed on",
     ]
     project.judge(bundle)
     assert said(0, "verdict", bundle.name).startswith("approved")
@@ -338,9 +338,9 @@ def test_a_verdict_that_nobody_trusted_signed_is_said(project: Project, tmp_path
     project.judge(bundle)
     found = from_json(Verdict, said(0, "verdict", bundle.digest, "--json"))
     for forged, why in (
-        (replace(found, signature=""), "NOT so that it counts: the verdict was never signed."),
-        (replace(found, passed=99), "NOT so that it counts: it is not over this text, which was changed"),
-        (sign(found, Keyring(tmp_path / "other")), "NOT so that it counts: nobody here trusts that key."),
+        (replace(found, signature=""), "INVALID: the verdict was never signed."),
+        (replace(found, passed=99), "INVALID: it is not over this text, which was changed"),
+        (sign(found, Keyring(tmp_path / "other")), "INVALID: nobody here trusts that key."),
     ):
         project.ledger.append("verdict", bundle.digest, forged, actor="mallory", reason="-", at=now())
 
@@ -436,7 +436,7 @@ def test_a_release_is_refused_with_the_reason(project: Project) -> None:
     assert "has not approved it" in complained(1, "release", bundle.digest, "--reason", "-")
     project.judge(bundle)
     canary = complained(2, "release", bundle.digest, "--reason", "-", "--as", "canary")
-    assert f"Nothing serves yet, so {bundle.name} has nothing to run beside as canary" in canary
+    assert f"There is no champion yet for {bundle.name} to run beside as canary" in canary
     assert "challenger is no role" in complained(2, "release", bundle.digest, "--reason", "-", "--as", "challenger")
     assert "There is no bundle beef00" in complained(1, "release", "beef00", "--reason", "-")
     assert "6 or more hexadecimal digits" in complained(2, "release", "bee", "--reason", "-")
@@ -478,9 +478,7 @@ def test_a_canary_is_shown_with_its_share_and_promoted_by_name_or_without(
     assert said(0, "status").startswith(f"serving   {canary.name}")
     # Whoever promotes it once more has lost the race to whoever did.
     lost = complained(4, "promote", "--reason", "-")
-    assert lost.startswith(
-        f"error: The promotion was not done: meanwhile bob made {canary.name} champion: it is better"
-    )
+    assert lost.startswith(f"error: The promotion failed: meanwhile bob made {canary.name} champion: it is better")
     assert "bob made it champion" in complained(4, "promote", canary.digest, "--reason", "-")
 
 
@@ -572,7 +570,7 @@ def test_compare_without_anything_beside_the_champion_says_how_to_get_it(champio
 
 def test_a_key_is_printed_once_and_revoked_by_name(project: Project) -> None:
     """What is on the terminal is all there ever is of it."""
-    assert said(0, "keys", "list").startswith("nothing   may call the server by a key")
+    assert said(0, "keys", "list").startswith("none   no API keys")
     page = said(0, "keys", "create", "shop", "--scope", "predict", "--rate", "5", "--per-day", "1000")
     text = next(line.split()[1] for line in page.splitlines() if line.startswith("  key "))
     assert re.fullmatch(r"po_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", text)
@@ -676,7 +674,7 @@ def test_the_ledger_is_upgraded_on_demand(project: Project, monkeypatch: pytest.
 
 def test_alerts_are_listed_the_newest_first_with_what_to_do(project: Project) -> None:
     """An alert without a next step is noise."""
-    assert said(0, "alerts").startswith("nothing   to worry about")
+    assert said(0, "alerts").startswith("none   no alerts")
     for what in ("drift in temp", "no outcomes"):
         alert = Alert(severity="warning", what=what, details="p = 1e-9", next_step="retrain", at=now())
         project.ledger.append("alert", "flight-delay", alert, actor="monitor", reason="-", at=now())
@@ -732,18 +730,17 @@ def test_the_password_of_the_ledger_is_never_printed(project: Project, monkeypat
 
 
 def test_a_full_disk_is_one_sentence_of_a_command_that_writes(tmp_path: Path, monkeypatch) -> None:
-    """The disk's own error, at the first file that `init` copies."""
-    from proveout.pilot import scaffold
+    """The disk's own error, at the first file that `init` writes."""
 
-    def full(source: str, target: str) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+    def full(file: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
 
-    monkeypatch.setattr(scaffold.shutil, "copyfile", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
 
     said = complained(3, "init", str(tmp_path / "new"))
 
-    assert re.fullmatch(r"error: .+/conftest\.py was not written: the disk is full\. Make room .*\n", said)
-    assert str(tmp_path) in said  # where to, not where from
+    assert re.fullmatch(r"error: .+ was not written: the disk is full\. Make room .*\n", said)
+    assert str(tmp_path) in said
 
 
 def test_the_command_that_init_shows_next_can_be_pasted_for_a_folder_with_a_space(tmp_path: Path) -> None:
@@ -763,7 +760,7 @@ def test_outside_a_project_the_error_says_where_to_go(tmp_path: Path, monkeypatc
 def test_an_error_that_is_not_ours_shows_where_it_was_raised_on_demand_only(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A traceback frightens people who did nothing wrong, and helps those who can mend it."""
+    """A traceback frightens people who did nothing wrong, and helps those who can correct it."""
     (project.root / "pyproject.toml").unlink()
     (project.root / "pyproject.toml").write_bytes(b"\xff\xfe")  # not UTF-8: nobody thought of that
 

@@ -198,7 +198,7 @@ def test_an_answer_that_was_called_wrong_is_expected_the_other_way_round(project
 
 @pytest.mark.parametrize(
     ("feedback", "told"),
-    [((), "Nobody has said"), (({"outcome": True}, {"outcome": False}), "told in two ways")],
+    [((), "outcome is unknown"), (({"outcome": True}, {"outcome": False}), "Two different outcomes")],
     ids=["nothing", "both"],
 )
 def test_what_nobody_knows_is_asked_for(project, feedback, told):

@@ -310,7 +310,7 @@ def test_a_metric_that_needs_every_cluster_is_not_judged():
 
 @pytest.mark.parametrize("kind", ASKED)
 def test_a_champion_that_can_not_score_the_rows_is_said(kind):
-    """Left out, the rows that the champion can not answer would be no argument for the candidate, nor against it."""
+    """Left out, the rows that the champion cannot answer would be no argument for the candidate, nor against it."""
     labels, candidate, champion = two_models(20)
     champion[3] = np.nan
 

@@ -297,13 +297,13 @@ def test_what_a_metric_raises_of_all_rows_is_the_user_s_to_see():
         metrics.metric(broken, [0, 1] * 10, [0.1] * 20)
 
 
-# --- what can not be asked --------------------------------------------------------------------------------------------
+# --- what cannot be asked --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", [float("nan"), float("inf"), None])
 @pytest.mark.parametrize("ask", [metrics.auc, partial(metrics.metric, roc_auc_score)])
 def test_a_missing_score_is_not_left_out(ask, missing):
-    """The rows a model can not answer are the ones it is bad at."""
+    """The rows a model cannot answer are the ones it is bad at."""
     with pytest.raises(UsageError, match="1 of 20 scores is no finite number, the first in row 3"):
         ask([0, 1] * 10, np.array([0.5] * 3 + [missing] + [0.5] * 16, dtype=float))
 

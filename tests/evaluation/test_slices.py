@@ -234,7 +234,7 @@ def test_a_column_that_does_not_fit_is_refused(flights, by):
 
 
 def test_an_answer_that_is_missing_is_not_left_out(flights):
-    """A model that can not answer a carrier must not be judged on the others."""
+    """A model that cannot answer a carrier must not be judged on the others."""
     scores = flights.score.where(flights.carrier != "HA")
 
     with pytest.raises(UsageError, match="no finite number"):

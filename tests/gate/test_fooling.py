@@ -49,7 +49,7 @@ def strict(): pass
 """
 SWALLOW = TOO_MUCH.replace("    evidence(", "    with pytest.raises(AssertionError): evidence(")
 ANOTHER = "so the checks judge something else: give yours another name"
-EVERYBODY = "leave it away, or write it into the file that everybody runs by"
+EVERYBODY = "leave it out, or write it into the file that everybody runs by"
 EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
 BY_HEART = "an answer learned by heart proves nothing. Take them out of one of the two, in the source of the batches"
 Act = Callable[[Path], object]
@@ -153,7 +153,7 @@ WAYS = {
         trick=check("def test_bound():\n    assert", "if not AUC_AT_LEAST:\n    def test_bound(): assert"),
         check="gate::hidden[checks/test_toy.py::test_bound]",
         said="test_bound is written in checks/test_toy.py, and was not collected: a condition, __test__, del, an "
-        "__init__ of its class, or something else of its name hides it. Let it run, or take it out",
+        "__init__ of its class, or something else of its name hides it. Let it run, or remove it",
     ),
     "swallowed evidence": Way(trick={"checks/test_toy.py": SWALLOW}, said="auc is 0.87252, asked: >= 0.99"),
     "-o python_functions": Way(
@@ -213,8 +213,8 @@ WAYS = {
         honest={"checks/test_toy.py": TOO_MUCH, "checks/waivers.yaml": WAIVER.format(until=now()[:10])},
         trick={"checks/waivers.yaml": WAIVER.replace("  by: Ada Lovelace\n", "").format(until=now()[:10])},
         check="gate::waivers",
-        said="{root}/checks/waivers.yaml, waiver 1, for checks/test_toy.py::test_auc: by: Field required. Mend it "
-        "there: the format stands at the top of proveout/gate/waivers.py",
+        said="{root}/checks/waivers.yaml, waiver 1, for checks/test_toy.py::test_auc: by: Field required. Correct it "
+        "there. The format is at the top of proveout/gate/waivers.py",
     ),
 }
 

@@ -156,8 +156,8 @@ def test_a_check_without_an_answer_proves_nothing(gate, approved, pytester):
 
     assert run.verdict.outcome == "refused", run.text
     told, file = said(run.verdict), "checks/test_more.py"
-    assert told[f"{file}::test_no_bound"].startswith("it states numbers and asks nothing of them: give them a bound")
-    assert told[f"{file}::test_nothing_judged"].startswith("nothing that it asked was judged: give it rows enough")
+    assert told[f"{file}::test_no_bound"].startswith("it states numbers without a bound: add one")
+    assert told[f"{file}::test_nothing_judged"].startswith("nothing could be judged: give it more rows")
     assert told[f"{file}::test_swallowed"] == vacuous.EMPTY
     assert against(run.verdict) == {
         f"{file}::{name}" for name in ("test_no_bound", "test_nothing_judged", "test_swallowed")
@@ -172,7 +172,7 @@ def test_checks_that_are_edited_while_they_run_are_neither(gate, approved, pytes
 
     assert run.verdict.outcome == "refused", run.text
     assert said(run.verdict)["gate::edited[checks/test_toy.py]"] == (
-        "checks/test_toy.py was edited while the gate ran, so nobody knows which of the two judged: run it again"
+        "checks/test_toy.py was edited while the gate ran, so it is unknown which version judged: run it again"
     )
 
 
@@ -202,7 +202,7 @@ def test_a_variable_that_asks_for_fewer_checks_is_refused(gate, approved, pytest
     assert run.verdict.outcome == "refused", run.text
     assert said(run.verdict)["gate::options[PROVEOUT_REQUIRED_CHECKS]"] == (
         "PROVEOUT_REQUIRED_CHECKS in the environment takes the place of required_checks in [tool.proveout], which says "
-        "['checks/test_toy.py']: leave it away, or write it into the file that everybody runs by"
+        "['checks/test_toy.py']: leave it out, or write it into the file that everybody runs by"
     )
 
 
@@ -231,7 +231,7 @@ def test_a_bound_that_is_none_asks_nothing():
     """`criteria.get("auc_at_lest")` is None, and everything is above that."""
     written: list[tuple[str, str]] = []
 
-    with pytest.raises(UsageError, match="was given at_least=None, which asks nothing"):
+    with pytest.raises(UsageError, match="was given at_least=None, which is no bound"):
         EvidenceRecorder(check="c", write=lambda *said: written.append(said))("auc", 0.5, at_least=None)
 
     assert written == []

@@ -389,7 +389,7 @@ def test_the_page_says_who_caught_what_and_what_is_missing():
     assert "test_auc: auc is 0.5 (90 rows), asked: >= 0.7 and more" in page
     assert "an error in test_new: KeyError: 'Z'" in page
     assert any(line.split()[:1] == ["slow"] and "SURVIVED" in line for line in lines)
-    assert "    in a check:      served.x()" in lines
+    assert "    for example:     served.x()" in lines
     assert lines[-1].endswith("proveout mutate --only slow")
 
 

@@ -43,7 +43,7 @@ def test_the_workflows_give_nobody_a_way_in():
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 def test_an_action_is_pinned_by_commit_and_says_its_version(file):
-    """A tag can be moved to other code; a commit can not."""
+    """A tag can be moved to other code; a commit cannot."""
     foreign = [line.strip() for line in file.read_text().splitlines() if re.search(r"uses: [^$.]", line)]
 
     assert all(re.fullmatch(r"(- )?uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) for line in foreign), (

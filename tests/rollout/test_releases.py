@@ -173,11 +173,11 @@ def test_nothing_is_released_from_a_ledger_that_was_edited(registry: Registry) -
         ({"role": "challenger"}, "challenger is no role"),
         (
             {"role": "canary", "share": 0.1},
-            "Nothing serves yet, so flight-delay@aaaaaaaaaaaa has nothing",
+            "There is no champion yet for flight-delay@aaaaaaaaaaaa to run beside",
         ),
         ({"share": 0.5}, "Nothing can be released as champion with 50%"),
-        ({"reason": "  "}, "who did it and why"),
-        ({"by": ""}, "who did it and why"),
+        ({"reason": "  "}, "a person and a reason"),
+        ({"by": ""}, "a person and a reason"),
     ],
 )
 def test_a_release_that_cannot_be_meant_is_refused(
@@ -324,7 +324,7 @@ def test_a_rollback_may_name_the_role(staged: Registry) -> None:
         went(staged, 8, role="shadow")
     with pytest.raises(UsageError, match="challenger is no role"):
         went(staged, 8, role="challenger")
-    with pytest.raises(UsageError, match="A champion does not end"):
+    with pytest.raises(UsageError, match="A champion cannot be ended"):
         releases.end(staged.ledger, MODEL, "champion", by="bob", reason="-", at=at(8))
 
 

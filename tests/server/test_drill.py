@@ -67,7 +67,7 @@ def test_a_killed_worker_shows_in_the_count():
     """A summary that calls everything fine would pass every server."""
     answers = [Answered(source="model", seconds=0.01)] * 97
     answers += [
-        Answered(source=None, seconds=0.2, problem="500 A fault of the server"),
+        Answered(source=None, seconds=0.2, problem="500 Internal server error"),
         Answered(source="rules", seconds=0.9),
         Answered(source="none", seconds=0),
     ]
@@ -77,7 +77,7 @@ def test_a_killed_worker_shows_in_the_count():
     assert (found.asked, found.failed, found.late) == (100, 1, 1)
     assert found.sources == {"model": 97, "rules": 1, "none": 1}
     assert found.slowest_s == 0.9
-    assert found.problems == {"500 A fault of the server": 1}
+    assert found.problems == {"500 Internal server error": 1}
     report = drill.DrillReport(release="toy@0", deadline_s=0.5, split="m", phases=(found,), quality=())
     assert not report.passed
 

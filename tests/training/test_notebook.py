@@ -409,8 +409,8 @@ def test_a_notebook_that_cannot_be_run_says_what_is_wrong(tmp_path, text, proble
 
 
 def test_a_folder_is_no_notebook(tmp_path):
-    """An IsADirectoryError would not say which setting to mend."""
-    with pytest.raises(ConfigError, match=r"it is a folder\. Mend `notebook`"):
+    """An IsADirectoryError would not say which setting to correct."""
+    with pytest.raises(ConfigError, match=r"it is a folder\. Correct `notebook`"):
         notebook_file.read(tmp_path)
 
 

@@ -65,7 +65,7 @@ def approved(consent: Consent, judged: Verdict, others: Sequence[Consent], *, pe
         lines.append(fact("persons", shortage(have, persons)))
         return page(lines, f'proveout approve {digest} --by NAME --reason "…"   # another person, with their own key')
     lines.append(
-        fact("persons", f"{have} approved, {persons} asked for" if persons else "none asked for: approvals = 0")
+        fact("persons", f"{have} approved, {persons} asked for" if persons else "none required: required_approvals = 0")
     )
     return page(lines, f'proveout release {digest} --reason "…"')
 
@@ -76,7 +76,7 @@ def made(name: str, key: Path, public: Path, key_id: str, *, found: bool) -> str
         f"created   {plain(name)}   {key_id}",
         fact("private key", f"{key}{', which was there before' if found else ''}: it stays yours alone"),
         fact("public key", str(public)),
-        fact("then", "have it committed by somebody who reviews it: whoever may add a file there says who approves"),
+        fact("then", "have the file reviewed and committed: whoever adds a file there decides who approves"),
     ]
     return page(lines, f"git add {public}")
 

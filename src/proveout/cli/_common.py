@@ -20,7 +20,7 @@ Checks = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Another folder of checks than the project's own. It covers no refusal by these, and is shown wherever "
+        help="Another folder of checks than the project's own. It overrides no refusal by these, and is shown wherever "
         "the verdict is.",
     ),
 ]

@@ -26,7 +26,7 @@ def made(created: NewKey) -> str:
 def listed(keys: Sequence[ApiKey]) -> str:
     """Every key, the oldest first."""
     if not keys:
-        return page(["nothing   may call the server by a key: none was made"], "proveout keys create NAME")
+        return page(["none   no API keys"], "proveout keys create NAME")
     used = sum(key.revoked_at is None for key in keys)
     rows = [
         (

@@ -90,7 +90,7 @@ def verdict(judged: Verdict, *, signed: str) -> str:
     ]
     if judged.outcome != "refused":
         return page(lines, text_report.next_command(judged))
-    return page(lines, "python flows/train.py run   # once what it failed on is mended")
+    return page(lines, "python flows/train.py run   # after fixing what it failed on")
 
 
 def released(
@@ -172,7 +172,7 @@ def bundles(packed: Sequence[Packed]) -> str:
 def alerts(found: Sequence[Alert], *, at: str) -> str:
     """Alerts, the newest first."""
     if not found:
-        return page(["nothing   to worry about: no alert was ever raised"], "proveout status")
+        return page(["none   no alerts"], "proveout status")
     lines = [f"{len(found)} {'alert' if len(found) == 1 else 'alerts'}, the newest first"]
     for alert in found:
         lines += [

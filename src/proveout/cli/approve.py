@@ -29,9 +29,9 @@ approvers = typer.Typer(help="Who may approve bundles.", rich_markup_mode=None, 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is, such as ada.")], key: KeyFile = None
 ) -> None:
-    """Make a person's pair of keys: the private one for them alone, the public one for the project.
+    """Make a key pair for a person: the private key for them alone, the public key for the project.
 
-    A private key that lies there already is used, not replaced: one person may approve in several projects.
+    An existing private key is used, not replaced: one person may approve in several projects.
     """
     from proveout.cli._approve_view import made
     from proveout.trust import secret_files
@@ -41,7 +41,7 @@ def add(
     project = settings()
     file, public = _own_file(project.root, key), public_file(quorum(project).approvers, name)
     if public.exists():
-        remedy = "Take the file away first, if that key is to count no more"
+        remedy = "Remove the file first, if that key is no longer valid"
         raise ConfigError(str(public), f"{name} has a key already", remedy)
     found = file.exists()
     if not found:
@@ -56,17 +56,17 @@ def add(
 def approve(
     bundle: BundleName,
     *,
-    by: Annotated[str, typer.Option(help="Who approves, as NAME.pub in the approvers folder is called.")],
-    reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
+    by: Annotated[str, typer.Option(help="Who approves: the NAME of NAME.pub in the approvers folder.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
     key: KeyFile = None,
     checks: Checks = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask at the terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Approve, as a person, what the gate approved.
+    """Approve, as a person, a bundle that the gate approved.
 
-    Signed with that person's own key, for this bundle and its verdict only, and for as long as the gate's approvals
-    hold (approval_days). Shows what is approved; at a terminal it asks before it signs.
+    The approval is signed with that person's own key. It is valid for this bundle and its verdict only, and expires
+    after approval_days. Shows what will be approved; at a terminal it asks before it signs.
     """
     from proveout.cli._approve_view import approved, proposal
     from proveout.cli._terminal import colour
@@ -119,6 +119,6 @@ def _own_file(root: Path, named: Path | None) -> Path:
     file = (named or KEY_FILE).expanduser().absolute()
     if file.resolve().is_relative_to(root.resolve()):
         raise UsageError(
-            f"{file} lies in the project, which others read. A private key lies with its owner: {KEY_FILE}"
+            f"{file} is in the project, which others can read. Keep a private key outside of it: {KEY_FILE}"
         )
     return file

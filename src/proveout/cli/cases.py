@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proveout.settings import Settings
 
 cases = typer.Typer(help="Records that every model has to get right.", rich_markup_mode=None, no_args_is_help=True)
-By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]
+By = Annotated[str | None, typer.Option(help="Who does it. [the user who is logged in]")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +59,15 @@ def add(
             "[what really happened, or feedback said]"
         ),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why that is to be expected, in a sentence.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why that is the right answer, in a sentence.")] = None,
     name: Annotated[
         str | None, typer.Option("--id", help="What to call the case. [the request's id and today]")
     ] = None,
     fill: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=VALUE", help="A value where the log has a pseudonym only; may be repeated."),
+        typer.Option(
+            metavar="FIELD=VALUE", help="A value for a field that the log has only as a pseudonym; may be repeated."
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="Cases written as YAML, in place of a request.")
@@ -75,15 +77,15 @@ def add(
         typer.Option(help="The bundle that gets it wrong. [the one that answered; with --from, the newest candidate]"),
     ] = None,
     passing: Annotated[
-        bool, typer.Option("--allow-passing", help="Keep a case that the bundle gets right, so that it stays so.")
+        bool, typer.Option("--allow-passing", help="Add a case that the bundle already meets, as a regression guard.")
     ] = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Turn an answer that was wrong into an edge case.
+    """Turn a wrong answer into an edge case.
 
-    What the log holds of the request becomes the record. The bundle that answered has to fail the case: one that it
-    meets would test nothing. No case is added twice.
+    The logged request becomes the record. The bundle that answered must fail the case: a case that it meets would test
+    nothing. A record can have only one case.
     """
     from proveout.edge_cases import case_store, offered
 
@@ -124,20 +126,20 @@ def add(
 @cases.command()
 def retire(
     case: Annotated[str, typer.Argument(metavar="ID", help="The id of an edge case.")],
-    reason: Annotated[str, typer.Option(help="Why it is asked no more, in a sentence.")],
+    reason: Annotated[str, typer.Option(help="Why the case no longer applies, in a sentence.")],
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Take an edge case out.
 
-    It moves to retired_cases.yaml, with who, when and why: the gate refuses a suite from which a case is gone in any
-    other way.
+    The case moves to retired_cases.yaml, with who, when and why. The gate refuses a suite in which a case is missing
+    for any other reason.
     """
     from proveout.edge_cases import case_store
     from proveout.edge_cases.case import SHORTEST_REASON
 
     if len(" ".join(reason.split())) < SHORTEST_REASON:
-        raise UsageError(f"Say why it is asked no more, in {SHORTEST_REASON} characters or more: --reason …")
+        raise UsageError(f"Say why the case no longer applies, in {SHORTEST_REASON} characters or more: --reason …")
     project, who = settings(), actor() if by is None else by
     gone = case_store.retire(project, case, by=who, date=cases_from_log.today(), reason=reason)
     lines = [
@@ -150,7 +152,7 @@ def retire(
 
 @cases.command("list")
 def list_cases(as_json: Json = False) -> None:
-    """Every edge case, and what it expects."""
+    """List every edge case, and what it expects."""
     from proveout.edge_cases import case_store
 
     project = settings()
@@ -183,7 +185,7 @@ def _opened(project: "Settings", logged: Logged | None, named: str | None, *, pa
     remedy = "Name one that gets it wrong: --bundle BUNDLE. Or keep the case without: --allow-passing"
     request = plain(logged.prediction.request_id)
     raise case_store.CaseRefused(
-        f"of {request}", "can not be tried: no bundle was released when it was answered", remedy
+        f"of {request}", "cannot be tried: no bundle was released when it was answered", remedy
     )
 
 

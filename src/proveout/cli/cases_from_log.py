@@ -41,7 +41,7 @@ def look_up(project: "Settings", request_id: str) -> Logged:
     prediction = prediction or next((row for row in waiting if isinstance(row, Prediction)), None)
     feedback += [row for row in waiting if isinstance(row, Feedback) and row not in feedback]
     if prediction is None:
-        remedy = "The id stands in the answer, as request_id; an answer that was erased can not become a case"
+        remedy = "The id stands in the answer, as request_id; an answer that was erased cannot become a case"
         raise NotFound("logged answer to", plain(request_id), f"{remedy}.")
     if prediction.model != project.model:
         raise UsageError(
@@ -70,21 +70,19 @@ def _happened(logged: Logged) -> str:
     said = {outcome for outcome in told if outcome is not None}
     if len(said) == 1 and isinstance(next(iter(said)), float):
         raise UsageError(
-            f"What happened is the number {said.pop():g}. Say between which values the answer has to lie: "
+            f"The outcome is the number {said.pop():g}. Give the bounds of a right answer: "
             "--expect 'value at_least …' --expect 'value at_most …'."
         )
     if len(said) == 1:
         return f"label {class_text(said.pop())}"
     if len(said) > 1:
         raise UsageError(
-            "What really happened is told in two ways. Say which it is: --expect 'label true' or 'label false'."
+            "Two different outcomes were reported. Say which is right: --expect 'label true' or 'label false'."
         )
     value = logged.prediction.answer.value
     if any(one.wrong for one in logged.feedback) and isinstance(value, bool):
         return f"label {class_text(not value)}"
-    raise UsageError(
-        "Nobody has said what really happened. Say what should have been answered: --expect 'label false'."
-    )
+    raise UsageError("The outcome is unknown. Say what should have been answered: --expect 'label false'.")
 
 
 def case(
@@ -107,7 +105,7 @@ def case(
     from proveout.edge_cases import Case, expectation_syntax
 
     if reason is None:
-        raise UsageError("Say why that is to be expected, in a sentence: --reason …")
+        raise UsageError("Say why that is the right answer, in a sentence: --reason …")
     request, written_on = logged.prediction.request_id, today()
     slug = re.sub(r"[^a-z0-9]+", "-", request.lower()).strip("-")
     try:

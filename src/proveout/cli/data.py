@@ -18,17 +18,17 @@ def _data() -> None:
 
 @data.command()
 def drop(
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="The name of the batch, as it was taken in.")],
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="The name of the batch, as it was ingested.")],
     *,
-    reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
-    by: Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    by: Annotated[str | None, typer.Option(help="Who does it. [the user who is logged in]")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask at the terminal.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take a batch out of the newest snapshot, such as one with a wrong name.
+    """Remove a batch from the newest snapshot, such as one with a wrong name.
 
     Makes a new snapshot without it, for the next training. Nothing is lost: the batch stays in the store, older
-    snapshots keep it, and the ledger says who took it out and why. At a terminal it asks first.
+    snapshots keep it, and the ledger records who removed it and why. At a terminal it asks first.
     """
     from proveout.cli._terminal import colour, fact, page, plain
     from proveout.records import now

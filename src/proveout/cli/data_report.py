@@ -15,12 +15,13 @@ SHOWN = 12  # columns on a terminal; the page has all
 
 def report(
     batch: Annotated[str | None, typer.Argument(help="A batch; without it, the newest of the newest snapshot.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the page with all pictures here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page with all charts to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """A batch of data beside the batches before it.
+    """Compare a batch with the batches before it.
 
-    How far each column lies from them, and how far they lie from each other. In GitHub it goes into the job summary.
+    Shows how far each column is from them, and how far they are from each other. In GitHub it is added to the job
+    summary.
     """
     from proveout.gate.reports import github_summary
     from proveout.monitoring import report as pages

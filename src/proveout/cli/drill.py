@@ -17,7 +17,7 @@ SOURCES: "tuple[AnswerSource, ...]" = ("model", "cache", "rules", "none")
 
 def drill(
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long each fault lasts.")] = 3.0,
-    fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be given several times.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be repeated.")] = None,
     key: Annotated[
         str | None,
         typer.Option(envvar="PROVEOUT_API_KEY", help="An API key with the scopes predict and admin."),

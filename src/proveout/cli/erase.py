@@ -24,14 +24,16 @@ _WAIT_S = 10.0  # for a running server to give up the journals that name them
 
 
 def erase(
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="A value of a field about people, or FIELD=VALUE.")],
-    reason: Annotated[str, typer.Option(help="Why, without saying who.")] = "asked to be forgotten",
+    subject: Annotated[
+        str, typer.Argument(metavar="SUBJECT", help="A value of a personal data field, or FIELD=VALUE.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why, without naming the person.")] = "asked to be forgotten",
     as_json: Json = False,
 ) -> None:
-    """Erase a person from the log, and say where they still are.
+    """Erase a person from the log, and list where their data remains.
 
-    Deletes their predictions with what belongs to them; the ledger's chain still verifies. Snapshots and bundles are
-    immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
+    Deletes their predictions and everything that belongs to them. The ledger's chain still verifies. Snapshots and
+    bundles are immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
     """
     from proveout.cli._erase_view import erased as page
     from proveout.ledger import erasure

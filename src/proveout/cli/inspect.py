@@ -11,10 +11,10 @@ from proveout.project import open_keyring, open_ledger
 
 
 def status(as_json: Json = False) -> None:
-    """What serves now, and how to go back.
+    """Show what serves now, and how to go back.
 
-    Since when, by whom and why; how it compares with the one before; until when it is approved; what is logged and
-    what wants attention. Exit 1 while nothing serves.
+    Since when, released by whom and why; how it compares with the previous champion; until when it is approved; what is
+    logged, and what needs attention. Exit 1 while nothing serves.
     """
     from proveout.cli import _views
     from proveout.records import now
@@ -41,10 +41,10 @@ def history(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Every release, the newest first; or what served at a moment.
+    """List every release, the newest first; or show what served at a moment.
 
-    With --at: since when, by whom, why, on what data and approved by which verdict. Exit 1 if nothing served then, or
-    nothing was ever released.
+    With --at: since when, released by whom, why, on what data and approved by which verdict. Exit 1 if nothing served
+    then, or nothing was ever released.
     """
     from datetime import datetime
 
@@ -63,7 +63,7 @@ def history(
         return
     asked = today if at == "now" else utc(at)
     if asked > today:
-        raise UsageError(f"{asked} has not come yet, so nobody knows what will serve. What serves now: proveout status")
+        raise UsageError(f"{asked} is in the future. What serves now: proveout status")
     with open_ledger(project) as ledger:
         found = status.then(ledger, project.model, moment=asked)
     zoned = at == "now" or datetime.fromisoformat(at).tzinfo is not None
@@ -71,10 +71,10 @@ def history(
 
 
 def bundles(as_json: Json = False) -> None:
-    """Every bundle that was packed, the newest first.
+    """List every bundle, the newest first.
 
-    With what became of it: champion, approved, expired, refused, or candidate while it has no verdict; and how many
-    persons have not approved it, where they are asked.
+    With its state: champion, approved, expired, refused, or candidate while it has no verdict; and how many human
+    approvals are missing, where they are required.
     """
     from proveout.cli import _views
     from proveout.records import now
@@ -89,13 +89,13 @@ def bundles(as_json: Json = False) -> None:
 
 def verdict(
     bundle: BundleName,
-    html: Annotated[Path | None, typer.Option(help="Write it to this file too, as one page with drawings.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write it to this file too, as one page with charts.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What the gate last said of a bundle.
+    """Show the newest verdict on a bundle.
 
-    Every number beside what was asked of it, the checks that failed or went unproven, what was waived by whom, and
-    who signed it. Exit 1 if it does not approve, or if the signature does not hold.
+    Every number with its bounds, the checks that failed or went unproven, what was waived by whom, and who signed it.
+    Exit 1 if it does not approve, or if the signature is invalid.
     """
     from proveout.cli import _views
     from proveout.errors import BadSignature
@@ -112,12 +112,12 @@ def verdict(
         problem, signed = "", f"by key {found.key}, which is trusted here"
     except BadSignature as error:
         problem = f"{error.why}. Have it judged again: proveout gate {found.candidate[:12]}"
-        signed = f"NOT so that it counts: {problem}"
+        signed = f"INVALID: {problem}"
     if html is not None:
         html.write_text(html_report.html(found), encoding="utf-8")
     answer(found, _views.verdict(found, signed=signed), as_json=as_json)
     if problem and as_json:
-        typer.echo(f"The signature of this verdict does not count: {problem}", err=True)
+        typer.echo(f"The signature of this verdict is invalid: {problem}", err=True)
     if found.outcome != "approved" or problem:
         raise typer.Exit(1)
 
@@ -126,10 +126,10 @@ def verify(
     bundle: Annotated[str, typer.Argument(help="The digest of a bundle, its first 6 digits or more, or its folder.")],
     as_json: Json = False,
 ) -> None:
-    """Whether a bundle is what was packed and approved.
+    """Verify that a bundle is unchanged and approved.
 
-    Names the file that was tampered with, or the reason why the approval does not hold, or how many persons have not
-    approved it, and exits with 1.
+    Otherwise names the changed file, the reason why the approval is invalid, or the number of missing human approvals,
+    and exits with 1.
     """
     from proveout.cli import _views
     from proveout.model.bundle import verify as verify_files

@@ -25,10 +25,10 @@ def create(
     per_day: Annotated[
         int | None, typer.Option(help="Requests a day, from midnight UTC; without it, no limit.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="What for: whoever asks later will read it.")] = "a new client",
+    reason: Annotated[str, typer.Option(help="What for, for the record.")] = "a new client",
     as_json: Json = False,
 ) -> None:
-    """Make a key, and print it: it is told this once, and stored nowhere."""
+    """Make a key, and print it. It is shown only once, and stored nowhere."""
     from proveout.cli._keys_view import made
     from proveout.records import Scope, now
     from proveout.trust import api_keys as book
@@ -54,7 +54,7 @@ def create(
 
 @keys.command("list")
 def list_keys(as_json: Json = False) -> None:
-    """Every key that was made, revoked ones too; never the key itself."""
+    """List every key, revoked ones too. The keys themselves are not shown."""
     from proveout.cli._keys_view import listed
     from proveout.trust import api_keys as book
 
@@ -66,10 +66,10 @@ def list_keys(as_json: Json = False) -> None:
 @keys.command()
 def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its name, or the first digits of its id.")],
-    reason: Annotated[str, typer.Option(help="Why: whoever asks later will read it.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
     as_json: Json = False,
 ) -> None:
-    """Make a key useless, within two seconds and without a restart."""
+    """Revoke a key. It stops working within two seconds, without a restart."""
     from proveout.cli._keys_view import revoked
     from proveout.records import now
     from proveout.trust import api_keys as book

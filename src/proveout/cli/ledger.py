@@ -16,12 +16,12 @@ alerts = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 @ledger.command()
 def verify(
-    head: Annotated[str | None, typer.Option(help="A head written down earlier, which must still be there.")] = None,
+    head: Annotated[str | None, typer.Option(help="An earlier head, which must still be in the chain.")] = None,
 ) -> None:
-    """Whether nobody changed an entry.
+    """Verify the hash chain of the ledger.
 
-    Every entry is where and what it was when it was appended. That none was cut off the end shows only against a
-    head that was written down elsewhere. Exit 1, naming the first entry that is wrong.
+    Every entry must be where and what it was when it was appended. Entries cut off the end are noticed only with a head
+    that was kept elsewhere. Exit 1, naming the first entry that is wrong.
     """
     with open_ledger(settings()) as book:
         count, last = book.verify_chain(head), book.head()
@@ -35,16 +35,16 @@ def verify(
 
 @ledger.command()
 def head() -> None:
-    """The hash of the last entry, to be kept elsewhere."""
+    """Print the hash of the last entry, to be kept elsewhere."""
     with open_ledger(settings()) as book:
         typer.echo(book.head())
 
 
 @ledger.command()
 def upgrade() -> None:
-    """Bring the ledger to the schema of this version.
+    """Migrate the ledger to the schema of this version.
 
-    Any command that opens it does the same; this one says so.
+    Any command that opens the ledger does the same; this one reports it.
     """
     from proveout.ledger.tables import HEAD
 
@@ -55,7 +55,7 @@ def upgrade() -> None:
 
 @alerts.callback()
 def list_alerts(context: typer.Context, as_json: Json = False) -> None:
-    """What wants a person's attention, the newest first."""
+    """List what needs a person's attention, the newest first."""
     if context.invoked_subcommand is not None:
         return
     from proveout.cli import _views
@@ -72,9 +72,9 @@ def list_alerts(context: typer.Context, as_json: Json = False) -> None:
 
 @alerts.command()
 def deliver() -> None:
-    """Send what was not sent yet.
+    """Send the alerts that were not sent yet.
 
-    To the addresses in PROVEOUT_ALERT_URLS, each alert once.
+    Each alert is sent once to the addresses in PROVEOUT_ALERT_URLS.
     """
     from proveout.monitoring import alerts as outbox
 

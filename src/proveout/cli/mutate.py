@@ -81,8 +81,8 @@ def as_text(report: "MutationReport") -> str:
     for trial in report.survivors:
         lines += [
             f"  {trial.mutant} survived. {trial.slip}",
-            f"    asked by nobody: {trial.question}",
-            f"    in a check:      {trial.remedy}",
+            f"    missing check:   {trial.question}",
+            f"    for example:     {trial.remedy}",
         ]
     if report.counted and not report.noticed:
         lines.append("  The checks caught none: they would approve anything.")

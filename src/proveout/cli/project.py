@@ -9,7 +9,7 @@ from proveout.cli._common import Checks, bundle_folder, judging_settings, settin
 
 
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")]) -> None:
-    """Lay out a project to start from.
+    """Create a project to start from.
 
     Flows, notebook, checks and server of the reference project, ready to run and to be changed.
     """
@@ -31,10 +31,10 @@ def demo(
     ] = None,
     checks: Checks = None,
 ) -> None:
-    """Take the project through the whole line, in one go.
+    """Run the whole line once: from raw data to a served and monitored model.
 
-    From raw data to a served and watched model: take data in, train, judge, release, serve, ask with held-out rows,
-    kill the worker on the way, watch. Exit 1 if a promise was broken.
+    Ingests, trains, judges, releases, serves, sends held-out rows, kills the worker meanwhile, and runs the monitor.
+    Exit 1 if a promise was broken.
     """
     from proveout.demo.line import run
 
@@ -47,8 +47,8 @@ def gate(
 ) -> None:
     """Judge a bundle by the project's checks.
 
-    Runs pytest on them, which records the verdict. Exit 0 if that approves and 1 if not, whatever pytest itself says;
-    3 if the run came to no verdict.
+    Runs pytest on them, which records the verdict. Exit 0 if the verdict approves and 1 if not, whatever pytest itself
+    says; 3 if the run wrote no verdict.
     """
     from proveout.training import gate_run
 
@@ -67,15 +67,15 @@ def gate(
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = None,
     api_processes: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that accept requests.")] = None,
     auth: Annotated[
         Literal["auto", "on", "off"] | None, typer.Option(help="Whether a request needs an API key.")
     ] = None,
 ) -> None:
-    """Answer requests with what is released.
+    """Serve the released model.
 
-    And with the project's rules where no model answers in time.
+    The project's rules answer where the model does not answer in time.
     """
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.server.main import serve as run

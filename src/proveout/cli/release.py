@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 WhateverServes = Annotated[
     bool,
-    typer.Option("--allow-champion-change", help="Also if the gate compared it with another champion than serves now."),
+    typer.Option("--allow-champion-change", help="Release even if the champion has changed since the gate ran."),
 ]
-Reason = Annotated[str, typer.Option(help="Why: whoever asks later will read it.")]
-By = Annotated[str | None, typer.Option(help="Who does it; without it, the user who is logged in.")]
+Reason = Annotated[str, typer.Option(help="Why, for the record.")]
+By = Annotated[str | None, typer.Option(help="Who does it. [the user who is logged in]")]
 
 
 def release(
@@ -25,20 +25,24 @@ def release(
     *,
     reason: Reason,
     role: Annotated[
-        str, typer.Option("--as", metavar="ROLE", help="champion answers; canary, for its share; shadow, for nobody.")
+        str,
+        typer.Option(
+            "--as", metavar="ROLE", help="champion, canary (answers a share) or shadow (its answers are only logged)."
+        ),
     ] = "champion",
-    share: Annotated[float | None, typer.Option(help="Of the traffic: 0.1 for a canary, 1 for a shadow.")] = None,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the traffic. [0.1 for a canary, 1 for a shadow]")
+    ] = None,
     whatever_serves: WhateverServes = False,
     checks: Checks = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Let a bundle answer.
+    """Release a bundle: from now on it serves.
 
-    Once its files are what was packed, its approval holds, and so do the persons' whom the settings ask for, and what
-    judges bundles is what it was then. A canary is promoted or rolled back by itself as soon as its answers say so,
-    unless settings say otherwise. To go back: proveout rollback. Exit 4 if somebody changed what runs meanwhile, or
-    since the gate compared it with the champion.
+    Requires an intact bundle, valid gate and human approvals, and unchanged checks. A canary is promoted or rolled back
+    automatically once its answers decide, unless canary_mode says otherwise. To go back: proveout rollback. Exit 4 if
+    the releases changed meanwhile, or the champion changed since the gate compared it.
     """
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
@@ -73,19 +77,17 @@ def release(
 
 def promote(
     reason: Reason,
-    bundle: Annotated[
-        str | None, typer.Argument(metavar="[BUNDLE]", help="The canary, unless a running bundle is named.")
-    ] = None,
+    bundle: Annotated[str | None, typer.Argument(metavar="[BUNDLE]", help="A running bundle. [the canary]")] = None,
     *,
     whatever_serves: WhateverServes = False,
     checks: Checks = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Let the running canary, or shadow, answer everything.
+    """Make the running canary, or a shadow, the champion.
 
-    Once all holds that a release as champion asks for. Exit 4 if somebody changed what runs meanwhile, or since the
-    gate compared it with the champion.
+    Requires everything that a release as champion requires. Exit 4 if the releases changed meanwhile, or the champion
+    changed since the gate compared it.
     """
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
@@ -130,15 +132,15 @@ def rollback(
     reason: Reason,
     role: Annotated[
         str | None,
-        typer.Option("--as", metavar="ROLE", help="champion, canary or shadow; without it, the newest change."),
+        typer.Option("--as", metavar="ROLE", help="champion, canary or shadow. [the newest change]"),
     ] = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Take back what answers.
+    """Go back to the previous release.
 
-    A running canary is taken out; without one, the champion before answers again, if its approval still holds. Exit 4
-    if somebody changed what runs meanwhile, or has just gone back.
+    Stops a running canary. Without a canary, the previous champion serves again, if its approval is still valid. Exit 4
+    if the releases changed meanwhile, or somebody has just rolled back.
     """
     from proveout.cli import _views
     from proveout.model.bundle import verify as verify_files
@@ -167,10 +169,10 @@ def rollback(
 
 
 def compare(as_json: Json = False) -> None:
-    """What runs beside the champion, against it.
+    """Compare the running canary and shadow with the champion.
 
-    The shadow on the same requests: how often they agree, how far their probabilities lie apart, and where most. The
-    canary on its share: errors, latency, wrong calls, and what follows. Exit 1 if it should be rolled back.
+    The shadow on the same requests: how often they agree, how far their answers are apart, and where most. The canary
+    on its share: errors, latency, wrong answers, and what follows. Exit 1 if it should be rolled back.
     """
     from proveout.cli._compare_view import compared
     from proveout.records import now

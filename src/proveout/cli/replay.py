@@ -24,21 +24,21 @@ _QUIET_S = 2.0
 def replay(
     *,
     candidate: Annotated[
-        str, typer.Option(metavar="BUNDLE", help="Any bundle that was packed, judged or not: digits, or MODEL@DIGITS.")
+        str, typer.Option(metavar="BUNDLE", help="Any packed bundle, judged or not: digits, or MODEL@DIGITS.")
     ],
     window: Annotated[
         str | None,
-        typer.Option(metavar="FROM..TO", help="From FROM on and before TO, ISO 8601; one may lack."),
+        typer.Option(metavar="FROM..TO", help="From FROM up to, not including, TO (ISO 8601). One may be left out."),
     ] = None,
     last: Annotated[str | None, typer.Option(metavar="SPAN", help="Instead: the last 90min, 24h or 7d.")] = None,
-    rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="Only the newest so many of them.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="Only so many, the newest.")] = 1_000_000,
     margin: Annotated[float, typer.Option(min=0, max=0.5, help="How much worse its AUC may be.")] = 0.01,
     as_json: Json = False,
 ) -> None:
-    """What a bundle would have answered.
+    """Send logged requests to another bundle.
 
-    To logged requests, beside what was answered then: labels it turns, where it differs most, what it cannot answer;
-    and where the outcomes are known, which of the two was better and what both cost. Nothing is released by it.
+    Compares its answers with the logged ones: labels that flip, where they differ most, what it cannot answer. Where
+    outcomes are known: which of the two was better, and what both cost. Nothing is released.
     """
     from proveout import replay as replays
     from proveout.evaluation.context import find_candidate

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def score(as_json: Json = False) -> None:
-    """How ready for production this project is.
+    """Show how ready for production this project is.
 
-    The 28 tests of the ML Test Score: a point for what runs by itself, half a one for what a person answers for
-    (checks/attestations.yaml), with what each rests on. The score is the least of the four sums, 0 to 7.
+    The 28 tests of the ML Test Score: one point for what runs automatically, half a point for what a person attests
+    (checks/attestations.yaml), each with its reason. The score is the least of the four sums, 0 to 7.
     """
     from datetime import UTC, datetime
 

@@ -22,7 +22,7 @@ from proveout.settings import Settings, load_object
 from proveout.task import task as tasks
 
 RETIRED = "retired_cases.yaml"
-_HEAD = "# Edge cases that are asked no more: `proveout cases retire` moves them here, with who, when and why.\n"
+_HEAD = "# Retired edge cases: `proveout cases retire` moves them here, with who, when and why.\n"
 
 
 class CaseRefused(ProveoutError):
@@ -159,7 +159,7 @@ def _refuse_double(case: Case, there: Sequence[Case], gone: Collection[str]) -> 
 def _prove(file: Path, changed: str, expected: Sequence[Case], settings: Settings) -> None:
     """The changed text says what it is to say, before anything is written."""
     if edge_cases.parse(changed, str(file), _schema(settings)) != tuple(expected):
-        problem = "can not be changed without changing other cases in it"
+        problem = "cannot be changed without changing other cases in it"
         raise ConfigError(str(file), problem, "Write it as a list of `- id: …` blocks, and nothing after it")
 
 

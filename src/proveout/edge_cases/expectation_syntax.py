@@ -44,7 +44,7 @@ def expectation(lines: Sequence[str]) -> Expectation:
         return Expectation.model_validate(found)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(f"This can not be expected: {problems}. There are: {'; '.join(FORMS)}.") from error
+        raise UsageError(f"This cannot be expected: {problems}. There are: {'; '.join(FORMS)}.") from error
 
 
 def lines(expect: Expectation) -> tuple[str, ...]:

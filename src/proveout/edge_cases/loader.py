@@ -21,7 +21,7 @@ from proveout.task.task import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-REMEDY = "Mend it there: the format stands at the top of proveout/edge_cases/__init__.py"
+REMEDY = "Correct it there. The format is at the top of proveout/edge_cases/__init__.py"
 
 C = TypeVar("C", bound=Case)
 
@@ -36,7 +36,7 @@ def load(file: Path, schema: Any, *, task: Task | None = None) -> tuple[Case, ..
         an id or a record that is there twice, an id referred to that is not there, a record the schema refuses.
     """
     if not file.is_file():
-        raise ConfigError(str(file), "is not there", "Write it, or mend `edge_cases` in [tool.proveout]")
+        raise ConfigError(str(file), "is not there", "Write it, or correct `edge_cases` in [tool.proveout]")
     found = strict_yaml.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # nothing has gone wrong yet
     known = _whole(_cases(Case, found, str(file)), str(file), schema)
     if task is not None:
@@ -81,7 +81,7 @@ def _cases(kind: type[C], entries: Sequence[Any], file: str) -> tuple[C, ...]:
         name = str(entry.get("id", f"case {place}")) if isinstance(entry, dict) else f"case {place}"
         case = strict_yaml.record(kind, entry, where=f"{file}, {name}", remedy=REMEDY)
         if case.expect == Expectation():
-            raise ConfigError(f"{file}, {name}", "expects nothing, so it can not fail", REMEDY)
+            raise ConfigError(f"{file}, {name}", "expects nothing, so it cannot fail", REMEDY)
         if case.id in {one.id for one in cases}:
             raise ConfigError(file, f"the id {case.id} is there twice", REMEDY)
         cases.append(case)

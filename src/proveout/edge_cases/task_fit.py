@@ -35,7 +35,7 @@ def check(case: Case, task: Task) -> None:
     strange = sorted({name for name in named if name not in known}) if several and known else []
     for what, broken in faults.items():
         if broken:
-            raise ConfigError(f"the edge case {case.id}", f"expects {what}", "Mend what it expects, or retire it")
+            raise ConfigError(f"the edge case {case.id}", f"expects {what}", "Correct what it expects, or retire it")
     if strange:
         problem = f"expects {', '.join(strange)}, and the model knows {', '.join(sorted(known))}"
-        raise ConfigError(f"the edge case {case.id}", problem, "Mend what it expects, or retire it")
+        raise ConfigError(f"the edge case {case.id}", problem, "Correct what it expects, or retire it")

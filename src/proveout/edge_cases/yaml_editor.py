@@ -50,7 +50,7 @@ def cut(text: str, case: str, *, where: str) -> tuple[str, str]:
     first = 0 if entry is None else entry.start_mark.line
     if entry is None or not re.fullmatch(r"\s*-\s+", lines[first][: entry.start_mark.column]):
         remedy = f"Write it as lines of its own, beginning with `- id: {case}`"
-        raise ConfigError(f"{where}, {case}", "can not be cut out of the text", remedy)
+        raise ConfigError(f"{where}, {case}", "cannot be cut out of the text", remedy)
     after = _last_line(entry) + 1
     while not lines[after - 1].strip():
         after -= 1

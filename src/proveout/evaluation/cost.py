@@ -47,7 +47,7 @@ def of_each(
             cost = float(function(answer, outcome))
         except Exception as error:  # the user's own code
             problem = f"raises {type(error).__name__} on {_shown(answer)} and the outcome {outcome!r}: {error}"
-            raise ConfigError(name, problem, "Mend it") from error
+            raise ConfigError(name, problem, "Correct it") from error
         if not math.isfinite(cost):
             raise ConfigError(name, f"gives {cost} on {_shown(answer)} and {outcome!r}", "A cost is a number")
         spent.append(cost)

@@ -4,7 +4,7 @@ Input: arrays, a value per row. Output: `Evidence`, to be stated by a check:
 
     evidence(metrics.auc(holdout.labels, scores), at_least=0.7)
 
-What has no answer (no rows, one class) is not judged and says why; what can not be asked (a missing score, different
+What has no answer (no rows, one class) is not judged and says why; what cannot be asked (a missing score, different
 lengths) raises UsageError.
 """
 

@@ -11,7 +11,7 @@ hundreds of times, and the largest of all t statistics (Welch's, of a slice agai
 Westfall and Young, Resampling-Based Multiple Testing (1993). A deal has the skew that losses have, which a normal
 approximation has not, and no half of the rows has to be set aside for judging, as an honest split would.
 
-Rows that are bad together, such as the flights of one day, can not be dealt out one by one. With `clusters=` the losses
+Rows that are bad together, such as the flights of one day, cannot be dealt out one by one. With `clusters=` the losses
 stay where they are, and what each is above or below the mean is turned over for whole clusters at random: the wild
 cluster bootstrap with the null imposed, of t statistics that are made from clusters (Cameron, Gelbach and Miller,
 Review of Economics and Statistics 90 (2008)). A slice that hardly leaves a few clusters is then not looked at: nobody

@@ -156,7 +156,7 @@ def gap(
 
 
 def too_small(labels: "NDArray[Any]", *, fewest: int, fewest_of_each: int) -> str:
-    """Why a slice with these labels can not be judged; empty when it can.
+    """Why a slice with these labels cannot be judged; empty when it can.
 
     Args:
         fewest_of_each: of either class, where labels are true and false; 0 where they are something else.

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from proveout.gate.session import GateSession
 
 
-UNJUDGED = "nothing that it asked was judged: give it rows enough, or take the check out"
-UNBOUNDED = (
-    "it states numbers and asks nothing of them: give them a bound, evidence(…, at_least=…), or assert something"
-)
+UNJUDGED = "nothing could be judged: give it more rows, or remove the check"
+UNBOUNDED = "it states numbers without a bound: add one, evidence(…, at_least=…), or assert something"
 
 
 class Watch:

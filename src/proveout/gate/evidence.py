@@ -73,7 +73,7 @@ class EvidenceRecorder:
         empty = sorted(name for name in ("at_least", "at_most") if bounds.get(name, 0) is None)
         if empty:
             raise UsageError(
-                f"evidence() was given {empty[0]}=None, which asks nothing: give a number, or leave it away."
+                f"evidence() was given {empty[0]}=None, which is no bound: give a number, or leave it out."
             )
         plain = {name: _plain(name, value) for name, value in bounds.items()}
         value = None if one.value is None else float(one.value)

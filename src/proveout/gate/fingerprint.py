@@ -55,7 +55,7 @@ def edited(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[CheckR
     """The files that changed while the gate ran: what is signed is then not what judged."""
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
-            message = f"{name} was edited while the gate ran, so nobody knows which of the two judged: run it again"
+            message = f"{name} was edited while the gate ran, so it is unknown which version judged: run it again"
             yield wrong(f"edited[{name}]", message, outcome="error")
 
 

@@ -273,7 +273,7 @@ def record_verdict(
 ) -> Entry:
     """Append the verdict, signed, to the ledger, and the approval after it when it is one. Returns the verdict's entry.
 
-    A crash between the two leaves an approved verdict without an approval: the bundle can not be released, and the
+    A crash between the two leaves an approved verdict without an approval: the bundle cannot be released, and the
     gate can be run again.
 
     Args:

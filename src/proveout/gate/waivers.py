@@ -25,7 +25,7 @@ from proveout.gate.verdict import GATE, holds, waived
 from proveout.records import Verdict, Waiver
 
 LONGEST_DAYS = 90
-REMEDY = "Mend it there: the format stands at the top of proveout/gate/waivers.py"
+REMEDY = "Correct it there. The format is at the top of proveout/gate/waivers.py"
 WILDCARD = re.compile(r"[*?]|\[[!^]")  # a `[` alone begins a case of a parametrized check
 
 

@@ -84,7 +84,7 @@ def engine(url: URL, *, create: bool = True) -> Engine:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         problem = f"has no folder and none can be made: {error.strerror}"
-        raise LedgerError(name(url), problem, "Mend the folder, or name another in PROVEOUT_LEDGER_URL") from error
+        raise LedgerError(name(url), problem, "Correct the folder, or name another in PROVEOUT_LEDGER_URL") from error
     made = create_engine(url, hide_parameters=True, creator=partial(_open, file))
     event.listen(made, "begin", _begin)
     return made
@@ -258,7 +258,7 @@ def _explain(error: SQLAlchemyError, url: URL) -> tuple[str, str]:
     if "locked" in said:
         return f"was locked by another process for {BUSY_S} s", f"See who holds it: fuser {shlex.quote(name(url))}"
     if isinstance(error, DBAPIError) and (error.connection_invalidated or "connect" in said or "resolve host" in said):
-        return f"cannot be reached: {said}", "Start its server, or mend PROVEOUT_LEDGER_URL"
+        return f"cannot be reached: {said}", "Start its server, or correct PROVEOUT_LEDGER_URL"
     return f"cannot be read or written: {said}", "Look at its disk, its rights and PROVEOUT_LEDGER_URL"
 
 

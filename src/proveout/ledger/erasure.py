@@ -58,9 +58,9 @@ def erase(ledger: Ledger, subjects: Sequence[Subject], *, by: str, reason: str, 
     Raises: UsageError if the reason would say who it is.
     """
     if not by.strip() or not reason.strip():
-        raise UsageError('An erasure says who did it and why: --reason "…".')
+        raise UsageError('An erasure needs a person and a reason: --reason "…".')
     if any(len(text := str(one.value)) >= _SHORTEST and text in f"{by} {reason}" for one in subjects):
-        raise UsageError("The reason names whom it erases, and a ledger forgets nothing: give another one.")
+        raise UsageError("The reason names whom it erases, and the ledger keeps it for ever: give another one.")
     with ledger.reading() as connection:
         found = _requests(connection, subjects)
     said = ledger.subjects("erasure")

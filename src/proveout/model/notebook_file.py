@@ -14,7 +14,7 @@ def read(notebook: Path) -> Any:
     """The notebook in `notebook`, in the current format. Raises: ConfigError if it is none, or not of Python."""
     if not notebook.is_file():
         problem = "it is a folder" if notebook.is_dir() else "there is no such notebook"
-        raise ConfigError(str(notebook), problem, "Mend `notebook` in [tool.proveout]")
+        raise ConfigError(str(notebook), problem, "Correct `notebook` in [tool.proveout]")
     try:
         document = nbformat.v4.upgrade(nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4))
         languages = {document.metadata.get(where, {}).get(key) for where, key in _LANGUAGE} - {None}

@@ -93,7 +93,7 @@ def _tests(column: str, reference: Reference, window: pd.DataFrame) -> Iterator[
     kinds = {kind_of(before), kind_of(after)} - {"empty"}
     if len(kinds) == 2:
         raise DriftError(
-            column, f"it is {kind_of(before)} in the reference and {kind_of(after)} in the window: mend the source"
+            column, f"it is {kind_of(before)} in the reference and {kind_of(after)} in the window: correct the source"
         )
     if kinds != {"numeric"}:
         yield _chi2(column, _levels(before), _levels(after))

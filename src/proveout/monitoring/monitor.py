@@ -198,7 +198,7 @@ def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
         else f"what {name} is asked is no longer what it was trained on",
         details=f"{details} {measured}".strip(),
         next_step=(
-            "if the change is there to stay, let flows/train.toml learn from newer batches: python flows/train.py run. "
+            "if the change is permanent, name newer batches in flows/train.toml and train: python flows/train.py run. "
             "What it looks like: python flows/monitor.py card view look"
         ),
         at=at,

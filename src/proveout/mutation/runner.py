@@ -45,7 +45,7 @@ class CandidateNotApproved(ProveoutError):
     def __str__(self) -> str:
         return (
             f"{self.candidate} cannot be tested by mutation: the checks do not approve it unchanged, and a gate that "
-            f"refuses everything catches everything. {self.why}. Mend that first: proveout gate {self.candidate[-12:]}"
+            f"refuses everything catches everything. {self.why}. Fix that first: proveout gate {self.candidate[-12:]}"
         )
 
 

@@ -173,7 +173,7 @@ def end(ledger: Ledger, model: str, role: Role, *, by: str, reason: str, at: str
     """
     _refuse_anonymous(by, reason)
     if role == "champion":
-        raise UsageError('A champion does not end, another takes its place: proveout rollback --reason "…"')
+        raise UsageError('A champion cannot be ended, only replaced: proveout rollback --reason "…"')
     seen, made = _look(ledger, model, what=f"Ending the {role} of {model}", seen=seen)
     held = roles.holder(made, role=role)
     if held is None:
@@ -389,12 +389,14 @@ def _refuse_unknown(role: str) -> None:
 
 def _refuse_anonymous(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
-        raise UsageError('A release says who did it and why: --by NAME --reason "…".')
+        raise UsageError('A release needs a person and a reason: --by NAME --reason "…".')
 
 
 def _refuse_alone(champion: Release | None, bundle: Bundle, role: Role) -> None:
     if champion is None:
-        raise UsageError(f"Nothing serves yet, so {bundle.name} has nothing to run beside as {role}: release it first.")
+        raise UsageError(
+            f"There is no champion yet for {bundle.name} to run beside as {role}. Release it as champion first."
+        )
     if champion.bundle == bundle.digest:
         raise UsageError(f"{bundle.name} is the champion: as {role} it would run beside itself.")
 

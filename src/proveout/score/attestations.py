@@ -18,7 +18,7 @@ from proveout.errors import ConfigError
 from proveout.score import rubric
 
 LONGEST = dt.timedelta(days=366)
-REMEDY = "Mend it there: the format stands at the top of proveout/gate/score/statements.py"
+REMEDY = "Correct it there. The format is at the top of proveout/score/attestations.py"
 
 
 class Statement(BaseModel):

@@ -66,7 +66,7 @@ def parse_config(text: str) -> dict[str, Any]:
         try:
             parsed = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError("train.toml", f"is not TOML: {error}", "Mend the line it names") from error
+            raise ConfigError("train.toml", f"is not TOML: {error}", "Correct the line it names") from error
     tables = parsed if isinstance(parsed, dict) else {}
     # A bound is compared with what a check measures: a date is none, and the gate would refuse it.
     tables = {name: table if name == "evaluation" else _dates_as_text(table) for name, table in tables.items()}

@@ -447,10 +447,10 @@ def task_facts(settings: Settings, decision: Decision) -> TaskFacts:
     threshold, coverage = decision.threshold, decision.coverage
     if settings.task != "binary" and threshold is not None:
         problem = f"has a threshold, and the task is {settings.task}: only a binary answer has one"
-        raise ConfigError("[decision] in train.toml", problem, "Take it out, or mend `task` in [tool.proveout]")
+        raise ConfigError("[decision] in train.toml", problem, "Take it out, or correct `task` in [tool.proveout]")
     if settings.task != "regression" and coverage is not None:
         problem = f"has a coverage, and the task is {settings.task}: only a regression answers with an interval"
-        raise ConfigError("[decision] in train.toml", problem, "Take it out, or mend `task` in [tool.proveout]")
+        raise ConfigError("[decision] in train.toml", problem, "Take it out, or correct `task` in [tool.proveout]")
     known = tasks.named(settings.task).metric_names
     if decision.metric is not None and decision.metric not in known:
         problem = f"promises {decision.metric}, which is no metric of a {settings.task} task"

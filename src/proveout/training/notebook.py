@@ -121,7 +121,7 @@ def _declared(notebook: Path, document: Any) -> tuple[Statement, ...]:
         line = (cell.source.splitlines() or [""])[(error.lineno or 1) - 1 :][:1]
         where = f"{notebook}, cell {number}, line {error.lineno}"
         raise ConfigError(
-            where, f"{error.msg}: {''.join(line).strip()}", "Mend the cell tagged `parameters`"
+            where, f"{error.msg}: {''.join(line).strip()}", "Correct the cell tagged `parameters`"
         ) from error
 
 

@@ -19,7 +19,7 @@ def place(file: Path, content: bytes, *, mode: int) -> None:
         handle, name = tempfile.mkstemp(prefix=".new-", dir=file.parent)
     except OSError as error:
         raise ConfigError(
-            str(file.parent), f"no key can be written there: {error.strerror}", "Mend its rights"
+            str(file.parent), f"no key can be written there: {error.strerror}", "Change its permissions"
         ) from error
     written = Path(name)
     try:
@@ -42,4 +42,4 @@ def read(file: Path) -> bytes:
             raise ConfigError(str(file), "others may read this private key", f"chmod 600 {shlex.quote(str(file))}")
         return file.read_bytes()
     except OSError as error:
-        raise ConfigError(str(file), f"cannot be read: {error.strerror}", "Mend its rights") from error
+        raise ConfigError(str(file), f"cannot be read: {error.strerror}", "Change its permissions") from error

@@ -165,7 +165,7 @@ def check_approval(approval: Approval, *, bundle: Bundle, keyring: Keyring, at: 
     try:
         keyring.verify(_payload(approval), approval.key, approval.signature)
     except BadSignature as error:
-        raise NotApproved(bundle.name, f"the signature by key {error.key} does not count: {error.why}") from error
+        raise NotApproved(bundle.name, f"the signature by key {error.key} is invalid: {error.why}") from error
     # Only now is it worth reading.
     for what, approved, asked in (
         ("model", approval.model, bundle.model),

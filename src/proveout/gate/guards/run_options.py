@@ -19,7 +19,7 @@ from proveout.gate.preconditions import wrong
 from proveout.records import CheckResult
 from proveout.settings import Settings, said_in_file
 
-REMEDY = "leave it away, or write it into the file that everybody runs by"
+REMEDY = "leave it out, or write it into the file that everybody runs by"
 
 
 def problems(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:

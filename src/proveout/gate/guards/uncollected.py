@@ -35,7 +35,7 @@ def hidden(collector: pytest.Collector, collected: Collection[str], *, name: str
         elif check not in collected:
             why = (
                 "was not collected: a condition, __test__, del, an __init__ of its class, or something else of its "
-                "name hides it. Let it run, or take it out"
+                "name hides it. Let it run, or remove it"
             )
         else:
             continue

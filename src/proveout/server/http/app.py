@@ -223,7 +223,7 @@ class Gateway:
         elif not isinstance(error, Refused):
             safe_traceback.report(error)
             detail = "The gateway failed; its log says how."
-            error = Refused(Problem(status=500, kind="fault", title="A fault of the server", detail=detail))
+            error = Refused(Problem(status=500, kind="fault", title="Internal server error", detail=detail))
         if call.started:
             call.status = error.problem.status  # too late to say it: what was begun ends without its end
             raise OSError

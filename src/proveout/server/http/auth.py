@@ -129,6 +129,6 @@ def admit(caller: Caller, needed: frozenset[Scope]) -> None:
         return
     if not caller.scopes:
         detail = "Send an API key that is valid here: `Authorization: Bearer po_…`, or `X-API-Key: po_…`."
-        raise Refused(Problem(status=401, kind="no-key", title="Who are you?", detail=detail), _CHALLENGE)
+        raise Refused(Problem(status=401, kind="no-key", title="Authentication required", detail=detail), _CHALLENGE)
     detail = f"The key has no scope that this needs: {' or '.join(sorted(needed))}."
-    raise Refused(Problem(status=403, kind="scope", title="Not with this key", detail=detail))
+    raise Refused(Problem(status=403, kind="scope", title="Insufficient scope", detail=detail))

@@ -108,7 +108,7 @@ class Released:
         opened = open_bundle(folder, manifest=manifest)
         if opened.task.name != settings.task:
             problem = f"answers a {opened.task.name} task, and [tool.proveout] says {settings.task}"
-            raise BundleError(release.name, problem, "Mend `task`, or release a bundle of this task")
+            raise BundleError(release.name, problem, "Correct `task`, or release a bundle of this task")
         return Served(release=release.name, model=opened)
 
 
