@@ -41,7 +41,7 @@ def history(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List every release, the newest first; or show what served at a moment.
+    """List every release; or show what served at a moment.
 
     With --at: since when, released by whom, why, on what data and approved by which verdict. Exit 1 if nothing served
     then, or nothing was ever released.

@@ -31,7 +31,7 @@ def demo(
     ] = None,
     checks: Checks = None,
 ) -> None:
-    """Run the whole line once: from raw data to a served and monitored model.
+    """Run the whole line once: from raw data to a monitored model.
 
     Ingests, trains, judges, releases, serves, sends held-out rows, kills the worker meanwhile, and runs the monitor.
     Exit 1 if a promise was broken.
