@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Groups = NDArray[np.intp]
 
 NO_SKEWNESS, MOST_SKEWNESS = 1e-6, 0.5  # of a mean: without effect; beyond, the cubic transformation has no meaning
-NO_SPREAD = 1e-12  # of gains, the largest of which is 1: they are alike, but for the rounding of floats
+NO_SPREAD = 1e-6  # of gains, the largest of which is 1: below it they are alike, and their cubes mostly rounding
 FEWEST_UNITS = 10  # rows or clusters to draw from: draws from fewer do not reach the ends of an interval
 
 
