@@ -327,6 +327,18 @@ class Evidence:
         return not self.unjudged and self._within
 
     @property
+    def error_rate(self) -> float | None:
+        """How often the interval lies beyond a bound by chance, where that is asked `surely`: half of it at each end.
+
+        >>> round(Evidence(name="auc", value=0.8, at_least=0.7, level=0.9, surely=True).error_rate, 4)
+        0.05
+        """
+        if not self.surely or self.level is None or not 0 < self.level < 1:
+            return None
+        both = self.at_least is not None and self.at_most is not None
+        return 1 - self.level if both else (1 - self.level) / 2
+
+    @property
     def breaks(self) -> bool:
         """Whether the number is an answer, and does not keep its bounds."""
         return not self.unjudged and not self._within
@@ -340,6 +352,8 @@ class Evidence:
         return above and below and self.value is not None and self.value == self.value
 
 
+USUAL_ERROR_RATE = 0.05
+"""The error rate that is taken where no check states one."""
 NOT_RUN = frozenset({"deselected", "missing"})
 """Outcomes of checks that this run never started."""
 

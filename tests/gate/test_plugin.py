@@ -6,10 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import records, settings
+from proveout.evaluation import holdout_sample
 from proveout.gate import fixtures
 from proveout.gate.current_fingerprint import gate_digests
 from proveout.gate.guards import fixture_guard
@@ -62,6 +64,30 @@ def test_the_champion_is_there_to_be_compared_with(gate):
     assert run.verdict.candidate == new.digest
     assert run.verdict.champion == old.digest
     assert run.verdict.evidence[0].champion is not None
+
+
+def test_a_sample_of_the_held_out_rows_approves_nothing(gate, tmp_path):
+    """Whoever may choose the rows may choose those that pass. Only what looks at them is asked."""
+    file = tmp_path / "rows.json"
+    holdout_sample.write(file, np.arange(40), interval_scale=0.7)
+
+    run = gate(None, "checks", "--holdout-sample", str(file))
+
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    by_check = {one.check: one for one in run.verdict.results}
+    assert run.verdict.outcome == "refused"
+    assert "run the gate without --holdout-sample" in by_check["gate::options[--holdout-sample]"].message
+    assert by_check["checks/test_toy.py::test_auc"].outcome == "passed"
+    assert [one.rows for one in run.verdict.evidence] == [40]
+    assert "(200, 40) == (200, 90)" in by_check["checks/test_toy.py::test_rows"].message
+    assert run.entries("approval") == ()
+
+
+def test_a_sample_that_is_none_is_a_misuse(gate, tmp_path):
+    run = gate(None, "checks", "--holdout-sample", str(tmp_path / "gone.json"))
+
+    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+    run.result.stderr.fnmatch_lines(["*gone.json is no sample of held-out rows*"])
 
 
 def test_the_newest_candidate_is_judged_unless_one_is_named(gate, pytester, monkeypatch):

@@ -2,13 +2,16 @@
 
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proveout.cli import _stability_view
 from proveout.cli._common import Json, answer, settings
 from proveout.cli._terminal import fact, page, plain, table
 from proveout.errors import UsageError
+from proveout.settings import Settings
 
 if TYPE_CHECKING:
     from proveout.mutation.results import MutationReport, Trial
@@ -25,6 +28,10 @@ def mutate(
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Runs of the checks at a time; one for each processor.")
     ] = None,
+    aa: Annotated[
+        bool, typer.Option("--aa", help="Break nothing; judge by halves of the held-out rows: which checks flip?")
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=10, help="Halves of the held-out rows that judge, with --aa.")] = 20,
     listed: Annotated[
         bool, typer.Option("--list", help="Say what mutants there are for the task of this project, and run nothing.")
     ] = False,
@@ -35,6 +42,9 @@ def mutate(
     Packs variants that careless people make, runs the project's own checks on each, on a state that is thrown away,
     and says which check caught it, or which question is missing. Exit 1 if more survive than may; 3 if the checks do
     not approve the candidate itself.
+
+    With --aa: how often does each check change its mind on other held-out rows? Exit 1 if one does surely more often
+    than the error rate that it states.
     """
     from proveout.evaluation.context import find_candidate
     from proveout.gate.reports import github_summary
@@ -48,9 +58,14 @@ def mutate(
         rows = [(mutant.name, mutant.slip, mutant.asked[project.task].words) for mutant in mutants]
         typer.echo("\n".join(table(("mutant", "what somebody did", "question that should catch it"), rows)))
         return
+    if aa and (only or max_survivors):
+        raise UsageError("--aa breaks nothing: leave --only and --max-survivors away.")
     folder = find_candidate(project, bundle.rpartition("@")[2] if bundle else None)
     # Asked to end, it is to end its runs too: they are in groups of their own.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if aa:
+        _stability(project, folder, rounds=rounds, workers=workers, as_json=as_json)
+        return
     typer.echo(f"the checks judge the candidate itself first; mutants to follow: {len(mutants)}", err=True)
     report = runner.run(
         project,
@@ -65,6 +80,19 @@ def mutate(
     answer(report, as_text(report), as_json=as_json)
     if not report.passed:
         raise typer.Exit(3 if report.untold or not report.counted else 1)
+
+
+def _stability(project: Settings, folder: Path, *, rounds: int, workers: int | None, as_json: bool) -> None:
+    from proveout.mutation import stability
+
+    def say(done: int, of: int, flips: int) -> None:
+        typer.echo(f"[{done:>{len(str(of))}}/{of}] {flips} checks flipped", err=True)
+
+    typer.echo(f"the checks judge all held-out rows first; halves to follow: {rounds}", err=True)
+    report = stability.run(project, folder, rounds=rounds, workers=workers, say=say)
+    answer(report, _stability_view.as_text(report), as_json=as_json)
+    if not report.passed:
+        raise typer.Exit(1)
 
 
 def as_text(report: "MutationReport") -> str:

@@ -16,6 +16,7 @@ from proveout.data import features, profiles, snapshots
 from proveout.data.splits import BATCH, HOLDOUT, TRAIN
 from proveout.errors import ConfigError, NoCandidate, NoLedger, NotFound, UsageError
 from proveout.evaluation import fixture_digests, provenance
+from proveout.evaluation.holdout_sample import HoldoutSample
 from proveout.ledger import ledger as ledgers
 from proveout.model import bundle as bundles
 from proveout.model import serving_form
@@ -78,9 +79,10 @@ class Criteria(Mapping[str, Any]):
 class EvaluationContext:
     """What one candidate is judged with. Everything is read when it is first asked for, and once."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, *, sample: HoldoutSample | None = None) -> None:
         self.settings = settings
         self.folder = folder
+        self.sample = sample  # judged by these of the held-out rows alone
         self.bundle = _described(settings, folder)
         self.bounds: Mapping[str, Any] = MappingProxyType(read_bounds(settings))  # as they are when the run begins
         self.store = open_store(settings)
@@ -179,6 +181,13 @@ class EvaluationContext:
             records=raw[list(self.candidate.request_columns)],
             labels=self.candidate.task.outcomes(labels[known].to_numpy()),
         )
+        if side == HOLDOUT and self.sample is not None:
+            places = self.sample.places
+            found = LabelledRows(
+                raw=found.raw.iloc[places].reset_index(drop=True),
+                records=found.records.iloc[places].reset_index(drop=True),
+                labels=found.labels[places],
+            )
         name = "holdout" if side == HOLDOUT else "training"
         self.seals[name] = fixture_digests.of_rows(found.labels, found.raw, found.records)
         return found

@@ -23,6 +23,7 @@ class EvidenceRecorder:
 
     check: str
     write: Callable[[str, str], None]
+    interval_scale: float = 1.0  # below 1, intervals are stated as of more rows than they were measured on
 
     @overload
     def __call__(self, what: str, value: "float | Evidence", **bounds: Any) -> Evidence: ...
@@ -77,7 +78,13 @@ class EvidenceRecorder:
             )
         plain = {name: _plain(name, value) for name, value in bounds.items()}
         value = None if one.value is None else float(one.value)
-        return replace(one, check=self.check, value=value, **plain)
+        return self._of_all_rows(replace(one, check=self.check, value=value, **plain))
+
+    def _of_all_rows(self, one: Evidence) -> Evidence:
+        if self.interval_scale == 1.0 or one.value is None or one.low is None or one.high is None:
+            return one
+        low, high = (one.value + self.interval_scale * (end - one.value) for end in (one.low, one.high))
+        return replace(one, low=low, high=high)
 
 
 def proves(text: str) -> bool | None:

@@ -114,10 +114,12 @@ def evidence(request: pytest.FixtureRequest) -> EvidenceRecorder:
     evidence("auc", 0.77, at_least=0.70)
     """
     item = request.node
+    gate = GateSession.of(request.config)
     return EvidenceRecorder(
-        check=GateSession.of(request.config).check_id(item.nodeid) or item.nodeid,
+        check=gate.check_id(item.nodeid) or item.nodeid,
         # User properties travel with the report: through xdist, and into the JUnit file.
         write=lambda key, text: item.user_properties.append((key, text)),
+        interval_scale=1.0 if gate.sample is None else gate.sample.interval_scale,
     )
 
 

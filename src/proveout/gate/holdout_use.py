@@ -10,10 +10,8 @@ runs. Of several candidates on the same rows, the chance that one passes by luck
 from collections.abc import Sequence
 
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Attempt, Digest, Evidence, HoldoutUse, Judgement, Verdict
+from proveout.records import USUAL_ERROR_RATE, Attempt, Digest, Evidence, HoldoutUse, Judgement, Verdict
 
-USUAL_RATE = 0.05
-"""The error rate that is taken where no check states one."""
 SHOWN = 3  # refused candidates that are named
 
 
@@ -40,26 +38,15 @@ def counted(
     outcomes: dict[Digest, tuple[Judgement, ...]] = {}
     for verdict in before:
         outcomes[verdict.candidate] = (*outcomes.get(verdict.candidate, ()), verdict.outcome)
-    rates = [_rate(one) for one in evidence if one.surely and one.level is not None and 0 < one.level < 1]
+    rates = [one.error_rate for one in evidence if one.error_rate is not None]
     return HoldoutUse(
         content=content,
         others=tuple(Attempt(candidate=one, outcomes=said) for one, said in outcomes.items() if one != candidate),
         again=outcomes.get(candidate, ()),
-        error_rate=max(rates, default=USUAL_RATE),
+        error_rate=max(rates, default=USUAL_ERROR_RATE),
         stated=bool(rates),
         error_rate_at_most=at_most,
     )
-
-
-def _rate(evidence: Evidence) -> float:
-    """How often the interval lies beyond a bound by chance: half of it at each end.
-
-    >>> round(_rate(Evidence(name="auc", value=0.8, at_least=0.7, level=0.9, surely=True)), 4)
-    0.05
-    """
-    outside = 1 - (evidence.level or 0)
-    both = evidence.at_least is not None and evidence.at_most is not None
-    return outside if both else outside / 2
 
 
 def in_words(use: HoldoutUse) -> str:

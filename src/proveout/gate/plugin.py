@@ -33,6 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the bundle that the checks are to judge: its digest, 6 or more digits of it, or its folder "
         "(default: PROVEOUT_CANDIDATE, else the newest packed one)",
     )
+    group.addoption(
+        "--holdout-sample",
+        metavar="FILE",
+        default=None,
+        help="run only the checks that look at held-out rows, on those that this file names: the verdict never "
+        "approves. For proveout mutate --aa, which writes it",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,6 +18,7 @@ import pytest
 
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
+from proveout.evaluation import holdout_sample
 from proveout.gate import collector as gathered
 from proveout.gate import fingerprint, preconditions
 from proveout.gate.collector import COVERS, ResultCollector
@@ -56,6 +57,11 @@ class GateSession:
             self.settings: Settings = with_checks(of_the_file(_settings(config)), config.getoption("--checks"))
         except ProveoutError as error:
             raise pytest.UsageError(str(error)) from error
+        named = config.getoption("--holdout-sample")
+        try:
+            self.sample = holdout_sample.read(Path(named)) if named else None
+        except ProveoutError as error:
+            raise pytest.UsageError(str(error)) from error
         self._folder = self.settings.root / self.settings.checks
         if config.getoption("--checks") and config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args = [str(self._folder)]
@@ -74,7 +80,9 @@ class GateSession:
 
         if self._context is None:
             try:
-                self._context = EvaluationContext(self.settings, find_candidate(self.settings, self._named()))
+                self._context = EvaluationContext(
+                    self.settings, find_candidate(self.settings, self._named()), sample=self.sample
+                )
             except ProveoutError as error:
                 raise pytest.UsageError(str(error)) from error
         return self._context
@@ -146,6 +154,15 @@ class GateSession:
         if ids and self.check_id(item.nodeid) is not None:
             item.user_properties.append((COVERS, canonical(ids).decode()))
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Judged by a sample of the held-out rows, ask only what looks at them."""
+        if self.sample is None:
+            return
+        looking = [item for item in items if "holdout" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in looking])
+        items[:] = looking
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what could not be collected: its checks are not there to be missed."""
         name = self.check_id(report.nodeid)
@@ -194,6 +211,8 @@ class GateSession:
         if self._wanted or self._asked_for():
             self._wanted = True
             self.context()
+            if self.sample is not None:
+                self.sample.watch_clusters()
 
     def _asked_for(self) -> bool:
         return any(path.is_relative_to(self._folder) for path in self._asked())
@@ -234,6 +253,10 @@ class GateSession:
         from proveout.gate import finalize as judging
 
         self.gathered.found(*run_options.problems(self._config, self.settings))
+        if self.sample is not None:
+            self.sample.write_clusters()
+            message = "judged by a sample of the held-out rows: run the gate without --holdout-sample"
+            self.gathered.found(preconditions.wrong("options[--holdout-sample]", message, outcome="error"))
         now_there = fingerprint.content(self.settings)
         self.gathered.found(*fingerprint.edited(self._judged_by or {}, now_there))
         read = {name: digest for name, digest in self.gathered.read.items() if name not in now_there}

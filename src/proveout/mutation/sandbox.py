@@ -88,7 +88,15 @@ class Sandbox:
             _end(process)
 
     def judge(
-        self, bundle: Path, digest: Digest, *, name: str, failures: int | None, limit: Limit, first: Sequence[str] = ()
+        self,
+        bundle: Path,
+        digest: Digest,
+        *,
+        name: str,
+        failures: int | None,
+        limit: Limit,
+        first: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> Rehearsed:
         """Run the checks on the bundle in a folder.
 
@@ -97,11 +105,13 @@ class Sandbox:
             first: node ids of the checks that are run before the others.
             failures: stop when so many checks have failed; None: run all.
             limit: says, while it runs, after how many seconds the run is ended.
+            options: more of pytest's.
         """
         state = self._folder / f"state-{name}"
         shutil.copytree(self._folder / "state", state)
         command = [sys.executable, "-m", "pytest", *pytest_arguments(self._settings), "--candidate", str(bundle), "-q"]
         command += ["-o", f"cache_dir={state / 'pytest'}", *([f"--maxfail={failures}"] if failures else [])]
+        command += options
         if first:
             # What failed the last time is what pytest can be asked to begin with.
             failed = state / "pytest" / "v" / "cache" / "lastfailed"

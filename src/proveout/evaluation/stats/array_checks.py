@@ -168,6 +168,21 @@ def values_of(values: Any, what: str) -> "NDArray[Any]":
     return found
 
 
+_WATCHED: "dict[bytes, NDArray[np.intp]]" = {}
+_WATCHING: list[int] = []
+
+
+def watch_groups(rows: int) -> None:
+    """From here on, keep the clusters that anybody names of so many rows."""
+    _WATCHING[:] = [rows]
+    _WATCHED.clear()
+
+
+def watched_groups() -> "tuple[NDArray[np.intp], ...]":
+    """The number of each row's cluster, for each way to group that was named since `watch_groups`."""
+    return tuple(_WATCHED.values())
+
+
 def groups(clusters: "ArrayLike | None", rows: int) -> "NDArray[np.intp] | None":
     """The number of each row's cluster, 0 upwards, shape (rows,); None without clusters."""
     import pandas as pd
@@ -181,6 +196,8 @@ def groups(clusters: "ArrayLike | None", rows: int) -> "NDArray[np.intp] | None"
         raise UsageError(
             f"{int((codes < 0).sum())} of {rows} rows name no cluster: give them one, or leave these rows out."
         )
+    if rows in _WATCHING:
+        _WATCHED[codes.tobytes()] = codes
     return codes
 
 

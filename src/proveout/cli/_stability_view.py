@@ -1,0 +1,56 @@
+"""What `proveout mutate --aa` prints: which checks change their mind on other held-out rows.
+
+Input: a report. Output: text for a terminal.
+"""
+
+from typing import TYPE_CHECKING
+
+from proveout.cli._terminal import fact, page, table
+
+if TYPE_CHECKING:
+    from proveout.mutation.stability import CheckStability, StabilityReport
+
+HEAD = ("check", "on all rows", "flips in", "may in", "")
+
+
+def as_text(report: "StabilityReport") -> str:
+    """The share of rounds with another verdict, then each check that flipped in any of them."""
+    drawn = f"halves of {report.rows:,} rows"
+    if report.clusters is not None:
+        drawn = f"halves of {report.clusters:,} clusters with {report.rows:,} rows"
+    moved = [one for one in report.checks if (one.flips or one.too_few_rows) and not one.counts_rows]
+    lines = [
+        f"{'stable' if report.passed else 'unstable'}   {report.model}@{report.candidate[:12]}   "
+        f"another verdict in {report.changed} of {report.rounds} rounds, {len(report.unstable)} of "
+        f"{len(report.checks)} checks flip more often than they may, in {report.seconds:.0f} s",
+        fact("drawn", f"{drawn}, as if other rows of the same kind had been held out"),
+        *(table(HEAD, [_row(one) for one in moved]) if moved else []),
+    ]
+    lines += [
+        f"  {_name(one)} flips in {one.flips} of {one.rounds} rounds, and {_level(one)}: hold out more rows, or ask "
+        "for what the model reaches with room to spare"
+        for one in report.unstable
+    ]
+    lines += [
+        f"  not counted: {_name(one)} says otherwise of every half, so it asks how many rows there are, not which"
+        for one in report.checks
+        if one.counts_rows
+    ]
+    return page(lines, "proveout mutate: do the checks notice a broken model?")
+
+
+def _row(one: "CheckStability") -> tuple[str, str, str, str, str]:
+    note = "FLIPS MORE" if one.unstable else ""
+    if one.too_few_rows:
+        note = f"{note} half of the rows were too few in {one.too_few_rows} more rounds".strip()
+    said = "passed" if one.passed else "failed"
+    return _name(one), said, f"{one.flips} of {one.rounds}", f"{100 * one.level:.3g} %", note
+
+
+def _name(one: "CheckStability") -> str:
+    return one.check.rpartition("::")[2]
+
+
+def _level(one: "CheckStability") -> str:
+    share = f"{100 * one.level:.3g} %"
+    return f"states an error rate of {share}" if one.stated else f"may in {share}, as no error rate is stated"
