@@ -29,7 +29,12 @@ def champion_scores(champion, holdout):
 
 @pytest.fixture(scope="session")
 def rule_scores(rules, candidate, holdout):
-    """What the rules say of the held-out rows, in the form of `scores`: asked as the server asks them."""
+    """What the rules say of the held-out rows, in the form of `scores`: asked as the server asks them.
+
+    Rules that say true or false, or name a class, are taken at their word: its probability is 1.
+    """
     task, records = candidate.task, request_columns.plain_records(holdout.records)
-    said = [task.scores(task.read_rules(rules(record))) for record in records]
+    answers = [task.read_rules(rules(record)) for record in records]
+    known = (True,) if task.name == "binary" else task.facts.classes
+    said = [task.scores(one) or [float(one.value == name) for name in known] for one in answers]
     return np.array(said, dtype=float).reshape(task.shape(len(said)))

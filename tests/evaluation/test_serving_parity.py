@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from reference_project import ROOT
 from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
 
 from proveout.data.store import Store
 from proveout.evaluation import isolated_probe, serving_parity
 from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
+from proveout.records import TaskFacts
 
 LOCK = ROOT / "requirements.lock"
 
@@ -145,6 +147,23 @@ def test_a_small_model_keeps_the_bounds(opened, rows):
     assert all(one.holds for one in found)
     assert found[1].rows == 600
     assert found[0].champion > 0
+
+
+def test_a_model_of_several_classes_keeps_them_too(opened, rows, order):
+    """Its answer is a number for each class, and one was asked for: the fresh process failed."""
+    made = order()
+    parts = np.array(["dawn", "noon", "dusk"])[np.concatenate([made.training["hour"], made.heldout["hour"]]) // 8]
+    columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
+    quick = opened(
+        model=DecisionTreeClassifier(random_state=0).fit(columns, parts[:300]),
+        task=TaskFacts(task="multiclass"),
+        training_labels=parts[:300],
+        heldout_labels=parts[300:],
+    )
+
+    asked = serving_parity.performance(quick, rows, calls=600, p50_ms_at_most=10, p99_ms_at_most=200)
+
+    assert [one.name for one in (*asked, *serving_parity.clean(quick)) if not one.holds] == []
 
 
 def test_a_bundle_that_does_not_open_in_a_fresh_process_is_refused(opened, rows):

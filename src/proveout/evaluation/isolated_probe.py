@@ -132,7 +132,7 @@ def _told(asked: Asked) -> Told:
 
 
 def _calls(candidate: Any, asked: Asked) -> list[float]:
-    """Milliseconds of each call: from values that JSON gave to a number."""
+    """Milliseconds of each call: from values that JSON gave to the scores as plain numbers."""
     took: list[float] = []
     if not asked.calls:
         return took
@@ -145,7 +145,7 @@ def _calls(candidate: Any, asked: Asked) -> list[float]:
                 warm = call  # what is slow is slow warm, too, and has to be counted
             record = asked.records[call % len(asked.records)]
             began, waited = time.perf_counter(), waited_s()
-            float(candidate.predict_columns(candidate.columns([record]))[0])
+            candidate.predict_columns(candidate.columns([record]))[0].tolist()
             # Somebody else had the processor meanwhile: that is the machine's time, not the model's. The clock is read
             # before and after the waiting, so that no more of it is taken off than there was.
             waited = waited_s() - waited
