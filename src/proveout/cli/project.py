@@ -6,22 +6,64 @@ from typing import Annotated, Literal
 import typer
 
 from proveout.cli._common import Checks, bundle_folder, judging_settings, settings
+from proveout.records import TaskName
 
 
-def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")],
+    table: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A table to make a project of: CSV or Parquet, a glob or URL.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of the table to predict.")] = None,
+    task: Annotated[
+        Literal["binary", "multiclass", "regression"] | None,
+        typer.Option(help="What to take this column for; by default, what its values look like."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Which rows to hold out: random, time:COLUMN, group:COLUMN or column:COLUMN.")
+    ] = "random",
+) -> None:
     """Create a project to start from.
 
-    Flows, notebook, checks and server of the reference project, ready to run and to be changed.
+    Flows, notebook, checks and server of the reference project, ready to run and to be changed. With --table and
+    --target a project for that table: schema, notebook and bounds are proposed from what its rows show.
     """
     import shlex
 
+    from proveout.errors import UsageError
     from proveout.pilot.scaffold import init as lay_out
 
+    if table is not None and target is not None:
+        init_table(folder, table=table, target=target, task=task, split=split)
+        return
+    if table is not None or target is not None or task is not None or split != "random":
+        raise UsageError("--table FILE and --target COLUMN go together; --task and --split say more about them.")
     laid = lay_out(folder)
     inside = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in laid)
     typer.echo(f"laid out   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
     there = shlex.quote(str(folder))
     typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
+
+
+def init_table(folder: Path, *, table: str, target: str, task: TaskName | None, split: str) -> None:
+    """Lay out a project for one table, and say what was decided."""
+    import shlex
+    from datetime import UTC, datetime
+
+    from proveout.pilot import table_project
+
+    typer.echo(f"reading {table}, and fitting a first model to see what can be asked of one", err=True)
+    today = datetime.now(UTC).date().isoformat()
+    made = table_project.init(
+        folder, table=table, predicted=target, today=today, task=task, split=split, folder=Path.cwd()
+    )
+    typer.echo(f"laid out   {folder}   {len(made.files)} files")
+    for line in made.decisions:
+        typer.echo(f"  {line}")
+    for line in made.warnings:
+        typer.echo(f"warning: {line}")
+    typer.echo("all of it is a proposal: read checks/schemas.py and the comments in flows/train.toml")
+    typer.echo(f"next: cd {shlex.quote(str(folder))} && make demo")
 
 
 def demo(

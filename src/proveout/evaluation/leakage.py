@@ -8,10 +8,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -74,17 +74,39 @@ def columns(
     """
     from proveout.evaluation.ablation import sample
 
-    task = candidate.task.name
-    at_most = at_most if at_most is not None else _MOST_ALONE[task]
-    lead_at_most = lead_at_most if lead_at_most is not None else _MOST_LEAD.get(task)
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
-    told = univariate.targets(task, training.labels[taken])
+    return of_columns(
+        candidate.task.name,
+        dict(each_column(candidate, records)),
+        training.labels[taken],
+        at_most=at_most,
+        lead_at_most=lead_at_most,
+        seed=seed,
+    )
+
+
+def of_columns(
+    task: TaskName,
+    named: "Mapping[str, pd.Series[Any]]",
+    outcomes: "NDArray[Any]",
+    *,
+    at_most: float | None = None,
+    lead_at_most: float | None = None,
+    seed: int = 0,
+) -> tuple[Evidence, ...]:
+    """The same of columns that no bundle has yet.
+
+    Args:
+        named: columns by their names, shape (rows,) each.
+        outcomes: known ones, as the task has them, shape (rows,).
+    """
+    at_most = at_most if at_most is not None else _MOST_ALONE[task]
+    lead_at_most = lead_at_most if lead_at_most is not None else _MOST_LEAD.get(task)
+    told = univariate.targets(task, outcomes)
     # An order hangs little on how far means are drawn together, the variance that they explain all the more.
     prior = _PRIOR if task == "binary" else 1.0
-    said = {
-        name: univariate.means(values, told, prior=prior, seed=seed) for name, values in each_column(candidate, records)
-    }
+    said = {name: univariate.means(values, told, prior=prior, seed=seed) for name, values in named.items()}
     found = [replace(_tells(task, told, one, seed=seed), slice=name, at_most=at_most) for name, one in said.items()]
     found.sort(key=lambda one: -(one.value or 0))
     strongest, least = found[0], 0.5 if task == "binary" else 0.0
@@ -97,7 +119,7 @@ def columns(
             name=f"{'auc' if task == 'binary' else 'variance explained'}, lead of the strongest column",
             value=lead,
             at_most=lead_at_most,
-            rows=len(taken),
+            rows=len(outcomes),
             decision=f"{strongest.slice}{after}",
         ),
     )

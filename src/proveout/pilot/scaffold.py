@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,7 @@ def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     Raises: UsageError if `target` is there and not an empty folder.
     """
     place = target.resolve()
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise UsageError(f"{target} is there already and not an empty folder: name another one. Nothing was written.")
+    check_free(target)
     place.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".proveout-init-", dir=place.parent))
     try:
@@ -79,6 +78,13 @@ def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return tuple(target / name for name in sorted(files))
+
+
+def check_free(target: Path) -> None:
+    """Return if a project can be laid out there. Raises: UsageError if it is there and not an empty folder."""
+    place = target.resolve()
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise UsageError(f"{target} is there already and not an empty folder: name another one. Nothing was written.")
 
 
 def generic_files(*, demo: str = "") -> dict[str, bytes]:
@@ -143,16 +149,25 @@ def pyproject(shipped: str, *, name: str) -> str:
     ours: dict[str, Any] = tomllib.loads(shipped)["project"]
     wanted = [f"proveout=={ours['version']}"]
     wanted += [need for need in ours["optional-dependencies"]["dev"] if re.split(r"[^\w-]", need)[0] in NEEDED]
+    return _project_file(name, wanted, requires_python=ours["requires-python"], table=_own_table(shipped))
+
+
+def project_file(name: str, table: str) -> str:
+    """The pyproject.toml of a new project that needs proveout alone, with its `[tool.proveout]`."""
+    return _project_file(name, [proveout_requirement()], requires_python=_own_project()["requires-python"], table=table)
+
+
+def _project_file(name: str, wanted: Sequence[str], *, requires_python: str, table: str) -> str:
     dependencies = "".join(f'  "{need}",\n' for need in wanted)
     return f"""\
 [project]
 name = "{name}"
 version = "0.1.0"
-requires-python = "{ours["requires-python"]}"
+requires-python = "{requires_python}"
 dependencies = [
 {dependencies}]
 
-{_own_table(shipped)}
+{table.strip()}
 
 [tool.pytest.ini_options]
 addopts = "-ra --strict-markers --strict-config"

@@ -1,0 +1,326 @@
+"""The notebook of a project for one table, as a data scientist would begin it. It imports nothing of proveout.
+
+Input: a `Proposal`, and the family of models. Output: a notebook of nbformat, or its code.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proveout.pilot import source_text
+from proveout.pilot.project_proposal import Family, Proposal, model_columns, parameters
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_MOST_ONE_HOT = 30  # kinds of a text that get a column each; more get a number, which trees part as well
+
+
+_TREES = {
+    "binary": "HistGradientBoostingClassifier",
+    "multiclass": "HistGradientBoostingClassifier",
+    "regression": "HistGradientBoostingRegressor",
+}
+
+
+def notebook(proposal: Proposal, family: Family) -> "NotebookNode":
+    """The pilot as its author would write it."""
+    from nbformat import v4
+
+    cells: list[NotebookNode] = []
+    for place, (kind, text) in enumerate(_cells(proposal, family)):
+        make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
+        cell = make(text.strip("\n"), id=f"cell-{place}")  # type: ignore[no-untyped-call]  # nbformat is typed in part
+        if kind == "parameters":
+            cell.metadata["tags"] = ["parameters"]
+        cells.append(cell)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    made: NotebookNode = v4.new_notebook(
+        cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
+    )
+    return made
+
+
+def code_cells(made: "NotebookNode") -> str:
+    """The code of a notebook, for a run in this process."""
+    return "\n\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
+
+
+def _cells(proposal: Proposal, family: Family) -> Iterator[tuple[str, str]]:
+    asked = proposal.target
+    name, task = source_text.text(asked.name), asked.task
+    numbers, categories, texts = model_columns(proposal)
+    yield "markdown", _title(proposal)
+    values = parameters(proposal, family)
+    yield (
+        "parameters",
+        '# where the data is, and how hard to try\nfeatures_path = "features.parquet"\n'
+        + "\n".join(f"{one} = {value}" for one, value in values.items()),
+    )
+    yield "code", "\n".join(_imports(proposal, family))
+    yield "code", 'rows = pd.read_parquet(features_path)\nprint(f"{len(rows):,} rows")\nrows.head()'
+    yield "markdown", "## A look at the data"
+    yield "code", _outcome_cell(task, name)
+    yield "code", _columns_cell(proposal)
+    if numbers:
+        yield "code", _numbers_cell(task, name)
+    if categories:
+        yield "code", _categories_cell(task, name)
+    yield (
+        "markdown",
+        f"""
+## Learn from some, judge on others
+
+The column `split` says which rows are for learning. The others are not looked at before the end:
+{proposal.split.split.words}.
+""",
+    )
+    yield (
+        "code",
+        f"""
+columns = {_joined(proposal)}
+train, test = rows[rows["split"] == "train"], rows[rows["split"] == "holdout"]
+print(f"learning from {{len(train):,}} rows, judging on {{len(test):,}}")
+""",
+    )
+    yield "markdown", _model_words(family, numbers, categories, texts)
+    yield "code", _model_cell(proposal, family, numbers, categories, texts)
+    yield "markdown", "## How good is it on the rows that it has not seen?"
+    yield "code", _metrics_cell(task, name)
+    yield "code", _naive_cell(task, name)
+    yield "markdown", _LOOK_WORDS[task]
+    yield "code", _look_cell(task, name)
+
+
+def _title(proposal: Proposal) -> str:
+    asked = proposal.target
+    questions = {
+        "binary": f"# Is {asked.name} true?" if not asked.is_function else f"# Is {asked.column} {asked.event}?",
+        "multiclass": f"# Which {asked.name} is it?",
+        "regression": f"# How much is {asked.name}?",
+    }
+    return f"""{questions[asked.task]}
+
+A first model of {Path(proposal.table).name}: a start, to be made better by whoever knows what its columns mean."""
+
+
+def _imports(proposal: Proposal, family: Family) -> Iterator[str]:
+    task = proposal.target.task
+    numbers, categories, texts = model_columns(proposal)
+    yield "import pandas as pd"
+    yield "from sklearn.compose import make_column_transformer"
+    if family == "trees":
+        yield f"from sklearn.ensemble import {_TREES[task]}"
+    if texts:
+        yield "from sklearn.feature_extraction.text import TfidfVectorizer"
+    if family == "linear" and numbers and _has_nulls(proposal):
+        yield "from sklearn.impute import SimpleImputer"
+    if family == "linear":
+        yield f"from sklearn.linear_model import {'Ridge' if task == 'regression' else 'LogisticRegression'}"
+    names = {
+        "binary": "brier_score_loss, log_loss, roc_auc_score",
+        "multiclass": "accuracy_score, balanced_accuracy_score, f1_score, log_loss",
+        "regression": "mean_absolute_error, r2_score, root_mean_squared_error",
+    }
+    yield f"from sklearn.metrics import {names[task]}"
+    yield "from sklearn.pipeline import make_pipeline"
+    steps = []
+    if categories and (family == "linear" or _few(proposal)):
+        steps.append("OneHotEncoder")
+    if family == "trees" and _many(proposal):
+        steps.append("OrdinalEncoder")
+    if family == "linear" and numbers:
+        steps.append("StandardScaler")
+    if steps:
+        yield f"from sklearn.preprocessing import {', '.join(steps)}"
+
+
+def _has_nulls(proposal: Proposal) -> bool:
+    return any(one.nullable and one.kind in {"whole", "number", "flag", "moment"} for one in proposal.features)
+
+
+def _few(proposal: Proposal) -> list[str]:
+    return [one.name for one in proposal.features if one.kind == "category" and len(one.kinds) <= _MOST_ONE_HOT]
+
+
+def _many(proposal: Proposal) -> list[str]:
+    return [one.name for one in proposal.features if one.kind == "category" and len(one.kinds) > _MOST_ONE_HOT]
+
+
+def _outcome_cell(task: str, name: str) -> str:
+    if task == "regression":
+        return f"rows[{name}].describe()"
+    return f'rows[{name}].value_counts(normalize=True).rename("share").to_frame()'
+
+
+def _joined(proposal: Proposal) -> str:
+    """The lists of columns that there are, added: `numbers + categories`."""
+    return " + ".join(
+        called
+        for called, names in zip(("numbers", "categories", "texts"), model_columns(proposal), strict=True)
+        if names
+    )
+
+
+def _columns_cell(proposal: Proposal) -> str:
+    numbers, categories, texts = model_columns(proposal)
+    parts = [
+        f"{called} = {source_text.listed(names)}"
+        for called, names in (("numbers", numbers), ("categories", categories), ("texts", texts))
+        if names
+    ]
+    missing = 'isna().mean().loc[lambda share: share > 0].rename("missing").to_frame()'
+    return "\n".join([*parts, "", f"rows[{_joined(proposal)}].{missing}"])
+
+
+def _numbers_cell(task: str, name: str) -> str:
+    if task == "regression":
+        return (
+            f'rows[numbers].corrwith(rows[{name}], method="spearman").sort_values(key=abs).rename("rank correlation")'
+        )
+    return f"rows.groupby({name})[numbers].median().T"
+
+
+def _categories_cell(task: str, name: str) -> str:
+    if task == "multiclass":
+        shown = f'pd.crosstab(rows[column], rows[{name}], normalize="index").round(2).head(10)'
+    else:
+        middle = "median" if task == "regression" else "mean"
+        shown = f'rows.groupby(column)[{name}].agg(["{middle}", "size"]).sort_values("size").tail(10).round(3)'
+    return f'for column in categories[:5]:\n    print({shown}, "\\n")'
+
+
+def _model_words(family: Family, numbers: list[str], categories: list[str], texts: list[str]) -> str:
+    if family == "trees":
+        said = "Boosted trees take numbers as they are, missing ones too."
+        if categories:
+            said += " A kind never seen before is none of those known."
+    else:
+        said = "A linear model: numbers are brought to one scale"
+        said += ", texts are counted by their words" if texts else ""
+        said += ". On this table it did as well as boosted trees." if not texts else "."
+    return f"## The model\n\n{said}"
+
+
+def _model_cell(proposal: Proposal, family: Family, numbers: list[str], categories: list[str], texts: list[str]) -> str:
+    task, name = proposal.target.task, source_text.text(proposal.target.name)
+    steps = []
+    if family == "trees":
+        few, many = _few(proposal), _many(proposal)
+        of_few = (
+            "categories"
+            if not many
+            else f"[column for column in categories if column not in {source_text.listed(many)}]"
+        )
+        if few:
+            steps.append(f'(OneHotEncoder(handle_unknown="ignore", sparse_output=False), {of_few}),')
+        if many:
+            of_many = "categories" if not few else source_text.listed(many)
+            steps.append(f'(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), {of_many}),')
+        if numbers:
+            steps.append('("passthrough", numbers),')
+        model = f"""\
+    {_TREES[task]}(
+        learning_rate=learning_rate,
+        max_iter=max_iter,
+        max_leaf_nodes=max_leaf_nodes,
+        min_samples_leaf=min_samples_leaf,
+        random_state=seed,
+    ),"""
+    else:
+        if numbers:
+            imputed = 'make_pipeline(SimpleImputer(strategy="median"), StandardScaler())'
+            steps.append(f"({imputed if _has_nulls(proposal) else 'StandardScaler()'}, numbers),")
+        if categories:
+            steps.append('(OneHotEncoder(handle_unknown="ignore"), categories),')
+        steps += [f"(TfidfVectorizer(min_df=2, sublinear_tf=True), {source_text.text(one)})," for one in texts]
+        model = "    Ridge(alpha=alpha)," if task == "regression" else "    LogisticRegression(C=C, max_iter=2_000),"
+    inner = "\n".join(f"        {step}" for step in steps)
+    return f"""
+model = make_pipeline(
+    make_column_transformer(
+{inner}
+    ),
+{model}
+)
+model.fit(train[columns], train[{name}])
+"""
+
+
+def _metrics_cell(task: str, name: str) -> str:
+    return {
+        "binary": f"""
+probability = model.predict_proba(test[columns])[:, 1]
+metrics = {{
+    "auc": roc_auc_score(test[{name}], probability),
+    "brier": brier_score_loss(test[{name}], probability),
+    "log_loss": log_loss(test[{name}], probability),
+    "base_rate": test[{name}].mean(),
+    "mean_probability": probability.mean(),
+}}
+pd.Series(metrics).round(4)
+""",
+        "multiclass": f"""
+probabilities, said = model.predict_proba(test[columns]), model.predict(test[columns])
+metrics = {{
+    "log_loss": log_loss(test[{name}], probabilities, labels=model.classes_),
+    "accuracy": accuracy_score(test[{name}], said),
+    "balanced_accuracy": balanced_accuracy_score(test[{name}], said),
+    "macro_f1": f1_score(test[{name}], said, average="macro"),
+}}
+pd.Series(metrics).round(4)
+""",
+        "regression": f"""
+said = model.predict(test[columns])
+metrics = {{
+    "mae": mean_absolute_error(test[{name}], said),
+    "rmse": root_mean_squared_error(test[{name}], said),
+    "r2": r2_score(test[{name}], said),
+}}
+pd.Series(metrics).round(4)
+""",
+    }[task]
+
+
+def _naive_cell(task: str, name: str) -> str:
+    return {
+        "binary": f"""
+naive = train[{name}].mean()  # the same probability for everybody
+brier = ((test[{name}] - naive) ** 2).mean()
+print(f"brier {{metrics['brier']:.4f}}, and {{brier:.4f}} by always saying {{naive:.3f}}")
+""",
+        "multiclass": f"""
+naive = train[{name}].mode()[0]  # the same class for everybody
+accuracy = (test[{name}] == naive).mean()
+print(f"accuracy {{metrics['accuracy']:.3f}}, and {{accuracy:.3f}} by always saying {{naive}}")
+""",
+        "regression": f"""
+naive = train[{name}].median()  # the same number for everybody
+mae = (test[{name}] - naive).abs().mean()
+print(f"off by {{metrics['mae']:.4g}} on average, and by {{mae:.4g}} by always saying {{naive:g}}")
+""",
+    }[task]
+
+
+_LOOK_WORDS = {
+    "binary": "Of rows with a probability of 30 %, are about 30 % true?",
+    "multiclass": "What is taken for what? A line is what it was, a column what was said.",
+    "regression": "Is it off to one side for small or for large values?",
+}
+
+
+def _look_cell(task: str, name: str) -> str:
+    return {
+        "binary": f"""
+bins = pd.qcut(probability, 10, duplicates="drop")
+table = pd.DataFrame({{"said": probability, "was": test[{name}].to_numpy()}}).groupby(bins, observed=True)
+table.agg(said=("said", "mean"), was=("was", "mean"), rows=("was", "size")).round(3)
+""",
+        "multiclass": f"""
+pd.crosstab(test[{name}], pd.Series(said, index=test.index, name="said"))
+""",
+        "regression": f"""
+off = pd.DataFrame({{"said": said, "too much": said - test[{name}].to_numpy()}})
+off.groupby(pd.qcut(off["said"], 5, duplicates="drop"), observed=True)["too much"].describe().round(3)
+""",
+    }[task]

@@ -1,0 +1,158 @@
+"""What a project for one table is made of, and its configuration.
+
+Input: what the table holds, what is predicted, how rows are split. Output: a `Proposal`, which the files of the project
+are written from, and the text of `[tool.proveout]` and of flows/train.toml.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from proveout.pilot import source_text, table_split
+from proveout.pilot.source_text import WIDTH
+from proveout.pilot.table_profile import Column
+from proveout.pilot.table_split import TableSplit
+from proveout.pilot.table_target import Target
+
+Family = Literal["trees", "linear"]
+"""Boosted trees, or a linear model: what the notebook begins with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What a project is made of."""
+
+    name: str  # of the project and its model
+    table: str  # as the user named it
+    source: str  # as `[tool.proveout]` names it
+    rows: int
+    target: Target
+    columns: tuple[Column, ...]
+    split: TableSplit
+
+    @property
+    def asked(self) -> tuple[Column, ...]:
+        """What a request says."""
+        return tuple(one for one in self.columns if one.is_asked)
+
+    @property
+    def event_key(self) -> tuple[str, ...]:
+        """The request fields that name a row."""
+        return tuple(one.name for one in self.columns if one.use == "event key")
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """What the model is made of."""
+        return tuple(one for one in self.columns if one.use == "feature")
+
+    @property
+    def notebook_name(self) -> str:
+        """Of its file, without the ending."""
+        return re.sub(r"\W+", "_", self.name).strip("_")
+
+    @property
+    def has_features_file(self) -> bool:
+        """Whether the model looks at other columns than a request has."""
+        return bool(self.event_key) or any(is_made_over(one) for one in self.features)
+
+
+def is_made_over(column: Column) -> bool:
+    """Whether the model is given something else than the request has."""
+    return column.kind in {"moment", "flag"} or (column.kind == "prose" and column.nullable)
+
+
+def parts_of_moment(column: Column, time_column: str | None) -> dict[str, str]:
+    """The numbers that a moment becomes, by their names, and how."""
+    parts = {f"{column.name}_month": "dt.month", f"{column.name}_weekday": "dt.dayofweek"}
+    if column.has_hours:
+        parts[f"{column.name}_hour"] = "dt.hour"
+    if column.name != time_column and column.first[:4] != column.last[:4]:  # the time that splits only ever grows
+        parts[f"{column.name}_year"] = "dt.year"
+    return {made: f'{how}.astype("float64")' for made, how in parts.items()}
+
+
+def model_columns(proposal: Proposal) -> tuple[list[str], list[str], list[str]]:
+    """The model's numbers, categories and texts, by name."""
+    numbers = [one.name for one in proposal.features if one.kind in {"whole", "number", "flag"}]
+    for one in proposal.features:
+        if one.kind == "moment":
+            numbers += parts_of_moment(one, proposal.split.time_column)
+    categories = [one.name for one in proposal.features if one.kind == "category"]
+    return numbers, categories, [one.name for one in proposal.features if one.kind == "prose"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A line of `[evaluation]`, with what it was made of."""
+
+    name: str
+    value: float
+    reason: str
+
+
+def pyproject_table(proposal: Proposal) -> str:
+    """`[tool.proveout]`."""
+    asked = proposal.target
+    settings: dict[str, Any] = {
+        "model": proposal.name,
+        "task": asked.task,
+        "source": proposal.source,
+        "target": f"flows/target.py:{asked.name}" if asked.is_function else asked.column,
+        "request_schema": "checks/schemas.py:Request",
+        **({"features": "flows/features.py:features"} if proposal.has_features_file else {}),
+        **({"event_key": list(proposal.event_key)} if proposal.event_key else {}),
+        "fallback": "serve/fallback.py:rules",
+        "notebook": f"notebooks/{proposal.notebook_name}.ipynb",
+    }
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
+    return "[tool.proveout]\n" + "\n".join(lines) + "\n"
+
+
+def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> str:
+    """flows/train.toml."""
+    lines = [
+        "# One file, one run: the same file and the same snapshot give the same bundle digest. Another bound in",
+        "# [evaluation] wants no new training, only the gate again: proveout gate",
+        "",
+        "[data]",
+        'version = "latest"  # or the digest of a snapshot, to pin it',
+        "",
+        f"[split]  # {proposal.split.words}",
+        *table_split.toml(proposal.split.split),
+        "",
+        "[parameters]  # of the notebook: exactly the names in its `parameters` cell, less what the flow gives",
+        *(f"{name} = {value}" for name, value in parameters(proposal, family).items()),
+        "",
+        "[infrastructure]",
+        "cpu = 2",
+        "memory_mb = 4096",
+        "threads = 2           # of the numeric libraries; part of what makes two runs equal to the last bit",
+        "retries = 1",
+        "timeout_s = 900       # for the whole notebook",
+        "cell_timeout_s = 600  # for one cell",
+        "",
+    ]
+    if proposal.target.task == "binary":
+        lines += ["[decision]  # how the model answers: a part of the bundle", "threshold = 0.5", ""]
+    elif proposal.target.task == "regression":
+        lines += ["[decision]  # how the model answers: a part of the bundle", "coverage = 0.9  # of its intervals", ""]
+    lines += [
+        "# What `pytest checks/` asks of a candidate, on the rows held out. PROPOSED by `proveout init --table`: the",
+        "# numbers in the comments were measured on training rows alone, a fifth of them kept apart. The rows held out",
+        "# were not looked at.",
+        "[evaluation]",
+    ]
+    for bound in bounds:
+        lines += [f"# {line}" for line in textwrap.wrap(bound.reason, WIDTH - 2)]
+        lines.append(f"{bound.name} = {source_text.number(bound.value)}")
+    return "\n".join(lines) + "\n"
+
+
+def parameters(proposal: Proposal, family: Family) -> dict[str, float | int]:
+    """Of the notebook, with their values."""
+    if family == "trees":
+        return {"learning_rate": 0.08, "max_iter": 120, "max_leaf_nodes": 15, "min_samples_leaf": 20, "seed": 0}
+    return {"alpha": 1.0} if proposal.target.task == "regression" else {"C": 1.0}

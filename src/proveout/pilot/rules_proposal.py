@@ -1,0 +1,116 @@
+"""The rules and the first edge cases of a project for one table.
+
+Input: a `Proposal`, the best split of its rows, and rows chosen as cases. Output: the text of serve/fallback.py and of
+checks/edge_cases.yaml.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proveout.pilot import source_text
+from proveout.pilot.best_split import BestSplit
+from proveout.pilot.project_proposal import Proposal
+from proveout.pilot.source_text import WIDTH
+from proveout.records import Scalar
+
+
+def rules(proposal: Proposal, best: BestSplit) -> str:
+    """serve/fallback.py."""
+    asked = proposal.target
+    kinds = {
+        "binary": ("float", f"Probability that {asked.name} is true"),
+        "multiclass": ("dict[str, float]", f"Probability of each {asked.name}"),
+        "regression": ("float", f"{asked.name}"),
+    }
+    returns, what = kinds[asked.task]
+    if best.column is None:
+        body = f"    return {_answer(best.otherwise, indent=4)}  # of all {best.rows:,} training rows\n"
+        about = "One answer for all: no single column tells enough to part the rows by."
+    else:
+        name = source_text.text(best.column)
+        asks = (
+            f"value is not None and value >= {source_text.number(best.at_least)}"
+            if best.at_least is not None
+            else f"value in {{{', '.join(map(source_text.text, best.among))}}}"
+        )
+        body = f"""\
+    value = request.get({name})
+    if {asks}:  # {best.here_rows:,} of {best.rows:,} training rows
+        return {_answer(best.here, indent=8)}
+    return {_answer(best.otherwise, indent=4)}
+"""
+        about = f"Of all columns and all places to cut them, {best.column} parts the training rows best."
+    return f'''\
+"""The rules: what to answer when the model cannot. Plain enough to be checked by hand.
+
+{about}
+PROPOSED by `proveout init --table`: whoever knows the question writes better ones. The model has to be surely better
+than them, and `pytest checks/` asks for it.
+"""
+
+from collections.abc import Mapping
+
+Value = str | int | float | bool | None
+
+
+def rules(request: Mapping[str, Value]) -> {returns}:
+    """{what}, for a valid request."""
+{body}'''
+
+
+def _answer(said: Any, *, indent: int) -> str:
+    if isinstance(said, Mapping):
+        line = "{" + ", ".join(f"{source_text.text(name)}: {share:.4g}" for name, share in said.items()) + "}"
+        if len(line) + indent + 12 <= WIDTH:
+            return line
+        inner = ", ".join(f"{source_text.text(name)}: {share:.4g}" for name, share in said.items())
+        wrapped = textwrap.wrap(inner, WIDTH - indent - 4, break_on_hyphens=False)
+        return "{\n" + "".join(f"{' ' * (indent + 4)}{part}\n" for part in wrapped) + " " * indent + "}"
+    return f"{said:.4g}" if abs(said) < 1e4 else f"{said:.6g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseProposal:
+    """An edge case made of one row of the table."""
+
+    id: str
+    reason: str
+    incident: str
+    record: Mapping[str, Scalar]
+    expect: Mapping[str, Any]
+
+
+def edge_cases(cases: Sequence[CaseProposal], *, today: str) -> str:
+    """checks/edge_cases.yaml."""
+    import yaml
+
+    said = f"""\
+# Records that a model has to get right whatever its average says. Their number grows with what goes wrong:
+# `proveout cases add`, `proveout cases from-log`. Each is a real row of the table, and says what became of it.
+# PROPOSED by `proveout init --table` on {today}: the first ones are easy. Yours come from what you know.
+"""
+    for case in cases:
+        entry = {
+            "id": case.id, "reason": case.reason, "author": "proveout init", "date": _Plain(today),
+            "incident": case.incident, "record": dict(case.record), "expect": dict(case.expect),
+        }  # fmt: skip
+        said += "\n" + yaml.dump(
+            [entry], Dumper=_dumper(), sort_keys=False, default_flow_style=None, allow_unicode=True, width=WIDTH
+        )
+    return said
+
+
+class _Plain(str):
+    """A date, which YAML writes without quotes."""
+
+
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes dates plainly."""
+
+    Dumper.add_representer(_Plain, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:timestamp", value))
+    return Dumper

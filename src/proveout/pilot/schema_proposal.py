@@ -1,0 +1,202 @@
+"""The schema, the features and the target of a project for one table, as Python to be read and changed.
+
+Input: a `Proposal`. Output: the text of checks/schemas.py, flows/features.py and flows/target.py.
+"""
+
+import json
+import keyword
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from proveout.pilot import source_text, table_profile
+from proveout.pilot.project_proposal import Proposal, is_made_over, parts_of_moment
+from proveout.pilot.source_text import WIDTH
+from proveout.pilot.table_profile import Column
+from proveout.records import TargetValue
+
+# What a pandera model has of its own: a field of that name would take its place.
+_SHADOWED = {
+    "Config", "empty", "example", "from_records", "get_metadata", "pydantic_validate", "strategy", "to_json_schema",
+    "to_schema", "to_structtype", "to_yaml", "validate",
+}  # fmt: skip
+
+
+def schema(proposal: Proposal) -> str:
+    """checks/schemas.py."""
+    left = [one for one in proposal.columns if not one.is_asked]
+    named = attributes([one.name for one in proposal.asked])
+    fields = "\n".join(line for one in proposal.asked for line in _field(one, named[one.name]))
+    others = "".join(f"    # {line}\n" for one in left for line in _left_out(one))
+    pandas = "import pandas as pd\n" if re.search(r"\bpd\.", fields) else ""
+    annotated = "from typing import Annotated\n\n" if "Annotated[" in fields else ""
+    said = f'''\
+"""What a request to the model looks like. The gateway refuses a request by it, the guard a row of a batch.
+
+PROPOSED by `proveout init --table` from {proposal.rows:,} rows of {Path(proposal.table).name}: the comment beside each
+field says what was seen. Ranges are half as wide again as what was seen, and rounded; a text of few kinds has to be one
+of those seen. You know which values are honest and which are not: change what is wrong, and delete the comment.
+"""
+
+{annotated}{pandas}import pandera.pandas as pa
+
+
+class Request(pa.DataFrameModel):
+    """What is known when somebody asks for {proposal.target.name}. Nullable fields may be left out of a request."""
+
+{fields}
+
+'''
+    if others:
+        said += f"    # Columns of the table that no request has, and why:\n{others}\n"
+    return said + "    class Config:\n        coerce = True\n        strict = True\n"
+
+
+def _field(column: Column, attribute: str) -> Iterator[str]:
+    kind, arguments = _type_and_checks(column)
+    if attribute != column.name:
+        arguments = [f"alias={column.name!r}", *arguments]
+    if column.nullable:
+        arguments = ["nullable=True", *arguments]
+    yield from (f"    # {line}" for line in textwrap.wrap(f"seen: {column.seen}", WIDTH - 6))
+    if column.decided:
+        yield f"    # {column.decided}"
+    line = f"    {attribute}: {kind} = pa.Field({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        yield line
+        return
+    yield f"    {attribute}: {kind} = pa.Field("
+    for argument in arguments:
+        yield from _argument(argument)
+    yield "    )"
+
+
+def _argument(argument: str) -> Iterator[str]:
+    if len(argument) <= WIDTH - 9 or not argument.startswith("isin=["):
+        yield f"        {argument},"
+        return
+    yield "        isin=["
+    kinds = json.loads(argument.removeprefix("isin="))
+    yield from source_text.packed([source_text.text(kind) for kind in kinds], indent=12)
+    yield "        ],"
+
+
+def _type_and_checks(column: Column) -> tuple[str, list[str]]:
+    match column.kind:
+        case "whole" | "number":
+            low, high = (source_text.number(one) for one in table_profile.bounds(column))
+            whole = column.kind == "whole" and not column.nullable
+            return "int" if whole else "float", [f"ge={low}", f"le={high}"]
+        case "flag":
+            return "pd.BooleanDtype" if column.nullable else "bool", []
+        case "category":
+            return "str", [f"isin=[{', '.join(map(source_text.text, sorted(column.kinds)))}]"]
+        case "moment" if column.zoned:
+            return 'Annotated[pd.DatetimeTZDtype, "ns", "UTC"]', [
+                f'ge=pd.Timestamp("{column.first[:4]}-01-01", tz="UTC")'
+            ]
+        case "moment":
+            return "pd.Timestamp", [f'ge=pd.Timestamp("{column.first[:4]}-01-01")']
+    longest = min(1_000, 2 * column.longest)
+    return "str", [f'str_length={{"min_value": {1 if column.kind == "code" else 0}, "max_value": {longest}}}']
+
+
+def _left_out(column: Column) -> Iterator[str]:
+    mark = "LEAK SUSPECT " if column.use == "leak suspect" else ""
+    yield from textwrap.wrap(f"{mark}{column.name}: {column.decided} (seen: {column.seen})", WIDTH - 8)
+    if column.use == "leak suspect":
+        yield "  If it is known before the outcome is, add it, and raise column_alone_at_most in flows/train.toml."
+
+
+def attributes(names: Sequence[str]) -> dict[str, str]:
+    """A name of its own for each column, that a field of a class may have.
+
+    >>> attributes(["lot_size", "Lot Size", "lot size"])
+    {'lot_size': 'lot_size', 'Lot Size': 'lot_size_2', 'lot size': 'lot_size_3'}
+    """
+    found: dict[str, str] = {name: name for name in names if _attribute(name) == name}
+    for name in names:
+        made, number = _attribute(name), 2
+        while name not in found:
+            if made not in found.values():
+                found[name] = made
+            made, number = f"{_attribute(name)}_{number}", number + 1
+    return {name: found[name] for name in names}
+
+
+def _attribute(name: str) -> str:
+    """A name that a field of a class may have.
+
+    >>> _attribute("age"), _attribute("Lot Size"), _attribute("class"), _attribute("2nd"), _attribute("_x")
+    ('age', 'lot_size', 'class_', 'field_2nd', 'x')
+    """
+    if name.isidentifier() and name.isascii() and not name.startswith("_"):
+        return f"{name}_" if keyword.iskeyword(name) or name in _SHADOWED else name
+    made = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+    return made if made.isidentifier() and not keyword.iskeyword(made) and made not in _SHADOWED else f"field_{made}"
+
+
+# --- features and target ----------------------------------------------------------------------------------------------
+
+
+def features(proposal: Proposal) -> str:
+    """flows/features.py: the model's columns, where a request has others."""
+    plain = [one.name for one in proposal.features if not is_made_over(one)]
+    made = [line for one in proposal.features for line in _made_over(one, proposal.split.time_column)]
+    return (
+        f'''\
+"""What the model looks at, made of what it is asked. The same code runs in training and in the server.
+
+The server runs the copy that was packed with the model, so a change here reaches production only with a new bundle.
+"""
+
+import pandas as pd
+
+AS_THEY_ARE = {source_text.listed(plain)}
+
+
+def features(rows: pd.DataFrame) -> pd.DataFrame:
+    """The model's columns. One row in, one row out, whatever stands beside it."""
+    model = rows[AS_THEY_ARE].copy()
+'''
+        + "".join(f"    {line}\n" for line in made)
+        + "    return model\n"
+    )
+
+
+def _made_over(column: Column, time_column: str | None) -> Iterator[str]:
+    name = source_text.text(column.name)
+    if column.kind == "flag":
+        yield f'model[{name}] = rows[{name}].astype("float64")'
+    elif column.kind == "prose" and column.nullable:
+        yield f'model[{name}] = rows[{name}].fillna("")  # nothing said is no words'
+    elif column.kind == "moment":
+        for made, how in parts_of_moment(column, time_column).items():
+            yield f"model[{source_text.text(made)}] = rows[{name}].{how}"
+
+
+def target(proposal: Proposal) -> str:
+    """flows/target.py: outcomes as the task has them, where the column says them otherwise."""
+    asked, column = proposal.target, source_text.text(proposal.target.column)
+    if asked.task == "binary":
+        body = f"""\
+    said = rows[{column}]
+    return (said == {_written(asked.event)}).astype("boolean").mask(said.isna())"""
+        what = f"Whether {asked.column} is {asked.event}; null while nobody knows."
+    else:
+        body, what = f"    return rows[{column}]", f"The column {asked.column}, by a name that answers may have."
+    return f'''\
+"""The outcome of each row, as the model learns it and the monitor compares with it."""
+
+import pandas as pd
+
+
+def {asked.name}(rows: pd.DataFrame) -> pd.Series:
+    """{what}"""
+{body}
+'''
+
+
+def _written(value: TargetValue | None) -> str:
+    return source_text.text(value) if isinstance(value, str) else repr(value)

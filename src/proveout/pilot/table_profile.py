@@ -1,0 +1,246 @@
+"""What the columns of a table hold, and what a new project makes of each: a field of a request, a key, or nothing.
+
+Input: the rows, and what is predicted. Output: a `Column` for each, with what was seen and what was decided, in words.
+Decisions are proposals: they are written beside the schema, to be read and changed.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from proveout.data.splits import BATCH, SPLIT
+from proveout.evaluation import leakage
+from proveout.pilot.table_target import Target, outcomes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["whole", "number", "flag", "category", "code", "prose", "moment"]
+"""`category`: text of few kinds. `code`: text of many kinds. `prose`: text of words."""
+Use = Literal["feature", "event key", "left out", "leak suspect"]
+
+MOST_CATEGORIES = 60  # kinds of a text that stand in the schema one by one
+_FEWEST_OF_A_CATEGORY = 5  # rows of a kind, on average
+_PROSE_WORDS = 4.0  # on average
+_ID_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|nr|no|number|index|code|ref|reference)$|[a-z]Id$|ID$", re.I)
+_ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$")
+_OTHER_DATE = re.compile(r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}( .*)?$")
+_RESERVED = (SPLIT, "explain")  # of a request, or of the table that the notebook is given
+_ROWS_FOR_LEAKS = 20_000
+_SHOWN = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column. `low` and `high` are of numbers; `kinds` of a category, the most frequent first."""
+
+    name: str
+    kind: Kind
+    use: Use
+    seen: str  # what the rows show
+    decided: str = ""  # what was made of it, where it is no plain feature
+    nulls: int = 0
+    low: float | None = None
+    high: float | None = None
+    kinds: tuple[str, ...] = ()
+    longest: int = 0  # characters of a text
+    zoned: bool = False  # of a moment: with a time zone
+    first: str = ""  # of a moment, ISO 8601
+    last: str = ""
+    has_hours: bool = False  # of a moment: not all at midnight
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a null was seen."""
+        return self.nulls > 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a request says it."""
+        return self.use in {"feature", "event key"}
+
+
+def read(rows: "pd.DataFrame", target: Target, *, apart: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Each column but the target, in the order of the table.
+
+    Args:
+        rows: raw rows; their column `batch` is none of the table.
+        apart: columns that say how rows are split, which no request says.
+    """
+    names = [str(name) for name in rows.columns if name not in (BATCH, target.column)]
+    columns = [_apart(rows[name]) if name in apart else _column(rows[name]) for name in names]
+    suspects = dict(_leak_suspects(rows, target, [one.name for one in columns if one.use == "feature"]))
+    return tuple(
+        replace(one, use="leak suspect", decided=suspects[one.name]) if one.name in suspects else one for one in columns
+    )
+
+
+# --- one column -------------------------------------------------------------------------------------------------------
+
+
+def _column(values: "pd.Series[Any]") -> Column:
+    name, known = str(values.name), values.dropna()
+    nulls = len(values) - len(known)
+    distinct = int(known.astype(str).nunique()) if known.dtype == object else int(known.nunique())
+    if known.empty or distinct == 1:
+        seen = "null in every row" if known.empty else f"always {known.tolist()[0]!r}{_null_words(nulls, len(values))}"
+        return Column(name=name, kind="category", use="left out", seen=seen, decided="tells nothing", nulls=nulls)
+    made = _of_type(values, known, name=name, distinct=distinct)
+    if name in _RESERVED and made.is_asked:
+        made = replace(made, use="left out", decided="proveout uses this name itself: call the column otherwise")
+    return replace(made, seen=made.seen + _null_words(nulls, len(values)), nulls=nulls)
+
+
+def _apart(values: "pd.Series[Any]") -> Column:
+    seen = f"{int(values.nunique()):,} values"
+    return Column(
+        name=str(values.name), kind="code", use="left out", seen=seen, nulls=int(values.isna().sum()),
+        decided="says how rows are split, and is no field of a request",
+    )  # fmt: skip
+
+
+def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
+    import pandas as pd
+
+    kind = known.dtype.kind
+    if kind == "b" or known.map(lambda value: isinstance(value, bool)).all():
+        return Column(name=name, kind="flag", use="feature", seen=f"true in {100 * known.astype(bool).mean():.3g} %")
+    if kind == "M":
+        return _moment(known, name=name)
+    if kind in "iuf":
+        return _number(values, known, name=name, distinct=distinct)
+    if isinstance(known.dtype, pd.CategoricalDtype) or kind == "O" or pd.api.types.is_string_dtype(known.dtype):
+        plain = known.astype(object)
+        if plain.map(lambda value: isinstance(value, str)).all():
+            return _text(plain, name=name, distinct=distinct)
+    return Column(
+        name=name, kind="code", use="left out", seen=f"values such as {known.tolist()[0]!r}",
+        decided="no field of a request can carry this type",
+    )  # fmt: skip
+
+
+def _number(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
+    import numpy as np
+
+    numbers = known.to_numpy(dtype=float)
+    if not np.isfinite(numbers).all():
+        seen = f"infinite in {int((~np.isfinite(numbers)).sum()):,} rows"
+        return Column(name=name, kind="number", use="left out", seen=seen, decided="JSON has no infinity")
+    low, high = float(numbers.min()), float(numbers.max())
+    whole = bool((numbers % 1 == 0).all()) and max(abs(low), abs(high)) < 2**53
+    seen = f"{_plain(low)} to {_plain(high)}" + (f", {distinct} whole numbers" if whole and distinct <= 20 else "")
+    column = Column(name=name, kind="whole" if whole else "number", use="feature", seen=seen, low=low, high=high)
+    unique = whole and distinct == len(values)
+    if unique and (np.abs(np.diff(numbers)) == 1).all():
+        return replace(column, use="left out", decided="the number of the row, which nobody knows who asks")
+    if unique and _ID_NAME.search(name):
+        return replace(column, use="event key", decided="names the row: the event key, and no input of the model")
+    return column
+
+
+def _moment(known: "pd.Series[Any]", *, name: str) -> Column:
+    zoned = getattr(known.dtype, "tz", None) is not None
+    plain = known.dt.tz_convert("UTC") if zoned else known
+    first, last = plain.min(), plain.max()
+    return Column(
+        name=name, kind="moment", use="feature", seen=f"{first.date()} to {last.date()}", zoned=zoned,
+        first=first.isoformat(), last=last.isoformat(), has_hours=bool((plain != plain.dt.normalize()).any()),
+    )  # fmt: skip
+
+
+def _text(known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
+    import pandas as pd
+
+    if known.map(lambda text: _ISO_DATE.match(text) is not None).all():
+        moments = pd.to_datetime(known, format="ISO8601", utc=_is_zoned(known), errors="coerce")
+        if moments.notna().all():
+            return _moment(moments, name=name)
+    lengths = known.map(len)
+    words = float(known.head(2_000).map(lambda text: len(text.split())).mean())
+    column = Column(name=name, kind="category", use="feature", seen=f"{distinct:,} texts", longest=int(lengths.max()))
+    if known.head(2_000).map(lambda text: _OTHER_DATE.match(text) is not None).all():
+        return replace(
+            column, kind="code", use="left out", seen=f"dates such as {known.iloc[0]}",
+            decided="write dates as 2013-06-07 to have them used",
+        )  # fmt: skip
+    if distinct <= MOST_CATEGORIES and len(known) >= _FEWEST_OF_A_CATEGORY * distinct and column.longest <= 200:
+        kinds = tuple(map(str, known.value_counts().index))
+        shown = ", ".join(kinds[:_SHOWN]) + (", …" if len(kinds) > _SHOWN else "")
+        return replace(column, seen=f"{distinct} kinds: {shown}", kinds=kinds)
+    if words >= _PROSE_WORDS:
+        return replace(
+            column, kind="prose", seen=f"{words:.0f} words on average, {column.longest:,} characters at most"
+        )
+    if distinct == len(known) and _ID_NAME.search(name):
+        return replace(column, kind="code", use="event key", decided="names the row: the event key, and no input")
+    decided = (
+        "names a row, and tells of no other one" if distinct == len(known) else "too many kinds to learn from each"
+    )
+    return replace(column, kind="code", use="left out", seen=f"{distinct:,} kinds", decided=decided)
+
+
+def _is_zoned(known: "pd.Series[Any]") -> bool:
+    return bool(known.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True).all()) and known.map(len).min() > 10
+
+
+# --- the whole table --------------------------------------------------------------------------------------------------
+
+
+def _leak_suspects(rows: "pd.DataFrame", target: Target, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Columns that tell the outcome nearly by themselves, by the bound that the gate asks, with what they tell."""
+    known = rows[rows[target.column].notna()]
+    some = known.sample(min(len(known), _ROWS_FOR_LEAKS), random_state=0).reset_index(drop=True)
+    if not names:
+        return
+    *found, _ = leakage.of_columns(
+        target.task, {name: some[name] for name in names}, outcomes(some[target.column], target)
+    )
+    for one in found:
+        if one.breaks and one.slice is not None and one.value is not None:
+            measure = one.name.partition(" of ")[0].partition(" by ")[0]
+            yield one.slice, f"by itself it tells {target.column}: {measure} {one.value:.3f}"
+
+
+def _null_words(nulls: int, rows: int) -> str:
+    return f"; null in {100 * nulls / rows:.2g} %" if nulls else ""
+
+
+def _plain(number: float) -> str:
+    return f"{int(number)}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
+
+
+# --- proposals --------------------------------------------------------------------------------------------------------
+
+
+def bounds(column: Column) -> tuple[float, float]:
+    """The range that a request may have: half as wide again to either side, rounded outwards, and across no sign.
+
+    >>> bounds(Column(name="age", kind="whole", use="feature", seen="", low=18, high=77))
+    (0.0, 110.0)
+    >>> bounds(Column(name="share", kind="number", use="feature", seen="", low=0.02, high=0.97))
+    (0.0, 1.0)
+    """
+    assert column.low is not None and column.high is not None
+    low, high = column.low, column.high
+    if column.kind == "whole" and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if column.kind == "number" and low >= 0 and 0.5 < high <= 1:
+        return 0.0, 1.0
+    room = (high - low) / 2
+    least, most = low - room, high + room
+    if low >= 0 and least < low:
+        least = max(least, 0.0) if least > high / 10 else 0.0
+    if high <= 0:
+        most = min(most, 0.0)
+    return _rounded(least, up=False), _rounded(most, up=True)
+
+
+def _rounded(number: float, *, up: bool) -> float:
+    """To two digits, away from the range."""
+    if number == 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(abs(number))) - 1)
+    rounded = (math.ceil if up else math.floor)(number / unit) * unit
+    return float(f"{rounded:.12g}")

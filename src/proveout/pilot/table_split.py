@@ -1,0 +1,172 @@
+"""`--split` of a new project: which rows are held out, and into which batches a table falls.
+
+Input: words such as `random`, `time:COLUMN`, `group:COLUMN`, `column:COLUMN`, and the table. Output: a `TableSplit`.
+A split by time needs batches in order: a table in one file is cut into some by its column of moments or of numbers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proveout.data.splits import BATCH, HOLDOUT, TRAIN
+from proveout.errors import UsageError
+from proveout.pilot.table_file import TableFile, TableRefused, check_columns
+from proveout.pilot.table_target import Target
+from proveout.records import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMS = "random, time:COLUMN, group:COLUMN or column:COLUMN"
+HOLDOUT_SHARE = 0.2
+_FEWEST_GROUPS = 10
+_LEAST_SHARE, _MOST_SHARE = 0.08, 0.35  # of the rows, in the last batch of a calendar
+_PARTS = 5  # of equally many rows, where no calendar parts them well
+_MOST_BATCHES = 120
+_CALENDARS = {"%Y": "year", "%Y-%m": "month", "%Y-%m-%d": "day"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSplit:
+    """How rows are split, and of which batch each row is."""
+
+    split: Split
+    words: str
+    apart: tuple[str, ...] = ()  # columns that are no field of a request, for they say the side of a row
+    time_column: str | None = None
+    batches: "pd.Series[str] | None" = None  # where the rows fall into other batches than their files
+
+
+def read(said: str, table: TableFile, target: Target) -> TableSplit:
+    """What `said` means for the rows of `table`.
+
+    Raises: UsageError for other words; TableRefused where it cannot be.
+    """
+    kind, _, column = said.partition(":")
+    if kind not in {"random", "time", "group", "column"} or bool(column) == (kind == "random"):
+        raise UsageError(f"--split {said} says nothing: write {FORMS}.")
+    if kind == "random":
+        stratify = target.task != "regression"
+        split = RandomSplit(holdout_share=HOLDOUT_SHARE, seed=0, stratify=stratify)
+        return TableSplit(split=split, words=split.words)
+    check_columns(table, column, what="--split")
+    if column == target.column:
+        raise UsageError(f"--split {said}: {column} is what is predicted, and cannot say how rows are split.")
+    values = table.rows[column]
+    if nulls := int(values.isna().sum()):
+        raise TableRefused(
+            table.named, f"{column} is null in {nulls:,} rows, so nothing says on which side they stand", "Fill it in"
+        )
+    return {"time": _by_time, "group": _by_group, "column": _by_column}[kind](values, table)
+
+
+def _by_group(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
+    groups = int(values.nunique())
+    if groups < _FEWEST_GROUPS:
+        raise TableRefused(
+            table.named,
+            f"{values.name} names {groups} groups, and {_FEWEST_GROUPS} are needed to hold some of them out",
+            "Split by a column with more of them",
+        )
+    split = GroupSplit(column=str(values.name), holdout_share=HOLDOUT_SHARE, seed=0)
+    return TableSplit(split=split, words=f"{split.words}; there are {groups:,}", apart=(str(values.name),))
+
+
+def _by_column(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
+    words = sorted(map(str, values.unique()))
+    if set(words) != {TRAIN, HOLDOUT}:
+        shown = ", ".join(words[:5])
+        raise TableRefused(
+            table.named,
+            f'{values.name} has to say "{TRAIN}" and "{HOLDOUT}", and says {shown}',
+            "Write these words in it, or split another way",
+        )
+    split = ColumnSplit(column=str(values.name))
+    return TableSplit(split=split, words=split.words, apart=(str(values.name),))
+
+
+def _by_time(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
+    if table.is_remote:
+        raise TableRefused(
+            table.named,
+            "a split by time needs a file for each batch, and these lie at a URL",
+            "Name files of this machine",
+        )
+    batches, how = _batches(values, table)
+    names = sorted(batches.unique())
+    split = TimeSplit(train_through=names[-2], holdout=names[-1])
+    words = f"{split.words}: {len(names)} batches, {how}; {int((batches == names[-1]).sum()):,} rows held out"
+    name, apart = str(values.name), values.dtype.kind in "iuf"  # a number that only grows is no input of a model
+    return TableSplit(split=split, words=words, apart=(name,) if apart else (), time_column=name, batches=batches)
+
+
+def _batches(values: "pd.Series[Any]", table: TableFile) -> "tuple[pd.Series[str], str]":
+    """The batch of each row, and how it was found."""
+    import pandas as pd
+
+    if table.rows[BATCH].nunique() > 2 and _is_in_order(values, table.rows[BATCH]):
+        return table.rows[BATCH], "one of each file"
+    if pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "b":
+        return _equal_parts(values, values.map("{:g}".format), table=table)
+    moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+    if moments.isna().any():
+        strange = values[moments.isna()].iloc[0]
+        raise TableRefused(
+            table.named,
+            f"{values.name} has {strange!r}, which is no moment as ISO 8601 writes it",
+            "Write moments as 2013-06-07 or 2013-06-07T08:15, or split by a column of numbers",
+        )
+    for calendar, called in _CALENDARS.items():
+        made = moments.dt.strftime(calendar)
+        last = float((made == made.max()).mean())
+        if _LEAST_SHARE <= last <= _MOST_SHARE and 3 <= made.nunique() <= _MOST_BATCHES:
+            return made, f"one of each {called}"
+    return _equal_parts(moments, moments.dt.strftime("%Y-%m-%d"), table=table)
+
+
+def _equal_parts(order: "pd.Series[Any]", shown: "pd.Series[str]", *, table: TableFile) -> "tuple[pd.Series[str], str]":
+    """Parts of about equally many rows, cut between two values; called by their place and their first value."""
+    import numpy as np
+    import pandas as pd
+
+    places = pd.Series(np.ceil(order.rank(method="max", pct=True).to_numpy() * _PARTS).astype(int), index=order.index)
+    kinds = sorted(places.unique())
+    if len(kinds) < 3:
+        raise TableRefused(
+            table.named,
+            f"{order.name} has too few values ({order.nunique():,}) to cut the rows into batches by",
+            "Split by another column, or another way",
+        )
+    first = {place: shown[order[places == place].idxmin()] for place in kinds}
+    names = {place: f"{new}-from-{first[place]}" for new, place in enumerate(kinds, start=1)}
+    return places.map(names).astype(object), f"{len(names)} parts of about equally many rows"
+
+
+def _is_in_order(values: "pd.Series[Any]", batches: "pd.Series[str]") -> bool:
+    spans = values.groupby(batches, sort=True).agg(["min", "max"])
+    return bool((spans["max"].iloc[:-1].to_numpy() <= spans["min"].iloc[1:].to_numpy()).all())
+
+
+def toml(split: Split) -> Iterator[str]:
+    """The lines of `[split]` in train.toml."""
+    yield f'kind = "{split.kind}"'
+    match split:
+        case TimeSplit():
+            yield f'train_through = "{split.train_through}"  # the last batch to learn from, by name as text'
+            yield f'holdout = "{split.holdout}"  # the batch to be judged on'
+        case RandomSplit():
+            yield f"holdout_share = {split.holdout_share}"
+            yield f"seed = {split.seed}"
+            yield f"stratify = {str(split.stratify).lower()}"
+        case GroupSplit():
+            yield f"column = {_quoted(split.column)}"
+            yield f"holdout_share = {split.holdout_share}  # of the groups"
+            yield f"seed = {split.seed}"
+        case ColumnSplit():
+            yield f"column = {_quoted(split.column)}"
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)

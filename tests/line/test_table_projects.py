@@ -1,0 +1,42 @@
+"""A table, two commands: `proveout init --table`, then the demo, and nothing edited in between."""
+
+import subprocess
+import sys
+
+import pytest
+import small_tables
+
+TABLES = {
+    "churn": (small_tables.churn, "churn"),
+    "price": (small_tables.price, "price"),
+    "cut": (small_tables.quality, "cut"),
+}
+
+
+def run(folder, *command: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-m", "proveout", *command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    return ended.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name",
+    [
+        "churn",
+        pytest.param("price", marks=pytest.mark.chaos),
+        pytest.param("cut", marks=pytest.mark.chaos),
+    ],
+)
+def test_a_table_comes_to_a_live_endpoint_with_no_file_edited(name, tmp_path):
+    """Approved by its own checks, released, asked while its worker was killed, watched."""
+    make, target = TABLES[name]
+    make().to_csv(tmp_path / "table.csv", index=False)
+
+    laid_out = run(tmp_path, "init", name, "--table", "table.csv", "--target", target)
+    told = run(tmp_path / name, "demo")
+
+    assert f"next: cd {name} && make demo" in laid_out
+    assert "0 failed, 0 unproven" in told and "The worker was killed on the way: no request failed." in told

@@ -1,0 +1,75 @@
+"""`--split` of a new project: which rows are held out, and into which batches a table falls."""
+
+import pandas as pd
+import pytest
+
+from proveout.errors import UsageError
+from proveout.pilot import table_split, table_target
+from proveout.pilot.table_file import TableFile, TableRefused
+from proveout.records import ColumnSplit, GroupSplit, RandomSplit, TimeSplit
+
+DAYS = pd.date_range("2020-01-01", periods=600).strftime("%Y-%m-%d")
+
+
+def read(said: str, **columns) -> table_split.TableSplit:
+    rows = pd.DataFrame({"y": [0, 1] * 300, **columns, "batch": "t"})
+    table = TableFile(named="t.csv", addresses=("t.csv",), rows=rows)
+    return table_split.read(said, table, table_target.read(rows["y"], table="t.csv"))
+
+
+def test_by_default_a_fifth_of_each_class_is_held_out():
+    """Drawn by a hash, so that rows which come later move none."""
+    assert read("random").split == RandomSplit(holdout_share=0.2, seed=0, stratify=True)
+
+
+def test_time_cuts_the_table_by_the_calendar():
+    """The last batch is neither a sliver nor half of the table."""
+    found = read("time:day", day=DAYS)
+
+    assert found.split == TimeSplit(train_through="4-from-2020-12-26", holdout="5-from-2021-04-25")
+    assert found.batches.value_counts().tolist() == [120] * 5 and found.apart == ()
+
+    months = read("time:day", day=[f"2020-0{1 + place // 100}-05" for place in range(600)])
+    assert months.split == TimeSplit(train_through="2020-05", holdout="2020-06")
+
+
+def test_time_may_be_a_number_that_grows():
+    """It is no field of a request then: the model would never have seen its value."""
+    found = read("time:week", week=[place // 60 for place in range(600)])
+
+    assert found.split == TimeSplit(train_through="4-from-6", holdout="5-from-8")
+    assert found.apart == ("week",)
+
+
+def test_groups_stay_whole():
+    """The column names a group, and is no field of a request."""
+    found = read("group:house", house=[place // 6 for place in range(600)])
+
+    assert found.split == GroupSplit(column="house", holdout_share=0.2, seed=0)
+    assert found.apart == ("house",)
+
+
+def test_a_column_may_say_it():
+    """As the pilot split them."""
+    assert read("column:side", side=["train", "train", "holdout"] * 200).split == ColumnSplit(column="side")
+
+
+@pytest.mark.parametrize(
+    ("said", "columns", "problem"),
+    [
+        ("sometimes", {}, "says nothing: write random, time:COLUMN"),
+        ("time", {}, "says nothing"),
+        ("random:day", {}, "says nothing"),
+        ("group:y", {}, "y is what is predicted"),
+        ("group:hous", {"house": 1}, r"no column hous, which --split names. Do you mean house\?"),
+        ("group:house", {"house": [1, 2, 3] * 200}, "names 3 groups, and 10 are needed"),
+        ("group:house", {"house": [None, *range(599)]}, "null in 1 rows"),
+        ("column:side", {"side": ["train", "test"] * 300}, 'has to say "train" and "holdout", and says test, train'),
+        ("time:day", {"day": ["05/06/2013"] * 600}, "no moment as ISO 8601 writes it"),
+        ("time:day", {"day": [1, 2] * 300}, "too few values"),
+    ],
+)
+def test_a_split_that_cannot_be_made_says_why(said, columns, problem):
+    """With what to do."""
+    with pytest.raises((UsageError, TableRefused), match=problem):
+        read(said, **columns)
