@@ -621,7 +621,10 @@ def test_sigterm_ten_times_under_load(tmp_path, to_group):
                 slowest_s = max(slowest_s, time.monotonic() - began)
                 server.wait_gone()
             asked += len(load.answers)
-            lost += len(load.failed()) + len({answer.request_id for answer in load.answers} - set(server.logged()))
+            unlogged = {answer.request_id for answer in load.answers} - set(server.logged())
+            lost += len(load.failed()) + len(unlogged)
+            if load.failed() or unlogged:
+                print(f"stop {trial}: {load.failed()}; without a row: {sorted(unlogged)}\n{server.said()}")
         finally:
             server.stop()
     print(f"10 stops, {asked} asked, {lost} without an answer or a row, ended within {slowest_s:.1f} s")
