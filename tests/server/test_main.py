@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -232,6 +233,34 @@ def test_a_signal_under_load_ends_the_server_in_order(start, number, to_group, a
     assert {answer.answered_by for answer in load.answers} == {"model"}
     assert {answer.request_id for answer in load.answers} == set(server.logged())
     assert "Traceback" not in server.said()
+
+
+def switches(pid: int) -> int:
+    """How often the main thread of `pid` has begun to wait for something."""
+    status = Path(f"/proc/{pid}/task/{pid}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, flags=re.M)[1])
+
+
+def test_nobody_is_told_to_come_again_while_the_port_is_open(start):
+    """A main process that is slow to hear the signal holds the port: who came again would wait there, and be reset."""
+    server = start()
+    server.wait_ready()
+    (api,) = server.wait_forked(1)
+    with Load(server) as load:
+        load.wait_for_more()
+        os.kill(server.main.pid, signal.SIGSTOP)
+        os.kill(api, signal.SIGTERM)
+        load.wait_for_more(500)  # over the same connections: nobody accepts another one
+        before = switches(server.main.pid)
+        os.kill(server.main.pid, signal.SIGCONT)
+        # Earlier, the kernel would hand the signal to another thread, and Python's handler is the main thread's work.
+        wait_until(lambda: switches(server.main.pid) > before, "the main thread waiting again")
+        server.main.send_signal(signal.SIGTERM)
+        assert server.ended() == 0
+        server.wait_gone()
+
+    assert load.failed() == []
+    assert {answer.request_id for answer in load.answers} == set(server.logged())
 
 
 def test_a_request_that_is_being_answered_when_sigterm_comes_gets_its_answer(start, tmp_path):

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from proveout.records import Alert, Severity, now
-from proveout.server import server_state
+from proveout.server import listening_port, server_state
 from proveout.server.log.journal import Journal
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batcher import Dispatch
@@ -34,7 +34,7 @@ from proveout.task.task import Task
 
 DRAIN_S = 1.0  # after the signal: answers say `connection: close`, so clients go before connections are closed
 _LOOK_S = 0.02
-_CLOSES_S = 0.1  # after the signal, for the main process to close the port as well
+_CLOSES_S = 3.0  # after the signal, at most, for the other processes to close the port as well
 _WORKER_S = 10.0  # the server waits for its worker when it starts; then the rules answer until there is one
 _FRESH_S = 2.0  # a reply this young proves that the model answers; later one is asked for
 _PROBE_S = 1.0
@@ -225,13 +225,19 @@ class ApiRuntime:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    def _drain_connections(self) -> None:
-        self.draining = True
-
     def _delay_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         """Put a moment between the signal and uvicorn's own handler, which closes idle connections at once."""
 
         def delay(number: int, then: Callable[[int, FrameType | None], Any]) -> None:
+            def drain_when_closed(addresses: Sequence[listening_port.Address], until: float) -> None:
+                # A client that is told to close comes again at once: it is to find no port, rather than one that
+                # closes while it waits in its queue. The other processes that hold the port hear the same signal.
+                if loop.time() < until and any(listening_port.is_open(address) for address in addresses):
+                    loop.call_later(_LOOK_S, drain_when_closed, addresses, until)
+                else:
+                    self.draining = True
+                    end_when_all_are_gone(loop.time() + DRAIN_S)
+
             def end_when_all_are_gone(until: float) -> None:
                 if loop.time() < until and _has_connections(then):
                     loop.call_later(_LOOK_S, end_when_all_are_gone, until)
@@ -243,10 +249,9 @@ class ApiRuntime:
                     then(number, None)  # Ctrl-C a second time: now
                 elif not self._told:
                     self._told = True
-                    _stop_listening(then)
-                    # Not yet: the main process holds the port too, and closes it as it hears the same signal.
-                    loop.call_later(_CLOSES_S, self._drain_connections)
-                    loop.call_later(_CLOSES_S, end_when_all_are_gone, loop.time() + DRAIN_S)
+                    addresses = listening_port.close(then)
+                    # Not in this turn of the loop, which still holds the socket.
+                    loop.call_later(_LOOK_S, drain_when_closed, addresses, loop.time() + _CLOSES_S)
 
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(begin))
 
@@ -266,15 +271,6 @@ async def _again(work: Callable[[], None], every_s: float) -> None:
             work()
         except Exception:
             traceback.print_exc(file=sys.stderr)
-
-
-def _stop_listening(handler: object) -> None:
-    """Let clients that are told to close find no port, rather than one that closes while they wait in its queue.
-
-    `handler` is a method of uvicorn's server, which is known from here by nothing else.
-    """
-    for listening in getattr(getattr(handler, "__self__", None), "servers", ()):
-        listening.close()
 
 
 def _has_connections(handler: object) -> bool:

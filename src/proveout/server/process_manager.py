@@ -161,7 +161,9 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
     def _start_api(self, number: int, start_one: Callable[[], Any]) -> None:
         # With the signals blocked that end it: one that comes before uvicorn listens for them would be lost. The
         # API runtime lets them in.
-        self._api[number] = self._starter.submit(start_one).result()
+        self._api[number] = process = self._starter.submit(start_one).result()
+        if self._ending.is_set():  # meanwhile: `_end` did not see this one
+            os.kill(process.pid, signal.SIGTERM)
 
     # --- watching -------------------------------------------------------------------------------------------------
 
