@@ -140,11 +140,22 @@ record = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(record, min_size=1, max_size=40))
 def test_it_says_what_the_pipeline_says_of_any_rows(found, records):
     """The sample rows are few; what comes is not."""
-    predict, path = found
+    same_of_any_rows(*found, records)
+
+
+@pytest.mark.chaos
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(record, min_size=1, max_size=40))
+def test_it_says_what_the_pipeline_says_of_very_many_rows(found, records):
+    """The same, for longer."""
+    same_of_any_rows(*found, records)
+
+
+def same_of_any_rows(predict, path, records):
     rows = rows_of(*zip(*records, strict=True))
     try:
         said = path.direct.predict(request_columns.arrays(rows, DTYPES))
@@ -433,7 +444,7 @@ small = st.tuples(
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(records=st.lists(small, min_size=1, max_size=6))
 def test_an_expression_means_what_it_means_in_pandas_or_is_refused(expression, records):
     """Where it only looked alike, the model would see other numbers in the server than in training."""
