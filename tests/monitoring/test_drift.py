@@ -10,6 +10,9 @@ from scipy.stats import binom
 
 from proveout.errors import DriftError
 from proveout.monitoring import drift
+from proveout.task.binary import Binary
+from proveout.task.multiclass import Multiclass
+from proveout.task.regression import Regression
 
 COLUMNS = ["delay", "distance", "gust", "carrier", "tail"]
 
@@ -238,3 +241,31 @@ def test_what_cannot_be_compared_says_why(reference, window, columns, said):
         drift.compare(reference, window, columns, drift_alpha=0.01)
 
     assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "task", [Binary(), Regression(), Multiclass(("blue", "green", "red"))], ids=lambda one: one.name
+)
+def test_what_a_task_answers_is_calm_by_chance_and_found_when_it_moves(task):
+    """Probabilities and values by Kolmogorov and Smirnov, classes by chi-square: 2,000 answers beside 500."""
+    trials, alpha = 200, 0.05
+
+    def said(rows: int, seed: int, *, moved: float = 0.0) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        scores = rng.normal(moved, 1, rows)
+        if task.name == "binary":
+            scores = 1 / (1 + np.exp(-scores))
+        if task.name == "multiclass":
+            weight = np.exp(np.column_stack([scores, rng.normal(size=(rows, 2))]))
+            scores = weight / weight.sum(axis=1, keepdims=True)
+        return pd.DataFrame({task.watched: task.watch(scores)})
+
+    def alarm(seed: int, moved: float = 0.0) -> bool:
+        (one,) = drift.compare(
+            said(2_000, 2 * seed), said(500, 2 * seed + 1, moved=moved), [task.watched], drift_alpha=alpha
+        )
+        assert one.test == ("chi2" if task.name == "multiclass" else "ks")
+        return one.alarmed
+
+    assert sum(alarm(seed) for seed in range(trials)) <= most_false_alarms(trials, alpha)
+    assert sum(alarm(seed, moved=0.5) for seed in range(20)) >= 19

@@ -1,17 +1,23 @@
 """`monitoring/monitor.py`: what a model answers is compared with its answers to rows that it has not learned."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import breakable
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from proveout.data import features, request_columns
 from proveout.data.store import Store
 from proveout.model import bundle as bundles
 from proveout.model.bundle import OpenBundle, PackOrder
 from proveout.monitoring import drift, monitor
-from proveout.records import Prediction
+from proveout.project import open_ledger
+from proveout.records import Outcome, Prediction
 from proveout.task.binary import Binary
 
 AT = "2013-07-01T06:00:00.000+00:00"
@@ -84,3 +90,43 @@ def test_a_handful_of_held_out_rows_is_no_reference_for_answers(tiny):
     seen = monitor.look(tiny.settings, answers(opened, opened.reference().head(100)), at=AT)
 
     assert {one.column for one in seen.report.columns} == {"wind"}
+
+
+@pytest.mark.parametrize(("task", "metric"), [("regression", "MAE"), ("multiclass", "log loss")])
+def test_values_and_classes_are_watched_and_held_to_what_they_promise(tmp_path, monkeypatch, task, metric):
+    """What no check and no notebook has stated is measured on the held-out rows: what nobody knows is never broken."""
+    settings, bundle = breakable.make(tmp_path, "", task=task)
+    opened = bundles.open_bundle(Path(settings.store) / "bundles" / bundle.digest)
+    monkeypatch.setattr(monitor, "champion", lambda settings: opened)
+    rows = breakable.trips().iloc[-breakable.ROWS :].reset_index(drop=True)
+    happened = features.labels(settings, rows).tolist()
+
+    def look(records: pd.DataFrame, truth: Sequence[Any], name: str) -> monitor.Look:
+        asked = [
+            Prediction(
+                request_id=f"{name}-{place}", at=AT, model="trips", release=opened.bundle.name, record=record,
+                answered_by="model", answer=opened.task.answer(np.atleast_1d(score).tolist()), latency_ms=1.0,
+            )
+            for place, (record, score) in enumerate(
+                zip(request_columns.plain_records(records), opened.predict(records), strict=True)
+            )
+        ]  # fmt: skip
+        known = [
+            Outcome(request_id=one.request_id, value=outcome, known_at=AT)
+            for one, outcome in zip(asked, truth, strict=True)
+        ]
+        with open_ledger(settings) as ledger:
+            ledger.add_outcomes(known)
+        return monitor.look(settings, asked, at=AT)
+
+    records = rows[list(opened.request_columns)]
+    calm = look(records, happened, "calm")
+    wrong = look(records, happened[1:] + happened[:1], "wrong")
+    late = look(records.assign(start_hour=23), happened, "late")
+
+    assert (calm.alert, calm.report.alarm) == (None, False)
+    assert calm.report.performance is not None and calm.report.performance.rows == breakable.ROWS
+    assert wrong.alert is not None and wrong.alert.severity == "critical"
+    assert f"fell: {metric} " in wrong.alert.what and "promised" in wrong.alert.what
+    assert not wrong.report.alarm
+    assert {one.column for one in late.report.columns if one.alarmed} == {"start_hour", opened.task.watched}

@@ -5,10 +5,11 @@ import pytest
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from proveout.monitoring import performance
-from proveout.records import Answer, AnswerSource, Performance, Prediction
+from proveout.records import Answer, AnswerSource, Performance, Prediction, TaskName
 from proveout.task.binary import Binary
 from proveout.task.multiclass import Multiclass
 from proveout.task.regression import Regression
+from proveout.task.task import Task
 
 
 def logged(request_id: str, answer: Answer, *, answered_by: AnswerSource = "model") -> Prediction:
@@ -136,3 +137,38 @@ def test_a_model_that_keeps_its_promise_is_rarely_said_to_have_fallen():
         said += performance.fell(measured, Binary(), name="auc", promised=0.7602)
 
     assert said / 400 <= 0.03
+
+
+def answered(task: TaskName, rows: int, seed: int, *, worse: float = 0.0) -> tuple[Task, np.ndarray, np.ndarray]:
+    """Outcomes and scores of a world that a model knows by so much less."""
+    rng = np.random.default_rng(seed)
+    if task == "regression":
+        values = rng.normal(0, 5, rows)
+        return Regression(), values + rng.normal(0, 2 + 2 * worse, rows), values
+    if task == "binary":
+        truth = rng.random(rows) < 0.3
+        return Binary(), truth, 1 / (1 + np.exp(1.2 - rng.normal(size=rows) - (1.5 - worse) * truth))
+    classes = np.array(["blue", "green", "red"])
+    there = rng.choice(3, rows, p=[0.6, 0.3, 0.1])
+    weight = np.exp(rng.normal(size=(rows, 3)) + (2 - worse) * np.eye(3)[there])
+    return Multiclass(tuple(classes)), classes[there], weight / weight.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("binary", "recall"), ("regression", "r2"), ("regression", "p90_absolute_error"), ("regression", "mae"),
+     ("multiclass", "macro_f1"), ("multiclass", "log_loss")],
+)  # fmt: skip
+def test_any_metric_that_is_promised_falls_by_more_than_chance_alone(task, name):
+    """Level and power in windows of 500 rows, metrics without a formula for their error among them."""
+    known, *whole = answered(task, 100_000, 0)
+    promised = known.measure([name], *whole)[name]
+
+    def fell(seed: int, worse: float = 0.0) -> bool:
+        of, outcomes, scores = answered(task, 500, seed, worse=worse)
+        metrics = of.measure([name], outcomes, scores)
+        measured = Performance(rows=500, metrics=metrics, errors=performance._errors(of, metrics, outcomes, scores))
+        return performance.fell(measured, of, name=name, promised=promised, by=0.0)
+
+    assert sum(fell(seed) for seed in range(1, 61)) <= 4
+    assert sum(fell(seed, worse=0.5) for seed in range(1, 21)) >= 16

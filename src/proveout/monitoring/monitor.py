@@ -142,7 +142,8 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
         metric = promised_metric(opened)
-        promised = status.held_out(ledger, opened.bundle, metric)
+        stated = status.held_out(ledger, opened.bundle, metric)
+    promised = stated if stated is not None else _measured(settings, opened, metric)
     found = DriftReport(
         model=settings.model,
         bundle=opened.bundle.digest,
@@ -165,6 +166,24 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
 def promised_metric(opened: "OpenBundle") -> str:
     """The metric that the bundle promises: `[decision] metric` of its configuration, else the usual one of its task."""
     return opened.config.decision.metric or opened.task.default_metric
+
+
+def _measured(settings: Settings, opened: "OpenBundle", metric: str) -> float | None:
+    """A metric that neither a check nor the notebook has stated, on the held-out rows; None without them."""
+    from proveout.data import features
+    from proveout.data.splits import HOLDOUT
+    from proveout.model.bundle import rows_on
+
+    try:
+        rows = rows_on(opened, open_store(settings), HOLDOUT)
+    except NotFound:
+        return None
+    labels = features.labels(settings, rows)
+    known = labels.notna()
+    if not known.any():
+        return None
+    outcomes = opened.task.outcomes(labels[known].to_numpy())
+    return opened.task.measure((metric,), outcomes, opened.predict(rows[known])).get(metric)
 
 
 def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from proveout.evaluation.stats import jackknife
 from proveout.records import Performance, Prediction, TargetValue
 from proveout.task.metric import allowance
 from proveout.task.task import Task
 
 _OF_CHANCE = 2.33  # standard errors: one false alarm in a hundred windows
+_GROUPS = 25  # of rows that are left out, one after the other
 _LOSSES = {"brier": "brier", "log_loss": "log_loss", "mae": "absolute", "mse": "squared"}
 """Metrics that are the mean of a loss per row."""
 
@@ -48,9 +50,10 @@ def measure(predictions: Sequence[Prediction], outcomes: Mapping[str, TargetValu
 def _errors(
     task: Task, metrics: Mapping[str, float], outcomes: npt.NDArray[Any], scores: npt.NDArray[np.float64]
 ) -> dict[str, float]:
-    """The standard error of each metric that has a simple one."""
+    """The standard error of each metric: by its formula, else by leaving out groups of rows."""
     found = {}
-    rows = len(outcomes)
+    if len(outcomes) < 2:
+        return {}
     if "auc" in metrics:
         found["auc"] = auc_error(metrics["auc"], true=int(outcomes.sum()), false=int((~outcomes).sum()))
     if "accuracy" in metrics:
@@ -61,7 +64,23 @@ def _errors(
     if metrics.get("rmse"):
         # The delta method: the error of a mean of squares, through the root.
         found["rmse"] = _mean_error(task.losses(outcomes, scores, name="squared")) / (2 * metrics["rmse"])
-    return {name: error for name, error in found.items() if math.isfinite(error) and rows > 1}
+    found |= _left_out(task, tuple(name for name in metrics if name not in found), outcomes, scores)
+    return {name: error for name, error in found.items() if math.isfinite(error)}
+
+
+def _left_out(
+    task: Task, names: Sequence[str], outcomes: npt.NDArray[Any], scores: npt.NDArray[np.float64]
+) -> dict[str, float]:
+    """The grouped jackknife of each metric: what it is without each of some groups of rows.
+
+    Of few rows, each is a group. Not of a metric that has no value without some of them: its rows are too few.
+    Source: J. Shao and C. F. J. Wu, A general theory for jackknife variance estimation, Annals of Statistics 17 (1989).
+    """
+    groups = min(_GROUPS, len(outcomes))
+    group = np.random.default_rng(0).permutation(len(outcomes)) % groups
+    rest = [task.measure(names, outcomes[group != one], scores[group != one]) for one in range(groups)]
+    measured = [name for name in names if all(name in one for one in rest)]
+    return {name: jackknife.error(np.array([one[name] for one in rest])) for name in measured}
 
 
 def _mean_error(values: npt.NDArray[np.float64]) -> float:
@@ -80,7 +99,7 @@ def fell(performance: Performance | None, task: Task, *, name: str, promised: fl
     """Whether the metric `name` is worse than promised by more than is allowed, and further than chance takes it.
 
     Chance is the standard error of the metric at these rows, and 2.33 of them make one false "fell" in a hundred:
-    with few rows, and of a metric without a standard error, nothing is said.
+    with few rows, and of a metric without a standard error (one class alone), nothing is said.
 
     Args:
         by: how much worse it may be; without it, as `metric.allowance` says.

@@ -451,9 +451,12 @@ def task_facts(settings: Settings, decision: Decision) -> TaskFacts:
     if settings.task != "regression" and coverage is not None:
         problem = f"has a coverage, and the task is {settings.task}: only a regression answers with an interval"
         raise ConfigError("[decision] in train.toml", problem, "Take it out, or correct `task` in [tool.proveout]")
-    known = tasks.named(settings.task).metric_names
+    task = tasks.named(settings.task)
+    known = [name for name in task.metric_names if task.metric(name).better != "neither"]
     if decision.metric is not None and decision.metric not in known:
         problem = f"promises {decision.metric}, which is no metric of a {settings.task} task"
+        if decision.metric in task.metric_names:
+            problem = f"promises {decision.metric}, of which neither more nor less is better"
         raise ConfigError("[decision] in train.toml", problem, f"Name one of {', '.join(known)}")
     if settings.task == "binary":
         return TaskFacts(threshold=THRESHOLD if threshold is None else float(threshold))
