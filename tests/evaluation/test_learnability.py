@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from proveout.errors import UsageError
 from proveout.evaluation import dependency_diff, learnability
@@ -72,6 +73,23 @@ def test_a_specification_that_works_finds_a_planted_rule_and_none_in_noise(train
     assert noise.holds
     assert abs(noise.value - 0.5) < 0.06
     assert planted.covers == ("infra-2",)
+
+
+def test_models_are_fitted_with_one_thread(training):
+    """Two that wait for each other on a core which somebody else has cost ten times as long."""
+    seen = []
+
+    class Watched(Candidate):
+        def fit_again(self, columns, labels, *, changes=None):
+            seen.extend(pool["num_threads"] for pool in threadpool_info())
+            return super().fit_again(columns, labels, changes=changes)
+
+    with threadpool_limits(2):
+        learnability.learns(Watched(), training)
+        grid = {"decisiontreeclassifier__max_depth": [2]}
+        learnability.neighbours(Watched(), training, grid=grid, margin=0.5)
+
+    assert seen and set(seen) == {1}
 
 
 def test_a_specification_that_cannot_learn_is_found(training):

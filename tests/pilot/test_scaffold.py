@@ -228,6 +228,8 @@ from metaflow.plugins import CARDS
 assert scaffold.reference() == pathlib.Path(sys.argv[1], "proveout", "reference"), scaffold.reference()
 assert "proveout_html" in [card.type for card in CARDS]
 print(len(scaffold.init(pathlib.Path("from-the-wheel"))))
+for name in scaffold.examples():
+    scaffold.init(pathlib.Path("examples", name), example=name)
 """
 
 
@@ -238,6 +240,9 @@ def test_an_installed_wheel_brings_the_same_project_and_the_card(tmp_path, laid_
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as files:
         files.extractall(tmp_path / "site")
+        assert [
+            name for name in files.namelist() if re.search(r"examples/.*/(\.proveout|\.metaflow|reports)/", name)
+        ] == []
     installed = Path(pytest.__file__).parents[1]  # the libraries; as a path, without the .pth file of the checkout
 
     ran = run(
@@ -253,3 +258,10 @@ def test_an_installed_wheel_brings_the_same_project_and_the_card(tmp_path, laid_
     ]
     assert len(pairs) == int(ran.stdout) - 2
     assert all(ours.read_bytes() == theirs.read_bytes() for ours, theirs in pairs)
+    for name in scaffold.examples():
+        brought = tmp_path / "examples" / name
+        found = {file.relative_to(brought).as_posix(): file for file in brought.rglob("*") if file.is_file()}
+        assert {file: there.read_bytes() for file, there in found.items()} == scaffold.project_files(
+            example=name, name=name
+        )
+    assert "regression" in scaffold.examples()

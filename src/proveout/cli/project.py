@@ -11,6 +11,7 @@ from proveout.records import TaskName
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")],
+    *,
     table: Annotated[
         str | None, typer.Option(metavar="FILE", help="A table to make a project of: CSV or Parquet, a glob or URL.")
     ] = None,
@@ -22,23 +23,29 @@ def init(
     split: Annotated[
         str, typer.Option(help="Which rows to hold out: random, time:COLUMN, group:COLUMN or column:COLUMN.")
     ] = "random",
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="An example of another task; a wrong name lists them.")
+    ] = None,
 ) -> None:
     """Create a project to start from.
 
     Flows, notebook, checks and server of the reference project, ready to run and to be changed. With --table and
-    --target a project for that table: schema, notebook and bounds are proposed from what its rows show.
+    --target a project for that table: schema, notebook and bounds are proposed from what its rows show. With --example
+    a project of another task.
     """
     import shlex
 
     from proveout.errors import UsageError
     from proveout.pilot.scaffold import init as lay_out
 
+    if example is not None and table is not None:
+        raise UsageError("--example NAME and --table FILE are two projects: give one of them.")
     if table is not None and target is not None:
         init_table(folder, table=table, target=target, task=task, split=split)
         return
     if table is not None or target is not None or task is not None or split != "random":
         raise UsageError("--table FILE and --target COLUMN go together; --task and --split say more about them.")
-    laid = lay_out(folder)
+    laid = lay_out(folder, example=example)
     inside = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in laid)
     typer.echo(f"laid out   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
     there = shlex.quote(str(folder))

@@ -1,7 +1,8 @@
 """Questions to the model before it was fitted: whether its specification can learn, and whether it is well tuned.
 
 Input: the candidate and the rows it was trained on. Output: `Evidence`. Both fit the candidate's own steps again,
-on a sample of rows, so that they cost seconds.
+on a sample of rows, so that they cost seconds; with one thread: two that wait for each other on a core that somebody
+else has take ten times as long.
 """
 
 import re
@@ -212,8 +213,11 @@ def _against(
 
 
 def _fitted(candidate: "OpenBundle", changes: Mapping[str, Any], part: _Parted) -> "NDArray[np.float64]":
-    model = candidate.fit_again(part.columns[~part.judged], part.labels[~part.judged], changes=changes)
-    return candidate.ask(model, part.columns[part.judged])
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        model = candidate.fit_again(part.columns[~part.judged], part.labels[~part.judged], changes=changes)
+        return candidate.ask(model, part.columns[part.judged])
 
 
 def _changes(grid: Mapping[str, Sequence[Any]], own: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -301,7 +305,10 @@ def _has_word(texts: "pd.Series[Any]") -> "pd.Series[Any] | None":
 
 def _found(candidate: "OpenBundle", columns: "pd.DataFrame", outcomes: "NDArray[Any]", half: int) -> float:
     """How well the first half of the rows teaches the outcomes of the second."""
+    from threadpoolctl import threadpool_limits
+
     task = candidate.task
-    model = candidate.fit_again(columns.iloc[:half], outcomes[:half])
     metric = task.metric({"binary": "auc", "regression": "r2", "multiclass": "auc_ovr"}[task.name])
-    return float(metric.compute(outcomes[half:], candidate.ask(model, columns.iloc[half:])))
+    with threadpool_limits(1):
+        model = candidate.fit_again(columns.iloc[:half], outcomes[:half])
+        return float(metric.compute(outcomes[half:], candidate.ask(model, columns.iloc[half:])))

@@ -17,6 +17,8 @@ from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.stats import array_checks, jackknife
 from proveout.records import Evidence
+from proveout.task import conformal
+from proveout.task.conformal import COVERAGE
 from proveout.task.regression import Regression
 
 if TYPE_CHECKING:
@@ -274,6 +276,54 @@ def coverage(
     ends = _ranges(ranges, rows=len(known))
     inside = (ends[:, 0] <= known) & (known <= ends[:, 1])
     return metrics.share_of_rows(inside, name="interval coverage", level=level, clusters=clusters)
+
+
+def conformal_coverage(
+    outcomes: "ArrayLike",
+    predictions: "ArrayLike",
+    *,
+    promised: float = COVERAGE,
+    level: float = 0.95,
+    clusters: "ArrayLike | None" = None,
+) -> Evidence:
+    """The share of outcomes within intervals of one width around the predictions, as a bundle of a regression has them.
+
+    evidence(regression.conformal_coverage(holdout.labels, predictions), at_least=0.87, at_most=0.93)
+
+    The bundle's own width was measured on the held-out rows, and covers those by construction. Here each row is judged
+    by the width that other rows gave: see `conformal_inside`.
+
+    Args:
+        promised: the share that the intervals say they hold: `candidate.task.coverage`.
+    Returns: as `coverage`. Raises: as `mae`.
+
+    >>> found = conformal_coverage([row / 400 for row in range(400)], [0.5] * 400, promised=0.75)
+    >>> found.name, round(found.value, 2)
+    ('interval coverage', 0.75)
+    """
+    inside = conformal_inside(outcomes, predictions, promised=promised, clusters=clusters)
+    return metrics.share_of_rows(inside, name="interval coverage", level=level, clusters=clusters)
+
+
+def conformal_inside(
+    outcomes: "ArrayLike",
+    predictions: "ArrayLike",
+    *,
+    promised: float = COVERAGE,
+    clusters: "ArrayLike | None" = None,
+) -> "NDArray[np.bool_]":
+    """Whether each outcome lies in an interval whose width the other rows gave, shape (rows,).
+
+    By slice: `slices.judge(lambda outcomes, inside: metrics.share_of_rows(inside), holdout.labels, inside, by=...)`.
+
+    Args:
+        clusters: shape (rows,): rows of one cluster are never on both sides.
+
+    >>> conformal_inside([0.0] * 20, [1.0] * 19 + [5.0]).tolist().count(False)
+    1
+    """
+    known, said = _answers(outcomes, predictions)
+    return conformal.covered(known - said, coverage=promised, clusters=clusters)
 
 
 def width(ranges: "ArrayLike", *, level: float = 0.95, clusters: "ArrayLike | None" = None) -> Evidence:

@@ -47,8 +47,15 @@ def init(target: Path, *, name: str | None = None, example: str | None = None) -
         example: which of `examples()`; None for the reference project.
     Raises: UsageError if `target` is there and not empty, gives no name, or there is no such example.
     """
-    called = project_name(name or target.resolve().name)
-    return lay_out(target, _reference_files(called) if example is None else _example_files(example, called))
+    return lay_out(target, project_files(name=project_name(name or target.resolve().name), example=example))
+
+
+def project_files(*, name: str, example: str | None = None) -> dict[str, bytes]:
+    """The files of a project called `name`, by their paths from its root: the reference project's, or an example's.
+
+    Raises: UsageError if there is no such example.
+    """
+    return _reference_files(name) if example is None else _example_files(example, name)
 
 
 def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
@@ -208,10 +215,14 @@ def _example_files(example: str, name: str) -> dict[str, bytes]:
     source = reference() / "examples" / example
     own = {file.relative_to(source).as_posix(): file.read_bytes() for file in _written(source)}
     settings = own["pyproject.toml"].decode()
-    for old, new in ((f'name = "{example}"', f'name = "{name}"'), ('"proveout"', f'"{proveout_requirement()}"')):
-        if old not in settings:
+    version = proveout_requirement().removeprefix("proveout")
+    for old, new in (
+        (f'^name = "{example}"$', f'name = "{name}"'),
+        (r'"(proveout(?:\[[\w,]+\])?)"', rf'"\1{version}"'),
+    ):
+        settings, found = re.subn(old, new, settings, count=1, flags=re.MULTILINE)
+        if not found:
             raise ConfigError(f"pyproject.toml of {example}", f"has no {old}", "Reinstall proveout from its wheel")
-        settings = settings.replace(old, new, 1)
     return {**own, **generic_files(), "pyproject.toml": settings.encode()}
 
 

@@ -1,0 +1,157 @@
+"""Is the model good enough, for everybody, and better than what is there without it?
+
+Bounds come from `[evaluation]` in flows/train.toml, as it is when the gate runs. Everything is measured on the held-out
+flights, in minutes.
+"""
+
+import pytest
+
+from proveout.evaluation import ablation, compare, learnability, metrics, regression, slice_search, slices
+
+# --- good enough --------------------------------------------------------------------------------------------------
+
+
+def test_mae(scores, holdout, days, criteria, evidence):
+    """How far off a prediction is on average."""
+    evidence(regression.mae(holdout.labels, scores, clusters=days), at_most=criteria["mae_at_most"])
+
+
+def test_rmse(scores, holdout, days, criteria, evidence):
+    """Large errors weigh more: they make the missed connections."""
+    evidence(regression.rmse(holdout.labels, scores, clusters=days), at_most=criteria["rmse_at_most"])
+
+
+def test_nine_of_ten_flights(scores, holdout, days, criteria, evidence):
+    """An average hides how bad the bad ones are."""
+    evidence(regression.error_quantile(holdout.labels, scores, clusters=days), at_most=criteria["p90_error_at_most"])
+
+
+def test_it_says_neither_too_much_nor_too_little(scores, holdout, days, criteria, evidence):
+    """A schedule that is always two minutes short is late everywhere by evening."""
+    evidence(regression.bias(holdout.labels, scores, within=criteria["bias_at_most"], clusters=days))
+
+
+# --- its interval -------------------------------------------------------------------------------------------------
+
+
+def test_its_interval_holds_what_it_promises(scores, holdout, candidate, criteria, evidence):
+    """Nine of ten. Each held-out flight is judged by the width that the others gave."""
+    found = regression.conformal_coverage(holdout.labels, scores, promised=candidate.task.coverage)
+    evidence(found, at_least=criteria["coverage_at_least"], at_most=criteria["coverage_at_most"])
+
+
+def test_its_interval_holds_enough_at_each_distance(scores, holdout, candidate, criteria, evidence):
+    """Promised is the average. Who flies to the coast wants to know what it is worth there."""
+    inside = regression.conformal_inside(holdout.labels, scores, promised=candidate.task.coverage)
+    bands = slices.bands(holdout.records["distance"], [0, 500, 1000, 2000, 6000], name="miles")
+    bound = criteria["band_coverage_at_least"]
+    evidence(slices.judge(_share, holdout.labels, inside, by=bands, at_least=bound, name="interval coverage"))
+
+
+def _share(labels, inside):
+    return metrics.share_of_rows(inside)
+
+
+def test_its_interval_is_narrow_enough_to_plan_with(candidate, criteria, evidence):
+    """An interval of two hours holds everything, and helps nobody."""
+    evidence("interval width", 2 * candidate.task.half_width, at_most=criteria["width_at_most"])
+
+
+# --- for everybody ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("column", ["origin", "carrier"])
+def test_mae_of_each(column, scores, champion_scores, holdout, days, criteria, evidence):
+    """A good average may hide an airport, or an airline. Those with few flights are not judged, a tenth of all rows."""
+    evidence(
+        slices.judge(
+            regression.mae,
+            holdout.labels,
+            scores,
+            by=holdout.records[column],
+            champion=champion_scores,
+            clusters=days,
+            fewest=50,
+            unjudged_at_most=0.10,
+            at_most=criteria["carrier_mae_at_most"],
+        )
+    )
+
+
+def test_bias_in_each_fifth_of_the_predictions(scores, holdout, days, criteria, evidence):
+    """Short flights too long and long ones too short cancel out on average."""
+    found = slices.judge(
+        regression.bias,
+        holdout.labels,
+        scores,
+        by=slices.quantile_bands(scores, 5),
+        clusters=days,
+        at_least=-criteria["band_bias_at_most"],
+        at_most=criteria["band_bias_at_most"],
+    )
+    evidence(found)
+
+
+def test_no_slice_is_far_weaker_than_the_rest(scores, rule_scores, holdout, days, criteria, evidence):
+    """Hundreds of slices are looked at: in none may three lines of rules do far better than elsewhere."""
+    ours, theirs = (regression.absolute_errors(holdout.labels, said) for said in (scores, rule_scores))
+    evidence(
+        slice_search.search(
+            ours - theirs,
+            holdout.records,
+            columns=["carrier", "origin", "dest", "distance", "month", "hour"],
+            clusters=days,
+            at_most=criteria["weakest_slice_at_most"],
+            name="mae less the rules', slice less rest",
+        )
+    )
+
+
+# --- better than what is there without it -------------------------------------------------------------------------
+
+
+def test_better_than_the_rules(scores, rule_scores, holdout, days, criteria, evidence):
+    """A ruler on a map is right within ten minutes: the model has to save a part of that, surely."""
+    saved = regression.skill(holdout.labels, scores, naive=rule_scores, clusters=days)
+    evidence(saved, at_least=criteria["saved_at_least"], surely=True)
+
+
+def test_better_than_a_simpler_model(candidate, training, holdout, days, criteria, evidence):
+    """What a ridge regression does as well should be left to it. Stated too: the gain on always saying the median."""
+    margin = criteria["simpler_model_margin"]
+    evidence(ablation.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=days))
+
+
+def test_not_worse_than_the_champion(scores, champion_scores, holdout, days, criteria, evidence):
+    """What replaces the champion is surely not worse by the margin. The first one ever has nobody to beat."""
+    ours = regression.absolute_errors(holdout.labels, scores)
+    theirs = None if champion_scores is None else regression.absolute_errors(holdout.labels, champion_scores)
+    evidence(compare.rows(ours, theirs, margin=criteria["champion_margin"], name="mae", clusters=days))
+
+
+# --- made well ----------------------------------------------------------------------------------------------------
+
+
+def test_most_columns_are_of_use(candidate, holdout, days, criteria, evidence):
+    """A column that nobody misses when it is shuffled costs somebody a field to fill in."""
+    evidence(
+        ablation.features_benefit(candidate, holdout, idle_at_most=criteria["idle_columns_at_most"], clusters=days)
+    )
+
+
+def test_its_steps_can_learn(candidate, training, evidence):
+    """Fitted to a rule that was planted they find it, fitted to noise they find nothing."""
+    evidence(learnability.learns(candidate, training))
+
+
+def test_no_setting_beside_its_own_is_surely_better(candidate, training, criteria, evidence):
+    """Judged on a fifth of what it learned from: who tunes on the held-out flights has none left."""
+    model = "histgradientboostingregressor"
+    evidence(
+        learnability.neighbours(
+            candidate,
+            training,
+            grid={f"{model}__learning_rate": [0.05, 0.2], f"{model}__max_leaf_nodes": [15, 63]},
+            margin=criteria["tuning_margin"],
+        )
+    )

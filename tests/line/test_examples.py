@@ -1,0 +1,112 @@
+"""examples/: each is a project that the same commands run in, laid out by `proveout init --example` and taken whole
+through the line. A folder that is added there is found here by itself.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from reference_project import ROOT
+
+from proveout.ledger.ledger import Ledger
+from proveout.pilot import scaffold
+from proveout.settings import load
+
+EXAMPLES = scaffold.examples()
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PROVEOUT_", "METAFLOW_"))}
+    return subprocess.run(
+        command, cwd=folder, env=inherited, capture_output=True, text=True, check=False, timeout=1_800
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_goes_from_raw_data_to_a_watched_model(name, tmp_path):
+    """What `make demo` does: all of its checks pass, the worker is killed, every answer is in the log."""
+    laid = run(tmp_path, sys.executable, "-m", "proveout", "init", "--example", name, "mine")
+    assert laid.returncode == 0, laid.stdout + laid.stderr
+
+    shown = run(tmp_path / "mine", sys.executable, "-m", "proveout", "demo")
+
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert re.search(r"approved +\S+@\w{12} +\d+ of \d+ checks passed, 0 failed, 0 unproven", shown.stdout)
+    assert re.search(r"475 held-out rows were asked about and 475 answered: \d+ by model, \d+ by rules", shown.stdout)
+    assert "worker    killed" in shown.stdout
+    with Ledger(load(tmp_path / "mine").ledger) as ledger:
+        assert ledger.prediction_count() == 475
+        assert {"snapshot", "bundle", "verdict", "approval", "release", "drift"} <= {
+            entry.kind for entry in ledger.entries()
+        }
+        ledger.verify_chain()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_every_project_has_is_the_one_copy(name):
+    """`make demo` in the folder itself runs the same flows, server and checks as everywhere."""
+    folder = ROOT / "examples" / name
+
+    for file in (file for file in scaffold.GENERIC if not file.startswith(".github")):
+        assert (folder / file).resolve() == ROOT / file, file
+    assert (folder / "Makefile").resolve() == ROOT / "examples" / "Makefile"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_project_made_from_it_has_its_own_name_and_asks_for_this_version(name):
+    """Another version might not read its settings; what else it imports is its own to name."""
+    made, ours = (
+        tomllib.loads(text)["project"]
+        for text in (
+            scaffold.project_files(name="mine", example=name)["pyproject.toml"].decode(),
+            (ROOT / "examples" / name / "pyproject.toml").read_text(encoding="utf-8"),
+        )
+    )
+
+    [needed] = [need for need in made["dependencies"] if need.startswith("proveout")]
+    assert made["name"] == "mine"
+    assert re.fullmatch(r"proveout(\[\w+\])?==\d+\.\d+\.\d+", needed)
+    assert len(made["dependencies"]) == len(ours["dependencies"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_its_author_has_not_heard_of_proveout(name):
+    """A pilot is what somebody had before."""
+    notebooks = [file for file in (ROOT / "examples" / name / "notebooks").glob("*.ipynb") if not file.is_symlink()]
+    code = [
+        "".join(cell["source"])
+        for file in notebooks
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
+
+    assert len(notebooks) == 1
+    assert len(code) > 4
+    assert not [cell for cell in code if "proveout" in cell]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_make_demo_in_its_folder_is_the_whole_line(name):
+    """With the .venv of the checkout."""
+    folder = ROOT / "examples" / name
+    planned = run(folder, "make", "--no-print-directory", "--dry-run", "--assume-old=../../.venv/.ready", "demo")
+    helped = run(folder, "make", "--no-print-directory")
+
+    assert planned.stdout.splitlines()[-1:] == ["../../.venv/bin/proveout demo"], planned.stdout + planned.stderr
+    assert "make demo " in helped.stdout
+
+
+def test_an_example_that_is_not_there_lists_those_that_are(tmp_path):
+    """A name is guessed before it is looked up."""
+    asked = run(tmp_path, sys.executable, "-m", "proveout", "init", "--example", "regresion", "mine")
+
+    assert asked.returncode == 2
+    assert f"There is no example regresion: take one of {', '.join(EXAMPLES)}. Nothing was written." in asked.stderr
+    assert list(tmp_path.iterdir()) == []
