@@ -12,7 +12,7 @@ def test_never_crashes(generated, evidence):
 
 
 def test_never_answers_nan(generated, evidence):
-    """«Not a number» is no answer, and neither is infinity."""
+    """Neither NaN nor infinity is an answer."""
     evidence(generated.never_nan())
 
 

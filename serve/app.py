@@ -6,7 +6,7 @@ What happens here, in order:
    can be overridden in the environment: `PROVEOUT_PORT=8081 python serve/app.py`.
 2. The released bundle is looked up in the ledger. No release, a changed file or no valid approval: it says so and ends.
 3. LitServe starts a worker that opens the bundle, and the gateway that takes requests on http://127.0.0.1:8080.
-4. Every request is answered: by the model; else by `fallback.py`; else with an explicit «no prediction». Every answer
+4. Every request is answered: by the model; else by `fallback.py`; else with an explicit "no prediction". Every answer
    carries what a person should do, from `actions.py`, and is logged before it leaves.
 
 Ask it on the page at http://127.0.0.1:8080/, which shows a record to begin with, or where you have one in a file:

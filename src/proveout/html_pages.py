@@ -1,6 +1,6 @@
 """HTML pages from templates: everything that is put into one is escaped, and nothing may be missing.
 
-Input: a folder of templates, the name of one, and values. Output: text. Door to: jinja2.
+Input: a folder of templates, the name of one, and values. Output: text. Only importer of jinja2.
 """
 
 from collections.abc import Callable, Mapping

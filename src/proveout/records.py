@@ -597,7 +597,7 @@ class Feedback:
     request_id: str
     at: str
     outcome: TargetValue | None = None  # what really happened, where it is known
-    wrong: bool = False  # «this answer was wrong»
+    wrong: bool = False  # "this answer was wrong"
     text: str = ""
     key: str = ""  # id of the API key it came with
 

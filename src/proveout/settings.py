@@ -2,7 +2,7 @@
 
 Input: a directory. Output: `Settings`, read once by a host (flow, plugin, server, monitor, cli) and handed on
 as values; and the user's own objects, named `path:object` and loaded by path, so that they are found from any
-working directory and inside a container. Door to: pydantic-settings.
+working directory and inside a container. Only importer of pydantic-settings.
 """
 
 import importlib.util

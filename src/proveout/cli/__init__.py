@@ -1,7 +1,7 @@
 """The command line: parse, call one room, print. Heavy imports stand inside the commands: `--help` needs none.
 
 Input: arguments. Output: an answer on stdout (`--json`: the same record), or one `error:` line on stderr; and
-an exit code: 0 yes, 1 no, 2 misused, 3 could not tell, 4 lost a race. Door to: typer.
+an exit code: 0 yes, 1 no, 2 misused, 3 could not tell, 4 lost a race. Only importer of typer.
 """
 
 from typing import Annotated, Any

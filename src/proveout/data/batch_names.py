@@ -1,6 +1,6 @@
-"""Names of batches: any text, and what comes after what is the order of text.
+"""Names of batches: any text, sorted as text.
 
-Input: names. Output: where that order is another one than people mean who count in them. Pure.
+Input: names. Output: where that order differs from the order of the numbers in them. Pure.
 """
 
 import re

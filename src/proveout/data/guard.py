@@ -1,10 +1,10 @@
-"""The guard: what lets a batch in. What it refuses goes to quarantine with its reason, never on and never lost.
+"""The guard: validates a batch. Refused rows go to quarantine with the reason; they are never passed on and never lost.
 
-Input: raw rows and a pandera schema. Output: accepted rows, refused rows with a `refused_by` column, and how
-many each check refused. Door to: pandera.
+Input: raw rows and a pandera schema. Output: accepted rows, refused rows with a `refused_by` column, and how many rows
+each check refused. Only importer of pandera.
 
-A cell that a column of its type cannot hold unaltered (`coercion`) is found before pandera looks: one such cell would
-make every check of its column raise, and the whole batch would be refused for one row.
+A cell that a column of its type cannot hold unaltered (`coercion`) is found before pandera runs. Otherwise one such
+cell would make every check of its column raise, and the whole batch would be refused for one row.
 """
 
 import copy

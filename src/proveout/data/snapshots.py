@@ -2,7 +2,7 @@
 
 Input: guarded batches. Output: folders in the store. A batch's folder holds `rows.parquet`, the whylogs profile
 (`profile.bin`), `quarantine/*.parquet` and `batch.json`; a snapshot's holds `snapshot.json`, the list of its batches,
-so that a new month adds one folder and no copy of the old ones. Door to: pyarrow.
+so that a new batch adds one folder and no copy of the old ones. Only importer of pyarrow.
 """
 
 import copy

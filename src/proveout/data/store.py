@@ -2,7 +2,7 @@
 
 Input: a kind, a digest and a function that fills an empty folder. Output: the path of the folder. The address
 is a local folder or `s3://bucket/prefix`; a shared store is mirrored into a local folder as its digests are asked for.
-Door to: boto3 (extra `s3`).
+Only importer of boto3 (extra `s3`).
 """
 
 import json

@@ -39,7 +39,7 @@ def run(settings: Settings, *, batch: str | None = None) -> int:
 
     Args:
         batch: one that is newer than the held-out rows: its rows are asked, and it is taken in afterwards, as the
-            outcomes of a month are. Without it, the held-out rows are asked.
+            outcomes of a batch are. Without it, the held-out rows are asked.
     Raises: UsageError in a project without flows; DemoFailed naming the promise that was broken.
     """
     _refuse_without_flows(settings)

@@ -1,1 +1,1 @@
-"""Questions: what a check can ask of a candidate in one line; each answer is `Evidence`."""
+"""The helpers of checks: each asks one question about a candidate in one line, and returns `Evidence`."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SILENT_S = 2.0
-_RARE = 20  # rows of a category below which the plain model takes it for «other»
+_RARE = 20  # rows of a category below which the plain model takes it for "other"
 _NAIVE: dict[TaskName, str] = {
     "binary": "the base rate", "regression": "the median", "multiclass": "the shares of the classes"
 }  # fmt: skip

@@ -1,6 +1,6 @@
-"""Whose file something is: the project's own, or proveout's, a library's or Python's.
+"""Whose file something is: the project's, proveout's, a library's or Python's.
 
-Input: paths. Output: whether it is somebody's own, and what to call it in a sentence.
+Input: paths. Output: whether it is the project's own, and what to call it in a sentence.
 """
 
 import os

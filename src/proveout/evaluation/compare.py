@@ -7,7 +7,7 @@ whichever way the metric runs), its interval, and the decision, to be stated by 
 
 `margin=0.01` asks for surely not worse by 0.01 or more: a model that is worse by exactly the margin passes in at most
 1 - `level` of runs (5 %), not in half of them as it does where two numbers are held side by side. `better=True` asks
-for surely better, and the margin then only tells «not worse» from «undecided». `level` is that of the one-sided
+for surely better, and the margin then only tells "not worse" from "undecided". `level` is that of the one-sided
 statement; the interval that is shown has both ends, so its own level is 2 * level - 1: 0.90 for 0.95.
 
 The decision is one of four words, then what this number of rows can tell: "not worse; an equal model is refused in 2 %

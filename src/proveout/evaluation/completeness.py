@@ -1,7 +1,8 @@
-"""Whether all rows are there: counted in the raw data, delivered once before, usual for a batch, made by one source.
+"""Whether all rows are there: as many as in the raw data, as in earlier versions, as usual for a batch, and of one
+source.
 
-Input: the snapshot and its rows. Output: `Evidence`. A source that leaves rows out makes every other number of a
-gate look better, or worse, and none of them can tell.
+Input: the snapshot and its rows. Output: `Evidence`. A source that leaves rows out makes every other number of a gate
+look better, or worse, and none of them can tell.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

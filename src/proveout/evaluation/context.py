@@ -1,7 +1,7 @@
-"""What lies on the table in a gate run: candidate, champion, the rows they are compared on; and what judges them.
+"""The evaluation context of a gate run: candidate, champion, the rows they are compared on, and the project's bounds.
 
-Input: settings and the name of a candidate. Output: opened bundles, labelled rows, profiles. Reads the store and
-the ledger, writes nothing.
+Input: settings and the name of a candidate. Output: opened bundles, labelled rows, profiles. Reads the store and the
+ledger, writes nothing.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
-"""The user's business function: what an answer costs, once it is known what happened.
+"""The project's cost function: what an answer costs, given the outcome.
 
-Input: the setting `cost_function`, and answers with their outcomes. Output: a number for each, in the user's unit.
+Input: the setting `cost_function`, and answers with their outcomes. Output: a number for each, in the project's unit.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What the libraries of a candidate have become since the champion: a change nobody made on purpose is seen here.
+"""Packages whose version differs between the candidate and the champion: an unintended change shows here.
 
 Input: two opened bundles. Output: `Evidence`.
 """

@@ -1,4 +1,4 @@
-"""Trees asked in few calls. Door to: what scikit-learn has compiled for its trees and does not promise to keep.
+"""Trees asked in few calls. Only user of what scikit-learn has compiled for its trees and does not promise to keep.
 
 Input: a fitted ensemble. Output: a function from a matrix to its scores, or None where this version of
 scikit-learn, or this model, is built otherwise.

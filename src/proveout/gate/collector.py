@@ -1,7 +1,7 @@
-"""What a gate run has gathered: what was seen of the checks, and what became of each.
+"""What a gate run collected: the checks that were seen, and the result of each.
 
-Input: reports and names, in any order and from any process. Output: a `CheckResult` for each check. Nothing here
-decides what that means for the candidate.
+Input: reports and names, in any order and from any process. Output: a `CheckResult` for each check. What that means for
+the candidate is decided elsewhere.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a bundle would be judged by now, for a release to compare with what it was judged by.
+"""What would judge a bundle now. A release compares it with what did judge the bundle.
 
 Input: settings. Output: a `Fingerprint`.
 """

@@ -1,7 +1,7 @@
-"""Stating evidence: what a check measured, written down and held against its bounds.
+"""Stating evidence: what a check measured, recorded and compared with its bounds.
 
-Input: numbers, or the `Evidence` that the helpers of this room measure (`intervals`, `comparison`, `slices`, …).
-Output: user properties of the check's report, and an AssertionError for whoever reads the test's output.
+Input: numbers, or the `Evidence` that the helpers of `evaluation/` measure. Output: user properties of the check's
+report, and an AssertionError for the test's output.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""The end of a gate run: everything gathered goes to `verdict.judge`, and what that says is signed and recorded.
+"""The end of a gate run: `verdict.judge` judges what was collected; the verdict is signed and recorded.
 
-Input: what the run gathered and the context it was about. Output: the recorded verdict and notes for the person
-who waits for it.
+Input: the collected results and the evaluation context. Output: the recorded verdict, and notes for the person who
+waits for it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The files that a verdict rests on: whatever decides what a check says, and can be edited without a trace elsewhere.
+"""The files that a verdict depends on: everything that decides the result of a check, and could be edited unnoticed.
 
 Input: settings. Output: each file, or part of one, by its name, with the SHA-256 of its content.
 """

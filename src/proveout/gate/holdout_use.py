@@ -1,9 +1,9 @@
-"""How often the same held-out rows have judged: who tries often enough, passes by luck.
+"""How often the same held-out rows have judged: with enough attempts, one passes by luck.
 
-Input: the ledger's verdicts. Output: a `HoldoutUse`, which the next verdict signs, and how it reads. Held-out rows
-are the same if their content is, whatever the batch is called. Every verdict counts, complete or not.
+Input: the ledger's verdicts. Output: a `HoldoutUse`, which the next verdict signs, and its text. Held-out rows are the
+same if their content is, whatever the batch is called. Every verdict counts, complete or not.
 
-A check that is asked `surely` states its error rate: a candidate that is not good enough passes it in at most so many
+A check with `surely=True` states its error rate: a candidate that is not good enough passes in at most that share of
 runs. Of several candidates on the same rows, the chance that one passes by luck is at most the sum (Bonferroni).
 """
 

@@ -2,7 +2,7 @@
 
 That is why it imports nothing but pytest and does nothing unless the run stands in a proveout project: then the
 session that gathers evidence and the fixtures of the gate are registered, and wait for a check to be collected.
-Door to: pytest.
+Only importer of pytest.
 """
 
 from pathlib import Path

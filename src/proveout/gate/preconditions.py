@@ -1,8 +1,8 @@
-"""What the gate asks of its own inputs before it believes a verdict, in every run: are the held-out rows really held
-out, is it still of our time, are the edge cases still there.
+"""What the gate requires of its own inputs in every run: the held-out rows are really held out and recent, and no edge
+case is missing.
 
-Input: the candidate's rows, batches and edge cases, as values. Output: a `CheckResult` for each thing that is
-wrong, and nothing where all is well. `ask` gathers, the others decide. How the run was started is for `run_options`.
+Input: the candidate's rows, batches and edge cases, as values. Output: a `CheckResult` for each thing that is wrong.
+`ask` gathers, the others decide. How the run was started is for `run_options`.
 """
 
 from collections.abc import Collection, Mapping, Sequence

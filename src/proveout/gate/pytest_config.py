@@ -1,4 +1,4 @@
-"""What pytest's own file says of the checks: read as it stands there, whatever a command line says.
+"""The settings in pytest's own file for the checks, whatever a command line overrides.
 
 Input: the folder of the checks. Output: plain values.
 """

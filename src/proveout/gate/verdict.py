@@ -1,9 +1,9 @@
-"""The verdict: what the checks said of a candidate, judged, signed and written down.
+"""The verdict: what the checks found on a candidate, judged, signed and recorded.
 
-Input: what became of each check, the numbers they stated, the checks that were required, the waivers that hold. Goes
-out: a `Verdict`, and its entries in the ledger. Judging is pure. No evidence is not good evidence: a required check
-that was skipped, xfailed or asserted nothing refuses as surely as one that failed. One that was not run, as -k
-leaves it out, is a question not asked: where nothing else is wrong the verdict is «incomplete», and approves nothing.
+Input: the result of each check, the numbers they stated, the required checks, the valid waivers. Output: a `Verdict`,
+and its entries in the ledger. Judging is pure. No evidence is not good evidence: a required check that was skipped,
+xfailed or asserted nothing refuses as surely as one that failed. A check that was not run, such as one left out by -k,
+is an open question: if nothing else is wrong the verdict is "incomplete", and approves nothing.
 """
 
 from collections.abc import Mapping, Sequence

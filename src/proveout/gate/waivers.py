@@ -30,7 +30,7 @@ WILDCARD = re.compile(r"[*?]|\[[!^]")  # a `[` alone begins a case of a parametr
 
 
 def _day(value: Any) -> Any:
-    # YAML reads 2026-03-31 as a date by itself; 31.3. or «next year» stay text and are refused by the type.
+    # YAML reads 2026-03-31 as a date by itself; 31.3. or "next year" stay text and are refused by the type.
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 

@@ -1,7 +1,7 @@
 """The database under the ledger: its address, how SQLite and PostgreSQL are opened, its schema, and what went wrong.
 
 Input: a URL. Output: a SQLAlchemy engine on tables of the newest version. A password in the URL leaves by no
-message. Door to: SQLAlchemy's engines, alembic.
+message. Only importer of SQLAlchemy's engines, alembic.
 """
 
 import os

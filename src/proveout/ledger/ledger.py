@@ -2,7 +2,7 @@
 
 Input: records. Output: entries, append-only and chained by hash, so that an edit, a removal or a reordering
 shows; and predictions, shadows, feedback and outcomes, which are rows like any other. Each call is one transaction:
-what fails in the middle leaves nothing. Threads may share a ledger; a forked process opens its own. Door to:
+what fails in the middle leaves nothing. Threads may share a ledger; a forked process opens its own. Only importer of
 SQLAlchemy Core.
 """
 

@@ -174,7 +174,7 @@ class OpenBundle:
         shape (rows, classes), the probability of each.
 
         Args:
-            records: the request columns, in any order; others are not looked at. None and NaN are «not known».
+            records: the request columns, in any order; others are not looked at. None and NaN are "not known".
         Raises: KeyError if a request column is not there; whatever the model raises on values it cannot take.
         """
         return self.predict_model_columns(self.model_columns(records))

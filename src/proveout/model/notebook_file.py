@@ -1,4 +1,4 @@
-"""A notebook's file, read. Input: a path. Output: the document in nbformat's current form, or ConfigError."""
+"""Reading a notebook's file. Input: a path. Output: the document in nbformat's current form, or ConfigError."""
 
 from pathlib import Path
 from typing import Any

@@ -1,9 +1,10 @@
-"""The bundle of a release, opened by who is not the server: the monitor, the gate, a drill.
+"""The bundle of a release, opened for inspection by the monitor, the gate or a drill.
 
-Input: settings and what was released. Output: the bundle, opened, if a key that is trusted here has signed its
-manifest. Opening a bundle runs its features: an entry in the ledger alone, which whoever may write there can make, is
-no leave for that. An approval that has ended, or was taken back, is: what served must be looked at. No person is asked
-for either: looked at, it answers nobody.
+Input: settings and the release. Output: the opened bundle, if a key that is trusted here has signed its manifest.
+Opening a bundle runs its features, and an entry in the ledger alone does not allow that: whoever may write there can
+make one. An expired or withdrawn approval is accepted: what served must be inspected. Human approval is not required to
+inspect a
+    bundle.
 """
 
 from proveout.model.bundle import OpenBundle, open_bundle, verify

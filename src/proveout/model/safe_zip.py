@@ -1,7 +1,7 @@
-"""What lies in a zip file, read without believing what the file says of itself.
+"""Reading a zip file without trusting what the file says about itself.
 
-Input: the bytes of a zip file from anywhere. Output: its entries, or BundleError. Nothing is written to a disk,
-and nothing is inflated further than `MOST_BYTES`, however little the file itself may take.
+Input: the bytes of a zip file from anywhere. Output: its entries, or BundleError. Nothing is written to a disk, and
+nothing is inflated beyond `MOST_BYTES`, however small the file is.
 """
 
 import io

@@ -1,8 +1,8 @@
-"""Whether a bundle answers requests as the server hands them on: asked where it is judged and where it is served.
+"""Whether a bundle answers requests in the form that the server sends: checked by the gate and by the server.
 
-Input: an opened bundle and the types that the request schema gives its columns. Output: nothing, or a BundleError
-that names the field and its type. A bundle that the gate measured on tables and that no request can be put to would be
-approved, released, and answer nobody.
+Input: an opened bundle and the types that the request schema gives its columns. Output: nothing, or a BundleError that
+names the field and its type. Without this, a bundle that the gate measured on tables could be approved and released,
+and fail on every request.
 """
 
 from collections.abc import Collection, Mapping, Sequence

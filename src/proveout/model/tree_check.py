@@ -1,8 +1,8 @@
-"""Whether the trees of a model are trees. scikit-learn follows their numbers without looking where they lead.
+"""Whether the trees of a model are valid trees. scikit-learn follows their numbers without checking where they lead.
 
-Input: a loaded model. Output: nothing, or BundleError. A node that names another one outside of the table, a
-feature that no row has, or itself would let the process read foreign memory, die, or walk in a circle for ever. So
-would neighbours that are looked up in such a tree, or by labels that are none.
+Input: a loaded model. Output: nothing, or BundleError. A node that refers to a node outside of the table, to a feature
+that no row has, or to itself would let the process read foreign memory, crash, or loop for ever. So would neighbours
+that are looked up in such a tree, or by labels that do not exist.
 """
 
 import functools

@@ -1,7 +1,8 @@
 """Alerts: what a person must hear, kept in the ledger first and sent from there.
 
 Input: alerts. Output: messages, by address. The ledger is the outbox: an alert is waiting for an address until a
-`delivery` entry says it arrived there, so a dead mail server delays an alert and never loses one. Door to: apprise.
+`delivery` entry says it arrived there, so a dead mail server delays an alert and never loses one. Only importer of
+apprise.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 Input: batches of guarded rows. Output: `Distributions`, a distance for each column. Only `of` reads.
 
-A test against chance is no use here: a month has 27,000 rows, months differ, and each would be told from the others
-with certainty. So the distance of a batch is held against the distances that earlier batches had from each other.
+A test against chance is no use here: batches are large and differ, so each would be told from the others with
+certainty. So the distance of a batch is held against the distances that earlier batches had from each other.
 """
 
 from collections.abc import Mapping, Sequence

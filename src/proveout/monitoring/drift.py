@@ -1,6 +1,6 @@
 """Whether a window of rows still looks like the rows a model was trained on, with a stated chance of a false alarm.
 
-Input: two frames and the columns to compare. Output: one `ColumnDrift` per test. Door to: scipy.
+Input: two frames and the columns to compare. Output: one `ColumnDrift` per test. Only importer of scipy.
 
 Both frames are samples, so both are uncertain, and every test here has two samples. Taking the reference for the
 exact truth, as whylogs and evidently do with text columns, raises an alarm in most calm windows.

@@ -42,7 +42,7 @@ class Measured:
     counts: Counts
     canary: Bounds
     champion: Bounds
-    evidence: float  # how many times better «worse» explains the counts than chance
+    evidence: float  # how many times better "worse" explains the counts than chance
     worse: bool
     no_worse: bool
 

@@ -1,6 +1,6 @@
 """Tests that hold at every moment they are looked at. Pure.
 
-Input: counts of two arms to which a hash assigned the traffic. Output: how strongly they speak against «no
+Input: counts of two arms to which a hash assigned the traffic. Output: how strongly they speak against "no
 difference», and between which bounds a rate lies. A test made for one look, looked at every second, cries wolf sooner
 or later with certainty; these may be looked at after every request and stopped at any time, and the chance that they
 are ever wrong stays under the level they were asked for.
@@ -39,7 +39,7 @@ def evidence(canary: int, champion: int, *, share: float) -> float:
     Args:
         canary, champion: bad events met by either, of different keys.
         share: of the keys that are the canary's, above 0 and below 1.
-    Returns: the mixture likelihood ratio, 1 for no events. At or above 1 / alpha, «no difference» is rejected at the
+    Returns: the mixture likelihood ratio, 1 for no events. At or above 1 / alpha, "no difference" is rejected at the
         level alpha, no matter how often one looked; infinite where it is too large for a number.
 
     >>> evidence(1, 9, share=0.1) < 1.5, evidence(6, 0, share=0.1) > 10_000

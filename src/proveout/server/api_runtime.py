@@ -1,8 +1,8 @@
-"""The API runtime: what runs beside the requests in an API process, from its beginning to its end.
+"""Lifecycle of one API process: startup, background tasks, readiness, drain, shutdown.
 
-Input: how to answer, the server's private folder, where the journal lies. Output: a prediction service that answers;
-the desired state as it stands; whether the server is ready; and an orderly end, in which no connection is closed under
-a client that was about to use it.
+Input: the service config, the server's private folder, the journal's folder. Output: a prediction service; the current
+desired state; whether the server is ready; and an orderly end, which closes no connection that a client is about to
+use.
 """
 
 import asyncio

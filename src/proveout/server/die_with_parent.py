@@ -1,8 +1,7 @@
-"""No process of the server outlives the one it was started by, not even after kill -9 of that one.
+"""No process of the server outlives the process that started it, not even after kill -9.
 
-LitServe leaves its worker, its manager and its uvicorn serving on the port when the main process is killed. On Linux
-the kernel ends them (PR_SET_PDEATHSIG, through ctypes); elsewhere, and where that failed, a thread that looks at the
-parent twice a second.
+When its main process is killed, LitServe leaves worker, manager and uvicorn serving on the port. On Linux the kernel
+ends them (PR_SET_PDEATHSIG, through ctypes). Elsewhere, or if that failed, a thread checks the parent twice a second.
 """
 
 import ctypes

@@ -2,7 +2,7 @@
 
 Input: the bytes of a connection. Output: requests for the gateway, which serves HTTP/1.1 and nothing else. A
 client that would rather speak HTTP/2 (curl --http2, Java's HttpClient) or WebSocket says so in `Upgrade`; RFC 9110,
-7.8, lets a server ignore it, and the client goes on in HTTP/1.1. Door to: httptools, uvicorn's protocol.
+7.8, lets a server ignore it, and the client goes on in HTTP/1.1. Only importer of httptools, uvicorn's protocol.
 """
 
 import httptools

@@ -1,4 +1,4 @@
-"""What does not work in a process of the server: told once when it begins, and once when it is over."""
+"""Incidents of a server process: reported once at the beginning, and once at the end."""
 
 import sys
 

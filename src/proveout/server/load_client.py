@@ -1,7 +1,7 @@
-"""Callers of a running server: they ask it all the time over kept connections, and note what they got.
+"""Load clients for a running server: they send requests all the time over kept connections, and record the results.
 
-Input: where the server is, and bodies to send. Output: per request who answered and how long it took, and what
-the server says of itself.
+Input: the server's address, and bodies to send. Output: for each request the source of the answer and its latency, and
+the server's own readiness.
 """
 
 import http.client

@@ -1,8 +1,8 @@
-"""The host: a server, from the settings.
+"""The entry point of the server.
 
-Input: settings. Output: an exit code, when the server has ended. LitServe starts the worker, restarts it when it
-dies and carries the HTTP application; gateway, transport and shutdown are ours, through its public extension points
-and a subclass (`process_manager`).
+Input: settings. Output: an exit code, when the server has ended. LitServe starts the worker, restarts it when it dies,
+and hosts the HTTP application. Gateway, transport and shutdown are ours, through LitServe's public extension points and
+a subclass (`process_manager`).
 
     main ─┬─ manager         (LitServe's queues; idle)
           ├─ worker          (the models; restarted)

@@ -1,8 +1,8 @@
-"""The server's processes: LitServe's, and what is missing in it.
+"""The processes of the server: LitServe's, and what LitServe lacks.
 
-Input: the worker LitServe is to host, the gateway, the controller. Output: processes that are started, restarted when
-they die, and ended in order. LitServe as it comes restarts no API process, dies of SIGTERM with its children still on
-the port, and loses what was on its way. Door to: LitServe (LitServer).
+Input: the worker that LitServe hosts, the gateway, the log controller. Output: processes that are started, restarted
+when they die, and ended in order. LitServe alone restarts no API process, dies of SIGTERM with its children still on
+the port, and loses the requests in flight. Only importer of LitServe (LitServer).
 """
 
 import os

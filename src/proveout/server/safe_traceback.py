@@ -1,7 +1,7 @@
-"""What the server's own log says of an exception: where it was raised, and of which kind. Not what it says itself.
+"""A traceback without the exception's text: where it was raised, and its type.
 
-A model's words are often a value: «could not convert string to float: 'N12345'», «unknown category 'Ada Lovelace'».
-The log of a server is read, copied and kept by more people than may see what requests say.
+The text often holds a value: "could not convert string to float: 'N12345'", "unknown category 'Ada Lovelace'". A
+server's log is read, copied and kept by more people than may see the content of requests.
 """
 
 import sys

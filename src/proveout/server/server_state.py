@@ -1,8 +1,8 @@
-"""What the processes of the server tell each other: small files in its private folder, put up whole.
+"""What the processes of the server tell each other: small files in its private folder, replaced atomically.
 
-Input: the controller's `DesiredState`, whenever the ledger has something new, and each process' note on how it is.
-Output: the same, to every process, several times a second. No API process and no worker opens the ledger to answer a
-request, so a ledger that is down changes nothing: what was last posted holds.
+Input: the log controller's `DesiredState`, whenever the ledger has a new entry, and the note of each process on its own
+state. Output: the same, to every process, several times a second. No API process and no worker opens the ledger to
+answer a request, so a ledger that is down changes nothing: the last posted state holds.
 """
 
 import os

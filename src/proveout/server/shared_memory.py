@@ -1,7 +1,7 @@
-"""A small file that several processes map: bytes that all of them see, and that kill -9 does not take away.
+"""A small file that several processes map: all of them see its bytes, and kill -9 does not lose them.
 
-Input: a path and a size. Output: the mapped bytes. The space is taken when the file is opened: a page that is
-first written when the disk is full would end the process with SIGBUS, in the middle of an answer.
+Input: a path and a size. Output: the mapped bytes. Disk space is allocated when the file is opened. Otherwise the first
+write to a page on a full disk would end the process with SIGBUS, in the middle of an answer.
 """
 
 import mmap

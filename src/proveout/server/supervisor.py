@@ -1,7 +1,7 @@
-"""A process that is kept: started again when it dies, after a rest that grows if it does so often.
+"""A supervised process: restarted when it dies, after a pause that grows if it dies often.
 
-Input: what it does, until something arrives at the connection it is given. Output: whether another one is due; and
-its end, which it is told by that connection: it is no business of the signals that end the others.
+Input: its work, which lasts until a message arrives at the connection it is given. Output: whether a restart is due;
+and its end, by a message on that connection. The signals that end the other processes are not for it.
 """
 
 import time

@@ -2,7 +2,7 @@
 
 Input: the command line of a flow, before Metaflow is imported. Output: nothing but what people read. Each step is
 a process of its own: it leaves its sentence in a file, for the process that started it to say last. What is no error of
-ours keeps its traceback. Door to: what Metaflow prints of an exception.
+ours keeps its traceback. Only user of what Metaflow prints of an exception.
 """
 
 import atexit

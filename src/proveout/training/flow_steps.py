@@ -550,7 +550,7 @@ def conclude(packed: Bundle, verdict: Verdict) -> None:
 
 
 def git_commit(root: Path) -> str:
-    """The commit of the checkout in `root`; «+changes» when it is dirty; «unknown» where there is no git."""
+    """The commit of the checkout in `root`; "+changes" when it is dirty; "unknown" where there is no git."""
     try:
         commit = _git(root, "rev-parse", "HEAD")
         return f"{commit}+changes" if _git(root, "status", "--porcelain") else commit

@@ -1,7 +1,7 @@
 """A kernel that runs the cells of a notebook: each within its time, whatever it prints, and its end told truly.
 
 Input: a notebook document. Output: its outputs, in the document itself; `CellFailed` with the reason where a cell
-did not come to its end. Door to: papermill, nbclient, jupyter_client.
+did not come to its end. Only importer of papermill, nbclient, jupyter_client.
 
 The kernel is the interpreter we run in, so a notebook needs no registered kernelspec and gets the locked packages.
 Reading is our own: nbclient's takes time quadratic in a long line, gives up on output that comes slower than it goes,

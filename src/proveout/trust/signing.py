@@ -3,7 +3,7 @@
 Input: an approving verdict with its ledger entry; later an approval and a bundle. Output: a signed approval;
 later nothing, or NotApproved with the one reason. Who is trusted is what lies as `<id>.pub` in the keys folder: to
 trust somebody, put their file there; to stop trusting, take it away. The keys of persons are made and asked here, too;
-which of them count says `approvals`. Door to: cryptography.
+which of them count says `approvals`. Only importer of cryptography.
 """
 
 import base64

@@ -13,7 +13,7 @@ from proveout.records import Evidence
 
 FIRST = "first: no champion to compare with"
 COVERS = ("infra-4",)
-STRICTLY = 1e-12  # «better» is more than 0, past the rounding of floats
+STRICTLY = 1e-12  # "better" is more than 0, past the rounding of floats
 FOUND_IN = 0.8  # the share of runs in which the stated gain is found
 # From here on a model worse by the margin passes in about 5 % of runs, where clusters are as skewed as days of flights
 # are: with 60 of them 4 to 6 % did (by AUC, of models with fewer columns, 7 %), with 30 up to 8 %.

@@ -1,7 +1,7 @@
-"""How a gate run was started, where that differs from the files everybody runs by.
+"""How a gate run was started, where that differs from the files in the repository.
 
-Input: pytest's configuration and the project's settings. Output: a `CheckResult` for each option or variable that
-makes fewer checks, or weaker ones, of the same files: an alias in somebody's shell, a leftover in a CI job.
+Input: pytest's configuration and the project's settings. Output: a `CheckResult` for each option or variable that makes
+fewer or weaker checks of the same files: an alias in somebody's shell, a leftover in a CI job.
 """
 
 import sys

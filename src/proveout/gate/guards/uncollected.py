@@ -1,7 +1,7 @@
-"""Checks that are written in a file and never run: pytest collects them not, and says little or nothing.
+"""Checks that exist in a source file but that pytest did not collect.
 
-Input: a collector of pytest and what it collected. Output: a `CheckResult` for each check in its source that is
-none of them, because a condition, a second definition of the name, `__test__`, `del` or an `__init__` hides it.
+Input: a collector of pytest and what it collected. Output: a `CheckResult` for each check in the source that was not
+collected, because a condition, a second definition of the name, `__test__`, `del` or an `__init__` hides it.
 """
 
 import ast

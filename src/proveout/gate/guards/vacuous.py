@@ -1,8 +1,8 @@
-"""Whether a check that passed has proven anything: it stated a number, or its source can say no.
+"""Whether a check that passed has proven anything: it stated a number, or its source can fail.
 
-Input: a check that passed without stating evidence. Output: whether there is an assertion in its source, or in
-the project's functions that it calls. Read, not run: an assertion on a path that is never taken counts, and one in a
-library does not.
+Input: a check that passed without stating evidence. Output: whether there is an assertion in its source, or in the
+project's functions that it calls. The source is read, not run: an assertion on a path that is never taken counts, and
+one in a library does not.
 """
 
 import ast

@@ -1,6 +1,7 @@
-"""The page that GitHub shows of a job: markdown is appended to the file that GITHUB_STEP_SUMMARY names.
+"""The job summary of GitHub: markdown is appended to the file that GITHUB_STEP_SUMMARY names.
 
-Input: markdown. Output: nothing, or what kept it from being written; the run that it tells of is over by then.
+Input: markdown. Output: nothing, or the error that kept it from being written. The run that it describes is over by
+then.
 """
 
 import os

@@ -1,12 +1,12 @@
 """The gateway: HTTP in front of the prediction service, as pure ASGI middleware in LitServe's API process.
 
-Input: requests. Every route is answered here, by the rule that `access.RULES` has for it; nothing reaches LitServe's
-own routes, which know no rules. Output: 200 for every accepted request, whoever answered it (a 5xx would make a
-client try again and hide what the answer tells a person to do, so «no prediction» is an answer as well); 4xx with a
-problem for what is no request, or not now; 503 where the settings prefer no answer to one that is late or unlogged.
+Input: requests. Every route is answered here, by its rule in `auth.RULES`. Nothing reaches LitServe's own routes, which
+have no rules. Output: 200 for every accepted request, whatever source answered it: a 5xx would make a client retry and
+hide what the answer tells a person to do, so "no prediction" is an answer too. 4xx with a problem for an invalid
+request or one over its limits; 503 where the settings prefer no answer to a late or unlogged one.
 
 Headers of an answer: `x-request-id`; `x-proveout-latency-ms`; `x-proveout-unlogged: 1` if its log is in memory only;
-`x-proveout-cache: hit|miss|stale` where answers are given again.
+`x-proveout-cache: hit|miss|stale` where the cache is on.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
-"""Who may do what: API keys, and the rule of every route.
+"""Authentication and authorization: API keys, and the rule of every route.
 
 Input: the headers of a request, and the keys that the desired state lists. Output: a `Caller`; or `Refused`, with 401
-for who is nobody here and 403 for who may do something else. A key is `po_<id>_<secret>`; the server knows its HMAC
-only.
+for an unknown caller and 403 for a missing scope. A key is `po_<id>_<secret>`; the server knows only its HMAC.
 """
 
 import hmac

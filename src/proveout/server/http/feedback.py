@@ -1,7 +1,7 @@
-"""What somebody says of an answer: `POST /feedback`.
+"""Feedback on an answer: `POST /feedback`.
 
-Input: a request id with the outcome, «this answer was wrong», or a text. Output: 202, once it is in the journal;
-the ledger may be down. Whether there is such an answer is seen when both are in the ledger, so nobody is told here.
+Input: a request id with the outcome, "this answer was wrong", or a text. Output: 202, once it is in the journal; the
+ledger may be down. Whether the answer exists shows when both are in the ledger, so the caller is not told.
 """
 
 import uuid

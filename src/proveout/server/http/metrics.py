@@ -1,9 +1,9 @@
-"""The metrics: what all processes of the server counted, as Prometheus reads it.
+"""The metrics: what all processes of the server counted, in the format of Prometheus.
 
-Input: plain counts, made on the way of a request at next to no cost. Output: the text of /metrics. Every API
-process writes its counts to a file of its own in the shared folder, every second and when it is asked; whoever is
-asked adds them up. The file of a process that died stays: a counter never goes down. Labels have few values: no key,
-no user, no request. Door to: prometheus_client.
+Input: plain counts, taken while requests are answered, at next to no cost. Output: the text of /metrics. Every API
+process writes its counts to its own file in the shared folder, every second and on request. The process that is asked
+adds the files up. The file of a dead process stays: a counter never goes down. Labels have few values: no key, no user,
+no request. Only importer of prometheus_client.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""The OpenAPI document: what every route takes, what it gives, and what it may say instead.
+"""The OpenAPI document: the requests, answers and problems of every route.
 
-Input: the request schema and the settings. Output: an OpenAPI 3.1 document, of plain values. The rule of each
-route comes from `access.RULES`, so that document and gateway cannot tell two things.
+Input: the request schema and the settings. Output: an OpenAPI 3.1 document, of plain values. The rule of each route
+comes from `auth.RULES`, so document and gateway cannot differ.
 """
 
 from collections.abc import Mapping

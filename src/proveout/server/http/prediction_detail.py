@@ -1,8 +1,7 @@
-"""The dossier of one answer: `GET /predictions/{id}`.
+"""All about one answer: `GET /predictions/{id}`.
 
-Input: a request id. Output: what was asked (as it was logged), which release answered by which approval, why, and
-what was said of it since. Read from the ledger in a thread of its own: an answer that waits for its place in a queue
-shall not wait for a database.
+Input: a request id. Output: the request (as logged), the release that answered and its approval, the reasons, and the
+feedback since. Read from the ledger in a thread of its own, so that no queued request waits for the database.
 """
 
 import asyncio

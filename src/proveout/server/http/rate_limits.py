@@ -1,8 +1,8 @@
-"""Limits: how often a key may ask, counted by all API processes together.
+"""Rate limits: how often a key may call, counted by all API processes together.
 
-Input: who asks, for how many answers, and when. Output: an `Allowance`. A token bucket holds the rate and a count
-for each day (UTC) the quota; both live in one small file in the state folder that every process maps, a slot for each
-key. A slot is locked for a few microseconds, by the kernel, which lets go of it also after kill -9. The day's count
+Input: the caller, the number of answers, and the time. Output: an `Allowance`. A token bucket holds the rate, and a
+count for each day (UTC) the quota. Both are in one small file in the state folder, which every process maps, with a
+slot for each key. The kernel locks a slot for a few microseconds, and releases it even after kill -9. The day's count
 survives a restart; the bucket counts by the clock since the machine started.
 """
 

@@ -2,7 +2,7 @@
 
 Input: the schema and the OpenAPI document. Output: HTML that needs nothing else: no framework, no font, no other
 host. What the form shows of an answer is set as text, never as markup; only the page's own script and style run, which
-the headers name by their digests. Door to: jinja2.
+the headers name by their digests. Only importer of jinja2.
 """
 
 import base64

@@ -1,8 +1,8 @@
-"""Reading a request: what is let in, and what is told to a client whose request is not.
+"""Reading a request: validation, and the problem that a client gets.
 
-Input: the bytes of a body and the request schema. Output: the record, every field of the schema in its order; or
-`Refused`, which holds all problems at once as an RFC 9457 problem. `schema/validator.py` says what a record may be.
-What JSON text can have wrong is added here: a field given twice is refused, for parsers disagree on which one counts.
+Input: the bytes of a body and the request schema. Output: the record, with every field of the schema in its order; or
+`Refused`, which holds all problems at once as an RFC 9457 problem. `schema/validator.py` defines a valid record. This
+module adds what JSON text can have wrong: a duplicate field is refused, because parsers disagree on which one counts.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""What is wrong with the server right now, and what of it a person is told.
+"""The current troubles of the server, and the alerts about them.
 
-Input: at each look, everything that is wrong, as the processes see it. Output: an alert for each trouble when it
-begins and an `info` when it has been gone for a while. A trouble is known by what it says is wrong, so two API
-processes that see the same one are one alert, and one that comes and goes is one too. Pure: the clock is given.
+Input: at each look, every trouble that the processes see. Output: an alert for each trouble when it begins, and an
+`info` when it has been gone for a while. A trouble is identified by its text. So two API processes that see the same
+one make one alert, and so does one that comes and goes. Pure: the clock is given.
 """
 
 from collections.abc import Iterable, Sequence

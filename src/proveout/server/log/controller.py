@@ -1,10 +1,11 @@
 """The log controller: the one process of the server that opens the ledger.
 
-Input: journals, the ledger's news, notes of the API processes. Output: rows of the ledger; the desired state, posted
-within 0.3 s of an entry that changes it; the canary's verdict; alerts. It runs at a lower priority and nobody waits
-for it: while it is dead, or the ledger is down, answers go on, the journals grow, and what was last posted holds.
+Input: journals, new entries of the ledger, notes of the API processes. Output: rows of the ledger; the desired state,
+posted within 0.3 s of an entry that changes it; the canary's verdict; alerts. It runs at a lower priority, and no
+request waits for it. While it is dead, or the ledger is down, answers continue, the journals grow, and the last posted
+desired state holds.
 
-One thread for each thing that may wait for the database, so that none of them waits for another.
+Everything that may wait for the database has a thread of its own, so that none of them waits for another.
 """
 
 import os

@@ -1,11 +1,11 @@
-"""The drain: carries journals into the ledger, each line exactly once.
+"""The log shipper: copies journals into the ledger, each line exactly once.
 
-Input: the journals of the API processes, living and dead. Output: rows of the ledger; how far a journal is
-drained is stored with them in one transaction, so a drain that is killed and repeated stores nothing twice. A line
-without an end is no row: its answer never left. A journal of a dead writer is deleted when it is drained.
+Input: the journals of the API processes, living and dead. Output: rows of the ledger. The position in a journal is
+stored with the rows in one transaction, so a shipper that is killed and repeated stores nothing twice. A line without
+an end is no row: its answer was never sent. The journal of a dead writer is deleted once it is copied.
 
-One process drains a folder at a time, whoever holds its lock: two servers may share a state folder. A ledger that is
-locked, down or full costs nothing but time: the lines wait in their files.
+The holder of a folder's lock is the only one that ships from it: two servers may share a state folder. If the ledger is
+locked, down or full, the lines wait in their files.
 """
 
 import fcntl

@@ -1,1 +1,1 @@
-"""The way to the worker: micro-batches, breakers, overload, reasons and shadows aside."""
+"""Requests on their way to the worker: micro-batches, circuit breakers, overload, explanations and shadows."""

@@ -1,6 +1,6 @@
-"""How long a batch of so many rows takes, as measured; and how many rows a batch should have.
+"""Batch timing: how long a batch of so many rows takes, and how many rows a batch should have.
 
-Input: how long each batch took. Output: what the next one will. Pure.
+Input: the measured time of each batch. Output: the expected time of the next one. Pure.
 """
 
 import math

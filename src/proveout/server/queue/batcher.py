@@ -1,10 +1,10 @@
-"""Micro-batches: requests that wait while the worker is busy travel together as one message.
+"""Micro-batches: requests that wait while the worker is busy are sent together as one message.
 
-Input: single records, each with the release it is for. Output: an answer for each, or why there is none.
-No request waits for others: a batch leaves as soon as the worker is free. What would wait too long in front of a
-worker that is only busy is told so at once (`Overloaded`), by measured batch times; what a hanging or failing one keeps
-waiting is answered by the fallback chain at its deadline, and after some of those its release is not asked for a while
-(`breaker`). Explanations and shadows are not in this queue: see `explain_queue` and `shadow_queue`.
+Input: single records, each with its release. Output: an answer for each, or the reason why there is none. No request
+waits for others: a batch is sent as soon as the worker is free. A request that would wait too long for a busy worker
+    gets `Overloaded` at once, by the measured batch times. A request to a hanging or failing worker is answered by the
+    fallback chain at its deadline; after some of those, the `breaker` keeps requests from the release for a while.
+    Explanations and shadows are not in this queue: see `explain_queue` and `shadow_queue`.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The circuit breaker of one release: while it fails it is not asked, so nobody waits for what will not come.
+"""The circuit breaker of one release: a failing release gets no requests, so no request waits for it in vain.
 
-Input: a moment, and what became of each answer. Output: whether the release may be asked now. Pure: the clock is
-the caller's, in seconds that never go back.
+Input: the time, and whether each answer succeeded. Output: whether the release may get a request now. Pure: the clock
+is the caller's, in seconds that never go back.
 
     closed ──10 of the last 20 answers failed──► open ──cool_s later──► half-open: one request at a time is let through
        ▲                                          ▲                          │

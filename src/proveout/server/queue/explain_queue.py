@@ -1,8 +1,8 @@
-"""Explanations on their way to the worker and back, within a deadline or not at all.
+"""Explanations: sent to the worker and back, within a deadline or not at all.
 
-Input: records. Output: the reasons for what a release says of them. They have a line to the worker of their own,
-so no request waits for one; several that wait travel as one message. How long one takes is measured: what cannot be
-there in time is told so at once.
+Input: records. Output: the reasons for a release's answers to them. They have their own connection to the worker, so no
+request waits for an explanation. Several that wait are sent as one message. Their duration is measured: an explanation
+that cannot be ready in time is refused at once.
 """
 
 import asyncio

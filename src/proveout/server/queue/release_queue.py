@@ -1,6 +1,6 @@
-"""The release queues to a worker: what waits for each release, and the form in which it travels.
+"""The queue of each release in front of a worker, and the form in which requests are sent.
 
-Input: records. Output: their columns, and from a reply an answer for each of them. `dispatch` carries.
+Input: records. Output: their columns, and from a reply an answer for each of them. `batcher` sends them.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""What a shadow is asked: records that were answered already, when nothing else waits.
+"""Requests to a shadow: records that were answered already, sent when nothing else waits.
 
-Input: records. Output: what the shadow says of each, some time later, to whoever notes it. It has a line to the
-worker of its own, so whatever becomes of it no request waits. What holds for a shadow that hangs: one that sleeps takes
-nothing from the requests; one that computes in Python shares the interpreter with them; one that keeps the interpreter
-to itself, in a call to C, stops them all, until the watchdog ends the worker. Either way it is not asked again.
+Input: records. Output: the shadow's answer to each, some time later, for the log. It has its own connection to the
+worker, so no request waits, whatever happens to it. A shadow that hangs: one that sleeps takes nothing from the
+requests; one that computes in Python shares the interpreter with them; one that holds the interpreter in a call to C
+stops them all, until the watchdog ends the worker. In each case it is not asked again.
 """
 
 import asyncio

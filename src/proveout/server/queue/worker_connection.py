@@ -1,8 +1,8 @@
-"""The gateway's end of a line to a worker: always trying to be connected, one message at a time.
+"""The gateway's connection to a worker: always reconnecting, one message at a time.
 
-Input: a socket's path. Output: what the worker says of itself, whenever that changes; and replies. The end of the
-line is the death signal; a worker that is silent for too long is killed, because LitServe restarts a dead one and never
-a hanging one.
+Input: a socket's path. Output: the worker's status, whenever it changes; and replies. A closed connection means that
+the worker died. A worker that is silent for too long is killed, because LitServe restarts a dead worker and never a
+hanging one.
 """
 
 import asyncio

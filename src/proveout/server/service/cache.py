@@ -1,7 +1,7 @@
-"""Answers kept in memory: to be given again while they are young, and in place of a model that is silent.
+"""The answer cache: answers are served again while they are young, and in place of a failing model.
 
-Input: what the model said of a record. Output: the same, to the same tenant, for the same release and the same
-record, with its age. Kept by one API process, within a bound of rows and of age.
+Input: the model's answer to a record. Output: the same answer, to the same tenant, for the same release and record,
+with its age. Each API process has its own, bounded in rows and age.
 """
 
 import time

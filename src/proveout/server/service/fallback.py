@@ -1,4 +1,5 @@
-"""Who answers: the model, else the cache, else the rules, else nobody; and why it was not the one before.
+"""The fallback chain: the model answers, else the cache, else the rules, else nothing; with the reason for each
+fallback.
 
 Input: the sources of one request, each a way to get an answer. Output: an `Answered`. Pure: no clock, no process.
 """

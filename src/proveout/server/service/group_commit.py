@@ -1,6 +1,6 @@
-"""The log of the prediction service: what is ready in the same turn of the event loop is one write of the journal.
+"""Group commit: all rows that are ready in one turn of the event loop are one write of the journal.
 
-Input: rows, one by one. Output: whether each is in the journal, before whoever waits for it goes on.
+Input: rows, one by one. Output: whether each is in the journal, before the answer is sent.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Pseudonyms: what the log says in place of a person's values.
+"""Pseudonyms: what the log holds in place of personal data.
 
-Input: a record and the names of its fields that are about a person. Output: the record as the journal and the
-ledger may see it. The model and the rules are given the values themselves; nobody else is.
+Input: a record and the names of its personal fields. Output: the record as journal and ledger may see it. Only the
+model and the rules get the values.
 """
 
 import hmac

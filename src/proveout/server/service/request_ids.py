@@ -1,9 +1,9 @@
-"""Request ids: what both sides call an answer, and what tells two rows of the log apart.
+"""Request ids: the name of an answer for client and server, and the key of its row in the log.
 
-Input: the id a client gave, or none. Output: that one, or a new one, never the same twice: the ledger keeps one
-row for an id, so a second answer under it would be missing. Ids that were given are remembered in one small file that
-all API processes map, by their hashes, the newest hundred thousand and more; so a retry finds its first try also in
-another process, and after a restart.
+Input: the id that a client gave, or none. Output: that id, or a new one, never the same twice. The ledger keeps one row
+for an id, so a second answer under it would be missing. The given ids are remembered by their hashes, at least the
+newest hundred thousand, in one small file that all API processes map. So a retry finds its first try in another
+process, and after a restart.
 """
 
 import mmap

@@ -1,7 +1,7 @@
-"""Who is asked: the champion, the canary for its share of the requests, the shadow beside them.
+"""Routing: the champion, the canary for its share of the requests, the shadow beside them.
 
-Input: the desired state, and what the worker holds. Output: a `Route` for each request, always, also while there is no
-worker. Pure but for what is posted to it.
+Input: the desired state, and what the worker holds. Output: a `Route` for each request, even while there is no worker.
+Pure but for the state that is posted to it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,7 @@
 """The prediction service: one accepted request in, one answer out, before the deadline and after it is logged.
 
-Input: a validated request, its id and who asks. Output: `Response`, with a body ready to send. It knows the
-fallback chain, which release a request belongs to, the queue in front of the worker, the cached answers and the
-journal; it knows nothing of HTTP.
+Input: a validated request, its id and its caller. Output: `Response`, with a body ready to send. It knows the fallback
+chain, the release of a request, the queue in front of the worker, the cache and the journal. It knows nothing of HTTP.
 """
 
 import asyncio
@@ -121,7 +120,7 @@ class PredictionService:
             budget_s: of a client in more of a hurry than the settings; a longer one changes nothing.
         Raises: Overloaded or Unlogged where the settings prefer no answer to a worse one. Nothing else: the last answer
         source
-            is an explicit «no prediction».
+            is an explicit "no prediction".
         """
         config, record = self._config, request.record
         if config.on_log_failure == "refuse" and self._journal.trouble.words is not None:

@@ -1,8 +1,9 @@
-"""The model pool: every bundle that the worker holds, opened beside the others and swapped between batches.
+"""The model pool: every bundle that the worker holds. New ones are opened beside the others, and swapped between
+batches.
 
-Input: desired states. Output: replies to messages, by the release that a message names; and what is held, whenever that
-changes. A bundle that does not open is refused with the reason, and those that are held go on answering. The champion
-before stays open, so going back opens nothing.
+Input: desired states. Output: replies to messages, by the release that a message names; and the worker's status,
+whenever it changes. A bundle that does not open is refused with the reason, and the others continue to answer. The
+previous champion stays open, so a rollback opens nothing.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""The bundles that are served: found in the ledger, approved, whole, opened.
+"""The source of the served bundles: found in the ledger, approved, verified, opened.
 
-Input: settings. Output: the desired state, which says what is to be served; and each bundle on it, opened after the
-checks that stand before serving. The main process checks the champion before anything is started, the controller makes
-the desired states that follow, and a worker checks every bundle again when it opens it.
+Input: settings. Output: the desired state, which says what to serve; and each bundle of it, opened after the checks
+that precede serving. The main process checks the champion before anything is started, the log controller makes the
+desired states that follow, and a worker checks every bundle again when it opens it.
 """
 
 import re

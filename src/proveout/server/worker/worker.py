@@ -11,7 +11,7 @@ what a dead worker had taken. Messages in (`protocol`), any number of connection
 `problem` is null or says of each row what is wrong with it; where there are no `scores`, of all. The last two are
 computed in slices, between which plain messages are answered. Whoever connects is first told, and told again when it
 changes: {"pid", "holds": {release: task facts}, "refused": {release: reason}}. What is held follows the desired state,
-    which a thread looks at. Door to: LitServe (LitAPI, LitLoop).
+which a thread looks at. Only importer of LitServe (LitAPI, LitLoop).
 """
 
 import gc
@@ -160,7 +160,7 @@ class Worker(litserve.LitAPI):  # type: ignore[misc]  # LitServe ships no types
             time.sleep(_BREATH_S)
             raise
         threading.Thread(target=self._watch, args=(reader,), name="desired-state", daemon=True).start()
-        # Bound here and not in the loop, so that whoever hears «ready» can connect.
+        # Bound here and not in the loop, so that whoever hears "ready" can connect.
         self.listening = listen(socket_path(self._folder, int(os.environ.get("LITSERVE_WORKER_ID", "0"))))
 
     def _open(self, release: Release) -> ModelRunner:
