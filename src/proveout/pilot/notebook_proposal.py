@@ -3,7 +3,7 @@
 Input: a `Proposal`, and the family of models. Output: a notebook of nbformat, or its code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def code_cells(made: "NotebookNode") -> str:
 def _cells(proposal: Proposal, family: Family) -> Iterator[tuple[str, str]]:
     asked = proposal.target
     name, task = source_text.text(asked.name), asked.task
-    numbers, categories, texts = model_columns(proposal)
+    lists = _lists(proposal)
     yield "markdown", _title(proposal)
     values = parameters(proposal, family)
     yield (
@@ -62,9 +62,9 @@ def _cells(proposal: Proposal, family: Family) -> Iterator[tuple[str, str]]:
     yield "markdown", "## A look at the data"
     yield "code", _outcome_cell(task, name)
     yield "code", _columns_cell(proposal)
-    if numbers:
+    if "numbers" in lists:
         yield "code", _numbers_cell(task, name)
-    if categories:
+    if "categories" in lists:
         yield "code", _categories_cell(task, name)
     yield (
         "markdown",
@@ -78,13 +78,13 @@ The column `split` says which rows are for learning. The others are not looked a
     yield (
         "code",
         f"""
-columns = {_joined(proposal)}
+columns = {" + ".join(lists)}
 train, test = rows[rows["split"] == "train"], rows[rows["split"] == "holdout"]
 print(f"learning from {{len(train):,}} rows, judging on {{len(test):,}}")
 """,
     )
-    yield "markdown", _model_words(family, numbers, categories, texts)
-    yield "code", _model_cell(proposal, family, numbers, categories, texts)
+    yield "markdown", _model_words(family, lists)
+    yield "code", _model_cell(proposal, family)
     yield "markdown", "## How good is it on the rows that it has not seen?"
     yield "code", _metrics_cell(task, name)
     yield "code", _naive_cell(task, name)
@@ -106,14 +106,14 @@ A first model of {Path(proposal.table).name}: a start, to be made better by whoe
 
 def _imports(proposal: Proposal, family: Family) -> Iterator[str]:
     task = proposal.target.task
-    numbers, categories, texts = model_columns(proposal)
+    lists = _lists(proposal)
     yield "import pandas as pd"
     yield "from sklearn.compose import make_column_transformer"
     if family == "trees":
         yield f"from sklearn.ensemble import {_TREES[task]}"
-    if texts:
+    if "texts" in lists:
         yield "from sklearn.feature_extraction.text import TfidfVectorizer"
-    if family == "linear" and numbers and _has_nulls(proposal):
+    if family == "linear" and "numbers" in lists and _has_nulls(proposal):
         yield "from sklearn.impute import SimpleImputer"
     if family == "linear":
         yield f"from sklearn.linear_model import {'Ridge' if task == 'regression' else 'LogisticRegression'}"
@@ -125,11 +125,11 @@ def _imports(proposal: Proposal, family: Family) -> Iterator[str]:
     yield f"from sklearn.metrics import {names[task]}"
     yield "from sklearn.pipeline import make_pipeline"
     steps = []
-    if categories and (family == "linear" or _few(proposal)):
+    if "categories" in lists or ("codes" in lists and family == "linear"):
         steps.append("OneHotEncoder")
-    if family == "trees" and _many(proposal):
+    if family == "trees" and "codes" in lists:
         steps.append("OrdinalEncoder")
-    if family == "linear" and numbers:
+    if family == "linear" and "numbers" in lists:
         steps.append("StandardScaler")
     if steps:
         yield f"from sklearn.preprocessing import {', '.join(steps)}"
@@ -139,12 +139,17 @@ def _has_nulls(proposal: Proposal) -> bool:
     return any(one.nullable and one.kind in {"whole", "number", "flag", "moment"} for one in proposal.features)
 
 
-def _few(proposal: Proposal) -> list[str]:
-    return [one.name for one in proposal.features if one.kind == "category" and len(one.kinds) <= _MOST_ONE_HOT]
-
-
-def _many(proposal: Proposal) -> list[str]:
-    return [one.name for one in proposal.features if one.kind == "category" and len(one.kinds) > _MOST_ONE_HOT]
+def _lists(proposal: Proposal) -> dict[str, list[str]]:
+    """The lists of columns, by the name of the variable; none that is empty. `codes` are texts of many kinds."""
+    numbers, categories, texts = model_columns(proposal)
+    many = {one.name for one in proposal.features if one.kind == "category" and len(one.kinds) > _MOST_ONE_HOT}
+    lists = {
+        "numbers": numbers,
+        "categories": [name for name in categories if name not in many],
+        "codes": [name for name in categories if name in many],
+        "texts": texts,
+    }
+    return {called: names for called, names in lists.items() if names}
 
 
 def _outcome_cell(task: str, name: str) -> str:
@@ -153,24 +158,11 @@ def _outcome_cell(task: str, name: str) -> str:
     return f'rows[{name}].value_counts(normalize=True).rename("share").to_frame()'
 
 
-def _joined(proposal: Proposal) -> str:
-    """The lists of columns that there are, added: `numbers + categories`."""
-    return " + ".join(
-        called
-        for called, names in zip(("numbers", "categories", "texts"), model_columns(proposal), strict=True)
-        if names
-    )
-
-
 def _columns_cell(proposal: Proposal) -> str:
-    numbers, categories, texts = model_columns(proposal)
-    parts = [
-        f"{called} = {source_text.listed(names)}"
-        for called, names in (("numbers", numbers), ("categories", categories), ("texts", texts))
-        if names
-    ]
+    lists = _lists(proposal)
+    parts = [f"{called} = {source_text.listed(names)}" for called, names in lists.items()]
     missing = 'isna().mean().loc[lambda share: share > 0].rename("missing").to_frame()'
-    return "\n".join([*parts, "", f"rows[{_joined(proposal)}].{missing}"])
+    return "\n".join([*parts, "", f"rows[{' + '.join(lists)}].{missing}"])
 
 
 def _numbers_cell(task: str, name: str) -> str:
@@ -190,35 +182,22 @@ def _categories_cell(task: str, name: str) -> str:
     return f'for column in categories[:5]:\n    print({shown}, "\\n")'
 
 
-def _model_words(family: Family, numbers: list[str], categories: list[str], texts: list[str]) -> str:
+def _model_words(family: Family, lists: Mapping[str, Sequence[str]]) -> str:
     if family == "trees":
         said = "Boosted trees take numbers as they are, missing ones too."
-        if categories:
-            said += " A kind never seen before is none of those known."
+        if "categories" in lists or "codes" in lists:
+            said += " A kind that training never saw counts as none of those it knows."
     else:
         said = "A linear model: numbers are brought to one scale"
-        said += ", texts are counted by their words" if texts else ""
-        said += ". On this table it did as well as boosted trees." if not texts else "."
+        said += ", and texts are counted by their words." if "texts" in lists else "."
     return f"## The model\n\n{said}"
 
 
-def _model_cell(proposal: Proposal, family: Family, numbers: list[str], categories: list[str], texts: list[str]) -> str:
+def _model_cell(proposal: Proposal, family: Family) -> str:
     task, name = proposal.target.task, source_text.text(proposal.target.name)
-    steps = []
+    steps = _tree_steps(proposal) if family == "trees" else _linear_steps(proposal)
+    inner = "\n".join(f"        {step}" for step in steps)
     if family == "trees":
-        few, many = _few(proposal), _many(proposal)
-        of_few = (
-            "categories"
-            if not many
-            else f"[column for column in categories if column not in {source_text.listed(many)}]"
-        )
-        if few:
-            steps.append(f'(OneHotEncoder(handle_unknown="ignore", sparse_output=False), {of_few}),')
-        if many:
-            of_many = "categories" if not few else source_text.listed(many)
-            steps.append(f'(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), {of_many}),')
-        if numbers:
-            steps.append('("passthrough", numbers),')
         model = f"""\
     {_TREES[task]}(
         learning_rate=learning_rate,
@@ -228,14 +207,7 @@ def _model_cell(proposal: Proposal, family: Family, numbers: list[str], categori
         random_state=seed,
     ),"""
     else:
-        if numbers:
-            imputed = 'make_pipeline(SimpleImputer(strategy="median"), StandardScaler())'
-            steps.append(f"({imputed if _has_nulls(proposal) else 'StandardScaler()'}, numbers),")
-        if categories:
-            steps.append('(OneHotEncoder(handle_unknown="ignore"), categories),')
-        steps += [f"(TfidfVectorizer(min_df=2, sublinear_tf=True), {source_text.text(one)})," for one in texts]
         model = "    Ridge(alpha=alpha)," if task == "regression" else "    LogisticRegression(C=C, max_iter=2_000),"
-    inner = "\n".join(f"        {step}" for step in steps)
     return f"""
 model = make_pipeline(
     make_column_transformer(
@@ -245,6 +217,33 @@ model = make_pipeline(
 )
 model.fit(train[columns], train[{name}])
 """
+
+
+def _tree_steps(proposal: Proposal) -> list[str]:
+    steps = {
+        "categories": '(OneHotEncoder(handle_unknown="ignore", sparse_output=False), categories),',
+        "codes": '(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), codes),',
+        "numbers": '("passthrough", numbers),',
+    }
+    lists = _lists(proposal)
+    return [step for called, step in steps.items() if called in lists]
+
+
+def _linear_steps(proposal: Proposal) -> list[str]:
+    lists, steps = _lists(proposal), []
+    if "numbers" in lists:
+        imputed = 'make_pipeline(SimpleImputer(strategy="median"), StandardScaler())'
+        steps.append(f"({imputed if _has_nulls(proposal) else 'StandardScaler()'}, numbers),")
+    kinds = " + ".join(called for called in ("categories", "codes") if called in lists)
+    if kinds:
+        steps.append(f'(OneHotEncoder(handle_unknown="ignore"), {kinds}),')
+    return [
+        *steps,
+        *(
+            f"(TfidfVectorizer(min_df=2, sublinear_tf=True), {source_text.text(one)}),"
+            for one in lists.get("texts", [])
+        ),
+    ]
 
 
 def _metrics_cell(task: str, name: str) -> str:

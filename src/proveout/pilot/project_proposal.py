@@ -129,7 +129,7 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
         "[infrastructure]",
         "cpu = 2",
         "memory_mb = 4096",
-        "threads = 2           # of the numeric libraries; part of what makes two runs equal to the last bit",
+        "threads = 1           # of the numeric libraries; part of what makes two runs equal to the last bit",
         "retries = 1",
         "timeout_s = 900       # for the whole notebook",
         "cell_timeout_s = 600  # for one cell",
