@@ -130,6 +130,7 @@ def tried(tmp_path_factory) -> Tried:
         *runner.choose(CHOSEN, task="binary"),
         like("hurry", make=dice_and_ballast, shows="elsewhere", first="monitor-6"),
         like("same"),
+        like("ghost", shows="elsewhere"),
         like("tides", make=not_there),
         like("nonsense", make=nonsense),
     )
@@ -193,7 +194,8 @@ def test_what_covers_the_question_is_asked_first_where_all_else_would_wait(tried
 
 def test_what_never_came_before_the_gate_is_not_counted(tried):
     """A mutant that is no other model, one that does not apply and one that does not open say nothing of the checks."""
-    assert tried.trial("same").fate == "same answers"
+    assert tried.trial("same").fate == tried.trial("ghost").fate == "same answers"
+    assert tried.trial("ghost").message.startswith("changed nothing: ")
     assert (tried.trial("tides").fate, tried.trial("tides").message) == ("does not apply", "there are no tides here")
     assert tried.trial("nonsense").fate == "not opened"
     assert "SyntaxError" in tried.trial("nonsense").message
@@ -209,8 +211,8 @@ def test_one_that_could_not_be_opened_leaves_the_run_without_an_answer(tried):
 
 def test_every_trial_is_told_as_it_ends(tried):
     assert sorted(name for name, _, _ in tried.said) == sorted(trial.mutant for trial in tried.report.trials)
-    assert [done for _, done, _ in tried.said] == [1, 2, 3, 4, 5, 6]
-    assert {of for _, _, of in tried.said} == {6}
+    assert [done for _, done, _ in tried.said] == [1, 2, 3, 4, 5, 6, 7]
+    assert {of for _, _, of in tried.said} == {7}
 
 
 def test_nothing_stays_behind(tried):

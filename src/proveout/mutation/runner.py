@@ -141,6 +141,7 @@ class _Packed:
     digest: Digest
     what: str
     same_answers: bool  # to the held-out rows, as far as two computations of one model agree
+    same_bundle: bool  # as the candidate: nothing was broken at all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +172,8 @@ class _Stage:
             folder=building.rename(building.with_name(made.bundle.digest)),
             digest=made.bundle.digest,
             what=change.what,
+            same_bundle=(made.bundle.digest, made.bundle.task)
+            == (self.ground.candidate.bundle.digest, self.ground.candidate.bundle.task),
             same_answers=not tolerance.apart(made.scores, self.ground.scores, allowed).any(),
         )
 
@@ -331,7 +334,7 @@ def _tried(
         # The project's own steps and features, fed what nobody fed them before.
         ended.set_result(_trial(mutant, task, "not opened", message=f"{type(error).__name__}: {error}"))
     else:
-        if mutant.shows != "in its answers" or not packed.same_answers:
+        if not (packed.same_answers if mutant.shows == "in its answers" else packed.same_bundle):
             return pool.submit(_judged, stage, mutant, packed, control, first=first)
         why = "changed nothing: it answers every held-out row as the candidate does"
         ended.set_result(_trial(mutant, task, "same answers", what=packed.what, message=why))
