@@ -91,9 +91,14 @@ class EvaluationContext:
     @cached_property
     def candidate(self) -> OpenBundle:
         """The bundle that is judged, once it answers requests as a server puts them."""
-        opened, schema = bundles.open_bundle(self.folder), request_schema.load(self.settings)
+        opened, schema = self._opened, request_schema.load(self.settings)
         serving_form.refuse_unservable(opened, schema.dtypes, nullable=schema.nullable, name=opened.bundle.name)
         return self._sealed("candidate", opened)
+
+    @cached_property
+    def _opened(self) -> OpenBundle:
+        """The bundle, whether or not it answers requests as a server puts them: its verdict has to name its rows."""
+        return bundles.open_bundle(self.folder)
 
     @cached_property
     def champion(self) -> OpenBundle | None:
@@ -169,7 +174,7 @@ class EvaluationContext:
 
         Raises: BundleError if the snapshot has other rows than the bundle says.
         """
-        return bundles.rows_on(self.candidate, self.store, side)
+        return bundles.rows_on(self._opened, self.store, side)
 
     def _labelled(self, side: Literal["train", "holdout"]) -> LabelledRows:
         rows = self.rows_on(side)
