@@ -1,0 +1,1 @@
+../../../checks/test_generated.py
