@@ -12,12 +12,12 @@ import pandas as pd
 
 DAY = 15
 FAMILIES = {
-    "Airbus A320": r"^A3(18|19|20|21)-",
+    "Airbus A320": r"^A3(?:18|19|20|21)-",
     "Boeing 737": r"^737-",
     "Embraer 190": r"^ERJ 190",
-    "MD-80 or 717": r"^(MD-|DC-9|717-)",
-    "long range": r"^(7[4567]7-|A330-|A340-)",
-    "regional jet": r"^(EMB-1|CL-600|ERJ 1[34])",
+    "MD-80 or 717": r"^(?:MD-|DC-9|717-)",
+    "long range": r"^(?:7[4567]7-|A330-|A340-)",
+    "regional jet": r"^(?:EMB-1|CL-600|ERJ 1[34])",
 }
 """By the model that the registry of aircraft has under the tail number."""
 COLUMNS = ["month", "hour", "carrier", "number", "origin", "dest", "distance", "family"]
