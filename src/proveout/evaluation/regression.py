@@ -288,7 +288,7 @@ def conformal_coverage(
 ) -> Evidence:
     """The share of outcomes within intervals of one width around the predictions, as a bundle of a regression has them.
 
-    evidence(regression.conformal_coverage(holdout.labels, predictions), at_least=0.87, at_most=0.93)
+    In a check: `evidence(regression.conformal_coverage(holdout.labels, scores), at_least=0.87, at_most=0.93)`.
 
     The bundle's own width was measured on the held-out rows, and covers those by construction. Here each row is judged
     by the width that other rows gave: see `conformal_inside`.
