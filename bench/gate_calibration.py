@@ -15,28 +15,22 @@ the days as clusters.
 """
 
 import argparse
-import json
-import multiprocessing
-import re
-import resource
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
+import trials as of_trials
 import worlds
-from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
+from trials import cpu_s, stated, summed, tell
 from worlds import World
 
 from proveout.evaluation import compare as comparison
 from proveout.evaluation import metrics
 from proveout.records import Evidence
 
-ROOT = Path(__file__).parents[1]
 MODELS = 6
 NOISES = 3
 AS_GOOD = ("same", "early", "elsewhere", "equal")  # kinds that are not to be refused
@@ -153,8 +147,7 @@ class Count:
 
     @property
     def between(self) -> tuple[float, float]:
-        found = binomtest(self._counted, self.trials).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
+        return of_trials.between(self._counted, self.trials)
 
 
 def rivals(world: World, seed: int = 0) -> list[Rival]:
@@ -255,12 +248,6 @@ def trial(world: World, pairs: Sequence[Rival], number: int, size: "Size") -> It
                 yield Count(world.name, drawn, metric.name, "coverage", test, trials=1, hits=hits)
 
 
-def stated(found: Evidence) -> float:
-    """The share of models as good that are refused, as the decision says it: under 1 % is 1 %."""
-    said = re.search(r"refused in (?:(over|under) )?(\d+) %", found.decision)
-    return 1.0 if said[1] == "over" else int(said[2]) / 100
-
-
 @dataclass(frozen=True)
 class Size:
     """How much a hold-out holds."""
@@ -277,30 +264,11 @@ def _of_trials(numbers: range) -> list[Count]:
     return summed(count for number in numbers for count in trial(world, pairs, number, size))
 
 
-def summed(counts: Iterable[Count]) -> list[Count]:
-    """One count for each kind of trial."""
-    found: dict[tuple[str, ...], Count] = {}
-    for one in counts:
-        whole = found.setdefault(one.key, replace(one, trials=0, hits=0, stated=0.0))
-        whole.trials += one.trials
-        whole.hits += one.hits
-        whole.stated += one.stated
-    return list(found.values())
-
-
 def run(world: World, pairs: Sequence[Rival], size: Size, trials: int, *, processes: int = 2) -> list[Count]:
     """All trials of a world, over as many processes."""
     global _shared  # noqa: PLW0603  # inherited by the forked processes: pickling a world for each trial takes longer
     _shared = (world, pairs, size)
-    parts = [range(start, min(start + 10, trials)) for start in range(0, trials, 10)]
-    found: list[Count] = []
-    if processes == 1:
-        return summed(count for part in parts for count in _of_trials(part))
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        for part, counts in zip(parts, pool.map(_of_trials, parts), strict=True):
-            found = summed([*found, *counts])
-            tell(f"{world.name}: {part.stop} of {trials} trials")
-    return found
+    return of_trials.in_parts(_of_trials, trials, name=world.name, processes=processes)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -344,38 +312,22 @@ def _cell(one: Count | None) -> str:
     return f"{one.share:.1%} ({low:.0%} to {high:.0%})"
 
 
-class Clock:
-    """Seconds of CPU, of this process and of those it started: on a busy machine the wall clock tells little."""
-
-    def __init__(self) -> None:
-        self._last = self._now()
-
-    def since(self) -> float:
-        """Since it was asked last."""
-        before, self._last = self._last, self._now()
-        return round(self._last - before, 1)
-
-    @staticmethod
-    def _now() -> float:
-        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report."""
     asked = parse(arguments)
-    counts, spread, seconds, clock = [], {}, {}, Clock()
+    counts, spread, seconds = [], {}, {}
     for make, rows in ((worlds.made_up, 2_000), (worlds.flights, 5_000)):
         if make.__name__ in asked.without:
             continue
+        begun = cpu_s()
         world = make(MODELS)
         spread[world.name] = spread_of_seeds(world)
-        seconds[f"{world.name}: models"] = clock.since()
+        seconds[f"{world.name}: models"] = round(cpu_s() - begun, 1)
         tell(f"{world.name}: {len(world.labels):,} rows, {world.days.max() + 1} days; making models that are worse")
         pairs = rivals(world)
-        seconds[f"{world.name}: worse models"] = clock.since()
+        made = cpu_s()
         counts += run(world, pairs, Size(rows=rows, days=asked.days), asked.trials, processes=asked.processes)
-        seconds[f"{world.name}: trials"] = clock.since()
+        seconds[f"{world.name}: trials"] = round(cpu_s() - made, 1)
     print(table(counts))
     about = {
         "trials": asked.trials,
@@ -384,27 +336,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "margins": {m.name: m.margin for m in METRICS},
         "spread_of_seeds": spread,
     }
-    measured = [{**asdict(one), "share": one.share, "between": one.between} for one in counts]
-    asked.out.parent.mkdir(exist_ok=True)
-    asked.out.write_text(json.dumps({**about, "measured": measured}, indent=1) + "\n", encoding="utf-8")
-    tell(f"{sum(seconds.values()):.0f} s of CPU; figures: {asked.out}")
+    of_trials.write(asked.out, about, counts)
     return 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="how often the gate is wrong, beside two numbers side by side")
-    parser.add_argument("--trials", type=int, default=400, help="of each world (400)")
+    said = "how often the gate is wrong, beside two numbers side by side"
+    parser = of_trials.options(said, trials=400, out="gate_calibration.json")
     parser.add_argument("--days", type=int, default=30, help="in a hold-out of whole days (30)")
-    parser.add_argument("--processes", type=int, default=2, help="at once (2)")
-    parser.add_argument("--without", nargs="+", choices=["flights", "made_up"], default=[], help="not these worlds")
-    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "gate_calibration.json", help="for the figures")
     return parser.parse_args(arguments)
-
-
-def tell(what: str) -> None:
-    """Progress, for whoever waits."""
-    print(what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

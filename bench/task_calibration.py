@@ -13,30 +13,24 @@ days as clusters. Counted are:
 """
 
 import argparse
-import json
-import multiprocessing
-import re
-import resource
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import task_helpers
 import task_worlds
-from scipy.stats import binomtest
+import trials as of_trials
 from task_worlds import TaskWorld
+from trials import cpu_s, in_parts, stated, summed, tell
 
 from proveout.evaluation import calibration, compare_classes, fairness, multiclass, regression, slice_search
 from proveout.evaluation import compare as comparison
 from proveout.records import Evidence
 
-ROOT = Path(__file__).parents[1]
 MODELS = 2
 ROWS, DAYS = 2_000, 60
 RESAMPLES, DEALS = 300, 199
@@ -98,8 +92,7 @@ class Count:
 
     @property
     def between(self) -> tuple[float, float]:
-        found = binomtest(self.hits, self.trials).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
+        return of_trials.between(self.hits, self.trials)
 
 
 KINDS = {
@@ -261,7 +254,7 @@ def trial(world: TaskWorld, pairs: Sequence[Rival], number: int) -> Iterator[Cou
                 new, old = pair.candidate[here], pair.champion[here]
                 found = one.compare(y, new, old, margin=pair.margin, clusters=clusters)
                 hits = not found.holds if pair.kind == "equal" else found.holds
-                yield Count(**told, what=one.name, kind=pair.kind, hits=int(hits), stated=_stated(found))
+                yield Count(**told, what=one.name, kind=pair.kind, hits=int(hits), stated=stated(found))
         for what, kind, hit in (_of_classes if world.classes else _of_values)(world, here, clusters, rng):
             yield Count(**told, what=what, kind=kind, hits=int(hit))
 
@@ -337,31 +330,12 @@ def _truth(world: TaskWorld, one: Measured) -> float:
     return _truths[key]
 
 
-def _stated(found: Evidence) -> float:
-    """The share of equal models that are refused, as the decision says it: under 1 % is 1 %."""
-    said = re.search(r"refused in (?:(over|under) )?(\d+) %", found.decision)
-    if said is None:
-        return 0.0
-    return 1.0 if said[1] == "over" else int(said[2]) / 100
-
-
 _shared: tuple[TaskWorld, Sequence[Rival]] | None = None  # what the processes of the pool have from their parent
 
 
 def _of_trials(numbers: range) -> list[Count]:
     world, pairs = _shared
     return summed(count for number in numbers for count in trial(world, pairs, number))
-
-
-def summed(counts: Iterable[Count]) -> list[Count]:
-    """One count for each kind of trial."""
-    found: dict[tuple[str, ...], Count] = {}
-    for one in counts:
-        whole = found.setdefault(one.key, replace(one, trials=0, hits=0, stated=0.0))
-        whole.trials += one.trials
-        whole.hits += one.hits
-        whole.stated += one.stated
-    return list(found.values())
 
 
 def run(world: TaskWorld, pairs: Sequence[Rival], trials: int, *, processes: int = 2) -> list[Count]:
@@ -372,19 +346,6 @@ def run(world: TaskWorld, pairs: Sequence[Rival], trials: int, *, processes: int
         _truth(world, one)
     name = f"{world.name}, {'multi-class' if world.classes else 'regression'}"
     return in_parts(_of_trials, trials, name=name, processes=processes)
-
-
-def in_parts(of: Callable[[range], list[Count]], trials: int, *, name: str, processes: int) -> list[Count]:
-    """The counts of all trials, ten at a time, over as many processes."""
-    parts = [range(start, min(start + 10, trials)) for start in range(0, trials, 10)]
-    if processes == 1:
-        return summed(count for part in parts for count in of(part))
-    found: list[Count] = []
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        for part, counts in zip(parts, pool.map(of, parts), strict=True):
-            found = summed([*found, *counts])
-            tell(f"{name}: {part.stop} of {trials} trials")
-    return found
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -415,12 +376,6 @@ def _cell(one: Count | None) -> str:
     return f"{one.share:.1%} ({low:.0%}–{high:.0%}){said}"
 
 
-def cpu_s() -> float:
-    """Seconds of CPU, of this process and of those it started: on a busy machine the wall clock tells little."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and report."""
     asked = parse(arguments)
@@ -438,27 +393,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             partial(_of_helpers, task=task), asked.trials, name=f"helpers, {task}", processes=asked.processes
         )
     print(table(counts))
-    measured = [{**asdict(one), "share": one.share, "between": one.between} for one in counts]
     about = {"trials": asked.trials, "rows": ROWS, "days": DAYS, "margin": MARGIN, "cpu_seconds": round(cpu_s(), 1)}
-    asked.out.parent.mkdir(exist_ok=True)
-    asked.out.write_text(json.dumps({**about, "measured": measured}, indent=1) + "\n", encoding="utf-8")
-    tell(f"{cpu_s():.0f} s of CPU; figures: {asked.out}")
+    of_trials.write(asked.out, about, counts)
     return 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="level and power of what the gate asks of numbers and classes")
-    parser.add_argument("--trials", type=int, default=200, help="of each world (200)")
-    parser.add_argument("--processes", type=int, default=2, help="at once (2)")
-    parser.add_argument("--without", nargs="+", choices=["flights", "made_up"], default=[], help="not these worlds")
-    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "task_calibration.json", help="for the figures")
-    return parser.parse_args(arguments)
-
-
-def tell(what: str) -> None:
-    """Progress, for whoever waits."""
-    print(what, file=sys.stderr, flush=True)
+    said = "level and power of what the gate asks of numbers and classes"
+    return of_trials.options(said, trials=200, out="task_calibration.json").parse_args(arguments)
 
 
 if __name__ == "__main__":

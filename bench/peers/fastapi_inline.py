@@ -18,7 +18,7 @@ app = FastAPI()
 
 @app.post("/predict")
 async def predict(flight: InFlightBatch) -> dict:
-    # In the event loop, as the answer to nearly every «how do I serve a model» has it. As a plain `def`, FastAPI
+    # In the event loop, as the answer to nearly every "how do I serve a model" has it. As a plain `def`, FastAPI
     # calls it from up to 40 threads, which take turns at the interpreter: slower, and seconds late with 64 connections.
     return {"probability": model.predict([flight.model_dump()])[0]}
 

@@ -201,7 +201,7 @@ class NotApproved(ProveoutError):
 
 
 class BadSignature(ProveoutError):
-    """A signature does not hold, or nobody here trusts the key it was made with."""
+    """A signature is invalid, or its key is not trusted here."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(key, why)

@@ -123,7 +123,7 @@ class Answer:
     multi-class     `value` is a class, `probability` its own, `probabilities` those of all classes
     regression      `value` is a number, and the outcome lies between `low` and `high` with the chance `coverage`
 
-    Rules may know no more than the value. Where nobody could answer, all is None.
+    Rules may know only the value. Without an answer, all is None.
     """
 
     value: TargetValue | None = None

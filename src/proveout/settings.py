@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         description="request record to an answer, when no model answers: see `task`; without it, none",
     )
     actions: Named | None = Field(
-        default=None, description="`(answer)` to what a person should do; its value is None where nobody could say"
+        default=None, description="`(answer)` to what a person should do; its value is None if there is no answer"
     )
     notebook: str = Field(description="the pilot")
     train_config: str = Field(

@@ -340,7 +340,7 @@ def test_a_verdict_that_nobody_trusted_signed_is_said(project: Project, tmp_path
     for forged, why in (
         (replace(found, signature=""), "INVALID: the verdict was never signed."),
         (replace(found, passed=99), "INVALID: it is not over this text, which was changed"),
-        (sign(found, Keyring(tmp_path / "other")), "INVALID: nobody here trusts that key."),
+        (sign(found, Keyring(tmp_path / "other")), "INVALID: that key is not trusted here."),
     ):
         project.ledger.append("verdict", bundle.digest, forged, actor="mallory", reason="-", at=now())
 
@@ -420,7 +420,7 @@ def test_a_release_says_who_and_why_and_what_was_before(project: Project, champi
 
 
 def test_a_release_without_a_name_is_by_whoever_is_logged_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """«Somebody» helps no auditor."""
+    """ "Somebody" helps no auditor."""
     monkeypatch.setenv("LOGNAME", "grace")
     monkeypatch.delenv("METAFLOW_USER", raising=False)
     bundle = project.pack(b"one", auc=0.75)

@@ -130,7 +130,7 @@ def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):
     ("arguments", "told", "code"),
     [
         (("2013-06", "--reason", "-"), "There is no batch 2013-06. The newest snapshot, ", 1),
-        (("2013-05", "--reason", " "), "says who did it and why", 2),
+        (("2013-05", "--reason", " "), "needs a person and a reason", 2),
     ],
 )
 def test_what_cannot_be_taken_out_is_refused_and_nothing_is_written(project, arguments, told, code):

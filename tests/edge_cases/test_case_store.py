@@ -187,7 +187,7 @@ def test_without_words_what_really_happened_is_expected(project):
 
 
 def test_an_answer_that_was_called_wrong_is_expected_the_other_way_round(project):
-    """«This answer was wrong» leaves one label."""
+    """ "This answer was wrong" leaves one label."""
     keep(project, logged(project), said(wrong=True))
 
     code, shown = added(project)

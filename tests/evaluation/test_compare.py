@@ -193,7 +193,7 @@ def test_a_metric_that_is_better_when_lower():
 
 @given(st.floats(-0.1, 0.1), st.floats(0, 0.1), st.floats(0, 0.1), st.sampled_from([0.0, 0.01, 0.05]), st.booleans())
 def test_a_decision_and_the_evidence_say_the_same(value, down, up, margin, better):
-    """Two rules for one question would one day disagree, and the table would say «better, failed»."""
+    """Two rules for one question would one day disagree, and the table would say "better, failed"."""
     asked = Asked(name="auc", rows=100, margin=margin, better=better, level=0.95)
 
     found = asked.answer(Gain(value=value, low=value - down, high=value + up, error=down / 1.6), champion=0.7)
@@ -339,7 +339,7 @@ def _ask_shorter(kind, labels, candidate):
     ],
 )
 def test_a_margin_that_means_nothing_is_refused(more, words):
-    """A margin below 0 would ask for better, and say «not worse»."""
+    """A margin below 0 would ask for better, and say "not worse"."""
     with pytest.raises(UsageError, match=words):
         compare.auc(*two_models(20), **more)
 

@@ -149,7 +149,7 @@ def test_training_that_no_longer_runs_is_no_reproduction(trained_with, tmp_path)
 
 
 def test_the_cause_is_named_before_what_it_brought_about():
-    """Other features make another model: whoever reads «model.skops» looks in the wrong place."""
+    """Other features make another model: whoever reads "model.skops" looks in the wrong place."""
     one = {"model.skops": "1", "code/features.py": "1", "config.json": "1"}
 
     differing = reproducibility._differing(one, {"model.skops": "2", "code/features.py": "2", "config.json": "1"})

@@ -184,7 +184,7 @@ def features(rows):
 
 
 def test_a_module_of_the_project_is_not_there_in_a_server(opened, tmp_path, monkeypatch):
-    """The classic «works on my machine»: a helper beside the notebook, which nobody packed."""
+    """The classic "works on my machine": a helper beside the notebook, which nobody packed."""
     (tmp_path / "tiny_helper.py").write_text(
         "def columns(rows):\n    return rows.assign(double=rows['hour'] * 2.0)[['hour', 'double']]\n"
     )

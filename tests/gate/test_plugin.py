@@ -227,7 +227,7 @@ def test_a_broken_check_refuses(gate, way):
 
 
 def test_a_failing_statement_says_what_was_measured_and_asked(gate):
-    """«assert 0.61 >= 0.7» is not an answer to «which flights, and by how much»."""
+    """ "assert 0.61 >= 0.7" is not an answer to "which flights, and by how much"."""
     run = gate(
         "def test_recall(evidence):\n"
         "    evidence('recall', 0.614, at_least=0.7, slice='origin=EWR', rows=8203, champion=0.74)"

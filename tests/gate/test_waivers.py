@@ -46,7 +46,7 @@ SLIPS = {
     "no date": ({"until": "next year"}, "until: "),
     "a far end": ({"until": "2026-05-02"}, "until: 2026-05-02 is more than 90 days ahead"),
     "no check": ({"check": None}, "check: Field required"),
-    "a wildcard": ({"check": '"checks/test_*.py"'}, "check: a wildcard would waive what nobody has thought of"),
+    "a wildcard": ({"check": '"checks/test_*.py"'}, "check: a wildcard would waive checks that nobody meant"),
     "a folder": ({"check": "checks/"}, "check: a whole folder cannot be waived"),
     "the gate itself": ({"check": '"gate::stale-holdout"'}, "check: what the gate itself finds wrong"),
     "an unknown key": ({"untill": "2026-03-01"}, "untill: Extra inputs are not permitted"),

@@ -380,7 +380,7 @@ def test_predictions_shadows_and_feedback_come_back_as_they_were_logged(ledger: 
     assert ledger.shadows(release="another") == ()
     assert (ledger.shadows(since="2014-01-01"), ledger.shadows(newest=1)) == ((), (failed,))
     assert ledger.feedback_of("r000001") == (said_of(1, wrong=True),)
-    assert ledger.outcomes(["r000001"]) == {}  # «wrong» says nothing of what happened
+    assert ledger.outcomes(["r000001"]) == {}  # "wrong" says nothing of what happened
 
 
 def test_a_journal_drained_again_from_any_point_stores_each_row_once(ledger: Ledger) -> None:

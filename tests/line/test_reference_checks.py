@@ -9,11 +9,11 @@ pytestmark = pytest.mark.long
 
 
 @pytest.mark.timeout(1800)
-def test_a_fresh_candidate_is_approved_by_all_checks(ingested: Project, tmp_path):
+def test_a_fresh_candidate_is_approved_by_all_checks(trained: Project, tmp_path):
     """The reference project is what a new user starts from: trained as it stands, it passes its own gate."""
-    project = ingested.copy(tmp_path / "state")
+    project = trained.copy(tmp_path / "state")
 
-    ran = project.run("flows/train.py", "run", timeout_s=1500)
+    ran = project.run("-m", "proveout", "gate", timeout_s=1500)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     verdict = from_json(Verdict, project.newest("verdict").body)

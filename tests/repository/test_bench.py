@@ -71,7 +71,7 @@ def test_a_server_that_ignores_the_signal_is_ended_all_the_same(monkeypatch):
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):
-    """Ten minutes of bench that end with «no answer» help nobody."""
+    """Ten minutes of bench that end with "no answer" help nobody."""
     command = [sys.executable, "-c", "raise SystemExit('no such model')"]
     with (
         pytest.raises(SystemExit, match="no such model"),

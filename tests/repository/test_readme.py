@@ -145,7 +145,7 @@ def test_the_cron_line_holds_a_lock_and_stays_in_the_project():
 
 
 def test_each_make_target_the_readme_names_exists():
-    """`make` answers «no rule» to a target that only the README has."""
+    """`make` answers "no rule" to a target that only the README has."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
 
     assert set(re.findall(r"make ([a-z]+)", README)) <= targets

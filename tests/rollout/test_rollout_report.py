@@ -112,7 +112,7 @@ def pair(difference: float, **record: Any) -> Pair:
 
 
 def test_the_worst_slices_are_values_of_texts_and_quarters_of_numbers() -> None:
-    """«They differ on average by 1 %» hides the airport where they differ by 30."""
+    """ "They differ on average by 1 %" hides the airport where they differ by 30."""
     pairs = [
         pair(-0.3 if origin == "EWR" else 0.01, origin=origin, temp=float(n), day=n % 2)
         for n in range(100)

@@ -176,7 +176,7 @@ def short_folder() -> Iterator[Path]:
 
 
 def test_a_folder_too_deep_for_sockets_is_refused_by_name(start, tmp_path):
-    """Not «AF_UNIX path too long», from a process of LitServe's."""
+    """Not "AF_UNIX path too long", from a process of LitServe's."""
     deep = tmp_path / "so-deep-that-no-socket-fits-below-it" / "and-deeper-still"
     deep.mkdir(parents=True)
     server = start(TMPDIR=str(deep))

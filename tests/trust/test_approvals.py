@@ -209,7 +209,7 @@ def test_nobody_approves_what_they_packed_as_far_as_that_can_be_known(registry: 
     """Two pairs of eyes: the second one is somebody else's."""
     registry.ledger.append("bundle", A.digest, A, actor="Ada", reason="trained", at=at(0))
     registry.judge(A)
-    with pytest.raises(NotApproved, match="ada packed it, and nobody approves their own"):
+    with pytest.raises(NotApproved, match="ada packed it, and may not approve it"):
         registry.agree(A, "ada")
 
     unsigned = replace(registry.agree(A, "bob"), by="ada", key=registry.keys["ada"].id, signature="")

@@ -264,13 +264,13 @@ FAULTS: dict[str, tuple[Callable[[Project, Bundle], None], str]] = {
             {
                 "bundle": "names a verdict that is not in this ledger|for another bundle",
                 "verdict": "names a verdict that is not in this ledger",
-                "key": "nobody here trusts that key",
+                "key": "that key is not trusted here",
             }.get(field.name, "it is not over this text"),
         )
         for field in fields(Approval)
     },
     "unsigned": (unsigned, "it is not over this text"),
-    "by a stranger": (by_a_stranger, "nobody here trusts that key"),
+    "by a stranger": (by_a_stranger, "that key is not trusted here"),
     "by a stranger who uses our name": (by_a_stranger_who_uses_our_name, "signed with another key"),
     "by a key that is a path": (by_a_key_that_is_a_path, "a key's id has 16 hexadecimal digits"),
     "ended": (ended, "its approval ended at 2014"),
@@ -351,7 +351,7 @@ def test_a_key_that_is_no_longer_trusted_opens_nothing(project, good):
         (stranger.folder / f"{stranger.key_id()}.pub").read_bytes()
     )
 
-    with pytest.raises(NotApproved, match="nobody here trusts that key"):
+    with pytest.raises(NotApproved, match="that key is not trusted here"):
         Released().check(project.settings)
 
 

@@ -142,7 +142,7 @@ def markdown(report: "MutationReport") -> str:
     rows = [HEAD, ("---",) * len(HEAD), *(_row(trial) for trial in report.trials)]
     body = "".join(f"| {' | '.join(_escaped(cell) for cell in row)} |\n" for row in rows)
     missing = "".join(
-        f"- **{trial.mutant}** survived. {trial.slip} Nobody asks: {trial.question}. `{trial.remedy}`\n"
+        f"- **{trial.mutant}** survived. {trial.slip} Missing check: {trial.question}. `{trial.remedy}`\n"
         for trial in report.survivors
     )
     return f"{head}{body}\n{missing}\n"

@@ -53,7 +53,7 @@ def judge(
         files_read: SHA-256 of each file that the checks read besides those of `fingerprint`, by its name from the root.
         there: the checks that are written in the project's folder of checks, asked or not.
         exitstatus: of pytest, before the verdict.
-        gate_run: how whoever started the run named it.
+        gate_run: the name that the run's starter gave it.
     Raises: ProveoutError if it could not be recorded.
     """
     settings = context.settings

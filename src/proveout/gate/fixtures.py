@@ -6,7 +6,7 @@ snapshot    the data's batches and refusals             profiles   the profile n
 criteria    the bounds of [evaluation] in train.toml    project    the settings in [tool.proveout]
 evidence    states a number, and asserts its bounds     edge_case  one case of the YAML file: the check runs for each
 edge_cases  all of them                                 edge_answers  what the candidate says of all of them
-generated   properties of all requests, each asked of requests that nobody wrote
+generated   properties of all requests, each tested on generated requests
 
 The example of each is the body of a check that asks for the fixtures it names; tests/repository/test_docs.py runs them.
 """

@@ -69,7 +69,7 @@ def judge(
         cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
         source: what made the rows of the snapshot.
         at: the moment, ISO 8601 in UTC.
-        gate_run: how whoever started the run named it.
+        gate_run: the name that the run's starter gave it.
     """
     broken = {one.check: one for one in reversed(evidence) if one.breaks}
     judged = [_judged(result, required, broken.get(result.check)) for result in results]
@@ -251,7 +251,7 @@ def asked(evidence: Evidence) -> str:
 
 
 def sign(verdict: Verdict, keyring: "Keyring") -> Verdict:
-    """The verdict with the signature of whoever judged, approved or not. Raises: ConfigError without a private key."""
+    """The verdict, signed with the project's key, approved or not. Raises: ConfigError without a private key."""
     unsigned = replace(verdict, key=keyring.key_id(), signature="")
     _, signature = keyring.sign(_payload(unsigned))
     return replace(unsigned, signature=signature)

@@ -69,7 +69,7 @@ def load(file: Path, *, today: str) -> tuple[Waiver, ...]:
 
 def _problem(entry: _Entry, *, today: date) -> str:
     if WILDCARD.search(entry.check):
-        return "check: a wildcard would waive what nobody has thought of: write a node id, or the beginning of some"
+        return "check: a wildcard would waive checks that nobody meant: write a node id, or the beginning of some"
     if not Path(entry.check.partition("::")[0]).suffix and not entry.check.startswith(GATE):
         return "check: a whole folder cannot be waived: write a file, or a node id"
     if entry.check.startswith(GATE):

@@ -38,7 +38,7 @@ def remove(ledger: Ledger, store: Store, planned: BatchRemoval, *, by: str, reas
     Raises: Conflict if another snapshot was made meanwhile; UsageError without a name or a reason.
     """
     if not by.strip() or not reason.strip():
-        raise UsageError('Taking a batch out says who did it and why: --by NAME --reason "…".')
+        raise UsageError('Removing a batch needs a person and a reason: --by NAME --reason "…".')
     snapshots.keep(store, planned.snapshot)
     name = planned.batch.name
     ledger.append(

@@ -19,7 +19,7 @@ SCOPES: tuple[Scope, ...] = ("predict", "feedback", "admin", "metrics")
 
 @dataclass(frozen=True, kw_only=True)
 class NewKey:
-    """A key that was just made. `text` is told nowhere else, and to nobody again."""
+    """A key that was just made. `text` is shown only here, and only once."""
 
     key: ApiKey
     text: str = field(repr=False)  # a traceback or a log shows the record without it
@@ -69,7 +69,7 @@ def revoke(ledger: Ledger, which: str, *, by: str, reason: str, at: str) -> ApiK
     """
     seen = ledger.last_seq()
     if not by.strip() or not reason.strip():
-        raise UsageError('Revoking a key says who did it and why: --by NAME --reason "…".')
+        raise UsageError('Revoking a key needs a person and a reason: --by NAME --reason "…".')
     key = find(ledger, which)
     if key.revoked_at is not None:
         return key

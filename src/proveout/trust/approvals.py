@@ -74,12 +74,12 @@ def give(
     """
     file = public_file(asked.approvers, by)
     if not reason.strip():
-        raise UsageError('Whoever approves says why: --reason "…".')
+        raise UsageError('An approval needs a reason: --reason "…".')
     if utc(expires_at) <= utc(at):
         raise UsageError(f"A consent from {at} cannot end at {expires_at}.")
     if by.casefold() in _packers(ledger, approval.bundle):
         name = f"{approval.model}@{approval.bundle[:12]}"
-        raise NotApproved(name, f"{by} packed it, and nobody approves their own: ask another person")
+        raise NotApproved(name, f"{by} packed it, and may not approve it: ask another person")
     unsigned = Consent(
         model=approval.model,
         bundle=approval.bundle,

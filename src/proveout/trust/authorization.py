@@ -105,7 +105,7 @@ def objections(verdict: Verdict) -> str:
 
 
 def _refuse_covered(judged: Sequence[Entry], standing: Sequence[Entry]) -> None:
-    """Whoever was refused by the project's own checks is not let in by others. Raises: NotApproved."""
+    """A refusal by the project's own checks is not overridden by others. Raises: NotApproved."""
     verdicts = [read(Verdict, entry) for entry in judged]
     own = next((one for one in verdicts if not one.checks_folder and one.outcome != "incomplete"), None)
     by = read(Verdict, standing[0]).checks_folder

@@ -55,7 +55,7 @@ class PrivateKey:
 
 
 def new_key() -> bytes:
-    """A private key nobody has seen, in the form that `PrivateKey` reads."""
+    """A new private key, in the form that `PrivateKey` reads."""
     return Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -102,7 +102,7 @@ class Keyring:
             raise BadSignature(key_id[:40], "a key's id has 16 hexadecimal digits")
         file = self.folder / f"{key_id}.pub"
         if not file.exists():
-            raise BadSignature(key_id, f"nobody here trusts that key. To trust it, put {key_id}.pub in {self.folder}")
+            raise BadSignature(key_id, f"that key is not trusted here. To trust it, put {key_id}.pub in {self.folder}")
         public = _public(file, key_id)
         if _id(public) != key_id:
             raise BadSignature(key_id, f"{file} holds another key than its name says")

@@ -95,7 +95,7 @@ def test_all_problems_are_told_at_once(schema):
     ],
 )
 def test_each_broken_rule_is_named_with_its_field(schema, changed, field, rule):
-    """«Bad request» helps nobody."""
+    """ "Bad request" helps nobody."""
     assert (field, rule) in problems(body(**changed), schema)
 
 
@@ -113,7 +113,7 @@ def test_a_float_too_large_to_be_exact_is_no_integer(schema):
 
 
 def test_nullable_fields_may_be_left_out_and_others_may_not(schema):
-    """«Not known» is a value; «forgotten» is a mistake."""
+    """ "Not known" is a value; "forgotten" is a mistake."""
     text = {name: value for name, value in GOOD.items() if name not in {"band", "word", "maybe"}}
 
     assert read(orjson.dumps(text), schema).record == {**GOOD, "band": None, "word": None, "maybe": None}
@@ -396,7 +396,7 @@ def test_what_is_given_twice_is_found_where_it_is():
 
 
 def test_a_line_feed_does_not_slip_past_the_end_of_a_pattern(schema):
-    """`$` means «before a last line feed, too» to Python: `B6\\n` would be a carrier nobody has ever seen."""
+    """`$` means "before a last line feed, too" to Python: `B6\\n` would be a carrier nobody has ever seen."""
     with pytest.raises(Refused):
         read(body(code="AB\n"), schema)
 

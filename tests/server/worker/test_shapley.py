@@ -157,7 +157,7 @@ def test_a_wide_request_is_explained_by_a_bounded_number_of_rows():
 
 
 def test_the_background_stands_for_the_whole_reference():
-    """Its mean score is near that of all rows: «raises the probability» means against the usual flight."""
+    """Its mean score is near that of all rows: "raises the probability" means against the usual flight."""
     reference = table(2_000)
     scores = tangled(reference)
 

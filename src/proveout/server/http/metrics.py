@@ -196,7 +196,7 @@ def _families(counted: Sequence[tuple[Counts, bool]], figures: Figures) -> Itera
     yield gauge("proveout_log_unwritten_rows", "Answers whose log is in memory only.", unwritten)
     yield gauge("proveout_log_backlog_bytes", "Journals that are not in the ledger yet.", figures.backlog_bytes)
     yield CounterMetricFamily("proveout_log_drained_rows", "Rows carried into the ledger.", figures.drained_rows)
-    yield CounterMetricFamily("proveout_log_damaged_lines", "Journal lines nobody can read.", figures.damaged_lines)
+    yield CounterMetricFamily("proveout_log_damaged_lines", "Journal lines that cannot be read.", figures.damaged_lines)
     yield CounterMetricFamily(
         "proveout_log_lost_rows", "Rows there was no room for.", sum(counts.lost_rows for counts in every)
     )

@@ -56,7 +56,7 @@ class _Rest:
 
 
 class Left(Exception):
-    """The client is gone. Nobody waits for an answer."""
+    """The client is gone, and waits for no answer."""
 
 
 class Backend(Protocol):
@@ -276,7 +276,7 @@ def _unlimited(call: Call, answers: int) -> None:
 
 
 def sentence(problem: Problem) -> str:
-    """A problem for whoever shows no more than a sentence."""
+    """A problem as one sentence, for protocols that carry no more."""
     told = [f"{one.field} is {one.got}, expected {one.expected}" for one in problem.problems]
     return " ".join([problem.detail, *(f"{words}." for words in ["; ".join(told)] if words)])
 

@@ -33,7 +33,7 @@ class Silent(WorkerLost):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerStatus:
-    """What a worker says to whoever connects, and again when it changes."""
+    """What a worker sends to each new connection, and again when it changes."""
 
     pid: int
     holds: Mapping[str, Task]  # the task of each release it can be asked for, by name
@@ -74,7 +74,7 @@ class WorkerChannels(Protocol):
 
     @property
     def shadow(self) -> Line:
-        """For what nobody waits for."""
+        """For shadows."""
 
 
 class WorkerConnection:

@@ -32,7 +32,7 @@ class Answers:
 
     Args:
         rows: so many are kept; whose last use is longest ago goes first.
-        oldest_s: an older one is given to nobody.
+        oldest_s: an older one is not served.
         clock: seconds that only go forward.
     """
 

@@ -52,7 +52,7 @@ class Log:
         return logged
 
     def leave(self, row: Row) -> None:
-        """Have `row` written with the next group. Nobody waits for it."""
+        """Have `row` written with the next group, without waiting for it."""
         if not self._group.rows:
             asyncio.get_running_loop().call_soon(self._send)
         self._group.rows.append(row)

@@ -233,7 +233,7 @@ class PredictionService:
             return [], str(silence)
 
     def _mirror(self, record: Mapping[str, Scalar], request_id: str) -> None:
-        """Let the shadow score `record` when nobody waits. What it says is logged."""
+        """Let the shadow score `record` when the worker is idle. Its answer is logged."""
         release = self._routing.shadow(record)
         if release is not None:
             self._dispatch.mirror(record, release=release, then=partial(self._note_shadow, request_id, release))

@@ -278,7 +278,7 @@ class ModelRunner:
         return found
 
     def report(self, error: Exception) -> None:
-        """The traceback, for whoever mends the model; one of a kind a minute, for whoever reads the log."""
+        """The traceback, for the model's author; at most one of a kind a minute, for the reader of the log."""
         last = self._reported.get(type(error), -math.inf)
         if time.monotonic() - last > _REPORT_EVERY_S:
             self._reported[type(error)] = time.monotonic()
