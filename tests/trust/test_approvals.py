@@ -230,7 +230,7 @@ def test_a_consent_is_refused_when_it_cannot_count(registry: Persons) -> None:
     with pytest.raises(BadSignature, match="holds another key"):
         registry.agree(A, "ada")
     registry.keys["ada"] = was
-    with pytest.raises(UsageError, match="says why"):
+    with pytest.raises(UsageError, match="needs a reason"):
         registry.agree(A, "ada", reason=" ")
     with pytest.raises(UsageError, match="cannot end at"):
         registry.agree(A, "ada", expires_at=at(0))
@@ -492,7 +492,7 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
     assert "PRIVATE" not in page
     assert "next: git add approvers/ada.pub" in page
     assert "has a key already" in said(2, "approvers", "add", "ada")
-    assert "lies in the project" in said(2, "approvers", "add", "bob", "--key", str(project.root / "bob.key"))
+    assert "is in the project" in said(2, "approvers", "add", "bob", "--key", str(project.root / "bob.key"))
 
     assert "1 of 1 person missing" in said(1, "release", packed.digest[:12], "--reason", "-")
     assert "1 of 1 person missing" in said(1, "verify", packed.digest[:12])

@@ -11,10 +11,10 @@ from proveout.cli import _stability_view
 from proveout.cli._common import Json, answer, settings
 from proveout.cli._terminal import fact, page, plain, table
 from proveout.errors import UsageError
-from proveout.settings import Settings
 
 if TYPE_CHECKING:
     from proveout.mutation.results import MutationReport, Trial
+    from proveout.settings import Settings
 
 LONGEST = 90  # characters of a check's message in the table
 HEAD = ("mutant", "what was broken", "meant to trip", "", "by")
@@ -82,7 +82,7 @@ def mutate(
         raise typer.Exit(3 if report.untold or not report.counted else 1)
 
 
-def _stability(project: Settings, folder: Path, *, rounds: int, workers: int | None, as_json: bool) -> None:
+def _stability(project: "Settings", folder: Path, *, rounds: int, workers: int | None, as_json: bool) -> None:
     from proveout.mutation import stability
 
     def say(done: int, of: int, flips: int) -> None:
