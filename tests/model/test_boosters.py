@@ -13,6 +13,7 @@ import boosted_models
 import lightgbm
 import malice
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 import usual_models
@@ -118,6 +119,43 @@ def test_a_bundle_of_each_task_is_packed_opened_and_asked_by_its_direct_path(nam
     assert np.array_equal(said, opened.predict(made.heldout))
     again = opened.fit_again(opened.model_columns(made.training), outcomes[:300])
     assert np.array_equal(opened.ask(again, opened.model_columns(made.heldout)), said)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_columns_of_categories_come_in_as_requests_and_go_to_the_model_as_they_are(library, order, tmp_path):
+    """Text in JSON, a category in the model: by its name, in whatever order a table has its categories."""
+    made, ports = order(), ["EWR", "JFK", "LGA"]
+    rows = {
+        side: part.assign(port=pd.Categorical([ports[hour % 3] for hour in part["hour"]], categories=ports))
+        for side, part in (("training", made.training), ("heldout", made.heldout))
+    }
+    wet = {side: (part["port"] == "JFK").to_numpy() ^ (part["hour"] > 20).to_numpy() for side, part in rows.items()}
+    model = (
+        boosted_models.xgb("Classifier", n_estimators=30, enable_categorical=True, max_cat_to_onehot=1)
+        if library == "xgboost"
+        else boosted_models.lgbm("Classifier", n_estimators=30, max_cat_to_onehot=1, min_data_per_group=5)
+    )
+    columns = ["hour", "port"]
+    packed = order(
+        model.fit(rows["training"][columns], wet["training"]),
+        features=None,
+        request={"hour": "int64", "port": 'category["EWR", "JFK", "LGA"]'},
+        training=rows["training"][columns],
+        training_labels=wet["training"],
+        heldout=rows["heldout"][columns],
+        heldout_labels=wet["heldout"],
+    )
+    store = Store(str(tmp_path / "store"))
+    opened = bundles.open_bundle(store.folder("bundles", bundles.pack(packed, store).digest))
+    asked = opened.columns([{"hour": 7, "port": port} for port in (*ports, None)])
+    turned = rows["heldout"].assign(port=rows["heldout"]["port"].cat.reorder_categories(ports[::-1]))
+
+    said = opened.predict_columns(asked)
+
+    assert opened.direct != "on"
+    assert said[1] > 0.7 > 0.3 > max(said[0], said[2])
+    assert np.array_equal(opened.predict(turned), opened.predict(rows["heldout"]))
+    assert np.array_equal(opened.predict(rows["heldout"]), model.predict_proba(rows["heldout"][columns])[:, 1])
 
 
 @pytest.mark.parametrize("name", ["xgboost, stopped early", "lightgbm, stopped early"])
