@@ -18,6 +18,18 @@ WEATHER = load_object("checks/schemas.py:Weather", ROOT)
 PLANES = load_object("checks/schemas.py:Planes", ROOT)
 
 
+@pytest.mark.parametrize("check", [pa.Check.ge(pd.Timestamp("2021-03-01")), pa.Check.le(pd.Timestamp("1969-03-01"))])
+def test_a_moment_may_have_one_end_alone(check):
+    """There is no first or last day for the other: a usual one is taken."""
+    schema = pa.DataFrameSchema({"when": pa.Column("datetime64[ns]", check)}, coerce=True)
+
+    made = [record["when"] for record in drawn(valid(schema), 5)]
+
+    assert len(made) == 5 and all(
+        len(guard.check(pd.DataFrame({"when": [one]}), schema, name="x").refused) == 0 for one in made
+    )
+
+
 class Tiny(pa.DataFrameModel):
     """Nothing is coerced."""
 

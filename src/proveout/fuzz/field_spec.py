@@ -86,7 +86,7 @@ def _listed(field: RequestField, found: Bounds) -> Sequence[Any] | None:
     if hasattr(field.pandas_dtype, "categories"):
         return [] if field.pandas_dtype.categories is None else list(field.pandas_dtype.categories)
     low, high = found.low, found.high
-    if low is not None and low > high:
+    if low is not None and high is not None and low > high:
         return ()
     # Each is asked of all of them: a check over a column would take seconds.
     few = field.kind == "int" and high - low < MOST_LISTED and any(one.custom for one in field.constraints)

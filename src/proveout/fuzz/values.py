@@ -30,6 +30,8 @@ LEAP_DAYS = ((2016, 2, 29), (2020, 2, 29), (2096, 2, 29), (2015, 2, 28), (2015, 
 ODD_TEXT = ("", " ", "nan", "None", "NULL", "0", "é", "\u202e", "'", "a,b", "x\n")  # what programs take for something
 
 _KEPT_BY_ENDS = {"gt", "ge", "lt", "le", "in_range"}
+_USUAL_FIRST, _USUAL_LAST = datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)
+_CENTURY = datetime.timedelta(days=36_525)
 
 
 def usual(spec: FieldSpec, seen: Sequence[str] = ()) -> "SearchStrategy[Any]":
@@ -125,14 +127,18 @@ def _floats(spec: FieldSpec) -> "SearchStrategy[float]":
 
 
 def _moments(spec: FieldSpec) -> tuple[datetime.datetime, datetime.datetime]:
-    """The ends of a range of times, in UTC and without a zone."""
-    first, last = datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)
-    return _moment(spec.bounds.low, first), _moment(spec.bounds.high, last)
+    """The ends of a range of times, in UTC and without a zone. Of an end that nothing says, a usual one."""
+    first, last = _moment(spec.bounds.low), _moment(spec.bounds.high)
+    if first is None:
+        first = last - _CENTURY if last is not None and last < _USUAL_FIRST else _USUAL_FIRST
+    if last is None:
+        last = first + _CENTURY if first > _USUAL_LAST else _USUAL_LAST
+    return first, last
 
 
-def _moment(end: Any, otherwise: datetime.datetime) -> datetime.datetime:
+def _moment(end: Any) -> datetime.datetime | None:
     if end is None:
-        return otherwise
+        return None
     moment: datetime.datetime = end.to_pydatetime() if hasattr(end, "to_pydatetime") else end
     return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment
 
