@@ -263,7 +263,7 @@ def _slice_bound(
     """From the slices that are surely weaker on the rows kept apart: as weak a one is no reason to refuse the next."""
     plain = float(task_metric.losses(task, known, naive).mean())
     ours, theirs = (task_metric.losses(task, known, one) for one in (scores, ruled))
-    *slices, _ = slice_search.search(ours - theirs, records, clusters=clusters)
+    *slices, _ = slice_search.search(ours - theirs, records, fewest=fewest_of_a_slice(len(known)), clusters=clusters)
     weak = [one for one in slices if one.low is not None and one.low > 0 and one.high is not None]
     worst = max((one.high or 0.0 for one in weak), default=0.0)
     seen = f"; {weak[0].slice}: {_short(weak[0].value)}" if weak else ""
@@ -449,6 +449,11 @@ def _value_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.
 def _wide(outcomes: "NDArray[Any]") -> dict[str, float]:
     low, high = float(outcomes.min()), float(outcomes.max())
     return {"at_least": _down(low - (high - low)), "at_most": _up(high + (high - low))}
+
+
+def fewest_of_a_slice(rows: int) -> int:
+    """How many of so many rows a slice needs to be looked at: 200, and of a small table fewer."""
+    return min(200, max(10, rows // 10))
 
 
 def duplicate_bound(shares: Sequence[float]) -> Bound:

@@ -87,10 +87,8 @@ def init(
     if not proposal.features:
         left = "; ".join(f"{one.name}: {one.decided or one.seen}" for one in columns) or "it has no other column"
         raise TableRefused(table, f"no column is left to predict {predicted} from ({left})", "Give it more columns")
-    measured, alike = _rehearse(proposal, read)
-    written = scaffold.lay_out(
-        target, {**_files(proposal, measured, alike, today=today), **_data(read, parted.batches)}
-    )
+    measured, rest = _rehearse(proposal, read)
+    written = scaffold.lay_out(target, {**_files(proposal, measured, rest, today=today), **_data(read, parted.batches)})
     return TableProject(
         files=written, decisions=tuple(decisions(proposal, measured)), warnings=tuple(_warnings(proposal, measured))
     )
@@ -140,7 +138,7 @@ def _text_rows(address: str) -> "pd.DataFrame":
 # --- a rehearsal ------------------------------------------------------------------------------------------------------
 
 
-def _rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, Bound]:
+def _rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, tuple[Bound, ...]]:
     """Guard, features, split and the notebook's model, on the rows of the table, in a folder that is thrown away."""
     place = Path(tempfile.mkdtemp(prefix="proveout-init-"))
     try:
@@ -159,9 +157,8 @@ def _rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, Bound]:
         given = _given(proposal, settings, rows[train].iloc[some], labels[train].iloc[some])
         apart = apart[some]
         clusters = _clusters(proposal, rows[train].iloc[some][apart])
-        return baseline.measure(proposal, given, apart=apart, clusters=clusters), _alike(
-            settings, rows, labels, train, held_out
-        )
+        rest = (_alike(settings, rows, labels, train, held_out), _slices(int(held_out.sum())))
+        return baseline.measure(proposal, given, apart=apart, clusters=clusters), rest
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -218,6 +215,13 @@ def _clusters(proposal: Proposal, rows: "pd.DataFrame") -> "NDArray[Any] | None"
     return rows[split.column].to_numpy() if isinstance(split, GroupSplit) else None
 
 
+def _slices(held_out: int) -> Bound:
+    fewest = baseline.fewest_of_a_slice(held_out)
+    return Bound(
+        name="slice_rows_at_least", value=fewest, reason=f"of a slice, to be looked at: of {held_out:,} rows held out"
+    )
+
+
 def _alike(
     settings: Settings,
     rows: "pd.DataFrame",
@@ -251,10 +255,10 @@ def _code(proposal: Proposal) -> dict[str, bytes]:
     return {name: text.encode() for name, text in made.items()}
 
 
-def _files(proposal: Proposal, measured: Baseline, alike: Bound, *, today: str) -> dict[str, bytes]:
+def _files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *, today: str) -> dict[str, bytes]:
     import nbformat
 
-    bounds = (*measured.bounds, alike)
+    bounds = (*measured.bounds, *rest)
     made = {
         "flows/train.toml": project_proposal.train_toml(proposal, measured.family, bounds),
         f"notebooks/{proposal.notebook_name}.ipynb": nbformat.writes(
