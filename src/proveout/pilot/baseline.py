@@ -263,16 +263,18 @@ def _slice_bound(
     """From the slices that are surely weaker on the rows kept apart: as weak a one is no reason to refuse the next."""
     plain = float(task_metric.losses(task, known, naive).mean())
     ours, theirs = (task_metric.losses(task, known, one) for one in (scores, ruled))
-    *slices, _ = slice_search.search(ours - theirs, records, fewest=fewest_of_a_slice(len(known)), clusters=clusters)
+    fewest = fewest_of_a_slice(len(known))
+    *slices, _ = slice_search.search(ours - theirs, records, fewest=fewest, clusters=clusters)
+    by_chance = 3 * float((ours - theirs).std()) / math.sqrt(fewest)
     weak = [one for one in slices if one.low is not None and one.low > 0 and one.high is not None]
     worst = max((one.high or 0.0 for one in weak), default=0.0)
     seen = f"; {weak[0].slice}: {_short(weak[0].value)}" if weak else ""
     return Bound(
         name="weakest_slice_at_most",
-        value=_up(max(0.75 * plain, 1.25 * worst)),
+        value=_up(max(0.5 * plain + by_chance, 1.25 * worst)),
         reason=f"{task_metric.loss_name(task)} of a slice less that of the rules, beyond the rest's, where that is "
         f"sure. Of all rows the model has {_short(float(ours.mean()))}, the rules {_short(float(theirs.mean()))}, "
-        f"naive {_short(plain)}{seen}",
+        f"naive {_short(plain)}; a slice of {fewest} rows is off by {_short(by_chance)} by chance{seen}",
     )
 
 
