@@ -76,4 +76,4 @@ bench: $(READY)  ## the server's speed beside FastAPI, LitServe, BentoML and MLS
 
 .PHONY: clean
 clean:  ## remove what was generated, the ledger and its store too
-	rm -rf .venv .venv-* .proveout .metaflow reports build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv .venv-* {.,examples/*}/{.proveout,.metaflow,reports} build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -231,5 +231,5 @@ def _written(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.rglob("*")):
         inside = file.relative_to(folder).parts
         left = any(part.startswith((".", "__pycache__")) or part.endswith(".pyc") for part in inside)
-        if file.is_file() and not left and inside[0] not in {"reports", "data"}:
+        if file.is_file() and not left and inside[0] != "reports":
             yield file
