@@ -116,7 +116,9 @@ _FAMILY_WORDS: Mapping[Family, str] = {"trees": "boosted trees", "linear": "a li
 def _fit(proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]") -> _Fitted:
     """The family that does better on the rows kept apart; the linear one where trees are not surely better."""
     has_texts = any(one.kind == "prose" for one in proposal.features)
-    families: tuple[Family, ...] = ("linear",) if has_texts else ("linear", "trees")
+    # A sum of extreme numbers is infinite, which only the one probability of a binary task takes without a fault.
+    either: tuple[Family, ...] = ("linear", "trees") if proposal.target.task == "binary" else ("trees",)
+    families: tuple[Family, ...] = ("linear",) if has_texts else either
     fitted = [_fit_family(proposal, family, rows, apart) for family in families]
     if len(fitted) == 1:
         return fitted[0]
@@ -220,6 +222,7 @@ def _quality_bounds(
             value=_down(low / 2),
             reason=f"{worst.name} ({worst.slice or 'too few rows of each'}): {_measured(worst)}; half of its lower end",
         )
+        yield _spread("promised_less_observed_within", _top_in_the_large(known, said, scores, clusters))
         off = calibration.of_top_label(known, scores, classes=task.facts.classes, clusters=clusters)
         yield Bound(
             name="calibration_error_at_most",
@@ -248,6 +251,13 @@ def _quality_bounds(
         reason=f"how much {task_metric.metric_name(task)} a candidate may lose against the champion"
         + ("" if task.name == "binary" else ": a twentieth of what naive is off"),
     )
+
+
+def _top_in_the_large(
+    known: "NDArray[Any]", said: "NDArray[Any]", scores: "NDArray[np.float64]", clusters: "NDArray[Any] | None"
+) -> Evidence:
+    """What the probabilities of the classes that are said promise, less how often they are right."""
+    return calibration.in_the_large(known == said, scores.max(axis=1), clusters=clusters)
 
 
 def _slice_bound(
