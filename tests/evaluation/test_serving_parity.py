@@ -101,7 +101,7 @@ class Sleeper:
         while time.perf_counter() < until:
             pass
         time.sleep(0.02)
-        return [0.5]
+        return np.array([0.5])
 
 
 def test_on_a_busy_machine_what_a_model_waits_for_is_still_its_own():
@@ -128,7 +128,7 @@ def test_a_busy_machine_does_not_cost_a_model_its_calls(monkeypatch):
         def predict_columns(self, columns):
             passed_s[0] += 1.01
             waited_s[0] += 1.0
-            return [0.5]
+            return np.array([0.5])
 
     monkeypatch.setattr(isolated_probe, "time", SimpleNamespace(perf_counter=lambda: passed_s[0]))
     monkeypatch.setattr(isolated_probe, "_waiting", lambda: nullcontext(lambda: waited_s[0]))
