@@ -35,6 +35,8 @@ def columns():
         "status": np.where(target, "closed", "open"),
         "y": target,
         "batch": "t",
+        "was_row": random.choice(5 * ROWS, ROWS, replace=False),  # of a table that these rows were drawn from
+        "cents": random.choice(10_000_000, ROWS, replace=False),
     })  # fmt: skip
     table.loc[::10, "income"] = np.nan
     asked = table_target.read(table["y"], table="t.csv")
@@ -61,6 +63,8 @@ def columns():
         ("endless", "number", "left out"),
         ("split", "number", "left out"),
         ("status", "category", "leak suspect"),
+        ("was_row", "whole", "left out"),
+        ("cents", "whole", "feature"),
     ],
 )
 def test_each_column_has_its_use(columns, name, kind, use):

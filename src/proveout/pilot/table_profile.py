@@ -28,6 +28,7 @@ _ID_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|nr|no|number|index|code|r
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$")
 _OTHER_DATE = re.compile(r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}( .*)?$")
 _RESERVED = (SPLIT, "explain")  # of a request, or of the table that the notebook is given
+_PAIRS_OF_CHANCE = 20.0  # expected, and not one seen: a chance of 2 in 1,000,000,000
 _ROWS_FOR_LEAKS = 20_000
 _SHOWN = 6
 
@@ -137,6 +138,11 @@ def _number(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, dis
         return replace(column, use="left out", decided="the number of the row, which nobody knows who asks")
     if unique and _ID_NAME.search(name):
         return replace(column, use="event key", decided="names the row: the event key, and no input of the model")
+    # Of numbers drawn by chance, pairs would be equal: so many of them on average, if all are equally likely, and more
+    # if not (the birthday problem). None at all has a chance of exp(-pairs) at most.
+    pairs = distinct * (distinct - 1) / 2 / (high - low + 1)
+    if unique and pairs > _PAIRS_OF_CHANCE:
+        return replace(column, use="left out", decided="no number comes twice, as by chance they would: it names a row")
     return column
 
 
