@@ -65,8 +65,8 @@ def serve(
     Args:
         source: where the model comes from; the ledger's champion, unless a test brings its own. It is sent to the
             worker by pickle.
-        current_fingerprint: what a bundle would be judged by now (`gate.yardstick`), which a canary's promotion asks as
-            every release does; without it, a person promotes.
+        current_fingerprint: what a bundle would be judged by now (`gate.current_fingerprint`). A canary's promotion
+            asks it, as every release does; without it, a person promotes.
     Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
     """
     source = source or Released()
