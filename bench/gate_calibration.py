@@ -29,7 +29,7 @@ from worlds import World
 
 from proveout.evaluation import compare as comparison
 from proveout.evaluation import metrics
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 MODELS = 6
 NOISES = 3

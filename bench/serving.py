@@ -158,7 +158,7 @@ def ours() -> Iterator[Contestant]:
 def key(state: Path) -> str:
     """An API key in the ledger of `state`, with a rate limit that is high, but on."""
     from proveout.ledger.ledger import Ledger
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.trust import api_keys
     from proveout.trust.secrets import KEY_PEPPER, secret
 

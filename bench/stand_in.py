@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from proveout.records import TaskFacts, TimeSplit
+from proveout.records.answer import TaskFacts
+from proveout.records.train_config import TimeSplit
 from proveout.task import task as tasks
 from proveout.task.task import Task
 

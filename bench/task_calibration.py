@@ -29,7 +29,7 @@ from trials import cpu_s, in_parts, stated, summed, tell
 
 from proveout.evaluation import calibration, compare_classes, fairness, multiclass, regression, slice_search
 from proveout.evaluation import compare as comparison
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 MODELS = 2
 ROWS, DAYS = 2_000, 60

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from scipy.stats import binomtest
 
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 ROOT = Path(__file__).parents[1]
 Count = TypeVar("Count", bound=Any)

@@ -26,7 +26,7 @@ class MonitorFlow(FlowSpec):
     @step
     def start(self):
         from proveout.monitoring import monitor
-        from proveout.records import now
+        from proveout.records.values import now
 
         self.at = now()
         self.predictions = monitor.window(settings, newest=self.newest, since=self.since)

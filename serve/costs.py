@@ -3,7 +3,7 @@
 A calculation to be argued about, not a measurement: put your own prices here. It prices what `actions.py` advises.
 """
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 
 # Assumed, all four.
 MISSED = 300.0  # a missed connection: a new ticket, or a night

@@ -12,7 +12,7 @@ from proveout.gate import fingerprint
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.gate.file_reads import FileReads
 from proveout.model.bundle import describe
-from proveout.records import now
+from proveout.records.values import now
 from proveout.rollout import releases, status
 from proveout.trust import authorization
 

@@ -21,7 +21,9 @@ from proveout.evaluation import cost
 from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import OpenBundle, open_bundle
-from proveout.records import Answer, Outcome, Prediction, Scalar
+from proveout.records.answer import Answer
+from proveout.records.prediction import Outcome, Prediction
+from proveout.records.values import Scalar
 from proveout.replay import Pairs, Replay
 from proveout.task.binary import Binary
 

@@ -18,7 +18,9 @@ from proveout.ledger import logged_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.model.bundle import OpenBundle
-from proveout.records import Answer, Digest, Evidence, Scalar, TargetValue, TaskName
+from proveout.records.answer import Answer, TaskName
+from proveout.records.values import Digest, Scalar, TargetValue
+from proveout.records.verdict import Evidence
 from proveout.rollout import rollout_report as besides
 from proveout.settings import Settings
 from proveout.task.plain_values import class_text

@@ -20,7 +20,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proveout.errors import ConfigError
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 _OBJECT = re.compile(r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$")
 _TABLE = re.compile(r"[*?\[]|\.(csv|parquet)\b", re.IGNORECASE)

@@ -18,22 +18,14 @@ from proveout.cli import _terminal, main
 from proveout.gate.verdict import sign
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import FORMAT, MANIFEST, describe
-from proveout.records import (
-    Alert,
-    Answer,
-    Bundle,
-    CheckResult,
-    Digest,
-    Evidence,
-    Prediction,
-    Release,
-    ShadowAnswer,
-    Verdict,
-    Waiver,
-    digest_of,
-    from_json,
-    now,
-)
+from proveout.records.answer import Answer
+from proveout.records.bundle import Bundle
+from proveout.records.drift_report import Alert
+from proveout.records.json_form import digest_of, from_json
+from proveout.records.prediction import Prediction, ShadowAnswer
+from proveout.records.release import Release
+from proveout.records.values import Digest, now
+from proveout.records.verdict import CheckResult, Evidence, Verdict, Waiver
 from proveout.rollout.status import Standing
 from proveout.trust.signing import Keyring, approve, new_key
 

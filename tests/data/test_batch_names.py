@@ -15,7 +15,10 @@ from proveout.data.batch_names import order_problem
 from proveout.data.store import Store
 from proveout.errors import ConfigError, Conflict, NotFound, UsageError
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Batch, BatchRemoval, DataConfig, Digest, TimeSplit, TrainConfig, from_json, now
+from proveout.records.json_form import from_json
+from proveout.records.snapshot import Batch, BatchRemoval
+from proveout.records.train_config import DataConfig, TimeSplit, TrainConfig
+from proveout.records.values import Digest, now
 from proveout.training import batch_removal, flow_steps
 
 

@@ -13,7 +13,7 @@ from proveout.data import features, guard, profiles, snapshots
 from proveout.data.store import Store
 from proveout.errors import ConfigError, DataRefused
 from proveout.monitoring import data_report
-from proveout.records import ColumnStats
+from proveout.records.snapshot import ColumnStats
 
 ANYTHING = pa.DataFrameSchema({}, strict=False)
 MIDNIGHT = pd.Timestamp("2013-01-01", tz="UTC").timestamp()

@@ -14,7 +14,7 @@ import pytest
 from proveout.data import features, guard, profiles, snapshots, sources
 from proveout.data.store import Store
 from proveout.errors import ConfigError, DataChanged, DataRefused, NotFound, UsageError
-from proveout.records import canonical
+from proveout.records.json_form import canonical
 from proveout.settings import load, load_object
 
 

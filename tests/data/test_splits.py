@@ -11,7 +11,7 @@ import pytest
 
 from proveout.data import splits
 from proveout.errors import ConfigError, NotFound
-from proveout.records import ColumnSplit, GroupSplit, RandomSplit, TimeSplit
+from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, TimeSplit
 
 TIME = TimeSplit(train_through="2013-04", holdout="2013-06")
 
@@ -92,7 +92,8 @@ def test_a_null_in_a_later_row_moves_none_that_were_there():
 def test_a_process_of_its_own_draws_the_same_rows():
     """Python's own hash is another one in each process."""
     program = (
-        "import json, pandas as pd; from proveout.data import splits; from proveout.records import RandomSplit\n"
+        "import json, pandas as pd; from proveout.data import splits\n"
+        "from proveout.records.train_config import RandomSplit\n"
         "frame = pd.DataFrame({'id': range(200), 'name': [f'n{i}' for i in range(200)], 'batch': 't'})\n"
         "held = splits.assign(RandomSplit(), frame, event_key=['id', 'name']).holdout\n"
         "print(json.dumps(held.nonzero()[0].tolist()))"

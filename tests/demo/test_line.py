@@ -8,7 +8,10 @@ import pytest
 from proveout.demo import line
 from proveout.demo.live_server import DemoFailed, Reply
 from proveout.errors import UsageError
-from proveout.records import Answer, Bundle, Prediction, from_json
+from proveout.records.answer import Answer
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.prediction import Prediction
 
 pytestmark = pytest.mark.long
 

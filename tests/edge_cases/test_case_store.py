@@ -21,7 +21,9 @@ from proveout.edge_cases import case_store, yaml_editor
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe, open_bundle
-from proveout.records import Answer, Digest, Feedback, Prediction
+from proveout.records.answer import Answer
+from proveout.records.prediction import Feedback, Prediction
+from proveout.records.values import Digest
 from proveout.server.log import codec
 
 HEAD = "# Every case says why.\n"

@@ -15,7 +15,9 @@ from proveout.evaluation import completeness, provenance
 from proveout.evaluation.context import LabelledRows
 from proveout.ledger.ledger import Ledger
 from proveout.project import open_store
-from proveout.records import Batch, Digest, Refusal, Snapshot, SourceVersion
+from proveout.records.snapshot import Batch, Refusal, Snapshot
+from proveout.records.values import Digest
+from proveout.records.verdict import SourceVersion
 from proveout.training import flow_steps
 
 FILES = {

@@ -9,7 +9,7 @@ import pytest
 from proveout.errors import BundleError
 from proveout.evaluation.context import EvaluationContext
 from proveout.model.repack import Change, repack
-from proveout.records import RandomSplit
+from proveout.records.train_config import RandomSplit
 
 
 def test_a_bundle_that_no_request_can_be_put_to_has_held_out_rows_all_the_same(tmp_path):

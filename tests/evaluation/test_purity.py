@@ -15,7 +15,9 @@ from proveout.errors import ConfigError
 from proveout.evaluation import leakage
 from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
-from proveout.records import Digest, RandomSplit, TaskFacts, TrainConfig
+from proveout.records.answer import TaskFacts
+from proveout.records.train_config import RandomSplit, TrainConfig
+from proveout.records.values import Digest
 
 PYPROJECT = """
 [tool.proveout]

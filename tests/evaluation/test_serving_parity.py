@@ -19,7 +19,7 @@ from proveout.data.store import Store
 from proveout.evaluation import isolated_probe, serving_parity
 from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle
-from proveout.records import TaskFacts
+from proveout.records.answer import TaskFacts
 
 LOCK = ROOT / "requirements.lock"
 

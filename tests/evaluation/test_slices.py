@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 from proveout.errors import UsageError
 from proveout.evaluation import fairness, metrics, slices
 from proveout.gate.evidence import EvidenceRecorder, proves
-from proveout.records import Evidence, to_json
+from proveout.records.json_form import to_json
+from proveout.records.verdict import Evidence
 
 ROWS = 3_000
 

@@ -19,7 +19,7 @@ from proveout.data.store import Store
 from proveout.errors import UsageError
 from proveout.evaluation import ablation, leakage, learnability, serving_parity, task_metric
 from proveout.model import bundle
-from proveout.records import TaskFacts
+from proveout.records.answer import TaskFacts
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 

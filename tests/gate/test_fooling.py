@@ -20,7 +20,7 @@ from proveout.data.store import Store
 from proveout.edge_cases import case_store
 from proveout.gate.current_fingerprint import gate_digests
 from proveout.ledger.ledger import Ledger
-from proveout.records import Digest, now
+from proveout.records.values import Digest, now
 
 pytest_plugins = "pytester"
 

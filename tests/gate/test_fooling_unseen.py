@@ -18,7 +18,7 @@ from proveout.errors import UsageError
 from proveout.gate import fingerprint
 from proveout.gate.evidence import EvidenceRecorder
 from proveout.gate.guards import vacuous
-from proveout.records import CheckResult, Verdict
+from proveout.records.verdict import CheckResult, Verdict
 
 pytest_plugins = "pytester"
 
@@ -69,7 +69,7 @@ class TestMade:
     def test_rows(self): assert self.rows
 """
 NO_ANSWER = """
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 def test_no_bound(holdout, evidence):
     evidence("rows", holdout.rows)

@@ -9,7 +9,9 @@ from proveout.cli import _views
 from proveout.gate import holdout_use
 from proveout.gate.reports import html_report, text_report
 from proveout.ledger.ledger import Ledger
-from proveout.records import Digest, Evidence, MovedBound, Release, Verdict
+from proveout.records.release import Release
+from proveout.records.values import Digest
+from proveout.records.verdict import Evidence, MovedBound, Verdict
 
 pytest_plugins = "pytester"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
-from proveout import records, settings
+from proveout import settings
 from proveout.evaluation import holdout_sample
 from proveout.gate import fixtures
 from proveout.gate.current_fingerprint import gate_digests
@@ -19,7 +19,9 @@ from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import describe
-from proveout.records import Verdict, now
+from proveout.records.json_form import from_json
+from proveout.records.values import now
+from proveout.records.verdict import Verdict
 from proveout.rollout import releases
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring, check_approval
@@ -684,7 +686,7 @@ def test_a_worker_hands_what_it_saw_to_the_controller_and_records_nothing(gate, 
     assert run.exitstatus == pytest.ExitCode.TESTS_FAILED
     with Ledger(f"sqlite:///{pytester.path / '.proveout' / 'ledger.db'}") as ledger:
         (entry,) = ledger.entries(kind="verdict")
-    assert records.from_json(Verdict, entry.body).unproven == ("checks/test_toy.py::test_auc",)
+    assert from_json(Verdict, entry.body).unproven == ("checks/test_toy.py::test_auc",)
 
 
 def test_all_workers_judge_the_candidate_that_the_controller_chose(gate, pytester):

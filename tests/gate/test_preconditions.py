@@ -6,7 +6,7 @@ import pytest
 
 from proveout.evaluation.context import LabelledRows
 from proveout.gate import preconditions
-from proveout.records import Digest
+from proveout.records.values import Digest
 
 
 def rows(count: int, *, start: int = 0, seed: int = 0, kinds: int = 0) -> LabelledRows:

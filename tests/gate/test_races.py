@@ -23,7 +23,9 @@ from registry_toy import MODEL, at, bundle
 from proveout.errors import Conflict
 from proveout.gate.verdict import record_verdict
 from proveout.ledger.ledger import Ledger
-from proveout.records import Bundle, Digest, Verdict
+from proveout.records.bundle import Bundle
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.rollout import releases
 from proveout.rollout.releases import Fingerprint
 from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring

@@ -9,7 +9,10 @@ from proveout.errors import BadSignature, NotApproved
 from proveout.gate.reports import html_report, text_report
 from proveout.gate.verdict import check_signature, covers, in_short, judge, record_verdict, sign
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Bundle, CheckResult, Digest, Evidence, TimeSplit, Verdict, Waiver
+from proveout.records.bundle import Bundle
+from proveout.records.train_config import TimeSplit
+from proveout.records.values import Digest
+from proveout.records.verdict import CheckResult, Evidence, Verdict, Waiver
 from proveout.trust import authorization
 from proveout.trust.signing import Keyring, check_approval
 

@@ -4,7 +4,7 @@ import pytest
 
 from proveout.errors import ConfigError
 from proveout.gate import waivers
-from proveout.records import Waiver
+from proveout.records.verdict import Waiver
 
 TODAY = "2026-01-31"
 GOOD = {

@@ -25,7 +25,11 @@ from proveout.errors import UsageError
 from proveout.ledger import erasure
 from proveout.ledger.erasure import Subject
 from proveout.ledger.ledger import Ledger
-from proveout.records import Alert, Batch, Digest, Outcome, Prediction, Snapshot, now, to_json
+from proveout.records.drift_report import Alert
+from proveout.records.json_form import to_json
+from proveout.records.prediction import Outcome, Prediction
+from proveout.records.snapshot import Batch, Snapshot
+from proveout.records.values import Digest, now
 from proveout.server.log import codec
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.trust.secrets import PII_KEY, secret

@@ -10,7 +10,8 @@ from proveout.evaluation.context import LabelledRows
 from proveout.gate.preconditions import overlap
 from proveout.ledger.prediction_log import event_of
 from proveout.monitoring.monitor import join
-from proveout.records import Answer, Prediction
+from proveout.records.answer import Answer
+from proveout.records.prediction import Prediction
 
 KEY = ("k", "n")
 AT = "2013-06-01T00:00:00.000+00:00"

@@ -25,7 +25,11 @@ from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
 from proveout.ledger.timestamps import utc
-from proveout.records import Alert, Answer, Entry, Outcome, Release
+from proveout.records.answer import Answer
+from proveout.records.drift_report import Alert
+from proveout.records.ledger_entry import Entry
+from proveout.records.prediction import Outcome
+from proveout.records.release import Release
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,7 +5,9 @@ from typer.testing import CliRunner
 
 from proveout.cli import main
 from proveout.errors import ProveoutError
-from proveout.records import Bundle, from_json, now
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.values import now
 from proveout.rollout import releases
 from proveout.server.worker.release_source import Released
 from proveout.trust import authorization

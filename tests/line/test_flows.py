@@ -13,7 +13,11 @@ from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed
 from proveout.model import bundle
-from proveout.records import Bundle, DataConfig, Snapshot, TimeSplit, TrainConfig, Verdict, from_json
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.snapshot import Snapshot
+from proveout.records.train_config import DataConfig, TimeSplit, TrainConfig
+from proveout.records.verdict import Verdict
 from proveout.training import flow_steps
 from proveout.training.config import parse_config, read_config
 
@@ -151,7 +155,7 @@ def test_a_flow_runs_from_inside_a_notebook(trained_in_a_notebook):
 def test_a_notebook_that_ends_itself_fails_its_step_and_is_kept(tmp_path):
     """It went on to the next step with neither model nor metrics, and its half-executed notebook was thrown away."""
     from proveout import settings
-    from proveout.records import Digest
+    from proveout.records.values import Digest
     from proveout.training import run_inputs
 
     cells = [
@@ -180,7 +184,8 @@ def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
     from proveout import settings
     from proveout.data import snapshots
     from proveout.data.store import Store
-    from proveout.records import Batch, Digest
+    from proveout.records.snapshot import Batch
+    from proveout.records.values import Digest
 
     config = settings.load(ROOT).model_copy(update={"state": tmp_path})
     store = Store(config.store)

@@ -14,7 +14,9 @@ from proveout.errors import ConfigError
 from proveout.model.bundle import open_bundle
 from proveout.monitoring import monitor
 from proveout.project import open_ledger, open_store
-from proveout.records import Bundle, RandomSplit, Verdict
+from proveout.records.bundle import Bundle
+from proveout.records.train_config import RandomSplit
+from proveout.records.verdict import Verdict
 from proveout.settings import Settings
 from proveout.training import flow_steps
 from proveout.training.config import parse_config

@@ -3,7 +3,8 @@
 import pytest
 from reference_project import Project
 
-from proveout.records import Verdict, from_json
+from proveout.records.json_form import from_json
+from proveout.records.verdict import Verdict
 
 pytestmark = pytest.mark.long
 

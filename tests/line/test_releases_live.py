@@ -23,7 +23,10 @@ from serving_toy import RELEASE, apply, desired, release, request
 from tiny_project import APP, Project
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import ApiKey, Release, TaskFacts, now
+from proveout.records.answer import TaskFacts
+from proveout.records.api_key import ApiKey
+from proveout.records.release import Release
+from proveout.records.values import now
 from proveout.rollout import releases
 from proveout.server.server_state import DesiredState
 from proveout.trust.api_keys import mac_of

@@ -25,7 +25,10 @@ from proveout.fuzz.properties import Generated
 from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
 from proveout.monitoring import monitor
-from proveout.records import Answer, Digest, Prediction, RandomSplit, TaskFacts, TrainConfig
+from proveout.records.answer import Answer, TaskFacts
+from proveout.records.prediction import Prediction
+from proveout.records.train_config import RandomSplit, TrainConfig
+from proveout.records.values import Digest
 from proveout.schema import coercion, request_schema
 from proveout.server.http.validation import read
 from proveout.server.worker.model_runner import ModelRunner

@@ -14,7 +14,7 @@ from patience import wait_until
 from serving_live import Answered, Load, Server, starting
 from serving_toy import RELEASE, apply, desired, release
 
-from proveout.records import ShadowAnswer
+from proveout.records.prediction import ShadowAnswer
 
 pytestmark = pytest.mark.live
 

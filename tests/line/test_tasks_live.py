@@ -21,7 +21,7 @@ from tiny_project import APP
 
 from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
-from proveout.records import TaskFacts
+from proveout.records.answer import TaskFacts
 from proveout.settings import load
 
 RULES = {

@@ -23,7 +23,7 @@ from proveout.data.store import Store
 from proveout.errors import BundleError
 from proveout.model import boosters, estimator, model_io
 from proveout.model import bundle as bundles
-from proveout.records import TaskFacts
+from proveout.records.answer import TaskFacts
 from proveout.task.question import Question
 
 

@@ -17,7 +17,9 @@ from proveout.data.store import Store
 from proveout.errors import BundleError, Tampered
 from proveout.fastpath import tolerance, transformers
 from proveout.model import bundle, model_io
-from proveout.records import Digest, TaskFacts, TimeSplit, TrainConfig
+from proveout.records.answer import TaskFacts
+from proveout.records.train_config import TimeSplit, TrainConfig
+from proveout.records.values import Digest
 from proveout.task.binary import Binary
 
 SPLIT = TimeSplit(train_through="1", holdout="2")

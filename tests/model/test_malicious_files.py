@@ -37,7 +37,7 @@ from proveout.model import bundle as bundles
 from proveout.model import model_io, safe_zip
 from proveout.model.released_bundle import open_released
 from proveout.monitoring import monitor
-from proveout.records import Bundle
+from proveout.records.bundle import Bundle
 from proveout.server.worker.release_source import Released
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")

@@ -11,7 +11,7 @@ import pytest
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.monitoring import alerts
-from proveout.records import Alert
+from proveout.records.drift_report import Alert
 
 MODEL = "flight-delay"
 

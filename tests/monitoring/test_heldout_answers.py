@@ -17,7 +17,7 @@ from proveout.model import bundle as bundles
 from proveout.model.bundle import OpenBundle, PackOrder
 from proveout.monitoring import drift, monitor
 from proveout.project import open_ledger
-from proveout.records import Outcome, Prediction
+from proveout.records.prediction import Outcome, Prediction
 from proveout.task.binary import Binary
 
 AT = "2013-07-01T06:00:00.000+00:00"

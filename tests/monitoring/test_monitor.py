@@ -14,7 +14,10 @@ from proveout.ledger.ledger import read
 from proveout.ledger.prediction_log import HIDDEN
 from proveout.monitoring import alerts, monitor, performance
 from proveout.monitoring.promise import Promise
-from proveout.records import Alert, Answer, ColumnDrift, Digest, DriftReport, Outcome, Performance, Prediction
+from proveout.records.answer import Answer
+from proveout.records.drift_report import Alert, ColumnDrift, DriftReport, Performance
+from proveout.records.prediction import Outcome, Prediction
+from proveout.records.values import Digest
 from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
 from proveout.task.binary import Binary
 

@@ -5,7 +5,9 @@ import pytest
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 from proveout.monitoring import performance
-from proveout.records import Answer, AnswerSource, Performance, Prediction, TaskName
+from proveout.records.answer import Answer, TaskName
+from proveout.records.drift_report import Performance
+from proveout.records.prediction import AnswerSource, Prediction
 from proveout.task.binary import Binary
 from proveout.task.multiclass import Multiclass
 from proveout.task.regression import Regression

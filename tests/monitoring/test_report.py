@@ -10,7 +10,8 @@ from html_page import Page
 
 from proveout.monitoring import charts, drift, report
 from proveout.monitoring.promise import Promise
-from proveout.records import Alert, Digest, DriftReport, Performance
+from proveout.records.drift_report import Alert, DriftReport, Performance
+from proveout.records.values import Digest
 from proveout.task.binary import Binary
 
 

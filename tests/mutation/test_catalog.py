@@ -21,7 +21,7 @@ from proveout.model.repack import Change, repack
 from proveout.mutation import operational, runner, serving_skew
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED, of_task
 from proveout.mutation.context import DoesNotApply, MutationContext
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 BY_NAME = {mutant.name: mutant for mutant in (*MUTANTS, UNCHANGED, RENAMED, REFITTED)}
 

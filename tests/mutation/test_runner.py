@@ -27,7 +27,11 @@ from proveout.mutation.mutant import Mutant, Question
 from proveout.mutation.results import MutationReport, Trial
 from proveout.mutation.runner import CandidateNotApproved
 from proveout.mutation.sandbox import Rehearsed, Sandbox
-from proveout.records import Bundle, CheckResult, Digest, Feedback, TaskName, Verdict, now
+from proveout.records.answer import TaskName
+from proveout.records.bundle import Bundle
+from proveout.records.prediction import Feedback
+from proveout.records.values import Digest, now
+from proveout.records.verdict import CheckResult, Verdict
 from proveout.settings import Settings
 
 pytestmark = pytest.mark.long

@@ -15,7 +15,8 @@ from proveout.gate.evidence import EvidenceRecorder
 from proveout.ledger.ledger import Ledger
 from proveout.mutation import stability
 from proveout.mutation.stability import CheckStability, StabilityReport
-from proveout.records import CheckResult, Digest, Evidence, Verdict, now
+from proveout.records.values import Digest, now
+from proveout.records.verdict import CheckResult, Evidence, Verdict
 
 CHECKS = """
 from proveout.evaluation import leakage, metrics

@@ -6,7 +6,7 @@ import pytest
 from proveout.errors import UsageError
 from proveout.pilot import table_split, table_target
 from proveout.pilot.table_file import TableFile, TableRefused
-from proveout.records import ColumnSplit, GroupSplit, RandomSplit, TimeSplit
+from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, TimeSplit
 
 DAYS = pd.date_range("2020-01-01", periods=600).strftime("%Y-%m-%d")
 

@@ -31,7 +31,9 @@ from proveout.gate import fixtures
 from proveout.gate.guards import fixture_guard
 from proveout.ledger.ledger import Ledger, read
 from proveout.pilot import scaffold
-from proveout.records import Bundle, CheckResult, Verdict, now
+from proveout.records.bundle import Bundle
+from proveout.records.values import now
+from proveout.records.verdict import CheckResult, Verdict
 from proveout.rollout import releases
 from proveout.trust.signing import Keyring
 

@@ -159,7 +159,11 @@ def test_each_room_imports_only_from_the_floors_below():
             "data/guard.py:1 knows training, which is not below it",
         ),
         ("data/guard.py", "from proveout.ledger.ledger import Ledger", "data/guard.py:1 knows ledger, which"),
-        ("records.py", "from proveout import settings", "records.py:1 knows settings, which is not below it"),
+        (
+            "records/answer.py",
+            "from proveout import settings",
+            "records/answer.py:1 knows settings, which is not below it",
+        ),
         ("serving/deep/er.py", "from ...gate.verdict import judge", "serving/deep/er.py:1 knows gate"),
         ("gate/verdict.py", "def f():\n    import whylogs", "gate/verdict.py:2 has heard of whylogs"),
         ("gate/verdict.py", "import importlib\nimportlib.import_module('papermill')", "gate/verdict.py:2 has heard of"),
@@ -184,7 +188,10 @@ def test_the_reader_of_imports_catches_a_planted_one(tmp_path, file, source, sai
     ("file", "source"),
     [
         ("server/main.py", "from proveout.model.bundle import OpenBundle\nimport litserve"),
-        ("monitoring/drift.py", "from scipy.stats import ks_2samp\nfrom proveout.records import ColumnDrift"),
+        (
+            "monitoring/drift.py",
+            "from scipy.stats import ks_2samp\nfrom proveout.records.drift_report import ColumnDrift",
+        ),
         ("monitoring/report.py", "from proveout.monitoring import drift"),
         ("settings.py", "from .errors import ConfigError"),
         ("cli/__init__.py", "import typer\nfrom proveout import __version__"),

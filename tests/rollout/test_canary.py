@@ -20,7 +20,9 @@ from tiny_project import APP
 
 from proveout.errors import Conflict, NotApproved, OtherChampion
 from proveout.ledger.ledger import Ledger
-from proveout.records import Answer, Digest, Feedback, Outcome, Prediction, TaskFacts, now
+from proveout.records.answer import Answer, TaskFacts
+from proveout.records.prediction import Feedback, Outcome, Prediction
+from proveout.records.values import Digest, now
 from proveout.rollout import canary, canary_counts, releases
 from proveout.rollout.canary import CanaryVerdict, judge
 from proveout.rollout.canary_counts import Count, Counts
@@ -32,7 +34,7 @@ ROWS, ALPHA, MARGIN = 500, 0.01, 0.02
 
 
 def release_of(what: Any, role: str, share: float) -> Any:
-    from proveout.records import Release
+    from proveout.records.release import Release
 
     return Release(
         model=MODEL, bundle=what.digest, role=role, share=share, since=at(2), by="ada", reason="-",

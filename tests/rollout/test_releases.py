@@ -15,7 +15,11 @@ import sqlalchemy as sa
 from registry_toy import MODEL, A, B, C, Registry, at, bundle, current_fingerprint, judged_by, went
 
 from proveout.errors import ChainBroken, Conflict, NotApproved, NotFound, OtherChampion, UsageError
-from proveout.records import Alert, Bundle, Digest, Release, to_json
+from proveout.records.bundle import Bundle
+from proveout.records.drift_report import Alert
+from proveout.records.json_form import to_json
+from proveout.records.release import Release
+from proveout.records.values import Digest
 from proveout.rollout import releases, roles, status
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
@@ -400,7 +404,8 @@ CHANGE = """
 import sys
 from pathlib import Path
 from proveout.errors import Conflict
-from proveout.records import Bundle, from_json
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
 from proveout.rollout import releases
 from proveout.ledger.ledger import Ledger
 from proveout.trust.signing import Keyring

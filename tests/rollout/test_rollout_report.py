@@ -11,7 +11,8 @@ from registry_toy import MODEL, SHARE, A, B, C, Registry, answered, at, logged, 
 
 from proveout.errors import NotFound
 from proveout.ledger.ledger import Ledger
-from proveout.records import Answer, ShadowAnswer
+from proveout.records.answer import Answer
+from proveout.records.prediction import ShadowAnswer
 from proveout.rollout import releases, rollout_report
 from proveout.rollout.rollout_report import Comparison, Pair, compare, worst_slices
 from proveout.task.binary import Binary

@@ -11,19 +11,13 @@ from tiny_project import Project
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.model.released_bundle import open_released
-from proveout.records import (
-    Answer,
-    CheckResult,
-    Digest,
-    DriftReport,
-    Metric,
-    Performance,
-    Prediction,
-    Release,
-    TaskFacts,
-    Verdict,
-    now,
-)
+from proveout.records.answer import Answer, TaskFacts
+from proveout.records.bundle import Metric
+from proveout.records.drift_report import DriftReport, Performance
+from proveout.records.prediction import Prediction
+from proveout.records.release import Release
+from proveout.records.values import Digest, now
+from proveout.records.verdict import CheckResult, Verdict
 from proveout.score import attestations, ledger_evidence, rubric
 from proveout.score import scoring as score
 

@@ -25,7 +25,7 @@ from serving_live import Load, Server, starting
 from serving_toy import RELEASE, desired, lay_out, request, settings_of
 
 from proveout.errors import ConfigError
-from proveout.records import ApiKey
+from proveout.records.api_key import ApiKey
 from proveout.server.main import asks_for_keys
 
 pytestmark = pytest.mark.live

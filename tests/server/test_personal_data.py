@@ -29,7 +29,9 @@ from typer.testing import CliRunner
 
 from proveout.cli import main
 from proveout.ledger.ledger import Ledger
-from proveout.records import ApiKey, Prediction, now
+from proveout.records.api_key import ApiKey
+from proveout.records.prediction import Prediction
+from proveout.records.values import now
 from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
 from proveout.settings import load
 from proveout.trust import api_keys

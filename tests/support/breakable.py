@@ -17,7 +17,10 @@ from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Bundle, TaskFacts, TaskName, TimeSplit, TrainConfig, now
+from proveout.records.answer import TaskFacts, TaskName
+from proveout.records.bundle import Bundle
+from proveout.records.train_config import TimeSplit, TrainConfig
+from proveout.records.values import now
 from proveout.settings import Settings
 
 PYPROJECT = """

@@ -18,7 +18,12 @@ from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger, read
 from proveout.model.bundle import PackOrder, pack
-from proveout.records import Batch, Bundle, TaskFacts, TimeSplit, TrainConfig, Verdict, now
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.snapshot import Batch
+from proveout.records.train_config import TimeSplit, TrainConfig
+from proveout.records.values import now
+from proveout.records.verdict import Verdict
 
 # pytester forgets what a run imported first, and the next run pays for it again: half a second each.
 for module in (

@@ -20,7 +20,9 @@ import virtual_clock
 from patience import PATIENCE_S, async_wait_until
 from serving_toy import ToyModel, desired, request, settings_of
 
-from proveout.records import ApiKey, Prediction, Scalar, Scope
+from proveout.records.api_key import ApiKey, Scope
+from proveout.records.prediction import Prediction
+from proveout.records.values import Scalar
 from proveout.schema import request_schema
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http.app import Gateway

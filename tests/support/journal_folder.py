@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Answer, Prediction, now
+from proveout.records.answer import Answer
+from proveout.records.prediction import Prediction
+from proveout.records.values import now
 from proveout.server.log.shipper import LogShipper
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from proveout.records import Answer, Feedback, Prediction, ShadowAnswer
+from proveout.records.answer import Answer
+from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
 
 AT = "2013-05-01T10:00:00.000+00:00"
 

@@ -7,7 +7,12 @@ from typing import Any
 from ledger_rows import prediction
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Bundle, Digest, Metric, Prediction, Release, TimeSplit, Verdict
+from proveout.records.bundle import Bundle, Metric
+from proveout.records.prediction import Prediction
+from proveout.records.release import Release
+from proveout.records.train_config import TimeSplit
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.rollout import releases
 from proveout.settings import Settings
 from proveout.trust.signing import Keyring, approve

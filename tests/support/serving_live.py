@@ -26,7 +26,7 @@ from patience import PATIENCE_S, wait_until
 from serving_toy import lay_out, request
 
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Alert
+from proveout.records.drift_report import Alert
 from proveout.settings import load
 
 TOY = Path(__file__).with_name("serving_toy.py")

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from proveout.errors import LedgerError, NotApproved, ProveoutError, Tampered
-from proveout.records import Digest, Release, Role
+from proveout.records.release import Release, Role
+from proveout.records.values import Digest
 from proveout.server.server_state import DesiredState, post, read
 from proveout.server.worker.release_source import Served
 from proveout.settings import Settings, load

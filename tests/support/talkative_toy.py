@@ -13,7 +13,7 @@ import pandas as pd
 from serving_toy import FILES, ToyModel, ToySource, lay_out
 
 from proveout.errors import ProveoutError
-from proveout.records import Release
+from proveout.records.release import Release
 from proveout.server.main import serve
 from proveout.server.worker.release_source import Served
 from proveout.settings import Settings, load

@@ -22,21 +22,14 @@ from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
 from proveout.model import model_io
-from proveout.records import (
-    Approval,
-    Bundle,
-    Digest,
-    Entry,
-    Release,
-    Role,
-    TaskFacts,
-    TimeSplit,
-    TrainConfig,
-    Verdict,
-    canonical,
-    digest_of,
-    now,
-)
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import canonical, digest_of
+from proveout.records.ledger_entry import Entry
+from proveout.records.release import Approval, Release, Role
+from proveout.records.train_config import TimeSplit, TrainConfig
+from proveout.records.values import Digest, now
+from proveout.records.verdict import Verdict
 from proveout.rollout import releases
 from proveout.server.worker.release_source import Released, Served
 from proveout.settings import Settings, load

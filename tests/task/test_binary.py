@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from proveout.errors import UsageError
-from proveout.records import Answer
+from proveout.records.answer import Answer
 from proveout.task.binary import Binary
 
 RNG = np.random.default_rng(5)

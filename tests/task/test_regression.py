@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from proveout.errors import UsageError
-from proveout.records import Answer
+from proveout.records.answer import Answer
 from proveout.task.regression import Regression
 
 TASK = Regression(half_width=2.0, coverage=0.9)

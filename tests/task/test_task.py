@@ -2,7 +2,8 @@
 
 import pytest
 
-from proveout.records import Answer, TaskFacts, from_json, to_json
+from proveout.records.answer import Answer, TaskFacts
+from proveout.records.json_form import from_json, to_json
 from proveout.task import task as tasks
 
 FACTS = [

@@ -7,7 +7,7 @@ from reference_project import ROOT
 
 from proveout import settings
 from proveout.errors import ConfigError
-from proveout.records import ColumnSplit, GroupSplit, RandomSplit, TimeSplit, TrainConfig
+from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, TimeSplit, TrainConfig
 from proveout.training.config import EXPECTED, SPLITS, parse_config, read_config
 
 TEXT = (ROOT / "flows" / "train.toml").read_text()

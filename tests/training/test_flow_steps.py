@@ -5,7 +5,7 @@ from tiny_project import FILES
 
 from proveout import settings
 from proveout.errors import ConfigError
-from proveout.records import Decision
+from proveout.records.train_config import Decision
 from proveout.training import flow_steps
 
 

@@ -4,7 +4,9 @@ import pytest
 
 from proveout import settings
 from proveout.ledger.ledger import Ledger
-from proveout.records import Digest, Verdict, from_json
+from proveout.records.json_form import from_json
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.training import gate_run
 
 pytest_plugins = "pytester"

@@ -11,7 +11,8 @@ import pytest
 
 from proveout import settings as project_settings
 from proveout.errors import BundleError, InputsChanged, UsageError
-from proveout.records import Digest, Snapshot
+from proveout.records.snapshot import Snapshot
+from proveout.records.values import Digest
 from proveout.training import flow_steps, run_inputs
 from proveout.training.config import parse_config, read_config
 

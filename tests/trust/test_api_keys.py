@@ -12,7 +12,8 @@ import pytest
 
 from proveout.errors import ConfigError, Conflict, NotFound, UsageError
 from proveout.ledger.ledger import Ledger
-from proveout.records import ApiKey, to_json
+from proveout.records.api_key import ApiKey
+from proveout.records.json_form import to_json
 from proveout.trust import api_keys, secrets
 from proveout.trust.api_keys import NewKey
 

@@ -16,7 +16,11 @@ from typer.testing import CliRunner, Result
 from proveout.cli import _approve_view, main
 from proveout.errors import BadSignature, Conflict, LedgerError, NotApproved, UsageError
 from proveout.ledger.ledger import Ledger
-from proveout.records import Approval, Bundle, Consent, Digest, Evidence, Verdict, from_json, now
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.release import Approval, Consent
+from proveout.records.values import Digest, now
+from proveout.records.verdict import Evidence, Verdict
 from proveout.rollout import canary, releases, status
 from proveout.server.worker.release_source import Released
 from proveout.trust import approvals as consents

@@ -22,7 +22,11 @@ from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError
 from proveout.ledger.ledger import Ledger
 from proveout.model import bundle as bundles
 from proveout.model.released_bundle import open_released
-from proveout.records import Approval, Bundle, Digest, Release, TaskFacts, from_json
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.release import Approval, Release
+from proveout.records.values import Digest
 from proveout.rollout import releases
 from proveout.server.worker.release_source import Released
 from proveout.trust.signing import Keyring
@@ -182,7 +186,7 @@ def by_a_stranger_who_uses_our_name(project: Project, bad: Bundle) -> None:
     stranger = Keyring(project.root / "stranger")
     leave = replace(signed(project, bad), key=project.keyring.key_id(), signature="")
     payload = {name: value for name, value in vars(leave).items() if name != "signature"}
-    from proveout.records import canonical
+    from proveout.records.json_form import canonical
 
     project.append("approval", bad.digest, replace(leave, signature=stranger.sign(canonical(payload))[1]))
 

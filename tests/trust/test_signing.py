@@ -14,7 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proveout.errors import BadSignature, ConfigError, NotApproved, UsageError
 from proveout.ledger import hash_chain
-from proveout.records import Approval, Bundle, Digest, Entry, Metric, TimeSplit, Verdict, to_json
+from proveout.records.bundle import Bundle, Metric
+from proveout.records.json_form import to_json
+from proveout.records.ledger_entry import Entry
+from proveout.records.release import Approval
+from proveout.records.train_config import TimeSplit
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring, approve, check_approval
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")

@@ -1,6 +1,6 @@
 """What the ramp should do, in one sentence for each kind of answer."""
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 
 FREEZING_COMES = -4.0  # degrees that it may cool by, before somebody looks at the thermometer
 

@@ -1,6 +1,6 @@
 """What the planner of the stands should do, in one sentence for each kind of answer."""
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 
 SURE = 0.8  # from here on four of five are right, and mostly more
 

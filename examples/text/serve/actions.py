@@ -1,6 +1,6 @@
 """What a reviewer of permissions should do, in one sentence for each kind of answer."""
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 
 
 def action(answer: Answer) -> str:

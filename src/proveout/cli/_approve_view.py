@@ -10,7 +10,8 @@ from proveout.cli._terminal import fact, moment, number, page, plain, table
 from proveout.gate import holdout_use
 from proveout.gate.reports.text_report import BY_OTHERS
 from proveout.gate.verdict import asked, in_short, interval, word
-from proveout.records import Consent, Evidence, Verdict
+from proveout.records.release import Consent
+from proveout.records.verdict import Evidence, Verdict
 from proveout.rollout.moved_bounds import in_words
 from proveout.rollout.status import ApprovalStatus, Packed
 from proveout.trust.approvals import shortage

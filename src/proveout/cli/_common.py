@@ -54,6 +54,6 @@ def bundle_folder(project: "Settings", name: str) -> Path:
 def answer(record: object, page: str, *, as_json: bool = False) -> None:
     """Print a record for people, or for programs."""
     from proveout.cli._terminal import colour
-    from proveout.records import to_json
+    from proveout.records.json_form import to_json
 
     typer.echo(to_json(record) if as_json else colour(page))

@@ -6,7 +6,7 @@ Input: records. Output: text. A key's own text is in no record but the one that 
 from collections.abc import Sequence
 
 from proveout.cli._terminal import fact, moment, page, plain, table
-from proveout.records import ApiKey
+from proveout.records.api_key import ApiKey
 from proveout.trust.api_keys import NewKey
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 _WORRYING = {
     "critical": 31,

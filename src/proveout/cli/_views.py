@@ -9,7 +9,10 @@ from proveout.cli._approve_view import comparable, given, mending, state
 from proveout.cli._terminal import fact, moment, number, page, plain, span, table
 from proveout.gate.reports import evidence_table, text_report
 from proveout.gate.verdict import in_short, source_note, waived
-from proveout.records import Alert, Bundle, Release, Verdict
+from proveout.records.bundle import Bundle
+from proveout.records.drift_report import Alert
+from proveout.records.release import Release
+from proveout.records.verdict import Verdict
 from proveout.rollout.measures import Measure
 from proveout.rollout.moved_bounds import in_words
 from proveout.rollout.status import ApprovalStatus, Packed, Served, Standing

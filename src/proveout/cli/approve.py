@@ -72,7 +72,7 @@ def approve(
     from proveout.cli._terminal import colour
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.bundle import verify as verify_files
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.rollout import releases, status
     from proveout.trust import approvals, authorization
     from proveout.trust.signing import check_approval

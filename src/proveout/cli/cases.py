@@ -12,7 +12,8 @@ from proveout.cli._terminal import fact, moment, number, page, plain, table
 from proveout.cli.cases_from_log import Logged
 from proveout.errors import UsageError
 from proveout.project import actor, open_store
-from proveout.records import Evidence, Prediction
+from proveout.records.prediction import Prediction
+from proveout.records.verdict import Evidence
 from proveout.task.plain_values import class_text
 
 if TYPE_CHECKING:

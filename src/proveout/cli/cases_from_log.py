@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from proveout.cli._terminal import plain
 from proveout.errors import NotFound, UsageError
 from proveout.project import actor, open_ledger
-from proveout.records import Feedback, Prediction, Scalar, TargetValue, canonical
+from proveout.records.json_form import canonical
+from proveout.records.prediction import Feedback, Prediction
+from proveout.records.values import Scalar, TargetValue
 from proveout.task.plain_values import class_text
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def drop(
     snapshots keep it, and the ledger records who removed it and why. At a terminal it asks first.
     """
     from proveout.cli._terminal import colour, fact, page, plain
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.training import batch_removal
 
     project, who = settings(), by if by is not None else actor()

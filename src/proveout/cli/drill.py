@@ -9,7 +9,7 @@ from proveout.cli._terminal import fact, page, plain, table
 from proveout.errors import UsageError
 
 if TYPE_CHECKING:
-    from proveout.records import AnswerSource
+    from proveout.records.prediction import AnswerSource
     from proveout.server.drill import DrillReport, Phase
 
 SOURCES: "tuple[AnswerSource, ...]" = ("model", "cache", "rules", "none")

@@ -37,7 +37,7 @@ def erase(
     """
     from proveout.cli._erase_view import erased as page
     from proveout.ledger import erasure
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.schema import request_schema
     from proveout.server.service.pseudonyms import Pseudonyms
     from proveout.trust.secrets import PII_KEY, secret
@@ -125,7 +125,7 @@ def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") ->
 
 
 def _keep(ledger: "Ledger", alert: object, model: str) -> None:
-    from proveout.records import Alert
+    from proveout.records.drift_report import Alert
 
     if isinstance(alert, Alert):
         ledger.append("alert", model, alert, actor="serving", reason=alert.what, at=alert.at)

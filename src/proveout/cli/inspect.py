@@ -17,7 +17,7 @@ def status(as_json: Json = False) -> None:
     logged, and what needs attention. Exit 1 while nothing serves.
     """
     from proveout.cli import _views
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.rollout import status as standing
     from proveout.settings import read_bounds
     from proveout.trust.approvals import quorum
@@ -50,7 +50,7 @@ def history(
 
     from proveout.cli import _views
     from proveout.ledger.timestamps import utc
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.rollout import releases, status
 
     project, today = settings(), now()
@@ -77,7 +77,7 @@ def bundles(as_json: Json = False) -> None:
     approvals are missing, where they are required.
     """
     from proveout.cli import _views
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.rollout import status as standing
     from proveout.trust.approvals import quorum
 
@@ -133,7 +133,7 @@ def verify(
     """
     from proveout.cli import _views
     from proveout.model.bundle import verify as verify_files
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.trust import authorization
     from proveout.trust.approvals import quorum
 

@@ -30,7 +30,8 @@ def create(
 ) -> None:
     """Make a key, and print it. It is shown only once, and stored nowhere."""
     from proveout.cli._keys_view import made
-    from proveout.records import Scope, now
+    from proveout.records.api_key import Scope
+    from proveout.records.values import now
     from proveout.trust import api_keys as book
     from proveout.trust.secrets import KEY_PEPPER, secret
 
@@ -71,7 +72,7 @@ def revoke(
 ) -> None:
     """Revoke a key. It stops working within two seconds, without a restart."""
     from proveout.cli._keys_view import revoked
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.trust import api_keys as book
 
     at = now()

@@ -60,7 +60,8 @@ def list_alerts(context: typer.Context, as_json: Json = False) -> None:
         return
     from proveout.cli import _views
     from proveout.ledger.ledger import read
-    from proveout.records import Alert, now
+    from proveout.records.drift_report import Alert
+    from proveout.records.values import now
 
     project = settings()
     with open_ledger(project) as book:

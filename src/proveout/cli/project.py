@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from proveout.cli._common import Checks, bundle_folder, judging_settings, settings
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 
 def init(

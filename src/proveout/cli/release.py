@@ -10,7 +10,7 @@ from proveout.errors import Conflict, NotFound
 from proveout.project import actor, open_keyring, open_ledger
 
 if TYPE_CHECKING:
-    from proveout.records import Release
+    from proveout.records.release import Release
 
 WhateverServes = Annotated[
     bool,
@@ -47,7 +47,8 @@ def release(
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.bundle import verify as verify_files
-    from proveout.records import Role, now
+    from proveout.records.release import Role
+    from proveout.records.values import now
     from proveout.rollout import releases, status
     from proveout.trust.approvals import quorum
 
@@ -92,7 +93,7 @@ def promote(
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.bundle import verify as verify_files
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.rollout import releases, roles, status
     from proveout.trust.approvals import quorum
 
@@ -144,7 +145,8 @@ def rollback(
     """
     from proveout.cli import _views
     from proveout.model.bundle import verify as verify_files
-    from proveout.records import Role, now
+    from proveout.records.release import Role
+    from proveout.records.values import now
     from proveout.rollout import releases, roles
     from proveout.trust.approvals import quorum
 
@@ -175,7 +177,7 @@ def compare(as_json: Json = False) -> None:
     on its share: errors, latency, wrong answers, and what follows. Exit 1 if it should be rolled back.
     """
     from proveout.cli._compare_view import compared
-    from proveout.records import now
+    from proveout.records.values import now
     from proveout.rollout import rollout_report
 
     project = settings()

@@ -43,7 +43,7 @@ def replay(
     from proveout import replay as replays
     from proveout.evaluation.context import find_candidate
     from proveout.model.bundle import open_bundle
-    from proveout.records import now
+    from proveout.records.values import now
 
     project = settings()
     since, until = span(window, last, now=now())

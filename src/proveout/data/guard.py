@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import DataRefused
-from proveout.records import Refusal
+from proveout.records.snapshot import Refusal
 from proveout.schema import coercion
 
 if TYPE_CHECKING:

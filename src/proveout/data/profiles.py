@@ -9,7 +9,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import ColumnStats
+from proveout.records.snapshot import ColumnStats
 
 if TYPE_CHECKING:
     import pandas as pd

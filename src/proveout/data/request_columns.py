@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from proveout.data.guard import Guarded
 from proveout.data.splits import BATCH
 from proveout.data.store import Store
 from proveout.errors import DataChanged, DataRefused, NotFound
-from proveout.records import Batch, ColumnStats, Digest, Refusal, Snapshot, canonical, digest_of, from_json
+from proveout.records.json_form import canonical, digest_of, from_json
+from proveout.records.snapshot import Batch, ColumnStats, Refusal, Snapshot
+from proveout.records.values import Digest
 from proveout.schema import request_schema
 from proveout.settings import Settings, load_object
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from proveout import code_files
 from proveout.data import files
 from proveout.errors import ConfigError, NotFound, ProveoutError
-from proveout.records import Refusal
+from proveout.records.snapshot import Refusal
 from proveout.settings import Settings, is_object, load_object
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from proveout.data.batch_names import order_problem
 from proveout.errors import ConfigError, NotFound
-from proveout.records import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
+from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from proveout.errors import ConfigError, NotFound, UsageError
-from proveout.records import Digest
+from proveout.records.values import Digest
 
 Kind = Literal["batches", "snapshots", "bundles"]
 SHORTEST_PREFIX = 6

@@ -19,7 +19,10 @@ from proveout.demo import live_server, sample_requests
 from proveout.demo.live_server import DemoFailed, Reply
 from proveout.errors import UsageError
 from proveout.project import open_keyring, open_ledger, open_store
-from proveout.records import AnswerSource, Bundle, from_json, now
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.prediction import AnswerSource
+from proveout.records.values import now
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

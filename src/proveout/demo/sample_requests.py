@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proveout.data import request_columns
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd

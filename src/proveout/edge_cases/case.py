@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, field_validator, model_validator
 
-from proveout.records import Digest, Scalar, digest_of
+from proveout.records.json_form import digest_of
+from proveout.records.values import Digest, Scalar
 
 SHORTEST_REASON = 20  # characters; a word is no reason
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]

@@ -17,7 +17,8 @@ from proveout import edge_cases
 from proveout.edge_cases import Case, task_fit, yaml_editor
 from proveout.edge_cases.evaluate import Answering
 from proveout.errors import ConfigError, NotFound, ProveoutError
-from proveout.records import Digest, Evidence, Scalar
+from proveout.records.values import Digest, Scalar
+from proveout.records.verdict import Evidence
 from proveout.settings import Settings, load_object
 from proveout.task import task as tasks
 

@@ -12,7 +12,8 @@ from proveout.edge_cases import task_fit
 from proveout.edge_cases.case import Case, Rising, changed, told, written
 from proveout.edge_cases.loader import frame
 from proveout.fastpath import tolerance
-from proveout.records import Evidence, Scalar
+from proveout.records.values import Scalar
+from proveout.records.verdict import Evidence
 from proveout.task.plain_values import class_text
 from proveout.task.task import Task
 

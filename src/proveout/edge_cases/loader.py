@@ -14,7 +14,7 @@ from proveout.data import guard, request_columns
 from proveout.edge_cases import task_fit
 from proveout.edge_cases.case import Case, Expectation, Retired, told
 from proveout.errors import ConfigError, DataRefused
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.task.task import Task
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from proveout.data.splits import BATCH
 from proveout.evaluation import metrics, task_metric
-from proveout.records import Evidence, TaskName, TimeSplit
+from proveout.records.answer import TaskName
+from proveout.records.train_config import TimeSplit
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

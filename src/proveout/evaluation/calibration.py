@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.stats import array_checks
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

@@ -32,7 +32,7 @@ from proveout.evaluation import metrics
 from proveout.evaluation.metrics import Metric
 from proveout.evaluation.stats import array_checks
 from proveout.evaluation.stats.noninferiority import NO_GAIN, Asked, Gain
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

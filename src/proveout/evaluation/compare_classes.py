@@ -13,7 +13,7 @@ from proveout.evaluation import metrics, multiclass
 from proveout.evaluation.stats import array_checks, bootstrap, confusion, mcnemar
 from proveout.evaluation.stats.confusion import Of
 from proveout.evaluation.stats.noninferiority import NO_GAIN, Asked
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

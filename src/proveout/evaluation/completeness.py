@@ -17,7 +17,8 @@ from proveout.data.splits import BATCH
 from proveout.errors import NotFound
 from proveout.ledger.ledger import read
 from proveout.project import open_ledger, open_store
-from proveout.records import Batch, Evidence, Snapshot
+from proveout.records.snapshot import Batch, Snapshot
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows

@@ -23,7 +23,10 @@ from proveout.model import serving_form
 from proveout.model.bundle import OpenBundle
 from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
-from proveout.records import Batch, Bundle, ColumnStats, Digest, Snapshot, TimeSplit
+from proveout.records.bundle import Bundle
+from proveout.records.snapshot import Batch, ColumnStats, Snapshot
+from proveout.records.train_config import TimeSplit
+from proveout.records.values import Digest
 from proveout.rollout import releases
 from proveout.schema import request_schema
 from proveout.settings import Settings, read_bounds

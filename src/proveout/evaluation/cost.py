@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from proveout.errors import ConfigError
-from proveout.records import Answer, TargetValue
+from proveout.records.answer import Answer
+from proveout.records.values import TargetValue
 from proveout.settings import Settings, load_object
 from proveout.task.binary import Binary
 

@@ -6,7 +6,7 @@ Input: two opened bundles. Output: `Evidence`.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle

@@ -29,7 +29,7 @@ from proveout.evaluation import metrics
 from proveout.evaluation.slices import not_judged
 from proveout.evaluation.stats import array_checks
 from proveout.evaluation.stats import groups as parts
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from proveout.records import Scalar, from_json, to_json
+from proveout.records.json_form import from_json, to_json
+from proveout.records.values import Scalar
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _TROUBLE_CHARACTERS = 300

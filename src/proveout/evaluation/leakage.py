@@ -22,7 +22,9 @@ from proveout.evaluation.stats import univariate
 from proveout.evaluation.stats.univariate import each_column, say_the_same
 from proveout.model.bundle import rows_on
 from proveout.project import open_store
-from proveout.records import Evidence, Split, TaskName, TimeSplit
+from proveout.records.answer import TaskName
+from proveout.records.train_config import Split, TimeSplit
+from proveout.records.verdict import Evidence
 from proveout.settings import is_object
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks
-from proveout.records import Evidence, TaskName
+from proveout.records.answer import TaskName
+from proveout.records.verdict import Evidence
 from proveout.task.task import Task
 
 if TYPE_CHECKING:

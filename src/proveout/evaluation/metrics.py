@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks, jackknife
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

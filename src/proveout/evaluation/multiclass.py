@@ -17,7 +17,7 @@ from proveout.evaluation import metrics
 from proveout.evaluation.slices import not_judged
 from proveout.evaluation.stats import array_checks, confusion, jackknife
 from proveout.evaluation.stats.confusion import Of
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 from proveout.task.multiclass import Multiclass
 
 if TYPE_CHECKING:

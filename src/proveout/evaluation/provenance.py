@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Batch, Digest, Snapshot, SourceVersion
+from proveout.records.snapshot import Batch, Snapshot
+from proveout.records.values import Digest
+from proveout.records.verdict import SourceVersion
 
 
 def as_entered(ledger: Ledger, snapshot: Snapshot) -> Snapshot:

@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.evaluation.code_origin import is_foreign
 from proveout.evaluation.isolated_probe import ONE_THREAD
-from proveout.records import Scalar, from_json, to_json
+from proveout.records.json_form import from_json, to_json
+from proveout.records.values import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.stats import array_checks, jackknife
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 from proveout.task import conformal
 from proveout.task.conformal import COVERAGE
 from proveout.task.regression import Regression

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from proveout.project import open_store
-from proveout.records import Bundle, Digest, Evidence, PackedConfig, from_json, to_json
+from proveout.records.bundle import Bundle, PackedConfig
+from proveout.records.json_form import from_json, to_json
+from proveout.records.values import Digest
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proveout.data.request_columns import plain_records
 from proveout.evaluation.predictions import as_served, each, extreme, largest_difference, spread
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,7 +27,7 @@ from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks, permutation
 from proveout.evaluation.stats import groups as parts
 from proveout.evaluation.stats.permutation import Atoms
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

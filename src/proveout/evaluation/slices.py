@@ -18,7 +18,7 @@ from proveout.errors import UsageError
 from proveout.evaluation import metrics
 from proveout.evaluation.stats import array_checks
 from proveout.evaluation.stats import groups as parts
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ probability 0 is then judged by that one row, and no interval knows of such a ro
 from typing import TYPE_CHECKING
 
 from proveout.evaluation import compare, metrics
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 from proveout.task.task import Task
 
 if TYPE_CHECKING:

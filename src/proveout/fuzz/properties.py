@@ -23,7 +23,8 @@ from proveout.fastpath import tolerance
 from proveout.fuzz import strategies
 from proveout.fuzz.field_spec import Record
 from proveout.fuzz.runner import Asked, Breaks, Example, Model, spread
-from proveout.records import Evidence, digest_of
+from proveout.records.json_form import digest_of
+from proveout.records.verdict import Evidence
 from proveout.schema import request_schema
 from proveout.schema.validator import InvalidRecord, Validator
 

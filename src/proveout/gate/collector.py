@@ -15,7 +15,8 @@ import pytest
 from proveout.gate.evidence import BROKEN, EVIDENCE
 from proveout.gate.fingerprint import below, edited
 from proveout.gate.verdict import covers
-from proveout.records import CheckOutcome, CheckResult, Evidence, from_json, to_json
+from proveout.records.json_form import from_json, to_json
+from proveout.records.verdict import CheckOutcome, CheckResult, Evidence
 from proveout.settings import Settings
 
 COVERS = "proveout.covers"  # user property of a report: ids of the ML Test Score that the check is marked with, as JSON

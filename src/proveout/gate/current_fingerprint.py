@@ -11,7 +11,8 @@ from pathlib import Path
 from proveout.errors import ConfigError
 from proveout.gate import fingerprint, pytest_config
 from proveout.gate_settings import JUDGING, other_checks
-from proveout.records import Digest, digest_of
+from proveout.records.json_form import digest_of
+from proveout.records.values import Digest
 from proveout.rollout.releases import Fingerprint
 from proveout.settings import Settings, read_bounds
 

@@ -11,7 +11,8 @@ from typing import Any, overload
 
 from proveout.errors import UsageError
 from proveout.gate.verdict import claim
-from proveout.records import Evidence, from_json, to_json
+from proveout.records.json_form import from_json, to_json
+from proveout.records.verdict import Evidence
 
 EVIDENCE = "proveout.evidence"  # user property of a report: one Evidence as JSON
 BROKEN = "proveout.broken"  # user property of a report: a statement that did not hold, in words

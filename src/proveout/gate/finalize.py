@@ -22,7 +22,9 @@ from proveout.gate.current_fingerprint import gate_digests
 from proveout.gate_settings import other_checks
 from proveout.ledger.ledger import Ledger, read
 from proveout.project import actor, open_keyring, open_ledger
-from proveout.records import CheckOutcome, CheckResult, Digest, Entry, SourceVersion, Verdict, Waiver
+from proveout.records.ledger_entry import Entry
+from proveout.records.values import Digest
+from proveout.records.verdict import CheckOutcome, CheckResult, SourceVersion, Verdict, Waiver
 from proveout.rollout import moved_bounds, releases, status
 from proveout.settings import read_bounds
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from proveout import code_files
 from proveout.gate import pytest_config
 from proveout.gate.preconditions import wrong
-from proveout.records import CheckResult
+from proveout.records.verdict import CheckResult
 from proveout.settings import Settings, is_object
 
 OUTSIDE = ("batch_schema", "target", "request_schema", "fallback", "actions", "cost_function")

@@ -18,7 +18,7 @@ import pytest
 from proveout.errors import ProveoutError
 from proveout.gate.evidence import EvidenceRecorder
 from proveout.gate.session import GateSession
-from proveout.records import Snapshot
+from proveout.records.snapshot import Snapshot
 from proveout.settings import Settings, load_object
 
 if TYPE_CHECKING:

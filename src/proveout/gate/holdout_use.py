@@ -10,7 +10,8 @@ runs. Of several candidates on the same rows, the chance that one passes by luck
 from collections.abc import Sequence
 
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import USUAL_ERROR_RATE, Attempt, Digest, Evidence, HoldoutUse, Judgement, Verdict
+from proveout.records.values import Digest
+from proveout.records.verdict import USUAL_ERROR_RATE, Attempt, Evidence, HoldoutUse, Judgement, Verdict
 
 SHOWN = 3  # refused candidates that are named
 

@@ -12,7 +12,10 @@ from proveout.edge_cases import case_store
 from proveout.errors import ProveoutError
 from proveout.gate.verdict import GATE
 from proveout.project import open_ledger
-from proveout.records import CheckOutcome, CheckResult, Digest, Snapshot, TimeSplit, Verdict
+from proveout.records.snapshot import Snapshot
+from proveout.records.train_config import TimeSplit
+from proveout.records.values import Digest
+from proveout.records.verdict import CheckOutcome, CheckResult, Verdict
 
 if TYPE_CHECKING:
     from proveout.edge_cases import Case

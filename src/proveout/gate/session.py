@@ -26,7 +26,9 @@ from proveout.gate.file_reads import FileReads
 from proveout.gate.guards import fixture_guard, run_options, uncollected
 from proveout.gate.reports import reporters
 from proveout.gate_settings import of_the_file, with_checks
-from proveout.records import Verdict, canonical, now
+from proveout.records.json_form import canonical
+from proveout.records.values import now
+from proveout.records.verdict import Verdict
 from proveout.settings import Settings
 from proveout.training import gate_run
 

@@ -11,20 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proveout.errors import BadSignature
-from proveout.records import (
-    NOT_RUN,
-    Bundle,
-    CheckResult,
-    Digest,
-    Entry,
-    Evidence,
-    Judgement,
-    Scalar,
-    SourceVersion,
-    Verdict,
-    Waiver,
-    canonical,
-)
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import canonical
+from proveout.records.ledger_entry import Entry
+from proveout.records.values import Digest, Scalar
+from proveout.records.verdict import NOT_RUN, CheckResult, Evidence, Judgement, SourceVersion, Verdict, Waiver
 
 if TYPE_CHECKING:
     from proveout.ledger.ledger import Ledger

@@ -22,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from proveout import strict_yaml
 from proveout.errors import ConfigError
 from proveout.gate.verdict import GATE, holds, waived
-from proveout.records import Verdict, Waiver
+from proveout.records.verdict import Verdict, Waiver
 
 LONGEST_DAYS = 90
 REMEDY = "Correct it there. The format is at the top of proveout/gate/waivers.py"

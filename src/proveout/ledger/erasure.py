@@ -15,7 +15,8 @@ from sqlalchemy import Column, ColumnElement, Connection, delete, func, or_, sel
 from proveout.errors import UsageError
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import ENTRIES, FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
-from proveout.records import Scalar, canonical
+from proveout.records.json_form import canonical
+from proveout.records.values import Scalar
 
 _IDS_AT_ONCE = 5_000  # as many as a statement may name on either database
 _SHORTEST = 4  # characters; a shorter text is found everywhere

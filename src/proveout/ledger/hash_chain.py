@@ -11,7 +11,8 @@ from dataclasses import replace
 import orjson
 
 from proveout.errors import ChainBroken
-from proveout.records import Digest, Entry
+from proveout.records.ledger_entry import Entry
+from proveout.records.values import Digest
 
 START = Digest("0" * 64)
 """What the first entry follows."""

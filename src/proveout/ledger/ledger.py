@@ -22,7 +22,10 @@ from proveout.errors import Conflict, LedgerError, UsageError
 from proveout.ledger import database, hash_chain, prediction_log
 from proveout.ledger.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
-from proveout.records import Digest, Entry, Feedback, Outcome, Prediction, ShadowAnswer, TargetValue, canonical
+from proveout.records.json_form import canonical
+from proveout.records.ledger_entry import Entry
+from proveout.records.prediction import Feedback, Outcome, Prediction, ShadowAnswer
+from proveout.records.values import Digest, TargetValue
 
 _IDS_AT_ONCE = 5_000  # a statement may name 32,766 values on SQLite, 65,535 on PostgreSQL
 

@@ -13,7 +13,8 @@ from proveout.ledger import prediction_log
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import PREDICTIONS
 from proveout.ledger.timestamps import utc
-from proveout.records import Prediction, TargetValue
+from proveout.records.prediction import Prediction
+from proveout.records.values import TargetValue
 
 _THEIRS = PREDICTIONS.c
 

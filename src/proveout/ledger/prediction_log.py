@@ -15,7 +15,10 @@ from sqlalchemy import Connection, Row, Table
 from proveout.errors import UsageError
 from proveout.ledger.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
-from proveout.records import Answer, Feedback, Prediction, Scalar, ShadowAnswer, TargetValue, canonical
+from proveout.records.answer import Answer
+from proveout.records.json_form import canonical
+from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
+from proveout.records.values import Scalar, TargetValue
 
 Logged = Prediction | ShadowAnswer | Feedback
 

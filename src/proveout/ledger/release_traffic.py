@@ -13,7 +13,10 @@ from sqlalchemy import ColumnElement, Connection, Double, and_, case, cast, dist
 from proveout.ledger import prediction_log
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import OUTCOMES, PREDICTIONS, SHADOWS
-from proveout.records import Answer, AnswerSource, Release, Role, Scalar
+from proveout.records.answer import Answer
+from proveout.records.prediction import AnswerSource
+from proveout.records.release import Release, Role
+from proveout.records.values import Scalar
 
 ANSWER_SOURCES: tuple[AnswerSource, ...] = ("model", "cache", "rules", "none")
 

@@ -39,19 +39,11 @@ from proveout.errors import BundleError, Tampered, UsageError
 from proveout.fastpath import parity, tolerance
 from proveout.model import estimator, model_io
 from proveout.model import stated_metrics as metrics
-from proveout.records import (
-    Bundle,
-    Digest,
-    Metric,
-    PackedConfig,
-    Scalar,
-    Split,
-    TaskFacts,
-    TrainConfig,
-    canonical,
-    digest_of,
-    from_json,
-)  # fmt: skip
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle, Metric, PackedConfig
+from proveout.records.json_form import canonical, digest_of, from_json
+from proveout.records.train_config import Split, TrainConfig
+from proveout.records.values import Digest, Scalar
 from proveout.settings import load_module
 from proveout.task import conformal
 from proveout.task import task as tasks

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import BundleError
-from proveout.records import TargetValue, TaskFacts, TaskName
+from proveout.records.answer import TaskFacts, TaskName
+from proveout.records.values import TargetValue
 from proveout.task.plain_values import class_of, class_text
 from proveout.task.question import Question
 

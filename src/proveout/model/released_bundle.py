@@ -9,7 +9,7 @@ inspect a
 
 from proveout.model.bundle import OpenBundle, open_bundle, verify
 from proveout.project import open_keyring, open_ledger, open_store
-from proveout.records import Digest
+from proveout.records.values import Digest
 from proveout.settings import Settings
 from proveout.trust.authorization import refuse_strange
 

@@ -19,7 +19,9 @@ from proveout.fastpath import parity
 from proveout.model import bundle as bundles
 from proveout.model import model_io
 from proveout.model.bundle import OpenBundle
-from proveout.records import Bundle, TaskFacts, canonical, digest_of
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import canonical, digest_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from proveout.data import request_columns
 from proveout.errors import BundleError
 from proveout.fastpath import tolerance
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 
 if TYPE_CHECKING:

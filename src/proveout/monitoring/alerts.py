@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Alert, Entry, Severity, now
+from proveout.records.drift_report import Alert, Severity
+from proveout.records.ledger_entry import Entry
+from proveout.records.values import now
 
 if TYPE_CHECKING:
     from apprise import Apprise

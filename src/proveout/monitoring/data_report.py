@@ -15,7 +15,7 @@ import pandas as pd
 from proveout.errors import NotFound
 from proveout.monitoring.drift import Column, kind_of
 from proveout.project import open_ledger, open_store
-from proveout.records import Snapshot
+from proveout.records.snapshot import Snapshot
 from proveout.settings import Settings
 
 MISSING = "(missing)"

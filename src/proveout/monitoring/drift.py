@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from proveout.errors import DriftError
-from proveout.records import ColumnDrift
+from proveout.records.drift_report import ColumnDrift
 
 FEWEST_ROWS = 20
 """Rows each side needs: with fewer, no test of a family of twenty could ever alarm."""

@@ -16,7 +16,12 @@ from proveout.errors import NotFound
 from proveout.ledger.prediction_log import HIDDEN, event_key
 from proveout.monitoring.promise import Promise
 from proveout.project import actor, open_ledger, open_store
-from proveout.records import Alert, Bundle, DriftReport, Outcome, Prediction, Scalar, Snapshot, TimeSplit
+from proveout.records.bundle import Bundle
+from proveout.records.drift_report import Alert, DriftReport
+from proveout.records.prediction import Outcome, Prediction
+from proveout.records.snapshot import Snapshot
+from proveout.records.train_config import TimeSplit
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.settings import Settings
 

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from proveout.evaluation.stats import jackknife
-from proveout.records import Performance, Prediction, TargetValue
+from proveout.records.drift_report import Performance
+from proveout.records.prediction import Prediction
+from proveout.records.values import TargetValue
 from proveout.task.metric import allowance
 from proveout.task.task import Task
 

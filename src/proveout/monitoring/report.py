@@ -15,7 +15,8 @@ from proveout.monitoring import charts, data_report, drift
 from proveout.monitoring.charts import Picture
 from proveout.monitoring.data_report import ColumnShift, Distributions
 from proveout.monitoring.promise import Promise
-from proveout.records import Alert, AnswerSource, ColumnDrift, DriftReport
+from proveout.records.drift_report import Alert, ColumnDrift, DriftReport
+from proveout.records.prediction import AnswerSource
 
 _TEMPLATES = Path(__file__).with_name("templates")
 

@@ -10,7 +10,7 @@ from proveout.model.repack import Change
 from proveout.mutation import operational, serving_skew, target_bugs, training_bugs
 from proveout.mutation.context import MutationContext
 from proveout.mutation.mutant import Mutant, Question
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 Asked = Mapping[TaskName, Question]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 if TYPE_CHECKING:
     from proveout.model.repack import Change

@@ -7,7 +7,7 @@ gate said of a mutant is no verdict on anything that was trained.
 from dataclasses import dataclass
 from typing import Literal
 
-from proveout.records import Digest
+from proveout.records.values import Digest
 
 TrialOutcome = Literal[
     "caught", "out of time", "survived", "same answers", "does not apply", "not opened", "no verdict"

@@ -24,7 +24,9 @@ from proveout.mutation.context import DoesNotApply, MutationContext
 from proveout.mutation.mutant import Mutant
 from proveout.mutation.results import MutationReport, Trial, TrialOutcome
 from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
-from proveout.records import NOT_RUN, CheckResult, Digest, TaskName, Verdict
+from proveout.records.answer import TaskName
+from proveout.records.values import Digest
+from proveout.records.verdict import NOT_RUN, CheckResult, Verdict
 from proveout.schema import request_schema
 from proveout.settings import Settings
 

@@ -24,7 +24,8 @@ from proveout.gate_settings import pytest_arguments
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.ledger_copy import copy_entries
 from proveout.project import open_ledger
-from proveout.records import Digest, Verdict
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.settings import Settings
 from proveout.trust.signing import PRIVATE_KEY_VARIABLE, PrivateKey, new_key
 

@@ -26,7 +26,8 @@ from proveout.errors import ProveoutError
 from proveout.evaluation import holdout_sample
 from proveout.evaluation.context import EvaluationContext
 from proveout.mutation.sandbox import Rehearsed, Sandbox
-from proveout.records import NOT_RUN, USUAL_ERROR_RATE, Digest, Verdict
+from proveout.records.values import Digest
+from proveout.records.verdict import NOT_RUN, USUAL_ERROR_RATE, Verdict
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

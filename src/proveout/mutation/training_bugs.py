@@ -11,7 +11,8 @@ from proveout.model import model_io
 from proveout.model.repack import Change
 from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers, texts, usual
 from proveout.mutation.serving_skew import constant_column
-from proveout.records import TaskName, TimeSplit
+from proveout.records.answer import TaskName
+from proveout.records.train_config import TimeSplit
 from proveout.schema import coercion
 
 SAMPLE = 0.01  # share of the rows in the sample that was for trying out

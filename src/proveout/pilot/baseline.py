@@ -29,7 +29,8 @@ from proveout.pilot import best_split, notebook_proposal, rules_proposal, source
 from proveout.pilot.best_split import BestSplit
 from proveout.pilot.project_proposal import Bound, Family, Proposal
 from proveout.pilot.rules_proposal import CaseProposal
-from proveout.records import Evidence, TaskFacts
+from proveout.records.answer import TaskFacts
+from proveout.records.verdict import Evidence
 from proveout.task import task as tasks
 from proveout.task.plain_values import class_text
 from proveout.task.task import Task

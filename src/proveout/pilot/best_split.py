@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 from proveout.task.plain_values import class_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from proveout.pilot import source_text
 from proveout.pilot.best_split import BestSplit
 from proveout.pilot.project_proposal import Proposal
 from proveout.pilot.source_text import WIDTH
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 
 
 def rules(proposal: Proposal, best: BestSplit) -> str:

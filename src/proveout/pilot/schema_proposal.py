@@ -14,7 +14,7 @@ from proveout.pilot import source_text, table_profile
 from proveout.pilot.project_proposal import Proposal, is_made_over, parts_of_moment
 from proveout.pilot.source_text import WIDTH
 from proveout.pilot.table_profile import Column
-from proveout.records import TargetValue
+from proveout.records.values import TargetValue
 
 # What a pandera model has of its own: a field of that name would take its place.
 _SHADOWED = {

@@ -32,7 +32,8 @@ from proveout.pilot import (
 from proveout.pilot.baseline import Baseline, Rows
 from proveout.pilot.project_proposal import Bound, Proposal
 from proveout.pilot.table_file import TableFile, TableRefused
-from proveout.records import GroupSplit, RandomSplit, Split, TaskName, TimeSplit
+from proveout.records.answer import TaskName
+from proveout.records.train_config import GroupSplit, RandomSplit, Split, TimeSplit
 from proveout.settings import Settings, load_object, said_in_file
 from proveout.task import task as tasks
 

@@ -12,7 +12,7 @@ from proveout.data.splits import BATCH, HOLDOUT, TRAIN
 from proveout.errors import UsageError
 from proveout.pilot.table_file import TableFile, TableRefused, check_columns
 from proveout.pilot.table_target import Target
-from proveout.records import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
+from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proveout.pilot.table_file import TableRefused
-from proveout.records import TargetValue, TaskName
+from proveout.records.answer import TaskName
+from proveout.records.values import TargetValue
 from proveout.task import task as tasks
 from proveout.task.plain_values import class_of
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Digest, Release
+from proveout.records.release import Release
+from proveout.records.values import Digest
 from proveout.rollout import releases
 from proveout.rollout.canary_counts import MEASURES, Count, Counts, Measure, count
 from proveout.rollout.releases import Fingerprint

@@ -13,7 +13,7 @@ from typing import Literal
 from proveout.ledger import release_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.release_traffic import Traffic
-from proveout.records import Release
+from proveout.records.release import Release
 from proveout.rollout import releases, roles
 from proveout.settings import Settings
 

@@ -6,7 +6,8 @@ claim: they are shown as such, and where the gate has a number of that name, the
 
 from dataclasses import dataclass
 
-from proveout.records import Bundle, Evidence, Verdict
+from proveout.records.bundle import Bundle
+from proveout.records.verdict import Evidence, Verdict
 
 USUAL = frozenset(
     {"auc", "brier", "log loss", "accuracy", "balanced accuracy", "average precision", "precision", "recall", "f1"}

@@ -5,7 +5,8 @@ Input: the bounds of two moments, each by its name. Output: what moved, and whet
 
 from collections.abc import Mapping, Sequence
 
-from proveout.records import MovedBound, Scalar
+from proveout.records.values import Scalar
+from proveout.records.verdict import MovedBound
 
 STRICTER_ABOVE, STRICTER_BELOW = "_at_least", "_at_most"
 """Ends of names that tell which way a bound is stricter."""

@@ -17,7 +17,11 @@ from proveout import code_files
 from proveout.errors import Conflict, NotApproved, NotFound, OtherChampion, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import Approval, Bundle, Digest, Release, Role, Scalar, TaskFacts, Verdict
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.release import Approval, Release, Role
+from proveout.records.values import Digest, Scalar
+from proveout.records.verdict import Verdict
 from proveout.rollout import moved_bounds as bounds
 from proveout.rollout import roles
 from proveout.task import task as tasks

@@ -6,7 +6,7 @@ Input: releases, in the order of the ledger. Output: the release that counts.
 from collections.abc import Sequence
 
 from proveout.ledger.timestamps import utc
-from proveout.records import Release, Role
+from proveout.records.release import Release, Role
 
 
 def holder(releases: Sequence[Release], *, role: Role = "champion", moment: str | None = None) -> Release | None:

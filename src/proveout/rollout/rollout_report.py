@@ -12,7 +12,10 @@ from proveout.errors import NotFound
 from proveout.ledger import release_traffic
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_log import HIDDEN
-from proveout.records import AnswerSource, Release, Role, Scalar, TaskName
+from proveout.records.answer import TaskName
+from proveout.records.prediction import AnswerSource
+from proveout.records.release import Release, Role
+from proveout.records.values import Scalar
 from proveout.rollout import canary, releases, roles
 from proveout.rollout.canary import CanaryVerdict
 from proveout.settings import Settings

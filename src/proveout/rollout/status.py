@@ -11,7 +11,11 @@ from typing import Literal
 from proveout.errors import NotApproved, NotFound
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import Alert, Approval, Bundle, Digest, MovedBound, Release, Role, Scalar, Verdict
+from proveout.records.bundle import Bundle
+from proveout.records.drift_report import Alert
+from proveout.records.release import Approval, Release, Role
+from proveout.records.values import Digest, Scalar
+from proveout.records.verdict import MovedBound, Verdict
 from proveout.rollout import measures, moved_bounds, releases, roles
 from proveout.rollout.measures import Measure
 from proveout.trust import approvals, authorization

@@ -8,7 +8,7 @@ with the same constraints, so nothing is let in here that would be refused there
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.schema.constraints import NO_NUL, is_vague
 from proveout.schema.spec import TEXT_KINDS, Constraint, RequestField, RequestSchema

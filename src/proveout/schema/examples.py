@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]  # re has no public way to read a pattern
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import bounds, coercion
 from proveout.schema.spec import Kind, RequestField, RequestSchema
 

@@ -7,7 +7,7 @@ end of a text) is left out: the validator decides.
 from collections.abc import Mapping
 from typing import Any
 
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.schema.spec import TEXT_KINDS, RequestField, RequestSchema
 

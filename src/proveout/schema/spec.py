@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.schema.coercion import Convert
 

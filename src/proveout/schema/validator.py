@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from proveout.errors import ProveoutError
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.schema.compiled_validator import compile_validator
 from proveout.schema.spec import Kind, RequestField, RequestSchema

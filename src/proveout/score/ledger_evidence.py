@@ -12,7 +12,11 @@ from proveout.errors import ProveoutError
 from proveout.fastpath import tolerance
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.prediction_log import HIDDEN
-from proveout.records import Consent, Digest, DriftReport, Prediction, Release, Verdict
+from proveout.records.drift_report import DriftReport
+from proveout.records.prediction import Prediction
+from proveout.records.release import Consent, Release
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.rollout import releases, roles, status
 from proveout.score.scoring import Fact
 from proveout.settings import Settings

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from proveout.records import Verdict
+from proveout.records.verdict import Verdict
 from proveout.rollout import releases
 from proveout.score import rubric
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from proveout.records import Alert, Severity, now
+from proveout.records.drift_report import Alert, Severity
+from proveout.records.values import now
 from proveout.server import listening_port, server_state
 from proveout.server.log.journal import Journal
 from proveout.server.no_answer import NoAnswer

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.project import open_ledger, open_store
-from proveout.records import Answer, AnswerSource
+from proveout.records.answer import Answer
+from proveout.records.prediction import AnswerSource
 from proveout.server import load_client
 from proveout.server.load_client import Address, Answered, DrillFailed
 from proveout.settings import Settings

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from proveout.errors import ProveoutError
-from proveout.records import AnswerSource
+from proveout.records.prediction import AnswerSource
 
 CALLERS = 8
 OVERLOADED = "overloaded"  # what a problem's type ends with where a request was turned away for those before it

@@ -25,7 +25,8 @@ from pathlib import Path
 
 from proveout.errors import ConfigError, ProveoutError
 from proveout.project import open_store
-from proveout.records import Answer, Scalar
+from proveout.records.answer import Answer
+from proveout.records.values import Scalar
 from proveout.rollout.releases import Fingerprint
 from proveout.schema import examples, request_schema
 from proveout.schema.spec import RequestSchema

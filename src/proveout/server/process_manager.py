@@ -25,7 +25,8 @@ import litserve
 from litserve.utils import WorkerSetupStatus
 
 from proveout.errors import ProveoutError
-from proveout.records import Alert, now
+from proveout.records.drift_report import Alert
+from proveout.records.values import now
 from proveout.server import die_with_parent, server_state
 from proveout.server.log.controller import LAST_DRAIN_S
 from proveout.server.supervisor import Kept

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from proveout.records import Alert, ApiKey, Release, from_json, to_json
+from proveout.records.api_key import ApiKey
+from proveout.records.drift_report import Alert
+from proveout.records.json_form import from_json, to_json
+from proveout.records.release import Release
 
 R = TypeVar("R")
 

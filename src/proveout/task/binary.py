@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from proveout.errors import UsageError
-from proveout.records import Answer, Scalar, TaskFacts, TaskName
+from proveout.records.answer import Answer, TaskFacts, TaskName
+from proveout.records.values import Scalar
 from proveout.task import metric
 from proveout.task.metric import Metric
 from proveout.task.output import Output

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from proveout.errors import UsageError
-from proveout.records import Answer, Scalar, TargetValue, TaskFacts, TaskName
+from proveout.records.answer import Answer, TaskFacts, TaskName
+from proveout.records.values import Scalar, TargetValue
 from proveout.task import metric
 from proveout.task.metric import Metric
 from proveout.task.output import Kind, Output

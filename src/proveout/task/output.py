@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from proveout.records import Answer, TargetValue
+from proveout.records.answer import Answer
+from proveout.records.values import TargetValue
 
 Kind = Literal["float", "bool", "int", "str"]
 

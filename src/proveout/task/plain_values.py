@@ -7,7 +7,7 @@ this of every answer.
 import math
 from numbers import Integral, Real
 
-from proveout.records import TargetValue
+from proveout.records.values import TargetValue
 
 
 def share(value: object) -> float | None:

@@ -6,7 +6,8 @@ Input: a name, or the facts of a bundle. Output: a `Task`. Rooms ask the task in
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proveout.records import Answer, Scalar, TargetValue, TaskFacts, TaskName
+from proveout.records.answer import Answer, TaskFacts, TaskName
+from proveout.records.values import Scalar, TargetValue
 from proveout.task.binary import THRESHOLD, Binary
 from proveout.task.metric import Metric
 from proveout.task.multiclass import Multiclass

@@ -8,7 +8,7 @@ from proveout.data import snapshots
 from proveout.data.store import Store
 from proveout.errors import NotFound, UsageError
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import BatchRemoval, Snapshot
+from proveout.records.snapshot import BatchRemoval, Snapshot
 
 
 def plan(ledger: Ledger, name: str) -> BatchRemoval:

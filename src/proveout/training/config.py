@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from proveout.errors import ConfigError
-from proveout.records import TrainConfig, canonical, from_json
+from proveout.records.json_form import canonical, from_json
+from proveout.records.train_config import TrainConfig
 
 _TEXT = (Annotated[str, Field(min_length=1)], "a text in quotes")
 _ABOVE_0 = (Annotated[float, Field(gt=0)], "a number above 0")

@@ -20,18 +20,13 @@ from proveout.data.batch_names import order_problem
 from proveout.data.splits import BATCH, HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError, ConfigError, NotApproved, NotFound, UsageError
 from proveout.project import actor, open_ledger, open_store, user_name
-from proveout.records import (
-    Batch,
-    Bundle,
-    Decision,
-    Snapshot,
-    TaskFacts,
-    TimeSplit,
-    TrainConfig,
-    Verdict,
-    from_json,
-    now,
-)  # fmt: skip
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import from_json
+from proveout.records.snapshot import Batch, Snapshot
+from proveout.records.train_config import Decision, TimeSplit, TrainConfig
+from proveout.records.values import now
+from proveout.records.verdict import Verdict
 from proveout.schema import coercion
 from proveout.settings import Settings
 from proveout.task.binary import THRESHOLD

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from proveout.gate_settings import pytest_arguments
 from proveout.project import open_ledger
-from proveout.records import Verdict
+from proveout.records.verdict import Verdict
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

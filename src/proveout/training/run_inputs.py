@@ -13,7 +13,9 @@ from pathlib import Path
 
 from proveout import code_files
 from proveout.errors import ConfigError, InputsChanged
-from proveout.records import Snapshot, TrainConfig, digest_of
+from proveout.records.json_form import digest_of
+from proveout.records.snapshot import Snapshot
+from proveout.records.train_config import TrainConfig
 from proveout.settings import Settings, is_object
 from proveout.training.config import parse_config, read_config
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from proveout.errors import NotFound, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import ApiKey, Scope
+from proveout.records.api_key import ApiKey, Scope
 
 SCOPES: tuple[Scope, ...] = ("predict", "feedback", "admin", "metrics")
 

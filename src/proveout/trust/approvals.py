@@ -14,7 +14,10 @@ from pathlib import Path
 from proveout.errors import BadSignature, NotApproved, UsageError
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.timestamps import utc
-from proveout.records import Approval, Bundle, Consent, Digest, canonical
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import canonical
+from proveout.records.release import Approval, Consent
+from proveout.records.values import Digest
 from proveout.settings import Settings
 from proveout.trust.signing import PrivateKey, check_signature
 

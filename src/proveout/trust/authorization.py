@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 from proveout.errors import NotApproved
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Approval, Bundle, Consent, Digest, Entry, Verdict
+from proveout.records.bundle import Bundle
+from proveout.records.ledger_entry import Entry
+from proveout.records.release import Approval, Consent
+from proveout.records.values import Digest
+from proveout.records.verdict import Verdict
 from proveout.trust import approvals as consents
 from proveout.trust.approvals import NOBODY, ApprovalPolicy
 from proveout.trust.signing import Keyring, check_approval

@@ -20,7 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from proveout.errors import BadSignature, ConfigError, NotApproved, UsageError
 from proveout.ledger.timestamps import utc
-from proveout.records import Approval, Bundle, Entry, Verdict, canonical, to_json
+from proveout.records.bundle import Bundle
+from proveout.records.json_form import canonical, to_json
+from proveout.records.ledger_entry import Entry
+from proveout.records.release import Approval
+from proveout.records.verdict import Verdict
 from proveout.trust import secret_files
 
 PRIVATE_KEY_VARIABLE = "PROVEOUT_SIGNING_KEY"

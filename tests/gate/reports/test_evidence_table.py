@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from proveout.gate.reports import evidence_table
 from proveout.gate.reports.evidence_table import FOLDED_FROM
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 AUC = Evidence(check="checks/test_m.py::test_auc", name="auc", value=0.7712, at_least=0.7, champion=0.7698, rows=8000)
 

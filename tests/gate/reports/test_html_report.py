@@ -3,7 +3,8 @@
 from html_page import VOID, Page
 
 from proveout.gate.reports import html_report
-from proveout.records import CheckResult, Digest, Evidence, MovedBound, Verdict
+from proveout.records.values import Digest
+from proveout.records.verdict import CheckResult, Evidence, MovedBound, Verdict
 
 CHECK = "checks/test_model.py::test_auc"
 VERDICT = Verdict(

@@ -17,7 +17,8 @@ from gateway_toy import DEADLINE_S, Worker, run, running
 from patience import PATIENCE_S, async_wait_until
 from serving_toy import RELEASE, THRESHOLD, desired, release, request, settings_of
 
-from proveout.records import Answer, ShadowAnswer
+from proveout.records.answer import Answer
+from proveout.records.prediction import ShadowAnswer
 from proveout.schema import request_schema
 from proveout.server.log import journal as journal_module
 from proveout.server.queue import protocol

@@ -15,7 +15,7 @@ import pytest
 from gateway_toy import PEPPER, SECRET, api_key, bearer, key_text, run, running
 from serving_toy import desired, request, settings_of
 
-from proveout.records import ApiKey, Scope
+from proveout.records.api_key import ApiKey, Scope
 from proveout.schema import request_schema
 from proveout.server.http import auth
 from proveout.server.http.app import Gateway

@@ -15,7 +15,8 @@ from patience import PATIENCE_S
 from serving_toy import RELEASE, release, request, settings_of
 
 from proveout.ledger.ledger import Ledger
-from proveout.records import Answer, Feedback, ShadowAnswer
+from proveout.records.answer import Answer
+from proveout.records.prediction import Feedback, ShadowAnswer
 from proveout.server.http import prediction_detail
 
 

@@ -19,7 +19,7 @@ from patience import PATIENCE_S
 from serving_toy import FILES, RELEASE
 from websockets.asyncio.client import connect
 
-from proveout.records import Feedback, Prediction
+from proveout.records.prediction import Feedback, Prediction
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 websockets = pytest.importorskip(

@@ -15,7 +15,11 @@ from serving_toy import ToySource, apply, desired, release, settings_of
 
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Alert, AnswerSource, Prediction, Release, Role, TaskFacts, now
+from proveout.records.answer import TaskFacts
+from proveout.records.drift_report import Alert
+from proveout.records.prediction import AnswerSource, Prediction
+from proveout.records.release import Release, Role
+from proveout.records.values import now
 from proveout.rollout import releases
 from proveout.server import api_runtime as api_runtime_module
 from proveout.server.log import controller as controller_module

@@ -17,7 +17,10 @@ from journal_folder import drain_of, drain_once, ids, prediction, url
 
 from proveout.errors import LedgerError
 from proveout.ledger.ledger import Ledger
-from proveout.records import Alert, Answer, Feedback, ShadowAnswer, now
+from proveout.records.answer import Answer
+from proveout.records.drift_report import Alert
+from proveout.records.prediction import Feedback, ShadowAnswer
+from proveout.records.values import now
 from proveout.server.log import journal as journal_module
 from proveout.server.log.journal import Journal
 

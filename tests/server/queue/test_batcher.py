@@ -12,7 +12,7 @@ import pytest
 import virtual_clock
 from serving_toy import RELEASE, THRESHOLD, desired, release, request
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.batcher import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from serving_toy import desired, release
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 from proveout.server.service.cache import Answers
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 from proveout.server.no_answer import NoAnswer
 from proveout.server.service.fallback import Answered, by_rules, first_answer, level
 from proveout.task.binary import Binary

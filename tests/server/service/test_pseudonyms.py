@@ -14,7 +14,7 @@ from serving_toy import FILES, settings_of
 
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
-from proveout.records import Feedback
+from proveout.records.prediction import Feedback
 from proveout.schema import request_schema
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.settings import load_object

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from serving_toy import RELEASE, THRESHOLD, desired, release, request
 
-from proveout.records import Digest
+from proveout.records.values import Digest
 from proveout.server.service.routing import Routing, choose
 from proveout.task.binary import Binary
 

@@ -19,7 +19,9 @@ from tiny_project import Project
 from proveout.errors import BundleError, ChainBroken, LedgerError, NoLedger, NotApproved, NotFound, Tampered
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import reference_rows
-from proveout.records import Bundle, TaskFacts, now
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle
+from proveout.records.values import now
 from proveout.rollout.releases import release
 from proveout.schema import examples, request_schema
 from proveout.server.worker.model_runner import ModelRunner

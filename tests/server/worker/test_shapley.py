@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.records import Answer
+from proveout.records.answer import Answer
 from proveout.server.worker import shapley
 from proveout.server.worker.shapley import (
     BACKGROUND_ROWS,

@@ -22,7 +22,7 @@ from patience import PATIENCE_S
 from serving_toy import RELEASE, THRESHOLD, ToyModel, ToySource, apply, desired, release, request, settings_of
 
 from proveout.errors import BundleError, Tampered
-from proveout.records import to_json
+from proveout.records.json_form import to_json
 from proveout.server.queue import protocol
 from proveout.server.server_state import Reader, desired_path, post
 from proveout.server.worker import model_pool as pool_module

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 FIRST = "first: no champion to compare with"
 COVERS = ("infra-4",)

@@ -6,7 +6,7 @@ Takes a candidate's columns and outcomes of any task. Gives the means of the tar
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import TaskName
+from proveout.records.answer import TaskName
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from proveout.evaluation.code_origin import short
 from proveout.evaluation.fixture_digests import of_bundle, of_rows
 from proveout.gate.guards import vacuous
 from proveout.gate.preconditions import wrong
-from proveout.records import CheckResult
+from proveout.records.verdict import CheckResult
 from proveout.settings import Settings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from proveout import gate_settings
 from proveout.evaluation.code_origin import short
 from proveout.gate import pytest_config
 from proveout.gate.preconditions import wrong
-from proveout.records import CheckResult
+from proveout.records.verdict import CheckResult
 from proveout.settings import Settings, said_in_file
 
 REMEDY = "leave it out, or write it into the file that everybody runs by"

@@ -14,7 +14,7 @@ import pytest
 
 from proveout.gate import fingerprint
 from proveout.gate.preconditions import wrong
-from proveout.records import CheckResult
+from proveout.records.verdict import CheckResult
 
 Functions = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proveout.gate.verdict import asked, interval, word
-from proveout.records import Evidence
+from proveout.records.verdict import Evidence
 
 FOLDED_FROM = 4  # statements of one check function that are alike, or checks that did not run, share a row from here
 

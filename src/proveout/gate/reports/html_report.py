@@ -16,7 +16,7 @@ from proveout.gate.reports import evidence_table
 from proveout.gate.reports.evidence_table import EvidenceRow, Tone
 from proveout.gate.reports.text_report import BY_OTHERS, left_out
 from proveout.gate.verdict import in_short, source_note, waived
-from proveout.records import CheckOutcome, Evidence, Verdict
+from proveout.records.verdict import CheckOutcome, Evidence, Verdict
 
 _WIDTH, _HEIGHT, _MARGIN = 260, 22, 8  # of a drawing, in pixels
 

@@ -9,7 +9,7 @@ import pytest
 from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_property uses
 
 from proveout.gate.reports import github_summary, text_report
-from proveout.records import Verdict
+from proveout.records.verdict import Verdict
 
 
 def in_junit(config: pytest.Config, verdict: Verdict | None) -> None:

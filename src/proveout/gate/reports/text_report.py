@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from proveout.gate import holdout_use
 from proveout.gate.reports.evidence_table import FOLDED_FROM, EvidenceRow, folded
 from proveout.gate.verdict import in_short, not_required, source_note, waived
-from proveout.records import Judgement, MovedBound, Verdict, Waiver
+from proveout.records.verdict import Judgement, MovedBound, Verdict, Waiver
 from proveout.rollout import moved_bounds as bounds
 
 BY_OTHERS = "not the project's own, but those in"

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import orjson
 
-from proveout.records import Scalar, Scope
+from proveout.records.api_key import Scope
+from proveout.records.values import Scalar
 from proveout.schema import examples
 from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Literal
 
-from proveout.records import ApiKey, Scope
+from proveout.records.api_key import ApiKey, Scope
 from proveout.server.http.validation import Problem, Refused
 from proveout.server.server_state import DesiredState
 from proveout.server.service.types import ANYBODY, Caller

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from proveout.records import Feedback, TargetValue, now
+from proveout.records.prediction import Feedback
+from proveout.records.values import TargetValue, now
 from proveout.schema.validator import FieldProblem, class_of, shown
 from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Problem, Refused, not_json, parsed, refuse_repeated

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proveout.records import Release, from_json
+from proveout.records.json_form import from_json
+from proveout.records.release import Release
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

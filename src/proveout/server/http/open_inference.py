@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from proveout import __version__
-from proveout.records import Prediction
+from proveout.records.prediction import Prediction
 from proveout.schema.spec import Kind
 from proveout.schema.validator import class_of, shown
 from proveout.server.http.auth import Method

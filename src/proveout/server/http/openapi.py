@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proveout import __version__
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.schema.spec import RequestSchema
 from proveout.server.http import auth, openapi_schemas
 from proveout.server.http.content_encoding import CODINGS

@@ -6,7 +6,8 @@ Input: the request schema and the settings. Output: plain values. `openapi` says
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from proveout.records import AnswerSource, Scalar
+from proveout.records.prediction import AnswerSource
+from proveout.records.values import Scalar
 from proveout.schema import json_schema
 from proveout.schema.request_schema import EXPLAIN
 from proveout.schema.spec import RequestSchema

@@ -14,7 +14,9 @@ import orjson
 
 from proveout.errors import ProveoutError
 from proveout.ledger.ledger import Ledger, read
-from proveout.records import Approval, Feedback, Prediction, Release, ShadowAnswer, TargetValue
+from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
+from proveout.records.release import Approval, Release
+from proveout.records.values import TargetValue
 from proveout.server.http.request import JSON, Backend, Call
 from proveout.server.http.validation import Problem, Refused, not_now
 from proveout.server.no_answer import NoAnswer

@@ -17,7 +17,8 @@ import jinja2
 import orjson
 from markupsafe import Markup
 
-from proveout.records import Scalar, TaskName
+from proveout.records.answer import TaskName
+from proveout.records.values import Scalar
 from proveout.schema.spec import RequestField, RequestSchema
 from proveout.server.http.feedback import LONGEST_TEXT
 from proveout.server.http.request import JSON, Backend, Call

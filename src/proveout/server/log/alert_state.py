@@ -7,7 +7,7 @@ one make one alert, and so does one that comes and goes. Pure: the clock is give
 
 from collections.abc import Iterable, Sequence
 
-from proveout.records import Alert
+from proveout.records.drift_report import Alert
 
 BY = "proveout serve"
 """Who raises them, as the ledger names it."""

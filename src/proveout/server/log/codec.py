@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 
-from proveout.records import Alert, Answer, Feedback, Prediction, ShadowAnswer
+from proveout.records.answer import Answer
+from proveout.records.drift_report import Alert
+from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
 
 Row = Prediction | ShadowAnswer | Feedback | Alert
 

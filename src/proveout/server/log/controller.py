@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 from proveout.errors import ConfigError, Conflict, NotApproved, OtherChampion, ProveoutError, UsageError
 from proveout.gate_settings import of_the_file
 from proveout.project import open_keyring, open_ledger
-from proveout.records import Alert, Severity, from_json, now
+from proveout.records.drift_report import Alert, Severity
+from proveout.records.json_form import from_json
+from proveout.records.values import now
 from proveout.server import server_state
 from proveout.server.incidents import Incident
 from proveout.server.log.alert_state import BY, Alarms

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Protocol
 
 from proveout.errors import LedgerError, ProveoutError
-from proveout.records import Alert, Feedback, Prediction, ShadowAnswer
+from proveout.records.drift_report import Alert
+from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
 from proveout.server.incidents import Incident
 from proveout.server.log import codec
 from proveout.server.log.journal import SUFFIX

@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from proveout.records import Answer, Scalar
+from proveout.records.answer import Answer
+from proveout.records.values import Scalar
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.breaker import Breaker, BreakerState
 from proveout.server.queue.explain_queue import ExplainQueue

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proveout.records import Scalar
+from proveout.records.values import Scalar
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.worker_connection import Line, WorkerLost
 from proveout.server.server_state import DesiredState

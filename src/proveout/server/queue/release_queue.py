@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from proveout.records import Answer, Scalar
+from proveout.records.answer import Answer
+from proveout.records.values import Scalar
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.breaker import Breaker, Ticket

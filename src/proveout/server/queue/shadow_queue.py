@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proveout.records import Answer, Scalar
+from proveout.records.answer import Answer
+from proveout.records.values import Scalar
 from proveout.server import safe_traceback
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.breaker import Breaker

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from proveout.records import TaskFacts
+from proveout.records.answer import TaskFacts
 from proveout.server.queue import protocol
 from proveout.task import task as tasks
 from proveout.task.task import Task

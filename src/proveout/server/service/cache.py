@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from proveout.records import Answer, Scalar
+from proveout.records.answer import Answer
+from proveout.records.values import Scalar
 
 Place = tuple[str, str, bytes]
 """Where an answer is kept: tenant, release and the record's text. Nothing of another tenant or release is there."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from proveout.records import Answer, AnswerSource
+from proveout.records.answer import Answer
+from proveout.records.prediction import AnswerSource
 from proveout.server.no_answer import NoAnswer
 
 Level = Literal["high", "medium", "low"]

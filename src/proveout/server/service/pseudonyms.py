@@ -7,7 +7,8 @@ model and the rules get the values.
 import hmac
 from collections.abc import Mapping, Sequence
 
-from proveout.records import Scalar, canonical
+from proveout.records.json_form import canonical
+from proveout.records.values import Scalar
 
 PREFIX = "pii:"
 

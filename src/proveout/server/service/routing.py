@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from proveout.records import Digest, Role, Scalar, canonical
+from proveout.records.json_form import canonical
+from proveout.records.release import Role
+from proveout.records.values import Digest, Scalar
 from proveout.server.server_state import DesiredState
 from proveout.task.task import Task
 

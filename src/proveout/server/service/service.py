@@ -15,7 +15,10 @@ from typing import Any, Literal
 
 import orjson
 
-from proveout.records import Answer, AnswerSource, Feedback, Prediction, Role, Scalar, ShadowAnswer, now
+from proveout.records.answer import Answer
+from proveout.records.prediction import AnswerSource, Feedback, Prediction, ShadowAnswer
+from proveout.records.release import Role
+from proveout.records.values import Scalar, now
 from proveout.schema.spec import RequestSchema
 from proveout.server import safe_traceback
 from proveout.server.incidents import Incident

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from proveout.records import Scalar, Scope
+from proveout.records.api_key import Scope
+from proveout.records.values import Scalar
 
 _EVERY: frozenset[Scope] = frozenset(get_args(Scope))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from proveout.errors import ProveoutError
-from proveout.records import Release
+from proveout.records.release import Release
 from proveout.server import safe_traceback
 from proveout.server.server_state import DesiredState
 from proveout.server.worker.model_runner import ModelRunner

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import request_columns
 from proveout.errors import BundleError
 from proveout.model import serving_form
-from proveout.records import Answer, Scalar
+from proveout.records.answer import Answer
+from proveout.records.values import Scalar
 from proveout.server import safe_traceback
 from proveout.server.worker import shapley as reasoning
 from proveout.server.worker.release_source import Served

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from proveout.errors import BundleError, ChainBroken, LedgerError, NotApproved, NotFound, Tampered
 from proveout.project import open_keyring, open_ledger, open_store
-from proveout.records import Approval, Digest, Release, now
+from proveout.records.release import Approval, Release
+from proveout.records.values import Digest, now
 from proveout.server.server_state import DesiredState, post, read
 from proveout.settings import Settings
 from proveout.task.task import Task

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from proveout.records import Scalar, canonical
+from proveout.records.json_form import canonical
+from proveout.records.values import Scalar
 
 if TYPE_CHECKING:
     import numpy as np

@@ -31,7 +31,7 @@ import litserve
 from litserve.loops import LitLoop
 
 from proveout.errors import ProveoutError
-from proveout.records import Release
+from proveout.records.release import Release
 from proveout.server import die_with_parent
 from proveout.server.incidents import Incident
 from proveout.server.queue import protocol

@@ -1,0 +1,64 @@
+"""Leave to serve a bundle, and the release that makes it serve.
+
+Input: nothing. Output: `Approval` of the gate, `Consent` of a person, `Release`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from proveout.records.values import Digest
+
+Role = Literal["champion", "canary", "shadow"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """Leave to serve one bundle: an ed25519 signature over the digests a verdict was about."""
+
+    model: str
+    bundle: Digest
+    manifest: Digest
+    data: Digest
+    checks: Digest
+    verdict: Digest  # hash of the verdict's ledger entry
+    approved_at: str
+    expires_at: str
+    key: str  # id of the public key: the first 16 hex digits of its SHA-256
+    signature: str  # base64, over the canonical JSON of all fields but this one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """One person's leave to serve one bundle, after the gate's: asked for where `required_approvals` is above 0."""
+
+    model: str
+    bundle: Digest
+    manifest: Digest
+    verdict: Digest  # hash of the ledger entry of the verdict it is about
+    by: str  # the person, as their public key is named
+    reason: str
+    approved_at: str
+    expires_at: str
+    key: str  # id of the person's public key
+    signature: str  # base64, over the canonical JSON of all fields but this one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A bundle, a role and a share of the traffic, from a moment on, by somebody, for a reason."""
+
+    model: str
+    bundle: Digest
+    role: Role
+    share: float  # 0 to 1; 0 ends a canary or a shadow
+    since: str
+    by: str
+    reason: str
+    data: Digest
+    verdict: Digest  # hash of the verdict's ledger entry
+    before: Digest | None = None  # the bundle that held the role until then
+
+    @property
+    def name(self) -> str:
+        """`model@digest`, as answers and logs name the release."""
+        return f"{self.model}@{self.bundle[:12]}"
