@@ -82,10 +82,10 @@ def order(tmp_path: Path) -> Callable[..., Any]:
 def packed(order: Callable[..., Any], tmp_path: Path) -> Path:
     """The folder of a packed bundle."""
     from proveout.data.store import Store
-    from proveout.model import bundle
+    from proveout.model import packing
 
     store = Store(str(tmp_path / "store"))
-    return store.folder("bundles", bundle.pack(order(), store).digest)
+    return store.folder("bundles", packing.pack(order(), store).digest)
 
 
 @pytest.fixture

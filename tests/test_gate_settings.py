@@ -11,7 +11,7 @@ from proveout.errors import ConfigError, NotApproved, UsageError
 from proveout.gate import fingerprint
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.gate.file_reads import FileReads
-from proveout.model.bundle import describe
+from proveout.model.manifest import describe
 from proveout.records.values import now
 from proveout.rollout import releases, status
 from proveout.trust import authorization

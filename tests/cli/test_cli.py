@@ -17,7 +17,7 @@ from command_line import PYPROJECT, complained, invoke, said
 from proveout.cli import _terminal, main
 from proveout.gate.verdict import sign
 from proveout.ledger.ledger import Ledger
-from proveout.model.bundle import FORMAT, MANIFEST, describe
+from proveout.model.manifest import FORMAT, MANIFEST, describe
 from proveout.records.answer import Answer
 from proveout.records.bundle import Bundle
 from proveout.records.drift_report import Alert

@@ -20,7 +20,8 @@ from proveout.cli import main
 from proveout.edge_cases import case_store, yaml_editor
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
-from proveout.model.bundle import describe, open_bundle
+from proveout.model.bundle import open_bundle
+from proveout.model.manifest import describe
 from proveout.records.answer import Answer
 from proveout.records.prediction import Feedback, Prediction
 from proveout.records.values import Digest

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from proveout.data.store import Store
 from proveout.evaluation import ablation
 from proveout.evaluation.context import LabelledRows
-from proveout.model import bundle
+from proveout.model import bundle, packing
 
 FEATURES = """
 def features(rows):
@@ -65,7 +65,7 @@ def candidate(order, tmp_path):
         )
         (ready.root / "features.py").write_text(FEATURES)
         store = Store(str(tmp_path / "store"))
-        return bundle.open_bundle(store.folder("bundles", bundle.pack(ready, store).digest))
+        return bundle.open_bundle(store.folder("bundles", packing.pack(ready, store).digest))
 
     return build
 

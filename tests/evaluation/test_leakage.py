@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from proveout.data.store import Store
 from proveout.evaluation import leakage
 from proveout.evaluation.context import EvaluationContext, LabelledRows
-from proveout.model import bundle
+from proveout.model import bundle, packing
 
 KEY = ("id",)
 COLUMNS = ["id", "hour", "wind", "rain", "temp", "dust", "place"]
@@ -61,7 +61,7 @@ def candidate(order, tmp_path):
         )
         (ready.root / "features.py").write_text(source)
         store = Store(str(tmp_path / "store"))
-        return bundle.open_bundle(store.folder("bundles", bundle.pack(ready, store).digest))
+        return bundle.open_bundle(store.folder("bundles", packing.pack(ready, store).digest))
 
     return build
 

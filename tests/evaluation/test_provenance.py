@@ -13,7 +13,7 @@ from proveout.evaluation import provenance
 from proveout.gate.reports import html_report, text_report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
-from proveout.model.bundle import describe
+from proveout.model.manifest import describe
 from proveout.records.values import now
 from proveout.records.verdict import SourceVersion
 from proveout.rollout import releases, status

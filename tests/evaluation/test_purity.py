@@ -14,7 +14,7 @@ from proveout.data.store import Store
 from proveout.errors import ConfigError
 from proveout.evaluation import leakage
 from proveout.evaluation.context import LabelledRows
-from proveout.model import bundle
+from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
 from proveout.records.train_config import RandomSplit, TrainConfig
 from proveout.records.values import Digest
@@ -108,7 +108,7 @@ def project(tmp_path):
             del sys.modules[name]  # loaded once per process, and here it is another one each time
         seen = settings.load_object(loaded.features, root)(rows)
         skops.io.dump(DummyClassifier(strategy="prior").fit(seen, labels), tmp_path / "model.skops")
-        order = bundle.PackOrder(
+        order = packing.PackOrder(
             model="shop", model_file=tmp_path / "model.skops", features=loaded.features, root=root,
             feature_files=loaded.feature_files, notebook=root / "pilot.ipynb", executed=root / "pilot.ipynb",
             config=TrainConfig(split=RandomSplit()), membership=pd.DataFrame({"batch": ["1"], "split": ["train"]}),
@@ -118,7 +118,7 @@ def project(tmp_path):
             trained_at="2026-01-01T00:00:00.000+00:00", lock=None,
         )  # fmt: skip
         store = Store(str(tmp_path / "store"))
-        opened = bundle.open_bundle(store.folder("bundles", bundle.pack(order, store).digest))
+        opened = bundle.open_bundle(store.folder("bundles", packing.pack(order, store).digest))
         return loaded, opened, LabelledRows(raw=rows.assign(batch="2"), records=rows, labels=labels)
 
     return build

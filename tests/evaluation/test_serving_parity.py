@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from proveout.data.store import Store
 from proveout.evaluation import isolated_probe, serving_parity
 from proveout.evaluation.context import LabelledRows
-from proveout.model import bundle
+from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
 
 LOCK = ROOT / "requirements.lock"
@@ -33,7 +33,7 @@ def opened(order, tmp_path):
         if source is not None:
             (ready.root / "features.py").write_text(source)
         store = Store(str(tmp_path / "store"))
-        return bundle.open_bundle(store.folder("bundles", bundle.pack(ready, store).digest))
+        return bundle.open_bundle(store.folder("bundles", packing.pack(ready, store).digest))
 
     return build
 

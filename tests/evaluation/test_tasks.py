@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from proveout.data.store import Store
 from proveout.errors import UsageError
 from proveout.evaluation import ablation, leakage, learnability, serving_parity, task_metric
-from proveout.model import bundle
+from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
@@ -367,7 +367,7 @@ def packed(request, order, tmp_path):
     )
     (ready.root / "features.py").write_text("def features(rows):\n    return rows[['a', 'b', 'idle']]\n")
     store = Store(str(tmp_path / "store"))
-    return bundle.open_bundle(store.folder("bundles", bundle.pack(ready, store).digest)), rows, later
+    return bundle.open_bundle(store.folder("bundles", packing.pack(ready, store).digest)), rows, later
 
 
 def test_a_bundle_of_each_task_is_asked_what_a_binary_one_is(packed):

@@ -10,7 +10,7 @@ from proveout.data.store import Store
 from proveout.evaluation import reproducibility
 from proveout.evaluation.context import LabelledRows
 from proveout.fastpath import tolerance
-from proveout.model import bundle, model_io
+from proveout.model import bundle, model_io, packing
 
 EXACT = ("boosted with categories", "boosted with coded categories", "rare categories", "target encoded",
          "texts without some words", "calibrated")  # fmt: skip
@@ -62,7 +62,7 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     model = model_io.load(made.model_file)
     model[-1].coef_ *= factor
     store = Store(str(tmp_path / "again"))
-    again = store.folder("bundles", bundle.pack(order(model), store).digest)
+    again = store.folder("bundles", packing.pack(order(model), store).digest)
     monkeypatch.setattr(reproducibility, "_trained", lambda *given, **named: (again, ""))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
@@ -81,7 +81,7 @@ def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_pa
     for depth in (2, 3):
         store = Store(str(tmp_path / f"depth-{depth}"))
         model = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(columns, made.training_labels)
-        folders.append(store.folder("bundles", bundle.pack(order(model), store).digest))
+        folders.append(store.folder("bundles", packing.pack(order(model), store).digest))
     monkeypatch.setattr(reproducibility, "_trained", lambda *given, **named: (folders[1], ""))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 

@@ -18,7 +18,7 @@ from proveout.gate.guards import fixture_guard
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.ledger.ledger import Ledger
-from proveout.model.bundle import describe
+from proveout.model.manifest import describe
 from proveout.records.json_form import from_json
 from proveout.records.values import now
 from proveout.records.verdict import Verdict

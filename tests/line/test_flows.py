@@ -12,7 +12,8 @@ import pytest
 from reference_project import ROOT
 
 from proveout.errors import ConfigError, NotebookFailed
-from proveout.model import bundle
+from proveout.model import bundle, packing
+from proveout.model.manifest import REFERENCE_ROWS
 from proveout.records.bundle import Bundle
 from proveout.records.json_form import from_json
 from proveout.records.snapshot import Snapshot
@@ -79,7 +80,7 @@ def test_the_bundle_holds_what_is_needed_to_serve_judge_and_make_it_again(traine
     assert sum("image/png" in str(cell.get("outputs", "")) for cell in executed.cells) >= 2
     assert 0.70 < {m.name: m.value for m in packed.metrics}["auc"] < 0.95
     assert packed.run.startswith("TrainFlow/")
-    assert len(bundle.open_bundle(folder).reference()) == bundle.REFERENCE_ROWS
+    assert len(bundle.open_bundle(folder).reference()) == REFERENCE_ROWS
 
 
 def test_the_run_keeps_the_bundle_and_shows_the_notebook(trained, monkeypatch):
@@ -103,7 +104,7 @@ print(len(page), "img" in page, len(fetched))
 
     assert ran.returncode == 0, ran.stderr
     digest, card = ran.stdout.strip().splitlines()[-2:]
-    archive = bundle.archive(trained.store().folder("bundles", packed.digest))
+    archive = packing.archive(trained.store().folder("bundles", packed.digest))
     assert digest == hashlib.sha256(archive).hexdigest()
     size, has_pictures, fetched = card.split()
     assert int(size) > 50_000

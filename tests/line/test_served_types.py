@@ -23,7 +23,8 @@ from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity
 from proveout.fuzz.properties import Generated
 from proveout.model import serving_form
-from proveout.model.bundle import OpenBundle, PackOrder, open_bundle, pack
+from proveout.model.bundle import OpenBundle, open_bundle
+from proveout.model.packing import PackOrder, pack
 from proveout.monitoring import monitor
 from proveout.records.answer import Answer, TaskFacts
 from proveout.records.prediction import Prediction

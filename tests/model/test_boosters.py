@@ -21,7 +21,7 @@ import xgboost
 
 from proveout.data.store import Store
 from proveout.errors import BundleError
-from proveout.model import boosters, estimator, model_io
+from proveout.model import boosters, estimator, model_io, packing
 from proveout.model import bundle as bundles
 from proveout.records.answer import TaskFacts
 from proveout.task.question import Question
@@ -112,7 +112,7 @@ def test_a_bundle_of_each_task_is_packed_opened_and_asked_by_its_direct_path(nam
         make().fit(columns, learned), task=facts, training_labels=outcomes[:300], heldout_labels=outcomes[300:]
     )
     store = Store(str(tmp_path / "store"))
-    opened = bundles.open_bundle(store.folder("bundles", bundles.pack(packed, store).digest))
+    opened = bundles.open_bundle(store.folder("bundles", packing.pack(packed, store).digest))
 
     assert opened.direct == "on"
     said = opened.predict_columns(opened.arrays(made.heldout))
@@ -146,7 +146,7 @@ def test_columns_of_categories_come_in_as_requests_and_go_to_the_model_as_they_a
         heldout_labels=wet["heldout"],
     )
     store = Store(str(tmp_path / "store"))
-    opened = bundles.open_bundle(store.folder("bundles", bundles.pack(packed, store).digest))
+    opened = bundles.open_bundle(store.folder("bundles", packing.pack(packed, store).digest))
     asked = opened.columns([{"hour": 7, "port": port} for port in (*ports, None)])
     turned = rows["heldout"].assign(port=rows["heldout"]["port"].cat.reorder_categories(ports[::-1]))
 

@@ -15,7 +15,7 @@ from sklearn.svm import SVC, LinearSVC
 from proveout.data.store import Store
 from proveout.errors import BundleError, ConfigError
 from proveout.fastpath import parity, tolerance
-from proveout.model import bundle, estimator, repack
+from proveout.model import bundle, estimator, packing, repack
 
 RNG = np.random.default_rng(0)
 COLUMNS = pd.DataFrame({"hour": RNG.integers(0, 24, 400) * 1.0, "wind": RNG.normal(size=400)})
@@ -79,13 +79,13 @@ def test_a_model_without_probabilities_is_refused_with_what_to_do(order, tmp_pat
     """Not an AttributeError from the middle of packing."""
     columns = COLUMNS[["hour"]].assign(double=COLUMNS["hour"] * 2.0)
     with pytest.raises(BundleError, match=f"{problem}.*{remedy}"):
-        bundle.pack(order(model.fit(columns, LATE)), Store(str(tmp_path / "store")))
+        packing.pack(order(model.fit(columns, LATE)), Store(str(tmp_path / "store")))
 
 
 def test_a_model_that_was_never_fitted_is_refused(order, tmp_path):
     """Not a NotFittedError from the middle of packing."""
     with pytest.raises(BundleError, match="LogisticRegression is not fitted"):
-        bundle.pack(order(make_pipeline(StandardScaler(), LogisticRegression())), Store(str(tmp_path / "store")))
+        packing.pack(order(make_pipeline(StandardScaler(), LogisticRegression())), Store(str(tmp_path / "store")))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_bundle_whose_event_comes_first_answers_the_same_on_every_path(order, 
     model.fit(columns, np.where(made.training_labels, "late", "on time"))
     store = Store(str(tmp_path / "store"))
 
-    opened = bundle.open_bundle(store.folder("bundles", bundle.pack(order(model), store).digest))
+    opened = bundle.open_bundle(store.folder("bundles", packing.pack(order(model), store).digest))
     right = model.predict_proba(columns)[:, 0]
     again = opened.fit_again(columns, made.training_labels)
     (tmp_path / "variant").mkdir()
@@ -140,7 +140,7 @@ def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):
     turned = LogisticRegression().fit(columns, np.where(made.training_labels, 0, 1))
 
     with pytest.raises(BundleError, match=r"it answers the opposite: .* its AUC for `late` is 0\.0"):
-        bundle.pack(order(turned), Store(str(tmp_path / "store")))
+        packing.pack(order(turned), Store(str(tmp_path / "store")))
 
 
 def test_a_forest_in_several_jobs_is_packed(order, tmp_path):
@@ -150,7 +150,7 @@ def test_a_forest_in_several_jobs_is_packed(order, tmp_path):
     forest = RandomForestClassifier(n_estimators=64, n_jobs=-1, random_state=0).fit(columns, made.training_labels)
     store = Store(str(tmp_path / "store"))
 
-    opened = bundle.open_bundle(store.folder("bundles", bundle.pack(order(forest), store).digest))
+    opened = bundle.open_bundle(store.folder("bundles", packing.pack(order(forest), store).digest))
 
     assert opened.direct == parity.ON
     assert opened.tolerance.answers == tolerance.SUMMED
@@ -172,7 +172,7 @@ def test_a_column_for_each_value_that_is_seen_is_refused_with_what_to_do(order, 
     (made.root / "features.py").write_text(DUMMIES)
 
     with pytest.raises(ConfigError) as refused:
-        bundle.pack(made, Store(str(tmp_path / "store")))
+        packing.pack(made, Store(str(tmp_path / "store")))
 
     assert "gives 3 columns for 100 rows, and 1 for the first of them by itself" in str(refused.value)
     assert 'OneHotEncoder(handle_unknown="ignore")' in str(refused.value)
@@ -192,7 +192,7 @@ def test_a_vectorizer_handed_a_table_is_told_to_name_its_column(order, tmp_path)
     model.fit(made.training["hour"].astype(str), made.training_labels)
 
     with pytest.raises(BundleError) as refused:
-        bundle.pack(dataclasses.replace(order(model), request=made.request), Store(str(tmp_path / "store")))
+        packing.pack(dataclasses.replace(order(model), request=made.request), Store(str(tmp_path / "store")))
 
     assert "it gives 1 answers for 100 rows: its first step, CountVectorizer, does not take a table" in str(
         refused.value

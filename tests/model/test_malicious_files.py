@@ -32,9 +32,9 @@ from tiny_project import Project
 from proveout.data.store import Store
 from proveout.errors import BundleError, NotApproved, ProveoutError, Tampered
 from proveout.evaluation.context import EvaluationContext
-from proveout.fastpath import tolerance
+from proveout.fastpath import parity, tolerance
 from proveout.model import bundle as bundles
-from proveout.model import model_io, safe_zip
+from proveout.model import manifest, model_io, packing, safe_zip
 from proveout.model.released_bundle import open_released
 from proveout.monitoring import monitor
 from proveout.records.bundle import Bundle
@@ -421,7 +421,7 @@ def test_nothing_of_the_kind_is_packed(project, tmp_path, canary):
         asked = project.order()
         asked.model_file.write_bytes(content)
         with pytest.raises(BundleError, match=r"model\.skops"):
-            bundles.pack(asked, Store(project.settings.store))
+            packing.pack(asked, Store(project.settings.store))
         assert not (Path(project.settings.store) / "bundles").exists(), kind
 
 
@@ -439,7 +439,7 @@ def released(project: Project) -> Bundle:
 def open_champion(project: Project) -> None:
     """As a worker opens what the desired state lists, whoever put it there."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("proveout.model.bundle.OpenBundle._found", lambda self: bundles.direct.Found(why="off"))
+        patched.setattr("proveout.model.bundle.OpenBundle._found", lambda self: parity.Found(why="off"))
         desired = Released().news(project.settings, seq=0)
         assert desired is not None
         Released().open(project.settings, desired.champion)
@@ -514,7 +514,7 @@ def test_a_bundle_that_is_swapped_while_it_is_opened_is_refused(project, release
     """Between the look at a file and its use somebody may put another one there: what was looked at is used."""
     forged = project.forge(released, {"code/features.py": SINGING.format(str(canary)).encode()})
     release = Released().news(project.settings, seq=0).champion
-    folder, compare = project.folder(released), bundles._compare
+    folder, compare = project.folder(released), manifest.compare_files
     looks = []
 
     def swapping(looked_at: Path, listed: Any) -> None:
@@ -525,7 +525,8 @@ def test_a_bundle_that_is_swapped_while_it_is_opened_is_refused(project, release
                 (folder / file).write_bytes((project.folder(forged) / file).read_bytes())
 
     kept = {file: (folder / file).read_bytes() for file in ("code/features.py", "manifest.json")}
-    monkeypatch.setattr(bundles, "_compare", swapping)
+    for module in (manifest, bundles):
+        monkeypatch.setattr(module, "compare_files", swapping)
     for swap_after, whole in ((1, True), (1, False), (2, True), (2, False)):  # noqa: B007  # `swapping` reads them
         looks.clear()
         with pytest.raises(Tampered):

@@ -6,7 +6,7 @@ import sklearn.metrics
 
 from proveout.data.store import Store
 from proveout.errors import BundleError
-from proveout.model import bundle, stated_metrics
+from proveout.model import bundle, packing, stated_metrics
 from proveout.task.binary import Binary
 
 RNG = np.random.default_rng(0)
@@ -48,13 +48,13 @@ def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both
     right = float(sklearn.metrics.roc_auc_score(made.heldout_labels, bundle.open_bundle(packed).predict(made.heldout)))
 
     with pytest.raises(BundleError) as refused:
-        bundle.pack(order(metrics={"roc_auc": 0.97}), Store(str(tmp_path / "other")))
+        packing.pack(order(metrics={"roc_auc": 0.97}), Store(str(tmp_path / "other")))
 
     assert f"roc_auc 0.97 in the notebook, {right:.6g} measured" in str(refused.value)
     assert "on the held-out rows" in str(refused.value)
     assert not (tmp_path / "other" / "bundles").exists()
     for honest in (right, round(right, 2), round(right, 3), float(f"{right:.5f}")):
-        bundle.pack(order(metrics={"roc_auc": honest}), Store(str(tmp_path / "honest")))
+        packing.pack(order(metrics={"roc_auc": honest}), Store(str(tmp_path / "honest")))
 
 
 def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_threshold():
@@ -70,7 +70,7 @@ def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
     """Nobody but its author knows what "score" or "auc_train" is."""
     stated = {"score": 0.97, "auc_train": 0.99, "rows": 300.0}
 
-    made = bundle.pack(order(metrics=stated), Store(str(tmp_path / "other")))
+    made = packing.pack(order(metrics=stated), Store(str(tmp_path / "other")))
 
     assert {metric.name: metric.value for metric in made.metrics} == stated
 

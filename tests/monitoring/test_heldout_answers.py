@@ -14,7 +14,9 @@ from sklearn.ensemble import RandomForestClassifier
 from proveout.data import features, request_columns
 from proveout.data.store import Store
 from proveout.model import bundle as bundles
-from proveout.model.bundle import OpenBundle, PackOrder
+from proveout.model import packing
+from proveout.model.bundle import OpenBundle
+from proveout.model.packing import PackOrder
 from proveout.monitoring import drift, monitor
 from proveout.project import open_ledger
 from proveout.records.prediction import Outcome, Prediction
@@ -56,7 +58,7 @@ def answers(opened: OpenBundle, records: pd.DataFrame) -> list[Prediction]:
 def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_first_day(tiny):
     """Rows of the same split as those it was judged on: nothing moved, and nothing is said. Compared with its answers
     to the training rows, every forest alarmed on its first day."""
-    packed = bundles.pack(learned_by_heart(tiny.order), Store(tiny.settings.store))
+    packed = packing.pack(learned_by_heart(tiny.order), Store(tiny.settings.store))
     tiny.judge(packed)
     tiny.release(packed)
     opened = monitor.champion(tiny.settings)
@@ -82,7 +84,7 @@ def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_fi
 def test_a_handful_of_held_out_rows_is_no_reference_for_answers(tiny):
     """Then the requests are compared, and the look does not fail."""
     few = tiny.order(heldout=tiny.order().heldout[:12], heldout_labels=tiny.order().heldout_labels[:12])
-    packed = bundles.pack(few, Store(tiny.settings.store))
+    packed = packing.pack(few, Store(tiny.settings.store))
     tiny.judge(packed)
     tiny.release(packed)
     opened = monitor.champion(tiny.settings)

@@ -16,7 +16,8 @@ from sklearn.metrics import roc_auc_score
 
 from proveout.evaluation.context import EvaluationContext
 from proveout.fastpath import tolerance
-from proveout.model.bundle import OpenBundle, open_bundle, verify
+from proveout.model.bundle import OpenBundle, open_bundle
+from proveout.model.manifest import verify
 from proveout.model.repack import Change, repack
 from proveout.mutation import operational, runner, serving_skew
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED, of_task

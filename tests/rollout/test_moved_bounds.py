@@ -12,7 +12,7 @@ from proveout.errors import ConfigError, NotApproved
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.gate.reports import html_report, text_report
 from proveout.ledger.ledger import Ledger
-from proveout.model.bundle import describe
+from proveout.model.manifest import describe
 from proveout.records.values import now
 from proveout.records.verdict import MovedBound
 from proveout.rollout import moved_bounds, releases, status

@@ -16,7 +16,7 @@ from proveout.data import features, snapshots
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger
-from proveout.model.bundle import PackOrder, pack
+from proveout.model.packing import PackOrder, pack
 from proveout.records.answer import TaskFacts, TaskName
 from proveout.records.bundle import Bundle
 from proveout.records.train_config import TimeSplit, TrainConfig

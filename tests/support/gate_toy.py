@@ -17,7 +17,7 @@ from proveout.data import snapshots, splits
 from proveout.data.guard import Guarded
 from proveout.data.store import Store
 from proveout.ledger.ledger import Ledger, read
-from proveout.model.bundle import PackOrder, pack
+from proveout.model.packing import PackOrder, pack
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import Bundle
 from proveout.records.snapshot import Batch

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from proveout.data.store import Store
 from proveout.ledger import hash_chain
 from proveout.ledger.ledger import Ledger
-from proveout.model import bundle as bundles
-from proveout.model import model_io
+from proveout.model import model_io, packing
+from proveout.model.manifest import MANIFEST
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import Bundle
 from proveout.records.json_form import canonical, digest_of
@@ -80,7 +80,7 @@ def features(rows):
 """
 
 
-def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
+def orders(folder: Path) -> Callable[..., packing.PackOrder]:
     """What a tiny training run in `folder` orders to be packed; called with changes, it orders otherwise."""
     root = folder / "project"
     root.mkdir()
@@ -93,7 +93,7 @@ def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
     rows = pd.DataFrame({"hour": rng.integers(0, 24, 400), "wind": rng.normal(size=400)})
     labels = (rows["hour"] + rng.normal(scale=4, size=400) > 12).to_numpy()
 
-    def order(model: Any = None, **changes: Any) -> bundles.PackOrder:
+    def order(model: Any = None, **changes: Any) -> packing.PackOrder:
         if model is None:
             model = make_pipeline(StandardScaler(), LogisticRegression())
             model.fit(rows[["hour"]].assign(double=rows["hour"] * 2.0), labels)
@@ -123,7 +123,7 @@ def orders(folder: Path) -> Callable[..., bundles.PackOrder]:
             "trained_at": "2026-01-01T00:00:00.000+00:00",
             "lock": None,
         }
-        return bundles.PackOrder(**{**made, **changes})
+        return packing.PackOrder(**{**made, **changes})
 
     return order
 
@@ -140,7 +140,7 @@ class Project:
         self.keyring = Keyring(self.settings.keys_dir)
 
     def pack(self, **changes: Any) -> Bundle:
-        return bundles.pack(self.order(**changes), Store(self.settings.store))
+        return packing.pack(self.order(**changes), Store(self.settings.store))
 
     def verdict(self, what: Bundle, *, failed: tuple[str, ...] = (), **changed: Any) -> Verdict:
         plain = Verdict(
@@ -259,10 +259,10 @@ class Project:
         files = {
             str(path.relative_to(self.folder(what))): path.read_bytes()
             for path in self.folder(what).rglob("*")
-            if path.is_file() and path.name != bundles.MANIFEST
+            if path.is_file() and path.name != MANIFEST
         }
         files |= changed
-        manifest = json.loads((self.folder(what) / bundles.MANIFEST).read_bytes())
+        manifest = json.loads((self.folder(what) / MANIFEST).read_bytes())
         for part in (manifest["identity"], manifest["provenance"]):
             part["files"] = {name: sha256(files[name]).hexdigest() for name in part["files"]}
         manifest["digest"] = digest_of(manifest["identity"])
@@ -271,5 +271,5 @@ class Project:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         text = canonical(manifest)
-        (folder / bundles.MANIFEST).write_bytes(text)
+        (folder / MANIFEST).write_bytes(text)
         return replace(what, digest=Digest(manifest["digest"]), manifest=Digest(sha256(text).hexdigest()))

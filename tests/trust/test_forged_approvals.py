@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from proveout.data.store import Store
 from proveout.errors import ChainBroken, LedgerError, NotApproved, ProveoutError, Tampered
 from proveout.ledger.ledger import Ledger
-from proveout.model import bundle as bundles
+from proveout.model import packing
 from proveout.model.released_bundle import open_released
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import Bundle
@@ -319,7 +319,7 @@ def test_a_new_approval_after_a_refusal_counts(project, good):
 
 def test_an_approved_bundle_of_another_model_is_not_served_as_ours(project, good, order):
     """Signed, whole, and made to answer another question."""
-    other = bundles.pack(replace(order(task=TaskFacts(threshold=0.3)), model="other"), Store(project.settings.store))
+    other = packing.pack(replace(order(task=TaskFacts(threshold=0.3)), model="other"), Store(project.settings.store))
     project.judge(other)
     project.by_hand(other)
 
@@ -506,7 +506,7 @@ def test_files_are_looked_at_before_the_approval_and_both_before_opening(project
     steps: list[str] = []
     for module, name in (
         ("proveout.trust.authorization", "entered"),
-        ("proveout.model.bundle", "verify"),
+        ("proveout.model.manifest", "verify"),
         ("proveout.trust.authorization", "check"),
         ("proveout.model.bundle", "open_bundle"),
     ):

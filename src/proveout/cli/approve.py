@@ -71,7 +71,7 @@ def approve(
     from proveout.cli._approve_view import approved, proposal
     from proveout.cli._terminal import colour
     from proveout.gate.current_fingerprint import current_fingerprint
-    from proveout.model.bundle import verify as verify_files
+    from proveout.model.manifest import verify as verify_files
     from proveout.records.values import now
     from proveout.rollout import releases, status
     from proveout.trust import approvals, authorization

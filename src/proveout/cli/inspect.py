@@ -132,7 +132,7 @@ def verify(
     and exits with 1.
     """
     from proveout.cli import _views
-    from proveout.model.bundle import verify as verify_files
+    from proveout.model.manifest import verify as verify_files
     from proveout.records.values import now
     from proveout.trust import authorization
     from proveout.trust.approvals import quorum

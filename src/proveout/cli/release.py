@@ -46,7 +46,7 @@ def release(
     """
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
-    from proveout.model.bundle import verify as verify_files
+    from proveout.model.manifest import verify as verify_files
     from proveout.records.release import Role
     from proveout.records.values import now
     from proveout.rollout import releases, status
@@ -92,7 +92,7 @@ def promote(
     """
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
-    from proveout.model.bundle import verify as verify_files
+    from proveout.model.manifest import verify as verify_files
     from proveout.records.values import now
     from proveout.rollout import releases, roles, status
     from proveout.trust.approvals import quorum
@@ -144,7 +144,7 @@ def rollback(
     if the releases changed meanwhile, or somebody has just rolled back.
     """
     from proveout.cli import _views
-    from proveout.model.bundle import verify as verify_files
+    from proveout.model.manifest import verify as verify_files
     from proveout.records.release import Role
     from proveout.records.values import now
     from proveout.rollout import releases, roles

@@ -19,7 +19,7 @@ from proveout.evaluation import fixture_digests, provenance
 from proveout.evaluation.holdout_sample import HoldoutSample
 from proveout.ledger import ledger as ledgers
 from proveout.model import bundle as bundles
-from proveout.model import serving_form
+from proveout.model import manifest, serving_form
 from proveout.model.bundle import OpenBundle
 from proveout.model.released_bundle import open_released
 from proveout.project import open_ledger, open_store
@@ -211,7 +211,7 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
 
     Raises: NoCandidate if none was ever packed; NotFound if the one named is not there.
     """
-    if named is not None and (Path(named) / bundles.MANIFEST).is_file():
+    if named is not None and (Path(named) / manifest.MANIFEST).is_file():
         return Path(named).resolve()
     store = open_store(settings)
     if named is not None:
@@ -228,7 +228,7 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
 
 
 def _described(settings: Settings, folder: Path) -> Bundle:
-    bundle = bundles.describe(folder)
+    bundle = manifest.describe(folder)
     if bundle.model != settings.model:
         raise UsageError(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
     if bundle.task.task != settings.task:

@@ -110,7 +110,7 @@ def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeou
 
 
 def _identity(folder: Path) -> Mapping[str, str]:
-    from proveout.model.bundle import MANIFEST
+    from proveout.model.manifest import MANIFEST
 
     files: Mapping[str, str] = orjson.loads((folder / MANIFEST).read_bytes())["identity"]["files"]
     return files

@@ -7,7 +7,8 @@ inspect a
     bundle.
 """
 
-from proveout.model.bundle import OpenBundle, open_bundle, verify
+from proveout.model.bundle import OpenBundle, open_bundle
+from proveout.model.manifest import verify
 from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records.values import Digest
 from proveout.settings import Settings

@@ -17,8 +17,9 @@ import orjson
 from proveout.data import profiles
 from proveout.fastpath import parity
 from proveout.model import bundle as bundles
-from proveout.model import model_io
+from proveout.model import heldout_facts, model_io
 from proveout.model.bundle import OpenBundle
+from proveout.model.manifest import HELDOUT_ANSWERS, LABEL, MANIFEST, REFERENCE, REFERENCE_ROWS, describe
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import Bundle
 from proveout.records.json_form import canonical, digest_of
@@ -81,12 +82,12 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
         _write_profile(into, training[0][list(opened.request_columns)])
     facts = change.task
     if facts is None and change.model is not None:
-        facts = bundles.measured_facts(opened.task.facts, scores, heldout[1])
+        facts = heldout_facts.measured_facts(opened.task.facts, scores, heldout[1])
     _state_direct(into, parity.ON)
     _seal(into, stated, facts)
     _state_direct(into, bundles.open_bundle(into).direct)
     _seal(into, stated, facts)
-    return Variant(bundle=bundles.describe(into), scores=scores)
+    return Variant(bundle=describe(into), scores=scores)
 
 
 def _write_answers(
@@ -100,12 +101,12 @@ def _write_answers(
 ) -> Mapping[str, float]:
     """Everything in a bundle that rests on what the model says. Returns the metrics of the manifest."""
     rows, labels = training
-    confidence = bundles.confidence_table(scores, outcomes, opened.task)
+    confidence = heldout_facts.confidence_table(scores, outcomes, opened.task)
     (folder / "confidence.json").write_bytes(canonical(confidence))
-    learned = rows[list(opened.request_columns)].assign(**{bundles.LABEL: labels})
-    sample = learned.sample(min(bundles.REFERENCE_ROWS, len(rows)), random_state=0).reset_index(drop=True)
-    sample.to_parquet(folder / bundles.REFERENCE, index=False)
-    bundles.heldout_answers(scores, outcomes, opened.task).to_parquet(folder / bundles.HELDOUT_ANSWERS, index=False)
+    learned = rows[list(opened.request_columns)].assign(**{LABEL: labels})
+    sample = learned.sample(min(REFERENCE_ROWS, len(rows)), random_state=0).reset_index(drop=True)
+    sample.to_parquet(folder / REFERENCE, index=False)
+    heldout_facts.heldout_answers(scores, outcomes, opened.task).to_parquet(folder / HELDOUT_ANSWERS, index=False)
     stated = {metric.name: metric.value for metric in opened.bundle.metrics}
     if anew:
         stated |= opened.task.measure(tuple(stated), outcomes, scores)
@@ -125,7 +126,7 @@ def _state_direct(folder: Path, why: str) -> None:
 
 def _seal(folder: Path, stated: Mapping[str, float] | None = None, facts: TaskFacts | None = None) -> None:
     """Make the manifest fit the files that lie there."""
-    file = folder / bundles.MANIFEST
+    file = folder / MANIFEST
     manifest = orjson.loads(file.read_bytes())
     listed = sorted(path for path in folder.rglob("*") if path.is_file() and path != file)
     digests = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in listed}

@@ -379,7 +379,7 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     Raises: InputsChanged; BundleError if the features of the snapshot are no longer those in `table`.
     """
     from proveout.data import features, splits
-    from proveout.model import bundle
+    from proveout.model import packing
     from proveout.training import run_inputs
 
     _same_inputs(settings, inputs)
@@ -396,8 +396,8 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
         lock = _lock(settings, Path(temporary))
         model_file.write_bytes(trained.model)
         executed.write_bytes(trained.notebook)
-        packed = bundle.pack(
-            bundle.PackOrder(
+        packed = packing.pack(
+            packing.PackOrder(
                 model=settings.model,
                 model_file=model_file,
                 features=settings.features,
@@ -512,9 +512,9 @@ def _lock(settings: Settings, into: Path) -> Path:
 
 def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
     """The bundle as one zip file, for Metaflow to keep with the run."""
-    from proveout.model import bundle
+    from proveout.model import packing
 
-    return bundle.archive(open_store(settings).folder("bundles", packed.digest))
+    return packing.archive(open_store(settings).folder("bundles", packed.digest))
 
 
 def judge(settings: Settings, inputs: "RunInputs", packed: Bundle, *, checks: str | None = None) -> Verdict:

@@ -168,7 +168,7 @@ def _known(settings: Settings, bundle: Digest) -> "Authorization | None":
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
     """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
     persons hold."""
-    from proveout.model.bundle import verify
+    from proveout.model.manifest import verify
     from proveout.trust import authorization
     from proveout.trust.approvals import quorum
 

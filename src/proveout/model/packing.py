@@ -1,0 +1,257 @@
+"""Packing: what a training run made becomes a bundle.
+
+Input: a `PackOrder`. Output: a folder in the store, named by the digest of its identity, that predicts as the model did
+before it was packed; and the same folder as one zip file.
+"""
+
+import io
+import platform
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from proveout.data import features, profiles, request_columns
+from proveout.data.store import Store
+from proveout.errors import BundleError
+from proveout.fastpath import parity, tolerance
+from proveout.model import estimator, model_io
+from proveout.model import stated_metrics as metrics
+from proveout.model.bundle import OpenBundle, model_columns
+from proveout.model.heldout_facts import confidence_table, heldout_answers, measured_facts
+from proveout.model.manifest import (
+    FORMAT,
+    HELDOUT_ANSWERS,
+    LABEL,
+    LOCK,
+    MANIFEST,
+    MEMBERSHIP,
+    REFERENCE,
+    REFERENCE_ROWS,
+    describe,
+    file_digests,
+    file_names,
+)
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import Bundle, PackedConfig
+from proveout.records.json_form import canonical, digest_of
+from proveout.records.train_config import TrainConfig
+from proveout.records.values import Digest
+from proveout.settings import load_module
+from proveout.task import task as tasks
+from proveout.task.question import Question
+from proveout.task.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_IDENTITY = "features.py:features"
+_IDENTITY_SOURCE = '''"""The model is given the columns of the request as they are."""
+
+
+def features(rows):
+    return rows
+'''
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackOrder:
+    """What a training run made, ready to be packed."""
+
+    model: str
+    model_file: Path  # skops, as it came out of the kernel
+    features: str | None  # `path:function`, relative to `root`; None: the model is given the request's columns
+    root: Path
+    feature_files: tuple[str, ...] = ()  # what the features read, relative to `root`, beside their code or below it
+    notebook: Path
+    executed: Path
+    config: TrainConfig  # of the run; its bounds, [evaluation], are not packed
+    snapshot: Digest
+    membership: "pd.DataFrame"  # the batch and the side of each row of the snapshot: see `splits.table`
+    label: str  # what the target is called: so may a class of a binary model be
+    task: TaskFacts  # what train.toml says of it: the threshold, or the coverage; the rest is found out here
+    request: Mapping[str, str]  # dtype of each request column
+    training: "pd.DataFrame"  # request columns of the training rows
+    training_labels: "NDArray[Any]"  # as the task has outcomes
+    heldout: "pd.DataFrame"
+    heldout_labels: "NDArray[Any]"
+    metrics: Mapping[str, float]
+    run: str
+    git_commit: str
+    trained_at: str
+    lock: Path | None
+
+
+def pack(order: PackOrder, store: Store) -> Bundle:
+    """Pack what a run made into the store. The same identity again finds the bundle that is there and changes nothing.
+
+    Raises: BundleError if the model holds what is not trusted, cannot answer the task, or does not predict the same
+    once packed.
+    """
+    model = model_io.load(order.model_file)
+    asked = estimator.question(model, order.task.task, label=order.label)
+    order = replace(order, task=estimator.completed(model, order.task))
+    if order.task.classes:
+        estimator.refuse_unknown_classes(order.task.classes, order.heldout_labels)
+    with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
+        building = Path(temporary)
+        _write_identity(building, order)
+        file, _, function = (order.features or _IDENTITY).partition(":")
+        compute: features.Features = (
+            features.identity if order.features is None else getattr(load_module(order.root / file), function)
+        )
+        plain = partial(_scores, model, compute, order, asked, name=function)
+        task = _write_provenance(building, order, model=model, compute=compute, plain=plain, asked=asked)
+        identity = {"model": order.model, "files": file_digests(building, only=_identity(building))}
+        digest = digest_of(identity)
+        manifest = {
+            "format": FORMAT,
+            "digest": digest,
+            "identity": identity,
+            "provenance": {
+                "snapshot": order.snapshot,
+                "split": order.config.split,
+                "run": order.run,
+                "trained_at": order.trained_at,
+                "git_commit": order.git_commit,
+                "python": platform.python_version(),
+                "machine": f"{platform.system()} {platform.machine()}",
+                "metrics": dict(order.metrics),
+                "task": task.facts,
+                "files": {n: h for n, h in file_digests(building).items() if n not in identity["files"]},
+            },
+        }
+        (building / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+        _prove(building, order, model, plain)
+        folder = store.put("bundles", digest, lambda empty: _copy(building, empty))
+    return describe(folder)
+
+
+IDENTITY = ("model.skops", "signature.json", "config.json")  # and whatever lies below `code`
+
+
+def _identity(folder: Path) -> frozenset[str]:
+    return frozenset(file for file in file_names(folder) if file in IDENTITY or file.startswith("code/"))
+
+
+def _write_identity(folder: Path, order: PackOrder) -> None:
+    (folder / "code").mkdir()
+    (folder / "model.skops").write_bytes(model_io.canonical_bytes(order.model_file))
+    file, _, function = (order.features or _IDENTITY).partition(":")
+    if order.features is None:
+        (folder / "code" / "features.py").write_text(_IDENTITY_SOURCE, encoding="utf-8")
+    else:
+        shutil.copyfile(order.root / file, folder / "code" / "features.py")
+    for read in order.feature_files:
+        # As it lies beside the code in the project, so that `Path(__file__).with_name(...)` finds it here too.
+        there = folder / "code" / Path(read).relative_to(Path(file).parent)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(order.root / read, there)
+    (folder / "code" / "notebook.ipynb").write_bytes(_source_only(order.notebook))
+    signature = {
+        "request": dict(order.request),
+        "label": order.label,
+        "task": order.task,
+        "features": function,
+    }
+    (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
+    # What the gate asks makes no other model: with another bound, training comes to the same bundle.
+    packed = PackedConfig(snapshot=order.snapshot, config=replace(order.config, evaluation={}))
+    (folder / "config.json").write_bytes(canonical(packed))
+
+
+def _write_provenance(
+    folder: Path, order: PackOrder, *, model: Any, compute: features.Features, plain: parity.Scorer, asked: Question
+) -> Task:
+    """Write what says how the bundle came about and how good it is. Returns the task with all that was measured."""
+    shutil.copyfile(order.executed, folder / "executed.ipynb")
+    (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
+    requests = request_columns.typed(order.heldout, order.request)
+    name = order.features or "the request's columns"
+    features.check_columns(compute, requests, tuple(order.request), name=name)
+    scores = plain(order.heldout)
+    task = tasks.of(measured_facts(order.task, scores, order.heldout_labels))
+    metrics.compare(order.metrics, order.heldout_labels, scores, task=task)
+    (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, task)))
+    training = order.training.assign(**{LABEL: order.training_labels})
+    sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
+    if task.name == "binary":
+        estimator.refuse_backwards(plain(sample), sample[LABEL].to_numpy(dtype=bool), label=order.label)
+    sample.to_parquet(folder / REFERENCE, index=False)
+    heldout_answers(scores, order.heldout_labels, task).to_parquet(folder / HELDOUT_ANSWERS, index=False)
+    order.membership.to_parquet(folder / MEMBERSHIP, index=False, compression="zstd")
+    profiled = profiles.profile(order.training)
+    (folder / "profile.bin").write_bytes(profiled)
+    (folder / "profile.json").write_bytes(canonical(profiles.numbers(profiled)))
+    found = parity.find(
+        model,
+        compute,
+        order.request,
+        asked=asked,
+        plain=plain,
+        reference=sample,
+    )
+    stated = {"direct": found.why, "rows": found.rows, "tolerance": found.tolerance}
+    (folder / "direct.json").write_bytes(canonical(stated))
+    if order.lock is not None:
+        shutil.copyfile(order.lock, folder / LOCK)
+    return task
+
+
+def _prove(folder: Path, order: PackOrder, model: Any, plain: parity.Scorer) -> None:
+    """What was packed predicts what was trained: opened from its files, on the first rows of the held-out batch."""
+    import numpy as np
+
+    rows = order.heldout.head(200)
+    before = plain(rows)
+    after = OpenBundle(folder).predict(rows)
+    # Neither of the two is wrong where only the order of a sum is another.
+    if tolerance.apart(after, before, tolerance.tolerance(model).answers).any():
+        raise BundleError(
+            order.model,
+            f"packed, it predicts otherwise: up to {np.abs(before - after).max():.3g} apart on {len(rows)} rows",
+            "flows/features.py must give the same columns wherever it is loaded from",
+        )
+
+
+def _scores(
+    model: Any, compute: features.Features, order: PackOrder, asked: Question, rows: "pd.DataFrame", *, name: str
+) -> "NDArray[np.float64]":
+    return estimator.scores(model, model_columns(compute, rows, order.request, name=name), asked)
+
+
+def _source_only(notebook: Path) -> bytes:
+    """The notebook without outputs, counts and metadata of an editor: what its author wrote."""
+    # Deferred: who opens a bundle needs no nbformat.
+    from proveout.model.notebook_file import read
+
+    cells = [
+        {
+            "type": cell["cell_type"],
+            "tags": cell.metadata.get("tags", []),
+            "source": cell["source"],
+        }
+        for cell in read(notebook).cells
+    ]
+    return orjson.dumps(cells, option=orjson.OPT_INDENT_2)
+
+
+def _copy(building: Path, empty: Path) -> None:
+    shutil.copytree(building, empty, dirs_exist_ok=True)
+
+
+def archive(folder: Path) -> bytes:
+    """The whole bundle as one zip file, the same bytes for the same files: Metaflow keeps it with the run."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for file in file_names(folder):
+            zipped.writestr(zipfile.ZipInfo(file, date_time=(1980, 1, 1, 0, 0, 0)), (folder / file).read_bytes())
+    return packed.getvalue()
