@@ -7,7 +7,7 @@ The same batches twice give the same snapshot and no new rows. Batches are in th
 came in under a wrong name: proveout data drop BATCH --reason "..."
 """
 
-from proveout.training.flow_steps import prepare
+from proveout.training.flow_setup import prepare
 
 settings = prepare(__file__)
 
@@ -29,16 +29,16 @@ class IngestFlow(FlowSpec):
     @retry(times=2, minutes_between_retries=0)  # a source may be away for a moment; taking a batch twice is harmless
     @step
     def take(self):
-        from proveout.training import flow_steps
+        from proveout.training import ingest_steps
 
-        self.batches = flow_steps.take_batches(settings, self.names)
+        self.batches = ingest_steps.take_batches(settings, self.names)
         self.next(self.snap)
 
     @step
     def snap(self):
-        from proveout.training import flow_steps
+        from proveout.training import ingest_steps
 
-        self.snapshot = flow_steps.take_snapshot(settings, self.batches, onto_latest=self.batch is not None)
+        self.snapshot = ingest_steps.take_snapshot(settings, self.batches, onto_latest=self.batch is not None)
         self.next(self.end)
 
     @step

@@ -9,7 +9,7 @@ On one machine cron runs it, every day at six; `@schedule` is for the back ends 
     0 6 * * *  cd PROJECT && flock -n .metaflow/monitor.lock .venv/bin/python flows/monitor.py run
 """
 
-from proveout.training.flow_steps import prepare
+from proveout.training.flow_setup import prepare
 
 settings = prepare(__file__)
 

@@ -8,7 +8,7 @@ python flows/train.py card view judge                  the last verdict, with pi
 """
 
 from proveout.training.config import parse_config
-from proveout.training.flow_steps import prepare
+from proveout.training.flow_setup import prepare
 
 settings = prepare(__file__)
 
@@ -24,16 +24,16 @@ class TrainFlow(FlowSpec):
 
     @step
     def start(self):
-        from proveout.training import flow_steps
+        from proveout.training import train_steps
 
-        self.inputs = flow_steps.begin(settings, self.config)
+        self.inputs = train_steps.begin(settings, self.config)
         self.next(self.features)
 
     @step
     def features(self):
-        from proveout.training import flow_steps
+        from proveout.training import train_steps
 
-        self.table = flow_steps.make_features(settings, self.inputs)
+        self.table = train_steps.make_features(settings, self.inputs)
         self.next(self.fit)
 
     @card(type="proveout_html", options={"artifact": "page"})
@@ -41,36 +41,36 @@ class TrainFlow(FlowSpec):
     @resources(cpu=config_expr("config.infrastructure.cpu"), memory=config_expr("config.infrastructure.memory_mb"))
     @step
     def fit(self):
-        from proveout.training import flow_steps
+        from proveout.training import train_steps
 
-        self.trained = flow_steps.run_notebook(settings, self.inputs, self.table)
-        self.page = flow_steps.notebook_page(self.trained)
+        self.trained = train_steps.run_notebook(settings, self.inputs, self.table)
+        self.page = train_steps.notebook_page(self.trained)
         self.next(self.pack)
 
     @step
     def pack(self):
-        from proveout.training import flow_steps
+        from proveout.training import train_steps
 
         run = f"{current.flow_name}/{current.run_id}"
-        self.bundle = flow_steps.pack_bundle(settings, self.inputs, self.table, self.trained, run=run)
-        self.archive = flow_steps.archive_bundle(settings, self.bundle)
+        self.bundle = train_steps.pack_bundle(settings, self.inputs, self.table, self.trained, run=run)
+        self.archive = train_steps.archive_bundle(settings, self.bundle)
         self.next(self.judge)
 
     @card(type="proveout_html", options={"artifact": "page"})
     @step
     def judge(self):
         from proveout.gate.reports import html_report
-        from proveout.training import flow_steps
+        from proveout.training import train_steps
 
-        self.verdict = flow_steps.judge(settings, self.inputs, self.bundle, checks=self.checks)
+        self.verdict = train_steps.judge(settings, self.inputs, self.bundle, checks=self.checks)
         self.page = html_report.html(self.verdict)
         self.next(self.end)
 
     @step
     def end(self):
-        from proveout.training import flow_steps
+        from proveout.training import train_steps
 
-        flow_steps.conclude(self.bundle, self.verdict)
+        train_steps.conclude(self.bundle, self.verdict)
 
 
 if __name__ == "__main__":

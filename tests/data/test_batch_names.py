@@ -19,7 +19,7 @@ from proveout.records.json_form import from_json
 from proveout.records.snapshot import Batch, BatchRemoval
 from proveout.records.train_config import DataConfig, TimeSplit, TrainConfig
 from proveout.records.values import Digest, now
-from proveout.training import batch_removal, flow_steps
+from proveout.training import batch_removal, ingest_steps, train_steps
 
 
 def batch(name: str) -> Batch:
@@ -33,7 +33,9 @@ def project(template, tmp_path, monkeypatch):
     shutil.copytree(template, tmp_path / "p")
     monkeypatch.chdir(tmp_path / "p")
     found = settings.load(tmp_path / "p")
-    flow_steps.take_snapshot(found, tuple(batch(name) for name in ("2013-04", "2013-05", "20l3-06")), onto_latest=False)
+    ingest_steps.take_snapshot(
+        found, tuple(batch(name) for name in ("2013-04", "2013-05", "20l3-06")), onto_latest=False
+    )
     return found
 
 
@@ -64,13 +66,13 @@ def by_time(through: str, held_out: str, *, version: str = "latest") -> TrainCon
 
 def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, capsys):
     """Where the name is given, and where it matters."""
-    made = flow_steps.take_snapshot(
+    made = ingest_steps.take_snapshot(
         project, tuple(batch(n) for n in ("2013-9", "2013-10", "2013-8")), onto_latest=False
     )
     told = "warning: batches are in the order of their names as text, and there 2013-10 comes before 2013-8"
     assert told in capsys.readouterr().out
 
-    flow_steps.choose_data(project, by_time("2013-8", "2013-9", version=made.digest))
+    train_steps.choose_data(project, by_time("2013-8", "2013-9", version=made.digest))
 
     assert told in capsys.readouterr().out
 
@@ -85,7 +87,7 @@ def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, 
 def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, held_out, remedy):
     """Swapped, the two names would pass, with the model trained on what it is to be judged on."""
     with pytest.raises(ConfigError, match=remedy) as refused:
-        flow_steps.choose_data(project, by_time(through, held_out))
+        train_steps.choose_data(project, by_time(through, held_out))
 
     assert "the order of their names as text (2013-04, 2013-05, 20l3-06)" in str(refused.value)
     assert "wap" not in str(refused.value)
@@ -94,7 +96,7 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
 def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
     """A project of regions has no months: `--through north` must not be the way on."""
     with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --batch north$"):
-        flow_steps.choose_data(project, by_time("2013-04", "north"))
+        train_steps.choose_data(project, by_time("2013-04", "north"))
 
 
 def test_a_function_is_asked_for_the_batches_that_the_project_names(project):
@@ -109,7 +111,7 @@ def test_a_function_is_asked_for_the_batches_that_the_project_names(project):
 def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):
     """The next training does not see it; the store, the older snapshot and the ledger still know it."""
     with Ledger(project.ledger) as ledger:
-        before = flow_steps.latest_snapshot(ledger)
+        before = ingest_steps.latest_snapshot(ledger)
 
     dropped = drop("20l3-06", "--reason", "a typing error", "--by", "ada", "--json")
 
@@ -118,14 +120,16 @@ def test_a_batch_with_a_wrong_name_is_taken_out_and_nothing_is_lost(project):
     assert (found.batch.name, found.before) == ("20l3-06", before.digest)
     store = Store(project.store)
     with Ledger(project.ledger) as ledger:
-        assert flow_steps.latest_snapshot(ledger) == found.snapshot == snapshots.describe(store, found.snapshot.digest)
+        assert (
+            ingest_steps.latest_snapshot(ledger) == found.snapshot == snapshots.describe(store, found.snapshot.digest)
+        )
         (audit,) = ledger.entries(kind="audit")
         assert (audit.subject, audit.actor, audit.reason) == ("20l3-06", "ada", "a typing error")
         assert read(BatchRemoval, audit) == found
         assert ledger.verify_chain() > 0
     assert [one.name for one in found.snapshot.batches] == ["2013-04", "2013-05"]
     assert snapshots.describe(store, before.digest) == before
-    again = flow_steps.take_snapshot(project, (batch("2013-06"),), onto_latest=True)
+    again = ingest_steps.take_snapshot(project, (batch("2013-06"),), onto_latest=True)
     assert [one.name for one in again.batches] == ["2013-04", "2013-05", "2013-06"]
 
 
@@ -147,7 +151,7 @@ def test_what_cannot_be_taken_out_is_refused_and_nothing_is_written(project, arg
 
 def test_the_only_batch_stays(project):
     """A snapshot of nothing trains nothing."""
-    flow_steps.take_snapshot(project, (batch("2013-04"),), onto_latest=False)
+    ingest_steps.take_snapshot(project, (batch("2013-04"),), onto_latest=False)
     with Ledger(project.ledger) as ledger:
         with pytest.raises(UsageError, match="the only batch"):
             batch_removal.plan(ledger, "2013-04")
@@ -159,10 +163,10 @@ def test_a_batch_taken_in_meanwhile_is_not_undone(project):
     """Two at a time: the snapshot that was planned does not have what came since."""
     with Ledger(project.ledger) as ledger:
         seen, planned = ledger.last_seq(), batch_removal.plan(ledger, "20l3-06")
-        flow_steps.take_snapshot(project, (batch("2013-07"),), onto_latest=True)
+        ingest_steps.take_snapshot(project, (batch("2013-07"),), onto_latest=True)
         with pytest.raises(Conflict):
             batch_removal.remove(ledger, Store(project.store), planned, by="ada", reason="-", at=now(), seen=seen)
-        assert flow_steps.latest_snapshot(ledger).through() == "20l3-06"
+        assert ingest_steps.latest_snapshot(ledger).through() == "20l3-06"
         assert ledger.entries(kind="audit") == ()
 
 

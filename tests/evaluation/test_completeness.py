@@ -18,7 +18,7 @@ from proveout.project import open_store
 from proveout.records.snapshot import Batch, Refusal, Snapshot
 from proveout.records.values import Digest
 from proveout.records.verdict import SourceVersion
-from proveout.training import flow_steps
+from proveout.training import ingest_steps
 
 FILES = {
     "pyproject.toml": """
@@ -90,14 +90,14 @@ def taken(tmp_path_factory):
             patch.syspath_prepend(root)
             patch.delitem(sys.modules, "raw", raising=False)
             project = project_settings.load(root)
-            before = flow_steps.take_snapshot(project, flow_steps.take_batches(project, MONTHS), onto_latest=False)
+            before = ingest_steps.take_snapshot(project, ingest_steps.take_batches(project, MONTHS), onto_latest=False)
             edited = FILES["source.py"].replace("    return rows", edit)
             (root / "source_edited.py").write_text(edited)
             (root / "source.py").write_text(edited)
             # A process loads a file once: the edited one is loaded under another name, as by the next process.
             again = project.model_copy(update={"source": "source_edited.py:source"})
             batch = snapshots.take_batch(again, open_store(project), "5", code=sources.code(project))
-            after = flow_steps.take_snapshot(project, (batch,), onto_latest=True)
+            after = ingest_steps.take_snapshot(project, (batch,), onto_latest=True)
         return project, before, after
 
     return cache(take)
@@ -155,7 +155,7 @@ def test_the_same_rows_by_other_code_are_the_same_batch_and_the_ledger_says_who_
         described = snapshots.describe(open_store(project), before.digest)
         assert described == before
         assert provenance.as_entered(ledger, described) == after
-    assert flow_steps.take_snapshot(project, after.batches[-1:], onto_latest=True) == after
+    assert ingest_steps.take_snapshot(project, after.batches[-1:], onto_latest=True) == after
     assert "no new rows" in capsys.readouterr().out
 
 

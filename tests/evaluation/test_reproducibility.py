@@ -10,7 +10,7 @@ from proveout import settings as project_settings
 from proveout.evaluation import reproducibility
 from proveout.evaluation.context import EvaluationContext
 from proveout.project import open_store
-from proveout.training import flow_steps
+from proveout.training import ingest_steps, train_steps
 
 FILES = {
     "pyproject.toml": """
@@ -97,11 +97,11 @@ def trained_with(tmp_path_factory):
         notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (root / "pilot.ipynb").write_text(json.dumps(notebook))
         settings = project_settings.load(root)
-        flow_steps.take_snapshot(settings, flow_steps.take_batches(settings, ("1", "2")), onto_latest=False)
-        inputs = flow_steps.begin(settings, CONFIG)
-        table = flow_steps.make_features(settings, inputs)
-        made = flow_steps.run_notebook(settings, inputs, table)
-        packed = flow_steps.pack_bundle(settings, inputs, table, made, run="TrainFlow/1")
+        ingest_steps.take_snapshot(settings, ingest_steps.take_batches(settings, ("1", "2")), onto_latest=False)
+        inputs = train_steps.begin(settings, CONFIG)
+        table = train_steps.make_features(settings, inputs)
+        made = train_steps.run_notebook(settings, inputs, table)
+        packed = train_steps.pack_bundle(settings, inputs, table, made, run="TrainFlow/1")
         return EvaluationContext(settings, open_store(settings).folder("bundles", packed.digest))
 
     return build

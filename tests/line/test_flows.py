@@ -19,7 +19,7 @@ from proveout.records.json_form import from_json
 from proveout.records.snapshot import Snapshot
 from proveout.records.train_config import DataConfig, TimeSplit, TrainConfig
 from proveout.records.verdict import Verdict
-from proveout.training import flow_steps
+from proveout.training import code_version, flow_setup, notebook_table, train_steps
 from proveout.training.config import parse_config, read_config
 
 pytestmark = pytest.mark.long
@@ -87,7 +87,7 @@ def test_the_run_keeps_the_bundle_and_shows_the_notebook(trained, monkeypatch):
     """Metaflow's artifact is the bundle itself; its card is the executed notebook with its plots."""
     packed = from_json(Bundle, trained.newest("bundle").body)
     code = f"""
-from proveout.training.flow_steps import prepare
+from proveout.training.flow_setup import prepare
 prepare()
 from metaflow import Flow, Run, namespace
 from metaflow.cards import get_cards
@@ -170,7 +170,7 @@ def test_a_notebook_that_ends_itself_fails_its_step_and_is_kept(tmp_path):
     inputs = run_inputs.record(project, snapshot=Snapshot(digest=Digest("a" * 64), batches=()), config=config)
 
     with pytest.raises(NotebookFailed) as failed:
-        flow_steps.run_notebook(project, inputs, flow_steps.Table(parquet=b"", rows=0))
+        train_steps.run_notebook(project, inputs, notebook_table.Table(parquet=b"", rows=0))
 
     assert (failed.value.cell, failed.value.exit_code) == (2, 1)
     assert Path(failed.value.executed) == tmp_path / "reports" / "pilot-failed.ipynb"
@@ -197,9 +197,9 @@ def test_a_later_month_does_not_rename_what_was_trained(tmp_path):
     split = TimeSplit(train_through="2013-04", holdout="2013-05")
     asked = TrainConfig(data=DataConfig(version=through_june.digest), split=split)
 
-    assert flow_steps.choose_data(config, asked).digest == through_may.digest
+    assert train_steps.choose_data(config, asked).digest == through_may.digest
     with pytest.raises(ConfigError, match="not after"):
-        flow_steps.choose_data(config, replace(asked, split=replace(split, holdout="2013-04")))
+        train_steps.choose_data(config, replace(asked, split=replace(split, holdout="2013-04")))
 
 
 def test_metaflow_gets_a_user_where_there_is_none(monkeypatch):
@@ -207,13 +207,13 @@ def test_metaflow_gets_a_user_where_there_is_none(monkeypatch):
     for name in ("METAFLOW_USER", "USER", "LOGNAME", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
 
-    flow_steps.prepare(ROOT)
+    flow_setup.prepare(ROOT)
 
     assert os.environ["METAFLOW_USER"] not in {"", "root"}
 
 
 def test_the_commit_is_known_in_a_checkout_and_unknown_outside(tmp_path):
     """A bundle says which code made it, or that nobody knows."""
-    assert flow_steps.git_commit(tmp_path) == "unknown"
+    assert code_version.git_commit(tmp_path) == "unknown"
     if shutil.which("git"):
-        assert len(flow_steps.git_commit(ROOT).removesuffix("+changes")) in {7, 40}
+        assert len(code_version.git_commit(ROOT).removesuffix("+changes")) in {7, 40}

@@ -18,7 +18,7 @@ from proveout.records.bundle import Bundle
 from proveout.records.train_config import RandomSplit
 from proveout.records.verdict import Verdict
 from proveout.settings import Settings
-from proveout.training import flow_steps
+from proveout.training import ingest_steps, train_steps
 from proveout.training.config import parse_config
 
 PYPROJECT = """
@@ -127,16 +127,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
 
 def ingest(project: Settings) -> None:
     names = sources.names(project)
-    flow_steps.take_snapshot(project, flow_steps.take_batches(project, names), onto_latest=False)
+    ingest_steps.take_snapshot(project, ingest_steps.take_batches(project, names), onto_latest=False)
 
 
 def begin(project: Settings):
-    return flow_steps.begin(project, parse_config((project.root / project.train_config).read_text()))
+    return train_steps.begin(project, parse_config((project.root / project.train_config).read_text()))
 
 
 def given(project: Settings) -> pd.DataFrame:
     """What the notebook is given."""
-    return pd.read_parquet(io.BytesIO(flow_steps.make_features(project, begin(project)).parquet))
+    return pd.read_parquet(io.BytesIO(train_steps.make_features(project, begin(project)).parquet))
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +145,11 @@ def trained(made) -> tuple[Settings, Bundle, Verdict]:
     project = made(customers(600))
     ingest(project)
     inputs = begin(project)
-    table = flow_steps.make_features(project, inputs)
-    packed = flow_steps.pack_bundle(
-        project, inputs, table, flow_steps.run_notebook(project, inputs, table), run="TrainFlow/1"
+    table = train_steps.make_features(project, inputs)
+    packed = train_steps.pack_bundle(
+        project, inputs, table, train_steps.run_notebook(project, inputs, table), run="TrainFlow/1"
     )
-    return project, packed, flow_steps.judge(project, inputs, packed)
+    return project, packed, train_steps.judge(project, inputs, packed)
 
 
 def test_a_table_in_one_file_comes_to_an_approved_bundle(trained):
@@ -189,7 +189,7 @@ def test_outcomes_are_looked_up_in_rows_that_the_model_has_not_learned_from(trai
     project, packed, _ = trained
     opened = open_bundle(open_store(project).folder("bundles", packed.digest))
     with open_ledger(project) as ledger:
-        newest = flow_steps.latest_snapshot(ledger)
+        newest = ingest_steps.latest_snapshot(ledger)
 
     found = monitor.unseen(project, opened, newest)
 

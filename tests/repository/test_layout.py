@@ -46,7 +46,7 @@ DOORS = {
     "papermill": ("training/kernel.py",),
     "nbclient": ("training/kernel.py",),
     "jupyter_client": ("training/kernel.py",),
-    "metaflow": ("training/flow_steps.py", "training/flow_errors.py"),
+    "metaflow": ("training/train_steps.py", "training/flow_errors.py"),
     "nbformat": ("training/", "pilot/", "model/notebook_file.py"),
     "nbconvert": ("training/",),
     "xgboost": ("model/xgboost_json.py",),
@@ -156,7 +156,7 @@ def test_each_room_imports_only_from_the_floors_below():
         ("server/main.py", "from proveout.gate import verdict", "server/main.py:1 knows gate, which is not below it"),
         (
             "data/guard.py",
-            "import proveout.training.flow_steps",
+            "import proveout.training.train_steps",
             "data/guard.py:1 knows training, which is not below it",
         ),
         ("data/guard.py", "from proveout.ledger.ledger import Ledger", "data/guard.py:1 knows ledger, which"),

@@ -35,7 +35,7 @@ for module in (
     "proveout.edge_cases",
     "proveout.gate.fixtures",
     "proveout.gate.finalize",
-    "proveout.training.flow_steps",
+    "proveout.training.train_steps",
 ):
     importlib.import_module(module)
 

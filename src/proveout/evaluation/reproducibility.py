@@ -131,15 +131,15 @@ def main(folder: str, into: str) -> None:
     """Train what the bundle in `folder` says it was trained from, and pack it below `into`."""
     from proveout import settings
     from proveout.data import snapshots
-    from proveout.training import flow_steps, run_inputs
+    from proveout.training import run_inputs, train_steps
 
     project = settings.load()
     packed = from_json(PackedConfig, (Path(folder) / "config.json").read_bytes())
     snapshot = snapshots.describe(open_store(project), packed.snapshot)
     apart = _apart(project, snapshot.digest, Path(into))
     inputs = run_inputs.record(apart, snapshot=snapshot, config=packed.config)
-    table = flow_steps.make_features(apart, inputs)
-    made = flow_steps.pack_bundle(apart, inputs, table, flow_steps.run_notebook(apart, inputs, table), run="again")
+    table = train_steps.make_features(apart, inputs)
+    made = train_steps.pack_bundle(apart, inputs, table, train_steps.run_notebook(apart, inputs, table), run="again")
     (Path(into) / "made.json").write_text(to_json(made), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""`training/flow_steps.py`: what train.toml may say of the answers, by task."""
+"""`training/task_facts.py`: what train.toml may say of the answers, by task."""
 
 import pytest
 from tiny_project import FILES
@@ -6,7 +6,7 @@ from tiny_project import FILES
 from proveout import settings
 from proveout.errors import ConfigError
 from proveout.records.train_config import Decision
-from proveout.training import flow_steps
+from proveout.training import task_facts
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ def test_what_is_another_tasks_is_refused_with_a_remedy(tmp_path, task, decision
     project = settings.load(tmp_path).model_copy(update={"task": task})
 
     with pytest.raises(ConfigError, match=problem):
-        flow_steps.task_facts(project, decision)
-    assert flow_steps.task_facts(project, Decision(metric={"regression": "r2"}.get(task, "log_loss"))).task == task
+        task_facts.task_facts(project, decision)
+    assert task_facts.task_facts(project, Decision(metric={"regression": "r2"}.get(task, "log_loss"))).task == task

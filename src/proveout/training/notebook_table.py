@@ -1,0 +1,136 @@
+"""The table that the notebook is given: model columns, target, batch and side of the split.
+
+Input: the settings and what a run began with. Output: a `Table` as parquet; and whether two of them hold the same.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proveout.data.splits import BATCH, HOLDOUT, SPLIT, TRAIN
+from proveout.errors import BundleError, ConfigError
+from proveout.project import open_store
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from proveout.data.splits import Membership
+    from proveout.task.task import Task
+    from proveout.training.run_inputs import RunInputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows ready for the notebook, as parquet: the model's columns, the label and the batch of each row."""
+
+    parquet: bytes
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRows:
+    """The rows of a snapshot, in its order."""
+
+    raw: "pd.DataFrame"
+    labels: "pd.Series[Any]"  # null while unknown
+    membership: "Membership"
+    task: "Task"
+
+    def learned(self) -> "NDArray[np.bool_]":
+        """The rows to learn from."""
+        return self.membership.train & self.labels.notna().to_numpy()
+
+    def held_out(self) -> "NDArray[np.bool_]":
+        """The rows to judge by."""
+        return self.membership.holdout & self.labels.notna().to_numpy()
+
+    def outcomes(self, rows: "NDArray[np.bool_]") -> "NDArray[Any]":
+        """What happened to some of the rows whose outcome is known, in the type that the task computes with."""
+        return self.task.outcomes(self.labels[rows].to_numpy())
+
+
+def split_rows(settings: Settings, inputs: "RunInputs") -> SplitRows:
+    """The rows of the run's snapshot, with their outcomes and the side of the split that each stands on."""
+    from proveout.data import features, snapshots, splits
+    from proveout.task import task as tasks
+
+    rows = snapshots.read(open_store(settings), inputs.snapshot.digest)
+    labels = features.labels(settings, rows)
+    found = splits.assign(inputs.config.split, rows, event_key=features.event_key(settings), target=labels)
+    return SplitRows(raw=rows, labels=labels, membership=found, task=tasks.named(settings.task))
+
+
+def table_of(settings: Settings, rows: SplitRows) -> "pd.DataFrame":
+    """What the notebook is given: rows on one side of the split whose outcome is known."""
+    from proveout.data import features
+
+    learned = rows.learned()
+    given = learned | rows.held_out()
+    raw = rows.raw[given]
+    function, name = features.load(settings), features.name(settings)
+    columns = features.request_columns(settings)
+    # Before the notebook, which may take hours: packing would refuse it as well.
+    features.check_columns(function, raw, columns, name=name)
+    table = features.compute(function, raw, columns, name=name)
+    ours: dict[str, Any] = {
+        settings.target_name: rows.outcomes(given),
+        BATCH: raw[BATCH],
+        SPLIT: [TRAIN if one else HOLDOUT for one in learned[given]],
+    }
+    if taken := [name for name in ours if name in table]:
+        raise ConfigError(
+            name,
+            f"gives a column called {taken[0]}, which the notebook's table has of its own",
+            "Give it another name",
+        )
+    return table.assign(**ours)
+
+
+def as_parquet(table: "pd.DataFrame") -> bytes:
+    """A table as the bytes of one parquet file, without its index."""
+    import io
+
+    packed = io.BytesIO()
+    table.to_parquet(packed, index=False)
+    return packed.getvalue()
+
+
+def compare_tables(given: bytes, again: bytes, *, settings: Settings) -> None:
+    """Return if two tables, as parquet, hold the same values, null for null. Raises: BundleError."""
+    from proveout.data import features
+
+    if given == again:
+        return
+    differing = table_differences(given, again)
+    if differing:
+        what = ", ".join(f"{column} in {cells:,} cells" for column, cells in list(differing.items())[:5])
+        raise BundleError(
+            features.name(settings),
+            f"computed again for the same rows, the model's columns are not those that the notebook was given: {what}",
+            "They may depend on the row alone: no clock, no random numbers, no file that changes; then start a new run",
+        )
+
+
+def table_differences(given: bytes, again: bytes) -> dict[str, int]:
+    """How many cells of each column differ between two tables in parquet; a column with none is left out.
+
+    A column that only one of the two has, or that has another type there, differs in all its cells.
+    """
+    import io
+
+    import pandas as pd
+
+    one, other = (pd.read_parquet(io.BytesIO(content)) for content in (given, again))
+    found = {}
+    for column in dict.fromkeys([*one.columns, *other.columns]):
+        there = column in one.columns and column in other.columns and len(one) == len(other)
+        if there and one[column].dtype == other[column].dtype:
+            before, after = one[column].astype(object), other[column].astype(object)
+            differ = int((~((before == after) | (before.isna() & after.isna()))).sum())
+        else:
+            differ = max(len(one), len(other))
+        if differ:
+            found[str(column)] = differ
+    return found

@@ -1,0 +1,33 @@
+"""What `[decision]` of train.toml says of the project's task.
+
+Input: the settings and the section. Output: `TaskFacts`, or a ConfigError for what belongs to another task.
+"""
+
+from proveout.errors import ConfigError
+from proveout.records.answer import TaskFacts
+from proveout.records.train_config import Decision
+from proveout.settings import Settings
+from proveout.task.binary import THRESHOLD
+
+
+def task_facts(settings: Settings, decision: Decision) -> TaskFacts:
+    """What `[decision]` of train.toml says of the project's task. Raises: ConfigError for what is another task's."""
+    from proveout.task import task as tasks
+
+    threshold, coverage = decision.threshold, decision.coverage
+    if settings.task != "binary" and threshold is not None:
+        problem = f"has a threshold, and the task is {settings.task}: only a binary answer has one"
+        raise ConfigError("[decision] in train.toml", problem, "Take it out, or correct `task` in [tool.proveout]")
+    if settings.task != "regression" and coverage is not None:
+        problem = f"has a coverage, and the task is {settings.task}: only a regression answers with an interval"
+        raise ConfigError("[decision] in train.toml", problem, "Take it out, or correct `task` in [tool.proveout]")
+    task = tasks.named(settings.task)
+    known = [name for name in task.metric_names if task.metric(name).better != "neither"]
+    if decision.metric is not None and decision.metric not in known:
+        problem = f"promises {decision.metric}, which is no metric of a {settings.task} task"
+        if decision.metric in task.metric_names:
+            problem = f"promises {decision.metric}, of which neither more nor less is better"
+        raise ConfigError("[decision] in train.toml", problem, f"Name one of {', '.join(known)}")
+    if settings.task == "binary":
+        return TaskFacts(threshold=THRESHOLD if threshold is None else float(threshold))
+    return TaskFacts(task=settings.task, coverage=None if coverage is None else float(coverage))

@@ -1,0 +1,284 @@
+"""The steps of flows/train.py: what a run begins with, features, notebook, bundle, checks, verdict.
+
+Input: the settings, a configuration and the records of the step before. Output: a record of plain values, or bytes,
+for Metaflow to version. Of Metaflow only the running flow is asked, and of nbconvert the notebook's page.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout import gate_settings
+from proveout import settings as settings_module
+from proveout.data.splits import BATCH, HOLDOUT, SPLIT
+from proveout.errors import ConfigError, NotApproved, NotFound, UsageError
+from proveout.project import actor, open_ledger, open_store
+from proveout.records.bundle import Bundle
+from proveout.records.snapshot import Snapshot
+from proveout.records.train_config import TrainConfig
+from proveout.records.values import now
+from proveout.records.verdict import Verdict
+from proveout.schema import coercion
+from proveout.settings import Settings
+from proveout.training.code_version import git_commit, requirements_lock
+from proveout.training.config import parse_config, read_config
+from proveout.training.flow_setup import CONFIG_FILE
+from proveout.training.ingest_steps import latest_snapshot, warn_of_order
+from proveout.training.notebook_table import Table, as_parquet, compare_tables, split_rows, table_of
+from proveout.training.task_facts import task_facts
+
+if TYPE_CHECKING:
+    from proveout.training.run_inputs import RunInputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What came out of the notebook."""
+
+    model: bytes  # skops
+    metrics: str  # JSON
+    notebook: bytes  # executed
+    seconds: float
+
+
+def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
+    """What this run begins with: the snapshot that `[data]` means, the configuration, and the code as it lies there.
+
+    Args:
+        config: what `parse_config` gave.
+    Raises: ConfigError, NotFound as `choose_data`; UsageError in a run that resumes one that never began.
+    """
+    from proveout.training import run_inputs
+
+    if (origin := _resumed()) is not None:
+        raise UsageError(
+            f"Run {origin} ended before it had begun, and to resume it would take the configuration of then: "
+            "start a new one: python flows/train.py run"
+        )
+    read = read_config(config)
+    named = os.environ.get(CONFIG_FILE)
+    file = Path(named) if named is not None and _says(Path(named), read) else None
+    return run_inputs.record(settings, snapshot=choose_data(settings, read), config=read, config_file=file)
+
+
+def _says(file: Path, config: TrainConfig) -> bool:
+    try:
+        return read_config(parse_config(file.read_text(encoding="utf-8"))) == config
+    except (OSError, ConfigError):
+        return False
+
+
+def _same_inputs(settings: Settings, inputs: "RunInputs") -> None:
+    """Return if the run goes on with what it began with; one that resumes another says so. Raises: InputsChanged."""
+    from proveout.training import run_inputs
+
+    run_inputs.check(settings, inputs)
+    if (origin := _resumed()) is not None:
+        print(f"goes on with the code and the configuration that run {origin} began with", flush=True)
+
+
+def _resumed() -> str | None:
+    """The id of the run that this one resumes."""
+    if "metaflow" not in sys.modules:  # called by others than a flow
+        return None
+    from metaflow.metaflow_current import current
+
+    origin = current.get("origin_run_id")
+    return str(origin) if origin is not None else None
+
+
+def choose_data(settings: Settings, config: TrainConfig) -> Snapshot:
+    """The snapshot that `[data]` of train.toml means: `latest` or a digest; of it the batches that the split looks at.
+
+    Raises: NotFound for a snapshot or a batch that is not there; ConfigError where the split does not fit the batches.
+    """
+    from proveout.data import snapshots, splits
+
+    store, whole, version = open_store(settings), None, config.data.version
+    if version == "latest":
+        with open_ledger(settings) as ledger:
+            whole = latest_snapshot(ledger)
+    if whole is None:
+        if version == "latest":
+            raise NotFound("snapshot", "yet", "Make one: python flows/ingest.py run")
+        whole = snapshots.describe(store, store.find("snapshots", version))
+    needed = splits.batches_needed(config.split, [batch.name for batch in whole.batches])
+    warn_of_order(splits.order_warning(config.split, needed))
+    return snapshots.extend(store, None, [batch for batch in whole.batches if batch.name in needed])
+
+
+def make_features(settings: Settings, inputs: "RunInputs") -> Table:
+    """The rows of the snapshot whose outcome is known, as the model sees them, with their label, batch and split."""
+    _same_inputs(settings, inputs)
+    rows = split_rows(settings, inputs)
+    table = table_of(settings, rows)
+    columns, held_out = len(table.columns) - 3, int((table[SPLIT] == HOLDOUT).sum())
+    print(
+        f"{len(table):,} rows with a known outcome, {held_out:,} of them held out; {columns} model columns", flush=True
+    )
+    return Table(parquet=as_parquet(table), rows=len(table))
+
+
+def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Trained:
+    """Run the project's notebook on `table` and take `model` and `metrics` out of it.
+
+    The half-executed notebook of a failure is kept in `reports/` in the project root, and the error names it.
+    """
+    from proveout.errors import NotebookFailed
+    from proveout.training import notebook
+
+    _same_inputs(settings, inputs)
+    config = inputs.config
+    reports = settings.root / "reports"
+    reports.mkdir(exist_ok=True)
+    path = settings.root / settings.notebook
+    infrastructure = config.infrastructure
+    with tempfile.TemporaryDirectory(prefix="proveout-notebook-") as temporary:
+        into = Path(temporary)
+        (into / "features.parquet").write_bytes(table.parquet)
+        try:
+            ran = notebook.run(
+                path,
+                parameters={**config.parameters, "features_path": str(into / "features.parquet")},
+                exports=("model", "metrics"),
+                into=into,
+                timeout_s=infrastructure.timeout_s,
+                cell_timeout_s=infrastructure.cell_timeout_s,
+                threads=infrastructure.threads,
+                defaults_allowed=settings.parameter_defaults == "allowed",
+                progress=_tell,
+            )
+        except NotebookFailed as error:
+            kept = reports / f"{path.stem}-failed.ipynb"
+            kept.write_bytes(Path(error.executed).read_bytes())
+            raise NotebookFailed(
+                error.notebook, error.cell, error.source, error.problem, str(kept), error.traceback
+            ) from error
+        if ran.defaults:
+            print(f"parameters left at the notebook's own value: {', '.join(ran.defaults)}", flush=True)
+        for note in ran.notes:
+            print(note, flush=True)
+        return Trained(
+            model=ran.exports["model"].read_bytes(),
+            metrics=ran.exports["metrics"].read_text(encoding="utf-8"),
+            notebook=ran.executed.read_bytes(),
+            seconds=ran.seconds,
+        )
+
+
+def _tell(progress: Any) -> None:
+    if progress.seconds is not None:
+        print(f"cell {progress.cell} of {progress.cells}, {progress.seconds:4.1f} s: {progress.title[:70]}", flush=True)
+
+
+def notebook_page(trained: Trained) -> str:
+    """The executed notebook as one HTML page, its pictures inside: what the run's card shows."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    # Without the scripts that nbconvert's page would fetch from a content network: it opens offline, and tells nobody.
+    scripts = ("mathjax", "require_js", "jquery", "jupyter_widgets_base", "mermaid_js", "mermaid_layout_elk_js")
+    exporter = HTMLExporter(template_name="lab", embed_images=True, **{f"{script}_url": "" for script in scripts})
+    body, _ = exporter.from_notebook_node(nbformat.reads(trained.notebook.decode(), as_version=4))
+    return str(body)
+
+
+def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: Trained, *, run: str) -> Bundle:
+    """Pack what the notebook made of `table`, put it into the store and note it in the ledger as a candidate.
+
+    Raises: InputsChanged; BundleError if the features of the snapshot are no longer those in `table`.
+    """
+    from proveout.data import features, splits
+    from proveout.model import packing
+    from proveout.training import run_inputs
+
+    _same_inputs(settings, inputs)
+    store, config, snapshot = open_store(settings), inputs.config, inputs.snapshot
+    rows = split_rows(settings, inputs)
+    compare_tables(table.parquet, as_parquet(table_of(settings, rows)), settings=settings)
+    columns = list(features.request_columns(settings))
+    learned, held_out = rows.learned(), rows.held_out()
+    metrics = json.loads(trained.metrics)
+    if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
+        raise ConfigError(settings.notebook, "`metrics` is not a dict of numbers", 'Set metrics = {"auc": ...}')
+    with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
+        model_file, executed = Path(temporary) / "model.skops", Path(temporary) / "executed.ipynb"
+        lock = requirements_lock(settings, Path(temporary))
+        model_file.write_bytes(trained.model)
+        executed.write_bytes(trained.notebook)
+        packed = packing.pack(
+            packing.PackOrder(
+                model=settings.model,
+                model_file=model_file,
+                features=settings.features,
+                root=settings.root,
+                feature_files=settings.feature_files,
+                notebook=settings.root / settings.notebook,
+                executed=executed,
+                config=config,
+                snapshot=snapshot.digest,
+                membership=splits.table(rows.raw[BATCH], rows.membership),
+                label=settings.target_name,
+                task=task_facts(settings, config.decision),
+                request={name: coercion.name_of(rows.raw[name].dtype) for name in columns},
+                training=rows.raw.loc[learned, columns],
+                training_labels=rows.outcomes(learned),
+                heldout=rows.raw.loc[held_out, columns],
+                heldout_labels=rows.outcomes(held_out),
+                metrics={name: float(value) for name, value in metrics.items()},
+                run=run,
+                git_commit=git_commit(settings.root),
+                trained_at=now(),
+                lock=lock,
+            ),
+            store,
+        )
+    run_inputs.check(settings, inputs)  # packing reads them again
+    ledger = open_ledger(settings, create=True)
+    try:
+        ledger.append("bundle", packed.digest, packed, actor=actor(), reason=f"packed by {run}", at=now())
+    finally:
+        ledger.close()
+    print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
+    if config.evaluation != settings_module.read_bounds(settings):
+        print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
+    return packed
+
+
+def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
+    """The bundle as one zip file, for Metaflow to keep with the run."""
+    from proveout.model import packing
+
+    return packing.archive(open_store(settings).folder("bundles", packed.digest))
+
+
+def judge(settings: Settings, inputs: "RunInputs", packed: Bundle, *, checks: str | None = None) -> Verdict:
+    """Run the gate, `pytest checks/`, on the candidate in a process of its own, and return what it said.
+
+    Args:
+        checks: another folder of checks than the project's own.
+    Raises: InputsChanged; ProveoutError if the gate came to no verdict.
+    """
+    from proveout.training import gate_run
+
+    gate_settings.refuse_overrides()
+    _same_inputs(settings, inputs)
+    run = gate_run.judge(gate_settings.with_checks(settings, checks), ["--candidate", packed.digest, "-q"])
+    if run.verdict is None:
+        raise NotApproved(packed.name, f"the gate {run.end} and came to no verdict")
+    return run.verdict
+
+
+def conclude(packed: Bundle, verdict: Verdict) -> None:
+    """Say how it ended. Raises: NotApproved if it is not approved, so that the run fails and a scheduler notices."""
+    if verdict.outcome != "approved":
+        did = "refused it on" if verdict.outcome == "refused" else "never ran"
+        raise NotApproved(packed.name, f"the gate {did} {', '.join(verdict.failed + verdict.unproven)}")
+    print(f"approved   {packed.name}   {verdict.passed} checks passed", flush=True)
+    other = f" --checks {verdict.checks_folder}" if verdict.checks_folder else ""
+    print(f'next: proveout release {packed.digest[:12]} --reason "..."{other}', flush=True)
