@@ -1,0 +1,232 @@
+"""Bounds of a project for one table, each with its reason, from what a first model reaches.
+
+Input: outcomes of the rows kept apart, and what the model, the rules and a naive answer say of them. Output: `Bound`,
+for [evaluation] of train.toml.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from proveout.evaluation import calibration, leakage, metrics, multiclass, regression, slice_search, task_metric
+from proveout.pilot.first_model import Rows
+from proveout.pilot.project_proposal import Bound, Proposal
+from proveout.records.verdict import Evidence
+from proveout.task.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_SLACK = 0.25  # of the way from what is surely reached to what naive reaches
+_MARGIN = 0.01  # of a share: what another sample of rows may change
+_USUAL_ERROR = 0.08  # of calibration, that many models have on a thousand rows
+
+
+def quality_bounds(
+    task: Task,
+    known: "NDArray[Any]",
+    scores: "NDArray[np.float64]",
+    naive: "NDArray[np.float64]",
+    clusters: "NDArray[Any] | None",
+) -> Iterator[Bound]:
+    """What the measures of a task have to reach: between what the model surely reaches and what a naive answer does."""
+    import numpy as np
+
+    losses, plain = (task_metric.losses(task, known, one) for one in (scores, naive))
+    if task.name == "binary":
+        yield _at_least("auc_at_least", metrics.auc(known, scores, clusters=clusters), 0.5, "guessing")
+        brier = metrics.mean(losses, name="brier", clusters=clusters)
+        yield _at_most("brier_at_most", brier, float(plain.mean()), "always saying the base rate")
+        yield _spread("promised_less_observed_within", calibration.in_the_large(known, scores, clusters=clusters))
+        off = calibration.error(known, scores, clusters=clusters)
+        yield Bound(
+            name="calibration_error_at_most",
+            value=round_up(max(_USUAL_ERROR, (off.high if off.high is not None else 0.1) + 2 * _MARGIN)),
+            reason=f"{off.name}: {in_words(off)}",
+        )
+    elif task.name == "multiclass":
+        said = task.labels(scores)
+        most = float((known == task.labels(naive)).mean())
+        yield _at_most(
+            "brier_at_most",
+            metrics.mean(losses, name="brier", clusters=clusters),
+            float(plain.mean()),
+            "saying the shares",
+        )
+        yield _at_least(
+            "accuracy_at_least", multiclass.accuracy(known, said, clusters=clusters), most, "the most frequent class"
+        )
+        worst = multiclass.worst_class(known, said, of="recall", fewest=10, clusters=clusters)
+        low = worst.low if worst.low is not None else 0.0
+        yield Bound(
+            name="class_recall_at_least",
+            value=round_down(low / 2),
+            reason=f"{worst.name} ({worst.slice or 'too few rows of each'}): {in_words(worst)}; half of its lower end",
+        )
+        yield _spread("promised_less_observed_within", _top_in_the_large(known, said, scores, clusters))
+        off = calibration.of_top_label(known, scores, classes=task.facts.classes, clusters=clusters)
+        yield Bound(
+            name="calibration_error_at_most",
+            value=round_up(max(_USUAL_ERROR, (off.high if off.high is not None else 0.1) + 2 * _MARGIN)),
+            reason=f"{off.name}: {in_words(off)}",
+        )
+    else:
+        mae = regression.mae(known, scores, clusters=clusters)
+        yield _at_most("mae_at_most", mae, float(plain.mean()), "always saying the median")
+        yield _at_least("r2_at_least", regression.r2(known, scores, clusters=clusters), 0.0, "always saying the mean")
+        yield _spread(
+            "predicted_less_observed_within",
+            regression.bias(known, scores, clusters=clusters),
+            floor=0.05 * float(plain.mean()),
+        )
+        rows = len(known)
+        below = 0.9 - 3 * math.sqrt(0.09 / rows)
+        yield Bound(
+            name="coverage_at_least",
+            value=round_down(below),
+            reason=f"of intervals that promise 90 %: three standard errors below, of {rows:,} rows",
+        )
+    yield Bound(
+        name="champion_margin",
+        value=round_up(0.05 * float(np.mean(plain)) if task.name != "binary" else 0.01),
+        reason=f"how much {task_metric.metric_name(task)} a candidate may lose against the champion"
+        + ("" if task.name == "binary" else ": a twentieth of what naive is off"),
+    )
+
+
+def _top_in_the_large(
+    known: "NDArray[Any]", said: "NDArray[Any]", scores: "NDArray[np.float64]", clusters: "NDArray[Any] | None"
+) -> Evidence:
+    """What the probabilities of the classes that are said promise, less how often they are right."""
+    return calibration.in_the_large(known == said, scores.max(axis=1), clusters=clusters)
+
+
+def slice_bound(
+    task: Task,
+    known: "NDArray[Any]",
+    scores: "NDArray[np.float64]",
+    ruled: "NDArray[np.float64]",
+    naive: "NDArray[np.float64]",
+    *,
+    records: "pd.DataFrame",
+    clusters: "NDArray[Any] | None",
+) -> Bound:
+    """From the slices that are surely weaker on the rows kept apart: as weak a one is no reason to refuse the next."""
+    plain = float(task_metric.losses(task, known, naive).mean())
+    ours, theirs = (task_metric.losses(task, known, one) for one in (scores, ruled))
+    fewest = fewest_of_a_slice(len(known))
+    *slices, _ = slice_search.search(ours - theirs, records, fewest=fewest, clusters=clusters)
+    by_chance = 3 * float((ours - theirs).std()) / math.sqrt(fewest)
+    weak = [one for one in slices if one.low is not None and one.low > 0 and one.high is not None]
+    worst = max((one.high or 0.0 for one in weak), default=0.0)
+    seen = f"; {weak[0].slice}: {_short(weak[0].value)}" if weak else ""
+    return Bound(
+        name="weakest_slice_at_most",
+        value=round_up(max(0.5 * plain + by_chance, 1.25 * worst)),
+        reason=f"{task_metric.loss_name(task)} of a slice less that of the rules, beyond the rest's, where that is "
+        f"sure. Of all rows the model has {_short(float(ours.mean()))}, the rules {_short(float(theirs.mean()))}, "
+        f"naive {_short(plain)}; a slice of {fewest} rows is off by {_short(by_chance)} by chance{seen}",
+    )
+
+
+def leak_bounds(proposal: Proposal, rows: Rows) -> Iterator[Bound]:
+    """How much a column may tell alone, and how far it may be ahead of the others."""
+    task = proposal.target.task
+    named = {one.name: rows.records[one.name] for one in proposal.features}
+    strongest, *_, lead = leakage.of_columns(task, named, rows.outcomes)
+    assert strongest.at_most is not None
+    yield Bound(
+        name="column_alone_at_most",
+        value=strongest.at_most,
+        reason=f"{strongest.name}: most by {strongest.slice}, {_short(strongest.value)}; one that tells all was told",
+    )
+    if lead.at_most is not None and lead.value is not None:
+        yield Bound(
+            name="column_lead_at_most",
+            value=lead.at_most if lead.holds else round_up(lead.value + 0.02),
+            reason=f"{lead.name}: {lead.decision}, {_short(lead.value)}"
+            + ("" if lead.holds else ". MORE THAN USUAL: is it known before the outcome is?"),
+        )
+
+
+SERVING = (
+    Bound(name="p50_ms_at_most", value=20, reason="of one record, in a process of its own with one thread"),
+    Bound(name="p99_ms_at_most", value=200, reason="the deadline of a request is 500 ms"),
+    Bound(name="opening_s_at_most", value=30, reason="from the file to the first answer"),
+    Bound(name="memory_mb_at_most", value=400, reason="that the bundle adds to a process"),
+    Bound(name="bundle_mb_at_most", value=50, reason="on disk"),
+    Bound(name="features_ms_at_most", value=100, reason="of a thousand rows"),
+)
+
+
+def _at_least(name: str, found: Evidence, naive: float, who: str) -> Bound:
+    low = found.low if found.low is not None else naive
+    bound = low - _SLACK * (low - naive) if low > naive else naive
+    return Bound(name=name, value=round_down(bound), reason=_against(found, naive, who, sure=low > naive))
+
+
+def _at_most(name: str, found: Evidence, naive: float, who: str) -> Bound:
+    high = found.high if found.high is not None else naive
+    bound = high + _SLACK * (naive - high) if high < naive else naive
+    return Bound(name=name, value=round_up(bound), reason=_against(found, naive, who, sure=high < naive))
+
+
+def _spread(name: str, found: Evidence, *, floor: float = 0.02) -> Bound:
+    ends = [abs(one) for one in (found.low, found.high) if one is not None]
+    return Bound(
+        name=name, value=round_up(max(floor, 2 * max(ends, default=floor))), reason=f"{found.name}: {in_words(found)}"
+    )
+
+
+def _against(found: Evidence, naive: float, who: str, *, sure: bool) -> str:
+    end = "" if sure else ". NOT SURELY BETTER: the columns may tell nothing"
+    return f"{found.name}: {in_words(found)}; {who}: {_short(naive)}{end}"
+
+
+def in_words(found: Evidence) -> str:
+    """A measured number with its interval, or why it has none."""
+    if found.value is None:
+        return f"not measured ({found.unjudged})"
+    if found.low is None or found.high is None:
+        return f"{_short(found.value)} ({found.unjudged or 'without an interval'})"
+    return f"{_short(found.value)} (95 %: {_short(found.low)} to {_short(found.high)})"
+
+
+def _short(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"
+
+
+def round_down(value: float) -> float:
+    """Two digits of `value`, or three decimals where that is less; not above it."""
+    return _to_digits(value, math.floor)
+
+
+def round_up(value: float) -> float:
+    """The same, not below it."""
+    return _to_digits(value, math.ceil)
+
+
+def _to_digits(value: float, towards: Any) -> float:
+    """To two digits, or three decimals where that is less."""
+    if value == 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    return float(f"{towards(value / unit - 1e-9 if towards is math.ceil else value / unit + 1e-9) * unit:.12g}")
+
+
+def fewest_of_a_slice(rows: int) -> int:
+    """How many of so many rows a slice needs to be looked at: 200, and of a small table fewer."""
+    return min(200, max(10, rows // 10))
+
+
+def duplicate_bound(shares: Sequence[float]) -> Bound:
+    """How many held-out rows may be like a training row, from how many are."""
+    worst = max(shares, default=0.0)
+    return Bound(
+        name="alike_share_at_most",
+        value=round_up(worst + _MARGIN),
+        reason=f"held-out rows that say the same as a training row, but for one column at most: {100 * worst:.3g} %"
+        + (". MANY: rows of one person or thing? Then split by it: --split group:COLUMN" if worst > 0.2 else ""),
+    )

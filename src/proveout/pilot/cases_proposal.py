@@ -1,0 +1,113 @@
+"""Edge cases of a project for one table, chosen from the rows kept apart.
+
+Input: the proposal, the training rows and the scores of a first model. Output: `CaseProposal`, from the rows that are
+plain to anybody who knows them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout.data import request_columns
+from proveout.pilot import source_text
+from proveout.pilot.bounds_proposal import round_down, round_up
+from proveout.pilot.first_model import Fitted, Rows
+from proveout.pilot.project_proposal import Proposal
+from proveout.pilot.rules_proposal import CaseProposal
+from proveout.task.plain_values import class_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def cases(proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", fitted: Fitted) -> Iterator[CaseProposal]:
+    """Cases that a model of this table has to answer, each a row of those kept apart."""
+    import numpy as np
+
+    places, known, scores = np.flatnonzero(apart), rows.outcomes[apart], fitted.scores
+    of_task = {"binary": _binary_cases, "multiclass": _class_cases, "regression": _value_cases}[fitted.task.name]
+    first: CaseProposal | None = None
+    for case_id, place, reason, expect in of_task(proposal, known, scores):
+        row = rows.records.iloc[[places[place]]]
+        [record] = request_columns.plain_records(row)
+        outcome = known[place]
+        plain = outcome.item() if hasattr(outcome, "item") else outcome
+        said = source_text.number(plain) if isinstance(plain, float) else class_text(plain)
+        case = CaseProposal(
+            id=case_id, reason=reason, record=record, expect=expect,
+            incident=f"a training row of {Path(proposal.table).name}: {proposal.target.name} was {said}.",
+        )  # fmt: skip
+        yield case
+        first = first or case
+    nullable = [one.name for one in proposal.features if one.nullable]
+    if first is not None and nullable and fitted.task.name != "multiclass":
+        yield CaseProposal(
+            id="nothing-more-is-known", record={**first.record, **dict.fromkeys(nullable)},
+            reason="The first case with everything left out that may be: an answer all the same, and no extreme one.",
+            incident=f"None of its own: {first.id}, without what a request may leave out.",
+            expect={"probability": {"at_least": 0.0, "at_most": 0.99}}
+            if fitted.task.name == "binary"
+            else {"value": _wide(rows.outcomes)},
+        )  # fmt: skip
+
+
+_Found = Iterator[tuple[str, int, str, dict[str, Any]]]
+
+
+def _binary_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
+    import numpy as np
+
+    no, yes = (np.flatnonzero(known == side) for side in (False, True))
+    if not len(no) or not len(yes):
+        return
+    name = proposal.target.name
+    low = int(no[np.argsort(scores[no], kind="stable")[len(no) // 20]])
+    expect: dict[str, Any] = (
+        {"probability": {"at_most": 0.5}} if scores[low] < 0.4 else {"probability": {"at_most": 0.99}}
+    )
+    yield "plain-no", low, f"Far from {name} by nearly every column: whoever knows the rows would say no.", expect
+    high = int(yes[np.argsort(-scores[yes], kind="stable")[len(yes) // 20]])
+    if scores[high] > scores[low] + 0.1:
+        more: dict[str, Any] = {"label": True} if scores[high] > 0.75 else {}
+        reason = f"As near to {name} as rows come: it has to look more probable than the plain no."
+        yield "plain-yes", high, reason, {**more, "higher_than": ["plain-no"]}
+
+
+def _class_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
+    import numpy as np
+
+    classes = _classes_of(proposal)
+    right = [place for place in range(len(known)) if classes[int(scores[place].argmax())] == known[place]]
+    if right:
+        order = sorted(right, key=lambda place: -float(scores[place].max()))
+        place = order[len(order) // 20]
+        kind = known[place].item() if isinstance(known[place], np.generic) else known[place]
+        yield (
+            "plain-one",
+            place,
+            f"As plainly {class_text(kind)} as rows come: whoever knows them would say so.",
+            {"label": kind},
+        )
+
+
+def _classes_of(proposal: Proposal) -> list[Any]:
+    return sorted(proposal.target.classes)  # as scikit-learn sorts them
+
+
+def _value_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
+    import numpy as np
+
+    off = np.abs(scores - known)
+    room = max(float(np.abs(known - np.median(known)).mean()) / 4, 4 * float(off.mean()))
+    middle = np.argsort(np.abs(known - np.median(known)), kind="stable")[: max(10, len(known) // 10)]
+    place = int(middle[np.argsort(off[middle], kind="stable")[len(middle) // 4]])
+    value = float(known[place])
+    low, high = round_down(value - room), round_up(value + room)
+    reason = f"A usual row, {proposal.target.name} near the middle: far off here, a model is far off everywhere."
+    yield "usual-row", place, reason, {"value": {"at_least": low, "at_most": high}}
+
+
+def _wide(outcomes: "NDArray[Any]") -> dict[str, float]:
+    low, high = float(outcomes.min()), float(outcomes.max())
+    return {"at_least": round_down(low - (high - low)), "at_most": round_up(high + (high - low))}

@@ -1,0 +1,149 @@
+"""The files of a project for one table, each with its text, and the words for what was decided.
+
+Input: a `Proposal`, and what was measured. Output: the content of each file by its name; decisions and warnings, a line
+each. nbformat writes the notebook.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from proveout.pilot import notebook_proposal, project_proposal, rules_proposal, scaffold, schema_proposal
+from proveout.pilot.baseline import Baseline
+from proveout.pilot.project_proposal import Bound, Proposal
+from proveout.records.train_config import GroupSplit, RandomSplit
+
+_TEMPLATES = Path(__file__).with_name("templates") / "table"
+
+
+def loading_code(proposal: Proposal) -> dict[str, bytes]:
+    """What loads the rows: settings, schema, features, target."""
+    made = {"checks/schemas.py": schema_proposal.schema(proposal)}
+    if proposal.has_features_file:
+        made["flows/features.py"] = schema_proposal.features(proposal)
+    if proposal.target.is_function:
+        made["flows/target.py"] = schema_proposal.target(proposal)
+    made["pyproject.toml"] = scaffold.project_file(proposal.name, project_proposal.pyproject_table(proposal))
+    return {name: text.encode() for name, text in made.items()}
+
+
+def all_files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *, today: str) -> dict[str, bytes]:
+    """Every file of the project but the data, by its name."""
+    import nbformat
+
+    bounds = (*measured.bounds, *rest)
+    made = {
+        "flows/train.toml": project_proposal.train_toml(proposal, measured.family, bounds),
+        f"notebooks/{proposal.notebook_name}.ipynb": nbformat.writes(
+            notebook_proposal.notebook(proposal, measured.family)
+        ),
+        "serve/fallback.py": rules_proposal.rules(proposal, measured.rules),
+        "checks/edge_cases.yaml": rules_proposal.edge_cases(measured.cases, today=today),
+        "checks/conftest.py": _conftest(proposal),
+        "checks/test_data.py": _test_data(proposal, bounds),
+        "checks/test_model.py": _template("test_model_head.txt") + _template(f"test_model_{proposal.target.task}.txt"),
+        "README.md": _readme(proposal, measured),
+    }
+    return {
+        **scaffold.generic_files(),
+        **loading_code(proposal),
+        **{name: text.encode() for name, text in made.items()},
+    }
+
+
+def _template(name: str, **values: str) -> str:
+    text = (_TEMPLATES / name).read_text(encoding="utf-8")
+    for word, value in values.items():
+        text = text.replace(word, value)
+    return text
+
+
+def _conftest(proposal: Proposal) -> str:
+    split = proposal.split.split
+    if isinstance(split, GroupSplit):
+        words = f"Rows of one {split.column} are alike: many rows of few of them tell less than as many by themselves."
+        return _template("conftest.txt", WORDS=words, RETURNED=f"holdout.raw[{json.dumps(split.column)}].to_numpy()")
+    words = (
+        "Which rows belong together, such as those of one person or day: return that column of `holdout.raw` here.\n\n"
+        "    None: each row stands for itself. Where it does not, intervals are too narrow without it.\n    "
+    )
+    return _template("conftest.txt", WORDS=words, RETURNED="None")
+
+
+def _test_data(proposal: Proposal, bounds: tuple[Bound, ...]) -> str:
+    lead = "column_lead_at_most"
+    asked = f", lead_at_most=criteria[{lead!r}]".replace("'", '"') if lead in {one.name for one in bounds} else ""
+    split, groups = proposal.split.split, ""
+    if isinstance(split, GroupSplit):
+        groups = _template("test_data_groups.txt", GROUP=split.column, COLUMN=json.dumps(split.column))
+    return _template("test_data.txt", LEAD=asked, GROUPS=groups)
+
+
+def _readme(proposal: Proposal, measured: Baseline) -> str:
+    own = {
+        "flows/features.py": "the model's columns, made of those of a request",
+        "flows/target.py": "the outcome, made of the column",
+    }
+    stored = (
+        f"The table is read at {proposal.source}."
+        if "://" in proposal.source
+        else "The table was copied to\n`data/`; to read it where it is kept, name that in `source`."
+    )
+    return _template(
+        "README.md",
+        PROJECT=proposal.name,
+        QUESTION=f"*{proposal.target.column}* is predicted.",
+        TABLE=Path(proposal.table).name,
+        ROWS=f"{proposal.rows:,}",
+        DECISIONS="\n".join(f"- {line}" for line in (*decisions(proposal, measured), *warnings_of(proposal, measured))),
+        NOTEBOOK=proposal.notebook_name,
+        OWN="".join(f"| `{name}` | {what} |\n" for name, what in own.items() if name in loading_code(proposal)),
+        STORED=stored,
+    )
+
+
+def decisions(proposal: Proposal, measured: Baseline) -> list[str]:
+    """What was decided, a line each."""
+    asked = proposal.target
+    outcome = f"task {asked.task}: {asked.column}, {asked.why}"
+    if asked.task == "binary":
+        outcome += f"; the event is {asked.event!r}"
+    if asked.unknown:
+        outcome += f"; {asked.unknown:,} rows without an outcome are not learned from"
+    left = [one for one in proposal.columns if one.use == "left out"]
+    suspects = [one for one in proposal.columns if one.use == "leak suspect"]
+    lines = [
+        outcome,
+        f"split: {proposal.split.words}",
+        f"columns: {len(proposal.features)} are inputs of the model, {_kinds(proposal)}",
+    ]
+    if proposal.event_key:
+        lines.append(f"event key: {', '.join(proposal.event_key)}, asked of each request and no input of the model")
+    lines += [f"left out: {one.name}, {one.decided} ({one.seen})" for one in left]
+    lines += [f"LEAK SUSPECT, left out: {one.name}, {one.decided}" for one in suspects]
+    lines.append(f"first model: {measured.summary}")
+    return lines
+
+
+def _kinds(proposal: Proposal) -> str:
+    words: Mapping[str, str] = {
+        "whole": "numbers", "number": "numbers", "flag": "flags", "category": "texts of few kinds",
+        "prose": "free texts", "moment": "moments",
+    }  # fmt: skip
+    counted: dict[str, int] = {}
+    for one in proposal.features:
+        counted[words[one.kind]] = counted.get(words[one.kind], 0) + 1
+    return ", ".join(f"{count} {called}" for called, count in counted.items())
+
+
+def warnings_of(proposal: Proposal, measured: Baseline) -> list[str]:
+    """What to know before relying on the project, a line each."""
+    lines = []
+    if not measured.is_better:
+        lines.append("the first model is not surely better than the rules: the gate will refuse it until one is")
+    moments = [one.name for one in proposal.features if one.kind == "moment"]
+    if moments and isinstance(proposal.split.split, RandomSplit):
+        lines.append(
+            f"{moments[0]} says when: if later rows will be asked about, judge by them: --split time:{moments[0]}"
+        )
+    return lines

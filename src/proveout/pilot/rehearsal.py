@@ -1,0 +1,134 @@
+"""A rehearsal of a proposed project: guard, features, split and the notebook's model, on the table's rows.
+
+Input: a `Proposal` and the table. Output: what was measured, as a `Baseline` and further bounds. It runs in a folder
+that is thrown away; a schema that refuses a row of its own table ends it.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout.data import features, guard, splits
+from proveout.data.splits import BATCH, HOLDOUT, TRAIN
+from proveout.evaluation import near_duplicates
+from proveout.evaluation.context import LabelledRows
+from proveout.pilot import baseline, bounds_proposal
+from proveout.pilot.baseline import Baseline
+from proveout.pilot.first_model import Rows
+from proveout.pilot.project_files import loading_code
+from proveout.pilot.project_proposal import Bound, Proposal
+from proveout.pilot.table_file import TableFile, TableRefused
+from proveout.records.train_config import GroupSplit, RandomSplit, Split, TimeSplit
+from proveout.settings import Settings, load_object, said_in_file
+from proveout.task import task as tasks
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_MOST_MEASURED = 15_000  # training rows that the first model is measured with
+
+
+def rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, tuple[Bound, ...]]:
+    """Guard, features, split and the notebook's model, on the rows of the table, in a folder that is thrown away."""
+    place = Path(tempfile.mkdtemp(prefix="proveout-init-"))
+    try:
+        for name, content in loading_code(proposal).items():
+            file = place / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        settings = said_in_file(place)
+        rows = _guarded(proposal, settings, read)
+        labels = features.labels(settings, rows)
+        membership = splits.assign(proposal.split.split, rows, event_key=features.event_key(settings), target=labels)
+        known = labels.notna().to_numpy()
+        train, held_out = membership.train & known, membership.holdout & known
+        apart = _apart(proposal, rows[train], settings, labels[train])
+        some = _some(int(train.sum()))
+        given = _given(proposal, settings, rows[train].iloc[some], labels[train].iloc[some])
+        apart = apart[some]
+        clusters = _clusters(proposal, rows[train].iloc[some][apart])
+        rest = (_alike(settings, rows, labels, train, held_out), _slices(int(held_out.sum())))
+        return baseline.measure(proposal, given, apart=apart, clusters=clusters), rest
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _some(rows: int) -> "NDArray[np.intp]":
+    """Which training rows to measure with, in their order: enough for a bound, and not for the last digit."""
+    import numpy as np
+
+    return np.sort(np.random.default_rng(0).choice(rows, min(rows, _MOST_MEASURED), replace=False))
+
+
+def _guarded(proposal: Proposal, settings: Settings, read: TableFile) -> "pd.DataFrame":
+    """The rows as a snapshot has them. Raises: TableRefused if the proposed schema lets one not in."""
+    rows = read.rows if proposal.split.batches is None else read.rows.assign(**{BATCH: proposal.split.batches})
+    asked = [one.name for one in proposal.asked]
+    guarded = guard.check(rows[asked], load_object(settings.request_schema, settings.root), name=proposal.table)
+    if len(guarded.refused):
+        first = guarded.refusals[0]
+        raise TableRefused(
+            proposal.table,
+            f"the schema made of it refuses {len(guarded.refused):,} of its own rows, by {first.check}",
+            "This is a fault of proveout: please report it with the column",
+        )
+    return rows.reset_index(drop=True).drop(columns=asked).join(guarded.accepted[asked])
+
+
+def _given(proposal: Proposal, settings: Settings, rows: "pd.DataFrame", labels: "pd.Series[Any]") -> Rows:
+    """What the notebook gets of training rows."""
+    columns = features.request_columns(settings)
+    table = features.compute(features.load(settings), rows, columns, name=features.name(settings))
+    outcomes = tasks.named(settings.task).outcomes(labels.to_numpy())
+    given = table.assign(**{BATCH: rows[BATCH]}).reset_index(drop=True)
+    given[proposal.target.name] = outcomes
+    return Rows(table=given, records=rows[list(columns)].reset_index(drop=True), outcomes=outcomes)
+
+
+def _apart(
+    proposal: Proposal, rows: "pd.DataFrame", settings: Settings, labels: "pd.Series[Any]"
+) -> "NDArray[np.bool_]":
+    """Which training rows to measure on: split as the project splits, with another seed."""
+    split = proposal.split.split
+    inner: Split = RandomSplit(holdout_share=baseline.KEPT_APART, seed=1, stratify=settings.task != "regression")
+    if isinstance(split, GroupSplit):
+        inner = GroupSplit(column=split.column, holdout_share=baseline.KEPT_APART, seed=1)
+    elif isinstance(split, TimeSplit) and rows[BATCH].nunique() > 1:
+        names = sorted(rows[BATCH].unique())
+        inner = TimeSplit(train_through=names[-2], holdout=names[-1])
+    found = splits.assign(inner, rows, event_key=features.event_key(settings), target=labels)
+    return found.holdout
+
+
+def _clusters(proposal: Proposal, rows: "pd.DataFrame") -> "NDArray[Any] | None":
+    split = proposal.split.split
+    return rows[split.column].to_numpy() if isinstance(split, GroupSplit) else None
+
+
+def _slices(held_out: int) -> Bound:
+    fewest = bounds_proposal.fewest_of_a_slice(held_out)
+    return Bound(
+        name="slice_rows_at_least", value=fewest, reason=f"of a slice, to be looked at: of {held_out:,} rows held out"
+    )
+
+
+def _alike(
+    settings: Settings,
+    rows: "pd.DataFrame",
+    labels: "pd.Series[Any]",
+    train: "NDArray[np.bool_]",
+    held_out: "NDArray[np.bool_]",
+) -> Bound:
+    """How many held-out rows say what a training row says: no model is asked."""
+    sides = {}
+    for name, side in ((TRAIN, train), (HOLDOUT, held_out)):
+        raw = rows[side].reset_index(drop=True)
+        records = raw[list(features.request_columns(settings))]
+        outcomes = tasks.named(settings.task).outcomes(labels[side].to_numpy())
+        sides[name] = LabelledRows(raw=raw, records=records, labels=outcomes)
+    found = near_duplicates.find(sides[TRAIN], sides[HOLDOUT], key=settings.event_key)
+    held = sides[HOLDOUT].rows
+    return bounds_proposal.duplicate_bound([found.equal / held, (found.nearly or 0) / held])
