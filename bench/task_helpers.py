@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from stand_in import Rows, StandIn
 from threadpoolctl import threadpool_limits
 
-from proveout.evaluation import ablation, leakage, learnability, task_metric
+from proveout.evaluation import ablation, baselines, leakage, learnability, model_age, task_metric, tuning
 
 ROWS, ALL = 800, 20_000  # of a hold-out, and of the rows that stand for all there are
 CLASSES = np.array(["high", "low", "middle"])
@@ -75,12 +75,12 @@ def trial(task: str, number: int) -> Iterator[tuple[str, str, bool]]:
         noise, other = (Rows(one.raw, one.records, rng.permutation(one.labels)) for one in (rows, later))
 
         candidate = tree(curve)
-        ahead = ablation.simpler_model(candidate, curve, all_curve)[1].value
+        ahead = baselines.simpler_model(candidate, curve, all_curve)[1].value
         for kind, least in (("alarm", ahead), ("power", 0.0)):
-            found = ablation.simpler_model(candidate, curve, after, gain_at_least=least)[1]
+            found = baselines.simpler_model(candidate, curve, after, gain_at_least=least)[1]
             yield "better than a simpler model", kind, found.holds
-        yield "better than a naive answer", "alarm", ablation.simpler_model(tree(noise), noise, other)[2].holds
-        yield "better than a naive answer", "power", ablation.simpler_model(tree(rows), rows, later)[2].holds
+        yield "better than a naive answer", "alarm", baselines.simpler_model(tree(noise), noise, other)[2].holds
+        yield "better than a naive answer", "power", baselines.simpler_model(tree(rows), rows, later)[2].holds
 
         benefit = {one.slice: one.decision for one in ablation.features_benefit(line(rows), later, permutations=2)}
         yield "a column is of benefit", "alarm", benefit["idle"] == "of benefit"
@@ -102,7 +102,7 @@ def trial(task: str, number: int) -> Iterator[tuple[str, str, bool]]:
         setting, bound, free = {"regression": ("alpha", 200.0, 1.0), "multi-class": ("C", 0.01, 1.0)}[task]
         worse, better = (_true_loss(line(rows, **{setting: value}), everything) for value in (bound, free))
         for kind, margin in (("alarm", max(worse - better, 0.0)), ("power", 0.0)):
-            [found] = learnability.neighbours(
+            [found] = tuning.neighbours(
                 line(rows, **{setting: bound}),
                 joined(rows, later),
                 grid={setting: [free]},
@@ -120,4 +120,4 @@ def _true_loss(candidate: StandIn, everything: Rows) -> float:
 
 def _first(training: Rows, candidate: StandIn, holdout: Rows, margin: float) -> bool:
     """Whether the batch before the newest makes a stale model."""
-    return ablation.staleness(candidate, training, holdout, margin=margin, window=1)[1].decision == "stale"
+    return model_age.staleness(candidate, training, holdout, margin=margin, window=1)[1].decision == "stale"

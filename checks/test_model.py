@@ -7,7 +7,19 @@ gate runs. Everything is measured on the held-out month, on flights whose outcom
 
 import pytest
 
-from proveout.evaluation import ablation, calibration, compare, fairness, learnability, metrics, slice_search, slices
+from proveout.evaluation import (
+    ablation,
+    baselines,
+    calibration,
+    compare,
+    fairness,
+    learnability,
+    metrics,
+    model_age,
+    slice_search,
+    slices,
+    tuning,
+)
 
 # --- good enough --------------------------------------------------------------------------------------------------
 
@@ -99,7 +111,7 @@ def test_better_than_the_rules(scores, rule_scores, holdout, days, evidence):
 def test_better_than_a_simpler_model(candidate, training, holdout, days, criteria, evidence):
     """What a logistic regression does as well should be left to it."""
     evidence(
-        ablation.simpler_model(
+        baselines.simpler_model(
             candidate, training, holdout, gain_at_least=criteria["simpler_model_margin"], rows=30_000, clusters=days
         )
     )
@@ -120,7 +132,7 @@ def test_most_columns_are_of_use(candidate, holdout, criteria, evidence):
 
 def test_how_fast_it_ages(candidate, training, holdout, days, criteria, evidence):
     """How much worse it would be, had it learned earlier: what says how often to train."""
-    evidence(ablation.staleness(candidate, training, holdout, margin=criteria["champion_margin"], clusters=days))
+    evidence(model_age.staleness(candidate, training, holdout, margin=criteria["champion_margin"], clusters=days))
 
 
 def test_its_steps_can_learn(candidate, training, evidence):
@@ -132,7 +144,7 @@ def test_no_setting_beside_its_own_is_surely_better(candidate, training, criteri
     """Judged on the last month it learned from: who tunes on the held-out month has none left."""
     model = "histgradientboostingclassifier"
     evidence(
-        learnability.neighbours(
+        tuning.neighbours(
             candidate,
             training,
             grid={f"{model}__learning_rate": [0.025, 0.1], f"{model}__max_leaf_nodes": [15, 63]},

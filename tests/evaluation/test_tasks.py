@@ -17,7 +17,16 @@ from threadpoolctl import threadpool_limits
 
 from proveout.data.store import Store
 from proveout.errors import UsageError
-from proveout.evaluation import ablation, leakage, learnability, serving_parity, task_metric
+from proveout.evaluation import (
+    ablation,
+    baselines,
+    leakage,
+    learnability,
+    model_age,
+    serving_parity,
+    task_metric,
+    tuning,
+)
 from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
 
@@ -79,7 +88,7 @@ def test_a_model_that_sees_more_than_a_straight_line_is_surely_better(task):
     """And so than the median, or the shares of the classes."""
     rows, later = drawn(task, crossed), drawn(task, crossed, seed=1)
 
-    plain, gain, naive = ablation.simpler_model(boosted(task, rows), rows, later)
+    plain, gain, naive = baselines.simpler_model(boosted(task, rows), rows, later)
 
     measure = {"regression": "mae", "multiclass": "brier"}[task]
     assert plain.name == f"{measure} of a simpler model"
@@ -93,13 +102,13 @@ def test_a_model_that_sees_more_than_a_straight_line_is_surely_better(task):
 def test_a_model_no_better_than_a_line_or_than_nothing_is_caught(task):
     """Trees on a straight line, and trees on noise."""
     rows, later = drawn(task, straight), drawn(task, straight, seed=1)
-    _, gain, naive = ablation.simpler_model(boosted(task, rows), rows, later)
+    _, gain, naive = baselines.simpler_model(boosted(task, rows), rows, later)
     assert gain.breaks
     assert naive.holds
 
     rng = np.random.default_rng(2)
     noise, other = (stand_in.Rows(one.raw, one.records, rng.permutation(one.labels)) for one in (rows, later))
-    assert ablation.simpler_model(boosted(task, noise), noise, other)[-1].breaks
+    assert baselines.simpler_model(boosted(task, noise), noise, other)[-1].breaks
 
 
 def test_the_linear_model_is_judged_by_the_error_it_could_have():
@@ -108,7 +117,7 @@ def test_the_linear_model_is_judged_by_the_error_it_could_have():
     frame = pd.DataFrame({"a": rng.normal(size=3_000)})
     rows = stand_in.Rows(frame, frame, frame["a"].to_numpy() + rng.exponential(5, size=3_000))
 
-    plain, *_ = ablation.simpler_model(boosted("regression", rows), rows, rows)
+    plain, *_ = baselines.simpler_model(boosted("regression", rows), rows, rows)
 
     assert plain.value == pytest.approx(np.abs(rows.labels - frame["a"] - 5 * np.log(2)).mean(), rel=0.02)
 
@@ -138,8 +147,8 @@ def test_what_was_true_in_spring_and_is_not_now_is_stale(task):
     later = drawn(task, straight, seed=5)
     margin = {"regression": 1.0, "multiclass": 0.1}[task]
 
-    *_, turned = ablation.staleness(boosted(task, new[0]), joined(*old, *new), later, margin=margin, window=2)
-    *ages, steady = ablation.staleness(boosted(task, new[0]), joined(*same, *new), later, margin=margin, window=2)
+    *_, turned = model_age.staleness(boosted(task, new[0]), joined(*old, *new), later, margin=margin, window=2)
+    *ages, steady = model_age.staleness(boosted(task, new[0]), joined(*same, *new), later, margin=margin, window=2)
 
     assert (turned.value, turned.decision) == (0, "stale from 1 on")
     assert (steady.value, steady.decision) == (2, "the oldest there is was not stale")
@@ -309,8 +318,8 @@ def test_a_setting_that_is_surely_better_is_found(task, by):
     held, freed = (stand_in.fitted(LINEAR[task](**{name: value}), rows, task=task) for value in (bound, free))
     margin = {"regression": 0.2, "multiclass": 0.02}[task]
 
-    [found] = learnability.neighbours(held, rows, grid={name: [free]}, margin=margin, **how)
-    [not_found] = learnability.neighbours(freed, rows, grid={name: [bound]}, margin=margin, **how)
+    [found] = tuning.neighbours(held, rows, grid={name: [free]}, margin=margin, **how)
+    [not_found] = tuning.neighbours(freed, rows, grid={name: [bound]}, margin=margin, **how)
 
     assert found.breaks
     assert found.name == {"regression": "mae", "multiclass": "brier"}[task] + " surely gained by a neighbour"
@@ -327,7 +336,7 @@ def test_tuning_without_a_second_batch_or_cluster_says_what_to_do():
         ({"clusters": ["1"] * rows.rows}, "The training rows are of 1 cluster: two are needed"),
     ):
         with pytest.raises(UsageError, match=said):
-            learnability.neighbours(tree, rows, grid={"max_depth": [2]}, margin=0.1, **how)
+            tuning.neighbours(tree, rows, grid={"max_depth": [2]}, margin=0.1, **how)
 
 
 # --- one call for every task ------------------------------------------------------------------------------------------
@@ -375,7 +384,7 @@ def test_a_bundle_of_each_task_is_asked_what_a_binary_one_is(packed):
     candidate, rows, later = packed
 
     found = [
-        *ablation.simpler_model(candidate, rows, later)[1:],
+        *baselines.simpler_model(candidate, rows, later)[1:],
         *leakage.columns(candidate, rows),
         leakage.holdout_learned(candidate, rows, later),
         *learnability.learns(candidate, rows),

@@ -76,7 +76,7 @@ LINES = {
 # A module is a noun. These end like participles, and are the nouns that people look for.
 NOUNS = {
     "batch_timing", "content_encoding", "monitoring", "packing", "routing", "sampling", "scoring", "signing",
-    "training",
+    "training", "tuning",
     "uncollected",  # a guard is called by what it finds
 }  # fmt: skip
 PREPOSITIONS = {

@@ -4,7 +4,17 @@ Bounds come from `[evaluation]` in flows/train.toml, as it is when the gate runs
 days of each month, in degrees Fahrenheit; hours of one day count as one where intervals are made.
 """
 
-from proveout.evaluation import ablation, compare, learnability, metrics, regression, slice_search, slices
+from proveout.evaluation import (
+    ablation,
+    baselines,
+    compare,
+    learnability,
+    metrics,
+    regression,
+    slice_search,
+    slices,
+    tuning,
+)
 
 # --- good enough --------------------------------------------------------------------------------------------------
 
@@ -121,7 +131,7 @@ def test_better_than_the_rules(scores, rule_scores, holdout, days, criteria, evi
 def test_better_than_a_simpler_model(candidate, training, holdout, days, criteria, evidence):
     """What a ridge regression does as well should be left to it. Stated too: the gain on always saying the median."""
     margin = criteria["simpler_model_margin"]
-    evidence(ablation.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=days))
+    evidence(baselines.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=days))
 
 
 def test_not_worse_than_the_champion(scores, champion_scores, holdout, days, criteria, evidence):
@@ -149,7 +159,7 @@ def test_its_steps_can_learn(candidate, training, evidence):
 def test_no_setting_beside_its_own_is_surely_better(candidate, training, criteria, evidence):
     """Judged on a fifth of the days it learned from: who tunes on the held-out days has none left."""
     evidence(
-        learnability.neighbours(
+        tuning.neighbours(
             candidate,
             training,
             grid={"trees__max_depth": [3, 7], "trees__learning_rate": [0.04, 0.16]},

@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.evaluation import ablation, calibration, compare, learnability, metrics, multiclass, slice_search, slices
+from proveout.evaluation import (
+    ablation,
+    baselines,
+    calibration,
+    compare,
+    learnability,
+    metrics,
+    multiclass,
+    slice_search,
+    slices,
+    tuning,
+)
 
 # --- good enough --------------------------------------------------------------------------------------------------
 
@@ -131,7 +142,7 @@ def test_better_than_the_rules(labels, rule_scores, holdout, classes, numbers, c
 def test_better_than_a_simpler_model(candidate, training, holdout, numbers, criteria, evidence):
     """What a logistic regression does as well should be left to it."""
     margin = criteria["simpler_model_margin"]
-    evidence(ablation.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=numbers))
+    evidence(baselines.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=numbers))
 
 
 def test_not_worse_than_the_champion(scores, champion_scores, champion, holdout, classes, numbers, criteria, evidence):
@@ -163,7 +174,7 @@ def test_no_setting_beside_its_own_is_surely_better(candidate, training, criteri
     """Judged on a fifth of the numbers it learned from: who tunes on the held-out flights has none left."""
     model = "lgbmclassifier"
     evidence(
-        learnability.neighbours(
+        tuning.neighbours(
             candidate,
             training,
             grid={f"{model}__num_leaves": [7, 31], f"{model}__colsample_bytree": [0.25, 1.0]},

@@ -7,7 +7,17 @@ flights, in minutes.
 import numpy as np
 import pytest
 
-from proveout.evaluation import ablation, compare, learnability, metrics, regression, slice_search, slices
+from proveout.evaluation import (
+    ablation,
+    baselines,
+    compare,
+    learnability,
+    metrics,
+    regression,
+    slice_search,
+    slices,
+    tuning,
+)
 
 # --- good enough --------------------------------------------------------------------------------------------------
 
@@ -127,7 +137,7 @@ def test_better_than_the_rules(scores, rule_scores, holdout, days, criteria, evi
 def test_better_than_a_simpler_model(candidate, training, holdout, days, criteria, evidence):
     """What a ridge regression does as well should be left to it. Stated too: the gain on always saying the median."""
     margin = criteria["simpler_model_margin"]
-    evidence(ablation.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=days))
+    evidence(baselines.simpler_model(candidate, training, holdout, gain_at_least=margin, clusters=days))
 
 
 def test_not_worse_than_the_champion(scores, champion_scores, holdout, days, criteria, evidence):
@@ -156,7 +166,7 @@ def test_no_setting_beside_its_own_is_surely_better(candidate, training, criteri
     """Judged on a fifth of what it learned from: who tunes on the held-out flights has none left."""
     model = "histgradientboostingregressor"
     evidence(
-        learnability.neighbours(
+        tuning.neighbours(
             candidate,
             training,
             grid={f"{model}__learning_rate": [0.05, 0.2], f"{model}__max_leaf_nodes": [15, 63]},

@@ -4,7 +4,7 @@ Bounds come from `[evaluation]` in flows/train.toml, as it is when the gate runs
 wrongly together, so intervals count services and not rows.
 """
 
-from proveout.evaluation import calibration, compare, learnability, metrics, slice_search, slices
+from proveout.evaluation import calibration, compare, learnability, metrics, slice_search, slices, tuning
 
 # --- good enough --------------------------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ def test_its_steps_can_learn(candidate, training, evidence):
 def test_no_setting_beside_its_own_is_surely_better(candidate, training, criteria, evidence):
     """Judged on a fifth of the services it learned from: who tunes on the held-out ones has none left."""
     evidence(
-        learnability.neighbours(
+        tuning.neighbours(
             candidate,
             training,
             grid={"logisticregression__C": [3.0, 300.0]},

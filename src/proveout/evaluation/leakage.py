@@ -19,6 +19,7 @@ from proveout.data.splits import BATCH, HOLDOUT
 from proveout.evaluation import compare, metrics, near_duplicates, purity, task_metric
 from proveout.evaluation.code_origin import is_foreign
 from proveout.evaluation.stats import univariate
+from proveout.evaluation.stats.row_sample import sample
 from proveout.evaluation.stats.univariate import each_column, say_the_same
 from proveout.model.bundle import rows_on
 from proveout.project import open_store
@@ -74,7 +75,6 @@ def columns(
         rows: of training, at most; drawn at random where there are more.
     Returns: the strongest columns, and all that break the bound, each by its name; then the lead of the strongest.
     """
-    from proveout.evaluation.ablation import sample
 
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
@@ -315,7 +315,6 @@ def pure_features(
             order. All else has to be equal.
     Returns: for each of these, the columns that come out otherwise; last, the files that were read and are not packed.
     """
-    from proveout.evaluation.ablation import sample
 
     signature = orjson.loads((candidate.folder / "signature.json").read_bytes())
     records = holdout.records.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True)
@@ -342,7 +341,6 @@ def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100,
     Asked as `pure_features` is, of the label function as the project has it now. It may read files of the project.
     """
     from proveout.data import features
-    from proveout.evaluation.ablation import sample
 
     raw = holdout.raw.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True).drop(columns=BATCH)
     if not is_object(project.target):
