@@ -18,7 +18,7 @@ from proveout import replay
 from proveout.cli import main
 from proveout.errors import BundleError, ConfigError, NotFound, UsageError
 from proveout.evaluation import cost
-from proveout.ledger import logged_traffic
+from proveout.ledger import prediction_history
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import OpenBundle, open_bundle
 from proveout.records.answer import Answer
@@ -283,9 +283,9 @@ def test_portions_have_every_answer_once_and_in_order(
         ledger.add_journal(rows, journal="j", offset=1)
         ledger.add_outcomes([Outcome(request_id="r00003", value=True, known_at=moment(0))])
 
-        def read(**changes: object) -> list[logged_traffic.LoggedAnswer]:
+        def read(**changes: object) -> list[prediction_history.LoggedAnswer]:
             asked = {"since": moment(0), "until": UNTIL, "rows": 3, **changes}
-            return [one for portion in logged_traffic.portions(ledger, "tiny", **asked) for one in portion]
+            return [one for portion in prediction_history.portions(ledger, "tiny", **asked) for one in portion]
 
         ids = [one.prediction.request_id for one in read()]
         assert ids == [f"r{n:05d}" for n in range(50)]
@@ -294,7 +294,7 @@ def test_portions_have_every_answer_once_and_in_order(
         assert [one.prediction.request_id for one in read(until=moment(2))] == ids[:10]
         assert {one.prediction.request_id: one.outcome for one in read()}["r00003"] is True
         assert {one.outcome for one in read(since=moment(1))} == {None}
-        assert logged_traffic.count(ledger, "tiny", since=moment(1), until=moment(3)) == 10
+        assert prediction_history.count(ledger, "tiny", since=moment(1), until=moment(3)) == 10
 
 
 # --- the command --------------------------------------------------------------------------------------------------

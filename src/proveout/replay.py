@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import request_columns
 from proveout.errors import BundleError, NotFound
 from proveout.evaluation import cost as costs
-from proveout.ledger import logged_traffic
+from proveout.ledger import prediction_history
 from proveout.ledger.ledger import Ledger
-from proveout.ledger.prediction_log import HIDDEN
+from proveout.ledger.prediction_rows import HIDDEN
 from proveout.model.bundle import OpenBundle
 from proveout.records.answer import Answer, TaskName
 from proveout.records.values import Digest, Scalar, TargetValue
@@ -111,7 +111,7 @@ def run(
     """
     from threadpoolctl import threadpool_limits
 
-    logged = logged_traffic.count(ledger, settings.model, since=since, until=until)
+    logged = prediction_history.count(ledger, settings.model, since=since, until=until)
     if not logged:
         raise NotFound(
             "logged answer", f"of {settings.model} from {since} to {until}", "What is logged: proveout status"
@@ -121,7 +121,7 @@ def run(
     log = _Log(candidate)
     # One thread: portions are small, and threads that wait for each other on a busy machine take five times as long.
     with threadpool_limits(1):
-        for portion in logged_traffic.portions(
+        for portion in prediction_history.portions(
             ledger, settings.model, since=since, until=until, newest=newest, rows=_AT_ONCE
         ):
             log.take(portion)
@@ -218,7 +218,7 @@ class _Log:
         self._outcomes: dict[int, TargetValue] = {}
         self._given: dict[int, Answer] = {}  # what was answered then, where the outcome is known
 
-    def take(self, portion: Sequence[logged_traffic.LoggedAnswer]) -> None:
+    def take(self, portion: Sequence[prediction_history.LoggedAnswer]) -> None:
         """Ask the candidate what was asked then, and keep what both said."""
         self.replayed += len(portion)
         asked = [
@@ -231,7 +231,7 @@ class _Log:
             if said is not None:
                 self._keep(one, said)
 
-    def _logged_scores(self, one: logged_traffic.LoggedAnswer) -> tuple[float, ...] | None:
+    def _logged_scores(self, one: prediction_history.LoggedAnswer) -> tuple[float, ...] | None:
         """What was answered then, as scores of the candidate's task; None where that was another task."""
         said = self._task.scores(one.prediction.answer)
         return said if said is not None and len(said) == self._task.width else None
@@ -264,7 +264,7 @@ class _Log:
             raise BundleError(self._candidate.bundle.name, problem, "It was packed for other requests than these")
         return [None]
 
-    def _keep(self, one: logged_traffic.LoggedAnswer, said: list[float]) -> None:
+    def _keep(self, one: prediction_history.LoggedAnswer, said: list[float]) -> None:
         given, scores = one.prediction.answer, self._logged_scores(one)
         assert scores is not None  # else it was not asked about
         answer = self._task.answer(said)
@@ -282,7 +282,7 @@ class _Log:
         self._events.append(one.event if one.event is not None else -row)
         self._newest.append(besides.Pair(record=one.prediction.record, difference=difference, agrees=agrees))
 
-    def _outcome(self, one: logged_traffic.LoggedAnswer) -> TargetValue | None:
+    def _outcome(self, one: prediction_history.LoggedAnswer) -> TargetValue | None:
         try:
             return self._task.outcome(one.outcome)
         except ValueError:  # noted when the target was another one

@@ -8,7 +8,7 @@ import pytest
 
 from proveout.evaluation.context import LabelledRows
 from proveout.gate.preconditions import overlap
-from proveout.ledger.prediction_log import event_of
+from proveout.ledger.prediction_rows import event_of
 from proveout.monitoring.monitor import join
 from proveout.records.answer import Answer
 from proveout.records.prediction import Prediction

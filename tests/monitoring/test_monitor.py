@@ -11,7 +11,7 @@ from reference_project import FEW_CHECKS
 from proveout.data import snapshots
 from proveout.errors import NotFound
 from proveout.ledger.ledger import read
-from proveout.ledger.prediction_log import HIDDEN
+from proveout.ledger.prediction_rows import HIDDEN
 from proveout.monitoring import alerts, monitor, performance
 from proveout.monitoring.promise import Promise
 from proveout.records.answer import Answer

@@ -128,7 +128,7 @@ def case(
 def filled(record: Mapping[str, Scalar], fill: Sequence[str]) -> dict[str, Scalar]:
     """The record as it was asked, values of people filled in. Raises: UsageError for one that is not."""
     from proveout.edge_cases import expectation_syntax
-    from proveout.ledger.prediction_log import HIDDEN
+    from proveout.ledger.prediction_rows import HIDDEN
 
     hidden = [name for name, value in record.items() if isinstance(value, str) and value.startswith(HIDDEN)]
     try:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from proveout.errors import Conflict, LedgerError, UsageError
-from proveout.ledger import database, hash_chain, prediction_log
+from proveout.ledger import database, hash_chain, prediction_rows
 from proveout.ledger.tables import ENTRIES, FEEDBACK, JOURNALS, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
 from proveout.records.json_form import canonical
@@ -173,7 +173,7 @@ class Ledger:
     # --- predictions, shadows, feedback and outcomes --------------------------------------------------------------
 
     def add_journal(
-        self, rows: Sequence[prediction_log.Logged], *, journal: str, offset: int, event_fields: Sequence[str] = ()
+        self, rows: Sequence[prediction_rows.Logged], *, journal: str, offset: int, event_fields: Sequence[str] = ()
     ) -> int:
         """How many of `rows` were new. They and the journal's drained `offset` (bytes) are stored together, so a drain
         that is killed and repeated stores each row once. Feedback that knows the outcome is an outcome, too.
@@ -190,7 +190,7 @@ class Ledger:
                 select(ENTRIES.c.subject, ENTRIES.c.at).where(ENTRIES.c.kind == "erasure").order_by(ENTRIES.c.seq)
             )
             erased = {row.subject: row.at for row in connection.execute(erasures)}
-            new = prediction_log.store(connection, prediction_log.without(rows, erased), event_fields=event_fields)
+            new = prediction_rows.store(connection, prediction_rows.without(rows, erased), event_fields=event_fields)
             connection.execute(position.on_conflict_do_update(index_elements=["name"], set_={"drained": offset}))
         return new
 
@@ -211,20 +211,20 @@ class Ledger:
         if until is not None:
             query = query.where(PREDICTIONS.c.at < utc(until))
         with database.transaction(self._pool) as connection:
-            return tuple(prediction_log.prediction(row) for row in reversed(connection.execute(query).all()))
+            return tuple(prediction_rows.prediction(row) for row in reversed(connection.execute(query).all()))
 
     def prediction(self, request_id: str) -> Prediction | None:
         """The answer to one request; None if none is logged."""
         with database.transaction(self._pool) as connection:
             row = connection.execute(select(PREDICTIONS).where(PREDICTIONS.c.request_id == request_id)).first()
-        return None if row is None else prediction_log.prediction(row)
+        return None if row is None else prediction_rows.prediction(row)
 
     def feedback_of(self, request_id: str) -> tuple[Feedback, ...]:
         """What was said of one answer, the oldest first."""
         query = select(FEEDBACK).where(FEEDBACK.c.request_id == request_id)
         with database.transaction(self._pool) as connection:
             rows = connection.execute(query.order_by(FEEDBACK.c.at, FEEDBACK.c.feedback_id))
-            return tuple(prediction_log.feedback(row) for row in rows)
+            return tuple(prediction_rows.feedback(row) for row in rows)
 
     def shadows(
         self,
@@ -243,7 +243,7 @@ class Ledger:
         if since is not None:
             query = query.where(SHADOWS.c.at >= utc(since))
         with database.transaction(self._pool) as connection:
-            return tuple(prediction_log.shadow(row) for row in reversed(connection.execute(query).all()))
+            return tuple(prediction_rows.shadow(row) for row in reversed(connection.execute(query).all()))
 
     def prediction_count(self) -> int:
         """How many answers are logged, of every model."""
@@ -262,11 +262,11 @@ class Ledger:
     def add_outcomes(self, outcomes: Sequence[Outcome]) -> int:
         """How many of `outcomes` were new. What was learnt of a request first stays."""
         rows = [
-            (outcome.request_id, prediction_log.value_text(outcome.value), utc(outcome.known_at))
+            (outcome.request_id, prediction_rows.value_text(outcome.value), utc(outcome.known_at))
             for outcome in outcomes
         ]
         with database.transaction(self._pool, writes=True) as connection:
-            return prediction_log.insert_new(connection, OUTCOMES, rows)
+            return prediction_rows.insert_new(connection, OUTCOMES, rows)
 
     def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, TargetValue]:
         """What really happened, for those of `request_ids` of which it is known."""
@@ -274,7 +274,7 @@ class Ledger:
         with database.transaction(self._pool) as connection:
             for some in _portions(request_ids):
                 query = select(OUTCOMES.c.request_id, OUTCOMES.c.value).where(OUTCOMES.c.request_id.in_(some))
-                known.update((row.request_id, prediction_log.value(row.value)) for row in connection.execute(query))
+                known.update((row.request_id, prediction_rows.value(row.value)) for row in connection.execute(query))
         return known
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import ColumnElement, Connection, Double, and_, case, cast, distinct, func, or_, select
 
-from proveout.ledger import prediction_log
+from proveout.ledger import prediction_rows
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.records.answer import Answer
@@ -216,9 +216,9 @@ def shadow(ledger: Ledger, champion: Release, held: Release, *, since: str, newe
     pairs = tuple(
         ShadowPair(
             record=orjson.loads(row.record),
-            answer=prediction_log.answer(row.answer),
+            answer=prediction_rows.answer(row.answer),
             latency_ms=row.latency_ms,
-            shadow_answer=prediction_log.answer(row.other),
+            shadow_answer=prediction_rows.answer(row.other),
             shadow_latency_ms=row.other_ms,
         )
         for row in rows

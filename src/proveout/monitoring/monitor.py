@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
 from proveout.errors import NotFound
-from proveout.ledger.prediction_log import HIDDEN, event_key
+from proveout.ledger.prediction_rows import HIDDEN, event_key
 from proveout.monitoring.promise import Promise
 from proveout.project import actor, open_ledger, open_store
 from proveout.records.bundle import Bundle

@@ -11,7 +11,7 @@ from math import ceil
 from proveout.errors import NotFound
 from proveout.ledger import release_traffic
 from proveout.ledger.ledger import Ledger
-from proveout.ledger.prediction_log import HIDDEN
+from proveout.ledger.prediction_rows import HIDDEN
 from proveout.records.answer import TaskName
 from proveout.records.prediction import AnswerSource
 from proveout.records.release import Release, Role

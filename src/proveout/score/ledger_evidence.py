@@ -11,7 +11,7 @@ from proveout.data import request_columns
 from proveout.errors import ProveoutError
 from proveout.fastpath import tolerance
 from proveout.ledger.ledger import Ledger, read
-from proveout.ledger.prediction_log import HIDDEN
+from proveout.ledger.prediction_rows import HIDDEN
 from proveout.records.drift_report import DriftReport
 from proveout.records.prediction import Prediction
 from proveout.records.release import Consent, Release

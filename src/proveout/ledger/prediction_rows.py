@@ -1,4 +1,4 @@
-"""What a journal holds, as rows of the ledger: predictions, what shadows said beside them, and feedback. Fast.
+"""Predictions, answers of shadows and feedback as rows of their tables: what a journal holds, written and read. Fast.
 
 Input: records, and a connection in a transaction. Output: how many rows were new; and the records again. Rows go
 to the driver as tuples: SQLAlchemy's own way costs five times as much for each, and the drain has to keep up with the

@@ -1,4 +1,4 @@
-"""LoggedAnswer traffic, portion by portion: so many answers that they would not fit into memory at once.
+"""The logged answers of a span of time, portion by portion: all at once would not fit into memory.
 
 Input: a ledger and a span of time. Output: predictions in the order of their time, each with the outcome where one
 is known, and a number for what it is about.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from proveout.ledger import prediction_log
+from proveout.ledger import prediction_rows
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import PREDICTIONS
 from proveout.ledger.timestamps import utc
@@ -57,7 +57,7 @@ def portions(
         known = ledger.outcomes([row.request_id for row in found])
         yield [
             LoggedAnswer(
-                prediction=prediction_log.prediction(row), outcome=known.get(row.request_id), event=row.event
+                prediction=prediction_rows.prediction(row), outcome=known.get(row.request_id), event=row.event
             )
             for row in found
         ]  # fmt: skip
