@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.evaluation import leakage
+from proveout.evaluation import row_dependence
 from proveout.settings import load_object
 
 pytestmark = pytest.mark.covers("data-7")
@@ -71,9 +71,9 @@ def test_a_flight_has_its_features_whatever_stands_beside_it(compute, holdout):
 
 def test_features_know_the_row_and_nothing_else(candidate, holdout, project, evidence):
     """Not the files beside them, the environment, the day or the other rows: the server has none of these."""
-    evidence(leakage.pure_features(candidate, holdout, project=project))
+    evidence(row_dependence.pure_features(candidate, holdout, project=project))
 
 
 def test_an_outcome_is_made_of_its_row_alone(holdout, project, evidence):
     """What is right must not hang on a variable, or on the day on which it is asked."""
-    evidence(leakage.pure_label(holdout, project=project))
+    evidence(row_dependence.pure_label(holdout, project=project))

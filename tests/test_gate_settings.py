@@ -13,7 +13,7 @@ from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.gate.file_reads import FileReads
 from proveout.model.manifest import describe
 from proveout.records.values import now
-from proveout.rollout import releases, status
+from proveout.rollout import admission, status
 from proveout.trust import authorization
 
 pytest_plugins = "pytester"
@@ -65,10 +65,10 @@ def test_a_file_that_a_check_reads_is_part_of_the_verdict_and_edited_it_refuses_
     assert verdict.outcome == "approved"
     assert dict(verdict.read) == {name: hashlib.sha256(text.encode()).hexdigest() for name, text in read.items()}
     project = settings.load(root)
-    releases.refuse_edited(verdict, candidate_of(root), current_fingerprint(project))
+    admission.refuse_edited(verdict, candidate_of(root), current_fingerprint(project))
     (root / "bounds.json").write_text('{"at_most": 0.5}')
     with pytest.raises(NotApproved, match=r"what its checks read was edited since .* \(bounds.json\)"):
-        releases.refuse_edited(verdict, candidate_of(root), current_fingerprint(project))
+        admission.refuse_edited(verdict, candidate_of(root), current_fingerprint(project))
 
 
 def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects_own(gate, pytester):
@@ -88,9 +88,9 @@ def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects
     )
     packed, project = candidate_of(root), settings.load(root)
     with pytest.raises(NotApproved, match=r"the checks in few approved it, not the project's own .* --checks few"):
-        releases.refuse_edited(run.verdict, packed, current_fingerprint(project))
+        admission.refuse_edited(run.verdict, packed, current_fingerprint(project))
     few = gate_settings.with_checks(project, "few")
-    releases.refuse_edited(run.verdict, packed, current_fingerprint(few))
+    admission.refuse_edited(run.verdict, packed, current_fingerprint(few))
 
     assert gate(CHECKS.replace('criteria["auc_at_least"]', "0.99")).verdict.outcome == "refused"
     assert gate(None, "--checks", "few").verdict.outcome == "approved"

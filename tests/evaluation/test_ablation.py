@@ -3,7 +3,7 @@
 import numpy as np
 from drawn_rows import boosted, drawn, labelled, linear, straight
 
-from proveout.evaluation import ablation, baselines, learnability, model_age, tuning
+from proveout.evaluation import ablation, baselines, leakage, learnability, model_age, row_dependence, tuning
 
 
 def test_a_feature_that_tells_nothing_is_named(candidate):
@@ -45,3 +45,5 @@ def test_a_check_that_has_a_helper_from_where_it_was_goes_on():
     assert ablation.simpler_model is baselines.simpler_model
     assert ablation.staleness is model_age.staleness
     assert learnability.neighbours is tuning.neighbours
+    assert leakage.pure_features is row_dependence.pure_features
+    assert leakage.pure_label is row_dependence.pure_label

@@ -1,4 +1,4 @@
-"""evaluation/purity.py and `leakage.pure_…`: what a feature or a label knows besides its row is found, by name."""
+"""evaluation/purity.py and row_dependence.py: what a feature or a label knows besides its row is found, by name."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 from proveout import settings
 from proveout.data.store import Store
 from proveout.errors import ConfigError
-from proveout.evaluation import leakage
+from proveout.evaluation import row_dependence
 from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
@@ -136,7 +136,7 @@ def test_features_that_know_more_than_the_row_are_named_with_what_they_know(proj
     monkeypatch.setenv("SHOP_FACTOR", "3")
     loaded, candidate, holdout = project(CURIOUS.replace("OUTCOMES", str(outcomes)))
 
-    assert by_condition(leakage.pure_features(candidate, holdout, project=loaded)) == {
+    assert by_condition(row_dependence.pure_features(candidate, holdout, project=loaded)) == {
         "another process in an empty folder": "by_outcome, by_start",
         "no environment variables": "by_variable",
         "another clock": "by_today, by_start, by_stamp",
@@ -145,7 +145,7 @@ def test_features_that_know_more_than_the_row_are_named_with_what_they_know(proj
         "one row at a time": "by_rank, by_mean, by_place_in_the_batch",
         "files read that are not packed": str(outcomes),
     }
-    assert by_condition(leakage.pure_label(holdout, project=loaded)) == {
+    assert by_condition(row_dependence.pure_label(holdout, project=loaded)) == {
         "no environment variables": "label",
         "another clock": "the source says datetime64('today')",
         "files read outside the project": str(outcomes),
@@ -156,7 +156,7 @@ def test_a_declared_file_is_packed_beside_the_features_and_part_of_the_digest(pr
     """The server has no flows/ folder; and another table of places is another model."""
     loaded, candidate, holdout = project(HONEST, files=("flows/places.csv",))
 
-    assert by_condition(leakage.pure_features(candidate, holdout, project=loaded)) == {}
+    assert by_condition(row_dependence.pure_features(candidate, holdout, project=loaded)) == {}
     assert (candidate.folder / "code" / "places.csv").read_text() == PLACES
     (loaded.root / "flows" / "places.csv").write_text(PLACES.replace("20", "21"))
     assert project(HONEST, files=("flows/places.csv",))[1].bundle.digest != candidate.bundle.digest

@@ -27,7 +27,7 @@ from proveout.records.bundle import Bundle
 from proveout.records.values import Digest
 from proveout.records.verdict import Verdict
 from proveout.rollout import releases
-from proveout.rollout.releases import Fingerprint
+from proveout.rollout.admission import Fingerprint
 from proveout.trust.signing import PRIVATE_KEY_VARIABLE, Keyring
 
 YARDSTICK = Fingerprint(checks=Digest("e" * 64), configuration=Digest("c" * 64))

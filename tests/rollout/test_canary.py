@@ -23,7 +23,7 @@ from proveout.ledger.ledger import Ledger
 from proveout.records.answer import Answer, TaskFacts
 from proveout.records.prediction import Feedback, Outcome, Prediction
 from proveout.records.values import Digest, now
-from proveout.rollout import canary, canary_counts, releases
+from proveout.rollout import admission, canary, canary_counts, releases
 from proveout.rollout.canary import CanaryVerdict, judge
 from proveout.rollout.canary_counts import Count, Counts
 from proveout.rollout.sequential import evidence
@@ -321,7 +321,7 @@ def test_without_a_canary_there_is_no_verdict(registry: Registry) -> None:
 # --- what it does -------------------------------------------------------------------------------------------------
 
 
-def judging() -> releases.Fingerprint:
+def judging() -> admission.Fingerprint:
     return current_fingerprint()
 
 

@@ -13,7 +13,7 @@ from proveout.records.release import Release
 from proveout.records.train_config import TimeSplit
 from proveout.records.values import Digest
 from proveout.records.verdict import Verdict
-from proveout.rollout import releases
+from proveout.rollout import admission, releases
 from proveout.settings import Settings
 from proveout.trust.signing import Keyring, approve
 
@@ -109,8 +109,8 @@ def judged_by(registry: Registry, what: Bundle, *, champion: Bundle | None = Non
     registry.ledger.append("approval", what.digest, leave, actor="gate", reason="-", at=at(minute))
 
 
-def current_fingerprint(**changes: object) -> releases.Fingerprint:
-    return replace(releases.Fingerprint(checks=CHECKS, configuration=CONFIGURATION), **changes)
+def current_fingerprint(**changes: object) -> admission.Fingerprint:
+    return replace(admission.Fingerprint(checks=CHECKS, configuration=CONFIGURATION), **changes)
 
 
 def settings(**changes: object) -> Settings:

@@ -21,7 +21,7 @@ from proveout.records.json_form import from_json
 from proveout.records.release import Approval, Consent
 from proveout.records.values import Digest, now
 from proveout.records.verdict import Evidence, Verdict
-from proveout.rollout import canary, releases, status
+from proveout.rollout import admission, canary, releases, status
 from proveout.server.worker.release_source import Released
 from proveout.trust import approvals as consents
 from proveout.trust import authorization
@@ -293,8 +293,8 @@ def test_a_canary_is_promoted_only_while_its_consents_hold(registry: Persons, tm
         answers=500, slow_ms=None, measures=(), seen=registry.ledger.last_seq(),
     )  # fmt: skip
 
-    def judging() -> releases.Fingerprint:
-        return releases.Fingerprint(checks=Digest("e" * 64), configuration=Digest(""))
+    def judging() -> admission.Fingerprint:
+        return admission.Fingerprint(checks=Digest("e" * 64), configuration=Digest(""))
 
     with pytest.raises(NotApproved, match="1 of 2 persons missing"):
         canary.act(registry.ledger, registry.keyring, settings, verdict, at=at(4), current_fingerprint=judging)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from proveout.evaluation import completeness, leakage
+from proveout.evaluation import completeness, leakage, row_dependence
 
 
 @pytest.mark.covers("data-1", "monitor-2")
@@ -53,4 +53,4 @@ def test_the_held_out_readings_are_no_easier_than_they_should_be(candidate, trai
 
 def test_features_know_the_row_and_nothing_else(candidate, holdout, project, evidence):
     """Not the files beside them, the environment, the day or the other rows: the server has none of these."""
-    evidence(leakage.pure_features(candidate, holdout, project=project))
+    evidence(row_dependence.pure_features(candidate, holdout, project=project))

@@ -73,7 +73,7 @@ def approve(
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.model.manifest import verify as verify_files
     from proveout.records.values import now
-    from proveout.rollout import releases, status
+    from proveout.rollout import admission, status
     from proveout.trust import approvals, authorization
     from proveout.trust.signing import check_approval
 
@@ -87,7 +87,7 @@ def approve(
         check_approval(approval, bundle=packed, keyring=open_keyring(project), at=at)
         judged = status.verdict_at(ledger, approval)
         # No release could rest on it: nobody is to answer for what will be judged again.
-        releases.refuse_edited(judged, packed, current_fingerprint(project))
+        admission.refuse_edited(judged, packed, current_fingerprint(project))
         held = approvals.granted(approvals.entered(ledger, packed.digest), asked, approval, at=at)
         others = [one for one in held if one.by.casefold() != by.casefold()]
         if sys.stdin.isatty() and not yes:

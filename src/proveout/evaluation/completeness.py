@@ -18,7 +18,7 @@ from proveout.errors import NotFound
 from proveout.ledger.ledger import read
 from proveout.project import open_ledger, open_store
 from proveout.records.snapshot import Batch, Snapshot
-from proveout.records.verdict import Evidence
+from proveout.records.verdict import NOTHING_TO_ASK, Evidence
 
 if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows
@@ -131,7 +131,7 @@ def as_usual(
     others = set(holdout.raw[BATCH])
     if len(others) > 1 or others & {*names}:
         why = "the held-out rows are no batch of their own"
-        return (Evidence(name=name, value=None, rows=holdout.rows, unjudged=why, decision="nothing to ask"),)
+        return (Evidence(name=name, value=None, rows=holdout.rows, unjudged=why, decision=NOTHING_TO_ASK),)
     if len(names) < FEWEST_BEFORE:
         return (Evidence(name=name, value=None, unjudged=f"{len(names)} batches trained on, asked: {FEWEST_BEFORE}"),)
     held = str(holdout.raw[BATCH].iloc[0])

@@ -4,20 +4,13 @@ Input: the candidate, the rows it learned from, the rows held out. Output: `Evid
 number of a gate look better, so nothing here asks how good the model is; it asks how it could know.
 """
 
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from proveout.data.splits import BATCH, HOLDOUT
-from proveout.evaluation import compare, metrics, near_duplicates, purity, task_metric
-from proveout.evaluation.code_origin import is_foreign
+from proveout.evaluation import compare, metrics, near_duplicates, task_metric
+from proveout.evaluation.row_dependence import pure_features, pure_label
 from proveout.evaluation.stats import univariate
 from proveout.evaluation.stats.row_sample import sample
 from proveout.evaluation.stats.univariate import each_column, say_the_same
@@ -25,8 +18,7 @@ from proveout.model.bundle import rows_on
 from proveout.project import open_store
 from proveout.records.answer import TaskName
 from proveout.records.train_config import Split, TimeSplit
-from proveout.records.verdict import Evidence
-from proveout.settings import is_object
+from proveout.records.verdict import NOTHING_TO_ASK, Evidence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,17 +29,23 @@ if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
+__all__ = [
+    "columns",
+    "duplicates",
+    "holdout_learned",
+    "like_a_later_one",
+    "missing_with_outcome",
+    "of_columns",
+    "pure_features",  # this and the next for checks that have them from here
+    "pure_label",
+    "time_travel",
+]
 _PRIOR = 10.0  # rows by which the rate of a value is drawn to the rate of all
 SHOWN = 3  # columns that are stated even though they are within the bounds
 _MOST_ALONE: dict[TaskName, float] = {"binary": 0.95, "regression": 0.98, "multiclass": 0.98}
 _MOST_LEAD: dict[TaskName, float] = {"binary": 0.25}  # of numbers, one honest column often tells nearly all
 _MOST_LEARNED: dict[TaskName, float] = {"binary": 0.02, "regression": 0.05, "multiclass": 0.05}
 _FEWEST_UNKNOWN = 20  # rows without an outcome
-NOTHING_TO_ASK = "nothing to ask"  # an answer: these rows hold no such thing
-_NAMED = 5  # columns or files in one sentence
-
-
-# --- target-like columns ----------------------------------------------------------------------------------------------
 
 
 def columns(
@@ -75,7 +73,6 @@ def columns(
         rows: of training, at most; drawn at random where there are more.
     Returns: the strongest columns, and all that break the bound, each by its name; then the lead of the strongest.
     """
-
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
     return of_columns(
@@ -136,9 +133,6 @@ def _tells(task: TaskName, told: "NDArray[np.float64]", said: "NDArray[np.float6
     nothing = univariate.naive(told, univariate.halves(len(told), seed=seed))
     lost, naive = (np.square(told - one).sum(axis=1) for one in (said, nothing))
     return metrics.skill(lost, naive, name="variance explained by one column alone")
-
-
-# --- time travel ------------------------------------------------------------------------------------------------------
 
 
 def time_travel(
@@ -287,116 +281,6 @@ def holdout_learned(
         lost, before = (task_metric.losses(task, holdout.labels, said) for said in (ours, theirs))
         found = metrics.skill(lost, before, name=f"share of the loss saved on {fitted}")
     return replace(found, at_least=None, at_most=at_most, surely=False, champion=None, decision="", covers=())
-
-
-# --- more than the row ------------------------------------------------------------------------------------------------
-
-
-def pure_features(
-    candidate: "OpenBundle",
-    holdout: "LabelledRows",
-    *,
-    project: "Settings",
-    rows: int = 100,
-    seed: int = 0,
-    apart_at_most: float = 1e-9,
-) -> tuple[Evidence, ...]:
-    """Whether the packed features know the row and nothing else, wherever, whenever and beside whatever it stands.
-
-    evidence(leakage.pure_features(candidate, holdout, project=project))
-
-    Computed again in a fresh process with an empty working directory and no environment variables, from a copy of the
-    packed code in another folder; there under other clocks, in another order, in halves, and row by row. What that
-    process may read, and what it cannot notice, says the docstring of `purity`.
-
-    Args:
-        rows: of the held-out ones, at most, drawn at random.
-        apart_at_most: two numbers are the same up to this share of the larger one: sums may be added up in another
-            order. All else has to be equal.
-    Returns: for each of these, the columns that come out otherwise; last, the files that were read and are not packed.
-    """
-
-    signature = orjson.loads((candidate.folder / "signature.json").read_bytes())
-    records = holdout.records.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True)
-    records = records[list(candidate.request_columns)]
-    with tempfile.TemporaryDirectory(prefix="proveout-code-") as temporary:
-        code = Path(shutil.copytree(candidate.folder / "code", Path(temporary) / "code"))
-        asked = purity.Asked(
-            file=str(code / "features.py"),
-            function=signature["features"],
-            columns=signature["request"],
-            root=str(project.root),
-            readable=(str(code),),
-            apart_at_most=apart_at_most,
-        )
-        expected = purity.cells(candidate.model_columns(records))
-        return _pure(asked, records, expected, unread="files read that are not packed")
-
-
-def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100, seed: int = 0) -> tuple[Evidence, ...]:
-    """Whether the label is made of the raw row and nothing else: what is right must not hang on who asks, or when.
-
-    evidence(leakage.pure_label(holdout, project=project))
-
-    Asked as `pure_features` is, of the label function as the project has it now. It may read files of the project.
-    """
-    from proveout.data import features
-
-    raw = holdout.raw.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True).drop(columns=BATCH)
-    if not is_object(project.target):
-        why = f"the outcome is the column {project.target}"
-        return (Evidence(name="columns that come out otherwise", value=None, unjudged=why, decision=NOTHING_TO_ASK),)
-    path, _, function = project.target.partition(":")
-    asked = purity.Asked(
-        file=str(project.root / path),
-        function=function,
-        columns={},
-        root=str(project.root),
-        readable=(str(project.root),),
-        path=tuple(place for place in sys.path if place and is_foreign(Path(place).absolute(), project.root)),
-    )
-    expected = purity.cells(features.labels(project, raw).to_frame(function))
-    return _pure(asked, raw, expected, unread="files read outside the project")
-
-
-def _pure(asked: purity.Asked, rows: "pd.DataFrame", expected: purity.Cells, *, unread: str) -> tuple[Evidence, ...]:
-    def other(told: purity.Told) -> tuple[str, ...]:
-        """The columns that this process has otherwise; all, where it has none."""
-        return purity.differing(expected, told.cells, apart_at_most=asked.apart_at_most)
-
-    bare = purity.ask(asked, rows)
-    # Only what differs is worth a second process, that says whether the variables were what made the difference.
-    usual = purity.ask(asked, rows, environment=os.environ) if other(bare) else bare
-    without = tuple(name for name in other(bare) if name not in other(usual))
-    found = {
-        "another process in an empty folder": (other(usual), usual.raised.get("", "")),
-        "no environment variables": (without, bare.raised.get("", "") if without else ""),
-    }
-    told = usual if without else bare  # where it came to columns at all, if it did anywhere
-    for what in (purity.CLOCK, purity.ORDER, purity.FEWER, purity.ALONE):
-        raised = told.raised.get(what, "")
-        found[what] = (tuple(expected) if raised else told.differing.get(what, ()), raised)
-    clock = purity.reads_clock(Path(asked.file).read_bytes())
-    if clock and not found[purity.CLOCK][0]:
-        found[purity.CLOCK] = (tuple(expected), f"the source says {', '.join(clock)}")
-    read = dict.fromkeys([*bare.read, *usual.read])
-    return (
-        *(
-            Evidence(
-                name="columns that come out otherwise",
-                value=len(columns),
-                slice=what,
-                at_most=0,
-                rows=len(rows),
-                decision=raised or ", ".join(columns[:_NAMED]) + (" and more" if len(columns) > _NAMED else ""),
-            )
-            for what, (columns, raised) in found.items()
-        ),
-        Evidence(name=unread, value=len(read), at_most=0, decision=", ".join(list(read)[:_NAMED])),
-    )
-
-
-# --- rows on both sides -----------------------------------------------------------------------------------------------
 
 
 def duplicates(

@@ -12,7 +12,7 @@ from proveout.evaluation import task_metric
 from proveout.evaluation.progress import reported
 from proveout.evaluation.stats.row_sample import sample
 from proveout.records.train_config import TimeSplit
-from proveout.records.verdict import Evidence
+from proveout.records.verdict import NOTHING_TO_ASK, Evidence
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -57,7 +57,7 @@ def staleness(
     if not isinstance(candidate.bundle.split, TimeSplit):
         why = f"no row is later than another: {candidate.bundle.split.words}"
         return (
-            Evidence(name=name, value=None, unjudged=why, decision="nothing to ask", covers=("model-4", "monitor-4")),
+            Evidence(name=name, value=None, unjudged=why, decision=NOTHING_TO_ASK, covers=("model-4", "monitor-4")),
         )
     if len(windows) < 2:
         why = f"{len(batches)} batches make {len(windows)} windows of {length}"

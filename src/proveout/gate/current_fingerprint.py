@@ -13,7 +13,7 @@ from proveout.gate import fingerprint, pytest_config
 from proveout.gate_settings import JUDGING, other_checks
 from proveout.records.json_form import digest_of
 from proveout.records.values import Digest
-from proveout.rollout.releases import Fingerprint
+from proveout.rollout.admission import Fingerprint
 from proveout.settings import Settings, read_bounds
 
 

@@ -66,6 +66,8 @@ class Evidence:
 
 USUAL_ERROR_RATE = 0.05
 """The error rate that is taken where no check states one."""
+NOTHING_TO_ASK = "nothing to ask"
+"""The decision of evidence on rows that hold no such thing."""
 NOT_RUN = frozenset({"deselected", "missing"})
 """Outcomes of checks that this run never started."""
 

@@ -23,8 +23,8 @@ from proveout.ledger.ledger import Ledger
 from proveout.records.release import Release
 from proveout.records.values import Digest
 from proveout.rollout import releases
+from proveout.rollout.admission import Fingerprint
 from proveout.rollout.canary_counts import MEASURES, Count, Counts, Measure, count
-from proveout.rollout.releases import Fingerprint
 from proveout.rollout.sequential import Bounds, bounds, evidence
 from proveout.settings import Settings
 from proveout.trust import approvals

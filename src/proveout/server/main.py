@@ -27,7 +27,7 @@ from proveout.errors import ConfigError, ProveoutError
 from proveout.project import open_store
 from proveout.records.answer import Answer
 from proveout.records.values import Scalar
-from proveout.rollout.releases import Fingerprint
+from proveout.rollout.admission import Fingerprint
 from proveout.schema import examples, request_schema
 from proveout.schema.spec import RequestSchema
 from proveout.server import server_state

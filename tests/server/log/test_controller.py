@@ -20,7 +20,7 @@ from proveout.records.drift_report import Alert
 from proveout.records.prediction import AnswerSource, Prediction
 from proveout.records.release import Release, Role
 from proveout.records.values import now
-from proveout.rollout import releases
+from proveout.rollout import admission, releases
 from proveout.server import api_runtime as api_runtime_module
 from proveout.server.log import controller as controller_module
 from proveout.server.log.alert_state import GONE_S, Alarms
@@ -55,7 +55,7 @@ class RunningController:
         settings: Settings,
         *,
         source: Source | None = None,
-        current_fingerprint: Callable[[Settings], releases.Fingerprint] | None = None,
+        current_fingerprint: Callable[[Settings], admission.Fingerprint] | None = None,
     ) -> None:
         self.settings, self.root = settings, settings.root
         self.folder = tmp_path / "private"

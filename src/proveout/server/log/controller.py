@@ -34,7 +34,7 @@ from proveout.settings import Settings, load
 
 if TYPE_CHECKING:
     from proveout.ledger.ledger import Ledger
-    from proveout.rollout.releases import Fingerprint
+    from proveout.rollout.admission import Fingerprint
 
 NICE = 10
 LAST_DRAIN_S = 8.0  # at the end; what is not drained by then is drained by the next server
