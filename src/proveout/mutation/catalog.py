@@ -4,12 +4,13 @@ Input: nothing. Output: `MUTANTS`, `of_task`; and `UNCHANGED`, `RENAMED` and `RE
 to refuse those, what it says of the others would say nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from proveout.model.repack import Change
 from proveout.mutation import operational, serving_skew, target_bugs, training_bugs
 from proveout.mutation.context import MutationContext
-from proveout.mutation.mutant import Mutant, Question
+from proveout.mutation.mutant import Mutant, Question, Shows
 from proveout.records.answer import TaskName
 
 Asked = Mapping[TaskName, Question]
@@ -68,14 +69,13 @@ _CALIBRATION_OF_CLASSES = Question(
 )
 
 QUALITY: Asked = {"binary": _AUC, "regression": _SAVED, "multiclass": _BALANCED}
+_NOT_WORSE = "not worse than the champion; better than a simpler model"
 BESIDE_OTHERS: Asked = {
     **_any_task(
-        "not worse than the champion; better than a simpler model",
-        "evidence(task_metric.gain(candidate.task, holdout.labels, scores, champion_scores, margin=0.05))",
+        _NOT_WORSE, "evidence(task_metric.gain(candidate.task, holdout.labels, scores, champion_scores, margin=0.05))"
     ),
     "binary": Question(
-        words="not worse than the champion; better than a simpler model",
-        remedy="evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))",
+        words=_NOT_WORSE, remedy="evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))"
     ),
 }
 CALIBRATION: Asked = {"binary": _CALIBRATION, "multiclass": _CALIBRATION_OF_CLASSES}
@@ -120,174 +120,122 @@ COVERAGE: Asked = {
 
 # --- mutants ----------------------------------------------------------------------------------------------------------
 
+
+def _mutant(
+    make: Callable[[MutationContext], Change],
+    asked: Asked,
+    slip: str,
+    *,
+    refits: bool = False,
+    shows: Shows = "in its answers",
+    first: str = "",
+) -> Mutant:
+    """The mutant that `make` makes, and is called after."""
+    name = make.__name__.replace("_", "-")
+    return Mutant(name=name, slip=slip, asked=asked, make=make, refits=refits, shows=shows, first=first)
+
+
+_refitted = partial(_mutant, refits=True)
+_hidden = partial(_mutant, shows="elsewhere")  # its answers to the held-out rows are the candidate's
+
 MUTANTS = (
-    Mutant(
-        name="labels-shuffled",
-        slip="The outcomes were joined by position after one of the tables had been sorted.",
-        asked=QUALITY,
-        make=target_bugs.labels_shuffled,
-        refits=True,
+    _refitted(
+        target_bugs.labels_shuffled,
+        QUALITY,
+        "The outcomes were joined by position after one of the tables had been sorted.",
     ),
-    Mutant(
-        name="labels-half-shuffled",
-        slip="A join by position was right for the rows of one file and wrong for those of the other.",
-        asked=PROMISED,
-        make=target_bugs.labels_half_shuffled,
-        refits=True,
+    _refitted(
+        target_bugs.labels_half_shuffled,
+        PROMISED,
+        "A join by position was right for the rows of one file and wrong for those of the other.",
     ),
-    Mutant(
-        name="classes-swapped",
-        slip="The codes of the outcome came from another run, which had numbered them the other way round.",
-        asked={"binary": _AUC, "multiclass": _EACH_CLASS},
-        make=target_bugs.classes_swapped,
-        refits=True,
+    _refitted(
+        target_bugs.classes_swapped,
+        {"binary": _AUC, "multiclass": _EACH_CLASS},
+        "The codes of the outcome came from another run, which had numbered them the other way round.",
     ),
-    Mutant(
-        name="rare-class-lost",
-        slip="A filter for complete rows dropped nearly all of one kind.",
-        asked={"multiclass": _EACH_CLASS},
-        make=target_bugs.rare_class_lost,
-        refits=True,
+    _refitted(
+        target_bugs.rare_class_lost,
+        {"multiclass": _EACH_CLASS},
+        "A filter for complete rows dropped nearly all of one kind.",
     ),
-    Mutant(
-        name="target-scaled",
-        slip="The outcome was converted to another unit, and the answer never back.",
-        asked={"regression": _SAVED},
-        make=target_bugs.target_scaled,
-        refits=True,
+    _refitted(
+        target_bugs.target_scaled,
+        {"regression": _SAVED},
+        "The outcome was converted to another unit, and the answer never back.",
     ),
-    Mutant(
-        name="target-shifted",
-        slip="A correction that the outcomes had already was added a second time.",
-        asked={"regression": _BIAS},
-        make=target_bugs.target_shifted,
-        refits=True,
+    _refitted(
+        target_bugs.target_shifted,
+        {"regression": _BIAS},
+        "A correction that the outcomes had already was added a second time.",
     ),
-    Mutant(
-        name="target-clipped",
-        slip="The largest outcomes were taken for outliers and cut.",
-        asked={"regression": _BIAS_BY_VALUE},
-        make=target_bugs.target_clipped,
-        refits=True,
+    _refitted(
+        target_bugs.target_clipped,
+        {"regression": _BIAS_BY_VALUE},
+        "The largest outcomes were taken for outliers and cut.",
     ),
-    Mutant(
-        name="constant",
-        slip="The search settled on a model so tame that everybody gets the same answer.",
-        asked=QUALITY,
-        make=training_bugs.constant,
+    _mutant(
+        training_bugs.constant, QUALITY, "The search settled on a model so tame that everybody gets the same answer."
     ),
-    Mutant(
-        name="feature-dropped",
-        slip="A join brought nothing, so the column that matters most was empty from the start.",
-        asked=QUALITY,
-        make=training_bugs.feature_dropped,
-        refits=True,
+    _refitted(
+        training_bugs.feature_dropped,
+        QUALITY,
+        "A join brought nothing, so the column that matters most was empty from the start.",
     ),
-    Mutant(
-        name="feature-frozen",
-        slip="In serving, a field is filled with its default, because nobody connected it.",
-        asked=QUALITY,
-        make=serving_skew.feature_frozen,
+    _mutant(
+        serving_skew.feature_frozen,
+        QUALITY,
+        "In serving, a field is filled with its default, because nobody connected it.",
     ),
-    Mutant(
-        name="feature-shuffled",
-        slip="Two tables are put side by side in serving, one of them sorted: rows get each other's values.",
-        asked=NEIGHBOURS,
-        make=serving_skew.feature_shuffled,
+    _mutant(
+        serving_skew.feature_shuffled,
+        NEIGHBOURS,
+        "Two tables are put side by side in serving, one of them sorted: rows get each other's values.",
     ),
-    Mutant(
-        name="nulls-filled",
-        slip="In serving, what is not known arrives as 0, and the model learned it as not known.",
-        asked=BESIDE_OTHERS,
-        make=serving_skew.nulls_filled,
+    _mutant(
+        serving_skew.nulls_filled,
+        BESIDE_OTHERS,
+        "In serving, what is not known arrives as 0, and the model learned it as not known.",
     ),
-    Mutant(
-        name="unit-changed",
-        slip="A supplier switched to metric units, and the caller passes its numbers on.",
-        asked=BESIDE_OTHERS,
-        make=serving_skew.unit_changed,
+    _mutant(
+        serving_skew.unit_changed,
+        BESIDE_OTHERS,
+        "A supplier switched to metric units, and the caller passes its numbers on.",
     ),
-    Mutant(
-        name="timezone-shifted",
-        slip="The caller sends UTC, and the model learned local time.",
-        asked=BESIDE_OTHERS,
-        make=serving_skew.timezone_shifted,
+    _mutant(serving_skew.timezone_shifted, BESIDE_OTHERS, "The caller sends UTC, and the model learned local time."),
+    _refitted(training_bugs.target_leaked, LEAKAGE, "A column that is filled in afterwards was among the inputs."),
+    _refitted(
+        training_bugs.old_window,
+        BESIDE_OTHERS,
+        "A cached file was read: the model learned from the oldest data only, and says otherwise.",
     ),
-    Mutant(
-        name="target-leaked",
-        slip="A column that is filled in afterwards was among the inputs.",
-        asked=LEAKAGE,
-        make=training_bugs.target_leaked,
-        refits=True,
+    _refitted(
+        training_bugs.sample_left_in,
+        BESIDE_OTHERS,
+        "The line that takes a small sample, to try the notebook out, was still there.",
     ),
-    Mutant(
-        name="old-window",
-        slip="A cached file was read: the model learned from the oldest data only, and says otherwise.",
-        asked=BESIDE_OTHERS,
-        make=training_bugs.old_window,
-        refits=True,
+    _refitted(
+        target_bugs.miscalibrated,
+        CALIBRATION,
+        "The rare outcome was drawn more often for training, and the probabilities never put back.",
     ),
-    Mutant(
-        name="sample-left-in",
-        slip="The line that takes a small sample, to try the notebook out, was still there.",
-        asked=BESIDE_OTHERS,
-        make=training_bugs.sample_left_in,
-        refits=True,
+    _refitted(target_bugs.slice_spoiled, SLICES, "One part of the data codes the outcome another way."),
+    _hidden(
+        operational.interval_halved, COVERAGE, "The width of the interval was taken for what it reaches to either side."
     ),
-    Mutant(
-        name="miscalibrated",
-        slip="The rare outcome was drawn more often for training, and the probabilities never put back.",
-        asked=CALIBRATION,
-        make=target_bugs.miscalibrated,
-        refits=True,
+    _hidden(
+        operational.slow, LATENCY, "The features ask a service over the network, once for each call.", first="monitor-6"
     ),
-    Mutant(
-        name="slice-spoiled",
-        slip="One part of the data codes the outcome another way.",
-        asked=SLICES,
-        make=target_bugs.slice_spoiled,
-        refits=True,
+    _hidden(operational.oversized, SIZE, "The training table was kept on the model, to look at later."),
+    _mutant(serving_skew.non_deterministic, DICE, "The noise that was added for training is still in the features."),
+    _hidden(
+        operational.unseen_category,
+        CRASHES,
+        "Categories are looked up in a dict made from the training data, and a new one is not in it.",
     ),
-    Mutant(
-        name="interval-halved",
-        slip="The width of the interval was taken for what it reaches to either side.",
-        asked=COVERAGE,
-        make=operational.interval_halved,
-        shows="elsewhere",
-    ),
-    Mutant(
-        name="slow",
-        slip="The features ask a service over the network, once for each call.",
-        asked=LATENCY,
-        make=operational.slow,
-        shows="elsewhere",
-        first="monitor-6",
-    ),
-    Mutant(
-        name="oversized",
-        slip="The training table was kept on the model, to look at later.",
-        asked=SIZE,
-        make=operational.oversized,
-        shows="elsewhere",
-    ),
-    Mutant(
-        name="non-deterministic",
-        slip="The noise that was added for training is still in the features.",
-        asked=DICE,
-        make=serving_skew.non_deterministic,
-    ),
-    Mutant(
-        name="unseen-category",
-        slip="Categories are looked up in a dict made from the training data, and a new one is not in it.",
-        asked=CRASHES,
-        make=operational.unseen_category,
-        shows="elsewhere",
-    ),
-    Mutant(
-        name="direct-disagrees",
-        slip="The fast branch of the features, which serves, does not do what the slow one does, which was judged.",
-        asked=SERVED,
-        make=operational.direct_disagrees,
-        shows="elsewhere",
+    _hidden(
+        operational.direct_disagrees,
+        SERVED,
+        "The fast branch of the features, which serves, does not do what the slow one does, which was judged.",
     ),
 )
