@@ -10,6 +10,7 @@ from importlib import util
 from pathlib import Path
 
 import boosted_models
+import booster_fuzz
 import lightgbm
 import malice
 import numpy as np
@@ -252,3 +253,12 @@ def test_a_model_of_several_targets_is_refused():
 
     with pytest.raises(BundleError, match="several targets"):
         dumped(model)
+
+
+@pytest.mark.parametrize(("library", "opened_at_least"), [("xgboost", 5), ("lightgbm", 20)])
+def test_three_hundred_files_with_something_changed_are_refused_or_answer(library, opened_at_least):
+    """None ends the process, and none keeps it for ever."""
+    opened, refused = booster_fuzz.opened_and_refused(library, count=300)
+
+    assert opened > opened_at_least
+    assert refused > 80

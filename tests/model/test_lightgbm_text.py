@@ -1,9 +1,6 @@
 """model/lightgbm_text.py: no text makes LightGBM walk out of its trees."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import boosted_models
 import numpy as np
@@ -86,56 +83,6 @@ def test_parameters_in_the_text_are_left_out(written):
 
     assert "machines" not in booster.model_to_string()
     assert lightgbm_text.dumped(booster, name="model").decode() == written["plain"]
-
-
-FUZZ = """
-import re, sys, warnings
-import numpy as np
-import boosted_models
-from proveout.errors import BundleError
-from proveout.model import lightgbm_text
-
-warnings.simplefilter("ignore")
-rng = np.random.default_rng(int(sys.argv[1]))
-names = ("lightgbm, three classes", "lightgbm, categories", "lightgbm, forest", "lightgbm, no split")
-models = [boosted_models.fitted(name) for name in names]
-texts = [lightgbm_text.dumped(model.booster_, name="m").decode() for model, _ in models]
-strange = "-1 0 1 2 -2 7 -9 1000000 4294967295 2147483647 1e300 nan x =".split() + ["\\n", " ", ""]
-opened = refused = 0
-for turn in range(int(sys.argv[2])):
-    which = turn % len(models)
-    text = texts[which]
-    for _ in range(rng.integers(1, 3)):
-        spots = [spot.span() for spot in re.finditer(r"-?[0-9.e+]+|[a-z_]+|\\n", text)]
-        begin, end = spots[rng.integers(len(spots))]
-        text = text[:begin] + strange[rng.integers(len(strange))] + text[end:]
-    try:
-        booster = lightgbm_text.opened(text.encode(), name="m")
-        _, rows = models[which]
-        booster.predict(rows if which == 1 else rows.to_numpy(), num_threads=1)
-        opened += 1
-    except BundleError:
-        refused += 1
-    except Exception as error:  # LightGBM's own look
-        refused += 1
-print(opened, refused)
-"""
-
-
-def test_three_hundred_files_with_something_changed_are_refused_or_answer():
-    """None ends the process, and none keeps it for ever."""
-    ran = subprocess.run(
-        [sys.executable, "-c", FUZZ, "0", "300"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(boosted_models.__file__).parent,
-    )
-
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    opened, refused = map(int, ran.stdout.split())
-    assert opened > 20
-    assert refused > 80
 
 
 def test_all_digits_are_kept(written):
