@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -12,9 +12,9 @@ from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
-from registry_toy import MODEL, A, B, C, Registry, at, bundle, current_fingerprint, judged_by, went
+from registry_toy import MODEL, A, B, C, Registry, at, bundle, promoted, went
 
-from proveout.errors import ChainBroken, Conflict, NotApproved, NotFound, OtherChampion, UsageError
+from proveout.errors import ChainBroken, Conflict, NotApproved, NotFound, UsageError
 from proveout.records.bundle import Bundle
 from proveout.records.drift_report import Alert
 from proveout.records.json_form import to_json
@@ -23,16 +23,6 @@ from proveout.records.values import Digest
 from proveout.rollout import releases, roles, status
 
 pytestmark = pytest.mark.usefixtures("no_signing_key")
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    made = Registry(tmp_path)
-    yield made
-    made.ledger.close()
-
-
-# --- what may be released -----------------------------------------------------------------------------------------
 
 
 def test_an_approved_bundle_becomes_the_champion_and_remembers_the_one_before(registry: Registry) -> None:
@@ -220,9 +210,6 @@ def test_of_two_people_who_release_at_once_nobody_overwrites_the_other_unseen(
     assert registry.ledger.verify_chain() == 20 + len(history)
 
 
-# --- canary and shadow --------------------------------------------------------------------------------------------
-
-
 def roles_of(registry: Registry) -> tuple[str | None, ...]:
     """The first letter of champion, canary and shadow."""
     made = releases.history(registry.ledger, MODEL)
@@ -240,11 +227,6 @@ def staged(registry: Registry) -> Registry:
     registry.release(B, 2, role="canary", share=0.1)
     registry.release(C, 3, role="shadow", share=0.5)
     return registry
-
-
-def promoted(registry: Registry, what: Bundle, minute: int, **changes: object) -> Release:
-    asked = {"by": "bob", "reason": f"minute {minute}", "at": at(minute), **changes}
-    return releases.promote(registry.ledger, registry.keyring, what, **asked)
 
 
 def test_canary_and_shadow_run_beside_the_champion(staged: Registry) -> None:
@@ -353,8 +335,6 @@ def test_what_may_not_serve_any_more_is_not_gone_back_to(staged: Registry) -> No
         went(staged, 6)
     assert roles_of(staged) == ("b", None, "c")
 
-
-# --- two at once --------------------------------------------------------------------------------------------------
 
 TRIALS = 50
 
@@ -474,9 +454,6 @@ def test_who_did_not_look_before_is_stopped_too_when_somebody_else_just_did_the_
     assert went(staged, 7, at=at(7).replace(":00.000", ":01.000")).bundle == A.digest
 
 
-# --- what served --------------------------------------------------------------------------------------------------
-
-
 def release_of(digest: Digest, since: str, **changes: object) -> Release:
     plain = Release(
         model=MODEL,
@@ -537,9 +514,6 @@ def test_two_models_in_one_ledger_do_not_answer_for_each_other(registry: Registr
     assert releases.current(registry.ledger, MODEL).bundle == A.digest  # type: ignore[union-attr]
     assert releases.current(registry.ledger, "churn").bundle == other.digest  # type: ignore[union-attr]
     assert roles.holder(releases.history(registry.ledger, "churn"), moment=at(1)) is None
-
-
-# --- where things stand -------------------------------------------------------------------------------------------
 
 
 def test_the_standing_tells_what_serves_and_whether_one_can_go_back(registry: Registry) -> None:
@@ -617,142 +591,3 @@ def test_a_verdict_is_found_by_the_first_digits_of_its_bundle(registry: Registry
     for missing in ("", "beef", f"{MODEL}@"):
         with pytest.raises(NotFound):
             releases.find(registry.ledger, "verdict", missing)
-
-
-# --- what it was judged by ----------------------------------------------------------------------------------------
-
-
-def test_checks_edited_after_the_verdict_hold_up_the_release(registry: Registry) -> None:
-    """An approval is for the checks it was given under; the ones of now may well have refused the bundle."""
-    judged_by(registry, A)
-    edited = current_fingerprint(
-        checks=Digest("9" * 64),
-        files={"checks/test_data.py": at(0).replace("10:", "09:"), "checks/test_model.py": at(1)},
-    )
-    with pytest.raises(
-        NotApproved,
-        match=r"the checks were edited since the gate approved it \(checks/test_model\.py\); run the gate again: "
-        r"proveout gate aaaaaaaaaaaa",
-    ):
-        registry.release(A, 2, current_fingerprint=edited)
-    # In a fresh checkout every file is new: the times say nothing, the digest does.
-    fresh = replace(edited, files={"checks/test_data.py": at(1), "checks/test_model.py": at(1)})
-    with pytest.raises(NotApproved, match="edited since the gate approved it; run the gate again"):
-        registry.release(A, 2, current_fingerprint=fresh)
-    with pytest.raises(NotApproved, match=r"the settings that judge, .* were changed since"):
-        registry.release(A, 2, current_fingerprint=current_fingerprint(configuration=Digest("9" * 64)))
-    moved = (
-        r"the bounds were changed since the gate approved it \(auc_at_least 0.6 is new, stricter\); run the gate again"
-    )
-    with pytest.raises(NotApproved, match=moved):
-        registry.release(A, 2, current_fingerprint=current_fingerprint(bounds={"auc_at_least": 0.6}))
-    assert releases.current(registry.ledger, MODEL) is None
-
-    assert registry.release(A, 2, current_fingerprint=current_fingerprint()).bundle == A.digest
-    assert registry.release(A, 3, current_fingerprint=edited).since == at(
-        2
-    )  # it serves: a job that is repeated changes nothing
-
-
-@pytest.mark.parametrize(("role", "share"), [("canary", 0.1), ("shadow", 1.0)])
-def test_edited_checks_hold_up_a_canary_and_a_shadow_too(registry: Registry, role: str, share: float) -> None:
-    """Both are the beginning of a release."""
-    judged_by(registry, A)
-    registry.release(A, 1, current_fingerprint=current_fingerprint())
-    judged_by(registry, B, champion=A)
-    with pytest.raises(NotApproved, match="the checks were edited"):
-        registry.release(B, 2, role=role, share=share, current_fingerprint=current_fingerprint(checks=Digest("9" * 64)))
-
-
-def test_an_approval_by_a_gate_that_wrote_down_no_configuration_holds_until_it_ends(registry: Registry) -> None:
-    """Its digest of the checks was made of other things: there is nothing to compare with."""
-    registry.judge(A)
-
-    assert registry.release(A, 1, current_fingerprint=current_fingerprint(checks=Digest("9" * 64))).bundle == A.digest
-
-
-def test_a_bundle_is_released_in_the_place_of_the_champion_it_was_compared_with(registry: Registry) -> None:
-    """Two gates compared with A. One releases B; that C is no worse than B nobody has looked at."""
-    judged_by(registry, A)
-    registry.release(A, 1, current_fingerprint=current_fingerprint())
-    judged_by(registry, B, champion=A)
-    judged_by(registry, C, champion=A)
-    registry.release(B, 2, current_fingerprint=current_fingerprint())
-
-    for role, share in (("champion", 1.0), ("canary", 0.1)):
-        with pytest.raises(
-            OtherChampion,
-            match=r"ada made flight-delay@bbbbbbbbbbbb champion, because: minute 2\. The gate compared with "
-            r"aaaaaaaaaaaa: proveout gate cccccccccccc, or release or promote it --allow-champion-change",
-        ):
-            registry.release(C, 3, role=role, share=share, current_fingerprint=current_fingerprint())
-    assert (
-        registry.release(C, 4, role="shadow", current_fingerprint=current_fingerprint()).role == "shadow"
-    )  # it replaces nobody
-    assert registry.release(C, 5, current_fingerprint=current_fingerprint(), whatever_serves=True).bundle == C.digest
-
-
-def test_going_back_and_forward_again_is_no_lost_race(registry: Registry) -> None:
-    """B was compared with A, and A serves again."""
-    for what, before in ((A, None), (B, A)):
-        registry.ledger.append("bundle", what.digest, what, actor="ci", reason="-", at=at(0))
-        judged_by(registry, what, champion=before)
-        registry.release(what, 1, current_fingerprint=current_fingerprint())
-
-    assert went(registry, 3).bundle == A.digest
-    assert registry.release(B, 4, current_fingerprint=current_fingerprint()).bundle == B.digest
-
-
-@pytest.mark.parametrize(("role", "share"), [("canary", 0.1), ("shadow", 1.0)])
-def test_a_promotion_asks_what_a_release_asks(registry: Registry, role: str, share: float) -> None:
-    """Else whatever the gate's checks of today, or the champion of today, would hold up, takes the way round."""
-    judged_by(registry, A)
-    registry.release(A, 1, current_fingerprint=current_fingerprint())
-    judged_by(registry, B, champion=A)
-    registry.release(B, 2, role=role, share=share, current_fingerprint=current_fingerprint())
-
-    with pytest.raises(NotApproved, match="the checks were edited since the gate approved it"):
-        promoted(registry, B, 3, current_fingerprint=current_fingerprint(checks=Digest("9" * 64)))
-    with pytest.raises(NotApproved, match=r"the settings that judge, .* were changed since"):
-        promoted(registry, B, 3, current_fingerprint=current_fingerprint(configuration=Digest("9" * 64)))
-    assert releases.current(registry.ledger, MODEL).bundle == A.digest  # type: ignore[union-attr]
-    assert promoted(registry, B, 4, current_fingerprint=current_fingerprint()).role == "champion"
-
-
-def test_a_shadow_that_was_compared_with_nobody_is_not_promoted(registry: Registry) -> None:
-    """A shadow replaces nobody, so nobody asks whom it was compared with, until it is to answer."""
-    judged_by(registry, B)  # when nothing served
-    judged_by(registry, A)
-    registry.release(A, 1, current_fingerprint=current_fingerprint())
-    registry.release(B, 2, role="shadow", current_fingerprint=current_fingerprint())
-
-    with pytest.raises(OtherChampion, match="The gate compared with nothing that served: proveout gate bbbbbbbbbbbb"):
-        promoted(registry, B, 3, current_fingerprint=current_fingerprint())
-    assert promoted(registry, B, 4, current_fingerprint=current_fingerprint(), whatever_serves=True).bundle == B.digest
-
-
-def test_a_canary_is_not_promoted_in_the_place_of_another_champion(registry: Registry) -> None:
-    """It was compared with A; meanwhile C answers, released whatever serves."""
-    for what, before in ((A, None), (B, A), (C, A)):
-        judged_by(registry, what, champion=before)
-    registry.release(A, 1, current_fingerprint=current_fingerprint())
-    registry.release(B, 2, role="canary", share=0.1, current_fingerprint=current_fingerprint())
-    registry.release(C, 3, current_fingerprint=current_fingerprint())
-
-    with pytest.raises(OtherChampion, match="The gate compared with aaaaaaaaaaaa"):
-        promoted(registry, B, 4, current_fingerprint=current_fingerprint())
-
-
-def test_a_larger_share_is_a_release_like_any_other(registry: Registry) -> None:
-    """Nearly all of the traffic is nearly a champion: each step there asks again."""
-    for what, before in ((A, None), (B, A)):
-        judged_by(registry, what, champion=before)
-    registry.release(A, 1, current_fingerprint=current_fingerprint())
-    registry.release(B, 2, role="canary", share=0.1, current_fingerprint=current_fingerprint())
-
-    with pytest.raises(NotApproved, match="the checks were edited"):
-        registry.release(
-            B, 3, role="canary", share=0.99, current_fingerprint=current_fingerprint(checks=Digest("9" * 64))
-        )
-    with pytest.raises(UsageError, match="a canary has a part of the traffic"):
-        registry.release(B, 3, role="canary", share=1.0, current_fingerprint=current_fingerprint())

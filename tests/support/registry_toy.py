@@ -134,3 +134,8 @@ def answered(number: int, role: str, **changes: object) -> Prediction:
 
 def logged(registry: Registry, *rows: Any) -> None:
     registry.ledger.add_journal(rows, journal="j", offset=0, event_fields=["flight"])
+
+
+def promoted(registry: Registry, what: Bundle, minute: int, **changes: object) -> Release:
+    asked = {"by": "bob", "reason": f"minute {minute}", "at": at(minute), **changes}
+    return releases.promote(registry.ledger, registry.keyring, what, **asked)
