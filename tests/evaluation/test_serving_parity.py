@@ -90,6 +90,16 @@ def test_a_model_that_few_calls_could_be_asked_of_does_not_pass(opened, rows):
     assert too_slow.value > 200
 
 
+@pytest.mark.parametrize(("calls", "judged"), [(454, True), (300, False)])
+def test_a_p99_far_below_its_bound_is_judged_from_fewer_calls(calls, judged):
+    """If one in a hundred were above the bound, 454 calls would show it. A model of texts made no more in its time."""
+    told = isolated_probe.Told(took_ms=(20.0,) * calls)
+
+    found = serving_parity._quantile(told, None, 0.99, 200.0)
+
+    assert (bool(found.unjudged), found.value) == ((False, 20.0) if judged else (True, None))
+
+
 class Sleeper:
     """A model that waits for a service, and computes a little."""
 

@@ -58,7 +58,7 @@ def performance(
         champion: measured beside it and shown, not compared: two runs of one model differ too.
         calls: counted calls for one record, from JSON's values to the probability; a tenth as many come before.
         within_s: fewer calls are made if they take longer; waiting for a processor does not count. Below 500 the p99 is
-            judged only if it is surely above its bound, which few calls show of what is far too slow.
+            judged only if it is surely above its bound, which few calls show of what is far too slow, or surely below.
     Returns: five pieces of evidence; a sixth, which does not hold, if a bound could not be judged for lack of calls.
         Intervals of the quantiles are by their ranks, as if calls were independent. Memory is the most that opening and
         answering add to a process that has pandas and scikit-learn imported.
@@ -111,7 +111,8 @@ def _quantile(now: "Told", before: "Told | None", share: float, at_most: float |
     over = 0 if at_most is None else int((took > at_most).sum())
     # So many calls above the bound, if no more than `1 - share` of all were above it, would be rarer than one in 40.
     too_slow = over > 0 and binom.sf(over - 1, count, 1 - share) < 0.025
-    if count * (1 - share) < _BEYOND and not too_slow:
+    fast_enough = at_most is not None and binom.cdf(over, count, 1 - share) < 0.025  # so few, if more were above it
+    if count * (1 - share) < _BEYOND and not (too_slow or fast_enough):
         return Evidence(name=name, value=None, at_most=at_most, rows=count, unjudged=f"{count} calls in the time")
     middle, half = count * share, 1.96 * math.sqrt(count * share * (1 - share))
     low, high = took[max(0, math.floor(middle - half))], took[min(count - 1, math.ceil(middle + half))]
