@@ -56,7 +56,9 @@ def _ends_in_a_line_feed(value: Any, schema: Any) -> bool:
 
 
 DIFFERENCES: dict[str, Callable[[Any, Any], bool]] = {
-    "text of more than 1,000 characters": lambda value, schema: isinstance(value, str) and len(value) > 1_000,
+    "text of more than 1,000 characters, unless `str_length` allows them": lambda value, schema: (
+        isinstance(value, str) and len(value) > 1_000
+    ),
     "text with NUL": lambda value, schema: isinstance(value, str) and "\x00" in value,
     "a line feed where a pattern ends in `$`": _ends_in_a_line_feed,
 }
@@ -431,8 +433,17 @@ def _text(*found: Any) -> Any:
     return pa.DataFrameSchema({"v": pa.Column("str", list(found))})
 
 
+def test_a_text_may_be_as_long_as_its_field_says():
+    """A support ticket has more than 1,000 characters, and its field says how many: requests are as long as rows."""
+    schema = _text(pa.Check.str_length(0, 3_000))
+
+    assert validator_accepts(schema, "x" * 3_000)
+    assert not validator_accepts(schema, "x" * 3_001)
+    assert not validator_accepts(_text(pa.Check.str_length(1, 10)), "x" * 11)
+
+
 EXAMPLES: dict[str, tuple[Any, Any]] = {
-    "text of more than 1,000 characters": (_text(), "x" * 1001),
+    "text of more than 1,000 characters, unless `str_length` allows them": (_text(), "x" * 1001),
     "text with NUL": (_text(), "a\x00b"),
     "a line feed where a pattern ends in `$`": (_text(pa.Check.str_matches("^[A-Z]{2}$")), "AB\n"),
 }

@@ -8,14 +8,14 @@ is not imported: its objects are only read.
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from proveout.schema import coercion
 from proveout.schema.spec import Constraint, Kind
 
-LONGEST_TEXT = 1_000  # characters; a bound for regular expressions of the schema as much as for the log
+LONGEST_TEXT = 1_000  # characters, where no `str_length` says more; a bound for regular expressions and for the log
 
 # PostgreSQL refuses it in text, and no model was trained on it.
 NO_NUL = Constraint(name="text", expected="text without NUL characters", holds=lambda v: "\x00" not in v)
@@ -39,14 +39,24 @@ def read(check: Any, kind: Kind, dtype: Any) -> Constraint:
     return replace(made, keywords={}) if kind == "datetime" else made
 
 
-def of_type(kind: Kind, dtype: str) -> tuple[Constraint, ...]:
-    """What a column of this type can hold in a request at all."""
+def longest_text(checks: Sequence[Any]) -> int:
+    """How many characters a text of these checks may have: `LONGEST_TEXT`, or more where `str_length` says so."""
+    stated = [lengths(check.statistics)[1] for check in checks if check.name == "str_length" and check.statistics]
+    return max([LONGEST_TEXT, *(most for most in stated if isinstance(most, int))])
+
+
+def of_type(kind: Kind, dtype: str, *, longest: int = LONGEST_TEXT) -> tuple[Constraint, ...]:
+    """What a column of this type can hold in a request at all.
+
+    Args:
+        longest: characters of a text.
+    """
     if kind == "str":
         fits = Constraint(
             name="length",
-            expected=f"at most {LONGEST_TEXT} characters",
-            holds=lambda v: len(v) <= LONGEST_TEXT,
-            keywords={"maxLength": LONGEST_TEXT},
+            expected=f"at most {longest} characters",
+            holds=lambda v: len(v) <= longest,
+            keywords={"maxLength": longest},
         )
         return (fits, NO_NUL)
     if kind == "category":

@@ -73,7 +73,7 @@ def _field(schema: str, column: Any, *, coerced: bool) -> RequestField:
         required=bool(column.required),
         coerced=coerced,
         default=_default(column.default, known),
-        type_constraints=constraints.of_type(kind, known),
+        type_constraints=constraints.of_type(kind, known, longest=constraints.longest_text(checks)),
         constraints=tuple(_constraint(where, check, kind, dtype) for check in checks),
         title=column.title,
         description=column.description,
