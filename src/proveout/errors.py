@@ -20,8 +20,8 @@
     │   ├── NoLedger       there is none yet                                        exit 1
     │   └── ChainBroken    an entry was edited, removed or reordered
     ├── DriftError         two windows cannot be compared                           exit 3
-    └── of one room: sources.SourceFailed, process_manager.NotStarted, validation.Refused, validator.InvalidRecord,
-                         case_store.CaseRefused, live_server.DemoFailed
+    └── of one room: sources.SourceFailed, files.Unreachable, process_manager.NotStarted, validation.Refused,
+                         validator.InvalidRecord, case_store.CaseRefused, live_server.DemoFailed
 
 An error takes facts (so it pickles out of a worker) and writes the sentence: what happened to which thing, what
 was asked, what to do next.

@@ -1,12 +1,9 @@
 """data/files.py: a path, a glob or a URL instead of a function, each file one batch."""
 
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import fsspec
 import pandas as pd
 import pytest
+import web_server
 
 from proveout.data import files
 from proveout.errors import ConfigError, NotFound
@@ -45,16 +42,28 @@ def test_a_glob_takes_every_file_in_the_order_of_their_names(root):
 
 def test_a_url_is_read_as_it_is(root):
     """A table that somebody publishes."""
-    handler = partial(SimpleHTTPRequestHandler, directory=root / "data")
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        source = f"http://127.0.0.1:{server.server_address[1]}/north.csv?version=2"
+    with web_server.serving(root / "data") as site:
+        for name in ("north.csv", "south.csv.gz", "west.parquet"):
+            source = f"{site.url}/{name}?version=2"
 
-        found = files.find(source, root)
+            found = files.find(source, root)
 
-        assert found == {"north": source}
-        pd.testing.assert_frame_equal(files.read(found["north"]), ROWS)
-        server.shutdown()
+            assert found == {name.partition(".")[0]: source}
+            [address] = found.values()
+            pd.testing.assert_frame_equal(files.read(address), ROWS)
+    assert len(site.asked) == 3, "each is asked for once"
+
+
+def test_a_url_that_does_not_answer_says_so(root):
+    """What is wrong is the address or the network, and no file of this machine."""
+    with (
+        web_server.serving(root / "data") as site,
+        pytest.raises(files.Unreachable, match="answers 404 File not found"),
+    ):
+        files.read(f"{site.url}/east.csv")
+
+    with pytest.raises(files.Unreachable, match="cannot be read: Connection refused"):
+        files.read(f"{site.url}/north.csv")
 
 
 def test_a_glob_in_a_url_is_listed(root):

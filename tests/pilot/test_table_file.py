@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 import pytest
+import web_server
 
 from proveout.pilot import table_file
 from proveout.pilot.table_file import TableRefused
@@ -15,7 +16,7 @@ from proveout.pilot.table_file import TableRefused
         ("", "it is empty"),
         ("a,b\n", "column names and no rows"),
         ("a,b,a\n1,2,3\n", "more than one column is called a"),
-        ("a;b\n1;2\n", "parted by semicolons, and commas are expected"),
+        ("a;b\n1;2\n", "parted by semicolons, and commas are expected. Write it as CSV, in Python: import pandas; "),
         ("a,batch\n1,2\n", "a column called batch, which proveout gives each row"),
         (b"a,b\n\xe4,1\n", "it is no UTF-8 text"),
         ('a,b\n1,2,3\n"', "it cannot be read: ParserError"),
@@ -58,6 +59,48 @@ def test_each_row_knows_its_file(tmp_path):
 
     assert both.rows["batch"].tolist() == ["2013", "2013", "2014", "2014"]
     assert one.rows["x"].tolist() == [1, 2] and not one.is_remote
+
+
+def test_a_table_behind_a_url_is_asked_for_once(tmp_path):
+    """Whatever follows its name, and whatever it is: a published table may be large, and its server slow."""
+    rows = pd.DataFrame({"x": [1, 2], "y": ["a", None]})
+    rows.to_csv(tmp_path / "t.csv.gz", index=False)
+    rows.to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "twice.csv").write_text("a,b,a\n1,2,3\n")
+
+    with web_server.serving(tmp_path) as site:
+        for name in ("t.csv.gz", "t.parquet"):
+            found = table_file.read(f"{site.url}/{name}?token=1", folder=tmp_path)
+            assert found.rows["x"].tolist() == [1, 2] and found.is_remote
+        with pytest.raises(TableRefused, match="more than one column is called a"):
+            table_file.read(f"{site.url}/twice.csv", folder=tmp_path)
+
+    assert len(site.asked) == 3
+    with pytest.raises(TableRefused, match=r"it cannot be read: Connection refused\. Check that the address"):
+        table_file.read(f"{site.url}/t.csv.gz", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"), [("t.tsv", r'read_csv("t.tsv", sep="\t")'), ("t.xlsx", 'read_excel("t.xlsx")')]
+)
+def test_what_is_no_csv_is_told_how_it_becomes_one(tmp_path, name, reader):
+    """Most tables begin as a sheet."""
+    (tmp_path / name).write_text("a\tb\n1\t2\n")
+
+    with pytest.raises(TableRefused, match=re.escape(f'import pandas; pandas.{reader}.to_csv("t.csv", index=False)')):
+        table_file.read(name, folder=tmp_path)
+
+
+def test_what_semicolons_part_is_read_by_the_line_that_is_given(tmp_path):
+    """As spreadsheets write it where a comma is the decimal point."""
+    (tmp_path / "t.csv").write_text("a;b\n1,5;x\n")
+
+    with pytest.raises(TableRefused) as refused:
+        table_file.read("t.csv", folder=tmp_path)
+    line = str(refused.value).partition("in Python: ")[2].partition(". Nothing")[0]
+    exec(line.replace("t-commas.csv", str(tmp_path / "t-commas.csv")))
+
+    assert table_file.read("t-commas.csv", folder=tmp_path).rows["a"].tolist() == [1.5]
 
 
 def test_a_column_that_is_not_there_names_those_like_it(tmp_path):

@@ -5,13 +5,17 @@ without the ending; and its rows. Only importer of fsspec.
 """
 
 import glob
+import gzip
+import io
 import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
-from proveout.errors import ConfigError, NotFound
+from proveout.errors import ConfigError, NotFound, ProveoutError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +24,21 @@ _ENDING = re.compile(r"\.(csv(\.(gz|bz2|zip|xz|zst))?|parquet)$", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?\[]")
 _WHERE = "source in [tool.proveout]"
 _SHOWN = 5
+_TIMEOUT_S = 60.0
+_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zip": "zip", ".xz": "xz", ".zst": "zstd"}
+
+
+class Unreachable(ProveoutError):
+    """A file behind a URL could not be had."""
+
+    exit_code = 3
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(address, problem)
+        self.address, self.problem = address, problem
+
+    def __str__(self) -> str:
+        return f"{self.address} cannot be read: {self.problem}. Check that the address is right and answers from here."
 
 
 def find(source: str, root: Path) -> dict[str, str]:
@@ -29,7 +48,7 @@ def find(source: str, root: Path) -> dict[str, str]:
         source: a path, seen from `root`, or a URL; `*`, `?` and `[...]` in it stand for any text.
     Raises: NotFound if there is no such file; ConfigError if one is no CSV or Parquet file, or two have one name.
     """
-    addresses = _of_url(source) if "://" in source else _of_path(source, root)
+    addresses = _of_url(source) if is_remote(source) else _of_path(source, root)
     if not addresses:
         raise NotFound("file", source, f"It is {_WHERE}, and a path there is seen from {root}")
     if others := [address for address in addresses if not _ENDING.search(_path(address))]:
@@ -47,12 +66,55 @@ def find(source: str, root: Path) -> dict[str, str]:
 
 
 def read(address: str) -> "pd.DataFrame":
-    """The rows of one file. Raises: whatever pandas raises."""
+    """The rows of one file. Raises: Unreachable for a URL; whatever pandas raises."""
+    return parse(address, fetch(address) if is_remote(address) else None)
+
+
+def parse(address: str, content: bytes | None = None) -> "pd.DataFrame":
+    """The rows of the file at `address`, or of its `content`. Raises: whatever pandas raises."""
     import pandas as pd
 
-    if _path(address).lower().endswith(".parquet"):
-        return pd.read_parquet(address)
-    return pd.read_csv(address, low_memory=False)  # whole, or a column changes its type halfway
+    if is_parquet(address):
+        return pd.read_parquet(address if content is None else io.BytesIO(content))
+    # whole, or a column changes its type halfway
+    return pd.read_csv(**csv_input(address, content), low_memory=False)
+
+
+def csv_input(address: str, content: bytes | None = None) -> dict[str, Any]:
+    """What tells pandas where a CSV file is and how it is compressed."""
+    if content is None:
+        return {"filepath_or_buffer": address}
+    ending = PurePosixPath(_path(address)).suffix.lower()
+    return {"filepath_or_buffer": io.BytesIO(content), "compression": _COMPRESSION.get(ending)}
+
+
+def is_remote(address: str) -> bool:
+    """Whether it is a URL."""
+    return "://" in address
+
+
+def is_parquet(address: str) -> bool:
+    """Whether a file is Parquet by its name; else it is CSV."""
+    return _path(address).lower().endswith(".parquet")
+
+
+def fetch(address: str) -> bytes:
+    """What lies at a URL, asked for once. Raises: Unreachable."""
+    try:
+        if urlsplit(address).scheme in {"http", "https"}:
+            with urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # of these two schemes alone
+                content: bytes = answer.read()
+                zipped = answer.headers.get("Content-Encoding") == "gzip" and not _path(address).endswith(".gz")
+            return gzip.decompress(content) if zipped else content
+        import fsspec
+
+        with fsspec.open(address, "rb") as file:
+            return bytes(file.read())
+    except HTTPError as error:
+        raise Unreachable(address, f"the server answers {error.code} {error.reason}") from error
+    except Exception as error:  # each driver of fsspec has errors of its own
+        reason = getattr(error, "reason", error)
+        raise Unreachable(address, str(getattr(reason, "strerror", None) or reason) or type(error).__name__) from error
 
 
 def _of_path(source: str, root: Path) -> list[str]:
@@ -84,7 +146,7 @@ def _of_url(source: str) -> list[str]:
 
 
 def _path(address: str) -> str:
-    return urlsplit(address).path if "://" in address else address
+    return urlsplit(address).path if is_remote(address) else address
 
 
 def _some(addresses: list[str]) -> str:

@@ -31,7 +31,7 @@ class SourceFailed(ProveoutError):
         self.source, self.batch, self.problem = source, batch, problem
 
     def __str__(self) -> str:
-        return f"{self.source} could not read batch {self.batch}: {self.problem}"
+        return f"batch {self.batch} could not be read from {self.source}: {self.problem}"
 
 
 def names(settings: Settings) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def names(settings: Settings) -> tuple[str, ...]:
 def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") -> "pd.DataFrame":
     """The raw rows of batch `name`, joined by the project's source with the guarded reference `tables`.
 
-    Raises: NotFound if the source has no such batch, SourceFailed if it could not be read.
+    Raises: NotFound if the source has no such batch, SourceFailed or Unreachable if it could not be read.
     """
     if is_object(settings.source):
         return _call(settings, settings.source, name, name, tables)
@@ -62,6 +62,8 @@ def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") ->
         raise NotFound("batch", name, f"The files at {settings.source} are {', '.join(found)}")
     try:
         return files.read(found[name])
+    except ProveoutError:
+        raise
     except Exception as error:  # pandas has an error of its own for each format
         raise SourceFailed(found[name], name, f"{type(error).__name__}: {error}") from error
 

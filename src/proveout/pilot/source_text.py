@@ -3,15 +3,49 @@
 Input: texts, numbers, names. Output: source text of at most 120 characters a line.
 """
 
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 
 WIDTH = 120
+_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"})
 
 
 def text(value: object) -> str:
     """A text as Python and JSON write it, in double quotes."""
     return json.dumps(str(value), ensure_ascii=False)
+
+
+def line(value: str) -> str:
+    """A text for a comment or a docstring: on one line, with nothing that ends it or that Python reads as an escape.
+
+    >>> print(line('width\\n"cm"'))
+    width \\"cm\\"
+    """
+    return json.dumps(" ".join(value.split()), ensure_ascii=False)[1:-1]
+
+
+def word(name: str) -> str:
+    """A name in lower-case letters, digits and underscores of ASCII, as identifiers are made of; empty if none is left.
+
+    >>> word("Lot Size"), word("Größe (cm)"), word("Café?"), word("年齢")
+    ('lot_size', 'groesse_cm', 'cafe', '')
+    """
+    spelled = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", name).lower().translate(_SPELLED))
+    plain = "".join(sign for sign in spelled if not unicodedata.combining(sign))
+    return re.sub(r"\W+", "_", plain, flags=re.ASCII).strip("_")
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """`name`, or with the first number that makes another one of it than those `taken`.
+
+    >>> free("month", {"month", "month_2"})
+    'month_3'
+    """
+    numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+    return next(one for one in numbered if one not in taken)
 
 
 def number(value: float) -> str:

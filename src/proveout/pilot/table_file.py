@@ -5,18 +5,28 @@ Input: a path, glob or URL of CSV or Parquet files. Output: a `TableFile`, the r
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from proveout.data import files
 from proveout.data.splits import BATCH
 from proveout.errors import ConfigError, NotFound, ProveoutError
+from proveout.pilot import source_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 5  # names in one sentence
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_OTHER_SEPARATORS = {
+    ";": ("semicolons", 'read_csv({file}, sep=";", decimal=",")'),
+    "\t": ("tabs", 'read_csv({file}, sep="\\t")'),
+    "|": ("bars", 'read_csv({file}, sep="|")'),
+}
+"""What else parts columns: in words, and how pandas reads it. Where it is a semicolon, numbers have a decimal comma."""
+_OTHER_FILES = {
+    ".tsv": 'read_csv({file}, sep="\\t")', ".json": "read_json({file})", ".feather": "read_feather({file})",
+    ".xls": "read_excel({file})", ".xlsx": "read_excel({file})", ".ods": "read_excel({file})",
+}  # fmt: skip
 
 
 class TableRefused(ProveoutError):
@@ -44,7 +54,7 @@ class TableFile:
     @property
     def is_remote(self) -> bool:
         """Whether it lies behind a URL, where the project reads it each time."""
-        return "://" in self.named
+        return files.is_remote(self.named)
 
 
 def read(named: str, *, folder: Path) -> TableFile:
@@ -77,21 +87,34 @@ def _find(named: str, folder: Path) -> dict[str, str]:
         return files.find(named, folder)
     except NotFound as error:
         near = [path.name for path in sorted(folder.glob("*")) if path.suffix in {".csv", ".parquet"}]
-        there = f"There: {_some(near)}" if near and "://" not in named else "Look at its path"
+        there = f"There: {_some(near)}" if near and not files.is_remote(named) else "Look at its path"
         raise TableRefused(named, "there is no such file", there) from error
     except ConfigError as error:
-        raise TableRefused(
-            named, error.problem, "Name CSV or Parquet files: FILE.csv, FILE.csv.gz, FILE.parquet"
-        ) from (error)
+        reader = _OTHER_FILES.get(PurePosixPath(named).suffix.lower())
+        usual = "Name CSV or Parquet files: FILE.csv, FILE.csv.gz, FILE.parquet"
+        raise TableRefused(named, error.problem, _rewritten(named, reader) if reader else usual) from error
+
+
+def _rewritten(address: str, reader: str) -> str:
+    """How to make a CSV file of another one."""
+    path = PurePosixPath(address)
+    name = path.name.partition(".")[0] + ("-commas.csv" if path.suffix == ".csv" else ".csv")
+    read = reader.format(file=source_text.text(address))
+    return f"Write it as CSV, in Python: import pandas; pandas.{read}.to_csv({source_text.text(name)}, index=False)"
 
 
 def _read(address: str, *, named: str) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        if not address.lower().endswith(".parquet"):
-            _check_header(address, named=named)
-        rows = files.read(address)
+        content = files.fetch(address) if files.is_remote(address) else None
+        if not files.is_parquet(address):
+            _check_header(address, content, named=named)
+        rows = files.parse(address, content)
+    except files.Unreachable as error:
+        raise TableRefused(
+            named, f"it cannot be read: {error.problem}", "Check that the address is right and answers from here"
+        ) from error
     except (ProveoutError, MemoryError):
         raise
     except pd.errors.EmptyDataError as error:
@@ -114,19 +137,21 @@ def _read(address: str, *, named: str) -> "pd.DataFrame":
     return rows
 
 
-def _check_header(address: str, *, named: str) -> None:
+def _check_header(address: str, content: bytes | None, *, named: str) -> None:
     """What pandas reads over: of two columns of one name it calls the second `name.1`."""
     import pandas as pd
 
-    header = pd.read_csv(address, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    given = files.csv_input(address, content)
+    header = pd.read_csv(**given, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
     if twice := [name for name, count in Counter(header).items() if count > 1 and name.strip()]:
         raise TableRefused(
             named, f"more than one column is called {_some(twice)}", "Give each column a name of its own"
         )
-    separators = [words for sign, words in _OTHER_SEPARATORS.items() if len(header) == 1 and sign in header[0]]
-    if separators:
+    found = [said for sign, said in _OTHER_SEPARATORS.items() if len(header) == 1 and sign in header[0]]
+    if found:
+        words, reader = found[0]
         raise TableRefused(
-            named, f"its columns are parted by {separators[0]}, and commas are expected", "Write it with commas"
+            named, f"its columns are parted by {words}, and commas are expected", _rewritten(address, reader)
         )
 
 
