@@ -40,3 +40,17 @@ def test_a_table_comes_to_a_live_endpoint_with_no_file_edited(name, tmp_path):
 
     assert f"next: cd {name} && make demo" in laid_out
     assert "0 failed, 0 unproven" in told and "The worker was killed on the way: no request failed." in told
+
+
+@pytest.mark.long
+@pytest.mark.chaos
+def test_free_text_in_several_parquet_files_comes_to_a_live_endpoint_with_no_file_edited(tmp_path):
+    """Texts of more than 1,000 characters, decimals, names with quotes, and a column that says who is held out."""
+    table = small_tables.tickets()
+    for place, name in enumerate(("2024-01", "2024-02", "2024-03")):
+        table.iloc[place::3].to_parquet(tmp_path / f"{name}.parquet")
+
+    run(tmp_path, "init", "queue", "--table", "*.parquet", "--target", "queue", "--split", "column:sample")
+    told = run(tmp_path / "queue", "demo")
+
+    assert "0 failed, 0 unproven" in told and "The worker was killed on the way: no request failed." in told

@@ -1,5 +1,8 @@
 """What is made of each column of a table, and what a request may say of it."""
 
+import datetime
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,6 +76,48 @@ def test_each_column_has_its_use(columns, name, kind, use):
 
     assert (found.kind, found.use) == (kind, use)
     assert found.use == "feature" or found.decided
+
+
+def one(values, *, files=1, name="x") -> table_profile.Column:
+    """What is made of one column, its rows in so many files."""
+    rows = pd.DataFrame({name: values})
+    rows["y"] = [0, 1, 1, 0] * (len(rows) // 4)
+    rows["batch"] = [f"f{files * place // len(rows)}" for place in range(len(rows))]
+    [found] = table_profile.read(rows, table_target.read(rows["y"], table="t.csv"))
+    return found
+
+
+def test_rows_are_numbered_in_each_file_anew():
+    """pandas writes its row numbers into each of several files, and there a number says how old a row is."""
+    found = one([*range(100), *range(100)], files=2)
+
+    assert (found.use, found.decided) == ("left out", "the number of the row, which nobody knows who asks")
+    assert one([0, 1] * 100).use == "feature", "a flag goes up and down by one"
+
+
+def test_what_parquet_keeps_of_a_database_is_used():
+    """Money is decimals there, and a day is a date."""
+    money = one([Decimal(f"{place % 37}.25") for place in range(200)])
+    days = one([datetime.date(2024, 1 + place % 11, 7) for place in range(200)])
+
+    assert (money.kind, money.use, money.low, money.high) == ("number", "feature", 0.25, 36.25)
+    assert (days.kind, days.use, days.first) == ("moment", "feature", "2024-01-07T00:00:00")
+    assert one([Decimal(place % 4 in (1, 2)) for place in range(200)]).use == "leak suspect"
+
+
+def test_whole_numbers_that_json_rounds_are_no_inputs():
+    """Ids of 18 digits. The schema would refuse them in a column of floats."""
+    found = one([2**60 + 7 * (place // 3) for place in range(200)])
+
+    assert found.use == "left out" and "beyond 2**53" in found.decided
+
+
+@pytest.mark.parametrize("form", ["{:d},50", "$1,{:03d}.00", "{:d}.5 %", "1.{:03d},25 EUR"])
+def test_numbers_that_are_written_as_text_say_how_they_are_used(form):
+    """A spreadsheet writes them so, and they would be left out as names."""
+    found = one([form.format(place) for place in range(200)])
+
+    assert (found.use, found.decided) == ("left out", "write numbers as 1234.5 to have them used")
 
 
 def test_a_column_says_what_was_seen_of_it(columns):

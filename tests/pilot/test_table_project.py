@@ -185,6 +185,56 @@ def test_names_that_python_does_not_allow_are_asked_by_them(tmp_path):
     assert {"Lot Size", "class", "2nd"} <= set(request_schema.load(said_in_file(tmp_path / "made")).names)
 
 
+def test_names_that_mean_something_to_python_or_pandas_are_asked_by_them(tmp_path):
+    """A field called `str` would take the place of the type of all that follow."""
+    rows = small_tables.price(300)
+    odd = ["str", "float", "int", "bool", "pd", "pa", "Annotated", "TABLE", "ROWS"]
+    odd += ['width in "cm"', "a\\N{b}", "two\nlines"]
+    random = np.random.default_rng(3)
+    for name in odd:
+        rows[name] = random.integers(0, 9, len(rows))
+    rows["flag"], rows["word"] = random.random(len(rows)) < 0.5, random.choice(["a", "b"], len(rows))
+    rows['price of "this"\n"""one\\'] = rows.pop("price")
+
+    init(tmp_path, rows, 'price of "this"\n"""one\\')
+
+    root = tmp_path / "made"
+    for file in root.rglob("*.py"):
+        ast.parse(file.read_text())
+    parse_config((root / "flows/train.toml").read_text())
+    assert set(odd) <= set(request_schema.load(said_in_file(root)).names)
+    assert "from table.csv: 300 rows" in (root / "README.md").read_text()
+
+
+def test_parts_of_a_moment_take_no_other_column_s_place(tmp_path):
+    """A table may have the month beside the day already."""
+    rows = small_tables.churn(400)
+    rows["since_month"] = np.random.default_rng(2).integers(100, 112, len(rows))
+
+    init(tmp_path, rows, "churn")
+
+    root = tmp_path / "made"
+    one = rows.head(1).assign(since=pd.Timestamp("2021-03-05"), night_minutes=1.0)
+    made = load_object(said_in_file(root).features, root)(one)
+    assert made["since_month"].tolist() == rows["since_month"].head(1).tolist()
+    assert made["since_month_2"].tolist() == [3.0]
+
+
+def test_long_texts_are_let_in(tmp_path):
+    """A support ticket has more than 1,000 characters, some have 20,000: the schema and the server take them."""
+    rows, random = small_tables.churn(400), np.random.default_rng(1)
+    words = np.where(rows["churn"] == "yes", "broken again", "works fine")
+    rows["note"] = [f"{word} {' '.join(random.choice(['it', 'was', 'said'], 9))}" for word in words]
+    rows.loc[3, "note"] = "long " * 4_000
+
+    init(tmp_path, rows, "churn")
+
+    settings = said_in_file(tmp_path / "made")
+    [note] = [field for field in request_schema.load(settings).fields if field.name == "note"]
+    assert note.holds("long " * 4_000) and not note.holds("long " * 8_001)
+    assert settings.max_body_bytes >= 6 * 40_000
+
+
 def test_a_model_that_learns_nothing_says_so(tmp_path):
     """The project is laid out all the same: the notebook is the place to find out why."""
     random = np.random.default_rng(5)

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from proveout.data import splits
 from proveout.errors import UsageError
 from proveout.pilot import table_split, table_target
 from proveout.pilot.table_file import TableFile, TableRefused
@@ -47,6 +48,36 @@ def test_groups_stay_whole():
 
     assert found.split == GroupSplit(column="house", holdout_share=0.2, seed=0)
     assert found.apart == ("house",)
+
+
+def test_of_few_groups_a_seed_holds_about_a_fifth_of_the_rows_out():
+    """By the first seed none of ten may be held out, and nobody who starts a project chooses seeds."""
+    for groups in (10, 11, 12, 15):
+        houses = pd.Series([f"house {place % groups}" for place in range(600)], name="house")
+        for first in range(5):
+            split = table_split.group_split(houses, seed=first)
+            rows = houses.to_frame()
+            held_out = splits.assign(split, rows, event_key=()).holdout.mean()
+            assert 0.1 <= held_out <= 0.3, (groups, first, split)
+
+
+def test_time_judges_by_the_last_batch_that_has_outcomes():
+    """What a loan of this month came to, nobody knows yet: its rows wait in a batch of their own."""
+    months = [f"2020-{1 + place // 100:02d}-05" for place in range(600)]
+
+    found = read("time:day", day=months, y=[0, 1] * 200 + [None] * 200)
+
+    assert found.split == TimeSplit(train_through="2020-03", holdout="2020-04")
+    assert found.words.endswith("later ones have no outcome yet: 2020-05, 2020-06")
+    with pytest.raises(TableRefused, match="all rows with an outcome are of one batch"):
+        read("time:day", day=[*months[:100], *months[:500]][::-1], y=[None] * 500 + [0, 1] * 50)
+
+
+def test_batches_of_large_numbers_are_told_apart():
+    """A day as 20240105 has more digits than a number is shown with."""
+    found = read("time:day", day=[20240101 + place // 60 for place in range(600)])
+
+    assert found.split == TimeSplit(train_through="4-from-20240107", holdout="5-from-20240109")
 
 
 def test_a_column_may_say_it():

@@ -1,6 +1,7 @@
 """What a target column asks for: guessed from its values, with the reason; refused where nothing can be learned."""
 
 import re
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,25 @@ def test_text_becomes_true_and_false_in_a_function_of_its_own():
     assert (texts.name, texts.is_function) == ("left_the_company", True)
     assert (numbers.name, numbers.is_function) == ("left", False)
     assert table_target.outcomes(pd.Series(["yes", "no"]), texts).tolist() == [True, False]
+
+
+def test_an_outcome_is_called_as_no_other_column():
+    """The notebook would learn "churn", a column, in place of "Churn?", what is asked."""
+    column = pd.Series(["yes", "no"] * 60, name="Churn?")
+
+    assert table_target.read(column, table="t.csv", others=["churn", "churn_2"]).name == "churn_3"
+    found = read(list(range(120)), name="split")
+    assert (found.name, found.is_function) == ("split_2", True), "the notebook is told by `split` who learns"
+
+
+def test_decimals_of_a_database_are_numbers():
+    """Parquet keeps money so. Whatever it is called, a function of its own makes numbers of it."""
+    prices = [Decimal(f"{place}.50") for place in range(120)]
+
+    found = read(prices, name="Preis (€)")
+
+    assert (found.task, found.name, found.is_function, found.is_decimal) == ("regression", "preis", True, True)
+    assert table_target.outcomes(pd.Series(prices), found).tolist()[:2] == [0.5, 1.5]
 
 
 def test_a_name_that_answers_have_themselves_is_another():

@@ -3,11 +3,23 @@
 What is in them: an export's row number, nulls, flags, texts of few kinds, whole numbers, dates, words.
 """
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 
 PLANS = ["basic", "family", "business", "student"]
 QUALITIES = ["fair", "good", "ideal", "premium", "very good"]
+
+WORDS = {
+    "billing": ["invoice", "charge", "refund", "card", "amount", "tax"],
+    "login": ["password", "reset", "locked", "code", "account", "sms"],
+    "shipping": ["parcel", "late", "courier", "address", "damaged", "tracking"],
+}
+ANY_WORDS = [
+    "the", "a", "my", "on", "since", "yesterday", "when", "I", "with", "phone", "laptop", "page", "after", "and", "it",
+    "says", "that", "again", "please",
+]  # fmt: skip
 
 
 def churn(rows: int = 1_200, *, seed: int = 0) -> pd.DataFrame:
@@ -53,3 +65,23 @@ def quality(rows: int = 1_500, *, seed: int = 0) -> pd.DataFrame:
         "table": (57 + np.array([2, 1, -1, 1, 4])[grade] + random.normal(0, 0.9, rows)).round(1),
         "color": random.choice(list("DEFGHIJ"), rows), "cut": np.array(QUALITIES)[grade],
     })  # fmt: skip
+
+
+def tickets(rows: int = 1_500, *, seed: int = 0) -> pd.DataFrame:
+    """Letters to a help desk: which queue is one for? Some are long, some empty; a column says who is held out."""
+    random = np.random.default_rng(seed)
+    queue = random.choice(list(WORDS), rows, p=[0.4, 0.35, 0.25])
+    written = []
+    for place, one in enumerate(queue):
+        about = random.choice(WORDS[one], random.integers(2, 6))
+        around = random.choice(ANY_WORDS, random.integers(8, 30) if place % 90 else 400)
+        written.append(
+            " ".join(random.permutation([*about, *around])) + ('\n\n> "quoted"; Grüße 🙂' if place % 7 == 0 else "")
+        )
+    return pd.DataFrame({
+        "Ticket Nr.": [f"T-{number:06d}" for number in random.permutation(rows)], "text": written,
+        "Kanal": random.choice(["mail", "web", "phone"], rows), 'attached "files"': random.poisson(0.6, rows),
+        "opened": pd.Timestamp("2024-01-03") + pd.to_timedelta(random.integers(0, 300 * 24 * 60, rows), unit="min"),
+        "paid": [Decimal(f"{cents / 100:.2f}") for cents in random.integers(0, 9_999, rows)],
+        "sample": np.where(random.random(rows) < 0.25, "holdout", "train"), "queue": queue,
+    }).assign(text=lambda table: table["text"].mask(random.random(rows) < 0.04))  # fmt: skip

@@ -77,7 +77,8 @@ def parse(address: str, content: bytes | None = None) -> "pd.DataFrame":
     if is_parquet(address):
         return pd.read_parquet(address if content is None else io.BytesIO(content))
     # whole, or a column changes its type halfway
-    return pd.read_csv(**csv_input(address, content), low_memory=False)
+    rows: pd.DataFrame = pd.read_csv(**csv_input(address, content), low_memory=False)
+    return rows
 
 
 def csv_input(address: str, content: bytes | None = None) -> dict[str, Any]:

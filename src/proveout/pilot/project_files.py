@@ -5,10 +5,19 @@ each. nbformat writes the notebook.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from proveout.pilot import notebook_proposal, project_proposal, rules_proposal, scaffold, schema_proposal
+from proveout.data import files
+from proveout.pilot import (
+    notebook_proposal,
+    project_proposal,
+    rules_proposal,
+    scaffold,
+    schema_proposal,
+    source_text,
+)
 from proveout.pilot.baseline import Baseline
 from proveout.pilot.project_proposal import Bound, Proposal
 from proveout.records.train_config import GroupSplit, RandomSplit
@@ -53,15 +62,17 @@ def all_files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *
 
 def _template(name: str, **values: str) -> str:
     text = (_TEMPLATES / name).read_text(encoding="utf-8")
-    for word, value in values.items():
-        text = text.replace(word, value)
-    return text
+    if not values:
+        return text
+    # In one go: a column may be called as one of the words is.
+    return re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], text)
 
 
 def _conftest(proposal: Proposal) -> str:
     split = proposal.split.split
     if isinstance(split, GroupSplit):
-        words = f"Rows of one {split.column} are alike: many rows of few of them tell less than as many by themselves."
+        group = source_text.line(split.column)
+        words = f"Rows of one {group} are alike: many rows of few of them tell less than as many by themselves."
         return _template("conftest.txt", WORDS=words, RETURNED=f"holdout.raw[{json.dumps(split.column)}].to_numpy()")
     words = (
         "Which rows belong together, such as those of one person or day: return that column of `holdout.raw` here.\n\n"
@@ -75,7 +86,8 @@ def _test_data(proposal: Proposal, bounds: tuple[Bound, ...]) -> str:
     asked = f", lead_at_most=criteria[{lead!r}]".replace("'", '"') if lead in {one.name for one in bounds} else ""
     split, groups = proposal.split.split, ""
     if isinstance(split, GroupSplit):
-        groups = _template("test_data_groups.txt", GROUP=split.column, COLUMN=json.dumps(split.column))
+        group = source_text.line(split.column)
+        groups = _template("test_data_groups.txt", GROUP=group, COLUMN=json.dumps(split.column))
     return _template("test_data.txt", LEAD=asked, GROUPS=groups)
 
 
@@ -86,7 +98,7 @@ def _readme(proposal: Proposal, measured: Baseline) -> str:
     }
     stored = (
         f"The table is read at {proposal.source}."
-        if "://" in proposal.source
+        if files.is_remote(proposal.source)
         else "The table was copied to\n`data/`; to read it where it is kept, name that in `source`."
     )
     return _template(

@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from proveout.pilot import source_text, table_split
+from proveout.pilot import source_text, table_profile, table_split
 from proveout.pilot.source_text import WIDTH
 from proveout.pilot.table_profile import Column
 from proveout.pilot.table_split import TableSplit
 from proveout.pilot.table_target import Target
+from proveout.settings import Settings
+
+_USUAL_BODY_BYTES: int = Settings.model_fields["max_body_bytes"].default
+_ESCAPED_BYTES = 6  # of a character in JSON, as \u00e4
 
 Family = Literal["trees", "linear"]
 """Boosted trees, or a linear model: what the notebook begins with."""
@@ -64,14 +68,16 @@ def is_made_over(column: Column) -> bool:
     return column.kind in {"moment", "flag"} or (column.kind == "prose" and column.nullable)
 
 
-def parts_of_moment(column: Column, time_column: str | None) -> dict[str, str]:
-    """The numbers that a moment becomes, by their names, and how."""
-    parts = {f"{column.name}_month": "dt.month", f"{column.name}_weekday": "dt.dayofweek"}
+def parts_of_moment(column: Column, proposal: Proposal) -> dict[str, str]:
+    """The numbers that a moment becomes, by their names, and how. No name is that of another column."""
+    parts = {"month": "dt.month", "weekday": "dt.dayofweek"}
     if column.has_hours:
-        parts[f"{column.name}_hour"] = "dt.hour"
-    if column.name != time_column and column.first[:4] != column.last[:4]:  # the time that splits only ever grows
-        parts[f"{column.name}_year"] = "dt.year"
-    return {made: f'{how}.astype("float64")' for made, how in parts.items()}
+        parts["hour"] = "dt.hour"
+    of_split = column.name == proposal.split.time_column  # it only ever grows
+    if not of_split and column.first[:4] != column.last[:4]:
+        parts["year"] = "dt.year"
+    taken = {proposal.target.name, *(one.name for one in proposal.features)}
+    return {source_text.free(f"{column.name}_{part}", taken): f'{how}.astype("float64")' for part, how in parts.items()}
 
 
 def model_columns(proposal: Proposal) -> tuple[list[str], list[str], list[str]]:
@@ -79,7 +85,7 @@ def model_columns(proposal: Proposal) -> tuple[list[str], list[str], list[str]]:
     numbers = [one.name for one in proposal.features if one.kind in {"whole", "number", "flag"}]
     for one in proposal.features:
         if one.kind == "moment":
-            numbers += parts_of_moment(one, proposal.split.time_column)
+            numbers += parts_of_moment(one, proposal)
     categories = [one.name for one in proposal.features if one.kind == "category"]
     return numbers, categories, [one.name for one in proposal.features if one.kind == "prose"]
 
@@ -106,9 +112,16 @@ def pyproject_table(proposal: Proposal) -> str:
         **({"event_key": list(proposal.event_key)} if proposal.event_key else {}),
         "fallback": "serve/fallback.py:rules",
         "notebook": f"notebooks/{proposal.notebook_name}.ipynb",
+        **({"max_body_bytes": room} if (room := _body_bytes(proposal)) > _USUAL_BODY_BYTES else {}),
     }
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
     return "[tool.proveout]\n" + "\n".join(lines) + "\n"
+
+
+def _body_bytes(proposal: Proposal) -> int:
+    """How large a request may be: all of its texts as long as they may be, with each character escaped."""
+    characters = sum(table_profile.longest_text(one) for one in proposal.asked)
+    return 1 << (_ESCAPED_BYTES * characters + _USUAL_BODY_BYTES // 4).bit_length()
 
 
 def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> str:
@@ -120,7 +133,7 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
         "[data]",
         'version = "latest"  # or the digest of a snapshot, to pin it',
         "",
-        f"[split]  # {proposal.split.words}",
+        f"[split]  # {source_text.line(proposal.split.words)}",
         *table_split.toml(proposal.split.split),
         "",
         "[parameters]  # of the notebook: exactly the names in its `parameters` cell, less what the flow gives",

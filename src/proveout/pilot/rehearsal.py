@@ -13,7 +13,7 @@ from proveout.data import features, guard, splits
 from proveout.data.splits import BATCH, HOLDOUT, TRAIN
 from proveout.evaluation import near_duplicates
 from proveout.evaluation.context import LabelledRows
-from proveout.pilot import baseline, bounds_proposal
+from proveout.pilot import baseline, bounds_proposal, table_split
 from proveout.pilot.baseline import Baseline
 from proveout.pilot.first_model import Rows
 from proveout.pilot.project_files import loading_code
@@ -95,7 +95,7 @@ def _apart(
     split = proposal.split.split
     inner: Split = RandomSplit(holdout_share=baseline.KEPT_APART, seed=1, stratify=settings.task != "regression")
     if isinstance(split, GroupSplit):
-        inner = GroupSplit(column=split.column, holdout_share=baseline.KEPT_APART, seed=1)
+        inner = table_split.group_split(rows[split.column], seed=split.seed + 1)
     elif isinstance(split, TimeSplit) and rows[BATCH].nunique() > 1:
         names = sorted(rows[BATCH].unique())
         inner = TimeSplit(train_through=names[-2], holdout=names[-1])

@@ -19,10 +19,11 @@ from proveout.records.values import Scalar
 def rules(proposal: Proposal, best: BestSplit) -> str:
     """serve/fallback.py."""
     asked = proposal.target
+    called = source_text.line(asked.name)
     kinds = {
-        "binary": ("float", f"Probability that {asked.name} is true"),
-        "multiclass": ("dict[str, float]", f"Probability of each {asked.name}"),
-        "regression": ("float", f"{asked.name}"),
+        "binary": ("float", f"Probability that {called} is true"),
+        "multiclass": ("dict[str, float]", f"Probability of each {called}"),
+        "regression": ("float", called),
     }
     returns, what = kinds[asked.task]
     if best.column is None:
@@ -41,7 +42,8 @@ def rules(proposal: Proposal, best: BestSplit) -> str:
         return {_answer(best.here, indent=8)}
     return {_answer(best.otherwise, indent=4)}
 """
-        about = f"Of all columns and all places to cut them, {best.column} parts the training rows best."
+        asked_of = source_text.line(best.column)
+        about = f"Of all columns and all places to cut them, {asked_of} parts the training rows best."
     return f'''\
 """The rules: what to answer when the model cannot. Plain enough to be checked by hand.
 

@@ -16,8 +16,10 @@ from proveout.pilot.source_text import WIDTH
 from proveout.pilot.table_profile import Column
 from proveout.records.values import TargetValue
 
-# What a pandera model has of its own: a field of that name would take its place.
+# What a pandera model has of its own, and what the fields below are written with: a field of that name would take its
+# place.
 _SHADOWED = {
+    "Annotated", "bool", "float", "int", "pa", "pd", "str",
     "Config", "empty", "example", "from_records", "get_metadata", "pydantic_validate", "strategy", "to_json_schema",
     "to_schema", "to_structtype", "to_yaml", "validate",
 }  # fmt: skip
@@ -31,10 +33,11 @@ def schema(proposal: Proposal) -> str:
     others = "".join(f"    # {line}\n" for one in left for line in _left_out(one))
     pandas = "import pandas as pd\n" if re.search(r"\bpd\.", fields) else ""
     annotated = "from typing import Annotated\n\n" if "Annotated[" in fields else ""
+    table, asked_for = (source_text.line(one) for one in (Path(proposal.table).name, proposal.target.name))
     said = f'''\
 """What a request to the model looks like. The gateway refuses a request by it, the guard a row of a batch.
 
-PROPOSED by `proveout init --table` from {proposal.rows:,} rows of {Path(proposal.table).name}: the comment beside each
+PROPOSED by `proveout init --table` from {proposal.rows:,} rows of {table}: the comment beside each
 field says what was seen. Ranges are half as wide again as what was seen, and rounded; a text of few kinds has to be one
 of those seen. You know which values are honest and which are not: change what is wrong, and delete the comment.
 """
@@ -43,7 +46,7 @@ of those seen. You know which values are honest and which are not: change what i
 
 
 class Request(pa.DataFrameModel):
-    """What is known when somebody asks for {proposal.target.name}. Nullable fields may be left out of a request."""
+    """What is known when somebody asks for {asked_for}. Nullable fields may be left out of a request."""
 
 {fields}
 
@@ -98,8 +101,8 @@ def _type_and_checks(column: Column) -> tuple[str, list[str]]:
             ]
         case "moment":
             return "pd.Timestamp", [f'ge=pd.Timestamp("{column.first[:4]}-01-01")']
-    longest = min(1_000, 2 * column.longest)
-    return "str", [f'str_length={{"min_value": {1 if column.kind == "code" else 0}, "max_value": {longest}}}']
+    shortest, longest = (1 if column.kind == "code" else 0), table_profile.longest_text(column)
+    return "str", [f'str_length={{"min_value": {shortest}, "max_value": {longest}}}']
 
 
 def _left_out(column: Column) -> Iterator[str]:
@@ -117,11 +120,8 @@ def attributes(names: Sequence[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {name: name for name in names if _attribute(name) == name}
     for name in names:
-        made, number = _attribute(name), 2
-        while name not in found:
-            if made not in found.values():
-                found[name] = made
-            made, number = f"{_attribute(name)}_{number}", number + 1
+        if name not in found:
+            found[name] = source_text.free(_attribute(name), found.values())
     return {name: found[name] for name in names}
 
 
@@ -133,7 +133,7 @@ def _attribute(name: str) -> str:
     """
     if name.isidentifier() and name.isascii() and not name.startswith("_"):
         return f"{name}_" if keyword.iskeyword(name) or name in _SHADOWED else name
-    made = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+    made = source_text.word(name)
     return made if made.isidentifier() and not keyword.iskeyword(made) and made not in _SHADOWED else f"field_{made}"
 
 
@@ -143,7 +143,7 @@ def _attribute(name: str) -> str:
 def features(proposal: Proposal) -> str:
     """flows/features.py: the model's columns, where a request has others."""
     plain = [one.name for one in proposal.features if not is_made_over(one)]
-    made = [line for one in proposal.features for line in _made_over(one, proposal.split.time_column)]
+    made = [line for one in proposal.features for line in _made_over(one, proposal)]
     return (
         f'''\
 """What the model looks at, made of what it is asked. The same code runs in training and in the server.
@@ -165,14 +165,14 @@ def features(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _made_over(column: Column, time_column: str | None) -> Iterator[str]:
+def _made_over(column: Column, proposal: Proposal) -> Iterator[str]:
     name = source_text.text(column.name)
     if column.kind == "flag":
         yield f'model[{name}] = rows[{name}].astype("float64")'
     elif column.kind == "prose" and column.nullable:
         yield f'model[{name}] = rows[{name}].fillna("")  # nothing said is no words'
     elif column.kind == "moment":
-        for made, how in parts_of_moment(column, time_column).items():
+        for made, how in parts_of_moment(column, proposal).items():
             yield f"model[{source_text.text(made)}] = rows[{name}].{how}"
 
 
@@ -184,6 +184,8 @@ def target(proposal: Proposal) -> str:
     said = rows[{column}]
     return (said == {_written(asked.event)}).astype("boolean").mask(said.isna())"""
         what = f"Whether {asked.column} is {asked.event}; null while nobody knows."
+    elif asked.is_decimal:
+        body, what = f'    return rows[{column}].astype("float64")', f"The decimals of {asked.column} as numbers."
     else:
         body, what = f"    return rows[{column}]", f"The column {asked.column}, by a name that answers may have."
     return f'''\
@@ -193,7 +195,7 @@ import pandas as pd
 
 
 def {asked.name}(rows: pd.DataFrame) -> pd.Series:
-    """{what}"""
+    """{source_text.line(what)}"""
 {body}
 '''
 

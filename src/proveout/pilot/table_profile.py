@@ -4,10 +4,12 @@ Input: the rows, and what is predicted. Output: a `Column` for each, with what w
 Decisions are proposals: they are written beside the schema, to be read and changed.
 """
 
+import datetime
 import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.data.splits import BATCH, SPLIT
@@ -26,11 +28,18 @@ _FEWEST_OF_A_CATEGORY = 5  # rows of a kind, on average
 _PROSE_WORDS = 4.0  # on average
 _ID_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|nr|no|number|index|code|ref|reference)$|[a-z]Id$|ID$", re.I)
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$")
-_OTHER_DATE = re.compile(r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}( .*)?$")
+_UNIT = r" ?(?:[$€£%]|EUR|USD|GBP|CHF)? ?"
+_OTHERWISE = (
+    (re.compile(r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}( .*)?$"), "dates", "2013-06-07"),
+    (re.compile(rf"^(?=.*\D){_UNIT}[+-]?{_UNIT}\d+([.,' ]\d{{3}})*([.,]\d+)?{_UNIT}$"), "numbers", "1234.5"),
+)
+"""What texts look like that would be used if they were written another way."""
 _RESERVED = (SPLIT, "explain")  # of a request, or of the table that the notebook is given
 _PAIRS_OF_CHANCE = 20.0  # expected, and not one seen: a chance of 2 in 1,000,000,000
 _ROWS_FOR_LEAKS = 20_000
+_EXACT = 2**53  # beyond it a float no longer says which whole number was meant
 _SHOWN = 6
+_OF_THE_ROW = "the number of the row, which nobody knows who asks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +80,8 @@ def read(rows: "pd.DataFrame", target: Target, *, apart: Sequence[str] = ()) -> 
         apart: columns that say how rows are split, which no request says.
     """
     names = [str(name) for name in rows.columns if name not in (BATCH, target.column)]
-    columns = [_apart(rows[name]) if name in apart else _column(rows[name]) for name in names]
+    files = [part.index for _, part in rows.groupby(BATCH, sort=False)] if BATCH in rows else [rows.index]
+    columns = [_apart(rows[name]) if name in apart else _column(rows[name], files) for name in names]
     suspects = dict(_leak_suspects(rows, target, [one.name for one in columns if one.use == "feature"]))
     return tuple(
         replace(one, use="leak suspect", decided=suspects[one.name]) if one.name in suspects else one for one in columns
@@ -81,14 +91,18 @@ def read(rows: "pd.DataFrame", target: Target, *, apart: Sequence[str] = ()) -> 
 # --- one column -------------------------------------------------------------------------------------------------------
 
 
-def _column(values: "pd.Series[Any]") -> Column:
+def _column(values: "pd.Series[Any]", files: "Sequence[pd.Index[Any]]") -> Column:
     name, known = str(values.name), values.dropna()
     nulls = len(values) - len(known)
     distinct = int(known.astype(str).nunique()) if known.dtype == object else int(known.nunique())
     if known.empty or distinct == 1:
         seen = "null in every row" if known.empty else f"always {known.tolist()[0]!r}{_null_words(nulls, len(values))}"
         return Column(name=name, kind="category", use="left out", seen=seen, decided="tells nothing", nulls=nulls)
-    made = _of_type(values, known, name=name, distinct=distinct)
+    if known.dtype.kind in "iuf" and not nulls and all(_counts_rows(values[file]) for file in files):
+        seen = f"{_plain(float(known.min()))} to {_plain(float(known.max()))}"
+        made = Column(name=name, kind="whole", use="left out", seen=seen, decided=_OF_THE_ROW)
+    else:
+        made = _of_type(values, known, name=name, distinct=distinct)
     if name in _RESERVED and made.is_asked:
         made = replace(made, use="left out", decided="proveout uses this name itself: call the column otherwise")
     return replace(made, seen=made.seen + _null_words(nulls, len(values)), nulls=nulls)
@@ -102,9 +116,17 @@ def _apart(values: "pd.Series[Any]") -> Column:
     )  # fmt: skip
 
 
+def _counts_rows(numbers: "pd.Series[Any]") -> bool:
+    import numpy as np
+
+    steps = np.diff(numbers.to_numpy(dtype=float))
+    return len(steps) > 0 and bool((steps == 1).all() or (steps == -1).all())
+
+
 def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
     import pandas as pd
 
+    known = _native(known)
     kind = known.dtype.kind
     if kind == "b" or known.map(lambda value: isinstance(value, bool)).all():
         return Column(name=name, kind="flag", use="feature", seen=f"true in {100 * known.astype(bool).mean():.3g} %")
@@ -122,6 +144,21 @@ def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, di
     )  # fmt: skip
 
 
+def _native(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Decimals as numbers and dates as moments, which is what the schema makes of them; all else as it is."""
+    import pandas as pd
+
+    known = values.dropna()
+    if values.dtype != object or known.empty:
+        return values
+    if known.map(lambda value: isinstance(value, Decimal)).all():
+        return values.astype("float64")
+    if known.map(lambda value: isinstance(value, datetime.date)).all():
+        moments = pd.to_datetime(values, errors="coerce")
+        return moments if moments.notna().sum() == len(known) else values
+    return values
+
+
 def _number(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
     import numpy as np
 
@@ -130,12 +167,15 @@ def _number(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, dis
         seen = f"infinite in {int((~np.isfinite(numbers)).sum()):,} rows"
         return Column(name=name, kind="number", use="left out", seen=seen, decided="JSON has no infinity")
     low, high = float(numbers.min()), float(numbers.max())
-    whole = bool((numbers % 1 == 0).all()) and max(abs(low), abs(high)) < 2**53
+    if known.dtype.kind in "iu" and max(abs(low), abs(high)) >= _EXACT:
+        return Column(
+            name=name, kind="code", use="left out", seen=f"{_plain(low)} to {_plain(high)}",
+            decided="whole numbers beyond 2**53, which JSON rounds: they name things, and measure none",
+        )  # fmt: skip
+    whole = bool((numbers % 1 == 0).all()) and max(abs(low), abs(high)) < _EXACT
     seen = f"{_plain(low)} to {_plain(high)}" + (f", {distinct} whole numbers" if whole and distinct <= 20 else "")
     column = Column(name=name, kind="whole" if whole else "number", use="feature", seen=seen, low=low, high=high)
     unique = whole and distinct == len(values)
-    if unique and (np.abs(np.diff(numbers)) == 1).all():
-        return replace(column, use="left out", decided="the number of the row, which nobody knows who asks")
     if unique and _ID_NAME.search(name):
         return replace(column, use="event key", decided="names the row: the event key, and no input of the model")
     # Of numbers drawn by chance, pairs would be equal: so many of them on average, if all are equally likely, and more
@@ -166,12 +206,14 @@ def _text(known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
     lengths = known.map(len)
     words = float(known.head(2_000).map(lambda text: len(text.split())).mean())
     column = Column(name=name, kind="category", use="feature", seen=f"{distinct:,} texts", longest=int(lengths.max()))
-    if known.head(2_000).map(lambda text: _OTHER_DATE.match(text) is not None).all():
-        return replace(
-            column, kind="code", use="left out", seen=f"dates such as {known.iloc[0]}",
-            decided="write dates as 2013-06-07 to have them used",
-        )  # fmt: skip
-    if distinct <= MOST_CATEGORIES and len(known) >= _FEWEST_OF_A_CATEGORY * distinct and column.longest <= 200:
+    few = distinct <= MOST_CATEGORIES and len(known) >= _FEWEST_OF_A_CATEGORY * distinct and column.longest <= 200
+    for pattern, what, how in _OTHERWISE:
+        if all(map(pattern.match, known.head(2_000).str.strip())) and not (few and what == "numbers"):
+            return replace(
+                column, kind="code", use="left out", seen=f"{what} such as {known.iloc[0]}",
+                decided=f"write {what} as {how} to have them used",
+            )  # fmt: skip
+    if few:
         kinds = tuple(map(str, known.value_counts().index))
         shown = ", ".join(kinds[:_SHOWN]) + (", …" if len(kinds) > _SHOWN else "")
         return replace(column, seen=f"{distinct} kinds: {shown}", kinds=kinds)
@@ -201,7 +243,7 @@ def _leak_suspects(rows: "pd.DataFrame", target: Target, names: Sequence[str]) -
     if not names:
         return
     *found, _ = leakage.of_columns(
-        target.task, {name: some[name] for name in names}, outcomes(some[target.column], target)
+        target.task, {name: _native(some[name]) for name in names}, outcomes(some[target.column], target)
     )
     for one in found:
         if one.breaks and one.slice is not None and one.value is not None:
@@ -241,6 +283,11 @@ def bounds(column: Column) -> tuple[float, float]:
     if high <= 0:
         most = min(most, 0.0)
     return _rounded(least, up=False), _rounded(most, up=True)
+
+
+def longest_text(column: Column) -> int:
+    """How many characters a request may have in a column of text: twice as many as were seen."""
+    return 2 * column.longest
 
 
 def _rounded(number: float, *, up: bool) -> float:

@@ -54,7 +54,8 @@ def init(
     scaffold.check_free(target)  # before anything is read, which may take minutes
     read = table_file.read(table, folder=folder)
     table_file.check_columns(read, predicted, what="--target")
-    asked = table_target.read(read.rows[predicted], table=table, task=task)
+    others = [name for name in read.rows.columns if name != predicted]
+    asked = table_target.read(read.rows[predicted], table=table, task=task, others=others)
     parted = table_split.read(split, read, asked)
     columns = table_profile.read(read.rows, asked, apart=parted.apart)
     proposal = Proposal(
@@ -81,7 +82,7 @@ def _source(read: TableFile, batches: "pd.Series[str] | None") -> str:
 
 
 def _ending(read: TableFile) -> str:
-    return ".parquet" if read.addresses[0].lower().endswith(".parquet") else ".csv"
+    return ".parquet" if files.is_parquet(read.addresses[0]) else ".csv"
 
 
 def _data(read: TableFile, batches: "pd.Series[str] | None") -> dict[str, bytes]:
@@ -105,6 +106,6 @@ def _text_rows(address: str) -> "pd.DataFrame":
     """Rows as the file writes them, so that cut in batches they say the same."""
     import pandas as pd
 
-    if address.lower().endswith(".parquet"):
+    if files.is_parquet(address):
         return files.read(address)
     return pd.read_csv(address, dtype=str, keep_default_na=False)

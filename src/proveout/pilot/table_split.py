@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proveout.data import splits
 from proveout.data.splits import BATCH, HOLDOUT, TRAIN
-from proveout.errors import UsageError
+from proveout.errors import ConfigError, UsageError
+from proveout.pilot import source_text
 from proveout.pilot.table_file import TableFile, TableRefused, check_columns
 from proveout.pilot.table_target import Target
 from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 FORMS = "random, time:COLUMN, group:COLUMN or column:COLUMN"
 HOLDOUT_SHARE = 0.2
 _FEWEST_GROUPS = 10
+_SEEDS, _NEAR = 100, 0.05  # seeds to try for groups, and how far off a fifth the first one may be
 _LEAST_SHARE, _MOST_SHARE = 0.08, 0.35  # of the rows, in the last batch of a calendar
 _PARTS = 5  # of equally many rows, where no calendar parts them well
 _MOST_BATCHES = 120
@@ -57,7 +60,10 @@ def read(said: str, table: TableFile, target: Target) -> TableSplit:
         raise TableRefused(
             table.named, f"{column} is null in {nulls:,} rows, so nothing says on which side they stand", "Fill it in"
         )
-    return {"time": _by_time, "group": _by_group, "column": _by_column}[kind](values, table)
+    known = table.rows[target.column].notna()
+    if kind == "time":
+        return _by_time(values, table, known=known)
+    return _by_group(values[known], table) if kind == "group" else _by_column(values, table)
 
 
 def _by_group(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
@@ -68,8 +74,35 @@ def _by_group(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
             f"{values.name} names {groups} groups, and {_FEWEST_GROUPS} are needed to hold some of them out",
             "Split by a column with more of them",
         )
-    split = GroupSplit(column=str(values.name), holdout_share=HOLDOUT_SHARE, seed=0)
+    split = group_split(values, seed=0)
     return TableSplit(split=split, words=f"{split.words}; there are {groups:,}", apart=(str(values.name),))
+
+
+def group_split(groups: "pd.Series[Any]", *, seed: int) -> GroupSplit:
+    """A split by the group of each row: by the first seed, from `seed` on, that holds about a fifth of them out.
+
+    Of few groups some seeds hold none out, or most rows. Where none comes near a fifth, the one that comes nearest.
+    """
+    import pandas as pd
+
+    rows = groups.value_counts()
+    each = pd.DataFrame({str(groups.name): rows.index})
+
+    def off(split: GroupSplit) -> float:
+        try:
+            held_out = splits.assign(split, each, event_key=()).holdout
+        except ConfigError:  # none, or all of them
+            return 1.0
+        return abs(float(rows.to_numpy()[held_out].sum() / rows.sum()) - HOLDOUT_SHARE)
+
+    best: GroupSplit | None = None
+    for one in range(seed, seed + _SEEDS):
+        split = GroupSplit(column=str(groups.name), holdout_share=HOLDOUT_SHARE, seed=one)
+        if off(split) <= _NEAR:
+            return split
+        best = split if best is None or off(split) < off(best) else best
+    assert best is not None
+    return best
 
 
 def _by_column(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
@@ -85,29 +118,38 @@ def _by_column(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
     return TableSplit(split=split, words=split.words, apart=(str(values.name),))
 
 
-def _by_time(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
+def _by_time(values: "pd.Series[Any]", table: TableFile, *, known: "pd.Series[bool]") -> TableSplit:
     if table.is_remote:
         raise TableRefused(
             table.named,
             "a split by time needs a file for each batch, and these lie at a URL",
             "Name files of this machine",
         )
-    batches, how = _batches(values, table)
-    names = sorted(batches.unique())
+    batches, how = _batches(values, table, known)
+    rows = batches[known].value_counts().sort_index()
+    names = [str(one) for one in rows.index[rows >= _LEAST_SHARE * rows.mean()]]
+    if len(names) < 2:
+        raise TableRefused(
+            table.named,
+            f"by {values.name}, all rows with an outcome are of one batch ({', '.join(names)})",
+            "Split by another column, or another way",
+        )
     split = TimeSplit(train_through=names[-2], holdout=names[-1])
-    words = f"{split.words}: {len(names)} batches, {how}; {int((batches == names[-1]).sum()):,} rows held out"
+    words = f"{split.words}: {batches.nunique()} batches, {how}; {rows[names[-1]]:,} rows held out"
+    if later := sorted(one for one in batches.unique() if one > names[-1]):
+        words += f"; later ones have no outcome yet: {', '.join(later[:5])}"
     name, apart = str(values.name), values.dtype.kind in "iuf"  # a number that only grows is no input of a model
     return TableSplit(split=split, words=words, apart=(name,) if apart else (), time_column=name, batches=batches)
 
 
-def _batches(values: "pd.Series[Any]", table: TableFile) -> "tuple[pd.Series[str], str]":
+def _batches(values: "pd.Series[Any]", table: TableFile, known: "pd.Series[bool]") -> "tuple[pd.Series[str], str]":
     """The batch of each row, and how it was found."""
     import pandas as pd
 
     if table.rows[BATCH].nunique() > 2 and _is_in_order(values, table.rows[BATCH]):
         return table.rows[BATCH], "one of each file"
     if pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "b":
-        return _equal_parts(values, values.map("{:g}".format), table=table)
+        return _equal_parts(values, values.map(source_text.number), table=table)
     moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
     if moments.isna().any():
         strange = values[moments.isna()].iloc[0]
@@ -118,8 +160,9 @@ def _batches(values: "pd.Series[Any]", table: TableFile) -> "tuple[pd.Series[str
         )
     for calendar, called in _CALENDARS.items():
         made = moments.dt.strftime(calendar)
-        last = float((made == made.max()).mean())
-        if _LEAST_SHARE <= last <= _MOST_SHARE and 3 <= made.nunique() <= _MOST_BATCHES:
+        judged = made[known]
+        last = float((judged == judged.max()).mean())
+        if _LEAST_SHARE <= last <= _MOST_SHARE and judged.nunique() >= 3 and made.nunique() <= _MOST_BATCHES:
             return made, f"one of each {called}"
     return _equal_parts(moments, moments.dt.strftime("%Y-%m-%d"), table=table)
 
@@ -159,14 +202,8 @@ def toml(split: Split) -> Iterator[str]:
             yield f"seed = {split.seed}"
             yield f"stratify = {str(split.stratify).lower()}"
         case GroupSplit():
-            yield f"column = {_quoted(split.column)}"
+            yield f"column = {source_text.text(split.column)}"
             yield f"holdout_share = {split.holdout_share}  # of the groups"
             yield f"seed = {split.seed}"
         case ColumnSplit():
-            yield f"column = {_quoted(split.column)}"
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False)
+            yield f"column = {source_text.text(split.column)}"

@@ -4,12 +4,17 @@ Input: the column, and the task if the user named one. Output: a `Target`, with 
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from proveout.data.splits import SPLIT
+from proveout.pilot import source_text
 from proveout.pilot.table_file import TableRefused
 from proveout.records.answer import TaskName
 from proveout.records.values import TargetValue
+from proveout.schema.request_schema import EXPLAIN
 from proveout.task import task as tasks
 from proveout.task.plain_values import class_of
 
@@ -40,32 +45,39 @@ class Target:
     classes: tuple[TargetValue, ...] = ()  # of a binary or multi-class task, the most frequent first
     event: TargetValue | None = None  # of a binary task: the value that is `true`
     is_function: bool = False  # whether `flows/target.py` makes outcomes of the column
+    is_decimal: bool = False  # whether it holds decimals, which outcomes are not
 
 
-def read(column: "pd.Series[Any]", *, table: str, task: TaskName | None = None) -> Target:
+def read(column: "pd.Series[Any]", *, table: str, task: TaskName | None = None, others: Collection[str] = ()) -> Target:
     """What `column` asks for, as `task`, or as its values say.
 
+    Args:
+        others: names of the other columns, none of which an outcome is called by.
     Raises: TableRefused for a column that nothing can be learned of, or that `task` does not fit.
     """
     known = column.dropna()
-    name = str(column.name)
+    name, taken = str(column.name), {SPLIT, EXPLAIN, *others}
+    is_decimal = len(known) > 0 and all(isinstance(value, Decimal) for value in known)
+    if is_decimal:
+        known = known.astype("float64")
     _check_any(column, known, table=table)
     guessed, why = _task(known) if task is None else (task, "as you say")
     kinds = known.map(_plain).value_counts()  # the most frequent first
     if guessed == "regression":
         _check_numbers(known, table=table, name=name)
+        called = source_text.free(_member_name(_identifier(name) if is_decimal else name), taken)
         return Target(
-            column=name, name=_member_name(name), task="regression", why=why, rows=len(known),
-            unknown=len(column) - len(known), is_function=_member_name(name) != name,
+            column=name, name=called, task="regression", why=why, rows=len(known),
+            unknown=len(column) - len(known), is_function=is_decimal or called != name, is_decimal=is_decimal,
         )  # fmt: skip
     _check_classes(known, kinds, guessed, table=table, name=name)
     classes = tuple(kinds.index.tolist())
     event = _event(classes, name) if guessed == "binary" else None
-    made = guessed == "binary" and not (event in (True, 1) and set(classes) == {0, 1})
-    called = _member_name(_identifier(name) if made else name)
+    made = is_decimal or (guessed == "binary" and not (event in (True, 1) and set(classes) == {0, 1}))
+    called = source_text.free(_member_name(_identifier(name) if made else name), taken)
     return Target(
         column=name, name=called, task=guessed, why=why, rows=len(known), unknown=len(column) - len(known),
-        classes=classes, event=event, is_function=made or called != name,
+        classes=classes, event=event, is_function=made or called != name, is_decimal=is_decimal,
     )  # fmt: skip
 
 
@@ -111,7 +123,7 @@ def _check_numbers(known: "pd.Series[Any]", *, table: str, name: str) -> None:
         raise TableRefused(
             table,
             f"a regression needs numbers, and {name} has {known.iloc[0]!r}",
-            "Write numbers without units and thousands separators, or choose --task multiclass",
+            "Write numbers as 1234.5, without units and thousands separators, or choose --task multiclass",
         )
     if not np.isfinite(known.to_numpy(dtype=float)).all():
         raise TableRefused(table, f"{name} is infinite in some rows", "Leave these outcomes empty")
@@ -169,7 +181,7 @@ def _identifier(name: str) -> str:
     """
     import keyword
 
-    made = re.sub(r"\W+", "_", name.strip(), flags=re.ASCII).strip("_").lower() or "target"
+    made = source_text.word(name) or "target"
     return made if made.isidentifier() and not keyword.iskeyword(made) else f"is_{made}"
 
 
@@ -183,4 +195,4 @@ def outcomes(column: "pd.Series[Any]", target: Target) -> "NDArray[Any]":
     """Known outcomes as the task computes with them, shape (rows,)."""
     if target.task == "binary":
         return (column.map(_plain) == target.event).to_numpy(dtype=bool)
-    return tasks.named(target.task).outcomes(column.to_numpy())
+    return tasks.named(target.task).outcomes((column.astype("float64") if target.is_decimal else column).to_numpy())
