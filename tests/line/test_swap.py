@@ -151,7 +151,7 @@ def test_a_hanging_shadow_is_left_alone_and_the_worker_lives(start):
     post(server, 2, shadow=sick)
     wait_until_held(server, sick.name)
     # More than one request: the line for shadows may hear of the release after /readyz.
-    wait_until(lambda: server.ask() and "it is not asked again" in server.said(), "the end of the shadow")
+    wait_until(lambda: server.ask() and "it gets no more requests" in server.said(), "the end of the shadow")
     server.ask()
 
     assert server.said().count(f"the shadow {sick.name} was silent") == 1

@@ -90,7 +90,7 @@ def test_rules_are_measured_beside_the_model():
 
     assert (found.metrics["auc"], found.metrics["accuracy"], found.rows) == (0.75, 0.75, 4)
     assert found.metrics["brier"] == pytest.approx((0.01 + 0.16 + 0.4225 + 0.04) / 4)
-    with pytest.raises(DrillFailed, match="one outcome only"):
+    with pytest.raises(DrillFailed, match="only one outcome"):
         drill.measure("rules", np.array([0.1]), np.array([True]), task=Binary())
 
 

@@ -26,7 +26,7 @@ from serving_toy import RELEASE, desired, lay_out, request, settings_of
 
 from proveout.errors import ConfigError
 from proveout.records.api_key import ApiKey
-from proveout.server.main import asks_for_keys
+from proveout.server.main import requires_keys
 
 pytestmark = pytest.mark.live
 
@@ -97,9 +97,9 @@ def test_who_is_asked_for_a_key(tmp_path, auth, host, keys, asked):
     settings = settings_of(tmp_path, auth=auth, host=host)
     if asked is None:
         with pytest.raises(ConfigError, match="there is no API key"):
-            asks_for_keys(settings, desired(keys=keys))
+            requires_keys(settings, desired(keys=keys))
     else:
-        assert asks_for_keys(settings, desired(keys=keys)) is asked
+        assert requires_keys(settings, desired(keys=keys)) is asked
 
 
 def test_a_worker_that_dies_while_opening_ends_the_start(start, tmp_path):
@@ -109,7 +109,7 @@ def test_a_worker_that_dies_while_opening_ends_the_start(start, tmp_path):
     server = start()
 
     assert server.ended() == 1
-    assert "The worker ended before it could answer (exit code 7)" in server.said()
+    assert "The worker ended before it was ready (exit code 7)" in server.said()
     server.wait_gone()
 
 
@@ -165,7 +165,7 @@ def test_a_hanging_model_is_answered_for_by_the_rules_and_replaced(start):
     assert hung["answered_by"] == "rules"
     assert "no answer within" in hung["fallback_reason"]
     assert load.failed() == []
-    assert "was silent for 5 s: it is killed" in server.said()
+    assert "did not reply within 5 s: it is killed" in server.said()
 
 
 @pytest.fixture
@@ -327,7 +327,7 @@ def test_kill_9_of_an_api_process_under_load_is_nothing_to_the_other(start):
     }  # fmt: skip
     assert len(after) > 50
     assert [answer for answer in after if answer.answered_by != "model"] == []
-    assert "it is started again" in server.said()
+    assert "it is restarted" in server.said()
     server.main.send_signal(signal.SIGTERM)
     assert server.ended() == 0
     logged = server.logged()
@@ -356,7 +356,7 @@ def test_an_api_process_that_hangs_is_replaced(start, tmp_path):
         server.ask(mode="raise")
     server.wait_for(lambda _, details: details["api"] not in api)
 
-    assert "did nothing for 8 s" in server.said()
+    assert "did not respond for 8 s" in server.said()
     assert server.ask()["answered_by"] == "model"
 
 

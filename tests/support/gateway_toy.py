@@ -26,7 +26,7 @@ from proveout.records.values import Scalar
 from proveout.schema import request_schema
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http.app import Gateway
-from proveout.server.http.auth import Access
+from proveout.server.http.auth import Authenticator
 from proveout.server.log import codec
 from proveout.server.server_state import DesiredState, desired_path, post
 from proveout.server.service.pseudonyms import Pseudonyms
@@ -34,7 +34,7 @@ from proveout.server.service.service import service_config
 from proveout.server.worker.model_pool import ModelPool
 from proveout.server.worker.model_runner import ModelRunner
 from proveout.server.worker.release_source import Served
-from proveout.server.worker.worker import attend, listen, socket_path
+from proveout.server.worker.worker import accept_connections, listen, socket_path
 from proveout.settings import load_object
 from proveout.trust.api_keys import mac_of
 
@@ -103,7 +103,7 @@ class Worker:
 
     def _attend(self, pool: ModelPool) -> None:
         try:
-            attend(self.listening, pool)
+            accept_connections(self.listening, pool)
         except OSError:
             return
 
@@ -199,7 +199,7 @@ async def running(
         )
         backends: list[ApiRuntime] = []
 
-        def open_office() -> ApiRuntime:
+        def make_backend() -> ApiRuntime:
             backends.append(
                 ApiRuntime(
                     config,
@@ -216,8 +216,8 @@ async def running(
             schema=schema,
             settings=settings,
             typical=typical,
-            backend=open_office,
-            access=Access(mac=partial(mac_of, PEPPER), asked=keys is not None),
+            backend=make_backend,
+            authenticator=Authenticator(mac=partial(mac_of, PEPPER), required=keys is not None),
             folder=folder,
             body_s=body_s,
         )
@@ -227,8 +227,8 @@ async def running(
         ):
             if with_worker:  # the API runtime waits for the plain line only
                 async with asyncio.timeout(PATIENCE_S):
-                    await backends[0]._lines.side.up.wait()
-                    await backends[0]._lines.shadow.up.wait()
+                    await backends[0]._connections.side.up.wait()
+                    await backends[0]._connections.shadow.up.wait()
             yield Running(client, gateway, backends[0], worker, folder)
         if worker is not None:
             worker.listening.close()

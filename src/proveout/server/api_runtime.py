@@ -1,8 +1,7 @@
 """Lifecycle of one API process: startup, background tasks, readiness, drain, shutdown.
 
-Input: the service config, the server's private folder, the journal's folder. Output: a prediction service; the current
-desired state; whether the server is ready; and an orderly end, which closes no connection that a client is about to
-use.
+Input: the service config, the server's private folder, the journal's folder. Output: a prediction service, the current
+desired state, readiness, and an orderly shutdown that closes no connection that a client is about to use.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ from proveout.server import listening_port, server_state
 from proveout.server.log.journal import Journal
 from proveout.server.no_answer import NoAnswer
 from proveout.server.queue.batcher import Dispatch
-from proveout.server.queue.worker_connection import Lines, WorkerStatus
+from proveout.server.queue.worker_connection import WorkerConnections, WorkerStatus
 from proveout.server.server_state import ApiNote, ControllerNote, DesiredState
 from proveout.server.service.pseudonyms import Pseudonyms
 from proveout.server.service.routing import Routing
@@ -33,24 +32,24 @@ from proveout.settings import Settings
 from proveout.task import task as tasks
 from proveout.task.task import Task
 
-DRAIN_S = 1.0  # after the signal: answers say `connection: close`, so clients go before connections are closed
-_LOOK_S = 0.02
-_CLOSES_S = 3.0  # after the signal, at most, for the other processes to close the port as well
-_WORKER_S = 10.0  # the server waits for its worker when it starts; then the rules answer until there is one
-_FRESH_S = 2.0  # a reply this young proves that the model answers; later one is asked for
+DRAIN_S = 1.0  # after the signal: answers carry `connection: close`, so clients leave before connections are closed
+_POLL_S = 0.02
+_CLOSES_S = 3.0  # at most, after the signal, for the other processes to close the port too
+_WORKER_S = 10.0  # how long startup waits for the worker; after that, the rules answer until it is there
+_FRESH_S = 2.0  # a reply this recent proves readiness; otherwise the model is probed
 _PROBE_S = 1.0
 _READ_EVERY_S, _NOTE_EVERY_S = 0.1, 0.5
-_LAST_WRITE_S = 3.0  # at the end, for a disk that is full to have room again
-_MISSED_S = 5.0  # without a worker: longer than a restart takes
+_LAST_WRITE_S = 3.0  # at shutdown, to wait for room on a full disk
+_MISSED_S = 5.0  # without a worker before it is an incident: longer than a restart takes
 
 
 class ApiRuntime:
-    """What stands behind the gateway. For one event loop.
+    """The backend of the gateway. For one event loop.
 
     Args:
-        fields: the request's fields, as the worker is sent them.
-        folder: the server's private folder, where the worker listens and the desired state is posted.
-        pseudonyms: what hides persons from the log.
+        fields: the request's fields, in the order in which the worker gets them.
+        folder: the server's private folder, with the worker's socket and the desired state.
+        pseudonyms: replaces personal data in the log.
         gentle: whether to delay the signals that end uvicorn, see `DRAIN_S`.
     """
 
@@ -65,8 +64,10 @@ class ApiRuntime:
         gentle: bool = False,
     ) -> None:
         self._folder, self._gentle = folder, gentle
-        self._lines = Lines(socket_path(folder, 0), worker_timeout_s=settings.worker_timeout_s, heard=self._hear)
-        self.dispatch = Dispatch(self._lines, fields, cool_s=settings.breaker_reset_s)
+        self._connections = WorkerConnections(
+            socket_path(folder, 0), worker_timeout_s=settings.worker_timeout_s, heard=self._on_status
+        )
+        self.dispatch = Dispatch(self._connections, fields, cool_s=settings.breaker_reset_s)
         key = settings.event_key or fields
         self.routing = Routing(key, task=tasks.named(settings.task), broken=self.dispatch.broken)
         self.journal = Journal(
@@ -75,13 +76,13 @@ class ApiRuntime:
         self.service = PredictionService(
             config, dispatch=self.dispatch, routing=self.routing, journal=self.journal, pseudonyms=pseudonyms
         )
-        self.desired: DesiredState | None = None  # what stands; None until the first look
+        self.desired: DesiredState | None = None  # None until first read
         self.entered = False
-        self.draining = False  # connections are not kept any more
+        self.draining = False  # connections are no longer kept open
         self._reader = server_state.Reader(server_state.desired_path(folder))
         self._tasks: list[asyncio.Task[None]] = []
-        self._told = False  # that the server is about to end
-        self._up_at = time.monotonic()  # when there was a worker last
+        self._ending = False  # that shutdown has begun
+        self._up_at = time.monotonic()  # when a worker was last connected
         self._since: dict[str, Alert] = {}
 
     async def enter(self) -> None:
@@ -90,48 +91,48 @@ class ApiRuntime:
             self._delay_signals(asyncio.get_running_loop())
         self._read_desired()
         work = (
-            self._lines.keep(),
+            self._connections.keep(),
             self.dispatch.run(),
             _again(self._read_desired, _READ_EVERY_S),
-            _again(self._look, _NOTE_EVERY_S),
+            _again(self._check, _NOTE_EVERY_S),
         )
         self._tasks = [asyncio.create_task(one) for one in work]
         with suppress(TimeoutError):
             async with asyncio.timeout(_WORKER_S):
-                await self._lines.plain.up.wait()
+                await self._connections.plain.up.wait()
         self.entered = True
         self._note()
 
     async def leave(self) -> None:
-        """End: everything answered is in the journal, which the controller takes over."""
+        """Shut down. All answers are in the journal then, and the controller drains it."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         until = time.monotonic() + _LAST_WRITE_S
-        self.journal.look()
+        self.journal.check()
         while self.journal.owed_rows and time.monotonic() < until:
             await asyncio.sleep(_READ_EVERY_S)
-            self.journal.look()
+            self.journal.check()
         if self.journal.owed_rows:
-            words = f"{self.journal.owed_rows} answers are in no log: it could not be written until the end"
-            print(f"proveout: {words}", file=sys.stderr, flush=True)
+            lost = f"{self.journal.owed_rows} answers were not logged: the journal was not writable until shutdown"
+            print(f"proveout: {lost}", file=sys.stderr, flush=True)
         self.journal.close()
 
-    # --- how things are -------------------------------------------------------------------------------------------
+    # --- state and problems ---------------------------------------------------------------------------------------
 
     @property
     def task(self) -> Task:
-        """The champion's; until a worker has said what it is, that of the settings."""
+        """The champion's task; until a worker reports it, the task of the settings."""
         return self.routing.champion.task
 
     def log_controller(self) -> ControllerNote | None:
-        """What the controller says of itself; None before it did."""
+        """The controller's newest note about itself; None before the first one."""
         return server_state.read(server_state.controller_path(self._folder), ControllerNote)
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
-        """Whether a model answers, by a reply of the last two seconds or one asked for now; and the details."""
+        """Whether the model answers (a reply in the last two seconds, or a probe now), and the details."""
         reason = await self._why_not_ready()
-        status, log_controller, journal = self._lines.plain.status, self.log_controller(), self.journal
+        status, log_controller, journal = self._connections.plain.status, self.log_controller(), self.journal
         return reason is None, {
             "reason": reason,
             "release": self.routing.champion.release,
@@ -146,7 +147,7 @@ class ApiRuntime:
             "journal": {
                 "unlogged_rows": journal.owed_rows,
                 "lost_rows": journal.lost_rows,
-                "trouble": journal.trouble.words,
+                "trouble": journal.trouble.message,
             },
             "ledger": {
                 "drained_rows": log_controller.drained_rows if log_controller else 0,
@@ -157,102 +158,102 @@ class ApiRuntime:
         }
 
     async def _why_not_ready(self) -> str | None:
-        if self._told:
+        if self._ending:
             return "the server is ending"
-        if self._lines.plain.status is None:
+        if self._connections.plain.status is None:
             return "the worker is down"
         if asyncio.get_running_loop().time() - self.dispatch.heard_at < _FRESH_S:
             return None
         try:
             await self.dispatch.probe(until=asyncio.get_running_loop().time() + _PROBE_S)
-        except NoAnswer as silence:
-            return str(silence)
+        except NoAnswer as no_answer:
+            return str(no_answer)
         return None
 
-    def _hear(self, status: WorkerStatus) -> None:
+    def _on_status(self, status: WorkerStatus) -> None:
         self.routing.holds(status.holds)
 
     def _read_desired(self) -> None:
-        new = self._reader.look()
+        new = self._reader.poll()
         if new is None:
             return
         if self.desired is not None and new.erased > self.desired.erased:
-            self.journal.turn()  # what lies in it of the erased is gone when the controller has drained it
+            self.journal.turn()  # the rows of erased persons are gone once the controller has drained it
         self.desired = new
         self.routing.post(new)
         self.dispatch.post(new)
 
-    def _look(self) -> None:
-        self.journal.look()
+    def _check(self) -> None:
+        self.journal.check()
         self._note()
 
     def _note(self) -> None:
-        """Say how things are, to the main process and the controller."""
-        status = self._lines.plain.status
-        words = f"worker {status.pid}" if status else "no worker yet: the rules answer"
+        """Write this process's state for the main process and the controller."""
+        status = self._connections.plain.status
+        worker = f"worker {status.pid}" if status else "no worker yet: the rules answer"
         path = server_state.api_path(self._folder, os.getpid())
         try:
-            server_state.post(path, ApiNote(pid=os.getpid(), words=words, troubles=tuple(self._troubles(status))))
-        except OSError:  # the disk is full; that this process lives can be said without room
+            server_state.post(path, ApiNote(pid=os.getpid(), worker=worker, problems=tuple(self._problems(status))))
+        except OSError:  # the disk is full; a heartbeat needs no room
             with suppress(OSError):
                 os.utime(path)
 
-    def _troubles(self, status: WorkerStatus | None) -> list[Alert]:
-        """What a person must hear of, as it stands; each with the moment it began."""
-        clock, journal, wrong = time.monotonic(), self.journal, list[tuple[Severity, str, str, str]]()
+    def _problems(self, status: WorkerStatus | None) -> list[Alert]:
+        """Alerts for the current problems, each with the time it began."""
+        clock, journal, problems = time.monotonic(), self.journal, list[tuple[Severity, str, str, str]]()
         if status is not None:
             self._up_at = clock
-        elif clock - self._up_at > _MISSED_S and not self._told:
-            step = "See why it does not start: what the server said last"
-            wrong.append(("critical", "no model answers", "There is no worker; cache and rules answer.", step))
-        if journal.trouble.words is not None:
+        elif clock - self._up_at > _MISSED_S and not self._ending:
+            step = "See in the server's output why it does not start"
+            problems.append(("critical", "no model answers", "There is no worker; cache and rules answer.", step))
+        if journal.trouble.message is not None:
             step = "Make room on the disk of the state folder: proveout status"
             what = f"{journal.trouble.name} is in trouble"
-            wrong.append(("critical", what, f"It {journal.trouble.words}.", step))
+            problems.append(("critical", what, f"It {journal.trouble.message}.", step))
         if journal.lost_rows:
-            details = f"{journal.lost_rows} answers of API process {os.getpid()} are in no log: memory was full, too."
-            wrong.append(("critical", "answers were not logged", details, "Count them as given: they were"))
+            details = f"{journal.lost_rows} answers of API process {os.getpid()} were not logged: memory was full, too."
+            problems.append(("critical", "answers were not logged", details, "Count them: the clients got them"))
         for release, why in (status.refused if status else {}).items():
-            step = "Release another bundle, or take this one back: proveout rollback"
-            wrong.append(("critical", f"{release} is refused", f"The worker does not serve it: {why}", step))
+            step = "Release another bundle, or roll back: proveout rollback"
+            problems.append(("critical", f"{release} is refused", f"The worker does not serve it: {why}", step))
         for release, state in self.dispatch.breakers.items():
             if state != "closed":
-                details = "Half of its last answers failed, so it is hardly asked; cache and rules answer."
-                step = "See why it fails: what the server said last; or go back: proveout rollback"
-                wrong.append(("critical", f"the circuit breaker of {release} is open", details, step))
-        alerts = [Alert(severity=s, what=what, details=d, next_step=n, at=now()) for s, what, d, n in wrong]
+                details = "Half of its last answers failed, so it gets only trial requests; cache and rules answer."
+                step = "See in the server's output why it fails, or roll back: proveout rollback"
+                problems.append(("critical", f"the circuit breaker of {release} is open", details, step))
+        alerts = [Alert(severity=s, what=what, details=d, next_step=n, at=now()) for s, what, d, n in problems]
         self._since = {alert.what: self._since.get(alert.what, alert) for alert in alerts}
         return list(self._since.values())
 
-    # --- the end --------------------------------------------------------------------------------------------------
+    # --- shutdown -------------------------------------------------------------------------------------------------
 
     def _delay_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Put a moment between the signal and uvicorn's own handler, which closes idle connections at once."""
+        """Delay uvicorn's own signal handler by `DRAIN_S`, because it closes idle connections at once."""
 
         def delay(number: int, then: Callable[[int, FrameType | None], Any]) -> None:
             def drain_when_closed(addresses: Sequence[listening_port.Address], until: float) -> None:
-                # A client that is told to close comes again at once: it is to find no port, rather than one that
-                # closes while it waits in its queue. The other processes that hold the port hear the same signal.
+                # A client that is told to close reconnects at once. It should find no open port, rather than one
+                # that closes while it waits in the queue. The other processes with the port get the same signal.
                 if loop.time() < until and any(listening_port.is_open(address) for address in addresses):
-                    loop.call_later(_LOOK_S, drain_when_closed, addresses, until)
+                    loop.call_later(_POLL_S, drain_when_closed, addresses, until)
                 else:
                     self.draining = True
                     end_when_all_are_gone(loop.time() + DRAIN_S)
 
             def end_when_all_are_gone(until: float) -> None:
                 if loop.time() < until and _has_connections(then):
-                    loop.call_later(_LOOK_S, end_when_all_are_gone, until)
+                    loop.call_later(_POLL_S, end_when_all_are_gone, until)
                 else:
                     then(number, None)
 
             def begin() -> None:
-                if self._told and number == signal.SIGINT:
-                    then(number, None)  # Ctrl-C a second time: now
-                elif not self._told:
-                    self._told = True
+                if self._ending and number == signal.SIGINT:
+                    then(number, None)  # a second Ctrl-C: end at once
+                elif not self._ending:
+                    self._ending = True
                     addresses = listening_port.close(then)
-                    # Not in this turn of the loop, which still holds the socket.
-                    loop.call_later(_LOOK_S, drain_when_closed, addresses, loop.time() + _CLOSES_S)
+                    # Not in this iteration of the event loop, which still holds the socket.
+                    loop.call_later(_POLL_S, drain_when_closed, addresses, loop.time() + _CLOSES_S)
 
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(begin))
 
@@ -260,12 +261,12 @@ class ApiRuntime:
             handler = signal.getsignal(number)
             if callable(handler):
                 delay(number, handler)
-        # They were blocked since this process was forked: one that came before now is heard now.
+        # Signals were blocked since this process was forked: a pending one is delivered now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 async def _again(work: Callable[[], None], every_s: float) -> None:
-    """Do `work` again and again, until cancelled. What it raises once is no reason to stop."""
+    """Repeat `work` until cancelled. An exception does not stop the loop."""
     while True:
         await asyncio.sleep(every_s)
         try:

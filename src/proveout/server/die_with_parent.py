@@ -1,7 +1,8 @@
-"""No process of the server outlives the process that started it, not even after kill -9.
+"""Ends a process of the server when its parent ends, even after kill -9.
 
-When its main process is killed, LitServe leaves worker, manager and uvicorn serving on the port. On Linux the kernel
-ends them (PR_SET_PDEATHSIG, through ctypes). Elsewhere, or if that failed, a thread checks the parent twice a second.
+Without this, worker, manager and uvicorn would go on serving after LitServe's main process is killed. On Linux the
+kernel ends them (PR_SET_PDEATHSIG, through ctypes). Elsewhere, or if that fails, a thread checks the parent twice a
+second.
 """
 
 import ctypes
@@ -13,24 +14,24 @@ import time
 from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
-_LOOK_EVERY_S = 0.5
+_POLL_S = 0.5
 
 
 def hold(parent: int) -> None:
-    """End this process as soon as `parent`, the process that started it, is gone. Call it in the child.
+    """End this process as soon as its parent process (pid `parent`) is gone. Call it in the child.
 
-    On Linux the signal comes when the *thread* that started this process ends, so that thread has to live on.
+    On Linux the signal is sent when the *thread* that started this process ends, so that thread must stay alive.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the call above
+    if os.getppid() != parent:  # the parent died before the call above
         _end()
-    threading.Thread(target=_look, args=(parent,), name="tether", daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(parent,), name="die-with-parent", daemon=True).start()
 
 
-def _look(parent: int) -> None:
+def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_S)
     _end()
 
 

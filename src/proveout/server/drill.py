@@ -1,10 +1,9 @@
-"""The fault drill: break the worker of a running server on purpose, and count what the callers got.
+"""The fault drill: break the worker of a running server on purpose, and count the answers that clients get.
 
-Input: the settings and the server's address. Output: a `DrillReport`: for each fault, how many answers each source gave
-and how late; and the quality of the rules beside the model's on the held-out rows, which is the cost of a fallback. The
-requests are those rows. They are logged like any others, under ids that begin with `drill-`. A drill signals the
-worker, so it needs the server's machine and user. The worker has no fault switch: the operating system brings each
-fault.
+Input: the settings and the server's address. Output: a `DrillReport`: for each fault, the answers of each source and
+their latency; and the quality of the rules and the model on the held-out rows, which shows the cost of a fallback. The
+requests are those rows. They are logged like any others, with ids that start with `drill-`. A drill sends signals to
+the worker, so it needs the server's machine and user. The worker has no fault switch: the drill uses signals only.
 """
 
 import itertools
@@ -32,44 +31,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PREFIX = "drill-"
-"""What the ids of a drill's requests begin with."""
+"""Prefix of the ids of a drill's requests."""
 
 Fault = Literal["none", "killed", "hanging", "slow"]
 FAULTS: tuple[Fault, ...] = ("none", "killed", "hanging", "slow")
 
 _SHOWN = ("auc", "brier", "log_loss", "accuracy", "balanced_accuracy", "mae", "rmse", "r2")
-"""Metrics that tell how good an answer source is, of whichever task."""
+"""Metrics that show the quality of an answer source, for all tasks."""
 
-_BACK_S = 60.0  # for the model to answer again after a fault
-_SLOW_STOPPED = 1.5  # of the deadline: the worker stands still for so long,
-_SLOW_RUNNING_S = 0.1  # then runs for a moment
-_LATE_S = 0.25  # over the deadline is what two busy cores and a connection may cost, before an answer counts as late
+_BACK_S = 60.0  # limit for the model to answer again after a fault
+_SLOW_STOPPED = 1.5  # share of the deadline for which the worker is stopped
+_SLOW_RUNNING_S = 0.1  # before it is stopped again
+_LATE_S = 0.25  # tolerance over the deadline, for busy cores and the connection, before an answer counts as late
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What callers got while one fault was on. Times are in seconds, as the caller measured them."""
+    """The answers during one fault. Times are in seconds, measured by the client."""
 
     fault: Fault
     asked: int
     sources: Mapping[AnswerSource, int]
-    shed: int  # told to come again, for too many requests; what the second try got is counted in `sources` or `failed`
-    failed: int  # no answer, or no 200
-    problems: Mapping[str, int]  # what failed requests got, in words, and how many of them
+    shed: int  # told to retry because of overload; the retry is counted in `sources` or `failed`
+    failed: int  # no answer, or a status other than 200
+    problems: Mapping[str, int]  # number of failed requests by problem
     late: int  # answered after the deadline
     median_s: float
     p99_s: float
     slowest_s: float
-    back_s: float  # from the end of the fault until the model answered again
+    back_s: float  # seconds from the end of the fault until the model answered again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How good one answer source is on the rows the model was judged by."""
+    """The quality of one answer source on the held-out rows."""
 
     source: AnswerSource
     rows: int
-    metrics: Mapping[str, float]  # those of the task that can be measured on both, by name
+    metrics: Mapping[str, float]  # by name: the task's metrics that exist for both sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +77,13 @@ class DrillReport:
 
     release: str
     deadline_s: float
-    split: str  # which rows those are, in words
+    split: str  # which rows are held out, in words
     phases: tuple[Phase, ...]
     quality: tuple[Quality, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every request was answered, and in time; one that was told to come again, at its second try."""
+        """Whether every request was answered in time; a shed request counts by its retry."""
         return not any(phase.failed or phase.late for phase in self.phases)
 
 
@@ -96,18 +95,18 @@ def run(
     seconds: float = 3.0,
     say: Callable[[str], None] = lambda words: None,
 ) -> DrillReport:
-    """Put the server that listens at the settings' address through `faults`, each for `seconds`.
+    """Inject `faults` into the server at the settings' address, each for `seconds`.
 
     Args:
-        key: an API key with the scopes `predict` and `admin`, where the server asks for one.
-        say: told what goes on.
+        key: an API key with the scopes `predict` and `admin`, if the server requires keys.
+        say: called with progress messages.
     Raises: DrillFailed if the server is not ready or is on another machine, or if a canary runs.
     """
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
     address = Address(host=host, port=settings.port, key=key)
     ready = load_client.ready(address)
     _refuse_canary(settings)
-    say(f"{ready['release']} is ready; measuring its rules beside it")
+    say(f"{ready['release']} is ready; measuring model and rules on the held-out rows")
     split, rows, quality = _held_out(settings, str(ready["release"]))
     phases = []
     for fault in faults:
@@ -142,9 +141,9 @@ def _phase(settings: Settings, address: Address, fault: Fault, rows: Sequence[by
 
 
 def summary(fault: Fault, answers: Sequence[Answered], *, deadline_s: float, back_s: float) -> Phase:
-    """What `answers` say of a fault. Raises: DrillFailed for none."""
+    """The summary of `answers` during a fault. Raises: DrillFailed if there are none."""
     if not answers:
-        raise DrillFailed(f"Nothing was asked while the worker was {fault}: let the drill take more --seconds.")
+        raise DrillFailed(f"No request was sent while the worker was {fault}: give the drill more --seconds.")
     took = sorted(answer.seconds for answer in answers)
     return Phase(
         fault=fault,
@@ -163,7 +162,7 @@ def summary(fault: Fault, answers: Sequence[Answered], *, deadline_s: float, bac
 
 @contextmanager
 def _fault(address: Address, fault: Fault, deadline_s: float) -> Iterator[None]:
-    """`fault` on the worker that answers now, until the end of the block at the latest."""
+    """Apply `fault` to the current worker, until the end of the block at the latest."""
     if fault == "none":
         yield
         return
@@ -182,7 +181,7 @@ def _fault(address: Address, fault: Fault, deadline_s: float) -> Iterator[None]:
         if fault == "slow":
             hand.join()
         if fault != "killed":
-            # It is gone where the watchdog was faster; its number cannot be another's while its parent holds it.
+            # The watchdog may have been faster. The pid cannot be reused while the parent has not reaped it.
             with suppress(DrillFailed):
                 _signal(worker, signal.SIGCONT)
 
@@ -210,12 +209,12 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -> None:
-    """Return when the model answers: a worker that is ready is not asked while its breaker is open."""
+    """Return when the model answers. A ready worker may still wait for its circuit breaker to close."""
     until = time.monotonic() + _BACK_S
     connection = None
     number = 0
     while time.monotonic() < until:
-        # Another row each time: one that was asked before may be answered by the cache.
+        # A new row each time, because the cache may answer a repeated one.
         number += 1
         body = rows[-number % len(rows)]
         connection, answered = load_client.ask(address, connection, body, f"{PREFIX}{time.time_ns():x}-back-{number}")
@@ -224,7 +223,7 @@ def _wait_for_the_model(address: Address, rows: Sequence[bytes], fault: Fault) -
         time.sleep(0.05)
     else:
         raise DrillFailed(
-            f"The model does not answer {_BACK_S:g} s after its worker was {fault}: see the server's log."
+            f"The model did not answer within {_BACK_S:g} s after its worker was {fault}: see the server's log."
         )
     if connection is not None:
         connection.close()
@@ -246,7 +245,7 @@ def _refuse_canary(settings: Settings) -> None:
 
 
 def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple[Quality, ...]]:
-    """The rows the released model was judged by: which, the same as requests, and how good model and rules are."""
+    """The held-out rows of the released model: the split in words, request bodies, the quality of model and rules."""
     from proveout.data import features, request_columns
     from proveout.data.splits import HOLDOUT
     from proveout.model.bundle import rows_on
@@ -269,16 +268,16 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
 
 
 def measure(source: AnswerSource, scores: "NDArray[np.float64]", happened: "NDArray[Any]", *, task: Task) -> Quality:
-    """How good `scores` are. Raises: DrillFailed where nothing can be said of them."""
+    """The quality of `scores`. Raises: DrillFailed if it cannot be measured."""
     names = [name for name in _SHOWN if name in task.metric_names]
     found = task.measure(names, happened, scores)
     if task.default_metric not in found:
-        raise DrillFailed("The held-out rows have one outcome only: nothing can be said of model and rules.")
+        raise DrillFailed("The held-out rows have only one outcome, so quality cannot be measured.")
     return Quality(source=source, rows=len(happened), metrics=found)
 
 
 def by_rules(answers: Sequence[Answer], happened: "NDArray[Any]", *, task: Task) -> Quality:
-    """How good the answers of rules are: by their scores where they give some, else by the share that was right."""
+    """The quality of the rules' answers: by their scores if they have any, else by the share of right answers."""
     import numpy as np
 
     said = [task.scores(answer) for answer in answers]

@@ -1,8 +1,8 @@
-"""The port at the end: closed here, and closed everywhere.
+"""Closing the port at shutdown, and checking that all processes have closed it.
 
-Input: uvicorn's server, through the signal handler that it has set. Output: the addresses that it listened on, and
-whether any process still listens there. All API processes and the main process hold the port, and each closes its own
-socket when it hears the signal; a client that connects to the last one of them waits in a queue that nobody empties.
+Input: uvicorn's server, through the signal handler that it has set. Output: the addresses it listened on, and whether
+any process still listens there. All API processes and the main process hold the port, and each closes its own socket on
+the signal. A client that connects to the last open one would wait in a queue that no process serves.
 """
 
 import errno
@@ -10,13 +10,14 @@ import socket
 from typing import Any
 
 Address = tuple[Any, ...]
-"""As `socket.getsockname` gives it."""
+"""As returned by `socket.getsockname`."""
 
 
 def close(handler: object) -> tuple[Address, ...]:
-    """Accept no more connections. Returns where they were accepted.
+    """Stop accepting connections, and return the addresses that were open.
 
-    `handler` is a method of uvicorn's server, which is known from here by nothing else.
+    Args:
+        handler: a method of uvicorn's server; the only way to reach the server from here.
     """
     servers = getattr(getattr(handler, "__self__", None), "servers", ())
     addresses = tuple(listening.getsockname() for server in servers for listening in server.sockets)
@@ -28,8 +29,8 @@ def close(handler: object) -> tuple[Address, ...]:
 def is_open(address: Address) -> bool:
     """Whether any process listens at `address`.
 
-    Asked by binding a socket there, which the kernel refuses as long as somebody listens, and no longer: connections
-    that are left do not count. To connect would put one more client into the queue.
+    It tries to bind a socket there, which the kernel refuses exactly as long as a process listens; open connections do
+    not count. Connecting instead would put one more client into the queue.
     """
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     with socket.socket(family) as probe:

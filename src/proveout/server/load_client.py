@@ -1,7 +1,7 @@
-"""Load clients for a running server: they send requests all the time over kept connections, and record the results.
+"""Load clients for a running server: they send requests continuously over kept connections, and record the results.
 
-Input: the server's address, and bodies to send. Output: for each request the source of the answer and its latency, and
-the server's own readiness.
+Input: the server's address, and request bodies. Output: the source and latency of each answer, and the server's
+readiness.
 """
 
 import http.client
@@ -19,28 +19,28 @@ from proveout.errors import ProveoutError
 from proveout.records.prediction import AnswerSource
 
 CALLERS = 8
-OVERLOADED = "overloaded"  # what a problem's type ends with where a request was turned away for those before it
-_RATE_PER_S = 100.0  # requests of all callers: a drill shall not be the overload
+OVERLOADED = "overloaded"  # end of a problem's type if a request was shed because of overload
+_RATE_PER_S = 100.0  # of all clients together: a drill must not cause overload
 
 
 class DrillFailed(ProveoutError):
-    """A drill could not be held, or the server did not come through it."""
+    """A drill could not run, or the server did not recover."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What became of one request. `source` is None where it failed, and `problem` says how."""
+    """The result of one request. If it failed, `source` is None and `problem` says how."""
 
     source: AnswerSource | None
     seconds: float
     problem: str | None = None
-    retry_after_s: float | None = None  # the server has too many requests, and said when to come again
-    retried: bool = False  # it was told to come again, came, and this is the answer to that
+    retry_after_s: float | None = None  # set if the server is overloaded: when to retry
+    retried: bool = False  # this is the answer to a retry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where the server is, and the key that opens it."""
+    """The server's address, and an API key for it."""
 
     host: str
     port: int
@@ -50,16 +50,15 @@ class Address:
         """The headers of a request."""
         return {"content-type": "application/json", **({"authorization": f"Bearer {self.key}"} if self.key else {})}
 
-    def __repr__(self) -> str:  # a key is in no log
+    def __repr__(self) -> str:  # the key must not get into logs
         return f"Address({self.host}:{self.port})"
 
 
 @contextmanager
 def asking(address: Address, bodies: Iterator[bytes], answers: list[Answered], *, prefix: str) -> Iterator[None]:
-    """Callers that ask all the time, `_RATE_PER_S` together, until the end of the block.
+    """Clients that send requests continuously, `_RATE_PER_S` together, until the end of the block.
 
-    Each does what a client is asked to: told that there are too many requests, it waits as long as it was told, and
-    asks once more.
+    Each behaves as clients should: if the server is overloaded, it waits as long as the server says, and retries once.
     """
     over, lock, drill = threading.Event(), threading.Lock(), f"{prefix}{time.time_ns():x}"
     numbers = itertools.count()
@@ -72,7 +71,7 @@ def asking(address: Address, bodies: Iterator[bytes], answers: list[Answered], *
             began = time.perf_counter()
             connection, answered = ask(address, connection, body, f"{drill}-{number}")
             if answered.retry_after_s is not None:
-                time.sleep(answered.retry_after_s)  # also after the block's end: the caller still wants its answer
+                time.sleep(answered.retry_after_s)  # also after the block's end: the client still wants its answer
                 connection, answered = ask(address, connection, body, f"{drill}-{number}-again")
                 answered = replace(answered, retried=True)
             with lock:
@@ -95,7 +94,7 @@ def asking(address: Address, bodies: Iterator[bytes], answers: list[Answered], *
 def ask(
     address: Address, connection: http.client.HTTPConnection | None, body: bytes, request_id: str
 ) -> tuple[http.client.HTTPConnection | None, Answered]:
-    """One request over a connection that is kept; None where it cannot be used again."""
+    """Send one request. Returns the connection, or None if it cannot be reused, and the result."""
     began = time.perf_counter()
     try:
         kept = connection or http.client.HTTPConnection(address.host, address.port, timeout=10)
@@ -117,19 +116,19 @@ def ask(
 
 
 def ready(address: Address) -> Mapping[str, Any]:
-    """What /readyz says of a ready server. Raises: DrillFailed."""
+    """The content of /readyz if the server is ready. Raises: DrillFailed."""
     found = readiness(address)
     if found is None:
         raise DrillFailed(f"No server answers on {address.host}:{address.port}. Start one: proveout serve")
     if not found.get("ready"):
         raise DrillFailed(f"The server is not ready: {found.get('reason')}. Wait until /readyz says 200.")
     if "worker" not in found:
-        raise DrillFailed("The server asks for an API key: give one with the scopes predict and admin, --key po_…")
+        raise DrillFailed("The server requires an API key: give one with the scopes predict and admin, --key po_…")
     return found
 
 
 def readiness(address: Address) -> Mapping[str, Any] | None:
-    """What /readyz says, ready or not; None if nobody answers there."""
+    """The content of /readyz, ready or not; None if no server answers."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=5)
     try:
         connection.request("GET", "/readyz", headers=dict(address.headers()))

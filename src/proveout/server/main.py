@@ -1,15 +1,16 @@
 """The entry point of the server.
 
 Input: settings. Output: an exit code, when the server has ended. LitServe starts the worker, restarts it when it dies,
-and hosts the HTTP application. Gateway, transport and shutdown are ours, through LitServe's public extension points and
-a subclass (`process_manager`).
+and hosts the HTTP application. Gateway, transport and shutdown are our own code; they use LitServe's public extension
+points and a subclass (`process_manager`).
 
     main ─┬─ manager         (LitServe's queues; idle)
           ├─ worker          (the models; restarted)
           ├─ API             (uvicorn, gateway, journal; as many as the settings say; restarted)
           └─ log controller  (journals into the ledger, the desired state, the canary's verdict, alerts; restarted)
 
-SIGTERM or Ctrl-C to main, or to all of them: everything accepted is answered, then exit 0. kill -9 of main ends all.
+On SIGTERM or Ctrl-C, to main or to all processes, every accepted request is answered, then main exits with 0. kill -9
+of main ends all processes.
 """
 
 import fcntl
@@ -34,7 +35,7 @@ from proveout.server import server_state
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http import cors
 from proveout.server.http.app import Gateway
-from proveout.server.http.auth import Access
+from proveout.server.http.auth import Authenticator
 from proveout.server.http.request import App
 from proveout.server.http_protocol import HttpProtocol
 from proveout.server.log import controller
@@ -50,7 +51,7 @@ from proveout.trust.api_keys import mac_of
 from proveout.trust.secrets import KEY_PEPPER, PII_KEY, secret
 
 _SOCKETS = "proveout-sockets-"
-_LONGEST_ABOVE = 70  # characters; what is made there, by LitServe's manager as well, needs up to 37 more
+_LONGEST_ABOVE = 70  # characters of the temporary folder; the sockets below it add up to 37
 _LITSERVE_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "0.0.0.0", "::": "::"}  # noqa: S104
 _THIS_MACHINE = {"127.0.0.1", "localhost"}
 
@@ -61,14 +62,14 @@ def serve(
     source: Source | None = None,
     current_fingerprint: Callable[[Settings], Fingerprint] | None = None,
 ) -> int:
-    """Serve until a signal ends it. Returns 0 after an orderly end, 1 if a process was lost that cannot be restarted.
+    """Serve until a signal ends it. Returns 0 after an orderly shutdown, 1 if a process could not be restarted.
 
     Args:
-        source: where the model comes from; the ledger's champion, unless a test brings its own. It is sent to the
-            worker by pickle.
-        current_fingerprint: what a bundle would be judged by now (`gate.current_fingerprint`). A canary's promotion
-            asks it, as every release does; without it, a person promotes.
-    Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError: nothing was started.
+        source: where the models come from: the ledger's releases, unless a test passes its own. It is pickled to the
+            worker.
+        current_fingerprint: gives the current fingerprint of the checks (`gate.current_fingerprint`), which the
+            promotion of a canary needs. Without it, only a person can promote.
+    Raises: NotFound, NotApproved, Tampered, LedgerError, ConfigError; then nothing was started.
     """
     source = source or Released()
     schema = request_schema.load(settings)
@@ -76,9 +77,9 @@ def serve(
     action = _no_action if settings.actions is None else load_object(settings.actions, settings.root)
     host, port = _address(settings)
     first = source.check(settings)
-    asked = asks_for_keys(settings, first)
-    # Threads of BLAS and OpenMP in the worker would fight for the few cores that the API processes need as well.
-    # Set here, because they are read when NumPy is imported; whoever sets them outside is obeyed.
+    keys_required = requires_keys(settings, first)
+    # Threads of BLAS and OpenMP in the worker would compete with the API processes for the cores. NumPy reads these
+    # variables at import. Values set from outside are kept.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     with _private_folder() as folder:
@@ -103,7 +104,14 @@ def serve(
                 dtypes=schema.dtypes,
                 units=units_of({field.name: field.description for field in schema.fields}),
             ),
-            _gateway(settings, schema, backend, typical=_typical(settings, schema, first), folder=folder, asked=asked),
+            _gateway(
+                settings,
+                schema,
+                backend,
+                typical=_typical(settings, schema, first),
+                folder=folder,
+                keys_required=keys_required,
+            ),
             log_controller=partial(controller.run, settings, source, folder, current_fingerprint),
             folder=folder,
             deadline_s=settings.deadline_s,
@@ -127,13 +135,13 @@ def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
             port=port,
             num_api_servers=api_processes,
             http=HttpProtocol,
-            ws="none",  # no route speaks it
-            lifespan="on",  # `auto` would serve on without a gateway when that cannot begin
+            ws="none",  # there are no WebSocket routes
+            lifespan="on",  # with `auto`, uvicorn would serve without the gateway if its startup fails
             generate_client_file=False,  # LitServe would write a client.py into the working directory
             log_level="warning",
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # nothing here asks for a client's address
+            proxy_headers=False,  # the client's address is not used
         )
     except NotStarted as error:
         if error.exit_code_of_worker is not None:
@@ -146,12 +154,14 @@ def _run(server: Server, host: str, port: int, *, api_processes: int) -> int:
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    """A folder for the worker's socket and the desired state: its owner's alone, and short enough for a socket's path.
-    Those that servers killed by kill -9 have left are swept up; a living one's is known by its lock, which its
-    processes share."""
+    """A private folder for the sockets and the desired state, with a path short enough for sockets.
+
+    Also deletes the folders of servers that died by kill -9. The folder of a living server is locked by its processes.
+    Raises: ConfigError if the temporary folder's path is too long.
+    """
     above = tempfile.gettempdir()
     if len(above) > _LONGEST_ABOVE:
-        problem = f"{above} is too long: sockets are made below it, and their paths may have 107 characters"
+        problem = f"{above} is too long: the sockets below it may have paths of at most 107 characters"
         raise ConfigError("TMPDIR", problem, "Set TMPDIR to a shorter folder, such as /tmp")
     for left in Path(above).glob(f"{_SOCKETS}*/lock"):
         with suppress(OSError), left.open("rb") as lock:  # another user's, or a living server's
@@ -167,13 +177,13 @@ def _private_folder() -> Iterator[Path]:
 
 
 def _typical(settings: Settings, schema: RequestSchema, first: server_state.DesiredState) -> Mapping[str, Scalar]:
-    """What examples show: values of the rows that the champion learned from; nothing where they cannot be read."""
+    """Field values for the examples, from the champion's training rows; empty if they cannot be read."""
     from proveout.model.bundle import reference_rows
 
     try:
         folder = open_store(settings).folder("bundles", first.champion.bundle)
         return examples.typical_values(reference_rows(folder), schema)
-    except (ProveoutError, OSError):  # the worker says what is wrong with a bundle; an example is made up without it
+    except (ProveoutError, OSError):  # the worker reports what is wrong with the bundle; examples use default values
         return {}
 
 
@@ -184,29 +194,30 @@ def _gateway(
     *,
     typical: Mapping[str, Scalar],
     folder: Path,
-    asked: bool,
+    keys_required: bool,
 ) -> Callable[[App], App]:
-    pepper = secret(settings.keys_dir, KEY_PEPPER) if asked else b""
-    access = Access(mac=partial(mac_of, pepper), asked=asked)
+    pepper = secret(settings.keys_dir, KEY_PEPPER) if keys_required else b""
+    authenticator = Authenticator(mac=partial(mac_of, pepper), required=keys_required)
 
     def build(app: App) -> App:
         gateway = Gateway(
-            app, schema=schema, typical=typical, backend=backend, settings=settings, access=access, folder=folder
-        )
+            app, schema=schema, typical=typical, backend=backend, settings=settings, authenticator=authenticator,
+            folder=folder,
+        )  # fmt: skip
         return cors.allow(gateway, settings.cors_origins)
 
     return build
 
 
-def asks_for_keys(settings: Settings, first: server_state.DesiredState) -> bool:
-    """Whether requests need an API key. Raises: ConfigError if they do and nobody has one."""
-    near = settings.host in _THIS_MACHINE
-    asked = settings.auth == "on" or (settings.auth == "auto" and not near)
-    if asked and not any(key.revoked_at is None for key in first.keys):
-        where = "they are asked for" if near else f"{settings.host} can be reached from other machines"
-        remedy = "Make one: proveout keys create NAME --scope predict. Or let everybody in: PROVEOUT_AUTH=off"
-        raise ConfigError("auth", f"{where}, and there is no API key", remedy)
-    return asked
+def requires_keys(settings: Settings, first: server_state.DesiredState) -> bool:
+    """Whether requests need an API key. Raises: ConfigError if they do and there is no valid key."""
+    local = settings.host in _THIS_MACHINE
+    required = settings.auth == "on" or (settings.auth == "auto" and not local)
+    if required and not any(key.revoked_at is None for key in first.keys):
+        why = "API keys are required" if local else f"{settings.host} can be reached from other machines"
+        remedy = "Create one: proveout keys create NAME --scope predict. Or serve without keys: PROVEOUT_AUTH=off"
+        raise ConfigError("auth", f"{why}, and there is no API key", remedy)
+    return required
 
 
 def _pseudonyms(settings: Settings, schema: RequestSchema) -> Pseudonyms:
@@ -219,7 +230,7 @@ def _announce(release: str, host: str, port: int, worker: str) -> None:
 
 
 def _address(settings: Settings) -> tuple[str, int]:
-    """Host and port to listen on, known to be free. Port 0 is any free one. Raises: ConfigError."""
+    """The host and port to listen on, checked to be free. Port 0 means any free port. Raises: ConfigError."""
     host = _LITSERVE_HOSTS.get(settings.host)
     if host is None:
         raise ConfigError("host", f"{settings.host} cannot be listened on", "Use 127.0.0.1, 0.0.0.0 or ::")
@@ -232,6 +243,6 @@ def _address(settings: Settings) -> tuple[str, int]:
             probe.listen()
         except OSError as error:
             problem = f"{settings.port} on {host} cannot be used: {error.strerror}"
-            remedy = "Stop the server that has it, or choose another: PROVEOUT_PORT=8081"
+            remedy = "Stop the server that uses it, or choose another port: PROVEOUT_PORT=8081"
             raise ConfigError("port", problem, remedy) from error
         return host, int(probe.getsockname()[1])

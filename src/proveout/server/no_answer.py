@@ -1,5 +1,5 @@
-"""What is raised where one of the fallback chain has no answer: its text is the reason that the caller is told."""
+"""The exception of an answer source that has no answer."""
 
 
 class NoAnswer(Exception):
-    """No answer from this source. Its text is the reason, as the answer tells it."""
+    """This source has no answer. The text is the reason, which the caller gets as `fallback_reason`."""

@@ -1,8 +1,8 @@
-"""The processes of the server: LitServe's, and what LitServe lacks.
+"""The process manager: it starts the server's processes, restarts those that die, and ends them in order.
 
-Input: the worker that LitServe hosts, the gateway, the log controller. Output: processes that are started, restarted
-when they die, and ended in order. LitServe alone restarts no API process, dies of SIGTERM with its children still on
-the port, and loses the requests in flight. Only importer of LitServe (LitServer).
+Input: the worker that LitServe hosts, the gateway, the log controller. Output: running processes. LitServe alone does
+not restart API processes. On SIGTERM it dies, leaves its children on the port, and loses the requests in flight. Only
+importer of LitServe (LitServer).
 """
 
 import os
@@ -29,19 +29,19 @@ from proveout.records.drift_report import Alert
 from proveout.records.values import now
 from proveout.server import die_with_parent, server_state
 from proveout.server.log.controller import LAST_DRAIN_S
-from proveout.server.supervisor import Kept
+from proveout.server.supervisor import SupervisedProcess
 from proveout.server.worker.worker import Worker
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_LOOK_EVERY_S = 0.2
+_POLL_S = 0.2
 _BODY_TIME_S = 6  # a body may take 5 s to arrive
-_LAST_WORK_S = 10  # the moment for clients to hear of the end, and the last words of the journal
-_HANG_S = 8.0  # without a note, which an API process leaves twice a second: its event loop stands still
-_STILLBORN = 3  # API processes in a row that died before they accepted: another one would not live either
+_LAST_WORK_S = 10  # for clients to close their connections, and for the last rows of the journal
+_HANG_S = 8.0  # without a note, which an API process posts twice a second: its event loop hangs
+_MOST_FAILED_STARTS = 3  # API processes in a row that died before they accepted requests: then the server ends
 
 
 class NotStarted(ProveoutError):
-    """The worker ended before it was ready. `exit_code_of_worker` is None if it was told to."""
+    """The worker ended before it was ready. `exit_code_of_worker` is None if a signal ended the server."""
 
     def __init__(self, exit_code_of_worker: int | None) -> None:
         super().__init__(exit_code_of_worker)
@@ -49,19 +49,19 @@ class NotStarted(ProveoutError):
 
     def __str__(self) -> str:
         return (
-            f"The worker ended before it could answer (exit code {self.exit_code_of_worker}). What it said stands "
-            "above; a bundle that the gate could open opens here too, unless memory or a library is missing."
+            f"The worker ended before it was ready (exit code {self.exit_code_of_worker}). Its output is above. A "
+            "bundle that the gate could open opens here too, unless memory or a library is missing."
         )
 
 
 class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no types
-    """LitServer that starts every process again that dies, drains on SIGTERM and SIGINT, and leaves none behind.
+    """A LitServer that restarts every dead process, drains on SIGTERM and SIGINT, and leaves no process behind.
 
     Args:
-        gateway: puts the gateway in front of LitServe's application, in each API process.
-        controller: what the controller's process does, until something arrives at the connection it is given.
+        gateway: wraps LitServe's application in the gateway, in each API process.
+        log_controller: the work of the controller's process, until a message arrives on the connection it gets.
         folder: the server's private folder.
-        opened: called with a word on the worker, once every API process accepts requests.
+        opened: called with a text about the worker, once every API process accepts requests.
     """
 
     def __init__(
@@ -75,34 +75,36 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         opened: Callable[[str], None],
     ) -> None:
         super().__init__(worker, accelerator="cpu", timeout=False, restart_workers=True)
-        self.monitor_internal = _LOOK_EVERY_S
+        self.monitor_internal = _POLL_S
         self.uvicorn_graceful_timeout = int(deadline_s) + _BODY_TIME_S
-        self.lost = False  # whether it ended because a process was lost
+        self.lost = False  # whether the server ended because a process could not be restarted
         self._gateway, self._folder, self._opened = gateway, folder, opened
         self._ending = threading.Event()
         self._main = os.getpid()
         self._sockets: list[Any] = []
         self._api: dict[int, Any] = {}
         self._manager: Any = None
-        self._log_controller = Kept("log controller", log_controller, patience_s=LAST_DRAIN_S * 1.5)
+        self._log_controller = SupervisedProcess("log controller", log_controller, patience_s=LAST_DRAIN_S * 1.5)
         self._events = count()
-        self._stillborn = 0
-        self._beats: dict[int, tuple[int, int]] = {}  # of each API process: when it left its note, and looks since
-        # The kernel ends a tethered child with the thread that started it: LitServe's monitor, which restarts
-        # workers, ends before the last answers are given. This thread lives as long as the process.
+        self._failed_starts = 0
+        # By pid of an API process: the time of its last note, and how many checks found no newer one.
+        self._heartbeats: dict[int, tuple[int, int]] = {}
+        # The kernel ends a child (see `die_with_parent`) together with the thread that started it. LitServe's monitor
+        # thread, which restarts workers, ends before the last answers are sent. This thread lives as long as the
+        # process.
         self._starter = ThreadPoolExecutor(1, initializer=_block_signals)
 
     # --- starting -------------------------------------------------------------------------------------------------
 
     def run(self, *args: Any, **kwargs: Any) -> None:
-        """LitServer's `run`, its manager started before the port is bound.
+        """LitServer's `run`, but manager and controller are started before the port is bound.
 
-        A manager or a controller forked later holds the listening socket too: the port would accept connections that
-        nobody answers from the moment the API processes close it until those end.
+        If they were forked later, they would inherit the listening socket. At shutdown the port would then accept
+        connections that no process answers.
         """
         os.register_at_fork(after_in_child=partial(_tether_child, self._main))
         for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # the manager inherits it: it has to outlive the API processes
+            signal.signal(number, signal.SIG_IGN)  # the manager inherits it, because it must outlive the API processes
         self._manager = super()._init_manager(kwargs["num_api_servers"])
         self._starter.submit(self._log_controller.start, ()).result()
         for number in SIGNALS:
@@ -116,16 +118,16 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         return self._manager
 
     def launch_inference_worker(self, lit_api: Any) -> Any:
-        """Start the worker, from a thread that lives on."""
+        """Start the worker, from the thread that lives as long as this process."""
         started = self._starter.submit(super().launch_inference_worker, lit_api).result()
         return [_kill_to_end(process) for process in started]
 
     def launch_single_inference_worker(self, lit_api: Any, worker_id: int) -> Any:
-        """Start the worker again, from the same thread."""
+        """Restart the worker, from the same thread."""
         return _kill_to_end(self._starter.submit(super().launch_single_inference_worker, lit_api, worker_id).result())
 
     def verify_worker_status(self) -> None:
-        """Wait for the worker. Raises: NotStarted if it ends before it is ready; LitServe would wait for ever."""
+        """Wait for the worker. Raises: NotStarted if it ends before it is ready. LitServe would wait forever."""
         while not any(status == WorkerSetupStatus.READY for status in self.workers_setup_status.values()):
             dead = [process for process in self.inference_workers if not process.is_alive()]
             if dead or self._ending.is_set():
@@ -142,7 +144,7 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         start_litserve = super()._start_server
 
         def start_one() -> Any:
-            own = sockets if servers == 1 else [_beside(held) for held in sockets]
+            own = sockets if servers == 1 else [_socket_on_same_port(held) for held in sockets]
             started = start_litserve(port, 1, log_level, own, *args, **kwargs)
             for listening in own if servers > 1 else ():
                 listening.close()
@@ -156,89 +158,89 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
 
     def _prepare_app_run(self, app: Any) -> None:
         super()._prepare_app_run(app)
-        # In front of all that LitServe and FastAPI bring along, which costs each request 20 µs and serves none.
+        # In front of LitServe's and FastAPI's own middleware, which would cost each request 20 µs for nothing.
         app.middleware_stack = self._gateway(app.build_middleware_stack())
 
     def _start_api(self, number: int, start_one: Callable[[], Any]) -> None:
-        # With the signals blocked that end it: one that comes before uvicorn listens for them would be lost. The
-        # API runtime lets them in.
+        # The starter thread blocks SIGTERM and SIGINT: a signal before uvicorn installs its handlers would be lost.
+        # The API runtime unblocks them.
         self._api[number] = process = self._starter.submit(start_one).result()
-        if self._ending.is_set():  # meanwhile: `_end` did not see this one
+        if self._ending.is_set():  # set meanwhile: `_end` did not see this process
             os.kill(process.pid, signal.SIGTERM)
 
     # --- watching -------------------------------------------------------------------------------------------------
 
     def _watch(self, start_api: Callable[[], Any]) -> None:
-        """LitServe watches its workers only: a dead API process's connections would wait in a queue for ever."""
-        said = False
-        while not self._ending.wait(_LOOK_EVERY_S):
+        """Restart dead and hanging API processes, and a dead controller. LitServe itself watches only its workers."""
+        announced = False
+        while not self._ending.wait(_POLL_S):
             try:
                 notes = {note.pid: note for note in server_state.api_notes(self._folder)}
                 for number, process in list(self._api.items()):
                     if not process.is_alive():
                         self._replace_api(number, process, lived=process.pid in notes, start_api=start_api)
                     elif self._hangs(process.pid):
-                        _say(f"the API process {process.pid} did nothing for {_HANG_S:g} s")
+                        _print(f"the API process {process.pid} did not respond for {_HANG_S:g} s")
                         process.kill()
-                if not said and all(process.pid in notes for process in self._api.values()):
-                    said = True
-                    self._opened(next(iter(notes.values())).words)
+                if not announced and all(process.pid in notes for process in self._api.values()):
+                    announced = True
+                    self._opened(next(iter(notes.values())).worker)
                 if self._log_controller.is_due():
-                    words = f"the log controller died (exit code {self._log_controller.exit_code}): it is started again"
-                    self._tell(words, what="the log controller died")
+                    message = f"the log controller died (exit code {self._log_controller.exit_code}): it is restarted"
+                    self._alert(message, what="the log controller died")
                     self._starter.submit(self._log_controller.start, self._sockets).result()
-            except Exception:  # a machine out of memory or processes: the next look may find it better
+            except Exception:  # for example out of memory or processes: try again at the next check
                 traceback.print_exc(file=sys.stderr)
 
     def _replace_api(self, number: int, process: Any, *, lived: bool, start_api: Callable[[], Any]) -> None:
-        self._stillborn = 0 if lived else self._stillborn + 1
+        self._failed_starts = 0 if lived else self._failed_starts + 1
         server_state.api_path(self._folder, process.pid).unlink(missing_ok=True)
-        words = f"the API process {process.pid} died (exit code {process.exitcode})"
-        if self._stillborn == _STILLBORN:
-            _say(f"{words} like those before it: the server ends")
+        message = f"the API process {process.pid} died (exit code {process.exitcode})"
+        if self._failed_starts == _MOST_FAILED_STARTS:
+            _print(f"{message} like those before it: the server ends")
             self.lost = True
             self._end()
         elif not self._ending.is_set():
-            self._tell(f"{words}: it is started again", what="an API process died")
+            self._alert(f"{message}: it is restarted", what="an API process died")
             self._start_api(number, start_api)
 
     def _hangs(self, pid: int) -> bool:
-        """Whether its note has not changed for too long, by the looks of this thread: a machine that slept for an hour
-        has no process that hangs."""
+        """Whether its note has not changed for too long. Counted in checks of this thread, not by the clock: after the
+        machine slept for an hour, no process hangs."""
         try:
             beat = server_state.api_path(self._folder, pid).stat().st_mtime_ns
         except FileNotFoundError:
             return False  # it is still starting
-        last, looks = self._beats.get(pid, (0, 0))
-        looks = looks + 1 if beat == last else 0
-        self._beats[pid] = (beat, looks)
-        return looks * _LOOK_EVERY_S > _HANG_S
+        last, checks = self._heartbeats.get(pid, (0, 0))
+        checks = checks + 1 if beat == last else 0
+        self._heartbeats[pid] = (beat, checks)
+        return checks * _POLL_S > _HANG_S
 
-    def _tell(self, words: str, *, what: str) -> None:
-        """Tell whoever started the server, and leave an alert for the controller to write down."""
-        _say(words)
-        step = "If it happens again, see what the server said before"
-        alert = Alert(severity="warning", what=what, details=f"{words}.", next_step=step, at=now())
-        with suppress(OSError):  # the disk is full: it was said above
+    def _alert(self, message: str, *, what: str) -> None:
+        """Print `message`, and post an alert, which the controller writes to the ledger."""
+        _print(message)
+        step = "If it happens again, see the server's output before it"
+        alert = Alert(severity="warning", what=what, details=f"{message}.", next_step=step, at=now())
+        with suppress(OSError):  # the disk is full: the message was printed
             server_state.post(self._folder / f"event-{next(self._events):06}.json", alert)
 
     # --- ending ---------------------------------------------------------------------------------------------------
 
     def _end(self, *_: Any) -> None:
-        if os.getpid() == self._main:  # the API processes inherit this handler and have their own work to do
+        if os.getpid() == self._main:  # the API processes inherit this handler, and must ignore it
             self._ending.set()
-            # At once, as the API processes do: else the port accepts, and nobody answers, until this one is gone.
+            # At once, as in the API processes: otherwise the port would accept connections that no process answers.
             for listening in self._sockets:
                 listening.close()
-            # All at once; LitServe would end one after the other, and the port is open as long as one has it.
+            # All at once: LitServe would end one after the other, and the port is open as long as one of them has it.
             for process in list(self._api.values()):
                 with suppress(ProcessLookupError, TypeError):
                     os.kill(process.pid, signal.SIGTERM)
-            # LitServe's event is a call to another process, which a signal handler must not wait for.
-            threading.Thread(target=self._tell_litserve, daemon=True).start()
+            # LitServe's event is a call to another process, and a signal handler must not wait for that.
+            threading.Thread(target=self._set_shutdown_event, daemon=True).start()
 
-    def _tell_litserve(self) -> None:
-        with suppress(EOFError, OSError):  # its manager is gone, which ends it as well
+    def _set_shutdown_event(self) -> None:
+        with suppress(EOFError, OSError):  # its manager is gone, which ends LitServe as well
             self._shutdown_event.set()
 
     def _perform_graceful_shutdown(self, *args: Any, **kwargs: Any) -> None:
@@ -246,10 +248,10 @@ class Server(litserve.LitServer):  # type: ignore[misc]  # LitServe ships no typ
         super()._perform_graceful_shutdown(*args, **kwargs)
 
 
-def _beside(held: socket.socket) -> socket.socket:
-    """Another socket on the port of `held`, which nobody listens on: the kernel spreads connections over those who do.
+def _socket_on_same_port(held: socket.socket) -> socket.socket:
+    """A second socket on the port of `held` (SO_REUSEPORT), so that the kernel spreads connections over the processes.
 
-    Processes that accept from one socket leave them to chance: whoever wakes first takes all that came together.
+    Processes that share one socket get uneven loads: the first one that wakes up accepts all waiting connections.
     """
     listening = socket.socket(held.family, held.type)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -258,12 +260,12 @@ def _beside(held: socket.socket) -> socket.socket:
     return listening
 
 
-def _say(words: str) -> None:
-    print(f"proveout: {words}", file=sys.stderr, flush=True)
+def _print(message: str) -> None:
+    print(f"proveout: {message}", file=sys.stderr, flush=True)
 
 
 def _block_signals() -> None:
-    # A worker inherits the mask, so it cannot be ended by a signal to the group before it ignores them itself.
+    # A worker inherits the mask, so a signal to the process group cannot end it before it ignores them itself.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
@@ -273,6 +275,6 @@ def _tether_child(main: int) -> None:
 
 
 def _kill_to_end(process: Any) -> Any:
-    """`process`, which ignores SIGTERM: LitServe ends it when the last answer is given."""
+    """Make `terminate` kill the process, because it ignores SIGTERM. LitServe calls it after the last answer."""
     process.terminate = process.kill
     return process

@@ -1,8 +1,8 @@
-"""What the processes of the server tell each other: small files in its private folder, replaced atomically.
+"""The shared state of the server's processes: small files in its private folder, replaced atomically.
 
-Input: the log controller's `DesiredState`, whenever the ledger has a new entry, and the note of each process on its own
-state. Output: the same, to every process, several times a second. No API process and no worker opens the ledger to
-answer a request, so a ledger that is down changes nothing: the last posted state holds.
+Input: the `DesiredState`, which the log controller posts when the ledger has a new entry, and a note of each process
+about itself. Output: the same records; every process reads them several times a second. No API process and no worker
+opens the ledger to answer a request. So while the ledger is down, the last posted state holds.
 """
 
 import os
@@ -20,38 +20,38 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, kw_only=True)
 class DesiredState:
-    """What stands in the ledger."""
+    """What the server is to serve, by the ledger."""
 
-    seq: int  # the ledger's last entry that it was made from
+    seq: int  # the last ledger entry that it includes
     champion: Release
     canary: Release | None = None
     shadow: Release | None = None
-    before: Release | None = None  # the champion before, kept open for a rollback
+    before: Release | None = None  # the previous champion, kept open for a rollback
     keys: tuple[ApiKey, ...] = ()
-    erased: int = 0  # number of the newest erasure's entry: journals that were begun before are given up
+    erased: int = 0  # number of the newest erasure entry: journals that began before it are closed
 
     @property
     def releases(self) -> tuple[Release, ...]:
-        """Every release a worker shall hold, the champion first, each bundle once."""
+        """The releases that a worker should hold, champion first, each bundle once."""
         listed = [r for r in (self.champion, self.canary, self.shadow, self.before) if r is not None]
         return tuple({release.bundle: release for release in reversed(listed)}.values())[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiNote:
-    """How an API process is."""
+    """The state of an API process."""
 
     pid: int
-    words: str  # of its worker, for whoever started the server
-    troubles: tuple[Alert, ...] = ()  # what stands, each told apart by what it says is wrong
+    worker: str  # its worker as text, for the server's output
+    problems: tuple[Alert, ...] = ()  # current ones, identified by `what`
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerNote:
-    """How the controller is: the figures of /readyz and of /metrics that no API process can know."""
+    """The state of the log controller: the figures of /readyz and /metrics that only it knows."""
 
     pid: int
-    seq: int = 0  # of the desired state it posted last
+    seq: int = 0  # of the last desired state that it posted
     drained_rows: int = 0
     damaged_lines: int = 0
     backlog_bytes: int = 0  # of journals that are not in the ledger yet
@@ -64,23 +64,23 @@ def desired_path(folder: Path) -> Path:
 
 
 def controller_path(folder: Path) -> Path:
-    """Where the controller's note hangs."""
+    """Where the controller posts its note."""
     return folder / "controller.json"
 
 
 def api_path(folder: Path, pid: int) -> Path:
-    """Where an API process's note hangs."""
+    """Where an API process posts its note."""
     return folder / f"api-{pid}.json"
 
 
 def api_notes(folder: Path) -> tuple[ApiNote, ...]:
-    """The notes of the API processes that live."""
+    """The notes of the living API processes."""
     found = [read(path, ApiNote) for path in sorted(folder.glob("api-*.json"))]
     return tuple(note for note in found if note is not None)
 
 
 def read(path: Path, kind: type[R]) -> R | None:
-    """The note of that kind at `path`; None while there is none that can be read."""
+    """The record of class `kind` at `path`; None if there is none that can be read."""
     try:
         return from_json(kind, path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -88,7 +88,7 @@ def read(path: Path, kind: type[R]) -> R | None:
 
 
 def post(path: Path, record: object) -> None:
-    """Put `record` up, whole: a reader sees the old one or the new one."""
+    """Write `record` to `path` atomically: a reader sees the old record or the new one."""
     unposted = path.with_name(f"{path.name}.{os.getpid()}.new")
     unposted.write_text(to_json(record), encoding="utf-8")
     unposted.chmod(0o600)
@@ -96,14 +96,14 @@ def post(path: Path, record: object) -> None:
 
 
 class Reader:
-    """Reads the desired state at `path` when there is a new one."""
+    """Reads the desired state at `path` when it has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int] | None = None
 
-    def look(self) -> DesiredState | None:
-        """The desired state, if it is another one than at the last look. None too while there is none."""
+    def poll(self) -> DesiredState | None:
+        """The desired state, if it has changed since the last call; else None. Also None while there is none."""
         try:
             found = self._path.stat()
             mark = (found.st_ino, found.st_mtime_ns)

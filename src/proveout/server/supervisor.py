@@ -1,7 +1,7 @@
 """A supervised process: restarted when it dies, after a pause that grows if it dies often.
 
-Input: its work, which lasts until a message arrives at the connection it is given. Output: whether a restart is due;
-and its end, by a message on that connection. The signals that end the other processes are not for it.
+Input: the work of the process: a function that returns when a message arrives on its connection. Output: whether a
+restart is due; and an orderly end, by such a message. The process blocks the signals that end the others.
 """
 
 import time
@@ -11,55 +11,57 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-_REST_S, _LONGEST_REST_S = 0.2, 30.0  # before it is started again, doubled each time
-_SOUND_S = 60.0  # one that lived for so long is started again at once
+_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0  # before a restart, doubled each time
+_STABLE_S = 60.0  # after a life this long, the pause starts over
 
 
-class Kept:
-    """The process, and whichever follows it.
+class SupervisedProcess:
+    """A process and its restarts.
 
     Args:
-        patience_s: how long it has to end once it is told to.
+        work: runs in the process, until a message arrives on the connection it gets.
+        patience_s: how long the process may take to end after that message.
     """
 
     def __init__(self, name: str, work: Callable[[Connection], None], *, patience_s: float) -> None:
         self._name, self._work, self._patience_s = name, work, patience_s
         self._process: Any = None
         self._ending: Connection | None = None
-        self._rest_s = _REST_S
+        self._pause_s = _PAUSE_S
         self._started_at = self._due_at = 0.0
 
     @property
     def exit_code(self) -> int | None:
-        """How it died; None while it lives."""
+        """The exit code; None while the process lives."""
         code: int | None = self._process.exitcode
         return code
 
     def start(self, sockets: Sequence[Any]) -> None:
-        """Start it, from a thread that lives as long as this process, with the signals blocked that end the others.
+        """Start the process. Call it from a thread that lives as long as this process, with SIGTERM and SIGINT blocked.
 
         Args:
-            sockets: what this process listens on, which is not the other's business.
+            sockets: the listening sockets of this process, which the new one closes.
         """
         context = get_context("fork")
-        theirs, self._ending = context.Pipe(duplex=False)
-        self._process = context.Process(target=_be, args=(self._work, theirs, sockets), name=self._name)
+        child_end, self._ending = context.Pipe(duplex=False)
+        self._process = context.Process(target=_run, args=(self._work, child_end, sockets), name=self._name)
         self._process.start()
-        theirs.close()
+        child_end.close()
         self._started_at, self._due_at = time.monotonic(), 0.0
 
     def is_due(self) -> bool:
-        """Whether it is dead and has rested."""
+        """Whether the process is dead and its pause is over."""
         if self._process.is_alive():
             return False
         clock = time.monotonic()
         if self._due_at == 0.0:
-            self._rest_s = _REST_S if clock - self._started_at > _SOUND_S else min(self._rest_s * 2, _LONGEST_REST_S)
-            self._due_at = clock + self._rest_s
+            stable = clock - self._started_at > _STABLE_S
+            self._pause_s = _PAUSE_S if stable else min(self._pause_s * 2, _LONGEST_PAUSE_S)
+            self._due_at = clock + self._pause_s
         return clock >= self._due_at
 
     def finish(self) -> None:
-        """Let it do what is left, and end it."""
+        """Let the process finish its work, then end it."""
         if self._ending is not None:
             with suppress(OSError):
                 self._ending.send_bytes(b".")
@@ -68,7 +70,7 @@ class Kept:
         self._process.join()
 
 
-def _be(work: Callable[[Connection], None], ending: Connection, sockets: Sequence[Any]) -> None:
+def _run(work: Callable[[Connection], None], ending: Connection, sockets: Sequence[Any]) -> None:
     for listening in sockets:
         listening.close()
     work(ending)

@@ -338,7 +338,7 @@ def test_a_worker_that_comes_back_answers_again(tmp_path):
         async with running(tmp_path) as server:
             assert server.worker is not None
             path = server.worker.listening.getsockname()
-            server.backend._lines.plain._hang_up()  # what a dead worker's end of the line looks like
+            server.backend._connections.plain._disconnect()  # what a dead worker's end of the line looks like
             Path(path).unlink()
             answers = [(await server.ask()).json()["answered_by"] for _ in range(3)]
             assert answers == ["rules"] * 3
@@ -346,7 +346,7 @@ def test_a_worker_that_comes_back_answers_again(tmp_path):
             schema = request_schema.read(load_object(settings.request_schema, tmp_path), name="toy")
             Worker(path, schema, desired())
             async with asyncio.timeout(PATIENCE_S):
-                await server.backend._lines.plain.up.wait()
+                await server.backend._connections.plain.up.wait()
             assert (await server.ask()).json()["answered_by"] == "model"
 
     run(test())
@@ -827,7 +827,7 @@ def test_ready_means_that_a_model_answers(tmp_path):
             assert response.status_code == 200
             assert response.json()["worker"] == os.getpid()
             assert response.json()["release"] == RELEASE
-            server.backend._lines.plain._hang_up()
+            server.backend._connections.plain._disconnect()
             assert (await server.client.get("/readyz")).status_code == 503
             assert (await server.client.get("/livez")).status_code == 200
 
@@ -858,7 +858,7 @@ def test_a_worker_that_listens_and_says_nothing_is_no_worker(tmp_path):
 
     async def test() -> None:
         async with running(tmp_path, with_worker=False) as server:
-            path = server.backend._lines.plain._path
+            path = server.backend._connections.plain._path
             with socket.socket(socket.AF_UNIX) as mute:
                 mute.bind(path)
                 mute.listen()

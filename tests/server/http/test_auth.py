@@ -19,7 +19,7 @@ from proveout.records.api_key import ApiKey, Scope
 from proveout.schema import request_schema
 from proveout.server.http import auth
 from proveout.server.http.app import Gateway
-from proveout.server.http.auth import RULES, Access
+from proveout.server.http.auth import RULES, Authenticator
 from proveout.settings import load_object
 from proveout.trust.api_keys import mac_of
 
@@ -118,8 +118,8 @@ def test_a_route_without_a_rule_is_no_server(tmp_path, monkeypatch):
     with_all = dict(RULES)
 
     def build() -> Gateway:
-        who = Access(mac=lambda secret: mac_of(PEPPER, secret), asked=False)
-        return Gateway(None, schema=schema, settings=settings, backend=None, access=who)  # type: ignore[arg-type]
+        who = Authenticator(mac=lambda secret: mac_of(PEPPER, secret), required=False)
+        return Gateway(None, schema=schema, settings=settings, backend=None, authenticator=who)  # type: ignore[arg-type]
 
     assert build()
     monkeypatch.setattr(auth, "RULES", left)
@@ -249,7 +249,7 @@ def test_the_text_of_a_key_is_in_no_sink(tmp_path, caplog):
             reprs = [repr(one) for one in gc.get_objects() if str(type(one).__module__).startswith("proveout.")]
             files = [file.read_bytes() for file in (*server.folder.rglob("*"), *tmp_path.rglob("*")) if file.is_file()]
 
-            assert any(one.startswith("Access(") for one in reprs)
+            assert any(one.startswith("Authenticator(") for one in reprs)
             for sink in (*texts, broken.text, *reprs):
                 assert SECRET not in sink
             assert not any(SECRET.encode() in content for content in files)
@@ -273,7 +273,7 @@ def test_an_unknown_id_costs_the_work_of_a_known_one(monkeypatch):
         return real(one, other)
 
     monkeypatch.setattr(auth.hmac, "compare_digest", noted)
-    who = Access(mac=lambda secret: made.append(secret) or mac_of(PEPPER, secret), asked=True)  # type: ignore[func-returns-value]
+    who = Authenticator(mac=lambda secret: made.append(secret) or mac_of(PEPPER, secret), required=True)  # type: ignore[func-returns-value]
     key = api_key()
     there = desired(keys=(key,))
     for text in (key_text(key), f"po_{key.id}_{OTHER_SECRET}", f"po_{'f' * 12}_{SECRET}"):
@@ -286,7 +286,7 @@ def test_an_unknown_id_costs_the_work_of_a_known_one(monkeypatch):
 def test_a_verified_key_is_not_remembered_beyond_its_desired_state():
     """Whatever is kept to be faster falls with the desired state."""
     key = api_key()
-    who = Access(mac=lambda secret: mac_of(PEPPER, secret), asked=True)
+    who = Authenticator(mac=lambda secret: mac_of(PEPPER, secret), required=True)
     headers = {b"x-api-key": key_text(key).encode()}
 
     assert who.caller(headers, desired(keys=(key,))).key == key.id

@@ -91,7 +91,7 @@ def test_small_floats_and_compressed_bodies_are_read_too(client):
     answer = client.infer("toy", tensors, request_compression_algorithm="gzip")
 
     assert answer.as_numpy("probability").tolist() == [pytest.approx(0.35)]
-    with pytest.raises(InferenceServerException, match="Content-Encoding says deflate"):
+    with pytest.raises(InferenceServerException, match="Content-Encoding deflate is not supported"):
         client.infer("toy", tensors, request_compression_algorithm="deflate")
 
 
@@ -145,27 +145,28 @@ def by_hand(*, header: int | str | None = 0, more: bytes = b"", **changed: Any) 
 
 WRONG: dict[str, tuple[tuple[bytes, dict[str, str]], str]] = {
     "no header": (by_hand(header=None), "The body is not JSON in UTF-8"),
-    "a header beyond the body": (by_hand(header=10_000), "is the number of bytes of the JSON in the body"),
-    "a header that is no number": (by_hand(header="many"), "is the number of bytes of the JSON in the body"),
+    "a header beyond the body": (by_hand(header=10_000), "must be the number of JSON bytes in the body"),
+    "a header that is no number": (by_hand(header="many"), "must be the number of JSON bytes in the body"),
     "a header that cuts the JSON": (by_hand(header=-5), "The body is not JSON in UTF-8"),
     "too few bytes": (by_hand(number=("INT64", b"\x01", {})),
-                      "The tensor number has 1 bytes of binary data: its shape in INT64 has 8."),
-    "another width": (by_hand(number=("INT32", struct.pack("<q", 1), {})), "its shape in INT32 has 4"),
+                      "The tensor number has 1 bytes of binary data. Its shape and INT64 need 8."),
+    "another width": (by_hand(number=("INT32", struct.pack("<q", 1), {})), "Its shape and INT32 need 4"),
     "a vast shape": (by_hand(number=("INT64", b"\x01" * 8, {"shape": [10**18]})), "has 8 bytes of binary data"),
     "a negative shape": (by_hand(number=("INT64", b"\x01" * 8, {"shape": [-1]})), "has 8 bytes of binary data"),
     "more than there is": (by_hand(mode=("BYTES", b"", {"parameters": {"binary_data_size": 99}})), "at most the 0"),
     "a size that is none": (by_hand(mode=("BYTES", b"", {"parameters": {"binary_data_size": "8"}})),
-                            "is a number of bytes"),
-    "a negative size": (by_hand(mode=("BYTES", b"", {"parameters": {"binary_data_size": -8}})), "is a number of bytes"),
-    "bytes left": (by_hand(more=b"xyz"), "3 bytes are left behind the tensors"),
+                            "must be a number of bytes"),
+    "a negative size": (by_hand(mode=("BYTES", b"", {"parameters": {"binary_data_size": -8}})),
+                        "must be a number of bytes"),
+    "bytes left": (by_hand(more=b"xyz"), "The body has 3 more bytes"),
     "data twice": (by_hand(number=("INT64", struct.pack("<q", 1), {"data": [1]})), "either `data` or"),
-    "a text cut short": (by_hand(mode=("BYTES", text_bytes(b"fine")[:-1], {})), "each with its length in four bytes"),
-    "two texts for one": (by_hand(mode=("BYTES", text_bytes(b"fine", b"fine"), {})), "are 1 texts in UTF-8"),
-    "half a length": (by_hand(mode=("BYTES", b"\x01\x00", {})), "each with its length in four bytes"),
-    "a text that is none": (by_hand(mode=("BYTES", text_bytes(b"\xff\xfe"), {})), "are 1 texts in UTF-8"),
+    "a text cut short": (by_hand(mode=("BYTES", text_bytes(b"fine")[:-1], {})), "each after its length in four bytes"),
+    "two texts for one": (by_hand(mode=("BYTES", text_bytes(b"fine", b"fine"), {})), "must be 1 texts in UTF-8"),
+    "half a length": (by_hand(mode=("BYTES", b"\x01\x00", {})), "each after its length in four bytes"),
+    "a text that is none": (by_hand(mode=("BYTES", text_bytes(b"\xff\xfe"), {})), "must be 1 texts in UTF-8"),
     "infinity": (by_hand(size=("FP64", struct.pack("<d", float("inf")), {})), "Row 0: "),
-    "parameters that are none": (by_hand(request={"parameters": [1]}), "`parameters` of the request is an object"),
-    "a wish that is none": (by_hand(request={"parameters": {"binary_data_output": "yes"}}), "are true or false"),
+    "parameters that are none": (by_hand(request={"parameters": [1]}), "`parameters` of the request must be an object"),
+    "a wish that is none": (by_hand(request={"parameters": {"binary_data_output": "yes"}}), "must be true or false"),
 }  # fmt: skip
 
 

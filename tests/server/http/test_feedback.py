@@ -189,7 +189,7 @@ def test_an_id_that_nobody_has_is_not_found(tmp_path, monkeypatch):
 
 def test_predictions_go_on_while_the_ledger_hangs(tmp_path, monkeypatch):
     """A database that does not answer keeps a dossier waiting, and nobody else."""
-    monkeypatch.setattr(prediction_detail, "_MOST_S", PATIENCE_S)
+    monkeypatch.setattr(prediction_detail, "_LEDGER_TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr("proveout.ledger.database.BUSY_S", 2 * PATIENCE_S)
 
     async def test() -> None:

@@ -70,7 +70,7 @@ def test_looks_into_the_cache_are_counted(tmp_path):
         async with running(tmp_path, cache_ttl_s=60) as server:
             for number in (1, 1, 1, 2):
                 await server.ask(number=number)
-            server.backend._lines.plain._hang_up()
+            server.backend._connections.plain._disconnect()
             server.backend.service._config.__dict__["cache_ttl_s"] = 1e-9
             await server.ask(number=1)
             seen = await scrape(server)

@@ -216,7 +216,7 @@ def test_server_and_model_describe_themselves(tmp_path):
             assert (await get("/v2/health/live")).status_code == 200
             assert (await get("/v2/health/ready")).status_code == 200
             assert (await get("/v2/models/toy/ready")).status_code == 200
-            server.backend._lines.plain._hang_up()
+            server.backend._connections.plain._disconnect()
             assert (await get("/v2/health/ready")).status_code == 503
             assert (await get("/v2/models/toy/ready")).status_code == 503
 

@@ -18,7 +18,7 @@ from patience import PATIENCE_S
 from serving_toy import request
 
 from proveout.server.http import rate_limits
-from proveout.server.http.rate_limits import Allowance, Count, Limits, decide
+from proveout.server.http.rate_limits import KeyUsage, LimitDecision, RateLimits, decide
 from proveout.server.service.types import Caller
 
 DAY = 86_400.0
@@ -29,8 +29,8 @@ def caller(key: str = "a", **changed: Any) -> Caller:
     return Caller(**{"key": key, "tenant": "t", "scopes": frozenset({"predict"}), **changed})
 
 
-def fresh() -> Count:
-    return Count(tokens=float("inf"), counted_s=0.0, day=0, used=0)
+def fresh() -> KeyUsage:
+    return KeyUsage(tokens=float("inf"), counted_s=0.0, day=0, used=0)
 
 
 # --- the decision ----------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_nobody_gets_more_than_bucket_and_day_allow(steps, rate, burst, per_day)
 
 def test_two_processes_count_in_one_bucket(tmp_path):
     """The file is the bucket: who opens it second finds what the first has taken."""
-    one, other = Limits(tmp_path / "limits"), Limits(tmp_path / "limits")
+    one, other = RateLimits(tmp_path / "limits"), RateLimits(tmp_path / "limits")
     who = caller(rate_per_s=0.001, burst=4)
     granted = [part.take(who, at_s=1.0, now_s=NOON).granted for part in (one, other, one, other, one, other)]
 
@@ -143,7 +143,7 @@ def test_two_processes_count_in_one_bucket(tmp_path):
 
 def test_keys_have_buckets_of_their_own(tmp_path):
     """One client's burst is not another's refusal."""
-    shared = Limits(tmp_path / "limits")
+    shared = RateLimits(tmp_path / "limits")
     for key in ("a", "b", "c"):
         who = caller(key, rate_per_s=0.001, burst=1)
         assert shared.take(who, at_s=1.0, now_s=NOON).granted
@@ -152,27 +152,27 @@ def test_keys_have_buckets_of_their_own(tmp_path):
 
 def test_a_key_without_limits_has_no_slot(tmp_path):
     """It is not counted at all."""
-    shared = Limits(tmp_path / "limits")
+    shared = RateLimits(tmp_path / "limits")
 
-    assert shared.take(caller(), at_s=1.0, now_s=NOON) == Allowance(granted=True)
+    assert shared.take(caller(), at_s=1.0, now_s=NOON) == LimitDecision(granted=True)
     assert not any((tmp_path / "limits").read_bytes())
 
 
 def test_the_day_survives_a_restart(tmp_path):
     """A quota that a restart gives back is none."""
     who = caller(per_day=2)
-    first = Limits(tmp_path / "limits")
+    first = RateLimits(tmp_path / "limits")
     first.take(who, 2, at_s=1.0, now_s=NOON)
     first.close()
 
-    assert not Limits(tmp_path / "limits").take(who, at_s=0.5, now_s=NOON).granted
+    assert not RateLimits(tmp_path / "limits").take(who, at_s=0.5, now_s=NOON).granted
 
 
 def test_when_all_slots_are_taken_the_longest_idle_key_gives_up_its_own(tmp_path, monkeypatch):
     """And whoever lost theirs gets another one, instead of counting in a stranger's."""
     monkeypatch.setattr(rate_limits, "SLOTS", 2)
     monkeypatch.setattr(rate_limits, "_DIRECTORY", 2 * rate_limits._WIDTH)
-    shared = Limits(tmp_path / "limits")
+    shared = RateLimits(tmp_path / "limits")
     a, b, c = (caller(key, rate_per_s=0.001, burst=1) for key in "abc")
     assert [shared.take(who, at_s=at, now_s=NOON).granted for at, who in enumerate((a, b, c), 1)] == [True] * 3
 
@@ -186,8 +186,8 @@ TAKER = """
 import sys, time
 from pathlib import Path
 from proveout.server.service.types import Caller
-from proveout.server.http.rate_limits import Limits
-shared = Limits(Path(sys.argv[1]), patience_s=60)  # no lock is given up because the machine is busy
+from proveout.server.http.rate_limits import RateLimits
+shared = RateLimits(Path(sys.argv[1]), patience_s=60)  # no lock is given up because the machine is busy
 who = Caller(key="k", tenant="t", scopes=frozenset(), rate_per_s=50.0, burst=100, per_day=100_000)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -235,7 +235,7 @@ def test_a_process_that_is_killed_keeps_nobody_waiting(tmp_path):
     time.sleep(0.2)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=PATIENCE_S)
-    shared, who = Limits(tmp_path / "limits", patience_s=PATIENCE_S), caller("k", rate_per_s=50.0, burst=100)
+    shared, who = RateLimits(tmp_path / "limits", patience_s=PATIENCE_S), caller("k", rate_per_s=50.0, burst=100)
     began = time.monotonic()
     shared.take(who, at_s=began, now_s=NOON)
 
@@ -253,7 +253,7 @@ sys.stdin.readline()
 
 def test_a_process_that_was_stopped_in_the_middle_keeps_nobody_waiting(tmp_path):
     """One answer counted wrongly is better than none for anybody."""
-    shared, who = Limits(tmp_path / "limits"), caller(rate_per_s=1.0, burst=2)
+    shared, who = RateLimits(tmp_path / "limits"), caller(rate_per_s=1.0, burst=2)
     assert shared.take(who, at_s=1.0, now_s=NOON).granted
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path / "limits")],
@@ -270,7 +270,7 @@ def test_a_process_that_was_stopped_in_the_middle_keeps_nobody_waiting(tmp_path)
 
 def test_counting_costs_a_request_next_to_nothing(tmp_path):
     """Measured at 4 µs; the bound is wide for a busy machine."""
-    shared, who = Limits(tmp_path / "limits"), caller(rate_per_s=1e9, burst=10**9, per_day=10**9)
+    shared, who = RateLimits(tmp_path / "limits"), caller(rate_per_s=1e9, burst=10**9, per_day=10**9)
     began = time.process_time()
     for _ in range(5_000):
         shared.take(who, at_s=1.0, now_s=NOON)
@@ -327,7 +327,7 @@ def test_a_batch_larger_than_the_burst_is_told_to_come_in_parts(tmp_path):
 
             assert response.status_code == 429
             assert "retry-after" not in response.headers
-            assert "in parts" in response.json()["detail"]
+            assert "split it" in response.json()["detail"]
 
     run(test())
 

@@ -23,7 +23,7 @@ from proveout.records.values import now
 from proveout.rollout import admission, releases
 from proveout.server import api_runtime as api_runtime_module
 from proveout.server.log import controller as controller_module
-from proveout.server.log.alert_state import GONE_S, Alarms
+from proveout.server.log.alert_state import GONE_S, AlertState
 from proveout.server.log.controller import Controller
 from proveout.server.log.journal import Journal
 from proveout.server.server_state import (
@@ -74,7 +74,7 @@ class RunningController:
         assert not self._thread.is_alive()
 
     def desired(self) -> DesiredState:
-        found = Reader(desired_path(self.folder)).look()
+        found = Reader(desired_path(self.folder)).poll()
         assert found is not None
         return found
 
@@ -118,7 +118,7 @@ def test_a_new_entry_is_in_the_desired_state(work):
 def test_who_acts_on_a_release_looks_often_enough_for_it_to_be_everywhere_within_two_seconds():
     """The controller looks into the ledger, then the API processes and the worker at the desired state: what else a
     release takes is opening the bundle. So a rollback, whose bundle is open, has most of the two seconds to spare."""
-    assert controller_module._NEWS_EVERY_S + max(api_runtime_module._READ_EVERY_S, worker_module._LOOK_EVERY_S) <= 0.5
+    assert controller_module._NEWS_EVERY_S + max(api_runtime_module._READ_EVERY_S, worker_module._POLL_S) <= 0.5
 
 
 def test_a_ledger_that_is_down_leaves_the_desired_state_as_it_is(work, capfd):
@@ -270,12 +270,12 @@ def test_a_trouble_of_an_api_process_is_told_once_and_its_end_too(work, monkeypa
     running = work()
     full = alert("the prediction journal is in trouble")
     for pid in (11, 12):
-        post(api_path(running.folder, pid), ApiNote(pid=pid, words="-", troubles=(full,)))
+        post(api_path(running.folder, pid), ApiNote(pid=pid, worker="-", problems=(full,)))
     wait_until(lambda: running.whats() != [], "the alert")
     time.sleep(1.2)
     assert running.whats() == [full.what]
     for pid in (11, 12):
-        post(api_path(running.folder, pid), ApiNote(pid=pid, words="-"))
+        post(api_path(running.folder, pid), ApiNote(pid=pid, worker="-"))
     wait_until(lambda: len(running.whats()) > 1, "that it is over")
 
     assert running.whats() == [full.what, f"over: {full.what}"]
@@ -326,21 +326,21 @@ def test_a_note_that_cannot_be_read_stops_nothing(work):
 
 def test_a_flapping_trouble_is_one_alert():
     """A breaker that opens and closes every second would bury what matters."""
-    alarms, told = Alarms(), []
+    alarms, told = AlertState(), []
     for second in range(20):
-        told += alarms.look([alert("flaps")] if second % 2 else [], clock=100.0 + second, at=now())
+        told += alarms.update([alert("flaps")] if second % 2 else [], clock=100.0 + second, at=now())
     assert [one.what for one in told] == ["flaps"]
-    told = alarms.look([], clock=121.0 + GONE_S, at=now())
+    told = alarms.update([], clock=121.0 + GONE_S, at=now())
     assert [one.what for one in told] == ["over: flaps"]
 
 
 def test_a_new_controller_knows_what_was_said():
     """It is restarted in the middle of a trouble: the same alert again would say nothing, and its end must be told."""
-    alarms = Alarms(
+    alarms = AlertState(
         [alert("a"), alert("b"), alert("over: a", severity="info"), alert("b"), alert("i", severity="info")]
     )
 
-    assert alarms.look([alert("b")], clock=50.0, at=now()) == []
-    assert [one.what for one in alarms.look([alert("a"), alert("b")], clock=51.0, at=now())] == ["a"]
-    over = alarms.look([], clock=60.0, at=now())
+    assert alarms.update([alert("b")], clock=50.0, at=now()) == []
+    assert [one.what for one in alarms.update([alert("a"), alert("b")], clock=51.0, at=now())] == ["a"]
+    over = alarms.update([], clock=60.0, at=now())
     assert sorted(one.what for one in over) == ["over: a", "over: b"]

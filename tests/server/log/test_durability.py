@@ -185,11 +185,11 @@ def test_a_turn_that_fails_is_made_up_for(tmp_path, monkeypatch):
         patched.setattr(journal_module.os, "open", lambda *_: (_ for _ in ()).throw(NO_SPACE))
         journal.turn()
         assert journal._path == first
-    journal.look()
+    journal.check()
     assert journal._path != first
     second = journal._path
     journal.append([prediction("b")])
-    journal.look()
+    journal.check()
     assert journal._path == second
 
 
@@ -250,8 +250,8 @@ def test_a_refused_answer_is_not_kept(tmp_path, monkeypatch, capfd):
     assert (journal.owed_rows, len(journal._owed)) == (0, 0)
 
     disk.room = 10**9
-    journal.look()
-    assert journal.trouble.words is None
+    journal.check()
+    assert journal.trouble.message is None
     assert journal.append([prediction("a")])
     drain_once(tmp_path)
     assert ids(tmp_path) == ["a"]
@@ -279,13 +279,13 @@ def test_a_full_disk_is_turned_to_a_new_file(tmp_path, monkeypatch):
     for name in "abcdef":
         journal.append([prediction(name)])
     assert first is not None and journal.owed_rows > 0
-    journal.look()
+    journal.check()
     assert journal._path != first
     second = journal._path
-    journal.look()
+    journal.check()
     assert journal._path == second, "an empty file is not turned again"
     disk.room = 10**9
-    journal.look()
+    journal.check()
 
     drain = drain_once(tmp_path)
     assert (ids(tmp_path), drain.damaged_lines) == (list("abcdef"), 0)
@@ -298,12 +298,12 @@ def test_a_trouble_is_not_over_because_nothing_waits(tmp_path, monkeypatch, capf
     journal = Journal(tmp_path, keeps=False)
     journal.append([prediction("a")])
     for _ in range(5):
-        journal.look()
-        assert journal.trouble.words is not None
+        journal.check()
+        assert journal.trouble.message is not None
     assert "works again" not in capfd.readouterr().err
     disk.room = 10**9
-    journal.look()
-    assert journal.trouble.words is None
+    journal.check()
+    assert journal.trouble.message is None
 
     assert drain_once(tmp_path).damaged_lines == 0
 
@@ -535,7 +535,7 @@ def test_a_full_disk_costs_no_answer_and_no_row(start, small_disk):
     assert any(answer.unlogged for answer in load.answers)
     assert not load.answers[0].unlogged and not load.answers[-1].unlogged
     assert_logged_once(load, server.logged())
-    assert "cannot be written (No space left on device); answers go on" in troubles[0]
+    assert "cannot be written (No space left on device); answers continue" in troubles[0]
     assert wanted <= alerts
 
 

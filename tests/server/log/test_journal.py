@@ -132,7 +132,7 @@ def test_two_drains_of_one_folder_store_no_line_twice(tmp_path):
     journal.append([prediction("more")])
     second.once()
     assert len(ids(tmp_path)) == 10
-    assert second.trouble.words is None
+    assert second.trouble.message is None
 
     first.close()
     second.once()
@@ -257,7 +257,7 @@ def test_a_killed_drain_leaves_no_row_twice(tmp_path):
 
     first = drain_of(tmp_path, open_log=lambda: Dies(url(tmp_path)))
     first.once()
-    assert first.trouble.words is not None
+    assert first.trouble.message is not None
     drain_once(tmp_path)
 
     assert len(ids(tmp_path)) == 10
@@ -276,13 +276,13 @@ def test_a_locked_ledger_costs_no_row(tmp_path, capfd, monkeypatch):
     drain.once()
     drain.once()
 
-    assert drain.trouble.words is not None
+    assert drain.trouble.message is not None
     assert capfd.readouterr().err.count("takes no predictions") == 1
     holder.execute("ROLLBACK")
     holder.close()
     drain.once()
     assert ids(tmp_path) == ["a"]
-    assert drain.trouble.words is None
+    assert drain.trouble.message is None
     assert "works again" in capfd.readouterr().err
 
 
@@ -295,7 +295,7 @@ def test_a_password_is_in_no_message(tmp_path, capfd):
     drain = drain_of(tmp_path, open_log=refuse)
     drain.once()
 
-    assert "hunter2" not in capfd.readouterr().err + str(drain.trouble.words)
+    assert "hunter2" not in capfd.readouterr().err + str(drain.trouble.message)
 
 
 def test_a_full_disk_costs_no_row(tmp_path, monkeypatch, capfd):
@@ -361,7 +361,7 @@ def test_a_deleted_file_is_noticed(tmp_path):
     assert journal._path is not None
     journal._path.unlink()
 
-    journal.look()
+    journal.check()
     journal.append([prediction("b")])
 
     drain_once(tmp_path)
@@ -408,7 +408,7 @@ def test_a_row_the_ledger_will_not_take_does_not_stop_the_others(tmp_path):
 
     assert ids(tmp_path) == ["a", "b"]
     assert drain.damaged_lines == 1
-    assert drain.trouble.words is None
+    assert drain.trouble.message is None
 
 
 def test_an_id_used_twice_makes_two_rows(tmp_path):

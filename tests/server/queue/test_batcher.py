@@ -18,7 +18,7 @@ from proveout.server.queue.batch_timing import BatchTiming
 from proveout.server.queue.batcher import MOST_ROWS, MOST_WAITING, Dispatch, Overloaded, Scored
 from proveout.server.queue.breaker import MOST_FAILED
 from proveout.server.queue.shadow_queue import MOST_MIRRORED, ShadowScore
-from proveout.server.queue.worker_connection import Silent, WorkerLost, WorkerStatus
+from proveout.server.queue.worker_connection import WorkerLost, WorkerStatus, WorkerTimeout
 from proveout.task.binary import Binary
 
 FIELDS = ["number", "size", "city", "mode"]
@@ -716,7 +716,7 @@ def test_whoever_notes_it_cannot_stop_the_others(capsys):
 
 
 def silent(message: Any) -> Any:
-    raise Silent
+    raise WorkerTimeout
 
 
 def test_a_shadow_that_hung_is_not_asked_until_it_is_released_again(capsys):
@@ -728,7 +728,7 @@ def test_a_shadow_that_hung_is_not_asked_until_it_is_released_again(capsys):
         asking.dispatch.post(desired(shadow=listed))
         assert mirrored(asking, 1, noted)
         await until(lambda: bool(noted))
-        assert noted[0].problem == "it was silent"
+        assert noted[0].problem == "it did not reply in time"
         asking.lines.shadow.says = sound
         assert mirrored(asking, 1, noted) == 0
         asking.dispatch.post(desired(seq=2, shadow=listed))
@@ -737,7 +737,7 @@ def test_a_shadow_that_hung_is_not_asked_until_it_is_released_again(capsys):
         assert mirrored(asking, 1, noted) == 1
 
     run(work, lines=Lines(shadow=Line(says=silent)), aside=True)
-    assert f"the shadow {SHADOW} was silent: it is not asked again" in capsys.readouterr().err
+    assert f"the shadow {SHADOW} did not reply in time: it gets no more requests" in capsys.readouterr().err
 
 
 def test_a_shadow_that_takes_the_whole_worker_with_it_is_not_asked_again(capsys):
@@ -752,7 +752,7 @@ def test_a_shadow_that_takes_the_whole_worker_with_it_is_not_asked_again(capsys)
         assert mirrored(asking, 1, noted) == 0
 
     run(work, lines=lines, aside=True)
-    assert "was being asked when the worker fell silent" in capsys.readouterr().err
+    assert "was scoring when the worker hung" in capsys.readouterr().err
 
 
 def test_a_shadow_beside_which_the_worker_dies_twice_is_not_asked_again():

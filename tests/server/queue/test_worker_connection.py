@@ -15,7 +15,13 @@ from patience import PATIENCE_S, async_wait_until
 
 from proveout.server.queue import protocol
 from proveout.server.queue import worker_connection as link_module
-from proveout.server.queue.worker_connection import Lines, Silent, WorkerConnection, WorkerLost, WorkerStatus
+from proveout.server.queue.worker_connection import (
+    WorkerConnection,
+    WorkerConnections,
+    WorkerLost,
+    WorkerStatus,
+    WorkerTimeout,
+)
 from proveout.server.worker.worker import listen
 from proveout.task.binary import Binary
 
@@ -65,7 +71,7 @@ def path() -> Iterator[str]:
         yield str(Path(folder) / "w")
 
 
-def run(work: Callable[[], Awaitable[None]], *keeping: WorkerConnection | Lines) -> None:
+def run(work: Callable[[], Awaitable[None]], *keeping: WorkerConnection | WorkerConnections) -> None:
     async def running() -> None:
         kept = [asyncio.create_task(each.keep()) for each in keeping]
         try:
@@ -144,12 +150,12 @@ def test_a_silent_worker_is_killed_by_the_line_whose_business_it_is(path, monkey
     async def work() -> None:
         for line in (side, plain):
             await line.up.wait()
-            with pytest.raises(Silent):
+            with pytest.raises(WorkerTimeout):
                 await line.ask("hello?")
             assert killed == ([os.getpid()] if line is plain else [])
 
     run(work, plain, side)
-    assert "was silent for 0.1 s: it is killed" in capsys.readouterr().err
+    assert "did not reply within 0.1 s: it is killed" in capsys.readouterr().err
 
 
 def test_a_late_reply_is_not_taken_for_the_next_one(path):
@@ -174,7 +180,7 @@ def test_a_late_reply_is_not_taken_for_the_next_one(path):
         reply = side.ask("slow")
         await async_wait_until(asked.is_set, "the slow question")
         virtual_clock.advance(60)
-        with pytest.raises(Silent):
+        with pytest.raises(WorkerTimeout):
             await reply
         await side.up.wait()
         assert await side.ask("quick") == {"said": "quick"}
@@ -193,7 +199,7 @@ def test_three_lines_do_not_wait_for_each_other(path):
             echo(message, connection)
 
     Worker(path, choosy)
-    lines = Lines(path, worker_timeout_s=10)
+    lines = WorkerConnections(path, worker_timeout_s=10)
 
     async def work() -> None:
         for line in (lines.plain, lines.side, lines.shadow):

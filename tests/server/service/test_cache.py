@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from serving_toy import desired, release
 
 from proveout.records.answer import Answer
-from proveout.server.service.cache import Answers
+from proveout.server.service.cache import AnswerCache
 
 
 def said(probability: float) -> Answer:
@@ -28,7 +28,7 @@ class KeptAnswers(RuleBasedStateMachine):
     @initialize(rows=st.integers(1, 6), oldest_s=st.floats(0.5, 20))
     def begin(self, rows: int, oldest_s: float) -> None:
         self.now, self.rows, self.oldest_s = 1_000.0, rows, oldest_s
-        self.kept = Answers(rows=rows, oldest_s=oldest_s, clock=lambda: self.now)
+        self.kept = AnswerCache(rows=rows, oldest_s=oldest_s, clock=lambda: self.now)
         self.model: dict[Any, tuple[float, float]] = {}
 
     WHOSE = st.sampled_from(["acme", "other", ""])
@@ -37,14 +37,14 @@ class KeptAnswers(RuleBasedStateMachine):
 
     @rule(tenant=WHOSE, which=WHICH, record=RECORD, number=st.integers(0, 10**6))
     def put(self, tenant: str, which: str, record: dict[str, Any], number: int) -> None:
-        place = self.kept.place(record, tenant=tenant, release=which)
-        self.kept.put(place, said(number / 10**6), reasons=None)
+        key = self.kept.key(record, tenant=tenant, release=which)
+        self.kept.put(key, said(number / 10**6), reasons=None)
         self.model[(tenant, which, *record.items())] = (number / 10**6, self.now)
         assert len(self.kept) <= self.rows
 
     @rule(tenant=WHOSE, which=WHICH, record=RECORD)
     def get(self, tenant: str, which: str, record: dict[str, Any]) -> None:
-        found = self.kept.get(self.kept.place(record, tenant=tenant, release=which))
+        found = self.kept.get(self.kept.key(record, tenant=tenant, release=which))
         if found is None:
             return
         probability, at_s = self.model[(tenant, which, *record.items())]
@@ -63,40 +63,40 @@ TestKeptAnswers = KeptAnswers.TestCase
 
 def test_what_was_just_kept_is_found():
     """The state machine above would be content with a cache that forgets everything."""
-    kept = Answers(rows=10, oldest_s=5.0)
-    place = kept.place({"a": 1}, tenant="t", release="r")
-    kept.put(place, said(0.5), reasons=["because"])
+    kept = AnswerCache(rows=10, oldest_s=5.0)
+    key = kept.key({"a": 1}, tenant="t", release="r")
+    kept.put(key, said(0.5), reasons=["because"])
 
-    found = kept.get(place)
+    found = kept.get(key)
     assert found is not None and (found.answer.probability, found.reasons) == (0.5, ["because"])
 
 
 @pytest.mark.parametrize(("rows", "oldest_s"), [(0, 5.0), (5, 0.0)])
 def test_a_cache_without_room_or_time_keeps_nothing(rows, oldest_s):
     """Zero switches it off."""
-    kept = Answers(rows=rows, oldest_s=oldest_s)
-    place = kept.place({"a": 1}, tenant="t", release="r")
-    kept.put(place, said(0.5), reasons=None)
+    kept = AnswerCache(rows=rows, oldest_s=oldest_s)
+    key = kept.key({"a": 1}, tenant="t", release="r")
+    kept.put(key, said(0.5), reasons=None)
 
-    assert (kept.get(place), len(kept)) == (None, 0)
+    assert (kept.get(key), len(kept)) == (None, 0)
 
 
 def test_reasons_stay_with_the_answer_they_explain():
     """The same answer without them does not throw them away; another answer does."""
-    kept = Answers(rows=10, oldest_s=5.0)
-    place = kept.place({"a": 1}, tenant="t", release="r")
+    kept = AnswerCache(rows=10, oldest_s=5.0)
+    key = kept.key({"a": 1}, tenant="t", release="r")
     for probability, reasons, left in ((0.5, ["because"], ["because"]), (0.5, None, ["because"]), (0.6, None, None)):
-        kept.put(place, said(probability), reasons=reasons, before=kept.get(place))
-        found = kept.get(place)
+        kept.put(key, said(probability), reasons=reasons, before=kept.get(key))
+        found = kept.get(key)
         assert found is not None and found.reasons == left
 
 
 def test_integers_and_floats_that_look_alike_are_two_records():
     """1 and 1.0 are the same to a dictionary, and may not be to a model."""
-    kept = Answers(rows=10, oldest_s=5.0)
+    kept = AnswerCache(rows=10, oldest_s=5.0)
 
-    assert kept.place({"a": 1}, tenant="", release="") != kept.place({"a": 1.0}, tenant="", release="")
-    assert kept.place({"a": True}, tenant="", release="") != kept.place({"a": 1}, tenant="", release="")
+    assert kept.key({"a": 1}, tenant="", release="") != kept.key({"a": 1.0}, tenant="", release="")
+    assert kept.key({"a": True}, tenant="", release="") != kept.key({"a": 1}, tenant="", release="")
 
 
 # --- at the prediction service ---------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_a_silent_model_is_stood_in_for_by_its_last_good_answer(tmp_path):
     async def test() -> None:
         async with running(tmp_path) as server:
             good = (await server.ask(number=5)).json()
-            server.backend._lines.plain._hang_up()
+            server.backend._connections.plain._disconnect()
             stale, unknown = await server.ask(number=5), await server.ask(number=6)
 
             assert stale.json()["answered_by"] == "cache"
@@ -216,7 +216,7 @@ def test_the_last_good_answer_has_an_age_too(tmp_path):
         async with running(tmp_path, stale_if_error_s=0.1, cache_ttl_s=0) as server:
             await server.ask(number=5)
             await asyncio.sleep(0.15)
-            server.backend._lines.plain._hang_up()
+            server.backend._connections.plain._disconnect()
             assert (await server.ask(number=5)).json()["answered_by"] == "rules"
 
     run(test())

@@ -119,7 +119,7 @@ def test_the_values_of_a_person_are_in_no_sink(tmp_path):
             assert not any(CANARY.encode() in content for content in files)
             assert all(str(row.record["city"]).startswith("pii:") for row in server.log())
             assert len({row.record["city"] for row in server.log()}) == 27
-            assert orjson.loads(sinks[-1])["reasons_missing"] == "the log does not have the values of a person"
+            assert orjson.loads(sinks[-1])["reasons_missing"] == "the log holds pseudonyms in place of personal data"
 
     with redirect_stderr(said), redirect_stdout(said):
         run(test())

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from proveout.server.service.request_ids import Ids, new_id, sane_id
+from proveout.server.service.request_ids import RequestIds, new_id, sane_id
 
 
 def test_an_id_given_twice_gets_a_tail(tmp_path):
     """The ledger keeps one row for an id: the second answer would be missing from it."""
-    ids = Ids(tmp_path / "ids")
+    ids = RequestIds(tmp_path / "ids")
     given = [ids.take("same") for _ in range(3)]
 
     assert given[0] == "same"
@@ -23,12 +23,12 @@ def test_an_id_given_twice_gets_a_tail(tmp_path):
 def test_another_process_and_the_next_server_know_it_too(tmp_path):
     """A retry meets another process, or the server that was started after a crash."""
     child = (
-        "import sys; from pathlib import Path; from proveout.server.service.request_ids import Ids;"
-        "print(Ids(Path(sys.argv[1])).take('one'))"
+        "import sys; from pathlib import Path; from proveout.server.service.request_ids import RequestIds;"
+        "print(RequestIds(Path(sys.argv[1])).take('one'))"
     )
     file = tmp_path / "state" / "ids"
     first = subprocess.run([sys.executable, "-c", child, str(file)], capture_output=True, text=True, check=True)
-    living, other = Ids(file), Ids(file)
+    living, other = RequestIds(file), RequestIds(file)
 
     assert first.stdout.strip() == "one"
     assert living.take("one").startswith("one~")
@@ -38,7 +38,7 @@ def test_another_process_and_the_next_server_know_it_too(tmp_path):
 
 def test_many_ids_are_not_taken_for_each_other(tmp_path):
     """A tail that nobody needs would hide the id from who gave it."""
-    ids = Ids(tmp_path / "ids")
+    ids = RequestIds(tmp_path / "ids")
 
     assert all(ids.take(f"request {number}") == f"request {number}" for number in range(50_000))
     assert not any(ids.take(f"request {number}") == f"request {number}" for number in range(50_000))
@@ -53,8 +53,8 @@ def test_a_full_disk_costs_the_memory_and_not_the_process(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=True)
     try:
         child = (
-            "import sys; from pathlib import Path; from proveout.server.service.request_ids import Ids;"
-            "ids = Ids(Path(sys.argv[1])); print(len({ids.take(f'{n % 30_000}') for n in range(60_000)}))"
+            "import sys; from pathlib import Path; from proveout.server.service.request_ids import RequestIds;"
+            "ids = RequestIds(Path(sys.argv[1])); print(len({ids.take(f'{n % 30_000}') for n in range(60_000)}))"
         )
         done = subprocess.run(
             [sys.executable, "-c", child, str(small / "ids")], capture_output=True, text=True, check=False
@@ -68,7 +68,7 @@ def test_a_full_disk_costs_the_memory_and_not_the_process(tmp_path):
 
 def test_without_a_file_one_process_remembers(tmp_path):
     """For a prediction service that stands alone."""
-    ids = Ids()
+    ids = RequestIds()
 
     assert (ids.take("a"), ids.take("a")[:2]) == ("a", "a~")
 
@@ -76,7 +76,7 @@ def test_without_a_file_one_process_remembers(tmp_path):
 def test_new_ids_sort_by_their_time():
     """A version 7 UUID: the log's rows lie in the order they were written."""
     assert new_id(1_000_000_000, 2**74 - 1) < new_id(2_000_000_000, 0)
-    assert len({Ids().take(None) for _ in range(5)}) == 5
+    assert len({RequestIds().take(None) for _ in range(5)}) == 5
 
 
 @pytest.mark.parametrize("given", [b"", b"x" * 129, b"two words", b"tab\t", b"\xff", b"line\n", b"\x7f"])

@@ -29,7 +29,7 @@ from proveout.server.worker import model_pool as pool_module
 from proveout.server.worker.model_pool import ModelPool
 from proveout.server.worker.model_runner import SLICE_S, ModelRunner
 from proveout.server.worker.release_source import Served
-from proveout.server.worker.worker import attend, listen, socket_path, watch
+from proveout.server.worker.worker import accept_connections, listen, socket_path, watch
 from proveout.task.binary import Binary
 
 DTYPES = {"number": "int64", "size": "float64", "city": "str", "mode": "str"}
@@ -378,7 +378,7 @@ class Running:
         self.shop = Shop(root)
         self.post()
         reader = Reader(desired_path(folder))
-        there = reader.look()
+        there = reader.poll()
         assert there is not None
         self.shop.pool.require(there)
         threading.Thread(target=list, args=(watch(reader, self.shop.pool),), daemon=True).start()
@@ -387,7 +387,7 @@ class Running:
 
     def _attend(self) -> None:
         try:
-            attend(self.listening, self.shop.pool)
+            accept_connections(self.listening, self.shop.pool)
         except OSError:
             return
 

@@ -21,18 +21,18 @@ _OPEN: frozenset[Scope] = frozenset()
 _PREDICT: frozenset[Scope] = frozenset({"predict"})
 
 RULES: Mapping[tuple[str, Method], frozenset[Scope]] = {
-    # One of these scopes is needed; none: whoever can reach the port.
-    ("/", "GET"): _OPEN,  # a form without answers
+    # A caller needs one of these scopes. An empty set: no key is needed.
+    ("/", "GET"): _OPEN,  # the empty form
     ("/docs", "GET"): _OPEN,
     ("/openapi.json", "GET"): _OPEN,
     ("/livez", "GET"): _OPEN,
-    ("/readyz", "GET"): _OPEN,  # details for `admin` only
+    ("/readyz", "GET"): _OPEN,  # details only for `admin`
     ("/startupz", "GET"): _OPEN,
     ("/metrics", "GET"): frozenset({"metrics"}),
     ("/predict", "POST"): _PREDICT,
     ("/predict/batch", "POST"): _PREDICT,
     ("/feedback", "POST"): frozenset({"feedback"}),
-    ("/predictions/{id}", "GET"): frozenset({"predict", "admin"}),  # with `predict`, answers to the same key
+    ("/predictions/{id}", "GET"): frozenset({"predict", "admin"}),  # `predict`: only answers to the same key
     ("/v2", "GET"): _OPEN,
     ("/v2/health/live", "GET"): _OPEN,
     ("/v2/health/ready", "GET"): _OPEN,
@@ -43,7 +43,7 @@ RULES: Mapping[tuple[str, Method], frozenset[Scope]] = {
     ("/v2/models/{name}/versions/{version}/ready", "GET"): _PREDICT,
     ("/v2/models/{name}/versions/{version}/infer", "POST"): _PREDICT,
 }
-"""What each route asks for. A route that is not here cannot be served: `app.Gateway` does not start with one."""
+"""The scopes of each route. `app.Gateway` does not start if it has a route that is missing here."""
 
 _KEY = re.compile(rb"po_([0-9a-f]{12})_([A-Za-z0-9_-]{16,128})")
 _NO_MAC = "0" * 64
@@ -53,34 +53,34 @@ _CHALLENGE = (b"www-authenticate", b'Bearer realm="proveout"')
 _NOBODY = Caller(key="", tenant="", scopes=frozenset())
 
 
-class Access:
-    """Tells who asks.
+class Authenticator:
+    """Finds the caller of a request by the API key in its headers.
 
     Args:
-        mac: the HMAC of a secret, in hex, as the ledger's keys have it.
-        asked: whether a key is asked for at all.
+        mac: gives the HMAC of a secret, in hex, as the ledger stores it for each key.
+        required: whether requests need a key. If not, every caller is `ANYBODY`.
     """
 
-    def __init__(self, *, mac: Callable[[str], str], asked: bool) -> None:
-        self._mac, self.asked = mac, asked
+    def __init__(self, *, mac: Callable[[str], str], required: bool) -> None:
+        self._mac, self.required = mac, required
         self._desired: DesiredState | None = None
         self._keys: dict[str, tuple[str, Caller]] = {}
-        # Keys that were verified on this desired state, by a hash of their text: no more of them than there are keys.
+        # Keys verified since this desired state was read, by a hash of their text. At most one entry per key.
         self._verified: dict[bytes, Caller] = {}
 
     def __repr__(self) -> str:
-        return f"Access(asked={self.asked}, {len(self._keys)} keys)"
+        return f"Authenticator(required={self.required}, {len(self._keys)} keys)"
 
     def caller(self, headers: Mapping[bytes, bytes], desired: DesiredState | None) -> Caller:
-        """Who asks, by the keys of `desired`: one that is revoked opens nothing as soon as the desired state says so.
+        """The owner of the key in `headers`, by the keys of `desired`. A key counts as revoked once `desired` says so.
 
-        Returns: a caller without scopes where there is no key, or one that opens nothing.
+        Returns: a caller without scopes if there is no key, or an unknown or revoked one.
         """
-        if not self.asked:
+        if not self.required:
             return ANYBODY
         if desired is not self._desired:
-            self._read(desired)
-        text = _given(headers)
+            self._read_keys(desired)
+        text = _key_text(headers)
         mark = blake2b(text, digest_size=16).digest()
         verified = self._verified.get(mark)
         if verified is not None:
@@ -88,14 +88,14 @@ class Access:
         found = _KEY.fullmatch(text)
         if found is None:
             return _NOBODY
-        # The same work for an id that nobody has: how long it takes does not tell which ids there are.
+        # Unknown ids take the same time, so timing does not reveal which ids exist.
         mac, caller = self._keys.get(found[1].decode(), (_NO_MAC, _NOBODY))
         if not hmac.compare_digest(self._mac(found[2].decode()), mac):
             return _NOBODY
         self._verified[mark] = caller
         return caller
 
-    def _read(self, desired: DesiredState | None) -> None:
+    def _read_keys(self, desired: DesiredState | None) -> None:
         self._desired = desired
         self._verified.clear()
         self._keys = (
@@ -114,8 +114,8 @@ def _caller(key: ApiKey) -> Caller:
     )
 
 
-def _given(headers: Mapping[bytes, bytes]) -> bytes:
-    """The text of the key in the headers, b"" for none."""
+def _key_text(headers: Mapping[bytes, bytes]) -> bytes:
+    """The API key in the headers; b"" if there is none."""
     bearer = headers.get(b"authorization", b"")
     if bearer[:7].lower() == b"bearer ":
         return bearer[7:].strip()
@@ -123,11 +123,11 @@ def _given(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 def admit(caller: Caller, needed: frozenset[Scope]) -> None:
-    """Let `caller` in. Raises: Refused unless they have one of the scopes `needed`, or none is."""
+    """Check the caller's scopes. Raises: Refused unless `needed` is empty or they have one of its scopes."""
     if not needed or caller.scopes & needed:
         return
     if not caller.scopes:
-        detail = "Send an API key that is valid here: `Authorization: Bearer po_…`, or `X-API-Key: po_…`."
+        detail = "Send a valid API key: `Authorization: Bearer po_…`, or `X-API-Key: po_…`."
         raise Refused(Problem(status=401, kind="no-key", title="Authentication required", detail=detail), _CHALLENGE)
-    detail = f"The key has no scope that this needs: {' or '.join(sorted(needed))}."
+    detail = f"The key lacks the scope that this route needs: {' or '.join(sorted(needed))}."
     raise Refused(Problem(status=403, kind="scope", title="Insufficient scope", detail=detail))

@@ -1,8 +1,8 @@
-"""Tensors in binary: the extension of the Open Inference Protocol that Triton's clients use unless told otherwise.
+"""Binary tensors: the extension of the Open Inference Protocol that Triton's clients use by default.
 
-Input: a body whose first part is JSON, as long as the header Inference-Header-Content-Length says, and whose rest
-are the tensors that say `binary_data_size`, one behind the other. Output: their values; and values as bytes, for
-an answer. Numbers are little-endian, a BOOL is one byte, an element of BYTES has its length before it.
+Input: a body that begins with JSON, whose length is in the header Inference-Header-Content-Length. After it come the
+tensors that have a `binary_data_size`, in order. Output: their values; and values as bytes, for an answer. Numbers are
+little-endian, a BOOL is one byte, an element of BYTES has its length before it.
 """
 
 import math
@@ -20,32 +20,32 @@ _FORMATS = {
 _LENGTH = struct.Struct("<I")
 
 Refuse = Callable[[str], Exception]
-"""Makes an error of a sentence."""
+"""Makes an error from a message."""
 
 
 class BinaryBody:
-    """A body in two parts.
+    """A body of JSON and binary tensors.
 
     Args:
-        header: of the request; None: all of the body is JSON.
-    Raises: what `refuse` makes, here and below.
+        header: the request's Inference-Header-Content-Length; None if the whole body is JSON.
+    Raises: the error of `refuse`, as the methods below do.
     """
 
     def __init__(self, body: bytes, header: bytes | None, *, refuse: Refuse) -> None:
         self._refuse = refuse
         if header is not None and not (header.isdigit() and len(header) < 12 and int(header) <= len(body)):
-            raise refuse("The header Inference-Header-Content-Length is the number of bytes of the JSON in the body.")
+            raise refuse("The header Inference-Header-Content-Length must be the number of JSON bytes in the body.")
         length = len(body) if header is None else int(header)
         self.json, self._rest = body[:length], body[length:]
         self._at = 0
 
     def take(self, name: str, datatype: str, count: int, size: Any) -> list[Any]:
-        """The next `count` values, in `size` bytes; NaN is None, a value that is not known."""
+        """The next `count` values, in `size` bytes. NaN becomes None: unknown."""
         if type(size) is not int or not 0 <= size <= len(self._rest) - self._at:
             left = len(self._rest) - self._at
             raise self._refuse(
-                f"The `binary_data_size` of {name} is a number of bytes, at most the {left} that are left behind the "
-                "JSON, which ends where the header Inference-Header-Content-Length says."
+                f"The `binary_data_size` of {name} must be a number of bytes, at most the {left} that are left in the "
+                "body after the JSON and the earlier tensors."
             )
         raw, self._at = self._rest[self._at : self._at + size], self._at + size
         if datatype == "BYTES":
@@ -53,10 +53,10 @@ class BinaryBody:
         needed = count * struct.calcsize(f"<{_FORMATS[datatype]}")
         if needed != size:
             raise self._refuse(
-                f"The tensor {name} has {size} bytes of binary data: its shape in {datatype} has {needed}."
+                f"The tensor {name} has {size} bytes of binary data. Its shape and {datatype} need {needed}."
             )
         if datatype == "BOOL" and not set(raw) <= {0, 1}:
-            raise self._refuse(f"The tensor {name} has a byte that is no BOOL: 0 or 1.")
+            raise self._refuse(f"The tensor {name} has a BOOL byte other than 0 and 1.")
         values = struct.unpack(f"<{count}{_FORMATS[datatype]}", raw)
         return [None if type(value) is float and math.isnan(value) else value for value in values]
 
@@ -77,17 +77,17 @@ class BinaryBody:
         return texts
 
     def end(self) -> None:
-        """All tensors were taken. Raises: if bytes are left."""
+        """Call after the last tensor. Raises: an error if bytes are left."""
         if self._at != len(self._rest):
             left = len(self._rest) - self._at
-            raise self._refuse(f"{left} bytes are left behind the tensors that say `binary_data_size`.")
+            raise self._refuse(f"The body has {left} more bytes than its binary tensors need.")
 
 
-_NO_TEXTS = "The binary data of {name} are {count} texts in UTF-8, each with its length in four bytes before it."
+_NO_TEXTS = "The binary data of {name} must be {count} texts in UTF-8, each after its length in four bytes."
 
 
 def encoded(datatype: str, values: Sequence[Any]) -> bytes:
-    """Values as bytes. What there is not is NaN, 0, false or an empty text: of these there is no other."""
+    """Values as bytes. None becomes NaN, 0, false or an empty text, because binary tensors have no null."""
     if datatype == "BYTES":
         texts = ("" if value is None else str(value) for value in values)
         return b"".join(_LENGTH.pack(len(text)) + text for text in (one.encode() for one in texts))

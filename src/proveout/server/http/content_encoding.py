@@ -1,7 +1,7 @@
-"""Bodies that come compressed: gzip is decoded, every other coding is refused by name.
+"""Compressed bodies: gzip is decoded, every other coding is refused.
 
-Input: the headers of a request, and its body as it arrives. Output: the body as it was before, in pieces of any
-size that is asked for, so that a body of a few bytes never becomes more memory than a limit allows; or `Refused`.
+Input: the headers of a request, and its body as it arrives. Output: the decoded body, in pieces no larger than the
+caller asks for, so a small body never takes more memory than the limit allows; or `Refused`.
 """
 
 import zlib
@@ -10,48 +10,48 @@ from collections.abc import Iterable
 from proveout.schema.validator import shown
 from proveout.server.http.validation import Problem, Refused
 
-CODINGS = b"gzip"  # as `Accept-Encoding` says it
-OVERHEAD_BYTES = 1_024  # of gzip, for a body that cannot be made smaller
+CODINGS = b"gzip"  # the value of `Accept-Encoding`
+OVERHEAD_BYTES = 1_024  # that gzip adds to a body that it cannot compress
 _GZIP = {"gzip", "x-gzip"}
-_AT_ONCE = 4_096  # encoded bytes that are decoded in one step: what the limit leaves of them is copied
+_STEP_BYTES = 4_096  # encoded bytes per decoding step; zlib copies those that do not fit under the limit
 
 
 def decoder(headers: Iterable[tuple[bytes, bytes]]) -> "Gunzip | None":
-    """What decodes the body; None for one that is sent as it is. Raises: Refused with 415 for an unknown coding."""
+    """The decoder of the body; None for a plain body. Raises: Refused with 415 for an unknown coding."""
     named = b",".join(value for name, value in headers if name == b"content-encoding").decode("latin-1").lower()
     codings = [coding for part in named.split(",") if (coding := part.strip()) not in {"", "identity"}]
     if not codings:
         return None
     if len(codings) == 1 and codings[0] in _GZIP:
         return Gunzip()
-    detail = f"The header Content-Encoding says {shown(', '.join(codings))}: a body is sent as it is, or as gzip, once."
-    problem = Problem(status=415, kind="content-encoding", title="Not in this coding", detail=detail)
+    detail = f"Content-Encoding {shown(', '.join(codings))} is not supported: send the body plain, or as gzip once."
+    problem = Problem(status=415, kind="content-encoding", title="Unsupported content coding", detail=detail)
     raise Refused(problem, (b"accept-encoding", CODINGS))
 
 
 class Gunzip:
-    """One gzip body. Feed it, then take until there is nothing more."""
+    """The decoder of one gzip body. Feed a part, then take pieces until b"" comes back."""
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(wbits=31)
         self._fed, self._at = b"", 0
-        self._full = False  # the last piece was as long as it might be: there may be more of it
+        self._full = False  # whether the last piece reached the limit: zlib may hold more of it
         self._ended = False
 
     def feed(self, part: bytes) -> None:
-        """The next bytes of the body. All before were taken."""
+        """Add the next bytes of the body. Take all earlier ones first."""
         self._fed, self._at = part, 0
 
     def take(self, most_bytes: int) -> bytes:
-        """The next decoded bytes, b"" when more must be fed. Raises: Refused for what is no gzip."""
+        """The next decoded bytes; b"" when more must be fed. Raises: Refused if the body is not gzip."""
         while self._full or self._at < len(self._fed):
             if self._inflate.eof:
-                self._inflate = zlib.decompressobj(wbits=31)  # gzip may be several, one behind the other
-            part = self._fed[self._at : self._at + _AT_ONCE]
+                self._inflate = zlib.decompressobj(wbits=31)  # a gzip file may have several members
+            part = self._fed[self._at : self._at + _STEP_BYTES]
             try:
                 found = self._inflate.decompress(part, most_bytes)
             except zlib.error as error:
-                raise Refused(_spoiled("is not gzip, or was damaged on its way")) from error
+                raise Refused(_undecodable("is not gzip, or is damaged")) from error
             self._at += len(part) - len(self._inflate.unconsumed_tail or self._inflate.unused_data)
             self._full = len(found) == most_bytes and not self._inflate.eof
             self._ended = self._inflate.eof
@@ -60,12 +60,12 @@ class Gunzip:
         return b""
 
     def end(self) -> None:
-        """Nothing more will be fed. Raises: Refused if the body is not whole."""
+        """Call after the last `feed`. Raises: Refused if the body is incomplete."""
         if not self._ended:
-            raise Refused(_spoiled("ends in the middle"))
+            raise Refused(_undecodable("is incomplete"))
 
     def whole(self, encoded: bytes, most_bytes: int) -> bytes:
-        """The decoded body; of a larger one no more than a byte beyond `most_bytes`. Raises: Refused."""
+        """The decoded body. Of a larger one, only the first `most_bytes` + 1 bytes. Raises: Refused."""
         self.feed(encoded)
         pieces: list[bytes] = []
         size = 0
@@ -77,6 +77,6 @@ class Gunzip:
         return b"".join(pieces)
 
 
-def _spoiled(how: str) -> Problem:
-    detail = f"The body {how}: by its header Content-Encoding it is gzip."
+def _undecodable(how: str) -> Problem:
+    detail = f"The body {how}. Its Content-Encoding says gzip."
     return Problem(status=400, kind="content-encoding", title="The body cannot be decoded", detail=detail)

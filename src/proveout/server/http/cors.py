@@ -1,7 +1,7 @@
-"""Pages of other origins: which may ask from a browser and read the answer (CORS). None, unless a setting says so.
+"""CORS: which web pages of other origins may call the server. None, unless a setting names them.
 
 Input: the gateway and the origins. Output: the gateway behind Starlette's middleware, which answers preflights.
-Credentials of a browser, cookies, are never allowed: a page sends its API key itself, as any other client.
+Browser credentials (cookies) are never allowed: a page sends its API key in a header, like any other client.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _READ = ("inference-header-content-length", "ratelimit-limit", "ratelimit-remain
 
 
 def allow(app: App, origins: Sequence[str]) -> App:
-    """`app`, whose answers pages of `origins` may read; "*" are all."""
+    """`app`, callable by pages of `origins`; "*" allows all."""
     if not origins:
         return app
     allowed = CORSMiddleware(

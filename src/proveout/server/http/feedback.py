@@ -1,7 +1,8 @@
 """Feedback on an answer: `POST /feedback`.
 
-Input: a request id with the outcome, "this answer was wrong", or a text. Output: 202, once it is in the journal; the
-ledger may be down. Whether the answer exists shows when both are in the ledger, so the caller is not told.
+Input: a request id with the outcome, "this answer was wrong", or a text. Output: 202 once the feedback is in the
+journal, even while the ledger is down. The route does not check that the answer exists: it may not be in the ledger
+yet.
 """
 
 import uuid
@@ -21,7 +22,7 @@ LONGEST_ID = 160
 _MOST_BYTES = 32_768
 _FIELDS = {
     "request_id": "the id of an answer",
-    "outcome": "",  # the task says it
+    "outcome": "",  # filled in by the task
     "wrong": "true or false",
     "text": f"at most {LONGEST_TEXT} characters",
 }
@@ -32,20 +33,20 @@ async def take(call: Call, backend: Backend) -> None:
     body = await call.body(_MOST_BYTES)
     document = parsed(body)
     if not isinstance(document, dict):
-        raise Refused(not_json(f"The body is {class_of(document)}, where an object is expected."))
+        raise Refused(not_json(f"The body is {class_of(document)}, expected an object."))
     refuse_repeated(body, document)
-    said = read(document, task=backend.task, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
-    logged = await backend.service.note(said)
-    answer = orjson.dumps({"feedback_id": said.feedback_id, "request_id": said.request_id})
+    feedback = read(document, task=backend.task, feedback_id=str(uuid.uuid4()), at=now(), key=call.caller.key)
+    logged = await backend.service.note(feedback)
+    answer = orjson.dumps({"feedback_id": feedback.feedback_id, "request_id": feedback.request_id})
     await call.respond(202, answer, JSON, *(() if logged else ((b"x-proveout-unlogged", b"1"),)))
 
 
 def read(document: dict[str, Any], *, task: Task, feedback_id: str, at: str, key: str) -> Feedback:
-    """The feedback in `document`. Raises: Refused with 422 and all problems at once."""
+    """The feedback in `document`. Raises: Refused with 422 and all problems."""
     request_id = document.get("request_id")
     outcome, expected_outcome = _outcome(document.get("outcome"), task)
     wrong, text = document.get("wrong", False), document.get("text", "")
-    sound = {
+    valid = {
         "request_id": isinstance(request_id, str)
         and 0 < len(request_id) <= LONGEST_ID
         and all(" " < letter <= "~" for letter in request_id),
@@ -57,7 +58,7 @@ def read(document: dict[str, Any], *, task: Task, feedback_id: str, at: str, key
         FieldProblem(
             field=name, rule="type", expected=_FIELDS[name] or expected_outcome, got=class_of(document.get(name))
         )
-        for name, holds in sound.items()
+        for name, holds in valid.items()
         if not holds
     ]
     known = f"one of {', '.join(_FIELDS)}"
@@ -66,11 +67,11 @@ def read(document: dict[str, Any], *, task: Task, feedback_id: str, at: str, key
         for name in [name for name in document if name not in _FIELDS][:10]
     ]
     if not problems and outcome is None and not wrong and not text:
-        expected = "an outcome, `wrong: true` or a text"
+        expected = "`outcome`, `wrong: true` or `text`"
         problems = [FieldProblem(field="outcome", rule="needed", expected=expected, got="nothing")]
     if problems:
         detail = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in the feedback."
-        title = "This is no feedback"
+        title = "Invalid feedback"
         raise Refused(Problem(status=422, kind="refused-fields", title=title, detail=detail, problems=tuple(problems)))
     return Feedback(
         feedback_id=feedback_id,
@@ -83,12 +84,12 @@ def read(document: dict[str, Any], *, task: Task, feedback_id: str, at: str, key
     )
 
 
-def _outcome(given: object, task: Task) -> tuple[TargetValue | None, str]:
-    """The outcome as the task has it, and what was expected where it is none."""
+def _outcome(value: object, task: Task) -> tuple[TargetValue | None, str]:
+    """The outcome as a value of the task, and what was expected if it is not one ("" if it is)."""
     try:
-        found = task.outcome(given)
+        found = task.outcome(value)
     except ValueError as error:
         return None, str(error)
-    # PostgreSQL knows no NUL character, and nobody writes a class that is longer than a comment.
-    sound = not isinstance(found, str) or (len(found) <= LONGEST_TEXT and "\x00" not in found)
-    return (found, "") if sound else (None, f"at most {LONGEST_TEXT} characters")
+    # PostgreSQL cannot store a NUL character.
+    valid = not isinstance(found, str) or (len(found) <= LONGEST_TEXT and "\x00" not in found)
+    return (found, "") if valid else (None, f"at most {LONGEST_TEXT} characters")

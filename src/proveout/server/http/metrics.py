@@ -1,9 +1,9 @@
-"""The metrics: what all processes of the server counted, in the format of Prometheus.
+"""The metrics of all API processes, in the format of Prometheus.
 
-Input: plain counts, taken while requests are answered, at next to no cost. Output: the text of /metrics. Every API
-process writes its counts to its own file in the shared folder, every second and on request. The process that is asked
-adds the files up. The file of a dead process stays: a counter never goes down. Labels have few values: no key, no user,
-no request. Only importer of prometheus_client.
+Input: plain counts of each process. Output: the text of /metrics. Every API process writes its counts to its own file
+in the shared folder, every second and on request. The process that answers /metrics adds the files up. The file of a
+dead process stays, because a counter must never go down. Labels have few values: no key, no user, no request. Only
+importer of prometheus_client.
 """
 
 import os
@@ -30,7 +30,7 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(kw_only=True)
 class Counts:
-    """What one process counted. Every list is of label values, with the number last."""
+    """The counts of one process. Each tuple has the label values first and the number last."""
 
     requests: list[tuple[str, int, int]] = field(default_factory=list)  # route, code
     durations: list[tuple[str, list[int], float]] = field(default_factory=list)  # route; per bucket, the sum in s
@@ -40,7 +40,7 @@ class Counts:
     lost_rows: int = 0
     shed: int = 0
     dropped_shadows: int = 0
-    # what is so now: added up over the processes that live
+    # Gauges: added up over the living processes only.
     in_flight: int = 0
     waiting_rows: int = 0
     unwritten_rows: int = 0
@@ -49,7 +49,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What is one number for the whole server."""
+    """Figures of the whole server, not of one API process."""
 
     releases: Sequence[Release] = ()
     backlog_bytes: int = 0
@@ -67,7 +67,7 @@ class Tally:
         self.in_flight = 0
 
     def count(self, route: str, code: int, seconds: float) -> None:
-        """One request that was answered."""
+        """Count one answered request."""
         self.requests[(route, code)] += 1
         buckets = self._buckets.get(route)
         if buckets is None:
@@ -93,7 +93,7 @@ class Shared:
         self._file = None if folder is None else folder / f"counts-{os.getpid()}-{time.time_ns()}.json"
 
     def write(self, own: Counts) -> None:
-        """What this process has counted until now. A full disk costs the others' sight of it, no answer."""
+        """Publish the counts of this process. On a full disk the other processes miss them; no request fails."""
         self._own = own
         if self._file is not None:
             with suppress(OSError):
@@ -102,7 +102,7 @@ class Shared:
                 unfinished.replace(self._file)
 
     def all(self) -> list[tuple[Counts, bool]]:
-        """Everybody's counts, and whether the process lives."""
+        """The counts of every process, and whether it is alive."""
         found = [(self._own, True)]
         for file in sorted(self._folder.glob("counts-*.json")) if self._folder else ():
             if file != self._file:
@@ -130,7 +130,7 @@ def text(counted: Sequence[tuple[Counts, bool]], figures: Figures) -> bytes:
 
 
 class _Collected:
-    """What prometheus_client asks for families."""
+    """A collector as prometheus_client expects it: an object with `collect`."""
 
     def __init__(self, families: Sequence["Metric"]) -> None:
         self._families = families
@@ -146,60 +146,65 @@ def _families(counted: Sequence[tuple[Counts, bool]], figures: Figures) -> Itera
     every = [counts for counts, _ in counted]
     living = [counts for counts, lives in counted if lives]
 
-    def counter(name: str, words: str, labels: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> "Metric":
-        family = CounterMetricFamily(name, words, labels=labels)
+    def counter(name: str, text: str, labels: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> "Metric":
+        family = CounterMetricFamily(name, text, labels=labels)
         for values, number in sorted(_added(rows).items()):
             family.add_metric([str(value) for value in values], number)
         return family
 
-    def gauge(name: str, words: str, value: float) -> "Metric":
-        return GaugeMetricFamily(name, words, value=value)
+    def gauge(name: str, text: str, value: float) -> "Metric":
+        return GaugeMetricFamily(name, text, value=value)
 
     yield counter("proveout_requests", "Requests answered.", ["route", "code"], (r for c in every for r in c.requests))
     durations = HistogramMetricFamily(
-        "proveout_request_duration_seconds", "From a request's headers to its whole answer.", labels=["route"]
-    )
+        "proveout_request_duration_seconds", "Time from the headers of a request to the end of its answer.",
+        labels=["route"],
+    )  # fmt: skip
     for route, (buckets, total_s) in sorted(_histograms(every).items()):
         durations.add_metric([route], buckets=buckets, sum_value=total_s)
     yield durations
     yield counter(
         "proveout_predictions",
-        "Predictions, by who answered.",
+        "Predictions by release, role and answer source.",
         ["release", "role", "source"],
         (row for counts in every for row in counts.predictions),
     )
     yield counter(
         "proveout_fallback",
-        "Answers that the model did not give, by why.",
+        "Answers from a fallback source, by the reason why the model did not answer.",
         ["reason"],
         (row for counts in every for row in counts.fallbacks),
     )
     yield counter(
         "proveout_cache_events",
-        "What looks into the cache found; stale is the last good answer of a silent model.",
+        "Cache lookups. stale: an older answer served because the model failed.",
         ["event"],
         (row for counts in every for row in counts.cache),
     )
-    info = GaugeMetricFamily("proveout_model_info", "What stands.", labels=["model", "release", "role", "share"])
+    info = GaugeMetricFamily(
+        "proveout_model_info", "The current releases.", labels=["model", "release", "role", "share"]
+    )
     for release in figures.releases:
         info.add_metric([release.model, release.name, release.role, f"{release.share:g}"], 1)
     yield info
-    breakers = GaugeMetricFamily("proveout_breaker_open", "Processes that do not ask the release.", labels=["release"])
+    breakers = GaugeMetricFamily(
+        "proveout_breaker_open", "API processes whose circuit breaker of the release is open.", labels=["release"]
+    )
     for release_name in sorted({release.name for release in figures.releases}):
         breakers.add_metric([release_name], sum(release_name in counts.open_breakers for counts in living))
     yield breakers
     shed, dropped = sum(counts.shed for counts in every), sum(counts.dropped_shadows for counts in every)
-    yield CounterMetricFamily("proveout_shed", "Requests the model could not answer in time, told so at once.", shed)
-    yield CounterMetricFamily("proveout_shadow_dropped", "Requests no shadow had the time for.", dropped)
+    yield CounterMetricFamily("proveout_shed", "Requests that the overloaded queue refused.", shed)
+    yield CounterMetricFamily("proveout_shadow_dropped", "Requests that were not mirrored to the shadow.", dropped)
     yield gauge("proveout_requests_in_flight", "Requests not answered yet.", sum(c.in_flight for c in living))
     yield gauge("proveout_queue_rows", "Rows that wait for the model.", sum(c.waiting_rows for c in living))
     unwritten = sum(counts.unwritten_rows for counts in living)
-    yield gauge("proveout_log_unwritten_rows", "Answers whose log is in memory only.", unwritten)
-    yield gauge("proveout_log_backlog_bytes", "Journals that are not in the ledger yet.", figures.backlog_bytes)
-    yield CounterMetricFamily("proveout_log_drained_rows", "Rows carried into the ledger.", figures.drained_rows)
+    yield gauge("proveout_log_unwritten_rows", "Journal rows that are in memory only.", unwritten)
+    yield gauge("proveout_log_backlog_bytes", "Journal bytes that are not in the ledger yet.", figures.backlog_bytes)
+    yield CounterMetricFamily("proveout_log_drained_rows", "Rows copied into the ledger.", figures.drained_rows)
     yield CounterMetricFamily("proveout_log_damaged_lines", "Journal lines that cannot be read.", figures.damaged_lines)
     yield CounterMetricFamily(
-        "proveout_log_lost_rows", "Rows there was no room for.", sum(counts.lost_rows for counts in every)
+        "proveout_log_lost_rows", "Rows lost: disk and memory were full.", sum(counts.lost_rows for counts in every)
     )
 
 

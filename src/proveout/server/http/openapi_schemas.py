@@ -1,6 +1,6 @@
-"""The messages of the OpenAPI document, in JSON Schema: requests, answers, problems.
+"""The schemas of the OpenAPI document, in JSON Schema: requests, answers, problems.
 
-Input: the request schema and the settings. Output: plain values. `openapi` says which route takes and gives which.
+Input: the request schema and the settings. Output: plain values. `openapi` says which route uses which.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 
 
 def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Scalar]) -> Schema:
-    """Every message, by name."""
+    """Every schema, by name."""
     text, number = {"type": "string"}, {"type": "number"}
     maybe_text = {"type": ["string", "null"]}
     task = tasks.named(settings.task)
@@ -31,20 +31,20 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
             "request_id": text,
             "prediction": task.schema(target=settings.target_name),
             "confidence": {
-                "description": "How often such a score was right on held-out rows; null where that is not known.",
+                "description": "How often such a score was right on held-out rows; null if unknown.",
                 "oneOf": [{"type": "null"}, _object({"share": number, "level": text}, "share", "level")],
             },
-            "action": {"type": "string", "description": "What a person should do."},
+            "action": {"type": "string", "description": "The recommended action."},
             "answered_by": {"enum": list(get_args(AnswerSource))},
             "release": text,
             "fallback_reason": maybe_text,
-            "reasons": {"type": "array", "items": reason, "description": "Where they were asked for."},
-            "reasons_missing": {"type": "string", "description": "Why there are none."},
+            "reasons": {"type": "array", "items": reason, "description": "If the request has `explain: true`."},
+            "reasons_missing": {"type": "string", "description": "Why there are no reasons."},
         },
         "request_id", "prediction", "confidence", "action", "answered_by", "release", "fallback_reason",
     )  # fmt: skip
     request = json_schema.of_record(schema, example)
-    request["properties"][EXPLAIN] = {"type": "boolean", "default": False, "description": "Ask for reasons."}
+    request["properties"][EXPLAIN] = {"type": "boolean", "default": False, "description": "Return reasons."}
     problem_of_field = _object({"field": text, "rule": text, "expected": text, "got": text}, "field", "rule")
     problem = _object(
         {
@@ -56,7 +56,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
     feedback = _object(
         {
             "request_id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[!-~]+$"},
-            "outcome": {**task.outcome_schema(), "description": "What really happened."},
+            "outcome": {**task.outcome_schema(), "description": "The true value."},
             "wrong": {"type": "boolean", "description": "The answer was wrong."},
             "text": {"type": "string", "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"},
         },
@@ -64,15 +64,15 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
     )
     feedback["additionalProperties"] = False
     known = [kind for kind in task.outcome_schema()["type"] if kind != "null"]
-    said = {"outcome": {"type": known if known[1:] else known[0]}, "wrong": {"const": True}, "text": {"minLength": 1}}
-    feedback["anyOf"] = [_object({name: something}, name) for name, something in said.items()]
+    given = {"outcome": {"type": known if known[1:] else known[0]}, "wrong": {"const": True}, "text": {"minLength": 1}}
+    feedback["anyOf"] = [_object({name: something}, name) for name, something in given.items()]
     tensor = _object(
         {
             "name": text, "datatype": text, "shape": {"type": "array", "items": {"type": "integer"}},
-            "data": {"type": "array", "description": "The values, unless they are in binary."},
+            "data": {"type": "array", "description": "The values of a tensor that is not binary."},
             "parameters": {
                 "type": ["object", "null"],
-                "description": "`binary_data_size`: bytes of its values, which are behind the JSON.",
+                "description": "`binary_data_size`: the size of its values in bytes, which follow the JSON.",
             },
         },
         "name", "datatype", "shape",
@@ -85,7 +85,7 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
         "Problem": problem,
         "Feedback": feedback,
         "FeedbackTaken": _object({"feedback_id": text, "request_id": text}, "feedback_id", "request_id"),
-        "Dossier": _object(
+        "PredictionDetail": _object(
             {
                 "prediction": {"type": "object"}, "release": {"type": ["object", "null"]}, "verdict": maybe_text,
                 "approval": {"type": ["object", "null"]}, "shadows": {"type": "array"},
@@ -100,8 +100,8 @@ def schemas(schema: RequestSchema, settings: Settings, example: Mapping[str, Sca
                 "outputs": {"type": ["array", "null"], "items": _object({"name": {"enum": tensors}}, "name")},
                 "parameters": {
                     "type": ["object", "null"],
-                    "description": "`binary_data_output`: true for outputs in binary. Tensors in binary are behind the "
-                    "JSON, whose length is in the header Inference-Header-Content-Length.",
+                    "description": "`binary_data_output`: true for binary outputs. Binary tensors follow the JSON, "
+                    "whose length is in the header Inference-Header-Content-Length.",
                 },
             },
             "inputs",

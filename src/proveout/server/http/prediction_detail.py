@@ -1,7 +1,7 @@
-"""All about one answer: `GET /predictions/{id}`.
+"""The details of one answer: `GET /predictions/{id}`.
 
 Input: a request id. Output: the request (as logged), the release that answered and its approval, the reasons, and the
-feedback since. Read from the ledger in a thread of its own, so that no queued request waits for the database.
+feedback since. Own threads read the ledger, so no prediction waits for the database.
 """
 
 import asyncio
@@ -18,71 +18,71 @@ from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
 from proveout.records.release import Approval, Release
 from proveout.records.values import TargetValue
 from proveout.server.http.request import JSON, Backend, Call
-from proveout.server.http.validation import Problem, Refused, not_now
+from proveout.server.http.validation import Problem, Refused, unavailable
 from proveout.server.no_answer import NoAnswer
 from proveout.server.service.pseudonyms import PREFIX
 from proveout.settings import Settings
 from proveout.trust import authorization
 
-_DRAIN_S = 1.0  # for an answer that was just given to be in the ledger
-_LOOK_EVERY_S = 0.1
-_MOST_S = 5.0  # for the ledger to say anything
+_DRAIN_S = 1.0  # how long a new answer may take to reach the ledger
+_POLL_S = 0.1
+_LEDGER_TIMEOUT_S = 5.0
 _THREADS = 2
 _MOST_WAITING = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dossier:
-    """All that is known of one answer."""
+class PredictionDetail:
+    """All that the ledger knows of one answer."""
 
     prediction: Prediction
-    release: Release | None  # None for an answer before anything was released
-    approval: Approval | None  # None where it cannot be read any more
+    release: Release | None  # None for an answer from before the first release
+    approval: Approval | None  # None if it no longer holds
     shadows: tuple[ShadowAnswer, ...]
     feedback: tuple[Feedback, ...]
     outcome: TargetValue | None
 
 
-class Dossiers:
-    """Shows dossiers. For one event loop."""
+class PredictionDetails:
+    """The route's handler. For one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._where = settings.ledger
-        self._threads = ThreadPoolExecutor(_THREADS, "dossier")
+        self._ledger_url = settings.ledger
+        self._threads = ThreadPoolExecutor(_THREADS, "prediction-detail")
         self._waiting = 0
 
     async def show(self, call: Call, backend: Backend) -> None:
-        """The route. Raises: Refused with 404 for what is not there or is another key's, 503 without a ledger."""
+        """The route. Raises: Refused with 404 for an unknown id or another key's answer, 503 without a ledger."""
         if self._waiting >= _MOST_WAITING:
-            raise not_now("overloaded", "Too many dossiers are being read.", retry_after_s=1)
+            raise unavailable("overloaded", "Too many prediction details are being read.", retry_after_s=1)
         loop = asyncio.get_running_loop()
         self._waiting += 1
         try:
-            async with asyncio.timeout(_MOST_S):
-                dossier = await loop.run_in_executor(self._threads, self._read, call.params["id"])
+            async with asyncio.timeout(_LEDGER_TIMEOUT_S):
+                found = await loop.run_in_executor(self._threads, self._read, call.params["id"])
         except (ProveoutError, TimeoutError) as error:
-            raise not_now("ledger", "The ledger cannot be read.", retry_after_s=5) from error
+            raise unavailable("ledger", "The ledger cannot be read.", retry_after_s=5) from error
         finally:
             self._waiting -= 1
-        own = dossier is not None and dossier.prediction.key == call.caller.key
-        if dossier is None or not (own or "admin" in call.caller.scopes):
-            # The same for both: ids of other people's answers cannot be tried out.
-            detail = "No answer with this id is in the ledger. One that was just given is there in a moment."
+        own = found is not None and found.prediction.key == call.caller.key
+        if found is None or not (own or "admin" in call.caller.scopes):
+            # The same answer for both, so nobody can probe for ids of other callers.
+            detail = "The ledger has no answer with this id. A new answer appears after a moment."
             raise Refused(Problem(status=404, kind="prediction", title="Not found", detail=detail))
-        reasons, missing = await _reasons(dossier.prediction, backend)
+        reasons, missing = await _reasons(found.prediction, backend)
         body = {"reasons": reasons} if missing is None else {"reasons": reasons, "reasons_missing": missing}
-        await call.respond(200, orjson.dumps({**_members(dossier), **body}), JSON)
+        await call.respond(200, orjson.dumps({**_members(found), **body}), JSON)
 
-    def _read(self, request_id: str) -> Dossier | None:
-        """The dossier, in a thread. Raises: ProveoutError."""
-        with Ledger(self._where, create=False) as ledger:
+    def _read(self, request_id: str) -> PredictionDetail | None:
+        """Read the ledger. Runs in a thread. Raises: ProveoutError."""
+        with Ledger(self._ledger_url, create=False) as ledger:
             until = time.monotonic() + _DRAIN_S
             while (prediction := ledger.prediction(request_id)) is None:
                 if time.monotonic() > until:
                     return None
-                time.sleep(_LOOK_EVERY_S)
+                time.sleep(_POLL_S)
             release = _release(ledger, prediction)
-            return Dossier(
+            return PredictionDetail(
                 prediction=prediction,
                 release=release,
                 approval=None if release is None else _approval(ledger, release),
@@ -93,7 +93,7 @@ class Dossiers:
 
 
 def _release(ledger: Ledger, prediction: Prediction) -> Release | None:
-    """The release that stood when the answer was given, of the newest that may be meant."""
+    """The newest release of this name and role that began before the answer."""
     for entry in ledger.entries(kind="release", newest_first=True):
         release = read(Release, entry)
         if release.name == prediction.release and release.role == prediction.role and release.since <= prediction.at:
@@ -104,32 +104,32 @@ def _release(ledger: Ledger, prediction: Prediction) -> Release | None:
 def _approval(ledger: Ledger, release: Release) -> Approval | None:
     try:
         return authorization.approval_of(ledger, release.bundle)
-    except ProveoutError:  # refused since: the release says by which verdict it was let in then
+    except ProveoutError:  # revoked since; `release.verdict` names the verdict of that time
         return None
 
 
 async def _reasons(prediction: Prediction, backend: Backend) -> tuple[list[Any], str | None]:
-    """The reasons for the answer, computed again: the same request is always explained the same way."""
+    """The reasons for the answer, computed again. The same request always gets the same reasons."""
     if prediction.answered_by not in {"model", "cache"}:
         return [], "the model did not answer"
     if any(isinstance(value, str) and value.startswith(PREFIX) for value in prediction.record.values()):
-        return [], "the log does not have the values of a person"
+        return [], "the log holds pseudonyms in place of personal data"
     try:
         return list(await backend.service.explain(prediction.record, release=prediction.release)), None
-    except NoAnswer as silence:
-        return [], str(silence)
+    except NoAnswer as no_answer:
+        return [], str(no_answer)
 
 
-def _members(dossier: Dossier) -> dict[str, Any]:
-    approval, release = dossier.approval, dossier.release
+def _members(detail: PredictionDetail) -> dict[str, Any]:
+    approval, release = detail.approval, detail.release
     return {
-        "prediction": dossier.prediction,
+        "prediction": detail.prediction,
         "release": release,
         "verdict": None if release is None else release.verdict,
         "approval": None
         if approval is None
         else {"approved_at": approval.approved_at, "expires_at": approval.expires_at, "key": approval.key},
-        "shadows": dossier.shadows,
-        "feedback": dossier.feedback,
-        "outcome": dossier.outcome,
+        "shadows": detail.shadows,
+        "feedback": detail.feedback,
+        "outcome": detail.outcome,
     }

@@ -1,7 +1,7 @@
 """One HTTP request and the way to answer it, as a route of the gateway sees them.
 
-Input: ASGI's scope, `receive` and `send`. Output: a body, whole or in parts, or `Refused`; and responses, whose
-headers are the same wherever they come from. What stands behind the gateway is a `Backend`.
+Input: ASGI's scope, `receive` and `send`. Output: a body, whole or in parts, or `Refused`; and responses, which all
+carry the same common headers. `Backend` is what a route needs of the API runtime.
 """
 
 import asyncio
@@ -29,9 +29,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 BODY_S = 5.0  # for a whole body to arrive, or for the next part of a stream
-_DISCARDED_BYTES = 8 * 2**20  # of a body too large: closing while a client still sends would lose it the answer
-_PIECE_BYTES = 65_536  # of a stream that comes compressed
-_SKIPPED_BYTES = 65_536  # of a body that nobody reads: a longer one costs its connection
+# Read and discarded of a body that is too large: a client that is still sending when the connection closes may lose
+# the response.
+_DISCARDED_BYTES = 8 * 2**20
+_PIECE_BYTES = 65_536  # of a compressed stream, decoded
+_SKIPPED_BYTES = 65_536  # of an unread body; for a longer one the connection is closed
 
 JSON, NDJSON, PROBLEM = b"application/json", b"application/x-ndjson", b"application/problem+json"
 OCTETS = b"application/octet-stream"
@@ -40,13 +42,13 @@ _ALWAYS: tuple[Header, ...] = ((b"x-content-type-options", b"nosniff"), (b"cache
 
 
 class _Rest:
-    """What is left of an awaitable that was asked once and waits for something."""
+    """The rest of an awaitable whose first step was taken already, and which waits for `waits_for`."""
 
     def __init__(self, waits_for: Any, steps: Generator[Any, Any, Message]) -> None:
         self._waits_for, self._steps = waits_for, steps
 
     def __await__(self) -> Generator[Any, Any, Message]:
-        """Wait for that, then for the rest."""
+        """Wait for `waits_for`, then run the remaining steps."""
         try:
             yield self._waits_for
         except BaseException:
@@ -55,69 +57,69 @@ class _Rest:
         return (yield from self._steps)
 
 
-class Left(Exception):
-    """The client is gone, and waits for no answer."""
+class ClientDisconnected(Exception):
+    """The client closed the connection and waits for no answer."""
 
 
 class Backend(Protocol):
-    """What stands behind the gateway: the API runtime."""
+    """What a route needs of the API runtime."""
 
     @property
     def draining(self) -> bool:
-        """Whether connections are not kept any more."""
+        """Whether the server is shutting down and responses close their connection."""
 
     @property
     def service(self) -> PredictionService:
-        """Who answers."""
+        """The prediction service."""
 
     @property
     def desired(self) -> DesiredState | None:
-        """What stands, as far as is known."""
+        """The last desired state that was read; None before the first."""
 
     @property
     def task(self) -> Task:
-        """How the champion's answers are read."""
+        """The champion's task."""
 
     @property
     def journal(self) -> Journal:
-        """The log."""
+        """The prediction journal."""
 
     @property
     def dispatch(self) -> Dispatch:
         """The queue in front of the worker."""
 
     def log_controller(self) -> ControllerNote | None:
-        """What the controller says of itself."""
+        """The log controller's last note on its own state."""
 
     async def enter(self) -> None:
-        """Start."""
+        """Start the background tasks."""
 
     async def leave(self) -> None:
-        """End."""
+        """Stop them."""
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether a model answers, and the details."""
 
 
 class Call:
-    """A request. For one route, once."""
+    """One HTTP request and its response."""
 
-    __slots__ = ("_asked", "_body_s", "_draining", "_gunzip", "_receive", "_scope", "_send", "caller", "extra",
+    __slots__ = ("_body_requested", "_body_s", "_draining", "_gunzip", "_receive", "_scope", "_send", "caller", "extra",
                  "headers", "more", "params", "read", "started", "status", "v2")  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, *, body_s: float, draining: bool) -> None:
         self._scope, self._receive, self._send, self._body_s = scope, receive, send, body_s
         self._draining = draining
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.params: Mapping[str, str] = {}  # of the path's template
+        self.params: Mapping[str, str] = {}  # path parameters
         self.caller: Caller = ANYBODY
-        self.extra: tuple[Header, ...] = ()  # what every response to this request says
+        self.extra: tuple[Header, ...] = ()  # sent with every response to this request
         self.more: Callable[[Call, int], None] = _unlimited  # see `take`
-        self.read = False  # the body, to its end
-        self._asked = False  # for the body, or the first part of it
-        self._gunzip: Gunzip | None = None  # what decodes it
-        self.v2 = False  # spoken to in the Open Inference Protocol
-        self.started = False  # the response
+        self.read = False  # whether the whole body was read
+        self._body_requested = False  # whether `receive` was called for the body
+        self._gunzip: Gunzip | None = None  # the body's decoder
+        self.v2 = False  # whether this is the Open Inference Protocol
+        self.started = False  # whether the response was started
         self.status = 0
 
     @property
@@ -126,33 +128,36 @@ class Call:
         return method
 
     def wanted_id(self) -> str | None:
-        """The id that the client gave its request."""
+        """The request id that the client sent."""
         given = self.headers.get(b"x-request-id")
         return None if given is None else sane_id(given)
 
     def budget_s(self) -> float | None:
-        """How long the client will wait, where it says so. Raises: Refused if it says it in no number."""
+        """How long the client will wait; None if it does not say. Raises: Refused if the header is not a number."""
         given = self.headers.get(b"x-proveout-deadline-ms")
         if given is None:
             return None
         if not (given.isdigit() and 0 < len(given) <= 9 and int(given) > 0):
-            detail = "The header x-proveout-deadline-ms is a whole number of milliseconds above 0."
+            detail = "The header x-proveout-deadline-ms must be a whole number of milliseconds above 0."
             raise Refused(Problem(status=400, kind="header", title="A header cannot be read", detail=detail))
         return int(given) / 1000
 
     def take(self, answers: int) -> None:
-        """Count so many answers more than one for the caller. Raises: Refused with 429."""
+        """Count `answers` more answers, beyond the first, against the caller's limit. Raises: Refused with 429."""
         if answers > 0:
             self.more(self, answers)
 
     # --- the body -------------------------------------------------------------------------------------------------
 
     async def body(self, most_bytes: int) -> bytes:
-        """The whole body, decoded. Raises: Left; Refused if it is larger, takes too long or is no gzip."""
+        """The whole body, decoded.
+
+        Raises: ClientDisconnected; Refused if the body is larger than `most_bytes`, takes too long or is not gzip.
+        """
         if b"content-encoding" in self.headers:
             self._gunzip = content_encoding.decoder(self._scope["headers"])
         if b"expect" in self.headers and self._announced_bytes() > most_bytes + OVERHEAD_BYTES * bool(self._gunzip):
-            raise Refused(too_large(most_bytes))  # it is not sent before somebody asks for it
+            raise Refused(too_large(most_bytes))  # before `receive`, which would ask the client to send it
         message = await self._next()
         part: bytes = message.get("body", b"")
         if self._gunzip is None and not message.get("more_body", False) and len(part) <= most_bytes:
@@ -166,7 +171,7 @@ class Call:
         return found
 
     async def _collect(self, message: Message, most_bytes: int) -> bytes:
-        """A body that comes in parts, or is too large, from its first `message` on."""
+        """A body that arrives in parts or is too large. `message` is its first part."""
         parts: list[bytes] = []
         size = 0
         until = time.monotonic() + self._body_s
@@ -184,25 +189,27 @@ class Call:
         return b"".join(parts)
 
     async def part(self) -> bytes | None:
-        """The next part of the body, decoded; None after the last. Raises: Left; Refused if it takes too long, or is
-        no gzip."""
+        """The next part of the body, decoded; None after the last.
+
+        Raises: ClientDisconnected; Refused if it takes too long or is not gzip.
+        """
         if b"content-encoding" not in self.headers:
-            return await self._arrived()
-        if not self._asked:
+            return await self._encoded_part()
+        if not self._body_requested:
             self._gunzip = content_encoding.decoder(self._scope["headers"])
         if self._gunzip is None:
-            return await self._arrived()
-        await asyncio.sleep(0)  # what arrives at once may become a thousand parts: others come between them
+            return await self._encoded_part()
+        await asyncio.sleep(0)  # one message may decode to a thousand parts: let other requests run between them
         while not (found := self._gunzip.take(_PIECE_BYTES)):
-            part = await self._arrived()
+            part = await self._encoded_part()
             if part is None:
                 self._gunzip.end()
                 return None
             self._gunzip.feed(part)
         return found
 
-    async def _arrived(self) -> bytes | None:
-        """The next part of the body as it is sent, None after the last."""
+    async def _encoded_part(self) -> bytes | None:
+        """The next part of the body as the client sent it; None after the last."""
         if self.read:
             return None
         message = await self._next()
@@ -211,12 +218,12 @@ class Call:
         return body
 
     async def _next(self, within_s: float | None = None) -> Message:
-        """The next message. Raises: Left; Refused if it takes longer than a body may."""
-        self._asked = True
+        """The next ASGI message. Raises: ClientDisconnected; Refused if it takes longer than a body may."""
+        self._body_requested = True
         steps = self._receive().__await__()
         try:
             waits_for = next(steps)
-        except StopIteration as arrived:  # it was there: nearly always, and a timer costs as much as validation
+        except StopIteration as arrived:  # nearly always it was there already, and a timer costs as much as validation
             message: Message = arrived.value
         else:
             try:
@@ -225,7 +232,7 @@ class Call:
             except TimeoutError as error:
                 raise Refused(self._slow()) from error
         if message["type"] == "http.disconnect":
-            raise Left
+            raise ClientDisconnected
         return message
 
     def _slow(self) -> Problem:
@@ -235,67 +242,69 @@ class Call:
     # --- the response ---------------------------------------------------------------------------------------------
 
     async def respond(self, status: int, body: bytes, kind: bytes, *headers: Header) -> None:
-        """The response, whole."""
+        """Send a whole response."""
         await self.start(status, kind, (b"content-length", b"%d" % len(body)), *headers)
         await self._send({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, kind: bytes, *headers: Header) -> None:
-        """The beginning of a response whose parts follow by `write`."""
+        """Send the headers of a response whose body is sent by `write`."""
         self.started, self.status = True, status
         close = (_CLOSE,) if self._closes(status) else ()
         every = [(b"content-type", kind), *headers, *self.extra, *_ALWAYS, *close]
         await self._send({"type": "http.response.start", "status": status, "headers": every})
 
     async def write(self, part: bytes, *, last: bool = False) -> None:
-        """The next part. Returns when the client has taken enough of those before."""
+        """Send the next part. Returns when the client has received enough of the earlier ones."""
         await self._send({"type": "http.response.body", "body": part, "more_body": not last})
 
     async def refuse(self, refused: Refused) -> None:
-        """Say why there is no answer."""
+        """Send the problem as the response."""
         problem = refused.problem
-        told, kind = (orjson.dumps({"error": sentence(problem)}), JSON) if self.v2 else (problem.body(), PROBLEM)
-        await self.respond(problem.status, told, kind, *refused.headers)
+        body, kind = (orjson.dumps({"error": sentence(problem)}), JSON) if self.v2 else (problem.body(), PROBLEM)
+        await self.respond(problem.status, body, kind, *refused.headers)
 
     def _closes(self, status: int) -> bool:
         if self._draining or status in {408, 413, 500}:
             return True
-        if b"expect" in self.headers and not self._asked:
-            return True  # the client may send the body now or not: what comes next cannot be told from it
-        # What is not read is skipped by uvicorn, for as long as it comes: not for everybody.
+        if b"expect" in self.headers and not self._body_requested:
+            return True  # the client may or may not send the body now: the next bytes could be either
+        # uvicorn would skip an unread body of any length.
         long = b"transfer-encoding" in self.headers or self._announced_bytes() > _SKIPPED_BYTES
         return status >= 400 and not self.read and long
 
     def _announced_bytes(self) -> float:
-        """How long the body is, by its header; 0 where it does not say."""
+        """The Content-Length; 0 without one."""
         length = self.headers.get(b"content-length", b"0")
         return int(length) if length.isdigit() and len(length) < 12 else math.inf
 
 
 def _unlimited(call: Call, answers: int) -> None:
-    """No limit is counted."""
+    """The default of `Call.more`: no rate limit."""
 
 
 def sentence(problem: Problem) -> str:
-    """A problem as one sentence, for protocols that carry no more."""
-    told = [f"{one.field} is {one.got}, expected {one.expected}" for one in problem.problems]
-    return " ".join([problem.detail, *(f"{words}." for words in ["; ".join(told)] if words)])
+    """A problem as text, for protocols whose errors are one string."""
+    if not problem.problems:
+        return problem.detail
+    listed = "; ".join(f"{one.field} is {one.got}, expected {one.expected}" for one in problem.problems)
+    return f"{problem.detail} {listed}."
 
 
 def too_large(most_bytes: int) -> Problem:
-    """The problem of a body that is larger."""
+    """The problem of a body larger than `most_bytes`."""
     detail = f"The body has more than {most_bytes} bytes."
     return Problem(status=413, kind="too-large", title="Too large", detail=detail)
 
 
-def answer_headers(given: Response) -> tuple[Header, ...]:
-    """What the headers of an answer say of it."""
-    prediction = given.prediction
+def answer_headers(response: Response) -> tuple[Header, ...]:
+    """The headers of an answer: request id, latency, log and cache."""
+    prediction = response.prediction
     headers: tuple[Header, ...] = (
         (b"x-request-id", prediction.request_id.encode()),
         (b"x-proveout-latency-ms", b"%.3f" % prediction.latency_ms),
     )
-    if not given.logged:
+    if not response.logged:
         headers += ((b"x-proveout-unlogged", b"1"),)
-    if given.cached is not None:
-        headers += ((b"x-proveout-cache", given.cached.encode()),)
+    if response.cached is not None:
+        headers += ((b"x-proveout-cache", response.cached.encode()),)
     return headers

@@ -1,8 +1,8 @@
-"""The pages for people: a form at `/`, made from the request schema, and the routes at `/docs`.
+"""The HTML pages: a form at `/`, made from the request schema, and the routes at `/docs`.
 
-Input: the schema and the OpenAPI document. Output: HTML that needs nothing else: no framework, no font, no other
-host. What the form shows of an answer is set as text, never as markup; only the page's own script and style run, which
-the headers name by their digests. Only importer of jinja2.
+Input: the schema and the OpenAPI document. Output: HTML that loads no framework, no font and nothing from another host.
+The form inserts answers as text, never as markup. The Content-Security-Policy allows only the page's own script and
+style, by their digests. Only importer of jinja2.
 """
 
 import base64
@@ -26,13 +26,13 @@ from proveout.server.http.validation import Header
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _HTML = b"text/html; charset=utf-8"
-_UNTOLD = {"isin"}  # seen in the form itself
-_TOLD = {"type", "title", "description", "default", "properties", "required", "items", "examples"}
+_SHOWN_BY_INPUT = {"isin"}  # the input lists the choices
+_NO_RULES = {"type", "title", "description", "default", "properties", "required", "items", "examples"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Input:
-    """A field as the form shows it."""
+    """One input of the form."""
 
     name: str
     label: str
@@ -46,7 +46,7 @@ class _Input:
 
 
 class Pages:
-    """The pages of one model: made once, sent as they are."""
+    """The pages of one model, rendered once."""
 
     def __init__(
         self,
@@ -84,17 +84,17 @@ class Pages:
 
 
 def _input(field: RequestField, example: Scalar) -> _Input:
-    words = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
-    low, high = (words.get(name, words.get(f"exclusive{name.title()}")) for name in ("minimum", "maximum"))
+    keywords = {key: value for rule in field.all_constraints for key, value in rule.keywords.items()}
+    low, high = (keywords.get(name, keywords.get(f"exclusive{name.title()}")) for name in ("minimum", "maximum"))
     if field.kind == "int" and high is not None and high >= 2**53:
-        low = high = None  # what a column can hold at all is no hint for anybody
-    told = [rule.expected for rule in field.constraints if rule.name not in _UNTOLD]
-    if "minimum" in words and "maximum" in words and low is not None:
-        other = [rule.expected for rule in field.constraints if rule.name not in _UNTOLD | {"ge", "le"}]
-        told = [f"{low} to {high}", *other]
-    # The unit first: it is what one has to know.
-    hint = "; ".join(part for part in (field.description, *told) if part)
-    choices = tuple(words.get("enum", ("true", "false") if field.kind == "bool" else ()))
+        low = high = None  # the range of the data type is no help to the user
+    hints = [rule.expected for rule in field.constraints if rule.name not in _SHOWN_BY_INPUT]
+    if "minimum" in keywords and "maximum" in keywords and low is not None:
+        other = [rule.expected for rule in field.constraints if rule.name not in _SHOWN_BY_INPUT | {"ge", "le"}]
+        hints = [f"{low} to {high}", *other]
+    # The description first: it often is the unit.
+    hint = "; ".join(part for part in (field.description, *hints) if part)
+    choices = tuple(keywords.get("enum", ("true", "false") if field.kind == "bool" else ()))
     example = example if field.needed else None
     return _Input(
         name=field.name,
@@ -109,9 +109,9 @@ def _input(field: RequestField, example: Scalar) -> _Input:
     )
 
 
-def _rules(told: Mapping[str, Any]) -> str:
-    """The rules of a member of a message, as words of JSON Schema."""
-    return ", ".join(f"{word} {_short(value)}" for word, value in told.items() if word not in _TOLD)
+def _rules(member: Mapping[str, Any]) -> str:
+    """The rules of a message's member, as JSON Schema keywords."""
+    return ", ".join(f"{key} {_short(value)}" for key, value in member.items() if key not in _NO_RULES)
 
 
 def _short(value: Any) -> str:
@@ -134,7 +134,7 @@ def _text(name: str) -> str:
 
 @cache
 def _security() -> tuple[Header, ...]:
-    """What a browser may do with a page: run its own script and style, ask this server, be in no frame."""
+    """Headers that let a page run its own script and style, call this server, and appear in no frame."""
     policy = (
         f"default-src 'none'; script-src '{_digest('page.js')}'; style-src '{_digest('style.css')}'; img-src data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

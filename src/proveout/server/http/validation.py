@@ -2,7 +2,7 @@
 
 Input: the bytes of a body and the request schema. Output: the record, with every field of the schema in its order; or
 `Refused`, which holds all problems at once as an RFC 9457 problem. `schema/validator.py` defines a valid record. This
-module adds what JSON text can have wrong: a duplicate field is refused, because parsers disagree on which one counts.
+module checks the JSON text: a duplicate field is refused, because parsers disagree on which one counts.
 """
 
 import json
@@ -42,7 +42,7 @@ class Problem:
 
 
 class Refused(ProveoutError):
-    """A request was refused before anything was predicted. `headers` are the response's, beside its usual ones."""
+    """A request was refused before anything was predicted. `headers` are added to the response."""
 
     def __init__(self, problem: Problem, *headers: Header) -> None:
         super().__init__(problem, *headers)
@@ -52,10 +52,10 @@ class Refused(ProveoutError):
         return f"The request is refused: {self.problem.detail}"
 
 
-def not_now(kind: str, why: str, *, retry_after_s: float) -> Refused:
-    """There is no answer at this moment; later there is."""
+def unavailable(kind: str, why: str, *, retry_after_s: float) -> Refused:
+    """503 with `Retry-After`."""
     seconds = max(1, math.ceil(retry_after_s))
-    problem = Problem(status=503, kind=kind, title="Not now", detail=f"{why} Try again in {seconds} s.")
+    problem = Problem(status=503, kind=kind, title="Service unavailable", detail=f"{why} Try again in {seconds} s.")
     return Refused(problem, (b"retry-after", b"%d" % seconds))
 
 
@@ -71,40 +71,40 @@ class Reader:
         self._at_once = self._validator.at_once
 
     def read(self, body: bytes) -> Request:
-        """The request in `body`. Raises: Refused, with status 400 for what is no JSON object, 422 for its content."""
+        """The request in `body`. Raises: Refused with 400 if it is not a JSON object, 422 if a field is invalid."""
         document = parsed(body)
         if not isinstance(document, dict):
-            raise Refused(not_json(f"The body is {class_of(document)}, where an object with the fields is expected."))
-        asked = document.pop(EXPLAIN, _ABSENT)
-        if (asked is _ABSENT or asked is True or asked is False) and b"\\" not in body:
-            colons = body.count(b":") - (asked is not _ABSENT)
+            raise Refused(not_json(f"The body is {class_of(document)}, expected an object with the fields."))
+        explain = document.pop(EXPLAIN, _ABSENT)
+        if (explain is _ABSENT or explain is True or explain is False) and b"\\" not in body:
+            colons = body.count(b":") - (explain is not _ABSENT)
             record = self._at_once(document, colons)
             if record is not None:
-                return Request(record=record, explain=asked is True)
-        if asked is not _ABSENT:
-            document[EXPLAIN] = asked
+                return Request(record=record, explain=explain is True)
+        if explain is not _ABSENT:
+            document[EXPLAIN] = explain
         refuse_repeated(body, document)
         return self.take(document)
 
     def take(self, document: Any) -> Request:
-        """The request in a parsed object that gives no field twice. `document` is used up. Raises: Refused, 422."""
+        """The request in a parsed object without duplicate fields. Changes `document`. Raises: Refused with 422."""
         if not isinstance(document, dict):
-            raise Refused(_no_object(document))
-        asked = document.pop(EXPLAIN, False)
-        if asked is True or asked is False:
+            raise Refused(_not_an_object(document))
+        explain = document.pop(EXPLAIN, False)
+        if explain is True or explain is False:
             record = self._at_once(document, -1)
             if record is not None:
-                return Request(record=record, explain=asked)
+                return Request(record=record, explain=explain)
         problems: tuple[FieldProblem, ...] = ()
-        if not isinstance(asked, bool):
-            problems = (FieldProblem(field=EXPLAIN, rule="type", expected="true or false", got=class_of(asked)),)
+        if not isinstance(explain, bool):
+            problems = (FieldProblem(field=EXPLAIN, rule="type", expected="true or false", got=class_of(explain)),)
         try:
             record = self._validator.closely(document)
         except InvalidRecord as invalid:
             raise Refused(_content_problem((*problems, *invalid.problems))) from None
         if problems:
             raise Refused(_content_problem(problems))
-        return Request(record=record, explain=asked)
+        return Request(record=record, explain=explain)
 
 
 def read(body: bytes, schema: RequestSchema) -> Request:
@@ -119,7 +119,7 @@ _ABSENT: Any = object()
 
 
 def parsed(body: bytes) -> Any:
-    """The JSON in `body`. Raises: Refused with status 400. A field given twice is not seen here."""
+    """The JSON in `body`; of duplicate fields, the last. Raises: Refused with status 400."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -127,12 +127,12 @@ def parsed(body: bytes) -> Any:
 
 
 def not_json(detail: str) -> Problem:
-    """The problem of a body that cannot be read at all."""
+    """The problem of a body that cannot be read."""
     return Problem(status=400, kind="not-json", title="The body cannot be read", detail=detail)
 
 
-def _no_object(document: Any) -> Problem:
-    detail = f"This is {class_of(document)}, where an object with the fields is expected."
+def _not_an_object(document: Any) -> Problem:
+    detail = f"This is {class_of(document)}, expected an object with the fields."
     return Problem(status=422, kind="refused-fields", title="The request does not fit the schema", detail=detail)
 
 
@@ -143,12 +143,12 @@ def refuse_repeated(body: bytes, document: Any) -> None:
 
 
 def repeated_fields(body: bytes, document: Any) -> dict[int, Problem]:
-    """What is given twice in `body`, which was parsed to `document`: a problem for each place of an array that has
-    one, for an object under 0. orjson keeps the last one and does not say so.
+    """The duplicate fields of `body`, which was parsed to `document`. orjson keeps the last one without an error.
 
-    In a text without escapes every colon outside of texts follows a key, so counting is enough; only what does not
-    add up is parsed again.
-    Raises: Refused for what is nested too deeply to be looked at.
+    JSON without escapes has one colon for each key, apart from those inside strings. So counting colons is enough; the
+    body is parsed again only if the counts differ.
+    Returns: a problem by position in the array; for an object, under 0.
+    Raises: Refused if the body is nested too deeply to check.
     """
     if b"\\" not in body and body.count(b":") == _colons(document):
         return {}
@@ -162,9 +162,9 @@ def repeated_fields(body: bytes, document: Any) -> dict[int, Problem]:
 
 
 def _colons(document: Any) -> int:
-    """How many colons the text of `document` has, at least where it has no escapes."""
+    """How many colons the JSON text of `document` has, if it has no escapes and no duplicate fields."""
     counted, ahead = 0, [document]
-    while ahead:  # not by recursion: a body may be nested as deeply as Python's own stack
+    while ahead:  # no recursion: a body may be nested as deeply as Python's own stack
         value = ahead.pop()
         if isinstance(value, str):
             counted += value.count(":")
@@ -178,7 +178,7 @@ def _colons(document: Any) -> int:
 
 
 class _Seen:
-    """An object as it was written: the first key that it gives twice, and its values."""
+    """An object as it was written: its first duplicate key, and its values."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         keys = [key for key, _ in pairs]
@@ -187,7 +187,7 @@ class _Seen:
 
 
 def _repeated(document: Any) -> str | None:
-    """A key that is given twice in `document`."""
+    """A duplicate key in `document`; None if there is none."""
     ahead = [document]
     while ahead:
         value = ahead.pop()

@@ -1,1 +1,1 @@
-"""The log: journals, and the controller that carries them into the ledger."""
+"""The log: journals, and the controller that copies them into the ledger."""

@@ -1,8 +1,8 @@
-"""The current troubles of the server, and the alerts about them.
+"""The alert state: which alerts of the server are open.
 
-Input: at each look, every trouble that the processes see. Output: an alert for each trouble when it begins, and an
-`info` when it has been gone for a while. A trouble is identified by its text. So two API processes that see the same
-one make one alert, and so does one that comes and goes. Pure: the clock is given.
+Input: all current problems, as the processes report them. Output: an alert for each problem when it begins, and an
+`info` alert when it has been gone for a while. A problem is identified by its text. So two API processes with the same
+problem raise one alert, and so does a problem that comes and goes. Pure: the clock is an argument.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,35 +10,36 @@ from collections.abc import Iterable, Sequence
 from proveout.records.drift_report import Alert
 
 BY = "proveout serve"
-"""Who raises them, as the ledger names it."""
+"""The actor of these alerts in the ledger."""
 
 GONE_S = 5.0
 _OVER = "over: "
 
 
-class Alarms:
-    """Tells news from what was said already.
+class AlertState:
+    """The open alerts: each problem, and when it was last seen.
 
     Args:
-        said: alerts of a server before, the oldest first: what stands of them is not said again, and its end is.
+        sent: the alerts that earlier servers sent, oldest first. Those still open are not sent again when they recur,
+            but their end is.
     """
 
-    def __init__(self, said: Iterable[Alert] = ()) -> None:
-        self._stands: dict[str, float] = {}  # what is wrong, and when it was last seen
-        for alert in said:
+    def __init__(self, sent: Iterable[Alert] = ()) -> None:
+        self._open: dict[str, float] = {}  # when each problem was last seen
+        for alert in sent:
             if alert.what.startswith(_OVER):
-                self._stands.pop(alert.what.removeprefix(_OVER), None)
+                self._open.pop(alert.what.removeprefix(_OVER), None)
             elif alert.severity != "info":
-                self._stands[alert.what] = 0.0
+                self._open[alert.what] = 0.0
 
-    def look(self, wrong: Sequence[Alert], *, clock: float, at: str) -> list[Alert]:
-        """What a person is to be told, now that `wrong` stands."""
-        seen = {alert.what: alert for alert in wrong}
-        begun = [alert for what, alert in seen.items() if what not in self._stands]
-        gone = [w for w, last in self._stands.items() if w not in seen and (clock - last > GONE_S)]
-        self._stands.update(dict.fromkeys(seen, clock))
+    def update(self, problems: Sequence[Alert], *, clock: float, at: str) -> list[Alert]:
+        """Take in all current problems. Returns the alerts to send: for new problems, and for those that are over."""
+        seen = {alert.what: alert for alert in problems}
+        begun = [alert for what, alert in seen.items() if what not in self._open]
+        gone = [what for what, last in self._open.items() if what not in seen and (clock - last > GONE_S)]
+        self._open.update(dict.fromkeys(seen, clock))
         for what in gone:
-            del self._stands[what]
+            del self._open[what]
         return begun + [_over(what, at) for what in gone]
 
 

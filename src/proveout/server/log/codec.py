@@ -1,7 +1,7 @@
-"""The lines of a journal: one JSON object for each thing that happened.
+"""The lines of a journal: one JSON object per row.
 
-Input: records. Output: a line for each, and the record again. An answer's line is its record; every other kind
-names itself first.
+Input: records. Output: a line for each, and the record again. The line of a prediction is its record. The line of any
+other record begins with its `kind`.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _HEADS = {kind: b'{"kind":"%s",' % name.encode() for name, kind in _KINDS.items(
 
 
 def write(row: Row) -> bytes:
-    """The line of `row`, its end included."""
+    """The line of `row`, with its line feed."""
     head = _HEADS.get(type(row))
     if head is None:
         return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
@@ -27,7 +27,7 @@ def write(row: Row) -> bytes:
 
 
 def read(line: bytes) -> Row:
-    """The row in `line`. Raises: ValueError or TypeError if it holds none."""
+    """The row in `line`. Raises: ValueError or TypeError if there is none."""
     fields: dict[str, Any] = orjson.loads(line)
     kind = fields.pop("kind", None)
     if fields.get("answer") is not None:

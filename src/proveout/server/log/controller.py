@@ -5,7 +5,7 @@ posted within 0.3 s of an entry that changes it; the canary's verdict; alerts. I
 request waits for it. While it is dead, or the ledger is down, answers continue, the journals grow, and the last posted
 desired state holds.
 
-Everything that may wait for the database has a thread of its own, so that none of them waits for another.
+Each task that may wait for the database has its own thread, so none waits for another.
 """
 
 import os
@@ -27,7 +27,7 @@ from proveout.records.json_form import from_json
 from proveout.records.values import now
 from proveout.server import server_state
 from proveout.server.incidents import Incident
-from proveout.server.log.alert_state import BY, Alarms
+from proveout.server.log.alert_state import BY, AlertState
 from proveout.server.log.shipper import LogShipper
 from proveout.server.worker.release_source import Source
 from proveout.settings import Settings, load
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from proveout.rollout.admission import Fingerprint
 
 NICE = 10
-LAST_DRAIN_S = 8.0  # at the end; what is not drained by then is drained by the next server
-MOST_BACKLOG_BYTES = 32 * 2**20  # about 60,000 answers: more is said
+LAST_DRAIN_S = 8.0  # at shutdown; the next server copies what is left
+MOST_BACKLOG_BYTES = 32 * 2**20  # about 60,000 answers: more raises an alert
 
 _NEWS_EVERY_S, _DRAIN_EVERY_S, _JUDGE_EVERY_S, _NOTE_EVERY_S = 0.15, 0.2, 1.0, 0.5
 _LONGEST_WAIT_S = 5.0
-_REMEMBERED = 200  # alerts of before that are looked through for what still stands
+_REMEMBERED = 200  # earlier alerts that are searched for open ones
 
 
 def run(
@@ -52,17 +52,18 @@ def run(
     current_fingerprint: "Callable[[Settings], Fingerprint] | None",
     ending: Connection,
 ) -> None:
-    """Be the controller, until something arrives at `ending`. Call it in a process of its own."""
+    """Run the controller until a message arrives on `ending`. Call it in a separate process."""
     os.nice(NICE)
     Controller(settings, source, folder, current_fingerprint=current_fingerprint).run(ending)
 
 
 class Controller:
-    """What the controller's process does.
+    """The log controller.
 
     Args:
         folder: the server's private folder, where the desired state is posted.
-        current_fingerprint: what a bundle would be judged by now; without it, no canary is promoted by itself.
+        current_fingerprint: gives the current fingerprint of the checks. Without it, no canary is promoted
+            automatically.
     """
 
     def __init__(
@@ -80,23 +81,23 @@ class Controller:
             current_fingerprint,
         )
         self._ending = threading.Event()
-        self._untold: list[Alert] = []  # alerts that are not in the ledger yet
-        self._alarms: Alarms | None = None  # until the ledger could be asked what was said before
+        self._unsent_alerts: list[Alert] = []  # alerts that are not in the ledger yet
+        self._alert_state: AlertState | None = None  # None until the earlier alerts were read from the ledger
         self._news_trouble = Incident("the desired state")
         self._canary_trouble = Incident("the canary's verdict")
         self._promotion_trouble = Incident("the canary's promotion")
         self._drain = LogShipper(
-            settings.journal_dir, open_log=self._open, event_fields=settings.event_key, alarm=self._untold.append
+            settings.journal_dir, open_log=self._open, event_fields=settings.event_key, alarm=self._unsent_alerts.append
         )
         posted = server_state.read(server_state.desired_path(folder), server_state.DesiredState)
         self._seq = posted.seq if posted else 0
         self._has_canary = posted is not None and posted.canary is not None
-        self._advised = ""  # what was last said of the canary
+        self._advised = ""  # the last message about the canary
 
     def run(self, ending: Connection) -> None:
-        """Work until something arrives at `ending`; then drain what there is."""
+        """Work until a message arrives on `ending`; then copy what is left."""
         loops = [
-            # The news never wait for long: when the ledger is back, a rollback may be in it.
+            # Short waits even after failures: when the ledger is back, it may contain a rollback.
             self._thread("news", self._post_news, every_s=_NEWS_EVERY_S, at_most_s=_JUDGE_EVERY_S),
             self._thread("drain", self.ship_logs, every_s=_DRAIN_EVERY_S, at_most_s=_LONGEST_WAIT_S),
             self._thread("canary", self._judge, every_s=_JUDGE_EVERY_S, at_most_s=_LONGEST_WAIT_S),
@@ -115,7 +116,7 @@ class Controller:
         def looping() -> None:
             wait_s = every_s
             while not self._ending.wait(wait_s):
-                wait_s = every_s if work().words is None else min(at_most_s, wait_s * 2)
+                wait_s = every_s if work().message is None else min(at_most_s, wait_s * 2)
 
         thread = threading.Thread(target=looping, name=name, daemon=True)
         thread.start()
@@ -132,37 +133,37 @@ class Controller:
                 self._seq, self._has_canary = new.seq, new.canary is not None
             self._news_trouble.is_over()
         except Exception as error:
-            self._news_trouble.begins(f"stays as it is: {_words(error)}")
+            self._news_trouble.begins(f"stays as it is: {_message(error)}")
         return self._news_trouble
 
-    # --- the books ------------------------------------------------------------------------------------------------
+    # --- the ledger -----------------------------------------------------------------------------------------------
 
     def ship_logs(self) -> Incident:
-        """Carry journals and alerts into the ledger."""
+        """Copy journals and alerts into the ledger."""
         self._drain.once()
-        if self._drain.trouble.words is None:
-            with suppress(Exception):  # they wait for the next time, like the rows, which say what is wrong
-                self._tell()
+        if self._drain.trouble.message is None:
+            with suppress(Exception):  # the alerts wait for the next time; the rows report what is wrong
+                self._send_alerts()
         return self._drain.trouble
 
-    def _tell(self) -> None:
+    def _send_alerts(self) -> None:
         events = sorted(self._folder.glob("event-*.json"))
-        if self._alarms is not None and not self._untold and not events:
+        if self._alert_state is not None and not self._unsent_alerts and not events:
             return
         with self._open() as ledger:
-            if self._alarms is None:
-                self._alarms = Alarms(self._said(ledger))
+            if self._alert_state is None:
+                self._alert_state = AlertState(self._sent_alerts(ledger))
             for path in events:
                 alert = server_state.read(path, Alert)
                 if alert is not None:
                     self._append(ledger, alert)
                 path.unlink()
-            while self._untold:
-                self._append(ledger, self._untold[0])
-                del self._untold[0]
+            while self._unsent_alerts:
+                self._append(ledger, self._unsent_alerts[0])
+                del self._unsent_alerts[0]
 
-    def _said(self, ledger: "Ledger") -> Iterator[Alert]:
-        """The newest alerts of this server and those before it, the oldest first."""
+    def _sent_alerts(self, ledger: "Ledger") -> Iterator[Alert]:
+        """The last alerts of this server and earlier ones, oldest first."""
         newest = ledger.entries(kind="alert", subject=self._settings.model, limit=_REMEMBERED, newest_first=True)
         for entry in reversed(newest):
             if entry.actor == BY:
@@ -176,13 +177,13 @@ class Controller:
     def _append(self, ledger: "Ledger", alert: Alert) -> None:
         try:
             ledger.append("alert", self._settings.model, alert, actor=BY, reason=alert.what, at=alert.at)
-        except UsageError:  # a text that no ledger can hold: the others shall not wait for it
+        except UsageError:  # a text that the ledger cannot store: the other alerts must not wait for it
             print(f"proveout: an alert cannot be stored: {alert.what!r}", file=sys.stderr, flush=True)
 
     # --- the canary -----------------------------------------------------------------------------------------------
 
     def _judge(self) -> Incident:
-        """Promote or roll back the canary, once its answers say so."""
+        """Promote or roll back the canary, once its verdict is clear."""
         if not self._has_canary:
             self._canary_trouble.is_over()
             self._promotion_trouble.is_over()
@@ -196,9 +197,9 @@ class Controller:
             self._promotion_trouble.begins(f"is refused, and it keeps its share: {error}")
             return self._promotion_trouble
         except Conflict:
-            pass  # somebody released something meanwhile: the next look is at that
+            pass  # another release was made meanwhile: judge again next time
         except Exception as error:
-            self._canary_trouble.begins(f"cannot be had: {_words(error)}")
+            self._canary_trouble.begins(f"failed: {_message(error)}")
         return self._canary_trouble
 
     def _follow_canary(self) -> None:
@@ -210,26 +211,26 @@ class Controller:
             if verdict is None or verdict.decision == "waits":
                 return
             keyring, current_fingerprint = open_keyring(settings), self._current_fingerprint
-            # Asked by the settings as they are now: those that the server was started with may be weeks old.
-            asked = (
+            # With the current settings: those of the server's start may be weeks old.
+            fingerprint = (
                 None if current_fingerprint is None else lambda: current_fingerprint(of_the_file(load(settings.root)))
             )
-            release = canary.act(ledger, keyring, settings, verdict, at=now(), current_fingerprint=asked)
-        words = f"{verdict.canary} {'is promoted' if verdict.decision == 'promotes' else 'is rolled back'}"
-        if release is None:  # it is for a person to do
-            words = f"{verdict.canary} could be {'promoted' if verdict.decision == 'promotes' else 'rolled back'}"
-        if words != self._advised:
-            self._advised = words
-            print(f"proveout: {words}: {verdict.reason}", file=sys.stderr, flush=True)
+            release = canary.act(ledger, keyring, settings, verdict, at=now(), current_fingerprint=fingerprint)
+        what = f"{verdict.canary} {'is promoted' if verdict.decision == 'promotes' else 'is rolled back'}"
+        if release is None:  # left to a person
+            what = f"{verdict.canary} could be {'promoted' if verdict.decision == 'promotes' else 'rolled back'}"
+        if what != self._advised:
+            self._advised = what
+            print(f"proveout: {what}: {verdict.reason}", file=sys.stderr, flush=True)
             step = f"proveout {'promote' if verdict.decision == 'promotes' else 'rollback'}, if you agree"
-            self._untold.append(
-                _alert("warning", words, verdict.reason, step if release is None else "See proveout status")
+            self._unsent_alerts.append(
+                _alert("warning", what, verdict.reason, step if release is None else "See proveout status")
             )
 
-    # --- how things are -------------------------------------------------------------------------------------------
+    # --- state and problems ---------------------------------------------------------------------------------------
 
     def _note(self) -> None:
-        """Say how things are, to the API processes and, where something is wrong, to a person."""
+        """Post this process's note, and raise alerts for current problems."""
         try:
             backlog = self._drain.backlog_bytes()
             note = server_state.ControllerNote(
@@ -238,39 +239,43 @@ class Controller:
                 drained_rows=self._drain.drained_rows,
                 damaged_lines=self._drain.damaged_lines,
                 backlog_bytes=backlog,
-                trouble=self._drain.trouble.words,
+                trouble=self._drain.trouble.message,
             )
             server_state.post(server_state.controller_path(self._folder), note)
-            if self._alarms is not None:
-                self._untold += self._alarms.look(self._wrong(backlog), clock=time.monotonic(), at=now())
+            if self._alert_state is not None:
+                self._unsent_alerts += self._alert_state.update(
+                    self._problems(backlog), clock=time.monotonic(), at=now()
+                )
         except Exception:
             traceback.print_exc(file=sys.stderr)
 
-    def _wrong(self, backlog: int) -> list[Alert]:
-        wrong = [trouble for note in server_state.api_notes(self._folder) for trouble in note.troubles]
+    def _problems(self, backlog: int) -> list[Alert]:
+        """All current problems, of the API processes and of this one."""
+        problems = [alert for note in server_state.api_notes(self._folder) for alert in note.problems]
         for trouble, step in (
-            (self._drain.trouble, "See whether its database runs and its disk has room: proveout status"),
-            (self._news_trouble, "See what is wrong with the ledger: proveout ledger verify"),
-            (self._canary_trouble, "See what is wrong with the canary: proveout status"),
+            (self._drain.trouble, "Check that its database runs and its disk has room: proveout status"),
+            (self._news_trouble, "Check the ledger: proveout ledger verify"),
+            (self._canary_trouble, "Check the canary: proveout status"),
         ):
-            if trouble.words is not None:
-                wrong.append(_alert("critical", f"{trouble.name} is in trouble", f"It {trouble.words}", step))
-        if self._promotion_trouble.words is not None:
+            if trouble.message is not None:
+                problems.append(_alert("critical", f"{trouble.name} is in trouble", f"It {trouble.message}", step))
+        if self._promotion_trouble.message is not None:
             what, step = "the canary is not promoted", "See proveout status; then the gate again, or proveout promote"
-            wrong.append(_alert("warning", what, f"Its promotion {self._promotion_trouble.words}", step))
+            problems.append(_alert("warning", what, f"Its promotion {self._promotion_trouble.message}", step))
         if self._drain.damaged_lines:
+            what = "lines of the log cannot be read"
             details = f"{self._drain.damaged_lines} lines are kept in {self._settings.journal_dir}/*.damaged."
-            wrong.append(_alert("warning", "lines of the log cannot be read", details, "Look at them, and at the disk"))
+            problems.append(_alert("warning", what, details, "Check these lines and the disk"))
         if backlog > MOST_BACKLOG_BYTES:
             details = f"{backlog / 2**20:.0f} MB of journals wait in {self._settings.journal_dir}."
-            wrong.append(_alert("warning", "the log is behind", details, "See whether the ledger is slow or down"))
-        return wrong
+            problems.append(_alert("warning", "the log is behind", details, "Check whether the ledger is slow or down"))
+        return problems
 
 
 def _alert(severity: Severity, what: str, details: str, next_step: str) -> Alert:
     return Alert(severity=severity, what=what, details=details, next_step=next_step, at=now())
 
 
-def _words(error: Exception) -> str:
-    # A foreign error may hold the ledger's password: its class is enough here.
+def _message(error: Exception) -> str:
+    # A foreign error may contain the ledger's password, so only its class is shown.
     return str(error) if isinstance(error, ProveoutError) else type(error).__name__

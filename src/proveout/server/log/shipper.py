@@ -1,11 +1,11 @@
 """The log shipper: copies journals into the ledger, each line exactly once.
 
-Input: the journals of the API processes, living and dead. Output: rows of the ledger. The position in a journal is
-stored with the rows in one transaction, so a shipper that is killed and repeated stores nothing twice. A line without
-an end is no row: its answer was never sent. The journal of a dead writer is deleted once it is copied.
+Input: the journals of the API processes, living and dead. Output: rows of the ledger. One transaction stores the rows
+and the position in the journal, so a shipper that is killed and restarted stores nothing twice. A line without a line
+feed is not a row, because its answer was never sent. The journal of a dead writer is deleted once it is copied.
 
-The holder of a folder's lock is the only one that ships from it: two servers may share a state folder. If the ledger is
-locked, down or full, the lines wait in their files.
+Only the holder of a folder's lock ships from it, because two servers may share a state folder. If the ledger is locked,
+down or full, the lines wait in their files.
 """
 
 import fcntl
@@ -27,72 +27,72 @@ from proveout.server.incidents import Incident
 from proveout.server.log import codec
 from proveout.server.log.journal import SUFFIX
 
-PORTION_BYTES = 2**20  # drained in one transaction: about 2,000 rows, for which other writers wait 0.1 s
-_UNNAMED_S = 60.0  # a journal this old that never got its name has no writer any more
+PORTION_BYTES = 2**20  # per transaction: about 2,000 rows, for which other writers wait 0.1 s
+_UNNAMED_S = 60.0  # a journal of this age without its final name has no writer any more
 
 Stored = Prediction | ShadowAnswer | Feedback
 
 
-class Log(Protocol):
-    """Where rows end up: the ledger, as far as a journal knows it."""
+class PredictionLog(Protocol):
+    """What the shipper needs of the ledger."""
 
     def add_journal(
         self, rows: Sequence[Stored], *, journal: str, offset: int, event_fields: Sequence[str] = ()
     ) -> int:
-        """Store rows and how far the journal is drained, together. How many were new."""
+        """Store rows and the position in the journal in one transaction. Returns how many rows were new."""
 
     def journal_offset(self, journal: str) -> int:
-        """How many bytes of it are drained."""
+        """How many bytes of the journal are in the ledger."""
 
     def prediction_ids(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of `ids` that are stored."""
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
 
 
 class LogShipper:
-    """What carries journals into the ledger. For one thread.
+    """Copies the journals of a folder into the ledger. For one thread.
 
     Args:
-        open_log: opens the ledger; called again and again while that fails.
-        event_fields: of a request that name what it is about.
-        alarm: takes the alerts that stand in journals.
+        open_log: opens the ledger; called again after a failure.
+        event_fields: the request fields that identify an event.
+        alarm: called with each alert in a journal.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        open_log: Callable[[], Log],
+        open_log: Callable[[], PredictionLog],
         event_fields: Sequence[str] = (),
         alarm: Callable[[Alert], None] = lambda alert: None,
     ) -> None:
         self._folder, self._open_log, self._alarm = folder, open_log, alarm
         self._event_fields = tuple(event_fields)
-        self._log: Log | None = None
+        self._log: PredictionLog | None = None
         self._lock: int | None = None
-        self._drained: dict[str, int] = {}  # bytes of each journal; true for as long as the lock is held
+        self._drained: dict[str, int] = {}  # copied bytes of each journal; valid while this process holds the lock
         self.trouble = Incident("the ledger")
         self.drained_rows = 0
         self.damaged_lines = 0
 
     def once(self) -> None:
-        """Drain everything there is now. Never raises: a trouble is kept in `trouble`."""
+        """Copy all complete lines. Never raises: an error is kept in `trouble`."""
         try:
             if not self._alone():
                 return
             for path in self._journals():
                 self._take(path)
             self.trouble.is_over()
-        except Exception as error:  # whatever it is, the next try may work, and answers do not wait for it
-            # A foreign error may hold the ledger's password: its class is enough here.
-            words = str(error) if isinstance(error, ProveoutError) else type(error).__name__
-            self.trouble.begins(f"takes no predictions: {words} They wait in {self._folder}")
+        except Exception as error:  # of any kind: the next try may work, and answers do not depend on it
+            # A foreign error may contain the ledger's password, so only its class is shown.
+            reason = str(error) if isinstance(error, ProveoutError) else type(error).__name__
+            self.trouble.begins(f"takes no predictions: {reason} They wait in {self._folder}")
             self._close_log()
 
     def backlog_bytes(self) -> int:
-        """Bytes of journals that are not in the ledger yet. 0 too while another server drains them."""
+        """Bytes of journals that are not in the ledger yet. Also 0 while another server ships from the folder."""
         total = 0
         if self._lock is not None:
             for path in self._journals():
@@ -101,7 +101,7 @@ class LogShipper:
         return total
 
     def close(self) -> None:
-        """Give the ledger and the folder back."""
+        """Close the ledger and release the folder."""
         self._close_log()
         if self._lock is not None:
             os.close(self._lock)
@@ -109,13 +109,13 @@ class LogShipper:
         self._drained.clear()
 
     def _alone(self) -> bool:
-        """Whether the folder is this process's to drain."""
+        """Whether this process holds the folder's lock; takes it if it is free."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._lock is not None:
             held, there = os.fstat(self._lock), self._folder.stat()
             if (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino):
                 return True
-            self.close()  # somebody cleared it away, and made another one
+            self.close()  # the folder was deleted and created again
         lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,14 +136,14 @@ class LogShipper:
         return sorted(self._folder.glob(f"*{SUFFIX}"))
 
     def _take(self, path: Path) -> None:
-        """Drain a journal, and delete it if its writer is dead."""
+        """Copy a journal, and delete it if its writer is dead."""
         try:
             with path.open("rb") as file:
                 dead = _is_free(file.fileno())
                 if os.fstat(file.fileno()).st_size > self._drained.get(path.name, -1):
                     self._drain(path)
                 if dead:
-                    # What is left is no whole line: its answer never left.
+                    # The rest is not a complete line: its answer was never sent.
                     path.unlink(missing_ok=True)
                     self._drained.pop(path.name, None)
         except FileNotFoundError:
@@ -161,7 +161,7 @@ class LogShipper:
                     self._drained[path.name] = offset
                     return
                 if end == 0:
-                    portion *= 2  # one line longer than that
+                    portion *= 2  # one line is longer than the portion
                     continue
                 self._store(log, path, self._rows(path, data[:end]), offset=offset, end=offset + end)
                 offset += end
@@ -183,18 +183,18 @@ class LogShipper:
                 rows.append(row)
         return rows
 
-    def _store(self, log: Log, path: Path, rows: list[Stored], *, offset: int, end: int) -> None:
-        asked = [row.request_id for row in rows if isinstance(row, Prediction)]
-        named = _named_apart(rows, log.prediction_ids(asked) if asked else frozenset(), f"{path.name}:{offset}")
+    def _store(self, log: PredictionLog, path: Path, rows: list[Stored], *, offset: int, end: int) -> None:
+        ids = [row.request_id for row in rows if isinstance(row, Prediction)]
+        unique = _with_unique_ids(rows, log.prediction_ids(ids) if ids else frozenset(), f"{path.name}:{offset}")
         add = partial(log.add_journal, journal=path.name, event_fields=self._event_fields)
         try:
-            self.drained_rows += add(named, offset=end)
+            self.drained_rows += add(unique, offset=end)
             return
         except LedgerError:
             raise
         except (ProveoutError, ValueError, TypeError):
-            pass  # one of the rows, not the ledger: the others shall not wait for it for ever
-        for row in named:
+            pass  # a bad row, not the ledger: store the others one by one
+        for row in unique:
             try:
                 self.drained_rows += add([row], offset=offset)
             except LedgerError:
@@ -204,11 +204,11 @@ class LogShipper:
         add([], offset=end)
 
     def _set_aside(self, path: Path, line: bytes) -> None:
-        """Keep a line that is no row, for a person to look at."""
+        """Move an unreadable line to a `.damaged` file."""
         self.damaged_lines += 1
         aside = path.with_suffix(".damaged")
         if self.damaged_lines == 1:
-            print(f"proveout: a line of {path.name} is no row; it is kept in {aside}", file=sys.stderr, flush=True)
+            print(f"proveout: a line of {path.name} cannot be read; it is kept in {aside}", file=sys.stderr, flush=True)
         with aside.open("ab") as file:
             file.write(line + b"\n")
 
@@ -219,7 +219,7 @@ class LogShipper:
 
 
 def _is_free(file: int) -> bool:
-    """Whether no writer holds the file. Then it is held by whoever has `file` open."""
+    """Whether no writer has the file locked. If so, the descriptor `file` takes the lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -227,20 +227,24 @@ def _is_free(file: int) -> bool:
     return True
 
 
-def _named_apart(rows: Sequence[Stored], stored: frozenset[str], place: str) -> list[Stored]:
-    """`rows`, the predictions among them under ids that are not in the ledger yet.
+def _with_unique_ids(rows: Sequence[Stored], stored: frozenset[str], place: str) -> list[Stored]:
+    """`rows`, where each prediction whose id is taken already gets a new one.
 
-    Rows and offset are stored together, so a row is never drained twice, and an id that is there already was given
-    twice by a client: to two servers, or to one whose memory of it had gone. Both answers belong in the log.
+    No row is copied twice. So if an id is in the ledger already, a client used it twice: on two servers, or on one that
+    had forgotten it. Both answers belong in the log.
+
+    Args:
+        stored: the ids that are in the ledger.
+        place: the position of the rows, from which new ids are derived.
     """
     seen = set(stored)
-    named: list[Stored] = []
+    unique: list[Stored] = []
     for number, row in enumerate(rows):
-        apart = row
+        renamed = row
         if isinstance(row, Prediction):
             if row.request_id in seen:
                 tail = blake2b(f"{place}:{number}".encode(), digest_size=6).hexdigest()
-                apart = replace(row, request_id=f"{row.request_id}~{tail}")
-            seen.add(apart.request_id)
-        named.append(apart)
-    return named
+                renamed = replace(row, request_id=f"{row.request_id}~{tail}")
+            seen.add(renamed.request_id)
+        unique.append(renamed)
+    return unique

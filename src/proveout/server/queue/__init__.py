@@ -1,1 +1,1 @@
-"""Requests on their way to the worker: micro-batches, circuit breakers, overload, explanations and shadows."""
+"""The queues in front of the worker: micro-batches, circuit breakers, overload, explanations and shadows."""

@@ -1,10 +1,10 @@
 """Micro-batches: requests that wait while the worker is busy are sent together as one message.
 
-Input: single records, each with its release. Output: an answer for each, or the reason why there is none. No request
-waits for others: a batch is sent as soon as the worker is free. A request that would wait too long for a busy worker
-    gets `Overloaded` at once, by the measured batch times. A request to a hanging or failing worker is answered by the
-    fallback chain at its deadline; after some of those, the `breaker` keeps requests from the release for a while.
-    Explanations and shadows are not in this queue: see `explain_queue` and `shadow_queue`.
+Input: single records, each with its release. Output: an answer for each, or the reason why there is none. There is no
+batching window: a batch is sent as soon as the worker is free. A request that would wait too long for a busy worker,
+by the measured batch times, gets `Overloaded` at once. A request to a hanging or failing worker is answered by the
+fallback chain at its deadline. After several failures the `breaker` sends no requests to the release for a while.
+Explanations and shadows have their own queues: see `explain_queue` and `shadow_queue`.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ from proveout.server.queue.release_queue import (
     columns_of,
 )
 from proveout.server.queue.shadow_queue import ShadowQueue, ShadowScore
-from proveout.server.queue.worker_connection import Silent, WorkerChannels, WorkerLost, WorkerStatus
+from proveout.server.queue.worker_connection import WorkerChannels, WorkerLost, WorkerStatus, WorkerTimeout
 from proveout.server.server_state import DesiredState
 
 __all__ = ["MOST_ROWS", "MOST_WAITING", "Dispatch", "Overloaded", "Scored", "ShadowScore"]
 
-MOST_WAITING = 10_000  # more than a worker can do within any deadline: who comes then is told at once
-_TICKS_PER_S = 200  # deadlines are kept by one timer for all that fall in the same five milliseconds
-_BATCH_SHARE = 0.25  # of the time a request has, that its batch may take: others come meanwhile, and wait for its end
-_BLAMED_SHARE = 0.5  # of it, that a batch must have taken to be what failed a request
-_CARE = 1.25  # measured times are means
-_HANGS_AFTER_S = 0.05  # and twice the usual time: such a batch says nothing of how long the queue is
+MOST_WAITING = 10_000  # more than a worker can answer within any deadline
+_TICKS_PER_S = 200  # one timer serves all deadlines within the same five milliseconds
+_BATCH_SHARE = 0.25  # of a request's time, that its batch may take: new requests wait for the end of the batch
+_BLAMED_SHARE = 0.5  # of a request's time; a batch that took more is the cause of the timeout
+_CARE = 1.25  # safety factor: measured times are means
+_HANGS_AFTER_S = 0.05  # plus twice the expected time: a batch that takes longer hangs, and predicts no waiting time
 
-_STALL_S = 0.03  # a timer this late: this process stood still, and cannot tell who else did
+_STALL_S = 0.03  # a timer this late means that this process was stopped, and cannot judge the worker
 
 _DOWN = "the worker is down"
 _DIED = "the worker died"
@@ -48,7 +48,7 @@ _OPEN = "the circuit breaker is open"
 
 
 class Overloaded(Exception):
-    """What waits in front cannot be answered before the deadline of one more request."""
+    """The requests already waiting cannot be answered before the deadline of a new one."""
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(retry_after_s)
@@ -62,46 +62,48 @@ class Dispatch:
     """The queue in front of a worker. For one event loop.
 
     Args:
-        lines: to the worker.
-        fields: of a request, as the worker is sent them.
-        cool_s: how long a failing release is not asked.
-        clock: measures how long batches take, in seconds. Deadlines are kept by the loop's own clock, which on uvloop
-            counts whole milliseconds: too coarse for a batch that takes less.
+        channels: the connections to the worker.
+        fields: the request fields, in the order in which the worker gets them.
+        cool_s: how long a failing release gets no requests.
+        clock: measures batches, in seconds. Deadlines use the loop's clock, which on uvloop counts whole milliseconds:
+            too coarse for short batches.
     """
 
     def __init__(
         self,
-        lines: WorkerChannels,
+        channels: WorkerChannels,
         fields: Sequence[str],
         *,
         cool_s: float = 2.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._line, self._columns, self._clock = lines.plain, columns_of(fields), clock
+        self._connection, self._columns, self._clock = channels.plain, columns_of(fields), clock
         self._cool_s = cool_s
         self._release_queues: dict[str, ReleaseQueue] = {}
         self._probes: deque[tuple[str | None, asyncio.Future[Any]]] = deque()
         self._flight: InFlightBatch | bool | None = None  # True for a probe
-        self._called = False
-        self._woke_at = float("-inf")  # when this process last went on after it stood still
+        self._scheduled = False  # whether `_pump` runs in the next turn of the loop
+        self._woke_at = float("-inf")  # when this process last resumed after a stall
         self._due: dict[int, set[Waiting]] = {}
-        self._slowest_s = 0.0  # batch of any release
-        self._fewest = MOST_ROWS  # rows in a full batch of any release
-        self._explaining = ExplainQueue(lines.side, self._columns)
-        self._mirror = ShadowQueue(lines.shadow, self._columns, breaker=self._breaker, busy=lambda: self.waiting > 0)
-        self.waiting = 0  # records that are not with the worker yet
-        self.shed = 0  # requests that were told Overloaded
-        self.heard_at = float("-inf")  # the loop's clock: when the worker last gave a sound reply
+        self._slowest_s = 0.0  # the slowest batch of any release
+        self._fewest = MOST_ROWS  # the smallest row limit of any release
+        self._explain_queue = ExplainQueue(channels.side, self._columns)
+        self._shadow_queue = ShadowQueue(
+            channels.shadow, self._columns, breaker=self._breaker, busy=lambda: self.waiting > 0
+        )
+        self.waiting = 0  # records that were not sent to the worker yet
+        self.shed = 0  # requests refused with Overloaded
+        self.heard_at = float("-inf")  # when the worker last sent a valid reply, on the loop's clock
 
     # --- for the prediction service ----------------------------------------------------------------------------------
 
     def score(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Awaitable[Scored]:
-        """What `release` says of `record`.
+        """The answer of `release` to `record`.
 
         Raises, at once: Overloaded; NoAnswer if the release cannot be asked. Raises, awaited: NoAnswer, at the latest
         at `until` (the loop's clock).
         """
-        status = self._line.status
+        status = self._connection.status
         if status is None:
             raise NoAnswer(_DOWN)
         if release not in status.holds:
@@ -126,29 +128,31 @@ class Dispatch:
         due.add(waiting)
         release_queue.queue.append(waiting)
         self.waiting += 1
-        if self._flight is None and not self._called:
-            # Not yet: what else comes in this turn of the loop goes with it.
-            self._called = True
+        if self._flight is None and not self._scheduled:
+            # In the next turn, so that all requests of this turn go into one batch.
+            self._scheduled = True
             loop.call_soon(self._pump)
         return reply
 
     async def explain(self, record: Mapping[str, Scalar], *, release: str, until: float) -> Sequence[Mapping[str, Any]]:
-        """The reasons for what `release` says of `record`, as the worker words them.
+        """The reasons for the answer of `release` to `record`, as the worker sends them.
 
-        Raises: NoAnswer, at once if they cannot be there before `until`, by how long the last ones took.
+        Raises: NoAnswer; at once if, by the measured times, they cannot be ready before `until`.
         """
-        return await self._explaining.explain(record, release=release, until=until)
+        return await self._explain_queue.explain(record, release=release, until=until)
 
     def mirror(self, record: Mapping[str, Scalar], *, release: str, then: Callable[[ShadowScore], None]) -> bool:
-        """Have `release` score `record` when nothing else waits, and call `then`. False if there is no room for it:
-        it is counted in `dropped`, and `then` is not called."""
-        return self._mirror.mirror(record, release=release, then=then)
+        """Let the shadow `release` score `record` when nothing else waits, and call `then` with the result.
+
+        Returns: False if the queue is full. Then the record is counted in `dropped`, and `then` is not called.
+        """
+        return self._shadow_queue.mirror(record, release=release, then=then)
 
     # --- for the API runtime -----------------------------------------------------------------------------------------
 
     def post(self, desired: DesiredState) -> None:
-        """There is a new desired state: what it does not list is forgotten, and a shadow that hung may be asked again
-        if it was released again."""
+        """Apply a new desired state: forget the releases that it does not list, and lift the ban of a shadow that was
+        released again."""
         listed = {release.name for release in desired.releases}
         self._release_queues = {
             name: release_queue
@@ -158,66 +162,70 @@ class Dispatch:
         self._slowest_s = max(
             (release_queue.pace.slowest_s for release_queue in self._release_queues.values()), default=0.0
         )
-        self._explaining.post(desired)
-        self._mirror.post(desired)
+        self._explain_queue.post(desired)
+        self._shadow_queue.post(desired)
 
     async def probe(self, *, until: float, release: str | None = None) -> WorkerStatus:
-        """The worker, after it has scored a row of its own with `release`, or with any. Raises: NoAnswer."""
-        if self._line.status is None:
+        """Let the worker score a training row with `release`, or with any if None.
+
+        Returns: the worker's status.
+        Raises: NoAnswer.
+        """
+        if self._connection.status is None:
             raise NoAnswer(_DOWN)
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
         self._probes.append((release, reply))
-        if self._flight is None and not self._called:
-            self._called = True
+        if self._flight is None and not self._scheduled:
+            self._scheduled = True
             loop.call_soon(self._pump)
         try:
             async with asyncio.timeout_at(until):
-                said = await reply
+                scored = await reply
         except TimeoutError as error:
             raise NoAnswer("the worker does not answer a probe") from error
-        status = self._line.status
-        if status is None or not isinstance(said, dict) or not _scored(status, said):
+        status = self._connection.status
+        if status is None or not isinstance(scored, dict) or not _is_scored(status, scored):
             raise NoAnswer("it cannot score a row of its own training data")
         self.heard_at = asyncio.get_running_loop().time()
         return status
 
     async def run(self) -> None:
-        """Carry explanations and shadows, until cancelled. Plain requests carry themselves."""
-        await asyncio.gather(self._explaining.run(), self._mirror.run())
+        """Send explanations and shadows, until cancelled. Plain requests need no task."""
+        await asyncio.gather(self._explain_queue.run(), self._shadow_queue.run())
 
     @property
     def breakers(self) -> Mapping[str, BreakerState]:
-        """The state of each release that was asked, by name."""
+        """The breaker's state of each release that got requests, by name."""
         now = asyncio.get_running_loop().time()
         return {name: release_queue.breaker.state(now) for name, release_queue in self._release_queues.items()}
 
     def broken(self, release: str) -> bool:
-        """Whether it is not to be asked now. A moment later it may be, for one request at a time."""
+        """Whether the release's circuit breaker blocks requests now."""
         release_queue = self._release_queues.get(release)
         return release_queue is not None and not release_queue.breaker.allows(asyncio.get_running_loop().time())
 
     @property
     def dropped(self) -> int:
-        """Records that no shadow was asked about, because there was no room."""
-        return self._mirror.dropped
+        """Records that were not mirrored to the shadow."""
+        return self._shadow_queue.dropped
 
     # --- overload -------------------------------------------------------------------------------------------------
 
     def _refuse_what_is_late(self, release_queue: ReleaseQueue, now: float, until: float) -> None:
         left_s = until - now
-        # The bound first: it is one multiplication, and nearly always enough.
+        # A cheap upper bound first: it nearly always decides.
         if self.waiting < MOST_WAITING and _CARE * self._slowest_s * (self.waiting // self._fewest + 3) < left_s:
             return
         own_s, alone_s = release_queue.pace.seconds(1), release_queue.pace.alone_s
         front_s = self._flight_s(now) + sum(other.seconds() for other in self._release_queues.values())
-        # A release too slow to answer even alone is no overload: that is for the fallback chain and the breaker.
+        # A release that is too slow even for a single row is not overloaded: fallback chain and breaker handle it.
         if self.waiting >= MOST_WAITING or (_CARE * (front_s + own_s) > left_s and alone_s <= left_s):
             self.shed += 1
             raise Overloaded(retry_after_s=max(front_s, 0.1))
 
     def _flight_s(self, now: float) -> float:
-        """How long the batch that the worker has will still take."""
+        """The expected remaining time of the batch in flight."""
         flight = self._flight
         if not isinstance(flight, InFlightBatch):
             return 0.0
@@ -226,21 +234,21 @@ class Dispatch:
             return 0.0
         return max(0.0, flight.expected_s - out_s)
 
-    # --- carrying -------------------------------------------------------------------------------------------------
+    # --- sending --------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
         """Give the worker its next batch, if it is free."""
-        self._called = False
+        self._scheduled = False
         if self._flight is not None:
             return
-        status = self._line.status
+        status = self._connection.status
         if status is None:
             self._fail_all(_DIED)
         elif self._probes:
             release, reply = self._probes.popleft()
             self._flight = True
-            asked = asyncio.ensure_future(self._line.ask({"ask": "probe", "release": release}))
-            asked.add_done_callback(lambda said: self._probed(reply, said))
+            sent = asyncio.ensure_future(self._connection.ask({"ask": "probe", "release": release}))
+            sent.add_done_callback(lambda done: self._probed(reply, done))
         else:
             while (release_queue := self._longest_waiting()) is not None:
                 name, found = release_queue
@@ -263,7 +271,7 @@ class Dispatch:
         return name, self._release_queues[name]
 
     def _take(self, release_queue: ReleaseQueue) -> list[Waiting]:
-        """The first ones that still wait: whose deadline has passed, or who left, is not computed any more."""
+        """The next batch. Skips requests whose deadline has passed or whose client left."""
         queue = release_queue.queue
         batch: list[Waiting] = []
         head = queue[0]
@@ -290,34 +298,35 @@ class Dispatch:
         )
         self._flight = flight
         columns = self._columns([waiting.record for waiting in batch])
-        asked = asyncio.ensure_future(self._line.ask({"ask": "predict", "release": release, "columns": columns}))
-        asked.add_done_callback(lambda said: self._landed(flight, said))
+        message = {"ask": "predict", "release": release, "columns": columns}
+        sent = asyncio.ensure_future(self._connection.ask(message))
+        sent.add_done_callback(lambda done: self._landed(flight, done))
 
-    def _landed(self, flight: InFlightBatch, said: asyncio.Future[Any]) -> None:
+    def _landed(self, flight: InFlightBatch, done: asyncio.Future[Any]) -> None:
         took_s = self._clock() - flight.clock
         self._flight = None
-        if said.cancelled():
-            return  # the loop ends
-        # The next batch first: the worker has work while these are answered.
+        if done.cancelled():
+            return  # the loop is closing
+        # Send the next batch first, so that the worker is busy while these requests are answered.
         self._pump()
         release_queue, batch = flight.release_queue, flight.batch
         try:
-            answers = answers_in(said.result(), len(batch), flight.task)
+            answers = answers_in(done.result(), len(batch), flight.task)
             release_queue.pace.took(len(batch), took_s)
             self._slowest_s = max((each.pace.slowest_s for each in self._release_queues.values()), default=0.0)
             self._fewest = min((each.rows for each in self._release_queues.values()), default=MOST_ROWS)
             self.heard_at = asyncio.get_running_loop().time()
         except WorkerLost as lost:
-            silent = isinstance(lost, Silent)
-            if silent:
-                self._mirror.worker_killed()
-            self._fail(release_queue, batch, _DIED, sound=False if silent else None)
+            hung = isinstance(lost, WorkerTimeout)
+            if hung:
+                self._shadow_queue.worker_killed()
+            self._fail(release_queue, batch, _DIED, succeeded=False if hung else None)
             return
-        except NoAnswer as silence:
-            self._fail(release_queue, batch, str(silence), sound=False)
+        except NoAnswer as no_answer:
+            self._fail(release_queue, batch, str(no_answer), succeeded=False)
             return
-        except Exception as error:  # a reply like no other: these requests fall back, and the queue moves on
-            self._fail(release_queue, batch, f"its reply cannot be read ({type(error).__name__})", sound=False)
+        except Exception as error:  # a malformed reply: these requests fall back, and the queue goes on
+            self._fail(release_queue, batch, f"its reply cannot be read ({type(error).__name__})", succeeded=False)
             return
         now = asyncio.get_running_loop().time()
         end, release = release_queue.breaker.end, flight.release
@@ -334,27 +343,26 @@ class Dispatch:
                 end(waiting.ticket, False, now)
                 reply.set_exception(NoAnswer(answer))
 
-    def _probed(self, reply: asyncio.Future[Any], said: asyncio.Future[Any]) -> None:
+    def _probed(self, reply: asyncio.Future[Any], done: asyncio.Future[Any]) -> None:
         self._flight = None
-        if said.cancelled():
+        if done.cancelled():
             return
         self._pump()
-        error = said.exception()
+        error = done.exception()
         if reply.done():
             return
         if error is None:
-            reply.set_result(said.result())
+            reply.set_result(done.result())
         else:
             reply.set_exception(NoAnswer(_DIED))
 
-    # --- giving up ------------------------------------------------------------------------------------------------
+    # --- failures -------------------------------------------------------------------------------------------------
 
     def _expire(self, tick: int) -> None:
-        """The deadline of these has come."""
+        """Fail the requests whose deadline is `tick`."""
         now = asyncio.get_running_loop().time()
-        # The release failed a request if one batch of its took most of the time: the request's own, or the one before
-        # it. Behind batches that come and go it is the queue that was too long; and if even this comes late, it is
-        # this process that stood still.
+        # The release is at fault if one of its batches took most of the time: the request's own batch, or the one
+        # before it. Otherwise the queue was too long. If this timer is late itself, this process was stopped.
         flight = self._flight if isinstance(self._flight, InFlightBatch) else None
         blocking = flight.release_queue if flight is not None else None
         out_s = now - flight.began if flight is not None else 0.0
@@ -363,7 +371,7 @@ class Dispatch:
         awake = now - self._woke_at > _STALL_S
         for waiting in self._due.pop(tick):
             if waiting.reply.done():
-                continue  # who left
+                continue  # the client left
             self.waiting -= not waiting.sent
             failed = (
                 awake and waiting.release_queue is blocking and out_s > _BLAMED_SHARE * (waiting.until - waiting.since)
@@ -372,24 +380,24 @@ class Dispatch:
             waited_s = max(0.0, waiting.until - waiting.since)
             waiting.reply.set_exception(NoAnswer(f"no answer within {waited_s * 1000:.0f} ms"))
 
-    def _fail_all(self, words: str) -> None:
+    def _fail_all(self, reason: str) -> None:
         for release_queue in self._release_queues.values():
             while release_queue.queue:
-                self._fail(release_queue, self._take(release_queue), words)
+                self._fail(release_queue, self._take(release_queue), reason)
         while self._probes:
             _, reply = self._probes.popleft()
             if not reply.done():
-                reply.set_exception(NoAnswer(words))
+                reply.set_exception(NoAnswer(reason))
 
     def _fail(
-        self, release_queue: ReleaseQueue, batch: Sequence[Waiting], words: str, *, sound: bool | None = None
+        self, release_queue: ReleaseQueue, batch: Sequence[Waiting], reason: str, *, succeeded: bool | None = None
     ) -> None:
         now = asyncio.get_running_loop().time()
         for waiting in batch:
             waiting.due.discard(waiting)
             if not waiting.reply.done():
-                release_queue.breaker.end(waiting.ticket, sound, now)
-                waiting.reply.set_exception(NoAnswer(words))
+                release_queue.breaker.end(waiting.ticket, succeeded, now)
+                waiting.reply.set_exception(NoAnswer(reason))
 
     def _forget(self, release_queue: ReleaseQueue, waiting: Waiting) -> None:
         self.waiting -= 1
@@ -405,10 +413,10 @@ class Dispatch:
         return self._release_queue(release).breaker
 
 
-def _scored(status: WorkerStatus, said: Mapping[str, Any]) -> bool:
-    """Whether a probe's reply has valid scores, of a release that the worker still holds."""
-    task = status.holds.get(str(said.get("release")))
-    scores = said.get("scores") or [None]
+def _is_scored(status: WorkerStatus, reply: Mapping[str, Any]) -> bool:
+    """Whether a probe's reply has valid scores of a release that the worker still holds."""
+    task = status.holds.get(str(reply.get("release")))
+    scores = reply.get("scores") or [None]
     return task is not None and task.is_valid(scores[0])
 
 

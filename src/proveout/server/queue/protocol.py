@@ -1,6 +1,6 @@
-"""What gateway and worker say to each other over a unix socket: JSON behind its length. Never pickle.
+"""The message format between API process and worker on a Unix socket: JSON after its length. Never pickle.
 
-A closed socket is the death signal: the kernel closes it however the worker ends.
+A closed socket means that the worker died: the kernel closes it however the process ends.
 """
 
 import socket
@@ -14,13 +14,13 @@ _LENGTH = struct.Struct("<I")
 
 
 def pack(message: Any) -> bytes:
-    """One message, ready to send. NaN travels as null."""
+    """One message as bytes. NaN becomes null."""
     text = orjson.dumps(message)
     return _LENGTH.pack(len(text)) + text
 
 
 class Frames:
-    """Cuts a stream of bytes into messages."""
+    """Splits a stream of bytes into messages."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()

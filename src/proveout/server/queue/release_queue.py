@@ -1,6 +1,6 @@
-"""The queue of each release in front of a worker, and the form in which requests are sent.
+"""The queue of one release in front of a worker, and the format of its batches.
 
-Input: records. Output: their columns, and from a reply an answer for each of them. `batcher` sends them.
+Input: records. Output: their columns; and, from the worker's reply, an answer for each. `batcher` sends the batches.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ MOST_ROWS = 256  # in one message
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the worker said of one record, and which release said it."""
+    """The worker's answer to one record, and the release that gave it."""
 
     answer: Answer
     release: str
 
 
 class Waiting:
-    """One record on its way. No dataclass: thousands a second are made."""
+    """A record that waits for its answer. Not a dataclass: thousands are made per second."""
 
     __slots__ = ("due", "record", "release_queue", "reply", "sent", "since", "ticket", "until")
 
-    def __init__(  # noqa: PLR0917  # as fast as can be
+    def __init__(  # noqa: PLR0917  # positional arguments are faster
         self,
         record: Mapping[str, Scalar],
         reply: asyncio.Future[Scored],
@@ -45,57 +45,60 @@ class Waiting:
         due: "set[Waiting]",
     ) -> None:
         self.record, self.reply, self.release_queue, self.ticket = record, reply, release_queue, ticket
-        self.since, self.until = since, until  # by the loop's clock
-        self.due = due  # all with the same deadline
+        self.since, self.until = since, until  # on the loop's clock
+        self.due = due  # all records with the same deadline
         self.sent = False
 
 
 class ReleaseQueue:
-    """What waits for one release."""
+    """The records that wait for one release."""
 
     def __init__(self, cool_s: float) -> None:
         self.queue: deque[Waiting] = deque()
         self.breaker = Breaker(cool_s=cool_s)
         self.pace = BatchTiming()
-        self.rows = MOST_ROWS  # in its last batch, at most
+        self.rows = MOST_ROWS  # the row limit of its last batch
 
     def seconds(self) -> float:
-        """How long its queue takes."""
+        """The expected time to answer the whole queue."""
         waiting, full_s = len(self.queue), self.pace.seconds(self.rows)
         if not waiting:
             return 0.0
-        # A size's time is that of the smaller batches in its range, so the rest is counted by rows as well.
+        # The time of a bin is that of its smaller batches, so full batches are scaled by rows.
         return waiting / self.rows * full_s if waiting >= self.rows else min(full_s, self.pace.seconds(2 * waiting))
 
 
 @dataclass(frozen=True, slots=True)
 class InFlightBatch:
-    """A batch that the worker has."""
+    """The batch that the worker is scoring."""
 
     release: str
     task: Task
     release_queue: ReleaseQueue
     batch: Sequence[Waiting]
-    began: float  # by the loop's clock
-    clock: float  # by the finer one that measures batches
+    began: float  # on the loop's clock
+    clock: float  # on the finer clock that measures batches
     expected_s: float
 
 
 def columns_of(fields: Sequence[str]) -> Callable[[Sequence[Mapping[str, Scalar]]], dict[str, Sequence[Scalar]]]:
-    """A function from records to their columns, the inner loop of which is not Python's.
+    """A function that converts records to columns, without an inner loop in Python.
 
     >>> columns_of(["a", "b"])([{"a": 1, "b": "x"}, {"a": 2, "b": None}])
     {'a': (1, 2), 'b': ('x', None)}
     """
     names = tuple(fields)
-    if len(names) == 1:  # itemgetter gives no tuple then
+    if len(names) == 1:  # with one name, itemgetter returns no tuple
         return lambda records: {names[0]: [record[names[0]] for record in records]}
     row = itemgetter(*names)
     return lambda records: dict(zip(names, zip(*map(row, records), strict=True), strict=True))
 
 
 def answers_in(reply: Any, rows: int, task: Task) -> list[Answer | str]:
-    """An answer, or the reason why there is none, for each of the `rows` that were sent. Raises: NoAnswer for all."""
+    """For each of the `rows` that were sent, an answer or the reason why there is none.
+
+    Raises: NoAnswer if the reply has no answer for any row.
+    """
     if not isinstance(reply, dict):
         raise NoAnswer("its reply is no object")
     if "scores" not in reply:

@@ -1,7 +1,7 @@
-"""The gateway's connection to a worker: always reconnecting, one message at a time.
+"""The connections of an API process to a worker: they reconnect, and send one message at a time.
 
 Input: a socket's path. Output: the worker's status, whenever it changes; and replies. A closed connection means that
-the worker died. A worker that is silent for too long is killed, because LitServe restarts a dead worker and never a
+the worker died. A worker that does not reply in time is killed, because LitServe restarts a dead worker but not a
 hanging one.
 """
 
@@ -19,16 +19,16 @@ from proveout.server.queue import protocol
 from proveout.task import task as tasks
 from proveout.task.task import Task
 
-SHADOW_S = 5.0  # nobody waits for a shadow, but one that is silent for this long hangs
+SHADOW_S = 5.0  # timeout of a shadow: no request waits for it, but after this long it hangs
 _TRY_EVERY_S = 0.05
 
 
 class WorkerLost(Exception):
-    """There is no worker, or it died before it replied, or it was silent for too long."""
+    """There is no worker, or it died before it replied, or it did not reply in time."""
 
 
-class Silent(WorkerLost):
-    """It did not reply in time: the line was cut, and the worker killed where that is the line's business."""
+class WorkerTimeout(WorkerLost):
+    """The worker did not reply in time. The connection was closed; if it `kills`, the worker was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,54 +36,54 @@ class WorkerStatus:
     """What a worker sends to each new connection, and again when it changes."""
 
     pid: int
-    holds: Mapping[str, Task]  # the task of each release it can be asked for, by name
-    refused: Mapping[str, str]  # why it does not hold what the desired state lists
+    holds: Mapping[str, Task]  # the task of each release that it holds, by name
+    refused: Mapping[str, str]  # why it does not hold a release of the desired state, by name
 
 
 def read_status(message: Mapping[str, Any]) -> WorkerStatus:
-    """What a worker says of itself, with the task of each release that it holds."""
+    """The worker status in a message."""
     facts = {
-        name: TaskFacts(**{**said, "classes": tuple(said.get("classes", ()))})
-        for name, said in message["holds"].items()
+        name: TaskFacts(**{**members, "classes": tuple(members.get("classes", ()))})
+        for name, members in message["holds"].items()
     }
     holds = {name: tasks.of(one) for name, one in facts.items()}
     return WorkerStatus(pid=message["pid"], holds=holds, refused=message["refused"])
 
 
-class Line(Protocol):
-    """A line to a worker, as `WorkerConnection` is one."""
+class Connection(Protocol):
+    """A connection to a worker, such as `WorkerConnection`."""
 
     @property
     def status(self) -> WorkerStatus | None:
-        """What the worker says of itself; None while there is none."""
+        """The worker's last status; None while there is no worker."""
 
     def ask(self, message: Any) -> Awaitable[Any]:
-        """Its reply. Raises: WorkerLost."""
+        """Send `message`. Returns the reply. Raises: WorkerLost."""
 
 
 class WorkerChannels(Protocol):
-    """The lines to one worker, as `Lines` has them."""
+    """The connections to one worker, such as `WorkerConnections`."""
 
     @property
-    def plain(self) -> Line:
+    def plain(self) -> Connection:
         """For requests."""
 
     @property
-    def side(self) -> Line:
+    def side(self) -> Connection:
         """For explanations."""
 
     @property
-    def shadow(self) -> Line:
+    def shadow(self) -> Connection:
         """For shadows."""
 
 
 class WorkerConnection:
-    """A line to one worker.
+    """One connection to a worker.
 
     Args:
-        path: where it listens; it may not be there yet, and a new worker will listen there again.
-        worker_timeout_s: how long it may be silent on one message.
-        kills: whether to kill it then, or only to cut this line: a question nobody waits for is no reason.
+        path: the socket. It may not exist yet; after a restart the new worker listens there again.
+        worker_timeout_s: how long the worker may take to reply.
+        kills: whether to kill the worker after that, or only close this connection.
         heard: called with every worker status.
     """
 
@@ -99,12 +99,12 @@ class WorkerConnection:
         self._transport: asyncio.WriteTransport | None = None
         self._reply: asyncio.Future[Any] | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._gone = asyncio.Event()
+        self._lost = asyncio.Event()
         self.up = asyncio.Event()
         self.status: WorkerStatus | None = None  # None while there is no worker
 
     def ask(self, message: Any) -> asyncio.Future[Any]:
-        """The worker's reply. Only one question is asked at a time. The future raises: WorkerLost."""
+        """Send `message`. Returns a future of the reply, which may raise WorkerLost. Only one message at a time."""
         loop = asyncio.get_running_loop()
         reply = loop.create_future()
         if self.status is None or self._transport is None:
@@ -112,7 +112,7 @@ class WorkerConnection:
             return reply
         self._reply = reply
         self._transport.write(protocol.pack(message))
-        self._watch = loop.call_later(self._hang_s, self._lose_patience)
+        self._watch = loop.call_later(self._hang_s, self._on_timeout)
         return reply
 
     async def keep(self) -> None:
@@ -120,18 +120,20 @@ class WorkerConnection:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                self._gone.clear()
+                self._lost.clear()
                 with suppress(OSError):  # there is no worker yet
-                    await loop.create_unix_connection(lambda: _Line(self._meet, self._hear, self._lose), self._path)
-                    await self._gone.wait()
+                    await loop.create_unix_connection(
+                        lambda: _MessageProtocol(self._on_connect, self._on_message, self._on_lost), self._path
+                    )
+                    await self._lost.wait()
                 await asyncio.sleep(_TRY_EVERY_S)
         finally:
-            self._hang_up()
+            self._disconnect()
 
-    def _meet(self, transport: asyncio.WriteTransport) -> None:
+    def _on_connect(self, transport: asyncio.WriteTransport) -> None:
         self._transport = transport
 
-    def _hear(self, message: Any) -> None:
+    def _on_message(self, message: Any) -> None:
         if "holds" in message:
             self.status = read_status(message)
             self._heard(self.status)
@@ -142,21 +144,21 @@ class WorkerConnection:
             if not reply.done():
                 reply.set_result(message)
 
-    def _lose(self) -> None:
+    def _on_lost(self) -> None:
         self.status = None
         self.up.clear()
-        self._gone.set()
+        self._lost.set()
         self._fail(WorkerLost())
 
-    def _lose_patience(self) -> None:
+    def _on_timeout(self) -> None:
         status = self.status
         if status is not None and self._kills:
-            words = f"worker {status.pid} was silent for {self._hang_s:g} s: it is killed and started again"
-            print(f"proveout: {words}", file=sys.stderr, flush=True)
+            message = f"worker {status.pid} did not reply within {self._hang_s:g} s: it is killed and restarted"
+            print(f"proveout: {message}", file=sys.stderr, flush=True)
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(status.pid, signal.SIGKILL)
-        self._fail(Silent())
-        self._hang_up()
+        self._fail(WorkerTimeout())
+        self._disconnect()
 
     def _fail(self, error: WorkerLost) -> None:
         reply = self._reply
@@ -170,8 +172,8 @@ class WorkerConnection:
             self._watch.cancel()
             self._watch = None
 
-    def _hang_up(self) -> None:
-        # Also where killing failed: a late reply must not be taken for that to the next question.
+    def _disconnect(self) -> None:
+        # Even if the kill failed: a late reply must not be read as the reply to the next message.
         self.status = None
         self.up.clear()
         if self._transport is not None:
@@ -179,13 +181,13 @@ class WorkerConnection:
             self._transport = None
 
 
-class Lines:
-    """The three lines to one worker, each with a thread of the worker's behind it: none waits for another's reply.
+class WorkerConnections:
+    """The three connections to one worker. The worker has a thread for each, so none waits for another's reply.
 
     Args:
-        path: where it listens.
-        worker_timeout_s: how long it may be silent on plain requests before it is killed.
-        heard: called with every worker status of the plain line.
+        path: the worker's socket.
+        worker_timeout_s: how long the worker may take for plain requests before it is killed.
+        heard: called with every worker status of the plain connection.
     """
 
     def __init__(
@@ -200,27 +202,27 @@ class Lines:
         await asyncio.gather(self.plain.keep(), self.side.keep(), self.shadow.keep())
 
 
-class _Line(asyncio.Protocol):
-    """Cuts what arrives into messages."""
+class _MessageProtocol(asyncio.Protocol):
+    """Splits the received bytes into messages."""
 
     def __init__(
         self,
-        meet: Callable[[asyncio.WriteTransport], None],
-        hear: Callable[[Any], None],
-        lose: Callable[[], None],
+        on_connect: Callable[[asyncio.WriteTransport], None],
+        on_message: Callable[[Any], None],
+        on_lost: Callable[[], None],
     ) -> None:
-        self._meet, self._hear, self._lose = meet, hear, lose
+        self._on_connect, self._on_message, self._on_lost = on_connect, on_message, on_lost
         self._frames = protocol.Frames()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody listens there."""
-        self._meet(cast(asyncio.WriteTransport, transport))
+        """The worker accepted the connection."""
+        self._on_connect(cast(asyncio.WriteTransport, transport))
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the worker."""
+        """The worker sent bytes."""
         for message in self._frames.feed(data):
-            self._hear(message)
+            self._on_message(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The worker closed the line: it is dead."""
-        self._lose()
+        """The connection is closed: the worker died, or this side disconnected."""
+        self._on_lost()

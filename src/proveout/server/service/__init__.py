@@ -1,1 +1,1 @@
-"""One request in, one answer out: the fallback chain, the cache, who is asked, what is logged."""
+"""The prediction service: fallback chain, cache, routing, logging."""

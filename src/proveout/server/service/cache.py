@@ -1,7 +1,7 @@
-"""The answer cache: answers are served again while they are young, and in place of a failing model.
+"""The answer cache: young answers are served again, and older ones while the model fails.
 
-Input: the model's answer to a record. Output: the same answer, to the same tenant, for the same release and record,
-with its age. Each API process has its own, bounded in rows and age.
+Input: the model's answer to a record. Output: the same answer with its age, for the same tenant, release and record.
+Each API process has its own cache, bounded in rows and age.
 """
 
 import time
@@ -15,62 +15,69 @@ import orjson
 from proveout.records.answer import Answer
 from proveout.records.values import Scalar
 
-Place = tuple[str, str, bytes]
-"""Where an answer is kept: tenant, release and the record's text. Nothing of another tenant or release is there."""
+CacheKey = tuple[str, str, bytes]
+"""The key of a cached answer: tenant, release and the record's JSON. No tenant gets another tenant's answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What the model said."""
+class CachedAnswer:
+    """A cached answer of the model."""
 
     answer: Answer
-    reasons: Sequence[Any] | None  # as they were given; None where nobody asked
-    at_s: float  # the clock of the cache
+    reasons: Sequence[Any] | None  # None if the request did not ask for reasons
+    at_s: float  # on the clock of the cache
 
 
-class Answers:
-    """The answers of one process.
+class AnswerCache:
+    """An LRU cache of answers.
 
     Args:
-        rows: so many are kept; whose last use is longest ago goes first.
-        oldest_s: an older one is not served.
-        clock: seconds that only go forward.
+        rows: the capacity.
+        oldest_s: the maximum age; 0 disables the cache.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, *, rows: int, oldest_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rows, self._oldest_s, self._clock = rows if oldest_s > 0 else 0, oldest_s, clock
-        self._kept: OrderedDict[Place, Kept] = OrderedDict()
+        self._kept: OrderedDict[CacheKey, CachedAnswer] = OrderedDict()
 
-    def place(self, record: Mapping[str, Scalar], *, tenant: str, release: str) -> Place:
-        """Where the answer to `record` is kept. Its fields are in the order of the schema, however they were sent."""
+    def key(self, record: Mapping[str, Scalar], *, tenant: str, release: str) -> CacheKey:
+        """The key of the answer to `record`, whose fields are in the order of the schema."""
         return (tenant, release, orjson.dumps(record))
 
-    def get(self, place: Place) -> Kept | None:
-        """What was put there, if it is not too old."""
-        found = self._kept.get(place)
+    def get(self, key: CacheKey) -> CachedAnswer | None:
+        """The cached answer, if it is not too old."""
+        found = self._kept.get(key)
         if found is None:
             return None
         if self._clock() - found.at_s > self._oldest_s:
-            del self._kept[place]
+            del self._kept[key]
             return None
-        self._kept.move_to_end(place)
+        self._kept.move_to_end(key)
         return found
 
-    def put(self, place: Place, answer: Answer, *, reasons: Sequence[Any] | None, before: Kept | None = None) -> None:
-        """Keep what the model answered. The reasons of `before` stay, where it says the same again without being asked
-        for them."""
+    def put(
+        self, key: CacheKey, answer: Answer, *, reasons: Sequence[Any] | None, before: CachedAnswer | None = None
+    ) -> None:
+        """Store an answer of the model.
+
+        Args:
+            reasons: None if the request did not ask for them. Then those of `before` are kept, if its answer is the
+                same.
+            before: the entry that this one replaces.
+        """
         if not self._rows or answer.value is None:
             return
         if reasons is None and before is not None and before.answer == answer:
             reasons = before.reasons
-        self._kept[place] = Kept(answer, reasons, self._clock())
-        self._kept.move_to_end(place)
+        self._kept[key] = CachedAnswer(answer, reasons, self._clock())
+        self._kept.move_to_end(key)
         if len(self._kept) > self._rows:
             self._kept.popitem(last=False)
 
-    def age_s(self, kept: Kept) -> float:
-        """How long ago the model said it."""
-        return self._clock() - kept.at_s
+    def age_s(self, cached: CachedAnswer) -> float:
+        """The age of a cached answer."""
+        return self._clock() - cached.at_s
 
     def __len__(self) -> int:
         return len(self._kept)

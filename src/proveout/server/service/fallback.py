@@ -1,7 +1,8 @@
 """The fallback chain: the model answers, else the cache, else the rules, else nothing; with the reason for each
 fallback.
 
-Input: the sources of one request, each a way to get an answer. Output: an `Answered`. Pure: no clock, no process.
+Input: the sources of one request, each a function that returns an answer. Output: an `Answered`. Pure: no clock, no
+process.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ HIGH_CONFIDENCE, MEDIUM_CONFIDENCE = 0.85, 0.65
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """Who answered what. The answer has no value exactly where `none` answered."""
+    """An answer and its source. The answer has no value if and only if the source is `none`."""
 
     answered_by: AnswerSource
     answer: Answer
@@ -27,9 +28,9 @@ class Answered:
 
 
 def first_answer(sources: Sequence[tuple[AnswerSource, Callable[[], Answer]]]) -> Answered:
-    """The answer of the first source that has one; the reasons of those above it are kept.
+    """The answer of the first source that has one, with the reasons why the sources before it had none.
 
-    A source that has none raises NoAnswer, whose text is the reason.
+    A source without an answer raises NoAnswer, whose text is the reason.
 
     >>> def broken(): raise NoAnswer("the worker is down")
     >>> found = first_answer([("model", broken), ("rules", lambda: Answer(value=True, probability=0.75))])
@@ -40,10 +41,10 @@ def first_answer(sources: Sequence[tuple[AnswerSource, Callable[[], Answer]]]) -
     for source, ask in sources:
         try:
             answer = ask()
-        except NoAnswer as silence:
-            reasons.append(f"{source}: {silence}")
+        except NoAnswer as no_answer:
+            reasons.append(f"{source}: {no_answer}")
             continue
-        except Exception as error:  # the user's own rules: they may raise anything, and the request is still answered
+        except Exception as error:  # the project's own rules may raise anything; the request is still answered
             reasons.append(f"{source}: it raised {type(error).__name__}")
             continue
         return Answered(answered_by=source, answer=answer, fallback_reason="; ".join(reasons) or None)
@@ -51,25 +52,25 @@ def first_answer(sources: Sequence[tuple[AnswerSource, Callable[[], Answer]]]) -
 
 
 class Invalid(NoAnswer):
-    """What was said is no answer of this task."""
+    """The rules returned something that is not an answer of this task."""
 
 
 def by_rules(rules: Callable[[], object], read: Callable[[object], Answer]) -> Answer:
-    """What rules say, read as an answer.
+    """The answer of the rules.
 
     Args:
         read: `Task.read_rules`.
-    Raises: Invalid if it is none; whatever the rules raise.
+    Raises: Invalid if the rules return no answer of the task; whatever the rules raise.
     """
-    said = rules()
+    returned = rules()
     try:
-        return read(said)
+        return read(returned)
     except ValueError as error:
         raise Invalid(str(error)) from error
 
 
 def level(confidence: float) -> Level:
-    """The share of held-out rows with such a score that were called right, as a word.
+    """A confidence (the share of held-out rows with such a score that were right) as a word.
 
     >>> level(0.93), level(0.7), level(0.5)
     ('high', 'medium', 'low')

@@ -1,4 +1,4 @@
-"""Group commit: all rows that are ready in one turn of the event loop are one write of the journal.
+"""Group commit: all rows that are ready in one turn of the event loop go to the journal in one write.
 
 Input: rows, one by one. Output: whether each is in the journal, before the answer is sent.
 """
@@ -12,7 +12,7 @@ from proveout.server.log.journal import Journal
 
 
 class Unlogged(Exception):
-    """Nothing was answered: the log cannot be written, and the settings say not to answer without one."""
+    """The journal cannot be written, and `on_log_failure = "refuse"` forbids unlogged answers."""
 
 
 class _Group:
@@ -23,17 +23,17 @@ class _Group:
         self.waiting: list[asyncio.Future[bool]] = []
 
     def settle(self, logged: bool) -> None:
-        """Say to all that wait whether their rows are in the journal."""
+        """Resolve the futures of all rows: whether they are in the journal."""
         for written in self.waiting:
-            if not written.done():  # it is, where the client left
+            if not written.done():  # done if the client disconnected
                 written.set_result(logged)
 
 
-class Log:
-    """Writes groups. For one event loop.
+class GroupCommit:
+    """Writes rows to the journal in groups. For one event loop.
 
     Args:
-        refuses: whether what cannot be written is not to be answered either.
+        refuses: whether a row that cannot be written raises Unlogged.
     """
 
     def __init__(self, journal: Journal, *, refuses: bool) -> None:
@@ -42,17 +42,17 @@ class Log:
         self._committing: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
 
     async def write(self, row: Row) -> bool:
-        """Whether `row` is in the journal. Raises: Unlogged if it is not, and that means no answer."""
+        """Write `row`. Returns whether it is in the journal. Raises: Unlogged if not, and the settings refuse that."""
         written = asyncio.get_running_loop().create_future()
-        self.leave(row)
+        self.enqueue(row)
         self._group.waiting.append(written)
         logged: bool = await written
         if not logged and self._refuses:
             raise Unlogged
         return logged
 
-    def leave(self, row: Row) -> None:
-        """Have `row` written with the next group, without waiting for it."""
+    def enqueue(self, row: Row) -> None:
+        """Write `row` with the next group, without waiting for it."""
         if not self._group.rows:
             asyncio.get_running_loop().call_soon(self._send)
         self._group.rows.append(row)
@@ -66,7 +66,7 @@ class Log:
             return
         try:
             logged = self._journal.append(group.rows)
-        except Exception as error:  # an answer does not wait for its log, whatever is wrong with it
+        except Exception as error:  # no failure of the log may block an answer
             logged = self._lose(group.rows, error)
         group.settle(logged)
 

@@ -1,7 +1,7 @@
-"""Pseudonyms: what the log holds in place of personal data.
+"""Pseudonyms: they replace personal data in the log.
 
-Input: a record and the names of its personal fields. Output: the record as journal and ledger may see it. Only the
-model and the rules get the values.
+Input: a record and the names of its personal fields. Output: the record for journal and ledger. Only the model and the
+rules get the values.
 """
 
 import hmac
@@ -14,18 +14,18 @@ PREFIX = "pii:"
 
 
 class Pseudonyms:
-    """Hides values behind a keyed hash: the same value of the same field always has the same pseudonym, so its rows
-    can still be counted, joined and erased by whoever holds the key; nobody else can find the value by guessing.
+    """Replaces values by a keyed hash. The same value of a field always has the same pseudonym, so the owner of the key
+    can still count, join and erase its rows. Without the key nobody can find the value by guessing.
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def __repr__(self) -> str:  # the key is in no log
+    def __repr__(self) -> str:  # keeps the key out of logs
         return "Pseudonyms()"
 
     def hide(self, record: Mapping[str, Scalar], pii_fields: Sequence[str]) -> Mapping[str, Scalar]:
-        """`record` with a pseudonym in each of `pii_fields`. What is not known stays unknown: null hides nobody."""
+        """`record` with a pseudonym in each of `pii_fields`. Null stays null."""
         if not pii_fields:
             return record
         hidden = {name: self.name(name, record[name]) for name in pii_fields if record.get(name) is not None}

@@ -1,9 +1,8 @@
-"""Request ids: the name of an answer for client and server, and the key of its row in the log.
+"""Request ids: one unique id per answer, for client, server and log.
 
-Input: the id that a client gave, or none. Output: that id, or a new one, never the same twice. The ledger keeps one row
-for an id, so a second answer under it would be missing. The given ids are remembered by their hashes, at least the
-newest hundred thousand, in one small file that all API processes map. So a retry finds its first try in another
-process, and after a restart.
+Input: the id that a client sent, or none. Output: that id, or a new one, never the same twice: the ledger keeps one row
+per id, so a second answer under the same id would be lost. One small file, which all API processes map, remembers the
+hashes of at least the newest hundred thousand ids. So a retry is recognized in another process and after a restart.
 """
 
 import mmap
@@ -15,14 +14,14 @@ from time import time_ns
 from proveout.server import shared_memory
 
 _LINES, _MARK = 2**15, 8
-_LINE = 8 * _MARK  # the newest eight ids of those that share a line, the newest first
+_LINE = 8 * _MARK  # holds the newest eight of the ids that hash to it, newest first
 
 
-class Ids:
-    """Gives every answer an id of its own. For one thread; a forked process opens its own.
+class RequestIds:
+    """Gives every answer a unique id. For one thread; a forked process opens its own.
 
     Args:
-        file: where ids are remembered; None for a server of one process that is not started again.
+        file: remembers the ids; None keeps them in memory, for a server of one process.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -32,12 +31,12 @@ class Ids:
             return
         descriptor = shared_memory.opened(file)
         try:
-            self._seen = shared_memory.mapped(descriptor, _LINES * _LINE, what="request ids that were given")
+            self._seen = shared_memory.mapped(descriptor, _LINES * _LINE, what="used request ids")
         finally:
             os.close(descriptor)
 
     def take(self, wanted: str | None) -> str:
-        """`wanted` or a new one. One that was given before gets a tail."""
+        """`wanted`, or a new id. If `wanted` was used before, it gets a random suffix."""
         if wanted is None:
             return new_id(time_ns(), self._bits(10) >> 6)
         found = blake2b(wanted.encode(), digest_size=16).digest()
@@ -49,15 +48,15 @@ class Ids:
         return wanted
 
     def _bits(self, count: int) -> int:
-        """So many random bytes, as a number."""
+        """`count` random bytes, as a number."""
         if len(self._chance) < count:
-            self._chance = os.urandom(512)  # one call of the kernel for fifty ids
+            self._chance = os.urandom(512)  # one system call for fifty ids
         drawn, self._chance = self._chance[:count], self._chance[count:]
         return int.from_bytes(drawn, "big")
 
 
 def new_id(at_ns: int, chance: int) -> str:
-    """A UUID of version 7 (RFC 9562): the millisecond, then 74 bits of chance, so ids sort by their time.
+    """A UUID of version 7 (RFC 9562): the millisecond, then 74 random bits, so ids sort by time.
 
     >>> new_id(1_700_000_000_000_000_000, 0)
     '018bcfe5-6800-7000-8000-000000000000'

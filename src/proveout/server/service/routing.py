@@ -1,7 +1,7 @@
-"""Routing: the champion, the canary for its share of the requests, the shadow beside them.
+"""Routing: which release answers a request (champion or canary), and which shadow gets a copy of it.
 
-Input: the desired state, and what the worker holds. Output: a `Route` for each request, even while there is no worker.
-Pure but for the state that is posted to it.
+Input: the desired state, and the releases that the worker holds. Output: a `Route` for each request, even while there
+is no worker.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,20 +17,20 @@ from proveout.task.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Which release is asked."""
+    """The release for one request."""
 
-    release: str  # its name; "" while nothing was posted
+    release: str  # its name; "" before the first desired state
     role: Role
-    task: Task  # how its scores, and what rules say in its place, are read
+    task: Task  # reads its scores, and the answers of the rules
 
 
 class Routing:
     """Routes requests. For one event loop.
 
     Args:
-        key_fields: the request fields that name one event: requests about the same one meet the same model.
-        task: of the rules, until a worker has said what the released bundle's is.
-        broken: whether a release, by name, is not to be asked now, see `Dispatch.broken`.
+        key_fields: the request fields that identify an event. Requests about the same event go to the same model.
+        task: the task of the settings, used until a worker has reported the released bundle's.
+        broken: whether the circuit breaker of a release is open, see `Dispatch.broken`.
     """
 
     def __init__(
@@ -39,29 +39,31 @@ class Routing:
         self._key_fields, self._broken, self._default = tuple(key_fields), broken, task
         self._desired: DesiredState | None = None
         self._held: Mapping[str, Task] = {}
-        self._tasks: dict[str, Task] = {}  # of every release in the desired state, also while no worker holds it
+        self._tasks: dict[str, Task] = {}  # of every known release, even while no worker holds it
         self._champion = Route(release="", role="champion", task=task)
         self._canary: tuple[Route, Digest, float] | None = None
         self._shadow: tuple[str, Digest, float] | None = None
 
     def post(self, desired: DesiredState) -> None:
-        """There is a new desired state."""
+        """Apply a new desired state."""
         self._desired = desired
         self._settle()
 
     def holds(self, tasks: Mapping[str, Task]) -> None:
-        """A worker said what it holds: the task of each release, by name. Not to be called when it dies: what it held
-        tells best what the next one will."""
+        """Apply a worker's status: the task of each release that it holds, by name.
+
+        Do not call it when the worker dies: the next worker will most likely hold the same.
+        """
         self._held = dict(tasks)
         self._settle()
 
     @property
     def champion(self) -> Route:
-        """Who is asked where there is no canary."""
+        """The route of every request that does not go to the canary."""
         return self._champion
 
     def route(self, record: Mapping[str, Scalar]) -> Route:
-        """Who is asked about `record`: the same one for every request with the same key."""
+        """The route of `record`: the same for every request with the same event key."""
         if self._canary is not None:
             route, digest, share = self._canary
             if choose(self._key(record), canary=digest, canary_share=share) == "canary":
@@ -69,7 +71,7 @@ class Routing:
         return self._champion
 
     def shadow(self, record: Mapping[str, Scalar]) -> str | None:
-        """The release that is asked beside it, and not waited for; None for a request outside of its share."""
+        """The shadow that gets a copy of `record`; None outside of its share."""
         if self._shadow is None:
             return None
         name, digest, share = self._shadow
@@ -86,7 +88,7 @@ class Routing:
         listed = {release.name for release in desired.releases}
         self._tasks = {n: t for n, t in self._tasks.items() if n in listed or n in self._held}
         self._champion = self._route(self._answering(desired), "champion")
-        # One that the worker does not hold, not yet or because it refused it, has no share: the champion answers.
+        # A canary that the worker does not hold (not yet, or refused) gets no requests: the champion answers.
         self._canary = self._shadow = None
         if desired.canary is not None and desired.canary.name in self._held:
             self._canary = (self._route(desired.canary.name, "canary"), desired.canary.bundle, desired.canary.share)
@@ -94,7 +96,7 @@ class Routing:
             self._shadow = (desired.shadow.name, desired.shadow.bundle, desired.shadow.share)
 
     def _answering(self, desired: DesiredState) -> str:
-        """The champion; while the worker does not hold it, the one that answered until now, or the one before."""
+        """The champion; while the worker does not hold it, the last release that answered, or the previous champion."""
         before = desired.before.name if desired.before is not None else ""
         for name in (desired.champion.name, self._champion.release, before):
             if name in self._held:

@@ -1,4 +1,4 @@
-"""What the prediction service is given: who asks, and what was asked."""
+"""The input of the prediction service: the caller and the request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ _EVERY: frozenset[Scope] = frozenset(get_args(Scope))
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks, and how often they may."""
+    """The owner of an API key, and their limits."""
 
-    key: str  # the id of their API key, "" where none is needed
+    key: str  # the id of the API key; "" where none is needed
     tenant: str  # callers of one tenant may share cached answers
     scopes: frozenset[Scope]
     rate_per_s: float | None = None
@@ -23,12 +23,12 @@ class Caller:
 
 
 ANYBODY = Caller(key="", tenant="", scopes=_EVERY)
-"""The caller where no key is asked for."""
+"""The caller where no key is needed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A body that was let in."""
+    """A validated request body."""
 
     record: Mapping[str, Scalar]
     explain: bool

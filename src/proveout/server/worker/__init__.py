@@ -1,1 +1,1 @@
-"""The process that holds the opened bundles."""
+"""The worker process, which holds the opened bundles."""

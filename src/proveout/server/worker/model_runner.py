@@ -1,8 +1,8 @@
-"""An opened model at work: messages about it in, replies out (`worker` says which).
+"""The model runner: it answers messages with one opened model.
 
-Plain requests are predicted at once. Explanations and shadow answers are predicted in slices of some milliseconds, so
-that a plain request waits for one slice at most; between slices the caller may pause. The model is not shared: one
-thread at a time has it.
+Input: messages (see `worker`). Output: replies. Plain requests are predicted at once. Explanations and shadow answers
+are predicted in slices of some milliseconds, so a plain request waits for one slice at most. Between slices the caller
+may pause. Only one thread at a time uses the model.
 """
 
 import math
@@ -27,32 +27,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SLICE_S = 0.003
-_SLICE_CALLS = 2  # or as long as two calls for a single row: a slice of a pipeline that is slow to call has some rows
+_SLICE_CALLS = 2  # a slice lasts at least as long as two calls for a single row, for a pipeline with a slow call
 _REPORT_EVERY_S = 60.0
-_MOST_CALLS = 32  # of the model, to find the rows of one batch that it raises on
-_CROWD = 5  # threads that may want the interpreter at once
+_MOST_CALLS = 32  # of the model, to find the rows of one batch that make it fail
+_CROWD = 5  # threads that may compete for the interpreter
 _WARM_ROWS = (1, 2, 16, 64, 256)
-_REFERENCE_ROWS = 256  # at once, when the background is chosen: requests wait for the interpreter meanwhile
+_REFERENCE_ROWS = 256  # per call when the background is chosen; requests wait for the interpreter meanwhile
 _FEWEST_SLICE_ROWS, _MOST_SLICE_ROWS = 64, 1_024
 
 Scores = list[float | None]
-"""What is said of one row: as many numbers as the task has."""
+"""The scores of one row: as many numbers as the task has."""
 Pause = Callable[[float], None]
-"""Called after each slice, with the seconds that it took."""
+"""Called after each slice with its duration in seconds."""
 
 
 class WrongShape(ValueError):
-    """The model gave scores of another shape than it was asked for."""
+    """The model returned scores of the wrong shape."""
 
 
 class ModelRunner:
-    """An opened model, and how messages about it are answered.
+    """Answers messages with one opened model.
 
     Args:
         dtypes: the pandas type of each request field.
-        units: of the fields that have one.
-        target_unit: of what is answered, where it has one.
-    Raises: BundleError if it cannot score its own reference rows, or asks for what no request has.
+        units: the unit of each field that has one.
+        target_unit: the unit of the target, if it has one.
+    Raises: BundleError if the model cannot score its own reference rows, or needs a field that requests do not have.
     """
 
     def __init__(
@@ -67,25 +67,24 @@ class ModelRunner:
         self.task = served.model.task
         self._dtypes, self._units, self._target_unit = dict(dtypes), dict(units or {}), target_unit
         self._fields = tuple(name for name in dtypes if name in served.model.request_columns)
-        strange = sorted(set(served.model.request_columns) - set(dtypes))
-        if strange:
+        unknown = sorted(set(served.model.request_columns) - set(dtypes))
+        if unknown:
             raise BundleError(
                 served.release,
-                f"asks for {', '.join(strange)}, which no request has",
+                f"asks for {', '.join(unknown)}, which no request has",
                 "Train again with this request schema, or serve with the one it was trained with",
             )
-        if isinstance(served.model, serving_form.Answering):  # a bundle's: it is asked here what the gate asked of it
+        if isinstance(served.model, serving_form.Answering):  # a real bundle: repeat the check of the gate
             serving_form.refuse_unservable(served.model, dtypes, name=served.release)
         self._busy = threading.Lock()
         self._reported: dict[type[Exception], float] = {}
         self._slice_rows = float(_FEWEST_SLICE_ROWS)
-        # Arrays where the model takes them, otherwise a table of them.
+        # Arrays if the model accepts them, else a DataFrame.
         self._direct: Callable[[Columns], NDArray[np.float64]] | None = getattr(served.model, "predict_columns", None)
         self._prepare()
 
     def _prepare(self) -> None:
-        """The first calls of a model are the slowest: they are ours. And a model that cannot score its own training
-        rows is not opened."""
+        """Warm the model up, since its first calls are the slowest, and check that it scores its own reference rows."""
         import numpy as np
 
         reference = self._model.reference()[list(self._fields)]
@@ -100,8 +99,8 @@ class ModelRunner:
             self._predict(_part(rows, range(1)), 1)
             self._slice_s = max(SLICE_S, _SLICE_CALLS * (time.thread_time() - began))
         except Exception as error:
-            words = f"cannot score its own reference rows ({type(error).__name__}: {error})"
-            raise BundleError(self.release, words, "Train it again") from error
+            problem = f"cannot score its own reference rows ({type(error).__name__}: {error})"
+            raise BundleError(self.release, problem, "Train it again") from error
         self._one = _part(rows, range(1))
         if not self.task.valid_rows(scores[:1])[0]:
             raise BundleError(self.release, "cannot score its own reference rows", "Train it again")
@@ -116,7 +115,7 @@ class ModelRunner:
             return {"release": self.release, "scores": _plain(self._predict(self._one, 1))}
 
     def predict(self, columns: Mapping[str, Sequence[Scalar]]) -> dict[str, Any]:
-        """Scores and confidence for each row, and what was wrong where there are none."""
+        """Scores and confidence for each row; a problem for each row without scores."""
         rows = self._columns(columns)
         count = len(columns[self._fields[0]])
         with self._busy:
@@ -129,7 +128,7 @@ class ModelRunner:
         }
 
     def shadow(self, columns: Mapping[str, Sequence[Scalar]], *, pause: Pause) -> dict[str, Any]:
-        """As `predict`, in slices and without confidences; with the time that the model took for the longest slice."""
+        """As `predict`, in slices and without confidences; with the model's time for the longest slice."""
         rows, count = self._columns(columns), len(columns[self._fields[0]])
         scores: list[Scores | None] = []
         problems: list[str | None] = []
@@ -138,10 +137,10 @@ class ModelRunner:
             last = min(count, first + int(self._slice_rows))
             began = _clocks()
             with self._busy:
-                some, wrong = self._each(_part(rows, range(first, last)), last - first)
+                slice_scores, slice_problems = self._each(_part(rows, range(first, last)), last - first)
             took_s = self._sliced(last - first, began)
-            scores += some
-            problems += wrong
+            scores += slice_scores
+            problems += slice_problems
             longest_s, first = max(longest_s, took_s), last
             pause(took_s)
         return {
@@ -154,14 +153,14 @@ class ModelRunner:
     def explain(
         self, columns: Mapping[str, Sequence[Scalar]], *, within_s: float, pause: Pause
     ) -> list[tuple[Reason, ...] | None]:
-        """The reasons for each row; None where there was no time left."""
+        """The reasons for each row; None for rows that did not fit into `within_s`."""
         until = time.monotonic() + within_s
         rows, count = self._columns(columns), len(columns[self._fields[0]])
         found: list[tuple[Reason, ...] | None] = []
         for place in range(count):
             record = {name: columns[name][place] for name in self._fields}
             answer = Answer()
-            if self.task.width > 1:  # the reasons are for the class that is answered
+            if self.task.width > 1:  # explain the class that is answered
                 with self._busy:
                     answer = self._answer(_part(rows, range(place, place + 1)))
             effect = self._effects(rows, place, answer, reasoning.seed_of(record), until=until, pause=pause)
@@ -200,9 +199,9 @@ class ModelRunner:
         return reasoning.effects(ways, scores)
 
     def _sliced(self, rows: int, began: tuple[float, float]) -> float:
-        """How long this thread worked on the slice. The next one has as many rows as fit into the time of one."""
+        """The duration of the slice. Adapts the number of rows per slice to the target duration."""
         worked, wall = (now - then for now, then in zip(_clocks(), began, strict=True))
-        # What it waited for other threads would make slices small, and many; what a model waits for counts.
+        # CPU time, because waiting for other threads would make slices small; but a model that itself waits counts.
         took_s = max(worked, wall / _CROWD)
         if rows >= int(self._slice_rows) or took_s > self._slice_s:
             aimed = rows * min(2.0, self._slice_s / max(took_s, 1e-6))
@@ -210,7 +209,7 @@ class ModelRunner:
         return took_s
 
     def _answer(self, row: Columns) -> Answer:
-        """What is said of one row. Raises: ValueError if that is nothing; whatever the model raises."""
+        """The answer to one row. Raises: ValueError if its scores are invalid; whatever the model raises."""
         scores = _plain(self._predict(row, 1))[0]
         if not self.task.is_valid(scores):
             raise ValueError(self.task.invalid)
@@ -231,12 +230,16 @@ class ModelRunner:
         *,
         calls: list[int],
     ) -> None:
-        """Fill `scores` at `places`. Where the model raises, halves are tried: one request does not cost the others
-        that happened to travel with it their answer."""
+        """Fill `scores` at `places`. If the model raises, each half is tried, so that one bad request does not fail the
+        other requests of its batch.
+
+        Args:
+            calls: the number of model calls left, in a list of one.
+        """
         calls[0] -= 1
         try:
-            asked = rows if len(places) == len(scores) else _part(rows, places)
-            found = _plain(self._predict(asked, len(places)))
+            part = rows if len(places) == len(scores) else _part(rows, places)
+            found = _plain(self._predict(part, len(places)))
         except Exception as error:
             if len(places) == 1 or calls[0] < 2:
                 self.report(error)
@@ -250,14 +253,14 @@ class ModelRunner:
         scores[places.start : places.stop] = found
 
     def _predict(self, rows: Columns, count: int) -> "NDArray[np.float64]":
-        """The scores. Raises: WrongShape if there is not one for each row; whatever the model raises."""
+        """The scores. Raises: WrongShape if their shape is not that of `count` rows; whatever the model raises."""
         import numpy as np
 
         if self._direct is not None:
             scores = self._direct(rows)
         else:
-            asked = {name: self._dtypes[name] for name in self._fields}
-            scores = self._model.predict(request_columns.table(rows, asked))
+            dtypes = {name: self._dtypes[name] for name in self._fields}
+            scores = self._model.predict(request_columns.table(rows, dtypes))
         found = np.asarray(scores, dtype=float)
         if found.shape != self.task.shape(count):
             raise WrongShape(f"{found.shape} for {count} rows")
@@ -272,14 +275,14 @@ class ModelRunner:
 
         try:
             known = np.array([scores[place] for place in places], dtype=float).reshape(self.task.shape(len(places)))
-            for place, sure in zip(places, self._model.confidences(known), strict=True):
-                found[place] = sure
-        except Exception as error:  # a prediction is worth more than how sure one is of it
+            for place, confidence in zip(places, self._model.confidences(known), strict=True):
+                found[place] = confidence
+        except Exception as error:  # a prediction without a confidence is better than none
             self.report(error)
         return found
 
     def report(self, error: Exception) -> None:
-        """The traceback, for the model's author; at most one of a kind a minute, for the reader of the log."""
+        """Print the traceback, at most once a minute for each exception class."""
         last = self._reported.get(type(error), -math.inf)
         if time.monotonic() - last > _REPORT_EVERY_S:
             self._reported[type(error)] = time.monotonic()
@@ -294,14 +297,14 @@ def _clocks() -> tuple[float, float]:
 
 
 def _part(rows: Columns, places: Any) -> Columns:
-    """Some rows. A range is a view where the arrays can give one."""
+    """The rows at `places`. For a range, views where the arrays support them."""
     if isinstance(places, range):
         return {name: array[places.start : places.stop] for name, array in rows.items()}
     return {name: array.take(places) for name, array in rows.items()}
 
 
 def _plain(scores: "NDArray[np.float64]") -> list[Scores]:
-    """The scores of each row as floats, None for NaN and for what is infinite."""
+    """The scores of each row as floats; None for NaN and infinity."""
     import numpy as np
 
     rows: list[list[Any]] = scores.reshape(len(scores), -1).tolist()
@@ -311,5 +314,5 @@ def _plain(scores: "NDArray[np.float64]") -> list[Scores]:
 
 
 def _ranked(scores: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """A number of each row to order them by: of several scores, the one that says most of the rows apart."""
+    """One number per row to sort by: of several scores, the one with the largest standard deviation."""
     return scores if scores.ndim == 1 else scores[:, int(scores.std(axis=0).argmax())]

@@ -1,8 +1,8 @@
-"""The source of the served bundles: found in the ledger, approved, verified, opened.
+"""The source of the served bundles: it finds them in the ledger, checks their approval, verifies and opens them.
 
-Input: settings. Output: the desired state, which says what to serve; and each bundle of it, opened after the checks
-that precede serving. The main process checks the champion before anything is started, the log controller makes the
-desired states that follow, and a worker checks every bundle again when it opens it.
+Input: settings. Output: the desired state, which says what to serve; and each of its bundles, opened after all checks.
+The main process checks the champion before it starts anything. The log controller makes the later desired states. A
+worker checks every bundle again when it opens it.
 """
 
 import re
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """What the server asks of an opened bundle."""
+    """What the server needs of an opened bundle."""
 
     @property
     def task(self) -> Task:
-        """How its scores are read."""
+        """The task, which reads its scores."""
 
     @property
     def request_columns(self) -> tuple[str, ...]:
-        """The request fields it looks at."""
+        """The request fields that it uses."""
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
-        """The scores of each row, of the shape that the task says."""
+        """The scores of each row, in the shape that the task defines."""
 
     def confidences(self, scores: "NDArray[np.float64]") -> Sequence[float | None]:
-        """For each row the share of held-out rows with such scores that were right; None where nobody can tell."""
+        """For each row the share of held-out rows with such scores that were right; None if unknown."""
 
     def reference(self) -> "pd.DataFrame":
         """Training rows: the request columns and more."""
@@ -54,42 +54,42 @@ class Model(Protocol):
 class Served:
     """A release and its opened model."""
 
-    release: str  # model@digest, as answers name it
+    release: str  # model@digest, as in answers
     model: Model
 
 
 class Source(Protocol):
-    """Where a server has its models from. It travels to other processes by pickle: an object without state."""
+    """Where a server gets its models. It is pickled to other processes, so it has no state."""
 
     def check(self, settings: Settings) -> DesiredState:
-        """What is to be served. Raises: ProveoutError with the reason if the champion may not be."""
+        """The desired state. Raises: ProveoutError with the reason if the champion may not be served."""
 
     def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
-        """What is to be served now, None if nothing came after entry number `seq`. Raises: LedgerError.
+        """The new desired state; None if the ledger has no entry after number `seq`. Raises: LedgerError.
 
-        A canary or a shadow that may not be served is on it: the worker refuses it, and says why.
+        It may list a canary or a shadow that may not be served: the worker refuses it and says why.
         """
 
     def open(self, settings: Settings, release: Release) -> Served:
-        """One of them, opened. Raises: ProveoutError with the reason if it may not be served, or cannot be."""
+        """Open a release. Raises: ProveoutError with the reason if it may not or cannot be served."""
 
 
 class Released:
-    """What the ledger says is released."""
+    """The releases in the ledger."""
 
     def check(self, settings: Settings) -> DesiredState:
         """The desired state. Raises: NotFound, NotApproved, Tampered, LedgerError, ChainBroken."""
 
-        # Closed before anything is forked: a database connection does not survive being shared.
+        # Closed before anything is forked: processes must not share a database connection.
         with open_ledger(settings) as ledger:
-            # In an edited ledger another bundle may have been put in the champion's place.
+            # An edited ledger could name another bundle as champion.
             ledger.verify_chain()
             desired = _desired(ledger, settings.model)
         _checked(settings, desired.champion)
         return desired
 
     def news(self, settings: Settings, *, seq: int) -> DesiredState | None:
-        """The desired state, if there is a newer one. Raises: LedgerError, ChainBroken, NotFound."""
+        """The new desired state, if the ledger has new entries. Raises: LedgerError, ChainBroken, NotFound."""
 
         with open_ledger(settings) as ledger:
             last = ledger.last_seq()
@@ -101,10 +101,10 @@ class Released:
             return _desired(ledger, settings.model)
 
     def open(self, settings: Settings, release: Release) -> Served:
-        """It, opened. Raises: as `check`, and BundleError."""
+        """Open a release. Raises: as `check`, and BundleError."""
         from proveout.model.bundle import open_bundle
 
-        # By its manifest: a folder can be replaced after it was looked at.
+        # With the manifest's digest, because the folder could be replaced after the check.
         folder, manifest = _checked(settings, release)
         opened = open_bundle(folder, manifest=manifest)
         if opened.task.name != settings.task:
@@ -114,11 +114,11 @@ class Released:
 
 
 def _desired(ledger: "Ledger", model: str) -> DesiredState:
-    """What stands, by the ledger alone. Raises: NotFound if no champion was released."""
+    """The desired state of the ledger, without checking bundles. Raises: NotFound if no champion was released."""
     from proveout.rollout import releases, roles
     from proveout.trust import api_keys
 
-    seq = ledger.last_seq()  # first: what is appended meanwhile is news
+    seq = ledger.last_seq()  # read first: entries appended meanwhile count as new
     history = releases.history(ledger, model)
     champion = roles.holder(history)
     if champion is None:
@@ -139,63 +139,63 @@ def _desired(ledger: "Ledger", model: str) -> DesiredState:
     )
 
 
-def _kept(settings: Settings, bundle: Digest) -> tuple[Path, Path]:
-    """Where the approval of a bundle is kept, and where it is with the consents of persons."""
+def _cache_files(settings: Settings, bundle: Digest) -> tuple[Path, Path]:
+    """The files that cache the gate's approval of a bundle, and the approval together with those of people."""
     folder = settings.state_dir / "approvals"
     return folder / f"{bundle}.json", folder / f"{bundle}.persons.json"
 
 
-def _keep(settings: Settings, permit: "Authorization") -> None:
-    alone, persons = _kept(settings, permit.approval.bundle)
-    with suppress(OSError):  # a full disk is no reason not to serve
-        alone.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        post(alone, permit.approval)
+def _cache(settings: Settings, authorization: "Authorization") -> None:
+    """Cache an authorization for the time when the ledger is down."""
+    gate_only, with_people = _cache_files(settings, authorization.approval.bundle)
+    with suppress(OSError):  # a full disk must not stop the server
+        gate_only.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        post(gate_only, authorization.approval)
         if settings.required_approvals:
-            post(persons, permit)
+            post(with_people, authorization)
 
 
-def _known(settings: Settings, bundle: Digest) -> "Authorization | None":
-    """What was kept when the ledger was up."""
+def _cached(settings: Settings, bundle: Digest) -> "Authorization | None":
+    """The authorization that was cached while the ledger was up."""
     from proveout.trust.authorization import Authorization
 
-    alone, persons = _kept(settings, bundle)
+    gate_only, with_people = _cache_files(settings, bundle)
     if settings.required_approvals:
-        return read(persons, Authorization)
-    approval = read(alone, Approval)
+        return read(with_people, Authorization)
+    approval = read(gate_only, Approval)
     return Authorization(approval=approval) if approval else None
 
 
 def _checked(settings: Settings, release: Release) -> tuple[Path, Digest]:
-    """The folder of the release's bundle and its manifest's digest, once its files, its approval and the consents of
-    persons hold."""
+    """Check the files and approvals of a release. Returns its bundle's folder and the digest of the manifest."""
     from proveout.model.manifest import verify
     from proveout.trust import authorization
     from proveout.trust.approvals import quorum
 
-    if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger: it must not name a path
+    if not re.fullmatch(r"[0-9a-f]{64}", release.bundle):  # it comes from the ledger and must not be a path
         raise NotApproved(release.name, "a digest has 64 hexadecimal digits")
     try:
         with open_ledger(settings) as ledger:
             found = authorization.entered(ledger, release.bundle, quorum(settings))
     except NotApproved:
-        for kept in _kept(settings, release.bundle):
-            kept.unlink(missing_ok=True)  # taken back, it is so when the ledger is down as well
+        for file in _cache_files(settings, release.bundle):
+            file.unlink(missing_ok=True)  # a revoked approval must not count while the ledger is down, either
         raise
     except ChainBroken:
         raise
     except LedgerError:
-        # A worker that dies while the ledger is down is started again, and what was approved when it was up still is:
-        # signatures and ends are looked at below, whoever wrote the file.
-        known = _known(settings, release.bundle)
-        if known is None:
+        # A worker may restart while the ledger is down. The cached approval still counts; its signature and expiry are
+        # checked below, as for any other.
+        cached = _cached(settings, release.bundle)
+        if cached is None:
             raise
-        found = (known,)
+        found = (cached,)
     folder = open_store(settings).folder("bundles", release.bundle)
     bundle = verify(folder)
     if bundle.digest != release.bundle:
         raise Tampered(release.name, "manifest.json", f"is the one of another bundle, {bundle.name}")
     permit = authorization.check(found, bundle, keyring=open_keyring(settings), quorum=quorum(settings), at=now())
-    if bundle.model != release.model:  # approved, but to answer another question
+    if bundle.model != release.model:  # approved, but as another model
         raise NotApproved(release.name, f"its approval is for the model {bundle.model}, not {release.model}")
-    _keep(settings, permit)
+    _cache(settings, permit)
     return folder, bundle.manifest

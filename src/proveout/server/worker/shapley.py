@@ -1,10 +1,11 @@
-"""Why a score is what it is: Shapley values of the request's fields, sampled, in the unit of the score: probability of
-the event or of the class answered, or the value itself.
+"""Explanations: sampled Shapley values of the request's fields, in the unit of the score (the probability of the event
+or of the answered class, or the value itself).
 
 Input: one request as a row, background rows, and the model as a function. Output: `Reason`s, largest first.
 Method: permutation sampling (Castro, Gómez, Tejada 2009), each order also walked backwards (antithetic; Mitchell et
-al. 2022). Each background row is walked from once, so the effects of all fields add up to f(request) minus the mean of
-f(background) exactly, not only on average. Correlated fields share their credit as if they could vary alone.
+al. 2022). Each background row starts exactly one pair of walks, so the effects of all fields add up to f(request) minus
+the mean of f(background) exactly, not only on average. Correlated fields share their credit as if they could vary
+independently.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
 BACKGROUND_ROWS = 16
 MOST_REASONS = 5
-MOST_ROWS = 4_096  # predicted for one explanation; a wide request gets fewer background rows
+MOST_ROWS = 4_096  # predicted per explanation; a request with many fields gets fewer background rows
 
-Columns = Mapping[str, Any]  # arrays of one length, of NumPy or of pandas, by field
+Columns = Mapping[str, Any]  # NumPy or pandas arrays of one length, by field
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """What one field of the request does to the score. `effect` is in its unit: of a probability, 0.12 is 12 points."""
+    """The effect of one field on the score, in the unit of the score: for a probability, 0.12 is 12 points."""
 
     field: str
     value: Scalar
@@ -38,7 +39,7 @@ class Reason:
 
 
 def background_places(scores: "NDArray[np.float64]", *, fields: int) -> "NDArray[np.intp]":
-    """Which few rows stand for all: one from the middle of each equal part, by score, shape (rows,)."""
+    """The indices of the background rows: the middle of each equal part of the rows sorted by score, shape (rows,)."""
     import numpy as np
 
     count = len(scores)
@@ -49,20 +50,20 @@ def background_places(scores: "NDArray[np.float64]", *, fields: int) -> "NDArray
 
 
 def seed_of(record: Mapping[str, Scalar]) -> int:
-    """The seed of a request: the same request is always explained the same way."""
+    """The seed of a request: the same request always gets the same reasons."""
     return int.from_bytes(blake2b(canonical(dict(record)), digest_size=8).digest(), "big")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Walks:
-    """The ways from background rows to the request, one field after the other, that are sampled for an explanation.
+    """The sampled walks from background rows to the request, which change one field at a time.
 
-    Each step is a row that mixes both. The rows are predicted in whatever portions suit; see `mixture` and `effects`.
+    Each step is a row that mixes both. The rows can be predicted in parts; see `mixture` and `effects`.
     """
 
     fields: tuple[str, ...]
     orders: "NDArray[np.intp]"  # of fields, one for each background row
-    taken: "NDArray[np.bool_]"  # shape (walks, steps, fields): is it the request's value already?
+    taken: "NDArray[np.bool_]"  # shape (walks, steps, fields): whether the field has the request's value
 
     @property
     def rows(self) -> int:
@@ -84,9 +85,13 @@ def walks(fields: tuple[str, ...], *, starts: int, seed: int) -> Walks:
 
 
 def mixture(ways: Walks, against: Columns, requests: Columns, request: int, *, first: int, last: int) -> Columns:
-    """Rows `first` to `last` of the walks to one of the `requests`, as columns of the same kinds.
+    """Rows `first` to `last` of the walks to one request.
 
-    `against` and `requests` are columns of the same kinds; the `request` is given by its place.
+    Args:
+        against: the background rows, as columns.
+        requests: the requests, as columns of the same types.
+        request: the position of the request in `requests`.
+    Returns: columns of the same types.
     """
     import numpy as np
 
@@ -104,7 +109,7 @@ def mixture(ways: Walks, against: Columns, requests: Columns, request: int, *, f
 
 
 def effects(ways: Walks, scores: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """The effect of each field, from what the model says of all rows of the walks.
+    """The effect of each field, from the scores of all rows of the walks.
 
     Returns: shape (fields,); the sum is f(request) - mean(f(background rows)).
     """
@@ -119,12 +124,12 @@ def effects(ways: Walks, scores: "NDArray[np.float64]") -> "NDArray[np.float64]"
 
 
 def units_of(descriptions: Mapping[str, str | None]) -> dict[str, str]:
-    """The unit of each field whose description is one.
+    """The units of the fields: a description of one word is a unit.
 
     >>> units_of({"wind": "mph", "time": "local clock as HHMM", "city": None})
     {'wind': 'mph'}
     """
-    return {field: words for field, words in descriptions.items() if words and " " not in words}
+    return {field: text for field, text in descriptions.items() if text and " " not in text}
 
 
 def reasons(
@@ -135,7 +140,11 @@ def reasons(
     words: Callable[[float], str],
     smallest: float,
 ) -> tuple[Reason, ...]:
-    """The largest effects in words, at most five, none smaller than `smallest`."""
+    """The largest effects, at most five, none smaller than `smallest`.
+
+    Args:
+        words: describes an effect, see `Task.effect_words`.
+    """
     ranked = sorted(zip(record.items(), effect.tolist(), strict=True), key=lambda pair: -abs(pair[1]))
     return tuple(
         Reason(
@@ -151,11 +160,10 @@ def reasons(
 
 
 def _named(field: str, value: Scalar, *, unit: str | None = None) -> str:
-    """A field with its value.
+    """A field and its value as text.
 
     >>> _named("precip", 0.4, unit="inches"), _named("wind_gust", None, unit="mph")
     ('precip 0.4 inches', 'wind_gust unknown')
     """
-    said = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    measured = f"{said} {unit}" if unit is not None and value is not None else said
-    return f"{field} {measured}"
+    text = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{field} {text} {unit}" if unit is not None and value is not None else f"{field} {text}"

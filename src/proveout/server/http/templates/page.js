@@ -9,10 +9,10 @@
   let asInt = false;
 
   const headers = () => {
-    const told = { "content-type": "application/json" };
-    // Kept by the field alone: in no storage, no address, no log.
-    if (key && key.value.trim()) told["x-api-key"] = key.value.trim();
-    return told;
+    const found = { "content-type": "application/json" };
+    // The key stays in its input: never in storage, URL or log.
+    if (key && key.value.trim()) found["x-api-key"] = key.value.trim();
+    return found;
   };
   const say = (id, text) => { document.getElementById(id).textContent = text; };
   const percent = (share) => (share * 100).toFixed(1).replace(/\.0$/, "") + " %";
@@ -25,7 +25,7 @@
     }));
   };
 
-  const told = (value, prediction) => {
+  const formatted = (value, prediction) => {
     if (value === null) return "no prediction";
     if (form.dataset.task === "regression") {
       const shown = (number) => Number(number.toPrecision(4)).toString();
@@ -36,7 +36,7 @@
     const chance = prediction.probability === null ? "" : ` (${percent(prediction.probability)})`;
     return (form.dataset.task === "binary" ? (value ? "yes" : "no") : String(value)) + chance;
   };
-  // What really happened, as the kind of value that was answered.
+  // The outcome, as the same type as the prediction.
   const outcome = (text) => {
     if (form.dataset.task === "binary") return text === "true";
     return form.dataset.task === "regression" || asInt ? Number(text) : text;
@@ -80,13 +80,13 @@
     say("opinion-said", "");
     asked = given.request_id;
     const name = form.dataset.target;
-    say("said", `${name}: ${told(given.prediction[name], given.prediction)}`);
+    say("said", `${name}: ${formatted(given.prediction[name], given.prediction)}`);
     asInt = Number.isInteger(given.prediction[name]);
     say("action", given.action || "–");
     say("confidence", given.confidence === null ? "not known"
       : `${given.confidence.level}: such an answer was right in ${percent(given.confidence.share)} of the cases`);
     const sources = { model: "the model", cache: "the model, a moment ago", rules: "simple rules, not the model",
-      none: "nobody: neither the model nor the rules could" };
+      none: "no source: neither the model nor the rules have an answer" };
     say("by", sources[given.answered_by] + (given.fallback_reason ? ` (${given.fallback_reason})` : ""));
     say("release", given.release);
     say("id", given.request_id);
@@ -118,7 +118,7 @@
     if (happened) said.outcome = outcome(happened);
     attempt(document.getElementById("opinion-send"), async () => {
       await ask("/feedback", said);
-      say("opinion-said", "Thank you: it is noted beside the answer.");
+      say("opinion-said", "Thank you. Your feedback is stored with the answer.");
     });
   });
 })();
