@@ -10,20 +10,47 @@ from typer.testing import CliRunner
 
 from proveout import cli
 from proveout.cli import _stability_view
-from proveout.evaluation import metrics
+from proveout.evaluation import holdout_sample, metrics
 from proveout.gate.evidence import EvidenceRecorder
 from proveout.ledger.ledger import Ledger
 from proveout.mutation import stability
-from proveout.mutation.stability import CheckStability, StabilityReport
+from proveout.mutation.sandbox import Sandbox
+from proveout.mutation.stability import CheckStability, Crash, StabilityReport
+from proveout.mutation.warm_gate import WarmGate
 from proveout.records.values import Digest, now
 from proveout.records.verdict import CheckResult, Evidence, Verdict
 
 CHECKS = """
+import os
+import signal
+
+import pytest
+
 from proveout.evaluation import leakage, metrics
+
+@pytest.fixture
+def sum_of(holdout):
+    if holdout.records["n"].sum() == {breaks}:
+        raise RuntimeError("not these")
+    return int(holdout.records["n"].sum())
 
 def test_good(candidate, holdout, evidence):
     scores, groups = candidate.predict(holdout.records), holdout.records["n"] // 10
     evidence(metrics.auc(holdout.labels, scores, clusters=groups), at_least=0.7, surely=True)
+
+def test_flips(holdout, evidence):
+    evidence("highest", int(holdout.records["n"].max()), at_least=holdout_max)
+
+def test_breaks(sum_of, evidence):
+    evidence("sum", sum_of, at_least=0)
+
+def test_crashes(holdout, evidence):
+    if holdout.raw["n"].sum() == {crashes}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    evidence("rows", holdout.rows, at_least=1)
+
+def test_reads_nothing(candidate, holdout, evidence):
+    evidence("bundle, MB", candidate.bundle.bytes / 1e6, at_most=9)
 
 def test_size(candidate, evidence):
     evidence("bundle, MB", candidate.bundle.bytes / 1e6, at_most=9)
@@ -33,8 +60,9 @@ def test_many(holdout, evidence):
 
 def test_no_copies(training, holdout, evidence):
     evidence(leakage.duplicates(training, holdout, key=["n"]))
-"""
-ROUNDS = 2
+""".replace("holdout_max", str(3 * breakable.ROWS - 1))
+ROUNDS = 6
+CRASHES, BREAKS = 2, 5  # the rounds in which they do
 VERDICT = Verdict(
     model="trips",
     candidate=Digest("ab" * 32),
@@ -55,16 +83,27 @@ def check(name: str, outcome: str = "passed") -> CheckResult:
     return CheckResult(check=name, outcome=outcome, required=True)
 
 
-@pytest.mark.long
-def test_checks_of_held_out_rows_are_asked_again_and_nothing_stays_behind(tmp_path, monkeypatch):
-    """A steady check keeps its mind, one that counts rows is not counted, what looks at no held-out row is not asked.
-
-    Rows are drawn by the clusters that a check has named."""
-    # No plugin but ours: each would cost seconds.
+@pytest.fixture
+def few_plugins(monkeypatch):
+    """No plugin but ours: each would cost seconds."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_PLUGINS", "proveout.gate.plugin")
-    project, bundle = breakable.make(tmp_path, CHECKS)
-    told: list[tuple[int, int, int]] = []
+
+
+@pytest.mark.long
+def test_each_check_is_told_as_it_is_and_nothing_stays_behind(tmp_path, few_plugins):
+    """Who flips by construction flips in its share; who is steady keeps its mind; who counts rows, or reads none, is
+    not counted; what looks at no held-out row is not asked. A round that crashes is no flip, nor is a fixture that
+    raises, and both are told with their round.
+
+    Rows are drawn by the clusters that a check has named."""
+    n = np.arange(2 * breakable.ROWS, 3 * breakable.ROWS)
+    drawn = stability.halves(len(n), ROUNDS, clusters=(n // 10) - n[0] // 10, seed=0)
+    crashes, breaks = (int(n[drawn[at - 1][0]].sum()) for at in (CRASHES, BREAKS))
+    judged = [n[places] for at, (places, _) in enumerate(drawn, start=1) if at != CRASHES]
+    flips = sum(rows.max() < n[-1] for rows in judged)
+    project, bundle = breakable.make(tmp_path, CHECKS.format(crashes=crashes, breaks=breaks))
+    told: list[tuple[int, int, int | None]] = []
 
     report = stability.run(
         project,
@@ -75,19 +114,83 @@ def test_checks_of_held_out_rows_are_asked_again_and_nothing_stays_behind(tmp_pa
     )
 
     found = {one.check.rpartition("::")[2]: one for one in report.checks}
-    assert {name: (one.passed, one.flips, one.counts_rows) for name, one in found.items()} == {
-        "test_good": (True, 0, False),
-        "test_many": (True, ROUNDS, True),
-        "test_no_copies": (True, 0, False),
+    assert 0 < flips < len(judged)
+    assert {name: (one.passed, one.flips, one.rounds, one.counts_rows) for name, one in found.items()} == {
+        "test_good": (True, 0, 5, False),
+        "test_flips": (True, flips, 5, False),
+        "test_breaks": (True, 0, 4, False),
+        "test_crashes": (True, 0, 5, False),
+        "test_many": (True, 5, 5, True),
+        "test_no_copies": (True, 0, 5, False),
     }
-    assert (report.rows, report.clusters, report.changed, report.passed) == (600, 60, 0, True)
+    assert [(one.round, "exit status -9" in one.why) for one in report.crashes] == [(CRASHES, True)]
+    assert found["test_breaks"].broke_in == (BREAKS,)
+    assert [check.rpartition("::")[2] for check in report.unread] == ["test_reads_nothing"]
+    assert (report.rows, report.clusters, report.rounds, report.changed) == (600, 60, 5, flips)
+    assert (report.complete, report.passed) == (False, False)
     assert found["test_good"].stated and round(found["test_good"].level, 3) == 0.025
-    assert told == [(1, ROUNDS, 1), (2, ROUNDS, 1)]
+    assert told[CRASHES - 1] == (CRASHES, ROUNDS, None)
     page = _stability_view.as_text(report)
-    assert page.startswith("stable   trips@") and "halves of 60 clusters with 600 rows" in page
+    assert "halves of 60 clusters with 600 rows" in page
     assert "not counted: test_many says otherwise of every half" in page
+    assert f"round {CRASHES} came to no verdict: pytest ended with exit status -9" in page
+    assert f"test_breaks could not be asked in round {BREAKS}: a fixture of it raised" in page
+    assert "test_reads_nothing: asked for the held-out rows, and read none of them" in page
     with Ledger(project.ledger) as ledger:
         assert [entry.kind for entry in ledger.entries()] == ["bundle"]
+
+
+@pytest.mark.long
+def test_a_forked_run_says_what_a_run_of_its_own_says(tmp_path, few_plugins):
+    """To the last digit; and none sees what the one before it has done to what they share."""
+    spoils = "    holdout.labels[:] = False\n    vars(candidate)['spoilt'] = True\n    import colorsys\n"
+    checks = CHECKS.format(crashes=-1, breaks=-1) + (
+        "\ndef test_spoils(candidate, holdout, evidence):\n"
+        "    assert 'spoilt' not in vars(candidate) and holdout.labels.any()\n" + spoils
+    )
+    project, bundle = breakable.make(tmp_path, checks)
+    folder = Path(project.store) / "bundles" / bundle.digest
+    file = tmp_path / "rows.json"
+    holdout_sample.write(file, np.arange(0, 600, 2), interval_scale=0.7)
+    (tmp_path / "sandbox").mkdir()
+
+    with Sandbox(project, tmp_path / "sandbox") as sandbox:
+
+        def judged(gate: WarmGate, name: str) -> Verdict | None:
+            return gate.judge(name, limit=lambda: None, options=("--holdout-sample", str(file))).verdict
+
+        warm = WarmGate(sandbox, folder, bundle.digest, forks=True)
+        forked, again = judged(warm, "one"), judged(warm, "two")
+        alone = judged(WarmGate(sandbox, folder, bundle.digest, forks=False), "three")
+
+    assert forked is not None and again is not None and alone is not None
+    assert forked.results == again.results == alone.results
+    assert forked.evidence == again.evidence == alone.evidence
+    assert any(one.check.endswith("test_spoils") and one.outcome == "passed" for one in alone.results)
+
+
+@pytest.mark.long
+def test_a_run_that_takes_too_long_ends_no_other(tmp_path, few_plugins):
+    """The process that forks is ended with it, and the next run has a new one. One that cannot open the candidate says
+    why."""
+    project, bundle = breakable.make(tmp_path, CHECKS.format(crashes=-1, breaks=-1))
+    folder = Path(project.store) / "bundles" / bundle.digest
+    file = tmp_path / "rows.json"
+    holdout_sample.write(file, np.arange(0, 600, 2), interval_scale=0.7)
+    options = ("--holdout-sample", str(file))
+    (tmp_path / "sandbox").mkdir()
+
+    with Sandbox(project, tmp_path / "sandbox") as sandbox:
+        gate = WarmGate(sandbox, folder, bundle.digest, forks=True)
+        cut = gate.judge("cut", limit=lambda: 0.0, options=options)
+        after = gate.judge("after", limit=lambda: None, options=options)
+        nothing = WarmGate(sandbox, tmp_path / "nowhere", bundle.digest, forks=True)
+        unopened = nothing.judge("unopened", limit=lambda: None, options=options)
+
+    assert (cut.stopped, cut.verdict) == (True, None)
+    assert after.verdict is not None
+    assert (unopened.stopped, unopened.verdict) == (False, None)
+    assert "nowhere" in unopened.said
 
 
 # --- what is drawn ------------------------------------------------------------------------------------------------
@@ -150,11 +253,24 @@ def test_a_flip_is_another_word_than_of_all_rows():
     whole = said(
         check("a"), check("b", "failed"), check("c"), check("gate::options", "error"), check("d", "deselected")
     )
-    rounds = [said(check("a"), check("b"), check("c", "error")), said(check("a", "failed"), check("b"), check("c"))]
+    rounds = {
+        1: said(check("a"), check("b"), check("c", "xfailed")),
+        2: said(check("a", "failed"), check("b"), check("c")),
+    }
 
     found = {one.check: (one.passed, one.flips, one.rounds) for one in stability.compare(whole, rounds)}
 
     assert found == {"b": (False, 2, 2), "a": (True, 1, 2), "c": (True, 1, 2)}
+
+
+def test_a_check_that_could_not_be_asked_has_said_nothing():
+    """A fixture of it raised: told with its round. On all rows: then there is nothing to compare with."""
+    whole = said(check("a"), check("b", "error"))
+    rounds = {3: said(check("a", "error"), check("b")), 4: said(check("a", "failed"), check("b"))}
+
+    found = {one.check: (one.flips, one.rounds, one.broke_in) for one in stability.compare(whole, rounds)}
+
+    assert found == {"a": (1, 1, (3,)), "b": (0, 0, (0,))}
 
 
 def test_half_of_the_rows_may_be_too_few_for_a_check():
@@ -163,10 +279,9 @@ def test_half_of_the_rows_may_be_too_few_for_a_check():
     small = replace(slice_, value=None, unjudged="150 rows, asked for 200")
     whole = said(check("a"), evidence=(slice_,))
 
-    (one,) = stability.compare(whole, [said(check("a", "failed"), evidence=(small,)), whole])
-    (always,) = stability.compare(
-        said(check("a"), evidence=(small,)), [said(check("a", "failed"), evidence=(small,))] * 2
-    )
+    less = said(check("a", "failed"), evidence=(small,))
+    (one,) = stability.compare(whole, {1: less, 2: whole})
+    (always,) = stability.compare(said(check("a"), evidence=(small,)), {1: less, 2: less})
 
     assert (one.rounds, one.flips, one.too_few_rows) == (1, 0, 1)
     assert (always.rounds, always.flips) == (2, 2)
@@ -180,7 +295,7 @@ def test_the_level_is_what_the_check_states():
     ]
     whole = said(check("a"), check("b"), evidence=tuple(asked))
 
-    levels = {one.check: (round(one.level, 3), one.stated) for one in stability.compare(whole, [whole])}
+    levels = {one.check: (round(one.level, 3), one.stated) for one in stability.compare(whole, {1: whole})}
 
     assert levels == {"a": (0.1, True), "b": (0.05, False)}
 
@@ -213,15 +328,28 @@ def test_the_page_names_who_flips_and_by_how_much():
     lines = _stability_view.as_text(REPORT).splitlines()
 
     assert lines[0].startswith("unstable   trips@abababababab   another verdict in 5 of 20 rounds, 1 of 3 checks flip")
-    assert any(line.split()[:5] == ["test_a", "passed", "5", "of", "20"] and "FLIPS MORE" in line for line in lines)
+    assert any(
+        line.split()[:8] == ["test_a", "passed", "5", "of", "20", "11", "to", "47"] and "FLIPS MORE" in line
+        for line in lines
+    )
     assert any("test_b" in line and "too few in 2 more rounds" in line for line in lines)
     assert any("test_a flips in 5 of 20 rounds, and states an error rate of 5 %: hold out" in line for line in lines)
 
 
-@pytest.mark.parametrize(("checks", "code"), [(REPORT.checks, 1), ((ONE,), 0)], ids=["unstable", "stable"])
-def test_the_exit_code_is_the_answer(monkeypatch, checks, code):
-    """0 stable, 1 not."""
-    monkeypatch.setattr(stability, "run", lambda *arguments, **more: replace(REPORT, checks=checks))
+@pytest.mark.parametrize(
+    ("checks", "crashes", "code"),
+    [
+        (REPORT.checks, (), 1),
+        ((ONE,), (), 0),
+        ((ONE,), (Crash(round=3, why="killed"),), 3),
+        (REPORT.checks, (Crash(round=3, why="killed"),), 1),
+        ((replace(ONE, broke_in=(2,)),), (), 3),
+    ],
+    ids=["unstable", "stable", "a crash", "unstable and a crash", "a check not asked"],
+)
+def test_the_exit_code_is_the_answer(monkeypatch, checks, crashes, code):
+    """0 stable, 1 not; 3 could not tell."""
+    monkeypatch.setattr(stability, "run", lambda *arguments, **more: replace(REPORT, checks=checks, crashes=crashes))
     monkeypatch.setattr("proveout.evaluation.context.find_candidate", lambda *arguments: Path("bundle"))
 
     ran = CliRunner().invoke(cli.main, ["mutate", "--aa", "--json"])

@@ -10,7 +10,7 @@ from proveout.cli._terminal import fact, page, table
 if TYPE_CHECKING:
     from proveout.mutation.stability import CheckStability, StabilityReport
 
-HEAD = ("check", "on all rows", "flips in", "may in", "")
+HEAD = ("check", "on all rows", "flips in", "share, 95 %", "may in", "")
 
 
 def as_text(report: "StabilityReport") -> str:
@@ -18,9 +18,10 @@ def as_text(report: "StabilityReport") -> str:
     drawn = f"halves of {report.rows:,} rows"
     if report.clusters is not None:
         drawn = f"halves of {report.clusters:,} clusters with {report.rows:,} rows"
+    state = "unstable" if report.unstable else "stable" if report.complete else "incomplete"
     moved = [one for one in report.checks if (one.flips or one.too_few_rows) and not one.counts_rows]
     lines = [
-        f"{'stable' if report.passed else 'unstable'}   {report.model}@{report.candidate[:12]}   "
+        f"{state}   {report.model}@{report.candidate[:12]}   "
         f"another verdict in {report.changed} of {report.rounds} rounds, {len(report.unstable)} of "
         f"{len(report.checks)} checks flip more often than they may, in {report.seconds:.0f} s",
         fact("drawn", f"{drawn}, as if other rows of the same kind had been held out"),
@@ -36,15 +37,32 @@ def as_text(report: "StabilityReport") -> str:
         for one in report.checks
         if one.counts_rows
     ]
+    if report.unread:
+        names = ", ".join(check.rpartition("::")[2] for check in report.unread)
+        lines.append(fact("same anyway", f"{names}: asked for the held-out rows, and read none of them"))
+    lines += [f"  round {one.round} came to no verdict: {one.why}" for one in report.crashes]
+    lines += [f"  {_name(one)} could not be asked {_rounds(one.broke_in)}" for one in report.checks if one.broke_in]
     return page(lines, "proveout mutate: do the checks notice a broken model?")
 
 
-def _row(one: "CheckStability") -> tuple[str, str, str, str, str]:
+def _row(one: "CheckStability") -> tuple[str, str, str, str, str, str]:
     note = "FLIPS MORE" if one.unstable else ""
     if one.too_few_rows:
         note = f"{note} half of the rows were too few in {one.too_few_rows} more rounds".strip()
     said = "passed" if one.passed else "failed"
-    return _name(one), said, f"{one.flips} of {one.rounds}", f"{100 * one.level:.3g} %", note
+    low, high = (100 * end for end in one.interval)
+    share = f"{low:.0f} to {high:.0f} %" if one.rounds else ""
+    return _name(one), said, f"{one.flips} of {one.rounds}", share, f"{100 * one.level:.3g} %", note
+
+
+def _rounds(broke_in: tuple[int, ...]) -> str:
+    """In which rounds.
+
+    >>> _rounds((3, 7)), _rounds((0,))
+    ('in round 3, 7: a fixture of it raised', 'of all rows: a fixture of it raised')
+    """
+    where = "of all rows" if broke_in == (0,) else f"in round {', '.join(map(str, broke_in))}"
+    return f"{where}: a fixture of it raised"
 
 
 def _name(one: "CheckStability") -> str:

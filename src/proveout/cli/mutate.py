@@ -32,6 +32,10 @@ def mutate(
         bool, typer.Option("--aa", help="Break nothing; judge by halves of the held-out rows: which checks flip?")
     ] = False,
     rounds: Annotated[int, typer.Option(min=10, help="Halves of the held-out rows that judge, with --aa.")] = 20,
+    slow_rounds: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of these, the first that ask checks of more than a second, too; without it, all."),
+    ] = None,
     listed: Annotated[
         bool, typer.Option("--list", help="Say what mutants there are for the task of this project, and run nothing.")
     ] = False,
@@ -44,7 +48,7 @@ def mutate(
     not approve the candidate itself.
 
     With --aa: how often does each check change its mind on other held-out rows? Exit 1 if one does surely more often
-    than the error rate that it states.
+    than the error rate that it states; 3 if a round came to no verdict.
     """
     from proveout.evaluation.context import find_candidate
     from proveout.gate.reports import github_summary
@@ -64,7 +68,7 @@ def mutate(
     # Asked to end, it is to end its runs too: they are in groups of their own.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if aa:
-        _stability(project, folder, rounds=rounds, workers=workers, as_json=as_json)
+        _stability(project, folder, rounds=rounds, slow_rounds=slow_rounds, workers=workers, as_json=as_json)
         return
     typer.echo(f"the checks judge the candidate itself first; mutants to follow: {len(mutants)}", err=True)
     report = runner.run(
@@ -82,17 +86,20 @@ def mutate(
         raise typer.Exit(3 if report.untold or not report.counted else 1)
 
 
-def _stability(project: "Settings", folder: Path, *, rounds: int, workers: int | None, as_json: bool) -> None:
+def _stability(
+    project: "Settings", folder: Path, *, rounds: int, slow_rounds: int | None, workers: int | None, as_json: bool
+) -> None:
     from proveout.mutation import stability
 
-    def say(done: int, of: int, flips: int) -> None:
-        typer.echo(f"[{done:>{len(str(of))}}/{of}] {flips} checks flipped", err=True)
+    def say(done: int, of: int, flips: int | None) -> None:
+        said = "no verdict" if flips is None else f"{flips} checks flipped"
+        typer.echo(f"[{done:>{len(str(of))}}/{of}] {said}", err=True)
 
     typer.echo(f"the checks judge all held-out rows first; halves to follow: {rounds}", err=True)
-    report = stability.run(project, folder, rounds=rounds, workers=workers, say=say)
+    report = stability.run(project, folder, rounds=rounds, slow_rounds=slow_rounds, workers=workers, say=say)
     answer(report, _stability_view.as_text(report), as_json=as_json)
     if not report.passed:
-        raise typer.Exit(1)
+        raise typer.Exit(1 if report.unstable else 3)
 
 
 def as_text(report: "MutationReport") -> str:

@@ -4,7 +4,7 @@ Input: settings and the name of a candidate. Output: opened bundles, labelled ro
 ledger, writes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +50,21 @@ class LabelledRows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _WatchedRows(LabelledRows):
+    """Rows that tell when somebody takes them."""
+
+    taken: Callable[[], None]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _FORMS:
+            object.__getattribute__(self, "taken")()
+        return object.__getattribute__(self, name)
+
+
+_FORMS = frozenset({"raw", "records", "labels"})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Profiles:
     """The profile numbers of the rows of each side, a column by its name."""
 
@@ -79,6 +94,9 @@ class Criteria(Mapping[str, Any]):
         return name in self._table  # the one of Mapping waits for a KeyError
 
 
+_SAME_FOR_SAMPLES = frozenset({"_opened", "candidate", "champion", "snapshot", "training", "_all_held_out", "held_out"})
+
+
 class EvaluationContext:
     """What one candidate is judged with. Everything is read when it is first asked for, and once."""
 
@@ -90,6 +108,17 @@ class EvaluationContext:
         self.bounds: Mapping[str, Any] = MappingProxyType(read_bounds(settings))  # as they are when the run begins
         self.store = open_store(settings)
         self.seals: dict[str, str | Mapping[str, int]] = {}  # of what was handed out, see `fixture_digests`
+
+    def open_all(self) -> None:
+        """Read now what checks of held-out rows ask for: so that `by_sample` need not."""
+        _ = (self.candidate, self.champion, self.snapshot, self.training, self._all_held_out, self.held_out)
+
+    def by_sample(self, settings: Settings, sample: HoldoutSample) -> "EvaluationContext":
+        """The same candidate, judged by some of the held-out rows. What is open here is not opened again."""
+        found = EvaluationContext(settings, self.folder, sample=sample)
+        vars(found).update({name: value for name, value in vars(self).items() if name in _SAME_FOR_SAMPLES})
+        found.seals.update({name: seal for name, seal in self.seals.items() if name in _SAME_FOR_SAMPLES})
+        return found
 
     @cached_property
     def candidate(self) -> OpenBundle:
@@ -121,10 +150,23 @@ class EvaluationContext:
 
     @cached_property
     def holdout(self) -> LabelledRows:
-        """The rows held out, where the outcome is known."""
+        """The rows held out, where the outcome is known; of these the sample, if there is one."""
+        found = self._all_held_out
+        if self.sample is None:
+            return self._sealed_rows("holdout", found)
+        places = self.sample.places
+        return _WatchedRows(
+            raw=found.raw.iloc[places].reset_index(drop=True),
+            records=found.records.iloc[places].reset_index(drop=True),
+            labels=found.labels[places],
+            taken=self.sample.reads.note,
+        )
+
+    @cached_property
+    def _all_held_out(self) -> LabelledRows:
         return self._labelled(HOLDOUT)
 
-    @property
+    @cached_property
     def held_out(self) -> Digest:
         """The content of the rows held out; empty if the store has no such snapshot."""
         with suppress(NotFound):  # the gate's own questions say that there is no such snapshot
@@ -137,7 +179,7 @@ class EvaluationContext:
     @cached_property
     def training(self) -> LabelledRows:
         """The rows learned from: those of the training side where the outcome is known."""
-        return self._labelled(TRAIN)
+        return self._sealed_rows("training", self._labelled(TRAIN))
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -172,6 +214,10 @@ class EvaluationContext:
         self.seals[name] = fixture_digests.of_bundle(opened)
         return opened
 
+    def _sealed_rows(self, name: str, found: LabelledRows) -> LabelledRows:
+        self.seals[name] = fixture_digests.of_rows(found.labels, found.raw, found.records)
+        return found
+
     def rows_on(self, side: str) -> "pd.DataFrame":
         """The raw rows of one side of the split, those without an outcome among them.
 
@@ -184,21 +230,11 @@ class EvaluationContext:
         labels = features.labels(self.settings, rows)
         known = labels.notna()
         raw = rows[known].reset_index(drop=True)
-        found = LabelledRows(
+        return LabelledRows(
             raw=raw,
             records=raw[list(self.candidate.request_columns)],
             labels=self.candidate.task.outcomes(labels[known].to_numpy()),
         )
-        if side == HOLDOUT and self.sample is not None:
-            places = self.sample.places
-            found = LabelledRows(
-                raw=found.raw.iloc[places].reset_index(drop=True),
-                records=found.records.iloc[places].reset_index(drop=True),
-                labels=found.labels[places],
-            )
-        name = "holdout" if side == HOLDOUT else "training"
-        self.seals[name] = fixture_digests.of_rows(found.labels, found.raw, found.records)
-        return found
 
 
 def _profiled(rows: "pd.DataFrame") -> Mapping[str, ColumnStats]:

@@ -28,16 +28,29 @@ class Watch:
         self._gate = gate
         self._running = ""  # the check that is being run
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Where a sample of the held-out rows judges: see whether the check reads any of them."""
+        check = self._gate.check_id(item.nodeid)
+        if self._gate.sample is None or check is None:
+            return (yield)
+        with self._gate.sample.reads.by_check(check, fixtures=getattr(item, "fixturenames", ())):
+            return (yield)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Know whose fixtures are set up from here on."""
         self._running = self._gate.check_id(item.nodeid) or ""
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """See a fixture of the gate that is somebody else's."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """See a fixture of the gate that is somebody else's; and one that reads some of the held-out rows."""
         if self._running:
             self._gate.gathered.found(fixture_guard.overridden(fixturedef, self._gate.settings))
+        if self._gate.sample is None:
+            return (yield)
+        with self._gate.sample.reads.by(fixturedef.argname):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

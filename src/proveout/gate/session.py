@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from proveout.evaluation.context import EvaluationContext
 
 
+OPENED: "pytest.StashKey[EvaluationContext]" = pytest.StashKey()
+"""What was opened before this run began, for runs that judge by samples of the held-out rows (`warm_runs`)."""
+
+
 class GateSession:
     """Gathers a run's checks from pytest's hooks and judges at its end."""
 
@@ -82,9 +86,12 @@ class GateSession:
 
         if self._context is None:
             try:
-                self._context = EvaluationContext(
-                    self.settings, find_candidate(self.settings, self._named()), sample=self.sample
-                )
+                folder, opened = find_candidate(self.settings, self._named()), self._config.stash.get(OPENED, None)
+                # A run that can approve opens and verifies everything itself.
+                if self.sample is not None and opened is not None and opened.folder == folder:
+                    self._context = opened.by_sample(self.settings, self.sample)
+                else:
+                    self._context = EvaluationContext(self.settings, folder, sample=self.sample)
             except ProveoutError as error:
                 raise pytest.UsageError(str(error)) from error
         return self._context
@@ -161,7 +168,12 @@ class GateSession:
         """Judged by a sample of the held-out rows, ask only what looks at them."""
         if self.sample is None:
             return
-        looking = [item for item in items if "holdout" in getattr(item, "fixturenames", ())]
+        asked = self.sample.checks
+        looking = [
+            item
+            for item in items
+            if "holdout" in getattr(item, "fixturenames", ()) and (asked is None or self.check_id(item.nodeid) in asked)
+        ]
         config.hook.pytest_deselected(items=[item for item in items if item not in looking])
         items[:] = looking
 
@@ -230,7 +242,7 @@ class GateSession:
         if self._reads is not None:
             self._reads.stop()
             self.gathered.saw_read(self._reads.found)
-        if self._wanted and self._context is not None:
+        if self._wanted and self._context is not None and self.sample is None:  # by a sample nothing is approved anyway
             self.gathered.found(*fixture_guard.broken(self._context))
         judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
         if self._is_worker:
@@ -256,7 +268,7 @@ class GateSession:
 
         self.gathered.found(*run_options.problems(self._config, self.settings))
         if self.sample is not None:
-            self.sample.write_clusters()
+            self.sample.write_seen()
             message = "judged by a sample of the held-out rows: run the gate without --holdout-sample"
             self.gathered.found(preconditions.wrong("options[--holdout-sample]", message, outcome="error"))
         now_there = fingerprint.content(self.settings)

@@ -23,7 +23,7 @@ from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED, of_
 from proveout.mutation.context import DoesNotApply, MutationContext
 from proveout.mutation.mutant import Mutant
 from proveout.mutation.results import MutationReport, Trial, TrialOutcome
-from proveout.mutation.sandbox import Limit, Rehearsed, Sandbox
+from proveout.mutation.sandbox import SLACK_S, SLOWER, Limit, Rehearsed, Sandbox
 from proveout.records.answer import TaskName
 from proveout.records.values import Digest
 from proveout.records.verdict import NOT_RUN, CheckResult, Verdict
@@ -31,8 +31,6 @@ from proveout.schema import request_schema
 from proveout.settings import Settings
 
 _LISTED = frozenset({"isin", "equal_to"})  # pandera's names of the checks that list every value
-SLACK_S = 60.0
-SLOWER = 3.0  # a run of the gate may take so many times as long as the candidate's own, and SLACK_S more
 
 
 class CandidateNotApproved(ProveoutError):

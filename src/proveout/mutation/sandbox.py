@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,9 @@ _NOT_HANDED_ON = frozenset({"PROVEOUT_CANDIDATE", "GITHUB_STEP_SUMMARY"})
 _TO_END_S = 5.0
 _LAST_WORDS = 300
 _LOOK_S = 0.5
+SLACK_S = 60.0
+SLOWER = 3.0  # a run of the gate may take so many times as long as the candidate's own, and SLACK_S more
+OUTPUT = "output.txt"
 Limit = Callable[[], float | None]
 """How many seconds a run may take, as far as it is known at this moment; None: it may take its time."""
 
@@ -108,11 +111,9 @@ class Sandbox:
             limit: says, while it runs, after how many seconds the run is ended.
             options: more of pytest's.
         """
-        state = self._folder / f"state-{name}"
-        shutil.copytree(self._folder / "state", state)
-        command = [sys.executable, "-m", "pytest", *pytest_arguments(self._settings), "--candidate", str(bundle), "-q"]
-        command += ["-o", f"cache_dir={state / 'pytest'}", *([f"--maxfail={failures}"] if failures else [])]
-        command += options
+        state = self.new_state(name)
+        command = [sys.executable, "-m", "pytest", *self.arguments(bundle, state)]
+        command += [*([f"--maxfail={failures}"] if failures else []), *options]
         if first:
             # What failed the last time is what pytest can be asked to begin with.
             failed = state / "pytest" / "v" / "cache" / "lastfailed"
@@ -120,31 +121,29 @@ class Sandbox:
             failed.write_text(json.dumps(dict.fromkeys(first, True)), encoding="utf-8")
             command += ["--failed-first"]
         begun = time.monotonic()
-        with (state / "output.txt").open("wb") as output:
-            process = self._start(command, state, output)
+        with (state / OUTPUT).open("wb") as output:
+            process = self.start(command, self.environment(state), stdin=subprocess.DEVNULL, stdout=output)
             try:
                 stopped = not _ended_within(process, limit)
             finally:
-                _end(process)
-                with self._guard:
-                    self._running.discard(process)
-        return Rehearsed(
-            verdict=None if stopped else self._verdict(state, digest),
-            stopped=stopped,
-            code=process.returncode,
-            said=_last_line(state / "output.txt"),
-            seconds=time.monotonic() - begun,
-        )
+                self.end(process)
+        return self.ended(state, digest, stopped=stopped, code=process.returncode, seconds=time.monotonic() - begun)
 
-    def _verdict(self, state: Path, digest: Digest) -> Verdict | None:
-        """What this run, and none before it, said of the bundle."""
-        with Ledger(state / "ledger.db") as ledger:
-            newest = ledger.entries(kind="verdict", subject=digest, newest_first=True, limit=1)
-        return read(Verdict, newest[0]) if newest and newest[0].seq > self._known else None
+    # --- what a run is made of: for `judge`, and for whoever runs it in another way -----------------------------------
 
-    def _start(self, command: list[str], state: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
-        environment |= {
+    def new_state(self, name: str) -> Path:
+        """A state folder of its own for the run of this name."""
+        return Path(shutil.copytree(self._folder / "state", self._folder / f"state-{name}"))
+
+    def arguments(self, bundle: Path, state: Path) -> list[str]:
+        """What pytest is told, to run the checks on a bundle."""
+        told = [*pytest_arguments(self._settings), "--candidate", str(bundle), "-q"]
+        return [*told, "-o", f"cache_dir={state / 'pytest'}"]
+
+    def environment(self, state: Path) -> dict[str, str]:
+        """All variables of a run: among them the project's folder and store, and a state that is thrown away."""
+        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
+        return inherited | {
             PRIVATE_KEY_VARIABLE: self._key.decode(),
             "PROVEOUT_ROOT": str(self._settings.root),
             "PROVEOUT_STATE": str(state),
@@ -154,6 +153,23 @@ class Sandbox:
             "PYTHONDONTWRITEBYTECODE": "1",
             **dict.fromkeys(THREADS, str(self._threads)),
         }
+
+    def ended(self, state: Path, digest: Digest, *, stopped: bool, code: int, seconds: float) -> Rehearsed:
+        """A run that has ended, with its verdict if it came to one."""
+        verdict = None if stopped else self._verdict(state, digest)
+        said = _last_line(state / OUTPUT)
+        return Rehearsed(verdict=verdict, stopped=stopped, code=code, said=said, seconds=seconds)
+
+    def start(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stdin: int,
+        stdout: int | IO[bytes],
+        stderr: int | IO[bytes] = subprocess.STDOUT,
+    ) -> "subprocess.Popen[bytes]":
+        """A process that `close` ends. Raises: KeyboardInterrupt if that was called."""
         with self._guard:
             if self._closed:
                 raise KeyboardInterrupt
@@ -162,13 +178,26 @@ class Sandbox:
                 command,
                 cwd=self._settings.root,
                 env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
                 start_new_session=True,
+                bufsize=0,
             )
             self._running.add(process)
         return process
+
+    def end(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a process of `start`, and what it has started, unless it has ended by itself."""
+        _end(process)
+        with self._guard:
+            self._running.discard(process)
+
+    def _verdict(self, state: Path, digest: Digest) -> Verdict | None:
+        """What this run, and none before it, said of the bundle."""
+        with Ledger(state / "ledger.db") as ledger:
+            newest = ledger.entries(kind="verdict", subject=digest, newest_first=True, limit=1)
+        return read(Verdict, newest[0]) if newest and newest[0].seq > self._known else None
 
 
 def _ended_within(process: subprocess.Popen[bytes], limit: Limit) -> bool:

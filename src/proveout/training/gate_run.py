@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,16 @@ class GateRun:
         'ended by signal 9'
         """
         return f"ended by signal {-self.exit_code}" if self.exit_code < 0 else f"ended with exit code {self.exit_code}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForkedRun:
+    """One run that a process with everything imported is to fork, see `gate/warm_runs.py`."""
+
+    arguments: tuple[str, ...]  # of pytest
+    environment: Mapping[str, str]  # besides that of the process
+    output: str  # the file for what it prints
+    modules: str  # the file for the names of the modules that it had imported in the end
 
 
 def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
