@@ -23,6 +23,7 @@ from proveout.records.verdict import CheckResult, Evidence, Verdict
 CHECKS = """
 import os
 import signal
+import time
 
 import pytest
 
@@ -58,10 +59,16 @@ def test_size(candidate, evidence):
 def test_many(holdout, evidence):
     evidence("rows", holdout.rows, at_least=400)
 
+def test_slow(holdout, evidence):
+    until = time.process_time() + 3 if holdout.rows == all_rows else 0
+    while time.process_time() < until:
+        pass
+    evidence("rows", holdout.rows, at_least=1)
+
 def test_no_copies(training, holdout, evidence):
     evidence(leakage.duplicates(training, holdout, key=["n"]))
-""".replace("holdout_max", str(3 * breakable.ROWS - 1))
-ROUNDS = 6
+""".replace("holdout_max", str(3 * breakable.ROWS - 1)).replace("all_rows", str(breakable.ROWS))
+ROUNDS, SLOW_ROUNDS = 6, 3
 CRASHES, BREAKS = 2, 5  # the rounds in which they do
 VERDICT = Verdict(
     model="trips",
@@ -91,10 +98,10 @@ def few_plugins(monkeypatch):
 
 
 @pytest.mark.long
-def test_each_check_is_told_as_it_is_and_nothing_stays_behind(tmp_path, few_plugins):
+def test_each_check_is_told_as_it_is_and_nothing_stays_behind(tmp_path, few_plugins, monkeypatch):
     """Who flips by construction flips in its share; who is steady keeps its mind; who counts rows, or reads none, is
     not counted; what looks at no held-out row is not asked. A round that crashes is no flip, nor is a fixture that
-    raises, and both are told with their round.
+    raises, and both are told with their round. Who takes long is asked in fewer rounds.
 
     Rows are drawn by the clusters that a check has named."""
     n = np.arange(2 * breakable.ROWS, 3 * breakable.ROWS)
@@ -104,11 +111,13 @@ def test_each_check_is_told_as_it_is_and_nothing_stays_behind(tmp_path, few_plug
     flips = sum(rows.max() < n[-1] for rows in judged)
     project, bundle = breakable.make(tmp_path, CHECKS.format(crashes=crashes, breaks=breaks))
     told: list[tuple[int, int, int | None]] = []
+    monkeypatch.setattr(stability, "SLOW_S", 2.5)
 
     report = stability.run(
         project,
         Path(project.store) / "bundles" / bundle.digest,
         rounds=ROUNDS,
+        slow_rounds=SLOW_ROUNDS,
         workers=1,
         say=lambda *one: told.append(one),
     )
@@ -121,6 +130,7 @@ def test_each_check_is_told_as_it_is_and_nothing_stays_behind(tmp_path, few_plug
         "test_breaks": (True, 0, 4, False),
         "test_crashes": (True, 0, 5, False),
         "test_many": (True, 5, 5, True),
+        "test_slow": (True, 0, SLOW_ROUNDS - 1, False),
         "test_no_copies": (True, 0, 5, False),
     }
     assert [(one.round, "exit status -9" in one.why) for one in report.crashes] == [(CRASHES, True)]
@@ -271,6 +281,14 @@ def test_a_check_that_could_not_be_asked_has_said_nothing():
     found = {one.check: (one.flips, one.rounds, one.broke_in) for one in stability.compare(whole, rounds)}
 
     assert found == {"a": (1, 1, (3,)), "b": (0, 0, (0,))}
+
+
+def test_a_round_that_did_not_ask_a_check_is_none_of_its_rounds():
+    whole = said(check("a"), check("b"))
+
+    found = stability.compare(whole, {1: whole, 2: said(check("a"), check("b", "deselected"))})
+
+    assert {one.check: (one.rounds, one.broke_in) for one in found} == {"a": (2, ()), "b": (1, ())}
 
 
 def test_half_of_the_rows_may_be_too_few_for_a_check():
