@@ -21,7 +21,7 @@ from proveout.code_files import INSTALLED
 from proveout.evaluation.context import EvaluationContext
 from proveout.gate.session import OPENED
 from proveout.gate_settings import of_the_file
-from proveout.records import from_json
+from proveout.records.json_form import from_json
 from proveout.settings import load
 from proveout.training.gate_run import ForkedRun
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from proveout.mutation.sandbox import OUTPUT, THREADS, Limit, Rehearsed, Sandbox
-from proveout.records import Digest, to_json
+from proveout.records.json_form import to_json
+from proveout.records.values import Digest
 from proveout.training.gate_run import ForkedRun
 
 _LOOK_S = 0.5
