@@ -19,30 +19,21 @@ class IngestFlow(FlowSpec):
 
     batch = Parameter("batch", default=None, type=str, help="one batch, added to the newest snapshot")
 
+    @retry(times=2, minutes_between_retries=0)  # a source may be away for a moment; taking a batch twice is harmless
     @step
     def start(self):
         from proveout.data import sources
-
-        self.names = (self.batch,) if self.batch else sources.names(settings)
-        self.next(self.take)
-
-    @retry(times=2, minutes_between_retries=0)  # a source may be away for a moment; taking a batch twice is harmless
-    @step
-    def take(self):
         from proveout.training import ingest_steps
 
-        self.batches = ingest_steps.take_batches(settings, self.names)
-        self.next(self.snap)
-
-    @step
-    def snap(self):
-        from proveout.training import ingest_steps
-
-        self.snapshot = ingest_steps.take_snapshot(settings, self.batches, onto_latest=self.batch is not None)
+        names = (self.batch,) if self.batch else sources.names(settings)
+        self.batches = ingest_steps.take_batches(settings, names)
         self.next(self.end)
 
     @step
     def end(self):
+        from proveout.training import ingest_steps
+
+        self.snapshot = ingest_steps.take_snapshot(settings, self.batches, onto_latest=self.batch is not None)
         print(f"next: python flows/train.py run   (learns from snapshot {self.snapshot.digest[:12]})")
 
 

@@ -30,14 +30,6 @@ class MonitorFlow(FlowSpec):
 
         self.at = now()
         self.predictions = monitor.window(settings, newest=self.newest, since=self.since)
-        self.next(self.outcomes)
-
-    @step
-    def outcomes(self):
-        from proveout.monitoring import monitor
-
-        self.learnt = monitor.learn_outcomes(settings, self.predictions, at=self.at)
-        print(f"{len(self.predictions):,} answers; the outcome of {self.learnt:,} was not known before")
         self.next(self.look)
 
     @card(type="proveout_html", options={"artifact": "page"})
@@ -45,21 +37,18 @@ class MonitorFlow(FlowSpec):
     def look(self):
         from proveout.monitoring import monitor
 
-        self.seen = monitor.look(settings, self.predictions, at=self.at)
+        opened = monitor.champion(settings)  # once for both: it takes a second or two
+        learnt = monitor.learn_outcomes(settings, self.predictions, at=self.at, opened=opened)
+        print(f"{len(self.predictions):,} answers; the outcome of {learnt:,} was not known before", flush=True)
+        self.seen = monitor.look(settings, self.predictions, at=self.at, opened=opened)
         self.page = self.seen.page
-        self.next(self.record)
-
-    @step
-    def record(self):
-        from proveout.monitoring import monitor
-
-        self.delivered = monitor.record(settings, self.seen, at=self.at)
         self.next(self.end)
 
     @step
     def end(self):
-        from proveout.monitoring import report
+        from proveout.monitoring import monitor, report
 
+        self.delivered = monitor.record(settings, self.seen, at=self.at)
         print(report.headline(self.seen.report, self.seen.alert))
         if self.seen.alert:
             print(f"next: {self.seen.alert.next_step}")

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from importlib import util
 from pathlib import Path
 
 import boosted_models
@@ -218,8 +217,8 @@ def _with(name: str, place: str, node: object) -> bytes:
 def test_where_the_library_is_missing_the_error_says_what_to_install(library, name, monkeypatch):
     """A server built without the extra: the trace of an import would not tell whose it is."""
     packed = dumped(boosted_models.fitted(f"{library}, two classes")[0])
-    there = util.find_spec
-    monkeypatch.setattr(boosters, "find_spec", lambda one: None if one == library else there(one))
+    for module in [one for one in sys.modules if one.partition(".")[0] == library]:
+        monkeypatch.setitem(sys.modules, module, None)  # to import it raises ModuleNotFoundError
 
     with pytest.raises(BundleError, match=rf"{name} is not installed here\. pip install 'proveout\[{library}\]'"):
         model_io.loads(packed, name="model")

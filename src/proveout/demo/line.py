@@ -12,11 +12,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, get_args
 
 from proveout import gate_settings
 from proveout.demo import live_server, sample_requests
 from proveout.demo.live_server import DemoFailed, Reply
+from proveout.demo.sample_requests import SampleRequest
 from proveout.errors import UsageError
 from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records.bundle import Bundle
@@ -54,10 +56,12 @@ def run(settings: Settings, *, batch: str | None = None) -> int:
     _flow(settings, "flows/train.py", "run", *(("--checks", other) if other else ()))
     bundle = _release(settings)
     _say("4", "serving it on 127.0.0.1")
-    with live_server.running(settings) as port:
-        requests = sample_requests.sample(_rows(settings, bundle, batch), requests=REQUESTS, malformed=MALFORMED)
-        _say("5", f"sending {REQUESTS} requests, {MALFORMED} of them malformed, and killing the worker")
-        replies = live_server.ask_all(port, requests)
+    with ThreadPoolExecutor(1) as thread:
+        requests = thread.submit(_requests, settings, bundle, batch)  # read while the server starts
+        with live_server.running(settings) as port:
+            asked_with = requests.result()
+            _say("5", f"sending {REQUESTS} requests, {MALFORMED} of them malformed, and killing the worker")
+            replies = live_server.ask_all(port, asked_with)
     sources = judge(settings, replies)
     _say("6", f"taking {batch} in, with what became of it, then watching" if batch else "watching what was answered")
     if batch:
@@ -139,6 +143,10 @@ def _release(settings: Settings) -> Bundle:
             )
             _say("3", f"released {bundle.name} as champion")
     return bundle
+
+
+def _requests(settings: Settings, bundle: Bundle, batch: str | None) -> Sequence[SampleRequest]:
+    return sample_requests.sample(_rows(settings, bundle, batch), requests=REQUESTS, malformed=MALFORMED)
 
 
 def _rows(settings: Settings, bundle: Bundle, batch: str | None) -> "pd.DataFrame":

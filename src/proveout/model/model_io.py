@@ -88,19 +88,30 @@ def loads(packed: bytes, *, name: str) -> Any:
     # What skops gets is written here, of entries that were read: it would believe the file's own directory.
     checked = _zip(_entries(packed, name=name), compression=zipfile.ZIP_STORED)
     try:
-        held = skops.io.get_untrusted_types(data=checked)
-        strange = sorted(set(held) - set(TRUSTED))
-        if strange:
-            raise _not_trusted(name, strange)
-        boosters.refuse_missing(held, name=name)
         model = skops.io.loads(checked, trusted=list(TRUSTED))
         tree_check.check(model, name=name)
         boosters.restore(model, name=name)
     except BundleError:
         raise
     except Exception as error:  # skops raises whatever its broken input leads to
+        _refuse_parts(checked, name=name)
         raise BundleError(name, f"it cannot be opened: {type(error).__name__}: {error}", "Train again") from error
     return model
+
+
+def _refuse_parts(packed: bytes, *, name: str) -> None:
+    """Say what is wrong with the types of a file that skops did not open, if they are why. Raises: BundleError."""
+    import skops.io
+
+    try:
+        # Read again, and only here: of a large model it takes as long as to open it.
+        held = skops.io.get_untrusted_types(data=packed)
+    except Exception:  # then its types are not what is wrong with it
+        return
+    strange = sorted(set(held) - set(TRUSTED))
+    if strange:
+        raise _not_trusted(name, strange)
+    boosters.refuse_missing(held, name=name)
 
 
 def _not_trusted(name: str, strange: list[str]) -> BundleError:

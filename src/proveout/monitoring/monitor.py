@@ -49,12 +49,18 @@ def window(settings: Settings, *, newest: int, since: str | None = None) -> tupl
     return predictions
 
 
-def learn_outcomes(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> int:
-    """How many outcomes were new: the predictions' events, looked up in the rows the champion did not learn from."""
+def learn_outcomes(
+    settings: Settings, predictions: Sequence[Prediction], *, at: str, opened: "OpenBundle | None" = None
+) -> int:
+    """How many outcomes were new: the predictions' events, looked up in the rows the champion did not learn from.
+
+    Args:
+        opened: the champion, where it is open already.
+    """
     from proveout.data import features
     from proveout.ledger.ledger import read
 
-    opened = champion(settings)
+    opened = opened or champion(settings)
     with open_ledger(settings) as ledger:
         known = ledger.outcomes([prediction.request_id for prediction in predictions])
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
@@ -121,7 +127,7 @@ def join(
     )
 
 
-def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> Look:
+def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, opened: "OpenBundle | None" = None) -> Look:
     """Compare `predictions` with what the champion was trained and judged on, and with the outcomes that are known.
     Writes nothing.
 
@@ -129,12 +135,15 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str) -> L
     has learned is nearer to 0 and 1 than what it says of any other.
 
     A window of fewer rows than a test needs is reported with no test at all: a quiet night is no failure of the watch.
+
+    Args:
+        opened: the champion, where it is open already.
     Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
     """
     from proveout.monitoring import drift, performance, report
     from proveout.rollout import status
 
-    opened = champion(settings)
+    opened = opened or champion(settings)
     learned, answered = opened.reference(), _table(predictions, opened)
     columns = compared_columns(opened.request_columns, settings.event_key, learned, hidden=hidden_columns(predictions))
     said = opened.task.watched
