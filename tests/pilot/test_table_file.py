@@ -18,7 +18,9 @@ from proveout.pilot.table_file import TableRefused
         ("a,b,a\n1,2,3\n", "more than one column is called a"),
         ("a;b\n1;2\n", "parted by semicolons, and commas are expected. Write it as CSV, in Python: import pandas; "),
         ("a,batch\n1,2\n", "a column called batch, which proveout gives each row"),
-        (b"a,b\n\xe4,1\n", "it is no UTF-8 text"),
+        (b"a,b\n\xe4,1\n", "it is no UTF-8 text. Write it as CSV, in Python: import pandas; pandas.read_csv("),
+        ("a,b\n1,2\n".encode("utf-16"), 'encoding="utf-16")'),
+        (b"PK\x03\x04\xb5\xff", "pandas.read_excel("),
         ('a,b\n1,2,3\n"', "it cannot be read: ParserError"),
     ],
 )
@@ -98,9 +100,9 @@ def test_what_semicolons_part_is_read_by_the_line_that_is_given(tmp_path):
     with pytest.raises(TableRefused) as refused:
         table_file.read("t.csv", folder=tmp_path)
     line = str(refused.value).partition("in Python: ")[2].partition(". Nothing")[0]
-    exec(line.replace("t-commas.csv", str(tmp_path / "t-commas.csv")))
+    exec(line.replace("t-new.csv", str(tmp_path / "t-new.csv")))
 
-    assert table_file.read("t-commas.csv", folder=tmp_path).rows["a"].tolist() == [1.5]
+    assert table_file.read("t-new.csv", folder=tmp_path).rows["a"].tolist() == [1.5]
 
 
 def test_a_column_that_is_not_there_names_those_like_it(tmp_path):

@@ -96,6 +96,7 @@ def test_a_name_that_answers_have_themselves_is_another():
         ([f"k{place}" for place in range(60)] * 12, None, "60 classes in 720 rows, and at most 50"),
         (["a", "b"] * 60 + ["c"] * 3, None, "1 of 3 classes of y have fewer than 10 rows: c (3)"),
         (["a", "b", "c"] * 40, "binary", "a binary task has two outcomes, and y has 3 (a, b, c)"),
+        ([f"{place},50 €" for place in range(120)], None, "y has numbers that are read as text, such as 0,50 €. Write"),
         (["1,200", "900"] * 60, "regression", "a regression needs numbers, and y has '1,200'"),
         ([0.5, 1.5, 2.5] * 40, "multiclass", "a class is a text or a whole number"),
         ([1.0, np.inf, 2.0] * 40, "regression", "y is infinite in some rows"),

@@ -22,6 +22,7 @@ from proveout.pilot.baseline import Baseline
 from proveout.pilot.project_proposal import Bound, Proposal
 from proveout.records.train_config import GroupSplit, RandomSplit
 
+_FEW_GROUPS = 40  # of fewer than eight that are held out, an interval says little
 _TEMPLATES = Path(__file__).with_name("templates") / "table"
 
 
@@ -153,6 +154,11 @@ def warnings_of(proposal: Proposal, measured: Baseline) -> list[str]:
     lines = []
     if not measured.is_better:
         lines.append("the first model is not surely better than the rules: the gate will refuse it until one is")
+    if proposal.split.groups is not None and proposal.split.groups < _FEW_GROUPS:
+        lines.append(
+            f"there are {proposal.split.groups} groups, and about a fifth is held out: with so few, intervals are wide "
+            "and the gate may refuse a good model"
+        )
     moments = [one.name for one in proposal.features if one.kind == "moment"]
     if moments and isinstance(proposal.split.split, RandomSplit):
         lines.append(

@@ -59,7 +59,7 @@ class Request(pa.DataFrameModel):
 def _field(column: Column, attribute: str) -> Iterator[str]:
     kind, arguments = _type_and_checks(column)
     if attribute != column.name:
-        arguments = [f"alias={column.name!r}", *arguments]
+        arguments = [f"alias={source_text.text(column.name)}", *arguments]
     if column.nullable:
         arguments = ["nullable=True", *arguments]
     yield from (f"    # {line}" for line in textwrap.wrap(f"seen: {column.seen}", WIDTH - 6))

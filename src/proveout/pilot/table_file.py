@@ -23,6 +23,13 @@ _OTHER_SEPARATORS = {
     "|": ("bars", 'read_csv({file}, sep="|")'),
 }
 """What else parts columns: in words, and how pandas reads it. Where it is a semicolon, numbers have a decimal comma."""
+_NO_UTF_8 = {
+    b"PK": "read_excel({file})",
+    b"\xff\xfe": 'read_csv({file}, encoding="utf-16")',
+    b"\xfe\xff": 'read_csv({file}, encoding="utf-16")',
+    b"": 'read_csv({file}, encoding="cp1252")',
+}
+"""What a file is by its first bytes, if it is no UTF-8: at last the text of Windows in the west."""
 _OTHER_FILES = {
     ".tsv": 'read_csv({file}, sep="\\t")', ".json": "read_json({file})", ".feather": "read_feather({file})",
     ".xls": "read_excel({file})", ".xlsx": "read_excel({file})", ".ods": "read_excel({file})",
@@ -91,14 +98,17 @@ def _find(named: str, folder: Path) -> dict[str, str]:
         raise TableRefused(named, "there is no such file", there) from error
     except ConfigError as error:
         reader = _OTHER_FILES.get(PurePosixPath(named).suffix.lower())
-        usual = "Name CSV or Parquet files: FILE.csv, FILE.csv.gz, FILE.parquet"
-        raise TableRefused(named, error.problem, _rewritten(named, reader) if reader else usual) from error
+        if reader:
+            raise TableRefused(named, "it is no CSV or Parquet file", _rewritten(named, reader)) from error
+        raise TableRefused(
+            named, error.problem, "Name CSV or Parquet files: FILE.csv, FILE.csv.gz, FILE.parquet"
+        ) from error
 
 
 def _rewritten(address: str, reader: str) -> str:
     """How to make a CSV file of another one."""
     path = PurePosixPath(address)
-    name = path.name.partition(".")[0] + ("-commas.csv" if path.suffix == ".csv" else ".csv")
+    name = path.name.partition(".")[0] + ("-new.csv" if path.suffix == ".csv" else ".csv")
     read = reader.format(file=source_text.text(address))
     return f"Write it as CSV, in Python: import pandas; pandas.{read}.to_csv({source_text.text(name)}, index=False)"
 
@@ -106,6 +116,7 @@ def _rewritten(address: str, reader: str) -> str:
 def _read(address: str, *, named: str) -> "pd.DataFrame":
     import pandas as pd
 
+    content: bytes | None = None
     try:
         content = files.fetch(address) if files.is_remote(address) else None
         if not files.is_parquet(address):
@@ -120,9 +131,9 @@ def _read(address: str, *, named: str) -> "pd.DataFrame":
     except pd.errors.EmptyDataError as error:
         raise TableRefused(named, "it is empty", "Give a table with column names and rows") from error
     except UnicodeDecodeError as error:
-        raise TableRefused(
-            named, f"it is no UTF-8 text ({error.reason} at byte {error.start})", "Save it as UTF-8"
-        ) from error
+        begins = content if content is not None else Path(address).read_bytes()
+        reader = next(said for mark, said in _NO_UTF_8.items() if begins.startswith(mark))
+        raise TableRefused(named, "it is no UTF-8 text", _rewritten(address, reader)) from error
     except Exception as error:  # pandas and pyarrow have an error of their own for each fault
         raise TableRefused(
             named, f"it cannot be read: {type(error).__name__}: {error}", "Open it with pandas to see where"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.data.splits import BATCH, SPLIT
 from proveout.evaluation import leakage
+from proveout.pilot import written_otherwise
 from proveout.pilot.table_target import Target, outcomes
 
 if TYPE_CHECKING:
@@ -28,12 +29,6 @@ _FEWEST_OF_A_CATEGORY = 5  # rows of a kind, on average
 _PROSE_WORDS = 4.0  # on average
 _ID_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|nr|no|number|index|code|ref|reference)$|[a-z]Id$|ID$", re.I)
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$")
-_UNIT = r" ?(?:[$€£%]|EUR|USD|GBP|CHF)? ?"
-_OTHERWISE = (
-    (re.compile(r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}( .*)?$"), "dates", "2013-06-07"),
-    (re.compile(rf"^(?=.*\D){_UNIT}[+-]?{_UNIT}\d+([.,' ]\d{{3}})*([.,]\d+)?{_UNIT}$"), "numbers", "1234.5"),
-)
-"""What texts look like that would be used if they were written another way."""
 _RESERVED = (SPLIT, "explain")  # of a request, or of the table that the notebook is given
 _PAIRS_OF_CHANCE = 20.0  # expected, and not one seen: a chance of 2 in 1,000,000,000
 _ROWS_FOR_LEAKS = 20_000
@@ -104,7 +99,9 @@ def _column(values: "pd.Series[Any]", files: "Sequence[pd.Index[Any]]") -> Colum
     else:
         made = _of_type(values, known, name=name, distinct=distinct)
     if name in _RESERVED and made.is_asked:
-        made = replace(made, use="left out", decided="proveout uses this name itself: call the column otherwise")
+        made = replace(
+            made, use="left out", decided="proveout uses this name itself: rename the column to have it used"
+        )
     return replace(made, seen=made.seen + _null_words(nulls, len(values)), nulls=nulls)
 
 
@@ -207,12 +204,12 @@ def _text(known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
     words = float(known.head(2_000).map(lambda text: len(text.split())).mean())
     column = Column(name=name, kind="category", use="feature", seen=f"{distinct:,} texts", longest=int(lengths.max()))
     few = distinct <= MOST_CATEGORIES and len(known) >= _FEWEST_OF_A_CATEGORY * distinct and column.longest <= 200
-    for pattern, what, how in _OTHERWISE:
-        if all(map(pattern.match, known.head(2_000).str.strip())) and not (few and what == "numbers"):
-            return replace(
-                column, kind="code", use="left out", seen=f"{what} such as {known.iloc[0]}",
-                decided=f"write {what} as {how} to have them used",
-            )  # fmt: skip
+    form = written_otherwise.find(known)
+    if form is not None and not (few and form.what == "numbers"):
+        return replace(
+            column, kind="code", use="left out", seen=f"{form.what} such as {form.example}",
+            decided=f"write {form.what} as {form.instead} to have them used",
+        )  # fmt: skip
     if few:
         kinds = tuple(map(str, known.value_counts().index))
         shown = ", ".join(kinds[:_SHOWN]) + (", …" if len(kinds) > _SHOWN else "")

@@ -36,6 +36,7 @@ class TableSplit:
     split: Split
     words: str
     apart: tuple[str, ...] = ()  # columns that are no field of a request, for they say the side of a row
+    groups: int | None = None  # how many there are, of a split by them
     time_column: str | None = None
     batches: "pd.Series[str] | None" = None  # where the rows fall into other batches than their files
 
@@ -75,7 +76,9 @@ def _by_group(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
             "Split by a column with more of them",
         )
     split = group_split(values, seed=0)
-    return TableSplit(split=split, words=f"{split.words}; there are {groups:,}", apart=(str(values.name),))
+    return TableSplit(
+        split=split, words=f"{split.words}; there are {groups:,}", groups=groups, apart=(str(values.name),)
+    )
 
 
 def group_split(groups: "pd.Series[Any]", *, seed: int) -> GroupSplit:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from proveout.data.splits import SPLIT
-from proveout.pilot import source_text
+from proveout.pilot import source_text, written_otherwise
 from proveout.pilot.table_file import TableRefused
 from proveout.records.answer import TaskName
 from proveout.records.values import TargetValue
@@ -142,6 +142,13 @@ def _check_classes(known: "pd.Series[Any]", kinds: "pd.Series[int]", task: TaskN
             table, f"a class is a text or a whole number, and {name} has {shown}", "Choose --task regression"
         )
     if len(kinds) > MOST_CLASSES:
+        form = written_otherwise.find(known) if all(isinstance(one, str) for one in known) else None
+        if form is not None:
+            raise TableRefused(
+                table,
+                f"{name} has {form.what} that are read as text, such as {form.example}",
+                f"Write {form.what} as {form.instead}",
+            )
         raise TableRefused(
             table,
             f"{name} has {len(kinds):,} classes in {len(known):,} rows, and at most {MOST_CLASSES} can be told apart",
