@@ -154,7 +154,7 @@ def test_a_hanging_shadow_is_left_alone_and_the_worker_lives(start):
     wait_until(lambda: server.ask() and "it gets no more requests" in server.said(), "the end of the shadow")
     server.ask()
 
-    assert server.said().count(f"the shadow {sick.name} was silent") == 1
+    assert server.said().count(f"the shadow {sick.name} did not reply in time") == 1
     assert server.ask(number=5, explain=True)["reasons"]
     assert server.wait_ready()["worker"] == worker
 
