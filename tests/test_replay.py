@@ -336,7 +336,7 @@ def test_the_command_says_what_is_turned_first_and_what_to_do_next(
         ("2013-06-01..2013-05-01", None, "cannot end at"),
         (None, "0h", "is no span"),
         (None, "24", "is no span"),
-        ("yesterday..", None, "names no moment"),
+        ("yesterday..", None, "is not a timestamp"),
     ],
 )
 def test_a_window_that_cannot_be_meant_is_refused(window: str | None, last: str | None, why: str) -> None:

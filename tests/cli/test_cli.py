@@ -253,7 +253,7 @@ def test_when_nothing_served_yet_names_the_first_release(project: Project, champ
 
 def test_when_refuses_what_is_no_moment_and_what_has_not_come_yet(champions: tuple[Bundle, Bundle]) -> None:
     """What serves now is not what will serve next year."""
-    assert "'yesterday' names no moment: write ISO 8601" in complained(2, "history", "--at", "yesterday")
+    assert "'yesterday' is not a timestamp: write ISO 8601" in complained(2, "history", "--at", "yesterday")
     assert "2099-01-01T00:00:00.000+00:00 is in the future" in complained(2, "history", "--at", "2099-01-01")
 
 
@@ -331,7 +331,7 @@ def test_a_verdict_that_nobody_trusted_signed_is_said(project: Project, tmp_path
     found = from_json(Verdict, said(0, "verdict", bundle.digest, "--json"))
     for forged, why in (
         (replace(found, signature=""), "INVALID: the verdict was never signed."),
-        (replace(found, passed=99), "INVALID: it is not over this text, which was changed"),
+        (replace(found, passed=99), "INVALID: the text was changed, or signed with another key"),
         (sign(found, Keyring(tmp_path / "other")), "INVALID: that key is not trusted here."),
     ):
         project.ledger.append("verdict", bundle.digest, forged, actor="mallory", reason="-", at=now())
@@ -572,7 +572,7 @@ def test_a_key_is_printed_once_and_revoked_by_name(project: Project) -> None:
 
     assert secret not in said(0, "keys", "list") + said(0, "keys", "list", "--json")
     assert "A key called shop is in use" in complained(2, "keys", "create", "shop")
-    assert "asked for: root" in complained(2, "keys", "create", "other", "--scope", "root")
+    assert "Given: root" in complained(2, "keys", "create", "other", "--scope", "root")
     made = json.loads(said(0, "keys", "create", "bot", "--json"))
     assert made["key"].startswith(f"po_{made['record']['id']}_")
     assert made["record"]["scopes"] == ["predict", "feedback"]

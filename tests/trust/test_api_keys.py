@@ -105,13 +105,13 @@ def test_a_key_is_named_by_its_name_or_its_first_digits_or_all_of_it(ledger: Led
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"name": " "}, "has a name"),
+        ({"name": " "}, "needs a name"),
         ({"tenant": ""}, "and a tenant"),
-        ({"scopes": []}, "asked for: none"),
-        ({"scopes": ["predict", "root"]}, "asked for: predict, root"),
-        ({"rate_per_s": 0.0}, "limits are above zero"),
-        ({"per_day": -1}, "limits are above zero"),
-        ({"burst": float("nan")}, "limits are above zero"),
+        ({"scopes": []}, "Given: none"),
+        ({"scopes": ["predict", "root"]}, "Given: predict, root"),
+        ({"rate_per_s": 0.0}, "limits must be above zero"),
+        ({"per_day": -1}, "limits must be above zero"),
+        ({"burst": float("nan")}, "limits must be above zero"),
         ({"reason": ""}, "who made it and why"),
     ],
 )

@@ -269,11 +269,11 @@ FAULTS: dict[str, tuple[Callable[[Project, Bundle], None], str]] = {
                 "bundle": "names a verdict that is not in this ledger|for another bundle",
                 "verdict": "names a verdict that is not in this ledger",
                 "key": "that key is not trusted here",
-            }.get(field.name, "it is not over this text"),
+            }.get(field.name, "the text was changed, or signed with another key"),
         )
         for field in fields(Approval)
     },
-    "unsigned": (unsigned, "it is not over this text"),
+    "unsigned": (unsigned, "the text was changed, or signed with another key"),
     "by a stranger": (by_a_stranger, "that key is not trusted here"),
     "by a stranger who uses our name": (by_a_stranger_who_uses_our_name, "signed with another key"),
     "by a key that is a path": (by_a_key_that_is_a_path, "a key's id has 16 hexadecimal digits"),
@@ -403,7 +403,7 @@ def test_an_approval_that_does_not_hold_is_not_kept(project, good, bad):
     leave = from_json(Approval, project.entries("approval")[-1].body)
     verdict = project.entries("verdict")[-1].hash
     project.append("approval", outside, replace(leave, bundle=Digest(outside), verdict=verdict))
-    for digest, why in ((bad.digest, "not over this text"), (Digest(outside), "64 hexadecimal digits")):
+    for digest, why in ((bad.digest, "the text was changed"), (Digest(outside), "64 hexadecimal digits")):
         with pytest.raises(NotApproved, match=why):
             Released().open(project.settings, replace(release, bundle=digest))
 

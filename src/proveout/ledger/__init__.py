@@ -1,1 +1,1 @@
-"""The ledger: an append-only, hash-chained book of what happened, and the log of predictions."""
+"""The ledger: an append-only, hash-chained record of events, and the log of predictions."""

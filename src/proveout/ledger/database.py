@@ -1,7 +1,7 @@
-"""The database under the ledger: its address, how SQLite and PostgreSQL are opened, its schema, and what went wrong.
+"""The database of the ledger: addresses, connections to SQLite and PostgreSQL, migrations, and error messages.
 
-Input: a URL. Output: a SQLAlchemy engine on tables of the newest version. A password in the URL leaves by no
-message. Only importer of SQLAlchemy's engines, alembic.
+Input: a URL. Output: a SQLAlchemy engine on tables of the newest version. No message contains the URL's password. Only
+importer of SQLAlchemy's engines and of alembic.
 """
 
 import os
@@ -19,29 +19,29 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from proveout.errors import LedgerError, NoLedger
 from proveout.ledger.tables import HEAD, VERSION_TABLE, VERSIONS
 
-BUSY_S = 15  # how long a writer waits for another one
-_OF_THE_DISK = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
-_SAID_OF_THE_DISK = (
+BUSY_S = 15  # how long a writer waits for another writer
+_DISK_ERRORS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
+_DISK_MESSAGES = (
     "unable to open database file",
     "disk I/O error",
     "database or disk is full",
     "attempt to write a readonly database",
 )
-_FULL_BYTES = 1_000_000  # SQLite wants some pages at once
-_LOCK = 0x70726F76656F7574  # "proveout": the advisory lock of whoever appends or migrates on PostgreSQL
+_FULL_BYTES = 1_000_000  # with less free space the disk counts as full: SQLite needs several pages at once
+_LOCK = 0x70726F76656F7574  # "proveout": PostgreSQL's advisory lock for appending and migrating
 
 
 def parse(address: str | Path) -> URL:
-    """The address of a SQLite file, or in a URL, with the driver this package ships for.
+    """The address as a SQLAlchemy URL, with the driver that this package uses.
 
-    Raises: LedgerError for any other database.
+    Raises: LedgerError for any other database than SQLite and PostgreSQL.
     """
     if isinstance(address, Path):
         return URL.create("sqlite", database=str(address))
     try:
         parsed = make_url(address)
     except (SQLAlchemyError, ValueError):
-        # `from None`: the foreign message may repeat the address, and the address a password.
+        # `from None`: the foreign message may repeat the address, which may contain a password.
         remedy = "Write PROVEOUT_LEDGER_URL as sqlite:///path or postgresql://user:password@host/database"
         raise LedgerError("address", "cannot be read", remedy) from None
     if "@" in (parsed.host or ""):
@@ -50,7 +50,7 @@ def parse(address: str | Path) -> URL:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
         if "?" in address or (parsed.database or "").startswith("file:"):
-            # What follows a `?` are options, and SQLite would make a file of what stands before it.
+            # Text after a `?` is options, and SQLite would create a file with the name before it.
             remedy = "Write PROVEOUT_LEDGER_URL as sqlite:///path, a ? in the path as %3F"
             raise LedgerError("of this address", "is more than a path", remedy)
         return parsed
@@ -59,7 +59,7 @@ def parse(address: str | Path) -> URL:
 
 
 def name(url: URL) -> str:
-    """What a message calls the ledger: no user, no password, no option (a password may be among those too)."""
+    """The ledger's name in messages: without user, password and options (which may contain a password, too)."""
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
     host = url.host or url.query.get("host") or "localhost"
@@ -67,11 +67,11 @@ def name(url: URL) -> str:
 
 
 def engine(url: URL, *, create: bool = True) -> Engine:
-    """Connections to `url`, made as they are needed. The folder of a SQLite file is made now.
+    """An engine for `url`, which connects when needed. Creates the folder of a SQLite file now.
 
-    Raises: NoLedger if there is no such file and none is to be made.
+    Raises: NoLedger if there is no such file and `create` is false.
     """
-    # hide_parameters: what a failing statement was to store is the users' data, and does not belong in a traceback.
+    # hide_parameters: the values of a failing statement are user data and must not be in a traceback.
     if url.get_backend_name() == "postgresql":
         timeout = {} if "connect_timeout" in url.query else {"connect_timeout": 5}
         return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=timeout)
@@ -91,13 +91,13 @@ def engine(url: URL, *, create: bool = True) -> Engine:
 
 
 def _file(url: URL) -> Path | None:
-    """The file of a SQLite database; None where there is none."""
+    """The file of a SQLite database; None for other databases."""
     is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
     return Path(str(url.database)) if is_file else None
 
 
 def _is_there(file: Path) -> bool:
-    # An empty file is no ledger: SQLite would take it for one and fill it.
+    # An empty file is not a ledger, though SQLite would accept and fill it.
     try:
         return file.stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):
@@ -105,11 +105,11 @@ def _is_there(file: Path) -> bool:
 
 
 def _open(file: Path) -> sqlite3.Connection:
-    """A connection. Where the disk takes nothing, because it is read-only or full, one that can read."""
+    """A connection. If the disk is read-only or full, a read-only one."""
     try:
         return _prepared(_connected(str(file)))
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
+        if error.sqlite_errorcode & 0xFF not in _DISK_ERRORS:
             raise
         try:
             return _reading(file.resolve())
@@ -119,8 +119,8 @@ def _open(file: Path) -> sqlite3.Connection:
 
 def _reading(file: Path) -> sqlite3.Connection:
     log = file.with_name(f"{file.name}-wal")
-    # SQLite wants an index beside the write-ahead log, and cannot make one here. `immutable` reads the file alone: all
-    # there is, while the log is empty.
+    # SQLite needs an index file for the write-ahead log, and cannot create one here. `immutable` reads the database
+    # file alone, which is complete if the log is empty.
     for option in ("mode=ro", *(() if _is_there(log) else ("immutable=1",))):
         connection = _connected(f"{file.as_uri()}?{option}")
         try:
@@ -133,9 +133,9 @@ def _reading(file: Path) -> sqlite3.Connection:
 
 
 def _connected(address: str) -> sqlite3.Connection:
-    # As SQLAlchemy opens a file: its pool hands a connection from thread to thread, one at a time.
+    # Like SQLAlchemy's own: its pool passes a connection between threads, one at a time.
     connection = sqlite3.connect(address, uri=address.startswith("file:"), timeout=BUSY_S, check_same_thread=False)
-    connection.isolation_level = None  # `_begin` says BEGIN; the driver would say it too late and never IMMEDIATE
+    connection.isolation_level = None  # `_begin` sends BEGIN; the driver would send it too late and never IMMEDIATE
     return connection
 
 
@@ -149,36 +149,38 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may cost the last commits, never the file
-    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only forgotten
+    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a power cut may lose the last commits, never the file
+    connection.execute("PRAGMA secure_delete = ON")  # deleted rows are overwritten
     give_up = time.monotonic() + BUSY_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            # Of two processes that switch a new file to WAL, SQLite refuses one at once, whatever `timeout` says.
+            # If two processes switch a new file to WAL, SQLite refuses one at once, regardless of `timeout`.
             if "locked" not in str(error) or time.monotonic() > give_up:
                 raise
             time.sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:
-    # A writer asks for the lock at once: one that asks half-way is refused when another wrote since it began to read.
+    # A writer takes the lock at once. If it tried later, it would fail if another process wrote since its first read.
     writes = connection.get_execution_options().get("proveout_writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
 def transaction(pool: Engine, *, writes: bool = False, alone: bool = False) -> Iterator[Connection]:
-    """One transaction, rolled back by whatever raises in it. `alone`: nobody else appends or migrates meanwhile.
+    """One transaction. It is rolled back if the block raises.
 
-    Raises: LedgerError for what the database refused.
+    Args:
+        alone: no other process appends or migrates meanwhile.
+    Raises: LedgerError for an error of the database.
     """
     with failures(pool.url), _reopened(pool), pool.connect() as plain:
         connection = plain.execution_options(proveout_writes=writes)
         with connection.begin():
-            # SQLite has one writer at a time anyway, from BEGIN IMMEDIATE on.
+            # SQLite has only one writer at a time, from BEGIN IMMEDIATE on.
             if alone and connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
@@ -186,7 +188,7 @@ def transaction(pool: Engine, *, writes: bool = False, alone: bool = False) -> I
 
 @contextmanager
 def _reopened(pool: Engine) -> Iterator[None]:
-    """After a failure the next connection is a new one: one that was opened on a full disk can only read."""
+    """Drop all connections after a failure, because one that was opened on a full disk can only read."""
     try:
         yield
     except OperationalError:
@@ -195,9 +197,9 @@ def _reopened(pool: Engine) -> Iterator[None]:
 
 
 def bring_up(pool: Engine, *, create: bool = True) -> bool:
-    """Make the tables those of this version; False if they are already.
+    """Create or migrate the tables. Returns False if they are up to date.
 
-    Raises: LedgerError if a newer proveout made them; NoLedger if there are none and none are to be made.
+    Raises: LedgerError if a newer proveout made them; NoLedger if there are none and `create` is false.
     """
     with transaction(pool) as connection:
         version = _version(connection)
@@ -212,7 +214,7 @@ def bring_up(pool: Engine, *, create: bool = True) -> bool:
         if version is not None and version not in VERSIONS:
             problem = f"was written by a newer proveout (its schema is {version}, this one knows up to {HEAD})"
             raise LedgerError(name(pool.url), problem, "Upgrade proveout: pip install --upgrade proveout")
-        # Not at the top: there is seldom anything to migrate, and alembic takes 0.1 s to import.
+        # Not at the top: migrations are rare, and alembic takes 0.1 s to import.
         from alembic import command
         from alembic.config import Config
 
@@ -224,7 +226,7 @@ def bring_up(pool: Engine, *, create: bool = True) -> bool:
 
 
 def _version(connection: Connection) -> str | None:
-    """Number of the last migration; None for an empty database."""
+    """The number of the last migration; None for an empty database."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     version: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608 - a constant
@@ -233,7 +235,7 @@ def _version(connection: Connection) -> str | None:
 
 @contextmanager
 def failures(url: URL) -> Iterator[None]:
-    """What SQLAlchemy and the drivers raise, as one LedgerError of one line and without the password."""
+    """Turn errors of SQLAlchemy and the drivers into a LedgerError of one line, without the password."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -244,34 +246,35 @@ def failures(url: URL) -> Iterator[None]:
 
 
 def _explain(error: SQLAlchemyError, url: URL) -> tuple[str, str]:
-    said = str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
+    message = str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
     if url.password:
-        said = said.replace(str(url.password), "***")
+        message = message.replace(str(url.password), "***")
     file = _file(url)
-    if file is not None and said in _SAID_OF_THE_DISK:
-        return _of_the_disk(file, said)
-    if "not a database" in said:
+    if file is not None and message in _DISK_MESSAGES:
+        return _explain_disk(file, message)
+    if "not a database" in message:
         return (
             "is not a SQLite database",
             "Name another file in PROVEOUT_LEDGER_URL, or restore the ledger from a backup",
         )
-    if "locked" in said:
+    if "locked" in message:
         return f"was locked by another process for {BUSY_S} s", f"See who holds it: fuser {shlex.quote(name(url))}"
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or "connect" in said or "resolve host" in said):
-        return f"cannot be reached: {said}", "Start its server, or correct PROVEOUT_LEDGER_URL"
-    return f"cannot be read or written: {said}", "Look at its disk, its rights and PROVEOUT_LEDGER_URL"
+    unreachable = "connect" in message or "resolve host" in message
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or unreachable):
+        return f"cannot be reached: {message}", "Start its server, or correct PROVEOUT_LEDGER_URL"
+    return f"cannot be read or written: {message}", "Check its disk, its permissions and PROVEOUT_LEDGER_URL"
 
 
-def _of_the_disk(file: Path, said: str) -> tuple[str, str]:
-    """What SQLite says of a disk, as far as the disk itself tells more."""
+def _explain_disk(file: Path, message: str) -> tuple[str, str]:
+    """Problem and remedy for a disk error of SQLite, by the state of the disk."""
     folder = next(folder for folder in file.absolute().parents if folder.is_dir())
     disk = os.statvfs(folder)
     left = disk.f_bavail * disk.f_frsize
     if disk.f_flag & os.ST_RDONLY:
-        what = "written" if "write" in said else "opened"
+        what = "written" if "write" in message else "opened"
         remedy = f"Mount it writable, or name a copy of {file.name}* on another disk in PROVEOUT_LEDGER_URL"
         return f"cannot be {what}: its disk is read-only here", remedy
-    if "full" in said or left < _FULL_BYTES:
-        remedy = f"Nothing of this was written. Free some space where {folder} is, then do it again"
+    if "full" in message or left < _FULL_BYTES:
+        remedy = f"Nothing was written. Free some space on the disk of {folder}, then retry"
         return f"cannot be written: its disk is full ({left / 1e6:.1f} MB left)", remedy
-    return f"cannot be read or written: {said}", f"See who may: ls -l {shlex.quote(str(folder))}"
+    return f"cannot be read or written: {message}", f"Check the permissions: ls -l {shlex.quote(str(folder))}"

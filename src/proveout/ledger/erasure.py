@@ -1,10 +1,10 @@
-"""Erasing a person: their answers, and what was said of them, leave the tables; that it was done stays in the chain.
+"""Erasing a person: their predictions, shadows, outcomes and feedback are deleted; an entry in the chain records it.
 
-Input: pseudonyms, and the values themselves for rows from before a field was hidden. Output: how much was
-deleted. The chain holds pseudonyms only, so nothing in it has to change and it still verifies. What is drained later
-from a journal that was written before is dropped (`Ledger.add_journal`), so it does not come back.
+Input: pseudonyms, and the values themselves for rows from before a field was marked as personal. Output: how much was
+deleted. The chain holds only pseudonyms, so it does not change and still verifies. Rows of older journals that are
+copied later are dropped (`Ledger.add_journal`), so erased rows do not come back.
 
-On SQLite what is deleted is overwritten. PostgreSQL keeps it in its files until its next VACUUM.
+SQLite overwrites deleted rows. PostgreSQL keeps them in its files until its next VACUUM.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,23 +18,23 @@ from proveout.ledger.tables import ENTRIES, FEEDBACK, OUTCOMES, PREDICTIONS, SHA
 from proveout.records.json_form import canonical
 from proveout.records.values import Scalar
 
-_IDS_AT_ONCE = 5_000  # as many as a statement may name on either database
-_SHORTEST = 4  # characters; a shorter text is found everywhere
+_IDS_AT_ONCE = 5_000  # per statement, allowed by both databases
+_SHORTEST = 4  # characters; a shorter text matches everywhere
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One value of one field: what the log calls it, and what it is. The value is stored nowhere."""
+    """A person to erase: the pseudonym and the value of one field. The value is never stored."""
 
     field: str
     pseudonym: str
     value: Scalar
 
-    def __repr__(self) -> str:  # the value is in no log
+    def __repr__(self) -> str:  # keeps the value out of logs
         return f"Subject({self.field}, {self.pseudonym})"
 
     def traces(self) -> tuple[str, ...]:
-        """How a record in JSON names the subject: hidden, and in the clear from before the field was marked."""
+        """How a record in JSON contains the subject: as pseudonym, or in the clear from before the field was marked."""
         clear = f'"{self.field}":{canonical(self.value).decode()}'
         return (self.pseudonym, f"{clear},", f"{clear}}}")
 
@@ -48,27 +48,27 @@ class Erased:
     shadows: int
     outcomes: int
     feedback: int
-    entries: tuple[int, ...]  # numbers of the ledger's entries that say so; none if there was nothing new to erase
+    entries: tuple[int, ...]  # numbers of the erasure entries; none if there was nothing new to erase
 
 
 def erase(ledger: Ledger, subjects: Sequence[Subject], *, by: str, reason: str, at: str, anew: bool = False) -> Erased:
-    """What was deleted of `subjects`. Once more, it deletes what has come since, and nothing else.
+    """Delete the rows of `subjects`. A second call deletes only rows that arrived since.
 
     Args:
-        anew: say so in the ledger also where it was said before and no row is left: their rows lie in a journal.
-    Raises: UsageError if the reason would say who it is.
+        anew: add an entry even if there was one before and no row is left, because rows are still in a journal.
+    Raises: UsageError without a person or a reason, or if the reason contains the value.
     """
     if not by.strip() or not reason.strip():
         raise UsageError('An erasure needs a person and a reason: --reason "…".')
     if any(len(text := str(one.value)) >= _SHORTEST and text in f"{by} {reason}" for one in subjects):
-        raise UsageError("The reason names whom it erases, and the ledger keeps it for ever: give another one.")
+        raise UsageError("The reason contains the erased value, and the ledger keeps it forever: give another reason.")
     with ledger.reading() as connection:
         found = _requests(connection, subjects)
-    said = ledger.subjects("erasure")
+    recorded = ledger.subjects("erasure")
     entries = []
     for pseudonym in dict.fromkeys(one.pseudonym for one in subjects):
-        if found or anew or pseudonym not in said:
-            # First: what a drain stores from now on, it stores without them.
+        if found or anew or pseudonym not in recorded:
+            # Before deleting: from now on, the log shipper drops rows of these subjects.
             entry = ledger.append("erasure", pseudonym, {"requests": len(found)}, actor=by, reason=reason, at=at)
             entries.append(entry.seq)
     with ledger.writing() as connection:
@@ -82,31 +82,31 @@ def erase(ledger: Ledger, subjects: Sequence[Subject], *, by: str, reason: str, 
 
 
 def mentions(ledger: Ledger, subjects: Sequence[Subject]) -> Mapping[str, int]:
-    """Rows that name a subject in the clear where nobody would look: feedback on other answers, and entries of the
-    ledger, which cannot be changed. Values of a few characters are not searched: they are found everywhere."""
+    """How many other rows contain a subject in the clear: feedback on other answers, and entries of the ledger, which
+    cannot be changed. Values with fewer than four characters are not searched, because they match everywhere."""
     texts = sorted({value for one in subjects if len(value := str(one.value)) >= _SHORTEST})
     if not texts:
         return {}
     with ledger.reading() as connection:
         place = _place(connection)
-        told = or_(*(place(FEEDBACK.c.text, text) > 0 for text in texts))
-        noted = or_(*(place(column, text) > 0 for text in texts for column in (ENTRIES.c.body, ENTRIES.c.reason)))
+        in_feedback = or_(*(place(FEEDBACK.c.text, text) > 0 for text in texts))
+        in_entries = or_(*(place(column, text) > 0 for text in texts for column in (ENTRIES.c.body, ENTRIES.c.reason)))
         counts = {
-            "feedback": connection.scalar(select(func.count()).select_from(FEEDBACK).where(told)) or 0,
-            "entries": connection.scalar(select(func.count()).select_from(ENTRIES).where(noted)) or 0,
+            "feedback": connection.scalar(select(func.count()).select_from(FEEDBACK).where(in_feedback)) or 0,
+            "entries": connection.scalar(select(func.count()).select_from(ENTRIES).where(in_entries)) or 0,
         }
     return {name: count for name, count in counts.items() if count}
 
 
 def _requests(connection: Connection, subjects: Sequence[Subject]) -> list[str]:
-    """Ids of the requests whose record names one of `subjects`. Reads every record: a second for a million."""
+    """Ids of the requests whose record contains one of `subjects`. Reads every record: a second per million."""
     place = _place(connection)
     named = [place(PREDICTIONS.c.record, trace) > 0 for one in subjects for trace in one.traces()]
     return list(connection.scalars(select(PREDICTIONS.c.request_id).where(or_(*named)))) if named else []
 
 
 def _place(connection: Connection) -> Callable[[Column[str], str], ColumnElement[int]]:
-    """Where a text stands in another, from 1; 0 for nowhere."""
+    """The SQL function for the position of a text in another, from 1; 0 if it is not there."""
     return func.instr if connection.dialect.name == "sqlite" else func.strpos
 
 

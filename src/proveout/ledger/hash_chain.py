@@ -1,7 +1,7 @@
-"""The chain of entries: each one's hash covers what it says and the hash of the one before it. Pure.
+"""The hash chain of entries: the hash of each entry covers its content and the hash of the one before it. Pure.
 
-Input: what an entry is to say, or entries as they were stored. Output: the entry with its place and hash, or
-that every entry is where and what it was when it was appended.
+Input: the content of an entry, or stored entries. Output: the entry with its number and hash; or the number of entries,
+if none was changed since it was appended.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from proveout.records.ledger_entry import Entry
 from proveout.records.values import Digest
 
 START = Digest("0" * 64)
-"""What the first entry follows."""
+"""The `previous` hash of the first entry."""
 
 
 def link(
@@ -39,16 +39,16 @@ def link(
 def hash_of(entry: Entry) -> Digest:
     """SHA-256 over the canonical JSON of every field but the hash, `previous` included."""
     fields = {name: value for name, value in vars(entry).items() if name != "hash"}
-    # SQLite keeps any type in any column: what JSON has no form for makes a wrong entry, not a crash.
+    # SQLite stores any type in any column: a value without a JSON form must make an invalid entry, not an error.
     return Digest(hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS, default=repr)).hexdigest())
 
 
 def follow(entries: Iterable[Entry], *, expected_head: str | None = None) -> int:
-    """How many entries follow each other from the start.
+    """Verify a chain. Returns the number of its entries.
 
     Args:
-        expected_head: a head written down earlier, which must still be in the chain.
-    Raises: ChainBroken at the first entry that was edited, removed, put in or reordered.
+        expected_head: a head that was noted earlier, which must still be in the chain.
+    Raises: ChainBroken at the first entry that was edited, removed, inserted or reordered.
     """
     seq, head, head_met = 0, START, expected_head in {None, START}
     for entry in entries:

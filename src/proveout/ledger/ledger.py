@@ -1,9 +1,8 @@
-"""The ledger: what was made, judged, released and answered, on SQLite or, by URL, on PostgreSQL.
+"""The ledger: what was made, judged, released and answered, on SQLite or PostgreSQL.
 
-Input: records. Output: entries, append-only and chained by hash, so that an edit, a removal or a reordering
-shows; and predictions, shadows, feedback and outcomes, which are rows like any other. Each call is one transaction:
-what fails in the middle leaves nothing. Threads may share a ledger; a forked process opens its own. Only importer of
-SQLAlchemy Core.
+Input: records. Output: entries, append-only and chained by hash, so that edits, removals and reordering are detected;
+and predictions, shadows, feedback and outcomes, which are ordinary rows. Each call is one transaction: a failure leaves
+nothing behind. Threads may share a ledger; a forked process opens its own. Only importer of SQLAlchemy Core.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,32 +32,30 @@ R = TypeVar("R")
 
 
 class Ledger:
-    """The tables behind an address, made or migrated if need be. On a disk that takes nothing it can still be read.
+    """The tables at an address, created or migrated if needed. On a read-only or full disk it can still be read.
 
     Args:
-        where: a SQLite file (its folder is made), `sqlite:///path` or `postgresql://user:password@host/database`.
-        create: whether one that is not there is made. Who only reads makes none: an empty ledger in a wrong place would
-            answer, and say that nothing is released.
-    Raises: LedgerError if it cannot be reached, is no database, or was written by a newer proveout; NoLedger if it is
-        not there.
+        where: a SQLite file (its folder is created), `sqlite:///path` or `postgresql://user:password@host/database`.
+        create: whether to create a missing ledger. Readers should not: an empty ledger at a wrong address would say
+            that nothing is released.
+    Raises: LedgerError if it cannot be reached, is not a database, or was written by a newer proveout; NoLedger if it
+        does not exist.
     """
 
     def __init__(self, where: str | Path, *, create: bool = True) -> None:
         address = database.parse(where)
-        self.name = database.name(address)  # what to call it where people read: without the password
+        self.name = database.name(address)  # for messages: without the password
         with database.failures(address):
             self._pool = database.engine(address, create=create)
         self._insert = postgresql.insert if self._pool.dialect.name == "postgresql" else sqlite.insert
         try:
-            self.migrated = database.bring_up(
-                self._pool, create=create
-            )  # whether opening it made or changed its tables
+            self.migrated = database.bring_up(self._pool, create=create)  # whether tables were created or changed
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Give the connections back. A closed ledger opens itself again when it is used."""
+        """Close the connections. A closed ledger opens again when it is used."""
         self._pool.dispose()
 
     def __enter__(self) -> Self:
@@ -71,18 +68,18 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection for one question of this room's own; only this room knows SQLAlchemy."""
+        """A connection for a query of this package; no other package uses SQLAlchemy."""
         with database.transaction(self._pool) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """The same for a change of rows, kept whole or not at all."""
+        """The same for changing rows, in one transaction."""
         with database.transaction(self._pool, writes=True) as connection:
             yield connection
 
     def settle(self) -> None:
-        """Leave nothing of deleted rows in SQLite's write-ahead log; as far as nobody reads at this moment."""
+        """Remove deleted rows from SQLite's write-ahead log, as far as no other process is reading."""
         if self._pool.dialect.name == "sqlite":
             with database.failures(self._pool.url), self._pool.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection
@@ -102,12 +99,12 @@ class Ledger:
         unless_newer: Sequence[str] = (),
         seen: int = 0,
     ) -> Entry:
-        """The entry that now ends the chain.
+        """Append an entry to the chain.
 
         Args:
             body: a record, or a mapping of plain values.
-            unless_newer: kinds of entries that must not have been appended after the entry number `seen`, because
-                the new entry was decided on what they said then.
+            unless_newer: kinds of entries that must not have been appended after entry number `seen`, because the new
+                entry was decided on the state at that time.
         Raises: Conflict if one was; UsageError if a text cannot be stored. Then nothing is appended.
         """
         texts = {"at": utc(at), "kind": kind, "subject": subject, "actor": actor, "reason": reason}
@@ -131,7 +128,7 @@ class Ledger:
         limit: int | None = None,
         newest_first: bool = False,
     ) -> tuple[Entry, ...]:
-        """Entries in the order they were appended, or the newest first; only those `after` the entry of that number."""
+        """Entries in the order they were appended, or newest first; only those `after` the entry of that number."""
         query = select(ENTRIES).order_by(ENTRIES.c.seq.desc() if newest_first else ENTRIES.c.seq).limit(limit)
         if after:
             query = query.where(ENTRIES.c.seq > after)
@@ -143,30 +140,30 @@ class Ledger:
             return tuple(_entry(row) for row in connection.execute(query))
 
     def subjects(self, kind: str) -> frozenset[str]:
-        """Everything an entry of this kind is about."""
+        """The subjects of all entries of this kind."""
         with database.transaction(self._pool) as connection:
             return frozenset(connection.scalars(select(ENTRIES.c.subject).where(ENTRIES.c.kind == kind).distinct()))
 
     def last_seq(self) -> int:
-        """The number of the last entry, 0 for none: entries are numbered from 1 without a gap."""
+        """The number of the last entry; 0 if there is none. Entries are numbered from 1 without gaps."""
         with database.transaction(self._pool) as connection:
             return connection.scalar(select(func.max(ENTRIES.c.seq))) or 0
 
     def head(self) -> Digest:
-        """The hash of the last entry. Written down elsewhere, it later shows whether entries were cut off."""
+        """The hash of the last entry. Noted elsewhere, it later shows whether entries were cut off the end."""
         with database.transaction(self._pool) as connection:
             last = connection.scalar(select(ENTRIES.c.hash).order_by(ENTRIES.c.seq.desc()).limit(1))
         return Digest(last) if last else hash_chain.START
 
     def verify_chain(self, expected_head: str | None = None) -> int:
-        """The number of entries, each one where and what it was when it was appended.
+        """Verify the chain. Returns the number of its entries.
 
         Args:
-            expected_head: a head written down earlier, which must still be in the chain.
-        Raises: ChainBroken at the first entry that was edited, removed, put in or reordered.
+            expected_head: a head that was noted earlier, which must still be in the chain.
+        Raises: ChainBroken at the first entry that was edited, removed, inserted or reordered.
         """
         with database.transaction(self._pool) as connection:
-            # One statement, so one state of the table, however long it takes; and never all of it in memory.
+            # One statement, so it reads one state of the table; in portions, so it does not fill memory.
             rows = connection.execution_options(yield_per=500).execute(select(ENTRIES).order_by(ENTRIES.c.seq))
             return hash_chain.follow((_entry(row) for row in rows), expected_head=expected_head)
 
@@ -175,16 +172,16 @@ class Ledger:
     def add_journal(
         self, rows: Sequence[prediction_rows.Logged], *, journal: str, offset: int, event_fields: Sequence[str] = ()
     ) -> int:
-        """How many of `rows` were new. They and the journal's drained `offset` (bytes) are stored together, so a drain
-        that is killed and repeated stores each row once. Feedback that knows the outcome is an outcome, too.
+        """Store `rows` and the journal's copied `offset` (bytes) in one transaction, so a repeated call stores no row
+        twice. Feedback with an outcome is also stored as an outcome. Rows of people who were erased since are dropped.
 
         Args:
-            event_fields: fields of a request that name what it is about (`settings.event_key`); without them, all do.
-        Answers to somebody who has been erased since are not stored. Raises: UsageError if one of the rows cannot be
-        stored. Then nothing is.
+            event_fields: request fields that identify an event (`settings.event_key`); without them, all fields do.
+        Returns: how many rows were new.
+        Raises: UsageError if a row cannot be stored. Then nothing is stored.
         """
         position = self._insert(JOURNALS).values(name=journal, drained=offset)
-        # Alone, for it must see every erasure that has begun to delete: what comes later would stay.
+        # `alone`, because it must see every erasure that has begun to delete: rows stored later would stay.
         with database.transaction(self._pool, writes=True, alone=True) as connection:
             erasures = (
                 select(ENTRIES.c.subject, ENTRIES.c.at).where(ENTRIES.c.kind == "erasure").order_by(ENTRIES.c.seq)
@@ -195,14 +192,14 @@ class Ledger:
         return new
 
     def journal_offset(self, journal: str) -> int:
-        """How many bytes of `journal` are drained; 0 for one never heard of."""
+        """How many bytes of `journal` are copied; 0 for an unknown journal."""
         with database.transaction(self._pool) as connection:
             return connection.scalar(select(JOURNALS.c.drained).where(JOURNALS.c.name == journal)) or 0
 
     def predictions(
         self, *, model: str | None = None, since: str | None = None, until: str | None = None, newest: int | None = None
     ) -> tuple[Prediction, ...]:
-        """Logged answers in the order of their time, `since` included and `until` not; only the `newest` so many."""
+        """Logged answers from `since` on and before `until`, in order of time; only the `newest` ones."""
         query = select(PREDICTIONS).order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.request_id.desc()).limit(newest)
         if model is not None:
             query = query.where(PREDICTIONS.c.model == model)
@@ -220,7 +217,7 @@ class Ledger:
         return None if row is None else prediction_rows.prediction(row)
 
     def feedback_of(self, request_id: str) -> tuple[Feedback, ...]:
-        """What was said of one answer, the oldest first."""
+        """The feedback on one answer, oldest first."""
         query = select(FEEDBACK).where(FEEDBACK.c.request_id == request_id)
         with database.transaction(self._pool) as connection:
             rows = connection.execute(query.order_by(FEEDBACK.c.at, FEEDBACK.c.feedback_id))
@@ -234,7 +231,7 @@ class Ledger:
         since: str | None = None,
         newest: int | None = None,
     ) -> tuple[ShadowAnswer, ...]:
-        """What shadows said, in the order of time: of one `release`, beside one request, only the `newest` so many."""
+        """Answers of shadows in order of time: of one `release`, to one request, only the `newest` ones."""
         query = select(SHADOWS).order_by(SHADOWS.c.at.desc(), SHADOWS.c.request_id.desc()).limit(newest)
         if release is not None:
             query = query.where(SHADOWS.c.release == release)
@@ -260,7 +257,7 @@ class Ledger:
         return frozenset(known)
 
     def add_outcomes(self, outcomes: Sequence[Outcome]) -> int:
-        """How many of `outcomes` were new. What was learnt of a request first stays."""
+        """Store outcomes. The first outcome of a request stays. Returns how many were new."""
         rows = [
             (outcome.request_id, prediction_rows.value_text(outcome.value), utc(outcome.known_at))
             for outcome in outcomes
@@ -269,7 +266,7 @@ class Ledger:
             return prediction_rows.insert_new(connection, OUTCOMES, rows)
 
     def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, TargetValue]:
-        """What really happened, for those of `request_ids` of which it is known."""
+        """The known outcomes of `request_ids`."""
         known: dict[str, TargetValue] = {}
         with database.transaction(self._pool) as connection:
             for some in _portions(request_ids):
@@ -279,10 +276,10 @@ class Ledger:
 
 
 def read(kind: type[R], entry: Entry) -> R:
-    """The record in `entry`. Raises: LedgerError if it holds none of that kind."""
+    """The record in `entry`. Raises: LedgerError if it does not contain such a record."""
     from pydantic import ValidationError
 
-    any_kind: Any = kind  # mypy does not know that a type has a hash
+    any_kind: Any = kind  # mypy does not know that a type is hashable
     try:
         record: R = _reader(any_kind).validate_json(entry.body)
     except ValidationError as error:
@@ -293,14 +290,14 @@ def read(kind: type[R], entry: Entry) -> R:
 
 @lru_cache(maxsize=32)
 def _reader(kind: Any) -> Any:
-    # Building a reader takes a hundred times as long as reading a record with it.
+    # Building an adapter takes a hundred times as long as reading one record.
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
 
 
 def _json(texts: Mapping[str, str], body: object) -> str:
-    """JSON of `body`. Raises: UsageError if it, or one of the texts beside it, cannot be stored."""
+    """JSON of `body`. Raises: UsageError if the body or one of the `texts` cannot be stored."""
     try:
         canonical(texts)
         stored = canonical(body).decode()

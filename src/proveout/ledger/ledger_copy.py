@@ -1,7 +1,7 @@
-"""A copy of the ledger's entries in another ledger, where something can be tried that nobody is to remember.
+"""A copy of the ledger's entries in another ledger, for trying something without a trace.
 
-Input: a ledger, on whichever database. Output: an empty one filled with the same chain. Predictions, feedback and
-outcomes stay where they are: they are people's data, and no release rests on them.
+Input: a ledger on any database. Output: an empty one, filled with the same chain. Predictions, feedback and outcomes
+are not copied: they are people's data, and releases do not depend on them.
 """
 
 from sqlalchemy import select
@@ -14,9 +14,9 @@ _AT_ONCE = 500
 
 
 def copy_entries(source: Ledger, into: Ledger) -> int:
-    """How many entries were copied: all of them, each with the hash it has.
+    """Copy all entries with their hashes. Returns how many.
 
-    Raises: UsageError if `into` has entries of its own; ChainBroken if what was copied is no chain.
+    Raises: UsageError if `into` has entries already; ChainBroken if the copy is not a valid chain.
     """
     if into.last_seq():
         raise UsageError(f"The ledger {into.name} has entries of its own: copy into an empty one.")

@@ -1,7 +1,7 @@
-"""The logged answers of a span of time, portion by portion: all at once would not fit into memory.
+"""The logged answers of a time span, in portions, because all at once would not fit into memory.
 
-Input: a ledger and a span of time. Output: predictions in the order of their time, each with the outcome where one
-is known, and a number for what it is about.
+Input: a ledger and a time span. Output: predictions in order of time, each with its outcome if known, and the number of
+its event.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ class LoggedAnswer:
     """One logged answer."""
 
     prediction: Prediction
-    outcome: TargetValue | None  # what really happened, where it is known
-    event: int | None  # equal for answers about the same thing, such as one flight; None where it was logged without
+    outcome: TargetValue | None  # None if unknown
+    event: int | None  # equal for answers about the same event, such as one flight; None if it was logged without
 
 
 def count(ledger: Ledger, model: str, *, since: str, until: str) -> int:
@@ -38,18 +38,18 @@ def count(ledger: Ledger, model: str, *, since: str, until: str) -> int:
 def portions(
     ledger: Ledger, model: str, *, since: str, until: str, newest: int | None = None, rows: int = 2_000
 ) -> Iterator[list[LoggedAnswer]]:
-    """Answers from `since` on and before `until`, in the order of their time, at most `rows` at once.
+    """Answers from `since` on and before `until`, in order of time, at most `rows` per portion.
 
-    Each portion is a question of its own: no transaction stands open while they are worked on.
+    Each portion is a separate query: no transaction is open while the caller works on it.
 
     Args:
-        newest: only so many of them, the newest.
+        newest: only this many, the newest ones.
     """
-    asked = select(PREDICTIONS).where(*_span(model, since, until))
+    query = select(PREDICTIONS).where(*_span(model, since, until))
     first = _nth_newest(ledger, model, since=since, until=until, nth=newest) if newest else None
     after = None if first is None else _later(*first, itself=True)
     while True:
-        some = asked if after is None else asked.where(after)
+        some = query if after is None else query.where(after)
         with ledger.reading() as connection:
             found = connection.execute(some.order_by(_THEIRS.at, _THEIRS.request_id).limit(rows)).all()
         if not found:
@@ -65,7 +65,7 @@ def portions(
 
 
 def _nth_newest(ledger: Ledger, model: str, *, since: str, until: str, nth: int) -> tuple[str, str] | None:
-    """Time and id of the answer that so many are newer than; None if there are not so many."""
+    """Time and id of the `nth` newest answer; None if there are fewer."""
     query = select(_THEIRS.at, _THEIRS.request_id).where(*_span(model, since, until))
     with ledger.reading() as connection:
         ordered = query.order_by(_THEIRS.at.desc(), _THEIRS.request_id.desc())
@@ -79,5 +79,5 @@ def _span(model: str, since: str, until: str) -> tuple[ColumnElement[bool], ...]
 
 def _later(at: str, request_id: str, *, itself: bool = False) -> ColumnElement[bool]:
     after = _THEIRS.request_id >= request_id if itself else _THEIRS.request_id > request_id
-    # The bound on the time alone is what an index can find.
+    # The bound on the time alone lets the database use the index.
     return and_(_THEIRS.at >= at, or_(_THEIRS.at > at, after))

@@ -1,8 +1,8 @@
-"""Predictions, answers of shadows and feedback as rows of their tables: what a journal holds, written and read. Fast.
+"""Predictions, answers of shadows and feedback as rows of their tables: storing and reading.
 
-Input: records, and a connection in a transaction. Output: how many rows were new; and the records again. Rows go
-to the driver as tuples: SQLAlchemy's own way costs five times as much for each, and the drain has to keep up with the
-server.
+Input: records, and a connection in a transaction. Output: how many rows were new; and the records again. Rows go to the
+driver as tuples, because SQLAlchemy's own inserts cost five times as much per row, and the log shipper has to keep up
+with the server.
 """
 
 import math
@@ -23,13 +23,13 @@ from proveout.records.values import Scalar, TargetValue
 Logged = Prediction | ShadowAnswer | Feedback
 
 HIDDEN = "pii:"
-"""What a personal value begins with in a logged record; the rest is a pseudonym (`server/service/pseudonyms.py`)."""
+"""The prefix of a pseudonym in a logged record (`server/service/pseudonyms.py`)."""
 
 
 def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Sequence[str] = ()) -> int:
-    """How many of `rows` were new. What feedback says really happened becomes the outcome, if it is the first word.
+    """Store `rows`. Returns how many were new. An outcome in feedback is stored too, unless the request has one.
 
-    Raises: UsageError if a row cannot be stored; then the transaction is to be rolled back.
+    Raises: UsageError if a row cannot be stored. Then the caller must roll the transaction back.
     """
     predictions: list[tuple[Any, ...]] = []
     shadows: list[tuple[Any, ...]] = []
@@ -54,7 +54,11 @@ def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Seque
 
 
 def without(rows: Sequence[Logged], erased: Mapping[str, str]) -> Sequence[Logged]:
-    """`rows` but those of people who were erased after they asked: by pseudonym, the moment of the last erasure."""
+    """`rows` without those of people who were erased after the request.
+
+    Args:
+        erased: the time of the last erasure, by pseudonym.
+    """
     if not erased:
         return rows
     gone = {
@@ -67,19 +71,19 @@ def without(rows: Sequence[Logged], erased: Mapping[str, str]) -> Sequence[Logge
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
-    """How many of `rows` (in the order of the table's columns) were not there yet, and are now."""
+    """Insert the `rows` (tuples in the order of the table's columns) that are not there yet. Returns how many."""
     if not rows:
         return 0
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     marks = ", ".join([mark] * len(table.columns))
     statement = f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
-    # Both drivers add up what the many inserts of one call did.
+    # Both drivers return the sum over all inserts of one call.
     return connection.exec_driver_sql(statement, list(rows)).rowcount
 
 
 def event_key(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
-    """What names one event, for whoever joins by it: null equals null, and 3 equals 3.0.
+    """An event key that can be joined by equality: null equals null, and 3 equals 3.0.
 
     >>> event_key(("B2", 3.0, float("nan")))
     ('B2', 3, None)
@@ -94,7 +98,7 @@ def _event_value(value: Scalar) -> Scalar:
 
 
 def event_of(record: Mapping[str, Scalar], fields: Sequence[str]) -> int:
-    """A number for what the request is about: equal for equal key `fields` (for all fields, where none are named)."""
+    """The number of the request's event: equal for equal key `fields` (all fields, if none are named)."""
     named = {field: _event_value(record.get(field)) for field in fields or record}
     return int.from_bytes(blake2b(canonical(named), digest_size=8).digest(), "big", signed=True)
 
@@ -104,7 +108,7 @@ def prediction(row: Row[Any]) -> Prediction:
     import orjson
 
     fields = dict(row._mapping)
-    del fields["event"], fields["value"]  # follow from the record and the answer
+    del fields["event"], fields["value"]  # derived from the record and the answer
     return Prediction(**{**fields, "record": orjson.loads(row.record), "answer": answer(row.answer)})
 
 
@@ -119,14 +123,14 @@ def feedback(row: Row[Any]) -> Feedback:
 
 
 def answer(text: str) -> Answer:
-    """The answer in its JSON text."""
+    """The answer from its JSON text."""
     import orjson
 
     return Answer(**orjson.loads(text))
 
 
 def value(text: str) -> TargetValue:
-    """What was answered, or what happened, in its JSON text."""
+    """A predicted value or an outcome, from its JSON text."""
     import orjson
 
     found: TargetValue = orjson.loads(text)
@@ -134,7 +138,7 @@ def value(text: str) -> TargetValue:
 
 
 def value_text(found: TargetValue) -> str:
-    """The one JSON text of a value: two values are equal where their texts are.
+    """The canonical JSON text of a value: two values are equal if and only if their texts are.
 
     >>> value_text(True), value_text("red"), value_text(2.5)
     ('true', '"red"', '2.5')
@@ -191,17 +195,17 @@ def _feedback_values(row: Feedback) -> tuple[Any, ...]:
 
 
 def _text(value: str) -> str:
-    # What one of the two databases could not hold is refused on both, before the others wait for it for ever.
+    # A text that one of the two databases cannot store is refused on both, so that it does not block other rows.
     if "\0" in value:
         raise ValueError("PostgreSQL knows no NUL character")
     value.encode()  # a lone surrogate has no bytes
     return value
 
 
-def _answer_text(said: Answer) -> str:
-    """The JSON of an answer, without what is not there."""
-    told = {name: found for name in _FIELDS if (found := getattr(said, name)) is not None}
-    return _text(canonical(told).decode())
+def _answer_text(given: Answer) -> str:
+    """The JSON of an answer, without fields that are None."""
+    fields = {name: found for name in _FIELDS if (found := getattr(given, name)) is not None}
+    return _text(canonical(fields).decode())
 
 
 _FIELDS = Answer.__slots__

@@ -1,7 +1,7 @@
-"""What the ledger counts of a release: its answers, the bad ones among them, and its shadow's beside them.
+"""The traffic of a release: counts of its answers and of the bad ones, and its answers paired with those of a shadow.
 
-Input: a ledger and releases. Output: plain counts and pairs of answers; what follows from them is decided in
-`rollout/`. The database counts, over an index that holds all it needs; what it cannot count that way is rare.
+Input: a ledger and releases. Output: plain counts and pairs of answers; `rollout/` decides what follows from them. The
+database counts over an index that contains all it needs; counts that need more are rare.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from proveout.records.values import Scalar
 
 ANSWER_SOURCES: tuple[AnswerSource, ...] = ("model", "cache", "rules", "none")
 
-_SLOW_SHARE = 0.01  # of the champion's answers before the canary are slower than the bound
-_SLOW_ROWS = 10_000  # of its newest answers the bound is taken from
-_FEWEST_SLOW_ROWS = 100  # with fewer, the caller's own bound holds
+_SLOW_SHARE = 0.01  # of the champion's answers before the canary; the slower ones define "slow"
+_SLOW_ROWS = 10_000  # newest answers from which that bound is taken
+_FEWEST_SLOW_ROWS = 100  # with fewer, the caller's own bound is used
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Answers of one release, and the bad events among them. Many bad answers to one event key are one event."""
+    """The answers of one release, and the bad events among them. Many bad answers to one event count once."""
 
     answers: int
     errors: int  # answers by the rules, or by nothing
@@ -40,7 +40,7 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryTraffic:
-    """The traffic of a canary and of the champion since both run."""
+    """The traffic of a canary and of the champion since both have been running."""
 
     slow_ms: float  # answers of the model that took longer are slow
     canary: Traffic
@@ -49,7 +49,7 @@ class CanaryTraffic:
 
 @dataclass(frozen=True, kw_only=True)
 class ShadowPair:
-    """What the champion and its shadow said of one request."""
+    """The answers of the champion and its shadow to one request."""
 
     record: Mapping[str, Scalar]
     answer: Answer
@@ -60,7 +60,7 @@ class ShadowPair:
 
 @dataclass(frozen=True, kw_only=True)
 class ShadowTraffic:
-    """The newest requests that both answered, and how many the shadow could not answer."""
+    """The newest requests that both answered, and how many the shadow failed to answer."""
 
     pairs: tuple[ShadowPair, ...]
     problems: int
@@ -74,7 +74,7 @@ class Answers:
     latencies_ms: tuple[float, ...]  # of the newest answers by the model
 
 
-# --- a canary beside the champion -------------------------------------------------------------------------------------
+# --- canary and champion ----------------------------------------------------------------------------------------------
 
 
 def canary(
@@ -92,9 +92,9 @@ def canary(
     Args:
         slow_ms: the bound of a slow answer if the champion has given too few answers to take one from. Otherwise it is
             the 99th percentile of the champion's answers before the canary began.
-        wrong_beyond: how far off a value is wrong; None if an answer that differs from the outcome is wrong.
-        enough_answers: of the canary, before the champion's are counted by event key. Telling a million keys apart
-            takes half a second.
+        wrong_beyond: an answer further from the outcome than this is wrong; None if any difference is.
+        enough_answers: the canary's number of answers from which on the champion's are counted by event, which takes
+            half a second for a million events.
     """
     with ledger.reading() as connection:
         bound = _slow(connection, champion.name, before=held.since) or slow_ms
@@ -112,7 +112,7 @@ def canary(
 
 
 def _slow(connection: Connection, champion: str, *, before: str) -> float | None:
-    """What 1 % of the champion's newest answers before the canary were slower than, in ms; None for too few."""
+    """The 99th percentile of the champion's newest latencies before the canary, in ms; None for too few answers."""
     table = PREDICTIONS.c
     newest = (
         select(table.latency_ms)
@@ -138,26 +138,29 @@ def _counted(
     beyond: float | None,
     by_key: bool = True,
 ) -> Traffic:
-    """Counts of one release. Bad events and what they are of have different keys: many answers to one key are little
-    evidence that it works. Without `by_key`, what they are of are answers."""
+    """The counts of one release.
+
+    Bad events and totals count different event keys, because many answers to one event are little evidence. Without
+    `by_key`, totals count answers.
+    """
     table = PREDICTIONS.c
-    # Equal in each column of the index up to the time, so that a range of it is counted without being looked at.
-    asked = {
+    # Equality in each index column before the time, so the database counts a range of the index without reading rows.
+    by_source = {
         source: and_(table.release == release.name, table.role == role, table.answered_by == source, table.at >= since)
         for source in ANSWER_SOURCES
     }
-    rows = {source: connection.scalar(select(func.count()).where(asked[source])) or 0 for source in ANSWER_SOURCES}
+    rows = {source: connection.scalar(select(func.count()).where(by_source[source])) or 0 for source in ANSWER_SOURCES}
     keys = sum(rows.values())
     if keys and by_key:
-        keys = _events(connection, or_(*(asked[source] for source in ANSWER_SOURCES if rows[source])))
-    # Exact for the canary. For the champion, at most: it takes its rate for lower than it is, and saves half a second.
-    by_model = _events(connection, asked["model"]) if role == "canary" else min(keys, rows["model"])
+        keys = _events(connection, or_(*(by_source[source] for source in ANSWER_SOURCES if rows[source])))
+    # Exact for the canary. For the champion an upper bound, which underestimates its rate and saves half a second.
+    by_model = _events(connection, by_source["model"]) if role == "canary" else min(keys, rows["model"])
     wrong_of, wrong = _wrong(connection, release, role=role, since=since, beyond=beyond)
     return Traffic(
         answers=sum(rows.values()),
-        errors=_events(connection, or_(asked["rules"], asked["none"])) if rows["rules"] + rows["none"] else 0,
+        errors=_events(connection, or_(by_source["rules"], by_source["none"])) if rows["rules"] + rows["none"] else 0,
         errors_of=keys,
-        slow=_events(connection, and_(asked["model"], table.latency_ms > slow_ms)),
+        slow=_events(connection, and_(by_source["model"], table.latency_ms > slow_ms)),
         slow_of=by_model,
         wrong=wrong,
         wrong_of=wrong_of,
@@ -171,7 +174,7 @@ def _events(connection: Connection, condition: ColumnElement[bool]) -> int:
 def _wrong(
     connection: Connection, release: Release, *, role: Role, since: str, beyond: float | None
 ) -> tuple[int, int]:
-    """Answers whose outcome is known, of different keys, and how many of them were wrong."""
+    """How many events have a known outcome, and how many of these were answered wrongly."""
     table, event = PREDICTIONS.c, PREDICTIONS.c.event
     if beyond is None:
         wrong = table.value != OUTCOMES.c.value
@@ -180,8 +183,8 @@ def _wrong(
     joined = (
         select(func.count(distinct(event)).label("known"), func.count(distinct(case((wrong, event)))).label("wrong"))
         .select_from(OUTCOMES.join(PREDICTIONS, OUTCOMES.c.request_id == table.request_id))
-        # What was answered since then is known since then: outcomes are few, and each finds its answer by its id. The
-        # function keeps SQLite from going the other way, through all answers of the release, which takes seconds.
+        # Answers since then have outcomes since then. Outcomes are few, and each finds its answer by id. `coalesce`
+        # keeps SQLite from starting with all answers of the release, which takes seconds.
         .where(OUTCOMES.c.known_at >= since, func.coalesce(table.release, "") == release.name)
         .where(table.role == role, table.at >= since, table.answered_by.in_(("model", "cache")))
         .where(table.value.is_not(None))
@@ -190,29 +193,29 @@ def _wrong(
     return int(row.known), int(row.wrong)
 
 
-# --- a shadow, a role -------------------------------------------------------------------------------------------------
+# --- shadow and roles -------------------------------------------------------------------------------------------------
 
 
 def shadow(ledger: Ledger, champion: Release, held: Release, *, since: str, newest: int) -> ShadowTraffic:
-    """What the shadow `held` said beside the champion: at most `newest` pairs, the newest first."""
-    asked = (SHADOWS.c.release == held.name, SHADOWS.c.at >= since)
-    theirs = PREDICTIONS.c
+    """The answers of the shadow `held`, paired with the champion's: at most `newest` pairs, newest first."""
+    by_shadow = (SHADOWS.c.release == held.name, SHADOWS.c.at >= since)
+    table = PREDICTIONS.c
     both = (
         select(
-            theirs.record, theirs.answer, theirs.latency_ms,
+            table.record, table.answer, table.latency_ms,
             SHADOWS.c.answer.label("other"), SHADOWS.c.latency_ms.label("other_ms"),
         )
-        .join(PREDICTIONS, theirs.request_id == SHADOWS.c.request_id)
-        .where(*asked, SHADOWS.c.answer.is_not(None), theirs.value.is_not(None))
+        .join(PREDICTIONS, table.request_id == SHADOWS.c.request_id)
+        .where(*by_shadow, SHADOWS.c.answer.is_not(None), table.value.is_not(None))
         # An answer by the rules, or by the canary, is not the champion's.
-        .where(theirs.release == champion.name, theirs.answered_by.in_(("model", "cache")))
+        .where(table.release == champion.name, table.answered_by.in_(("model", "cache")))
         .order_by(SHADOWS.c.at.desc())
         .limit(newest)
     )  # fmt: skip
     with ledger.reading() as connection:
         rows = connection.execute(both).all()
-        silent = select(func.count()).select_from(SHADOWS).where(*asked, SHADOWS.c.answer.is_(None))
-        problems = connection.scalar(silent) or 0
+        failed = select(func.count()).select_from(SHADOWS).where(*by_shadow, SHADOWS.c.answer.is_(None))
+        problems = connection.scalar(failed) or 0
     pairs = tuple(
         ShadowPair(
             record=orjson.loads(row.record),
@@ -227,11 +230,11 @@ def shadow(ledger: Ledger, champion: Release, held: Release, *, since: str, newe
 
 
 def answers(ledger: Ledger, release: Release, *, role: Role, since: str, newest: int) -> Answers:
-    """What a release answered in a role, with the latencies of at most `newest` answers by the model."""
-    theirs = PREDICTIONS.c
-    asked = (theirs.release == release.name, theirs.role == role, theirs.at >= since)
-    by_model = select(theirs.latency_ms).where(*asked, theirs.answered_by == "model").order_by(theirs.at.desc())
-    counted = select(theirs.answered_by, func.count()).where(*asked).group_by(theirs.answered_by)
+    """The answers of a release in a role, with the latencies of at most `newest` answers by the model."""
+    table = PREDICTIONS.c
+    of_release = (table.release == release.name, table.role == role, table.at >= since)
+    by_model = select(table.latency_ms).where(*of_release, table.answered_by == "model").order_by(table.at.desc())
+    counted = select(table.answered_by, func.count()).where(*of_release).group_by(table.answered_by)
     with ledger.reading() as connection:
         by_source = {source: int(count) for source, count in connection.execute(counted)}
         times = connection.scalars(by_model.limit(newest)).all()

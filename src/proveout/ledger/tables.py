@@ -1,6 +1,6 @@
-"""The ledger's tables, as the newest migration leaves them, and the number of that migration.
+"""The ledger's tables after the newest migration, and the number of that migration.
 
-The ledger compares its version row with `HEAD` when it opens; alembic is imported only where they differ.
+The ledger compares its version row with `HEAD` when it opens, and imports alembic only if they differ.
 """
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ VERSION_TABLE = "ledger_version"  # not alembic's own name: a shared database ma
 
 METADATA = MetaData()
 
-# Moments compare as text, and PostgreSQL's usual collations ignore punctuation when they compare.
+# Times are compared as text, and PostgreSQL's default collations ignore punctuation.
 Moment = String(29).with_variant(String(29, collation="C"), "postgresql")
 Sha256 = String(64)
 
@@ -54,16 +54,16 @@ PREDICTIONS = Table(
     Column("model", Text, nullable=False),
     Column("release", Text, nullable=False),
     Column("answered_by", Text, nullable=False),
-    Column("value", Text),  # JSON of what was answered: compared with the outcome's
-    Column("answer", Text, nullable=False),  # JSON of all that was answered
+    Column("value", Text),  # JSON of the predicted value, to be compared with the outcome's
+    Column("answer", Text, nullable=False),  # JSON of the whole answer
     Column("latency_ms", Double, nullable=False),
     Column("fallback_reason", Text),
     Column("record", Text, nullable=False),  # JSON of the request
     Column("role", Text, nullable=False, server_default="champion"),
     Column("key", Text, nullable=False, server_default=""),
-    Column("event", BigInteger),  # hash of the request's key fields: who asks the same again is counted once
+    Column("event", BigInteger),  # hash of the request's event key: repeated requests count once
     Index("predictions_by_model", "model", "at"),
-    # Holds all that a canary is judged by: a million answers are counted without reading their rows.
+    # Contains all columns that judging a canary needs: a million answers are counted without reading their rows.
     Index("predictions_by_release", "release", "role", "answered_by", "at", "latency_ms", "event"),
 )
 
@@ -79,10 +79,10 @@ OUTCOMES = Table(
 SHADOWS = Table(
     "shadows",
     METADATA,
-    Column("request_id", Text, primary_key=True),  # of the prediction it stands beside
+    Column("request_id", Text, primary_key=True),  # of the prediction
     Column("release", Text, primary_key=True),
     Column("at", Moment, nullable=False),
-    Column("answer", Text),  # JSON; null where there is a problem
+    Column("answer", Text),  # JSON; null if there is a problem
     Column("latency_ms", Double, nullable=False),
     Column("problem", Text),
     Index("shadows_by_release", "release", "at"),
@@ -105,5 +105,5 @@ JOURNALS = Table(
     "journals",
     METADATA,
     Column("name", Text, primary_key=True),
-    Column("drained", BigInteger, nullable=False),  # bytes of the journal whose predictions are in `predictions`
+    Column("drained", BigInteger, nullable=False),  # bytes of the journal that are copied into the tables
 )

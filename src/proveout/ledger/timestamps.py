@@ -1,4 +1,4 @@
-"""One form for moments: comes in ISO 8601 in any zone, goes out UTC text that sorts and compares as the time does."""
+"""Timestamps: ISO 8601 in any time zone becomes UTC text that sorts and compares like the time."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from proveout.errors import UsageError
 
 
 def utc(text: str) -> str:
-    """The moment `text` names, in UTC with milliseconds, as `records.now` writes it. No zone is taken for UTC.
+    """The timestamp in UTC with milliseconds, as `records.now` writes it. Without a time zone, UTC is assumed.
 
     Raises: UsageError if `text` is not ISO 8601.
 
@@ -18,9 +18,9 @@ def utc(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        # One precision for all: otherwise 10:00:00 and 10:00:00.000 are the same moment and two texts.
+        # One precision for all: otherwise 10:00:00 and 10:00:00.000 would be the same time as two texts.
         return aware.astimezone(UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"{text!r} names no moment: write ISO 8601, such as 2013-05-01 or 2013-05-01T10:00:00Z."
+            f"{text!r} is not a timestamp: write ISO 8601, such as 2013-05-01 or 2013-05-01T10:00:00Z."
         ) from error

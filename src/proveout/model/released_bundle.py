@@ -12,7 +12,7 @@ from proveout.model.manifest import verify
 from proveout.project import open_keyring, open_ledger, open_store
 from proveout.records.values import Digest
 from proveout.settings import Settings
-from proveout.trust.authorization import refuse_strange
+from proveout.trust.authorization import refuse_never_approved
 
 
 def open_released(settings: Settings, digest: Digest) -> OpenBundle:
@@ -20,5 +20,5 @@ def open_released(settings: Settings, digest: Digest) -> OpenBundle:
     folder = open_store(settings).folder("bundles", digest)
     bundle = verify(folder)
     with open_ledger(settings) as ledger:
-        refuse_strange(ledger, open_keyring(settings), bundle)
+        refuse_never_approved(ledger, open_keyring(settings), bundle)
     return open_bundle(folder, manifest=bundle.manifest)

@@ -1,10 +1,10 @@
-"""What people answer for in the score: statements in `checks/attestations.yaml`, each by somebody and until a day.
+"""Attestations: statements of people in `checks/attestations.yaml`, each signed with a name and valid until a day.
 
 - test: data-6                  # one of the 28: `proveout score` lists them
   says: A new column is one line in flows/features.py and one in checks/schemas.py; the last took an hour.
-  by: who answers for it
+  by: the name of the person
   date: 2026-11-21
-  until: 2027-05-20             # at most a year later: then it is to be looked at again
+  until: 2027-05-20             # at most a year later; after that it must be reviewed
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ REMEDY = "Correct it there. The format is at the top of proveout/score/attestati
 
 
 class Statement(BaseModel):
-    """One person's word for one test."""
+    """One person's statement about one test."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,7 +33,7 @@ class Statement(BaseModel):
     until: dt.date
 
     @model_validator(mode="after")
-    def _can_be_meant(self) -> Self:
+    def _is_plausible(self) -> Self:
         if self.test not in rubric.IDS:
             raise ValueError(f"{self.test} is none of the 28 tests, such as data-1 or monitor-7")
         if not self.date <= self.until <= self.date + LONGEST:
@@ -41,12 +41,12 @@ class Statement(BaseModel):
         return self
 
     def holds(self, today: dt.date) -> bool:
-        """Whether it is still to be believed."""
+        """Whether the statement is valid on `today`."""
         return self.date <= today <= self.until
 
 
 def load(file: Path) -> tuple[Statement, ...]:
-    """The statements in `file`; none where there is no such file. Raises: ConfigError naming the one that is wrong."""
+    """The statements in `file`; none if there is no such file. Raises: ConfigError naming the invalid one."""
     if not file.is_file():
         return ()
     found: list[Statement] = []

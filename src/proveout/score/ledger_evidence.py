@@ -1,7 +1,7 @@
-"""What the ledger holds that speaks for a test of the ML Test Score: each fact names where it can be looked up.
+"""Evidence in the ledger for the tests of the ML Test Score. Each fact says where to look it up.
 
 Input: a ledger and the settings. Output: `Fact` records. A fact is something that happened to this model, not
-something the software could do.
+something that the software could do.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ from proveout.task.metric import allowance
 if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
 
-ANSWERS = 50  # newest answers of the champion that are computed again
-FEWEST_OUTCOMES = 200  # for a metric of what was served to say anything
+ANSWERS = 50  # how many of the champion's newest answers are computed again
+FEWEST_OUTCOMES = 200  # for a metric of served answers to count
 
 EVENTS: dict[str, str] = {
     "data-5": "proveout erase, once a person asks to be forgotten",
@@ -41,13 +41,17 @@ EVENTS: dict[str, str] = {
     "monitor-2": "python flows/monitor.py run",
     "monitor-7": "python flows/monitor.py run, once outcomes of what was served are known",
 }
-"""The tests that an event speaks for, and what makes one; for the others a check does, or a person."""
+"""The tests with evidence from events, and the command that produces the event. The others need a check or a person."""
 
 Open = Callable[[Settings, Digest], "OpenBundle"]
 
 
 def gather(ledger: Ledger, settings: Settings, *, opened: Open) -> tuple[Fact, ...]:
-    """Every fact of the model. `opened`: how the champion's bundle is opened, to compute logged answers again."""
+    """Every fact about the model.
+
+    Args:
+        opened: opens the champion's bundle, to compute logged answers again.
+    """
     made = releases.history(ledger, settings.model)
     champion = roles.holder(made)
     watched = (read(DriftReport, entry) for entry in ledger.entries(kind="drift", newest_first=True))
@@ -108,10 +112,10 @@ def _computed_again(ledger: Ledger, settings: Settings, champion: Release, opene
         bundle = opened(settings, champion.bundle)
         again = bundle.predict(request_columns.untyped([one.record for one in logged], bundle.request_columns))
     except (ProveoutError, KeyError, TypeError, ValueError):
-        return  # whoever asks for a score is not to be stopped by a bundle that cannot be opened: it gets no point
+        return  # a bundle that cannot be opened gets no point, but does not stop the score
     task, none = bundle.task, (np.inf,) * bundle.task.width
-    said = np.array([task.scores(one.answer) or none for one in logged], dtype=float).reshape(task.shape(len(logged)))
-    same = int((~tolerance.apart(said, again, bundle.tolerance.answers)).sum())
+    before = np.array([task.scores(one.answer) or none for one in logged], dtype=float).reshape(task.shape(len(logged)))
+    same = int((~tolerance.apart(before, again, bundle.tolerance.answers)).sum())
     if same == len(logged):
         what = f"the newest {same} answers of {champion.name} were computed again from the log, to the same numbers"
         yield Fact(test="infra-5", what=what)
@@ -150,7 +154,7 @@ def _watched(ledger: Ledger, reports: list[DriftReport]) -> Iterator[Fact]:
         title = name.replace("_", " ").upper() if len(name) < 5 else name.replace("_", " ")
         numbers = f"{title} {online:.3g} on {seen.rows:,} outcomes of what was served, {offline:.3g} offline"
         yield Fact(test="monitor-7", what=numbers)
-        if abs(online - offline) <= allowance(task.metric(name), offline):  # as the monitor's own alert has it
+        if abs(online - offline) <= allowance(task.metric(name), offline):  # the allowance of the monitor's alert
             yield Fact(test="model-2", what=numbers)
 
 

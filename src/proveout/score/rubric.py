@@ -1,8 +1,8 @@
-"""The ML Test Score: its 28 tests, in four sections of seven, and what a sum of points is called.
+"""The ML Test Score: its 28 tests, in four sections of seven, and the name of each score.
 
 Source: Breck, Cai, Nielsen, Salib and Sculley, The ML Test Score: A Rubric for ML Production Readiness and Technical
-Debt Reduction, IEEE Big Data (2017). One point for a test that runs by itself, half a one for what a person does and
-writes down, none for neither. The score is the least of the four sums: what nobody looks at is what breaks.
+Debt Reduction, IEEE Big Data (2017). A test gets one point if it runs automatically, half a point if a person does it
+and documents the result, else none. The score is the smallest of the four sums.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SECTIONS: dict[Section, str] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class RubricTest:
     """One of the 28 tests."""
 
     id: str  # section and number: data-1
@@ -69,7 +69,7 @@ TITLES: dict[Section, tuple[str, ...]] = {
 }
 
 TESTS = tuple(
-    Asked(id=f"{section}-{number}", title=title)
+    RubricTest(id=f"{section}-{number}", title=title)
     for section, titles in TITLES.items()
     for number, title in enumerate(titles, start=1)
 )
@@ -77,7 +77,7 @@ IDS = frozenset(test.id for test in TESTS)
 
 
 def band(score: float) -> str:
-    """What the paper calls a score, 0 to 7: the least of the four sums.
+    """The paper's name for a score from 0 to 7.
 
     >>> band(0.0), band(5.5)
     ('more a research project than a production system', 'exceptional levels of automated testing and monitoring')

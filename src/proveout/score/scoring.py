@@ -1,8 +1,8 @@
-"""The ML Test Score of a project: a point for each of 28 tests, and what it rests on.
+"""The ML Test Score of a project: a point for each of 28 tests, and the evidence for it.
 
-Input: the verdict the served model rests on, facts of the ledger, what people answer for. Output: a `Score`.
-Counting is pure. A point is for what ran: a check of the gate that passed and says what it covers, or an event that
-the ledger holds. A person's word is half a point, and only until its day.
+Input: the verdict of the served model, facts from the ledger, statements of people. Output: a `Score`. Counting is
+pure. A test gets a point for a passed check of the gate that covers it, or for an event in the ledger. A person's
+statement gives half a point while it is valid.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from proveout.score.attestations import Statement
 
 MOST_NAMED = 3  # checks that are named for one point
-NOTHING = "nothing"  # why there is no point
+NOTHING = "nothing"  # the evidence of a test without a point
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """Something that happened and speaks for a test: a whole point if it ran by itself, else half."""
+    """An event that is evidence for a test: one point if it ran automatically, else half a point."""
 
     test: str
     what: str
@@ -33,7 +33,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One test, what it got, and why."""
+    """One test with its points and the evidence."""
 
     id: str
     title: str
@@ -43,20 +43,20 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """All 28, and their sums."""
+    """The points of all 28 tests, and their sums."""
 
     model: str
-    verdict: str  # what was looked at, in words
+    verdict: str  # which verdict was used, as text
     points: tuple[Point, ...]
-    sums: dict[str, float]  # of each section, 0 to 7
-    score: float  # the least of them
+    sums: dict[str, float]  # by section, 0 to 7
+    score: float  # the smallest of the sums
     band: str
 
 
 def count(
     model: str, verdict: Verdict | None, facts: Sequence[Fact], statements: "Sequence[Statement]", *, today: date
 ) -> Score:
-    """The score. A check that covers a test and did not pass leaves it without a point, whatever people say of it."""
+    """The score. A test whose check did not pass gets no point, even with a person's statement."""
     points = tuple(_point(test, verdict, facts, statements, today=today) for test in rubric.TESTS)
     sums: dict[str, float] = {
         s: sum(one.points for one in points if one.id.startswith(f"{s}-")) for s in rubric.SECTIONS
@@ -67,7 +67,7 @@ def count(
 
 
 def _point(
-    test: rubric.Asked,
+    test: rubric.RubricTest,
     verdict: Verdict | None,
     facts: Sequence[Fact],
     statements: "Sequence[Statement]",
@@ -94,7 +94,7 @@ def _point(
 
 
 def _functions(checks: Sequence[str]) -> list[str]:
-    """The check functions among node ids, each once, with how many of its cases passed."""
+    """The check functions of the node ids, each once, with how many of their cases passed."""
     names = [_short(check).partition("[")[0] for check in checks]
     counted = {name: names.count(name) for name in names}
     return [f"{name} passed" if many == 1 else f"{name}: {many} passed" for name, many in counted.items()]
@@ -105,7 +105,7 @@ def _short(check: str) -> str:
 
 
 def verdict_to_score(ledger: "Ledger", model: str) -> Verdict | None:
-    """The verdict that the champion was released on; before there is one, the newest that approves, else the newest."""
+    """The verdict on which the champion was released; without a champion, the newest approving one, else the newest."""
     from proveout.ledger.ledger import read
 
     champion = releases.current(ledger, model)

@@ -1,1 +1,1 @@
-"""Trust: signatures, approvals, who may do what, API keys and secrets."""
+"""Trust: signatures, approvals, authorization, API keys and secrets."""

@@ -1,7 +1,8 @@
-"""API keys: who may call the server, and what for. Entries of the ledger, which hold the HMAC of a secret, never it.
+"""API keys: who may call the server, and with which scopes. The ledger holds the HMAC of a key's secret, never the
+secret.
 
-Input: what a key is for. Output: the key's text `po_<id>_<secret>`, once; and the keys as they stand, folded from
-the entries. A key that is revoked is an entry more, so the book says who could call when.
+Input: the name, tenant, scopes and limits of a key. Output: the key's text `po_<id>_<secret>`, once; and the current
+keys, folded from the entries. Revoking a key adds an entry, so the ledger shows who could call when.
 """
 
 import hmac
@@ -19,10 +20,10 @@ SCOPES: tuple[Scope, ...] = ("predict", "feedback", "admin", "metrics")
 
 @dataclass(frozen=True, kw_only=True)
 class NewKey:
-    """A key that was just made. `text` is shown only here, and only once."""
+    """A key that was just created. Its `text` exists only here and cannot be shown again."""
 
     key: ApiKey
-    text: str = field(repr=False)  # a traceback or a log shows the record without it
+    text: str = field(repr=False)  # kept out of tracebacks and logs
 
 
 def create(
@@ -39,7 +40,7 @@ def create(
     reason: str,
     at: str,
 ) -> NewKey:
-    """A new key called `name`. Raises: UsageError if that cannot be meant; Conflict if keys were changed meanwhile."""
+    """Create a key called `name`. Raises: UsageError for invalid arguments; Conflict if keys were changed meanwhile."""
     seen = ledger.last_seq()
     _refuse_misuse(name, tenant, scopes, limits=(rate_per_s, burst, per_day))
     if not by.strip() or not reason.strip():
@@ -63,9 +64,9 @@ def create(
 
 
 def revoke(ledger: Ledger, which: str, *, by: str, reason: str, at: str) -> ApiKey:
-    """The key `which` (its name, or the first digits of its id), from now on without use. Revoked before: as it was.
+    """Revoke the key `which` (its name, or the first digits of its id). A revoked key stays as it is.
 
-    Raises: NotFound; UsageError if several keys are meant; Conflict if keys were changed meanwhile.
+    Raises: NotFound; UsageError if several keys match; Conflict if keys were changed meanwhile.
     """
     seen = ledger.last_seq()
     if not by.strip() or not reason.strip():
@@ -79,22 +80,22 @@ def revoke(ledger: Ledger, which: str, *, by: str, reason: str, at: str) -> ApiK
 
 
 def known(ledger: Ledger) -> tuple[ApiKey, ...]:
-    """Every key, revoked ones included, in the order they were made."""
+    """Every key, including revoked ones, in the order of creation."""
     folded: dict[str, ApiKey] = {}
     for entry in ledger.entries(kind="key"):
         key = read(ApiKey, entry)
         before = folded.get(key.id)
-        # Nothing brings a revoked key back, also not an entry that was decided on before.
+        # A revoked key stays revoked, even if a later entry was decided before the revocation.
         folded[key.id] = replace(key, revoked_at=before.revoked_at) if before and before.revoked_at else key
     return tuple(folded.values())
 
 
 def find(ledger: Ledger, which: str) -> ApiKey:
-    """The one key with that name, or whose id begins so; of a name used again, the one that is in use.
+    """The key with this name, or whose id begins with it. If a name was reused, the key in use, else the last one.
 
-    Raises: NotFound; UsageError if several are meant.
+    Raises: NotFound; UsageError if several keys match.
     """
-    # Somebody in a hurry pastes the whole key. Its secret stays out of what is said.
+    # If somebody pastes the whole key, its secret must not appear in messages.
     start = which[3:15] if which.startswith("po_") else which
     every = known(ledger)
     named = [key for key in every if key.name == start]
@@ -115,8 +116,8 @@ def mac_of(pepper: bytes, secret: str) -> str:
 
 def _refuse_misuse(name: str, tenant: str, scopes: Sequence[Scope], *, limits: Sequence[float | None]) -> None:
     if not name.strip() or not tenant.strip():
-        raise UsageError("A key has a name, and a tenant: whose cached answers it may be given.")
+        raise UsageError("A key needs a name and a tenant. Keys of one tenant share cached answers.")
     if not scopes or set(scopes) - set(SCOPES):
-        raise UsageError(f"A key's scopes are some of {', '.join(SCOPES)}; asked for: {', '.join(scopes) or 'none'}.")
+        raise UsageError(f"A key needs scopes from {', '.join(SCOPES)}. Given: {', '.join(scopes) or 'none'}.")
     if any(limit is not None and not limit > 0 for limit in limits):
-        raise UsageError("A key's limits are above zero; without one, leave it out. To stop a key, revoke it.")
+        raise UsageError("A key's limits must be above zero. For no limit, leave it out. To stop a key, revoke it.")

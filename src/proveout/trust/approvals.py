@@ -1,9 +1,10 @@
-"""Consents: the leave of persons to serve one bundle, asked for after the gate's, each signed with that person's key.
+"""Human approvals (consents): a person's permission to serve one bundle, required after the gate's approval and signed
+with that person's key.
 
-Input: a bundle that the gate has approved, and a person's private key; later a bundle and a moment. Output: an
-entry of the ledger; later the consents that hold, or NotApproved with how many are missing. Whose consent counts is
-what lies as `NAME.pub` in the approvers folder of the project, where it is committed and reviewed. A consent is for
-one bundle, one manifest and one verdict, and ends. The private key never lies in the project.
+Input: a bundle that the gate has approved, and a person's private key. Output: an entry of the ledger; later the valid
+consents to a bundle, or NotApproved with the number of missing ones. Approvers are the people whose public keys are in
+the project's approvers folder as `NAME.pub`, where they are committed and reviewed. A consent is for one bundle, one
+manifest and one verdict, and expires. Private keys are never in the project.
 """
 
 import re
@@ -26,11 +27,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalPolicy:
-    """How many persons are asked for before a bundle may serve, and whose keys count."""
+    """How many people must approve a bundle before it may serve, and whose keys count."""
 
     persons: int
-    approvers: Path  # folder of their public keys, `NAME.pub` each
-    gate_keys: Path  # folder of the keys that sign for the gate: none of them counts as a person's
+    approvers: Path  # folder of the approvers' public keys, each `NAME.pub`
+    gate_keys: Path  # folder of the gate's signing keys, which never count as a person's
 
 
 NOBODY = ApprovalPolicy(persons=0, approvers=Path(), gate_keys=Path())
@@ -38,7 +39,7 @@ NOBODY = ApprovalPolicy(persons=0, approvers=Path(), gate_keys=Path())
 
 
 def quorum(settings: Settings) -> ApprovalPolicy:
-    """What the project asks for: `required_approvals` and `approvers_dir` in [tool.proveout]."""
+    """The project's policy: `required_approvals` and `approvers_dir` in [tool.proveout]."""
     return ApprovalPolicy(
         persons=settings.required_approvals,
         approvers=settings.root / settings.approvers_dir,
@@ -47,7 +48,7 @@ def quorum(settings: Settings) -> ApprovalPolicy:
 
 
 def public_file(approvers: Path, name: str) -> Path:
-    """Where the public key of a person lies. Raises: UsageError for a name that cannot be a file's."""
+    """The file of a person's public key. Raises: UsageError if `name` is not a valid file name."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be an approver's name: letters, digits and . _ @ + -, at most 64.")
     return approvers / f"{name}.pub"
@@ -58,7 +59,7 @@ def public_file(approvers: Path, name: str) -> Path:
 
 def give(
     ledger: Ledger,
-    asked: ApprovalPolicy,
+    policy: ApprovalPolicy,
     key: PrivateKey,
     approval: Approval,
     *,
@@ -68,14 +69,14 @@ def give(
     expires_at: str,
     seen: int,
 ) -> Consent:
-    """The consent of `by` to what `approval` approves, signed with their `key` and entered in the ledger.
+    """Enter the consent of `by` to what `approval` approves, signed with their `key`, in the ledger.
 
     Args:
         seen: number of the ledger's last entry when the approval was read.
     Raises: UsageError without a name or a reason; BadSignature if the key is not that person's, or is the gate's;
-    NotApproved if `by` packed the bundle; Conflict if the gate has judged something meanwhile.
+        NotApproved if `by` packed the bundle; Conflict if the gate has judged something meanwhile.
     """
-    file = public_file(asked.approvers, by)
+    file = public_file(policy.approvers, by)
     if not reason.strip():
         raise UsageError('An approval needs a reason: --reason "…".')
     if utc(expires_at) <= utc(at):
@@ -98,9 +99,9 @@ def give(
     given = replace(unsigned, signature=key.sign(_payload(unsigned)))
     if not file.is_file():
         raise BadSignature(
-            key.id, f"there is no {file.name} in {asked.approvers}. Make it: proveout approvers add {by}"
+            key.id, f"there is no {file.name} in {policy.approvers}. Make it: proveout approvers add {by}"
         )
-    _check(given, asked, approval)
+    _check(given, policy, approval)
     ledger.append(
         "consent", given.bundle, given, actor=by, reason=reason, at=given.approved_at,
         unless_newer=("verdict",), seen=seen,
@@ -108,13 +109,13 @@ def give(
     return given
 
 
-# --- asking -------------------------------------------------------------------------------------------------------
+# --- checking -----------------------------------------------------------------------------------------------------
 
 
 def entered(ledger: Ledger, bundle: Digest) -> tuple[Consent, ...]:
-    """The consents to `bundle` that were entered in the ledger, the newest first, but those of whoever packed it.
+    """The consents to `bundle` in the ledger, newest first, without those of whoever packed it.
 
-    Whether their signatures and times hold is for `granted` to say.
+    Their signatures and times are not checked here: see `granted`.
     """
     entries = ledger.entries(kind="consent", subject=bundle, newest_first=True)
     packers = _packers(ledger, bundle) if entries else frozenset()
@@ -122,38 +123,38 @@ def entered(ledger: Ledger, bundle: Digest) -> tuple[Consent, ...]:
     return tuple(consent for consent in found if consent.by.casefold() not in packers)
 
 
-def granted(found: Sequence[Consent], asked: ApprovalPolicy, approval: Approval, *, at: str) -> tuple[Consent, ...]:
-    """Those that hold at the moment `at`: for the bundle, manifest and verdict that `approval` is for, signed by
-    somebody who is an approver now. One for each person and one for each key, the first of `found`.
+def granted(found: Sequence[Consent], policy: ApprovalPolicy, approval: Approval, *, at: str) -> tuple[Consent, ...]:
+    """The consents of `found` that are valid at `at`: for the bundle, manifest and verdict of `approval`, signed by a
+    current approver. At most one per person and one per key, the first of `found`.
     """
     held: list[Consent] = []
-    asked_for = (approval.model, approval.bundle, approval.manifest, approval.verdict)
+    required = (approval.model, approval.bundle, approval.manifest, approval.verdict)
     for consent in found:
         try:
-            _check(consent, asked, approval)
+            _check(consent, policy, approval)
         except (BadSignature, UsageError):
             continue
-        # Only now is it worth reading.
-        fits = (consent.model, consent.bundle, consent.manifest, consent.verdict) == asked_for
+        # The signature is valid: now the content can be trusted.
+        fits = (consent.model, consent.bundle, consent.manifest, consent.verdict) == required
         again = any(consent.by.casefold() == one.by.casefold() or consent.key == one.key for one in held)
         if fits and not again and utc(at) < utc(consent.expires_at):
             held.append(consent)
     return tuple(held)
 
 
-def refuse_missing(held: Sequence[Consent], asked: ApprovalPolicy, bundle: Bundle) -> None:
-    """Return if enough persons have approved.
+def refuse_missing(held: Sequence[Consent], policy: ApprovalPolicy, bundle: Bundle) -> None:
+    """Return if enough people have approved.
 
-    Raises: NotApproved with who has, how many are missing and the command to give it.
+    Raises: NotApproved with who has approved, how many are missing, and the command to approve.
     """
-    if len(held) < asked.persons:
+    if len(held) < policy.persons:
         have = f" ({', '.join(f'{one.by} approved it until {one.expires_at}' for one in held)})" if held else ""
         command = f'proveout approve {bundle.digest[:12]} --by NAME --reason "…"'
-        raise NotApproved(bundle.name, f"{shortage(len(held), asked.persons)}{have}. Ask for it: {command}")
+        raise NotApproved(bundle.name, f"{shortage(len(held), policy.persons)}{have}. Ask for it: {command}")
 
 
 def shortage(held: int, persons: int) -> str:
-    """How many are missing.
+    """How many approvals are missing, as text.
 
     >>> shortage(1, 2)
     '1 of 2 persons missing'
@@ -161,23 +162,23 @@ def shortage(held: int, persons: int) -> str:
     return f"{max(0, persons - held)} of {persons} {'person' if persons == 1 else 'persons'} missing"
 
 
-def until(held: Sequence[Consent], asked: ApprovalPolicy) -> str | None:
-    """When fewer than are asked for will hold; None where nobody is asked, or they are too few by now."""
+def until(held: Sequence[Consent], policy: ApprovalPolicy) -> str | None:
+    """When the consents will no longer suffice; None if none are required, or too few are valid now."""
     ends = sorted((consent.expires_at for consent in held), reverse=True)
-    return ends[asked.persons - 1] if 0 < asked.persons <= len(ends) else None
+    return ends[policy.persons - 1] if 0 < policy.persons <= len(ends) else None
 
 
-def _check(consent: Consent, asked: ApprovalPolicy, approval: Approval) -> None:
-    """Return if the person whose name is on it signed it. Raises: BadSignature; UsageError for a name that is none."""
-    # A gate must not be able to approve in a person's name, whatever lies in the approvers folder.
-    if consent.key == approval.key or (asked.gate_keys / f"{consent.key}.pub").exists():
+def _check(consent: Consent, policy: ApprovalPolicy, approval: Approval) -> None:
+    """Return if the person it names signed the consent. Raises: BadSignature; UsageError for an invalid name."""
+    # The gate must never be able to approve in a person's name, whatever is in the approvers folder.
+    if consent.key == approval.key or (policy.gate_keys / f"{consent.key}.pub").exists():
         raise BadSignature(consent.key, "it is the gate's, and the gate cannot approve in a person's name")
-    file = public_file(asked.approvers, consent.by)
+    file = public_file(policy.approvers, consent.by)
     check_signature(file, _payload(consent), consent.key, consent.signature)
 
 
 def _packers(ledger: Ledger, bundle: Digest) -> frozenset[str]:
-    # As far as it can be known: the flow's user may be a robot, and whom it worked for is in no record.
+    # As far as the ledger knows: if a CI system ran the flow, the person behind it is not recorded.
     return frozenset(entry.actor.casefold() for entry in ledger.entries(kind="bundle", subject=bundle))
 
 

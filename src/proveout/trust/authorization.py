@@ -1,6 +1,6 @@
-"""Permits: all that lets one bundle serve, the gate's approval and, where they are asked for, the consents of persons.
+"""Authorization to serve a bundle: the gate's approval and, where the project requires them, the consents of people.
 
-Input: a ledger and a bundle. Output: the permit that holds, or NotApproved with the one reason.
+Input: a ledger and a bundle. Output: the valid authorization, or NotApproved with the reason.
 """
 
 from collections.abc import Sequence
@@ -20,27 +20,27 @@ from proveout.trust.signing import Keyring, check_approval
 
 @dataclass(frozen=True, kw_only=True)
 class Authorization:
-    """What lets one bundle serve."""
+    """The approval of one bundle, with people's consents."""
 
     approval: Approval
     consents: tuple[Consent, ...] = ()
 
 
 def entered(ledger: Ledger, bundle: Digest, quorum: ApprovalPolicy = NOBODY) -> tuple[Authorization, ...]:
-    """What the ledger has to let `bundle` serve, the newest first; whether signatures and times hold is for `check` to
-    say. It is one, by the newest verdict that has an approval; where persons are asked for, also those by older ones.
+    """The authorizations of `bundle` in the ledger, newest first. Signatures and times are not checked: see `check`.
 
+    Only the one of the newest verdict with an approval. If people must approve, also those of older verdicts.
     Raises: NotApproved if there is none, or if the gate has refused the bundle since.
     """
     judged = ledger.entries(kind="verdict", subject=bundle, newest_first=True)
     found = [read(Approval, entry) for entry in ledger.entries(kind="approval", subject=bundle)]
     approvals = {approval.verdict: approval for approval in found if approval.bundle == bundle}
-    # What an approval is worth depends on when its verdict was entered, not on when it was itself: appended once more
-    # after a refusal, as anybody can who may write to the ledger, it is as old as it was.
+    # The age of an approval is that of its verdict, not of its own entry: anybody who may write to the ledger can
+    # append an old approval again after a refusal.
     approved = next((entry for entry in judged if entry.hash in approvals), None)
     for verdict in (read(Verdict, entry) for entry in judged if approved is None or entry.seq > approved.seq):
-        # Any refusal since counts, not only the last word: what approves a bundle is a signature. But one for want of
-        # evidence alone takes nothing back: who runs one check by hand has not found the champion wanting.
+        # Any later refusal counts, not only the newest verdict: only a signed approval approves. But a refusal without
+        # a failed check does not revoke an approval: it may be from a run of one check by hand.
         if verdict.outcome == "refused" and (verdict.failed or approved is None):
             when = "refused it" if approved is None else "has since refused it"
             raise NotApproved(f"{verdict.model}@{bundle[:12]}", f"the gate {when} on {objections(verdict)}")
@@ -52,13 +52,13 @@ def entered(ledger: Ledger, bundle: Digest, quorum: ApprovalPolicy = NOBODY) -> 
         )
         raise NotApproved(bundle[:12], why if found else "the gate has not approved it")
     standing = [entry for entry in _since_refusal(judged) if entry.hash in approvals]
-    # Those by the project's own checks first: another folder's cover less.
+    # Verdicts of the project's own checks first: those of another folder cover less.
     standing.sort(key=lambda entry: bool(read(Verdict, entry).checks_folder))
     _refuse_covered(judged, standing)
     if not quorum.persons:
         return (Authorization(approval=approvals[standing[0].hash]),)
     given = consents.entered(ledger, bundle)
-    # A gate run of tonight must not take away what persons gave to yesterday's verdict on the same bundle.
+    # A new gate run must not cancel the consents that people gave to an older verdict on the same bundle.
     return tuple(Authorization(approval=approvals[entry.hash], consents=given) for entry in standing)
 
 
@@ -70,9 +70,9 @@ def approval_of(ledger: Ledger, bundle: Digest) -> Approval:
 def check(
     found: Sequence[Authorization], bundle: Bundle, *, keyring: Keyring, quorum: ApprovalPolicy = NOBODY, at: str
 ) -> Authorization:
-    """The first of `found` that lets `bundle` serve at the moment `at`, with the consents that hold.
+    """The first of `found` that is valid for `bundle` at `at`, with its valid consents.
 
-    Raises: NotApproved with what keeps the newest from it.
+    Raises: NotApproved with the reason why the newest is not valid.
     """
     why: NotApproved | None = None
     for permit in found:
@@ -86,10 +86,10 @@ def check(
     raise why or NotApproved(bundle.name, "the gate has not approved it")
 
 
-def refuse_strange(ledger: Ledger, keyring: Keyring, bundle: Bundle) -> None:
-    """Return if somebody trusted here has ever approved `bundle`, whatever became of that: it may be looked at.
+def refuse_never_approved(ledger: Ledger, keyring: Keyring, bundle: Bundle) -> None:
+    """Return if a trusted key has ever approved `bundle`, even if that approval has ended: then it may be inspected.
 
-    Raises: NotApproved with the reason: its code is nobody's, and must not run.
+    Raises: NotApproved with the reason. Then nobody vouches for the bundle's code, and it must not run.
     """
     why = NotApproved(bundle.name, "the gate has not approved it")
     for entry in ledger.entries(kind="approval", subject=bundle.digest, newest_first=True):
@@ -102,14 +102,14 @@ def refuse_strange(ledger: Ledger, keyring: Keyring, bundle: Bundle) -> None:
 
 
 def objections(verdict: Verdict) -> str:
-    """What a refusal was for: the first few checks that failed or went unproven."""
+    """The reasons of a refusal: the first few checks that failed or are unproven."""
     names = [*verdict.failed, *(f"{name} (unproven)" for name in verdict.unproven)]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return (", ".join(names[:3]) or "no check in particular") + more
 
 
 def _refuse_covered(judged: Sequence[Entry], standing: Sequence[Entry]) -> None:
-    """A refusal by the project's own checks is not overridden by others. Raises: NotApproved."""
+    """Refuse an approval of other checks after a refusal by the project's own checks. Raises: NotApproved."""
     verdicts = [read(Verdict, entry) for entry in judged]
     own = next((one for one in verdicts if not one.checks_folder and one.outcome != "incomplete"), None)
     by = read(Verdict, standing[0]).checks_folder
@@ -119,7 +119,7 @@ def _refuse_covered(judged: Sequence[Entry], standing: Sequence[Entry]) -> None:
 
 
 def _since_refusal(judged: Sequence[Entry]) -> list[Entry]:
-    """The verdicts, newest first, that no check has failed in since."""
+    """The verdicts since the last one with a failed check, newest first."""
     standing: list[Entry] = []
     for entry in judged:
         verdict = read(Verdict, entry)

@@ -1,6 +1,6 @@
-"""Files that hold a secret: written whole, once, and readable by their owner only.
+"""Files that hold a secret: written once, atomically, and readable only by their owner.
 
-Input: a path and what it is to hold. Output: a file that two processes may make at once, and its bytes.
+Input: a path and its content. Output: a file, which two processes may safely create at once; and its bytes.
 """
 
 import os
@@ -13,7 +13,7 @@ from proveout.errors import ConfigError
 
 
 def place(file: Path, content: bytes, *, mode: int) -> None:
-    """Write `file` whole or not at all. If another process was faster, its file stays. Raises: ConfigError."""
+    """Write `file` atomically. If another process was faster, its file stays. Raises: ConfigError."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".new-", dir=file.parent)
@@ -28,7 +28,7 @@ def place(file: Path, content: bytes, *, mode: int) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         written.chmod(mode)
-        file.hardlink_to(written)  # unlike a rename, a link does not replace what is there
+        file.hardlink_to(written)  # unlike a rename, a link does not replace an existing file
     except FileExistsError:
         pass
     finally:
@@ -36,7 +36,7 @@ def place(file: Path, content: bytes, *, mode: int) -> None:
 
 
 def read(file: Path) -> bytes:
-    """What `file` holds. Raises: ConfigError if it cannot be read, or if others may read it."""
+    """The content of `file`. Raises: ConfigError if it cannot be read, or if others may read it."""
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise ConfigError(str(file), "others may read this private key", f"chmod 600 {shlex.quote(str(file))}")

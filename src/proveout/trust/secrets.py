@@ -1,8 +1,8 @@
-"""Secrets of this installation: 32 random bytes each, made on first use, or text given in the environment.
+"""Secrets of this installation: 32 random bytes each, created on first use, or a text from the environment.
 
-Input: the keys folder and a name. Output: bytes that no ledger, backup or log of the project holds: without the
-`key-pepper` a stolen ledger tells no API key, without the `pii-key` no pseudonym can be guessed back. Several machines
-that share a ledger share these, too: by the environment.
+Input: the keys folder and a name. Output: bytes that are in no ledger, backup or log of the project. Without the
+`key-pepper`, a stolen ledger does not reveal any API key. Without the `pii-key`, pseudonyms cannot be guessed back.
+Machines that share a ledger must share these secrets too, through the environment.
 """
 
 import os
@@ -13,25 +13,25 @@ from proveout.errors import ConfigError
 from proveout.trust import secret_files
 
 KEY_PEPPER = "key-pepper"
-"""What API keys are hashed with; `PROVEOUT_KEY_PEPPER` in the environment."""
+"""Hashes API keys; `PROVEOUT_KEY_PEPPER` in the environment."""
 
 PII_KEY = "pii-key"
-"""What pseudonyms are made with; `PROVEOUT_PII_KEY` in the environment."""
+"""Makes pseudonyms; `PROVEOUT_PII_KEY` in the environment."""
 
 _BYTES = 32
 
 
 def secret(folder: Path, name: str) -> bytes:
-    """The secret `name`: from the environment, else from its file in `folder`, which is made if it is not there.
+    """The secret `name`: from the environment, else from its file in `folder`, which is created if it is missing.
 
-    Raises: ConfigError if it is too short to be one, or others may read the file.
+    Raises: ConfigError if it is too short, or others may read the file.
     """
     variable = f"PROVEOUT_{name.upper().replace('-', '_')}"
     remedy = 'Make one: python -c "import secrets; print(secrets.token_hex())"'
-    if given := os.environ.get(variable):
-        if len(given.encode()) < _BYTES:
+    if value := os.environ.get(variable):
+        if len(value.encode()) < _BYTES:
             raise ConfigError(variable, f"has fewer than {_BYTES} bytes", remedy)
-        return given.encode()
+        return value.encode()
     file = folder / name
     if not file.exists():
         secret_files.place(file, secrets.token_bytes(_BYTES), mode=0o600)

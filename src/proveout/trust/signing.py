@@ -1,9 +1,9 @@
-"""Approvals: leave to serve one bundle, signed with ed25519, and whether such a leave holds.
+"""Signing with ed25519: approvals to serve a bundle, and checking them.
 
-Input: an approving verdict with its ledger entry; later an approval and a bundle. Output: a signed approval;
-later nothing, or NotApproved with the one reason. Who is trusted is what lies as `<id>.pub` in the keys folder: to
-trust somebody, put their file there; to stop trusting, take it away. The keys of persons are made and asked here, too;
-which of them count says `approvals`. Only importer of cryptography.
+Input: an approving verdict with its ledger entry; later an approval and a bundle. Output: a signed approval; later
+nothing, or NotApproved with the reason. Trusted keys are the `<id>.pub` files in the keys folder: add a file to trust a
+key, remove it to stop. People's keys are created and checked here, too; `approvals` decides which of them count. Only
+importer of cryptography.
 """
 
 import base64
@@ -36,15 +36,15 @@ class PrivateKey:
 
     Args:
         pem: PKCS8, without a passphrase.
-        where: it came from, for the error.
-    Raises: ConfigError if it is none.
+        where: the origin of the key, for the error.
+    Raises: ConfigError if `pem` is not such a key.
     """
 
     def __init__(self, pem: bytes, where: str) -> None:
         self._private = _load(pem, where)
         self.id = _id(self._private.public_key())  # the first 16 hexadecimal digits of the public half's SHA-256
 
-    def __repr__(self) -> str:  # the key is in no log
+    def __repr__(self) -> str:  # keeps the key out of logs
         return f"PrivateKey({self.id})"
 
     def sign(self, payload: bytes) -> str:
@@ -52,7 +52,7 @@ class PrivateKey:
         return base64.b64encode(self._private.sign(payload)).decode()
 
     def public_pem(self) -> bytes:
-        """The half that everybody may have."""
+        """The public key."""
         return self._private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -66,7 +66,7 @@ def new_key() -> bytes:
 
 
 def check_signature(file: Path, payload: bytes, key_id: str, signature: str) -> None:
-    """Return if the private half of the public key in `file`, which has that id, made `signature` of `payload`.
+    """Return if `signature` is a valid signature of `payload` by the key in `file`, and that key has the id `key_id`.
 
     Raises: BadSignature if not.
     """
@@ -79,14 +79,14 @@ def check_signature(file: Path, payload: bytes, key_id: str, signature: str) -> 
 class Keyring:
     """The private key that signs here, and the public keys that are trusted here.
 
-    The private key is the PEM text in `PROVEOUT_SIGNING_KEY`, else `signing.key` in `folder`, made on first use.
+    The private key is the PEM text in `PROVEOUT_SIGNING_KEY`, else `signing.key` in `folder`, created on first use.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def key_id(self) -> str:
-        """Id of the key that signs: the first 16 hexadecimal digits of its public half's SHA-256."""
+        """The id of the signing key: the first 16 hexadecimal digits of its public key's SHA-256."""
         return self._private_key().id
 
     def sign(self, payload: bytes) -> tuple[str, str]:
@@ -98,11 +98,11 @@ class Keyring:
         return private.id, private.sign(payload)
 
     def verify(self, payload: bytes, key_id: str, signature: str) -> None:
-        """Return if a key that is trusted here made `signature` of `payload`. Raises: BadSignature if not."""
+        """Return if `signature` of `payload` is by a trusted key. Raises: BadSignature if not."""
         _check(self._public_key(key_id), payload, key_id, signature)
 
     def _public_key(self, key_id: str) -> Ed25519PublicKey:
-        if not re.fullmatch(r"[0-9a-f]{16}", key_id):  # it comes from the approval: it must not name a path
+        if not re.fullmatch(r"[0-9a-f]{16}", key_id):  # it comes from the approval and must not be a path
             raise BadSignature(key_id[:40], "a key's id has 16 hexadecimal digits")
         file = self.folder / f"{key_id}.pub"
         if not file.exists():
@@ -125,22 +125,23 @@ class Keyring:
         return PrivateKey(secret_files.read(file), str(file))
 
     def _trust_first(self, private: PrivateKey) -> None:
-        """Trust the own key where nobody is trusted yet. After that, whom to trust is for people to decide."""
+        """Trust the own key if no key is trusted yet. After that, people decide which keys to trust."""
         if not any(self.folder.glob("*.pub")):
             secret_files.place(self.folder / f"{private.id}.pub", private.public_pem(), mode=0o644)
 
 
 def unfolded(pem: str) -> bytes:
-    """A key from the environment: CI systems keep a secret on one line, its line ends written as `\\n`."""
+    """A key from the environment. CI systems keep secrets on one line, with line breaks written as `\\n`."""
     return pem.replace("\\n", "\n").encode()
 
 
 def approve(verdict: Verdict, entry: Entry, *, keyring: Keyring, approved_at: str, expires_at: str) -> Approval:
-    """Leave to serve what `verdict` approved, until `expires_at`.
+    """A signed approval of the bundle that `verdict` approved, valid until `expires_at`.
 
     Args:
         entry: the ledger's entry of this verdict.
-    Raises: NotApproved if the verdict refuses; UsageError if `entry` is another's or the time is over before it begins.
+    Raises: NotApproved if the verdict refuses; UsageError if `entry` is not of this verdict, or `expires_at` is not
+        after `approved_at`.
     """
     if verdict.outcome != "approved":
         raise NotApproved(f"{verdict.model}@{verdict.candidate[:12]}", "the gate refused it")
@@ -165,19 +166,19 @@ def approve(verdict: Verdict, entry: Entry, *, keyring: Keyring, approved_at: st
 
 
 def check_approval(approval: Approval, *, bundle: Bundle, keyring: Keyring, at: str) -> None:
-    """Return if `approval` is leave to serve `bundle` at the moment `at`. Raises: NotApproved with the reason."""
+    """Return if `approval` is valid for `bundle` at `at`. Raises: NotApproved with the reason."""
     try:
         keyring.verify(_payload(approval), approval.key, approval.signature)
     except BadSignature as error:
         raise NotApproved(bundle.name, f"the signature by key {error.key} is invalid: {error.why}") from error
-    # Only now is it worth reading.
-    for what, approved, asked in (
+    # The signature is valid: now the content can be trusted.
+    for what, approved, actual in (
         ("model", approval.model, bundle.model),
         ("bundle", approval.bundle, bundle.digest),
         ("manifest", approval.manifest, bundle.manifest),
     ):
-        if approved != asked:
-            raise NotApproved(bundle.name, f"its approval is for another {what}: {approved[:12]}, not {asked[:12]}")
+        if approved != actual:
+            raise NotApproved(bundle.name, f"its approval is for another {what}: {approved[:12]}, not {actual[:12]}")
     if utc(at) >= utc(approval.expires_at):
         raise NotApproved(bundle.name, f"its approval ended at {approval.expires_at}")
 
@@ -203,12 +204,12 @@ def _public(file: Path, key_id: str) -> Ed25519PublicKey:
 def _check(public: Ed25519PublicKey, payload: bytes, key_id: str, signature: str) -> None:
     try:
         raw = base64.b64decode(signature, validate=True)
-        # Base64 of 64 bytes has four bits to spare: one signature could be written in 16 ways.
+        # Base64 of 64 bytes has four unused bits, so one signature has 16 spellings: only one is accepted.
         if base64.b64encode(raw).decode() != signature:
             raise InvalidSignature
         public.verify(raw, payload)
     except (InvalidSignature, binascii.Error, ValueError) as error:
-        raise BadSignature(key_id, "it is not over this text, which was changed or signed with another key") from error
+        raise BadSignature(key_id, "the text was changed, or signed with another key") from error
 
 
 def _load(pem: bytes, where: str) -> Ed25519PrivateKey:
