@@ -17,6 +17,7 @@ from proveout.evaluation import cost as costs
 from proveout.ledger import prediction_history
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.prediction_rows import HIDDEN
+from proveout.model import threads
 from proveout.model.bundle import OpenBundle
 from proveout.records.answer import Answer, TaskName
 from proveout.records.values import Digest, Scalar, TargetValue
@@ -109,7 +110,6 @@ def run(
     Raises: NotFound if nothing is logged there; BundleError if the candidate answers none of it; ConfigError if the
     cost function cannot be used.
     """
-    from threadpoolctl import threadpool_limits
 
     logged = prediction_history.count(ledger, settings.model, since=since, until=until)
     if not logged:
@@ -120,7 +120,7 @@ def run(
     cost = costs.load(settings)
     log = _Log(candidate)
     # One thread: portions are small, and threads that wait for each other on a busy machine take five times as long.
-    with threadpool_limits(1):
+    with threads.limited():
         for portion in prediction_history.portions(
             ledger, settings.model, since=since, until=until, newest=newest, rows=_AT_ONCE
         ):

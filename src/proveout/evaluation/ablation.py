@@ -12,6 +12,7 @@ from proveout.evaluation.baselines import simpler_model
 from proveout.evaluation.model_age import staleness
 from proveout.evaluation.progress import reported
 from proveout.evaluation.stats.row_sample import sample
+from proveout.model import threads
 from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ def features_benefit(
     Source: L. Breiman, Random Forests, Machine Learning 45 (2001), section 10.
     """
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     taken = sample(holdout.rows, rows, seed=seed)
     labels = holdout.labels[taken]
@@ -62,7 +62,7 @@ def features_benefit(
     # Of true and false the log loss tells soonest that a feature is gone.
     loss = "log_loss" if task.name == "binary" else None
     saves = f"{task_metric.loss_name(task, loss)} that a feature saves"
-    with threadpool_limits(1):
+    with threads.limited():
         before = _losses(candidate, columns, labels, loss)
         for name in reported("features shuffled", [str(name) for name in columns]):
             after = np.mean(

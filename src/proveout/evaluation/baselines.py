@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.evaluation import metrics, task_metric
 from proveout.evaluation.stats.row_sample import sample
+from proveout.model import threads
 from proveout.records.answer import TaskName
 from proveout.records.verdict import Evidence
 
@@ -51,11 +52,10 @@ def simpler_model(
     Returns: the plain model's measure; the gain on it; the gain on the naive answer, in the task's loss.
     """
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     task, outcomes = candidate.task, holdout.labels
     taken = sample(training.rows, rows, seed=seed)
-    with threadpool_limits(1):
+    with threads.limited():
         columns = candidate.model_columns(training.records.iloc[taken])
         plain = _plain_model(columns, task.name).fit(columns, training.labels[taken])
         asked = candidate.model_columns(holdout.records)

@@ -14,6 +14,7 @@ from proveout.evaluation.row_dependence import pure_features, pure_label
 from proveout.evaluation.stats import univariate
 from proveout.evaluation.stats.row_sample import sample
 from proveout.evaluation.stats.univariate import each_column, say_the_same
+from proveout.model import threads
 from proveout.model.bundle import rows_on
 from proveout.project import open_store
 from proveout.records.answer import TaskName
@@ -263,10 +264,9 @@ def holdout_learned(
         gain_at_most: by default 0.02 of AUC; of a regression or of several classes 0.05, as a share of the loss.
     """
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     task = candidate.task
-    with threadpool_limits(1):
+    with threads.limited():
         again = candidate.fit_again(candidate.model_columns(training.records), training.labels)
         asked = candidate.model_columns(holdout.records)
         theirs = candidate.ask(again, asked)

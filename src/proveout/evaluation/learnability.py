@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
 from proveout.evaluation.tuning import neighbours
+from proveout.model import threads
 from proveout.records.answer import TaskName
 from proveout.records.verdict import Evidence
 from proveout.task.task import Task
@@ -155,10 +156,9 @@ def _has_word(texts: "pd.Series[Any]") -> "pd.Series[Any] | None":
 
 def _found(candidate: "OpenBundle", columns: "pd.DataFrame", outcomes: "NDArray[Any]", half: int) -> float:
     """How well the first half of the rows teaches the outcomes of the second."""
-    from threadpoolctl import threadpool_limits
 
     task = candidate.task
     metric = task.metric({"binary": "auc", "regression": "r2", "multiclass": "auc_ovr"}[task.name])
-    with threadpool_limits(1):
+    with threads.limited():
         model = candidate.fit_again(columns.iloc[:half], outcomes[:half])
         return float(metric.compute(outcomes[half:], candidate.ask(model, columns.iloc[half:])))

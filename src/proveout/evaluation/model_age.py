@@ -11,6 +11,7 @@ from proveout.data.splits import BATCH
 from proveout.evaluation import task_metric
 from proveout.evaluation.progress import reported
 from proveout.evaluation.stats.row_sample import sample
+from proveout.model import threads
 from proveout.records.train_config import TimeSplit
 from proveout.records.verdict import NOTHING_TO_ASK, Evidence
 
@@ -48,7 +49,6 @@ def staleness(
         time, nothing to ask.
     """
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     batches = sorted(set(training.raw[BATCH]))
     length = window or max(1, len(batches) // 2)
@@ -66,7 +66,7 @@ def staleness(
     belongs = [np.flatnonzero(training.raw[BATCH].isin(names)) for names in windows]
     most = min(rows, *map(len, belongs))
     task, found = candidate.task, list[Evidence]()
-    with threadpool_limits(1):
+    with threads.limited():
         asked = candidate.model_columns(holdout.records)
         newest = None
         for age, (names, places) in enumerate(reported("windows fitted", list(zip(windows, belongs, strict=True)))):

@@ -8,6 +8,8 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from proveout.model import threads
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -57,11 +59,10 @@ def as_served(candidate: "OpenBundle", rows: "pd.DataFrame") -> "NDArray[np.floa
 def each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDArray[np.float64]":
     """What is said of each row by itself, in the shape of the task's scores; minus infinity where the model raises."""
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     said = np.full(candidate.task.shape(len(rows)), -math.inf)
     # With one thread, as served. Two that share a row wait for each other at each tree, and for whoever else computes.
-    with threadpool_limits(1):
+    with threads.limited():
         for place in range(len(rows)):
             row = rows.iloc[[place]]
             with suppress(Exception):  # whatever it raises: it has not answered

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from proveout.errors import UsageError
 from proveout.evaluation.stats import array_checks
+from proveout.model import threads
 from proveout.records.verdict import Evidence
 
 if TYPE_CHECKING:
@@ -151,9 +152,8 @@ def _against(
 
 
 def _fitted(candidate: "OpenBundle", changes: Mapping[str, Any], part: _Parted) -> "NDArray[np.float64]":
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
+    with threads.limited():
         model = candidate.fit_again(part.columns[~part.judged], part.labels[~part.judged], changes=changes)
         return candidate.ask(model, part.columns[part.judged])
 

@@ -23,6 +23,7 @@ from proveout.fastpath import tolerance
 from proveout.fuzz import strategies
 from proveout.fuzz.field_spec import Record
 from proveout.fuzz.runner import Asked, Breaks, Example, Model, spread
+from proveout.model import threads
 from proveout.records.json_form import digest_of
 from proveout.records.verdict import Evidence
 from proveout.schema import request_schema
@@ -31,7 +32,6 @@ from proveout.schema.validator import InvalidRecord, Validator
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from threadpoolctl import threadpool_limits
 
 EXAMPLES = 240  # half of them usual, half of them at an edge
 ALONE = 24  # of them are asked alone of a pipeline, which takes milliseconds
@@ -82,7 +82,7 @@ class Generated:
     def never_crashes(self) -> Evidence:
         """Examples that the model raises on, or gives no score for. At most 100 calls look for them."""
         name, covers = "crashes", ("monitor-5", "data-7")
-        with _one_thread():
+        with threads.limited():
             answers = self._asked.answers
             rows = len(self._asked.examples) - len(answers.unasked)
             crashed = [self._asked.examples[place] for place in sorted(answers.crashed)]
@@ -244,7 +244,7 @@ class Generated:
         self, name: str, breaks: Breaks, *, covers: tuple[str, ...], some: bool = False, fails: bool = False
     ) -> Evidence:
         """A property of those examples that are answered at all."""
-        with _one_thread():
+        with threads.limited():
             asked = self._some() if some else self._asked.answered
             rows = len(asked)
             if not asked:
@@ -290,13 +290,6 @@ class Generated:
         (self._offers.root / file).parent.mkdir(parents=True, exist_ok=True)
         (self._offers.root / file).write_text(yaml_editor.block(case), encoding="utf-8")
         return f"; keep it: proveout cases add --from {file.as_posix()}{'' if fails else ' --allow-passing'}"
-
-
-def _one_thread() -> "threadpool_limits":
-    """Threads that share out one row wait for each other: on a busy machine ten times as long as it takes."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)
 
 
 def _validator(schema: Any) -> Validator | None:

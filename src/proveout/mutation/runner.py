@@ -18,6 +18,7 @@ from pathlib import Path
 from proveout.errors import ProveoutError, UsageError
 from proveout.evaluation.context import EvaluationContext
 from proveout.fastpath import tolerance
+from proveout.model import threads
 from proveout.model.repack import repack
 from proveout.mutation.catalog import MUTANTS, REFITTED, RENAMED, UNCHANGED, of_task
 from proveout.mutation.context import DoesNotApply, MutationContext
@@ -156,14 +157,13 @@ class _Stage:
 
     def pack(self, mutant: Mutant) -> "_Packed":
         """The mutant's bundle. Raises: DoesNotApply; whatever packing or opening it raises."""
-        from threadpoolctl import threadpool_limits
 
         building = self.folder / mutant.name / "bundle"
         building.mkdir(parents=True)
         training = (self.ground.training.raw, self.ground.training.labels)
         heldout = (self.ground.holdout.raw, self.ground.holdout.labels)
         # The processors are the gate's: threads that wait for each other on busy ones take ten times as long.
-        with threadpool_limits(limits=self.threads):
+        with threads.limited(self.threads):
             change = mutant.make(self.ground)
             made = repack(self.ground.candidate, building, change, training=training, heldout=heldout)
         allowed = self.ground.candidate.tolerance.answers

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import request_columns
 from proveout.data.splits import BATCH, HOLDOUT, SPLIT, TRAIN
 from proveout.evaluation import compare, task_metric
+from proveout.model import threads
 from proveout.pilot import notebook_proposal, rules_proposal
 from proveout.pilot.best_split import BestSplit
 from proveout.pilot.project_proposal import Family, Proposal
@@ -86,8 +87,6 @@ def _run(code: str, table: "pd.DataFrame") -> Any:
     import contextlib
     import io
 
-    from threadpoolctl import threadpool_limits
-
     with tempfile.TemporaryDirectory(prefix="proveout-init-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the notebook itself shows them
         file = Path(folder) / "features.parquet"
@@ -95,7 +94,7 @@ def _run(code: str, table: "pd.DataFrame") -> Any:
         space: dict[str, Any] = {}
         given = code.replace('features_path = "features.parquet"', f"features_path = {str(file)!r}", 1)
         # Threads wait for each other: on a busy machine that costs many times what they gain.
-        with contextlib.redirect_stdout(io.StringIO()), threadpool_limits(1):
+        with contextlib.redirect_stdout(io.StringIO()), threads.limited():
             exec(compile(given, "notebook", "exec"), space)  # noqa: S102  # our own cells
         return space["model"]
 
