@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -123,7 +124,8 @@ def test_a_key_a_date_and_a_flag_are_what_they_are(made):
         "night_minutes": [np.nan], "since": [pd.Timestamp("2021-03-05")], "by_card": [True],
     })  # fmt: skip
 
-    row = features(one).iloc[0].to_dict()
+    with warnings.catch_warnings(action="error"):  # what pandas calls deprecated would be printed by each request
+        row = features(one).iloc[0].to_dict()
 
     assert settings.event_key == ("customer_id",)
     assert (row["since_month"], row["since_weekday"], row["by_card"]) == (3.0, 4.0, 1.0) and "customer_id" not in row

@@ -49,7 +49,7 @@ class Told:
     missing: str = ""
 
 
-def ask(asked: Asked, *, site: Path | None = None, timeout_s: float = 120) -> Told:
+def ask(asked: Asked, *, site: Path | None = None, timeout_s: float = 600) -> Told:
     """What a fresh process says, in an empty working directory and with one thread.
 
     Args:

@@ -70,7 +70,7 @@ def is_made_over(column: Column) -> bool:
 
 def parts_of_moment(column: Column, proposal: Proposal) -> dict[str, str]:
     """The numbers that a moment becomes, by their names, and how. No name is that of another column."""
-    parts = {"month": "dt.month", "weekday": "dt.dayofweek"}
+    parts = {"month": "dt.month", "weekday": "dt.day_of_week"}
     if column.has_hours:
         parts["hour"] = "dt.hour"
     of_split = column.name == proposal.split.time_column  # it only ever grows
