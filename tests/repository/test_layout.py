@@ -59,7 +59,7 @@ DOORS = {
     "starlette": ("server/",),
     "uvicorn": ("server/",),
     "httptools": ("server/http_protocol.py",),
-    "scipy": ("monitoring/", "evaluation/"),
+    "scipy": ("monitoring/", "evaluation/", "model/model_io.py"),
     "apprise": ("monitoring/alerts.py",),
     "jinja2": ("html_pages.py", "server/http/ui.py"),
     "typer": ("cli/",),

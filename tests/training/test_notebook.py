@@ -353,6 +353,25 @@ def test_a_secret_reaches_the_kernel_and_never_the_saved_notebook(run, tmp_path,
     assert notebook.HIDDEN in saved
 
 
+@pytest.mark.parametrize(("outside", "inside"), [(None, "passive"), ("active", "active")])
+def test_threads_of_the_kernel_do_not_spin_while_they_wait_unless_they_are_told_to(run, monkeypatch, outside, inside):
+    """Beside a busy process a fit in two threads took minutes, and seconds in one."""
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    if outside is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", outside)
+    ran = run(
+        "n = 3",
+        "import os\nmetrics = {name: os.environ[name] for name in ('OMP_WAIT_POLICY', 'OMP_NUM_THREADS')}",
+        exports=("metrics",),
+        parameters={"n": 4},
+        threads=2,
+    )
+
+    given = json.loads(ran.exports["metrics"].read_text())
+
+    assert given == {"OMP_WAIT_POLICY": inside, "OMP_NUM_THREADS": "2"}
+
+
 def test_progress_is_told_cell_by_cell(run):
     """A run of minutes must not be silent."""
     told = []

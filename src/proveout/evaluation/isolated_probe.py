@@ -103,12 +103,9 @@ def main(given: str, got: str) -> None:
 
 def _told(asked: Asked) -> Told:
     try:
-        # A worker has them before it opens anything: they are not what the bundle takes.
-        import pandas  # noqa: F401
-        import sklearn.pipeline  # noqa: F401
-
         from proveout.model.bundle import open_bundle
 
+        _import_libraries()
         before = _memory_mb(peak=False)
         with _own_clock() as own_s:
             began = own_s()
@@ -130,6 +127,12 @@ def _told(asked: Asked) -> Told:
             at = at.__cause__ or at.__context__
         missing = (at.name or "") if isinstance(at, ImportError) else ""
         return Told(trouble=f"{type(error).__name__}: {error}"[:_TROUBLE_CHARACTERS], missing=missing)
+
+
+def _import_libraries() -> None:
+    """What a worker has before it opens anything: it is not what the bundle takes."""
+    import pandas  # noqa: F401
+    import sklearn.pipeline  # noqa: F401
 
 
 def _calls(candidate: Any, asked: Asked) -> list[float]:

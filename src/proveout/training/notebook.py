@@ -204,8 +204,10 @@ class _Job:
 
     def _environment(self) -> Mapping[str, str]:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
-        # A fixed hash seed: the order of a set is part of what makes two runs equal.
-        return {**os.environ, "PYTHONHASHSEED": "0", **threads}
+        # Threads of OpenMP that spin while they wait take the core from those they wait for: beside other work, a fit
+        # in two threads then takes ten times as long as in one. A fixed hash seed: the order of a set is part of what
+        # makes two runs equal.
+        return {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONHASHSEED": "0", **threads}
 
     def _limit(self) -> Mapping[str, Any]:
         """How long the next cell may take, and what to say when it takes longer."""
