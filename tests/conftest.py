@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 collect_ignore = ["few_checks"]  # unless they are asked for by name
 # Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Plugins that no check uses, for the gates of other projects too: they cost each of many runs a second or two.
+os.environ.setdefault("PYTEST_ADDOPTS", "-p no:schemathesis -p no:typeguard -p no:anyio")
 # How long an example takes is the machine's business, 200 ms by default. The rest is as the machine has it.
 hypothesis_settings.register_profile("any machine", hypothesis_settings(), deadline=None)
 hypothesis_settings.load_profile("any machine")

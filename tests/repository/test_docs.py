@@ -150,6 +150,7 @@ def verdict(trained, tmp_path_factory) -> Verdict:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "GITHUB_", "PYTEST_"))}
     # Small fits: threads would wait for each other longer than they work.
     environment["OMP_NUM_THREADS"] = "1"
+    environment["PYTEST_ADDOPTS"] = os.environ["PYTEST_ADDOPTS"]  # of tests/conftest.py
     command = [sys.executable, "-m", "pytest", "checks", "-p", "no:cacheprovider"]
     ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED, ran.stdout + ran.stderr

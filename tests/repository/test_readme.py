@@ -50,7 +50,11 @@ class Shell:
         self.environment = {**environment, "PATH": path, "PROVEOUT_PORT": str(self.port)}
 
     def run(self, command: str, *, returns: Collection[int] = (0,)) -> subprocess.CompletedProcess[str]:
-        few = {"PYTEST_ADDOPTS": f"-k '{self.only}'"} if command.startswith("pytest") else {}
+        few = (
+            {"PYTEST_ADDOPTS": f"{os.environ['PYTEST_ADDOPTS']} -k '{self.only}'"}
+            if command.startswith("pytest")
+            else {}
+        )
         command += f" --checks {FEW}" if command.startswith(JUDGED) else ""
         ran = subprocess.run(
             ["bash", "-c", command],

@@ -242,18 +242,19 @@ def link(site: Path, *, pinned: Mapping[str, str]) -> Linked:
     files: dict[str, tuple[Path, Sequence[PurePosixPath]]] = {}
     installed: dict[str, str] = {}
     for one in distributions():
-        name = canonicalize_name(one.metadata["Name"])
+        stated = one.metadata  # parsed each time it is asked for
+        name = canonicalize_name(stated["Name"])
         inside = [file for file in one.files or () if file.parts[0] not in ("..", "__pycache__")]
         for file in inside:
             tops.setdefault(file.parts[0], set()).add(name)
         if name == OURS:
             continue  # linked below, as a package: installed to be edited, it has next to no files
         if name in pinned and name not in files:  # the first on the path is the one that is imported
-            files[name], installed[name] = (Path(str(one.locate_file(""))), inside), one.version
+            files[name], installed[name] = (Path(str(one.locate_file(""))), inside), stated["Version"]
+    # A folder that others are in as well, such as a namespace's, is linked file by file.
+    shared = {top for top, names in tops.items() if names - files.keys()}
     for folder, listed in files.values():
-        for entry in listed:
-            # A folder that others are in as well, such as a namespace's, is linked file by file.
-            part = str(entry) if tops[entry.parts[0]] - files.keys() else entry.parts[0]
+        for part in {str(entry) if entry.parts[0] in shared else entry.parts[0] for entry in listed}:
             there = site / part
             if not there.is_symlink() and (folder / part).exists():
                 there.parent.mkdir(parents=True, exist_ok=True)
