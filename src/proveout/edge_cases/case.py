@@ -1,4 +1,4 @@
-"""What an edge case is: a record, what is expected of the answer, and who wrote it down when and why.
+"""An edge case: a record, the expected answer, and who wrote it, when and why.
 
 Input: one entry of the YAML file. Output: a `Case`, its digest, and the records whose answers it needs.
 """
@@ -14,14 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, fi
 from proveout.records.json_form import digest_of
 from proveout.records.values import Digest, Scalar
 
-SHORTEST_REASON = 20  # characters; a word is no reason
+SHORTEST_REASON = 20  # characters; one word is not a reason
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\n]*$")]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=SHORTEST_REASON)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 Number = Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Change = Annotated[Mapping[str, Scalar], Field(min_length=1)]
-"""Fields of a record, with other values."""
+"""Fields of a record with changed values."""
 
 
 class _Strict(BaseModel):
@@ -57,7 +57,7 @@ class Between(_Strict):
 
 
 class Rising(_Strict):
-    """Values that a field is raised through, and how far the answer may give way meanwhile."""
+    """The increasing values of a field, and how far the answer may move in the wrong direction."""
 
     through: Annotated[tuple[Number, ...], Field(min_length=2)]
     tolerance: Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)] = 0.0  # of a probability, or of a value
@@ -76,10 +76,10 @@ class Rising(_Strict):
 
 
 class Expectation(_Strict):
-    """What has to be true of the answer."""
+    """What must be true of the answer."""
 
     label: Annotated[bool, Strict()] | Annotated[int, Strict()] | Annotated[str, Strict()] | None = None
-    probability: Between | None = None  # of true; of several classes, of the one that is answered
+    probability: Between | None = None  # of true; for several classes, of the answered one
     probabilities: Mapping[str, Between] = Field(default_factory=dict)  # by class
     value: Range | None = None
     higher_than: tuple[Id, ...] = ()
@@ -90,11 +90,11 @@ class Expectation(_Strict):
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The cases it is compared with."""
+        """The ids of the cases it is compared with."""
         return (*self.higher_than, *self.same_as)
 
     def changes(self) -> tuple[Mapping[str, Scalar], ...]:
-        """Every change of its own record whose answer is asked for."""
+        """Every change of its record that needs an answer."""
         raised = (
             {field: value}
             for when in (self.not_lower_when, self.not_higher_when)
@@ -132,17 +132,17 @@ class Case(_Strict):
 
     @property
     def source(self) -> str:
-        """Where it comes from, in words."""
+        """The origin of the case, as text."""
         return f"request {self.request}" if self.request is not None else str(self.incident)
 
     def asked(self) -> dict[str, Mapping[str, Scalar]]:
-        """The records whose answers it needs: its own under its id, each changed one under its `changed` name."""
+        """The records that need answers, by name: its own under its id, each changed one under its `changed` name."""
         changes = self.expect.changes()
         return {self.id: self.record} | {changed(self.id, change): {**self.record, **change} for change in changes}
 
 
 class Retirement(_Strict):
-    """Who took a case out, when, and why."""
+    """Who retired a case, when and why."""
 
     by: Line
     date: datetime.date
@@ -150,27 +150,27 @@ class Retirement(_Strict):
 
 
 class Retired(Case):
-    """A case that is asked no more."""
+    """A retired case, which is no longer checked."""
 
     retired: Retirement
 
 
 def changed(case: str, change: Mapping[str, Scalar]) -> str:
-    """What a case's record is called with some fields changed.
+    """The name of a case's record with some fields changed.
 
     >>> changed("calm-morning", {"tailnum": None, "flight": 12})
     'calm-morning with tailnum=null, flight=12'
     """
-    return f"{case} with {told(change)}"
+    return f"{case} with {change_text(change)}"
 
 
-def told(change: Mapping[str, Scalar], *, between: str = ", ") -> str:
-    """A change as people write it: `tailnum=null, flight=12`."""
+def change_text(change: Mapping[str, Scalar], *, between: str = ", ") -> str:
+    """A change as text: `tailnum=null, flight=12`."""
     return between.join(f"{field}={written(value)}" for field, value in change.items())
 
 
 def written(value: Scalar) -> str:
-    """A value as YAML has it.
+    """A value as YAML text.
 
     >>> written(None), written(True), written(0.5)
     ('null', 'true', '0.5')
@@ -179,25 +179,25 @@ def written(value: Scalar) -> str:
 
 
 def digest(case: Case) -> Digest:
-    """SHA-256 over what a case tests: its record and its expectation, however they are written. Not its reason,
-    author, date and source: those may be put better.
+    """SHA-256 of what a case tests: its record and its expectation, independent of how they are written. Reason,
+    author, date and source are not included, so they can be reworded.
     """
     expect = case.expect.model_dump(mode="json", exclude_defaults=True)
     for name in ("higher_than", "same_as"):
         if name in expect:
             expect[name] = sorted(expect[name])
-    return digest_of(_alike({"record": dict(case.record), "expect": expect}))
+    return digest_of(_normalized({"record": dict(case.record), "expect": expect}))
 
 
 def suite(cases: Iterable[Case]) -> dict[str, Digest]:
-    """The digest of each case by its id: what a verdict says it judged by."""
+    """The digest of each case by id, as a verdict records it."""
     return {case.id: digest(case) for case in cases}
 
 
-def _alike(value: Any) -> Any:
-    """50 and 50.0 are one number, whichever of them somebody wrote."""
+def _normalized(value: Any) -> Any:
+    """The value with floats such as 50.0 as integers, so that 50 and 50.0 are the same."""
     if isinstance(value, Mapping):
-        return {key: _alike(inner) for key, inner in value.items()}
+        return {key: _normalized(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_alike(inner) for inner in value]
+        return [_normalized(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,7 +1,7 @@
-"""The book of edge cases: it grows by what went wrong, and shrinks only by name, with a reason.
+"""The store of edge cases: failures add cases, and a case is only removed by retiring it with a reason.
 
-Input: the project's `edge_cases.yaml`, `retired_cases.yaml` beside it, a case to add or to retire. Output: both
-files, a case more or less in them; and whether a suite is weaker than one before.
+Input: the project's `edge_cases.yaml` and `retired_cases.yaml`, and a case to add or retire. Output: both files with
+the change; and whether a suite is weaker than an earlier one.
 """
 
 import datetime
@@ -27,7 +27,7 @@ _HEAD = "# Retired edge cases: `proveout cases retire` moves them here, with who
 
 
 class CaseRefused(ProveoutError):
-    """A case is not added, or not retired. Nothing was changed."""
+    """A case cannot be added or retired. Nothing was changed."""
 
     def __init__(self, case: str, why: str, remedy: str) -> None:
         super().__init__(case, why, remedy)
@@ -38,13 +38,12 @@ class CaseRefused(ProveoutError):
 
 
 def shrunk(before: Mapping[str, Digest], now: Mapping[str, Digest], retired: Collection[str]) -> tuple[str, ...]:
-    """Which cases of a suite are gone, or test something else under the same id, a sentence each; empty if none.
+    """A message for each case that is missing from a suite, or tests something else under the same id.
 
     Args:
-        before: the suite an earlier verdict judged by, see `cases.suite`.
-        now: the suite of today.
-        retired: ids that were taken out with a reason, see `retired`. They excuse that a case is gone, not that
-            another one stands in its place.
+        before: the suite of an earlier verdict, see `edge_cases.suite`.
+        now: the current suite.
+        retired: ids of retired cases, see `retired`. Such a case may be missing, but no other may take its id.
 
     >>> shrunk({"storm": Digest("a"), "calm": Digest("b")}, {"storm": Digest("c")}, {"calm"})
     ('the edge case storm is no longer what it was: put it back; another one takes another id',)
@@ -57,17 +56,17 @@ def shrunk(before: Mapping[str, Digest], now: Mapping[str, Digest], retired: Col
 
 
 def retired(settings: Settings) -> frozenset[str]:
-    """The ids of the cases that were retired. Raises: ConfigError if the file is not as `cases retire` writes it."""
+    """The ids of the retired cases. Raises: ConfigError if the file is not as `cases retire` writes it."""
     return frozenset(case.id for case in edge_cases.retired(retired_file(settings)))
 
 
 def retired_file(settings: Settings) -> Path:
-    """Where retired cases go: beside the edge cases."""
+    """The file of the retired cases, in the folder of the edge cases."""
     return case_file(settings).with_name(RETIRED)
 
 
 def case_file(settings: Settings) -> Path:
-    """Where the edge cases stand."""
+    """The file of the edge cases."""
     return settings.root / settings.edge_cases
 
 
@@ -77,39 +76,43 @@ def known(settings: Settings) -> tuple[Case, ...]:
 
 
 def in_order(settings: Settings, record: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """`record` in the order in which the request schema has its fields; those it does not have come last."""
+    """`record` with its fields in the order of the request schema; unknown fields come last."""
     fields = [*_schema(settings).to_schema().columns]
     return {name: record[name] for name in (*fields, *record) if name in record}
 
 
 def check(settings: Settings, new: Sequence[Case]) -> tuple[Case, ...]:
-    """The project's cases and the `new` ones, which could be added: they fit together and are valid requests.
+    """Check whether the `new` cases can be added. Returns all cases, with the new ones.
 
-    Raises: CaseRefused for an id or a record that is there already; ConfigError.
+    Raises: CaseRefused for an id or a record that exists already; ConfigError.
     """
     return _grown(settings, new)[0]
 
 
 def tried(case: Case, known: Sequence[Case], model: Answering) -> tuple[Evidence, ...]:
-    """What `case` demands of `model`, and what it says, a number each. `known`: those it is compared with, and more."""
+    """The evidence of `case` on `model`.
+
+    Args:
+        known: the cases it is compared with, and possibly others.
+    """
     others = [one for one in known if one.id in case.expect.others]
     return edge_cases.demands(case, edge_cases.ask([case, *others], model))
 
 
 def add(settings: Settings, new: Sequence[Case]) -> None:
-    """Write `new` cases at the end of the file; what stands there stays as it is. Raises: as `check`."""
+    """Append the `new` cases to the file, and leave the rest unchanged. Raises: as `check`."""
     file = case_file(settings)
-    with _alone(file.parent):
+    with _locked(file.parent):
         _write(file, _grown(settings, new)[1])
 
 
 def retire(settings: Settings, case: str, *, by: str, date: datetime.date, reason: str) -> Case:
-    """Move a case to the file of retired ones, as it stands, with who, when and why.
+    """Move a case, with its text unchanged, to the file of retired cases, with who, when and why.
 
     Raises: NotFound; CaseRefused if other cases are compared with it, or it is the last one; ConfigError.
     """
     file, archive = case_file(settings), retired_file(settings)
-    with _alone(file.parent):
+    with _locked(file.parent):
         there = known(settings)
         found = next((one for one in there if one.id == case), None)
         if found is None:
@@ -122,9 +125,9 @@ def retire(settings: Settings, case: str, *, by: str, date: datetime.date, reaso
         if not rest:
             raise CaseRefused(case, "is the last one, and a suite without cases approves anything", "Add another first")
         taken, left = yaml_editor.cut(_read(file), case, where=str(file))
-        _prove(file, left, rest, settings)
+        _check_text(file, left, rest, settings)
         _archive(archive, found, yaml_editor.retired_block(taken, by=by, date=date, reason=reason))
-        _write(file, left)  # last: a stop before it leaves a case twice, and to retire it again mends that
+        _write(file, left)  # last: if it does not happen, the case is in both files, and retiring it again repairs that
     return found
 
 
@@ -133,14 +136,14 @@ def _schema(settings: Settings) -> Any:
 
 
 def _grown(settings: Settings, new: Sequence[Case]) -> tuple[tuple[Case, ...], str]:
-    """All cases with the new ones, and the text of the file that holds them."""
+    """All cases with the new ones, and the new text of the file."""
     file, there, gone = case_file(settings), known(settings), retired(settings)
     after = _read(file)
     for case in new:
         _refuse_double(case, there, gone)
         task_fit.check(case, tasks.named(settings.task))
         there, after = (*there, case), yaml_editor.added(after, yaml_editor.block(case))
-    _prove(file, after, there, settings)
+    _check_text(file, after, there, settings)
     return there, after
 
 
@@ -157,18 +160,18 @@ def _refuse_double(case: Case, there: Sequence[Case], gone: Collection[str]) -> 
             raise CaseRefused(case.id, f"has the record of {one.id}", remedy)
 
 
-def _prove(file: Path, changed: str, expected: Sequence[Case], settings: Settings) -> None:
-    """The changed text says what it is to say, before anything is written."""
+def _check_text(file: Path, changed: str, expected: Sequence[Case], settings: Settings) -> None:
+    """Check, before writing, that the changed text contains exactly the expected cases. Raises: ConfigError."""
     if edge_cases.parse(changed, str(file), _schema(settings)) != tuple(expected):
         problem = "cannot be changed without changing other cases in it"
         raise ConfigError(str(file), problem, "Write it as a list of `- id: …` blocks, and nothing after it")
 
 
 def _archive(archive: Path, case: Case, block: str) -> None:
-    buried = {one.id: edge_cases.digest(one) for one in edge_cases.retired(archive)}
-    if case.id in buried:
-        if buried[case.id] == edge_cases.digest(case):
-            return  # an earlier try was stopped between the two files
+    archived = {one.id: edge_cases.digest(one) for one in edge_cases.retired(archive)}
+    if case.id in archived:
+        if archived[case.id] == edge_cases.digest(case):
+            return  # an earlier call was interrupted between the two files
         raise CaseRefused(case.id, f"has the id of another one in {archive.name}", "Put that one right there")
     after = yaml_editor.added(_read(archive) or _HEAD, block)
     edge_cases.parse_retired(after, str(archive))
@@ -176,8 +179,8 @@ def _archive(archive: Path, case: Case, block: str) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else changes the book in `folder` meanwhile: of two cases added at once, one would be lost."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock `folder`: otherwise, of two cases added at the same time, one could be lost."""
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -187,13 +190,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _read(file: Path) -> str:
-    """The text of `file` with the line ends it has; empty where there is none. That it is UTF-8, `known` has seen."""
+    """The text of `file` with its line ends; empty if there is none. `known` has checked that it is UTF-8."""
     return file.read_bytes().decode("utf-8") if file.is_file() else ""
 
 
 def _write(file: Path, content: str) -> None:
-    """Put `content` in the place of what `file` holds, whole or not at all."""
-    file = file.resolve()  # a link stays one
+    """Replace the content of `file` atomically."""
+    file = file.resolve()  # so that a symbolic link stays one
     handle, building = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with os.fdopen(handle, "wb") as opened:

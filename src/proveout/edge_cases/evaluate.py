@@ -1,6 +1,6 @@
-"""Putting edge cases to a model: every record in one batch, then what each case demands of the answers.
+"""Evaluating edge cases on a model: all records in one batch, then the expectations of each case.
 
-Input: cases and an opened bundle. Output: `Evidence`, a number with its bounds for each thing that is expected.
+Input: cases and an opened bundle. Output: `Evidence`, a number with its bounds for each expectation.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proveout.edge_cases import task_fit
-from proveout.edge_cases.case import Case, Rising, changed, told, written
+from proveout.edge_cases.case import Case, Rising, change_text, changed, written
 from proveout.edge_cases.loader import frame
 from proveout.fastpath import tolerance
 from proveout.records.values import Scalar
@@ -26,15 +26,15 @@ SAME_WITHIN = tolerance.SUMMED
 
 
 class Answering(Protocol):
-    """What answers: an `OpenBundle`, as far as cases know it."""
+    """What cases need of a model, such as an `OpenBundle`."""
 
     @property
     def task(self) -> Task:
-        """How its scores are read."""
+        """The task, which reads its scores."""
 
     @property
     def request_columns(self) -> tuple[str, ...]:
-        """The fields of a request that it looks at."""
+        """The request fields that it uses."""
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
         """The scores of each record."""
@@ -42,24 +42,24 @@ class Answering(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a model says of every record that cases ask about, by the names of `Case.asked`."""
+    """A model's scores for every record of the cases, by the names of `Case.asked`."""
 
     scores: Mapping[str, tuple[float, ...]]
     task: Task
 
 
 def ask(cases: Sequence[Case], model: Answering) -> Answers:
-    """What `model` says of all records of `cases`, the changed ones too, asked in one batch."""
-    asked = {name: record for case in cases for name, record in case.asked().items()}
-    said = model.predict(frame(asked.values(), columns=model.request_columns))
-    rows = said.reshape(len(asked), -1).tolist()
-    return Answers(scores=dict(zip(asked, map(tuple, rows), strict=True)), task=model.task)
+    """The answers of `model` to all records of `cases`, including the changed ones, in one batch."""
+    records = {name: record for case in cases for name, record in case.asked().items()}
+    scores = model.predict(frame(records.values(), columns=model.request_columns))
+    rows = scores.reshape(len(records), -1).tolist()
+    return Answers(scores=dict(zip(records, map(tuple, rows), strict=True)), task=model.task)
 
 
 def demands(case: Case, answers: Answers) -> tuple[Evidence, ...]:
-    """What `case` asks of the answers, a number each. An answer that is no number keeps no demand.
+    """The evidence of `case`: a number for each expectation. An answer of NaN meets no expectation.
 
-    Raises: ConfigError if the case expects what the task does not have.
+    Raises: ConfigError if the expectation does not fit the task.
     """
     task_fit.check(case, answers.task)
     expect, own = case.expect, answers.scores[case.id]
@@ -68,18 +68,18 @@ def demands(case: Case, answers: Answers) -> tuple[Evidence, ...]:
         return Evidence(name=name, value=value, slice=case.id, **bounds)
 
     found = [stated(name, value, **bounds) for name, value, bounds in _own(case, answers.task, own)]
-    said = {name: scores[0] for name, scores in answers.scores.items()}
+    first = {name: scores[0] for name, scores in answers.scores.items()}
     for other in expect.higher_than:
-        # Above, not level: a model that does not see the difference is not to pass.
-        found.append(stated(f"lead over {other}", own[0] - said[other], at_least=SAME_WITHIN))
+        # Strictly higher: a model that does not see the difference must not pass.
+        found.append(stated(f"lead over {other}", own[0] - first[other], at_least=SAME_WITHIN))
     for other in expect.same_as:
         found.append(stated(f"distance to {other}", _apart(own, answers.scores[other]), at_most=SAME_WITHIN))
     for change in expect.same_under:
         apart = _apart(own, answers.scores[changed(case.id, change)])
-        found.append(stated(f"distance under {told(change)}", apart, at_most=SAME_WITHIN))
+        found.append(stated(f"distance under {change_text(change)}", apart, at_most=SAME_WITHIN))
     for word, sign, when in (("fall", 1, expect.not_lower_when), ("rise", -1, expect.not_higher_when)):
         for field, rising in when.items():
-            way = _way(case, field, rising, said)
+            way = _way(case, field, rising, first)
             lost, where = _fall([(value, sign * answer) for value, answer in way])
             name = f"{word} while {field} rises from {written(way[0][0])} to {written(way[-1][0])}"
             most = max(rising.tolerance, SAME_WITHIN)
@@ -91,11 +91,11 @@ Bounds = Mapping[str, float | None]
 
 
 def _own(case: Case, task: Task, own: tuple[float, ...]) -> list[tuple[str, float, Bounds]]:
-    """What is asked of the case's own answer alone: names, numbers and bounds."""
+    """The expectations of the case's own answer: names, numbers and bounds."""
     expect = case.expect
     if task.name == "regression":
-        asked = expect.value
-        bounds = {"at_least": asked.at_least, "at_most": asked.at_most} if asked is not None else {}
+        value = expect.value
+        bounds = {"at_least": value.at_least, "at_most": value.at_most} if value is not None else {}
         return [("value", own[0], bounds)]
     low, high = (expect.probability.at_least, expect.probability.at_most) if expect.probability else (0.0, 1.0)
     found: list[tuple[str, float, Bounds]] = [("probability", max(own), {"at_least": low, "at_most": high})]
@@ -106,30 +106,31 @@ def _own(case: Case, task: Task, own: tuple[float, ...]) -> list[tuple[str, floa
             others = max(chance for other, chance in by_class.items() if other != name)
             found.append((f"lead of {name} over the other classes", by_class[name] - others, {"at_least": 0.0}))
         for name, between in expect.probabilities.items():
-            asked_of = {"at_least": between.at_least, "at_most": between.at_most}
-            found.append((f"probability of {name}", by_class[name], asked_of))
+            bounds = {"at_least": between.at_least, "at_most": between.at_most}
+            found.append((f"probability of {name}", by_class[name], bounds))
         return found
     threshold = float(task.facts.threshold or 0.0)
     if expect.label is True:
         found.append(("probability, to be called true", own[0], {"at_least": threshold}))
     elif expect.label is False:
-        # The threshold itself is called true: the highest number below it is not.
+        # The threshold itself counts as true, so the bound is the largest number below it.
         found.append(("probability, to be called false", own[0], {"at_most": math.nextafter(threshold, -1)}))
     return found
 
 
 def _apart(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """The largest distance of two answers' scores; NaN if one of them is."""
+    """The largest difference between the scores of two answers; NaN if a score is NaN."""
     apart = [abs(mine - theirs) for mine, theirs in zip(one, other, strict=True)]
     return math.nan if any(map(math.isnan, apart)) else max(apart)
 
 
-def _way(case: Case, field: str, rising: Rising, said: Mapping[str, float]) -> list[tuple[Scalar, float]]:
-    return [(value, said[changed(case.id, {field: value})]) for value in rising.through]
+def _way(case: Case, field: str, rising: Rising, scores: Mapping[str, float]) -> list[tuple[Scalar, float]]:
+    """The values of the field, each with the answer."""
+    return [(value, scores[changed(case.id, {field: value})]) for value in rising.through]
 
 
 def _fall(way: Sequence[tuple[Scalar, float]]) -> tuple[float, tuple[int, int]]:
-    """How far the answer falls at most, from any value to any later one, and between which two places.
+    """The largest fall of the answer from any value to a later one, and between which two positions.
 
     >>> _fall([(10, 0.2), (30, 0.4), (50, 0.375)])
     (0.025000000000000022, (1, 2))

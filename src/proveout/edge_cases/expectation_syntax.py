@@ -1,6 +1,6 @@
-"""Expectations as people write them in one line: `probability at_most 0.3`, `not_lower_when precip=0,0.1,0.5`.
+"""The one-line syntax of expectations: `probability at_most 0.3`, `not_lower_when precip=0,0.1,0.5`.
 
-Input: such lines. Output: an `Expectation`; and the same lines of one. The words are those of the file.
+Input: such lines. Output: an `Expectation`; and back. The keywords are those of the YAML file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from proveout.edge_cases.case import Expectation, Rising, told, written
+from proveout.edge_cases.case import Expectation, Rising, change_text, written
 from proveout.errors import UsageError
 
 FORMS = (
@@ -28,7 +28,7 @@ FORMS = (
 
 
 def expectation(lines: Sequence[str]) -> Expectation:
-    """What `lines` expect, all of it. Raises: UsageError for a line that means nothing, or takes back another one.
+    """The expectation of all `lines`. Raises: UsageError for an invalid line, or one that contradicts another.
 
     >>> expectation(["label false", "not_lower_when wind=10,30 tolerance 0.05"]).not_lower_when["wind"].through
     (10, 30)
@@ -48,7 +48,7 @@ def expectation(lines: Sequence[str]) -> Expectation:
 
 
 def lines(expect: Expectation) -> tuple[str, ...]:
-    """What is expected, a line each; `expectation` reads them back.
+    """The lines of an expectation; `expectation` parses them back.
 
     >>> lines(expectation(["probability at_most 0.3", "same_under tailnum=null"]))
     ('probability at_most 0.3', 'same_under tailnum=null')
@@ -96,7 +96,7 @@ def change(text: str) -> dict[str, Any]:
 
 
 def _label(text: str) -> bool | int | str:
-    """A label: `true`, `false`, a whole number, or the text of a class; `no` and `on` are texts, whatever YAML says."""
+    """A label: `true`, `false`, an integer, or the text of a class. `no` and `on` are text, unlike in YAML."""
     if text in {"true", "false"}:
         return text == "true"
     return int(text) if text.lstrip("-").isdecimal() and text.isascii() else text
@@ -110,12 +110,12 @@ def _rising(text: str) -> tuple[str, list[Any]]:
 
 
 def _value(text: str) -> Any:
-    """A value as the file would have it: `null`, `12`, `0.5`, `true`; anything else is text."""
+    """A value as in the file: `null`, `12`, `0.5`, `true`; anything else is text."""
     import yaml
 
     try:
         value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):  # ValueError: there is no 30 February
+    except (yaml.YAMLError, ValueError):  # ValueError: an invalid date such as 30 February
         return text
     return value if value is None or isinstance(value, bool | int | float) else text
 
@@ -137,7 +137,7 @@ def _lines(expect: Expectation) -> Iterator[str]:
                 yield f"value {end} {written(bound)}"
     yield from (f"higher_than {other}" for other in expect.higher_than)
     yield from (f"same_as {other}" for other in expect.same_as)
-    yield from (f"same_under {told(one, between=',')}" for one in expect.same_under)
+    yield from (f"same_under {change_text(one, between=',')}" for one in expect.same_under)
     whens: tuple[tuple[str, Mapping[str, Rising]], ...] = (
         ("not_lower_when", expect.not_lower_when),
         ("not_higher_when", expect.not_higher_when),

@@ -1,8 +1,7 @@
-"""Reading edge cases from YAML, strictly: nobody would notice that a case which is misspelled, doubled or without a
-reason tests nothing.
+"""The strict loader of edge cases from YAML: a misspelled, duplicate or incomplete case is an error, because otherwise
+nobody would notice that it tests nothing.
 
-Input: a file, or its text. Output: `Case` records, every record in them valid as a request: by the guard, as rows
-of a batch are.
+Input: a file, or its text. Output: `Case` records. The guard checks every record in them, like the rows of a batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from proveout import strict_yaml
 from proveout.data import guard, request_columns
 from proveout.edge_cases import task_fit
-from proveout.edge_cases.case import Case, Expectation, Retired, told
+from proveout.edge_cases.case import Case, Expectation, Retired, change_text
 from proveout.errors import ConfigError, DataRefused
 from proveout.records.values import Scalar
 from proveout.schema import coercion
@@ -30,14 +29,14 @@ def load(file: Path, schema: Any, *, task: Task | None = None) -> tuple[Case, ..
     """The cases in `file`, in order.
 
     Args:
-        task: the project's; what a case expects has to be something that its answers have.
-        schema: pandera DataFrameModel of one request; every record must be valid by it, the changed ones too.
-    Raises: ConfigError naming the case: unknown or missing keys, no reason, author, date or source, nothing expected,
-        an id or a record that is there twice, an id referred to that is not there, a record the schema refuses.
+        task: the project's task, which the expectations must fit.
+        schema: the pandera DataFrameModel of a request. Every record must be valid, including the changed ones.
+    Raises: ConfigError naming the case, for unknown or missing keys, an empty expectation, a duplicate id or record, a
+        reference to an unknown id, or a record that the schema refuses.
     """
     if not file.is_file():
         raise ConfigError(str(file), "is not there", "Write it, or correct `edge_cases` in [tool.proveout]")
-    found = strict_yaml.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # nothing has gone wrong yet
+    found = strict_yaml.entries(file, what="cases", remedy=REMEDY, may_be_empty=True)  # a new project has no cases yet
     known = _whole(_cases(Case, found, str(file)), str(file), schema)
     if task is not None:
         for case in known:
@@ -46,7 +45,7 @@ def load(file: Path, schema: Any, *, task: Task | None = None) -> tuple[Case, ..
 
 
 def offered(file: Path) -> tuple[Case, ...]:
-    """The cases in a file that are to be added to others: each by itself. Raises: ConfigError, as `load`."""
+    """The cases in a file that are to be added to others, each checked by itself. Raises: ConfigError, as `load`."""
     return _cases(Case, strict_yaml.entries(file, what="cases", remedy=REMEDY), str(file))
 
 
@@ -57,9 +56,9 @@ def parse(text: str, name: str, schema: Any) -> tuple[Case, ...]:
 
 
 def retired(file: Path) -> tuple[Retired, ...]:
-    """The cases in `file` that were retired; none where there is no such file. Their records may be of an old schema.
+    """The retired cases in `file`; none if there is no such file. Their records may fit only an older schema.
 
-    Raises: ConfigError for one without who took it out, when and why.
+    Raises: ConfigError for a case without who retired it, when and why.
     """
     found = strict_yaml.entries(file, what="retired cases", remedy=REMEDY) if file.is_file() else []
     return _cases(Retired, found, str(file))
@@ -71,7 +70,7 @@ def parse_retired(text: str, name: str) -> tuple[Retired, ...]:
 
 
 def frame(records: "Iterable[Case | Mapping[str, Scalar]]", *, columns: Sequence[str]) -> "pd.DataFrame":
-    """The records, or those of cases, as request columns, shape (records, columns), in order."""
+    """The records, or the records of cases, as a table of the request `columns`, shape (records, columns)."""
     return request_columns.untyped([one.record if isinstance(one, Case) else one for one in records], columns)
 
 
@@ -89,24 +88,24 @@ def _cases(kind: type[C], entries: Sequence[Any], file: str) -> tuple[C, ...]:
 
 
 def _whole(cases: tuple[Case, ...], file: str, schema: Any) -> tuple[Case, ...]:
-    """`cases`, once they fit together and are valid as requests."""
+    """Check that `cases` are consistent with each other and valid as requests. Returns them."""
     ids = {case.id for case in cases}
     for case in cases:
         for other in case.expect.others:
             if other not in ids or other == case.id:
                 raise ConfigError(file, f"{case.id} is compared with {other}, which is no other case", REMEDY)
-    _refuse_strange_fields(file, cases, tuple(schema.to_schema().columns))
+    _refuse_unknown_fields(file, cases, tuple(schema.to_schema().columns))
     _refuse_idle(file, cases)
     if cases:
         _refuse_invalid(file, cases, schema)
     return cases
 
 
-def _refuse_strange_fields(file: str, cases: Sequence[Case], columns: Sequence[str]) -> None:
+def _refuse_unknown_fields(file: str, cases: Sequence[Case], columns: Sequence[str]) -> None:
     for case in cases:
-        strange = sorted({*case.record} ^ {*columns})
-        if strange:
-            problem = f"its record and the request schema differ in {', '.join(strange)}"
+        different = sorted({*case.record} ^ {*columns})
+        if different:
+            problem = f"its record and the request schema differ in {', '.join(different)}"
             raise ConfigError(f"{file}, {case.id}", problem, REMEDY)
         unknown = sorted({field for change in case.expect.changes() for field in change} - {*columns})
         if unknown:
@@ -115,11 +114,11 @@ def _refuse_strange_fields(file: str, cases: Sequence[Case], columns: Sequence[s
 
 
 def _refuse_idle(file: str, cases: Sequence[Case]) -> None:
-    """A change to what the record says already asks the same question twice, and is always answered the same."""
+    """Refuse a change that does not change the record: the model always gives the same answer to the same record."""
     for case in cases:
         for change in case.expect.same_under:
             if all(case.record[field] == value for field, value in change.items()):
-                raise ConfigError(f"{file}, {case.id}", f"same_under {told(change)} changes nothing", REMEDY)
+                raise ConfigError(f"{file}, {case.id}", f"same_under {change_text(change)} changes nothing", REMEDY)
 
 
 def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
@@ -127,7 +126,7 @@ def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
     valid = _valid(file, asked, schema)
     for column, dtype in zip(map(str, valid.columns), valid.dtypes, strict=True):
         for _, name, record in asked:
-            # A schema that coerces takes "905" for 905, and 905 for "905". In a file that people write it is a slip.
+            # A coercing schema accepts "905" for 905 and 905 for "905". In a file written by hand it is a mistake.
             if problem := _slip(record[column], dtype.kind):
                 raise ConfigError(f"{file}, {name}", f"{column} = {record[column]!r} is no {problem}", REMEDY)
     own = [place for place, (case, name, _) in enumerate(asked) if case == name]
@@ -137,7 +136,7 @@ def _refuse_invalid(file: str, cases: Sequence[Case], schema: Any) -> None:
 
 
 def _valid(file: str, asked: Sequence[tuple[str, str, Mapping[str, Scalar]]], schema: Any) -> "pd.DataFrame":
-    """The records as the guard lets them in: a row for each, in order. Raises: ConfigError for one that it refuses."""
+    """The records as accepted by the guard, one row each, in order. Raises: ConfigError for one that it refuses."""
     try:
         guarded = guard.check(_typed([record for _, _, record in asked], schema), schema, name=file)
     except DataRefused as error:
@@ -152,8 +151,8 @@ def _valid(file: str, asked: Sequence[tuple[str, str, Mapping[str, Scalar]]], sc
 
 
 def _typed(records: Sequence[Mapping[str, Scalar]], schema: Any) -> "pd.DataFrame":
-    """The records as a server hands them on: each column of the schema's type, if its values are of that kind. A table
-    on its own takes nothing but whole numbers or nulls for something else.
+    """The records as a server passes them on: each column has the schema's type if its values fit. Types that pandas
+    infers would differ, for example for a column of integers or nulls.
     """
     import pandas as pd
 
@@ -169,7 +168,7 @@ def _typed(records: Sequence[Mapping[str, Scalar]], schema: Any) -> "pd.DataFram
 
 
 def _slip(value: Scalar, kind: str) -> str:
-    """What a value should have been, for a column whose dtype is of this kind; empty if it is."""
+    """What the value should have been, for a column with a dtype of this kind; empty if it is right."""
     if value is None:
         return ""
     if kind in "iuf":

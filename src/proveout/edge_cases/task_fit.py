@@ -1,7 +1,7 @@
-"""Whether an edge case expects what its task has: a value of a regression, a class of several, or true or false.
+"""Checks that an edge case fits its task: a value for a regression, a class for multiclass, true or false for binary.
 
-Input: a case and a task; before there is a bundle, one whose classes are not known yet. Output: nothing, or a
-ConfigError that says what can be expected.
+Input: a case and a task (whose classes may be unknown before the first bundle). Output: nothing, or a ConfigError that
+says what can be expected.
 """
 
 from proveout.edge_cases.case import Case
@@ -11,7 +11,7 @@ from proveout.task.task import Task
 
 
 def check(case: Case, task: Task) -> None:
-    """Return if `case` expects what answers of `task` have.
+    """Return if the expectations of `case` fit the answers of `task`.
 
     Raises: ConfigError, naming the case, what it expects, and what it can expect of this task.
     """
@@ -32,10 +32,10 @@ def check(case: Case, task: Task) -> None:
         "an order, and classes have none: expect `probability of CLASS`": several and bool(ordered),
     }
     named = [*expect.probabilities, *([] if expect.label is None else [class_text(expect.label)])]
-    strange = sorted({name for name in named if name not in known}) if several and known else []
+    unknown = sorted({name for name in named if name not in known}) if several and known else []
     for what, broken in faults.items():
         if broken:
             raise ConfigError(f"the edge case {case.id}", f"expects {what}", "Correct what it expects, or retire it")
-    if strange:
-        problem = f"expects {', '.join(strange)}, and the model knows {', '.join(sorted(known))}"
+    if unknown:
+        problem = f"expects {', '.join(unknown)}, and the model knows {', '.join(sorted(known))}"
         raise ConfigError(f"the edge case {case.id}", problem, "Correct what it expects, or retire it")

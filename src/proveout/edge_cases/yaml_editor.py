@@ -1,7 +1,7 @@
-"""Edge cases as text: a case more, or one less, and everything else in the file as it was, byte for byte.
+"""Editing the YAML text of edge cases: add or remove a case, and leave the rest of the file unchanged, byte for byte.
 
-Input: a case, and the text of a file. Output: text. A YAML library that loads and dumps would take away comments
-and the order people put things in.
+Input: a case, and the text of a file. Output: text. Loading and dumping with a YAML library would lose comments and
+formatting.
 """
 
 import datetime
@@ -15,7 +15,7 @@ WIDTH = 120
 
 
 def block(case: Case) -> str:
-    """A case as a block of YAML, as a list at the margin; `cases.parse` reads it back equal."""
+    """A case as a YAML list of one entry, not indented; `edge_cases.parse` reads it back equal."""
     source = ("incident", case.incident) if case.incident is not None else ("request", case.request)
     lines = [
         f"- id: {case.id}",
@@ -31,7 +31,7 @@ def block(case: Case) -> str:
 
 
 def added(text: str, new: str) -> str:
-    """`text` with the block `new` at its end, set off by an empty line and indented as the list in `text` is."""
+    """`text` with the block `new` appended after an empty line, indented like the list in `text`."""
     import yaml
 
     book = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -42,9 +42,9 @@ def added(text: str, new: str) -> str:
 
 
 def cut(text: str, case: str, *, where: str) -> tuple[str, str]:
-    """The block of `case` in `text`, line by line as it stands there; and `text` without it.
+    """The block of `case` in `text`, unchanged; and `text` without it.
 
-    Comments after the block stay. Raises: ConfigError if it has no lines of its own: in a list in brackets, say.
+    Comments after the block stay. Raises: ConfigError if the case has no lines of its own, as in a list in brackets.
     """
     entry, lines = _entry_of(text, case), text.splitlines(keepends=True)
     first = 0 if entry is None else entry.start_mark.line
@@ -56,26 +56,26 @@ def cut(text: str, case: str, *, where: str) -> tuple[str, str]:
         after -= 1
     taken, left = lines[first:after], lines[:first] + lines[after:]
     if first and not left[first - 1].strip() and (first == len(left) or not left[first].strip()):
-        del left[first - 1]  # of the gaps on its two sides, one is left
+        del left[first - 1]  # of the empty lines before and after it, keep one
     return "".join(taken), "".join(left)
 
 
 def retired_block(taken: str, *, by: str, date: datetime.date, reason: str) -> str:
-    """A block that was cut out, at the margin, with who retired it, when and why."""
+    """A block from `cut`, not indented, with who retired it, when and why."""
     lines = taken.splitlines()
     dash = re.match(r"(\s*)-\s+", lines[0])
-    assert dash is not None  # `cut` has seen to it
+    assert dash is not None  # `cut` has checked it
     kept = [line.removeprefix(dash[1]) for line in lines]
     indent = " " * (len(dash[0]) - len(dash[1]))
-    said = [line[2:] for line in _entry("retired", {"by": by, "date": date, "reason": reason})]
+    entry = [line[2:] for line in _entry("retired", {"by": by, "date": date, "reason": reason})]
     if not kept[0][len(indent) :].startswith("{"):
-        return "".join(f"{line}\n" for line in (*kept, *(indent + line for line in said)))
+        return "".join(f"{line}\n" for line in (*kept, *(indent + line for line in entry)))
     whole, brace, rest = "\n".join(kept).rpartition("}")
-    return f"{whole.rstrip().rstrip(',')},\n{indent} {' '.join(line.strip() for line in said)}{brace}{rest}\n"
+    return f"{whole.rstrip().rstrip(',')},\n{indent} {' '.join(line.strip() for line in entry)}{brace}{rest}\n"
 
 
 def _expected(expect: Expectation) -> dict[str, Any]:
-    """What is expected as the file has it: what was not said is left out, and a rise without tolerance is a list."""
+    """The expectation as in the file: without unset keys, and with a list for a rise without tolerance."""
     found = expect.model_dump(exclude_unset=True)
     for when in ("not_lower_when", "not_higher_when"):
         for field, rising in found.get(when, {}).items():
@@ -84,7 +84,7 @@ def _expected(expect: Expectation) -> dict[str, Any]:
 
 
 def _entry(key: str, value: Any, *, margin: str = "  ") -> list[str]:
-    """`key: value` in an entry of the list: on one line if it fits, else what is in it on lines of their own."""
+    """`key: value` in an entry of the list: on one line if it fits, else on several."""
     flow = _flow(value)
     if len(flow) == 1 and len(margin) + len(key) + len(flow[0]) + 2 <= WIDTH:
         return [f"{margin}{key}: {flow[0]}"]
@@ -102,7 +102,7 @@ def _flow(value: Any, *, width: int = 10 * WIDTH) -> list[str]:
 
 
 def _prose(key: str, text: str) -> list[str]:
-    """A sentence as people write it: folded and without quotes, where YAML gives it back the same."""
+    """A sentence, folded and without quotes if YAML then reads it back unchanged."""
     import textwrap
 
     if len(text) < 40 or not text.isprintable() or text != " ".join(text.split()):
@@ -112,7 +112,7 @@ def _prose(key: str, text: str) -> list[str]:
 
 
 def _entry_of(text: str, case: str) -> Any:
-    """The node of a case, None where there is none of that id."""
+    """The YAML node of a case; None if there is none with that id."""
     import yaml
 
     book = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -124,7 +124,7 @@ def _entry_of(text: str, case: str) -> Any:
 
 
 def _last_line(node: Any) -> int:
-    """The last line of a node. What YAML calls the end of a block lies behind the comments that follow it."""
+    """The last line of a node. YAML's own end of a block is after the comments that follow it."""
     if isinstance(node.value, list) and node.value and not node.flow_style:
         last = node.value[-1]
         return _last_line(last[1] if isinstance(last, tuple) else last)

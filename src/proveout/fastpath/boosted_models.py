@@ -1,7 +1,7 @@
-"""Models of XGBoost and LightGBM asked by their boosters, without the estimator around them.
+"""XGBoost and LightGBM models, called through their boosters, without the scikit-learn estimator around them.
 
-Input: a fitted estimator. Output: a function from a matrix to its scores, or None where the estimator does more than
-to hand the matrix on. Nothing is imported: who has such a model has its library.
+Input: a fitted estimator. Output: a function from a matrix to its scores; None if the estimator does more than pass the
+matrix on. Imports neither library: a process that has such a model has imported it already.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Score = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 def scorer(model: Any, asked: Question) -> Score | None:
-    """The fast way to ask `model` for its scores; None if there is none."""
+    """A fast function for the scores of `model`; None if there is none."""
     make = {"xgboost.sklearn": _of_xgboost, "lightgbm.sklearn": _of_lightgbm}.get(type(model).__module__)
     ask = None if make is None else make(model)
     if ask is None:
@@ -33,7 +33,7 @@ def scorer(model: Any, asked: Question) -> Score | None:
 
 
 def _of_xgboost(model: Any) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
-    if model.objective == "multi:softmax":  # the estimator makes its probabilities itself
+    if model.objective == "multi:softmax":  # the estimator computes its probabilities itself
         return None
     booster, missing = model.get_booster(), model.missing
     best = booster.attr("best_iteration")

@@ -14,7 +14,7 @@ from proveout.fastpath.series import NUMBERS, TEXT, Column, NotDirect, Values, t
 
 
 class Block:
-    """Columns of equally many rows, as a features function is handed them and gives them back."""
+    """Columns of equal length: the input and the output of a features function."""
 
     __slots__ = ("_columns", "_rows")
     _columns: dict[str, Values]
@@ -27,7 +27,7 @@ class Block:
                 raise NotDirect(f"a column {name} of shape {values.shape} for {rows} rows")
 
     def array(self, name: str) -> Values:
-        """The values of one column themselves; not to be changed."""
+        """The values of one column, not copied. Do not change them."""
         return self._columns[name]
 
     @property
@@ -87,25 +87,25 @@ class Block:
         return values
 
     def copy(self) -> "Block":
-        """The same columns, to add others to."""
+        """A Block with the same columns, to which others can be added."""
         return Block(self._columns, rows=self._rows)
 
     def assign(self, **columns: Any) -> "Block":
-        """The same with more columns, or other ones; a function is asked for its column."""
+        """A Block with added or replaced columns. A function is called with the Block and returns its column."""
         made = self.copy()
         for name, value in columns.items():
             made[name] = value(made) if callable(value) else value
         return made
 
     def drop(self, *, columns: str | Sequence[str]) -> "Block":
-        """The same without some columns."""
+        """A Block without some columns."""
         gone = {columns} if isinstance(columns, str) else set(columns)
         if gone - set(self._columns):
             raise KeyError(sorted(gone - set(self._columns)))
         return Block({n: v for n, v in self._columns.items() if n not in gone}, rows=self._rows)
 
     def rename(self, *, columns: Mapping[str, str]) -> "Block":
-        """The same with some columns called otherwise."""
+        """A Block with some columns renamed."""
         if callable(columns):
             raise NotDirect("DataFrame.rename with a function")
         names = [columns.get(name, name) for name in self._columns]
@@ -121,9 +121,9 @@ def block_of(columns: Mapping[str, Any], dtypes: Mapping[str, str]) -> Block:
     """The columns of a request as a Block.
 
     Args:
-        columns: an array for each of `dtypes`: numbers, NaN for what is not known; text as objects, None.
+        columns: an array for each of `dtypes`: numbers, with NaN for unknown; text as objects, with None for unknown.
         dtypes: the pandas type of each column.
-    Raises: KeyError if a column is missing; NotDirect for a type, or an array, that is not of that kind.
+    Raises: KeyError if a column is missing; NotDirect for an unsupported type, or an array that does not fit it.
     """
     made = {name: _typed(columns[name], dtype, name) for name, dtype in dtypes.items()}
     return Block(made, rows=len(next(iter(made.values()))) if made else 0)
@@ -145,7 +145,7 @@ def _typed(values: Any, dtype: str, name: str) -> Values:
 
 @cache
 def _numpy(dtype: str) -> np.dtype[Any] | None:
-    """What holds values of a pandas type, None if nothing of NumPy's does."""
+    """The NumPy type for the values of a pandas type; None if there is none."""
     try:
         found = np.dtype(object if dtype in ("str", "object") else dtype)
     except TypeError:

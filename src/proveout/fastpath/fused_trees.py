@@ -1,11 +1,11 @@
-"""Trees asked in few calls. Only user of what scikit-learn has compiled for its trees and does not promise to keep.
+"""Tree ensembles evaluated in few calls. The only user of scikit-learn's private, compiled tree functions.
 
-Input: a fitted ensemble. Output: a function from a matrix to its scores, or None where this version of
-scikit-learn, or this model, is built otherwise.
+Input: a fitted ensemble. Output: a function from a matrix to its scores; None if this version of scikit-learn, or this
+model, is built differently.
 
-Boosted trees are many small trees, and a call for each costs more than a row does in it. Here 32 of them hang under
-one tree more, which parts by the number of a tree: a row is asked 32 times, with 32 numbers, in one call. Sums are
-taken in the order of the trees, as scikit-learn does: floating point sums depend on it.
+An ensemble has many small trees, and a call costs more than a row does in a tree. Here 32 trees are joined under a
+small tree that splits by the tree's number. Each row is repeated with the numbers 0 to 31 and evaluated in one call.
+The results are added in the order of the trees, as in scikit-learn, because floating-point sums depend on it.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from proveout.fastpath.series import NotDirect
 from proveout.task.question import Question
 
-_AT_ONCE = 32  # more would make few rows cheaper still, and many rows dearer: one level of the tree more for each
+_AT_ONCE = 32  # a larger number is faster for few rows, but slower for many: each row passes more levels
 _FEW_ROWS = 256
 
 Score = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 def scorer(model: Any, asked: Question) -> Score | None:
-    """The fast way to ask `model` for its scores; None if there is none."""
+    """A fast function for the scores of `model`; None if there is none."""
     make = {
         "HistGradientBoostingClassifier": _boosted,
         "HistGradientBoostingRegressor": _boosted,
@@ -45,14 +45,14 @@ def _boosted(model: Any, asked: Question) -> Score | None:
     from sklearn.ensemble._hist_gradient_boosting._predictor import _predict_from_raw_data
     from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
-    each = int(model.n_trees_per_iteration_)  # one for each class where there are more than two
+    each = int(model.n_trees_per_iteration_)  # one per class, if there are more than two classes
     if model._preprocessor is not None:
         return None
     grown = [[iteration[place] for iteration in model._predictors] for place in range(each)]
     if any(tree.nodes["is_categorical"].any() for singles in grown for tree in singles):
         return None
     known, places = model._bin_mapper.make_known_categories_bitsets()
-    chosen = int(model.n_features_in_)  # the feature that tells which tree is meant
+    chosen = int(model.n_features_in_)  # the index of the extra feature: the tree's number
     starts = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)
     trees = len(model._predictors)
     width = min(_AT_ONCE, trees)
@@ -68,7 +68,7 @@ def _boosted(model: Any, asked: Question) -> Score | None:
         question[:, :, :features] = matrix
         question[:, :, features] = numbers
         question = question.reshape(width * rows, features + 1)
-        # Threads that share a few rows wait for each other longer than they work, and for whoever else computes.
+        # For few rows, several threads would wait for each other longer than they work.
         threads = _openmp_effective_n_threads() if rows > _FEW_ROWS else 1
         raw = np.empty((rows, each))
         for place in range(each):
@@ -80,7 +80,7 @@ def _boosted(model: Any, asked: Question) -> Score | None:
                 some = question[: count * rows]
                 _predict_from_raw_data(nodes, some, bitsets[place], known, places, threads, found[at:until])
                 at = until
-            # One after the other, never in pairs.
+            # `accumulate` adds one after the other; `sum` would add in pairs.
             raw[:, place] = np.add.accumulate(found.reshape(trees + 1, rows), axis=0)[-1]
         return _linked(model, raw, asked)
 
@@ -93,7 +93,7 @@ def _in_groups(singles: list[Any], chosen: int) -> list[tuple[NDArray[Any], int]
 
 
 def _linked(model: Any, raw: NDArray[np.float64], asked: Question) -> NDArray[np.float64]:
-    """Scores of the sums over all trees, shape (rows, trees per iteration)."""
+    """The scores, from the sums over all trees, shape (rows, trees per iteration)."""
     if raw.shape[1] > 1:
         every: NDArray[np.float64] = np.asarray(model._loss.predict_proba(raw), dtype=np.float64)
         return every if asked.column is None else every[:, asked.column]
@@ -105,7 +105,7 @@ def _linked(model: Any, raw: NDArray[np.float64], asked: Question) -> NDArray[np
 
 
 def _hung(parts: list[NDArray[Any]], chosen: int) -> NDArray[Any]:
-    """One tree out of several: feature number `chosen` says which of them a row means, 0 to len(parts) - 1."""
+    """Join several trees into one. Feature number `chosen` selects the tree, from 0 to len(parts) - 1."""
     inner = len(parts) - 1
     starts = (inner + np.cumsum([0, *(len(part) for part in parts)])).tolist()
     made = np.zeros(starts[-1], dtype=parts[0].dtype)
@@ -134,11 +134,11 @@ def _forest(model: Any, asked: Question) -> Score | None:
         return None
     grown = [tree.tree_ for tree in model.estimators_]
     width = 1 if asked.method == "predict" else len(model.classes_)
-    strange = np.isinf if model.estimators_[0]._support_missing_values(np.zeros((1, 1))) else _not_finite
+    unsupported = np.isinf if model.estimators_[0]._support_missing_values(np.zeros((1, 1))) else _not_finite
 
     def score(matrix: NDArray[Any]) -> NDArray[np.float64]:
-        rows = np.ascontiguousarray(matrix, dtype=np.float32)  # what scikit-learn's trees were grown on
-        if strange(rows).any():
+        rows = np.ascontiguousarray(matrix, dtype=np.float32)  # scikit-learn trains its trees on this type
+        if unsupported(rows).any():
             raise NotDirect("a value that is not finite")  # the forest itself raises on it
         total = np.zeros((len(rows), width))
         for tree in grown:

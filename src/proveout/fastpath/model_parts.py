@@ -1,7 +1,7 @@
-"""The parts of a fitted model: every object that it holds, each once.
+"""The parts of a fitted model: every object in it, each once.
 
-Input: a fitted or loaded model. Output: its parts, with the estimator that counts the features of a row for each. Pure:
-nothing of the model is called.
+Input: a fitted or loaded model. Output: its parts, each with the estimator that checks the number of features for it.
+Pure: calls nothing of the model.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 TREES = frozenset({"Tree", "TreePredictor", "KDTree", "BallTree"})
-"""Types of scikit-learn that are one tree: numbers, and nothing else inside."""
+"""scikit-learn's types for a single tree, which contain only numbers."""
 
 _UNCHECKED = {"sklearn.ensemble._forest", "sklearn.ensemble._gb"}
 
 
 def met(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Each part of `model`, and the estimator that counts the features of a row before the part is asked."""
+    """Each part of `model`, with the estimator that checks the number of features before it calls the part."""
     met: set[tuple[int, int]] = set()
     waiting: list[tuple[Any, Any]] = [(None, model)]
     while waiting:
         owner, part = waiting.pop()
-        # One tree can hang in two places, and be sound in one of them alone.
+        # One tree can be in two places, and valid in only one of them.
         place = (id(owner), id(part))
         if place in met or isinstance(part, (str, bytes, int, float, type(None))):
             continue
@@ -35,12 +35,12 @@ def met(model: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _counts_for(owner: Any, part: Any) -> bool:
-    """A forest counts the features itself and asks its trees unchecked, whatever they say of themselves."""
+    """Whether `owner` is a forest, which checks the number of features itself and calls its trees unchecked."""
     return type(owner).__module__ in _UNCHECKED and type(part).__module__.startswith("sklearn.tree.")
 
 
 def parts(part: Any) -> list[Any]:
-    """What `part` directly holds: the elements of an array of objects, of a list, the attributes of an object."""
+    """The direct parts of `part`: elements of an object array or a collection, or attributes of an object."""
     if isinstance(part, np.ndarray):
         return list(part.ravel()) if part.dtype == object else []
     if isinstance(part, Mapping):

@@ -1,9 +1,9 @@
-"""The direct path: features and fitted steps on NumPy arrays, served only where they say what the pipeline says.
+"""The direct path: features and fitted steps on NumPy arrays, used only if its answers equal the pipeline's.
 
-Input: the model, the features function and reference rows. Output: `Direct`, or the reason why there is none. The
-pipeline spends nearly all of its time on tables of one row: names, checks, copies. What is asked here instead is the
-same function and the same fitted numbers, compared with the pipeline's answers on the reference rows, in a batch and
-one by one, and on rows made to be awkward: when a bundle is packed, and again when it is opened.
+Input: the model, the features function and reference rows. Output: `Direct`, or the reason why there is none. For a
+single row, the pipeline spends nearly all of its time on table overhead: names, checks, copies. The direct path runs
+the same function and the same fitted numbers on arrays. It is compared with the pipeline on the reference rows, in a
+batch and one by one, and on edge rows; once when a bundle is packed, and again when it is opened.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 Scorer = Callable[["pd.DataFrame"], NDArray[np.float64]]
 
-_ALONE = 24  # reference rows that are asked one by one
+_ALONE = 24  # reference rows that are compared one by one
 _BATCH = 256
 ON = "on"
 _FAR = (0, -1, 1_000_000)
 
 
 class Direct:
-    """Scores from arrays. Raises on whatever only the pipeline can answer.
+    """Scores from arrays. Raises for rows that only the pipeline can answer.
 
-    Raises: NotDirect, or what the features function raises on a Block, if there is no direct path.
+    Raises: NotDirect, or the error of the features function on a Block, if there is no direct path.
     """
 
     def __init__(
@@ -49,24 +49,24 @@ class Direct:
 
     def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
         """The scores of each row. See `OpenBundle.predict_columns`."""
-        with np.errstate(all="ignore"):  # as pandas computes: what has no value is NaN
+        with np.errstate(all="ignore"):  # as in pandas: undefined results are NaN, without a warning
             block = self._features(columns)
             if block.columns != self._columns:
                 raise NotDirect("a table whose columns depend on the rows")
             return self._score(block)
 
     def _features(self, columns: Mapping[str, Any]) -> Block:
-        asked = block_of(columns, self._dtypes)
-        made = self._function(asked)
-        if not isinstance(made, Block) or len(made) != len(asked):
+        block = block_of(columns, self._dtypes)
+        made = self._function(block)
+        if not isinstance(made, Block) or len(made) != len(block):
             raise NotDirect(f"features that give a {type(made).__name__}")
         return made
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the comparison found. `why` is `on`, or why the pipeline serves. `rows` were compared, up to `tolerance`, a
-    share of the answer: see `tolerance`."""
+    """The result of the comparison. `why` is "on", or why the pipeline has to answer. `rows` were compared, within
+    `tolerance`, which is relative to the answer (see `tolerance.py`)."""
 
     why: str
     rows: int = 0
@@ -83,39 +83,39 @@ def find(
     plain: Scorer,
     reference: "pd.DataFrame",
 ) -> Found:
-    """The direct path of a model, if it has one that answers as `plain`, the pipeline, does.
+    """The direct path of a model, if it has one whose answers equal those of `plain`, the pipeline.
 
     Args:
-        asked: what of the model its scores are.
-        reference: rows as they come, their request columns and more.
+        asked: which output of the model the scores are.
+        reference: raw rows with at least the request columns.
     """
     rows = reference[list(dtypes)].reset_index(drop=True)
     if rows.empty:
         return Found(why="there are no reference rows to compare it on")
     places = np.unique(np.linspace(0, len(rows) - 1, _ALONE).astype(int))
     try:
-        said, compared = plain(rows), 0
+        wanted, compared = plain(rows), 0
         direct = Direct(model, function, dtypes, request_columns.arrays(rows, dtypes), asked=asked)
         tolerance = numerics.tolerance(model).answers
         for part in (slice(None), slice(0, _BATCH), *(slice(place, place + 1) for place in places)):
-            _compare(direct.predict(request_columns.arrays(rows[part], dtypes)), said[part], tolerance)
+            _compare(direct.predict(request_columns.arrays(rows[part], dtypes)), wanted[part], tolerance)
             compared += len(rows[part])
         awkward = edges(rows, dtypes)
         for place, answer in enumerate(_each(plain, awkward)):
             row = awkward.iloc[[place]]
             try:
                 found = direct.predict(request_columns.arrays(row, dtypes))
-            except Exception:  # noqa: S112  # it is the pipeline that is asked then
+            except Exception:  # noqa: S112  # the pipeline will answer such a row
                 continue
             _compare(found, answer, tolerance)
             compared += 1
-    except Exception as error:  # the project's own code, in a place it was not written for
+    except Exception as error:  # the project's own code runs on a Block, for which it was not written
         return Found(why=str(error) if isinstance(error, NotDirect | Differs) else f"it raised {error!r:.200}")
     return Found(why=ON, rows=compared, tolerance=tolerance, direct=direct)
 
 
 class Differs(ProveoutError):
-    """The direct path says something else than the pipeline, which says `wanted`, or raises."""
+    """The direct path's answer differs from the pipeline's, which is `wanted` (None if it raises)."""
 
     def __init__(self, found: float, wanted: float | None) -> None:
         super().__init__(found, wanted)
@@ -139,16 +139,16 @@ def _compare(found: NDArray[np.float64], wanted: NDArray[np.float64] | None, tol
 
 
 def _each(plain: Scorer, rows: "pd.DataFrame") -> list[NDArray[np.float64] | None]:
-    """What the pipeline says of each row: None where it raises."""
+    """The pipeline's answer to each row; None if it raises."""
     try:
-        said = plain(rows)
-        return [said[place : place + 1] for place in range(len(rows))]
+        scores = plain(rows)
+        return [scores[place : place + 1] for place in range(len(rows))]
     except Exception:
         return [None] if len(rows) == 1 else [_each(plain, rows.iloc[[place]])[0] for place in range(len(rows))]
 
 
 def edges(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
-    """Rows that are awkward: the first of `rows` with values not known, all or one, never seen before, or far off."""
+    """Edge rows: the first of `rows` with all or single values unknown, with unseen texts, or with extreme numbers."""
     kinds = {name: coercion.kind_of(dtype) for name, dtype in dtypes.items()}
     text = [name for name, dtype in dtypes.items() if kinds[name] == "str" or dtype == "object"]
     nullable = text + [name for name, dtype in dtypes.items() if name not in text and coercion.has_null(dtype)]
@@ -157,7 +157,7 @@ def edges(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
     changes: list[dict[str, Any]] = [
         dict.fromkeys(nullable),
         *({name: None} for name in nullable),
-        *({name: strange} for name in text for strange in ("", "never seen before")),
+        *({name: unseen} for name in text for unseen in ("", "never seen before")),
         *({name: far} for name in numbers for far in _FAR if holds[name](far) is not None),
     ]
     first = {name: request_columns.plain(rows[name].head(1))[0] for name in dtypes}

@@ -1,7 +1,7 @@
-"""One column of a `Block`: a NumPy array that computes as a pandas Series does, or says that it cannot.
+"""One column of a `Block`: a NumPy array that behaves like a pandas Series, or raises.
 
-What is here means what it means in pandas for numbers, flags and text; everything else raises `NotDirect`, and so does
-a value for which the two would differ. Numbers are NaN where they are not known, text is None.
+The operations here give the same results as in pandas, for numbers, booleans and text. Everything else raises
+`NotDirect`, and so does a value for which the result would differ. Unknown numbers are NaN, unknown texts are None.
 """
 
 import math
@@ -25,7 +25,7 @@ Values = NDArray[Any]
 
 
 class NotDirect(ProveoutError):
-    """Only pandas can do what was asked. `asked` is what that was."""
+    """Only pandas supports the operation `asked`."""
 
     def __init__(self, asked: str) -> None:
         super().__init__(asked)
@@ -51,9 +51,9 @@ def _operators(ufunc: np.ufunc) -> tuple[Operator, Operator]:
 
 
 class Column:
-    """One column: arithmetic, comparison, NumPy's element-wise functions, and the methods below. Never changed.
+    """An immutable column with arithmetic, comparison, NumPy's element-wise functions, and the methods below.
 
-    There is no `a += 1` of its own: Python makes `a = a + 1` of it, so that what `a` was taken from stays as it is.
+    It does not define `+=`: Python turns `a += 1` into `a = a + 1`, so the column from which `a` came does not change.
     """
 
     __slots__ = ("_values",)
@@ -101,7 +101,7 @@ class Column:
             else:
                 values.append(self._operand(value))
         if ufunc in _DIVIDED_DOWN and not (values[1] if type(values[1]) in _SCALARS else np.all(values[1])):
-            raise NotDirect(f"numpy.{ufunc.__name__} by zero")  # infinite in pandas, 0 for NumPy's integers
+            raise NotDirect(f"numpy.{ufunc.__name__} by zero")  # infinite in pandas, 0 for integers in NumPy
         if ufunc in _BITWISE and len({"b" if _kind(value) == "b" else "i" for value in values}) > 1:
             raise NotDirect(f"numpy.{ufunc.__name__} of flags and numbers")
         return self._made(ufunc(*values))
@@ -169,34 +169,34 @@ class Column:
         return self.__array__()
 
     def copy(self) -> "Column":
-        """The same."""
+        """The column itself, because it is immutable."""
         return self
 
     def isna(self) -> "Column":
-        """Where a value is not known."""
+        """Where the value is unknown."""
         if self.is_text:
             return Column(np.array([_unknown(value) for value in self._values.tolist()], dtype=bool))
         return Column(np.isnan(self._values) if self._values.dtype.kind == "f" else np.zeros(len(self), dtype=bool))
 
     def notna(self) -> "Column":
-        """Where a value is known."""
+        """Where the value is known."""
         return Column(~self.isna()._values)
 
     isnull, notnull = isna, notna
 
     def fillna(self, value: Any) -> "Column":
-        """`value` where none is known."""
+        """The column with `value` in place of unknown values."""
         fits = isinstance(value, str) if self.is_text else isinstance(value, int | float | np.number)
         if not fits or isinstance(value, bool):
             raise NotDirect(f"Series.fillna with a {type(value).__name__}")
         if self._values.dtype.kind not in "fO":
-            return self  # always known
+            return self  # this type has no unknown values
         filled = self._values.copy()
         filled[self.isna()._values] = value
         return Column(filled)
 
     def isin(self, values: Any) -> "Column":
-        """Where a value is one of `values`."""
+        """Where the value is one of `values`."""
         among = list(values)
         right = str if self.is_text else int | float | np.number
         if not all(isinstance(value, right) and not _unknown(value) for value in among):
@@ -207,7 +207,7 @@ class Column:
         return Column(np.isin(self._values, among))
 
     def map(self, table: Any) -> "Column":
-        """What `table`, a plain dict, has for each value; not known where it has nothing."""
+        """Look each value up in `table`, a plain dict; unknown if it is not there."""
         if type(table) is not dict:
             raise NotDirect("Series.map with a function")
         right = str if self.is_text else int | float
@@ -224,7 +224,7 @@ class Column:
         return Column(np.array([math.nan if value is None else value for value in found], dtype=np.float64))
 
     def astype(self, dtype: Any) -> "Column":
-        """As numbers or flags of another type."""
+        """The column as numbers or booleans of another type."""
         if self.is_text or not isinstance(dtype, str | type | np.dtype) or dtype in ("str", "string", str, object):
             raise NotDirect(f"Series.astype({dtype!r})")
         try:
@@ -246,7 +246,7 @@ class Column:
         return self._chosen(~_flags(condition, len(self)), other)
 
     def _chosen(self, keep: Values, other: Any) -> "Column":
-        # Where pandas would change the type only if a value needs it, whoever is asked for one row would differ.
+        # pandas changes the type only if a value requires it, so the result for a single row could differ.
         if self._values.dtype.kind not in "fi" or isinstance(other, bool):
             raise NotDirect("Series.where of text or flags")
         value = self._operand(other)
@@ -256,11 +256,11 @@ class Column:
         return self._made(made)
 
     def abs(self) -> "Column":
-        """Without their sign."""
+        """The absolute values."""
         return self._made(np.abs(self._number()))
 
     def clip(self, lower: Any = None, upper: Any = None, *, out: None = None) -> "Column":
-        """No less than `lower`, no more than `upper`; NaN stays NaN."""
+        """The values limited to `lower` and `upper`; NaN stays NaN."""
         made = self._number()
         for bound, ufunc in ((lower, np.maximum), (upper, np.minimum)):
             if bound is not None:
@@ -272,7 +272,7 @@ class Column:
         return self._made(made)
 
     def round(self, decimals: int = 0) -> "Column":
-        """To `decimals` places."""
+        """The values rounded to `decimals` places."""
         return self._made(np.round(self._number(), decimals))
 
     def between(self, left: Any, right: Any) -> "Column":
@@ -287,7 +287,7 @@ class Column:
 
 
 def _unknown(value: Any) -> bool:
-    return value is None or value != value  # noqa: PLR0124  # NaN is the one value that is not itself
+    return value is None or value != value  # noqa: PLR0124  # only NaN is not equal to itself
 
 
 def _kind(value: Any) -> str:
@@ -302,7 +302,7 @@ def _flags(condition: Any, rows: int) -> Values:
 
 
 def text(values: Sequence[Any]) -> Values:
-    """Text, and None, as an array of objects."""
+    """Texts and None as an array of objects."""
     made = np.empty(len(values), dtype=object)
     made[:] = values
     return made

@@ -1,8 +1,8 @@
-"""How far two computations of one answer may be apart. The one place that decides it.
+"""Numerical tolerance: how far two computations of the same answer may differ. Decided only here.
 
-Input: a fitted model. Output: a tolerance, and its reason. Trees, counts and look-ups give the same answer to the
-last bit, however they are asked. A sum does not: BLAS and solvers add in an order that hangs on the processor, on the
-number of threads and on how arrays lie in memory, and a forest with several jobs adds its trees as their threads end.
+Input: a fitted model. Output: a tolerance, and its reason. Trees, counts and look-ups always give the same answer to
+the last bit. Sums do not: BLAS and solvers add in an order that depends on the processor, the number of threads and the
+memory layout, and a forest with several jobs adds its trees in the order in which the threads finish.
 """
 
 import functools
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUMMED = 1e-10
-"""How far an answer that rests on sums may be off, as a share of it; of answers below a hundredth, of a hundredth."""
+"""Relative tolerance of an answer computed by sums. Answers below 0.01 count as 0.01."""
 SINGLE = 1e-6
-"""The same for XGBoost, which computes in single precision: seven digits, the last of them as the processor has it."""
+"""The same for XGBoost, which computes in single precision: the last of seven digits depends on the processor."""
 FITTED = 1e-6
-"""The same for the answers of a model fitted again: a solver stops near its aim, and rounding moves where."""
+"""The same for the answers of a refitted model: where a solver stops depends on rounding."""
 _LEAST = 0.01
 
-# What of scikit-learn takes no sum when it answers, or always takes it in the same order.
+# scikit-learn classes that predict without sums, or with sums in a fixed order.
 _EXACT = {
     "Binarizer", "CalibratedClassifierCV", "ColumnTransformer", "CountVectorizer", "DecisionTreeClassifier",
     "DecisionTreeRegressor", "DummyClassifier", "DummyRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor",
@@ -42,15 +42,15 @@ _FORESTS = {"ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifi
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """What `apart` allows. `why` names the part of the model that takes sums; empty where answers must be equal."""
+    """The tolerances of a model. `why` names the part that takes sums; empty if answers must be equal."""
 
-    answers: float = 0.0  # of one model asked twice
-    fitted: float = 0.0  # of one model fitted twice
+    answers: float = 0.0  # between two predictions of the same model
+    fitted: float = 0.0  # between two fits of the same model
     why: str = ""
 
 
 def tolerance(model: Any) -> Tolerance:
-    """What two computations of the answers of `model` may differ by."""
+    """The tolerances for the answers of `model`."""
     parts = [part for _, part in met(model) if hasattr(part, "get_params") and not isinstance(part, type)]
     sums = next((f"{type(part).__name__} takes sums of its own" for part in parts if not _exact(part)), "")
     jobs = next((f"{type(part).__name__} adds its trees as its jobs end" for part in parts if _in_jobs(part)), "")
@@ -63,17 +63,17 @@ def tolerance(model: Any) -> Tolerance:
 def _exact(part: Any) -> bool:
     if type(part).__name__ not in _EXACT or not type(part).__module__.startswith("sklearn."):
         return False
-    of_arrays = getattr(part, "func", None)  # what a FunctionTransformer computes
+    of_arrays = getattr(part, "func", None)  # the function of a FunctionTransformer
     return of_arrays is None or isinstance(of_arrays, functools.partial)
 
 
 def _in_jobs(part: Any) -> bool:
-    # The trees learn the same with any number of jobs: it is their mean that is taken in another order.
+    # With several jobs the trees are the same, but they are added in another order.
     return type(part).__name__ in _FORESTS and part.n_jobs not in {None, 1}
 
 
 def apart(found: "NDArray[Any]", wanted: "NDArray[Any]", allowed: float) -> "NDArray[np.bool_]":
-    """Which rows differ by more than `allowed` in one of their scores, as a share of the one wanted, shape (rows,).
+    """Which rows differ by more than `allowed` in one of their scores, relative to the wanted one, shape (rows,).
 
     NaN equals NaN.
 

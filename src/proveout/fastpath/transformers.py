@@ -1,9 +1,8 @@
-"""A fitted scikit-learn model as plain functions of NumPy arrays: no names, no validation, no table in between.
+"""A fitted scikit-learn model as plain functions of NumPy arrays, without column names, validation and tables.
 
-Input: a fitted estimator and the columns it is given. Output: a function from a `Block` to scores. What the
-common transformers do to a row is a line of arithmetic, and is written out here; what they check and wrap around it
-takes a hundred times as long. Every other fitted step is called as it is, on NumPy blocks. Nothing here is trusted:
-`parity` serves it only where its answers are the estimator's own.
+Input: a fitted estimator and its columns. Output: a function from a `Block` to scores. The arithmetic of the common
+transformers is written out here; their own checks and wrappers take a hundred times as long. Every other fitted step is
+called unchanged, on NumPy arrays. `parity` uses the result only if its answers equal the estimator's.
 """
 
 import copy
@@ -29,8 +28,8 @@ def scorer(model: Any, columns: Sequence[str], *, asked: Question) -> Callable[[
     """The scores of each row of a Block with `columns`.
 
     Args:
-        asked: what of the model its scores are.
-    Raises: NotDirect if `model` is not built of steps that can be called on arrays.
+        asked: which output of the model the scores are.
+    Raises: NotDirect if `model` has steps that cannot be called on arrays.
     """
     *steps, last = _flat(model)
     score = predictor(last, asked)
@@ -51,7 +50,7 @@ def scorer(model: Any, columns: Sequence[str], *, asked: Question) -> Callable[[
 
 
 def _flat(model: Any) -> list[Any]:
-    """The steps of a pipeline, those of pipelines in it among them."""
+    """The steps of a pipeline, with nested pipelines flattened."""
     if type(model).__name__ != "Pipeline":
         return [model]
     steps = [step for _, step in model.steps if step is not None and step != "passthrough"]
@@ -59,7 +58,7 @@ def _flat(model: Any) -> list[Any]:
 
 
 def _matrix(block: Block, columns: Sequence[str]) -> Matrix:
-    """Some columns side by side: numbers as floats; as objects, NaN where nothing is known, once text is among them."""
+    """Some columns as a matrix: of floats; or of objects, with NaN for unknown, if one of them is text."""
     arrays = [block.array(name) for name in columns]
     if any(array.dtype.kind == "O" for array in arrays):
         made = np.empty((len(block), len(arrays)), dtype=object)
@@ -76,7 +75,7 @@ def _matrix(block: Block, columns: Sequence[str]) -> Matrix:
 
 
 def _by_columns(transformers: Any, columns: Sequence[str]) -> Callable[[Block], Matrix]:
-    """A fitted ColumnTransformer: each of its parts on its own columns, the results side by side."""
+    """A fitted ColumnTransformer: apply each part to its columns, and concatenate the results."""
     if transformers.transformer_weights:
         raise NotDirect("a ColumnTransformer with weights")
     parts = [
@@ -124,7 +123,7 @@ def _numbers(matrix: Matrix) -> Matrix:
 
 
 def transformer(step: Any) -> Step:
-    """What the fitted `step` does to a matrix: written out where it is simple, else its own `transform`."""
+    """The fitted `step` as a function of a matrix: written out for simple steps, else its own `transform`."""
     own = {
         "FunctionTransformer": _function,
         "OrdinalEncoder": _ordinal,
@@ -170,12 +169,12 @@ def _ordinal(step: Any) -> Step | None:
     if getattr(step, "_infrequent_enabled", False) or np.dtype(step.dtype) != np.float64:
         return None
     tables = [_table(categories, missing=float(step.encoded_missing_value)) for categories in step.categories_]
-    strange = float(step.unknown_value) if lenient else None
+    unseen = float(step.unknown_value) if lenient else None
 
     def run(matrix: Matrix) -> Matrix:
         made = np.empty(matrix.shape)
         for place, table in enumerate(tables):
-            made[:, place] = [_code(table, value, strange) for value in matrix[:, place].tolist()]
+            made[:, place] = [_code(table, value, unseen) for value in matrix[:, place].tolist()]
         return made
 
     return run
@@ -189,13 +188,13 @@ def _one_hot(step: Any) -> Step | None:
     for categories in step.categories_:
         tables.append({key: code + width for key, code in _table(categories, missing=None).items()})
         width += len(categories)
-    strange = float(width) if lenient else None
+    unseen = float(width) if lenient else None
 
     def run(matrix: Matrix) -> Matrix:
-        made = np.zeros((len(matrix), width + 1))  # the last column takes what was never seen
+        made = np.zeros((len(matrix), width + 1))  # the last column is for unseen categories
         rows = np.arange(len(matrix))
         for place, table in enumerate(tables):
-            codes = [_code(table, value, strange) for value in matrix[:, place].tolist()]
+            codes = [_code(table, value, unseen) for value in matrix[:, place].tolist()]
             made[rows, np.array(codes, dtype=np.intp)] = 1.0
         return made[:, :width]
 
@@ -206,7 +205,11 @@ _MISSING = object()
 
 
 def _table(categories: Any, *, missing: float | None) -> dict[Any, float]:
-    """The code of each category. `missing`: that of what is not known, or None if it has its place like the others."""
+    """The code of each category.
+
+    Args:
+        missing: the code of unknown values; None if they have a code like the other categories.
+    """
     codes: dict[Any, float] = {}
     for code, category in enumerate(np.asarray(categories, dtype=object).tolist()):
         if category is None or category != category:  # noqa: PLR0124  # NaN
@@ -216,14 +219,14 @@ def _table(categories: Any, *, missing: float | None) -> dict[Any, float]:
     return codes
 
 
-def _code(table: dict[Any, float], value: Any, strange: float | None) -> float:
+def _code(table: dict[Any, float], value: Any, unseen: float | None) -> float:
     code = table.get(value)
     if code is not None:
         return code
     if value is None or value != value:  # noqa: PLR0124  # NaN
         code = table.get(_MISSING)
     if code is None:
-        code = strange
+        code = unseen
     if code is None or value in (math.inf, -math.inf):
         raise NotDirect(f"a category that was never seen, {value!r},")  # the estimator itself raises on it
     return code
@@ -245,7 +248,7 @@ def _as_it_is(step: Any) -> Step:
 
 
 def _nameless(step: Any) -> Any:
-    # scikit-learn warns whenever what was fitted on names is given an array.
+    # scikit-learn warns if an estimator that was fitted with column names gets an array.
     nameless = copy.copy(step)
     nameless.__dict__.pop("feature_names_in_", None)
     return nameless
@@ -262,7 +265,7 @@ def _calmly(function: Callable[[Matrix], Any], matrix: Matrix) -> Any:
 
 
 def predictor(step: Any, asked: Question) -> Score:
-    """The scores that the fitted `step` gives."""
+    """The scores of the fitted `step`, as a function of a matrix."""
     if not hasattr(step, asked.method):
         raise NotDirect(f"{type(step).__name__}, which has no {asked.method},")
     own = fused_trees.scorer(step, asked) or boosted_models.scorer(step, asked)

@@ -1,1 +1,1 @@
-"""Generated: requests made from the schema, and what has to hold of every answer to them."""
+"""Fuzzing: requests generated from the schema, and properties that every answer to them must have."""

@@ -1,6 +1,6 @@
-"""A field of the request schema, for whoever makes values by it: how far it goes, and every value where they are few.
+"""Field specifications for generating values: bounds of each field of the request schema, and all values if few.
 
-Input: a pandera model. Output: the `RequestSchema` of `schema/pandera_reader`, and `FieldSpec` for each field.
+Input: a pandera model. Output: the `RequestSchema` of `schema/pandera_reader`, and a `FieldSpec` for each field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Record = dict[str, Any]
-"""A request as plain values by field; None for what is not known."""
+"""A request as plain values by field; None for unknown."""
 
-MOST_LISTED = 20_000  # integers that are tried one by one against a check of the project's own
+MOST_LISTED = 20_000  # integers that are tried one by one against a project's own check
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldSpec:
-    """What one field may be."""
+    """The allowed values of one field."""
 
     field: RequestField
     bounds: Bounds
-    choices: tuple[Any, ...] | None = None  # all values there are, where they are listed
+    choices: tuple[Any, ...] | None = None  # all allowed values; None if they cannot be listed
 
     @property
     def name(self) -> str:
         return self.field.name
 
     def holds(self, value: Any) -> bool:
-        """Whether every check lets `value`, which is of the right type and not null, through."""
+        """Whether every check accepts `value`, which has the right type and is not null."""
         return self.field.holds(value)
 
     def fits(self, value: Any) -> bool:
-        """Whether `value` is of the field's type. Null is of none."""
+        """Whether `value` has the field's type. Null has no type."""
         return value is not None and coercion.is_of_kind(value, coercion.kind_of(self.field.dtype))
 
     def typed(self, value: Any) -> bool:
@@ -48,20 +48,20 @@ class FieldSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Every field of a request, in order."""
+    """The fields of a request, in order."""
 
     schema: RequestSchema
     fields: tuple[FieldSpec, ...]
 
     def frame(self, records: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-        """The records as a table, shape (records, fields that one of them has), typed as in front of the model."""
+        """The records as a table, shape (records, fields that any of them has), with the types that the model gets."""
         return frames.of_records(records, {field.name: field.pandas_dtype for field in self.schema.fields})
 
 
 def read(schema: Any) -> Request:
-    """What `schema`, a pandera DataFrameModel or DataFrameSchema, allows.
+    """The fields of `schema`, a pandera DataFrameModel or DataFrameSchema.
 
-    Raises: ConfigError for what one request cannot be made by, naming it.
+    Raises: ConfigError naming a part of the schema from which no request can be generated.
 
     >>> import pandera.pandas as pa
     >>> [hour] = read(pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(0, 23))})).fields
@@ -78,7 +78,7 @@ def _spec(schema: str, field: RequestField) -> FieldSpec:
 
 
 def _listed(field: RequestField, found: Bounds) -> Sequence[Any] | None:
-    """All values that there may be, in order; None where nobody can list them."""
+    """All possible values, in order; None if they cannot be listed."""
     if found.named is not None:
         return found.named
     if field.kind == "bool":
@@ -88,13 +88,13 @@ def _listed(field: RequestField, found: Bounds) -> Sequence[Any] | None:
     low, high = found.low, found.high
     if low is not None and high is not None and low > high:
         return ()
-    # Each is asked of all of them: a check over a column would take seconds.
+    # Every check is called for every value, so a check over a whole column would take seconds.
     few = field.kind == "int" and high - low < MOST_LISTED and any(one.custom for one in field.constraints)
     return range(low, high + 1) if few and not any(one.whole_column for one in field.constraints) else None
 
 
 def _choices(schema: str, field: RequestField, listed: Sequence[Any] | None) -> tuple[Any, ...] | None:
-    """Those of the listed values that every check lets through. Raises: ConfigError if there are none."""
+    """The listed values that every check accepts. Raises: ConfigError if there are none."""
     if listed is None:
         return None
     plain = [value.item() if hasattr(value, "item") else value for value in listed]
@@ -107,7 +107,7 @@ def _choices(schema: str, field: RequestField, listed: Sequence[Any] | None) -> 
 
 
 def why_refused(constraint: Constraint, value: Any) -> str:
-    """What is wrong with a value that the constraint refuses, in words."""
+    """What is wrong with a value that the constraint refuses, as text."""
     if constraint.name == "in_range" and not constraint.custom:
         low = constraint.arguments["min_value"]
         return "below the range" if value <= low else "above the range"

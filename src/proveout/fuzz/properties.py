@@ -1,11 +1,11 @@
-"""Does the model answer whatever the schema lets in? Properties that hold of every request, asked of generated ones.
+"""Properties that the answer to every valid request must have, checked on generated requests.
 
 Input: the request schema and the candidate. Output: `Evidence`, the number of examples that break a property. The
-smallest record that does is offered as an edge case: a file that `proveout cases add --from` takes.
+smallest such record is offered as an edge case: a file that `proveout cases add --from` takes.
 
-hypothesis makes the examples once, and the model is asked of all of them together: alone, a request costs a pipeline
-milliseconds. Only where a property is broken the examples are made again, up to the one that broke it, and made smaller
-from there. An edge case is an example too, so that what was once found stays asked, by every property.
+hypothesis generates the examples once, and the model predicts all of them in one batch, because a single request takes
+a pipeline milliseconds. Only if a property is broken are the examples generated again, up to the broken one, which is
+then made smaller. Edge cases are examples, too, so every property is checked on a record that was once found.
 """
 
 import datetime
@@ -22,7 +22,7 @@ from proveout.errors import ConfigError, DataRefused
 from proveout.fastpath import tolerance
 from proveout.fuzz import strategies
 from proveout.fuzz.field_spec import Record
-from proveout.fuzz.runner import Asked, Breaks, Example, Model, spread
+from proveout.fuzz.runner import Breaks, Example, ExampleRunner, Model, spread
 from proveout.model import threads
 from proveout.records.json_form import digest_of
 from proveout.records.verdict import Evidence
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-EXAMPLES = 240  # half of them usual, half of them at an edge
-ALONE = 24  # of them are asked alone of a pipeline, which takes milliseconds
+EXAMPLES = 240  # half of them usual, half at the edge
+ALONE = 24  # of them are predicted one by one, which takes a pipeline milliseconds each
 NONE_ANSWERED = "the model answers none of the generated requests"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offers:
-    """Where edge cases are offered, and what is written into them."""
+    """Where offered edge cases are written, and with which author and date."""
 
     root: Path
     folder: str = "reports/offered_cases"
@@ -49,7 +49,7 @@ class Offers:
 
 
 class Generated:
-    """The fixture `generated`: each method is one property of all requests, as evidence for a check."""
+    """The fixture `generated`. Each method checks one property of all requests, and returns evidence."""
 
     def __init__(
         self,
@@ -62,68 +62,75 @@ class Generated:
         offers: Offers | None = None,
         examples: int = EXAMPLES,
     ) -> None:
-        """`schema`, a pandera model, and `model`, an opened bundle.
-
+        """
         Args:
-            cases: records of edge cases, by id: they are examples too.
-            seen: text that training rows have, by field.
+            schema: a pandera model.
+            model: an opened bundle.
+            cases: records of edge cases by id, which are examples, too.
+            seen: texts in the training rows, by field.
             overrides: see `strategies.valid`.
-            offers: None to offer nothing.
-            examples: how many are made; fewer, where the schema allows no more.
-        Raises: ConfigError for a schema that no records can be made by.
+            offers: None to offer no edge cases.
+            examples: how many to generate; fewer, if the schema allows no more.
+        Raises: ConfigError for a schema from which no records can be generated.
         """
         self._schema, self._offers = schema, offers
         self._seen, self._overrides = seen, overrides
         self._validator = _validator(schema)
-        self._asked = Asked(schema, model, cases=cases or {}, seen=seen, overrides=overrides, examples=examples)
+        self._runner = ExampleRunner(
+            schema, model, cases=cases or {}, seen=seen, overrides=overrides, examples=examples
+        )
 
     # --- properties -----------------------------------------------------------------------------------------------
 
     def never_crashes(self) -> Evidence:
-        """Examples that the model raises on, or gives no score for. At most 100 calls look for them."""
+        """Counts examples on which the model raises or returns no scores, with at most 100 calls to find them."""
         name, covers = "crashes", ("monitor-5", "data-7")
         with threads.limited():
-            answers = self._asked.answers
-            rows = len(self._asked.examples) - len(answers.unasked)
-            crashed = [self._asked.examples[place] for place in sorted(answers.crashed)]
-            said = self._told(name, crashed, self._crash, fails=True) if crashed else ""
+            answers = self._runner.answers
+            rows = len(self._runner.examples) - len(answers.unasked)
+            crashed = [self._runner.examples[place] for place in sorted(answers.crashed)]
+            decision = self._describe(name, crashed, self._crash, fails=True) if crashed else ""
         if answers.together:
-            said = "; ".join([*([said] if said else []), "some crash together that are answered one by one"])
+            decision = "; ".join(
+                [*([decision] if decision else []), "some crash together that are answered one by one"]
+            )
         value = len(crashed) + answers.together
-        return Evidence(name=name, value=value, at_most=0, rows=rows, covers=covers, decision=said)
+        return Evidence(name=name, value=value, at_most=0, rows=rows, covers=covers, decision=decision)
 
     def never_nan(self) -> Evidence:
-        """Examples whose answer is NaN or infinite."""
+        """Counts examples whose answer is NaN or infinite."""
         return self._property("answers NaN or infinity", self._endless, covers=("monitor-5",), fails=True)
 
     def stays_a_probability(self) -> Evidence:
-        """Examples whose probabilities are below 0 or above 1, be it by the last digit, or together are not 1."""
-        name = "answers outside 0 to 1" if self._asked.model.task.name != "regression" else "answers that are no number"
+        """Counts examples with a probability below 0 or above 1, even by the last digit, or whose sum is not 1."""
+        name = (
+            "answers outside 0 to 1" if self._runner.model.task.name != "regression" else "answers that are no number"
+        )
         return self._property(name, self._outside, covers=("monitor-5",), fails=True)
 
     def same_when_asked_again(self) -> Evidence:
-        """Examples that have another answer the second or the third time."""
+        """Counts examples with a different answer the second or third time."""
         return self._property("answers that change when asked again", self._wavers, covers=("monitor-5",))
 
     def same_alone_and_in_a_batch(self) -> Evidence:
-        """Examples that have one answer alone and another beside other rows. At most 48 are asked, half edge cases."""
+        """Counts examples with different answers alone and in a batch. Tries at most 48, half of them edge cases."""
         return self._property("answers that depend on the batch", self._alone, covers=("monitor-3",), some=True)
 
     def same_in_any_order(self) -> Evidence:
-        """Examples whose answer depends on where in a batch they stand."""
+        """Counts examples whose answer depends on their position in a batch."""
         return self._property("answers that depend on the order", self._in_order, covers=("monitor-3",))
 
     def served_as_offline(self) -> Evidence:
-        """Examples that the server's way answers otherwise: from JSON, alone, by the direct path where that is on."""
-        pipeline = self._asked.model.direct != "on"
+        """Counts examples that the server answers differently: from JSON, alone, by the direct path if it is on."""
+        pipeline = self._runner.model.direct != "on"
         return self._property("answers served otherwise", self._served, covers=("monitor-3",), some=pipeline)
 
     def refuses_invalid(self) -> Evidence:
-        """Broken requests that the guard or the server lets in, or that crash it.
+        """Counts broken requests that the guard or the server accepts, or that crash it.
 
-        One usual request, broken in every way there is.
+        Takes one usual request, and breaks it in every known way.
         """
-        usual = next(example.record for example in self._asked.examples if example.origin == "valid")
+        usual = next(example.record for example in self._runner.examples if example.origin == "valid")
         broken = strategies.every_break(self._schema, usual, seen=self._seen, overrides=self._overrides)
         together = [one for one in broken if self._is_typed(one)]
         alone = tuple({(one.field, one.reason): one for one in broken if one not in together}.values())
@@ -131,9 +138,9 @@ class Generated:
             alone = broken
         through = [(one, why) for one in alone if (why := self._got_through(one.record))]
         through += [(one, "is let in by the server") for one in broken if self._is_served(one)]
-        said = "; ".join(f"{one.field or 'a record'} ({one.reason}) {why}" for one, why in through[:3])
+        decision = "; ".join(f"{one.field or 'a record'} ({one.reason}) {why}" for one, why in through[:3])
         return Evidence(
-            name="broken requests that get through", value=len(through), at_most=0, decision=said,
+            name="broken requests that get through", value=len(through), at_most=0, decision=decision,
             rows=len({*map(id, together), *map(id, alone)}), covers=("data-1", "monitor-2"),
         )  # fmt: skip
 
@@ -142,84 +149,84 @@ class Generated:
     def _crash(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        crashed = self._asked.ask(records).crashed
+        crashed = self._runner.ask(records).crashed
         return np.array([place in crashed for place in range(len(records))])
 
     def _endless(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        return np.asarray(~np.isfinite(self._asked.scores(records)).reshape(len(records), -1).all(axis=1))
+        return np.asarray(~np.isfinite(self._runner.scores(records)).reshape(len(records), -1).all(axis=1))
 
     def _outside(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        scores = self._asked.scores(records)
+        scores = self._runner.scores(records)
         finite = np.isfinite(scores).reshape(len(records), -1).all(axis=1)
-        return np.asarray(finite & ~self._asked.model.task.valid_rows(scores))
+        return np.asarray(finite & ~self._runner.model.task.valid_rows(scores))
 
     def _wavers(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
-        first, second, third = (self._asked.scores(records) for _ in range(3))
+        first, second, third = (self._runner.scores(records) for _ in range(3))
         return self._differ(first, second) | self._differ(first, third)
 
     def _alone(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        together = self._asked.scores([*records, *self._asked.company])[: len(records)]
-        return self._differ(together, np.concatenate([self._asked.scores([record]) for record in records]))
+        together = self._runner.scores([*records, *self._runner.company])[: len(records)]
+        return self._differ(together, np.concatenate([self._runner.scores([record]) for record in records]))
 
     def _in_order(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
-        everyone = [*records, *self._asked.company]
+        everyone = [*records, *self._runner.company]
         shuffled = np.random.default_rng(0).permutation(len(everyone))
-        wanted, found = self._asked.scores(everyone), np.zeros(len(everyone), dtype=bool)
+        wanted, found = self._runner.scores(everyone), np.zeros(len(everyone), dtype=bool)
         for order in (np.arange(len(everyone))[::-1], shuffled):
-            said = np.empty_like(wanted)
-            said[order] = self._asked.scores([everyone[place] for place in order])
-            found |= self._differ(wanted, said)
+            scores = np.empty_like(wanted)
+            scores[order] = self._runner.scores([everyone[place] for place in order])
+            found |= self._differ(wanted, scores)
         return found[: len(records)]
 
     def _served(self, records: Sequence[Record]) -> "NDArray[np.bool_]":
         import numpy as np
 
         served = np.stack([self._as_served(record) for record in records])
-        return self._differ(self._asked.scores(records), served)
+        return self._differ(self._runner.scores(records), served)
 
     def _differ(self, one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-        """Where two answers are not the same. NaN is the same as NaN: another property asks for that."""
-        return tolerance.apart(other, one, self._asked.model.tolerance.answers)
+        """Where two answers differ. NaN equals NaN, because another property checks for NaN."""
+        return tolerance.apart(other, one, self._runner.model.tolerance.answers)
 
     def _as_served(self, record: Record) -> "NDArray[np.float64]":
-        """The scores that the server would send; infinite where that raises, which is no answer of the model."""
+        """The scores that the server would send; infinite if the model raises."""
         import numpy as np
 
-        model = self._asked.model
+        model = self._runner.model
         try:
-            said = model.predict_columns(model.columns([json.loads(json.dumps(record))]))
-            return np.asarray(said[0], dtype=float).reshape(model.task.shape(1)[1:])
+            scores = model.predict_columns(model.columns([json.loads(json.dumps(record))]))
+            return np.asarray(scores[0], dtype=float).reshape(model.task.shape(1)[1:])
         except Exception:
             return np.full(model.task.shape(1)[1:], np.inf)
 
     def _is_typed(self, one: strategies.Broken) -> bool:
-        """Whether a column can hold the value that is wrong, so that one bad row spoils no other."""
-        fields = {field.name: field for field in self._asked.request.fields}
+        """Whether a column of the field's type can hold the wrong value, so that it does not affect other rows."""
+        fields = {field.name: field for field in self._runner.request.fields}
         there = one.field in fields and one.field in one.record
         return there and fields[one.field].typed(one.record[one.field])
 
     def _all_refused(self, broken: Sequence[strategies.Broken]) -> bool:
-        """Whether the guard refuses each of these rows. In doubt, they are to be asked one by one."""
-        if self._asked.request.schema.compares_rows:  # each is refused then for being like the others
+        """Whether the guard refuses all of these rows. False in doubt; then the caller tries them one by one."""
+        if self._runner.request.schema.compares_rows:  # then each could be refused only because of the other rows
             return False
         try:
-            asked = self._asked.request.frame([one.record for one in broken])
-            return bool(guard.check(asked, self._schema, name="requests").accepted.empty)
+            rows = self._runner.request.frame([one.record for one in broken])
+            return bool(guard.check(rows, self._schema, name="requests").accepted.empty)
         except Exception:
             return False
 
     def _got_through(self, record: Record) -> str:
-        """What became of a broken record, in words; empty if the guard refused it."""
+        """What happened to a broken record, as text; empty if the guard refused it."""
         try:
-            let_in = guard.check(self._asked.request.frame([record]), self._schema, name="a request").accepted
+            let_in = guard.check(self._runner.request.frame([record]), self._schema, name="a request").accepted
         except DataRefused:
             return ""
         except Exception as error:
@@ -227,8 +234,8 @@ class Generated:
         return "is let in" if len(let_in) else ""
 
     def _is_served(self, one: strategies.Broken) -> bool:
-        """Whether the server lets a broken record in. To it a field that may be null may be left out."""
-        fields = {field.name: field for field in self._asked.request.schema.fields}
+        """Whether the server accepts a broken record. A request may leave out a field that may be null."""
+        fields = {field.name: field for field in self._runner.request.schema.fields}
         left_out = one.field in fields and one.field not in one.record and fields[one.field].takes_null
         if self._validator is None or left_out:
             return False
@@ -243,37 +250,37 @@ class Generated:
     def _property(
         self, name: str, breaks: Breaks, *, covers: tuple[str, ...], some: bool = False, fails: bool = False
     ) -> Evidence:
-        """A property of those examples that are answered at all."""
+        """The evidence for one property, on the examples that the model answers."""
         with threads.limited():
-            asked = self._some() if some else self._asked.answered
-            rows = len(asked)
-            if not asked:
+            examples = self._some() if some else self._runner.answered
+            rows = len(examples)
+            if not examples:
                 return Evidence(name=name, value=None, at_most=0, rows=0, unjudged=NONE_ANSWERED, covers=covers)
             try:
-                mask = breaks([example.record for example in asked])
-            except Exception as error:  # though each of them was answered, when the examples were first asked
-                said = f"they were answered before, and now it raised {error!r:.120}"
-                return Evidence(name=name, value=rows, at_most=0, rows=rows, covers=covers, decision=said)
-            bad = [example for example, broken in zip(asked, mask, strict=True) if broken]
-            said = self._told(name, bad, breaks, fails=fails) if bad else ""
-        return Evidence(name=name, value=len(bad), at_most=0, rows=rows, covers=covers, decision=said)
+                mask = breaks([example.record for example in examples])
+            except Exception as error:  # although the model answered each of them the first time
+                decision = f"they were answered before, and now it raised {error!r:.120}"
+                return Evidence(name=name, value=rows, at_most=0, rows=rows, covers=covers, decision=decision)
+            bad = [example for example, broken in zip(examples, mask, strict=True) if broken]
+            decision = self._describe(name, bad, breaks, fails=fails) if bad else ""
+        return Evidence(name=name, value=len(bad), at_most=0, rows=rows, covers=covers, decision=decision)
 
     def _some(self) -> list[Example]:
-        cases = [example for example in self._asked.answered if example.origin in self._asked.cases]
-        made = [example for example in self._asked.answered if example.origin not in self._asked.cases]
+        cases = [example for example in self._runner.answered if example.origin in self._runner.cases]
+        made = [example for example in self._runner.answered if example.origin not in self._runner.cases]
         return [*spread(cases, ALONE), *spread(made, ALONE)]
 
-    def _told(self, name: str, bad: list[Example], breaks: Breaks, *, fails: bool) -> str:
-        """The smallest record that breaks the property, and how to keep it; or the edge case that it is already."""
+    def _describe(self, name: str, bad: list[Example], breaks: Breaks, *, fails: bool) -> str:
+        """The smallest record that breaks the property, and the command that adds it; or the edge case that it is."""
         first = bad[0]
-        if first.origin in self._asked.cases:
+        if first.origin in self._runner.cases:
             return f"the edge case {first.origin} breaks it"
-        record = self._asked.smallest(bad, breaks)
+        record = self._runner.smallest(bad, breaks)
         shown = json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False)
         return f"such as {shown}, null for all else{self._offer(name, record, fails=fails)}"
 
     def _offer(self, name: str, record: Record, *, fails: bool) -> str:
-        """Write the record down as an edge case. Returns: the command that adds it, as the end of a sentence."""
+        """Write the record to a file as an edge case. Returns the command that adds it, as the end of a sentence."""
         if self._offers is None:
             return ""
         kept = "" if fails else " What it expects may hold: every property is asked of each edge case, this one too."
@@ -293,7 +300,7 @@ class Generated:
 
 
 def _validator(schema: Any) -> Validator | None:
-    """What checks requests in the server; None for a schema that no server takes, as one with a check over records."""
+    """The server's validator; None for a schema that cannot be served, for example because of a check over records."""
     try:
         return Validator(request_schema.read(schema, name="the request schema"))
     except ConfigError:

@@ -1,7 +1,7 @@
-"""Generated requests and what the model says of them: made once, asked in one batch, halved where that crashes.
+"""The runner of generated requests: it generates them once, predicts them in one batch, and halves batches that crash.
 
-Input: the request schema, the model, and what is known of its values. Output: the examples, the answers, and the
-smallest record that something is still true of.
+Input: the request schema, the model, and known values of the fields. Output: the examples, the answers, and the
+smallest record that breaks a property.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from proveout.fastpath.tolerance import Tolerance
 
-COMPANY = 30  # examples that stand beside a record whose answer shall not depend on them
-MOST_ASKED = 250  # smaller and smaller records, of one property
-MOST_PARTS = 100  # calls to find who crashes
+COMPANY = 30  # other examples in the batch of a record whose answer must not depend on them
+MOST_TRIED = 250  # records tried to find a smaller one, per property
+MOST_PARTS = 100  # calls of the model to find the records that crash it
 
 Breaks = Callable[[Sequence[Record]], "NDArray[np.bool_]"]
-"""Which of the records break a property."""
+"""Tells which of the records break a property."""
 
 
 class Model(Protocol):
-    """What is asked: an opened bundle, or something like it."""
+    """The model under test: an opened bundle, or an object with the same methods."""
 
     @property
     def task(self) -> Task: ...
@@ -50,7 +50,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A record that is asked, and how it came to be: `valid`, `boundary`, or the id of an edge case."""
+    """A record, and its origin: `valid`, `boundary`, or the id of an edge case."""
 
     record: Record
     origin: str
@@ -58,17 +58,17 @@ class Example:
 
 @dataclass
 class Answers:
-    """Of each record the scores; or that it crashes; or that nobody found out, as too many do."""
+    """The scores of each record, and the positions of those without scores."""
 
     scores: "NDArray[np.float64]"
-    crashed: set[int] = field(default_factory=set)
-    unasked: set[int] = field(default_factory=set)
-    together: int = 0  # groups that crash although each of them is answered alone
+    crashed: set[int] = field(default_factory=set)  # the model raises on these
+    unasked: set[int] = field(default_factory=set)  # not tried any more, because too many crash
+    together: int = 0  # groups that crash although each of their records alone does not
     calls: int = 0
 
 
-class Asked:
-    """The examples of one schema, and the model they are put to."""
+class ExampleRunner:
+    """The examples of one schema, and the model that predicts them."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Asked:
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:
-        """What is asked: edge cases first, then usual records, then ones at an edge. The same every time."""
+        """All examples: edge cases, then usual records, then records at the edge. The same every time."""
         there = [Example(record=self.whole(record), origin=id_) for id_, record in self.cases.items()]
         made = [
             Example(record=self.whole(record), origin=origin)
@@ -101,35 +101,35 @@ class Asked:
 
     @cached_property
     def answers(self) -> Answers:
-        """What the model says of all examples."""
+        """The model's answers to all examples."""
         return self.ask([example.record for example in self.examples])
 
     @cached_property
     def answered(self) -> tuple[Example, ...]:
-        """The examples that it says something of."""
+        """The examples that the model answers."""
         out = self.answers.crashed | self.answers.unasked
         return tuple(example for place, example in enumerate(self.examples) if place not in out)
 
     @cached_property
     def company(self) -> list[Record]:
-        """Some that are answered."""
+        """Some of the answered records."""
         return [example.record for example in spread(self.answered, COMPANY)]
 
     def whole(self, record: Mapping[str, Any]) -> Record:
-        """A record with every field: a request that leaves one out has null there."""
+        """The record with every field; a missing one is null."""
         return {one.name: record.get(one.name) for one in self.request.fields}
 
     def scores(self, records: Sequence[Record]) -> "NDArray[np.float64]":
-        """What the model says. Raises: whatever it raises, and ValueError for anything but scores of each record."""
+        """The model's scores. Raises: whatever the model raises; ValueError if the shape of the scores is wrong."""
         import numpy as np
 
-        said = np.asarray(self.model.predict(self.request.frame(records)), dtype=np.float64)
-        if said.shape != self.model.task.shape(len(records)):
-            raise ValueError(f"{said.shape} scores for {len(records)} records")
-        return said
+        scores = np.asarray(self.model.predict(self.request.frame(records)), dtype=np.float64)
+        if scores.shape != self.model.task.shape(len(records)):
+            raise ValueError(f"{scores.shape} scores for {len(records)} records")
+        return scores
 
     def ask(self, records: Sequence[Record]) -> Answers:
-        """What the model says of the records together; where it raises, of each half, and so on."""
+        """The model's answers to the records in one batch; if it raises, to each half, and so on."""
         import numpy as np
 
         found = Answers(scores=np.full(self.model.task.shape(len(records)), np.nan))
@@ -154,9 +154,9 @@ class Asked:
             found.together += before == _faults(found)
 
     def smallest(self, bad: Sequence[Example], breaks: Breaks) -> Record:
-        """The smallest record that hypothesis finds from the first of `bad` on, which break a property in company.
+        """The smallest record that breaks a property, as hypothesis finds it, starting from the first of `bad`.
 
-        The examples are made again, in the same order: up to that one nothing is asked of the model.
+        The examples are generated again, in the same order. The model is not called before that first one.
         """
         origin, smallest = bad[0].origin, bad[0].record
         known = {_key(example.record) for example in bad if example.origin == origin}
@@ -169,7 +169,7 @@ class Asked:
             if key not in fates:
                 if not fates and key not in known:
                     return False
-                if len(fates) >= MOST_ASKED:
+                if len(fates) >= MOST_TRIED:
                     raise Enough
                 fates[key] = key in known or _is_broken(breaks, record)
             if fates[key]:
@@ -187,7 +187,7 @@ def _faults(found: Answers) -> int:
 def _is_broken(breaks: Breaks, record: Record) -> bool:
     try:
         return bool(breaks([record])[0])
-    except Exception:  # it breaks another property, which finds its own records
+    except Exception:  # it breaks another property, which reports its own records
         return False
 
 
@@ -196,12 +196,12 @@ def _key(record: Record) -> str:
 
 
 def spread(examples: Sequence[Example], most: int) -> list[Example]:
-    """At most so many of the examples, from all over the list."""
+    """At most `most` of the examples, evenly spread over the list."""
     return list(examples[:: max(1, len(examples) // most)][:most])
 
 
 def texts_of(rows: "pd.DataFrame", columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The texts in each of the columns that has some: the 50 that come most often."""
+    """The 50 most frequent texts of each text column."""
     found = {name: rows[name].dropna() for name in columns if rows[name].dtype.kind not in "iufbM"}
     return {
         name: tuple(value for value in texts.value_counts().index[:50].tolist() if isinstance(value, str))

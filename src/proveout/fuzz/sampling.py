@@ -1,6 +1,6 @@
-"""hypothesis, as the gate uses it: the same examples every time, no database, no clock, not a word.
+"""Sampling with hypothesis: the same examples every time, without database, deadline and output.
 
-Input: a strategy. Output: examples; or, through a condition, the smallest that it is true of.
+Input: a strategy. Output: examples; or, by a condition, the smallest example for which it is true.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def drawn(strategy: "SearchStrategy[T]", examples: int) -> list[T]:
-    """The first `examples` that hypothesis makes by `strategy`; fewer, if there are no more.
+    """The first `examples` that hypothesis generates from `strategy`; fewer, if there are no more.
 
     >>> from hypothesis import strategies
     >>> sorted(drawn(strategies.integers(1, 3), 20))
@@ -29,10 +29,10 @@ def drawn(strategy: "SearchStrategy[T]", examples: int) -> list[T]:
 def search(
     strategy: "SearchStrategy[T]", condition: Callable[[T], bool], *, examples: int, shrink: bool = True
 ) -> None:
-    """Ask `condition` of the examples that `drawn` gives and, once it was true, of ever smaller ones.
+    """Call `condition` with the examples of `drawn` and, once it was true, with smaller and smaller ones.
 
-    What it was true of is for `condition` to remember: where it wavers, hypothesis has no answer. It may raise
-    `Enough`.
+    `condition` must remember the examples for which it was true, because hypothesis returns none if the result is not
+    deterministic. It may raise `Enough`.
     """
     from hypothesis import find
     from hypothesis.errors import HypothesisException, NoSuchExample
@@ -46,12 +46,12 @@ def search(
             raise
 
 
-class Enough(BaseException):  # no error, and to hypothesis an Exception would be an example that fails
-    """Raised by a condition: no more examples, please."""
+class Enough(BaseException):  # not an Exception: hypothesis would take that for a failing example
+    """Raised by a condition to stop the search."""
 
 
 def _quiet(examples: int, *, shrink: bool) -> "settings":
-    # All of it said, so that the profile of a machine, such as the one for CI, changes nothing.
+    # All settings are explicit, so that a hypothesis profile, such as the one for CI, changes nothing.
     from hypothesis import Phase, Verbosity, settings
 
     return settings(

@@ -1,10 +1,11 @@
-"""Requests that nobody wrote: hypothesis strategies made from the project's request schema.
+"""Hypothesis strategies for requests, made from the project's request schema.
 
 Input: a pandera DataFrameModel or DataFrameSchema of one request. Output: strategies of plain records, a value by
-field. `valid` is what the schema lets in, `boundary` what it just lets in, `invalid` what it refuses, for one reason.
+field. `valid` gives accepted records, `boundary` accepted ones at the edge, `invalid` refused ones, each for one
+reason.
 
-pandera makes such values too: a frame at a time, by filters over whole columns, many times slower. Here a row is a
-dict, a range is drawn and not filtered, and a check that the project wrote is asked of one row alone.
+pandera can generate values, too, but a frame at a time, by filters over whole columns, which is many times slower. Here
+a row is a dict, ranges are drawn directly, and a project's own check is called with one row.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 Overrides = Mapping[str | tuple[str, ...], "SearchStrategy[Any]"]
-"""Strategies of the caller's own: by field; or by several fields whose values belong together, then of tuples."""
+"""The caller's own strategies, by field; or, for several fields whose values depend on each other, of tuples."""
 Seen = Mapping[str, Sequence[str]]
-"""Text that training rows have, by field: the model knows it, and no other."""
+"""Texts in the training rows, by field: the only ones that the model has seen."""
 
 Make = Callable[[FieldSpec, Sequence[str]], "SearchStrategy[Any]"]
 
@@ -33,7 +34,7 @@ _PROBED_ROWS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Broken:
-    """A record that the schema refuses. One `field` is wrong; none, where it is a check over several together."""
+    """A record that the schema refuses. `field` is the wrong one, "" for a check over several fields."""
 
     record: Record
     field: str
@@ -41,12 +42,12 @@ class Broken:
 
 
 def valid(schema: Any, *, overrides: Overrides | None = None, seen: Seen | None = None) -> "SearchStrategy[Record]":
-    """Records that the schema lets in.
+    """Records that the schema accepts.
 
     Args:
-        overrides: strategies for fields whose checks say too little: `{"clock": st.sampled_from(CLOCKS)}`.
+        overrides: strategies for fields whose values cannot be derived: `{"clock": st.sampled_from(CLOCKS)}`.
         seen: values that are drawn half of the time.
-    Raises: ConfigError naming the field, or the check, that nothing can be made by, or hardly anything.
+    Raises: ConfigError naming the field or check for which no, or hardly any, values can be generated.
 
     >>> import pandera.pandas as pa
     >>> hours = valid(pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(22, 23))}))
@@ -57,10 +58,10 @@ def valid(schema: Any, *, overrides: Overrides | None = None, seen: Seen | None 
 
 
 def boundary(schema: Any, *, overrides: Overrides | None = None, seen: Seen | None = None) -> "SearchStrategy[Record]":
-    """Records at the edge of what the schema lets in.
+    """Records at the edge of what the schema accepts.
 
-    Ends of ranges and one step inside, the shortest and the longest text, text that programs take for something else,
-    text that is not in `seen`, null where it may be, and leap days where there is a year, a month and a day.
+    These are the ends of ranges and one step inside, the shortest and longest texts, texts that programs often
+    misinterpret, texts that are not in `seen`, nulls, and leap days if there are the fields year, month and day.
 
     Args and Raises: as `valid`.
 
@@ -75,7 +76,7 @@ def boundary(schema: Any, *, overrides: Overrides | None = None, seen: Seen | No
     records, days = making.records(values.edge), making.days()
     if not days:
         return records
-    # The fields of a date each have edges of their own; a leap day is one that they have together.
+    # A leap day is an edge of the three fields together.
     return making.whole(st.one_of(records, st.builds(lambda record, day: record | day, records, st.sampled_from(days))))
 
 
@@ -106,7 +107,7 @@ def invalid(schema: Any, *, overrides: Overrides | None = None, seen: Seen | Non
 def every_break(
     schema: Any, record: Record, *, overrides: Overrides | None = None, seen: Seen | None = None
 ) -> tuple[Broken, ...]:
-    """`record`, a valid one, with one field broken: in every way that `invalid` knows, by every value it has for it.
+    """A valid `record` with one field broken: in every way of `invalid`, and by every value for it.
 
     >>> import pandera.pandas as pa
     >>> hours = pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(0, 23))})
@@ -119,7 +120,7 @@ def every_break(
 
 
 class _Making:
-    """A schema with what the caller knows of its values."""
+    """The strategies of one schema, with the caller's overrides and seen values."""
 
     def __init__(self, schema: Any, overrides: Overrides | None, seen: Seen | None) -> None:
         self.request: Request = field_spec.read(schema)
@@ -130,10 +131,10 @@ class _Making:
             raise UsageError(f"overrides name {', '.join(unknown)}, which the request schema does not have.")
 
     def fields(self, make: Make) -> "SearchStrategy[Record]":
-        """Records whose fields are each right, whatever the checks over several of them say."""
+        """Records whose single fields are valid. Checks over several fields may refuse them."""
         from hypothesis import strategies as st
 
-        # Fields of which several are given together are drawn after the others.
+        # Fields with a common override are drawn after the others.
         alone = [one for one in self.request.fields if one.name in self._overrides or one.name not in self._given]
         made = {field.name: self.field(field, make) for field in alone}
         optional = {field.name for field in self.request.schema.fields if not field.required}
@@ -147,16 +148,16 @@ class _Making:
         return records
 
     def field(self, field: FieldSpec, make: Make) -> "SearchStrategy[Any]":
-        """Values of one field: the caller's, or what `make` finds."""
+        """Values of one field: from the caller's override, else from `make`."""
         given = self._overrides.get(field.name)
         return make(field, self._seen.get(field.name, ())) if given is None else given
 
     def records(self, make: Make) -> "SearchStrategy[Record]":
-        """Records that the schema lets in."""
+        """Records that the schema accepts."""
         return self.whole(self.fields(make))
 
     def whole(self, records: "SearchStrategy[Record]") -> "SearchStrategy[Record]":
-        """Those that the checks over several fields let through."""
+        """The `records` that the checks over several fields accept."""
         return (
             values.kept(records, self.request.schema.record_constraints, _rare)
             if self.request.schema.record_constraints
@@ -164,7 +165,7 @@ class _Making:
         )
 
     def days(self) -> list[Record]:
-        """Leap days and their neighbours, where a record has fields year, month and day, and they allow them."""
+        """Leap days and their neighbours, if a record has the fields year, month and day, and these allow them."""
         parts = {field.name: field for field in self.request.fields if field.name in ("year", "month", "day")}
         if len(parts) < 3 or any(spec.field.kind != "int" for spec in parts.values()) or self._given & parts.keys():
             return []
@@ -172,7 +173,7 @@ class _Making:
         return [day for day in days if all(parts[name].holds(value) for name, value in day.items())]
 
     def breaks(self) -> Iterator[tuple[str, str, list[Any]]]:
-        """Field, reason and the values by which a record is refused."""
+        """The ways to break a record: field, reason, and values for the field."""
         from hypothesis import strategies as st
 
         for field in self.request.fields:
@@ -185,7 +186,7 @@ class _Making:
             yield stranger, "unknown field", [0, "x"]
 
     def needed(self) -> list[str]:
-        """The fields without which a record is refused."""
+        """The required fields."""
         schema = self.request.schema
         return [one.name for one in schema.fields if one.required and not (schema.adds_missing and one.takes_null)]
 

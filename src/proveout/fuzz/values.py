@@ -1,6 +1,6 @@
-"""Values for one field of a request: usual ones, ones at the edge of what is allowed, and ones that are not.
+"""Values for one field of a request: usual ones, ones at the edge of what is allowed, and invalid ones.
 
-Input: an `Allowed`. Output: hypothesis strategies, and by reason the values that the schema refuses.
+Input: a `FieldSpec`. Output: hypothesis strategies; and the invalid values by reason.
 """
 
 import datetime
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PROBED = 200  # values that are drawn to see how rare those are that a check lets through
-RAREST = 0.1  # share of them; below, a strategy would mostly throw away
-TRIES = 60  # draws of one value; at the rarest, one in 500 is given up
+PROBED = 200  # values drawn to measure which share a check accepts
+RAREST = 0.1  # the least such share; below it, a strategy would discard most values
+TRIES = 60  # draws per value; at the least share, one in 500 values is given up
 LEAP_DAYS = ((2016, 2, 29), (2020, 2, 29), (2096, 2, 29), (2015, 2, 28), (2015, 12, 31))
-ODD_TEXT = ("", " ", "nan", "None", "NULL", "0", "é", "\u202e", "'", "a,b", "x\n")  # what programs take for something
+ODD_TEXT = ("", " ", "nan", "None", "NULL", "0", "é", "\u202e", "'", "a,b", "x\n")  # often misinterpreted
 
 _KEPT_BY_ENDS = {"gt", "ge", "lt", "le", "in_range"}
 _USUAL_FIRST, _USUAL_LAST = datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)
@@ -35,9 +35,9 @@ _CENTURY = datetime.timedelta(days=36_525)
 
 
 def usual(spec: FieldSpec, seen: Sequence[str] = ()) -> "SearchStrategy[Any]":
-    """Values that the field allows. Those that are `seen` come half of the time, and null where it may be.
+    """Allowed values. Those in `seen` are drawn half of the time; null is included if it is allowed.
 
-    Raises: ConfigError for a type that no values can be made of, or a check that lets hardly any through.
+    Raises: ConfigError for a type without a strategy, or a check that accepts hardly any value.
     """
     from hypothesis import strategies as st
 
@@ -46,7 +46,7 @@ def usual(spec: FieldSpec, seen: Sequence[str] = ()) -> "SearchStrategy[Any]":
     if known and spec.choices is None:
         values = st.one_of(values, st.sampled_from(known))
     values = _as_json(spec, values)
-    # Null first: a record shrinks to nulls, and what is left in it is what matters.
+    # Null first: hypothesis then shrinks fields to null, and only those that matter keep a value.
     return st.one_of(st.none(), values) if spec.field.nullable else values
 
 
@@ -57,7 +57,7 @@ def _as_json(spec: FieldSpec, values: "SearchStrategy[Any]") -> "SearchStrategy[
 def kept(
     values: "SearchStrategy[T]", rules: Sequence[Constraint], complaint: Callable[[Constraint], ConfigError]
 ) -> "SearchStrategy[T]":
-    """Those of `values` that every rule lets through. Raises: what `complaint` makes, if they are too rare."""
+    """The `values` that every rule accepts. Raises: the error of `complaint` if they are too rare."""
     from hypothesis import reject
     from hypothesis import strategies as st
 
@@ -68,7 +68,7 @@ def kept(
 
     @st.composite
     def keeping(draw: Any) -> T:
-        # hypothesis' own filter gives up after three draws, and with it the whole record.
+        # hypothesis' own filter gives up the whole record after three draws.
         for _ in range(TRIES):
             value: T = draw(values)
             if all(rule.holds(value) for rule in rules):
@@ -100,7 +100,7 @@ def _rare(spec: FieldSpec, rule: Constraint) -> ConfigError:
 
 
 def _within_limits(spec: FieldSpec) -> "SearchStrategy[Any]":
-    """Values between the ends of the field, its other checks not yet asked."""
+    """Values within the bounds of the field, without its other checks."""
     from hypothesis import strategies as st
 
     if spec.field.kind == "int":
@@ -121,13 +121,13 @@ def _within_limits(spec: FieldSpec) -> "SearchStrategy[Any]":
 def _floats(spec: FieldSpec) -> "SearchStrategy[float]":
     from hypothesis import strategies as st
 
-    # Subnormal numbers are none that a client means.
+    # No subnormal numbers: clients do not send them.
     low, high, width = spec.bounds.low, spec.bounds.high, cast(Any, coercion.bits_of(spec.field.dtype))
     return st.floats(low, high, allow_nan=False, allow_infinity=False, allow_subnormal=False, width=width)
 
 
 def _moments(spec: FieldSpec) -> tuple[datetime.datetime, datetime.datetime]:
-    """The ends of a range of times, in UTC and without a zone. Of an end that nothing says, a usual one."""
+    """The ends of a time range, in UTC without a time zone. A missing end gets a usual value."""
     first, last = _moment(spec.bounds.low), _moment(spec.bounds.high)
     if first is None:
         first = last - _CENTURY if last is not None and last < _USUAL_FIRST else _USUAL_FIRST
@@ -144,7 +144,7 @@ def _moment(end: Any) -> datetime.datetime | None:
 
 
 def _cut(spec: FieldSpec, moment: datetime.datetime) -> datetime.datetime:
-    """The moment in the column's unit, and in a zone where the column has one."""
+    """The time in the column's unit, and with a time zone if the column has one."""
     step = {"s": 1_000_000, "ms": 1_000}.get(spec.field.dtype.removeprefix("datetime64[").rstrip("]").split(",")[0], 1)
     return moment.replace(microsecond=moment.microsecond // step * step, tzinfo=_zone(spec))
 
@@ -156,7 +156,7 @@ def _zone(spec: FieldSpec) -> datetime.tzinfo | None:
 def _texts(spec: FieldSpec) -> "SearchStrategy[str]":
     from hypothesis import strategies as st
 
-    # NUL no database takes. Other control characters are no part of a pattern: what is a space differs between engines.
+    # No NUL, which databases refuse. No other control characters for patterns: regex engines differ on what is a space.
     letters = st.characters(codec="utf-8", exclude_characters="\x00")
     printed = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
     if spec.bounds.patterns:
@@ -179,15 +179,15 @@ def _longest(spec: FieldSpec) -> int:
 
 
 def edge(spec: FieldSpec, seen: Sequence[str] = ()) -> "SearchStrategy[Any]":
-    """Values at the edge of what the field allows: ends and one step inside, odd text, what is not `seen`, null."""
+    """Values at the edge of what is allowed: the bounds and one step inside, odd texts, texts not in `seen`, null."""
     from hypothesis import strategies as st
 
     edges = [value for value in dict.fromkeys(_edges(spec)) if spec.holds(value)]
     values = [st.sampled_from(edges)] if edges else []
     if spec.field.kind == "str" and spec.choices is None:
-        # Such as a carrier that no training row has.
-        strange = frozenset(seen)
-        values.append(_not_null(spec).filter(lambda value: value not in strange))
+        # For example a carrier that is not in the training rows.
+        known = frozenset(seen)
+        values.append(_not_null(spec).filter(lambda value: value not in known))
     made = [_as_json(spec, one) for one in values or [_not_null(spec)]]
     return st.one_of([*([st.none()] if spec.field.nullable else []), *made])
 
@@ -228,7 +228,11 @@ def _edge_texts(spec: FieldSpec) -> Iterator[str]:
 
 
 def broken(spec: FieldSpec, allowed: "SearchStrategy[Any]") -> dict[str, list[Any]]:
-    """Values that the schema refuses in this field, by the reason. `allowed` are some that it does not."""
+    """Invalid values of the field, by reason.
+
+    Args:
+        allowed: a strategy of valid ones.
+    """
     found: dict[str, list[Any]] = {}
     for value in dict.fromkeys(_doubtful(spec, allowed)):
         refusing = next((rule for rule in spec.field.constraints if not rule.holds(value)), None)
@@ -245,7 +249,7 @@ def broken(spec: FieldSpec, allowed: "SearchStrategy[Any]") -> dict[str, list[An
 
 
 def _doubtful(spec: FieldSpec, allowed: "SearchStrategy[Any]") -> Iterator[Any]:
-    """Values of the right type, many of which some check refuses."""
+    """Values of the right type, many of which a check refuses."""
     named = tuple(value for value in spec.bounds.forbidden if spec.fits(value))
     if spec.field.kind in ("int", "float"):
         yield from (value for value in (*_outside(spec), *named) if _is_held(spec, value))
@@ -270,14 +274,14 @@ def _outside(spec: FieldSpec) -> tuple[float, ...]:
 
 
 def _is_held(spec: FieldSpec, value: float) -> bool:
-    """Whether a column of that type can hold the value at all."""
+    """Whether a column of the field's type can hold the value."""
     least, most = ends_of_type(spec.field.kind, spec.field.dtype)
     return bool(least <= value <= most)
 
 
 def _wrong_types(spec: FieldSpec) -> list[Any]:
-    """Values of another type that the schema does not make fit."""
-    # A column that is coerced takes text that reads as a number, and a whole number for text: see `schema/coercion.py`.
+    """Values of another type that the schema does not coerce."""
+    # A coerced column accepts a text that is a number, and an integer for a text: see `schema/coercion.py`.
     if spec.field.kind in ("int", "float"):
         half = [0.5] if spec.field.kind == "int" else []
         return ["five", "1O", *half] if spec.field.coerced else ["five", "5", True, *half]
