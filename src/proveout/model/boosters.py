@@ -1,8 +1,8 @@
-"""Models of XGBoost and LightGBM as a bundle holds them: their parameters, and text in place of a booster.
+"""Models of XGBoost and LightGBM in a bundle: their parameters, and text instead of a booster.
 
-Input: a model with such estimators anywhere in it. Output: the same model, which skops can write and read without a
-type that brings code: the estimators themselves keep plain values, and a booster is bytes that `xgboost_json` and
-`lightgbm_text` look at before their library does.
+Input: a model with such estimators anywhere in it. Output: the same model in a form that skops can write and read
+without types that contain code: the estimators hold plain values, and a booster is bytes that `xgboost_json` and
+`lightgbm_text` validate before their library reads them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ TRUSTED = (
     "xgboost.sklearn.XGBRFRegressor",
     "xgboost.sklearn.XGBRegressor",
 )
-"""Their estimators. Each was read: none does more with what a file brings than to keep it under its name."""
+"""Their estimators. Each was reviewed: it only stores attributes from a file."""
 _FORMS = {"xgboost": xgboost_json, "lightgbm": lightgbm_text}
 _NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM"}
 _BOOSTER = "_Booster"
@@ -30,17 +30,17 @@ _NOTES: Mapping[str, Mapping[str, Any]] = {
     "xgboost": {"callbacks": None, "evals_result_": {}},
     "lightgbm": {"_best_score": {}, "_class_map": None, "_evals_result": {}},
 }
-"""What training noted and no answer needs, partly of types that are not opened, and what stands there instead."""
+"""Attributes from training that predictions do not need, and their replacements."""
 _THREADS = ("n_jobs", "nthread", "nthreads", "num_thread", "num_threads")
 
 
 @contextmanager
 def as_text(model: Any, *, name: str) -> Iterator[None]:
-    """Within, every booster in `model` is its text; afterwards all is as it was.
+    """Within the block, every booster in `model` is replaced by its text; afterwards `model` is unchanged.
 
     Args:
-        name: what to call the model's file in an error.
-    Raises: BundleError for a booster that would not be opened again.
+        name: names the model's file in errors.
+    Raises: BundleError for a booster that could not be opened again.
     """
     before: list[tuple[dict[str, Any], dict[str, Any]]] = []
     try:
@@ -59,12 +59,12 @@ def as_text(model: Any, *, name: str) -> Iterator[None]:
 
 
 def restore(model: Any, *, name: str) -> None:
-    """Put boosters that score in one thread in the place of their text. Raises: BundleError, as `opened` of each."""
+    """Replace the text by boosters that score in one thread. Raises: BundleError, as in `opened` of each module."""
     for estimator in _estimators(model):
         library, state = _library(estimator), vars(estimator)
         packed = state.get(_BOOSTER)
         if packed is None:
-            continue  # not fitted: a pattern, of which a stack has fitted copies
+            continue  # not fitted: a template, of which a stack has fitted copies
         if not isinstance(packed, bytes):
             problem = f"its {type(estimator).__name__} holds a {type(packed).__name__} instead of a booster"
             raise BundleError(name, problem, "Do not use this file: no training makes one like it")
@@ -73,7 +73,7 @@ def restore(model: Any, *, name: str) -> None:
 
 
 def _take_one_thread(library: str, state: dict[str, Any]) -> None:
-    """How many threads a model takes is no part of it. LightGBM takes all cores, whatever OMP_NUM_THREADS says."""
+    """Set one thread, because the number is not part of a model. LightGBM ignores OMP_NUM_THREADS."""
     if library == "lightgbm":
         others = state.get("_other_params", {})
         state.update({key: 1 for key in _THREADS if key in state}, n_jobs=1)
@@ -90,7 +90,7 @@ def refuse_missing(types: list[str], *, name: str) -> None:
 
 
 def _estimators(model: Any) -> list[Any]:
-    # One that hangs in two places is met twice.
+    # An estimator in two places is visited twice.
     return [*{id(part): part for _, part in met(model) if _library(part)}.values()]
 
 

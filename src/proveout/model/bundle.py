@@ -1,7 +1,7 @@
-"""A bundle, opened: it predicts, explains how sure it is, and is fitted again.
+"""Opened bundles: predict, give the confidence of answers, and refit the model.
 
-Input: the folder of a bundle, in the store or elsewhere; `manifest.py` says what lies in it. Output: an `OpenBundle`,
-only after every file has been compared with the manifest; and the rows that it holds or stands for.
+Input: the folder of a bundle, in the store or elsewhere; `manifest.py` describes its files. Output: an `OpenBundle`,
+after every file was compared with the manifest; and the rows that it contains or refers to.
 """
 
 import bisect
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class OpenBundle:
-    """A bundle whose files are what its manifest says, opened: it predicts."""
+    """A verified and opened bundle, ready to predict."""
 
     def __init__(self, folder: Path, *, manifest: Digest | None = None) -> None:
         self.folder = folder
@@ -60,15 +60,15 @@ class OpenBundle:
         self._features = _packed_function(folder / "code" / "features.py", source, self._function)
         self._model = model_io.loads(self._taken("model.skops"), name="model.skops")
         self.task: Task = tasks.of(self.bundle.task)
-        """How its scores are read."""
+        """The bundle's task."""
         self._asked = estimator.question(self._model, self.task.name, label=self._label)
         self._confidence = orjson.loads(self._taken("confidence.json"))
         self.tolerance = tolerance.tolerance(self._model)
-        """How far two computations of one of its answers may be apart, and why."""
-        self.detours = 0  # calls of `predict_columns` that the direct path could not answer, and the pipeline did
+        """The tolerance between two computations of one answer, and its reason."""
+        self.detours = 0  # calls of `predict_columns` that fell back to the pipeline
         found = self._found()
         self.direct: str = found.why
-        """`on`, or why the pipeline answers `predict_columns`."""
+        """`on`, or the reason why `predict_columns` uses the pipeline."""
         self._direct = found.direct
 
     @property
@@ -81,7 +81,7 @@ class OpenBundle:
         packed = orjson.loads(self._taken("direct.json"))["direct"] if stated else "it was packed without one"
         if packed != parity.ON:
             return parity.Found(why=packed)
-        # Compared again: here the versions of NumPy and scikit-learn, or the processor, may be others.
+        # Compared again, because versions of NumPy and scikit-learn, or the processor, may differ here.
         return parity.find(
             self._model,
             self._features,
@@ -93,82 +93,82 @@ class OpenBundle:
 
     @property
     def threshold(self) -> float:
-        """From which probability on a binary bundle says true. Raises: UsageError for one of another task."""
+        """The threshold of a binary bundle. Raises: UsageError for another task."""
         threshold = self.task.facts.threshold
         if threshold is None:
             raise UsageError(f"{self.bundle.name} answers a {self.task.name} task: a threshold belongs to binary ones.")
         return threshold
 
     def predict(self, records: "pd.DataFrame") -> "NDArray[np.float64]":
-        """The scores of each record: shape (rows,) the probability of true, 0 to 1, or the value; for several classes
-        shape (rows, classes), the probability of each.
+        """The scores of each record: the probability of true, or the value, shape (rows,); for several classes, the
+        probability of each, shape (rows, classes).
 
         Args:
-            records: the request columns, in any order; others are not looked at. None and NaN are "not known".
-        Raises: KeyError if a request column is not there; whatever the model raises on values it cannot take.
+            records: the request columns, in any order; others are ignored. None and NaN are null.
+        Raises: KeyError if a request column is missing; any error of the model.
         """
         return self.predict_model_columns(self.model_columns(records))
 
     def predict_columns(self, columns: Mapping[str, "NDArray[Any]"]) -> "NDArray[np.float64]":
-        """The same, from arrays and without a table where `direct` is on: many times faster for few rows.
+        """The same from arrays; without a table if `direct` is on, which is many times faster for few rows.
 
         Args:
-            columns: an array for each request column, as `request_columns` makes them. All of one length; others are
-                not looked at.
-        Raises: as `predict`.
+            columns: an array for each request column, as made by `request_columns`, all of one length; others are
+                ignored.
+        Raises: as in `predict`.
         """
         if self._direct is not None:
             try:
                 return self._direct.predict(columns)
-            except Exception:  # one of these rows is of a kind that only the pipeline answers, or raises on
+            except Exception:  # a row that only the pipeline can handle, or raises on
                 self.detours += 1
         return self.predict(request_columns.table(columns, self._dtypes))
 
     def columns(self, records: Sequence[Mapping[str, Scalar]]) -> "dict[str, NDArray[Any]]":
-        """Requests, as JSON has them, in the form that `predict_columns` takes: one array for each request column.
+        """JSON requests in the form for `predict_columns`: an array for each request column.
 
-        Raises: KeyError if a request lacks a column; ValueError or TypeError if a value is not of its type.
+        Raises: KeyError if a request lacks a column; ValueError or TypeError if a value has the wrong type.
         """
         return request_columns.arrays_of_records(records, self._dtypes)
 
     def table(self, records: Sequence[Mapping[str, Scalar]]) -> "pd.DataFrame":
-        """Requests, as JSON has them, in the form that `predict` takes. Raises: as `columns`."""
+        """JSON requests in the form for `predict`. Raises: as in `columns`."""
         return request_columns.table(self.columns(records), self._dtypes)
 
     def arrays(self, records: "pd.DataFrame") -> "dict[str, NDArray[Any]]":
-        """A table, in the form that `predict_columns` takes."""
+        """A table in the form for `predict_columns`."""
         return request_columns.arrays(records, self._dtypes)
 
     def awkward(self, records: "pd.DataFrame") -> "pd.DataFrame":
-        """Requests made of the first of `records`: with values not known, never seen before, or far off."""
+        """Requests made from the first of `records`: with nulls, unseen values, and extreme values."""
         return parity.edges(records.reset_index(drop=True), self._dtypes)
 
     def model_columns(self, records: "pd.DataFrame") -> "pd.DataFrame":
-        """The columns that the packed features give the model, one row for each record. Raises: as `predict`."""
+        """The model's columns from the packed features, one row per record. Raises: as in `predict`."""
         return model_columns(self._features, records, self._dtypes, name=self._function)
 
     def predict_model_columns(self, columns: "pd.DataFrame") -> "NDArray[np.float64]":
-        """The scores of each row of model columns: `predict` without the features."""
+        """The scores of rows of model columns: `predict` without the features."""
         return self.ask(self._model, columns)
 
     def parameters(self) -> Mapping[str, Any]:
-        """The model's parameters, by the names that scikit-learn gives them."""
+        """The model's parameters, by scikit-learn's names."""
         return cast(Mapping[str, Any], self._model.get_params())
 
     def fit_again(
         self, columns: "pd.DataFrame", labels: "NDArray[Any]", *, changes: Mapping[str, Any] | None = None
     ) -> Any:
-        """The model's steps and parameters, fitted to other `model_columns` and their outcomes.
+        """A new model with the same steps and parameters, fitted to these `model_columns` and outcomes.
 
         Args:
-            changes: parameters that are to be others.
+            changes: parameters to change.
         """
         return estimator.fit_again(self._model, columns, labels, asked=self._asked, changes=changes)
 
     def ask(self, model: Any, columns: "pd.DataFrame") -> "NDArray[np.float64]":
-        """The scores of a model that `fit_again` gave, or of any that was fitted to the same target.
+        """The scores of a model from `fit_again`, or of any model fitted to the same target.
 
-        Of several classes, those that the model knows and this bundle does too, in this bundle's order.
+        For several classes, those that both the model and this bundle know, in this bundle's order.
         """
         asked = estimator.question(model, self.task.name, label=self._label)
         found = estimator.scores(model, columns, asked)
@@ -182,9 +182,9 @@ class OpenBundle:
         return self._taken(LOCK).decode() if LOCK in self._listed else None
 
     def confidences(self, scores: "NDArray[np.float64]") -> list[float | None]:
-        """For each row of valid scores the share of held-out rows with about such ones that were right, 0 to 1.
+        """For each row of valid scores, the share of held-out rows with similar scores that were right, 0 to 1.
 
-        None for a value: how sure one may be of it, its interval says.
+        None for a regression, where the interval expresses the confidence.
         """
         sure = self.task.certainty(scores)
         if sure is None:
@@ -195,32 +195,34 @@ class OpenBundle:
     def reference(self) -> "pd.DataFrame":
         """A sample of the training rows: request columns and `label`. At most 2,000.
 
-        What the model says of them is no measure of what it says of others: it may have learned them by heart.
+        Answers to them do not show the quality on other rows, because the model may have memorized them.
         """
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(self._taken(REFERENCE)))
 
     def heldout_answers(self) -> "pd.DataFrame":
-        """What the model says of a sample of the held-out rows, under the name that its task watches it by, and their
-        `label`. At most 2,000."""
+        """The model's answers to a sample of the held-out rows, named as the task watches them, and their `label`.
+
+        At most 2,000.
+        """
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(self._taken(HELDOUT_ANSWERS)))
 
     def membership(self) -> "pd.DataFrame":
-        """On which side each row of the snapshot stands, in its order: `batch`, and `split`, null for none."""
+        """The side of each row of the snapshot, in its order: `batch`, and `split`, null for neither."""
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(self._taken(MEMBERSHIP))).astype(object)
 
     def _taken(self, file: str) -> bytes:
-        """The content of a file, compared again: between the look at it and its use it can be replaced."""
+        """The content of a file, verified again, because it could be replaced after the first check."""
         return verified_content(self.folder, file, self._listed)
 
 
 def _packed_function(file: Path, source: bytes, name: str) -> features.Features:
-    # Compiled from the source just verified, never imported: an import would trust bytecode lying beside it.
+    # Compiled from the verified source, not imported: an import would trust bytecode next to it.
     module = types.ModuleType(f"proveout_packed_{file.parts[-3][:12]}")
     module.__file__ = str(file)
     exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102  # what an approval signed
@@ -228,11 +230,11 @@ def _packed_function(file: Path, source: bytes, name: str) -> features.Features:
 
 
 def reference_rows(folder: Path) -> "pd.DataFrame":
-    """The rows of `OpenBundle.reference`, of a bundle that is not opened: no model is loaded. Raises: Tampered."""
+    """The rows of `OpenBundle.reference` without loading the model. Raises: Tampered."""
     import pandas as pd
 
     _, listed = read_manifest(folder)
-    # Without threads: whoever asks may fork afterwards.
+    # Without threads, because the caller may fork afterwards.
     return pd.read_parquet(io.BytesIO(verified_content(folder, REFERENCE, listed)), use_threads=False)
 
 
@@ -240,16 +242,16 @@ def open_bundle(folder: Path, *, manifest: Digest | None = None) -> OpenBundle:
     """Verify every file of the bundle in `folder`, then open it.
 
     Args:
-        manifest: the digest that the manifest must have, where an approval was read for it.
+        manifest: the required digest of the manifest, if an approval was read for it.
     Raises: Tampered, BundleError.
     """
     return OpenBundle(folder, manifest=manifest)
 
 
 def rows_on(opened: OpenBundle, store: Store, side: str) -> "pd.DataFrame":
-    """The raw rows of the bundle's snapshot that stand on one side of its split, `train` or `holdout`, in order.
+    """The raw rows of the bundle's snapshot on one side of its split, `train` or `holdout`, in order.
 
-    Raises: NotFound if the store has no such snapshot; BundleError if it has other rows than the bundle says.
+    Raises: NotFound if the store does not have the snapshot; BundleError if its rows do not match the bundle.
     """
     membership = opened.membership()
     names = list(dict.fromkeys(membership.loc[membership[SPLIT] == side, BATCH]))
@@ -267,5 +269,5 @@ def rows_on(opened: OpenBundle, store: Store, side: str) -> "pd.DataFrame":
 def model_columns(
     compute: features.Features, rows: "pd.DataFrame", dtypes: Mapping[str, str], *, name: str
 ) -> "pd.DataFrame":
-    """What a function of features makes of requests; `name` is what errors call it. Raises: as `features.compute`."""
+    """The model's columns for requests; `name` names the function in errors. Raises: as in `features.compute`."""
     return features.compute(compute, request_columns.typed(rows, dtypes), tuple(dtypes), name=name)

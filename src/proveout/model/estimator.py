@@ -1,8 +1,8 @@
-"""A scikit-learn estimator as proveout asks it: for the scores of a task, whatever its classes are called.
+"""Gets the scores of a task from a scikit-learn estimator, whatever the names of its classes.
 
-Input: a fitted estimator, the task and what the target is called. Output: a `Question`, which says what of the
-estimator the scores are, and the scores; or a BundleError that says what the estimator lacks. scikit-learn sorts the
-classes it has learned, so the event is no more often the second of them than "default" comes after "paid".
+Input: a fitted estimator, the task and the name of the target. Output: a `Question`, which says which method and column
+of the estimator give the scores, and the scores; or a BundleError that says what the estimator lacks. scikit-learn
+sorts classes by name, so the event is not always the second one: "default" comes before "paid".
 """
 
 import math
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _FILE = "model.skops"
 _OWN_THRESHOLD = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
 _STOPPING = ("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change")  # LightGBM's
-_BACKWARDS = 4.0  # standard errors below a coin's AUC: chance alone falls as low once in 30,000 packings
+_BACKWARDS = 4.0  # standard errors below an AUC of 0.5: by chance once in 30,000 packings
 
 
 def question(model: Any, task: TaskName, *, label: str) -> Question:
-    """What to ask `model` for. Raises: BundleError for an estimator that cannot answer the task."""
+    """Which method and column of `model` give the scores. Raises: BundleError if it does not fit the task."""
     if task == "multiclass":
         classes(model)
         return Question(method="predict_proba")
@@ -39,7 +39,7 @@ def question(model: Any, task: TaskName, *, label: str) -> Question:
 
 
 def completed(model: Any, facts: TaskFacts) -> TaskFacts:
-    """The facts of the task, with the classes that the estimator knows. Raises: BundleError."""
+    """The facts of the task, with the estimator's classes. Raises: BundleError."""
     return replace(facts, classes=classes(model)) if facts.task == "multiclass" else facts
 
 
@@ -89,11 +89,11 @@ def _known_classes(model: Any) -> list[Any]:
 
 
 def event_place(model: Any, *, label: str) -> int:
-    """The place in `model.classes_`, 0 or 1, of the class that means that the event came true.
+    """The index in `model.classes_`, 0 or 1, of the class that means the event.
 
-    It is the class called as the label is, or True or 1 beside False, 0 or -1.
+    It is the class with the label's name, or True or 1 if the other one is False, 0 or -1.
 
-    Raises: BundleError for anything that does not answer yes or no with a probability.
+    Raises: BundleError if the model is not a binary classifier with probabilities.
     """
     name = type(_last(model)).__name__
     if name in _OWN_THRESHOLD:
@@ -150,7 +150,7 @@ def _instead(model: Any) -> str:
 def scores(model: Any, columns: "pd.DataFrame", asked: Question) -> "NDArray[np.float64]":
     """The scores of each row, shape (rows,) or (rows, classes).
 
-    Raises: BundleError if there is not one answer for each row; whatever the model raises.
+    Raises: BundleError if there is not one answer per row; any error of the model.
     """
     import numpy as np
 
@@ -174,7 +174,7 @@ def scores(model: Any, columns: "pd.DataFrame", asked: Question) -> "NDArray[np.
 def reordered(
     found: "NDArray[np.float64]", own: tuple[TargetValue, ...], wanted: tuple[TargetValue, ...]
 ) -> "NDArray[np.float64]":
-    """Scores by the classes `own`, in the order of the classes `wanted`: 0 for a class that is not among its own."""
+    """Scores for the classes `own` in the order of the classes `wanted`; 0 for a class that is not in `own`."""
     import numpy as np
 
     made = np.zeros((len(found), len(wanted)))
@@ -198,11 +198,11 @@ def fit_again(
 ) -> Any:
     """The same steps and parameters, fitted to other rows.
 
-    A binary one is fitted to the two classes that `model` knows, not to booleans: `class_weight` and `priors` are by
-    class, and would mean nothing, or the opposite, under other names.
+    A binary model is fitted to the two classes of `model`, not to booleans, because `class_weight` and `priors` are by
+    class and would be wrong under other names.
 
     Args:
-        changes: parameters that are to be others, by the name that scikit-learn gives them.
+        changes: parameters to change, by scikit-learn's names.
     """
     import numpy as np
     from sklearn.base import clone
@@ -215,7 +215,7 @@ def fit_again(
 
 
 def _rounds(model: Any) -> dict[str, Any]:
-    """Parameters for as many rounds as were found best: there are no rows now to tell early stopping when to stop."""
+    """Parameters that fix the best number of rounds, because there are no rows for early stopping now."""
     changes: dict[str, Any] = {}
     for name, part in {"": model, **{f"{name}__": part for name, part in model.get_params().items()}}.items():
         library = type(part).__module__.partition(".")[0]
@@ -229,7 +229,7 @@ def _rounds(model: Any) -> dict[str, Any]:
 
 
 def refuse_unknown_classes(known: tuple[TargetValue, ...], labels: "NDArray[Any]") -> None:
-    """Return if the model knows each class of the held-out rows. Raises: BundleError, naming those it does not."""
+    """Return if the model knows all classes of the held-out rows. Raises: BundleError, naming the others."""
     strange = sorted({one for one in labels.tolist() if one not in known}, key=str)
     if strange:
         rows = sum(one in strange for one in labels.tolist())
@@ -242,9 +242,9 @@ def refuse_unknown_classes(known: tuple[TargetValue, ...], labels: "NDArray[Any]
 
 
 def refuse_backwards(scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]", *, label: str) -> None:
-    """Return if rows with the event, which a binary model has learned from, are not surely scored below those without.
+    """Return unless a binary model scores training rows with the event significantly below those without.
 
-    Numbers do not tell when a notebook has turned them round: `fit(X, np.where(late, 0, 1))` looks like any other.
+    Numeric classes do not show whether a notebook swapped them: `fit(X, np.where(late, 0, 1))` looks like any other.
 
     Raises: BundleError.
     """
@@ -255,7 +255,9 @@ def refuse_backwards(scores: "NDArray[np.float64]", labels: "NDArray[np.bool_]",
     if not yes or not no or not np.isfinite(scores).all():
         return
     found = float(roc_auc_score(labels, scores))
-    error = math.sqrt((yes + no + 1) / (12 * yes * no))  # of the Mann-Whitney statistic, of a model that knows nothing
+    error = math.sqrt(
+        (yes + no + 1) / (12 * yes * no)
+    )  # standard error of the Mann-Whitney statistic without any skill
     if found < 0.5 - _BACKWARDS * error:
         raise BundleError(
             _FILE,

@@ -1,6 +1,6 @@
-"""What the answers to held-out rows tell of a model: how wide its intervals are, how often it is right.
+"""Facts about a model from its answers to held-out rows: the width of intervals, the share of right answers.
 
-Input: scores, outcomes and the task. Output: what a bundle keeps of them.
+Input: scores, outcomes and the task. Output: the parts that a bundle stores.
 """
 
 import math
@@ -21,9 +21,9 @@ CONFIDENCE_BINS = 20
 
 
 def measured_facts(facts: TaskFacts, scores: "NDArray[np.float64]", outcomes: "NDArray[Any]") -> TaskFacts:
-    """The facts of the task with what held-out rows tell: of a regression, how wide its interval is.
+    """The facts of the task, completed from held-out rows: for a regression, the half width of its interval.
 
-    Without a half width where there are too few rows for any.
+    No half width if there are too few rows.
     """
     if facts.task != "regression":
         return facts
@@ -33,10 +33,9 @@ def measured_facts(facts: TaskFacts, scores: "NDArray[np.float64]", outcomes: "N
 
 
 def confidence_table(scores: "NDArray[np.float64]", outcomes: "NDArray[Any]", task: Task) -> dict[str, list[float]]:
-    """How often scores like these were right on held-out rows: `right[i]` between `edges[i-1]` and `edges[i]`.
+    """The share of right answers by score on held-out rows: `right[i]` between `edges[i-1]` and `edges[i]`.
 
-    Bins hold equally many rows each (20 at most), so each share rests on as many rows as any other. Empty for a task
-    whose answers have no confidence.
+    At most 20 bins with equally many rows each. Empty for a task without confidence.
     """
     import numpy as np
 
@@ -46,13 +45,13 @@ def confidence_table(scores: "NDArray[np.float64]", outcomes: "NDArray[Any]", ta
     edges = np.unique(np.quantile(sure, np.linspace(0, 1, CONFIDENCE_BINS + 1)[1:-1]))
     place = np.searchsorted(edges, sure, side="right")
     right = task.right(outcomes, scores)
-    everywhere = float(right.mean())  # of a bin that ties in the scores left empty
+    everywhere = float(right.mean())  # for a bin that is empty because of ties
     shares = [float(right[place == i].mean()) if (place == i).any() else everywhere for i in range(len(edges) + 1)]
     return {"edges": [float(edge) for edge in edges], "right": shares}
 
 
 def heldout_answers(scores: "NDArray[np.float64]", outcomes: "NDArray[Any]", task: Task) -> "pd.DataFrame":
-    """A sample of the answers to held-out rows, in no order: what later answers are compared with."""
+    """A random sample of the answers to held-out rows, with which later answers are compared."""
     import pandas as pd
 
     answers = pd.DataFrame({task.watched: task.watch(scores), LABEL: outcomes})

@@ -1,11 +1,11 @@
-"""Boosters of LightGBM as text. One of the two places that have heard of lightgbm.
+"""Boosters of LightGBM as text. One of two importers of lightgbm.
 
-Input: a booster, or its text from anywhere. Output: text in one canonical form, or a booster.
+Input: a booster, or untrusted text of one. Output: text in one canonical form, or a booster.
 
-LightGBM follows the numbers of its trees without looking where they lead, and reads on where a list is too short. So
-each number is looked at here, and what LightGBM gets is written anew from what was looked at: there is no second
-reading of the file. What no answer needs is left out: the parameters, which name the cores of a machine, and the
-importances, which LightGBM counts again.
+LightGBM follows the indices in its trees without checking them, and reads beyond the end of a list. So each number is
+validated here, and LightGBM gets text that is written again from the validated values; the file is not read twice.
+Parts that predictions do not need are left out: the parameters, which include the number of cores, and the importances,
+which LightGBM can compute again.
 """
 
 import json
@@ -47,15 +47,15 @@ def dumped(booster: Any, *, name: str) -> bytes:
     """The text of a booster up to its best round: the same bytes for the same trees.
 
     Args:
-        name: what to call the model's file in an error.
-    Raises: BundleError if its answers are of a kind that is not opened again.
+        name: names the model's file in errors.
+    Raises: BundleError for an unsupported kind of booster.
     """
     best = booster.best_iteration if booster.best_iteration > 0 else -1
     return _checked(booster.model_to_string(num_iteration=best).encode(), name=name)
 
 
 def opened(packed: bytes, *, name: str) -> Any:
-    """The booster in `packed`. Raises: BundleError if it is not one that LightGBM may walk through."""
+    """The booster in `packed`. Raises: BundleError if it is not safe for LightGBM to read."""
     import lightgbm
 
     return lightgbm.Booster(model_str=_checked(packed, name=name).decode())
@@ -95,7 +95,7 @@ def _header(text: str) -> dict[str, str]:
 
 
 def _refuse_unsupported(header: Mapping[str, str], trees: str, *, name: str) -> None:
-    """Raises: BundleError for what training does make, and a bundle does not hold."""
+    """Return if a bundle supports this booster. Raises: BundleError otherwise."""
     objective = header.get("objective", "a function of your own")
     if objective.partition(" ")[0] not in _OBJECTIVES:
         problem = f"its booster of LightGBM was fitted to {objective}, whose answers are no values and no probabilities"
@@ -107,13 +107,13 @@ def _refuse_unsupported(header: Mapping[str, str], trees: str, *, name: str) -> 
 
 
 def _sizes(header: Mapping[str, str]) -> tuple[int, int]:
-    """How many features a row has, and how many scores an answer is made of."""
+    """The number of features in a row, and of scores in an answer."""
     features, classes = _integer(header["max_feature_idx"]) + 1, _integer(header["num_class"])
     if features < 1 or classes < 1 or _integer(header["num_tree_per_iteration"]) != classes:
         raise ValueError("it has no features, or not one tree for each class and round")
     _integer(header["label_index"])
     name, *options = header["objective"].split(" ")
-    # Softmax goes over as many scores as the objective says, in an array of as many as the model says.
+    # Softmax writes as many scores as the objective says into an array of the size that the model says.
     stated = [option for option in options if option.startswith("num_class:")]
     if stated != ([f"num_class:{classes}"] if name.startswith("multiclass") else []) or (classes > 1) != bool(stated):
         raise ValueError(f"its objective is not one of {classes} classes")
@@ -130,7 +130,7 @@ def _sizes(header: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _tree(block: str, place: int, features: int) -> str:
-    """The lines of one tree, written anew."""
+    """The lines of one tree, written again."""
     first, *lines = block.split("\n")
     found: dict[str, str] = {}
     for line in lines:
@@ -146,7 +146,7 @@ def _tree(block: str, place: int, features: int) -> str:
     whole = {key: _integers(found[key], leaves - 1) for key in _SPLIT_INTEGERS}
     whole["leaf_count"] = _integers(found["leaf_count"], leaves)
     numbers = {key: _numbers(found[key], leaves - 1) for key in _SPLIT_NUMBERS}
-    # Of a tree without a split LightGBM says its value alone.
+    # For a tree without a split, LightGBM writes only its value.
     numbers |= {key: _numbers(found[key], 0 if leaves == 1 and not found[key] else leaves) for key in _LEAF_NUMBERS}
     if not found["leaf_value"] or not _NUMBER.fullmatch(found["shrinkage"]) or found["is_linear"] != "0":
         raise ValueError("a leaf has no value")
@@ -158,7 +158,7 @@ def _tree(block: str, place: int, features: int) -> str:
 def _refuse_leading_out(numbers: Mapping[str, NDArray[np.int64]], *, leaves: int, features: int) -> None:
     here = np.arange(leaves - 1)
     for side in (numbers["left_child"], numbers["right_child"]):
-        # A node is split off after the one it hangs under; leaves are counted from -1 down. So a walk down always ends.
+        # A child node has a higher number than its parent, and leaves are numbered from -1 down, so every walk ends.
         if ((side >= 0) & (side <= here)).any() or (side >= leaves - 1).any() or (side < -leaves).any():
             raise ValueError("a node leads outside of its tree, or back")
     if (numbers["split_feature"] < 0).any() or (numbers["split_feature"] >= features).any():
@@ -186,7 +186,7 @@ def _refuse_categories(
 
 
 def _names_of_categories(tail: str) -> str:
-    """The categories that the columns of a table had, one list for each such column."""
+    """The categories of a table's columns, one list per categorical column."""
     line = next((line for line in tail.split("\n") if line.startswith(_TAIL)), _TAIL + "null")
     named = json.loads(line.removeprefix(_TAIL))
     lists = named if named is not None else []

@@ -9,8 +9,8 @@ Input: the folder of a bundle. Output: the record `Bundle`, once every file in i
                         membership.parquet  profile.bin  profile.json  direct.json  requirements.lock, and when, where,
                         from which commit and by which run it was made
 
-The digest is over the identity, which knows no clock: the same snapshot and configuration give the same digest.
-An approval signs the manifest whole.
+The digest is over the identity, which contains no times: the same snapshot and configuration give the same digest. An
+approval signs the whole manifest.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ MEMBERSHIP = "membership.parquet"
 REFERENCE_ROWS = 2_000
 _MOST_MANIFEST_BYTES = 2**20
 LABEL = "label"
-# Outcomes are joined to the request columns under this name, so no request field may have it.
+# The name of the outcome next to request columns, so no request field may have it.
 
 
 def verified_content(folder: Path, file: str, listed: Mapping[str, str]) -> bytes:
@@ -49,9 +49,9 @@ def verified_content(folder: Path, file: str, listed: Mapping[str, str]) -> byte
 
 
 def describe(folder: Path) -> Bundle:
-    """What the bundle in `folder` says of itself, every file compared with the manifest first.
+    """The record of the bundle in `folder`, after comparing every file with the manifest.
 
-    Raises: Tampered, naming the first file that is changed, missing or strange.
+    Raises: Tampered, naming the first file that is changed, missing or unexpected.
     """
     bundle, listed = read_manifest(folder)
     compare_files(folder, listed)
@@ -59,7 +59,7 @@ def describe(folder: Path) -> Bundle:
 
 
 def read_manifest(folder: Path) -> tuple[Bundle, dict[str, str]]:
-    """What the manifest says, and the SHA-256 it gives for each file."""
+    """The manifest's record, and its SHA-256 of each file."""
     name = folder.name
     try:
         text = _manifest(folder)
@@ -104,14 +104,14 @@ def _manifest(folder: Path) -> bytes:
 
 
 def compare_files(folder: Path, listed: Mapping[str, str]) -> None:
-    """Return if the files in `folder` are those that the manifest lists. Raises: Tampered, naming the first other."""
+    """Return if the files in `folder` match the manifest. Raises: Tampered, naming the first that does not."""
     present = set(file_names(folder)) - {MANIFEST}
     for file in sorted(present | set(listed)):
         if file not in listed:
             raise Tampered(folder.name, file, "is not in the manifest")
         if file not in present or not stat.S_ISREG((folder / file).lstat().st_mode):
-            raise Tampered(folder.name, file, "is missing")  # a link points elsewhere, a pipe is waited for in vain
-        with (folder / file).open("rb") as opened:  # in portions: nothing says yet that it fits into the memory
+            raise Tampered(folder.name, file, "is missing")  # a link points elsewhere, and reading a pipe would block
+        with (folder / file).open("rb") as opened:  # in portions, because it may not fit into memory
             if hashlib.file_digest(opened, "sha256").hexdigest() != listed[file]:
                 raise Tampered(folder.name, file, "is not what the manifest says (its SHA-256 differs)")
 

@@ -1,10 +1,10 @@
-"""Model files: skops, never pickle, and the same bytes for the same model. The one place that has heard of skops.
+"""Model files: skops, never pickle, and the same bytes for the same model. Only importer of skops.
 
-Input: a skops file. Output: the estimator in it, or the file in its canonical form. skops names arrays and objects
-by their address in memory and stamps each zip entry with the clock, so two dumps of one model differ in every part.
+Input: a skops file. Output: the estimator in it, or the file in its canonical form. skops names arrays and objects by
+their memory address and adds the time to each zip entry, so two dumps of one model differ in every part.
 
-skops keeps a strange type from being made. What it does not look at is looked at here, before and after: how much a
-file unpacks to, how often its parts name each other, and whether its trees are trees.
+skops does not create objects of untrusted types. This module checks what skops does not: the unpacked size, how often
+parts refer to each other, and whether trees are valid.
 """
 
 import io
@@ -21,8 +21,8 @@ import scipy.special  # noqa: F401
 from proveout.errors import BundleError
 from proveout.model import boosters, safe_zip, tree_check
 
-# What scikit-learn's own models hold and skops does not list. Each was read: none runs code that a file brings, and
-# what scikit-learn follows in them without looking, `tree_check` looks at.
+# Types in scikit-learn's own models that skops does not list. Each was reviewed: none runs code from a file.
+# `tree_check` validates the indices that scikit-learn follows without checking.
 TRUSTED = (
     "functools.partial",  # of one function alone, see soundness
     "numpy.dtype",
@@ -57,7 +57,7 @@ TRUSTED = (
     "sklearn.utils.validation.check_array",
     *boosters.TRUSTED,
 )  # fmt: skip
-# What to do instead of a part that is scikit-learn's or SciPy's own, and not trusted: by how its name begins.
+# Remedies for untrusted parts of scikit-learn or SciPy, by prefix of the name.
 INSTEAD = {
     "sklearn.metrics._scorer._CurveScorer": "A bundle decides at the threshold in train.toml, not at one of the "
     "model's: put best_threshold_ there, and hand over model.estimator_",
@@ -66,16 +66,16 @@ INSTEAD = {
     "sklearn.metrics._dist_metrics": "Use another metric, or KNeighborsClassifier(algorithm='brute')",
 }
 ADDRESSES = frozenset({"_stop_words_id"})
-"""Attributes that are places in memory: scikit-learn makes them anew where it misses them."""
+"""Attributes that are memory addresses; scikit-learn recreates missing ones."""
 SCHEMA = "schema.json"
-_SUFFIXES = (".npy", ".npz", ".bin")  # of what lies beside the schema
-_MOST_SMALL_BYTES = 2**26  # of the schema and of bytes: in memory they take ten times as much, or twenty
-_MOST_PARTS = 5_000_000  # of a schema, each counted where it is named; a forest of a thousand trees has 350,000
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the first moment a zip entry can have
+_SUFFIXES = (".npy", ".npz", ".bin")  # of the other entries
+_MOST_SMALL_BYTES = 2**26  # of the schema and of bytes, which take ten to twenty times as much in memory
+_MOST_PARTS = 5_000_000  # of a schema, counted per reference; a forest of a thousand trees has 350,000
+_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip entry
 
 
 def load(file: Path) -> Any:
-    """The estimator in `file`. Raises: as `loads`, and BundleError if it is too large to be a model."""
+    """The estimator in `file`. Raises: as in `loads`, and BundleError if it is too large."""
     return loads(_read(file), name=file.name)
 
 
@@ -84,12 +84,12 @@ def loads(packed: bytes, *, name: str) -> Any:
 
     Args:
         packed: the file's bytes.
-        name: what to call it in an error.
-    Raises: BundleError if it holds a type that is not trusted, unpacks to more than a model does, or is no skops file.
+        name: names it in errors.
+    Raises: BundleError if it has an untrusted type, unpacks to too much, or is not a skops file.
     """
     import skops.io
 
-    # What skops gets is written here, of entries that were read: it would believe the file's own directory.
+    # skops gets a file written here from validated entries, because it would trust the file's own directory.
     checked = _zip(_entries(packed, name=name), compression=zipfile.ZIP_STORED)
     try:
         model = skops.io.loads(checked, trusted=list(TRUSTED))
@@ -97,7 +97,7 @@ def loads(packed: bytes, *, name: str) -> Any:
         boosters.restore(model, name=name)
     except BundleError:
         raise
-    except Exception as error:  # skops raises whatever its broken input leads to
+    except Exception as error:  # skops may raise anything on broken input
         _refuse_parts(checked, name=name)
         raise BundleError(name, f"it cannot be opened: {type(error).__name__}: {error}", "Train again") from error
     return model
@@ -145,8 +145,10 @@ def dump(model: Any, file: Path) -> None:
 
 
 def canonical_bytes(file: Path) -> bytes:
-    """The skops file with ids and array names by order of appearance, entries and sets in order, without times and
-    addresses: two trainings of one model give the same."""
+    """The skops file in canonical form, equal for two trainings of one model.
+
+    Ids and array names are numbered by appearance, entries and sets are sorted, times and addresses are removed.
+    """
     found = _entries(_read(file), name=file.name)
     ids: dict[Any, int] = {}
     names: dict[str, str] = {}
@@ -166,7 +168,7 @@ def _renamed(part: Any, ids: dict[Any, int], names: dict[str, str], entries: fro
     for key in sorted(part):
         value = part[key]
         if key == "__id__":
-            # Whether two equal numbers or texts are one object is chance; to whoever reads them it is all the same.
+            # Whether two equal numbers or texts are one object is accidental and does not matter.
             what = (part["content"], part.get("is_json")) if part.get("__loader__") == "JsonNode" else value
             value = ids.setdefault(what, len(ids))
         elif isinstance(value, str) and value in entries:
@@ -178,7 +180,7 @@ def _renamed(part: Any, ids: dict[Any, int], names: dict[str, str], entries: fro
 
 
 def _in_order(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part as it is, but for what each process writes in another order, and for addresses."""
+    """A part with sets sorted and addresses removed."""
     content, loader = part.get("content"), part.get("__loader__")
     if loader == "SetNode" and isinstance(content, list):
         return {**part, "content": sorted(content, key=_without_ids)}
@@ -221,11 +223,11 @@ def _read(file: Path) -> bytes:
 
 
 def _entries(packed: bytes, *, name: str) -> dict[str, bytes]:
-    """The entries of a skops file. Raises: BundleError if they are not those of a model, or more than one has."""
+    """The entries of a skops file. Raises: BundleError if they are not those of a model, or too large."""
     entries = safe_zip.entries(packed, name=name, objection=_objection)
     rest = safe_zip.MOST_BYTES - sum(map(len, entries.values()))
     for entry, content in entries.items():
-        if entry.endswith(".npz"):  # itself a zip file, and NumPy opens it as trustingly
+        if entry.endswith(".npz"):  # itself a zip file, which NumPy would trust
             rest -= sum(map(len, safe_zip.entries(content, name=f"{name}, {entry}", most=rest).values()))
     try:
         parts = _weight({**json.loads(entries[SCHEMA])}, {})
@@ -251,8 +253,11 @@ def _objection(sizes: Mapping[str, int]) -> str | None:
 
 
 def _weight(part: Any, known: dict[Any, int]) -> int:
-    """How many parts skops meets in `part`. One that is named again by its id is met again, with all that is in it:
-    forty short lines, each naming the one before it twice, are a thousand billion parts."""
+    """The number of parts that skops visits in `part`.
+
+    A part that is referred to by its id is visited again with all its content, so forty short lines that each refer
+    twice to the one before are a thousand billion parts.
+    """
     if isinstance(part, list):
         return 1 + sum(_weight(inner, known) for inner in part)
     if not isinstance(part, dict):
@@ -261,7 +266,7 @@ def _weight(part: Any, known: dict[Any, int]) -> int:
     if mark and mark in known:
         return known[mark]
     if mark:
-        known[mark] = 1  # named within itself: skops does not go round
+        known[mark] = 1  # refers to itself: skops does not follow it
     weight = 1 + sum(_weight(inner, known) for inner in part.values())
     if mark:
         known[mark] = weight

@@ -11,16 +11,16 @@ _LANGUAGE = (("kernelspec", "language"), ("language_info", "name"))
 
 
 def read(notebook: Path) -> Any:
-    """The notebook in `notebook`, in the current format. Raises: ConfigError if it is none, or not of Python."""
+    """The notebook in `notebook`, in the current format. Raises: ConfigError if it is invalid, or not Python."""
     if not notebook.is_file():
         problem = "it is a folder" if notebook.is_dir() else "there is no such notebook"
         raise ConfigError(str(notebook), problem, "Correct `notebook` in [tool.proveout]")
     try:
         document = nbformat.v4.upgrade(nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4))
         languages = {document.metadata.get(where, {}).get(key) for where, key in _LANGUAGE} - {None}
-        # What is asked of it below, and no more: many editors write notebooks that are not quite valid.
+        # Check only what is needed, because many editors write slightly invalid notebooks.
         _ = [(cell.cell_type, cell.source, cell.metadata) for cell in document.cells]
-    except Exception as error:  # whatever nbformat and its converters trip over in a file that is something else
+    except Exception as error:  # nbformat and its converters may raise anything on other files
         problem = f"it is no notebook that Jupyter could read ({str(error).strip().splitlines()[0][:200]})"
         raise ConfigError(str(notebook), problem, "Save it again in Jupyter") from error
     if languages and not any(str(language).lower().startswith(("python", "ipython")) for language in languages):

@@ -1,7 +1,7 @@
-"""Packing: what a training run made becomes a bundle.
+"""Packing: makes a bundle from the results of a training run.
 
-Input: a `PackOrder`. Output: a folder in the store, named by the digest of its identity, that predicts as the model did
-before it was packed; and the same folder as one zip file.
+Input: a `PackOrder`. Output: a folder in the store, named by the digest of its identity, which predicts like the model
+before packing; and the same folder as one zip file.
 """
 
 import io
@@ -64,23 +64,25 @@ def features(rows):
 
 @dataclass(frozen=True, kw_only=True)
 class PackOrder:
-    """What a training run made, ready to be packed."""
+    """The results of a training run to be packed."""
 
     model: str
-    model_file: Path  # skops, as it came out of the kernel
-    features: str | None  # `path:function`, relative to `root`; None: the model is given the request's columns
+    model_file: Path  # skops, as exported from the kernel
+    features: str | None  # `path:function`, relative to `root`; None: the model gets the request's columns
     root: Path
-    feature_files: tuple[str, ...] = ()  # what the features read, relative to `root`, beside their code or below it
+    feature_files: tuple[
+        str, ...
+    ] = ()  # files that the features read, relative to `root`, in the folder of their code or below
     notebook: Path
     executed: Path
-    config: TrainConfig  # of the run; its bounds, [evaluation], are not packed
+    config: TrainConfig  # of the run; its bounds ([evaluation]) are not packed
     snapshot: Digest
-    membership: "pd.DataFrame"  # the batch and the side of each row of the snapshot: see `splits.table`
-    label: str  # what the target is called: so may a class of a binary model be
-    task: TaskFacts  # what train.toml says of it: the threshold, or the coverage; the rest is found out here
+    membership: "pd.DataFrame"  # batch and side of each row of the snapshot, see `splits.table`
+    label: str  # the name of the target, which may be a class of a binary model
+    task: TaskFacts  # threshold or coverage from train.toml; the rest is computed here
     request: Mapping[str, str]  # dtype of each request column
     training: "pd.DataFrame"  # request columns of the training rows
-    training_labels: "NDArray[Any]"  # as the task has outcomes
+    training_labels: "NDArray[Any]"  # outcomes in the task's form
     heldout: "pd.DataFrame"
     heldout_labels: "NDArray[Any]"
     metrics: Mapping[str, float]
@@ -91,10 +93,9 @@ class PackOrder:
 
 
 def pack(order: PackOrder, store: Store) -> Bundle:
-    """Pack what a run made into the store. The same identity again finds the bundle that is there and changes nothing.
+    """Pack the results of a run into the store. If the store has a bundle with the same identity, nothing changes.
 
-    Raises: BundleError if the model holds what is not trusted, cannot answer the task, or does not predict the same
-    once packed.
+    Raises: BundleError if the model has untrusted parts, does not fit the task, or predicts differently once packed.
     """
     model = model_io.load(order.model_file)
     asked = estimator.question(model, order.task.task, label=order.label)
@@ -135,7 +136,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
     return describe(folder)
 
 
-IDENTITY = ("model.skops", "signature.json", "config.json")  # and whatever lies below `code`
+IDENTITY = ("model.skops", "signature.json", "config.json")  # and everything below `code`
 
 
 def _identity(folder: Path) -> frozenset[str]:
@@ -151,7 +152,7 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
     else:
         shutil.copyfile(order.root / file, folder / "code" / "features.py")
     for read in order.feature_files:
-        # As it lies beside the code in the project, so that `Path(__file__).with_name(...)` finds it here too.
+        # In the same place relative to the code as in the project, so that `Path(__file__).with_name(...)` finds it.
         there = folder / "code" / Path(read).relative_to(Path(file).parent)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(order.root / read, there)
@@ -163,7 +164,7 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
         "features": function,
     }
     (folder / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
-    # What the gate asks makes no other model: with another bound, training comes to the same bundle.
+    # Bounds are left out, because they do not change the model: training with other bounds makes the same bundle.
     packed = PackedConfig(snapshot=order.snapshot, config=replace(order.config, evaluation={}))
     (folder / "config.json").write_bytes(canonical(packed))
 
@@ -171,7 +172,7 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
 def _write_provenance(
     folder: Path, order: PackOrder, *, model: Any, compute: features.Features, plain: parity.Scorer, asked: Question
 ) -> Task:
-    """Write what says how the bundle came about and how good it is. Returns the task with all that was measured."""
+    """Write the provenance and the measurements. Returns the task completed with them."""
     shutil.copyfile(order.executed, folder / "executed.ipynb")
     (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
     requests = request_columns.typed(order.heldout, order.request)
@@ -207,13 +208,13 @@ def _write_provenance(
 
 
 def _prove(folder: Path, order: PackOrder, model: Any, plain: parity.Scorer) -> None:
-    """What was packed predicts what was trained: opened from its files, on the first rows of the held-out batch."""
+    """Return if the packed bundle, opened from its files, predicts like the trained model on held-out rows."""
     import numpy as np
 
     rows = order.heldout.head(200)
     before = plain(rows)
     after = OpenBundle(folder).predict(rows)
-    # Neither of the two is wrong where only the order of a sum is another.
+    # Allow for sums computed in another order.
     if tolerance.apart(after, before, tolerance.tolerance(model).answers).any():
         raise BundleError(
             order.model,
@@ -229,8 +230,8 @@ def _scores(
 
 
 def _source_only(notebook: Path) -> bytes:
-    """The notebook without outputs, counts and metadata of an editor: what its author wrote."""
-    # Deferred: who opens a bundle needs no nbformat.
+    """The notebook without outputs, counts and editor metadata."""
+    # Imported late, because opening a bundle does not need nbformat.
     from proveout.model.notebook_file import read
 
     cells = [
@@ -249,7 +250,7 @@ def _copy(building: Path, empty: Path) -> None:
 
 
 def archive(folder: Path) -> bytes:
-    """The whole bundle as one zip file, the same bytes for the same files: Metaflow keeps it with the run."""
+    """The whole bundle as one zip file with the same bytes for the same files, for Metaflow to store with the run."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as zipped:
         for file in file_names(folder):

@@ -1,10 +1,8 @@
 """The bundle of a release, opened for inspection by the monitor, the gate or a drill.
 
-Input: settings and the release. Output: the opened bundle, if a key that is trusted here has signed its manifest.
-Opening a bundle runs its features, and an entry in the ledger alone does not allow that: whoever may write there can
-make one. An expired or withdrawn approval is accepted: what served must be inspected. Human approval is not required to
-inspect a
-    bundle.
+Input: settings and the release. Output: the opened bundle, if a trusted key has signed its manifest. Opening a bundle
+runs its features, so an entry in the ledger is not enough, because anybody with write access can make one. An expired
+or withdrawn approval is accepted, because a bundle that served must be inspectable. Human approval is not required.
 """
 
 from proveout.model.bundle import OpenBundle, open_bundle

@@ -1,8 +1,8 @@
-"""A variant of a bundle: the same one with another model, other features or another request, packed anew.
+"""Variants of a bundle, with another model, other features or another request, packed again.
 
-Input: an opened bundle, what is to be changed and the rows it learned from and is judged on. Output: a folder that
-opens like any bundle, its digest and everything that depends on the change computed again. It goes where the caller
-says, never into the store: nobody trained it, and nobody is to serve it.
+Input: an opened bundle, the change, the training rows and the held-out rows. Output: a folder that opens like any
+bundle, with its digest and everything that depends on the change computed again. It is written to the caller's folder,
+never to the store, because it must not be served.
 """
 
 import hashlib
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is to be another. None: as it is."""
+    """The parts to change. None: unchanged."""
 
-    what: str = ""  # in a few words, for whoever reads about the variant
+    what: str = ""  # in a few words, for reports
     model: Any = None  # a fitted scikit-learn estimator
     features: str | None = None  # the source of code/features.py, with the function of the same name in it
     request: Mapping[str, str] | None = None  # dtype of each request column
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A changed bundle, and what it says of the rows held out."""
+    """A changed bundle, and its answers to the held-out rows."""
 
     bundle: Bundle
     scores: "NDArray[np.float64]"
@@ -55,13 +55,12 @@ class Variant:
 def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows", heldout: "Rows") -> Variant:
     """Write the changed bundle into the empty folder `into`.
 
-    Without a change the identity, and so the digest, is the candidate's own. The numbers that the notebook stated are
-    measured again where the model is another, and so is the width of intervals; what it stated under a name of its own
-    stays.
+    Without a change, the identity and so the digest is the candidate's. If the model changes, the notebook's metrics
+    and the width of intervals are measured again; metrics under other names stay.
 
     Args:
-        training, heldout: raw rows whose outcome is known: all columns of the batch, not those of the request alone.
-    Raises: BundleError if the model holds what is not trusted; whatever the changed features raise on these rows.
+        training, heldout: raw rows with a known outcome, with all columns of the batch.
+    Raises: BundleError if the model has untrusted parts; any error of the changed features on these rows.
     """
     shutil.copytree(candidate.folder, into, dirs_exist_ok=True)
     if change.model is not None:
@@ -71,8 +70,7 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     if change.request is not None:
         signature = {**orjson.loads((into / "signature.json").read_bytes()), "request": dict(change.request)}
         (into / "signature.json").write_bytes(orjson.dumps(signature, option=orjson.OPT_INDENT_2))
-    # Twice: what it says of held-out rows is in it, so it has to be opened to be finished; and then to look for its
-    # direct path.
+    # Opened twice: first to predict the held-out rows, which are part of the bundle, then to find its direct path.
     _state_direct(into, "it has not been compared yet")
     _seal(into)
     opened = bundles.open_bundle(into)
@@ -99,7 +97,7 @@ def _write_answers(
     *,
     anew: bool,
 ) -> Mapping[str, float]:
-    """Everything in a bundle that rests on what the model says. Returns the metrics of the manifest."""
+    """Write everything in a bundle that depends on the model's answers. Returns the metrics of the manifest."""
     rows, labels = training
     confidence = heldout_facts.confidence_table(scores, outcomes, opened.task)
     (folder / "confidence.json").write_bytes(canonical(confidence))
@@ -125,7 +123,7 @@ def _state_direct(folder: Path, why: str) -> None:
 
 
 def _seal(folder: Path, stated: Mapping[str, float] | None = None, facts: TaskFacts | None = None) -> None:
-    """Make the manifest fit the files that lie there."""
+    """Update the manifest to the files in the folder."""
     file = folder / MANIFEST
     manifest = orjson.loads(file.read_bytes())
     listed = sorted(path for path in folder.rglob("*") if path.is_file() and path != file)

@@ -1,7 +1,7 @@
-"""Reading a zip file without trusting what the file says about itself.
+"""Reads a zip file without trusting its own directory.
 
-Input: the bytes of a zip file from anywhere. Output: its entries, or BundleError. Nothing is written to a disk, and
-nothing is inflated beyond `MOST_BYTES`, however small the file is.
+Input: the bytes of an untrusted zip file. Output: its entries, or BundleError. Nothing is written to disk, and nothing
+is inflated beyond `MOST_BYTES`, however small the file is.
 """
 
 import io
@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from proveout.errors import BundleError
 
 MOST_BYTES = 2**30
-"""A zip file may hold so much, packed and unpacked. A forest of a thousand deep trees takes a tenth of it."""
+"""The largest zip file, packed and unpacked. A forest of a thousand deep trees takes a tenth of it."""
 
-_MOST_DIRECTORY_BYTES = 2**24  # some 200,000 entries: the directory is read whole, and takes ten times as much memory
-_PORTION = 2**16  # zipfile inflates as much at once as it is asked for
+_MOST_DIRECTORY_BYTES = 2**24  # about 200,000 entries; the directory is read at once and takes ten times as much memory
+_PORTION = 2**16  # inflated at once
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _START, _END, _LONG_END = b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x07"
 
@@ -29,14 +29,14 @@ def entries(
     most: int = MOST_BYTES,
     objection: Callable[[Mapping[str, int]], str | None] = lambda sizes: None,
 ) -> dict[str, bytes]:
-    """The content of each entry, by its name.
+    """The content of each entry, by name.
 
     Args:
-        name: what to call the file in an error.
-        most: bytes that it may unpack to.
-        objection: what speaks against unpacking it, by the size of each entry.
-    Raises: BundleError if it is no zip file, is damaged, unpacks to more than it may, or has entries that no dump of a
-    model has: folders, paths, links, two of one name, encrypted ones.
+        name: names the file in errors.
+        most: largest unpacked size in bytes.
+        objection: returns a reason not to unpack it, given the size of each entry.
+    Raises: BundleError if it is not a zip file, is damaged, unpacks to too much, or has entries that a model file never
+        has: folders, paths, links, duplicate names, encrypted ones.
     """
     try:
         _refuse_directory(packed)
@@ -49,13 +49,13 @@ def entries(
             return {entry.filename: _content(archive, entry) for entry in listed}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise BundleError(name, f"it cannot be opened as the file of a model: {error}", "Train again") from error
-    except Exception as error:  # zlib has an error of its own
+    except Exception as error:  # zlib has its own error class
         problem = f"it cannot be opened: {type(error).__name__}: {error}"
         raise BundleError(name, problem, "Train again") from error
 
 
 def _refuse_directory(packed: bytes) -> None:
-    """Look at the end of the file, where zip says how large its directory is, before that is read."""
+    """Check the size of the directory, given at the end of the file, before reading it."""
     if len(packed) > MOST_BYTES:
         raise ValueError(f"it has {len(packed):,} bytes, of {MOST_BYTES:,} at most")
     if not packed.startswith(_START) or packed[-22:-18] != _END or packed[-42:-38] == _LONG_END:
@@ -68,7 +68,7 @@ def _refuse_directory(packed: bytes) -> None:
 def _refuse_strange(listed: list[zipfile.ZipInfo], *, most: int) -> None:
     names: set[str] = set()
     for entry in listed:
-        # What was written, and not what zipfile made of it: it cuts names at a NUL and turns backslashes.
+        # The name as written, because zipfile cuts names at NUL and converts backslashes.
         if not _PLAIN.fullmatch(entry.orig_filename) or entry.filename != entry.orig_filename:
             raise ValueError(f"its entry {entry.orig_filename!r:.80} is not a plain name")
         if stat.S_IFMT(entry.external_attr >> 16) not in {0, stat.S_IFREG}:
@@ -84,7 +84,7 @@ def _refuse_strange(listed: list[zipfile.ZipInfo], *, most: int) -> None:
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    # In portions: asked for all at once, zipfile inflates 2 GB before it looks how much the directory promised.
+    # In portions, because zipfile would inflate 2 GB at once before it checks the promised size.
     content = bytearray()
     with archive.open(entry) as unpacking:
         while portion := unpacking.read(_PORTION):

@@ -1,8 +1,8 @@
 """Whether a bundle answers requests in the form that the server sends: checked by the gate and by the server.
 
-Input: an opened bundle and the types that the request schema gives its columns. Output: nothing, or a BundleError that
-names the field and its type. Without this, a bundle that the gate measured on tables could be approved and released,
-and fail on every request.
+Input: an opened bundle and the types of the request schema's columns. Output: nothing, or a BundleError that names the
+field and its type. Without this check, a bundle that the gate measured on tables could be released and then fail on
+every request.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ _REMEDY = "Give the field one type in the request schema and in the batch schema
 
 @runtime_checkable
 class Answering(Protocol):
-    """A bundle, as far as it is asked here: an `OpenBundle`."""
+    """The part of `OpenBundle` that is used here."""
 
     @property
     def dtypes(self) -> Mapping[str, str]:
@@ -44,12 +44,12 @@ class Answering(Protocol):
 def refuse_unservable(
     opened: Answering, dtypes: Mapping[str, str], *, nullable: Collection[str] = (), name: str
 ) -> None:
-    """Ask some training rows, as requests bring them, and rows with each field not known.
+    """Predict some training rows in the form of requests, and rows with one field null.
 
     Args:
-        dtypes: the pandas type that the request schema gives each field.
+        dtypes: the pandas type of each field in the request schema.
         nullable: the fields that a request may leave out.
-    Raises: BundleError if an answer is not the one that the table of the same rows has.
+    Raises: BundleError if an answer differs from the one for the table of the same rows.
     """
     trained = opened.dtypes
     strange = sorted(set(trained) - set(dtypes))
@@ -63,13 +63,13 @@ def refuse_unservable(
     questions = _questions(opened, dtypes)
     if _fault(opened, dtypes, list(questions.values())) == "":
         return
-    for what, record in questions.items():  # which one it is
+    for what, record in questions.items():  # one by one, to find the faulty one
         if fault := _fault(opened, dtypes, [record]):
             raise BundleError(name, f"{fault}: asked about {what}", _REMEDY)
 
 
 def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mapping[str, Scalar]]:
-    """Requests, by what they are about in words: training rows, and the first of them with each field not known."""
+    """Requests by description: training rows, and the first of them with one field null."""
     records = request_columns.plain_records(opened.reference()[list(opened.dtypes)].head(_ROWS))
     asked: dict[str, Mapping[str, Scalar]] = {
         f"training row {place}": one for place, one in enumerate(records, start=1)
@@ -82,14 +82,14 @@ def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mappin
 
 
 def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mapping[str, Scalar]]) -> str | None:
-    """What their types do to the answers to these requests; empty for nothing, None if the model answers no such table.
+    """How types change the answers to these requests; empty if not, None if the model cannot predict the table either.
 
-    That it answers none, whichever way it is asked, is for the checks to judge.
+    The checks judge a model that cannot predict at all.
     """
     trained = opened.dtypes
     try:
         judged = opened.predict(request_columns.table(request_columns.arrays_of_records(records, trained), trained))
-    except Exception:  # whatever the user's features or the model raise
+    except Exception:  # the user's features or the model may raise anything
         return None
     try:
         asked = {field: request_columns.array([one[field] for one in records], dtypes[field]) for field in trained}
@@ -98,8 +98,7 @@ def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mappi
         return f"it cannot be asked as a server asks ({type(error).__name__}: {error})"
     if _alike(served, judged):
         return ""
-    # Types are what is asked here. A model that answers arrays of its own types otherwise too, or otherwise each time,
-    # is for the checks to judge: they say which of the two it is.
+    # This tests types only. The checks judge a model that also differs for arrays of its own types, or in each call.
     own = {field: request_columns.array([one[field] for one in records], trained[field]) for field in trained}
     return "it answers otherwise than the gate measures" if _alike(opened.predict_columns(own), judged) else ""
 

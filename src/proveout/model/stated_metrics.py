@@ -1,7 +1,7 @@
-"""The metrics that notebooks state, by their usual names, measured again on the held-out rows.
+"""Measures the notebook's metrics again on the held-out rows and compares them.
 
-Input: outcomes and scores, or what a notebook has stated. Output: nothing, or a BundleError that names the claim
-and what was measured. A name that the task has no metric of stays the notebook's claim alone.
+Input: outcomes, scores, and the notebook's metrics. Output: nothing, or a BundleError with both values. A name that is
+not a metric of the task stays the notebook's claim.
 """
 
 import math
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Of a stated number: 0.8 may be 0.80, and is not 0.767; 52.3 minutes are 52.34. More than four decimals do not say
-# more: where a model sums products, equal rows may differ in their last bit, and the order of the rows with it.
+# Precision of a stated number: 0.8 matches 0.80, not 0.767; 52.3 matches 52.34. More than four decimals are ignored:
+# equal rows may differ in the last bit if a model sums products, which can change their order.
 _FEWEST_DIGITS, _MOST_DECIMALS = 3, 4
 
 
@@ -27,9 +27,9 @@ def compare(
     *,
     task: Task,
 ) -> None:
-    """Return if what a notebook has stated is what its model does on the held-out rows.
+    """Return if the notebook's metrics match those of its model on the held-out rows.
 
-    Raises: BundleError, naming each metric that is off by more than the rounding of the number stated.
+    Raises: BundleError, naming each metric that differs by more than the rounding of the stated number.
     """
     threshold = task.facts.threshold
     off = [
@@ -48,7 +48,7 @@ def compare(
 
 
 def _same(stated: float, found: float) -> bool:
-    """Whether `found` is `stated` but for the decimals that were not written out.
+    """Whether `found` equals `stated` within the rounding of the stated decimals.
 
     >>> _same(0.767, 0.76749), _same(0.767, 0.7676), _same(0.7, 0.703), _same(0.7, 0.71), _same(1.0, 0.98)
     (True, False, True, False, False)
@@ -61,7 +61,7 @@ def _same(stated: float, found: float) -> bool:
     before_point = max(1, math.floor(math.log10(abs(stated))) + 1) if stated else 1
     decimals = max(_FEWEST_DIGITS - before_point, min(_MOST_DECIMALS, len(written)))
     rounding = (0.5 + 1e-6) * 10.0**-decimals
-    # A sum may be off in its last bits, and those of a large number are before the fourth decimal.
+    # A sum may differ in its last bits, which for a large number are before the fourth decimal.
     return abs(stated - found) <= max(rounding, 1e-9 * abs(stated))
 
 

@@ -1,8 +1,8 @@
-"""Whether the trees of a model are valid trees. scikit-learn follows their numbers without checking where they lead.
+"""Validates the trees of a model, because scikit-learn follows their indices without checking.
 
-Input: a loaded model. Output: nothing, or BundleError. A node that refers to a node outside of the table, to a feature
-that no row has, or to itself would let the process read foreign memory, crash, or loop for ever. So would neighbours
-that are looked up in such a tree, or by labels that do not exist.
+Input: a loaded model. Output: nothing, or BundleError. A node that refers to a missing node, a missing feature or
+itself would let the process read foreign memory, crash, or loop forever. The same holds for search trees of neighbours,
+and for neighbours with labels that do not exist.
 """
 
 import functools
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def check(model: Any, *, name: str) -> None:
-    """Return if every tree in `model` leads from its root to its leaves, and every neighbour has a label.
+    """Return if all trees in `model` are valid, and every neighbour has a label.
 
     Args:
-        name: what to call the model's file in an error.
+        name: names the model's file in errors.
     Raises: BundleError.
     """
     for owner, part in met(model):
@@ -81,7 +81,7 @@ def _problem(
     if size == 0:
         return "it has no node"
     for side in (left[here], right[here]):
-        # Whoever grows a tree writes a node before what hangs under it: so a walk down always ends.
+        # A child node comes after its parent, so every walk ends.
         if (side <= here).any() or (side >= size).any():
             return "a node leads outside of it, or back"
     if (feature[here] < 0).any() or (feature[here] >= features).any():
@@ -95,7 +95,7 @@ def _knows_categories(owner: Any) -> bool:
 
 
 def _categorical(owner: Any) -> set[int]:
-    """The features that have categories. What is known of each is looked up by their number among these."""
+    """The categorical features. Their category data is indexed by the position among these."""
     return set(np.flatnonzero(owner._bin_mapper.is_categorical_).tolist()) if _knows_categories(owner) else set()
 
 
@@ -103,7 +103,7 @@ def _categorical(owner: Any) -> set[int]:
 
 
 def _problem_of_search(owner: Any, tree: Any) -> str | None:
-    """Of a tree that neighbours are looked up in: node i is a leaf, or 2i + 1 and 2i + 2 hang under it."""
+    """The problem of a neighbour search tree: node i must be a leaf or have the children 2i + 1 and 2i + 2."""
     data, rows, nodes, bounds, _, _, count, *_, distance, _ = tree.__getstate__()
     samples, features = data.shape
     starts, ends = nodes["idx_start"], nodes["idx_end"]
@@ -123,7 +123,7 @@ def _problem_of_search(owner: Any, tree: Any) -> str | None:
 
 
 def _problem_of_neighbours(model: Any) -> str | None:
-    """Neighbours are counted by the number of their class, in an array that has a place for each class."""
+    """The problem of neighbours: each class index must be within the array of class counts."""
     labels, learned = np.asarray(model._y), model._fit_X
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or learned.shape != (len(labels), model.n_features_in_):
         return "its neighbours have no labels"
@@ -136,13 +136,13 @@ def _problem_of_neighbours(model: Any) -> str | None:
 
 
 def _problem_of_partial(part: Any) -> str | None:
-    """scikit-learn keeps one function with arguments, in boosted trees with categories. Any other would be called."""
+    """The problem of a partial: only the one in scikit-learn's boosted trees with categories is allowed."""
     from sklearn.utils import check_array
 
     return None if part.func is check_array and not part.args else "it calls a function that is not scikit-learn's"
 
 
-_WORDS = 8  # of 32 bits: a category is a number below 256
+_WORDS = 8  # of 32 bits: categories are below 256
 _PROBLEMS = {
     "Tree": _problem_of_tree,
     "TreePredictor": _problem_of_nodes,

@@ -1,10 +1,10 @@
-"""Boosters of XGBoost as JSON. One of the two places that have heard of xgboost.
+"""Boosters of XGBoost as JSON. One of two importers of xgboost.
 
-Input: a booster, or its JSON from anywhere. Output: JSON in one canonical form, or a booster that scores in one thread.
+Input: a booster, or untrusted JSON of one. Output: JSON in one canonical form, or a booster that scores in one thread.
 
-XGBoost follows the numbers of its trees without looking where they lead: a child that is not there, a feature that no
-row has or a class beyond the last one would be read or written in foreign memory. So each number is looked at here, and
-what XGBoost gets is written anew from what was looked at: there is no second reading of the file.
+XGBoost follows the indices in its trees without checking: a missing child, feature or class would read or write foreign
+memory. So each number is validated here, and XGBoost gets JSON that is written again from the validated values; the
+file is not read twice.
 """
 
 import re
@@ -27,8 +27,8 @@ _NUMBERS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
 _INTEGERS = ("default_left", "left_children", "parents", "right_children", "split_indices", "split_type")
 _CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 _TREE = {*_NUMBERS, *_INTEGERS, *_CATEGORIES, "id", "tree_param"}
-_NONE = 2**31 - 1  # the parent of a root, and the feature of a node that was pruned
-_MOST_BITS = 2**28  # one for each category up to the last one that a node names: XGBoost makes room for all of them
+_NONE = 2**31 - 1  # the parent of a root, and the feature of a pruned node
+_MOST_BITS = 2**28  # XGBoost allocates one bit for each category up to the last one in a node
 _SCORES = re.compile(r"\[?[-+.0-9eE]+(,[-+.0-9eE]+)*\]?")
 
 
@@ -36,20 +36,20 @@ def dumped(booster: Any, *, name: str) -> bytes:
     """The JSON of a booster: the same bytes for the same trees.
 
     Args:
-        name: what to call the model's file in an error.
-    Raises: BundleError if its answers are of a kind that is not opened again.
+        name: names the model's file in errors.
+    Raises: BundleError for an unsupported kind of booster.
     """
     return _checked(bytes(booster.save_raw("json")), name=name)
 
 
 def opened(packed: bytes, *, name: str) -> Any:
-    """The booster in `packed`. Raises: BundleError if it is not one that XGBoost may walk through."""
+    """The booster in `packed`. Raises: BundleError if it is not safe for XGBoost to read."""
     import xgboost
 
     text = _checked(packed, name=name)
     booster = xgboost.Booster()
     booster.load_model(bytearray(text))
-    # Threads that share a few rows wait for each other longer than they work.
+    # One thread, because several threads on few rows wait for each other longer than they work.
     booster.set_param({"nthread": 1})
     return booster
 
@@ -66,7 +66,7 @@ def _checked(packed: bytes, *, name: str) -> bytes:
 
 
 def _refuse_unsupported(learner: Mapping[str, Any], *, name: str) -> None:
-    """Raises: BundleError for what training does make, and a bundle does not hold."""
+    """Return if a bundle supports this booster. Raises: BundleError otherwise."""
     kind, objective = learner["gradient_booster"]["name"], learner["objective"]["name"]
     if kind not in {"gbtree", "dart"}:
         raise BundleError(name, f"its booster of XGBoost is a {kind}", "Fit trees (booster='gbtree'), or Ridge")
@@ -110,7 +110,7 @@ def _are_texts(part: Mapping[str, Any]) -> bool:
 def _look_at_objective(objective: Mapping[str, Any], classes: int) -> None:
     options = [part for key, part in objective.items() if key != "name"]
     _need(all(map(_are_texts, options)), "its objective is none")
-    # Softmax goes over as many scores as the objective says, in an array of as many as the model says.
+    # Softmax writes as many scores as the objective says into an array of the size that the model says.
     stated = [_whole(part["num_class"]) for part in options if "num_class" in part]
     several = objective["name"].startswith("multi:")
     _need(stated == ([classes] if several else []), f"its objective is not one of {classes} classes")
@@ -131,7 +131,7 @@ def _look_at_booster(booster: Mapping[str, Any], *, features: int, scores: int) 
     _look_at_trees(model, scores=scores)
     for tree in model["trees"]:
         _look_at_tree(tree, features)
-    # XGBoost makes room for all categories up to the last one that a node names.
+    # XGBoost allocates memory for all categories up to the last one in a node.
     bits = sum(int(last) for tree in model["trees"] for last in _last_categories(tree))
     _need(bits <= _MOST_BITS, "its nodes name categories without end")
 
@@ -143,7 +143,7 @@ def _look_at_trees(model: Mapping[str, Any], *, scores: int) -> None:
     _need(_whole(sizes["num_parallel_tree"]) > 0, "a round has no tree")
     _need(len(rounds) > 0 and rounds[0] == 0 and rounds[-1] == count, "its rounds are not made of its trees")
     _need((np.diff(rounds) >= 0).all(), "its rounds are not made of its trees")
-    # The scores of a tree are added up in the place of its class.
+    # The scores of a tree are added at the index of its class.
     places = _integers(model["tree_info"])
     _need(len(places) == count and _within(places, scores), "one of its trees is of a class that is not listed")
     _need([tree["id"] for tree in trees] == list(range(count)), "its trees are not in order")
@@ -161,7 +161,7 @@ def _look_at_tree(tree: Mapping[str, Any], features: int) -> None:
     numbers = {key: _integers(tree[key]) for key in _INTEGERS}
     left, right, feature = numbers["left_children"], numbers["right_children"], numbers["split_indices"]
     here = np.flatnonzero(left != -1)
-    # XGBoost grows a node before what hangs under it, both children side by side: so a walk down always ends.
+    # A child node comes after its parent, with both children adjacent, so every walk ends.
     sound = (left[here] > here).all() and (right[here] == left[here] + 1).all() and (right[here] < nodes).all()
     _need(sound, "a node leads outside of its tree, or back")
     _need((feature >= 0).all() and _within(feature[here], features), "a node asks for a feature that no row has")
@@ -183,13 +183,13 @@ def _look_at_categories(tree: Mapping[str, Any], kinds: NDArray[np.int64]) -> No
 
 
 def _last_categories(tree: Mapping[str, Any]) -> list[int]:
-    """The last category that each node names."""
+    """The last category in each node."""
     begins = zip(tree["categories_segments"], tree["categories_sizes"], strict=True)
     return [max(tree["categories"][begin : begin + count]) for begin, count in begins]
 
 
 def _look_at_names(names: Mapping[str, Any], features: int) -> None:
-    """Of the categories that the columns of a table had: how often each is named, and where."""
+    """Validate the categories of a table's columns."""
     _need(set(names) == {"enc", "feature_segments", "sorted_idx"}, "its names of categories are none")
     columns, ends, order = names["enc"], names["feature_segments"], _integers(names["sorted_idx"])
     counts = [_count_of(column) for column in columns]
@@ -227,7 +227,7 @@ def _integers(values: Any) -> NDArray[np.int64]:
 
 
 def _whole(text: str) -> int:
-    # As XGBoost reads one: Python would read 1_0 as ten as well.
+    # XGBoost's own syntax, because Python would also accept 1_0 as ten.
     if not re.fullmatch("[0-9]{1,10}", text, flags=re.ASCII):
         raise ValueError(f"{text!r:.40} is no whole number")
     return int(text)

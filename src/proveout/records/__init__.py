@@ -1,1 +1,1 @@
-"""Records that rooms hand to each other: frozen, of plain values, each with a JSON form. A module for each subject."""
+"""Records that packages exchange: frozen, of plain values, each with a JSON form. One module per subject."""

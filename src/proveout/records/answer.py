@@ -1,7 +1,6 @@
-"""What a model is asked and what it answers, of each task.
+"""Answers of each task, and the facts needed to read a bundle's scores.
 
-Input: nothing. Output: `TaskFacts`, which a bundle has to be read by, and `Answer`, which users' fallback, actions and
-cost take or give.
+Output: `TaskFacts`, stored in a bundle, and `Answer`, which users' fallback, actions and cost functions use.
 """
 
 from collections.abc import Mapping
@@ -15,24 +14,24 @@ TaskName = Literal["binary", "multiclass", "regression"]
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFacts:
-    """What has to be known of a bundle to read its scores. `task/` makes of it the task itself."""
+    """The facts needed to read a bundle's scores. `task/` makes the task from them."""
 
     task: TaskName = "binary"
     threshold: float | None = None  # binary: true from this probability on
     classes: tuple[TargetValue, ...] = ()  # multi-class, in the order of the scores
-    half_width: float | None = None  # regression: of the interval around a value, in the unit of the target
-    coverage: float | None = None  # regression: share of the held-out rows whose outcome lay in its interval
+    half_width: float | None = None  # regression: of the interval, in the unit of the target
+    coverage: float | None = None  # regression: share of held-out rows whose outcome is in the interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What was said of one record, by a model, its cache or the rules. Which fields are filled depends on the task:
+    """The answer to one record, by a model, the cache or the rules. The fields in use depend on the task:
 
     binary          `value` is true or false, `probability` that of true
     multi-class     `value` is a class, `probability` its own, `probabilities` those of all classes
-    regression      `value` is a number, and the outcome lies between `low` and `high` with the chance `coverage`
+    regression      `value` is a number, and the outcome is between `low` and `high` with probability `coverage`
 
-    Rules may know only the value. Without an answer, all is None.
+    Rules may give only the value. Without an answer, all fields are None.
     """
 
     value: TargetValue | None = None
@@ -41,4 +40,4 @@ class Answer:
     low: float | None = None
     high: float | None = None
     coverage: float | None = None  # 0 to 1
-    confidence: float | None = None  # share of the held-out rows with such an answer that it was right for, 0 to 1
+    confidence: float | None = None  # share of held-out rows with similar scores that were right, 0 to 1

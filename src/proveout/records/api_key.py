@@ -1,6 +1,6 @@
-"""Leave to call the server.
+"""API keys: permission to call the server.
 
-Input: nothing. Output: `ApiKey`, without its secret, and what it may be for.
+Output: `ApiKey`, without its secret, and its scopes.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ Scope = Literal["predict", "feedback", "admin", "metrics"]
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """Leave to call the server, without the secret: that is shown once, when the key is made."""
+    """Permission to call the server, without the secret, which is shown once when the key is created."""
 
     id: str  # 12 hexadecimal digits, the middle part of `po_<id>_<secret>`
-    name: str  # whose it is, as people know it
+    name: str  # who uses it
     tenant: str  # callers who may share cached answers
     mac: str  # HMAC-SHA256 of the secret under the pepper, in hex
     scopes: tuple[Scope, ...]

@@ -1,6 +1,6 @@
-"""What the manifest of a bundle says of it, and what it was made of.
+"""Records of a bundle: its manifest, its configuration, its metrics.
 
-Input: nothing. Output: `Bundle`, `PackedConfig`, `Metric`; `model/` writes and reads them.
+Output: `Bundle`, `PackedConfig`, `Metric`; `model/` writes and reads them.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from proveout.records.values import Digest
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One number the training run reports of a model, on held-out rows."""
+    """A metric on held-out rows, as reported by the training run."""
 
     name: str
     value: float
@@ -20,7 +20,7 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class PackedConfig:
-    """What a bundle was made of: the configuration of the run without its bounds, on the rows of a snapshot."""
+    """The inputs of a bundle: the run's configuration without its bounds, and the snapshot."""
 
     snapshot: Digest
     config: TrainConfig
@@ -28,7 +28,7 @@ class PackedConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A packed artifact, as its manifest describes it. `digest` is over the identity, `manifest` over the whole."""
+    """A bundle as described by its manifest. `digest` is over the identity, `manifest` over the whole manifest."""
 
     model: str
     digest: Digest
@@ -38,11 +38,11 @@ class Bundle:
     trained_at: str
     run: str  # Metaflow pathspec of the run, such as TrainFlow/1718...
     git_commit: str  # "unknown" outside a git checkout, ends in "+changes" when the tree was dirty
-    split: Split  # which rows of the snapshot it learned from, and which are held out
+    split: Split  # which rows of the snapshot are for training, and which are held out
     bytes: int
     task: TaskFacts = TaskFacts()
 
     @property
     def name(self) -> str:
-        """`model@digest`, the digest shortened as people read it."""
+        """`model@digest`, with the digest shortened."""
         return f"{self.model}@{self.digest[:12]}"

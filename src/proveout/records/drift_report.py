@@ -1,6 +1,6 @@
-"""What a look of the monitor finds, and what a person is told of it.
+"""Records of the monitor: drift, performance, alerts.
 
-Input: nothing. Output: `DriftReport` with its columns and `Performance`, and `Alert`.
+Output: `DriftReport` with its columns and `Performance`, and `Alert`.
 """
 
 from collections.abc import Mapping
@@ -14,36 +14,36 @@ Severity = Literal["critical", "warning", "info"]
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnDrift:
-    """One column of the window against the reference rows: a two-sample test and its answer."""
+    """A two-sample test of one column: window against reference rows."""
 
     column: str
     test: Literal["ks", "chi2"]
     statistic: float
     p_value: float
-    alarmed: bool  # p_value at or under the family's share of alpha (Bonferroni)
+    alarmed: bool  # p_value is at most the test's share of alpha (Bonferroni)
     reference_rows: int
     window_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Performance:
-    """How the answers did against the outcomes that have come in."""
+    """The performance of answers with known outcomes."""
 
     rows: int  # predictions with an outcome
-    metrics: Mapping[str, float]  # those of the task that can be measured on them, by name
-    errors: Mapping[str, float] = field(default_factory=dict)  # standard errors, of those that have one
+    metrics: Mapping[str, float]  # by name: metrics of the task that can be computed on them
+    errors: Mapping[str, float] = field(default_factory=dict)  # standard errors of those that have one
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriftReport:
-    """A window of predictions compared with the rows the model was trained on."""
+    """A window of predictions compared with the training rows."""
 
     model: str
     bundle: Digest
     window_from: str
     window_to: str
     window_rows: int
-    drift_alpha: float  # chance of any alarm when nothing moved
+    drift_alpha: float  # probability of any alarm without drift
     columns: tuple[ColumnDrift, ...]
     alarm: bool
     performance: Performance | None
@@ -52,7 +52,7 @@ class DriftReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """Something for a person: what happened, and what to do."""
+    """A message for a person: what happened, and what to do."""
 
     severity: Severity
     what: str

@@ -1,7 +1,7 @@
-"""The one JSON text of a record, and the digest that is taken over it.
+"""The canonical JSON of a record, and its digest.
 
-Input: a record, or plain values. Output: canonical JSON and its SHA-256; from JSON the record again. orjson writes, and
-pydantic reads: both are imported where they are used.
+Input: a record, or plain values. Output: canonical JSON and its SHA-256; and from JSON the record. orjson writes and
+pydantic reads; both are imported on first use.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def canonical(value: Any) -> bytes:
-    """The one JSON text of `value` (a record, or plain values): keys sorted, no spaces. Digests are taken over it."""
+    """The canonical JSON of `value` (a record, or plain values): keys sorted, no spaces. Digests are taken of it."""
     import orjson
 
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -26,16 +26,16 @@ def digest_of(value: Any) -> Digest:
 
 
 def to_json(record: Any) -> str:
-    """A record as JSON text; `from_json` reads it back equal."""
+    """A record as JSON text; `from_json` returns an equal record."""
     return canonical(record).decode()
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
     """The record of type `kind` in `text`.
 
-    Raises: pydantic.ValidationError if a field is missing, unknown in type or out of its choices.
+    Raises: pydantic.ValidationError if a field is missing or invalid.
     """
-    untyped: Any = kind  # mypy does not take a type variable for a hashable
+    untyped: Any = kind  # mypy does not accept a type variable as hashable
     record: R = _reader(untyped).validate_json(text)
     return record
 
@@ -44,4 +44,4 @@ def from_json(kind: type[R], text: str | bytes) -> R:
 def _reader(kind: Any) -> Any:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)  # 0.4 ms to build, so one for each kind
+    return TypeAdapter(kind)  # takes 0.4 ms to build, so it is cached per type

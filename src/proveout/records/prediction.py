@@ -1,6 +1,6 @@
-"""What the server logs: predictions, answers of shadows, feedback, outcomes.
+"""Records of the prediction log: predictions, shadow answers, feedback, outcomes.
 
-Input: nothing. Output: one record for each; journals and the ledger hold them.
+Output: one record for each; journals and the ledger store them.
 """
 
 from collections.abc import Mapping
@@ -21,36 +21,36 @@ class Prediction:
     request_id: str
     at: str
     model: str
-    release: str  # `model@digest`, or "" where nothing was released
+    release: str  # `model@digest`, or "" if nothing was released
     record: Mapping[str, Scalar]  # the request as accepted, every field of the request schema
     answered_by: AnswerSource
     answer: Answer
     latency_ms: float
     fallback_reason: str | None = None
-    role: Role = "champion"  # of the release that was asked: champion or canary
-    key: str = ""  # id of the API key that asked; "" where none was needed
+    role: Role = "champion"  # of the requested release: champion or canary
+    key: str = ""  # id of the API key; "" if none was required
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShadowAnswer:
-    """What a shadow said of a request that the champion answered. Nobody waited for it."""
+    """A shadow's answer to a request that the champion answered. It is only logged."""
 
-    request_id: str  # of the prediction it stands beside
+    request_id: str  # of the champion's prediction
     at: str
     release: str
-    answer: Answer | None  # None exactly where there is a problem
-    latency_ms: float  # of the model alone, as it is for nobody's answer
+    answer: Answer | None  # None exactly if there is a problem
+    latency_ms: float  # of the model alone
     problem: str | None = None  # why there is no answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
-    """What somebody said of an answer."""
+    """Feedback on an answer."""
 
     feedback_id: str
     request_id: str
     at: str
-    outcome: TargetValue | None = None  # what really happened, where it is known
+    outcome: TargetValue | None = None  # what really happened, if known
     wrong: bool = False  # "this answer was wrong"
     text: str = ""
     key: str = ""  # id of the API key it came with
@@ -58,7 +58,7 @@ class Feedback:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What really happened to the thing a prediction was about."""
+    """The outcome of the event that a prediction was about."""
 
     request_id: str
     value: TargetValue

@@ -1,6 +1,6 @@
-"""Leave to serve a bundle, and the release that makes it serve.
+"""Approvals of a bundle, and releases.
 
-Input: nothing. Output: `Approval` of the gate, `Consent` of a person, `Release`.
+Output: `Approval` by the gate, `Consent` by a person, `Release`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Role = Literal["champion", "canary", "shadow"]
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """Leave to serve one bundle: an ed25519 signature over the digests a verdict was about."""
+    """The gate's approval of one bundle: an ed25519 signature over the digests in a verdict."""
 
     model: str
     bundle: Digest
@@ -29,13 +29,13 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """One person's leave to serve one bundle, after the gate's: asked for where `required_approvals` is above 0."""
+    """One person's approval of one bundle, after the gate's; required if `required_approvals` is above 0."""
 
     model: str
     bundle: Digest
     manifest: Digest
     verdict: Digest  # hash of the ledger entry of the verdict it is about
-    by: str  # the person, as their public key is named
+    by: str  # the person, by the name of their public key
     reason: str
     approved_at: str
     expires_at: str
@@ -45,7 +45,7 @@ class Consent:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A bundle, a role and a share of the traffic, from a moment on, by somebody, for a reason."""
+    """A bundle in a role with a share of the traffic, from a time on, with who released it and why."""
 
     model: str
     bundle: Digest
@@ -56,9 +56,9 @@ class Release:
     reason: str
     data: Digest
     verdict: Digest  # hash of the verdict's ledger entry
-    before: Digest | None = None  # the bundle that held the role until then
+    before: Digest | None = None  # the bundle that held the role before
 
     @property
     def name(self) -> str:
-        """`model@digest`, as answers and logs name the release."""
+        """`model@digest`, the name of the release in answers and logs."""
         return f"{self.model}@{self.bundle[:12]}"

@@ -1,6 +1,6 @@
-"""What the guard and the store say of data: refusals, batches, snapshots, and the profile of a column.
+"""Records of data: refusals, batches, snapshots, and the profile of a column.
 
-Input: nothing. Output: the records that `data/` gives.
+Output: the records that `data/` makes.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from proveout.records.values import Digest
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnStats:
-    """What a profile says of one column. `distinct` is an estimate (HyperLogLog, about 2 %)."""
+    """The profile of one column. `distinct` is an estimate (HyperLogLog, about 2 %)."""
 
     name: str
     rows: int
@@ -24,13 +24,13 @@ class ColumnStats:
 
     @property
     def null_share(self) -> float:
-        """Share of rows without a value, 0 to 1; 0 for no rows."""
+        """Share of rows with null, 0 to 1; 0 without rows."""
         return self.nulls / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """How many rows of a batch one check of the guard refused; they lie in quarantine."""
+    """The number of rows of a batch that one check of the guard refused. They are in quarantine."""
 
     check: str
     rows: int
@@ -38,23 +38,23 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One guarded portion of the source, such as a month. `digest` is over its name and all its rows."""
+    """One guarded part of the source, such as a month. `digest` is over its name and all its rows."""
 
     name: str
     digest: Digest
     content: Digest  # over the accepted rows alone
-    refused_content: Mapping[str, Digest] = field(default_factory=dict)  # over the refused ones, of each table with any
+    refused_content: Mapping[str, Digest] = field(default_factory=dict)  # over the refused ones, by table
     rows: int
     refused: int = 0
     refusals: tuple[Refusal, ...] = ()
-    # How they came about, which is no part of what they are: other code that gives the same rows gives the same batch.
-    left_out: tuple[Refusal, ...] = ()  # rows that the source says it left out, by its reasons
-    code: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files that made them, by name from the root
+    # Provenance, not part of the digest: other code that makes the same rows makes the same batch.
+    left_out: tuple[Refusal, ...] = ()  # rows that the source left out, by reason
+    code: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the source's files, by path from the root
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """An immutable version of the data: its batches in order. The digest is taken over their names and digests."""
+    """An immutable version of the data: its batches in order. The digest is over their names and digests."""
 
     digest: Digest
     batches: tuple[Batch, ...]
@@ -74,8 +74,8 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRemoval:
-    """A batch that was taken out of the newest snapshot."""
+    """The removal of a batch from the newest snapshot."""
 
     batch: Batch
-    before: Digest  # the snapshot that has it, and keeps it
-    snapshot: Snapshot  # without it
+    before: Digest  # the snapshot with it, which does not change
+    snapshot: Snapshot  # the new snapshot without it

@@ -1,6 +1,6 @@
 """train.toml as a record: data, split, parameters, infrastructure, decision, bounds.
 
-Input: nothing. Output: `TrainConfig` and its sections; `training/config.py` reads them.
+Output: `TrainConfig` and its sections; `training/config.py` reads them.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from proveout.records.values import Scalar
 
 @dataclass(frozen=True, kw_only=True)
 class TimeSplit:
-    """Batches in the order of their names: all up to one are learned from, and a later one is held out."""
+    """Batches ordered by name: all up to one are for training, and a later one is held out."""
 
-    train_through: str  # the last batch to learn from
-    holdout: str  # the batch held out
+    train_through: str  # the last training batch
+    holdout: str  # the held-out batch
     kind: Literal["time"] = "time"
 
     @property
@@ -25,17 +25,17 @@ class TimeSplit:
 
     @property
     def short(self) -> str:
-        """The split in a word or two, as a table shows it."""
+        """The split in a word or two, for a table."""
         return f"through {self.train_through}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomSplit:
-    """Events drawn at random, by a hash of their key and the seed."""
+    """Random events are held out, by a hash of their key and the seed."""
 
     holdout_share: float = 0.2  # above 0, below 1
     seed: int = 0
-    stratify: bool = False  # each class of the target gives its share
+    stratify: bool = False  # the share holds in each class of the target
     kind: Literal["random"] = "random"
 
     @property
@@ -52,9 +52,9 @@ class RandomSplit:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSplit:
-    """Whole groups of rows drawn at random, such as all of one customer."""
+    """Random whole groups of rows are held out, such as all rows of one customer."""
 
-    column: str  # of the raw rows: names the group
+    column: str  # of the raw rows, with the group
     holdout_share: float = 0.2  # of the groups
     seed: int = 0
     kind: Literal["group"] = "group"
@@ -72,7 +72,7 @@ class GroupSplit:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSplit:
-    """As the pilot split them: a column of the raw rows says `train` or `holdout`."""
+    """The pilot's own split: a column of the raw rows has `train` or `holdout`."""
 
     column: str
     kind: Literal["column"] = "column"
@@ -89,23 +89,23 @@ class ColumnSplit:
 
 
 Split = TimeSplit | RandomSplit | GroupSplit | ColumnSplit
-"""Which rows a model learns from, and which are held out to judge it."""
+"""Which rows are for training, and which are held out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """Which snapshot a run is made of."""
+    """The snapshot of a run."""
 
-    version: str = "latest"  # or the digest of one, or its beginning
+    version: str = "latest"  # or the digest of a snapshot, or its first digits
 
 
 @dataclass(frozen=True, kw_only=True)
 class Infrastructure:
-    """What the run may use of the machine."""
+    """The resources of the run."""
 
     cpu: float = 1.0
     memory_mb: int = 4096
-    threads: int = 1  # of the numeric libraries; part of what makes two runs equal to the last bit
+    threads: int = 1  # of the numeric libraries; fixed, so that two runs are equal to the last bit
     retries: int = 0
     timeout_s: float = 3_600.0  # for the whole notebook
     cell_timeout_s: float = 3_600.0
@@ -116,17 +116,17 @@ class Decision:
     """How the model answers."""
 
     threshold: float | None = None  # binary: true from this probability on
-    coverage: float | None = None  # regression: the share of outcomes that the interval of an answer is to hold
-    metric: str | None = None  # what the model promises, and the monitor measures; else the usual one of its task
+    coverage: float | None = None  # regression: the share of outcomes that the interval should contain
+    metric: str | None = None  # promised by the model and measured by the monitor; default: that of the task
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """train.toml, each value of the kind that is expected."""
+    """The validated train.toml."""
 
     data: DataConfig = DataConfig()
     split: Split
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of the notebook: JSON values
     infrastructure: Infrastructure = Infrastructure()
     decision: Decision = Decision()
-    evaluation: Mapping[str, Scalar] = field(default_factory=dict)  # the bounds that the checks ask for
+    evaluation: Mapping[str, Scalar] = field(default_factory=dict)  # the bounds of the checks

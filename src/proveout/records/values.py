@@ -1,13 +1,13 @@
-"""Plain values that records are made of: digests, scalars, moments.
+"""Plain values in records: digests, scalars, times.
 
-Input: nothing. Output: their types, and `now`. Times are ISO 8601 in UTC, as text; digests are SHA-256 in hex.
+Output: their types, and `now`. Times are ISO 8601 text in UTC; digests are SHA-256 in hex.
 """
 
 from datetime import UTC, datetime
 from typing import NewType
 
 Digest = NewType("Digest", str)
-"""SHA-256 of what it names: 64 hexadecimal digits."""
+"""SHA-256 of the named content: 64 hexadecimal digits."""
 
 Scalar = str | int | float | bool | None
 TargetValue = str | int | float | bool
@@ -15,5 +15,5 @@ TargetValue = str | int | float | bool
 
 
 def now() -> str:
-    """This moment in UTC, ISO 8601 with milliseconds. For hosts only: what decides gets the time as an argument."""
+    """The current time in UTC, ISO 8601 with milliseconds. For hosts only: functions that decide get the time."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

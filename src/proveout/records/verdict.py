@@ -1,6 +1,6 @@
-"""What the gate says of a candidate: evidence, results of checks, waivers, the verdict.
+"""Records of the gate: evidence, check results, waivers, the verdict.
 
-Input: nothing. Output: `Verdict` and its parts. Checks state `Evidence`; `gate/` judges it.
+Output: `Verdict` and its parts. Checks state `Evidence`; `gate/` judges it.
 """
 
 from collections.abc import Mapping
@@ -15,32 +15,32 @@ Judgement = Literal["approved", "refused", "incomplete"]
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One measured number a check states, with the bounds it was asked to keep."""
+    """One measurement stated by a check, with its bounds."""
 
     check: str = ""  # pytest node id; filled in when a check states it
     name: str
-    value: float | None  # None where it cannot be had; `unjudged` then says why
+    value: float | None  # None if it cannot be measured; `unjudged` then says why
     at_least: float | None = None
     at_most: float | None = None
     slice: str | None = None
     rows: int | None = None
-    champion: float | None = None  # the champion's value of the same number, where there is one
+    champion: float | None = None  # the champion's value of the same measurement, if any
     low: float | None = None  # confidence interval of the value
     high: float | None = None
     level: float | None = None  # of the interval, 0 to 1: 0.95 is 95 %
-    surely: bool = False  # the bounds are asked of the interval's worse end, not of the value
-    decision: str = ""  # the answer in a word or two where it is more than a bound: better, not worse, undecided
-    unjudged: str = ""  # why this number is no answer, such as too few rows: it then neither holds nor breaks
+    surely: bool = False  # the bounds apply to the interval's worse end, not to the value
+    decision: str = ""  # a result other than a bound, in a word or two: better, not worse, undecided
+    unjudged: str = ""  # why it is not judged, such as too few rows: it then neither holds nor breaks
     covers: tuple[str, ...] = ()  # tests of the ML Test Score that it is evidence for, such as "model-6"
 
     @property
     def holds(self) -> bool:
-        """Whether the number is an answer, and keeps its bounds. NaN keeps none."""
+        """Whether it is judged and meets its bounds. NaN never does."""
         return not self.unjudged and self._within
 
     @property
     def error_rate(self) -> float | None:
-        """How often the interval lies beyond a bound by chance, where that is asked `surely`: half of it at each end.
+        """With `surely`, how often the interval is beyond a bound by chance: half of its error is at each end.
 
         >>> round(Evidence(name="auc", value=0.8, at_least=0.7, level=0.9, surely=True).error_rate, 4)
         0.05
@@ -52,12 +52,12 @@ class Evidence:
 
     @property
     def breaks(self) -> bool:
-        """Whether the number is an answer, and does not keep its bounds."""
+        """Whether it is judged and does not meet its bounds."""
         return not self.unjudged and not self._within
 
     @property
     def _within(self) -> bool:
-        # Without an interval, nothing is sure.
+        # Without an interval, `surely` cannot hold.
         low, high = (self.low, self.high) if self.surely else (self.value, self.value)
         above = self.at_least is None or (low is not None and low >= self.at_least)
         below = self.at_most is None or (high is not None and high <= self.at_most)
@@ -65,16 +65,16 @@ class Evidence:
 
 
 USUAL_ERROR_RATE = 0.05
-"""The error rate that is taken where no check states one."""
+"""The error rate that is assumed if no check states one."""
 NOTHING_TO_ASK = "nothing to ask"
-"""The decision of evidence on rows that hold no such thing."""
+"""The decision of evidence that does not apply to these rows."""
 NOT_RUN = frozenset({"deselected", "missing"})
-"""Outcomes of checks that this run never started."""
+"""Outcomes of checks that this run did not start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What became of one check in a gate run."""
+    """The result of one check in a gate run."""
 
     check: str  # pytest node id
     outcome: CheckOutcome
@@ -85,27 +85,27 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiver:
-    """Leave for one check to fail until a day, by a person who answers for it."""
+    """Permission for one check to fail until a date, by a responsible person."""
 
-    check: str  # pytest node id, or the beginning of some
+    check: str  # pytest node id or prefix
     by: str
     reason: str
-    until: str  # ISO 8601 date, the last day it holds
+    until: str  # ISO 8601 date, the last day of its validity
 
 
 @dataclass(frozen=True, kw_only=True)
 class MovedBound:
-    """A bound of `[evaluation]` that is another one than in an earlier verdict."""
+    """A bound of `[evaluation]` that changed since an earlier verdict."""
 
     name: str
-    before: Scalar  # None where it was not asked
-    now: Scalar  # None where it is asked no more
-    looser: bool | None  # whether less is asked; None where its name does not tell
+    before: Scalar  # None if it did not exist
+    now: Scalar  # None if it was removed
+    looser: bool | None  # whether it is looser now; None if its name does not show it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A candidate that the same held-out rows judged before."""
+    """An earlier candidate that was judged on the same held-out rows."""
 
     candidate: Digest
     outcomes: tuple[Judgement, ...]  # of its verdicts, the oldest first
@@ -113,29 +113,29 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutUse:
-    """How often the same held-out rows have judged candidates of a model: each time, one more may pass by luck."""
+    """How often the same held-out rows have judged candidates of a model; each time, one may pass by luck."""
 
-    content: Digest  # of the held-out batch
-    others: tuple[Attempt, ...] = ()  # candidates that were judged on it before, the first one first
-    again: tuple[Judgement, ...] = ()  # what was said of this candidate before
-    error_rate: float  # chance that one candidate which should be refused passes by luck
-    stated: bool  # whether a check states that rate; without one, it is taken to be 5 %
-    error_rate_at_most: float  # that may be, of all candidates together
+    content: Digest  # digest of the held-out rows
+    others: tuple[Attempt, ...] = ()  # candidates that were judged on it before, the oldest first
+    again: tuple[Judgement, ...] = ()  # earlier verdicts on this candidate
+    error_rate: float  # probability that a candidate that should be refused passes by luck
+    stated: bool  # whether a check states that rate; if not, 5 % is assumed
+    error_rate_at_most: float  # allowed for all candidates together
 
     @property
     def candidates(self) -> int:
-        """How many were judged on these rows, this one included."""
+        """How many candidates were judged on these rows, including this one."""
         return len(self.others) + 1
 
     @property
     def together(self) -> float:
-        """Chance that one of them passes by luck, at most (Bonferroni)."""
+        """Upper bound of the probability that one of them passes by luck (Bonferroni)."""
         return min(1.0, self.candidates * self.error_rate)
 
     @property
     def holds_for(self) -> int:
-        """How many candidates may be judged before that chance is above the one stated."""
-        # Rounded up by a billionth: 0.1 / (0.1 / 3) is a little below 3.
+        """How many candidates may be judged until that bound exceeds the allowed probability."""
+        # Plus a billionth, because 0.1 / (0.1 / 3) is slightly below 3.
         return int(self.error_rate_at_most / self.error_rate + 1e-9)
 
     @property
@@ -148,37 +148,37 @@ class SourceVersion:
     """One version of the code that makes rows, and the batches it made."""
 
     batches: tuple[str, ...]
-    files: Mapping[str, str]  # SHA-256 of each, by its name from the root; empty where nobody wrote it down
+    files: Mapping[str, str]  # SHA-256 of each, by path from the root; empty if not recorded
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the gate said of one candidate. Never edited: a new run is a new verdict."""
+    """The gate's verdict on one candidate. Never edited: a new run makes a new verdict."""
 
     model: str
     candidate: Digest
     manifest: Digest
     data: Digest  # the snapshot the candidate was judged on
-    source: tuple[SourceVersion, ...] = ()  # what made its rows
-    source_changed: tuple[str, ...] = ()  # files of the source that were others in the verdict compared with
+    source: tuple[SourceVersion, ...] = ()  # versions of the code that made its rows
+    source_changed: tuple[str, ...] = ()  # source files that changed since the verdict compared with
     checks: Digest  # over the source of checks/ and conftest.py
-    configuration: Digest = Digest("")  # over the settings that judge
-    checks_folder: str = ""  # of the checks, where it is not the project's own: named on the command line
+    configuration: Digest = Digest("")  # over the judging settings
+    checks_folder: str = ""  # the folder of the checks, if not the project's own
     read: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each other file that the checks read
-    bounds: Mapping[str, Scalar] = field(default_factory=dict)  # that were asked: [evaluation] of train.toml
-    moved: tuple[MovedBound, ...] = ()  # bounds that are others than in an earlier verdict
-    moved_since: str = ""  # that verdict: the champion's, or the first on the same held-out rows
+    bounds: Mapping[str, Scalar] = field(default_factory=dict)  # [evaluation] of train.toml
+    moved: tuple[MovedBound, ...] = ()  # bounds that changed since an earlier verdict
+    moved_since: str = ""  # which verdict: the champion's, or the first on the same held-out rows
     holdout_use: HoldoutUse | None = None
     outcome: Judgement
     passed: int
     failed: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()  # declared, but skipped, xfailed, empty, deselected or never collected
-    waived: tuple[Waiver, ...] = ()  # those without which it would not have been approved
+    waived: tuple[Waiver, ...] = ()  # waivers that the approval needed
     results: tuple[CheckResult, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    cases: Mapping[str, Digest] = field(default_factory=dict)  # the edge cases it was judged by, each by its id
+    cases: Mapping[str, Digest] = field(default_factory=dict)  # its edge cases, by id
     champion: Digest | None = None
     judged_at: str
-    gate_run: str = ""  # how whoever started the run named it, to know its verdict from that of another run
+    gate_run: str = ""  # name given to the run by its caller, to identify its verdict
     key: str = ""  # id of the key that signed it
     signature: str = ""  # base64, over the canonical JSON of all fields but this one
