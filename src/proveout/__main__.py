@@ -1,4 +1,4 @@
-"""`python -m proveout`: the command line where no script is on the path."""
+"""`python -m proveout`: the command line if the script is not on the path."""
 
 from proveout.cli import main
 

@@ -1,8 +1,7 @@
-"""Which files of the project a piece of its code is made of, and what stands in them.
+"""The files of the project that a piece of its code consists of, and their digests.
 
 Input: files, or an object named `path:object`, and the project's root. Output: each file of the project that these
-import, and that those import, and so on; and the SHA-256 of each by its name from the root. Read from the source, so
-nothing is run.
+import, directly or indirectly, and the SHA-256 of each by its path from the root. It reads the source and runs nothing.
 """
 
 import ast
@@ -18,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def of_object(named: str, root: Path, *, places: Sequence[Path] = ()) -> dict[str, str]:
-    """The SHA-256 of each file that the object `path:object` is made of, its own first, by its name from the root.
+    """The SHA-256 of each file that the object `path:object` consists of, its own first, by its path from the root.
 
     Args:
         places: folders where modules are looked for, besides the root and the folder of whoever imports one.
@@ -28,12 +27,12 @@ def of_object(named: str, root: Path, *, places: Sequence[Path] = ()) -> dict[st
 
 
 def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
-    """The SHA-256 of each file by its name from the root. Raises: OSError for one that cannot be read."""
+    """The SHA-256 of each file by its path from the root. Raises: OSError for one that cannot be read."""
     return {name(file, root): sha256(file.read_bytes()) for file in files}
 
 
 def name(file: Path, root: Path) -> str:
-    """What a file is called from the root."""
+    """The path of a file from the root."""
     return Path(os.path.relpath(file, root)).as_posix()
 
 
@@ -46,7 +45,7 @@ def sha256(content: bytes) -> str:
 
 
 def with_imported(files: Sequence[Path], root: Path, *, places: Sequence[Path] = ()) -> list[Path]:
-    """The files, and every module of the project that they import, that these import, and so on; notebooks too.
+    """The files, and every module of the project that they import, directly or indirectly; notebooks too.
 
     Args:
         places: folders where modules are looked for, besides the root and the folder of whoever imports one.
@@ -71,7 +70,7 @@ def _imported(file: Path, places: Sequence[Path], root: Path) -> set[Path]:
 
 
 def _sources(file: Path) -> list[bytes]:
-    """The code in a file: all of it, or each cell of a notebook. Nothing where whoever loads it will say why."""
+    """The code in a file: all of it, or each cell of a notebook. Empty for an unreadable file."""
     try:
         if file.suffix != ".ipynb":
             return [file.read_bytes()]
@@ -79,7 +78,7 @@ def _sources(file: Path) -> list[bytes]:
         lines = ["".join(source).splitlines() for source in cells]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    # A magic is no Python, and imports nothing of the project.
+    # A magic is not Python, and imports nothing of the project.
     return ["\n".join(line for line in cell if not line.lstrip().startswith(("%", "!"))).encode() for cell in lines]
 
 
@@ -118,7 +117,7 @@ def _is_import(call: ast.Call) -> bool:
 
 
 def is_own(file: Path, root: Path) -> bool:
-    """Whether a file is there and is the project's own: below the root, neither proveout's nor installed."""
+    """Whether a file exists and is the project's own: below the root, and neither proveout's nor installed."""
     own = file.is_relative_to(root) and not file.is_relative_to(PACKAGE)
     return own and not INSTALLED & set(file.parts) and file.is_file()
 
@@ -127,9 +126,9 @@ def is_own(file: Path, root: Path) -> bool:
 
 
 def part(file: Path, name: str) -> bytes:
-    """What the object `name` in `file` is made of: its definition, and those of all names in it, and so on.
+    """The code of the object `name` in `file`: its definition, and the definitions of the names it uses, recursively.
 
-    Features and label often stand in one file: who works on the next features has not changed who was late.
+    Features and label are often in one file: a change of the features must not count as a change of the label.
     """
     source = file.read_bytes()
     try:
@@ -149,7 +148,7 @@ def part(file: Path, name: str) -> bytes:
 
 
 def part_imports(file: Path, name: str, root: Path, *, places: Sequence[Path] = ()) -> list[Path]:
-    """The modules of the project that `part` imports, that these import, and so on."""
+    """The modules of the project that `part` imports, directly or indirectly."""
     try:
         tree = ast.parse(part(file, name))
     except (SyntaxError, ValueError):
@@ -159,7 +158,7 @@ def part_imports(file: Path, name: str, root: Path, *, places: Sequence[Path] = 
 
 
 def _defined(statement: ast.stmt) -> set[Any]:
-    """The names that a statement gives a meaning; all that it touches, where it is an `if` or a `try`."""
+    """The names that a statement defines; for an `if` or a `try`, all names in it."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {statement.name}
     found = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -1,30 +1,30 @@
-"""What can go wrong, one class per thing a caller does differently.
+"""The errors of proveout: one class for each case that a caller handles differently.
 
     ProveoutError
     ├── UsageError         the command or the call is wrong                         exit 2
-    │   └── NoCandidate    the gate was run and there is nothing to judge
+    │   └── NoCandidate    the gate has no candidate to judge
     ├── ConfigError        [tool.proveout], train.toml or a named object            exit 2
-    ├── NotFound           a digest, a batch or a release is not there              exit 1
+    ├── NotFound           a digest, a batch or a release does not exist            exit 1
     ├── DataRefused        a batch has too many bad rows                            exit 1
-    │   └── DataChanged    stored rows are not what their digest says
+    │   └── DataChanged    stored rows do not have their digest
     ├── NotebookFailed     a cell raised, took too long or ended the notebook       exit 1
     ├── ParametersRefused  parameters do not fit the notebook                       exit 2
-    ├── InputsChanged      a run is to go on with other files than it began with    exit 1
+    ├── InputsChanged      files changed since the run began: it cannot resume      exit 1
     ├── BundleError        an object cannot be packed or opened                     exit 1
-    │   └── Tampered       a file is not what its manifest says
-    ├── NotApproved        a release was asked for that no approval covers          exit 1
-    ├── BadSignature       a signature does not hold, or its key is not trusted     exit 1
-    ├── Conflict           somebody changed the ledger meanwhile                    exit 4
-    │   └── OtherChampion  the gate compared with another champion than serves now
+    │   └── Tampered       a file differs from its manifest
+    ├── NotApproved        a release has no valid approval                          exit 1
+    ├── BadSignature       a signature is invalid, or its key is not trusted        exit 1
+    ├── Conflict           another process changed the ledger meanwhile             exit 4
+    │   └── OtherChampion  the champion is not the one that the gate compared with
     ├── LedgerError        the ledger cannot be read or written                     exit 3
-    │   ├── NoLedger       there is none yet                                        exit 1
+    │   ├── NoLedger       the ledger does not exist yet                            exit 1
     │   └── ChainBroken    an entry was edited, removed or reordered
     ├── DriftError         two windows cannot be compared                           exit 3
     └── of one room: sources.SourceFailed, files.Unreachable, process_manager.NotStarted, validation.Refused,
                          validator.InvalidRecord, case_store.CaseRefused, live_server.DemoFailed
 
-An error takes facts (so it pickles out of a worker) and writes the sentence: what happened to which thing, what
-was asked, what to do next.
+An error takes facts, so that it can be pickled out of a worker. Its text says what happened, to which object, and what
+to do next.
 """
 
 import errno
@@ -32,19 +32,19 @@ from typing import ClassVar
 
 
 class ProveoutError(Exception):
-    """Base of all errors proveout raises on purpose. `exit_code`: 1 no, 2 misused, 3 could not tell, 4 lost a race."""
+    """Base of all errors that proveout raises. `exit_code`: 1 no, 2 wrong usage, 3 undecided, 4 lost a race."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(ProveoutError):
-    """The call cannot mean anything."""
+    """The command or the call is wrong."""
 
     exit_code = 2
 
 
 class NoCandidate(UsageError):
-    """The gate was run and there is nothing to judge."""
+    """The gate has no candidate to judge."""
 
     def __init__(self, model: str) -> None:
         super().__init__(model)
@@ -58,7 +58,7 @@ class NoCandidate(UsageError):
 
 
 class ConfigError(ProveoutError):
-    """A setting is missing, unknown or names something that is not there."""
+    """A setting is missing, unknown or names something that does not exist."""
 
     exit_code = 2
 
@@ -71,7 +71,7 @@ class ConfigError(ProveoutError):
 
 
 class NotFound(ProveoutError):
-    """Something was named that is not there."""
+    """A named thing does not exist."""
 
     def __init__(self, kind: str, name: str, remedy: str) -> None:
         super().__init__(kind, name, remedy)
@@ -82,7 +82,7 @@ class NotFound(ProveoutError):
 
 
 class DataRefused(ProveoutError):
-    """A batch has more bad rows than it may have, or a fault that no row can be blamed for."""
+    """A batch has more bad rows than allowed, or a fault that does not belong to single rows."""
 
     def __init__(self, batch: str, problem: str, quarantine: str) -> None:
         super().__init__(batch, problem, quarantine)
@@ -93,7 +93,7 @@ class DataRefused(ProveoutError):
 
 
 class DataChanged(DataRefused):
-    """Rows in the store, or the list of them, are not what their digest says."""
+    """Rows in the store, or the list of them, do not have their digest."""
 
     def __init__(self, what: str, file: str, digest: str) -> None:
         super().__init__(what, file, digest)
@@ -109,7 +109,7 @@ class DataChanged(DataRefused):
 class NotebookFailed(ProveoutError):
     """A notebook did not run to its end. The half-executed notebook is kept at `executed`.
 
-    `cell` is the number that a fresh run gives it, `In [n]`; 0 where no cell is to blame.
+    `cell` is its number in a fresh run, `In [n]`; 0 if no cell is the cause.
     """
 
     def __init__(  # noqa: PLR0917  # positional, so that it pickles
@@ -149,7 +149,7 @@ class ParametersRefused(ProveoutError):
 
 
 class InputsChanged(ProveoutError):
-    """A training run is to go on, and what it began with is no longer there: its bundle would mix two versions."""
+    """A training run cannot continue, because its inputs changed: its bundle would mix two versions."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(names)
@@ -175,7 +175,7 @@ class BundleError(ProveoutError):
 
 
 class Tampered(BundleError):
-    """A file of a bundle is not what the manifest says, or the manifest is not what was approved."""
+    """A file of a bundle differs from the manifest, or the manifest differs from the approved one."""
 
     def __init__(self, bundle: str, file: str, problem: str) -> None:
         super().__init__(bundle, file, problem)
@@ -189,7 +189,7 @@ class Tampered(BundleError):
 
 
 class NotApproved(ProveoutError):
-    """A release was asked for that no valid approval covers."""
+    """A release has no valid approval."""
 
     def __init__(self, bundle: str, why: str) -> None:
         super().__init__(bundle, why)
@@ -212,7 +212,7 @@ class BadSignature(ProveoutError):
 
 
 class Conflict(ProveoutError):
-    """Something was decided on a ledger that somebody changed before the decision was written. Nothing was written."""
+    """Another process changed the ledger before a decision was written. Nothing was written."""
 
     exit_code = 4
 
@@ -225,7 +225,7 @@ class Conflict(ProveoutError):
 
 
 class OtherChampion(Conflict):
-    """A bundle was to take the place of a champion that the gate did not compare it with."""
+    """A bundle would replace a champion that the gate did not compare it with."""
 
 
 class LedgerError(ProveoutError):
@@ -242,7 +242,7 @@ class LedgerError(ProveoutError):
 
 
 class NoLedger(LedgerError):
-    """Something was asked of a ledger that nobody has made yet."""
+    """The ledger does not exist yet."""
 
     exit_code = 1
 
@@ -289,7 +289,7 @@ _NO_ROOM = {
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """What to tell a person instead of a traceback: of an error of ours, or of a disk that takes nothing.
+    """The message to print instead of a traceback, for an error of proveout or a full or read-only disk; else None.
 
     >>> sentence_of(OSError(errno.ENOSPC, "No space left on device", "/var/state/ids"))
     '/var/state/ids was not written: the disk is full. Make room there, then do it again.'
@@ -297,7 +297,7 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, ProveoutError):
         return str(error)
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        # A copy names what it was made of first.
+        # The first file name of a failed copy is its source.
         what = next((name for name in (error.filename2, error.filename) if isinstance(name, str)), "A file")
         return f"{what} was not written: {_NO_ROOM[error.errno]}. Make room there, then do it again."
     return None

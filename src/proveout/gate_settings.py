@@ -1,7 +1,7 @@
-"""The settings that decide what a verdict is worth. They come from pyproject.toml, or from the command line; never from
-the environment, which nobody reviews and no verdict shows.
+"""The settings that decide a verdict. They come from pyproject.toml or the command line, never from the environment,
+which is not reviewed and not shown in a verdict.
 
-Input: settings. Output: settings whose judging part is the file's, or another folder of checks, named by a person.
+Input: settings. Output: settings with the judging values of the file, or with another folder of checks.
 """
 
 import os
@@ -18,7 +18,7 @@ JUDGING = (
 
 
 def overridden() -> tuple[str, ...]:
-    """The judging settings that a variable of the environment sets, whatever to."""
+    """The judging settings that a variable of the environment sets, to any value."""
     there = {name.upper() for name in os.environ}
     return tuple(name for name in JUDGING if f"PROVEOUT_{name}".upper() in there)
 
@@ -35,16 +35,16 @@ def refuse_overrides() -> None:
 
 
 def of_the_file(settings: Settings) -> Settings:
-    """The same settings, those that judge as pyproject.toml has them."""
+    """The same settings, with the judging ones from pyproject.toml."""
     said = said_in_file(settings.root)
     return settings.model_copy(update={name: getattr(said, name) for name in JUDGING})
 
 
 def with_checks(settings: Settings, folder: str | None) -> Settings:
-    """The settings with another folder of checks, all of it required; as they are for None and for the project's own.
+    """The settings with another folder of checks, all of it required; unchanged for None or the project's own folder.
 
     Args:
-        folder: from the project's root, or from the working directory.
+        folder: a path relative to the project's root, or to the working directory.
     Raises: UsageError if there is no such folder in the project.
     """
     if folder is None:
@@ -59,11 +59,11 @@ def with_checks(settings: Settings, folder: str | None) -> Settings:
 
 
 def other_checks(settings: Settings) -> str:
-    """The folder of checks, if it is not the one that pyproject.toml names; else an empty text."""
+    """The folder of checks, if it is not the one in pyproject.toml; else an empty text."""
     return "" if settings.checks == said_in_file(settings.root).checks else settings.checks
 
 
 def pytest_arguments(settings: Settings) -> tuple[str, ...]:
-    """What pytest is told to run the checks: their folder, and that it is another one where it is."""
+    """Arguments for pytest to run the checks: their folder, and an option if it is not the project's own."""
     other = other_checks(settings)
     return (settings.checks, "--checks", other) if other else (settings.checks,)

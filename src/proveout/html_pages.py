@@ -1,4 +1,4 @@
-"""HTML pages from templates: everything that is put into one is escaped, and nothing may be missing.
+"""HTML pages from templates: all values are escaped, and a missing value is an error.
 
 Input: a folder of templates, the name of one, and values. Output: text. Only importer of jinja2.
 """
@@ -10,7 +10,7 @@ Filters = Mapping[str, Callable[..., object]]
 
 
 def render(folder: Path, template: str, *, values: Mapping[str, object], filters: Filters | None = None) -> str:
-    """The page. Raises: jinja2.UndefinedError for a value that the template asks for and that was not given."""
+    """The page. Raises: jinja2.UndefinedError if a value that the template uses is missing."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(

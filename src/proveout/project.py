@@ -1,8 +1,8 @@
-"""What a project has, opened in one place: its store, its ledger, its keys; and who acts in it.
+"""Opens a project's store, ledger and keys, and gives the name of the person who acts.
 
-Input: the settings. Output: the opened thing. Where each of them lies, and where a shared store is mirrored to, is
-decided here and nowhere else. Imports stand inside the functions: who asks for the store alone (or only for the name of
-who acts) does not pay for the database or the cryptography of the others.
+Input: the settings. Output: the opened object. Only this module decides where each of them is, and where a shared store
+is mirrored. Imports are inside the functions, so that opening the store alone does not load the database or the
+cryptography.
 """
 
 import getpass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def actor() -> str:
-    """Who does this, as the ledger notes it: `METAFLOW_USER`, else the name of the system's user."""
+    """The person who acts, for the ledger: `METAFLOW_USER`, else the name of the system's user."""
     return os.environ.get("METAFLOW_USER") or user_name()
 
 
@@ -27,7 +27,7 @@ def user_name() -> str:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user id without a name
         name = f"uid-{os.getuid()}"
-    return "uid-0" if name == "root" else name  # Metaflow takes "root" for no user at all and refuses to run
+    return "uid-0" if name == "root" else name  # Metaflow refuses to run as "root"
 
 
 def open_store(settings: "Settings") -> "Store":
@@ -38,11 +38,11 @@ def open_store(settings: "Settings") -> "Store":
 
 
 def open_ledger(settings: "Settings", *, create: bool = False) -> "Ledger":
-    """The ledger, to be closed; use it as a context manager.
+    """The ledger. Close it, or use it as a context manager.
 
     Args:
-        create: whether it is made if it is not there. Only what writes asks for that.
-    Raises: NoLedger if there is none and none is to be made; LedgerError if it cannot be reached.
+        create: whether to create a missing ledger. Only commands that write do.
+    Raises: NoLedger if it is missing and `create` is false; LedgerError if it cannot be reached.
     """
     from proveout.ledger.ledger import Ledger
 

@@ -1,8 +1,8 @@
-"""Logged traffic, through another bundle: what it would have answered, before anybody is shadowed.
+"""Replay: a candidate answers logged traffic, without a shadow release.
 
-Input: settings, an opened candidate and a span of time. Output: a `Replay`: how far its answers lie from those
-that were given, and where the outcomes are known, which were better and what both cost. Nothing is released, and
-nothing is written. Of each answer a few numbers are kept, the records only of the newest.
+Input: settings, an opened candidate and a time window. Output: a `Replay`: how far its answers differ from the logged
+ones, and for known outcomes, which were better and what both cost. Nothing is released or written. Memory holds a few
+numbers for each answer, and the records of the newest answers only.
 """
 
 from array import array
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROWS = 1_000_000
-"""So many of the newest answers are replayed: their numbers take 40 MB."""
+"""At most this many answers are replayed, the newest: their numbers take 40 MB."""
 
 SLICED_ROWS = 20_000
-"""So many of the newest pairs are looked through for slices."""
+"""At most this many pairs are searched for slices, the newest."""
 
 FEWEST_ANSWERED = 200
-"""Records that a candidate may fail on before it has answered one. It cannot answer this traffic."""
+"""If a candidate fails on this many records and has answered none, the replay ends."""
 
 _AT_ONCE = 5_000
-_PER = 1_000  # answers that a cost is told for
+_PER = 1_000  # answers that a reported cost is for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """A candidate on logged traffic, beside what was answered then."""
+    """A candidate's answers to logged traffic, compared with the logged answers."""
 
     model: str
     candidate: str  # model@digest
@@ -54,37 +54,37 @@ class Replay:
     window_from: str
     window_to: str
     logged: int  # answers in the window
-    replayed: int  # of them, the newest
+    replayed: int  # number of these that were replayed, the newest
     task: TaskName
-    rows: int  # pairs: answers of a model, or of its cache, that the candidate answered too
+    rows: int  # pairs: logged answers of a model, or of its cache, to requests that the candidate answered too
     by: Mapping[str, int]  # pairs by the release that answered
-    others: int  # answers of the rules, or none: not compared
+    others: int  # logged answers of the rules, or without an answer: not compared
     problems: int  # records the candidate cannot answer
-    example: str | None  # why not, for the first of them
-    hidden: tuple[str, ...]  # fields about persons, whose values the log does not have: the candidate was given null
+    example: str | None  # the reason for the first of them
+    hidden: tuple[str, ...]  # personal fields: the log does not have their values, so the candidate gets null
     hidden_rows: int
-    turned: Mapping[str, int]  # answers that the candidate turns, by what it says; of a regression none
-    # Differences are the candidate's less the logged ones: of probabilities, of values; of classes the probability that
-    # moved, which has no sign.
+    turned: Mapping[str, int]  # decisions that the candidate changes, by its answer; empty for a regression
+    # Differences are candidate minus log, of probabilities or values. For several classes, a difference is the
+    # probability that moved, which has no sign.
     mean_difference: float | None
-    p50: float | None  # of the differences without sign
+    p50: float | None  # of the absolute differences
     p95: float | None
     most: float | None
-    sliced_rows: int  # pairs that were looked through for slices, the newest
+    sliced_rows: int  # pairs that were searched for slices, the newest
     worst: tuple[besides.Slice, ...]
     outcomes: int  # pairs whose outcome is known
-    measured: tuple[Evidence, ...]  # on them; `champion` is the value of what was answered
+    measured: tuple[Evidence, ...]  # on them; `champion` is the value of the logged answers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """What both said of the same requests, a row each."""
+    """The logged answers and the candidate's answers to the same requests, one row each."""
 
-    logged: "NDArray[np.float64]"  # scores, of the shape that the task has
+    logged: "NDArray[np.float64]"  # scores, in the task's shape
     candidate: "NDArray[np.float64]"
-    difference: "NDArray[np.float64]"  # of the two answers
+    difference: "NDArray[np.float64]"  # between the two answers
     known: tuple[int, ...]  # rows whose outcome is known
-    outcomes: tuple[TargetValue, ...]  # of these: what really happened, and what either said of them
+    outcomes: tuple[TargetValue, ...]  # of these rows
     logged_answers: tuple[Answer, ...]
     candidate_answers: tuple[Answer, ...]
     events: "NDArray[np.int64]"
@@ -101,14 +101,14 @@ def run(
     margin: float,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Replay:
-    """What `candidate` would have answered from `since` on and before `until`.
+    """Compare the answers of `candidate` with the logged answers from `since` on and before `until`.
 
     Args:
-        newest: only so many answers of the window, the newest.
-        margin: how much worse its AUC may be.
-        tell: is told how many of how many answers are done.
-    Raises: NotFound if nothing is logged there; BundleError if the candidate answers none of it; ConfigError if the
-    cost function cannot be used.
+        newest: the maximum number of answers; the newest of the window are used.
+        margin: how much worse the candidate's AUC may be.
+        tell: called with the number of answers done, and of all.
+    Raises: NotFound if the window has no logged answers; BundleError if the candidate answers none of them; ConfigError
+    if the cost function cannot be used.
     """
 
     logged = prediction_history.count(ledger, settings.model, since=since, until=until)
@@ -116,10 +116,10 @@ def run(
         raise NotFound(
             "logged answer", f"of {settings.model} from {since} to {until}", "What is logged: proveout status"
         )
-    # First, so that a mistake in it is told before an hour's work.
+    # First, so that a mistake in it is reported before an hour's work.
     cost = costs.load(settings)
     log = _Log(candidate)
-    # One thread: portions are small, and threads that wait for each other on a busy machine take five times as long.
+    # One thread: portions are small, and on a busy machine, threads that wait for each other take five times as long.
     with threads.limited():
         for portion in prediction_history.portions(
             ledger, settings.model, since=since, until=until, newest=newest, rows=_AT_ONCE
@@ -143,11 +143,10 @@ def run(
 
 
 def measure(pairs: Pairs, task: Task, *, cost: costs.Cost | None, margin: float) -> tuple[Evidence, ...]:
-    """Which answers were better, on the rows whose outcome is known: the task's loss and the cost, each paired; of a
-    binary task the AUC before.
+    """Which answers were better on rows with a known outcome: paired differences of the task's loss and of the cost. A
+    binary task has the AUC as well, first.
 
-    Answers about one event, such as one flight, count as one where intervals are taken. Nothing where no outcome is
-    known.
+    Answers about one event, such as one flight, are one cluster for intervals. Empty if no outcome is known.
     """
     import numpy as np
 
@@ -181,7 +180,7 @@ def _means(
     *,
     clusters: "NDArray[np.int64] | None",
 ) -> list[Evidence]:
-    """Two means of what is better the lower it is, and the difference, less than 0 where the candidate is better."""
+    """The means of two losses, and their difference: below 0 if the candidate is better."""
     from proveout.evaluation import metrics
 
     apart = metrics.mean(mine - theirs, name=f"{name}, difference", clusters=clusters)
@@ -203,7 +202,7 @@ def _better(apart: Evidence) -> str:
 
 
 class _Log:
-    """What is kept of the traffic."""
+    """The numbers kept from the traffic."""
 
     def __init__(self, candidate: OpenBundle) -> None:
         self._candidate = candidate
@@ -216,10 +215,10 @@ class _Log:
         self._logged, self._mine, self._apart, self._events = array("d"), array("d"), array("d"), array("q")
         self._turned: Counter[str] = Counter()
         self._outcomes: dict[int, TargetValue] = {}
-        self._given: dict[int, Answer] = {}  # what was answered then, where the outcome is known
+        self._given: dict[int, Answer] = {}  # logged answers with a known outcome
 
     def take(self, portion: Sequence[prediction_history.LoggedAnswer]) -> None:
-        """Ask the candidate what was asked then, and keep what both said."""
+        """Send the logged requests to the candidate, and keep both answers."""
         self.replayed += len(portion)
         asked = [
             one
@@ -232,12 +231,12 @@ class _Log:
                 self._keep(one, said)
 
     def _logged_scores(self, one: prediction_history.LoggedAnswer) -> tuple[float, ...] | None:
-        """What was answered then, as scores of the candidate's task; None where that was another task."""
+        """The logged answer as scores of the candidate's task; None if it is an answer of another task."""
         said = self._task.scores(one.prediction.answer)
         return said if said is not None and len(said) == self._task.width else None
 
     def _seen(self, record: Mapping[str, Scalar]) -> dict[str, Scalar]:
-        """The record as the candidate is given it: the log hides what is about a person."""
+        """The record for the candidate, with null for personal fields, which the log hides."""
         hidden = {name for name in self._candidate.request_columns if str(record.get(name)).startswith(HIDDEN)}
         self._hidden |= hidden
         self._hidden_rows += bool(hidden)
@@ -278,18 +277,18 @@ class _Log:
         self._apart.append(difference)
         if (outcome := self._outcome(one)) is not None:
             self._outcomes[row], self._given[row] = outcome, given
-        # What was logged without one is about something of its own.
+        # An answer that was logged without an event key is its own cluster.
         self._events.append(one.event if one.event is not None else -row)
         self._newest.append(besides.Pair(record=one.prediction.record, difference=difference, agrees=agrees))
 
     def _outcome(self, one: prediction_history.LoggedAnswer) -> TargetValue | None:
         try:
             return self._task.outcome(one.outcome)
-        except ValueError:  # noted when the target was another one
+        except ValueError:  # recorded for a former target
             return None
 
     def pairs(self) -> Pairs:
-        """What was kept, as arrays."""
+        """The kept numbers, as arrays."""
         import numpy as np
 
         shape, known = self._task.shape(len(self._apart)), [*self._outcomes]

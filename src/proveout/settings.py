@@ -1,6 +1,6 @@
-"""What a project says of itself: `[tool.proveout]` in pyproject.toml, overridden by `PROVEOUT_*` in the environment.
+"""The settings of a project: `[tool.proveout]` in pyproject.toml, overridden by `PROVEOUT_*` in the environment.
 
-Input: a directory. Output: `Settings`, read once by a host (flow, plugin, server, monitor, cli) and handed on
+Input: a directory. Output: `Settings`, read once by a host (flow, plugin, server, monitor, cli) and passed on
 as values; and the user's own objects, named `path:object` and loaded by path, so that they are found from any
 working directory and inside a container. Only importer of pydantic-settings.
 """
@@ -29,7 +29,7 @@ Named = Annotated[str, StringConstraints(pattern=_OBJECT.pattern)]
 
 
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
-"""A scheme, a host and a port where it is not the usual one, as browsers send it: no path, no slash at the end."""
+"""An origin as browsers send it: scheme, host, and the port if it is not the default; no path, no slash at the end."""
 
 WEEK_S = 7 * 86_400.0
 
@@ -37,7 +37,7 @@ WEEK_S = 7 * 86_400.0
 class Settings(BaseSettings):
     """`[tool.proveout]`, each field overridable as `PROVEOUT_<FIELD>`. Unknown keys are refused.
 
-    Every number has bounds: beyond them it would crash where it is used, or switch a guard off that nobody means to.
+    Every number has bounds: a value beyond them would crash later, or switch off a guard by mistake.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROVEOUT_", frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     task: TaskName = Field(
         default="binary", description="kind of prediction: true or false, one of several classes, or a number"
     )
-    target_unit: str | None = Field(default=None, description="unit of a number that is answered, as reasons name it")
+    target_unit: str | None = Field(default=None, description="unit of a numeric answer, shown in reasons")
     # the user's own code
     source: str = Field(
         min_length=1,
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     )
     batches: tuple[str, ...] = Field(
         default=(),
-        description="batches that `flows/ingest.py run` asks a `source` function for; files need none",
+        description="batches that `flows/ingest.py run` reads from a `source` function; files need none",
     )
     reference_source: Named | None = Field(default=None, description="`(table name, batch name)` to a DataFrame")
     reference_schemas: Named | None = Field(default=None, description="pandera model of each reference table, by name")
@@ -71,12 +71,13 @@ class Settings(BaseSettings):
         description="DataFrame of request columns to DataFrame of model columns; without it, the same columns",
     )
     feature_files: tuple[str, ...] = Field(
-        default=(), description="files that `features` reads, in the folder of its code or below: packed with it"
+        default=(),
+        description="files that `features` reads, in the folder of its code or below; they are packed with it",
     )
     target: str = Field(
         min_length=1,
         description="what is predicted: a raw column, or `path:function`, DataFrame of raw rows to a Series; null "
-        "while unknown. Tables and answers call it so, and a class of the model may be called so too",
+        "while unknown. Tables and answers use its name, and a class of the model may have it too",
     )
     event_key: tuple[str, ...] = Field(
         default=(), description="request fields that name one event: joins its outcome; without any, all of them do"
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
         description="request record to an answer, when no model answers: see `task`; without it, none",
     )
     actions: Named | None = Field(
-        default=None, description="`(answer)` to what a person should do; its value is None if there is no answer"
+        default=None, description="`(answer)` to the recommended action; its value is None if there is no answer"
     )
     notebook: str = Field(description="the pilot")
     train_config: str = Field(
@@ -94,21 +95,21 @@ class Settings(BaseSettings):
     )
     parameter_defaults: Literal["forbidden", "allowed"] = Field(
         default="forbidden",
-        description="whether train.toml may leave out a parameter of the notebook, which then keeps the default there",
+        description="whether train.toml may omit a parameter of the notebook, which then keeps its default",
     )
     # the guard
     max_rejected_share: float = Field(
         default=0.02, ge=0, le=0.5, description="largest share of bad rows in a batch; above it, the batch is refused"
     )
     # the gate
-    checks: str = Field(default="checks", description="the folder that `pytest checks/` judges a candidate by")
+    checks: str = Field(default="checks", description="the folder of the checks")
     edge_cases: str = Field(default="checks/edge_cases.yaml", description="the edge cases")
     required_checks: tuple[str, ...] = Field(
         default=("checks",),
         min_length=1,
         description="pytest node ids, or prefixes of them: every check they match must pass",
     )
-    approval_days: int = Field(default=90, ge=1, le=731, description="how long an approval holds")
+    approval_days: int = Field(default=90, ge=1, le=731, description="days that an approval is valid")
     waivers: str = Field(default="checks/waivers.yaml", description="checks that may fail: by whom, why, until when")
     max_newer_batches: int = Field(
         default=6, ge=0, le=1_000, description="more batches than this after the held-out one, and the holdout is stale"
@@ -124,16 +125,17 @@ class Settings(BaseSettings):
     )
     approvers_dir: str = Field(default="approvers", description="folder of their public keys, `NAME.pub` each")
     attestations: str = Field(
-        default="checks/attestations.yaml", description="what people answer for in `proveout score`, each until a day"
+        default="checks/attestations.yaml",
+        description="statements for `proveout score` that a person signs off, each until a day",
     )
     cost_function: Named | None = Field(
-        default=None, description="`(answer, outcome)` to what the answer costs, for `proveout replay`"
+        default=None, description="`(answer, outcome)` to the cost of the answer, for `proveout replay`"
     )
     # the server
     host: str = Field(default="127.0.0.1", description="address and port the server listens on")
     port: int = Field(default=8080, ge=0, le=65535, description="address and port the server listens on")
     deadline_s: float = Field(
-        default=0.5, gt=0, le=60, description="every request is answered within this time, by whichever source can"
+        default=0.5, gt=0, le=60, description="every request is answered within this time, by a fallback if necessary"
     )
     max_body_bytes: int = Field(
         default=65_536, ge=1_024, le=2**30, description="largest request body; a larger one is refused"
@@ -147,7 +149,8 @@ class Settings(BaseSettings):
     )
     cors_origins: tuple[Origin, ...] = Field(
         default=(),
-        description='origins whose pages may ask from a browser (CORS): `["https://desk.example"]`, or `["*"]`',
+        description="origins whose pages may send requests from a browser (CORS): "
+        '`["https://desk.example"]`, or `["*"]`',
     )
     max_batch_rows: int = Field(default=1_000, ge=1, le=1_000_000, description="most rows in one `/predict/batch`")
     on_overload: Literal["shed", "fallback"] = Field(
@@ -158,7 +161,7 @@ class Settings(BaseSettings):
         default=2.0,
         gt=0,
         le=3_600,
-        description="how long a failing release is left alone before one request tries it again",
+        description="seconds after which one request tries a failing release again",
     )
     cache_ttl_s: float = Field(
         default=0.0, ge=0, le=WEEK_S, description="serve cached answers up to this age; 0 disables the cache"
@@ -175,7 +178,7 @@ class Settings(BaseSettings):
     )
     durability: Literal["process", "power"] = Field(
         default="process",
-        description="what logged answers survive: `process` a killed process, `power` a power failure too (fsync)",
+        description="what logged answers survive: `process`, a killed process; `power`, also a power failure (fsync)",
     )
     on_log_failure: Literal["answer", "refuse"] = Field(
         default="answer",
@@ -186,26 +189,26 @@ class Settings(BaseSettings):
         default="auto", description="`auto`: promote or roll back a canary by its verdict; `advise`: only report it"
     )
     canary_min_answers: int = Field(
-        default=500, ge=1, le=10_000_000, description="least answers of a canary before it may be promoted"
+        default=500, ge=1, le=10_000_000, description="minimum number of answers before a canary may be promoted"
     )
     canary_alpha: float = Field(
-        default=0.01, ge=1e-6, le=0.5, description="chance that a canary as good as the champion is ever rolled back"
+        default=0.01, ge=1e-6, le=0.5, description="probability that a canary as good as the champion is rolled back"
     )
     canary_margin: float = Field(
         default=0.02, gt=0, lt=1, description="how much worse, as a share of answers, a canary may be and be promoted"
     )
     # the monitor
     drift_alpha: float = Field(
-        default=0.01, ge=1e-6, le=0.5, description="chance that any of a window's drift tests alarms when nothing moved"
+        default=0.01, ge=1e-6, le=0.5, description="probability of a false alarm among all drift tests of a window"
     )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives
-    state: Path | None = Field(default=None, description="the state folder, seen from the root; `.proveout` there")
+    state: Path | None = Field(default=None, description="the state folder, relative to the root; `.proveout` there")
     ledger_url: str | None = Field(
-        default=None, description="SQLAlchemy URL, a relative path seen from the root; SQLite in the state folder"
+        default=None, description="SQLAlchemy URL, its path relative to the root; SQLite in the state folder"
     )
     store_url: str | None = Field(
-        default=None, description="a folder, seen from the root, or `s3://bucket/prefix`; `store` in the state folder"
+        default=None, description="a folder, relative to the root, or `s3://bucket/prefix`; `store` in the state folder"
     )
 
     @model_validator(mode="after")
@@ -238,14 +241,14 @@ class Settings(BaseSettings):
     @field_validator("state", "ledger_url", "store_url", mode="before")
     @classmethod
     def _unset(cls, value: Any) -> Any:
-        # A secret that CI does not have comes as an empty variable.
+        # If CI does not have a secret, its variable is empty.
         return None if value == "" else value
 
-    # Relative paths are seen from the root: the working directory is another one for each flow, cron job and server.
+    # Relative paths are relative to the root, because flows, cron jobs and servers have different working directories.
 
     @property
     def target_name(self) -> str:
-        """What the target is called in tables and answers: the column, or the function's name."""
+        """The name of the target in tables and answers: the column, or the function's name."""
         return self.target.rpartition(":")[2]
 
     @property
@@ -254,7 +257,7 @@ class Settings(BaseSettings):
 
     @property
     def ledger(self) -> str | Path:
-        """SQLAlchemy URL of the ledger, or the file of SQLite: a path in a URL would have to be quoted."""
+        """SQLAlchemy URL of the ledger, or the SQLite file as a path, because a path in a URL would need quoting."""
         if self.ledger_url is None:
             return self.state_dir / "ledger.db"
         relative = re.fullmatch(r"sqlite(?:\+pysqlite)?:///(?!/|:memory:|file:)([^?]+)", self.ledger_url)
@@ -284,14 +287,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # What the file says arrives as init arguments (see `load`): the environment overrides it.
+        # The values in the file arrive as init arguments (see `load`): the environment overrides them.
         return env_settings, init_settings
 
 
 def find_root(start: Path | None = None) -> Path:
     """The nearest folder at or above `start` whose pyproject.toml has `[tool.proveout]`.
 
-    `PROVEOUT_ROOT` in the environment names it outright. Raises: ConfigError if there is none.
+    `PROVEOUT_ROOT` in the environment overrides the search. Raises: ConfigError if there is none.
     """
     named = os.environ.get("PROVEOUT_ROOT")
     here = Path(named or start or Path.cwd()).resolve()
@@ -317,12 +320,12 @@ def load(start: Path | None = None) -> Settings:
 
 @lru_cache(maxsize=8)
 def _load(root: Path, environment: tuple[tuple[str, str], ...], written_ns: int) -> Settings:
-    # The last two are only the cache's key: changed variables, or a file written anew, mean other settings.
+    # The last two are only part of the cache's key: if a variable or the file changes, the settings are read again.
     return _read(root)
 
 
 def said_in_file(root: Path) -> Settings:
-    """The settings as pyproject.toml in `root` says them, whatever the environment says. Raises: as `load`."""
+    """The settings in pyproject.toml in `root`, without the environment. Raises: as `load`."""
     return _read(root, _env_prefix="no variable begins like this ")
 
 
@@ -336,9 +339,9 @@ def _read(root: Path, **how: Any) -> Settings:
 
 
 def read_bounds(settings: Settings) -> dict[str, str | int | float | bool]:
-    """The bounds that the gate asks now, by name: `[evaluation]` of the project's train.toml; none without that file.
+    """The bounds that the gate uses now, by name: `[evaluation]` of the project's train.toml; none without that file.
 
-    Raises: ConfigError if the table is not there, or a bound is no finite number, text, true or false.
+    Raises: ConfigError if the table is missing, or a bound is not a finite number, text, true or false.
     """
     file = settings.root / settings.train_config
     if not file.is_file():
@@ -347,7 +350,8 @@ def read_bounds(settings: Settings) -> dict[str, str | int | float | bool]:
     if not isinstance(table, dict):
         raise ConfigError(str(file), "has no table [evaluation]", "Add it, with the bounds that the checks ask for")
     for name, value in table.items():
-        # A verdict keeps them as JSON, which has no infinity: it could never be compared with the file again.
+        # A verdict stores them as JSON, which has no infinity, so an infinite bound could not be compared with the
+        # file.
         if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
             problem = f"[evaluation] {name} = {value} is no finite number, text, true or false"
             raise ConfigError(str(file), problem, "Write what the checks ask for as one value")
@@ -362,7 +366,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def is_object(name: str) -> bool:
-    """Whether a setting names an object of the user's code, `path/from/root.py:object`, and not a column or a file.
+    """Whether a setting names an object of the user's code, `path/from/root.py:object`, instead of a column or a file.
 
     >>> is_object("flows/source.py:read"), is_object("data/*.csv"), is_object("s3://bucket/a.csv"), is_object("price")
     (True, False, False, False)
@@ -373,7 +377,7 @@ def is_object(name: str) -> bool:
 def load_object(name: str, root: Path) -> Any:
     """The object that `path/from/root.py:object` names, its file loaded by path.
 
-    The same file is loaded once per process. Raises: ConfigError if the file or the object is not there.
+    The same file is loaded once per process. Raises: ConfigError if the file or the object is missing.
     """
     path, _, attribute = name.partition(":")
     module = load_module(root / path)
@@ -386,7 +390,7 @@ def load_object(name: str, root: Path) -> Any:
 def load_module(file: Path) -> Any:
     """The module in `file`, loaded by path and once per process. Raises: ConfigError if there is no such file."""
     file = file.resolve()
-    # The whole path is in the name: two projects' `schemas.py` (the tests have several) stay two modules.
+    # The module's name contains the whole path, so that the `schemas.py` of two projects (as in tests) are two modules.
     name = "proveout_user_" + re.sub(r"\W", "_", str(file))
     if name in sys.modules:
         return sys.modules[name]

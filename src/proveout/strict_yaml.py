@@ -1,7 +1,7 @@
-"""YAML files that people write and the gate believes: a list of entries, read strictly.
+"""YAML files that people write for the gate: a list of entries, read strictly.
 
-Input: a file. Output: plain values, or entries as records. Nobody would notice that an entry which is misspelled,
-doubled or half filled in says nothing, so each slip is an error that names it.
+Input: a file. Output: plain values, or entries as records. A misspelled, duplicate or incomplete entry would have no
+effect, unnoticed, so each is an error that names it.
 """
 
 from pathlib import Path
@@ -15,9 +15,9 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def entries(file: Path, *, what: str, remedy: str, may_be_empty: bool = False) -> list[Any]:
-    """The list that `file` holds. `what`: its entries, in a word for the error: `cases`.
+    """The list in `file`. `what`: the word for its entries in error messages, such as `cases`.
 
-    Raises: ConfigError if it is not there, is not YAML, gives a key twice, or holds no list.
+    Raises: ConfigError if it is missing, is not YAML, has a key twice, or contains no list.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """SafeLoader that refuses a key given twice: YAML's own takes the last and says nothing."""
+        """SafeLoader that refuses a duplicate key; YAML's own loader silently uses the last one."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [self.construct_object(key) for key, _ in node.value]
