@@ -72,7 +72,7 @@ def test_a_file_that_a_check_reads_is_part_of_the_verdict_and_edited_it_refuses_
 
 
 def test_another_folder_of_checks_is_named_and_covers_no_refusal_by_the_projects_own(gate, pytester):
-    """Few checks are quick and let anything through: whoever asks them has to say so, and has not asked the others."""
+    """A small folder of checks is quick but weak, so it must be named, and does not replace the others."""
     root = pytester.path
     (root / "few").mkdir()
     (root / "few" / "test_few.py").write_text("def test_it(candidate, evidence):\n    evidence('one', 1, at_least=1)\n")
@@ -112,7 +112,7 @@ def test_a_variable_that_names_another_folder_of_checks_is_refused_by_name(gate,
 
 @pytest.mark.parametrize("name", gate_settings.JUDGING)
 def test_no_setting_that_judges_comes_from_the_environment(tmp_path, monkeypatch, name):
-    """Nobody reviews a variable, and no verdict shows it."""
+    """A variable is not reviewed, and no verdict shows it."""
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     monkeypatch.setenv(f"PROVEOUT_{name.upper()}", "1")
     with pytest.raises(ConfigError, match=f"PROVEOUT_{name.upper()} in the environment"):

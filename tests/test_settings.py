@@ -153,7 +153,7 @@ def test_an_object_is_loaded_by_path_and_once(tmp_path):
 
 
 def test_every_setting_is_documented_with_its_default():
-    """docs/settings.md is what the error message of a wrong setting points at."""
+    """The error message of a wrong setting refers to docs/settings.md."""
     page = (ROOT / "docs" / "settings.md").read_text()
     for name, field in settings.Settings.model_fields.items():
         default = "" if field.is_required() else f"`{field.default}`" if field.default not in {None, ()} else "none"
@@ -161,7 +161,7 @@ def test_every_setting_is_documented_with_its_default():
 
 
 def test_a_file_that_was_edited_is_read_again(project):
-    """A server asks, weeks after its start, by which settings a canary would be judged now."""
+    """A server reads, weeks after its start, the settings that judge a canary now."""
     root = project("max_rejected_share = 0.02", "max_rejected_share = 0.5")
     before = settings.load(root).max_rejected_share
     project()

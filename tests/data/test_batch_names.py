@@ -1,4 +1,4 @@
-"""Names of batches: their order, what a person is told of it, and taking a batch out that came with a wrong name."""
+"""Names of batches: their order, the warning about it, and the removal of a batch with a wrong name."""
 
 import json
 import shutil
@@ -100,7 +100,7 @@ def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
 
 
 def test_a_function_is_asked_for_the_batches_that_the_project_names(project):
-    """Only files can be listed: without names, the error says both ways on."""
+    """Only files can be listed: without names, the error gives both remedies."""
     named = project.model_copy(update={"source": "flows/source.py:read", "batches": ("north", "south")})
     assert sources.names(named) == ("north", "south")
 

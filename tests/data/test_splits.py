@@ -124,7 +124,7 @@ def test_rows_of_one_event_stand_on_one_side():
 
 
 def test_a_group_stands_on_one_side_whole():
-    """Rows of one customer are alike: one learned from tells of the others."""
+    """Rows of one customer are alike: a training row predicts the others."""
     frame = rows(3_000)
 
     found = splits.assign(GroupSplit(column="customer"), frame, event_key=["id"])

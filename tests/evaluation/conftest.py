@@ -42,7 +42,7 @@ def candidate(order, tmp_path, one_thread):
 
 @pytest.fixture
 def training():
-    """Rows whose label goes up and down with the wind; `few` tells nothing."""
+    """Rows whose label depends on the wind; `few` has no information."""
     rng = np.random.default_rng(0)
     wind = rng.normal(size=6_000)
     records = pd.DataFrame({"wind": wind, "few": rng.integers(0, 3, 6_000)})

@@ -1,4 +1,4 @@
-"""evaluation/ablation.py: a column that tells nothing is named."""
+"""evaluation/ablation.py: a column without information is named."""
 
 import numpy as np
 from drawn_rows import boosted, drawn, labelled, linear, straight

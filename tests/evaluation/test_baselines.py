@@ -23,7 +23,7 @@ def test_a_model_that_sees_more_than_a_straight_line_is_surely_better(candidate)
 
 
 def test_a_model_no_better_than_a_simpler_one_is_caught(candidate):
-    """Boosted trees on a straight line: a logistic regression says the same, and people can read it."""
+    """Boosted trees on a straight line: a logistic regression gives the same answers, and people can read it."""
     rows, later = drawn(0), drawn(1)
     opened = candidate(boosted(), rows, straight(rows))
 
@@ -47,7 +47,7 @@ def test_a_model_no_better_than_the_base_rate_is_caught(candidate):
 
 
 def test_rows_that_were_left_out_are_named(candidate):
-    """A plain model that learned from less is a weaker opponent: whoever reads the number should know."""
+    """A simple model trained on fewer rows is a weaker opponent, so the evidence says how many."""
     rows = drawn(0)
     opened = candidate(linear(), rows, straight(rows))
     known = labelled(rows, straight(rows))

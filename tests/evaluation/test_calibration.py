@@ -9,7 +9,7 @@ from proveout.gate.evidence import EvidenceRecorder
 
 
 def perfect(rows, seed=0):
-    """Probabilities, and labels that are true as often as they say."""
+    """Probabilities, and labels that are true with these probabilities."""
     random = np.random.default_rng(seed)
     probabilities = random.beta(1.2, 6, rows)
     return random.random(rows) < probabilities, probabilities
@@ -111,7 +111,7 @@ def test_an_oracle_has_no_error():
 
 
 def test_equal_probabilities_share_a_bin_whatever_the_order_of_rows():
-    """Split by their place in the file, equal probabilities would show the order of rows, such as the date."""
+    """If ties were split by their place in the file, the bins would depend on the order of rows, such as the date."""
     labels = np.arange(1_000) < 300
     probabilities = np.where(np.arange(1_000) % 2, 0.3, 0.30000001)
 

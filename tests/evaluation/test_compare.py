@@ -77,7 +77,7 @@ def test_the_auc_without_a_cluster_is_that_of_the_other_rows():
 
 
 def test_a_metric_without_a_cluster_is_that_of_the_other_rows():
-    """More clusters than asked for are left out together."""
+    """If there are more clusters than the limit, several are left out together."""
     labels, scores, champion = two_models(120)
     groups = np.arange(120) // 6
 
@@ -240,7 +240,7 @@ def test_two_perfect_models_on_a_few_rows_are_undecided():
 
 @pytest.mark.parametrize("kind", ASKED)
 def test_the_first_model_has_nobody_to_beat(kind):
-    """A cold start is neither an error nor a silent pass: the number is stated, and nothing is asked of it."""
+    """A cold start is neither an error nor a silent pass: the value is shown, but has no bound."""
     labels, candidate, _ = two_models()
 
     found = ASKED[kind](labels, candidate, None, margin=0.01)
@@ -467,7 +467,7 @@ def test_a_few_large_days_are_not_taken_for_many(monkeypatch):
     ids=["bad days", "very few bad days", "days of both kinds", "good days"],
 )
 def test_from_sixty_clusters_on_one_in_twenty_passes(drawn):
-    """What the evidence says of fewer than sixty is not said of sixty, so there it has to hold."""
+    """The evidence warns for fewer than sixty clusters only, so with sixty, the error rate must be right."""
     rng, trials = np.random.default_rng(8), 2_000
     gains = drawn(rng, (trials, noninferiority.ENOUGH_CLUSTERS))
     without = (gains.sum(axis=1, keepdims=True) - gains) / (noninferiority.ENOUGH_CLUSTERS - 1)
@@ -490,7 +490,7 @@ def test_few_clusters_are_told_of():
 
 
 def test_what_one_cluster_alone_says_is_not_known():
-    """Whether the others would be like it, nobody knows: both ends reach as far as the most skewed gains ask."""
+    """It is unknown whether other clusters are like it, so both ends are as wide as for the most skewed gains."""
     gains = np.r_[1.0, np.zeros(29)]
 
     found = bootstrap.skewed(gains.mean(), (1 - gains) / 29, 0.9)
@@ -519,7 +519,7 @@ def test_an_auc_that_is_lost_on_a_few_bad_days_may_be_lost_on_more(world):
 
 
 def test_any_metric_of_bad_days_is_as_unsure_as_a_mean():
-    """A bootstrap draws the few bad days that there are, and knows of no others."""
+    """A bootstrap only draws the few bad days in the sample, so it underestimates how many others there may be."""
     losses = np.repeat(np.random.default_rng(2).exponential(0.01, size=30), 3)
     more = {"margin": 0.01, "clusters": np.arange(90) // 3}
 

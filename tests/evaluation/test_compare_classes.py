@@ -44,7 +44,7 @@ def test_the_decision_is_by_the_margin():
 
 
 def test_without_a_champion_the_own_value_is_stated():
-    """Nothing is asked of the first."""
+    """The first candidate has no champion to compare with."""
     y, new, _ = two_models()
     found = compare_classes.macro(y, new, None, margin=0.05, of="recall")
 
@@ -88,7 +88,7 @@ def test_with_three_classes_the_test_is_stuarts():
 
 
 def test_classes_that_are_never_confused_make_two_tests_of_one_degree():
-    """a with b, c with d: what is known of one pair says nothing of the other, and nothing is divided by zero."""
+    """Rows only confuse a with b, and c with d: each pair is judged by its own rows, without a division by zero."""
     said = np.repeat([0, 1, 2, 3], [30, 10, 20, 20])
     other = np.repeat([1, 0, 3, 2], [30, 10, 20, 20])
 
@@ -110,7 +110,7 @@ def test_rows_that_change_together_show_less():
 
 
 def test_shares_against_outcomes_tell_what_is_said_too_often():
-    """A model that never says the rarest class says the others too often."""
+    """A model that never predicts the rarest class predicts the others too often."""
     y, _, _ = two_models(2_000)
     found = compare_classes.shares(np.where(y == "c", "a", y), y, at_most=0.02)
 

@@ -1,4 +1,4 @@
-"""Rows that are not there: what a source leaves out, and what says so."""
+"""Missing rows: those that a source leaves out, and how this is reported."""
 
 import sys
 from dataclasses import replace
@@ -143,7 +143,7 @@ def test_rows_that_the_source_says_it_leaves_out_are_accounted_for(taken):
 
 
 def test_the_same_rows_by_other_code_are_the_same_batch_and_the_ledger_says_who_made_them(taken, capsys):
-    """A tidied source renames no data; the newest entry tells by which one the rows come out."""
+    """A refactored source gives the same data; the newest entry has the digest of the source that gives these rows."""
     project, before, after = taken("    tidy = rows\n    return tidy")
 
     assert after.digest == before.digest

@@ -180,7 +180,7 @@ def test_a_group_all_of_one_day_is_worth_one_row():
 
 
 def test_groups_without_a_hit():
-    """Nobody of B is called true: the ratio is 0, and how far above 0 it may be, its interval says."""
+    """No row of B is predicted true: the ratio is 0, and its interval shows how far above 0 it may be."""
     by = ["A"] * 500 + ["B"] * 500
     none, some = np.zeros(1_000), np.array([1.0] * 100 + [0.0] * 900)
 
@@ -208,7 +208,7 @@ def test_a_level_that_is_none_is_refused(people):
 
 
 def test_a_missing_score_is_no_no(people):
-    """NaN >= 0.5 is false: a model that fails on a group would only seem to select nobody there."""
+    """NaN >= 0.5 is false: a model that fails on a group would look as if it selected no row there."""
     group, labels, scores = people
 
     with pytest.raises(UsageError, match="no finite number"):
@@ -271,7 +271,7 @@ def test_means_of_groups_too_small_are_not_compared():
 
 
 def test_rates_of_one_class_are_asked_as_true_and_false():
-    """Of a multi-class model: who is told that the flight is cancelled."""
+    """For a multi-class model: the flights that are predicted as cancelled."""
     outcomes = np.array(["cancelled", "late", "on time", "on time"] * 100)
     said = np.where(np.arange(400) < 200, outcomes, "on time")
     by = {"carrier": ["UA"] * 200 + ["MQ"] * 200}

@@ -1,4 +1,4 @@
-"""evaluation/leakage.py: what nobody can know beforehand is found, and what is honest is left alone."""
+"""evaluation/leakage.py: columns that are only known after the outcome are found, and others are not reported."""
 
 from dataclasses import replace
 
@@ -105,7 +105,7 @@ def test_a_column_that_tells_the_label_by_itself_is_found(candidate, kind):
 
 
 def test_a_leak_that_the_features_function_makes_is_found(candidate):
-    """No request column tells it alone, and the model's does."""
+    """No request column predicts the outcome alone, but a model column does."""
     rows = drawn(1).assign(wind=lambda rows: np.random.default_rng(4).normal(size=len(rows)) * 100)
     labels = (rows["wind"] - rows["rain"] * 100 > 50).to_numpy()
     source = "def features(rows):\n    return rows[['hour']].assign(net=rows['wind'] - rows['rain'] * 100)\n"
@@ -119,7 +119,7 @@ def test_a_leak_that_the_features_function_makes_is_found(candidate):
 
 
 def test_a_name_seen_once_tells_nothing(candidate):
-    """A text of its own for each row knows the label of no other row: it is no leak."""
+    """A text that is unique to each row does not predict the label of other rows, so it is not a leak."""
     rows = drawn(1).assign(place=[f"row {place}" for place in range(2_000)])
     labels = late(rows, 2)
 
@@ -157,7 +157,7 @@ def test_the_departure_delay_is_found_in_the_flights_and_no_honest_column_is(ref
 
 
 def test_the_reference_project_knows_nothing_of_the_future(reference):
-    """Neither by name nor by what its rows show; a tail number is missing for a quarter of what was cancelled."""
+    """It is found neither by name nor by its values; a quarter of the cancelled flights have no tail number."""
     later = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
 
     named, late_rows, missing, like = leakage.time_travel(
@@ -282,7 +282,7 @@ def test_rows_of_their_own_are_no_duplicates():
     ids=["key", "whole", "renamed", "touched up"],
 )
 def test_rows_on_both_sides_are_found(spoil, asked):
-    """A row learned by heart is answered right, and says nothing of the next one."""
+    """A memorized row is answered right, which does not show how new rows are answered."""
     one, two = drawn(1), drawn(2, batch="2")
     spoiled = spoil(two, one)
 

@@ -51,7 +51,7 @@ def test_a_share_has_the_published_interval(hits, rows, low, high):
 
 
 def test_the_ends_of_a_share():
-    """Rounding must not leave an interval that misses what was seen."""
+    """Rounding must not exclude the measured value from its interval."""
     assert metrics.share(7, 7).high == 1.0
     assert metrics.share(0, 7).low == 0.0
     assert metrics.share(0, 0).unjudged == "no rows"
@@ -91,7 +91,7 @@ def test_the_interval_of_an_auc_is_the_same_from_the_other_side():
 
 @pytest.mark.parametrize(("distance", "trues", "falses"), [(0.4, 15, 60), (1.8, 40, 200), (2.7, 60, 60)])
 def test_the_true_auc_lies_within_its_interval(distance, trues, falses):
-    """Near 1 the plain interval of DeLong holds the truth too rarely; on the logit scale it is what it says."""
+    """Near 1, DeLong's plain interval contains the true value too rarely; on the logit scale, its coverage is right."""
     rng, trials = np.random.default_rng(1), 300
     labels = np.arange(trues + falses) < trues
     truth = 0.5 * (1 + math.erf(distance / 2))
@@ -107,7 +107,7 @@ def test_the_true_auc_lies_within_its_interval(distance, trues, falses):
     [([0, 0, 1, 1], [1, 2, 3, 4], 1.0), ([0, 0, 1, 1], [4, 3, 2, 1], 0.0), ([0, 1, 0, 1], [5, 5, 5, 5], 0.5)],
 )
 def test_no_variance_is_not_certainty(labels, scores, value):
-    """Four rows in perfect order have a variance of 0, and nobody is sure of an AUC of 1 after four rows."""
+    """Four rows in perfect order have a variance of 0, but four rows do not prove an AUC of 1."""
     found = metrics.auc(labels, scores)
 
     assert found.value == value
@@ -333,7 +333,7 @@ def test_what_can_not_be_asked_is_said(ask, words):
 
 
 def test_a_share_of_rows_is_wilsons_of_what_they_are_worth():
-    """Without clusters of all of them; of days that are alike, of as many rows as there are days."""
+    """Without clusters it is the number of rows; if all rows of a day are equal, it is the number of days."""
     rng = np.random.default_rng(0)
     hits, days = np.repeat(rng.random(60) < 0.8, 20), np.repeat(np.arange(60), 20)
 
@@ -365,7 +365,7 @@ def test_skill_is_what_is_saved_and_its_interval_is_the_jackknifes():
 
 
 def test_skill_without_a_naive_loss_has_no_value():
-    """A constant outcome: whoever says the constant loses nothing."""
+    """A constant outcome: a prediction of the constant has no loss."""
     assert metrics.skill([0.0, 0.0], [0.0, 0.0]).unjudged.startswith("the naive model has no loss on these rows")
     assert metrics.skill([1.0], [1.0]).unjudged == "1 row, two are needed"
     assert metrics.skill([1.0, 2.0], [1.0, 2.0], clusters=[1, 1]).unjudged == "1 cluster, two are needed"

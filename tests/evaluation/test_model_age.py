@@ -15,7 +15,7 @@ def batches(turned):
 
 
 def test_the_age_at_which_a_model_is_stale_is_found(candidate):
-    """The world turned between the second and the third batch: what was learned before is wrong now."""
+    """The relation changed between the second and the third batch: earlier rows are misleading now."""
     known, later = batches(turned={1, 2}), drawn(7, batch="5")
     opened = candidate(linear(), known.raw, known.labels)
 
@@ -30,7 +30,7 @@ def test_the_age_at_which_a_model_is_stale_is_found(candidate):
 
 
 def test_where_nothing_changed_an_old_model_is_as_good(candidate):
-    """And it says that the oldest was looked at, rather than that a model is good for ever."""
+    """The evidence says that the oldest batch was tested, instead of an unlimited age."""
     known, later = batches(turned=set()), drawn(7, batch="5")
     opened = candidate(linear(), known.raw, known.labels)
 

@@ -1,4 +1,4 @@
-"""Measures of predicted classes: against scikit-learn and slow code, and what is said where there is no answer."""
+"""Measures of predicted classes: against scikit-learn and slow code, and the reason if there is no value."""
 
 import math
 
@@ -34,7 +34,7 @@ def answered(rows=300, *, seed=0):
 
 
 def test_the_values_are_those_of_scikit_learn():
-    """Whoever computes them by hand has to find the same."""
+    """A computation by hand gives the same values."""
     y, p = answered()
     labels = multiclass.labels_of(p, CLASSES)
     text = [str(one) for one in y]
@@ -172,7 +172,7 @@ def test_losses_of_single_rows():
 
 
 def test_probabilities_that_are_too_sure_are_found_of_each_class_and_of_the_label():
-    """Sharpened by a half: what is said to be 80 % happens in 70 %."""
+    """Overconfident by a factor of 1.5: predictions of 80 % come true in 70 %."""
     y, p = answered(4_000, seed=1)
     sharp = p**1.5 / (p**1.5).sum(axis=1, keepdims=True)
 

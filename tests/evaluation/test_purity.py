@@ -125,7 +125,7 @@ def project(tmp_path):
 
 
 def by_condition(found) -> dict[str, str]:
-    """What stands against the features, by what was another."""
+    """The fault found in the features, by the thing that differed."""
     return {one.slice or one.name: one.decision for one in found if not one.holds}
 
 

@@ -1,4 +1,4 @@
-"""Measures of predicted numbers: against scikit-learn and slow code, and what is said where there is no answer."""
+"""Measures of predicted numbers: against scikit-learn and slow code, and the reason if there is no value."""
 
 import math
 
@@ -40,7 +40,7 @@ MEASURES = {
 
 
 def test_the_values_are_those_of_scikit_learn():
-    """Whoever computes them by hand has to find the same."""
+    """A computation by hand gives the same values."""
     y, p = answered()
 
     assert regression.mae(y, p).value == pytest.approx(mean_absolute_error(y, p))

@@ -1,4 +1,4 @@
-"""evaluation/serving_parity.py: what is served is fast, whole without the project, and says what was judged."""
+"""evaluation/serving_parity.py: the served form is fast, needs no project, and gives the judged answers."""
 
 import importlib.metadata
 import subprocess
@@ -58,7 +58,7 @@ def features(rows):
 
 
 def test_a_slow_and_a_large_bundle_are_measured_as_such(opened, rows):
-    """A model that answers after the deadline, or whose memory the server does not have, answers nobody."""
+    """A model that answers after the deadline, or needs more memory than the server has, answers no request."""
     slow = opened(SLOW_AND_LARGE)
 
     p50, p99, opening, memory, size = serving_parity.performance(
@@ -76,7 +76,7 @@ def test_a_slow_and_a_large_bundle_are_measured_as_such(opened, rows):
 
 
 def test_a_model_that_few_calls_could_be_asked_of_does_not_pass(opened, rows):
-    """The slower a model, the fewer its calls: not judged would mean that the slowest of all pass."""
+    """A slow model gets few calls: if that counted as "not judged", the slowest models would pass."""
     slow = opened(SLOW_AND_LARGE.replace("0.02", "0.2"))
 
     found = serving_parity.performance(slow, rows, within_s=1.0, p99_ms_at_most=5_000)
@@ -160,7 +160,7 @@ def test_a_small_model_keeps_the_bounds(opened, rows):
 
 
 def test_a_model_of_several_classes_keeps_them_too(opened, rows, order):
-    """Its answer is a number for each class, and one was asked for: the fresh process failed."""
+    """Its answer has a number for each class, but the fresh process expected one and failed."""
     made = order()
     parts = np.array(["dawn", "noon", "dusk"])[np.concatenate([made.training["hour"], made.heldout["hour"]]) // 8]
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
@@ -232,7 +232,7 @@ def test_a_bundle_without_a_lock_is_refused(opened):
 
 
 def test_a_package_in_another_version_than_locked_is_named():
-    """Trained with one library and locked to another: what is built from the lock was never judged."""
+    """Trained with one version of a library and locked to another: the environment of the lock was never judged."""
     here = importlib.metadata.version("orjson")
     linked = isolated_probe.Linked(
         installed={"orjson": here, "numpy": "2"}, modules={"orjson": "orjson", "numpy": "numpy"}
@@ -280,7 +280,7 @@ def features(rows):
 
 
 def test_a_direct_path_that_says_something_else_is_caught(opened, rows):
-    """What is judged is a table; what is served are arrays. No reference row shows how hour 24 is treated."""
+    """The judged form takes tables, the served form arrays. No reference row shows how they treat hour 24."""
     split = opened(DISAGREEING)
     assert split.direct == "on"
 
@@ -300,7 +300,7 @@ def features(rows):
 
 
 def test_an_answer_that_depends_on_the_rows_beside_it_is_caught(opened, rows):
-    """Judged in a batch, asked alone: two different models."""
+    """A model that answers a batch differently from single rows is two models."""
     at_once, alone = serving_parity.same_by_columns(opened(COMPANY), rows.records)
 
     assert at_once.holds  # one portion: both ways see the same company

@@ -179,7 +179,7 @@ def test_of_slices_that_are_nearly_the_same_one_is_given(random):
 
 
 def test_a_slice_that_breaks_the_bound_is_not_crowded_out():
-    """A large slice is somewhat weak, very surely; the small one, over the bound and less surely, must come first."""
+    """A large slice is slightly weak, with high significance. A small one beyond the bound must come first."""
     row = np.arange(4_000)
     frame = pd.DataFrame({"large": row // 2 % 2 == 0, "small": row // 4 % 50 == 0})
     losses = (-1.0) ** row + 0.5 * frame.large + 0.65 * frame.small

@@ -1,4 +1,4 @@
-"""Slices: what a good average hides, and what is too small to be said anything of."""
+"""Slices: weak ones behind a good average, and ones that are too small to judge."""
 
 from functools import partial
 

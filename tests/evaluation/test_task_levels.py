@@ -43,7 +43,7 @@ def calibrated(worlds, request):
 
 
 def wrong(counts):
-    """What is more often wrong than one in ten thousand runs of so many trials would be, if it is as it says."""
+    """Tests whose error count has a probability below 1 in 10,000 under their stated error rate."""
     found = []
     for one in counts:
         most = binom.ppf(0.9999, one.trials, 0.05)

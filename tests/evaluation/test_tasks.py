@@ -1,4 +1,4 @@
-"""What is asked of the candidate itself, for numbers and for several classes: worth, age, leaks, learning, tuning."""
+"""Checks of the candidate itself, for regression and several classes: skill, age, leaks, learning, tuning."""
 
 import sys
 from pathlib import Path
@@ -61,7 +61,7 @@ def joined(*parts):
 
 
 def crossed(frame):
-    """A rule that no sum of columns tells."""
+    """A rule that no linear model can learn."""
     return frame["a"] * frame["b"]
 
 
@@ -187,7 +187,7 @@ def test_a_column_that_tells_the_outcome_by_itself_is_found(task, kind):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_honest_columns_are_left_alone(task):
-    """Even one that tells much, and a name that each row has for itself."""
+    """Even a strong predictor, and a name that is unique to each row."""
     rows = drawn(task, straight)
     named = stand_in.Rows(rows.raw, rows.records.assign(name=[f"row {at}" for at in range(rows.rows)]), rows.labels)
 
@@ -198,7 +198,7 @@ def test_honest_columns_are_left_alone(task):
 
 
 def test_one_outcome_far_off_does_not_hide_a_leak():
-    """A billion among hundreds is all the variance there is: ranks are told, not values."""
+    """A billion among hundreds would be all of the variance, so ranks are compared instead of values."""
     rows = drawn("regression", straight)
     rows.labels[0] = 1e9
     leaky = stand_in.Rows(rows.raw, rows.records.assign(told=rows.labels / 60), rows.labels)
@@ -380,7 +380,7 @@ def packed(request, order, tmp_path):
 
 
 def test_a_bundle_of_each_task_is_asked_what_a_binary_one_is(packed):
-    """Worth, leaks, learning, and whether what is served is what was judged."""
+    """Skill, leaks, learning, and whether the served form is the judged one."""
     candidate, rows, later = packed
 
     found = [

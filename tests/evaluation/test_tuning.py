@@ -1,4 +1,4 @@
-"""evaluation/tuning.py: a badly tuned model is told which setting would have been better."""
+"""evaluation/tuning.py: the evidence for a badly tuned model names a better setting."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ BATCHES = np.repeat(["2013-01", "2013-02", "2013-03"], 2_000)
 
 
 def test_a_badly_tuned_model_is_told_what_would_have_been_better(training):
-    """A stump cannot follow a sine; a deeper tree can, surely."""
+    """A stump cannot follow a sine; a deeper tree can, significantly better."""
     stump = Candidate(make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=1)))
 
     [deeper] = tuning.neighbours(
@@ -28,7 +28,7 @@ def test_a_badly_tuned_model_is_told_what_would_have_been_better(training):
 
 
 def test_a_well_tuned_model_has_no_better_neighbour(training):
-    """The other way round: nothing is surely gained."""
+    """The other way round: no significant gain."""
     tree = Candidate(make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=5)))
 
     found = tuning.neighbours(

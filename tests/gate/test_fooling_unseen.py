@@ -148,7 +148,7 @@ def test_what_is_written_and_never_collected_is_found(gate, approved, pytester):
 
 
 def test_a_check_without_an_answer_proves_nothing(gate, approved, pytester):
-    """A number of which nothing is asked, a question that could not be judged, an assertion that is forgotten."""
+    """A number without a bound, evidence that could not be judged, an assertion that was caught and forgotten."""
     required = PYPROJECT.replace('["checks/test_toy.py"]', '["checks"]')
     start(approved, pytester.path, {"checks/test_more.py": NO_ANSWER, "pyproject.toml": required})
 
@@ -165,7 +165,7 @@ def test_a_check_without_an_answer_proves_nothing(gate, approved, pytester):
 
 
 def test_checks_that_are_edited_while_they_run_are_neither(gate, approved, pytester):
-    """A verdict that names the digest of checks which nobody ran would let them pass."""
+    """A verdict with the digest of checks that did not run would approve them."""
     start(approved, pytester.path, {"checks/test_toy.py": EDITED})
 
     run = gate(None, "checks")
@@ -193,7 +193,7 @@ def test_a_check_that_is_linked_into_the_folder_is_a_check(gate, approved, pytes
 
 
 def test_a_variable_that_asks_for_fewer_checks_is_refused(gate, approved, pytester, monkeypatch):
-    """The file is reviewed, the environment is not; and whoever releases from it as well would not be stopped."""
+    """The file is reviewed, the environment is not, and a release from the same environment would not notice."""
     start(approved, pytester.path, {"checks/test_toy.py": TOO_MUCH})
     monkeypatch.setenv("PROVEOUT_REQUIRED_CHECKS", '["checks/test_toy.py::test_range"]')
 
@@ -251,7 +251,7 @@ def test_a_bound_that_is_none_asks_nothing():
     ],
 )
 def test_an_assertion_counts_where_it_can_be_heard(tmp_path, text, able):
-    """Read from the source: one that is caught and forgotten says nothing."""
+    """Assertions are found in the source: one that is caught and forgotten does not count."""
     file = tmp_path / "one.py"
     file.write_text("def test_it(x):\n" + "".join(f"    {line}\n" for line in text.splitlines()))
     settings.load_module(file)

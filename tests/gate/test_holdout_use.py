@@ -21,7 +21,7 @@ def ask(root, bound: float) -> None:
 
 
 def test_a_third_candidate_on_the_same_rows_after_two_refusals_and_a_looser_bound_is_told(gate, pytester):
-    """Each had its chance to pass by luck, and in the end less was asked: "approved" alone says neither."""
+    """Each candidate could pass by luck, and bounds became looser: "approved" alone shows neither."""
     root = pytester.path
     ask(root, 0.99)
     first = gate().verdict
@@ -89,7 +89,7 @@ def test_every_verdict_on_the_same_rows_counts_and_none_on_others(tmp_path):
 
 
 def test_a_candidate_judged_again_counts_once_and_is_told():
-    """The same answers on the same rows are no new chance; that somebody asked again is worth knowing."""
+    """The same answers on the same rows are not a new chance to pass, but the repetition is reported."""
     before = [judged("f" * 64), judged("f" * 64, "incomplete")]
 
     use = holdout_use.counted(before, Digest("f" * 64), Digest("c" * 64), [], at_most=0.1)
@@ -114,7 +114,7 @@ AUC = Evidence(name="auc", value=0.8, at_least=0.7, surely=True, level=0.9)
     ],
 )
 def test_the_number_from_which_on_it_warns_follows_from_what_the_checks_state(evidence, rate, holds_for):
-    """An interval of 90 % leaves 5 % at the end that is asked; the shares of all candidates add up (Bonferroni)."""
+    """A 90 % interval has an error of 5 % at the end that is compared; errors of candidates add up (Bonferroni)."""
     before = [judged(f"{place:064x}") for place in range(1, holds_for + 1)]
     last, first_too_many = (
         holdout_use.counted(some, Digest("f" * 64), Digest("c" * 64), [evidence], at_most=0.1)

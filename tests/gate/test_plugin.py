@@ -69,7 +69,7 @@ def test_the_champion_is_there_to_be_compared_with(gate):
 
 
 def test_a_sample_of_the_held_out_rows_approves_nothing(gate, tmp_path):
-    """Whoever may choose the rows may choose those that pass. Only what looks at them is asked."""
+    """A run on chosen rows is refused, because the choice could decide the result. Only checks that read rows run."""
     file = tmp_path / "rows.json"
     holdout_sample.write(file, np.arange(40), interval_scale=0.7)
 
@@ -342,7 +342,7 @@ def test_a_file_that_gives_no_checks_refuses(gate, way):
 
 
 def test_an_empty_checks_folder_refuses(gate, pytester):
-    """Nothing failed, because nothing was asked."""
+    """Nothing failed, because nothing ran."""
     (pytester.path / "checks" / "test_toy.py").unlink()
 
     run = gate()
@@ -353,7 +353,7 @@ def test_an_empty_checks_folder_refuses(gate, pytester):
 
 
 def test_every_required_name_needs_a_check(gate):
-    """A renamed check takes its name off the list of what was proven."""
+    """A renamed check leaves the list of proven checks."""
     run = gate(None, required='["checks/test_toy.py", "checks/test_toy.py::test_recall", "checks/test_data.py"]')
 
     assert run.verdict.unproven == ("checks/test_toy.py::test_recall", "checks/test_data.py")

@@ -52,7 +52,7 @@ def test_rows_learned_under_another_key_are_few_or_found(count, found):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_twins_by_chance_are_no_overlap(seed):
-    """Where rows are made of few kinds, most have a twin, and training says so of itself."""
+    """If rows have few distinct contents, most have a twin, and training rows have as many."""
     learned, held = rows(400, kinds=150, seed=seed), rows(300, start=1000, kinds=150, seed=100 + seed)
 
     assert preconditions.overlap(learned, held, key=("n",)) == ()
@@ -75,7 +75,7 @@ def test_rows_that_are_all_key_have_no_other_content():
 
 @pytest.mark.parametrize(("through", "holdout", "fine"), [("2013-04", "2013-05", True), ("2013-05", "2013-05", False)])
 def test_the_held_out_batch_comes_after_training(through, holdout, fine):
-    """Judged on what was learned, every model is good."""
+    """On its training rows, every model is good."""
     found = preconditions.order(train_through=through, holdout=holdout)
 
     assert [one.check for one in found] == ([] if fine else ["gate::holdout-in-training"])

@@ -40,7 +40,7 @@ def verdict(
     waivers: tuple[Waiver, ...] = (),
     more: tuple[CheckResult, ...] = (),
 ) -> Verdict:
-    """A verdict on checks named test_0, test_1, … of one file, with these outcomes, and on what is told more."""
+    """A verdict on checks test_0, test_1, … of one file with these outcomes, and with the other fields given."""
     results = [
         CheckResult(check=f"{FILE}::test_{n}", outcome=outcome, required=False, message="why")
         for n, outcome in enumerate(outcomes)
@@ -164,7 +164,7 @@ def test_an_approved_verdict_is_signed_so_that_a_release_accepts_it(ledger, tmp_
 
 @pytest.mark.parametrize("outcome", ["failed", "missing"])
 def test_a_verdict_that_does_not_approve_is_kept_signed_and_is_no_leave(ledger, tmp_path, outcome):
-    """The next question after a refusal is what was said and by whom, and nothing may serve on it."""
+    """A verdict is signed and recorded whatever its outcome, but only an approval allows a release."""
     keyring = Keyring(tmp_path / "keys")
     entry = record_verdict(ledger, keyring, verdict(outcome), by="ada", expires_at=LATER)
 
@@ -197,7 +197,7 @@ def test_an_incomplete_verdict_takes_no_approval_back(ledger, tmp_path):
     ],
 )
 def test_a_verdict_that_was_changed_is_not_signed(tmp_path, forge):
-    """Whoever can write to the ledger can change what the gate said, and cannot sign it."""
+    """A person with write access to the ledger can change a verdict, but cannot sign it."""
     keyring = Keyring(tmp_path / "keys")
     signed = sign(verdict("failed"), keyring)
     check_signature(signed, keyring)
@@ -234,7 +234,7 @@ def test_a_check_under_a_waiver_does_not_refuse_and_is_shown(outcome):
 
 @pytest.mark.parametrize("outcome", ["error", "deselected", "missing", "empty"])
 def test_what_gave_no_answer_cannot_be_waived(outcome):
-    """A waiver is for a known answer, not for a question that was not asked."""
+    """A waiver is for a check that failed, not for one that did not run."""
     said = verdict("passed", outcome, waivers=(WAIVER,))
 
     assert said.outcome != "approved"
@@ -252,7 +252,7 @@ def test_what_the_gate_finds_wrong_cannot_be_waived():
 
 
 def test_a_waiver_that_has_ended_does_nothing_and_is_named():
-    """Whoever reads the refusal knows whom to ask."""
+    """The refusal names the person to ask."""
     said = verdict("passed", "failed", waivers=(replace(WAIVER, until="2026-01-01"),))
 
     assert said.failed == (f"{FILE}::test_1",)
@@ -299,7 +299,7 @@ def test_much_evidence_that_holds_shares_a_line():
 
 
 def test_many_that_did_not_run_for_one_reason_share_a_line_and_what_failed_does_not():
-    """One check by its name, and a hundred lines on those that were left out by it: nobody finds the one."""
+    """If the run selected one check, a hundred lines about deselected ones would hide its result."""
     said = verdict(*["deselected"] * 40, "failed", "failed", "failed", "failed", "failed")
 
     text = [line for line, _ in text_report.lines(said)]

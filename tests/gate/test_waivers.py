@@ -55,7 +55,7 @@ SLIPS = {
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_a_slip_is_refused_by_name(load, slip):
-    """A waiver that is half filled in is nobody's word."""
+    """Nobody is responsible for an incomplete waiver."""
     change, said = SLIPS[slip]
     entry = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
 
@@ -67,7 +67,7 @@ def test_a_slip_is_refused_by_name(load, slip):
 
 
 def test_the_last_day_may_be_90_days_ahead(load):
-    """And not one more: whoever answers for it looks again."""
+    """A waiver ends on its last day, so that its owner looks again."""
     assert load({**GOOD, "until": "2026-05-01"})[0].until == "2026-05-01"
 
 

@@ -50,7 +50,7 @@ def test_reference_rows_are_read_without_opening_the_model(packed):
 
 
 def test_arrays_are_answered_directly_and_the_same(packed):
-    """The worker asks by arrays; the checks that approved the model asked by tables."""
+    """The worker sends arrays to the model; the checks that approved it sent tables."""
     opened = bundle.open_bundle(packed)
     stated = json.loads((packed / "direct.json").read_text())
 
@@ -85,7 +85,7 @@ def test_a_bundle_without_a_direct_path_says_why_and_is_answered_by_the_pipeline
 
 
 def test_a_direct_path_that_differs_where_it_is_opened_is_not_used(packed, monkeypatch):
-    """Another version of a library, another processor: what was equal where it was packed need not be here."""
+    """With another library version or processor, answers that were equal when packing may differ."""
     right = bundle.open_bundle(packed).predict(pd.DataFrame(ARRAYS))
     monkeypatch.setattr(
         transformers, "_standard", lambda step: lambda matrix: (matrix - step.mean_) / step.scale_ + 1e-9

@@ -23,7 +23,7 @@ LATE = (COLUMNS["hour"] + RNG.normal(scale=4, size=400) > 12).to_numpy()
 
 
 def said(classes, values=None, model=None):
-    """What a model says that has learned `classes`: what is not so, and what is."""
+    """The scores of a model trained on `classes`: for false labels, and for true ones."""
     learned = np.where(LATE, classes[1], classes[0]) if values is None else values
     model = (LogisticRegression() if model is None else model).fit(COLUMNS, learned)
     return estimator.scores(model, COLUMNS, estimator.question(model, "binary", label="late"))
@@ -134,7 +134,7 @@ def test_fitted_again_a_weight_is_still_that_of_its_class():
 
 
 def test_a_notebook_that_turned_the_numbers_round_is_refused(order, tmp_path):
-    """0 and 1 look alike, whichever is the event: what it says of its own training rows tells."""
+    """0 and 1 do not show which is the event; the scores for its own training rows do."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
     turned = LogisticRegression().fit(columns, np.where(made.training_labels, 0, 1))
@@ -201,7 +201,7 @@ def test_a_vectorizer_handed_a_table_is_told_to_name_its_column(order, tmp_path)
 
 
 def test_a_model_that_knows_nothing_is_not_taken_for_the_opposite():
-    """Half of all coins fall below 0.5: it is for the gate to refuse it, by its bounds."""
+    """A model without skill is below 0.5 by chance in half of all cases: refusing it is the gate's task."""
     random = np.random.default_rng(0)
     for _ in range(200):
         estimator.refuse_backwards(random.random(300), random.random(300) < 0.3, label="late")

@@ -386,7 +386,7 @@ def test_a_boosted_tree_that_leads_out_of_itself_is_refused(field, value):
 
 
 def test_a_forest_counts_the_features_and_not_its_trees():
-    """A forest asks its trees without a look at the row: what a tree says of itself is not enough."""
+    """A forest calls its trees without checking the row, so the numbers in a tree cannot be trusted."""
     wide = DecisionTreeClassifier(random_state=0).fit(np.column_stack([np.zeros((80, 50)), ROWS]), LATE)
     model = RandomForestClassifier(2, random_state=0).fit(ROWS, LATE)
     model.estimators_[0] = wide
@@ -437,7 +437,7 @@ def released(project: Project) -> Bundle:
 
 
 def open_champion(project: Project) -> None:
-    """As a worker opens what the desired state lists, whoever put it there."""
+    """A worker opens every bundle in the desired state, whoever wrote it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("proveout.model.bundle.OpenBundle._found", lambda self: parity.Found(why="off"))
         desired = Released().news(project.settings, seq=0)
@@ -511,7 +511,7 @@ def test_a_file_that_was_changed_after_packing_is_named(project, tmp_path, file)
 
 
 def test_a_bundle_that_is_swapped_while_it_is_opened_is_refused(project, released, canary, monkeypatch):
-    """Between the look at a file and its use somebody may put another one there: what was looked at is used."""
+    """A file may be replaced between its check and its use, so the checked content is used."""
     forged = project.forge(released, {"code/features.py": SINGING.format(str(canary)).encode()})
     release = Released().news(project.settings, seq=0).champion
     folder, compare = project.folder(released), manifest.compare_files

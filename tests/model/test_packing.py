@@ -53,7 +53,7 @@ def test_another_configuration_or_snapshot_has_another_digest(order, tmp_path, c
 
 
 def test_another_bound_of_the_gate_makes_no_other_bundle(order, tmp_path):
-    """Whoever asks for more, or less, has the gate run again, not the training."""
+    """After a change of a bound, the gate runs again, not the training."""
     asked = [TrainConfig(split=SPLIT, evaluation={"auc_at_least": bound}) for bound in (0.7, 0.6)]
     first, second = (packing.pack(order(config=config), Store(str(tmp_path / "store"))).digest for config in asked)
 

@@ -1,4 +1,4 @@
-"""model/stated_metrics.py: what a notebook says of its model is what the model does on the held-out rows."""
+"""model/stated_metrics.py: the metrics that a notebook states are those of the model on the held-out rows."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both
 
 
 def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_threshold():
-    """`model.predict` calls from 0.5 on, whatever train.toml says."""
+    """`model.predict` uses the threshold 0.5, not that of train.toml."""
     at_half = {"recall": float(sklearn.metrics.recall_score(LABELS, SCORES >= 0.5))}
 
     stated_metrics.compare(at_half, LABELS, SCORES, task=Binary(0.5))
@@ -67,7 +67,7 @@ def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_thre
 
 
 def test_a_name_that_is_not_known_stays_the_notebooks_claim(order, tmp_path):
-    """Nobody but its author knows what "score" or "auc_train" is."""
+    """Only the author knows the meaning of "score" or "auc_train"."""
     stated = {"score": 0.97, "auc_train": 0.99, "rows": 300.0}
 
     made = packing.pack(order(metrics=stated), Store(str(tmp_path / "other")))

@@ -98,7 +98,7 @@ def test_categories_without_end_are_refused(written):
     "packed", [b"", b"{", b"[]", b"null", b"binf", b"\xff" * 40, b"[" * 200_000, b'{"learner": 1}']
 )
 def test_what_is_no_json_of_a_booster_is_refused(packed):
-    """XGBoost has older forms, which nobody looks into."""
+    """XGBoost has older formats, which are not validated here."""
     with pytest.raises(BundleError, match="its booster of XGBoost is none"):
         xgboost_json.opened(packed, name="model")
 

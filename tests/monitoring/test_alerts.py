@@ -17,7 +17,7 @@ MODEL = "flight-delay"
 
 
 class Ear:
-    """A web server that keeps what it is sent, unless told to be ill."""
+    """A web server that keeps the requests it gets, or fails on demand."""
 
     def __init__(self, port: int = 0) -> None:
         ear = self

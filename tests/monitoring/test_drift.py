@@ -157,7 +157,7 @@ def test_the_tests_of_missing_values_are_counted_in_the_family():
 
 
 def test_a_column_without_a_value_on_one_side_is_found_and_said():
-    """No value is left to compare: the missing ones speak, and the other test says why it is mute."""
+    """No value is left to compare: the test of missing values reports drift, and the other why it has no result."""
     window = flights(100, 2)
     window["delay"] = np.array([None] * 100, dtype=object)
 
@@ -217,7 +217,7 @@ def test_few_expected_rows_are_tested_exactly():
 
 
 def test_a_p_value_that_is_not_exact_is_said():
-    """Beyond 10,000 rows a side the exact sum is given up, and the reader is told."""
+    """Beyond 10,000 rows a side the exact sum is not computed, and the report says so."""
     small, large = flights(100, 1), flights(10_001, 2)
 
     assert drift.note(compared(small, large)["delay", "ks"]) == "asymptotic p-value"

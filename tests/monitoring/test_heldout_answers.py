@@ -96,7 +96,7 @@ def test_a_handful_of_held_out_rows_is_no_reference_for_answers(tiny):
 
 @pytest.mark.parametrize(("task", "metric"), [("regression", "MAE"), ("multiclass", "log loss")])
 def test_values_and_classes_are_watched_and_held_to_what_they_promise(tmp_path, monkeypatch, task, metric):
-    """What no check and no notebook has stated is measured on the held-out rows: what nobody knows is never broken."""
+    """A metric that neither check nor notebook states is measured on the held-out rows, so that it can be compared."""
     settings, bundle = breakable.make(tmp_path, "", task=task)
     opened = bundles.open_bundle(Path(settings.store) / "bundles" / bundle.digest)
     monkeypatch.setattr(monitor, "champion", lambda settings: opened)

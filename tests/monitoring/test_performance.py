@@ -122,7 +122,7 @@ def test_performance_fell_only_where_more_than_chance_says_so(measured, expected
 @pytest.mark.parametrize(("mae", "error", "expected"), [(5.6, 0.1, True), (5.4, 0.1, False), (5.6, 1.0, False),
                                                         (3.0, 0.1, False)])  # fmt: skip
 def test_an_error_that_grew_by_more_than_a_tenth_is_a_fall(mae, error, expected):
-    """Of errors less is better, and they have a unit: a tenth of what was promised, and more than chance."""
+    """Lower errors are better, and they have a unit: an alarm needs a tenth of the promised value, and significance."""
     measured = Performance(rows=500, metrics={"mae": mae}, errors={"mae": error})
 
     assert performance.fell(measured, Regression(), name="mae", promised=5.0) is expected

@@ -1,4 +1,4 @@
-"""`monitoring/report.py` and `pictures.py`: one page that says it first, needs nothing else, and hides nothing."""
+"""`report.py` and `pictures.py`: a page that starts with the result, needs no other files, hides nothing."""
 
 import re
 from dataclasses import replace
@@ -142,7 +142,7 @@ def test_what_came_over_the_wire_stays_text():
 
 
 def test_the_numbers_of_both_sides_are_on_the_page_in_words():
-    """A p-value says that it moved, not how far: that is in the row."""
+    """A p-value shows that a column moved, not how far: that is in its row."""
     shown = Page(page(*frames(shift=30, level="ZZ")))
 
     assert re.search(r"median (49|50)[.\d]* → (79|80)[.\d]*", shown.words)

@@ -258,7 +258,7 @@ def test_every_helper_that_is_named_is_there_and_has_an_example(name):
 
 
 def test_every_module_of_questions_is_named():
-    """A helper that nobody finds is written again, and worse."""
+    """A helper that is hard to find is written again, and worse."""
     ours = {
         name: {function for function in vars(importlib.import_module(name)).values() if _answers(function, name)}
         for _, name, _ in pkgutil.walk_packages(evaluation.__path__, f"{QUESTIONS}.")

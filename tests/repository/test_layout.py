@@ -361,7 +361,7 @@ def test_a_planted_fault_of_the_plan_is_found(tmp_path, files, find, said):
 
 
 def test_what_contributing_names_is_there():
-    """ "Where do I change …" sends nobody to a file that has moved."""
+    """ "Where do I change …" names only files that exist."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = {name for name in re.findall(r"`((?:src|tests|docs)/[^`]+)`", text) if not re.search(r"[A-Z]{3}|\*", name)}
 

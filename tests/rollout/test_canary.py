@@ -100,7 +100,7 @@ ALIKE = {"errors": (0.01, 0.01), "latency": (0.01, 0.01), "quality": (0.2, 0.2)}
 
 
 def test_a_canary_as_good_as_the_champion_is_hardly_ever_rolled_back() -> None:
-    """200 runs of 20,000 requests, a look after every 50: asked is at most 1 %, chance allows for a few."""
+    """200 runs of 20,000 requests with a look after every 50: the stated error is at most 1 %, plus sampling error."""
     trials, requests = 200, 20_000
     wrong, most_evidence = 0, []
     for seed in range(trials):
@@ -299,7 +299,7 @@ def test_slow_is_what_one_percent_of_the_champions_answers_were_slower_than(regi
 
 
 def test_another_share_and_another_champion_begin_anew(registry: Registry) -> None:
-    """What was counted under another share, or beside another champion, says nothing of this one."""
+    """Counts under another share, or with another champion, do not apply to this canary."""
     logged(registry, *(answered(n, "canary", answered_by="rules") for n in range(20)))
     assert counts_of(registry)["errors"][0] == 20
 
@@ -479,7 +479,7 @@ CAUTIOUS = {"PROVEOUT_CANARY_MIN_ANSWERS": "30", "PROVEOUT_CANARY_MARGIN": "0.7"
 
 
 def came(row: Prediction) -> Outcome:
-    """What the champion says comes true; what the canary says, never."""
+    """The champion's predictions come true, the canary's never do."""
     return Outcome(request_id=row.request_id, value=bool(row.answer.value) is (row.role == "champion"), known_at=now())
 
 

@@ -53,7 +53,7 @@ def test_another_bound_asks_the_gate_again_and_not_the_training(gate, pytester):
 
 
 def test_a_bound_that_is_looser_than_the_champions_is_said_wherever_the_verdict_is_shown(gate, pytester):
-    """Who reads "approved" reads beside it that less was asked than of what serves."""
+    """Beside "approved", the page shows that bounds are looser than for the served bundle."""
     root = pytester.path
     champion = gate().verdict
     release(root, champion.candidate)
@@ -94,7 +94,7 @@ def make_project_again(root) -> None:
 
 
 def test_a_bound_edited_while_the_gate_runs_refuses(gate):
-    """The verdict would sign a bound that nobody asked."""
+    """The verdict would sign a bound that no check used."""
     run = gate(
         """
         def test_auc(candidate, holdout, criteria, evidence, project):

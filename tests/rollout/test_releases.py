@@ -187,7 +187,7 @@ def test_a_release_that_cannot_be_meant_is_refused(
 def test_of_two_people_who_release_at_once_nobody_overwrites_the_other_unseen(
     registry: Registry, tmp_path: Path
 ) -> None:
-    """Whoever is second is told so (Conflict), or has seen the first and names it as the one before."""
+    """The second one gets a Conflict, or has seen the first and records it as its predecessor."""
     bundles = [bundle(letter) for letter in "123456789f"]
     for what in bundles:
         registry.judge(what)
@@ -280,7 +280,7 @@ def test_only_what_runs_can_be_promoted(staged: Registry) -> None:
 
 
 def test_a_rollback_takes_the_canary_out_first_and_then_goes_back_champion_by_champion(staged: Registry) -> None:
-    """The newest change of the traffic is the suspect; what was left for its faults does not come back."""
+    """The newest change of the traffic is undone; a release that was rolled back before does not return."""
     promoted(staged, C, 4)  # champions so far: A, C; the canary B runs on
 
     first = went(staged, 5)
@@ -357,7 +357,7 @@ def at_once(*actions: Callable[[], Release]) -> list[Release | None]:
 
 @pytest.mark.parametrize("kind", ["promote", "rollback", "either"])
 def test_of_two_who_change_what_runs_at_once_exactly_one_wins(tmp_path: Path, kind: str) -> None:
-    """The other is told who won and why, with exit code 4; never are both believed, never none."""
+    """The loser sees who won and why, with exit code 4; exactly one succeeds."""
     won, entries = 0, 0
     for trial in range(TRIALS):
         (tmp_path / str(trial)).mkdir()

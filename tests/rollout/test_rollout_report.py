@@ -147,7 +147,7 @@ def test_numbers_with_many_equal_values_and_missing_ones_are_cut_between_values(
 
 
 def test_what_hides_a_person_and_what_has_too_many_values_is_no_slice() -> None:
-    """A pseudonym tells nobody anything; nor does one of 3,000 tail numbers."""
+    """A pseudonym is not a useful slice, and neither is one of 3,000 tail numbers."""
     hidden = [pair(0.5, tailnum=f"pii:{n % 2:032x}") for n in range(100)]
     many = [pair(0.5, flight=f"UA{n % 60}") for n in range(6_000)]
     flags = [pair(0.5, late=n % 2 == 0) for n in range(100)]

@@ -1,4 +1,4 @@
-"""The tests that may be looked at any time: how often they are wrong, and how soon they see what is there."""
+"""The tests that may be looked at any time: their error rates, and how soon they detect a difference."""
 
 import random
 from functools import cache

@@ -59,7 +59,7 @@ def refused(dtype: str, times: int = 1) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_value_that_its_column_would_alter_goes_to_quarantine(came, dtype, held):
-    """261.0 was taken in as 5, 5.7 as 5, "no" as True: nobody saw that the data said something else."""
+    """261.0 was ingested as 5, 5.7 as 5, "no" as True, unnoticed."""
     accepted, reasons = parted(pd.Series(came, dtype=object), dtype)
 
     assert accepted == held
@@ -68,7 +68,7 @@ def test_a_value_that_its_column_would_alter_goes_to_quarantine(came, dtype, hel
 
 
 def test_typed_columns_are_held_to_the_same_rule_as_objects():
-    """Whole columns of numbers take a quicker way: it says the same."""
+    """Columns of numbers use a faster path with the same result."""
     for came, dtype in (
         (np.array([261.0, 5.0]), "int8"), (np.array([300, 5]), "uint8"), (np.array([2**60 + 1, 5]), "float64"),
         (np.array([1e39, 5]), "float32"), (np.array([5.5, 5]), "Int64"), (np.array([np.inf, 5]), "int64"),
@@ -254,7 +254,7 @@ def test_a_schema_that_drops_bad_rows_loses_none():
 
 
 def test_columns_that_have_no_name_of_their_own_refuse_the_batch():
-    """Which of two columns called `v` is meant, nobody can say; and a file knows names that are text."""
+    """Two columns called `v` are ambiguous, and a file has only text names."""
     schema = pa.DataFrameSchema({"v": pa.Column(int)})
 
     with pytest.raises(DataRefused, match="more than one column called v"):

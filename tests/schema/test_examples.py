@@ -80,7 +80,7 @@ def test_rows_that_know_nothing_have_no_typical_value():
 
 
 def test_an_example_takes_typical_values_that_the_schema_lets_in():
-    """2056 is in the middle of what is allowed, and nobody asks about it. Rows of an old schema may not fit."""
+    """2056 is in the middle of the allowed range, but no request has it. Rows of an old schema may not fit."""
     example = examples.record(TRIPS, {"year": 2013, "carrier": "united", "late": True})
 
     assert example["year"] == 2013 and example["late"] is True

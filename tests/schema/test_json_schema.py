@@ -45,7 +45,7 @@ def of(column: pa.Column) -> dict[str, Any]:
     ],
 )
 def test_each_constraint_is_said_where_json_schema_has_a_word_for_it(column, told):
-    """Whoever generates a client from the document refuses what the server refuses."""
+    """A client that is generated from the document refuses the same requests as the server."""
     assert of(column) == told
 
 

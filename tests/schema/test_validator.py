@@ -27,7 +27,7 @@ def test_a_record_has_every_field_in_the_order_of_the_schema(validator):
 
 
 def test_all_problems_are_told_at_once_and_no_value_is(validator):
-    """Whoever corrects one field at a time needs ten tries; what somebody typed belongs into no log."""
+    """With one error at a time, ten wrong fields take ten tries. A typed value does not belong in a log."""
     with pytest.raises(InvalidRecord) as invalid:
         validator.validate({"hour": 24, "wind": "Ada", "place": "Ada"})
 

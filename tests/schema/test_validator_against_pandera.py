@@ -318,7 +318,7 @@ def ask(dtype: str, examples: int) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_the_validator_accepts_pandera_accepts_and_the_other_way_round(dtype):
-    """Two answers to one schema: a model would be asked about what it never learned, or refuse what it did."""
+    """If the two disagree, a model gets requests unlike its training rows, or the server refuses rows like them."""
     ask(dtype, examples=30 if dtype == "str" else 12)
 
 
@@ -419,7 +419,7 @@ def test_what_would_fail_at_the_first_request_fails_when_the_schema_is_read(colu
 
 
 def test_each_difference_is_in_the_docs_and_is_one():
-    """A list that nobody checks grows old: each is there, and the two still differ in it."""
+    """The list must be current: each difference in it still exists."""
     told = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     for words, (schema, value) in EXAMPLES.items():
         assert f"| {words} |" in told

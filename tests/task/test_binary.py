@@ -57,7 +57,7 @@ def test_rules_that_say_nothing_sensible_are_told_so(said):
 
 
 def test_its_json_form_goes_both_ways():
-    """What a client was told can be read again."""
+    """A recorded answer can be parsed again."""
     task = Binary(threshold=0.3)
     told = task.members(task.answer([0.4]), target="late")
 

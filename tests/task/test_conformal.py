@@ -46,5 +46,5 @@ def test_a_cluster_is_never_parted():
 
 
 def test_no_rows_are_covered_by_no_interval():
-    """An empty holdout is told elsewhere; here it is no crash."""
+    """An empty holdout is reported elsewhere; here it must not crash."""
     assert conformal.covered([]).tolist() == []

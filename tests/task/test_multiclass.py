@@ -65,7 +65,7 @@ def test_true_is_no_class_called_1():
 
 
 def test_its_json_form_goes_both_ways():
-    """What a client was told can be read again."""
+    """A recorded answer can be parsed again."""
     told = TASK.members(TASK.answer([0.1, 0.2, 0.7]), target="colour")
 
     assert told == {"colour": "red", "probability": 0.7, "probabilities": {"blue": 0.1, "green": 0.2, "red": 0.7}}

@@ -50,7 +50,7 @@ def test_rules_that_say_nothing_sensible_are_told_so(said):
 
 
 def test_its_json_form_goes_both_ways():
-    """What a client was told can be read again."""
+    """A recorded answer can be parsed again."""
     told = TASK.members(TASK.answer([10.0]), target="price")
 
     assert told == {"price": 10.0, "low": 8.0, "high": 12.0, "coverage": 0.9}
@@ -84,7 +84,7 @@ def test_metrics_are_those_of_scikit_learn(name, wanted):
 
 @pytest.mark.parametrize("quantile", [10, 50, 90])
 def test_the_pinball_loss_is_that_of_scikit_learn(quantile):
-    """Quantiles are asked by their own loss."""
+    """Quantiles are compared with their own loss."""
     found = TASK.losses(TRUTH, SCORES, name=f"pinball_{quantile}").mean()
 
     assert found == pytest.approx(metrics.mean_pinball_loss(TRUTH, SCORES, alpha=quantile / 100))
@@ -103,7 +103,7 @@ def test_the_naive_model_has_the_least_absolute_error_of_all_constants():
 
 
 def test_two_answers_agree_where_one_lies_in_the_interval_of_the_other():
-    """Values are never equal; what counts is whether the difference says anything."""
+    """Values are never equal; the question is whether the difference is significant."""
     assert TASK.agree(TASK.answer([10.0]), TASK.answer([11.9]))
     assert not TASK.agree(TASK.answer([10.0]), TASK.answer([12.1]))
     assert TASK.difference(TASK.answer([10.0]), TASK.answer([12.1])) == pytest.approx(-2.1)

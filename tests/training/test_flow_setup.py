@@ -7,7 +7,7 @@ from proveout.training import flow_setup
 
 
 def test_the_file_of_the_configuration_is_the_one_that_was_named(root, monkeypatch):
-    """`--config config other.toml`: what is compared later is that one. A step knows it from its run."""
+    """With `--config config other.toml`, that file is compared later. A step gets its name from the run."""
     (root / "flows" / "train.py").write_text("")
     other = root / "flows" / "other.toml"
     monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(root))  # what `prepare` sets would stay set

@@ -1,4 +1,4 @@
-"""`training/gate_run.py`: what a run of the gate came to is what its own verdict says."""
+"""`training/gate_run.py`: the result of a gate run is its own verdict."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_auc(candidate):
 
 
 def test_a_check_that_has_the_process_end_with_0_does_not_make_a_refusal_pass(gate, pytester):
-    """pytest sets its exit status, and `atexit` has the last word: the verdict in the ledger is what counts."""
+    """`atexit` can change pytest's exit status, so only the verdict in the ledger counts."""
     root = pytester.path
     (root / "checks" / "test_toy.py").write_text(ENDS_LATE)
 

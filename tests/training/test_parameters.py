@@ -49,7 +49,7 @@ def test_the_cell_is_read_as_ipython_reads_it(source, found):
 
 
 def test_a_parameter_whose_default_is_none_may_be_left_out():
-    """TOML has no null: what is None could be given in no way."""
+    """TOML has no null, so a parameter with None could not be set."""
     fitted = fit("max_depth = None\nrate: float | None = None\nn = 1", {"n": 2})
 
     assert fitted.problems == ()

@@ -28,7 +28,7 @@ def test_a_file_edited_while_a_run_goes_on_stops_it(root, began, name):
 
 
 def test_another_bound_does_not_stop_it(root, began):
-    """Bounds are the gate's to read, and the verdict says which: no model depends on them."""
+    """Only the gate reads the bounds, and the verdict lists them: no model depends on them."""
     bound = FILES["flows/train.toml"].replace("auc_at_least = 0.7", "auc_at_least = 0.6  # for now")
     (root / "flows" / "train.toml").write_text(bound)
 

@@ -64,7 +64,7 @@ def test_a_resumed_run_says_whose_configuration_it_has(root, began, monkeypatch,
 
 
 def test_a_run_that_never_began_is_not_resumed(root, monkeypatch):
-    """Its configuration would be the old one, and there is nothing to go on with."""
+    """It would use the old configuration, and has no finished step to continue from."""
     monkeypatch.setattr(train_steps, "_resumed", lambda: "17")
 
     with pytest.raises(UsageError, match="start a new one"):

@@ -210,6 +210,6 @@ def test_a_fixture_may_do_the_asserting():
 
 
 def test_what_lies_outside_of_the_project_is_believed():
-    """There is no saying what a library's check does; the project's own is what is read."""
+    """The content of a check in a library is unknown; only the project's own code is read."""
     assert vacuous.asserts(np.testing.assert_allclose, root=ROOT)
     assert vacuous.asserts(len, root=ROOT)

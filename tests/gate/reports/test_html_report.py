@@ -52,7 +52,7 @@ def test_what_a_check_says_is_text_and_never_markup():
 
 
 def test_bound_interval_candidate_and_champion_are_drawn_on_one_scale():
-    """A number by itself, of which nothing is asked, has no scale and no drawing."""
+    """A number without a bound has no scale and no drawing."""
     shown = page()
 
     [drawing] = shown.of("svg")
