@@ -1,0 +1,264 @@
+"""What was recovered, as a module that a person can read: the author's own statements with what they learned frozen.
+
+A source becomes `frame`, a fit what was fitted, a filter nothing, a split the rows themselves, a mean its number. What
+is too large for the page stands in the state.
+
+Input: a tape and a verified recovery. Output: the module's text, and the values of STATE by name.
+"""
+
+import ast
+import copy
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from proveout.pilot.adopt.instrument import AS_WRITTEN, Instrument
+from proveout.pilot.adopt.program_slice import backward
+from proveout.pilot.adopt.recorder import FITS
+from proveout.pilot.adopt.replay import SPLIT
+from proveout.pilot.adopt.tables import emptied
+from proveout.pilot.adopt.tape import FIRST, Key, Prediction, Tape
+from proveout.pilot.adopt.verification import Recovery
+
+HEAD = '''"""How a raw row becomes what the model is given: the statements of the pilot, recovered from its run.
+
+What they learned is that of the pilot's run. Filters of rows do not apply: every row gets its answer.
+"""'''
+FROZEN = "proveout.pilot.adopt.frozen_state"
+_LONGEST_LIST, _LONGEST_TEXT = 20, 80
+
+
+class Unwritable(Exception):
+    """The slice is right and cannot be written as a function of a frame."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FeaturesModule:
+    """A module with `features(frame, state)`. `state` holds fitted objects, tables and lists."""
+
+    text: str
+    state: Mapping[str, Any]
+
+
+def write(tape: Tape, recovery: Recovery) -> FeaturesModule:
+    """The module of a recovery. Raises: Unwritable, with the reason."""
+    assert recovery.replay is not None
+    assert recovery.primary is not None
+    assert recovery.raw is not None
+    rewriting = _Rewriting(tape, recovery)
+    lines = rewriting.lines()
+    takes = rewriting.takes or recovery.replay.prediction.inputs_name
+    if takes is None:
+        raise Unwritable("the prediction stands inside a function of the notebook")
+    sources = [text for text, _ in lines] + [f"__taken__ = {takes}"]
+    needed = [lines[place] for place in backward(sources, len(sources) - 1)[:-1]]  # what only training needed goes
+    needed = [(text, cell) for text, cell in needed if text != "None" and not re.fullmatch(r"(\w+) = \1", text)]
+    tops = [text for text, _ in needed if text.startswith(("import ", "from ", "def ", "class ", "async def ", "@"))]
+    body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in needed if text not in tops]
+    state = {name: value for name, value in rewriting.state.items() if any(f"'{name}'" in text for text, _ in needed)}
+    head = _head(recovery, state)
+    inner = [line for part in [*head, *body, f"return {takes}"] for line in part.splitlines()]
+    imports = [f"from {FROZEN} import again"] if any("again." in text for text, _ in needed) else []
+    text = "\n".join(
+        [HEAD, "", *imports, *tops, "", "", "def features(frame, state):", *(f"    {line}" for line in inner)]
+    )
+    return FeaturesModule(text=text + "\n", state=state)
+
+
+def _head(recovery: Recovery, state: Mapping[str, Any]) -> list[str]:
+    assert recovery.raw is not None
+    columns = [_plain(column) for column in recovery.raw.columns]
+    lines = [f"frame = frame.reindex(columns={columns!r})"]
+    if recovery.target is not None:
+        value = _plain(recovery.raw[recovery.target].iloc[0])
+        lines.append(f"frame[{recovery.target!r}] = {value!r}  # unknown when asked: any value gives the same inputs")
+    if any(isinstance(value, _Turns) for value in state.values()):
+        lines.append("turns = {name: iter(values) for name, values in state.items() if isinstance(values, list)}")
+    return lines
+
+
+class _Turns(list[Any]):
+    """The values that one call gave in turn: one encoder fitted in a loop."""
+
+
+class _Rewriting:
+    def __init__(self, tape: Tape, recovery: Recovery) -> None:
+        assert recovery.replay is not None
+        assert recovery.primary is not None
+        self.tape, self.recovery, self.replay = tape, recovery, recovery.replay
+        self.same = recovery.replay.same_source(recovery.primary)
+        self.state: dict[str, Any] = {}
+        self.models = _fitted(tape)
+        self.takes: str | None = None
+
+    def lines(self) -> list[tuple[str, int]]:
+        """The rewritten statements of the slice, each with its cell."""
+        tape, found = self.tape, []
+        for cell, group in itertools.groupby(
+            range(len(tape.statements)), key=lambda place: tape.statements[place].cell
+        ):
+            rewrite = _Rewrite(cell, self)
+            for place in group:
+                rewrite.statement = place
+                source = tape.statements[place].source
+                made = ast.fix_missing_locations(rewrite.visit(ast.parse(source).body[0]))
+                if place in self.replay.places and place != self.replay.places[-1] and place not in tape.failed:
+                    found.append((ast.unparse(made), cell))
+            self.takes = self.takes or rewrite.takes
+        return found
+
+
+def _fitted(tape: Tape) -> dict[Key, Any]:
+    """Each estimator as it was after each of its fits."""
+    made = {}
+    for fit in tape.fits:
+        model = copy.copy(fit.model)
+        model.__dict__ = dict(tape.frozen.get(fit.key) or {})
+        made[fit.key] = model
+    return made
+
+
+class _Rewrite(Instrument):
+    """The numbering of Instrument, with the frozen meaning put in the place of each call."""
+
+    def __init__(self, cell: int, rewriting: _Rewriting) -> None:
+        super().__init__(cell)
+        self.rewriting, self.tape = rewriting, rewriting.tape
+        self.statement = -1
+        self.takes: str | None = None
+
+    def _keys(self, site: str) -> list[Key]:
+        return [key for key in self.tape.kinds if key.statement == self.statement and key.site == site]
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        site = self.site()
+        written = isinstance(node.func, ast.Name) and node.func.id in AS_WRITTEN
+        self.generic_visit(node)
+        prediction: Prediction = self.rewriting.replay.prediction
+        if (self.statement, site) == (prediction.key.statement, prediction.key.site):
+            self.takes = _taken(node, prediction.argument)
+        keys = [] if written else self._keys(site)
+        if not keys:
+            return node
+        word = FIRST.get(getattr(node.func, "attr", getattr(node.func, "id", "")))
+        named = next((one for one in node.keywords if word is not None and one.arg == word), None)
+        if named is not None and not node.args:
+            node.args = [named.value]
+            node.keywords.remove(named)
+        return self._answer(node, keys)
+
+    def _answer(self, node: ast.Call, keys: list[Key]) -> ast.expr:  # noqa: PLR0911  # one return for each kind of call
+        kind, owner = self.tape.kinds[keys[0]], node.func.value if isinstance(node.func, ast.Attribute) else None
+        if kind in ("source", "split"):
+            return self._rows(node, keys, split=kind == "split")
+        if kind == "select":
+            return _selected(node, owner)
+        if kind in ("ask", "select_inplace"):
+            return node if kind == "ask" else ast.Constant(None)
+        if kind in FITS:
+            return self._fit(node, keys, owner)
+        if kind == "fit_resample":
+            return ast.Tuple(node.args[:2], ast.Load())
+        if kind in ("learned", "score"):
+            return self._kept(keys)
+        return ast.Call(
+            _name(f"again.{kind}"), [self._kept(keys), owner or ast.Constant(None), *node.args], node.keywords
+        )
+
+    def _rows(self, node: ast.Call, keys: list[Key], *, split: bool) -> ast.expr:
+        handed_in = keys[0] in self.rewriting.same
+        if split and not handed_in:
+            twice = (part for one in node.args for part in (one, _name(f"again.copy({ast.unparse(one)})")))
+            return ast.Tuple(list(twice), ast.Load())
+        if not handed_in:
+            return self._kept(keys)
+        whole = self.tape.frozen[keys[0]]
+        if isinstance(whole, pd.DataFrame):
+            return _name("frame.copy()")
+        given = ast.Call(_name("again.given"), [_name("frame"), self._stored(keys, [emptied(whole)])], [])
+        if not split:
+            return given
+        return _name(f"[rows for rows in {ast.unparse(given)} for _ in (0, 1)]")
+
+    def _fit(self, node: ast.Call, keys: list[Key], owner: ast.expr | None) -> ast.expr:
+        kind = self.tape.kinds[keys[0]]
+        known = [self.rewriting.models[key] for key in keys if key in self.rewriting.models]
+        if not known:
+            raise Unwritable(f"`{ast.unparse(node)[:60]}` fits without rows")
+        fitted = self._stored(keys, known)
+        if isinstance(owner, ast.Name):
+            fitted = ast.NamedExpr(ast.Name(owner.id, ast.Store()), fitted)
+        if kind in ("fit", "partial_fit"):
+            return fitted
+        method = "transform" if kind == "fit_transform" else "predict"
+        return ast.Call(ast.Attribute(fitted, method, ast.Load()), node.args[:1], [])
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        site = self.site()
+        self.generic_visit(node)
+        selects = any(self.tape.kinds[key] == "select" for key in self._keys(site))
+        if not isinstance(node.ctx, ast.Load) or not selects:
+            return node
+        if isinstance(node.slice, ast.Tuple):
+            node.slice.elts[0] = ast.Slice()
+            return node
+        inner = node.value
+        return inner.value if isinstance(inner, ast.Attribute) and inner.attr in ("loc", "iloc") else inner
+
+    def _kept(self, keys: list[Key]) -> ast.expr:
+        values = [self.tape.frozen[key] for key in keys]
+        if len(values) == 1 and _is_small(values[0]):
+            return ast.parse(repr(_plain(values[0])), mode="eval").body
+        return self._stored(keys, values)
+
+    def _stored(self, keys: list[Key], values: list[Any]) -> ast.expr:
+        label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}"
+        one = len(values) == 1
+        self.rewriting.state[label] = values[0] if one else _Turns(values)
+        taken = f"state['{label}']" if one else f"next(turns['{label}'])"
+        # The next line of the notebook may change what it was given.
+        changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray)
+        return _name(f"{taken}.copy()" if changeable else taken)
+
+
+def _taken(node: ast.Call, argument: int) -> str | None:
+    if argument < len(node.args):
+        return ast.unparse(node.args[argument])
+    named = next((one.value for one in node.keywords if one.arg in ("X", "y_pred")), None)
+    return ast.unparse(named) if named is not None else None
+
+
+def _selected(node: ast.Call, owner: ast.expr | None) -> ast.expr:
+    """The rows without a filter: what the method was called on, or what a function was given."""
+    function = isinstance(node.func, ast.Name) or getattr(owner, "id", "") in ("sklearn", "utils")
+    if not function and owner is not None:
+        return owner
+    return ast.Tuple(node.args, ast.Load()) if len(node.args) > 1 else node.args[0]
+
+
+def _name(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _plain(value: Any) -> Any:
+    """A value whose repr is Python: numpy's scalars print as `np.float64(1.0)`."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+
+
+def _is_small(value: Any) -> bool:
+    value = _plain(value)
+    if type(value) in (list, tuple):
+        return len(value) < _LONGEST_LIST and all(map(_is_small, value))
+    if type(value) is float:
+        return bool(np.isfinite(value))
+    return value is None or type(value) in (int, bool) or (type(value) is str and len(value) < _LONGEST_TEXT)
+
+
+__all__ = ["SPLIT", "FeaturesModule", "Unwritable", "write"]

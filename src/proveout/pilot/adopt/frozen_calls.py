@@ -1,0 +1,179 @@
+"""What a call answers when the same statements run again on other rows: what was learned stays as it was learned.
+
+Rows are never left out: a filter of training is no reason to give no answer. A split gives every row to its test side.
+Fitted state comes back instead of a fit. Counts, means and vocabularies are those of the pilot's own run.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from proveout.pilot.adopt.recorder import FITS
+from proveout.pilot.adopt.tables import kept, rows_of
+from proveout.pilot.adopt.tape import CallMade, Key, Tape
+
+ROW = "__row__"  # a column that is handed in once, to learn where each row went
+_AT_RANDOM = frozenset({"sample", "shuffle", "resample"})
+
+
+class Captured(BaseException):
+    """The prediction was reached: `value` is what the model is given. `except Exception` must not see it."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class FrozenCalls:
+    """Answers calls for one replay.
+
+    Args:
+        tape: of the pilot's run.
+        target: the call at which the replay ends.
+        argument: which argument of that call is taken.
+        feed: the rows in the place of a source: the key of the source, and what it gave.
+        primary: the split at which rows are handed in, where no source is known.
+        keep_filters: whether the pilot's filters of rows apply, to compare all rows at once.
+        both_sides: whether a split gives the rows asked to its training side too; else that has the pilot's own rows.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        *,
+        target: Key,
+        argument: int,
+        feed: Callable[[Key, Any], Any],
+        primary: Key,
+        keep_filters: bool,
+        both_sides: bool,
+    ) -> None:
+        self.tape, self.target, self.argument, self.feed, self.primary = tape, target, argument, feed, primary
+        self.keep_filters, self.both_sides = keep_filters, both_sides
+        self.origin: Any = None  # the raw row of each row of the last table that carried the column ROW
+
+    def call(self, call: CallMade) -> Any:
+        """The answer of one call on the rows asked."""
+        self._see(call.receiver, *call.args)
+        if call.key == self.target:
+            raise Captured(call.argument(self.argument, "y_pred"))
+        kind, value = self.tape.kinds.get(call.key), self.tape.frozen.get(call.key)
+        filters = kind in ("select", "select_inplace")
+        if kind is None or kind == "ask" or (filters and self.keep_filters and call.name not in _AT_RANDOM):
+            return call.run()
+        if kind == "source":
+            return self.feed(call.key, value)
+        if kind == "split":
+            return self._split(call)
+        if kind in ("learned", "score"):
+            again = kept(value)
+            return value if again is None else again
+        return _fitted(kind, value, call) if kind in FITS else ANSWERS[kind](value, call)
+
+    def item(self, key: Key, value: Any, index: Any) -> Any:
+        """`value[index]`, without leaving rows out."""
+        self._see(value)
+        if self.tape.kinds.get(key) != "select" or self.keep_filters:
+            return value[index]
+        if isinstance(index, tuple) and len(index) > 1:
+            return value[(slice(None), *index[1:])]
+        if type(value).__name__ in ("_LocIndexer", "_iLocIndexer"):
+            return value[slice(None)].copy()
+        return value.copy() if hasattr(value, "copy") else value
+
+    def _see(self, *values: Any) -> None:
+        for value in values:
+            if isinstance(value, pd.DataFrame) and ROW in value.columns:
+                self.origin = value[ROW].to_numpy()
+
+    def _split(self, call: CallMade) -> list[Any]:
+        given = self.feed(call.key, call.args) if call.key == self.primary else call.args
+        made = [kept(one) for one in given for _ in (0, 1)]  # two objects: notebooks change them in place
+        if not self.both_sides:
+            split = next(one for one in self.tape.splits if one.key == call.key)
+            made[::2] = [kept(one) for one in split.before[::2]]
+        return made
+
+
+def _fitted(kind: str, value: Any, call: CallMade) -> Any:
+    """The estimator as it was after the pilot's fit, or what it makes of the rows asked."""
+    receiver = call.receiver
+    receiver.__dict__.update(value)
+    if kind in ("fit", "partial_fit"):
+        return receiver
+    given = call.argument(0, "X")
+    return receiver.transform(given) if kind == "fit_transform" else receiver.predict(given)
+
+
+def _select(value: Any, call: CallMade) -> Any:
+    if isinstance(call.receiver, pd.DataFrame | pd.Series):
+        return call.receiver.copy()
+    rows = [one for one in call.args if rows_of(one) is not None]
+    return rows if len(rows) > 1 else rows[0] if rows else call.receiver
+
+
+def _columns_inplace(value: Any, call: CallMade) -> None:
+    call.receiver.drop(columns=[column for column in call.receiver if column not in value], inplace=True)
+
+
+def dummies(value: Any, call: CallMade) -> Any:
+    """`get_dummies` with the pilot's categories, columns and dtypes: one row alone has few values and other dtypes."""
+    categories, shown = value
+    table, named = call.args[0].copy(), call.named
+    if None in categories:
+        table = pd.Series(pd.Categorical(table, categories=categories[None]), index=table.index, name=table.name)
+    else:
+        for column, known in categories.items():
+            if column in table:
+                table[column] = pd.Categorical(table[column], categories=known)
+        named = {**named, "columns": list(categories)}
+    made = pd.get_dummies(table, *call.args[1:], **named).reindex(columns=shown.columns, fill_value=0)
+    for column, dtype in shown.dtypes.items():
+        holes = dtype.kind in "iub" and made[column].isna().any()
+        if made[column].dtype != dtype and not holes:
+            made[column] = made[column].astype(dtype)
+    return made
+
+
+def factorize(value: Any, call: CallMade) -> Any:
+    """Codes by the pilot's uniques; -1 for what it never saw."""
+    _, uniques = value[-1]
+    values = call.receiver if rows_of(call.receiver) is not None else call.args[0]
+    return pd.Index(uniques).get_indexer(values), uniques
+
+
+def category(value: Any, call: CallMade) -> Any:
+    """The pilot's categories, of `astype("category")`."""
+    return call.receiver.astype(value[-1].dtype)
+
+
+def category_of(value: Any, call: CallMade) -> Any:
+    """The pilot's categories, of `pd.Categorical(...)`."""
+    return pd.Categorical(call.args[0], dtype=value[-1].dtype)
+
+
+def bins(value: Any, call: CallMade) -> Any:
+    """The pilot's edges, of `pd.cut` and `pd.qcut`."""
+    edges, shown = value
+    given = {word: one for word, one in call.named.items() if word in ("labels", "right", "ordered")}
+    if call.named.get("labels") is None and hasattr(shown, "cat"):
+        given["labels"] = shown.cat.categories
+    given["include_lowest"] = True if call.name == "qcut" else call.named.get("include_lowest", False)
+    cut: Any = pd.cut  # its overloads know no keywords that are collected
+    return cut(call.args[0], np.array(edges, dtype=float), **given)
+
+
+ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
+    "select": _select,
+    "select_inplace": lambda value, call: None,
+    "columns": lambda value, call: call.receiver.reindex(columns=value),
+    "columns_inplace": _columns_inplace,
+    "fit_resample": lambda value, call: (call.args[0], call.argument(1, "y")),
+    "dummies": dummies,
+    "factorize": factorize,
+    "category": category,
+    "category_of": category_of,
+    "bins": bins,
+}

@@ -1,0 +1,60 @@
+"""What recovered features call where a plain expression would not do: columns and codes by what the pilot saw.
+
+Input: rows, and a value of the state. Output: rows. A project's features import this module.
+"""
+
+import copy
+from typing import Any
+
+from proveout.pilot.adopt import frozen_calls, tables
+from proveout.pilot.adopt.tape import CallMade, Key
+
+
+class again:  # reads as a word in recovered statements: `again.dummies(...)`
+    """The pilot's calls, once more. `owner` is what the method was called on, None for a function."""
+
+    given = staticmethod(tables.from_frame)
+    copy = staticmethod(copy.deepcopy)
+
+    @staticmethod
+    def dummies(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`pd.get_dummies` with the pilot's categories, columns and dtypes."""
+        return frozen_calls.dummies(value, _call("get_dummies", owner, args, named))
+
+    @staticmethod
+    def factorize(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`factorize` with the pilot's uniques."""
+        return frozen_calls.factorize(value, _call("factorize", None if args else owner, args or (owner,), named))
+
+    @staticmethod
+    def category(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`astype("category")` with the pilot's categories."""
+        return owner.astype(value[-1].dtype)
+
+    @staticmethod
+    def category_of(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`pd.Categorical` with the pilot's categories."""
+        return frozen_calls.category_of(value, _call("Categorical", None, args, named))
+
+    @staticmethod
+    def bins(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`pd.cut` and `pd.qcut` with the pilot's edges."""
+        return frozen_calls.bins(value, _call("qcut" if "q" in named else "cut", None, args, named))
+
+    @staticmethod
+    def columns(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """The columns that a `dropna` left."""
+        return owner.reindex(columns=value)
+
+    @staticmethod
+    def columns_inplace(value: Any, owner: Any, *args: Any, **named: Any) -> None:
+        """The columns that a `dropna` in place left."""
+        owner.drop(columns=[column for column in owner if column not in value], inplace=True)
+
+
+def _call(name: str, owner: Any, args: tuple[Any, ...], named: dict[str, Any]) -> CallMade:
+    return CallMade(key=Key(-1, "", 0), function=getattr(owner, name, _no_function), name=name, args=args, named=named)
+
+
+def _no_function() -> None:
+    """Stands where a recovered call has no receiver."""

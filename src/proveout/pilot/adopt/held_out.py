@@ -1,0 +1,109 @@
+"""Which predictions of a run were made on held-out rows, with which truth, and what they answer.
+
+Input: a tape. Output: one `HeldOut` for each model that answered rows kept from it.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from proveout.pilot.adopt.tables import rows_of
+from proveout.pilot.adopt.tape import Prediction, Split, Tape
+
+_MOST_CLASSES = 50  # distinct numbers; more are a regression
+_RANK = {"predict": 2, "score": 1}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeldOut:
+    """A model's last prediction on held-out rows. `split` is None where other rows than fitted on were asked."""
+
+    prediction: Prediction
+    split: Split | None
+    truth: Any
+
+
+def held_out(tape: Tape) -> list[HeldOut]:
+    """One for each model object, in the order of the run; then the author's own functions that a metric measured."""
+    best: dict[int, tuple[int, Prediction, Split | None]] = {}
+    for prediction in tape.predictions:
+        split = _split_of(tape, prediction)
+        if split is None and (_on_training_rows(tape, prediction) or not tape.is_rows(prediction.inputs)):
+            continue
+        rank, known = _RANK.get(prediction.name, 0), best.get(id(prediction.model))
+        if known is None or rank >= known[0]:
+            best[id(prediction.model)] = (rank, prediction, split)
+    found = [HeldOut(prediction=one, split=split, truth=truth_of(tape, one, split)) for _, one, split in best.values()]
+    return found + _by_metric(tape)[-1:]
+
+
+def _split_of(tape: Tape, prediction: Prediction) -> Split | None:
+    """The split whose test side was asked about; None if none fits, or its training side was."""
+    fitting = (one for one in reversed(tape.splits) if prediction.rows == len(one.test))
+    return next((one for one in fitting if one.sides.get(prediction.inputs_id, 1) == 1), None)
+
+
+def _on_training_rows(tape: Tape, prediction: Prediction) -> bool:
+    fits = [fit for fit in tape.fits if fit.model is prediction.model]
+    same = bool(fits) and rows_of(fits[-1].inputs) == prediction.rows and id(fits[-1].inputs) == prediction.inputs_id
+    return same or any(prediction.rows == len(split.train) for split in tape.splits)
+
+
+def truth_of(tape: Tape, prediction: Prediction, split: Split | None) -> Any:
+    """The true values of the rows asked: what a metric or `score` was given, else the partner of what fit learned."""
+    if prediction.truth is not None:
+        return prediction.truth
+    for metric in tape.metrics:
+        if any(one is prediction.answers for one in metric.arguments):
+            other = next((one for one in metric.arguments if one is not prediction.answers), None)
+            if other is not None:
+                return other
+    if split is None:
+        return None
+    # `train_test_split(X, y, df.index)`: the last output is not the truth.
+    learned = [fit.truth for fit in tape.fits if fit.model is prediction.model and fit.truth is not None]
+    for place in range(0, len(split.outputs), 2):
+        if learned and split.outputs[place] is learned[-1]:
+            return split.outputs[place + 1]
+    return split.outputs[3] if len(split.outputs) > 3 else None  # X_train, X_test, y_train, y_test
+
+
+def _by_metric(tape: Tape) -> list[HeldOut]:
+    """Predictions that no model object gave: `accuracy_score(y_test, f(X_test, weights))`."""
+    known = {id(one.answers) for one in tape.predictions}
+    found = []
+    for metric in tape.metrics:
+        arrays = [one for one in metric.arguments if rows_of(one) is not None][:2]
+        for split in tape.splits if len(arrays) > 1 else ():
+            for place, one in enumerate(arrays):
+                other = arrays[1 - place]
+                if (
+                    rows_of(one) == len(split.test)
+                    and id(one) not in split.sides
+                    and id(other) in split.sides
+                    and id(one) not in known
+                ):
+                    prediction = Prediction(
+                        key=metric.key, name="own", model=None, state={}, inputs=one, inputs_id=0, inputs_name=None,
+                        rows=rows_of(one), answers=one, truth=other, argument=place,
+                    )  # fmt: skip
+                    found.append(HeldOut(prediction=prediction, split=split, truth=other))
+    return found
+
+
+def task_of(one: HeldOut) -> Literal["binary", "multiclass", "regression"]:
+    """What kind of question the model answers."""
+    from sklearn.base import is_classifier, is_regressor
+
+    model = one.prediction.model
+    asked = model if hasattr(model, "__sklearn_tags__") or hasattr(model, "_estimator_type") else None
+    values = np.asarray(one.truth).ravel() if one.truth is not None else np.array([])
+    many = values.dtype.kind in "fiu" and len(np.unique(values)) > _MOST_CLASSES
+    if asked is not None and is_regressor(asked):
+        return "regression"
+    if many and (asked is None or not is_classifier(asked)):
+        return "regression"
+    classes = getattr(model, "classes_", None)
+    count = len(classes) if classes is not None and np.ndim(classes) == 1 else len(np.unique(values.astype(str)))
+    return "binary" if count == 2 else "multiclass"  # two classes

@@ -1,0 +1,83 @@
+"""The statements of a cell, with every call and every read of an item passed through a tape.
+
+`f(a)` becomes `__adopt_call__(site, f)(a)`, `x[k]` becomes `__adopt_item__(site, x, k)`, and before each top-level
+statement stands `__adopt_statement__(n)`. No library is patched: isinstance, signatures, pickling, clone and the
+workers of a grid search see the originals.
+
+Input: the tree of a cell. Output: the tree that runs in its place. The same source gives the same sites.
+"""
+
+import ast
+import itertools
+from typing import Any
+
+CALL, ITEM, STATEMENT = "__adopt_call__", "__adopt_item__", "__adopt_statement__"
+# These read the frame of their caller, or need the call to stand where it was written.
+AS_WRITTEN = frozenset(
+    {"super", "locals", "globals", "vars", "dir", "eval", "exec", "get_ipython", "print", "input", "display"}
+)
+
+
+class Instrument(ast.NodeTransformer):
+    """Numbers the calls of one cell and wraps them."""
+
+    def __init__(self, cell: int) -> None:
+        self.cell = cell
+        self._count = itertools.count()
+
+    def site(self) -> str:
+        """The name of the next call or item: its cell and its number in it."""
+        return f"{self.cell}.{next(self._count)}"
+
+    def module(self, tree: ast.Module, first: int) -> ast.Module:
+        """The tree to run. `first` is the number of its first statement among those of the notebook."""
+        body: list[ast.stmt] = []
+        for place, statement in enumerate(tree.body):
+            mark = ast.parse(f"{STATEMENT}({first + place})").body[0]
+            body += [ast.copy_location(mark, statement), self.visit(statement)]
+        tree.body = body
+        return ast.fix_missing_locations(tree)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        # Numbered before its parts, so that the writer of features counts the same way.
+        site = ast.Constant(self.site())
+        if isinstance(node.func, ast.Name) and node.func.id in AS_WRITTEN:
+            node.args = [self.visit(one) for one in node.args]
+            for keyword in node.keywords:
+                keyword.value = self.visit(keyword.value)
+            return node
+        self.generic_visit(node)
+        wrapped = ast.Call(ast.Name(CALL, ast.Load()), [site, node.func], [])
+        node.func = ast.copy_location(wrapped, node.func)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        site = ast.Constant(self.site())
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load) or any(isinstance(one, ast.Starred) for one in ast.walk(node.slice)):
+            return node
+        made = ast.Call(ast.Name(ITEM, ast.Load()), [site, node.value, _key(node.slice)], [])
+        return ast.copy_location(made, node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        node.value = self.visit(node.value) if node.value else None  # an annotation is no code
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        # numba and tf.function read the byte code.
+        if any("jit" in (text := ast.unparse(one)) or "function" in text for one in node.decorator_list):
+            return node
+        node.body = [self.visit(statement) for statement in node.body]  # decorators and defaults stay
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # the same fields
+
+
+def _key(part: ast.expr) -> ast.expr:
+    """An index as an argument: slices have to be made by hand outside of brackets."""
+    if isinstance(part, ast.Slice):
+        ends = [end or ast.Constant(None) for end in (part.lower, part.upper, part.step)]
+        return ast.Call(ast.Name("slice", ast.Load()), ends, [])
+    if isinstance(part, ast.Tuple):
+        return ast.Tuple([_key(one) for one in part.elts], ast.Load())
+    return part

@@ -1,0 +1,67 @@
+"""What runs in the notebook's kernel: the hook that instruments each cell, and the report after the last one.
+
+Input: IPython's shell. Output: a tape that is filled while the notebook runs.
+"""
+
+import ast
+import builtins
+from typing import Any
+
+from proveout.pilot.adopt import instrument
+from proveout.pilot.adopt.instrument import Instrument
+from proveout.pilot.adopt.recorder import Recorder
+from proveout.pilot.adopt.tape import Statement, Tape
+
+
+class Hook:
+    """What IPython calls with the tree of each cell. It never raises: IPython would take it out with a mere warning."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def visit(self, tree: ast.Module) -> ast.Module:
+        """The instrumented tree; the tree itself where it cannot be instrumented."""
+        first, cell = len(self.tape.statements), self.tape.cell
+        try:
+            sources = [ast.unparse(statement) for statement in tree.body]
+            done = Instrument(cell).module(ast.parse(ast.unparse(tree)), first)
+            made = [
+                Statement(cell=cell, source=source, node=node)
+                for source, node in zip(sources, done.body[1::2], strict=True)
+            ]
+        except Exception:
+            return tree
+        self.tape.statements += made
+        return done
+
+
+def install(shell: Any) -> Tape:
+    """A tape that records what `shell` runs from now on."""
+    tape = Tape(names=shell.user_ns)
+    tape.answering = Recorder(tape)
+    for name, function in (
+        (instrument.CALL, tape.call),
+        (instrument.ITEM, tape.item),
+        (instrument.STATEMENT, tape.begin),
+    ):
+        setattr(builtins, name, function)
+    shell.ast_transformers.append(Hook(tape))
+    shell.events.register("post_run_cell", lambda result: _note_failure(tape, result))
+    return tape
+
+
+def remove(tape: Tape) -> None:
+    """Take the names out of Python's builtins again. What was instrumented cannot run any more."""
+    tape.answering = None
+    for name in _names(tape):
+        if hasattr(builtins, name):
+            delattr(builtins, name)
+
+
+def _names(tape: Tape) -> dict[str, Any]:
+    return {instrument.CALL: tape.call, instrument.ITEM: tape.item, instrument.STATEMENT: tape.begin}
+
+
+def _note_failure(tape: Tape, result: Any) -> None:
+    if result.error_in_exec is not None:
+        tape.failed.add(tape.statement)

@@ -1,0 +1,198 @@
+"""Which statements of a notebook does one of them need? Backward over straight-line code, by names.
+
+Takes too many rather than too few: a loop, an `if` or a `with` never ends the search for a name, and names that may be
+one object are one. What only shows something is left out: an expression counts only if it can change a needed name.
+
+Input: the sources of top-level statements, in order. Output: their places.
+"""
+
+import ast
+import builtins
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+# Methods that change what they are called on.
+_CHANGES = frozenset(
+    {
+        "append",
+        "extend",
+        "insert",
+        "pop",
+        "remove",
+        "update",
+        "add",
+        "setdefault",
+        "fit",
+        "partial_fit",
+        "train",
+        "compile",
+        "load_weights",
+        "set_params",
+        "fit_transform",
+        "clear",
+        "sort",
+        "reverse",
+        "add_argument",
+        "fit_resample",
+        "fit_predict",
+    }
+)
+_ITS_ARGUMENTS = "*"  # a function that changes what it is given
+
+
+class Effects:
+    """Names that a statement reads, binds anew (`strong`) or may change (`weak`); pairs that may be one object."""
+
+    def __init__(self, tree: ast.stmt, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
+        self.uses: set[str] = set()
+        self.strong: set[str] = set()
+        self.weak: set[str] = set()
+        self.same: list[tuple[str, str]] = []
+        for node in ast.walk(tree):
+            self._see(node, functions, modules)
+        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            own = {
+                one.arg
+                for node in ast.walk(tree)
+                if isinstance(node, ast.arguments)
+                for one in node.args + node.kwonlyargs
+            }
+            self.uses -= (self.weak | own) - {tree.name}
+            self.strong, self.weak = {tree.name}, set()
+        elif isinstance(tree, ast.Assign | ast.AnnAssign):
+            targets = tree.targets if isinstance(tree, ast.Assign) else [tree.target]
+            parts = [part for one in targets for part in (one.elts if isinstance(one, ast.Tuple | ast.List) else [one])]
+            self.strong = {part.id for part in parts if isinstance(part, ast.Name)}
+        elif isinstance(tree, ast.Import | ast.ImportFrom):
+            self.strong = set(self.weak)
+        self.uses -= set(dir(builtins)) - self.weak - self.strong
+
+    def _see(self, node: ast.AST, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                self.uses.add(name)
+            case ast.Name(id=name):
+                self.weak.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                self.weak |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+            case ast.Global(names=names):
+                self.weak |= set(names)
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+                self.weak |= _some(base(node))
+            case ast.Call():
+                self._call(node, functions, modules)
+            case ast.Assign(targets=targets, value=value):
+                named = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+                names = [one.id for one in named if isinstance(one, ast.Name)]
+                self.same += [(one.id, name) for one in targets if isinstance(one, ast.Name) for name in names]
+            case ast.For(target=ast.Name(id=name), iter=over):
+                parts = over.elts if isinstance(over, ast.List | ast.Tuple) else [over]
+                self.same += [(name, one.id) for one in parts if isinstance(one, ast.Name)]
+        if isinstance(node, ast.AugAssign):
+            self.uses |= _some(base(node.target))
+
+    def _call(self, node: ast.Call, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
+        if isinstance(node.func, ast.Attribute):
+            owner = base(node.func)
+            if owner and owner not in modules and (_is_in_place(node) or node.func.attr in _CHANGES):
+                self.weak.add(owner)
+        elif isinstance(node.func, ast.Name) and node.func.id in functions:
+            changed = functions[node.func.id]
+            if _ITS_ARGUMENTS in changed:
+                self.weak |= {one.id for one in node.args if isinstance(one, ast.Name)}
+            self.weak |= changed - {_ITS_ARGUMENTS}
+
+
+def base(node: ast.expr) -> str | None:
+    """The name at the root of `a.b[c].d(...)`, or None.
+
+    >>> base(ast.parse("a.b[0].c()", mode="eval").body)
+    'a'
+    """
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _some(name: str | None) -> set[str]:
+    return {name} if name else set()
+
+
+def _is_in_place(node: ast.Call) -> bool:
+    return any(
+        one.arg == "inplace" and isinstance(one.value, ast.Constant) and one.value.value is True
+        for one in node.keywords
+    )
+
+
+@lru_cache(maxsize=4096)
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def changing_functions(sources: Sequence[str]) -> dict[str, frozenset[str]]:
+    """For each function of the notebook the globals that it sets, and `*` where it changes what it is given."""
+    found: dict[str, frozenset[str]] = {}
+    for source in sources:
+        for node in _parsed(source).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[node.name] = frozenset(_changed_by(node))
+    return found
+
+
+def _changed_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    own = {one.arg for one in function.args.args}
+    nodes = list(ast.walk(function))
+    stores = {
+        name
+        for node in nodes
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store) and (name := base(node))
+    }
+    stores |= {
+        name
+        for node in nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and (node.func.attr in _CHANGES or any(one.arg == "inplace" for one in node.keywords))
+        and (name := base(node.func))
+    }
+    local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    shared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    return ({_ITS_ARGUMENTS} if stores & own else set()) | shared | (stores - own - local)
+
+
+def backward(sources: Sequence[str], target: int, *, stop: int | None = None) -> list[int]:
+    """Places of the statements that the one at `target` needs, itself included, in order.
+
+    At `stop` rows are handed in: of what stands before it, only imports count.
+    """
+    modules = frozenset(
+        (alias.asname or alias.name).partition(".")[0]
+        for source in sources
+        for node in ast.walk(_parsed(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    )
+    functions = changing_functions(sources)
+    effects = [Effects(_parsed(source).body[0], functions, modules) for source in sources[: target + 1]]
+    groups = _one_object(effects)
+    needed, chosen = set(effects[target].uses), [target]
+    for place in range(target - 1, -1, -1):
+        effect = effects[place]
+        touched = {name for one in effect.weak for name in groups.get(one, {one})}
+        if effect.strong & needed or touched & needed:
+            chosen.append(place)
+            needed -= effect.strong
+            needed |= effect.uses & modules if place == stop else effect.uses
+    return sorted(chosen)
+
+
+def _one_object(effects: Sequence[Effects]) -> dict[str, set[str]]:
+    """For each name all names that may be the same object: `df2 = df`, `for d in [a, b]`."""
+    groups: dict[str, set[str]] = {}
+    for effect in effects:
+        for one, other in effect.same:
+            joined = groups.get(one, {one}) | groups.get(other, {other})
+            for name in joined:
+                groups[name] = joined
+    return groups

@@ -1,0 +1,306 @@
+"""What a call means, seen while the notebook runs: rows that came in, were split or left out, and what was learned.
+
+Input: calls, in the order in which the pilot makes them. Output: entries on the tape. The call itself is not changed.
+"""
+
+import copy
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from proveout.pilot.adopt.tables import FEWEST_ROWS, is_bunch, kept, rows_of
+from proveout.pilot.adopt.tape import CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
+
+ROOT_VARIABLE = "PROVEOUT_ADOPT_ROOT"  # files that lie elsewhere are looked for below this folder
+
+FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
+_ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
+_SELECTS = frozenset(
+    {"dropna", "drop_duplicates", "sample", "head", "tail", "nlargest", "nsmallest", "sort_values", "sort_index",
+     "drop", "shuffle", "filter", "truncate", "resample"}
+)  # fmt: skip
+_GROWS = frozenset(
+    {"concat", "merge", "append", "join", "vstack", "concatenate", "explode", "melt", "reset_index", "r_"}
+)
+# Row by row by nature, or nothing that is learned.
+_AS_IT_IS = frozenset(
+    {"len", "range", "enumerate", "zip", "list", "isinstance", "type", "id", "where", "nonzero", "argwhere", "copy",
+     "deepcopy", "set_index", "hasattr", "getattr", "print", "display", "DataFrame", "Series", "array", "to_frame",
+     "groupby", "info", "plot", "figure", "tolist", "to_list", "Dataset", "DMatrix", "iterrows", "items", "flatten",
+     "rename", "setattr", "iter", "next", "str", "append", "map", "filter"}
+)  # fmt: skip
+_READS = ("read_", "loadtxt", "genfromtxt", "open")
+_MOST_PARTS = 20
+
+
+class Recorder:
+    """Runs each call as written and puts on the tape what has to be known of it."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def call(self, call: CallMade) -> Any:
+        """The answer of the call itself."""
+        if call.name == "train_test_split":
+            return self._split(call)
+        tape, receiver = self.tape, call.receiver
+        given = [one for one in _parts((receiver, *call.args, *call.named.values())) if tape.is_rows(one)]
+        mark, asked = len(tape.order), len(tape.predictions)
+        before = (len(receiver), list(receiver.columns)) if isinstance(receiver, pd.DataFrame) else None
+        special = _special(call) if given else None
+        answer = self._read(call) if call.name.startswith(_READS) else call.run()
+        if self._known(call, answer) or not given:
+            return answer
+        if special is not None:
+            shown = kept(answer) if isinstance(answer, tuple | list) else answer
+            tape.kinds[call.key], tape.frozen[call.key] = special[0], (*special[1:], shown)
+            return answer
+        self._classify(call, given, answer, before)
+        self._settle(call, mark=mark, predicted=len(tape.predictions) > asked)
+        return answer
+
+    def item(self, key: Key, value: Any, index: Any) -> Any:
+        """`value[index]`: rows may be left out."""
+        answer = value[index]
+        tape = self.tape
+        if type(value) in (list, tuple) or not tape.is_rows(value):
+            return answer
+        rows, whole = rows_of(answer), rows_of(value)
+        first = index[0] if isinstance(index, tuple) and index else index
+        by_rows = (isinstance(first, slice) and first != slice(None)) or isinstance(
+            first, np.ndarray | pd.Series | list
+        )
+        if rows is None or whole is None or not by_rows or isinstance(answer, str | tuple | list):
+            return answer
+        # A mask that leaves nothing out today leaves rows out another day.
+        mask = str(getattr(first, "dtype", "")) in ("bool", "boolean") or isinstance(first, slice)
+        if rows < whole or (rows == whole and mask):
+            tape.kinds[key] = "select"
+            tape.count_rows(answer)
+        return answer
+
+    # --- what is known by name
+    def _known(self, call: CallMade, answer: Any) -> bool:
+        """Whether the call is one of those that have a meaning of their own; then it is on the tape."""
+        module, receiver = getattr(call.function, "__module__", None) or "", call.receiver
+        if _is_source(module, call.name):
+            self._source(call, answer)
+        elif call.name in FITS and hasattr(receiver, "fit") and not isinstance(receiver, type):
+            self._fit(call, answer)
+        elif call.name in _ASKS and hasattr(receiver, "predict") and call.args:
+            self._ask(call, answer)
+        elif module.startswith("sklearn.metrics"):
+            named = [call.named[word] for word in ("y_true", "y_pred", "y_score") if word in call.named]
+            value = float(answer) if isinstance(answer, float | int | np.number) else None
+            metric = MetricCall(key=call.key, name=call.name, arguments=(*call.args, *named), value=value)
+            self.tape.metrics.append(metric)
+            self.tape.kinds[call.key], self.tape.frozen[call.key] = "learned", answer
+        elif call.name == "fit_resample":
+            self.tape.kinds[call.key] = "fit_resample"
+            self.tape.count_rows(*answer)
+        else:
+            return False
+        return True
+
+    def _source(self, call: CallMade, answer: Any) -> None:
+        tape = self.tape
+        tape.kinds[call.key], tape.frozen[call.key] = "source", kept(answer)
+        tables: list[Any] = list(answer) if isinstance(answer, tuple) else [answer]
+        if is_bunch(answer):
+            tables = [answer["data"]]
+        sizes = [rows for table in tables if (rows := rows_of(table)) and rows >= FEWEST_ROWS]
+        tape.row_counts.update(sizes)
+        asked = str(call.args[0])[:200] if call.args else ""
+        tape.sources.append(Source(key=call.key, name=call.name, asked=asked, rows=sizes[0] if sizes else 0))
+
+    def _fit(self, call: CallMade, answer: Any) -> None:
+        tape, receiver = self.tape, call.receiver
+        if call.name == "fit" and answer is not receiver:  # statsmodels: fit gives another object
+            tape.kinds[call.key], tape.frozen[call.key] = "learned", answer
+            return
+        # Shallow: a new fit makes new arrays. One encoder refitted for ten columns is common.
+        tape.frozen[call.key] = dict(receiver.__dict__)
+        tape.kinds[call.key] = call.name  # type: ignore[assignment]  # one of FITS
+        if call.args:
+            truth = call.argument(1, "y")
+            tape.fits.append(Fit(key=call.key, name=call.name, model=receiver, inputs=call.args[0], truth=truth))
+
+    def _ask(self, call: CallMade, answer: Any) -> None:
+        tape, inputs, scored = self.tape, call.args[0], call.name == "score"
+        names = (word for word, value in tape.names.items() if value is inputs and not word.startswith("_"))
+        tape.predictions.append(
+            Prediction(
+                key=call.key,
+                name=call.name,
+                model=call.receiver,
+                state=dict(getattr(call.receiver, "__dict__", {})),
+                inputs=inputs.copy() if hasattr(inputs, "copy") else inputs,
+                inputs_id=id(inputs),
+                inputs_name=next(names, None),
+                rows=rows_of(inputs),
+                answers=answer,
+                truth=call.argument(1, "y") if scored else None,
+            )
+        )
+        tape.kinds[call.key] = "score" if scored else "ask"
+        tape.frozen[call.key] = answer if scored else None
+
+    # --- what is seen by its rows
+    def _classify(self, call: CallMade, given: list[Any], answer: Any, before: tuple[int, list[Any]] | None) -> None:
+        tape, key, name = self.tape, call.key, call.name
+        if answer is None:
+            self._in_place(call, before)
+            return
+        rows, sizes = rows_of(answer), {rows_of(one) for one in given}
+        if rows is not None and rows in sizes:
+            if name == "dropna" and before and isinstance(answer, pd.DataFrame) and list(answer.columns) != before[1]:
+                tape.kinds[key], tape.frozen[key] = "columns", list(answer.columns)
+            elif name in _SELECTS - {"drop", "filter"}:
+                tape.kinds[key] = "select"
+            return
+        if _is_own(call.function) and self._hands_out_rows(answer, sizes):
+            return  # its own calls were seen
+        if name in _GROWS and rows is not None:
+            tape.count_rows(answer)
+        elif name in _SELECTS and rows is not None and type(answer) is not list:
+            tape.kinds[key] = "select"
+            tape.count_rows(answer)
+        elif name not in _AS_IT_IS and not isinstance(answer, type):
+            value = kept(answer)
+            if value is not None:
+                tape.kinds[key], tape.frozen[key] = "learned", value
+
+    def _in_place(self, call: CallMade, before: tuple[int, list[Any]] | None) -> None:
+        if before is None:
+            return
+        rows, columns = before
+        if len(call.receiver) < rows:
+            self.tape.kinds[call.key] = "select_inplace"
+            self.tape.count_rows(call.receiver)
+        elif call.name == "dropna" and list(call.receiver.columns) != columns:
+            self.tape.kinds[call.key], self.tape.frozen[call.key] = "columns_inplace", list(call.receiver.columns)
+
+    def _hands_out_rows(self, answer: Any, sizes: set[int | None]) -> bool:
+        parts = _parts(answer.values() if isinstance(answer, dict) else [answer])
+        return any(rows_of(one) in sizes | self.tape.row_counts for one in parts)
+
+    def _settle(self, call: CallMade, *, mark: int, predicted: bool) -> None:
+        """What was learned on the way to a learned value is not needed: 10,000 gradient steps are one result."""
+        tape, key = self.tape, call.key
+        if _is_own(call.function) and predicted:  # a prediction was made in there: it has to be reached again
+            tape.kinds.pop(key, None)
+            tape.frozen.pop(key, None)
+        if tape.kinds.get(key) == "learned":
+            for inner in tape.order[mark:]:
+                tape.kinds.pop(inner, None)
+                tape.frozen.pop(inner, None)
+            del tape.order[mark:]
+        if key in tape.kinds:
+            tape.order.append(key)
+
+    def _split(self, call: CallMade) -> Any:
+        """A split, and the same draw once more of the places: unseeded splits are the rule."""
+        tape, rows = self.tape, rows_of(call.args[0]) if call.args else None
+        if rows is None:
+            return call.run()
+        state, twin = np.random.get_state(), copy.deepcopy(call.named.get("random_state"))
+        answer = call.run()
+        after = np.random.get_state()
+        np.random.set_state(state)
+        train, test = call.function(np.arange(rows), **{**call.named, "random_state": twin})
+        np.random.set_state(after)
+        if rows not in tape.row_counts:
+            # Rows of unknown origin, as from the author's own reader: these are the rawest that there are.
+            tape.sources.append(Source(key=call.key, name=call.name, asked="", rows=rows))
+            tape.frozen[call.key] = tuple(kept(one) for one in call.args)
+            tape.row_counts.add(rows)
+        tape.count_rows(*answer)
+        labels = next((one.index for one in call.args if isinstance(one, pd.DataFrame | pd.Series)), range(rows))
+        tape.kinds[call.key] = "split"
+        tape.splits.append(
+            Split(
+                key=call.key,
+                of=rows,
+                train=train,
+                test=test,
+                labels=tuple(labels),
+                sides={id(one): place % 2 for place, one in enumerate(answer)},
+                outputs=tuple(answer),
+                before=tuple(kept(one) for one in answer),
+            )
+        )
+        return answer
+
+    def _read(self, call: CallMade) -> Any:
+        """The file asked for; if it is not there, the one of that name below the project's folder, never above it."""
+        try:
+            return call.run()
+        except (FileNotFoundError, PermissionError, NotADirectoryError):
+            path = str(call.args[0]) if call.args else ""
+            name = path.replace("\\", "/").rpartition("/")[2].lower()
+            root = Path(os.environ.get(ROOT_VARIABLE, "."))
+            found = sorted(one for one in root.resolve().rglob("*") if one.name.lower() == name) if name else []
+            if "://" in path or not found:
+                raise
+            self.tape.redirected.append((path, str(found[0])))
+            return call.function(found[0], *call.args[1:], **call.named)
+
+
+def _parts(values: Iterable[Any]) -> Iterator[Any]:
+    """Values, and what short lists and tuples among them hold."""
+    for value in values:
+        yield value
+        if type(value) in (list, tuple) and len(value) < _MOST_PARTS:
+            yield from value
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether the notebook itself defines the function."""
+    return getattr(function, "__module__", None) == "__main__" and inspect.isroutine(function)
+
+
+def _is_source(module: str, name: str) -> bool:
+    return (
+        (module.startswith("pandas") and name.startswith("read_"))
+        or (module.startswith("sklearn.datasets") and name.startswith(("load_", "fetch_", "make_")))
+        or (module.startswith("seaborn") and name == "load_dataset")
+        or (module.startswith("numpy") and name in ("loadtxt", "genfromtxt", "load"))
+    )
+
+
+def _special(call: CallMade) -> tuple[Kind, Any] | tuple[Kind] | None:
+    """Calls whose columns or codes depend on which values there are, with what has to be known of them."""
+    name, args = call.name, call.args
+    if name == "get_dummies" and args:
+        return _dummies(args[0], call.named)
+    if name == "astype" and args and str(args[0]) == "category" and isinstance(call.receiver, pd.Series):
+        return ("category",)
+    if name in ("cut", "qcut") and len(args) + len(call.named) > 1:
+        return _edges(call)
+    plain: dict[str, Kind] = {"factorize": "factorize", "Categorical": "category_of"}
+    return (plain[name],) if name in plain else None
+
+
+def _edges(call: CallMade) -> tuple[Kind, Any] | None:
+    bins = call.named.get("bins", call.named.get("q", call.args[1] if len(call.args) > 1 else None))
+    if call.name == "cut" and not np.isscalar(bins):
+        return None  # the author's own edges
+    given = {word: value for word, value in call.named.items() if word != "retbins"}
+    return ("bins", getattr(pd, call.name)(*call.args, **given, retbins=True)[1])
+
+
+def _dummies(table: Any, named: dict[str, Any]) -> tuple[Kind, Any] | None:
+    if isinstance(table, pd.Series):
+        return ("dummies", {None: sorted(table.dropna().unique(), key=str)})
+    if isinstance(table, pd.DataFrame):
+        texts = ("object", "str", "category", "string")
+        chosen = named.get("columns")
+        if chosen is None:
+            chosen = [column for column in table.columns if str(table[column].dtype) in texts]
+        return ("dummies", {column: pd.Categorical(table[column]).categories for column in chosen})
+    return None

@@ -1,0 +1,89 @@
+"""The statements that lead to one prediction, run again on other rows with everything learned frozen.
+
+Input: a tape, a prediction on it, and rows. Output: what the model is given for these rows.
+"""
+
+import ast
+import copy
+from typing import Any
+
+import pandas as pd
+
+from proveout.pilot.adopt.frozen_calls import Captured, FrozenCalls
+from proveout.pilot.adopt.program_slice import backward
+from proveout.pilot.adopt.tables import from_frame
+from proveout.pilot.adopt.tape import Key, Prediction, Source, Tape
+
+SPLIT = "train_test_split"
+
+
+class Unreached(Exception):
+    """The statements ran to their end and the prediction was not among them."""
+
+
+class Replay:
+    """One prediction's slice, compiled once. `places` are the statements in it."""
+
+    def __init__(self, tape: Tape, prediction: Prediction) -> None:
+        self.tape, self.prediction = tape, prediction
+        sources = [statement.source for statement in tape.statements]
+        self._given: dict[str, Any] = {}
+        stop = None
+        if tape.splits and not any(source.name != SPLIT and source.rows for source in tape.sources):
+            # Nobody knows where the rows come from: they are handed in at the split.
+            stop = tape.splits[0].key.statement
+            self._given = {one.id: None for one in ast.walk(ast.parse(sources[stop])) if isinstance(one, ast.Name)}
+        self.places = [place for place in backward(sources, prediction.key.statement, stop=stop) if place in tape.begun]
+        inside = set(self.places)
+        in_slice = (source for source in tape.sources if source.key.statement in inside and source.rows)
+        self.sources = sorted(in_slice, key=lambda source: -source.rows)
+        self.at = self.places[0]  # the statement that runs, for who reads an error
+        self.origin: Any = None
+        self._code = [
+            (
+                place,
+                compile(ast.Module([tape.statements[place].node], []), f"<cell {tape.statements[place].cell}>", "exec"),
+            )
+            for place in self.places
+        ]
+
+    def same_source(self, primary: Source) -> frozenset[Key]:
+        """The calls that read what `primary` read: a file that is read twice is the same rows twice."""
+        what = (primary.name, primary.asked, primary.rows)
+        same = {one.key for one in self.tape.sources if (one.name, one.asked, one.rows) == what}
+        return frozenset(same | {primary.key})
+
+    def run(self, frame: pd.DataFrame, primary: Source, *, keep_filters: bool = False, both_sides: bool = True) -> Any:
+        """What the model is given for the raw rows in `frame`.
+
+        Raises: Unreached; and whatever a statement of the notebook raises for these rows, with `at` telling which.
+        """
+        tape, same = self.tape, self.same_source(primary)
+
+        def feed(key: Key, value: Any) -> Any:
+            if primary.name == SPLIT:
+                return from_frame(frame, tape.frozen[primary.key])
+            return from_frame(frame, value) if key in same else copy.deepcopy(value)
+
+        answering = FrozenCalls(
+            tape,
+            target=self.prediction.key,
+            argument=self.prediction.argument,
+            feed=feed,
+            primary=primary.key,
+            keep_filters=keep_filters,
+            both_sides=both_sides,
+        )
+        space = {**self._given, "__name__": "__main__", "get_ipython": tape.names.get("get_ipython")}
+        before, tape.answering = tape.answering, answering
+        try:
+            for place, code in self._code:
+                tape.begin(place)
+                self.at = place
+                if place not in tape.failed:  # what raised in the pilot had no effect there
+                    exec(code, space)  # noqa: S102  # the notebook that the user adopts
+        except Captured as reached:
+            return reached.value
+        finally:
+            tape.answering, self.origin = before, answering.origin
+        raise Unreached

@@ -1,0 +1,211 @@
+"""Tables of every kind that notebooks hold: how many rows they have, which rows are equal, which raw row is which.
+
+Input: frames, series, arrays, sparse matrices, lists, bunches of scikit-learn. Output: counts, booleans, frames.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FEWEST_ROWS = 20  # fewer are somebody's example, not data
+_RELATIVE, _ABSOLUTE = 1e-9, 1e-12
+
+
+def rows_of(value: Any) -> int | None:
+    """The number of rows of something like a table, or None. A pandas Index is no row data."""
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return len(value)
+    if isinstance(value, np.ndarray):
+        return int(value.shape[0]) if value.ndim else None
+    if type(value) in (list, tuple):
+        return len(value)
+    return _rows_of_wrapper(value)
+
+
+def _rows_of_wrapper(value: Any) -> int | None:
+    kind, module = type(value).__name__, type(value).__module__
+    if module.startswith("scipy.sparse") and hasattr(value, "shape"):
+        return int(value.shape[0])
+    if kind == "Dataset" and module.startswith("lightgbm"):
+        return rows_of(value.data)
+    if kind == "DMatrix":
+        return int(value.num_row())
+    if kind in ("DataFrameGroupBy", "SeriesGroupBy", "_LocIndexer", "_iLocIndexer"):
+        return len(value.obj)
+    if kind in ("StringMethods", "CategoricalAccessor", "DatetimeProperties"):
+        return len(getattr(value, "_parent", getattr(value, "_orig", ())))
+    return None
+
+
+def kept(value: Any) -> Any:
+    """A deep copy of what was learned, or None where it is nothing that can be copied."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # somebody's class may raise anything
+        return None
+
+
+def flat(table: Any) -> NDArray[Any]:
+    """The values of a table, shape (rows, columns)."""
+    if hasattr(table, "toarray"):
+        table = table.toarray()
+    values = np.asarray(table)
+    if not values.ndim:
+        return values.reshape(1, 1)
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))
+
+
+def equal_rows(one: Any, other: Any) -> NDArray[np.bool_]:
+    """For each row, whether two tables agree in all columns: numbers to a billionth, NaN equal to NaN.
+
+    Of another shape, no row is equal.
+    """
+    first, second = flat(one), flat(other)
+    if first.shape != second.shape:
+        return np.zeros(max(len(first), len(second), 1), dtype=bool)
+    try:
+        close = np.isclose(first.astype(float), second.astype(float), rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True)
+        found: NDArray[np.bool_] = close.all(axis=1)
+        return found
+    except (ValueError, TypeError):
+        return np.array(
+            [list(map(str, x)) == list(map(str, y)) for x, y in zip(first, second, strict=True)], dtype=bool
+        )
+
+
+def places_by_content(made: Any, wanted: Any) -> list[int | None]:
+    """For each wanted row a row of `made` with the same values, each used once; None where there is none."""
+    where: dict[tuple[Any, ...], list[int]] = {}
+    for place, mark in enumerate(_marks(flat(made))):
+        where.setdefault(mark, []).append(place)
+    return [where[mark].pop() if where.get(mark) else None for mark in _marks(flat(wanted))]
+
+
+def _marks(values: NDArray[Any]) -> list[tuple[Any, ...]]:
+    try:
+        return [tuple(np.round(row.astype(float), 9).tolist()) for row in values]
+    except (ValueError, TypeError):
+        return [tuple(map(str, row)) for row in values]
+
+
+def target_column(raw: pd.DataFrame, truth: Any, rows: Sequence[int]) -> str | None:
+    """The raw column that holds the true values of `rows`, or that determines them; None if no column does.
+
+    A column equal to the truth, or one to one with it, comes first. Then one that determines it (`num > 0`), or has its
+    order (the logarithm of a price).
+    """
+    size = rows_of(truth)
+    if size is None or size != len(rows) or np.size(truth) != len(rows) or max(rows, default=0) >= len(raw):
+        return None
+    wanted = pd.Series(np.asarray(truth).ravel())
+    same: str | None = None
+    determines: str | None = None
+    nearly: tuple[float, str | None] = (0.8, None)  # not all: rows that look alike were told apart by nothing
+    for column in raw.columns:
+        values = raw[column].iloc[list(rows)].reset_index(drop=True)
+        share = float(equal_rows(values, wanted).mean())
+        if share == 1:
+            return str(column)
+        if share > nearly[0] and wanted.nunique() > FEWEST_ROWS:
+            nearly = (share, column)
+        pairs = pd.DataFrame({"value": values.astype(str), "truth": wanted.astype(str)}).drop_duplicates()
+        if pairs.value.is_unique and pairs.truth.is_unique and len(pairs) < max(len(wanted) / 2, 3):
+            same = same or column
+        elif (pairs.value.is_unique and len(pairs) < max(len(wanted) / 4, 3)) or _same_order(values, wanted):
+            determines = determines or column
+    return same or nearly[1] or determines
+
+
+def _same_order(values: "pd.Series[Any]", wanted: "pd.Series[Any]") -> bool:
+    if values.dtype.kind not in "fiu" or wanted.dtype.kind not in "fiu" or wanted.nunique() <= FEWEST_ROWS:
+        return False
+    return abs(float(values.corr(wanted.astype(float), method="spearman"))) > 0.9999  # ties apart, one order
+
+
+# --- what a source gave, as a table of raw rows, and back ---------------------------------------------------------
+
+
+def is_bunch(value: Any) -> bool:
+    """Whether it is what `sklearn.datasets` hands out."""
+    return isinstance(value, Mapping) and hasattr(value, "keys") and "data" in value
+
+
+def as_frame(source: Any) -> pd.DataFrame:
+    """The raw rows of what a source gave, the target among the columns where the source has one."""
+    if isinstance(source, pd.DataFrame):
+        return source.reset_index(drop=True)
+    if isinstance(source, pd.Series):
+        return source.reset_index(drop=True).to_frame()
+    if is_bunch(source):
+        return _frame_of_bunch(source)
+    if isinstance(source, tuple):
+        first = pd.DataFrame(np.asarray(source[0]).reshape(len(source[0]), -1))
+        first.columns = [f"x{place}" for place in range(first.shape[1])]
+        second = source[1] if len(source) > 1 else None
+        return first if second is None else first.assign(target=np.asarray(second))
+    values = np.asarray(source)
+    return pd.DataFrame(values.reshape(len(values), -1))
+
+
+def _frame_of_bunch(source: Mapping[str, Any]) -> pd.DataFrame:
+    data = source["data"]
+    if isinstance(data, pd.DataFrame):
+        frame = data.reset_index(drop=True).copy()
+    elif np.ndim(data) == 1:
+        frame = pd.DataFrame({"text": list(data)})
+    else:
+        frame = pd.DataFrame(np.asarray(data).reshape(len(data), -1))
+        names = list(source.get("feature_names", ()))
+        if len(names) == frame.shape[1]:
+            frame.columns = names
+    return frame.assign(target=np.asarray(source["target"]))
+
+
+def from_frame(frame: pd.DataFrame, source: Any) -> Any:
+    """Rows of a frame in the form that `source` had."""
+    if isinstance(source, pd.DataFrame):
+        return frame.copy()
+    if isinstance(source, pd.Series):
+        return frame.iloc[:, 0].copy()
+    if is_bunch(source):
+        return _bunch_of_frame(frame, source)
+    if isinstance(source, tuple):
+        labelled = "target" in frame
+        rest = frame.drop(columns="target") if labelled else frame
+        first = (
+            rest
+            if isinstance(source[0], pd.DataFrame)
+            else rest.to_numpy().reshape(len(frame), *np.shape(source[0])[1:])
+        )
+        return (first, frame["target"].to_numpy(), *source[2:]) if labelled else (first,)
+    return frame.to_numpy().reshape(len(frame), *np.shape(source)[1:])
+
+
+def _bunch_of_frame(frame: pd.DataFrame, source: Any) -> Any:
+    made = type(source)(**{name: source[name] for name in source})
+    rest = frame.drop(columns="target")
+    if list(rest) == ["text"]:
+        made["data"] = list(rest["text"])
+    else:
+        made["data"] = rest.copy() if isinstance(source["data"], pd.DataFrame) else rest.to_numpy()
+    series = isinstance(source["target"], pd.Series)
+    made["target"] = frame["target"].copy() if series else frame["target"].to_numpy()
+    if source.get("frame") is not None:
+        made["frame"] = frame.set_axis(source["frame"].columns, axis=1)
+    if "images" in made:
+        made["images"] = made["data"].reshape(len(frame), *np.shape(source["images"])[1:])
+    return made
+
+
+def emptied(source: Any) -> Any:
+    """The form of a source with one row of it."""
+    if is_bunch(source):
+        rows = ("data", "target", "images", "frame")
+        return type(source)(
+            **{name: value[:1] if name in rows and value is not None else value for name, value in source.items()}
+        )
+    return tuple(np.asarray(part)[:1] for part in source) if isinstance(source, tuple) else source[:1]

@@ -1,0 +1,210 @@
+"""What is remembered of one run of a notebook, and who is asked at each call: the recorder, or the replay.
+
+Input: calls, from the instrumented cells. Output: sources, splits, fits, predictions and metrics; and what each call
+learned from the rows.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from proveout.pilot.adopt.tables import FEWEST_ROWS, rows_of
+
+
+class Key(NamedTuple):
+    """One call: the top-level statement that runs, the site in the source, and how often that site was reached in it.
+
+    A site alone would be wrong: loops, and helpers that are called from several cells.
+    """
+
+    statement: int
+    site: str
+    turn: int
+
+
+# What a call did, seen from serving: how it is answered on other rows.
+Kind = Literal[
+    "source", "split", "select", "select_inplace", "columns", "columns_inplace", "fit", "partial_fit", "fit_transform",
+    "fit_predict", "fit_resample", "learned", "score", "ask", "dummies", "factorize", "category", "category_of", "bins",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A top-level statement. `cell` counts all cells of the notebook from 0; `node` is what ran, instrumented."""
+
+    cell: int
+    source: str
+    node: ast.stmt
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """A call that brought rows in. `asked` is its first argument as text."""
+
+    key: Key
+    name: str
+    asked: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """A call of train_test_split: the places it drew, the labels of the index, and what it handed out."""
+
+    key: Key
+    of: int
+    train: Any
+    test: Any
+    labels: tuple[Any, ...]
+    sides: dict[int, int]  # id of an output: 0 for the training side, 1 for the other
+    outputs: tuple[Any, ...]
+    before: tuple[Any, ...]  # copies, taken before the notebook changed them in place
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit:
+    """A call of fit and its kind."""
+
+    key: Key
+    name: str
+    model: Any
+    inputs: Any
+    truth: Any
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prediction:
+    """A call of predict or score, with the state that the model had then."""
+
+    key: Key
+    name: str
+    model: Any
+    state: dict[str, Any]
+    inputs: Any
+    inputs_id: int
+    inputs_name: str | None
+    rows: int | None
+    answers: Any
+    truth: Any
+    argument: int = 0  # which argument of the call holds the inputs, or the answers where no model gave them
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetricCall:
+    """A call of sklearn.metrics, and the number it gave, if it gave one."""
+
+    key: Key
+    name: str
+    arguments: tuple[Any, ...]
+    value: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CallMade:
+    """A call that a cell makes, with the first argument in `args` also where the cell names it."""
+
+    key: Key
+    function: Callable[..., Any]
+    name: str
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+
+    @property
+    def receiver(self) -> Any:
+        """What a method is called on; None for a function."""
+        return getattr(self.function, "__self__", None)
+
+    def run(self) -> Any:
+        """The call as written."""
+        return self.function(*self.args, **self.named)
+
+    def argument(self, position: int, name: str) -> Any:
+        """The argument of that position, else of that name, else None."""
+        return self.args[position] if position < len(self.args) else self.named.get(name)
+
+
+class Answering(Protocol):
+    """Who answers calls: the recorder while the pilot runs, the replay afterwards."""
+
+    def call(self, call: CallMade) -> Any:
+        """The answer of one call."""
+
+    def item(self, key: Key, value: Any, index: Any) -> Any:
+        """The answer of one read of an item."""
+
+
+@dataclass(kw_only=True)
+class Tape:
+    """Everything that is remembered of one run."""
+
+    statements: list[Statement] = field(default_factory=list)
+    kinds: dict[Key, Kind] = field(default_factory=dict)
+    frozen: dict[Key, Any] = field(default_factory=dict)
+    order: list[Key] = field(default_factory=list)  # of what is frozen
+    row_counts: set[int] = field(default_factory=set)  # of what came out of a source or was selected from it
+    sources: list[Source] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
+    fits: list[Fit] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
+    metrics: list[MetricCall] = field(default_factory=list)
+    redirected: list[tuple[str, str]] = field(default_factory=list)  # a path asked for, the file that was read
+    begun: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
+    names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
+    answering: Answering | None = None
+    statement: int = -1
+    cell: int = 0  # the one that runs, among all cells of the notebook
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    def begin(self, statement: int) -> None:
+        """A top-level statement starts."""
+        self.statement, self._turns = statement, {}
+        self.begun.add(statement)
+
+    def key(self, site: str) -> Key:
+        """The key of the call at `site` now."""
+        turn = self._turns.get(site, -1) + 1
+        self._turns[site] = turn
+        return Key(self.statement, site, turn)
+
+    def is_rows(self, value: Any) -> bool:
+        """Whether a value holds rows of the data, by their number."""
+        rows = rows_of(value)
+        return rows is not None and rows >= FEWEST_ROWS and rows in self.row_counts
+
+    def count_rows(self, *values: Any) -> None:
+        """Remember the numbers of rows of `values`: they are data from now on."""
+        self.row_counts.update(rows for value in values if (rows := rows_of(value)) and rows >= FEWEST_ROWS)
+
+    def call(self, site: str, function: Any) -> Any:
+        """What stands in a cell in the place of a function: the function itself, or one that asks who answers."""
+        answering = self.answering
+        name = getattr(function, "__name__", "")
+        if answering is None or name in _BY_FRAME:
+            return function
+        key = self.key(site)
+
+        def answered(*args: Any, **named: Any) -> Any:
+            first = FIRST.get(name)
+            if first is not None and not args and first in named:
+                args = (named.pop(first),)
+            return answering.call(CallMade(key=key, function=function, name=name, args=args, named=named))
+
+        return answered
+
+    def item(self, site: str, value: Any, index: Any) -> Any:
+        """What stands in a cell in the place of `value[index]`."""
+        if self.answering is None:
+            return value[index]
+        return self.answering.item(self.key(site), value, index)
+
+
+# These read the frame of their caller: `df.query("a > @b")`, formulas.
+_BY_FRAME = frozenset({"query", "eval", "ols", "logit", "glm", "from_formula", "dmatrices", "dmatrix", "show"})
+# The first argument of these, where it is given by name.
+FIRST = {
+    "get_dummies": "data", "predict": "X", "transform": "X", "fit": "X", "fit_transform": "X", "cut": "x", "qcut": "x",
+    "predict_proba": "X", "score": "X", "fit_resample": "X",
+}  # fmt: skip

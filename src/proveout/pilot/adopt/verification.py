@@ -1,0 +1,241 @@
+"""A slice is accepted only if it gives the pilot's inputs: for all held-out rows, and for each alone.
+
+Alone means: with another row's target, so that inputs which contain the target are found.
+
+Input: a tape and a held-out prediction. Output: `Recovery`, with its level and the reason where it is not `raw`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from proveout.pilot.adopt.frozen_calls import ROW
+from proveout.pilot.adopt.held_out import HeldOut
+from proveout.pilot.adopt.replay import Replay
+from proveout.pilot.adopt.tables import as_frame, equal_rows, flat, places_by_content, rows_of, target_column
+from proveout.pilot.adopt.tape import Prediction, Source, Tape
+
+# raw: from raw rows, each alone. inputs: only what the model is given. leak: the inputs contain the target.
+Level = Literal["raw", "inputs", "leak", "failed"]
+SINGLES = 40
+_FEWEST_REAL = 20  # held-out rows that are no synthetic ones
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recovery:
+    """How far the way from raw rows to a model's inputs was found.
+
+    `rows` are the raw rows (places in `raw`) that were compared, `inputs` what the pilot gave the model for them and
+    `answers` what it answered. `target` is the raw column that holds the truth; None where no column does.
+    """
+
+    level: Level
+    reason: str
+    replay: Replay | None = None
+    primary: Source | None = None
+    raw: pd.DataFrame | None = None
+    target: str | None = None
+    rows: tuple[int, ...] = ()
+    inputs: Any = None
+    answers: Any = None
+    alone: tuple[int, int] = (0, 0)  # rows that were equal alone, and rows asked alone
+    compared: tuple[int, int] = (0, 0)  # held-out rows that were found, and held-out rows
+    raised_cells: tuple[int, ...] = ()  # cells of the slice that raised in the pilot
+
+
+def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
+    """What was found for a model. Nothing of the notebook's own state is changed."""
+    try:
+        replay = Replay(tape, one.prediction)
+    except Exception as error:  # a slice of somebody's code: whatever it is, it is the reason
+        return Recovery(level="failed", reason=f"the statements before it cannot be cut out: {_said(error)}")
+    raised = tuple(sorted({tape.statements[place].cell for place in replay.places if place in tape.failed}))
+    found = Recovery(level="inputs", reason="no call that reads rows leads to it", replay=replay, raised_cells=raised)
+    for primary in replay.sources:
+        found = replace(_from_source(tape, replay, primary, one, singles=singles), raised_cells=raised)
+        if found.level in ("raw", "leak"):
+            break
+    return found
+
+
+def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, singles: int) -> Recovery:
+    raw = as_frame(tape.frozen[primary.key])
+    prediction, labels = one.prediction, _labels(one, raw)
+    target = target_column(raw, one.truth, labels) if labels is not None else None
+    base = Recovery(level="inputs", reason="", replay=replay, primary=primary, raw=raw, target=target)
+    made, origin, reason = _all_rows(base, prediction, labels)
+    if made is None or origin is None:
+        return replace(base, reason=reason)
+    wanted, got = prediction.inputs, flat(made)
+    place = {row: position for position, row in enumerate(origin)}
+    here: list[int | None] = [place.get(row) for row in labels] if labels is not None else [None]
+    known = [position for position in here if position is not None]
+    if len(known) < len(here) or not equal_rows(got[known], wanted).all():
+        here = places_by_content(got, flat(wanted))
+        found = [position for position, row in enumerate(here) if row is not None]
+        synthetic = any(tape.kinds[key] == "fit_resample" for key in tape.kinds if key.statement in replay.places)
+        base = replace(base, compared=(len(found), len(here)))
+        if len(found) < len(here) and not (synthetic and len(found) > _FEWEST_REAL):
+            return replace(
+                base, reason=f"its inputs are not those of the notebook: {len(found)} of {len(here)} rows are"
+            )
+        labels = [int(origin[row]) for row in here if row is not None]
+        wanted = flat(wanted)[found]
+        truth = (
+            np.asarray(one.truth)[found] if rows_of(one.truth) == prediction.rows and np.ndim(one.truth) == 1 else None
+        )
+        base = replace(base, target=target_column(raw, truth, labels))
+        answers = flat(prediction.answers)[found] if prediction.name != "score" else None
+    else:
+        base = replace(base, compared=(len(here), len(here)))
+        answers = prediction.answers if prediction.name != "score" else None
+    assert labels is not None
+    base = replace(base, rows=tuple(int(row) for row in labels), inputs=wanted, answers=answers)
+    return _alone(base, replay, prediction, singles)
+
+
+def _labels(one: HeldOut, raw: pd.DataFrame) -> list[int] | None:
+    """The raw rows of the held-out side, by the labels of its index; None where these are no places in `raw`."""
+    if one.split is None:
+        return None
+    labels = [one.split.labels[place] for place in one.split.test]
+    places = all(isinstance(label, int | np.integer) and not isinstance(label, bool) for label in labels)
+    return (
+        [int(label) for label in labels] if labels and places and max(labels) < len(raw) and min(labels) >= 0 else None
+    )
+
+
+def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) -> tuple[Any, NDArray[Any] | None, str]:
+    """Inputs of the held-out rows, else of all raw rows; the raw row of each; and what went wrong.
+
+    The held-out rows first: others may hold what nothing was fitted for.
+    """
+    replay, raw, primary = base.replay, base.raw, base.primary
+    assert replay is not None
+    assert raw is not None
+    assert primary is not None
+    asked = labels or []
+    for both_sides in (False, True) if asked else ():
+        # A second split may cut the training side of the first: then rows go to both sides.
+        try:
+            made = replay.run(raw.iloc[asked].reset_index(drop=True), primary, both_sides=both_sides)
+        except BaseException as error:  # also what is no Exception: the notebook's own exits
+            _let_go(error)
+            continue
+        if rows_of(made) == len(asked) and equal_rows(made, prediction.inputs).all():
+            return made, np.array(asked), ""
+    reason = ""
+    for keep_filters in (True, False):
+        try:
+            made = replay.run(raw, primary, keep_filters=keep_filters)
+            origin = (
+                np.arange(len(raw)) if rows_of(made) == len(raw) else _origin(replay, raw, primary, made, keep_filters)
+            )
+        except BaseException as error:
+            _let_go(error)
+            statement = replay.tape.statements[replay.at]
+            reason = f"cell {statement.cell}, `{statement.source.splitlines()[0][:70]}`: {_said(error)}"
+            continue
+        if origin is not None:
+            return made, origin, ""
+        reason = f"{len(raw)} raw rows gave {rows_of(made)}, and which they are cannot be told"
+    return None, None, reason
+
+
+def _let_go(error: BaseException) -> None:
+    """A person's Ctrl-C ends the work; what the notebook raises does not."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+
+
+def _origin(replay: Replay, raw: pd.DataFrame, primary: Source, made: Any, keep_filters: bool) -> NDArray[Any] | None:
+    """Which raw row each row of `made` is: by its index, else by a column that is handed in once and says so."""
+    index = getattr(made, "index", None)
+    if isinstance(index, pd.Index) and index.is_unique and bool(index.isin(raw.index).all()):
+        whole = bool((index == np.arange(len(index))).all())
+        if not whole:
+            return index.to_numpy()
+    try:
+        replay.run(raw.assign(**{ROW: np.arange(len(raw))}), primary, keep_filters=keep_filters)
+    except BaseException as error:
+        _let_go(error)
+    found: NDArray[Any] | None = replay.origin
+    return found if found is not None and len(found) == rows_of(made) else None
+
+
+def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int) -> Recovery:
+    """Each row by itself and with another row's target: the same inputs, and from them the same answer?"""
+    assert base.raw is not None
+    assert base.primary is not None
+    chosen = np.linspace(0, len(base.rows) - 1, min(singles, len(base.rows))).astype(int)
+    other = base.raw[base.target].iloc[::-1].reset_index(drop=True) if base.target is not None else None
+    right, leaks, reason = 0, 0, ""
+    for place in chosen:
+        row = base.raw.iloc[[base.rows[place]]].reset_index(drop=True)
+        wanted = flat(base.inputs)[[place]]
+        foreign = row.copy()
+        if other is not None:
+            foreign[base.target] = other.iloc[[base.rows[place]]].to_numpy()
+        try:
+            made = replay.run(foreign, base.primary)
+            same = bool(equal_rows(made, wanted).all()) and _answers_alike(prediction, made, base.answers, int(place))
+        except BaseException as error:
+            _let_go(error)
+            statement = replay.tape.statements[replay.at]
+            reason = (
+                reason
+                or f"one row alone, cell {statement.cell}, `{statement.source.splitlines()[0][:70]}`: {_said(error)}"
+            )
+            continue
+        right += same
+        if not same and other is not None:
+            leaks += _equal_with_its_own(replay, base, row, wanted)
+        if not same and not reason:
+            reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}"
+    level: Level = "raw" if right == len(chosen) else "leak" if leaks else "inputs"
+    if level == "leak":
+        reason = f"the inputs contain the target, {base.target!r}: with another row's target they are others"
+    return replace(base, level=level, reason="" if level == "raw" else reason, alone=(right, len(chosen)))
+
+
+def _answers_alike(prediction: Prediction, made: Any, answers: Any, place: int) -> bool:
+    if prediction.model is None or prediction.name != "predict" or answers is None:
+        return True
+    return bool(equal_rows(model_then(prediction).predict(made), flat(answers)[[place]]).all())
+
+
+def model_then(prediction: Prediction) -> Any:
+    """The model in the state in which it predicted: notebooks fit one object again and again."""
+    import copy
+
+    model = copy.copy(prediction.model)
+    if hasattr(model, "__dict__"):
+        model.__dict__ = dict(prediction.state)
+    return model
+
+
+def _equal_with_its_own(replay: Replay, base: Recovery, row: pd.DataFrame, wanted: NDArray[Any]) -> bool:
+    assert base.primary is not None
+    try:
+        return bool(equal_rows(replay.run(row, base.primary), wanted).all())
+    except BaseException as error:
+        _let_go(error)
+        return False
+
+
+def _columns_apart(made: Any, wanted: NDArray[Any]) -> str:
+    values = flat(made)
+    if values.shape != wanted.shape:
+        return f"{values.shape[1]} columns for {wanted.shape[1]}"
+    names = list(getattr(made, "columns", range(values.shape[1])))
+    apart = [
+        names[place] for place in range(values.shape[1]) if not equal_rows(values[:, [place]], wanted[:, [place]]).all()
+    ]
+    return ", ".join(str(name) for name in apart[:5])
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:150]}"
