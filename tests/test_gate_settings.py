@@ -11,7 +11,7 @@ from proveout.errors import ConfigError, NotApproved, UsageError
 from proveout.gate import fingerprint
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.gate.file_reads import FileReads
-from proveout.model.manifest import describe
+from proveout.model.manifest import verify
 from proveout.records.values import now
 from proveout.rollout import admission, status
 from proveout.trust import authorization
@@ -51,7 +51,7 @@ def test_range(candidate, holdout, bounds, evidence):
 
 def candidate_of(root):
     (folder,) = (root / ".proveout" / "store" / "bundles").iterdir()
-    return describe(folder)
+    return verify(folder)
 
 
 def test_a_file_that_a_check_reads_is_part_of_the_verdict_and_edited_it_refuses_the_release(gate, pytester):

@@ -17,7 +17,7 @@ from command_line import PYPROJECT, complained, invoke, said
 from proveout.cli import _terminal, main
 from proveout.gate.verdict import sign
 from proveout.ledger.ledger import Ledger
-from proveout.model.manifest import FORMAT, MANIFEST, describe
+from proveout.model.manifest import FORMAT, MANIFEST, verify
 from proveout.records.answer import Answer
 from proveout.records.bundle import Bundle
 from proveout.records.drift_report import Alert
@@ -71,7 +71,7 @@ class Project:
         (folder / "model.skops").write_bytes(model_file)
         manifest = {"format": FORMAT, "digest": digest, "identity": identity, "provenance": provenance}
         (folder / MANIFEST).write_text(json.dumps(manifest))
-        bundle = describe(folder)
+        bundle = verify(folder)
         self.ledger.append("bundle", digest, bundle, actor="ada", reason="trained", at=now())
         return bundle
 

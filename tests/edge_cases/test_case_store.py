@@ -21,7 +21,7 @@ from proveout.edge_cases import case_store, yaml_editor
 from proveout.errors import ConfigError
 from proveout.ledger.ledger import Ledger
 from proveout.model.bundle import open_bundle
-from proveout.model.manifest import describe
+from proveout.model.manifest import verify
 from proveout.records.answer import Answer
 from proveout.records.prediction import Feedback, Prediction
 from proveout.records.values import Digest
@@ -74,7 +74,7 @@ def project(tmp_path, order, released, monkeypatch):
     (root / "checks" / "edge_cases.yaml").write_text(HEAD + FIRST + SECOND)
     monkeypatch.setenv("PROVEOUT_ROOT", str(root))
     if made_before:
-        made.guilty = describe(next((Path(made.settings.store) / "bundles").iterdir()))
+        made.guilty = verify(next((Path(made.settings.store) / "bundles").iterdir()))
     else:
         made.guilty = made.pack()
         made.judge(made.guilty)

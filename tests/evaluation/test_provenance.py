@@ -13,7 +13,7 @@ from proveout.evaluation import provenance
 from proveout.gate.reports import html_report, text_report
 from proveout.gate.verdict import check_signature
 from proveout.ledger.ledger import Ledger
-from proveout.model.manifest import describe
+from proveout.model.manifest import verify
 from proveout.records.values import now
 from proveout.records.verdict import SourceVersion
 from proveout.rollout import releases, status
@@ -46,7 +46,7 @@ def test_a_source_that_changed_since_the_champion_is_said_wherever_the_verdict_i
     assert first.source_changed == ()
     project = settings.load(root)
     with Ledger(project.ledger) as ledger:
-        bundle = describe(root / ".proveout" / "store" / "bundles" / first.candidate)
+        bundle = verify(root / ".proveout" / "store" / "bundles" / first.candidate)
         releases.release(ledger, Keyring(project.keys_dir), bundle, by="ada", reason="-", at=now())
     enter(root, OTHER, OTHER)
 

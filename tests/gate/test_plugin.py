@@ -18,7 +18,7 @@ from proveout.gate.guards import fixture_guard
 from proveout.gate.session import GateSession
 from proveout.gate.verdict import not_required
 from proveout.ledger.ledger import Ledger
-from proveout.model.manifest import describe
+from proveout.model.manifest import verify
 from proveout.records.json_form import from_json
 from proveout.records.values import now
 from proveout.records.verdict import Verdict
@@ -41,7 +41,7 @@ def test_a_candidate_that_passes_everything_is_approved_and_signed(gate):
     assert (verdict.outcome, verdict.passed, verdict.failed, verdict.unproven) == ("approved", 3, (), ())
     (auc,) = verdict.evidence
     assert (auc.check, auc.name, auc.rows, auc.at_least) == ("checks/test_toy.py::test_auc", "auc", 90, 0.6)
-    bundle = describe(next((run.root / ".proveout" / "store" / "bundles").iterdir()))
+    bundle = verify(next((run.root / ".proveout" / "store" / "bundles").iterdir()))
     with run.ledger() as ledger:
         approval = authorization.approval_of(ledger, bundle.digest)
     check_approval(approval, bundle=bundle, keyring=Keyring(run.root / ".proveout" / "keys"), at=now())
@@ -55,7 +55,7 @@ def test_the_champion_is_there_to_be_compared_with(gate):
     """Once something is released, evidence can say how it did on the same rows."""
     first = gate()
     with first.ledger() as ledger:
-        old = describe(first.root / ".proveout" / "store" / "bundles" / first.verdict.candidate)
+        old = verify(first.root / ".proveout" / "store" / "bundles" / first.verdict.candidate)
         keyring = Keyring(first.root / ".proveout" / "keys")
         releases.release(ledger, keyring, old, by="ada", reason="first", at=now())
     new = make_project(first.root, c=0.001)

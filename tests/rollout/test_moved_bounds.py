@@ -12,7 +12,7 @@ from proveout.errors import ConfigError, NotApproved
 from proveout.gate.current_fingerprint import current_fingerprint
 from proveout.gate.reports import html_report, text_report
 from proveout.ledger.ledger import Ledger
-from proveout.model.manifest import describe
+from proveout.model.manifest import verify
 from proveout.records.values import now
 from proveout.records.verdict import MovedBound
 from proveout.rollout import moved_bounds, releases, status
@@ -29,7 +29,7 @@ def ask(root, text: str) -> None:
 
 def release(root, digest: str) -> None:
     project = settings.load(root)
-    bundle = describe(root / ".proveout" / "store" / "bundles" / digest)
+    bundle = verify(root / ".proveout" / "store" / "bundles" / digest)
     with Ledger(project.ledger) as ledger:
         keyring = Keyring(project.keys_dir)
         releases.release(

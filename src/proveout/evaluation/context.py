@@ -264,7 +264,7 @@ def find_candidate(settings: Settings, named: str | None) -> Path:
 
 
 def _described(settings: Settings, folder: Path) -> Bundle:
-    bundle = manifest.describe(folder)
+    bundle = manifest.verify(folder)
     if bundle.model != settings.model:
         raise UsageError(f"{bundle.name} is a bundle of another model: the checks here judge {settings.model}.")
     if bundle.task.task != settings.task:

@@ -48,7 +48,7 @@ def verified_content(folder: Path, file: str, listed: Mapping[str, str]) -> byte
     return content
 
 
-def describe(folder: Path) -> Bundle:
+def verify(folder: Path) -> Bundle:
     """The record of the bundle in `folder`, after comparing every file with the manifest.
 
     Raises: Tampered, naming the first file that is changed, missing or unexpected.
@@ -91,9 +91,6 @@ def read_manifest(folder: Path) -> tuple[Bundle, dict[str, str]]:
     if len(name) == len(bundle.digest) and name != bundle.digest:
         raise Tampered(name, MANIFEST, f"is the one of another bundle, {bundle.digest[:12]}")
     return bundle, listed
-
-
-verify = describe
 
 
 def _manifest(folder: Path) -> bytes:

@@ -34,9 +34,9 @@ from proveout.model.manifest import (
     MEMBERSHIP,
     REFERENCE,
     REFERENCE_ROWS,
-    describe,
     file_digests,
     file_names,
+    verify,
 )
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import Bundle, PackedConfig
@@ -133,7 +133,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
         (building / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
         _prove(building, order, model, plain)
         folder = store.put("bundles", digest, lambda empty: _copy(building, empty))
-    return describe(folder)
+    return verify(folder)
 
 
 IDENTITY = ("model.skops", "signature.json", "config.json")  # and everything below `code`

@@ -19,7 +19,7 @@ from proveout.fastpath import parity
 from proveout.model import bundle as bundles
 from proveout.model import heldout_facts, model_io
 from proveout.model.bundle import OpenBundle
-from proveout.model.manifest import HELDOUT_ANSWERS, LABEL, MANIFEST, REFERENCE, REFERENCE_ROWS, describe
+from proveout.model.manifest import HELDOUT_ANSWERS, LABEL, MANIFEST, REFERENCE, REFERENCE_ROWS, verify
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import Bundle
 from proveout.records.json_form import canonical, digest_of
@@ -85,7 +85,7 @@ def repack(candidate: OpenBundle, into: Path, change: Change, *, training: "Rows
     _seal(into, stated, facts)
     _state_direct(into, bundles.open_bundle(into).direct)
     _seal(into, stated, facts)
-    return Variant(bundle=describe(into), scores=scores)
+    return Variant(bundle=verify(into), scores=scores)
 
 
 def _write_answers(
