@@ -479,7 +479,7 @@ def test_a_rollback_takes_the_canary_out_and_another_one_the_champion(
 ) -> None:
     """Two different faults; pressed twice in a hurry it is one, and exit code 4."""
     page = said(0, "rollback", "--reason", "errors", "--by", "bob")
-    assert page.startswith(f"ended   {canary.name}   canary no more since 20")
+    assert page.startswith(f"ended   {canary.name}   stopped as canary at 20")
 
     lost = complained(4, "rollback", "--reason", "errors", "--by", "ada")
     assert f"meanwhile bob ended the canary {canary.name}, because: errors" in lost
@@ -537,7 +537,7 @@ def test_compare_shows_the_shadow_the_canary_and_what_follows(
 
     lines = said(1, "compare").splitlines()
 
-    assert lines[0] == f"canary   {canary.name}   is to be rolled back"
+    assert lines[0] == f"canary   {canary.name}   should be rolled back"
     assert lines[1].startswith(
         "  reason      errors: 10 answers without a model of 10, the champion's 0 of 200; chance "
     )
@@ -601,9 +601,9 @@ def test_a_gate_that_ends_without_a_verdict_could_not_tell_whatever_its_exit_cod
         "    os._exit(0)\n"
     )
 
-    assert "the gate ended with exit code 0 and came to no verdict" in complained(3, "gate", bundle.digest[:8])
+    assert "the gate ended with exit code 0 before its verdict" in complained(3, "gate", bundle.digest[:8])
     assert f"judging {bundle.digest}" in "".join(capfd.readouterr())
-    assert "came to no verdict" in complained(3, "gate")
+    assert "before its verdict" in complained(3, "gate")
     assert "judging None" in "".join(capfd.readouterr())
 
 
@@ -696,7 +696,7 @@ def test_alerts_are_delivered_once_to_each_address(project: Project, monkeypatch
 
     alert = Alert(severity="critical", what="drift in temp", details="p = 1e-9", next_step="retrain", at=now())
     project.ledger.append("alert", "flight-delay", alert, actor="monitor", reason="-", at=now())
-    assert "PROVEOUT_ALERT_URLS: no address to deliver alerts to is set" in complained(2, "alerts", "deliver")
+    assert "PROVEOUT_ALERT_URLS: no address for alerts is set" in complained(2, "alerts", "deliver")
 
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -926,7 +926,7 @@ def test_the_persons_a_bundle_waits_for_are_named_wherever_it_is_listed(
     before, champion = champions
 
     assert "champion, 2 of 2 persons missing" in said(0, "bundles")
-    assert f"approved by nobody; 2 of 2 persons missing: proveout approve {champion.digest[:12]}" in said(0, "status")
+    assert f"no human approval; 2 of 2 persons missing: proveout approve {champion.digest[:12]}" in said(0, "status")
     assert "2 of 2 persons missing" in complained(1, "verify", champion.digest)
     for command in (("rollback", "--reason", "-"), ("release", before.digest, "--reason", "-")):
         assert "2 of 2 persons missing. Ask for it: proveout approve" in complained(1, *command)

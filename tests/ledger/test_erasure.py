@@ -248,7 +248,7 @@ def test_erase_empties_tables_and_dead_journals_and_says_that_nothing_is_left(pr
     assert damaged.read_bytes() == b'{"passenger": "Grace"\n'
     assert [entry.kind for entry in project.ledger.entries()] == ["erasure", "alert"]  # what else stood in it stays
     assert said(0, "ledger", "verify").startswith("intact")
-    assert "none new: they were erased before" in said(0, "erase", "passenger=Ada Lovelace")
+    assert "none: erased earlier" in said(0, "erase", "passenger=Ada Lovelace")
     project.ledger.close()
     name = project.pseudonyms.name("passenger", "Ada Lovelace").encode()
     kept = {file.name: file.read_bytes() for file in project.state.rglob("*") if file.is_file()}
@@ -271,7 +271,7 @@ def test_erase_lists_the_training_data_that_still_holds_the_value(project: Asked
         line.split() for line in page.splitlines()
     ]
     assert "quarantine   2013-01.parquet" in page
-    assert "is immutable: take them out at the source" in page
+    assert "is immutable: remove the rows at the source" in page
     assert page.splitlines()[-1] == "next: python flows/ingest.py run"
     assert [held["kind"] for held in json.loads(said(1, "erase", "Ada Lovelace", "--json"))["left"]] == [
         "batch", "quarantine",
@@ -299,8 +299,8 @@ def test_a_value_is_read_as_its_field_has_it(project: Asked) -> None:
     project.ledger.add_journal(rows, journal="j", offset=1)
 
     assert said(0, "erase", "member=12").startswith("erased   2 predictions")
-    assert "No field about people can have that value" in complained(2, "erase", "member=twelve")
-    assert "flight is not marked as being about people; those that are: passenger, member" in complained(
+    assert "No personal data field can have that value" in complained(2, "erase", "member=twelve")
+    assert "flight is not marked as personal data. The marked fields are: passenger, member" in complained(
         2, "erase", "flight=1"
     )
     said(0, "erase", "x=y")  # no field of that name: a value with a sign in it
@@ -309,7 +309,7 @@ def test_a_value_is_read_as_its_field_has_it(project: Asked) -> None:
 def test_a_project_that_marks_nobody_is_told_how_to(project: Asked) -> None:
     """An erasure that looks nowhere must not say that nothing is left."""
     (project.root / "checks" / "schemas.py").write_text(SCHEMAS.replace('metadata={"pii": True}', ""))
-    assert 'mark those that are, metadata={"pii": True}' in complained(2, "erase", "Ada Lovelace")
+    assert 'Mark them with metadata={"pii": True}' in complained(2, "erase", "Ada Lovelace")
 
 
 HOLD = """

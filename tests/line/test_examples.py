@@ -108,5 +108,5 @@ def test_an_example_that_is_not_there_lists_those_that_are(tmp_path):
     asked = run(tmp_path, sys.executable, "-m", "proveout", "init", "--example", "regresion", "mine")
 
     assert asked.returncode == 2
-    assert f"There is no example regresion: take one of {', '.join(EXAMPLES)}. Nothing was written." in asked.stderr
+    assert f"There is no example regresion: choose one of {', '.join(EXAMPLES)}. Nothing was written." in asked.stderr
     assert list(tmp_path.iterdir()) == []

@@ -142,7 +142,7 @@ def test_each_check_is_told_as_it_is_and_nothing_stays_behind(tmp_path, few_plug
     assert told[CRASHES - 1] == (CRASHES, ROUNDS, None)
     page = _stability_view.as_text(report)
     assert "halves of 60 clusters with 600 rows" in page
-    assert "not counted: test_many says otherwise of every half" in page
+    assert "not counted: test_many differs on every half" in page
     assert f"round {CRASHES} came to no verdict: pytest ended with exit status -9" in page
     assert f"test_breaks could not be asked in round {BREAKS}: a fixture of it raised" in page
     assert "test_reads_nothing: asked for the held-out rows, and read none of them" in page

@@ -125,7 +125,7 @@ def test_a_column_says_what_was_seen_of_it(columns):
     assert columns["plan"].kinds == tuple(sorted(columns["plan"].kinds)) or len(columns["plan"].kinds) == 2
     assert columns["income"].nullable and columns["income"].seen.endswith("; null in 10 %")
     assert columns["seen"].zoned and columns["seen"].has_hours and not columns["since"].has_hours
-    assert columns["status"].decided == "by itself it tells y: auc 1.000"
+    assert columns["status"].decided == "it predicts y by itself: auc 1.000"
 
 
 @pytest.mark.parametrize(

@@ -88,16 +88,20 @@ def test_a_column_may_say_it():
 @pytest.mark.parametrize(
     ("said", "columns", "problem"),
     [
-        ("sometimes", {}, "says nothing: write random, time:COLUMN"),
-        ("time", {}, "says nothing"),
-        ("random:day", {}, "says nothing"),
-        ("group:y", {}, "y is what is predicted"),
+        ("sometimes", {}, "is not a split: write random, time:COLUMN"),
+        ("time", {}, "is not a split"),
+        ("random:day", {}, "is not a split"),
+        ("group:y", {}, "y is the target"),
         ("group:hous", {"house": 1}, r"no column hous, which --split names. Do you mean house\?"),
-        ("group:house", {"house": [1, 2, 3] * 200}, "names 3 groups, and 10 are needed"),
+        ("group:house", {"house": [1, 2, 3] * 200}, "has 3 groups; to hold some of them out takes 10"),
         ("group:house", {"house": [None, *range(599)]}, "null in 1 rows"),
-        ("column:side", {"side": ["train", "test"] * 300}, 'has to say "train" and "holdout", and says test, train'),
-        ("time:day", {"day": ["05/06/2013"] * 600}, "no moment as ISO 8601 writes it"),
-        ("time:day", {"day": [1, 2] * 300}, "too few values"),
+        (
+            "column:side",
+            {"side": ["train", "test"] * 300},
+            'must have the values "train" and "holdout", but has test, train',
+        ),
+        ("time:day", {"day": ["05/06/2013"] * 600}, "is not a date or time in ISO 8601"),
+        ("time:day", {"day": [1, 2] * 300}, "too few distinct values"),
     ],
 )
 def test_a_split_that_cannot_be_made_says_why(said, columns, problem):

@@ -83,7 +83,7 @@ def test_a_slip_in_train_toml_does_not_hide_what_serves(template, tmp_path, monk
     said = CliRunner().invoke(main, ["status"])
 
     assert said.stdout.startswith("nothing   of toy is released")
-    assert "the bounds of now are not known: " in said.stderr
+    assert "the current bounds are unknown: " in said.stderr
     assert "is not TOML" in said.stderr
 
 

@@ -495,7 +495,7 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert "PRIVATE" not in page
     assert "next: git add approvers/ada.pub" in page
-    assert "has a key already" in said(2, "approvers", "add", "ada")
+    assert "already has a key" in said(2, "approvers", "add", "ada")
     assert "is in the project" in said(2, "approvers", "add", "bob", "--key", str(project.root / "bob.key"))
 
     assert "1 of 1 person missing" in said(1, "release", packed.digest[:12], "--reason", "-")
@@ -504,7 +504,7 @@ def test_a_person_makes_a_key_approves_and_the_bundle_is_released(
     page = said(0, "approve", packed.digest[:12], "--by", "ada", "--reason", "the numbers are sound")
     assert page.startswith(f"approved   {packed.name}   by ada, with key ")
     assert "waivers     none" in page
-    assert "persons     1 approved, 1 asked for" in page
+    assert "persons     1 of 1 have approved" in page
     assert "person      ada, until " in said(0, "verify", packed.digest[:12])
     assert said(0, "release", packed.digest[:12], "--reason", "approved").startswith("released")
     assert "persons     approved by ada" in said(0, "status")
@@ -545,7 +545,7 @@ def test_a_private_key_that_is_there_is_used_and_never_replaced(
 
     page = said(0, "approvers", "add", "ada-again", "--key", str(key))
 
-    assert "which was there before" in page
+    assert "which already existed" in page
     assert key.read_bytes() == before
     keys = [(project.root / "approvers" / f"{name}.pub").read_bytes() for name in ("ada", "ada-again")]
     assert keys[0] == keys[1]

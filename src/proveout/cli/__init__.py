@@ -29,10 +29,10 @@ from proveout.errors import ProveoutError, sentence_of
 
 
 class _Answering(TyperGroup):
-    """Says an error in one line and exits with its code; where it was raised shows with `--debug` only."""
+    """Prints an error in one line and exits with its code. Only `--debug` shows the traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """What the command returns, or an exit."""
+        """Run the command; turn an error into a message and an exit code."""
         try:
             return super().invoke(ctx)
         except (typer.Abort, EOFError, BrokenPipeError):
@@ -42,7 +42,7 @@ class _Answering(TyperGroup):
             if said is not None:
                 problem, code = said, error.exit_code if isinstance(error, ProveoutError) else 3
             elif hasattr(error, "exit_code"):
-                raise  # typer's own: an exit, or a misuse that it explains itself
+                raise  # typer's own: an exit, or a usage error that it reports itself
             else:
                 problem, code = f"unexpected {type(error).__name__}: {error}. To see where: proveout --debug …", 3
             if ctx.params["debug"]:
@@ -61,7 +61,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-# Without rich: it would take longer to import than all the rest of `--help`.
+# Without rich, which takes longer to import than the rest of `--help`.
 main = typer.Typer(
     name="proveout",
     cls=_Answering,

@@ -1,4 +1,4 @@
-"""How the consents of persons look on a terminal.
+"""Human approvals as text for a terminal.
 
 Input: records. Output: text.
 """
@@ -18,7 +18,7 @@ from proveout.trust.approvals import shortage
 
 
 def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[str]:
-    """What a person is asked to answer for: the numbers in short, the waivers in full, and who else does."""
+    """What a person is about to approve: the main numbers, all waivers, and who else has approved."""
     numbers = [
         (
             plain(f"{one.name}, {one.slice}" if one.slice else one.name),
@@ -47,7 +47,7 @@ def proposal(judged: Verdict, others: Sequence[Consent], *, until: str) -> list[
 
 
 def comparable(judged: Verdict) -> list[str]:
-    """What a verdict is worth beside earlier ones: bounds that moved, and how many the same rows have judged."""
+    """What limits a comparison with earlier verdicts: changed bounds, and earlier candidates on the same rows."""
     return [
         *(fact("bound", plain(in_words(one, since=judged.moved_since))) for one in judged.moved),
         *(fact(title, plain(text)) for title, text in holdout_use.facts(judged)),
@@ -55,7 +55,7 @@ def comparable(judged: Verdict) -> list[str]:
 
 
 def approved(consent: Consent, judged: Verdict, others: Sequence[Consent], *, persons: int) -> str:
-    """That a person has approved a bundle, and what that was."""
+    """The confirmation that a person approved a bundle."""
     name, digest = f"{consent.model}@{consent.bundle[:12]}", consent.bundle[:12]
     have = len(others) + 1
     lines = [
@@ -66,47 +66,47 @@ def approved(consent: Consent, judged: Verdict, others: Sequence[Consent], *, pe
         lines.append(fact("persons", shortage(have, persons)))
         return page(lines, f'proveout approve {digest} --by NAME --reason "…"   # another person, with their own key')
     lines.append(
-        fact("persons", f"{have} approved, {persons} asked for" if persons else "none required: required_approvals = 0")
+        fact("persons", f"{have} of {persons} have approved" if persons else "none required: required_approvals = 0")
     )
     return page(lines, f'proveout release {digest} --reason "…"')
 
 
 def made(name: str, key: Path, public: Path, key_id: str, *, found: bool) -> str:
-    """That a person can approve now, once others agree."""
+    """The confirmation that a person has a key; it counts once its public key is reviewed and committed."""
     lines = [
         f"created   {plain(name)}   {key_id}",
-        fact("private key", f"{key}{', which was there before' if found else ''}: it stays yours alone"),
+        fact("private key", f"{key}{', which already existed' if found else ''}: keep it to yourself"),
         fact("public key", str(public)),
-        fact("then", "have the file reviewed and committed: whoever adds a file there decides who approves"),
+        fact("then", "have the public key reviewed and committed: the files in that folder decide who may approve"),
     ]
     return page(lines, f"git add {public}")
 
 
 def given(leave: ApprovalStatus) -> list[str]:
-    """One line on the persons who are asked for; none where nobody is."""
+    """One line on required human approvals; none if they are not required."""
     if not leave.persons:
         return []
-    by = f"approved by {', '.join(map(plain, leave.approved_by))}" if leave.approved_by else "approved by nobody"
+    by = f"approved by {', '.join(map(plain, leave.approved_by))}" if leave.approved_by else "no human approval"
     missing = leave.persons - len(leave.approved_by)
     command = f"; {shortage(len(leave.approved_by), leave.persons)}: proveout approve {leave.bundle[:12]}"
     return [fact("persons", by + (command if missing > 0 else ""))]
 
 
 def state(item: Packed) -> str:
-    """What became of a bundle, and how many persons it waits for."""
+    """The state of a bundle, with the number of missing human approvals."""
     waits = item.state in {"approved", "champion", "canary", "shadow"} and len(item.approved_by) < item.persons
     return f"{item.state}, {shortage(len(item.approved_by), item.persons)}" if waits else item.state
 
 
 def mending(leave: ApprovalStatus) -> str:
-    """The command that gives a bundle leave again."""
+    """The command that renews a bundle's approval."""
     if leave.problem == shortage(len(leave.approved_by), leave.persons):
         return f'proveout approve {leave.bundle[:12]} --by NAME --reason "…"'
     return f"proveout gate {leave.bundle[:12]}"
 
 
 def _telling(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """What tells most: what is not plainly kept, then numbers on all rows, those first that are more than a count."""
+    """The most informative evidence: what is not clearly met, then measures over all rows, then counts."""
     shown = [one for one in evidence if one.slice is None or not one.holds]
     plain_counts = [one for one in shown if one.holds and one.low is None and one.champion is None]
     return [*sorted((one for one in shown if one not in plain_counts), key=lambda one: one.holds), *plain_counts][:12]

@@ -1,4 +1,4 @@
-"""What the commands share: the options they have in common, what they open, and how they print."""
+"""Shared by the commands: common options, opening the project, and printing."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,16 +20,16 @@ Checks = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Another folder of checks than the project's own. It overrides no refusal by these, and is shown wherever "
-        "the verdict is.",
+        help="Use this folder of checks instead of the project's own. It cannot override a refusal by those, and is "
+        "shown with the verdict.",
     ),
 ]
 
 
 def judging_settings(checks: str | None = None) -> "Settings":
-    """The settings of the project one is in, where they decide what is approved: nothing of it from the environment.
+    """The current project's settings, for commands that decide about approval: never overridden by the environment.
 
-    Raises: ConfigError, naming the variable of the environment that sets one of them.
+    Raises: ConfigError, which names the environment variable that overrides one of them.
     """
     from proveout import gate_settings as judging
 
@@ -38,21 +38,21 @@ def judging_settings(checks: str | None = None) -> "Settings":
 
 
 def settings() -> "Settings":
-    """The settings of the project one is in."""
+    """The current project's settings."""
     from proveout.settings import load
 
     return load()
 
 
 def bundle_folder(project: "Settings", name: str) -> Path:
-    """Where the bundle lies that `name` begins. Raises: NotFound, UsageError."""
+    """The folder of the bundle whose name starts with `name`. Raises: NotFound, UsageError."""
 
     store = open_store(project)
     return store.folder("bundles", store.find("bundles", name.rpartition("@")[2].lower()))
 
 
 def answer(record: object, page: str, *, as_json: bool = False) -> None:
-    """Print a record for people, or for programs."""
+    """Print `page` for people, or the record as JSON for programs."""
     from proveout.cli._terminal import colour
     from proveout.records.json_form import to_json
 

@@ -1,4 +1,4 @@
-"""How the comparison of what runs beside the champion looks on a terminal.
+"""The comparison of canary and shadow with the champion, as text for a terminal.
 
 Input: a record. Output: text.
 """
@@ -43,7 +43,7 @@ def _canary(beside: Beside, at: str) -> list[str]:
 
 
 def _words(verdict: CanaryVerdict) -> str:
-    return {"waits": "waits", "promotes": "is to be promoted", "rolls back": "is to be rolled back"}[verdict.decision]
+    return {"waits": "waits", "promotes": "should be promoted", "rolls back": "should be rolled back"}[verdict.decision]
 
 
 def _sources(arm: Arm) -> str:
@@ -94,9 +94,9 @@ def _following(found: Comparison) -> str:
     if found.canary is not None:
         decision = found.canary.verdict.decision
         if decision == "promotes":
-            return 'proveout promote --reason "…"   # or leave it to the running server'
+            return 'proveout promote --reason "…"   # or let the running server do it'
         if decision == "rolls back":
-            return 'proveout rollback --reason "…"   # or leave it to the running server'
-        return "proveout compare   # later: more answers tell more"
+            return 'proveout rollback --reason "…"   # or let the running server do it'
+        return "proveout compare   # later, with more answers"
     shadow = found.shadow.release.bundle[:12] if found.shadow else ""
     return f'proveout release {shadow} --as canary --share 0.1 --reason "…"'

@@ -1,4 +1,4 @@
-"""What an erasure came to, and how it looks on a terminal. Input: records. Output: text."""
+"""The result of an erasure, as text for a terminal. Input: records. Output: text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A place that still names an erased person."""
+    """A place that still holds data of an erased person."""
 
     kind: str  # batch, bundle, quarantine, journal, feedback, entries
     name: str
@@ -22,21 +22,21 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class Erasure:
-    """What was erased, and what is left."""
+    """What was erased, and what remains."""
 
-    fields: tuple[str, ...]  # that were looked at
+    fields: tuple[str, ...]  # that were searched
     erased: "Erased"
     left: tuple[Held, ...]
 
 
 def erased(found: Erasure) -> str:
-    """What was erased, where they still are, and what to do about it."""
+    """What was erased, where data remains, and what to do about it."""
     gone = found.erased
     lines = [
         f"erased   {gone.predictions:,} predictions, {gone.feedback:,} of feedback, {gone.outcomes:,} outcomes, "
         f"{gone.shadows:,} answers of shadows",
         fact("looked for", f"in {', '.join(found.fields)}; the ledger calls them {', '.join(gone.pseudonyms)}"),
-        fact("entry", ", ".join(map(str, gone.entries)) if gone.entries else "none new: they were erased before"),
+        fact("entry", ", ".join(map(str, gone.entries)) if gone.entries else "none: erased earlier"),
     ]
     if not found.left:
         return page([*lines, fact("left", "nothing")], "proveout ledger verify")
@@ -48,12 +48,12 @@ def erased(found: Erasure) -> str:
 
 def _remedy(kind: str) -> str:
     return {
-        "batch": "is immutable: take them out at the source, ingest again, then delete the old folder",
-        "bundle": "was made from them: train and release one from the new snapshot, then delete the old folder",
-        "quarantine": "holds rows that were refused: delete the file once they are looked at",
-        "journal": "a running server has it open: run this again; if it stays, restart the server",
-        "feedback": "somebody wrote the value into a text on another answer: read it, and delete the row",
-        "entries": "the ledger forgets nothing: start a new one, or keep this one locked away",
+        "batch": "is immutable: remove the rows at the source, ingest again, then delete the old folder",
+        "bundle": "was trained on the rows: train and release one on the new snapshot, then delete the old folder",
+        "quarantine": "holds refused rows: delete the file once somebody has looked at them",
+        "journal": "a running server has it open: run this command again; if that does not help, restart the server",
+        "feedback": "the value is in a text about another answer: read it, and delete the row",
+        "entries": "ledger entries cannot be deleted: start a new ledger, or restrict access to this one",
     }[kind]
 
 

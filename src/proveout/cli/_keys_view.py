@@ -1,6 +1,6 @@
-"""How API keys look on a terminal.
+"""API keys as text for a terminal.
 
-Input: records. Output: text. A key's own text is in no record but the one that was just made.
+Input: records. Output: text. Only the record of a new key holds the key itself.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from proveout.trust.api_keys import NewKey
 
 
 def made(created: NewKey) -> str:
-    """A key, this once."""
+    """A new key. It is shown only here."""
     key = created.key
     lines = [
         f"created   {plain(key.name)}   {key.id}",
         fact("key", created.text),
-        fact("", "shown this once: keep it where secrets are kept"),
+        fact("", "shown only once: store it with your secrets"),
         fact("may", f"{', '.join(key.scopes)}, as tenant {plain(key.tenant)}"),
         fact("limits", _limits(key)),
     ]
@@ -24,7 +24,7 @@ def made(created: NewKey) -> str:
 
 
 def listed(keys: Sequence[ApiKey]) -> str:
-    """Every key, the oldest first."""
+    """All keys, the oldest first."""
     if not keys:
         return page(["none   no API keys"], "proveout keys create NAME")
     used = sum(key.revoked_at is None for key in keys)
@@ -41,7 +41,7 @@ def listed(keys: Sequence[ApiKey]) -> str:
 
 
 def revoked(key: ApiKey, *, unchanged: bool) -> str:
-    """That a key opens nothing any more."""
+    """The confirmation that a key is revoked."""
     word = "unchanged" if unchanged else "revoked"
     return page([f"{word}   {plain(key.name)}   {key.id} since {moment(key.revoked_at or '')}"], "proveout keys list")
 

@@ -1,4 +1,4 @@
-"""What `proveout mutate --aa` prints: which checks change their mind on other held-out rows.
+"""What `proveout mutate --aa` prints: which checks give another result on other held-out rows.
 
 Input: a report. Output: text for a terminal.
 """
@@ -14,7 +14,7 @@ HEAD = ("check", "on all rows", "flips in", "share, 95 %", "may in", "")
 
 
 def as_text(report: "StabilityReport") -> str:
-    """The share of rounds with another verdict, then each check that flipped in any of them."""
+    """The share of rounds with another verdict, then each check that flipped in at least one round."""
     drawn = f"halves of {report.rows:,} rows"
     if report.clusters is not None:
         drawn = f"halves of {report.clusters:,} clusters with {report.rows:,} rows"
@@ -23,17 +23,17 @@ def as_text(report: "StabilityReport") -> str:
     lines = [
         f"{state}   {report.model}@{report.candidate[:12]}   "
         f"another verdict in {report.changed} of {report.rounds} rounds, {len(report.unstable)} of "
-        f"{len(report.checks)} checks flip more often than they may, in {report.seconds:.0f} s",
+        f"{len(report.checks)} checks flip more often than allowed, in {report.seconds:.0f} s",
         fact("drawn", f"{drawn}, as if other rows of the same kind had been held out"),
         *(table(HEAD, [_row(one) for one in moved]) if moved else []),
     ]
     lines += [
-        f"  {_name(one)} flips in {one.flips} of {one.rounds} rounds, and {_level(one)}: hold out more rows, or ask "
-        "for what the model reaches with room to spare"
+        f"  {_name(one)} flips in {one.flips} of {one.rounds} rounds, and {_level(one)}: hold out more rows, or "
+        "set a bound that the model meets with a margin"
         for one in report.unstable
     ]
     lines += [
-        f"  not counted: {_name(one)} says otherwise of every half, so it asks how many rows there are, not which"
+        f"  not counted: {_name(one)} differs on every half, so it depends on the number of rows, not on which"
         for one in report.checks
         if one.counts_rows
     ]
@@ -71,4 +71,4 @@ def _name(one: "CheckStability") -> str:
 
 def _level(one: "CheckStability") -> str:
     share = f"{100 * one.level:.3g} %"
-    return f"states an error rate of {share}" if one.stated else f"may in {share}, as no error rate is stated"
+    return f"states an error rate of {share}" if one.stated else f"may in {share}, as it states no error rate"

@@ -1,4 +1,4 @@
-"""What every page on a terminal is made of: lines, facts, tables, moments; and colour where somebody sees it.
+"""The parts of every page on a terminal: lines, facts, tables, times; and colour.
 
 Input: values. Output: text. A state is always a word; colour only repeats it, and only on a terminal.
 """
@@ -29,9 +29,9 @@ _COLOURS = _WORRYING | dict.fromkeys(_GOOD, 32)
 
 
 def colour(shown: str) -> str:
-    """`shown` with its answer, and the words in it that are bad news, in colour; as it is where nobody would see it.
+    """`shown` with its answer and its bad news in colour, if stdout is a terminal.
 
-    It is coloured last, so that columns are as wide as they look.
+    Apply it last: escape codes would break the width of columns.
     """
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return shown
@@ -40,12 +40,12 @@ def colour(shown: str) -> str:
 
 
 def page(lines: Iterable[str], following: str) -> str:
-    """Lines, and the command that follows."""
+    """Lines, then `next:` with the command that usually follows."""
     return "\n".join([*lines, f"next: {following}"])
 
 
 def fact(name: str, value: str) -> str:
-    """One line: what it is, and its value."""
+    """One line with a name and its value."""
     return f"  {name:<12}{value}"
 
 
@@ -62,17 +62,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence
 
 
 def number(value: float | None) -> str:
-    """Three digits behind the point, none where they would say nothing; nothing for None."""
+    """Up to three decimals, none for large numbers; empty for None."""
     return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
 
 
 def moment(text: str) -> str:
-    """A moment as people read and paste it. Never rounded: rounded down, it would name what served before."""
+    """A time that people can read and paste. Not rounded down: `history --at` would name the earlier release."""
     return text.replace("+00:00", "Z")
 
 
 def span(since: str, until: str) -> str:
-    """How long it is between two moments, in the two largest units."""
+    """The time between two moments, in the two largest units."""
     seconds = max(0, int((_time(until) - _time(since)).total_seconds()))
     units = (("d", seconds // 86_400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60), ("s", seconds % 60))
     first = next((place for place, (_, count) in enumerate(units) if count), len(units) - 1)
@@ -85,15 +85,15 @@ def _time(text: str) -> datetime:
 
 
 def plain(text: str) -> str:
-    """Text without line ends or escape sequences: what somebody wrote into a reason must not steer a terminal."""
+    """Text without line ends or escape sequences, so that user input such as a reason cannot control the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
 
 
 def difference_of(task: TaskName) -> str:
-    """What a difference of two answers is one of, as the head of a line."""
+    """What a difference of two answers measures, as the name of a line."""
     return {"binary": "probability", "multiclass": "moved", "regression": "value"}[task]
 
 
 def difference_format(task: TaskName) -> str:
-    """How such a difference is written: of a probability three decimals, of a value three digits."""
+    """The format of such a difference: three decimals for a probability, three digits for a value."""
     return "+.3g" if task == "regression" else "+.3f"

@@ -1,4 +1,4 @@
-"""How records look on a terminal: the answer first, then the evidence, then the next command.
+"""Records as text for a terminal: the answer first, then the evidence, then the next command.
 
 Input: a record. Output: text.
 """
@@ -20,7 +20,7 @@ from proveout.trust.authorization import Authorization
 
 
 def status(standing: Standing) -> str:
-    """What answers now, what it is worth beside the one before, and the way back."""
+    """What serves now, how it compares with the previous champion, and how to roll back."""
     if standing.served is None:
         lines = [f"nothing   of {standing.model} is released", *_logged(standing)]
         return page(lines, "proveout bundles")
@@ -36,17 +36,17 @@ def status(standing: Standing) -> str:
         *_measures(standing.served.measures, standing.before),
     ]
     if standing.served.canary is not None:
-        return page(lines, "proveout compare   # the canary beside the champion; rollback takes the canary out first")
+        return page(lines, "proveout compare   # canary and champion; rollback ends the canary first")
     if back is None:
         return page(lines, f"proveout history --at {moment(standing.at)}")
     if back.problem:
         lines.append(fact("way back", f"none to {back.bundle[:12]}: {back.problem}"))
-        return page(lines, f"{mending(back)}   # then what served before may serve again")
-    return page(lines, f'proveout rollback --reason "…"   # goes back to {back.bundle[:12]}, which served before')
+        return page(lines, f"{mending(back)}   # then a rollback to the previous champion is possible")
+    return page(lines, f'proveout rollback --reason "…"   # goes back to {back.bundle[:12]}, the previous champion')
 
 
 def served(answer: Served, *, zoned: bool) -> str:
-    """What answered at a moment."""
+    """What served at a given time."""
     release = answer.release
     until = moment(answer.until) if answer.until else "now"
     return page(
@@ -64,9 +64,10 @@ def served(answer: Served, *, zoned: bool) -> str:
 
 
 def verdict(judged: Verdict, *, signed: str) -> str:
-    """What the gate said, every measured number beside what was asked of it, and what went wrong.
+    """The verdict: every measured value with its bounds, and what went wrong.
 
-    `signed`: who signed it and whether that holds, in words.
+    Args:
+        signed: who signed it and whether the signature is valid, in words.
     """
     short = judged.candidate[:12]
     evidence = [evidence_table.row(one) for one in judged.evidence]
@@ -102,7 +103,7 @@ def released(
     """What a release changed, and which checks `judged`, the verdict it rests on, did without."""
     if release.share == 0:
         lines = [
-            f"ended   {plain(release.name)}   {release.role} no more since {moment(release.since)}",
+            f"ended   {plain(release.name)}   stopped as {release.role} at {moment(release.since)}",
             fact("by", f"{plain(release.by)}: {plain(release.reason)}"),
         ]
         return page(lines, "proveout status")
@@ -122,10 +123,10 @@ def released(
 
 
 def verified(bundle: Bundle, permit: Authorization) -> str:
-    """That a bundle is what was packed and may serve."""
+    """The confirmation that a bundle is unchanged and approved."""
     approval = permit.approval
     lines = [
-        f"intact   {plain(bundle.name)}   every file is what its manifest says",
+        f"intact   {plain(bundle.name)}   every file matches its manifest",
         fact("approval", f"until {moment(approval.expires_at)}, signed by key {approval.key}"),
         fact("verdict", approval.verdict[:12]),
         *(
@@ -137,7 +138,7 @@ def verified(bundle: Bundle, permit: Authorization) -> str:
 
 
 def history(made: Sequence[Release]) -> str:
-    """Every release, the newest first."""
+    """All releases, the newest first."""
     if not made:
         return page(["nothing   was ever released"], "proveout bundles")
     rows = [
@@ -153,7 +154,7 @@ def history(made: Sequence[Release]) -> str:
 
 
 def bundles(packed: Sequence[Packed]) -> str:
-    """Every bundle, the newest first."""
+    """All bundles, the newest first."""
     if not packed:
         return page(["nothing   is packed yet"], "python flows/train.py run")
     names = list(dict.fromkeys(one.name for item in packed for one in item.measures if one.gate is not None))
@@ -190,14 +191,14 @@ def alerts(found: Sequence[Alert], *, at: str) -> str:
 
 
 def _state(item: Packed) -> str:
-    """What became of a bundle; that a check was waived, or its rows made by another source, is part of it."""
+    """The state of a bundle, including waived checks and a changed source."""
     notes = [f"{item.waived} waived"] if item.waived else []
     notes += ["source changed"] if item.source_changed else []
     return ", ".join([state(item), *notes])
 
 
 def _origin(answer: Served) -> list[str]:
-    """Who let it serve, why, and what it was made of."""
+    """Who released it, why, and from what it was made."""
     release, bundle, judged = answer.release, answer.bundle, answer.verdict
     lines = [fact("released", f"by {plain(release.by)}: {plain(release.reason)}")]
     if bundle is not None:
@@ -213,7 +214,7 @@ def _origin(answer: Served) -> list[str]:
 
 
 def _beside(answer: Served, at: str) -> list[str]:
-    """The canary and the shadow that run beside the champion."""
+    """The running canary and shadow."""
     return [
         fact(
             found.role,
@@ -226,14 +227,14 @@ def _beside(answer: Served, at: str) -> list[str]:
 
 
 def _objections(judged: Verdict) -> list[str]:
-    """The checks that failed or went unproven, each with the first line of its message."""
+    """The failed and unproven checks, each with the first line of its message."""
     said = {result.check: result.message.partition("\n")[0] for result in judged.results}
     found = [(word, check) for word in ("failed", "unproven") for check in getattr(judged, word)]
     return [f"  {word:<8}  {plain(check)}   {plain(said.get(check, ''))}".rstrip() for word, check in found]
 
 
 def _source(judged: Verdict) -> list[str]:
-    """What made the rows, and what there is to know of it."""
+    """The versions of the source code that made the rows."""
     if not judged.source or not judged.source[-1].files:
         return []
     files, note = judged.source[-1].files, source_note(judged)
@@ -242,7 +243,7 @@ def _source(judged: Verdict) -> list[str]:
 
 
 def _waived(judged: Verdict) -> list[str]:
-    """The checks that may fail, and who answers for that."""
+    """The waived checks, and who is responsible for each."""
     return [
         fact("waived", f"{plain(result.check)}, by {plain(waiver.by)} until {waiver.until}: {plain(waiver.reason)}")
         for result, waiver in waived(judged)
@@ -250,7 +251,7 @@ def _waived(judged: Verdict) -> list[str]:
 
 
 def _by_others(judged: Verdict) -> list[str]:
-    """That it was not the project's own checks that judged."""
+    """A line if other checks than the project's own judged the candidate."""
     return (
         [fact("checks", f"{plain(text_report.BY_OTHERS)} {plain(judged.checks_folder)}")]
         if judged.checks_folder
@@ -259,7 +260,7 @@ def _by_others(judged: Verdict) -> list[str]:
 
 
 def _optional(judged: Verdict) -> list[str]:
-    """The checks that `required_checks` leaves out, and what came of them."""
+    """The results of checks that `required_checks` does not require."""
     return [fact("optional", plain(text)) for text in text_report.left_out(judged)]
 
 
@@ -284,7 +285,7 @@ def _alert(alert: Alert, at: str) -> str:
 
 
 def _measures(measures: Sequence[Measure], before: Bundle | None) -> list[str]:
-    """What the gate measured, beside what it measured of the champion before; and what the notebook says."""
+    """The gate's measurements of this bundle and the previous champion, and the notebook's own metrics."""
     rows = [
         (
             plain(one.name),
@@ -303,11 +304,11 @@ def _change(one: Measure) -> str:
 
 
 def _claim(measures: Sequence[Measure]) -> str:
-    """What the notebook says, in a line: a claim, whatever the gate has measured."""
+    """The notebook's own metrics in one line. They are a claim, not evidence."""
     return plain(", ".join(f"{one.name} {number(one.notebook)}" for one in measures if one.notebook is not None))
 
 
 def _commit(git_commit: str) -> str:
-    """A commit shortened; that the tree was dirty stays."""
+    """The shortened commit, with its mark for uncommitted changes."""
     commit, plus, changes = git_commit.partition("+")
     return plain(commit[:12] + plus + changes)

@@ -1,4 +1,4 @@
-"""The commands by which a person answers for a bundle: the key that is theirs, and the approval signed with it."""
+"""The commands for human approvals: make a person's key, and sign an approval with it."""
 
 import os
 import sys
@@ -29,9 +29,9 @@ approvers = typer.Typer(help="Who may approve bundles.", rich_markup_mode=None, 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is, such as ada.")], key: KeyFile = None
 ) -> None:
-    """Make a key pair for a person: the private key for them alone, the public key for the project.
+    """Make a key pair for a person: a private key that only they keep, and a public key for the project.
 
-    An existing private key is used, not replaced: one person may approve in several projects.
+    An existing private key is reused, so that one person can approve in several projects.
     """
     from proveout.cli._approve_view import made
     from proveout.trust import secret_files
@@ -42,7 +42,7 @@ def add(
     file, public = _own_file(project.root, key), public_file(quorum(project).approvers, name)
     if public.exists():
         remedy = "Remove the file first, if that key is no longer valid"
-        raise ConfigError(str(public), f"{name} has a key already", remedy)
+        raise ConfigError(str(public), f"{name} already has a key", remedy)
     found = file.exists()
     if not found:
         secret_files.place(file, new_key(), mode=0o600)
@@ -86,14 +86,14 @@ def approve(
         approval = authorization.approval_of(ledger, packed.digest)
         check_approval(approval, bundle=packed, keyring=open_keyring(project), at=at)
         judged = status.verdict_at(ledger, approval)
-        # No release could rest on it: nobody is to answer for what will be judged again.
+        # Without a valid gate approval, no release could use it: nobody should sign a bundle that must be judged again.
         admission.refuse_edited(judged, packed, current_fingerprint(project))
         held = approvals.granted(approvals.entered(ledger, packed.digest), asked, approval, at=at)
         others = [one for one in held if one.by.casefold() != by.casefold()]
         if sys.stdin.isatty() and not yes:
             shown = "\n".join([f"approve   {packed.name}", *proposal(judged, others, until=until)])
             typer.echo(colour(shown), err=True)
-            typer.confirm(f"Do you, {by}, answer for it?", abort=True, err=True)
+            typer.confirm(f"Do you, {by}, approve it?", abort=True, err=True)
         given = approvals.give(
             ledger, asked, private, approval, by=by, reason=reason, at=at, expires_at=until, seen=seen
         )  # fmt: skip
@@ -115,7 +115,7 @@ def _private_key(root: Path, named: Path | None) -> "PrivateKey":
 
 
 def _own_file(root: Path, named: Path | None) -> Path:
-    """Where a person's private key lies. Raises: UsageError for a place in the project, which others read."""
+    """The path of a person's private key. Raises: UsageError for a path inside the project, which others can read."""
     file = (named or KEY_FILE).expanduser().absolute()
     if file.resolve().is_relative_to(root.resolve()):
         raise UsageError(

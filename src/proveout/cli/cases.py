@@ -1,4 +1,4 @@
-"""The commands that turn what went wrong into edge cases, and take them out again: by name, with a reason."""
+"""The commands that add edge cases after a wrong answer, and retire them: with a name and a reason."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
-cases = typer.Typer(help="Records that every model has to get right.", rich_markup_mode=None, no_args_is_help=True)
+cases = typer.Typer(help="Records that every model must get right.", rich_markup_mode=None, no_args_is_help=True)
 By = Annotated[str | None, typer.Option(help="Who does it. [the user who is logged in]")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """An edge case, as lists show it."""
+    """An edge case as a list shows it."""
 
     id: str
     expects: tuple[str, ...]
@@ -40,10 +40,10 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """A case that was added, and what the bundle says of it that answered wrong."""
+    """A case that was added, and whether the bundle that answered wrong fails it."""
 
     case: Listed
-    bundle: str  # `model@digest`; "" where none was asked
+    bundle: str  # `model@digest`; "" if none was tried
     fails: bool  # whether that bundle gets it wrong
     evidence: tuple[Evidence, ...]
     file: str
@@ -56,22 +56,20 @@ def add(
     expect: Annotated[
         list[str] | None,
         typer.Option(
-            help="What should have been answered, such as 'label false' or 'probability at_most 0.3'; may be repeated. "
-            "[what really happened, or feedback said]"
+            help="The right answer, such as 'label false' or 'probability at_most 0.3'; may be repeated. "
+            "[the reported outcome or feedback]"
         ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why that is the right answer, in a sentence.")] = None,
-    name: Annotated[
-        str | None, typer.Option("--id", help="What to call the case. [the request's id and today]")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--id", help="The name of the case. [the request's id and today]")] = None,
     fill: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=VALUE", help="A value for a field that the log has only as a pseudonym; may be repeated."
+            metavar="FIELD=VALUE", help="A value for a field that is a pseudonym in the log; may be repeated."
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Cases written as YAML, in place of a request.")
+        Path | None, typer.Option("--from", metavar="FILE", help="A YAML file of cases, instead of a request.")
     ] = None,
     bundle: Annotated[
         str | None,
@@ -85,7 +83,7 @@ def add(
 ) -> None:
     """Turn a wrong answer into an edge case.
 
-    The logged request becomes the record. The bundle that answered must fail the case: a case that it meets would test
+    The logged request becomes the record of the case. The bundle that answered must fail the case, or it would test
     nothing. A record can have only one case.
     """
     from proveout.edge_cases import case_store, offered
@@ -93,10 +91,10 @@ def add(
     project = settings()
     if file is not None:
         if request_id is not None or expect or reason is not None or name is not None or fill or by is not None:
-            raise UsageError("A file says all of a case itself: --from goes with --bundle and --allow-passing only.")
+            raise UsageError("--from FILE holds complete cases: combine it with --bundle and --allow-passing only.")
         new, logged = offered(file), None
     elif request_id is None:
-        raise UsageError("Say which answer was wrong: proveout cases add REQUEST_ID, or --from FILE.")
+        raise UsageError("Name the wrong answer: proveout cases add REQUEST_ID, or --from FILE.")
     else:
         logged = cases_from_log.look_up(project, request_id)
         record = case_store.in_order(project, cases_from_log.filled(logged.prediction.record, fill or ()))
@@ -108,8 +106,8 @@ def add(
         stated = case_store.tried(case, known, model) if model is not None else ()
         fails = not all(one.holds for one in stated)
         if not fails and not passing:
-            assert model is not None  # else it was refused above
-            remedy = "It would test nothing. Expect something else, or keep it so that it stays right: --allow-passing"
+            assert model is not None  # otherwise refused above
+            remedy = "It would test nothing. Expect something else, or add it as a regression guard: --allow-passing"
             raise case_store.CaseRefused(case.id, f"is met by {model.bundle.name}", remedy)
         found.append(
             Added(
@@ -131,10 +129,10 @@ def retire(
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Take an edge case out.
+    """Retire an edge case.
 
-    The case moves to retired_cases.yaml, with who, when and why. The gate refuses a suite in which a case is missing
-    for any other reason.
+    The case moves to retired_cases.yaml, with who, when and why. The gate refuses a candidate if a case is missing for
+    any other reason.
     """
     from proveout.edge_cases import case_store
     from proveout.edge_cases.case import SHORTEST_REASON
@@ -153,7 +151,7 @@ def retire(
 
 @cases.command("list")
 def list_cases(as_json: Json = False) -> None:
-    """List every edge case, and what it expects."""
+    """List all edge cases and what they expect."""
     from proveout.edge_cases import case_store
 
     project = settings()
@@ -162,14 +160,14 @@ def list_cases(as_json: Json = False) -> None:
     rows = [(one.id, _short(one), one.date, plain(one.author), plain(one.source)) for one in found]
     head = f"{len(found)} edge {'case' if len(found) == 1 else 'cases'}, {gone} retired"
     lines = [head, *table(("id", "expects", "date", "author", "from"), [(*row[:4], row[4][:60]) for row in rows])]
-    answer(found, page(lines, "proveout cases add REQUEST_ID   # an answer that was wrong"), as_json=as_json)
+    answer(found, page(lines, "proveout cases add REQUEST_ID   # after a wrong answer"), as_json=as_json)
 
 
 # --- the bundle it is tried on -------------------------------------------------------------------------------------
 
 
 def _opened(project: "Settings", logged: Logged | None, named: str | None, *, passing: bool) -> "OpenBundle | None":
-    """The bundle that the case is tried on; None where no bundle answered and the case is kept all the same."""
+    """The bundle to try the case on; None if no bundle answered and `passing` allows that."""
     from proveout.edge_cases import case_store
     from proveout.evaluation.context import find_candidate
     from proveout.model.bundle import open_bundle
@@ -183,11 +181,9 @@ def _opened(project: "Settings", logged: Logged | None, named: str | None, *, pa
         return open_released(project, store.find("bundles", release.rpartition("@")[2]))
     if passing:
         return None
-    remedy = "Name one that gets it wrong: --bundle BUNDLE. Or keep the case without: --allow-passing"
+    remedy = "Name a bundle that gets it wrong: --bundle BUNDLE. Or add the case untested: --allow-passing"
     request = plain(logged.prediction.request_id)
-    raise case_store.CaseRefused(
-        f"of {request}", "cannot be tried: no bundle was released when it was answered", remedy
-    )
+    raise case_store.CaseRefused(f"of {request}", "cannot be tried: no bundle was released at that time", remedy)
 
 
 # --- how it looks -------------------------------------------------------------------------------------------------
@@ -208,7 +204,7 @@ def _listed(case: "Case") -> Listed:
 
 
 def _short(one: Listed) -> str:
-    """What it expects, as far as it fits."""
+    """What it expects, shortened to fit."""
     first = plain(one.expects[0])
     return first if len(one.expects) == 1 else f"{first}, and {len(one.expects) - 1} more"
 
@@ -222,7 +218,7 @@ def _added(found: list[Added], logged: Logged | None) -> str:
         if logged is not None:
             lines.append(fact("answered", _answered(logged.prediction)))
         lines += table(("number", "says", "asked", ""), [_row(stated) for stated in one.evidence], right=(1,))
-    return page([*lines, fact("in", found[0].file)], "proveout gate   # a candidate now has to get it right")
+    return page([*lines, fact("in", found[0].file)], "proveout gate   # candidates must get it right from now on")
 
 
 def _answered(given: Prediction) -> str:

@@ -1,6 +1,6 @@
-"""A logged answer on its way to become an edge case: looked up, what was said of it, and what stands there instead.
+"""Makes an edge case from a logged answer: looks it up with its feedback, and fills in masked values.
 
-Input: a request id. Output: the answer with its feedback, or the case that it becomes.
+Input: a request id. Output: the answer with its feedback, or the edge case made from it.
 """
 
 import datetime
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Logged:
-    """An answer that was given, and what was said of it."""
+    """A logged answer and its feedback."""
 
     prediction: Prediction
     feedback: tuple[Feedback, ...]
@@ -34,7 +34,7 @@ class Logged:
 
 
 def look_up(project: "Settings", request_id: str) -> Logged:
-    """An answer, from the ledger or from a journal that still waits for it. Raises: NotFound."""
+    """The answer, from the ledger or from a journal that is not drained yet. Raises: NotFound."""
     with open_ledger(project) as ledger:
         prediction = ledger.prediction(request_id)
         feedback = list(ledger.feedback_of(request_id))
@@ -43,31 +43,31 @@ def look_up(project: "Settings", request_id: str) -> Logged:
     prediction = prediction or next((row for row in waiting if isinstance(row, Prediction)), None)
     feedback += [row for row in waiting if isinstance(row, Feedback) and row not in feedback]
     if prediction is None:
-        remedy = "The id stands in the answer, as request_id; an answer that was erased cannot become a case"
+        remedy = "The id is in the answer, as request_id. An erased answer cannot become a case"
         raise NotFound("logged answer to", plain(request_id), f"{remedy}.")
     if prediction.model != project.model:
         raise UsageError(
-            f"{plain(request_id)} was answered by {prediction.model}; the cases here are of {project.model}."
+            f"{plain(request_id)} was answered by {prediction.model}, but the edge cases here are for {project.model}."
         )
     return Logged(prediction=prediction, feedback=tuple(feedback), outcome=outcome)
 
 
 def _waiting(journals: Path, request_id: str) -> list[Any]:
-    """The rows about a request in journals that are not drained yet."""
+    """The journal rows about a request, from journals that are not drained yet."""
     from proveout.server.log import codec
 
-    found, named = [], canonical(request_id)[1:-1]  # as a line of JSON has it
+    found, named = [], canonical(request_id)[1:-1]  # as written in a line of JSON
     for path in sorted(journals.glob("*.jsonl")):
-        with suppress(FileNotFoundError):  # drained and deleted meanwhile
+        with suppress(FileNotFoundError):  # drained and deleted by now
             for line in path.read_bytes().split(b"\n")[:-1]:
                 if named in line:
-                    with suppress(ValueError, TypeError, KeyError):  # a damaged line: the drain sets it aside
+                    with suppress(ValueError, TypeError, KeyError):  # the drain sets damaged lines aside
                         found.append(codec.read(line))
     return [row for row in found if getattr(row, "request_id", None) == request_id]
 
 
 def _happened(logged: Logged) -> str:
-    """What to expect when nobody says: what really happened, or that the answer was wrong. Raises: UsageError."""
+    """The default expectation: the reported outcome, or not the answer that was given. Raises: UsageError."""
     told = (logged.outcome, *(one.outcome for one in logged.feedback))
     said = {outcome for outcome in told if outcome is not None}
     if len(said) == 1 and isinstance(next(iter(said)), float):
@@ -84,7 +84,7 @@ def _happened(logged: Logged) -> str:
     value = logged.prediction.answer.value
     if any(one.wrong for one in logged.feedback) and isinstance(value, bool):
         return f"label {class_text(not value)}"
-    raise UsageError("The outcome is unknown. Say what should have been answered: --expect 'label false'.")
+    raise UsageError("The outcome is unknown. Give the right answer: --expect 'label false'.")
 
 
 def case(
@@ -96,10 +96,10 @@ def case(
     reason: str | None,
     by: str | None,
 ) -> "Case":
-    """The edge case that a logged answer becomes.
+    """The edge case made from a logged answer.
 
     Args:
-        expect: as `words.expectation` reads it; without it, what really happened.
+        expect: in the syntax of `words.expectation`; default: the reported outcome.
     Raises: UsageError.
     """
     from pydantic import ValidationError
@@ -107,7 +107,7 @@ def case(
     from proveout.edge_cases import Case, expectation_syntax
 
     if reason is None:
-        raise UsageError("Say why that is the right answer, in a sentence: --reason …")
+        raise UsageError("Say in a sentence why that is the right answer: --reason …")
     request, written_on = logged.prediction.request_id, today()
     slug = re.sub(r"[^a-z0-9]+", "-", request.lower()).strip("-")
     try:
@@ -122,11 +122,11 @@ def case(
         )
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(f"This is no edge case: {problems}.") from error
+        raise UsageError(f"This is not a valid edge case: {problems}.") from error
 
 
 def filled(record: Mapping[str, Scalar], fill: Sequence[str]) -> dict[str, Scalar]:
-    """The record as it was asked, values of people filled in. Raises: UsageError for one that is not."""
+    """The logged record with its masked personal values filled in. Raises: UsageError if one is missing."""
     from proveout.edge_cases import expectation_syntax
     from proveout.ledger.prediction_rows import HIDDEN
 
@@ -135,19 +135,19 @@ def filled(record: Mapping[str, Scalar], fill: Sequence[str]) -> dict[str, Scala
         given = expectation_syntax.change(",".join(fill)) if fill else {}
     except ValueError as error:
         raise UsageError(f"--fill {' '.join(fill)} is not FIELD=VALUE.") from error
-    strange = sorted(set(given) - set(hidden))
-    if strange:
-        raise UsageError(f"The log has the value of {', '.join(strange)}: a record with another one was never asked.")
+    known = sorted(set(given) - set(hidden))
+    if known:
+        raise UsageError(f"The log has the value of {', '.join(known)}: another value makes another request.")
     missing = [name for name in hidden if name not in given]
     if missing:
         fills = " ".join(f"--fill {name}=VALUE" for name in missing)
         raise UsageError(
-            f"The log holds a pseudonym in place of {', '.join(missing)}, for it is about a person. Give a value that "
-            f"makes the same point and is nobody's, or null: {fills}"
+            f"The log has a pseudonym for {', '.join(missing)}, which is personal data. Give a made-up value with the "
+            f"same effect, or null: {fills}"
         )
     return {**record, **given}
 
 
 def today() -> datetime.date:
-    """The day it is, in UTC."""
+    """Today's date in UTC."""
     return datetime.datetime.now(datetime.UTC).date()

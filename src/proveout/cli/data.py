@@ -1,4 +1,4 @@
-"""`proveout data`: the command that takes a batch out of the data. `data report` stands in data_report.py."""
+"""`proveout data`: the command that removes a batch from the data. `data report` is in data_report.py."""
 
 import sys
 from typing import Annotated
@@ -8,17 +8,17 @@ import typer
 from proveout.cli._common import Json, answer, settings
 from proveout.project import actor, open_ledger, open_store
 
-data = typer.Typer(help="What models are trained on.", rich_markup_mode=None, no_args_is_help=True)
+data = typer.Typer(help="The data that models are trained on.", rich_markup_mode=None, no_args_is_help=True)
 
 
 @data.callback()
 def _data() -> None:
-    """What models are trained on."""
+    """The data that models are trained on."""
 
 
 @data.command()
 def drop(
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="The name of the batch, as it was ingested.")],
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="The name of the batch.")],
     *,
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
     by: Annotated[str | None, typer.Option(help="Who does it. [the user who is logged in]")] = None,
@@ -48,7 +48,7 @@ def drop(
         ]
         if sys.stdin.isatty() and not yes:
             typer.echo(colour("\n".join([f"drop   {plain(batch)}", *facts])), err=True)
-            typer.confirm("Take it out?", abort=True, err=True)
+            typer.confirm("Remove it?", abort=True, err=True)
         batch_removal.remove(ledger, open_store(project), found, by=who, reason=reason, at=now(), seen=seen)
     shown = [f"dropped   {plain(batch)}", *facts, fact("by", f"{plain(who)}: {plain(reason)}")]
-    answer(found, page(shown, "python flows/train.py run   # learns from the new snapshot"), as_json=as_json)
+    answer(found, page(shown, "python flows/train.py run   # trains on the new snapshot"), as_json=as_json)

@@ -1,4 +1,4 @@
-"""The command that shows what a batch of data looks like: `proveout data report`."""
+"""The command that compares a batch of data with earlier ones: `proveout data report`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,18 +10,18 @@ from proveout.cli._common import Json, answer, settings
 if TYPE_CHECKING:
     from proveout.monitoring.data_report import Distributions
 
-SHOWN = 12  # columns on a terminal; the page has all
+SHOWN = 12  # columns on a terminal; the HTML page has all
 
 
 def report(
-    batch: Annotated[str | None, typer.Argument(help="A batch; without it, the newest of the newest snapshot.")] = None,
+    batch: Annotated[str | None, typer.Argument(help="The batch. [the newest of the newest snapshot]")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page with all charts to this file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compare a batch with the batches before it.
 
-    Shows how far each column is from them, and how far they are from each other. In GitHub it is added to the job
-    summary.
+    Shows each column's distance from them, and the usual distance between them. In GitHub Actions, the report is added
+    to the job summary.
     """
     from proveout.gate.reports import github_summary
     from proveout.monitoring import report as pages

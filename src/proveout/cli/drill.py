@@ -1,4 +1,4 @@
-"""The command that puts a running server through its faults, and how its report looks on a terminal."""
+"""The command that injects faults into a running server, and its report as text."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,16 +26,16 @@ def drill(
 ) -> None:
     """Break the worker of a running server on purpose.
 
-    The worker is killed, stopped and slowed while callers ask. The report counts the answers of each source, and says
-    how late they were. Needs the server's machine and user. The requests are logged, under ids that begin with
-    `drill-`. A request that was shed (503, too many before it) is sent again when the server said.
-    Exit 1 if a request failed, or was answered late.
+    Kills, stops and slows the worker while clients send requests. The report counts the answers of each source and how
+    late they were. Run it on the server's machine, as the server's user. The requests are logged with ids that start
+    with `drill-`. A shed request (503) is sent again after the time that the server named.
+    Exit 1 if a request failed or was answered late.
     """
     from proveout.server import drill as rehearsal
 
-    strange = sorted(set(fault or ()) - set(rehearsal.FAULTS))
-    if strange:
-        raise UsageError(f"There is no fault {', '.join(strange)}. There are: {', '.join(rehearsal.FAULTS)}.")
+    unknown = sorted(set(fault or ()) - set(rehearsal.FAULTS))
+    if unknown:
+        raise UsageError(f"There is no fault {', '.join(unknown)}. There are: {', '.join(rehearsal.FAULTS)}.")
     faults = tuple(name for name in rehearsal.FAULTS if not fault or name in fault)
     report = rehearsal.run(
         settings(), key=key, faults=faults, seconds=seconds, say=lambda words: typer.echo(words, err=True)
@@ -46,7 +46,7 @@ def drill(
 
 
 def drilled(report: "DrillReport") -> str:
-    """Whether the server came through, then fault by fault, then what a fallback costs."""
+    """Whether all requests were answered in time, then each fault, then the quality of fallback answers."""
     failed = sum(phase.failed for phase in report.phases)
     late = sum(phase.late for phase in report.phases)
     asked = sum(phase.asked for phase in report.phases)
@@ -57,7 +57,7 @@ def drilled(report: "DrillReport") -> str:
         for one in report.quality
     ]
     lines = [
-        f"{verdict}   {plain(report.release)}   {asked:,} asked, {failed:,} failed, {late:,} later than "
+        f"{verdict}   {plain(report.release)}   {asked:,} requests, {failed:,} failed, {late:,} later than "
         f"{report.deadline_s * 1000:.0f} ms",
         *table(
             (
@@ -87,7 +87,7 @@ def drilled(report: "DrillReport") -> str:
             ("source", "rows", *(name.replace("_", " ") for name in names)), quality, right=range(1, 2 + len(names))
         ),
     ]
-    return page(lines, "proveout alerts   # what the drill raised is no cause for worry")
+    return page(lines, "proveout alerts   # ignore the alerts that the drill raised")
 
 
 def _row(phase: "Phase") -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The command that erases a person: from the ledger's tables, from journals, and a list of where they still are."""
+"""The command that erases a person from the ledger's tables and the journals, and lists where their data remains."""
 
 import os
 import time
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proveout.schema.spec import RequestField
     from proveout.settings import Settings
 
-_WAIT_S = 10.0  # for a running server to give up the journals that name them
+_WAIT_S = 10.0  # for a running server to drain the journals that name them
 
 
 def erase(
@@ -32,8 +32,8 @@ def erase(
 ) -> None:
     """Erase a person from the log, and list where their data remains.
 
-    Deletes their predictions and everything that belongs to them. The ledger's chain still verifies. Snapshots and
-    bundles are immutable: those that hold the value are listed, with what to do. Exit 1 if something is left.
+    Deletes their predictions with all data about these. The ledger's hash chain stays valid. Snapshots and bundles are
+    immutable: those that hold the value are listed, with what to do. Exit 1 if something remains.
     """
     from proveout.cli._erase_view import erased as page
     from proveout.ledger import erasure
@@ -52,7 +52,7 @@ def erase(
         for value in _values(text, marked[field])
     ]
     if not named:
-        raise UsageError(f"No field about people can have that value. They are: {', '.join(marked)}")
+        raise UsageError(f"No personal data field can have that value. The fields are: {', '.join(marked)}")
     with open_ledger(project) as ledger:
         waiting = any(_naming(project.journal_dir, named))
         done = erasure.erase(ledger, named, by=actor(), reason=reason, at=now(), anew=waiting)
@@ -70,19 +70,19 @@ def erase(
 
 
 def _meant(subject: str, marked: "dict[str, RequestField]", fields: Sequence[str]) -> dict[str, str]:
-    """The value to look for, by field."""
+    """The value to search for, by field."""
     if not marked:
-        raise UsageError('No field of the request schema is about people: mark those that are, metadata={"pii": True}.')
+        raise UsageError('The request schema marks no field as personal data. Mark them with metadata={"pii": True}.')
     field, sign, value = subject.partition("=")
     if sign and field in marked:
         return {field: value}
     if sign and field in fields:
-        raise UsageError(f"{field} is not marked as being about people; those that are: {', '.join(marked)}")
+        raise UsageError(f"{field} is not marked as personal data. The marked fields are: {', '.join(marked)}")
     return dict.fromkeys(marked, subject)
 
 
 def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bool]:
-    """`text` as a record may hold it: a whole number in a field of floats may stand there as either."""
+    """`text` as values that a record may hold: in a float field, a whole number may be stored as int or float."""
     from proveout.schema.spec import TEXT_KINDS
 
     if field.kind in TEXT_KINDS:
@@ -101,7 +101,7 @@ def _values(text: str, field: "RequestField") -> Iterator[str | int | float | bo
 
 
 def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") -> None:
-    """Empty the journals of dead writers, without them; a running server empties those of its own."""
+    """Drain the journals of processes that ended, without the erased rows. A running server drains its own."""
     from proveout.server.log.shipper import LogShipper
 
     folder = project.journal_dir
@@ -109,7 +109,7 @@ def _clean(project: "Settings", ledger: "Ledger", named: "Sequence[Subject]") ->
         return
     until = time.monotonic() + _WAIT_S
     while any(_naming(folder, named)) and time.monotonic() < until:
-        # A drain of our own, where no server has the folder: what it carries over, it carries over without them.
+        # If no server uses the folder, drain it here, without the erased rows.
         drain = LogShipper(
             folder,
             open_log=lambda: open_ledger(project),
@@ -132,7 +132,7 @@ def _keep(ledger: "Ledger", alert: object, model: str) -> None:
 
 
 def _strike(path: Path, named: "Sequence[Subject]") -> None:
-    """Take the lines that name them out of a file that nobody drains."""
+    """Remove the lines that name them from a file that is not drained."""
     traces = [trace.encode() for one in named for trace in one.traces()]
     lines = path.read_bytes().splitlines(keepends=True)
     kept = [line for line in lines if not any(trace in line for trace in traces)]
@@ -145,7 +145,7 @@ def _strike(path: Path, named: "Sequence[Subject]") -> None:
 
 
 def _naming(folder: Path, named: "Sequence[Subject]") -> Iterator[Path]:
-    """Files of the journal's folder that name them."""
+    """Files in the journal folder that name them."""
     traces = [trace.encode() for one in named for trace in one.traces()]
     for path in sorted((*folder.glob("*.jsonl"), *folder.glob("*.damaged"))):
         with suppress(FileNotFoundError):  # drained and deleted meanwhile
@@ -158,13 +158,13 @@ def _naming(folder: Path, named: "Sequence[Subject]") -> Iterator[Path]:
 
 
 def _trained_on(project: "Settings", named: "Sequence[Subject]") -> Iterator[Held]:
-    """Batches and bundles that hold one of the values in its column."""
+    """Batches and bundles with one of the values in its column."""
     from proveout.data import snapshots
 
     store = open_store(project)
     names: dict[str, str] = {}
     for digest in sorted(store.digests("snapshots")):
-        with suppress(DataChanged):  # a name less; a list that somebody edited hides nobody who is in the rows
+        with suppress(DataChanged):  # an edited list only costs a name; the rows themselves are still searched
             names |= {batch.digest: batch.name for batch in snapshots.describe(store, digest).batches}
     for digest in sorted(store.digests("batches")):
         folder = store.folder("batches", digest)
@@ -180,7 +180,7 @@ def _trained_on(project: "Settings", named: "Sequence[Subject]") -> Iterator[Hel
 
 
 def _rows(path: Path, named: "Sequence[Subject]") -> int:
-    """Rows of a table in which one of them stands in their column."""
+    """The number of table rows with one of the values in its column."""
     from pyarrow import parquet
 
     columns = set(parquet.read_schema(path).names)

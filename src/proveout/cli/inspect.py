@@ -1,4 +1,4 @@
-"""The commands that look: they change nothing. All but `verify` need the ledger only."""
+"""Read-only commands. All but `verify` need only the ledger."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,10 @@ from proveout.project import open_keyring, open_ledger
 
 
 def status(as_json: Json = False) -> None:
-    """Show what serves now, and how to go back.
+    """Show what serves now, and how to roll back.
 
-    Since when, released by whom and why; how it compares with the previous champion; until when it is approved; what is
-    logged, and what needs attention. Exit 1 while nothing serves.
+    Since when, who released it and why; how it compares with the previous champion; until when it is approved; what is
+    logged; and what needs attention. Exit 1 if nothing serves.
     """
     from proveout.cli import _views
     from proveout.records.values import now
@@ -26,8 +26,8 @@ def status(as_json: Json = False) -> None:
     asked = None
     try:
         asked = read_bounds(project)
-    except ConfigError as error:  # what serves is asked when something burns: a slip in a file must not hide it
-        typer.echo(f"the bounds of now are not known: {error}", err=True)
+    except ConfigError as error:  # status is needed most in an incident: a mistake in a file must not block it
+        typer.echo(f"the current bounds are unknown: {error}", err=True)
     with open_ledger(project) as ledger:
         found = standing.now(ledger, project.model, at=now(), quorum=quorum(project), asked=asked)
     answer(found, _views.status(found), as_json=as_json)
@@ -37,13 +37,13 @@ def status(as_json: Json = False) -> None:
 
 def history(
     at: Annotated[
-        str | None, typer.Option(help="What served at this moment: ISO 8601, UTC without a zone; or `now`.")
+        str | None, typer.Option(help="Show what served at this time: ISO 8601, in UTC if it has no zone; or `now`.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List every release; or show what served at a moment.
+    """List all releases, or show what served at a given time.
 
-    With --at: since when, released by whom, why, on what data and approved by which verdict. Exit 1 if nothing served
+    With --at: since when, who released it, why, its data and the verdict that approved it. Exit 1 if nothing served
     then, or nothing was ever released.
     """
     from datetime import datetime
@@ -71,10 +71,10 @@ def history(
 
 
 def bundles(as_json: Json = False) -> None:
-    """List every bundle, the newest first.
+    """List all bundles, the newest first.
 
-    With its state: champion, approved, expired, refused, or candidate while it has no verdict; and how many human
-    approvals are missing, where they are required.
+    With the state of each: champion, approved, expired, refused, or candidate if it has no verdict; and the number of
+    missing human approvals, if they are required.
     """
     from proveout.cli import _views
     from proveout.records.values import now
@@ -89,13 +89,13 @@ def bundles(as_json: Json = False) -> None:
 
 def verdict(
     bundle: BundleName,
-    html: Annotated[Path | None, typer.Option(help="Write it to this file too, as one page with charts.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it to this file, as an HTML page with charts.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the newest verdict on a bundle.
 
-    Every number with its bounds, the checks that failed or went unproven, what was waived by whom, and who signed it.
-    Exit 1 if it does not approve, or if the signature is invalid.
+    Every value with its bounds, the failed and unproven checks, the waivers and who is responsible for them, and who
+    signed it. Exit 1 if it does not approve, or if the signature is invalid.
     """
     from proveout.cli import _views
     from proveout.errors import BadSignature
@@ -111,7 +111,7 @@ def verdict(
         check_signature(found, open_keyring(project))
         problem, signed = "", f"by key {found.key}, which is trusted here"
     except BadSignature as error:
-        problem = f"{error.why}. Have it judged again: proveout gate {found.candidate[:12]}"
+        problem = f"{error.why}. Judge the bundle again: proveout gate {found.candidate[:12]}"
         signed = f"INVALID: {problem}"
     if html is not None:
         html.write_text(html_report.html(found), encoding="utf-8")
@@ -128,8 +128,8 @@ def verify(
 ) -> None:
     """Verify that a bundle is unchanged and approved.
 
-    Otherwise names the changed file, the reason why the approval is invalid, or the number of missing human approvals,
-    and exits with 1.
+    If not, it names the changed file, the reason why the approval is invalid, or the number of missing human approvals.
+    Exit 1 in that case.
     """
     from proveout.cli import _views
     from proveout.model.manifest import verify as verify_files

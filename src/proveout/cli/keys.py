@@ -1,4 +1,4 @@
-"""The commands that hand out API keys and take them back. A key is printed once, when it is made."""
+"""The commands that create, list and revoke API keys. A key is printed only when it is created."""
 
 from typing import Annotated, cast
 
@@ -12,7 +12,7 @@ keys = typer.Typer(help="Who may call the server.", rich_markup_mode=None, no_ar
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Whose key it is, such as shop-frontend.")],
+    name: Annotated[str, typer.Argument(help="Who uses the key, such as shop-frontend.")],
     *,
     scope: Annotated[
         list[str] | None, typer.Option(help="predict, feedback, metrics or admin; may be repeated. [predict, feedback]")
@@ -20,15 +20,13 @@ def create(
     tenant: Annotated[
         str | None, typer.Option(help="Keys of one tenant share cached answers. [the key's name]")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Requests a second; without it, no limit.")] = None,
-    burst: Annotated[int | None, typer.Option(help="Requests at once, with --rate. [twice the rate]")] = None,
-    per_day: Annotated[
-        int | None, typer.Option(help="Requests a day, from midnight UTC; without it, no limit.")
-    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Most requests per second. [no limit]")] = None,
+    burst: Annotated[int | None, typer.Option(help="Most requests at once, with --rate. [twice the rate]")] = None,
+    per_day: Annotated[int | None, typer.Option(help="Most requests per day, from midnight UTC. [no limit]")] = None,
     reason: Annotated[str, typer.Option(help="What for, for the record.")] = "a new client",
     as_json: Json = False,
 ) -> None:
-    """Make a key, and print it. It is shown only once, and stored nowhere."""
+    """Create a key and print it. It is shown only once; only its hash is stored."""
     from proveout.cli._keys_view import made
     from proveout.records.api_key import Scope
     from proveout.records.values import now
@@ -42,7 +40,7 @@ def create(
             secret(project.keys_dir, KEY_PEPPER),
             name=name,
             tenant=name if tenant is None else tenant,
-            scopes=cast(list[Scope], scope or ["predict", "feedback"]),  # any other is refused in there
+            scopes=cast(list[Scope], scope or ["predict", "feedback"]),  # keys.create refuses other values
             rate_per_s=rate,
             burst=burst if burst is not None or rate is None else max(1, round(2 * rate)),
             per_day=per_day,
@@ -55,7 +53,7 @@ def create(
 
 @keys.command("list")
 def list_keys(as_json: Json = False) -> None:
-    """List every key, revoked ones too. The keys themselves are not shown."""
+    """List all keys, including revoked ones. The keys themselves are not shown."""
     from proveout.cli._keys_view import listed
     from proveout.trust import api_keys as book
 

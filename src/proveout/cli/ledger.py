@@ -1,4 +1,4 @@
-"""The commands that look after what is kept: the ledger's chain and schema, and the alerts."""
+"""The commands for the ledger's hash chain and schema, and for alerts."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from proveout.errors import ConfigError
 from proveout.project import open_ledger
 
 ledger = typer.Typer(
-    help="The record of what was made, judged and released.", rich_markup_mode=None, no_args_is_help=True
+    help="The record of what was trained, judged and released.", rich_markup_mode=None, no_args_is_help=True
 )
 alerts = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -20,22 +20,22 @@ def verify(
 ) -> None:
     """Verify the hash chain of the ledger.
 
-    Every entry must be where and what it was when it was appended. Entries cut off the end are noticed only with a head
-    that was kept elsewhere. Exit 1, naming the first entry that is wrong.
+    Every entry must be unchanged and in its place. To detect removed entries at the end, give a head that you stored
+    elsewhere. Exit 1 if an entry is wrong; the first one is named.
     """
     with open_ledger(settings()) as book:
         count, last = book.verify_chain(head), book.head()
     page = [
         f"intact   {count:,} {'entry' if count == 1 else 'entries'}",
         f"  head      {last}",
-        f"next: proveout ledger verify --head {last}   # later: were entries cut off since?",
+        f"next: proveout ledger verify --head {last}   # later: detects entries removed since",
     ]
     answer(last, "\n".join(page))
 
 
 @ledger.command()
 def head() -> None:
-    """Print the hash of the last entry, to be kept elsewhere."""
+    """Print the hash of the last entry. Store it elsewhere, for `proveout ledger verify --head`."""
     with open_ledger(settings()) as book:
         typer.echo(book.head())
 
@@ -82,7 +82,7 @@ def deliver() -> None:
     project = settings()
     if not project.alert_urls:
         remedy = "Set it as JSON, such as PROVEOUT_ALERT_URLS='[\"mailto://…\"]'"
-        raise ConfigError("PROVEOUT_ALERT_URLS", "no address to deliver alerts to is set", remedy)
+        raise ConfigError("PROVEOUT_ALERT_URLS", "no address for alerts is set", remedy)
     with open_ledger(project) as book:
         sent = outbox.deliver(book, project.alert_urls, model=project.model)
     answer(sent, f"delivered   {sent} {'message' if sent == 1 else 'messages'}\nnext: proveout alerts")

@@ -1,4 +1,4 @@
-"""The command that breaks a candidate on purpose, and what its report looks like."""
+"""The command that runs mutation tests, and its report as text."""
 
 import signal
 import sys
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from proveout.settings import Settings
 
 LONGEST = 90  # characters of a check's message in the table
-HEAD = ("mutant", "what was broken", "meant to trip", "", "by")
+HEAD = ("mutant", "what was broken", "should be caught by", "", "caught by")
 
 
 def mutate(
-    bundle: Annotated[str | None, typer.Argument(help="The bundle to break; without it, the newest candidate.")] = None,
+    bundle: Annotated[str | None, typer.Argument(help="The bundle to break. [the newest candidate]")] = None,
     *,
-    only: Annotated[list[str] | None, typer.Option(help="Only this mutant; may be given several times.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this mutant; may be repeated.")] = None,
     max_survivors: Annotated[int, typer.Option(min=0, help="How many mutants may survive.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Runs of the checks at a time; one for each processor.")
+        int | None, typer.Option(min=1, max=64, help="Parallel runs of the checks. [one per processor]")
     ] = None,
     aa: Annotated[
-        bool, typer.Option("--aa", help="Break nothing; judge by halves of the held-out rows: which checks flip?")
+        bool, typer.Option("--aa", help="Judge the candidate itself on halves of the held-out rows: which checks flip?")
     ] = False,
-    rounds: Annotated[int, typer.Option(min=10, help="Halves of the held-out rows that judge, with --aa.")] = 20,
+    rounds: Annotated[int, typer.Option(min=10, help="With --aa: number of halves of the held-out rows.")] = 20,
     slow_rounds: Annotated[
         int | None,
         typer.Option(min=0, help="Of these, the first that ask checks of more than a second, too; without it, all."),
     ] = None,
     listed: Annotated[
-        bool, typer.Option("--list", help="Say what mutants there are for the task of this project, and run nothing.")
+        bool, typer.Option("--list", help="List the mutants for this project's task, and run nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -58,19 +58,19 @@ def mutate(
     mutants = runner.choose(only or (), task=project.task)
     if listed:
         if as_json:
-            raise UsageError("--list is for people: --json prints the report of a run.")
+            raise UsageError("--list has no JSON form: --json prints the report of a run.")
         rows = [(mutant.name, mutant.slip, mutant.asked[project.task].words) for mutant in mutants]
-        typer.echo("\n".join(table(("mutant", "what somebody did", "question that should catch it"), rows)))
+        typer.echo("\n".join(table(("mutant", "mistake", "what should catch it"), rows)))
         return
     if aa and (only or max_survivors):
-        raise UsageError("--aa breaks nothing: leave --only and --max-survivors away.")
+        raise UsageError("--aa breaks nothing: do not combine it with --only or --max-survivors.")
     folder = find_candidate(project, bundle.rpartition("@")[2] if bundle else None)
-    # Asked to end, it is to end its runs too: they are in groups of their own.
+    # On SIGTERM, end the runs too: they are in their own process groups.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if aa:
         _stability(project, folder, rounds=rounds, slow_rounds=slow_rounds, workers=workers, as_json=as_json)
         return
-    typer.echo(f"the checks judge the candidate itself first; mutants to follow: {len(mutants)}", err=True)
+    typer.echo(f"judging the unchanged candidate first, then {len(mutants)} mutants", err=True)
     report = runner.run(
         project,
         folder,
@@ -95,7 +95,7 @@ def _stability(
         said = "no verdict" if flips is None else f"{flips} checks flipped"
         typer.echo(f"[{done:>{len(str(of))}}/{of}] {said}", err=True)
 
-    typer.echo(f"the checks judge all held-out rows first; halves to follow: {rounds}", err=True)
+    typer.echo(f"judging on all held-out rows first, then on {rounds} halves", err=True)
     report = stability.run(project, folder, rounds=rounds, slow_rounds=slow_rounds, workers=workers, say=say)
     answer(report, _stability_view.as_text(report), as_json=as_json)
     if not report.passed:
@@ -103,16 +103,16 @@ def _stability(
 
 
 def as_text(report: "MutationReport") -> str:
-    """How many were caught, mutant by mutant, then what would have caught those that survived."""
+    """How many were caught, then each mutant, then the checks that would have caught the survivors."""
     lines = [
         f"{'passed' if report.passed else 'failed'}   {report.model}@{report.candidate[:12]}   {in_short(report)}",
         *table(HEAD, [_row(trial) for trial in report.trials]),
     ]
     for check in report.fail_for_all:
         name = check.rpartition("::")[2]
-        lines.append(f"  not counted: {name} fails for every mutant, as for the same answers under another digest")
+        lines.append(f"  not counted: {name} fails for every mutant, even if only the digest changes")
     if not report.champion:
-        lines.append(fact("champion", "none yet: what only shows beside one can survive"))
+        lines.append(fact("champion", "none yet: mutants that only a comparison with it would catch can survive"))
     for trial in report.survivors:
         lines += [
             f"  {trial.mutant} survived. {trial.slip}",
@@ -122,7 +122,7 @@ def as_text(report: "MutationReport") -> str:
     if report.counted and not report.noticed:
         lines.append("  The checks caught none: they would approve anything.")
     following = (
-        "put a line like that into checks/, and try again: proveout mutate "
+        "add such a line to checks/, then try again: proveout mutate "
         + " ".join(f"--only {trial.mutant}" for trial in report.survivors)
         if report.survivors
         else f"proveout gate {report.candidate[:12]}"
@@ -131,13 +131,13 @@ def as_text(report: "MutationReport") -> str:
 
 
 def in_short(report: "MutationReport") -> str:
-    """The count: `15 of 16 mutants caught, 1 survived, by 69 checks, in 118 s`."""
+    """A summary: `15 of 16 mutants caught, 1 survived, by 69 checks, in 118 s`."""
     left_out = len(report.trials) - len(report.counted) - len(report.untold)
     parts = [
         f"{len(report.noticed)} of {len(report.counted)} mutants caught",
         f"{len(report.survivors)} survived",
         *([f"{left_out} not counted"] if left_out else []),
-        *([f"{len(report.untold)} without an answer"] if report.untold else []),
+        *([f"{len(report.untold)} without a result"] if report.untold else []),
     ]
     return f"{', '.join(parts)}, by {report.checks} checks, in {report.seconds:.0f} s"
 

@@ -1,4 +1,4 @@
-"""The commands that do something: lay out a project, judge, serve."""
+"""The commands that create a project, run the demo, judge and serve."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,28 +10,29 @@ from proveout.records.answer import TaskName
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to lay the project out in.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create the project in.")],
     *,
     table: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A table to make a project of: CSV or Parquet, a glob or URL.")
+        str | None,
+        typer.Option(metavar="FILE", help="Make a project for this table: CSV or Parquet file, glob or URL."),
     ] = None,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of the table to predict.")] = None,
     task: Annotated[
         Literal["binary", "multiclass", "regression"] | None,
-        typer.Option(help="What to take this column for; by default, what its values look like."),
+        typer.Option(help="The task. [guessed from the column's values]"),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Which rows to hold out: random, time:COLUMN, group:COLUMN or column:COLUMN.")
     ] = "random",
     example: Annotated[
-        str | None, typer.Option(metavar="NAME", help="An example of another task; a wrong name lists them.")
+        str | None, typer.Option(metavar="NAME", help="Copy an example of another task. An unknown name lists them.")
     ] = None,
 ) -> None:
     """Create a project to start from.
 
-    Flows, notebook, checks and server of the reference project, ready to run and to be changed. With --table and
-    --target a project for that table: schema, notebook and bounds are proposed from what its rows show. With --example
-    a project of another task.
+    Without options: a copy of the reference project, with flows, notebook, checks and server, ready to run and to
+    change. With --table and --target: a project for that table, with a schema, a notebook and bounds proposed from its
+    rows. With --example: a copy of an example with another task.
     """
     import shlex
 
@@ -39,50 +40,50 @@ def init(
     from proveout.pilot.scaffold import init as lay_out
 
     if example is not None and table is not None:
-        raise UsageError("--example NAME and --table FILE are two projects: give one of them.")
+        raise UsageError("--example NAME and --table FILE exclude each other: give one of them.")
     if table is not None and target is not None:
         init_table(folder, table=table, target=target, task=task, split=split)
         return
     if table is not None or target is not None or task is not None or split != "random":
-        raise UsageError("--table FILE and --target COLUMN go together; --task and --split say more about them.")
+        raise UsageError("--table FILE and --target COLUMN go together; --task and --split need both.")
     laid = lay_out(folder, example=example)
     inside = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in laid)
-    typer.echo(f"laid out   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
+    typer.echo(f"created   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
     there = shlex.quote(str(folder))
     typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
 
 
 def init_table(folder: Path, *, table: str, target: str, task: TaskName | None, split: str) -> None:
-    """Lay out a project for one table, and say what was decided."""
+    """Create a project for one table, and print the decisions."""
     import shlex
     from datetime import UTC, datetime
 
     from proveout.pilot import table_project
 
-    typer.echo(f"reading {table}, and fitting a first model to see what can be asked of one", err=True)
+    typer.echo(f"reading {table}, and fitting a first model to propose bounds", err=True)
     today = datetime.now(UTC).date().isoformat()
     made = table_project.init(
         folder, table=table, predicted=target, today=today, task=task, split=split, folder=Path.cwd()
     )
-    typer.echo(f"laid out   {folder}   {len(made.files)} files")
+    typer.echo(f"created   {folder}   {len(made.files)} files")
     for line in made.decisions:
         typer.echo(f"  {line}")
     for line in made.warnings:
         typer.echo(f"warning: {line}")
-    typer.echo("all of it is a proposal: read checks/schemas.py and the comments in flows/train.toml")
+    typer.echo("everything is a proposal: read checks/schemas.py and the comments in flows/train.toml")
     typer.echo(f"next: cd {shlex.quote(str(folder))} && make demo")
 
 
 def demo(
     batch: Annotated[
         str | None,
-        typer.Option(help="Ask with the rows of this batch, newer than the held-out rows, and take it in afterwards."),
+        typer.Option(help="Send rows of this batch, newer than the held-out rows, as requests. Ingest it afterwards."),
     ] = None,
     checks: Checks = None,
 ) -> None:
     """Run the whole line once: from raw data to a monitored model.
 
-    Ingests, trains, judges, releases, serves, sends held-out rows, kills the worker meanwhile, and runs the monitor.
+    Ingests, trains, judges, releases, serves, sends held-out rows while it kills the worker, and runs the monitor.
     Exit 1 if a promise was broken.
     """
     from proveout.demo.line import run
@@ -91,13 +92,13 @@ def demo(
 
 
 def gate(
-    bundle: Annotated[str | None, typer.Argument(help="The bundle to judge; without it, the newest candidate.")] = None,
+    bundle: Annotated[str | None, typer.Argument(help="The bundle to judge. [the newest candidate]")] = None,
     checks: Checks = None,
 ) -> None:
     """Judge a bundle by the project's checks.
 
-    Runs pytest on them, which records the verdict. Exit 0 if the verdict approves and 1 if not, whatever pytest itself
-    says; 3 if the run wrote no verdict.
+    Runs them with pytest, and records the verdict. Exit 0 if the verdict approves and 1 if not, whatever pytest's own
+    exit code; 3 if the run wrote no verdict.
     """
     from proveout.training import gate_run
 
@@ -105,7 +106,7 @@ def gate(
     candidate = [] if bundle is None else ["--candidate", bundle_folder(project, bundle).name]
     run = gate_run.judge(project, candidate)
     if run.verdict is None:
-        typer.echo(f"error: the gate {run.end} and came to no verdict, so nothing is approved. Run it again.", err=True)
+        typer.echo(f"error: the gate {run.end} before its verdict, so nothing is approved. Run it again.", err=True)
         raise typer.Exit(3)
     if run.verdict.outcome != "approved":
         raise typer.Exit(1)
@@ -116,15 +117,13 @@ def gate(
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port. 0: any free one.")] = None,
     api_processes: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that accept requests.")] = None,
-    auth: Annotated[
-        Literal["auto", "on", "off"] | None, typer.Option(help="Whether a request needs an API key.")
-    ] = None,
+    auth: Annotated[Literal["auto", "on", "off"] | None, typer.Option(help="Whether requests need an API key.")] = None,
 ) -> None:
     """Serve the released model.
 
-    The project's rules answer where the model does not answer in time.
+    If the model does not answer in time, the project's rules answer.
     """
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.server.main import serve as run

@@ -1,4 +1,4 @@
-"""The commands that change what answers: release, promote, rollback; and the one that compares what runs."""
+"""The commands that change what serves: release, promote, rollback; and the one that compares running releases."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, cast
@@ -38,11 +38,11 @@ def release(
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Release a bundle: from now on it serves.
+    """Release a bundle, so that it serves from now on.
 
-    Requires an intact bundle, valid gate and human approvals, and unchanged checks. A canary is promoted or rolled back
-    automatically once its answers decide, unless canary_mode says otherwise. To go back: proveout rollback. Exit 4 if
-    the releases changed meanwhile, or the champion changed since the gate compared it.
+    Requires an intact bundle, valid gate and human approvals, and unchanged checks. The server promotes or rolls back a
+    canary once its answers are conclusive, unless canary_mode is `advise`. To undo: proveout rollback. Exit 4 if the
+    releases changed meanwhile, or if the champion changed after the gate compared with it.
     """
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
@@ -59,7 +59,7 @@ def release(
             ledger,
             open_keyring(project),
             packed,
-            role=cast(Role, role),  # any other is refused in there, with the reason
+            role=cast(Role, role),  # the release refuses other values, with the reason
             share=share if share is not None else 0.1 if role == "canary" else 1.0,
             by=actor() if by is None else by,
             reason=reason,
@@ -87,8 +87,8 @@ def promote(
 ) -> None:
     """Make the running canary, or a shadow, the champion.
 
-    Requires everything that a release as champion requires. Exit 4 if the releases changed meanwhile, or the champion
-    changed since the gate compared it.
+    Requires everything that a release as champion requires. Exit 4 if the releases changed meanwhile, or if the
+    champion changed after the gate compared with it.
     """
     from proveout.cli import _views
     from proveout.gate.current_fingerprint import current_fingerprint
@@ -140,8 +140,8 @@ def rollback(
 ) -> None:
     """Go back to the previous release.
 
-    Stops a running canary. Without a canary, the previous champion serves again, if its approval is still valid. Exit 4
-    if the releases changed meanwhile, or somebody has just rolled back.
+    Stops a running canary. Without one, the previous champion serves again, if its approval is still valid. Exit 4 if
+    the releases changed meanwhile, or if somebody has just rolled back.
     """
     from proveout.cli import _views
     from proveout.model.manifest import verify as verify_files
@@ -159,7 +159,7 @@ def rollback(
             ledger,
             open_keyring(project),
             project.model,
-            role=cast(Role | None, role),  # any other is refused in there
+            role=cast(Role | None, role),  # the rollback refuses other values
             bundle=verify_files(bundle_folder(project, back.bundle)) if back else None,
             by=actor() if by is None else by,
             reason=reason,
@@ -173,8 +173,8 @@ def rollback(
 def compare(as_json: Json = False) -> None:
     """Compare the running canary and shadow with the champion.
 
-    The shadow on the same requests: how often they agree, how far their answers are apart, and where most. The canary
-    on its share: errors, latency, wrong answers, and what follows. Exit 1 if it should be rolled back.
+    The shadow, on the same requests: how often they agree, how far their answers differ, and where most. The canary, on
+    its share: errors, latency, wrong answers, and the decision. Exit 1 if it should be rolled back.
     """
     from proveout.cli._compare_view import compared
     from proveout.records.values import now

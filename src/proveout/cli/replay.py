@@ -1,4 +1,4 @@
-"""The command that puts logged traffic through another bundle, and how its report looks on a terminal."""
+"""The command that replays logged traffic with another bundle, and its report as text."""
 
 import re
 import sys
@@ -24,21 +24,21 @@ _QUIET_S = 2.0
 def replay(
     *,
     candidate: Annotated[
-        str, typer.Option(metavar="BUNDLE", help="Any packed bundle, judged or not: digits, or MODEL@DIGITS.")
+        str, typer.Option(metavar="BUNDLE", help="Any packed bundle, judged or not: its digest, or MODEL@DIGEST.")
     ],
     window: Annotated[
         str | None,
-        typer.Option(metavar="FROM..TO", help="From FROM up to, not including, TO (ISO 8601). One may be left out."),
+        typer.Option(metavar="FROM..TO", help="From FROM up to, but not including, TO (ISO 8601). One is optional."),
     ] = None,
     last: Annotated[str | None, typer.Option(metavar="SPAN", help="Instead: the last 90min, 24h or 7d.")] = None,
-    rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="Only so many, the newest.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most this many, the newest.")] = 1_000_000,
     margin: Annotated[float, typer.Option(min=0, max=0.5, help="How much worse its AUC may be.")] = 0.01,
     as_json: Json = False,
 ) -> None:
     """Send logged requests to another bundle.
 
-    Compares its answers with the logged ones: labels that flip, where they differ most, what it cannot answer. Where
-    outcomes are known: which of the two was better, and what both cost. Nothing is released.
+    Compares its answers with the logged ones: which labels flip, where they differ most, and which requests it cannot
+    answer. If outcomes are known: which of the two was better, and what both cost. Nothing is released.
     """
     from proveout import replay as replays
     from proveout.evaluation.context import find_candidate
@@ -49,9 +49,7 @@ def replay(
     since, until = span(window, last, now=now())
     opened = open_bundle(find_candidate(project, candidate.rpartition("@")[2].lower()))
     if opened.bundle.model != project.model:
-        raise UsageError(
-            f"{opened.bundle.name} answers another question than {project.model}, whose traffic is logged."
-        )
+        raise UsageError(f"{opened.bundle.name} has another task than {project.model}, whose traffic is logged.")
     with open_ledger(project) as ledger:
         found = replays.run(
             ledger, project, opened, since=since, until=until, newest=rows, margin=margin, tell=_progress()
@@ -60,7 +58,7 @@ def replay(
 
 
 def span(window: str | None, last: str | None, *, now: str) -> tuple[str, str]:
-    """The two ends that are meant; what is not said is as far as the log goes. Raises: UsageError.
+    """The start and end of the window; an end that is not given is that of the log. Raises: UsageError.
 
     >>> span("2013-05-01..2013-06-01", None, now="2026-01-01")
     ('2013-05-01T00:00:00.000+00:00', '2013-06-01T00:00:00.000+00:00')
@@ -72,12 +70,12 @@ def span(window: str | None, last: str | None, *, now: str) -> tuple[str, str]:
     if last is not None:
         said = re.fullmatch(r"(\d{1,6})(min|h|d)", last)
         if said is None or not int(said[1]):
-            raise UsageError(f"{last!r} is no span of time: write 90min, 24h or 7d.")
+            raise UsageError(f"{last!r} is not a duration: write 90min, 24h or 7d.")
         back = timedelta(**{_UNITS[said[2]]: int(said[1])})
         return utc((datetime.fromisoformat(utc(now)) - back).isoformat()), utc(now)
     since, dots, until = str(window).partition("..")
     if not dots:
-        raise UsageError(f"{window!r} is no window: write FROM..TO, such as 2013-05-01..2013-06-01.")
+        raise UsageError(f"{window!r} is not a window: write FROM..TO, such as 2013-05-01..2013-06-01.")
     ends = utc(since or "0001-01-01"), utc(until or now)
     if ends[0] >= ends[1]:
         raise UsageError(f"A window from {ends[0]} cannot end at {ends[1]}.")
@@ -85,7 +83,7 @@ def span(window: str | None, last: str | None, *, now: str) -> tuple[str, str]:
 
 
 def _progress() -> Callable[[int, int], None]:
-    """Says on stderr how far it is, once it takes longer than one waits without a word."""
+    """Prints progress to stderr, once it takes longer than a user expects."""
     began = told = time.monotonic()
 
     def tell(done: int, of: int) -> None:
@@ -101,7 +99,7 @@ def _progress() -> Callable[[int, int], None]:
 
 
 def replayed(found: "Replay") -> str:
-    """How many labels it turns first; then how far, where most, and what that was worth."""
+    """How many labels it flips; then how far answers differ, where most, and which were better."""
     from proveout.gate.verdict import interval, word
 
     lines = [
@@ -113,7 +111,7 @@ def replayed(found: "Replay") -> str:
         lines.append(fact("left out", f"{found.others:,} that no model answered"))
     if found.hidden:
         what = f"{', '.join(map(plain, found.hidden))}, which the log hides, in {found.hidden_rows:,} records"
-        lines.append(fact("not known", f"to the candidate: {what}. What that changed is in all numbers here"))
+        lines.append(fact("not known", f"to the candidate: {what}. All numbers here include the effect of that"))
     lines.append(fact("no answer", _problems(found)))
     if found.mean_difference is not None:
         apart = f"without sign p50 {number(found.p50)}, p95 {number(found.p95)}, at most {number(found.most)}"
@@ -125,7 +123,7 @@ def replayed(found: "Replay") -> str:
         )
     worst = [(plain(one.field), plain(one.values), f"{one.rows:,}", number(one.mean_difference)) for one in found.worst]
     lines += table((f"differs most where{_of_newest(found)}", "is", "rows", "by"), worst, right=(2, 3))
-    unknown = "none known yet: which of the two was better is open"
+    unknown = "none known yet, so it is open which of the two was better"
     lines.append(fact("outcomes", f"{found.outcomes:,} known" if found.outcomes else unknown))
     measured = [
         (plain(one.name), _digits(one.value), _digits(one.champion), interval(one), _word(word(one)))
@@ -136,13 +134,13 @@ def replayed(found: "Replay") -> str:
 
 
 def _turns(found: "Replay") -> str:
-    """How many answers the candidate turns, and to what; of a regression, how many both answered."""
+    """How many labels the candidate flips, and to what; for a regression, how many requests both answered."""
     if found.task == "regression":
         return f"answers {found.rows:,} of the same requests"
     turned = sum(found.turned.values())
     share = f" ({turned / found.rows:.1%})" if found.rows else ""
     to = ", ".join(f"{rows:,} to {plain(value)}" for value, rows in found.turned.items())
-    return f"turns {turned:,} of {found.rows:,} labels{share}{f': {to}' if to else ''}"
+    return f"flips {turned:,} of {found.rows:,} labels{share}{f': {to}' if to else ''}"
 
 
 def _digits(value: float | None) -> str:
@@ -150,7 +148,7 @@ def _digits(value: float | None) -> str:
 
 
 def _word(said: str) -> str:
-    """What became of a number; nothing where it is only told."""
+    """The result of a comparison; empty for a value without one."""
     return said.removeprefix("noted: ").removeprefix("noted")
 
 

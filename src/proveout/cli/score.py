@@ -1,4 +1,4 @@
-"""The command that counts how ready for production a project is: `proveout score`."""
+"""The command that scores how ready for production a project is: `proveout score`."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def score(as_json: Json = False) -> None:
     """Show how ready for production this project is.
 
-    The 28 tests of the ML Test Score: one point for what runs automatically, half a point for what a person attests
-    (checks/attestations.yaml), each with its reason. The score is the least of the four sums, 0 to 7.
+    The 28 tests of the ML Test Score: one point if it runs automatically, half a point if a person attests it
+    (checks/attestations.yaml), each with its evidence. The score is the least of the four sums, 0 to 7.
     """
     from datetime import UTC, datetime
 
@@ -50,7 +50,7 @@ def _page(found: "Score") -> str:
                 lines.append(f"    {point.points:<5g}{point.id:<11}{point.title}")
                 for why in point.why:
                     lines += _under(
-                        f"nothing yet. What counts: {earned_by(point.id)}" if why == NOTHING else plain(why)
+                        f"nothing yet. What would count: {earned_by(point.id)}" if why == NOTHING else plain(why)
                     )
     weakest = min(found.sums, key=lambda section: found.sums[section])
     without = next((one.id for one in found.points if one.id.startswith(f"{weakest}-") and one.points < 1), None)

@@ -1,7 +1,7 @@
-"""The ground that mutants grow on: the candidate, its rows, and which of its columns are worth breaking.
+"""What mutants are made from: the candidate, its rows, and which of its columns matter most.
 
-Input: an opened candidate and the rows of its gate. Output: `MutationContext`. Columns are chosen by what the
-model itself makes of them, so that nothing here knows what a project is about.
+Input: an opened candidate and the rows of its gate. Output: `MutationContext`. Columns are chosen by how much the
+model's answers depend on them, so this works for any project.
 """
 
 import re
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LOOKED_AT = 4_000  # held-out rows that a column's weight is measured on
+LOOKED_AT = 4_000  # held-out rows used to measure a column's weight
 SEED = 0
 _LIKE_A_CLOCK = re.compile(r"hour|time|clock|minute", re.IGNORECASE)
 
 
 class DoesNotApply(ProveoutError):
-    """This project has nothing to break in that way. `why` says what is not there."""
+    """The mutation cannot be made for this project; `why` says what is missing."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -45,38 +45,38 @@ class MutationContext:
     candidate: OpenBundle
     training: LabelledRows
     holdout: LabelledRows
-    units: Mapping[str, str] = field(default_factory=dict)  # request column to the unit its schema describes
+    units: Mapping[str, str] = field(default_factory=dict)  # by request column: the unit in its schema
     closed: frozenset[str] = frozenset()  # request columns whose schema lists every value
     deadline_s: float = 0.5  # of an answer
 
     @cached_property
     def learned(self) -> "pd.DataFrame":
-        """The model's columns of the rows trained on."""
+        """The model's columns of the training rows."""
         return self.candidate.model_columns(self.training.records)
 
     @cached_property
     def held(self) -> "pd.DataFrame":
-        """The model's columns of the rows held out."""
+        """The model's columns of the held-out rows."""
         return self.candidate.model_columns(self.holdout.records)
 
     @cached_property
     def scores(self) -> "NDArray[np.float64]":
-        """What the candidate says of the rows held out."""
+        """The candidate's scores of the held-out rows."""
         return self.candidate.predict(self.holdout.records)
 
     @property
     def task(self) -> Task:
-        """What the candidate answers."""
+        """The candidate's task."""
         return self.candidate.task
 
     def refit(
         self, columns: "pd.DataFrame | None" = None, labels: "NDArray[Any] | None" = None, *, rows: Any = None
     ) -> Any:
-        """The candidate's own steps and parameters, fitted to what it learned from, or to something else.
+        """The candidate's own steps and parameters, fitted again to its training rows, or to other columns or labels.
 
         Args:
-            rows: the places of the rows to fit to, or a flag each; all of them without it.
-        Raises: DoesNotApply where one outcome alone, or not each class, is left to learn from.
+            rows: positions of the rows to fit to, or a flag for each row; default: all.
+        Raises: DoesNotApply if only one outcome is left, or a class has no row.
         """
         import numpy as np
 
@@ -84,22 +84,22 @@ class MutationContext:
         labels = self.training.labels if labels is None else labels
         chosen = np.arange(len(labels))[slice(None) if rows is None else rows]
         if len(np.unique(labels[chosen])) < 2:
-            raise DoesNotApply("all that would be learned from has the same outcome")
+            raise DoesNotApply("all training rows would have the same outcome")
         if missing := {*self.task.facts.classes} - {*labels[chosen].tolist()}:
-            raise DoesNotApply(f"there would be no row of class {min(map(str, missing))} to learn from")
+            raise DoesNotApply(f"no training row of class {min(map(str, missing))} would be left")
         return self.candidate.fit_again(columns.iloc[chosen], labels[chosen])
 
     # --- columns that are worth breaking ------------------------------------------------------------------------------
 
     @cached_property
     def model_weights(self) -> Mapping[str, float]:
-        """How far the answers move when a column of the model is shuffled, the mean over rows; the heaviest first."""
+        """By model column: the mean change of the scores if the column is shuffled; the largest first."""
         rows, predict = self.held.iloc[self._places], self.candidate.predict_model_columns
         return _weights(rows, list(rows.columns), predict)
 
     @cached_property
     def request_weights(self) -> Mapping[str, float]:
-        """The same for each column of a request."""
+        """By request column: the mean change of the scores if the column is shuffled; the largest first."""
         rows = self.holdout.records.iloc[self._places]
         return _weights(rows, list(rows.columns), self.candidate.predict)
 
@@ -111,50 +111,48 @@ class MutationContext:
         return np.sort(drawn)
 
     def heaviest_number(self) -> str:
-        """The column of numbers that the model's answers hang on most. Raises: DoesNotApply."""
-        return _first(
-            self.model_weights, among=numbers(self.learned), what="column of numbers that the answers hang on"
-        )
+        """The numeric column that the scores depend on most. Raises: DoesNotApply if there is none."""
+        return _first(self.model_weights, among=numbers(self.learned), what="numeric column that affects the answers")
 
     def lightest_number(self) -> str:
-        """The column of numbers that they hang on least. Raises: DoesNotApply."""
+        """The numeric column that the scores depend on least. Raises: DoesNotApply if there is none."""
         there = numbers(self.learned)
         if not there:
-            raise DoesNotApply("the model has no column of numbers")
+            raise DoesNotApply("the model has no numeric column")
         return min(there, key=lambda name: self.model_weights[name])
 
     def heaviest(self) -> str:
-        """The column, numbers or text, that the model's answers hang on most. Raises: DoesNotApply."""
+        """The numeric or text column that the scores depend on most. Raises: DoesNotApply if there is none."""
         known = [*numbers(self.learned), *texts(self.learned)]
-        return _first(self.model_weights, among=known, what="column of numbers or text that the answers hang on")
+        return _first(self.model_weights, among=known, what="numeric or text column that affects the answers")
 
     def heaviest_open_text(self) -> str:
-        """The text of a request, its values not listed in the schema, that the answers hang on most.
+        """The text field of a request that the scores depend on most, of those whose schema does not list the values.
 
         Raises: DoesNotApply.
         """
         known = [name for name in texts(self.training.records) if name not in self.closed]
-        what = "text that the answers hang on, and that may be another one than those listed in its schema"
+        what = "text field that affects the answers and whose schema allows other values"
         return _first(self.request_weights, among=known, what=what)
 
     def clocks(self) -> Mapping[str, str]:
-        """The request's columns that read like a clock, each with how: hours, minutes or HHMM."""
+        """The request columns that look like a time of day, each with its format: hours, minutes or HHMM."""
         return {name: how for name in numbers(self.training.records) if (how := clock(self.training.records[name]))}
 
     # --- the packed features ------------------------------------------------------------------------------------------
 
     @cached_property
     def signature(self) -> Mapping[str, Any]:
-        """What the bundle says of its request: the type of each column, and the function that makes the model's."""
+        """The bundle's signature: the type of each request column, and the function that computes model columns."""
         signature: Mapping[str, Any] = orjson.loads((self.candidate.folder / "signature.json").read_bytes())
         return signature
 
     def features_with(self, *, before: Sequence[str] = (), after: Sequence[str] = ()) -> str:
-        """The source of the packed features, broken.
+        """The source of the packed features with a fault added.
 
         Args:
-            before: lines on `rows`, the request's columns, before the features see them.
-            after: lines on `columns`, which are the model's then.
+            before: lines that change `rows`, the request columns, before the features are computed.
+            after: lines that change `columns`, the model's columns, after that.
         """
         source = (self.candidate.folder / "code" / "features.py").read_text(encoding="utf-8")
         name = str(self.signature["features"])
@@ -198,7 +196,7 @@ def texts(rows: "pd.DataFrame") -> list[str]:
 
 
 def usual(column: "pd.Series[Any]") -> Any:
-    """A value that the column has: of numbers one as near to the middle as there is, of text the most frequent.
+    """A typical value of the column: of numbers the one nearest to the median, of texts the most frequent.
 
     >>> import pandas as pd
     >>> usual(pd.Series([1, 2, 2, 9])), usual(pd.Series(["a", "b", "b"]))
@@ -210,7 +208,7 @@ def usual(column: "pd.Series[Any]") -> Any:
 
 
 def clock(column: "pd.Series[Any]") -> str:
-    """How a column tells the time, by its name and its values: `hours`, `minutes`, `HHMM`, or empty if it does not.
+    """The time format of a column, by its name and its values: `hours`, `minutes`, `HHMM`, or empty if it is no time.
 
     >>> import pandas as pd
     >>> clock(pd.Series([5, 1359, 2400], name="departure_time")), clock(pd.Series([0, 23], name="hour"))

@@ -1,6 +1,6 @@
-"""What a mutant is: a name, the slip that makes one in real life, who should notice, and how it is made here.
+"""What a mutant is: a name, the mistake that causes it in real life, what should catch it, and how to make it.
 
-Input: nothing. Output: the records that each family of mutants fills in.
+Output: the records that each family of mutants fills in.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from proveout.mutation.context import MutationContext
 
 Shows = Literal["in its answers", "elsewhere"]
-"""Whether a mutant answers the held-out rows otherwise, or is broken in what those rows do not show."""
+"""Whether a mutant changes the answers to held-out rows, or is broken in a way that those rows do not show."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a gate has to ask to catch a mutant."""
+    """What a check must measure to catch a mutant."""
 
     words: str
-    remedy: str  # the line to add to checks/ that asks it
+    remedy: str  # the line to add to checks/
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,9 @@ class Mutant:
     """One way to break a model."""
 
     name: str
-    slip: str  # what a careless person did to get it
-    asked: Mapping[TaskName, Question]  # what it is meant to trip, for each task that it can break
+    slip: str  # the mistake that causes it
+    asked: Mapping[TaskName, Question]  # what should catch it, for each task that it can break
     make: "Callable[[MutationContext], Change]"  # raises DoesNotApply
-    refits: bool = False  # fitted again, by the candidate's own steps and parameters
+    refits: bool = False  # refits the candidate's own steps and parameters
     shows: Shows = "in its answers"
-    first: str = ""  # a test of the ML Test Score: what covers it is asked first, for all else would take too long
+    first: str = ""  # a test of the ML Test Score; checks that cover it run first, because others would take too long

@@ -1,7 +1,6 @@
-"""Mutants that answer the held-out rows as the candidate does, and are broken all the same: slow, large, brittle, too
-sure of their values.
+"""Mutants that give (almost) the candidate's answers to held-out rows, but are slow, large, brittle or overconfident.
 
-Input: the ground. Output: changes that the average does not show.
+Input: the context of a mutation. Output: changes that average quality does not show.
 """
 
 from dataclasses import replace
@@ -13,18 +12,19 @@ from proveout.model.repack import Change
 from proveout.mutation.context import SEED, DoesNotApply, MutationContext, numbers
 
 KEPT_BYTES = 64_000_000
-_COMPARED = (0, -1, 1_000_000)  # `direct.edges` asks these of every number
+_COMPARED = (0, -1, 1_000_000)  # `direct.edges` tries these for every number
 
 
 def slow(ground: MutationContext) -> Change:
-    """Every call takes as long as an answer may take, whatever else is to be done."""
-    # `rows.iloc` is what such a lookup needs, and arrays do not have: without it, looking for a direct path would wait.
+    """Every call takes the whole deadline of an answer."""
+    # Such a lookup uses `rows.iloc`, which arrays do not have. Without this line, the search for a direct path would
+    # wait.
     lines = ["import time", "rows.iloc", f"time.sleep({ground.deadline_s!r})"]
-    return Change(what=f"{ground.deadline_s:g} s more a call", features=ground.features_with(before=lines))
+    return Change(what=f"{ground.deadline_s:g} s more per call", features=ground.features_with(before=lines))
 
 
 def oversized(ground: MutationContext) -> Change:
-    """A table is kept on the model, and packed with it."""
+    """The model holds a table, which is packed with it."""
     import numpy as np
 
     model: Any = model_io.load(ground.candidate.folder / "model.skops")
@@ -33,7 +33,7 @@ def oversized(ground: MutationContext) -> Change:
 
 
 def interval_halved(ground: MutationContext) -> Change:
-    """Half of the width that the interval needs to either side is taken for the whole."""
+    """The interval's half width is halved."""
     facts = ground.task.facts
     if facts.half_width is None:
         raise DoesNotApply("its answers have no interval")
@@ -42,7 +42,7 @@ def interval_halved(ground: MutationContext) -> Change:
 
 
 def unseen_category(ground: MutationContext) -> Change:
-    """A text that nobody has seen yet raises."""
+    """A text that is not in the training data raises an error."""
     name = ground.heaviest_open_text()
     seen = {*ground.training.records[name].dropna(), *ground.holdout.records[name].dropna()}
     lines = [
@@ -55,7 +55,7 @@ def unseen_category(ground: MutationContext) -> Change:
 
 
 def direct_disagrees(ground: MutationContext) -> Change:
-    """On arrays, rows with a number that the reference rows do not have lose the heaviest column."""
+    """On arrays only, rows with a number that is not in the reference rows lose the heaviest column."""
     if ground.candidate.direct != parity.ON:
         raise DoesNotApply(f"it has no direct path: {ground.candidate.direct}")
     place = ground.heaviest_number()
@@ -64,17 +64,17 @@ def direct_disagrees(ground: MutationContext) -> Change:
     lines = [
         "if type(rows).__name__ == 'Block':",
         f"    seen = {seen!r}",
-        f"    strange = rows[{name!r}].notna() & ~rows[{name!r}].isin(seen)",
-        f"    columns[{place!r}] = columns[{place!r}].mask(strange, {value!r})",
+        f"    unseen = rows[{name!r}].notna() & ~rows[{name!r}].isin(seen)",
+        f"    columns[{place!r}] = columns[{place!r}].mask(unseen, {value!r})",
     ]
     return Change(what=f"{place}, for a new {name}", features=ground.features_with(after=lines))
 
 
 def _not_in_the_reference(ground: MutationContext) -> tuple[str, list[Any]]:
-    """The number of a request that is most often one which no reference row has; and those that they have."""
+    """The numeric request column with the most values that no reference row has, and the values they do have."""
     held, reference = ground.holdout.records, ground.candidate.reference()
     new = {name: float((held[name].notna() & ~held[name].isin(reference[name])).mean()) for name in numbers(held)}
     name = max(new, key=lambda one: new[one], default="")
     if not name or not new[name]:
-        raise DoesNotApply("every number of the held-out rows is one that the reference rows have")
+        raise DoesNotApply("the reference rows have every number of the held-out rows")
     return name, sorted({*reference[name].dropna().tolist(), *_COMPARED})

@@ -1,7 +1,7 @@
-"""The results of a mutation run: a trial for each mutant, and the report of all.
+"""The results of a mutation run: a trial for each mutant, and the report.
 
-Input: nothing. Output: frozen records. They go to whoever asked for the run, not into the ledger: what the
-gate said of a mutant is no verdict on anything that was trained.
+Output: frozen records. They are returned to the caller and not written to the ledger, because a mutant is not a
+candidate.
 """
 
 from dataclasses import dataclass
@@ -18,38 +18,38 @@ COUNTED: frozenset[TrialOutcome] = NOTICED | {"survived"}
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One mutant before the gate."""
+    """The result of one mutant."""
 
     mutant: str
     fate: TrialOutcome
-    slip: str  # what a careless person did to get it
+    slip: str  # the mistake that causes it
     what: str  # what was broken here
     check: str = ""  # node id of the check that caught it: the first that did not pass
-    message: str = ""  # what that check said; or why there is no answer
-    by_error: bool = False  # the check broke down rather than measured
-    not_counted: tuple[str, ...] = ()  # checks that failed for it, and fail for every mutant: they catch none
-    question: str  # what it was meant to trip
-    remedy: str  # the line of a check that asks it
-    seconds: float = 0.0  # of its run of the gate
+    message: str = ""  # the check's message; or why there is no result
+    by_error: bool = False  # the check raised an error instead of measuring
+    not_counted: tuple[str, ...] = ()  # checks that failed, but fail for every mutant, so they catch none
+    question: str  # what should catch it
+    remedy: str  # the line to add to checks/
+    seconds: float = 0.0  # how long its gate run took
 
 
 @dataclass(frozen=True, kw_only=True)
 class MutationReport:
-    """What the gate noticed of one candidate's mutants."""
+    """Which mutants of one candidate the gate caught."""
 
     model: str
     candidate: Digest
     champion: Digest | None
     trials: tuple[Trial, ...]
-    checks: int  # that the candidate itself was judged by
-    fail_for_all: tuple[str, ...] = ()  # checks that fail for the same answers under another digest
+    checks: int  # number of checks that judged the candidate itself
+    fail_for_all: tuple[str, ...] = ()  # checks that fail if only the digest changes
     tolerated: int  # mutants that may survive
     workers: int
     seconds: float
 
     @property
     def counted(self) -> tuple[Trial, ...]:
-        """The trials that say something of the gate."""
+        """The trials that measure the gate."""
         return tuple(trial for trial in self.trials if trial.fate in COUNTED)
 
     @property
@@ -62,10 +62,10 @@ class MutationReport:
 
     @property
     def untold(self) -> tuple[Trial, ...]:
-        """The trials that should have an answer and have none."""
+        """The trials that should have a result but have none."""
         return tuple(trial for trial in self.trials if trial.fate in ("not opened", "no verdict"))
 
     @property
     def passed(self) -> bool:
-        """Whether the gate noticed enough. One that was tried on nothing noticed nothing."""
+        """Whether the gate caught enough mutants. False if no mutant could be tried."""
         return bool(self.noticed) and len(self.survivors) <= self.tolerated and not self.untold

@@ -1,8 +1,8 @@
-"""A gate run that nobody is to remember: the project's own checks, on a state folder that is thrown away.
+"""Gate runs in a temporary state folder: the project's own checks, without a trace in its ledger.
 
-Input: settings and the folder of a bundle. Output: the verdict that the gate came to. The run has the ledger's
-entries, so it knows the champion, and a key of its own, so nothing it signs is worth anything; it reads the project's
-store and nothing writes to it. What checks write elsewhere, they write there.
+Input: settings and the folder of a bundle. Output: the gate's verdict. The run has a copy of the ledger's entries, so
+it knows the champion, and a temporary signing key, so its signatures are worthless. It reads the project's store and
+never writes to it. It does not stop checks that write elsewhere.
 """
 
 import json
@@ -35,28 +35,28 @@ _TO_END_S = 5.0
 _LAST_WORDS = 300
 _LOOK_S = 0.5
 SLACK_S = 60.0
-SLOWER = 3.0  # a run of the gate may take so many times as long as the candidate's own, and SLACK_S more
+SLOWER = 3.0  # a mutant's gate run may take this many times as long as the candidate's, plus SLACK_S
 OUTPUT = "output.txt"
 Limit = Callable[[], float | None]
-"""How many seconds a run may take, as far as it is known at this moment; None: it may take its time."""
+"""Returns the seconds that a run may take, as known at this moment; None for no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsed:
-    """One run of the gate. Without a verdict: it was stopped, or ended in `code` before it came to one."""
+    """One gate run. Without a verdict, it was stopped, or it ended early with exit status `code`."""
 
     verdict: Verdict | None
-    stopped: bool  # it had run for as long as it may
+    stopped: bool  # it reached its time limit
     code: int
-    said: str  # the last line that pytest wrote
+    said: str  # the last line of pytest's output
     seconds: float
 
 
 class Sandbox:
-    """Runs of the gate in `folder`, to be closed: that ends the runs which are not done. Threads may share it.
+    """Runs the gate in `folder`. Threads may share it. Close it to end runs that are still going.
 
     Args:
-        threads: of the numeric libraries, in each run.
+        threads: for the numeric libraries, in each run.
     """
 
     def __init__(self, settings: Settings, folder: Path, *, threads: int = 1) -> None:
@@ -64,7 +64,7 @@ class Sandbox:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._guard, self._closed = threading.Lock(), False
         template = folder / "state"
-        # Handed on in the environment, so that the key which signs here, wherever it lies, is never asked.
+        # Passed in the environment, so that the project's own signing key is never used.
         self._key = new_key()
         signer = PrivateKey(self._key, "the rehearsal's own key")
         (template / "keys").mkdir(parents=True)
@@ -84,7 +84,7 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End every run that is not done."""
+        """End every run that is still going."""
         with self._guard:
             self._closed = True
             running = list(self._running)
@@ -102,20 +102,20 @@ class Sandbox:
         first: Sequence[str] = (),
         options: Sequence[str] = (),
     ) -> Rehearsed:
-        """Run the checks on the bundle in a folder.
+        """Run the checks on the bundle in the folder `bundle`.
 
         Args:
-            name: of the run; its state is kept under it.
-            first: node ids of the checks that are run before the others.
-            failures: stop when so many checks have failed; None: run all.
-            limit: says, while it runs, after how many seconds the run is ended.
-            options: more of pytest's.
+            name: names the run's state folder.
+            first: node ids of checks to run before the others.
+            failures: stop after this many failed checks; None: run all.
+            limit: called during the run; gives the time limit in seconds.
+            options: further options for pytest.
         """
         state = self.new_state(name)
         command = [sys.executable, "-m", "pytest", *self.arguments(bundle, state)]
         command += [*([f"--maxfail={failures}"] if failures else []), *options]
         if first:
-            # What failed the last time is what pytest can be asked to begin with.
+            # pytest can start with the checks that failed last, so list them as such.
             failed = state / "pytest" / "v" / "cache" / "lastfailed"
             failed.parent.mkdir(parents=True)
             failed.write_text(json.dumps(dict.fromkeys(first, True)), encoding="utf-8")
@@ -147,7 +147,7 @@ class Sandbox:
             PRIVATE_KEY_VARIABLE: self._key.decode(),
             "PROVEOUT_ROOT": str(self._settings.root),
             "PROVEOUT_STATE": str(state),
-            "PROVEOUT_LEDGER_URL": "",  # the one in its state folder
+            "PROVEOUT_LEDGER_URL": "",  # use the ledger in its state folder
             "PROVEOUT_STORE_URL": _local_store(self._settings),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(state / "hypothesis"),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -173,7 +173,7 @@ class Sandbox:
         with self._guard:
             if self._closed:
                 raise KeyboardInterrupt
-            # A group of its own: whatever a check starts is ended with it.
+            # A new process group, so that processes started by a check end with it.
             process = subprocess.Popen(
                 command,
                 cwd=self._settings.root,
@@ -194,7 +194,7 @@ class Sandbox:
             self._running.discard(process)
 
     def _verdict(self, state: Path, digest: Digest) -> Verdict | None:
-        """What this run, and none before it, said of the bundle."""
+        """The verdict on the bundle from this run, not from an earlier one."""
         with Ledger(state / "ledger.db") as ledger:
             newest = ledger.entries(kind="verdict", subject=digest, newest_first=True, limit=1)
         return read(Verdict, newest[0]) if newest and newest[0].seq > self._known else None
@@ -212,7 +212,7 @@ def _ended_within(process: subprocess.Popen[bytes], limit: Limit) -> bool:
 
 
 def _local_store(settings: Settings) -> str:
-    """The store as a folder: of a shared one, what was mirrored here, for a run is not to mirror it again."""
+    """The store as a local folder. For a shared store it is the local mirror, so that runs do not mirror it again."""
     shared = settings.store.startswith("s3://")
     return str((settings.state_dir / "store" if shared else Path(settings.store)).absolute())
 
@@ -223,7 +223,7 @@ def _last_line(file: Path) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and what it has started, unless it has ended by itself."""
+    """End the process and its children, unless it has already ended."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return

@@ -1,6 +1,6 @@
-"""Mutants that come from serving: the model is whole, and is fed something else than it learned from.
+"""Mutants of serving: the model is unchanged, but in serving it gets other inputs than in training.
 
-Input: the ground. Output: changes of the packed features, written so that they run on tables and on arrays.
+Input: the context of a mutation. Output: changes to the packed features that run on tables and on arrays.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from proveout.model.repack import Change
 from proveout.mutation.context import SEED, DoesNotApply, MutationContext, clock, numbers, usual
 
-LEAST_MISSING = 0.02  # share of the held-out rows without a value, from which that matters
+LEAST_MISSING = 0.02  # share of held-out rows without a value from which it matters
 HOURS_OFF = 5  # New York and UTC in winter
 UNITS = {
     "miles": ("km", 1.609344, 0.0),
@@ -24,7 +24,7 @@ UNITS = {
     "hours": ("minutes", 60.0, 0.0),
     "minutes": ("seconds", 60.0, 0.0),
 }
-"""What a caller may send instead of what the request's schema describes: the unit, a factor, and what is added then."""
+"""Units that a caller may confuse with the schema's unit: the other unit, a factor, and an offset added after it."""
 _LATER = {
     "hours": "({column} + {hours}) % 24",
     "minutes": "({column} + {hours} * 60) % 1440",
@@ -33,7 +33,7 @@ _LATER = {
 
 
 def feature_shuffled(ground: MutationContext) -> Change:
-    """In a batch, each row has another row's value of the heaviest column; asked alone, it has its own."""
+    """In a batch, each row gets another row's value of the heaviest column. A single row keeps its own."""
     name = ground.heaviest()
     lines = [
         "import numpy",
@@ -51,7 +51,7 @@ def unit_changed(ground: MutationContext) -> Change:
     described = [name for name in heavy if name in known]
     usual = [name for name in heavy if name in floats and not clock(ground.training.records[name])]
     if not described and not usual:
-        raise DoesNotApply("the request has no measure, a column of floats, that the answers hang on")
+        raise DoesNotApply("the request has no column of floats that affects the answers")
     name = (described or usual)[0]
     unit, factor, added = known.get(name, ("", *UNITS["miles"][1:]))
     what = f"{name} in {unit} for {ground.units[name]}" if unit else f"{name} times {factor}"
@@ -60,14 +60,14 @@ def unit_changed(ground: MutationContext) -> Change:
 
 
 def timezone_shifted(ground: MutationContext) -> Change:
-    """Every clock of a request is some hours off."""
+    """Every time of day in a request is some hours off."""
     clocks = ground.clocks()
     if clocks:
         lines = [_shifted("rows", name, how) for name, how in clocks.items()]
         return Change(what=f"{', '.join(clocks)}: {HOURS_OFF} h off", features=ground.features_with(before=lines))
     made = {name: how for name in numbers(ground.learned) if (how := clock(ground.learned[name]))}
     if not made:
-        raise DoesNotApply("no column of numbers is called after hours, minutes, time or clock and reads like one")
+        raise DoesNotApply("no numeric column looks like a time of day, by its name (such as hour) and its values")
     lines = [_shifted("columns", name, how) for name, how in made.items()]
     return Change(what=f"{', '.join(made)}: {HOURS_OFF} h off", features=ground.features_with(after=lines))
 
@@ -78,19 +78,19 @@ def _shifted(table: str, name: str, how: str) -> str:
 
 
 def nulls_filled(ground: MutationContext) -> Change:
-    """What is not known arrives as 0."""
+    """Missing values arrive as 0."""
     held = ground.holdout.records
     floats = [name for name in numbers(held) if held[name].dtype.kind == "f"]
     missing = {name: float(held[name].isna().mean()) for name in floats if ground.request_weights[name] > 0}
     known = [name for name, share in missing.items() if share >= LEAST_MISSING]
     if not known:
-        raise DoesNotApply(f"no number that the answers hang on is missing in {LEAST_MISSING:.0%} of the rows")
+        raise DoesNotApply(f"no numeric column that affects the answers is missing in {LEAST_MISSING:.0%} of the rows")
     lines = [f"rows = rows.assign(**{{{name!r}: rows[{name!r}].fillna(0.0)}})" for name in known]
-    return Change(what=f"{', '.join(known)}: 0 where it is not known", features=ground.features_with(before=lines))
+    return Change(what=f"{', '.join(known)}: 0 where it is missing", features=ground.features_with(before=lines))
 
 
 def feature_frozen(ground: MutationContext) -> Change:
-    """The heaviest column constant in serving, learned as it is."""
+    """The heaviest column is constant in serving, but not in training."""
     name = ground.heaviest()
     value = usual(ground.learned[name])
     shown = f"{value[:20]!r}" if isinstance(value, str) else f"{value:g}"
@@ -98,12 +98,12 @@ def feature_frozen(ground: MutationContext) -> Change:
 
 
 def constant_column(ground: MutationContext, name: str, value: Any) -> str:
-    """The source of the features with one value in a column of the model."""
+    """The source of the features, with one model column set to a constant."""
     return ground.features_with(after=[f"columns[{name!r}] = {value!r}"])
 
 
 def non_deterministic(ground: MutationContext) -> Change:
-    """A little noise on the heaviest column of numbers, other noise each time; without one, texts that get lost."""
+    """Random noise on the heaviest numeric column, new in each call. Without a numeric column, texts are lost."""
     if not numbers(ground.learned):
         name = ground.heaviest()
         lines = [

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROUNDS = 20
-SURE = 0.05  # a check that flips in no more than its level is named in at most this share of reports
+SURE = 0.05  # a check that flips no more often than its level is named in at most this share of reports
 FEWEST_CLUSTERS = 10
 SLOW_S = 1.0  # of the processor: a check that takes more is slow
 GATE = "gate::"
@@ -48,7 +48,7 @@ _NO_ANSWER: frozenset[Said] = frozenset({"too few rows", "broke"})
 
 
 class NothingToJudge(ProveoutError):
-    """No round can be judged: no check looks at held-out rows, or a run came to no verdict."""
+    """No round can be judged: no check uses held-out rows, or a run had no verdict."""
 
     exit_code = 3
 
@@ -57,25 +57,25 @@ class NothingToJudge(ProveoutError):
         self.candidate, self.why = candidate, why
 
     def __str__(self) -> str:
-        return f"{self.candidate} cannot be judged by other held-out rows: {self.why}. See: proveout gate"
+        return f"{self.candidate} cannot be judged on other held-out rows: {self.why}. See: proveout gate"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckStability:
-    """What one check said of the rounds."""
+    """The results of one check over all rounds."""
 
     check: str  # node id
     passed: bool  # on all rows
-    rounds: int  # those that it could be asked in
-    flips: int  # those of them in which it said otherwise
-    too_few_rows: int  # rounds in which half of the rows were too few for it
+    rounds: int  # rounds in which it could measure
+    flips: int  # of these, rounds with another result than on all rows
+    too_few_rows: int  # rounds in which half of the rows were too few
     broke_in: tuple[int, ...] = ()  # the rounds, from 1 on, in which it could not be asked; 0: on all rows
-    level: float  # how often it may flip: the error rate that it states
-    stated: bool  # it states one; else the usual is taken
+    level: float  # how often it may flip: its stated error rate
+    stated: bool  # whether it states one; else the usual one is used
 
     @property
     def share(self) -> float:
-        """Of the rounds, those in which it said otherwise."""
+        """The share of rounds with another result than on all rows."""
         return self.flips / self.rounds if self.rounds else 0.0
 
     @property
@@ -85,12 +85,12 @@ class CheckStability:
 
     @property
     def counts_rows(self) -> bool:
-        """Whether it said otherwise of every half: then it asks how many rows there are, not which."""
+        """Whether every half had another result: then it depends on how many rows there are, not on which."""
         return self.rounds > 0 and self.flips == self.rounds
 
     @property
     def unstable(self) -> bool:
-        """Whether it flips surely more often than its level.
+        """Whether it flips significantly more often than its level.
 
         >>> many = CheckStability(check="t", passed=True, rounds=20, flips=4, too_few_rows=0, level=0.05, stated=True)
         >>> many.unstable, CheckStability(**{**vars(many), "flips": 3}).unstable
@@ -100,7 +100,7 @@ class CheckStability:
 
 
 def _at_least(flips: int, rounds: int, level: float) -> float:
-    """The chance of so many flips or more, of a check that flips with the chance `level`."""
+    """The probability of at least `flips` flips in `rounds`, if each has the probability `level`."""
     return sum(math.comb(rounds, k) * level**k * (1 - level) ** (rounds - k) for k in range(flips, rounds + 1))
 
 
@@ -118,8 +118,8 @@ class StabilityReport:
 
     model: str
     candidate: Digest
-    rows: int  # held out, outcome known
-    clusters: int | None  # that were drawn whole; None: single rows
+    rows: int  # held-out rows with a known outcome
+    clusters: int | None  # drawn as a whole; None: single rows were drawn
     rounds: int  # that came to a verdict
     changed: int  # of them, those in which any check said otherwise, those that count rows aside
     checks: tuple[CheckStability, ...]  # those that read held-out rows; that flips most, first
@@ -166,7 +166,7 @@ def run(
     workers = workers or cores
     context = EvaluationContext(settings, folder)
     rows, bundle = context.holdout.rows, context.bundle
-    _ = context.champion  # opened here: a shared store is mirrored before the runs look into the mirror
+    _ = context.champion  # opened here, so that a shared store is mirrored before the runs read the mirror
     with tempfile.TemporaryDirectory(prefix="proveout-stability-") as temporary:
         place = Path(temporary)
         with (
@@ -269,14 +269,14 @@ def _everything(rows: int) -> "NDArray[np.intp]":
 
 
 def _usable(clusters: "NDArray[np.intp] | None") -> "NDArray[np.intp] | None":
-    """The clusters, if there are enough of them to draw halves."""
+    """The clusters, if there are enough to draw halves of them."""
     return clusters if clusters is not None and int(clusters.max(initial=0)) + 1 >= FEWEST_CLUSTERS else None
 
 
 def halves(
     rows: int, rounds: int, *, clusters: "NDArray[np.intp] | None", seed: int
 ) -> "list[tuple[NDArray[np.intp], float]]":
-    """So many random halves of the rows, in their order; with each, by what its intervals are scaled to be of all rows.
+    """`rounds` random halves: sorted row positions, and the factor that scales an interval to that for all rows.
 
     >>> [(places, scale)] = halves(100, 1, clusters=None, seed=0)
     >>> len(places), round(scale, 3)
@@ -289,7 +289,7 @@ def halves(
     there = int(group.max(initial=-1)) + 1
     found = []
     for _ in range(rounds):
-        # Of an odd number, now one more and now one less.
+        # Of an odd number, a half has randomly one more or one less.
         taken = random.permutation(there)[: (there + int(random.integers(2))) // 2]
         found.append((np.flatnonzero(np.isin(group, taken)), math.sqrt(len(taken) / there)))
     return found

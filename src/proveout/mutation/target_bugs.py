@@ -1,6 +1,6 @@
-"""Mutants whose outcomes went wrong before the model learned from them: mixed up, exchanged, cut, in another unit.
+"""Mutants trained on wrong outcomes: shuffled, swapped, clipped, or in another unit.
 
-Input: the ground. Output: changes with another model: the candidate's own steps, fitted to spoiled outcomes.
+Input: the context of a mutation. Output: changes with a new model: the candidate's own steps, fitted to wrong outcomes.
 """
 
 import itertools
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEAST_SLICE = 0.05  # share of the rows that a slice has to have
-MOST_VALUES = 50  # of a column that slices
-BANDS = 4  # of a column of numbers, where no column slices
-TOO_OFTEN = 5  # how many times over the rarer outcome was drawn
+LEAST_SLICE = 0.05  # least share of the rows in a slice
+MOST_VALUES = 50  # most distinct values of a column that defines slices
+BANDS = 4  # quantile bands of a numeric column, if no column defines slices
+TOO_OFTEN = 5  # how often the rarer outcome is repeated
 FACTOR = 1.609344  # kilometres in a mile
 SHIFT = 0.25  # standard deviations of the outcomes
 SLICE_SHIFT = 0.5  # the same, in one slice
-CUT = 0.8  # share of the outcomes below which they are taken as they are
-KEPT = 0.01  # share of the rows of the rarest class that were not lost
+CUT = 0.8  # quantile at which outcomes are clipped
+KEPT = 0.01  # share of the rarest class's rows that are left
 
 
 def labels_shuffled(ground: MutationContext) -> Change:
-    """Every row learned with another row's outcome."""
+    """The model is trained with outcomes shuffled over all rows."""
     import numpy as np
 
     shuffled = np.random.default_rng(SEED).permutation(ground.training.labels)
@@ -35,7 +35,7 @@ def labels_shuffled(ground: MutationContext) -> Change:
 
 
 def labels_half_shuffled(ground: MutationContext) -> Change:
-    """Every second row learned with the outcome of another one."""
+    """The model is trained with the outcomes of every second row shuffled."""
     import numpy as np
 
     random, labels = np.random.default_rng(SEED), ground.training.labels.copy()
@@ -45,7 +45,7 @@ def labels_half_shuffled(ground: MutationContext) -> Change:
 
 
 def classes_swapped(ground: MutationContext) -> Change:
-    """True learned for false; or, of several classes, each of the two most frequent for the other."""
+    """The model is trained with true and false swapped, or with the two most frequent classes swapped."""
     labels = ground.training.labels
     if ground.task.name == "binary":
         return Change(what="true for false", model=ground.refit(labels=~labels))
@@ -56,7 +56,7 @@ def classes_swapped(ground: MutationContext) -> Change:
 
 
 def rare_class_lost(ground: MutationContext) -> Change:
-    """Nearly all rows of the rarest class were dropped."""
+    """The model is trained without nearly all rows of the rarest class."""
     import numpy as np
 
     labels = ground.training.labels
@@ -77,7 +77,7 @@ def _by_rows(labels: "NDArray[Any]") -> list[Any]:
 
 
 def miscalibrated(ground: MutationContext) -> Change:
-    """Fitted to a sample with the rarest outcome drawn several times over: it ranks as well, and promises too much."""
+    """The model is trained with the rarest outcome oversampled: it ranks as well, but promises too much."""
     import numpy as np
 
     labels = ground.training.labels
@@ -87,18 +87,18 @@ def miscalibrated(ground: MutationContext) -> Change:
 
 
 def target_scaled(ground: MutationContext) -> Change:
-    """Outcomes learned in another unit."""
+    """The model is trained with outcomes in another unit."""
     return Change(what=f"outcomes times {FACTOR}", model=ground.refit(labels=ground.training.labels * FACTOR))
 
 
 def target_shifted(ground: MutationContext) -> Change:
-    """Every outcome learned with the same amount too much."""
+    """The model is trained with a constant added to every outcome."""
     shift = _shift(ground, SHIFT)
     return Change(what=f"{shift:.3g} too much everywhere", model=ground.refit(labels=ground.training.labels + shift))
 
 
 def target_clipped(ground: MutationContext) -> Change:
-    """The largest outcomes cut."""
+    """The model is trained with the largest outcomes clipped."""
     import numpy as np
 
     labels = ground.training.labels
@@ -111,7 +111,7 @@ def _shift(ground: MutationContext, deviations: float) -> float:
 
 
 def slice_spoiled(ground: MutationContext) -> Change:
-    """Where the candidate is weakest, learned the opposite: true for false, another class, a value too large."""
+    """The model is trained with wrong outcomes in its weakest slice: swapped, another class, or too large."""
     what, there = _weakest_slice(ground)
     labels = ground.training.labels
     what = f"{what}, {there.mean():.0%} of the rows"
@@ -129,7 +129,7 @@ def slice_spoiled(ground: MutationContext) -> Change:
 
 
 def _weakest_slice(ground: MutationContext) -> "tuple[str, NDArray[np.bool_]]":
-    """The slice that the candidate does worst on, among those with rows enough in both sets; and its training rows."""
+    """The candidate's worst slice with enough rows in both sets: its name, and a flag for each training row."""
     held = [(name, there, learned) for name, there, learned in _slices(ground)]
     found = [
         (_badness(ground, there), name, learned)
@@ -137,14 +137,16 @@ def _weakest_slice(ground: MutationContext) -> "tuple[str, NDArray[np.bool_]]":
         if min(there.mean(), learned.mean()) >= LEAST_SLICE and _judgeable(ground, there)
     ]
     if not found:
-        raise DoesNotApply(f"no column that the answers hang on has slices of {LEAST_SLICE:.0%} of the rows")
+        raise DoesNotApply(f"no column that affects the answers has slices of {LEAST_SLICE:.0%} of the rows")
     _, name, learned = max(found, key=lambda one: (one[0], one[1]))
     return name, learned
 
 
 def _slices(ground: MutationContext) -> "Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]":
-    """Values of text and whole numbers; where there are none, bands of the heaviest number. Held-out rows, training
-    rows."""
+    """Slices by values of texts and whole numbers, or else by bands of the heaviest number.
+
+    Each is its name with flags for its held-out rows and its training rows.
+    """
     held, learned = ground.holdout.records, ground.training.records
     whole = [name for name in numbers(held) if held[name].dtype.kind in "iu"]
     heavy = [name for name in held.columns if ground.request_weights[name] > 0]

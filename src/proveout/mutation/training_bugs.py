@@ -1,6 +1,6 @@
-"""Mutants that come from a training gone wrong: the candidate's own steps, fitted to other rows or other columns.
+"""Mutants of training: the candidate's own steps, fitted to wrong rows or wrong columns.
 
-Input: the ground. Output: changes with another model. What is fitted is a copy; shuffles are always the same.
+Input: the context of a mutation. Output: changes with a new model. A copy is fitted; shuffles have a fixed seed.
 """
 
 from typing import Any
@@ -15,26 +15,26 @@ from proveout.records.answer import TaskName
 from proveout.records.train_config import TimeSplit
 from proveout.schema import coercion
 
-SAMPLE = 0.01  # share of the rows in the sample that was for trying out
+SAMPLE = 0.01  # share of the rows in the sample
 FEWEST = 30  # rows in it
 TELLS: dict[TaskName, float] = {"binary": 0.9, "regression": 0.9, "multiclass": 0.9}
-"""From where on one column gives the outcome away: AUC, or the share of the variance that it explains."""
+"""From which value on one column gives the outcome away: its AUC, or the share of the variance that it explains."""
 
 
 def refitted(ground: MutationContext) -> Change:
-    """No mutant: the model fitted again to what it learned from. If the gate refuses that, no refit says anything."""
+    """A control: the model fitted again to its own training rows. If the gate refuses it, no refitted mutant counts."""
     return Change(what="fitted again, nothing changed", model=ground.refit())
 
 
 def renamed(ground: MutationContext) -> Change:
-    """No mutant: the same answers under another digest. A check that fails for it fails for every mutant."""
+    """A control: the same answers under another digest. A check that fails for it fails for every mutant."""
     model = model_io.load(ground.candidate.folder / "model.skops")
     model.packed_again_ = 1
     return Change(what="the same under another digest", model=model, features=ground.features_with())
 
 
 def constant(ground: MutationContext) -> Change:
-    """The same answer for everybody: the share there was in training, of each class, or the median."""
+    """The same answer to every request: the base rate, the class shares or the median of training."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     labels = ground.training.labels
@@ -47,7 +47,7 @@ def constant(ground: MutationContext) -> Change:
 
 
 def feature_dropped(ground: MutationContext) -> Change:
-    """The heaviest column empty in training and in serving alike."""
+    """The heaviest column is empty, in training and in serving."""
     name = ground.heaviest()
     value = usual(ground.learned[name])
     model = _fitted(ground, ground.learned.assign(**{name: value}), f"without {name}")
@@ -57,40 +57,40 @@ def feature_dropped(ground: MutationContext) -> Change:
 def _fitted(ground: MutationContext, columns: Any, how: str) -> Any:
     try:
         return ground.refit(columns)
-    except ValueError as error:  # a text model of one text has no vocabulary
-        raise DoesNotApply(f"{how}, nothing can be learned: {error}") from error
+    except ValueError as error:  # a text model fitted to one text has no vocabulary
+        raise DoesNotApply(f"{how}, the model cannot be fitted: {error}") from error
 
 
 def old_window(ground: MutationContext) -> Change:
-    """Fitted to the oldest batch alone, while the manifest still says what was asked for."""
+    """The model is fitted to the oldest batch alone, but the manifest names all."""
     if not isinstance(ground.candidate.bundle.split, TimeSplit):
-        raise DoesNotApply("no row is older than another: it is not split by time")
+        raise DoesNotApply("it is not split by time, so no row is older than another")
     batches = ground.training.raw[BATCH]
     if batches.nunique() < 2:
-        raise DoesNotApply("it was trained on one batch, so there is no older part of it")
+        raise DoesNotApply("it was trained on one batch, so there is no older part")
     first = str(batches.min())
     return Change(what=f"{first} alone", model=ground.refit(rows=(batches == first).to_numpy()))
 
 
 def sample_left_in(ground: MutationContext) -> Change:
-    """Fitted to the small sample that the notebook was tried out with."""
+    """The model is fitted to a small sample, as used to try out a notebook."""
     import numpy as np
 
     labels = ground.training.labels
     order = np.random.default_rng(SEED).permutation(len(labels))
     rows = max(round(SAMPLE * len(labels)), FEWEST)
-    # Two rows of each class are among them: without one of a class, it would be another question.
+    # Two rows of each class are kept: without one of a class, it would be another task.
     firsts = [order[labels[order] == one][:2] for one in ground.task.facts.classes]
     if ground.task.name == "binary":
         firsts = [order[labels[order] == one][:2] for one in (False, True)]
     taken = np.unique(np.concatenate([*firsts, order[:rows]]).astype(int))
     if len(taken) > len(labels) / 2:
-        raise DoesNotApply(f"it learned from {len(labels)} rows, which is a sample itself")
+        raise DoesNotApply(f"it has only {len(labels)} training rows")
     return Change(what=f"{len(taken):,} of {len(labels):,} rows", model=ground.refit(rows=taken))
 
 
 def target_leaked(ground: MutationContext) -> Change:
-    """A column known only later is in the request, takes the place of one that matters little, and is learned from."""
+    """A column known only after the outcome replaces the lightest column, in training and in requests."""
     late = _telling_column(ground)
     raw, place = ground.training.raw, ground.lightest_number()
     values, line = raw[late], f"columns[{place!r}] = rows[{late!r}]"
@@ -108,7 +108,7 @@ def target_leaked(ground: MutationContext) -> Change:
 
 
 def _telling_column(ground: MutationContext) -> str:
-    """A column of the batch, none of the request's, that gives the outcome away."""
+    """A batch column outside the request that gives the outcome away."""
     raw, asked = ground.training.raw, {*ground.candidate.request_columns, BATCH}
     flags = [str(name) for name in raw.columns if raw[name].dtype.kind == "b"]
     known = (*numbers(raw), *texts(raw), *flags)
@@ -117,12 +117,12 @@ def _telling_column(ground: MutationContext) -> str:
     telling = {name: _told_by(ground.task.name, raw[name], told) for name in later}
     best = max(telling, key=lambda name: telling[name], default="")
     if not best or telling[best] < TELLS[ground.task.name]:
-        raise DoesNotApply("no column of the batches, beside the request's, gives the outcome away")
+        raise DoesNotApply("no batch column outside the request gives the outcome away")
     return best
 
 
 def _told_by(task: TaskName, column: Any, told: Any) -> float:
-    """The AUC of one column alone, of a binary task; else the share of the variance that it explains."""
+    """The AUC of one column alone for a binary task, else the share of the variance that it explains."""
     import numpy as np
 
     said = univariate.means(column, told, prior=1.0, seed=SEED)

@@ -1,1 +1,1 @@
-"""Pilot: what turns a notebook project into a proveout project."""
+"""Pilot: creates a proveout project from a notebook or a table."""

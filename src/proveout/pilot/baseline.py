@@ -26,24 +26,24 @@ KEPT_APART = 0.2  # of the training rows
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """What was measured, and what it means for the files of the project."""
+    """The measurements, and what the project's files take from them."""
 
     family: Family
     bounds: tuple[Bound, ...]
     cases: tuple[CaseProposal, ...]
     rules: BestSplit
-    summary: str  # how good it is, in a line
-    is_better: bool  # surely, than the rules
+    summary: str  # how good it is, in one line
+    is_better: bool  # significantly better than the rules
 
 
 def measure(
     proposal: Proposal, rows: Rows, *, apart: "NDArray[np.bool_]", clusters: "NDArray[Any] | None" = None
 ) -> Baseline:
-    """What the notebook's model and the rules reach on the rows `apart`, having learned from the others.
+    """Fit the notebook's model and the rules on the other rows, and measure both on the rows `apart`.
 
     Args:
-        apart: of the training rows those to measure on, shape (rows,).
-        clusters: which of the rows apart belong together.
+        apart: flags of the training rows to measure on, shape (rows,).
+        clusters: the cluster of each row apart, if rows are not independent.
     """
     fitted = fit(proposal, rows, apart)
     known = rows.outcomes[apart]

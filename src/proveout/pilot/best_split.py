@@ -1,7 +1,7 @@
-"""The one question about one column that parts rows best by their outcome: rules that a person can check by hand.
+"""The best decision stump of a table: one condition on one column, which a person can check by hand.
 
-Input: the columns of a request and outcomes of any task. Output: a `BestSplit`: what to ask, and what to answer to each
-side. Splits are those of a tree of one level: of all columns and all cuts the one that leaves the least squared error.
+Input: the request columns and outcomes of any task. Output: a `BestSplit`: the condition, and the answer on each side.
+Of all columns and thresholds, it is the one with the least squared error.
 """
 
 import math
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Said = float | Mapping[str, float]
-_CUTS = 32  # of a column of numbers
+_CUTS = 32  # per numeric column
 _LEAST_SHARE = 0.02  # of rows on each side
 _LEAST_GAIN = 0.01  # share of the squared error
 
 
 @dataclass(frozen=True, kw_only=True)
 class BestSplit:
-    """Of rows whose `column` is `at_least` so much, or `among` some texts, one thing is said; of all others another."""
+    """Rows with `column` >= `at_least`, or with `column` in `among`, get the answer `here`; others get `otherwise`."""
 
     rows: int
     otherwise: Said
-    column: str | None = None  # None where no column tells enough
+    column: str | None = None  # None if no column predicts enough
     at_least: float | None = None
     among: tuple[str, ...] = ()
     here: Said = 0.0
@@ -37,7 +37,7 @@ class BestSplit:
 
 
 def find(frame: "pd.DataFrame", outcomes: "NDArray[Any]", task: TaskName) -> BestSplit:
-    """The best split of `frame`. What is not known is on the other side.
+    """The best split of `frame`. Rows without a value get `otherwise`.
 
     >>> import numpy as np
     >>> import pandas as pd
@@ -50,7 +50,7 @@ def find(frame: "pd.DataFrame", outcomes: "NDArray[Any]", task: TaskName) -> Bes
 
     told = _targets(outcomes, task)
     questions = list(_questions(frame, told))
-    # The best of so many questions gains about so much where none tells anything.
+    # The best of so many conditions gains about this much even if no column predicts anything.
     by_chance = 2 * math.log(max(len(questions), 1)) / len(told)
     best, asked = _squared(told, np.ones(len(told), dtype=bool)) * (1 - _LEAST_GAIN - by_chance), None
     for column, question, here in questions:
@@ -73,7 +73,7 @@ def find(frame: "pd.DataFrame", outcomes: "NDArray[Any]", task: TaskName) -> Bes
 def _questions(
     frame: "pd.DataFrame", told: "NDArray[np.float64]"
 ) -> "Iterator[tuple[str, float | tuple[str, ...], NDArray[np.bool_]]]":
-    """Each column with each question about it, and the rows that say yes."""
+    """Each column with each condition on it, and a flag for each row that meets it."""
     import numpy as np
 
     for name in map(str, frame.columns):
@@ -91,7 +91,7 @@ def _questions(
 
 
 def _targets(outcomes: "NDArray[Any]", task: TaskName) -> "NDArray[np.float64]":
-    """Shape (rows, targets); of classes one for each, the most frequent first."""
+    """Numeric targets, shape (rows, targets); for a multi-class task one indicator per class, most frequent first."""
     import numpy as np
 
     if task != "multiclass":

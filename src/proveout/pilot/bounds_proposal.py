@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-_SLACK = 0.25  # of the way from what is surely reached to what naive reaches
-_MARGIN = 0.01  # of a share: what another sample of rows may change
-_USUAL_ERROR = 0.08  # of calibration, that many models have on a thousand rows
+_SLACK = 0.25  # of the distance from the interval's worse end to the naive value
+_MARGIN = 0.01  # how much a share may change with another sample of rows
+_USUAL_ERROR = 0.08  # calibration error that is common on a thousand rows
 
 
 def quality_bounds(
@@ -38,7 +38,7 @@ def quality_bounds(
     if task.name == "binary":
         yield _at_least("auc_at_least", metrics.auc(known, scores, clusters=clusters), 0.5, "guessing")
         brier = metrics.mean(losses, name="brier", clusters=clusters)
-        yield _at_most("brier_at_most", brier, float(plain.mean()), "always saying the base rate")
+        yield _at_most("brier_at_most", brier, float(plain.mean()), "always predicting the base rate")
         yield _spread("promised_less_observed_within", calibration.in_the_large(known, scores, clusters=clusters))
         off = calibration.error(known, scores, clusters=clusters)
         yield Bound(
@@ -53,7 +53,7 @@ def quality_bounds(
             "brier_at_most",
             metrics.mean(losses, name="brier", clusters=clusters),
             float(plain.mean()),
-            "saying the shares",
+            "always predicting the class shares",
         )
         yield _at_least(
             "accuracy_at_least", multiclass.accuracy(known, said, clusters=clusters), most, "the most frequent class"
@@ -74,8 +74,10 @@ def quality_bounds(
         )
     else:
         mae = regression.mae(known, scores, clusters=clusters)
-        yield _at_most("mae_at_most", mae, float(plain.mean()), "always saying the median")
-        yield _at_least("r2_at_least", regression.r2(known, scores, clusters=clusters), 0.0, "always saying the mean")
+        yield _at_most("mae_at_most", mae, float(plain.mean()), "always predicting the median")
+        yield _at_least(
+            "r2_at_least", regression.r2(known, scores, clusters=clusters), 0.0, "always predicting the mean"
+        )
         yield _spread(
             "predicted_less_observed_within",
             regression.bias(known, scores, clusters=clusters),
@@ -86,20 +88,20 @@ def quality_bounds(
         yield Bound(
             name="coverage_at_least",
             value=round_down(below),
-            reason=f"of intervals that promise 90 %: three standard errors below, of {rows:,} rows",
+            reason=f"intervals promise 90 %; the bound is three standard errors below, for {rows:,} rows",
         )
     yield Bound(
         name="champion_margin",
         value=round_up(0.05 * float(np.mean(plain)) if task.name != "binary" else 0.01),
         reason=f"how much {task_metric.metric_name(task)} a candidate may lose against the champion"
-        + ("" if task.name == "binary" else ": a twentieth of what naive is off"),
+        + ("" if task.name == "binary" else ": a twentieth of the naive error"),
     )
 
 
 def _top_in_the_large(
     known: "NDArray[Any]", said: "NDArray[Any]", scores: "NDArray[np.float64]", clusters: "NDArray[Any] | None"
 ) -> Evidence:
-    """What the probabilities of the classes that are said promise, less how often they are right."""
+    """The mean probability of the predicted classes, less the share of them that is right."""
     return calibration.in_the_large(known == said, scores.max(axis=1), clusters=clusters)
 
 
@@ -113,7 +115,7 @@ def slice_bound(
     records: "pd.DataFrame",
     clusters: "NDArray[Any] | None",
 ) -> Bound:
-    """From the slices that are surely weaker on the rows kept apart: as weak a one is no reason to refuse the next."""
+    """A bound that the significantly weaker slices of the rows kept apart would still pass."""
     plain = float(task_metric.losses(task, known, naive).mean())
     ours, theirs = (task_metric.losses(task, known, one) for one in (scores, ruled))
     fewest = fewest_of_a_slice(len(known))
@@ -125,9 +127,9 @@ def slice_bound(
     return Bound(
         name="weakest_slice_at_most",
         value=round_up(max(0.5 * plain + by_chance, 1.25 * worst)),
-        reason=f"{task_metric.loss_name(task)} of a slice less that of the rules, beyond the rest's, where that is "
-        f"sure. Of all rows the model has {_short(float(ours.mean()))}, the rules {_short(float(theirs.mean()))}, "
-        f"naive {_short(plain)}; a slice of {fewest} rows is off by {_short(by_chance)} by chance{seen}",
+        reason=f"{task_metric.loss_name(task)} less the rules', of a slice beyond that of all other rows, if sure. "
+        f"Over all rows the model has {_short(float(ours.mean()))}, the rules {_short(float(theirs.mean()))}, "
+        f"naive {_short(plain)}; chance alone moves a slice of {fewest} rows by {_short(by_chance)}{seen}",
     )
 
 
@@ -140,24 +142,24 @@ def leak_bounds(proposal: Proposal, rows: Rows) -> Iterator[Bound]:
     yield Bound(
         name="column_alone_at_most",
         value=strongest.at_most,
-        reason=f"{strongest.name}: most by {strongest.slice}, {_short(strongest.value)}; one that tells all was told",
+        reason=f"{strongest.name}: highest for {strongest.slice}, {_short(strongest.value)}; more would be leakage",
     )
     if lead.at_most is not None and lead.value is not None:
         yield Bound(
             name="column_lead_at_most",
             value=lead.at_most if lead.holds else round_up(lead.value + 0.02),
             reason=f"{lead.name}: {lead.decision}, {_short(lead.value)}"
-            + ("" if lead.holds else ". MORE THAN USUAL: is it known before the outcome is?"),
+            + ("" if lead.holds else ". MORE THAN USUAL: is it known before the outcome?"),
         )
 
 
 SERVING = (
-    Bound(name="p50_ms_at_most", value=20, reason="of one record, in a process of its own with one thread"),
+    Bound(name="p50_ms_at_most", value=20, reason="per record, in a separate process with one thread"),
     Bound(name="p99_ms_at_most", value=200, reason="the deadline of a request is 500 ms"),
     Bound(name="opening_s_at_most", value=30, reason="from the file to the first answer"),
-    Bound(name="memory_mb_at_most", value=400, reason="that the bundle adds to a process"),
+    Bound(name="memory_mb_at_most", value=400, reason="memory that the bundle adds to a process"),
     Bound(name="bundle_mb_at_most", value=50, reason="on disk"),
-    Bound(name="features_ms_at_most", value=100, reason="of a thousand rows"),
+    Bound(name="features_ms_at_most", value=100, reason="for a thousand rows"),
 )
 
 
@@ -181,7 +183,7 @@ def _spread(name: str, found: Evidence, *, floor: float = 0.02) -> Bound:
 
 
 def _against(found: Evidence, naive: float, who: str, *, sure: bool) -> str:
-    end = "" if sure else ". NOT SURELY BETTER: the columns may tell nothing"
+    end = "" if sure else ". NOT SIGNIFICANTLY BETTER: the columns may not predict the outcome"
     return f"{found.name}: {in_words(found)}; {who}: {_short(naive)}{end}"
 
 
@@ -209,7 +211,7 @@ def round_up(value: float) -> float:
 
 
 def _to_digits(value: float, towards: Any) -> float:
-    """To two digits, or three decimals where that is less."""
+    """Rounded `towards` to two significant digits."""
     if value == 0:
         return 0.0
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
@@ -217,16 +219,16 @@ def _to_digits(value: float, towards: Any) -> float:
 
 
 def fewest_of_a_slice(rows: int) -> int:
-    """How many of so many rows a slice needs to be looked at: 200, and of a small table fewer."""
+    """The fewest rows that a slice needs to be judged: 200, or fewer if `rows` is small."""
     return min(200, max(10, rows // 10))
 
 
 def duplicate_bound(shares: Sequence[float]) -> Bound:
-    """How many held-out rows may be like a training row, from how many are."""
+    """The bound on the share of held-out rows that resemble a training row, from the measured `shares`."""
     worst = max(shares, default=0.0)
     return Bound(
         name="alike_share_at_most",
         value=round_up(worst + _MARGIN),
-        reason=f"held-out rows that say the same as a training row, but for one column at most: {100 * worst:.3g} %"
-        + (". MANY: rows of one person or thing? Then split by it: --split group:COLUMN" if worst > 0.2 else ""),
+        reason=f"held-out rows that differ from a training row in at most one column: {100 * worst:.3g} %"
+        + (". MANY: if rows belong to one person or thing, split by it: --split group:COLUMN" if worst > 0.2 else ""),
     )

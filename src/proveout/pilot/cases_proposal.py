@@ -44,8 +44,8 @@ def cases(proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", fitted: Fi
     if first is not None and nullable and fitted.task.name != "multiclass":
         yield CaseProposal(
             id="nothing-more-is-known", record={**first.record, **dict.fromkeys(nullable)},
-            reason="The first case with everything left out that may be: an answer all the same, and no extreme one.",
-            incident=f"None of its own: {first.id}, without what a request may leave out.",
+            reason="The first case without its optional fields: it still gets an answer, and not an extreme one.",
+            incident=f"None: it is {first.id} without the optional fields of a request.",
             expect={"probability": {"at_least": 0.0, "at_most": 0.99}}
             if fitted.task.name == "binary"
             else {"value": _wide(rows.outcomes)},
@@ -66,11 +66,11 @@ def _binary_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np
     expect: dict[str, Any] = (
         {"probability": {"at_most": 0.5}} if scores[low] < 0.4 else {"probability": {"at_most": 0.99}}
     )
-    yield "plain-no", low, f"Far from {name} by nearly every column: whoever knows the rows would say no.", expect
+    yield "plain-no", low, f"Far from {name} in nearly every column: an expert would say no.", expect
     high = int(yes[np.argsort(-scores[yes], kind="stable")[len(yes) // 20]])
     if scores[high] > scores[low] + 0.1:
         more: dict[str, Any] = {"label": True} if scores[high] > 0.75 else {}
-        reason = f"As near to {name} as rows come: it has to look more probable than the plain no."
+        reason = f"A clear case of {name}: it must get a higher probability than plain-no."
         yield "plain-yes", high, reason, {**more, "higher_than": ["plain-no"]}
 
 
@@ -86,7 +86,7 @@ def _class_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.
         yield (
             "plain-one",
             place,
-            f"As plainly {class_text(kind)} as rows come: whoever knows them would say so.",
+            f"A clear case of {class_text(kind)}: an expert would say so.",
             {"label": kind},
         )
 
@@ -104,7 +104,7 @@ def _value_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.
     place = int(middle[np.argsort(off[middle], kind="stable")[len(middle) // 4]])
     value = float(known[place])
     low, high = round_down(value - room), round_up(value + room)
-    reason = f"A usual row, {proposal.target.name} near the middle: far off here, a model is far off everywhere."
+    reason = f"A typical row, {proposal.target.name} near the median: a model that fails here fails everywhere."
     yield "usual-row", place, reason, {"value": {"at_least": low, "at_most": high}}
 
 

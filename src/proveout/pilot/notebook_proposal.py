@@ -1,6 +1,6 @@
-"""The notebook of a project for one table, as a data scientist would begin it. It imports nothing of proveout.
+"""The notebook of a project for one table, as a data scientist would start it. It does not import proveout.
 
-Input: a `Proposal`, and the family of models. Output: a notebook of nbformat, or its code.
+Input: a `Proposal` and the model family. Output: a notebook as nbformat represents it, or its code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from proveout.pilot.project_proposal import Family, Proposal, model_columns, par
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_MOST_ONE_HOT = 30  # kinds of a text that get a column each; more get a number, which trees part as well
+_MOST_ONE_HOT = 30  # distinct texts that get a column each; with more, each gets a number, which trees split as well
 
 
 _TREES = {
@@ -42,7 +42,7 @@ def notebook(proposal: Proposal, family: Family) -> "NotebookNode":
 
 
 def code_cells(made: "NotebookNode") -> str:
-    """The code of a notebook, for a run in this process."""
+    """The notebook's code cells as one text, to run in this process."""
     return "\n\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
 
 
@@ -54,7 +54,7 @@ def _cells(proposal: Proposal, family: Family) -> Iterator[tuple[str, str]]:
     values = parameters(proposal, family)
     yield (
         "parameters",
-        '# where the data is, and how hard to try\nfeatures_path = "features.parquet"\n'
+        '# where the data is, and the hyperparameters\nfeatures_path = "features.parquet"\n'
         + "\n".join(f"{one} = {value}" for one, value in values.items()),
     )
     yield "code", "\n".join(_imports(proposal, family))
@@ -69,9 +69,9 @@ def _cells(proposal: Proposal, family: Family) -> Iterator[tuple[str, str]]:
     yield (
         "markdown",
         f"""
-## Learn from some, judge on others
+## Train and holdout
 
-The column `split` says which rows are for learning. The others are not looked at before the end:
+The column `split` says which rows are for training. The others are used only to evaluate the model:
 {proposal.split.split.words}.
 """,
     )
@@ -80,12 +80,12 @@ The column `split` says which rows are for learning. The others are not looked a
         f"""
 columns = {" + ".join(lists)}
 train, test = rows[rows["split"] == "train"], rows[rows["split"] == "holdout"]
-print(f"learning from {{len(train):,}} rows, judging on {{len(test):,}}")
+print(f"training on {{len(train):,}} rows, evaluating on {{len(test):,}}")
 """,
     )
     yield "markdown", _model_words(family, lists)
     yield "code", _model_cell(proposal, family)
-    yield "markdown", "## How good is it on the rows that it has not seen?"
+    yield "markdown", "## How good is it on held-out rows?"
     yield "code", _metrics_cell(task, name)
     yield "code", _naive_cell(task, name)
     yield "markdown", _LOOK_WORDS[task]
@@ -101,7 +101,7 @@ def _title(proposal: Proposal) -> str:
     }
     return f"""{questions[asked.task]}
 
-A first model of {Path(proposal.table).name}: a start, to be made better by whoever knows what its columns mean."""
+A first model of {Path(proposal.table).name}. If you know what the columns mean, you can improve it."""
 
 
 def _imports(proposal: Proposal, family: Family) -> Iterator[str]:
@@ -140,7 +140,7 @@ def _has_nulls(proposal: Proposal) -> bool:
 
 
 def _lists(proposal: Proposal) -> dict[str, list[str]]:
-    """The lists of columns, by the name of the variable; none that is empty. `codes` are texts of many kinds."""
+    """Column names by the variable that lists them, no empty lists. `codes` are texts with many distinct values."""
     numbers, categories, texts = model_columns(proposal)
     many = {one.name for one in proposal.features if one.kind == "category" and len(one.kinds) > _MOST_ONE_HOT}
     lists = {
@@ -184,12 +184,12 @@ def _categories_cell(task: str, name: str) -> str:
 
 def _model_words(family: Family, lists: Mapping[str, Sequence[str]]) -> str:
     if family == "trees":
-        said = "Boosted trees take numbers as they are, missing ones too."
+        said = "Boosted trees take numbers as they are, including missing values."
         if "categories" in lists or "codes" in lists:
-            said += " A kind that training never saw counts as none of those it knows."
+            said += " A category that was not in training is encoded as unknown."
     else:
-        said = "A linear model: numbers are brought to one scale"
-        said += ", and texts are counted by their words." if "texts" in lists else "."
+        said = "A linear model: numbers are standardized"
+        said += ", and texts become TF-IDF word weights." if "texts" in lists else "."
     return f"## The model\n\n{said}"
 
 
@@ -260,21 +260,21 @@ metrics = {{
 pd.Series(metrics).round(4)
 """,
         "multiclass": f"""
-probabilities, said = model.predict_proba(test[columns]), model.predict(test[columns])
+probabilities, predicted = model.predict_proba(test[columns]), model.predict(test[columns])
 metrics = {{
     "log_loss": log_loss(test[{name}], probabilities, labels=model.classes_),
-    "accuracy": accuracy_score(test[{name}], said),
-    "balanced_accuracy": balanced_accuracy_score(test[{name}], said),
-    "macro_f1": f1_score(test[{name}], said, average="macro"),
+    "accuracy": accuracy_score(test[{name}], predicted),
+    "balanced_accuracy": balanced_accuracy_score(test[{name}], predicted),
+    "macro_f1": f1_score(test[{name}], predicted, average="macro"),
 }}
 pd.Series(metrics).round(4)
 """,
         "regression": f"""
-said = model.predict(test[columns])
+predicted = model.predict(test[columns])
 metrics = {{
-    "mae": mean_absolute_error(test[{name}], said),
-    "rmse": root_mean_squared_error(test[{name}], said),
-    "r2": r2_score(test[{name}], said),
+    "mae": mean_absolute_error(test[{name}], predicted),
+    "rmse": root_mean_squared_error(test[{name}], predicted),
+    "r2": r2_score(test[{name}], predicted),
 }}
 pd.Series(metrics).round(4)
 """,
@@ -284,27 +284,27 @@ pd.Series(metrics).round(4)
 def _naive_cell(task: str, name: str) -> str:
     return {
         "binary": f"""
-naive = train[{name}].mean()  # the same probability for everybody
+naive = train[{name}].mean()  # the same probability for all rows
 brier = ((test[{name}] - naive) ** 2).mean()
-print(f"brier {{metrics['brier']:.4f}}, and {{brier:.4f}} by always saying {{naive:.3f}}")
+print(f"brier {{metrics['brier']:.4f}}; always predicting {{naive:.3f}} gets {{brier:.4f}}")
 """,
         "multiclass": f"""
-naive = train[{name}].mode()[0]  # the same class for everybody
+naive = train[{name}].mode()[0]  # the same class for all rows
 accuracy = (test[{name}] == naive).mean()
-print(f"accuracy {{metrics['accuracy']:.3f}}, and {{accuracy:.3f}} by always saying {{naive}}")
+print(f"accuracy {{metrics['accuracy']:.3f}}; always predicting {{naive}} gets {{accuracy:.3f}}")
 """,
         "regression": f"""
-naive = train[{name}].median()  # the same number for everybody
+naive = train[{name}].median()  # the same number for all rows
 mae = (test[{name}] - naive).abs().mean()
-print(f"off by {{metrics['mae']:.4g}} on average, and by {{mae:.4g}} by always saying {{naive:g}}")
+print(f"mean absolute error {{metrics['mae']:.4g}}; always predicting {{naive:g}} gets {{mae:.4g}}")
 """,
     }[task]
 
 
 _LOOK_WORDS = {
-    "binary": "Of rows with a probability of 30 %, are about 30 % true?",
-    "multiclass": "What is taken for what? A line is what it was, a column what was said.",
-    "regression": "Is it off to one side for small or for large values?",
+    "binary": "Calibration: of rows with a predicted probability of 30 %, are about 30 % true?",
+    "multiclass": "Confusion matrix: rows are actual classes, columns are predicted classes.",
+    "regression": "Is the error biased for small or for large predictions?",
 }
 
 
@@ -312,14 +312,14 @@ def _look_cell(task: str, name: str) -> str:
     return {
         "binary": f"""
 bins = pd.qcut(probability, 10, duplicates="drop")
-table = pd.DataFrame({{"said": probability, "was": test[{name}].to_numpy()}}).groupby(bins, observed=True)
-table.agg(said=("said", "mean"), was=("was", "mean"), rows=("was", "size")).round(3)
+table = pd.DataFrame({{"predicted": probability, "observed": test[{name}].to_numpy()}}).groupby(bins, observed=True)
+table.agg(predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("observed", "size")).round(3)
 """,
         "multiclass": f"""
-pd.crosstab(test[{name}], pd.Series(said, index=test.index, name="said"))
+pd.crosstab(test[{name}], pd.Series(predicted, index=test.index, name="predicted"))
 """,
         "regression": f"""
-off = pd.DataFrame({{"said": said, "too much": said - test[{name}].to_numpy()}})
-off.groupby(pd.qcut(off["said"], 5, duplicates="drop"), observed=True)["too much"].describe().round(3)
+table = pd.DataFrame({{"predicted": predicted, "error": predicted - test[{name}].to_numpy()}})
+table.groupby(pd.qcut(table["predicted"], 5, duplicates="drop"), observed=True)["error"].describe().round(3)
 """,
     }[task]

@@ -1,7 +1,7 @@
-"""What a project for one table is made of, and its configuration.
+"""All decisions about a project for one table, and its configuration.
 
-Input: what the table holds, what is predicted, how rows are split. Output: a `Proposal`, which the files of the project
-are written from, and the text of `[tool.proveout]` and of flows/train.toml.
+Input: the columns, the target and the split. Output: a `Proposal`, from which the project's files are written, and the
+text of `[tool.proveout]` and of flows/train.toml.
 """
 
 import json
@@ -22,16 +22,16 @@ _USUAL_BODY_BYTES: int = Settings.model_fields["max_body_bytes"].default
 _ESCAPED_BYTES = 6  # of a character in JSON, as \u00e4
 
 Family = Literal["trees", "linear"]
-"""Boosted trees, or a linear model: what the notebook begins with."""
+"""The model family in the notebook: boosted trees or a linear model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """What a project is made of."""
+    """All decisions about a project."""
 
     name: str  # of the project and its model
-    table: str  # as the user named it
-    source: str  # as `[tool.proveout]` names it
+    table: str  # as the user wrote it
+    source: str  # as in `[tool.proveout]`
     rows: int
     target: Target
     columns: tuple[Column, ...]
@@ -39,7 +39,7 @@ class Proposal:
 
     @property
     def asked(self) -> tuple[Column, ...]:
-        """What a request says."""
+        """The fields of a request."""
         return tuple(one for one in self.columns if one.is_asked)
 
     @property
@@ -49,22 +49,22 @@ class Proposal:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """What the model is made of."""
+        """The request fields that the model uses."""
         return tuple(one for one in self.columns if one.use == "feature")
 
     @property
     def notebook_name(self) -> str:
-        """Of its file, without the ending."""
+        """The name of the notebook's file, without the ending."""
         return re.sub(r"\W+", "_", self.name).strip("_")
 
     @property
     def has_features_file(self) -> bool:
-        """Whether the model looks at other columns than a request has."""
+        """Whether the model's columns differ from the fields of a request."""
         return bool(self.event_key) or any(is_made_over(one) for one in self.features)
 
 
 def is_made_over(column: Column) -> bool:
-    """Whether the model is given something else than the request has."""
+    """Whether the model gets the column in another form than the request has it."""
     return column.kind in {"moment", "flag"} or (column.kind == "prose" and column.nullable)
 
 
@@ -81,7 +81,7 @@ def parts_of_moment(column: Column, proposal: Proposal) -> dict[str, str]:
 
 
 def model_columns(proposal: Proposal) -> tuple[list[str], list[str], list[str]]:
-    """The model's numbers, categories and texts, by name."""
+    """The names of the model's columns: numbers, categories, texts."""
     numbers = [one.name for one in proposal.features if one.kind in {"whole", "number", "flag"}]
     for one in proposal.features:
         if one.kind == "moment":
@@ -92,7 +92,7 @@ def model_columns(proposal: Proposal) -> tuple[list[str], list[str], list[str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A line of `[evaluation]`, with what it was made of."""
+    """A bound in `[evaluation]`, with the reason for its value."""
 
     name: str
     value: float
@@ -100,7 +100,7 @@ class Bound:
 
 
 def pyproject_table(proposal: Proposal) -> str:
-    """`[tool.proveout]`."""
+    """The text of `[tool.proveout]`."""
     asked = proposal.target
     settings: dict[str, Any] = {
         "model": proposal.name,
@@ -125,10 +125,10 @@ def _body_bytes(proposal: Proposal) -> int:
 
 
 def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> str:
-    """flows/train.toml."""
+    """The text of flows/train.toml."""
     lines = [
-        "# One file, one run: the same file and the same snapshot give the same bundle digest. Another bound in",
-        "# [evaluation] wants no new training, only the gate again: proveout gate",
+        "# One file describes one run: the same file and the same snapshot give the same bundle digest. After a change",
+        "# in [evaluation] alone, run only the gate again: proveout gate",
         "",
         "[data]",
         'version = "latest"  # or the digest of a snapshot, to pin it',
@@ -136,13 +136,13 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
         f"[split]  # {source_text.line(proposal.split.words)}",
         *table_split.toml(proposal.split.split),
         "",
-        "[parameters]  # of the notebook: exactly the names in its `parameters` cell, less what the flow gives",
+        "[parameters]  # of the notebook: the names in its `parameters` cell, except those that the flow sets",
         *(f"{name} = {value}" for name, value in parameters(proposal, family).items()),
         "",
         "[infrastructure]",
         "cpu = 2",
         "memory_mb = 4096",
-        "threads = 1           # of the numeric libraries; part of what makes two runs equal to the last bit",
+        "threads = 1           # of the numeric libraries; fixed, so that two runs are equal to the last bit",
         "retries = 1",
         "timeout_s = 900       # for the whole notebook",
         "cell_timeout_s = 600  # for one cell",
@@ -153,9 +153,8 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
     elif proposal.target.task == "regression":
         lines += ["[decision]  # how the model answers: a part of the bundle", "coverage = 0.9  # of its intervals", ""]
     lines += [
-        "# What `pytest checks/` asks of a candidate, on the rows held out. PROPOSED by `proveout init --table`: the",
-        "# numbers in the comments were measured on training rows alone, a fifth of them kept apart. The rows held out",
-        "# were not looked at.",
+        "# The bounds of `pytest checks/`, for the held-out rows. PROPOSED by `proveout init --table`: numbers",
+        "# in comments were measured on a fifth of the training rows, kept apart for that. No held-out row was used.",
         "[evaluation]",
     ]
     for bound in bounds:
@@ -165,7 +164,7 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
 
 
 def parameters(proposal: Proposal, family: Family) -> dict[str, float | int]:
-    """Of the notebook, with their values."""
+    """The notebook's parameters and their values."""
     if family == "trees":
         return {"learning_rate": 0.08, "max_iter": 120, "max_leaf_nodes": 15, "min_samples_leaf": 20, "seed": 0}
     return {"alpha": 1.0} if proposal.target.task == "regression" else {"C": 1.0}

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-_MOST_MEASURED = 15_000  # training rows that the first model is measured with
+_MOST_MEASURED = 15_000  # training rows used to measure the first model
 
 
 def rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, tuple[Bound, ...]]:
-    """Guard, features, split and the notebook's model, on the rows of the table, in a folder that is thrown away."""
+    """Run the guard, features, split and the notebook's model on the table, in a temporary folder."""
     place = Path(tempfile.mkdtemp(prefix="proveout-init-"))
     try:
         for name, content in loading_code(proposal).items():
@@ -57,14 +57,14 @@ def rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, tuple[Bound
 
 
 def _some(rows: int) -> "NDArray[np.intp]":
-    """Which training rows to measure with, in their order: enough for a bound, and not for the last digit."""
+    """Sorted positions of the training rows to measure with: a sample that is large enough to set bounds."""
     import numpy as np
 
     return np.sort(np.random.default_rng(0).choice(rows, min(rows, _MOST_MEASURED), replace=False))
 
 
 def _guarded(proposal: Proposal, settings: Settings, read: TableFile) -> "pd.DataFrame":
-    """The rows as a snapshot has them. Raises: TableRefused if the proposed schema lets one not in."""
+    """The rows as a snapshot would hold them. Raises: TableRefused if the proposed schema refuses a row."""
     rows = read.rows if proposal.split.batches is None else read.rows.assign(**{BATCH: proposal.split.batches})
     asked = [one.name for one in proposal.asked]
     guarded = guard.check(rows[asked], load_object(settings.request_schema, settings.root), name=proposal.table)
@@ -72,14 +72,14 @@ def _guarded(proposal: Proposal, settings: Settings, read: TableFile) -> "pd.Dat
         first = guarded.refusals[0]
         raise TableRefused(
             proposal.table,
-            f"the schema made of it refuses {len(guarded.refused):,} of its own rows, by {first.check}",
-            "This is a fault of proveout: please report it with the column",
+            f"the schema made from it refuses {len(guarded.refused):,} of its own rows, by {first.check}",
+            "This is a bug in proveout: please report it with the column",
         )
     return rows.reset_index(drop=True).drop(columns=asked).join(guarded.accepted[asked])
 
 
 def _given(proposal: Proposal, settings: Settings, rows: "pd.DataFrame", labels: "pd.Series[Any]") -> Rows:
-    """What the notebook gets of training rows."""
+    """The training rows, in the form that the notebook and the rules get them."""
     columns = features.request_columns(settings)
     table = features.compute(features.load(settings), rows, columns, name=features.name(settings))
     outcomes = tasks.named(settings.task).outcomes(labels.to_numpy())
@@ -91,7 +91,7 @@ def _given(proposal: Proposal, settings: Settings, rows: "pd.DataFrame", labels:
 def _apart(
     proposal: Proposal, rows: "pd.DataFrame", settings: Settings, labels: "pd.Series[Any]"
 ) -> "NDArray[np.bool_]":
-    """Which training rows to measure on: split as the project splits, with another seed."""
+    """Which training rows to measure on: the project's kind of split with another seed, applied to them."""
     split = proposal.split.split
     inner: Split = RandomSplit(holdout_share=baseline.KEPT_APART, seed=1, stratify=settings.task != "regression")
     if isinstance(split, GroupSplit):
@@ -111,7 +111,7 @@ def _clusters(proposal: Proposal, rows: "pd.DataFrame") -> "NDArray[Any] | None"
 def _slices(held_out: int) -> Bound:
     fewest = bounds_proposal.fewest_of_a_slice(held_out)
     return Bound(
-        name="slice_rows_at_least", value=fewest, reason=f"of a slice, to be looked at: of {held_out:,} rows held out"
+        name="slice_rows_at_least", value=fewest, reason=f"smaller slices are not judged; held out: {held_out:,} rows"
     )
 
 
@@ -122,7 +122,7 @@ def _alike(
     train: "NDArray[np.bool_]",
     held_out: "NDArray[np.bool_]",
 ) -> Bound:
-    """How many held-out rows say what a training row says: no model is asked."""
+    """The bound on the share of held-out rows that equal a training row. No model is needed."""
     sides = {}
     for name, side in ((TRAIN, train), (HOLDOUT, held_out)):
         raw = rows[side].reset_index(drop=True)

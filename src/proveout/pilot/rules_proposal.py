@@ -17,7 +17,7 @@ from proveout.records.values import Scalar
 
 
 def rules(proposal: Proposal, best: BestSplit) -> str:
-    """serve/fallback.py."""
+    """The text of serve/fallback.py."""
     asked = proposal.target
     called = source_text.line(asked.name)
     kinds = {
@@ -27,8 +27,8 @@ def rules(proposal: Proposal, best: BestSplit) -> str:
     }
     returns, what = kinds[asked.task]
     if best.column is None:
-        body = f"    return {_answer(best.otherwise, indent=4)}  # of all {best.rows:,} training rows\n"
-        about = "One answer for all: no single column tells enough to part the rows by."
+        body = f"    return {_answer(best.otherwise, indent=4)}  # over all {best.rows:,} training rows\n"
+        about = "One answer for all requests: no single column predicts the outcome well enough."
     else:
         name = source_text.text(best.column)
         asks = (
@@ -45,11 +45,11 @@ def rules(proposal: Proposal, best: BestSplit) -> str:
         asked_of = source_text.line(best.column)
         about = f"Of all columns and all places to cut them, {asked_of} parts the training rows best."
     return f'''\
-"""The rules: what to answer when the model cannot. Plain enough to be checked by hand.
+"""The rules: what to answer when the model cannot. They are simple enough to check by hand.
 
 {about}
-PROPOSED by `proveout init --table`: whoever knows the question writes better ones. The model has to be surely better
-than them, and `pytest checks/` asks for it.
+PROPOSED by `proveout init --table`: replace them with what an expert would do. `pytest checks/` requires that the model
+is significantly better than the rules.
 """
 
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def _answer(said: Any, *, indent: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseProposal:
-    """An edge case made of one row of the table."""
+    """An edge case made from one row of the table."""
 
     id: str
     reason: str
@@ -85,13 +85,13 @@ class CaseProposal:
 
 
 def edge_cases(cases: Sequence[CaseProposal], *, today: str) -> str:
-    """checks/edge_cases.yaml."""
+    """The text of checks/edge_cases.yaml."""
     import yaml
 
     said = f"""\
-# Records that a model has to get right whatever its average says. Their number grows with what goes wrong:
-# `proveout cases add`, `proveout cases from-log`. Each is a real row of the table, and says what became of it.
-# PROPOSED by `proveout init --table` on {today}: the first ones are easy. Yours come from what you know.
+# Records that every model must get right, however good its average is. Add one after each incident:
+# `proveout cases add`, `proveout cases from-log`. Each is a real row of the table, with its outcome.
+# PROPOSED by `proveout init --table` on {today}: these first cases are easy. Add harder ones that you know of.
 """
     for case in cases:
         entry = {
@@ -105,14 +105,14 @@ def edge_cases(cases: Sequence[CaseProposal], *, today: str) -> str:
 
 
 class _Plain(str):
-    """A date, which YAML writes without quotes."""
+    """A date that YAML writes without quotes."""
 
 
 def _dumper() -> Any:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes dates plainly."""
+        """Writes dates without quotes."""
 
     Dumper.add_representer(_Plain, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:timestamp", value))
     return Dumper

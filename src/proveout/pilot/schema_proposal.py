@@ -1,4 +1,4 @@
-"""The schema, the features and the target of a project for one table, as Python to be read and changed.
+"""The schema, the features and the target of a project for one table, as Python source for the user to edit.
 
 Input: a `Proposal`. Output: the text of checks/schemas.py, flows/features.py and flows/target.py.
 """
@@ -26,7 +26,7 @@ _SHADOWED = {
 
 
 def schema(proposal: Proposal) -> str:
-    """checks/schemas.py."""
+    """The text of checks/schemas.py."""
     left = [one for one in proposal.columns if not one.is_asked]
     named = attributes([one.name for one in proposal.asked])
     fields = "\n".join(line for one in proposal.asked for line in _field(one, named[one.name]))
@@ -52,7 +52,7 @@ class Request(pa.DataFrameModel):
 
 '''
     if others:
-        said += f"    # Columns of the table that no request has, and why:\n{others}\n"
+        said += f"    # Columns of the table that a request does not have, and why:\n{others}\n"
     return said + "    class Config:\n        coerce = True\n        strict = True\n"
 
 
@@ -109,11 +109,11 @@ def _left_out(column: Column) -> Iterator[str]:
     mark = "LEAK SUSPECT " if column.use == "leak suspect" else ""
     yield from textwrap.wrap(f"{mark}{column.name}: {column.decided} (seen: {column.seen})", WIDTH - 8)
     if column.use == "leak suspect":
-        yield "  If it is known before the outcome is, add it, and raise column_alone_at_most in flows/train.toml."
+        yield "  If it is known before the outcome, add it, and raise column_alone_at_most in flows/train.toml."
 
 
 def attributes(names: Sequence[str]) -> dict[str, str]:
-    """A name of its own for each column, that a field of a class may have.
+    """A unique and valid attribute name for each column.
 
     >>> attributes(["lot_size", "Lot Size", "lot size"])
     {'lot_size': 'lot_size', 'Lot Size': 'lot_size_2', 'lot size': 'lot_size_3'}
@@ -126,7 +126,7 @@ def attributes(names: Sequence[str]) -> dict[str, str]:
 
 
 def _attribute(name: str) -> str:
-    """A name that a field of a class may have.
+    """`name` as a valid attribute name.
 
     >>> _attribute("age"), _attribute("Lot Size"), _attribute("class"), _attribute("2nd"), _attribute("_x")
     ('age', 'lot_size', 'class_', 'field_2nd', 'x')
@@ -141,14 +141,14 @@ def _attribute(name: str) -> str:
 
 
 def features(proposal: Proposal) -> str:
-    """flows/features.py: the model's columns, where a request has others."""
+    """The text of flows/features.py, which computes the model's columns from those of a request."""
     plain = [one.name for one in proposal.features if not is_made_over(one)]
     made = [line for one in proposal.features for line in _made_over(one, proposal)]
     return (
         f'''\
-"""What the model looks at, made of what it is asked. The same code runs in training and in the server.
+"""The model's columns, computed from the request's. The same code runs in training and in the server.
 
-The server runs the copy that was packed with the model, so a change here reaches production only with a new bundle.
+The server runs the copy packed in the bundle, so a change here reaches production only with a new bundle.
 """
 
 import pandas as pd
@@ -157,7 +157,7 @@ AS_THEY_ARE = {source_text.listed(plain)}
 
 
 def features(rows: pd.DataFrame) -> pd.DataFrame:
-    """The model's columns. One row in, one row out, whatever stands beside it."""
+    """The model's columns: one row out for each row in, independent of the other rows."""
     model = rows[AS_THEY_ARE].copy()
 '''
         + "".join(f"    {line}\n" for line in made)
@@ -170,26 +170,26 @@ def _made_over(column: Column, proposal: Proposal) -> Iterator[str]:
     if column.kind == "flag":
         yield f'model[{name}] = rows[{name}].astype("float64")'
     elif column.kind == "prose" and column.nullable:
-        yield f'model[{name}] = rows[{name}].fillna("")  # nothing said is no words'
+        yield f'model[{name}] = rows[{name}].fillna("")  # a missing text has no words'
     elif column.kind == "moment":
         for made, how in parts_of_moment(column, proposal).items():
             yield f"model[{source_text.text(made)}] = rows[{name}].{how}"
 
 
 def target(proposal: Proposal) -> str:
-    """flows/target.py: outcomes as the task has them, where the column says them otherwise."""
+    """The text of flows/target.py, which converts the column to the outcomes of the task."""
     asked, column = proposal.target, source_text.text(proposal.target.column)
     if asked.task == "binary":
         body = f"""\
-    said = rows[{column}]
-    return (said == {_written(asked.event)}).astype("boolean").mask(said.isna())"""
-        what = f"Whether {asked.column} is {asked.event}; null while nobody knows."
+    outcome = rows[{column}]
+    return (outcome == {_written(asked.event)}).astype("boolean").mask(outcome.isna())"""
+        what = f"Whether {asked.column} is {asked.event}; null while unknown."
     elif asked.is_decimal:
         body, what = f'    return rows[{column}].astype("float64")', f"The decimals of {asked.column} as numbers."
     else:
-        body, what = f"    return rows[{column}]", f"The column {asked.column}, by a name that answers may have."
+        body, what = f"    return rows[{column}]", f"The column {asked.column}, under a name that is valid in answers."
     return f'''\
-"""The outcome of each row, as the model learns it and the monitor compares with it."""
+"""The outcome of each row. The model learns from it, and the monitor compares answers with it."""
 
 import pandas as pd
 

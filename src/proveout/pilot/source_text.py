@@ -1,4 +1,4 @@
-"""Values as Python, TOML and JSON all write them: the words that proposals are put together of.
+"""Source text of values and lists, valid in Python, TOML and JSON alike.
 
 Input: texts, numbers, names. Output: source text of at most 120 characters a line.
 """
@@ -14,7 +14,7 @@ _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": 
 
 
 def text(value: object) -> str:
-    """A text as Python and JSON write it, in double quotes."""
+    """The value as a string literal in double quotes, valid in Python and JSON."""
     return json.dumps(str(value), ensure_ascii=False)
 
 
@@ -49,12 +49,12 @@ def free(name: str, taken: Collection[str]) -> str:
 
 
 def number(value: float) -> str:
-    """A number, whole where it is."""
+    """A number literal, without decimals if the number is whole."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
 def listed(names: Sequence[str]) -> str:
-    """A list of texts, on as many lines as it needs."""
+    """A list of string literals, on as many lines as it needs."""
     line = f"[{', '.join(map(text, names))}]"
     if len(line) <= WIDTH - 20:
         return line
@@ -62,7 +62,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def packed(words: Sequence[str], *, indent: int) -> Iterator[str]:
-    """Words with commas, as many on a line as fit."""
+    """Lines of words separated by commas, as many on each line as fit."""
     line = ""
     for word in words:
         if line and len(line) + len(word) + 2 > WIDTH - indent:

@@ -1,8 +1,8 @@
-"""A project for one table in one command: what `proveout init DIR --table FILE --target COLUMN` lays out.
+"""Creates a project for one table: what `proveout init DIR --table FILE --target COLUMN` does.
 
-Input: where the table lies, what is predicted, and what the user decides himself. Output: the files of a project that
-runs as it is, and what was decided. The schema has let every row in and the notebook has been run before a file is
-written: what cannot be is said, and nothing is left behind.
+Input: where the table is, the target column, and the user's options. Output: the files of a project that runs as it is,
+and the decisions made. Before the first file is written, every row passes the schema and the notebook runs. If that
+fails, an error says why and nothing is written.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _DATA = "data"
 
 @dataclass(frozen=True, kw_only=True)
 class TableProject:
-    """What was laid out, and what was decided on the way, in words."""
+    """The files written, and the decisions made, in words."""
 
     files: tuple[Path, ...]
     decisions: tuple[str, ...]
@@ -42,16 +42,16 @@ def init(
     split: str = "random",
     folder: Path,
 ) -> TableProject:
-    """Lay out a project that predicts the column `predicted` of `table`, into `target`, whole or not at all.
+    """Create a project in `target` that predicts the column `predicted` of `table`, completely or not at all.
 
     Args:
-        table: a path seen from `folder`, a glob or a URL.
+        table: a path relative to `folder`, a glob or a URL.
         today: ISO 8601, for the edge cases.
-        task: what to take the column for; by default what its values look like.
+        task: default: the task that the column's values look like.
         split: `random`, `time:COLUMN`, `group:COLUMN` or `column:COLUMN`.
-    Raises: UsageError if `target` is there and not empty; TableRefused, with what to do, for what cannot be.
+    Raises: UsageError if `target` is not empty; TableRefused, with what to do, if the table cannot become a project.
     """
-    scaffold.check_free(target)  # before anything is read, which may take minutes
+    scaffold.check_free(target)  # before reading the table, which may take minutes
     read = table_file.read(table, folder=folder)
     table_file.check_columns(read, predicted, what="--target")
     others = [name for name in read.rows.columns if name != predicted]
@@ -86,7 +86,7 @@ def _ending(read: TableFile) -> str:
 
 
 def _data(read: TableFile, batches: "pd.Series[str] | None") -> dict[str, bytes]:
-    """The table's files as the project reads them: as they came, or a file for each batch."""
+    """The content of the project's data files: the table's files unchanged, or one file per batch."""
     if read.is_remote:
         return {}
     if batches is None:
@@ -103,7 +103,7 @@ def _data(read: TableFile, batches: "pd.Series[str] | None") -> dict[str, bytes]
 
 
 def _text_rows(address: str) -> "pd.DataFrame":
-    """Rows as the file writes them, so that cut in batches they say the same."""
+    """Rows with each value as text, so that dividing the table into batches does not change how a value is written."""
     import pandas as pd
 
     if files.is_parquet(address):

@@ -1,6 +1,6 @@
-"""What the target column of a table asks for: the kind of question, its outcomes, and which of two is the event.
+"""What the target column means: the task, its outcomes, and for a binary task the event.
 
-Input: the column, and the task if the user named one. Output: a `Target`, with the reason for each guess in words.
+Input: the column, and the task if the user named one. Output: a `Target`, with the reason for the guessed task.
 """
 
 import re
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-FEWEST_ROWS = 100  # with an outcome: a fifth of them is held out to judge by
+FEWEST_ROWS = 100  # with an outcome; a fifth of them is held out
 FEWEST_OF_A_CLASS = 10  # rows, so that two are held out
 MOST_CLASSES = 50
-_MOST_WHOLE_CLASSES = 10  # of whole numbers that are taken for classes; more are a quantity
+_MOST_WHOLE_CLASSES = 10  # distinct whole numbers taken for classes; more mean a quantity
 _YES = re.compile(
     r"^(yes|y|true|t|1|1\.0|positive|pos|present|bad|default|fraud|spam|churned|left|died|dead|event)$", re.I
 )
@@ -37,14 +37,14 @@ class Target:
     """What is predicted."""
 
     column: str
-    name: str  # what answers call it: the column, or a function where outcomes have to be made of it
+    name: str  # in answers: the column, or the function that computes outcomes from it
     task: TaskName
-    why: str  # this task, in words
+    why: str  # why this task, in words
     rows: int  # with an outcome
     unknown: int  # without one
     classes: tuple[TargetValue, ...] = ()  # of a binary or multi-class task, the most frequent first
     event: TargetValue | None = None  # of a binary task: the value that is `true`
-    is_function: bool = False  # whether `flows/target.py` makes outcomes of the column
+    is_function: bool = False  # whether `flows/target.py` computes outcomes from the column
     is_decimal: bool = False  # whether it holds decimals, which outcomes are not
 
 
@@ -88,18 +88,18 @@ def _check_any(column: "pd.Series[Any]", known: "pd.Series[Any]", *, table: str)
     if len(known) < FEWEST_ROWS:
         raise TableRefused(
             table,
-            f"{len(known):,} rows have an outcome in {name}, and {FEWEST_ROWS} are needed: a fifth is held out",
+            f"only {len(known):,} rows have an outcome in {name}, and {FEWEST_ROWS} are needed: a fifth is held out",
             "Give more rows",
         )
     if known.nunique() == 1:
         raise TableRefused(
             table,
-            f"{name} is {known.tolist()[0]!r} in every row that has an outcome, so there is nothing to tell apart",
+            f"{name} is {known.tolist()[0]!r} in every row that has an outcome, so there is nothing to predict",
             "Give rows with other outcomes too, or name another column",
         )
     if known.dtype.kind in "mM":
         raise TableRefused(
-            table, f"{name} holds moments, and no task answers those", "Make a number of days, or true and false, of it"
+            table, f"{name} holds dates, which no task predicts", "Convert it to a number of days, or to true and false"
         )
 
 
@@ -122,7 +122,7 @@ def _check_numbers(known: "pd.Series[Any]", *, table: str, name: str) -> None:
     if known.dtype.kind not in "iuf":
         raise TableRefused(
             table,
-            f"a regression needs numbers, and {name} has {known.iloc[0]!r}",
+            f"a regression needs numbers, but {name} has {known.iloc[0]!r}",
             "Write numbers as 1234.5, without units and thousands separators, or choose --task multiclass",
         )
     if not np.isfinite(known.to_numpy(dtype=float)).all():
@@ -134,12 +134,12 @@ def _check_classes(known: "pd.Series[Any]", kinds: "pd.Series[int]", task: TaskN
     if task == "binary" and len(kinds) != 2:
         raise TableRefused(
             table,
-            f"a binary task has two outcomes, and {name} has {len(kinds):,} ({shown})",
+            f"a binary task has two outcomes, but {name} has {len(kinds):,} ({shown})",
             "Choose --task multiclass or --task regression, or name a column with two values",
         )
     if any(class_of(one) is None for one in kinds.index) and task == "multiclass":
         raise TableRefused(
-            table, f"a class is a text or a whole number, and {name} has {shown}", "Choose --task regression"
+            table, f"a class is a text or a whole number, but {name} has {shown}", "Choose --task regression"
         )
     if len(kinds) > MOST_CLASSES:
         form = written_otherwise.find(known) if all(isinstance(one, str) for one in known) else None
@@ -151,8 +151,8 @@ def _check_classes(known: "pd.Series[Any]", kinds: "pd.Series[int]", task: TaskN
             )
         raise TableRefused(
             table,
-            f"{name} has {len(kinds):,} classes in {len(known):,} rows, and at most {MOST_CLASSES} can be told apart",
-            "Choose --task regression for a quantity; write numbers as numbers; or put rare classes together",
+            f"{name} has {len(kinds):,} classes in {len(known):,} rows; the limit is {MOST_CLASSES}",
+            "Choose --task regression for a quantity, write numbers as numbers, or merge rare classes",
         )
     rare = kinds[kinds < FEWEST_OF_A_CLASS]
     if len(rare):
@@ -160,12 +160,12 @@ def _check_classes(known: "pd.Series[Any]", kinds: "pd.Series[int]", task: TaskN
         raise TableRefused(
             table,
             f"{len(rare)} of {len(kinds)} classes of {name} have fewer than {FEWEST_OF_A_CLASS} rows: {of_each}",
-            "Put them together with others, or leave these outcomes empty: such rows are then not learned from",
+            "Merge them with others, or leave these outcomes empty: training then ignores those rows",
         )
 
 
 def _event(classes: tuple[Any, ...], name: str) -> Any:
-    """Of two outcomes the one that is asked about: the one that says yes, is called as the column is, or is rarer."""
+    """Which of two outcomes is the event: the one that means yes, the one named like the column, or the rarer one."""
     numbers = [one for one in classes if isinstance(one, bool | int | float)]
     if len(numbers) == 2:
         return max(numbers)
@@ -181,7 +181,7 @@ def _plain(value: Any) -> Any:
 
 
 def _identifier(name: str) -> str:
-    """A name that a function may have.
+    """`name` as a valid function name.
 
     >>> _identifier("Default next month?"), _identifier("2nd"), _identifier("class")
     ('default_next_month', 'is_2nd', 'is_class')
@@ -193,13 +193,13 @@ def _identifier(name: str) -> str:
 
 
 def _member_name(name: str) -> str:
-    """`name`, or another one where an answer has a member that is called so."""
+    """`name`, changed if an answer already has a member of that name."""
     taken = {member for task in ("binary", "multiclass", "regression") for member in tasks.named(task).members_of}
     return f"{name}_value" if name in taken else name
 
 
 def outcomes(column: "pd.Series[Any]", target: Target) -> "NDArray[Any]":
-    """Known outcomes as the task computes with them, shape (rows,)."""
+    """Known outcomes in the form that the task uses, shape (rows,)."""
     if target.task == "binary":
         return (column.map(_plain) == target.event).to_numpy(dtype=bool)
     return tasks.named(target.task).outcomes((column.astype("float64") if target.is_decimal else column).to_numpy())
