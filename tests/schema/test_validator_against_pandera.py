@@ -380,28 +380,28 @@ def test_a_number_is_compared_as_its_column_holds_it():
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        (pa.Column(int, pa.Check.str_length(1, 2)), "`str_length` asks what no column of int64 can be asked"),
-        (pa.Column(str, pa.Check.ge(5)), "`greater_than_or_equal_to` asks what no column of str can be asked"),
-        (pa.Column(float, pa.Check.le("x")), "`less_than_or_equal_to` asks what no column of float64 can be asked"),
+        (pa.Column(int, pa.Check.str_length(1, 2)), "`str_length` does not apply to a column of int64"),
+        (pa.Column(str, pa.Check.ge(5)), "`greater_than_or_equal_to` does not apply to a column of str"),
+        (pa.Column(float, pa.Check.le("x")), "`less_than_or_equal_to` does not apply to a column of float64"),
         (
             pa.Column(pd.CategoricalDtype(["a", "b"]), pa.Check.ge("a")),
-            "asks what no column of category can be asked (its categories have no order)",
+            "does not apply to a column of category (its categories have no order)",
         ),
         (
             pa.Column(pd.CategoricalDtype(["a", "b"], ordered=True), pa.Check.ge("c")),
-            "'c' is none of its categories",
+            "'c' is not one of its categories",
         ),
         (
             pa.Column("datetime64[ns]", pa.Check.ge(pd.Timestamp("2013-01-01", tz="UTC"))),
-            "`greater_than_or_equal_to` asks what no column of datetime64[ns] can be asked",
+            "`greater_than_or_equal_to` does not apply to a column of datetime64[ns]",
         ),
         (
             pa.Column("int64", pa.Check.isin([2**63 - 1, 0.5])),
-            "beside a float, pandas takes an integer beyond 2**53 for another one",
+            "compared with a float, pandas changes an integer beyond 2**53",
         ),
         (pa.Column(int, required=False), "may be left out, but a column of int64 has no null"),
-        (pa.Column(float, pa.Check.gt(0), default=-1.0), "has the default -1.0, which it refuses"),
-        (pa.Column(float, default="x"), "has the default 'x', which it refuses"),
+        (pa.Column(float, pa.Check.gt(0), default=-1.0), "has the default -1.0, which its checks refuse"),
+        (pa.Column(float, default="x"), "has the default 'x', which its checks refuse"),
         (pa.Column(int, pa.Check(lambda s: s > 0, groupby="v")), "over groups of rows"),
         (pa.Column(int, pa.Check.unique_values_eq([1])), "`unique_values_eq` needs a whole column"),
     ],

@@ -1,1 +1,1 @@
-"""The schema: the one reading of a pandera model, and everything that is made from it."""
+"""The schema: reads a pandera model, and makes validators, JSON Schema and examples from it."""

@@ -1,7 +1,7 @@
-"""How far a field goes: the ends of its range and what its text looks like, of all its constraints together.
+"""The bounds of a field: its range and the form of its text, from all its constraints together.
 
-Input: a `RequestField`. Output: `Bounds`, for whoever makes values. A number is as wide as the column: an end that no
-value of this type has is moved inside, to the first that one has.
+Input: a `RequestField`. Output: `Bounds`, for generating values. Numbers are limited to what the column's type holds: a
+bound that the type cannot hold is moved inwards to the next value that it can.
 """
 
 import math
@@ -16,18 +16,18 @@ from proveout.schema.spec import Constraint, Kind, RequestField
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """The least and the greatest value, both allowed by the constraints that set them; None where there is none."""
+    """The least and the greatest allowed value, and the other limits; None if there is no limit."""
 
     low: Any = None
     high: Any = None
-    patterns: tuple[str, ...] = ()  # text matches them from its beginning
-    within: tuple[str, ...] = ()  # text has a part that matches
+    patterns: tuple[str, ...] = ()  # text must match each from its start
+    within: tuple[str, ...] = ()  # text must contain a match of each
     begins: str = ""
     ends: str = ""
     shortest: int = 0
     longest: int | None = None
-    named: tuple[Any, ...] | None = None  # all values there are, where `isin` and `eq` list them
-    forbidden: tuple[Any, ...] = ()  # what `notin` and `ne` name as wrong
+    named: tuple[Any, ...] | None = None  # all allowed values, if `isin` or `eq` list them
+    forbidden: tuple[Any, ...] = ()  # values that `notin` and `ne` exclude
 
 
 def of(field: RequestField) -> Bounds:
@@ -49,7 +49,7 @@ def of(field: RequestField) -> Bounds:
 
 
 def _narrow(found: dict[str, Any], field: RequestField, constraint: Constraint) -> None:
-    """Take one constraint on the value itself into account."""
+    """Apply one constraint on the value."""
     kind, dtype, said = field.kind, field.dtype, constraint.arguments
     if constraint.name in {"gt", "ge", "in_range"}:
         out = constraint.name == "gt" or not said.get("include_min", True)
@@ -69,7 +69,7 @@ def _narrow(found: dict[str, Any], field: RequestField, constraint: Constraint) 
 
 
 def _text(constraints: Sequence[Constraint]) -> dict[str, Any]:
-    """What text must look like."""
+    """The limits on text."""
     found: dict[str, Any] = {"patterns": (), "within": (), "begins": "", "ends": "", "shortest": 0, "longest": None}
     for constraint in constraints:
         said = constraint.arguments
@@ -89,7 +89,7 @@ def _text(constraints: Sequence[Constraint]) -> dict[str, Any]:
 
 
 def ends_of_type(kind: Kind, dtype: str) -> tuple[Any, Any]:
-    """The ends of what the type holds; None for a type without."""
+    """The least and greatest value of the type; None for a type without limits."""
     if kind == "int":
         return coercion.integer_range(dtype)
     if kind == "float":
@@ -99,16 +99,16 @@ def ends_of_type(kind: Kind, dtype: str) -> tuple[Any, Any]:
 
 
 def step(dtype: str, value: float, *, up: bool) -> float:
-    """The next number that a column of floats of this type can hold."""
+    """The next number that this type of float can hold."""
     import numpy as np
 
     narrow: Any = np.dtype(dtype.lower()).type
-    with np.errstate(over="ignore"):  # beyond the last one is infinity
+    with np.errstate(over="ignore"):  # beyond the last one comes infinity
         return float(np.nextafter(narrow(value), narrow(np.inf if up else -np.inf)))
 
 
 def _inside(kind: Kind, dtype: str, bound: Any, *, up: bool, out: bool) -> Any:
-    """The first value on the right side of `bound`, which is itself `out` or not."""
+    """The first allowed value from `bound` inwards; `out`: `bound` itself is not allowed."""
     if kind == "int":
         whole = math.ceil(bound) if up else math.floor(bound)
         return whole + (1 if up else -1) if out and whole == bound else whole

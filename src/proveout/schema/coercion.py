@@ -1,13 +1,13 @@
-"""Coercion: what a column of a type holds in place of a value that came as another one. One rule for batch and request.
+"""Coercion: how a value of another type is stored in a column. The same rule applies to batches and requests.
 
-Input: a pandas type and a value. Output: the value as a column of that type holds it, or None where that would be
-another value: 5.7 in a column of integers, "no" in a column of flags. The guard puts such a row into quarantine, the
-gateway refuses such a request. pandas itself answers 5, and True.
+Input: a pandas type and a value. Output: the value as a column of that type holds it, or None if that would change the
+value: 5.7 in a column of integers, "no" in a column of flags. The guard quarantines such a row, and the gateway refuses
+such a request. pandas itself would make it 5 and True.
 
-A value stays what it is where the two are equal: 5.0 and 5, 1 and True. Text is equal to the number or the flag that it
-reads as ("5", "5.0", "true"), for a CSV file knows nothing but text; a request does, so the gateway takes no text for a
-number. A whole number may become text; one with a point may not: 7030.0 would become another code than 7030. A float
-may be rounded to the precision of a narrower type, an integer may not.
+Equal values are converted: 5.0 and 5, 1 and True. In a batch, text equals the number or flag that it spells ("5",
+"5.0", "true"), because a CSV file has only text. The gateway does not accept text for a number. A whole number may
+become text, but a float may not: 7030.0 would become another code than 7030. A float may be rounded to the precision of
+a narrower type, an integer may not.
 """
 
 import datetime
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["int", "float", "str", "bool", "datetime", "category"]
-"""What a column holds. JSON has the first four; it writes a datetime as ISO 8601 does, and a category as its text."""
+"""What a column holds. JSON has the first four; a datetime is ISO 8601 text there, and a category is its text."""
 
 Convert = Callable[[Any], Any]
-"""Of a value that is not null: the value that the column holds, or None if it can hold none that is equal."""
+"""Converts a value that is not null to an equal one that the column can hold; None if there is none."""
 
 EXACT_INTEGERS = 2**53
-"""Beyond it a float no longer says which integer was meant."""
+"""Beyond it, a float no longer identifies one integer."""
 
 _KINDS: Mapping[str, Kind] = {
     r"u?int\d+": "int",
@@ -41,20 +41,20 @@ _KINDS: Mapping[str, Kind] = {
     r"datetime64\[.*\]": "datetime",
     r"(category|ordered)\[.*\]": "category",
 }
-_FLOATS = {16: ("e", 11), 32: ("f", 24), 64: ("d", 53)}  # format of `struct`, and bits of the fraction
+_FLOATS = {16: ("e", 11), 32: ("f", 24), 64: ("d", 53)}  # `struct` format, and bits of the fraction
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _LONGEST_NUMBER = 400  # characters; the greatest float has 309 digits
 _FLAGS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?", re.ASCII)
 ISO_8601 = f"^{_DAY.pattern}$"
-"""What JSON text of a moment looks like, as far as a pattern can say it."""
+"""The form of a datetime in JSON text, as far as a pattern can describe it."""
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
 def kind_of(dtype: str) -> Kind | None:
-    """What a column of a pandas type, by its `name_of`, holds; None for a type that JSON has no values for.
+    """The kind of a pandas type, given its `name_of`; None for a type that JSON cannot carry.
 
     >>> kind_of("Int64"), kind_of("datetime64[ns, UTC]"), kind_of("object")
     ('int', 'datetime', None)
@@ -63,7 +63,7 @@ def kind_of(dtype: str) -> Kind | None:
 
 
 def name_of(dtype: Any) -> str:
-    """The name of a pandas type. That of a category of texts says them too, so that it can be made again.
+    """The name of a pandas type. For a category of texts, the name includes them, so that the type can be rebuilt.
 
     >>> import pandas as pd
     >>> name_of(pd.CategoricalDtype(["low", "high"])), name_of(pd.CategoricalDtype([1, 2]))
@@ -76,12 +76,12 @@ def name_of(dtype: Any) -> str:
 
 
 def categories_of(name: str) -> tuple[str, ...]:
-    """The texts of a category, by its `name_of`."""
+    """The texts of a category, given its `name_of`."""
     return tuple(json.loads(name[name.index("[") :]))
 
 
 def pandas_dtype(name: Any) -> Any:
-    """The pandas type of a name, or of what pandas takes for one.
+    """The pandas type for a `name_of`, or for anything that pandas accepts as a type.
 
     >>> pandas_dtype('ordered["low", "high"]').categories.tolist()
     ['low', 'high']
@@ -114,7 +114,7 @@ def integer_range(dtype: str) -> tuple[int, int]:
 
 
 def exact_integers(dtype: str) -> int:
-    """Up to here, a type of floats holds every integer as itself.
+    """The largest integer up to which this type of float holds every integer exactly.
 
     >>> exact_integers("float32")
     16777216
@@ -134,7 +134,7 @@ def greatest_float(dtype: str) -> float:
 
 
 def rounded(number: float, dtype: str) -> float:
-    """A number as a column of floats of this type holds the nearest one to it: infinite beyond the greatest.
+    """The nearest number that this type of float can hold; infinity beyond its greatest.
 
     >>> rounded(0.1, "float32"), rounded(1e39, "float32")
     (0.10000000149011612, inf)
@@ -149,9 +149,9 @@ def rounded(number: float, dtype: str) -> float:
 
 
 def is_of_kind(value: Any, kind: Kind | None) -> bool:
-    """Whether `value` is of the Python type that a column of the kind gives. Null is of none.
+    """Whether `value` has the Python type of a column of this kind. False for null.
 
-    Of times, of categories and of no kind at all it is not known here: everything but a flag may be.
+    For datetimes, categories and unknown kinds, everything but a flag counts.
     """
     if isinstance(value, bool):
         return kind == "bool"
@@ -160,12 +160,12 @@ def is_of_kind(value: Any, kind: Kind | None) -> bool:
 
 
 def plain(held: Any) -> Any:
-    """A value that a column holds, as JSON writes it: a moment in ISO 8601."""
+    """A column's value as JSON writes it: a datetime in ISO 8601."""
     return held.isoformat() if hasattr(held, "isoformat") else held
 
 
 def converter(dtype: str) -> Convert | None:
-    """What a column of a pandas type makes of one value; None for a type that is no kind of plain value.
+    """The function that converts a value for a column of this pandas type; None for a type without plain values.
 
     >>> converter("int64")(5.0), converter("int64")(5.7), converter("int8")(261), converter("bool")("no")
     (5, None, None, None)
@@ -183,9 +183,9 @@ def converter(dtype: str) -> Convert | None:
 
 
 def whole(number: float | Decimal) -> int | None:
-    """The integer that a number is; None where it is none, or where a float no longer says which one was meant."""
+    """The number as an integer; None if it is not whole, or too large for a float to identify one integer."""
     most = EXACT_INTEGERS if isinstance(number, float) else 2**64
-    if not -most <= number <= most:  # NaN is not within either
+    if not -most <= number <= most:  # also false for NaN
         return None
     integer = int(number)
     return integer if integer == number else None
@@ -208,7 +208,7 @@ def _float(value: Any, *, form: str, fraction: int) -> float | None:
     if isinstance(number, int):
         return held if held == number else None
     exact = float(number)
-    # A Decimal that is too large for a float is infinite as one.
+    # A Decimal too large for a float becomes infinity.
     if math.isinf(held) and not (isinstance(number, float) and math.isinf(number)):
         return None
     return held if held == exact or abs(held - exact) <= abs(exact) * 2.0**-fraction else None
@@ -225,14 +225,14 @@ def _text(value: Any) -> str | None:
     if isinstance(value, str):
         try:
             value.encode()
-        except UnicodeEncodeError:  # half of a pair of surrogates: no file and no database takes it
+        except UnicodeEncodeError:  # a lone surrogate, which no file or database can store
             return None
         return str(value)
     return str(int(value)) if isinstance(value, Integral) and not isinstance(value, bool) else None
 
 
 def _number(value: Any) -> int | float | Decimal | None:
-    """The number that `value` is, or reads as: an int where no point is written."""
+    """The number that `value` is or spells; an int if it has no decimal point."""
     if isinstance(value, str):
         if len(value) > _LONGEST_NUMBER or _NUMBER.fullmatch(value) is None:
             return None
@@ -248,17 +248,17 @@ def _number(value: Any) -> int | float | Decimal | None:
 
 
 def has_rule(dtype: Any) -> bool:
-    """Whether it is said here what a column of this type, as pandas has it, makes of a value."""
+    """Whether this module defines the conversion to this pandas type."""
     return dtype is not None and (kind_of(str(dtype)) is not None or _special(pandas_dtype(dtype)) is not None)
 
 
 def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "tuple[pd.Series[Any], pd.Series[bool]]":
-    """`values` as a column of `dtype` holds them, and a flag for each that it cannot hold.
+    """`values` converted to `dtype`, and a flag for each value that cannot be converted.
 
     Args:
-        dtype: as pandas has it, or its name.
-        strictly: a value must be of the type's own kind: no text for a number, no number for a flag.
-    A flagged place of the column is null, or what came where the type has no null.
+        dtype: the pandas type, or its name.
+        strictly: a value must have the type's own kind: no text for a number, no number for a flag.
+    A flagged value is null in the column, or unchanged if the type has no null.
     """
     import numpy as np
     import pandas as pd
@@ -269,7 +269,7 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
         return values, null & False
     convert = converter(str(wanted)) or _special(wanted)
     if convert is None:
-        return values, null & False  # a type that holds whatever comes, or that only its own library can make
+        return values, null & False  # a type that holds anything, or that only its own library can convert
     unheld = null & (not has_null(str(wanted)))
     if not strictly and _plainly_held(values, str(wanted)):
         return values.astype(wanted), unheld
@@ -291,14 +291,14 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
 
 
 def _plainly_held(values: "pd.Series[Any]", dtype: str) -> bool:
-    """Whether NumPy can say at once that a column of numbers holds all of `values`: the usual case, and quick."""
+    """Whether NumPy shows quickly that a numeric column holds all of `values`, which is the usual case."""
     import numpy as np
 
     kind, came = kind_of(dtype), values.dtype
     if kind not in ("int", "float") or not isinstance(came, np.dtype) or came.kind not in "iuf" or not len(values):
         return False
     numbers = values.to_numpy()
-    low, high = (float(end) for end in (numbers.min(), numbers.max()))  # NaN, if there is one
+    low, high = (float(end) for end in (numbers.min(), numbers.max()))  # NaN if there is a NaN
     if kind == "int":
         least, most = integer_range(dtype)
         within = max(least, -EXACT_INTEGERS) <= low and high <= min(most, EXACT_INTEGERS)
@@ -308,7 +308,7 @@ def _plainly_held(values: "pd.Series[Any]", dtype: str) -> bool:
 
 
 def _special(wanted: Any) -> Convert | None:
-    """What a column of times, or of categories that are listed, makes of one value."""
+    """The conversion for datetimes and for categories with listed texts."""
     import pandas as pd
 
     if isinstance(wanted, pd.DatetimeTZDtype) or wanted.kind == "M":
@@ -320,9 +320,9 @@ def _special(wanted: Any) -> Convert | None:
 
 
 def _moment(value: Any, *, wanted: Any) -> "pd.Timestamp | None":
-    """A moment stays itself in another zone; one without a zone is taken to be in the column's, and none is taken away.
+    """Convert a datetime to the column's time zone; without a zone, it is taken to be in that zone.
 
-    Text is read as ISO 8601 writes it: 05/06/2013 is two days, and a number is none.
+    A zone is never dropped. Text must be ISO 8601, because 05/06/2013 is ambiguous; numbers are not accepted.
     """
     import numpy as np
     import pandas as pd
@@ -338,20 +338,21 @@ def _moment(value: Any, *, wanted: Any) -> "pd.Timestamp | None":
             moment = moment.tz_localize(zone) if moment.tz is None else moment.tz_convert(zone)
         unit: Any = np.datetime_data(getattr(wanted, "base", wanted))[0]
         return moment.as_unit(unit, round_ok=False)
-    except (ValueError, OverflowError):  # no such day, an hour that the clock leaves out, a year too far off
+    except (ValueError, OverflowError):  # no such day, an hour skipped by daylight saving time, a year out of range
         return None
 
 
 def altered_by(values: "pd.Series[Any]", coerce: "Callable[[pd.Series[Any]], pd.Series[Any]]") -> "pd.Series[bool]":
-    """A flag for each of `values` that `coerce`, somebody else's, raises on or turns into what is not equal to it.
+    """A flag for each of `values` that a foreign function `coerce` raises on or changes to an unequal value.
 
-    Such as a library's own type for decimals or dates. What it reads from text cannot be compared, and is believed.
+    For example, a library's own type for decimals or dates. Values that it parses from text cannot be compared and are
+    accepted.
     """
     import pandas as pd
 
     try:
         made = coerce(values)
-    except Exception:  # whatever that library raises: the value is looked for that it raises on
+    except Exception:  # whatever that library raises: find the value that it raises on
         if len(values) == 1:
             return pd.Series(True, index=values.index)
         middle = len(values) // 2
@@ -366,7 +367,7 @@ def _equal(came: Any, held: Any) -> bool:
     if isinstance(came, str) and not isinstance(held, str) and not pd.isna(held):
         return True
     try:
-        if type(held) is datetime.date and isinstance(came, datetime.datetime):  # Python calls these never equal
+        if type(held) is datetime.date and isinstance(came, datetime.datetime):  # never equal in Python
             return pd.Timestamp(held) == pd.Timestamp(came)
         return bool(came == held)
     except (TypeError, ValueError):

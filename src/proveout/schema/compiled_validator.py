@@ -1,8 +1,8 @@
 """The compiled validator: straight-line Python for one schema, made when the server starts.
 
-Input: the request schema. Output: a function of a parsed object that gives the record, or None for an object that needs
-a closer look: one that breaks a constraint, or whose numbers come in another form. It never says why; `validator` does,
-with the same constraints, so nothing is let in here that would be refused there.
+Input: the request schema. Output: a function that takes a parsed object and returns the record, or None if the object
+needs a closer look: it breaks a constraint, or has numbers in another form. `validator` then finds the reason with the
+same constraints, so this never accepts what `validator` would refuse.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from proveout.schema.constraints import NO_NUL, is_vague
 from proveout.schema.spec import TEXT_KINDS, Constraint, RequestField, RequestSchema
 
 CompiledValidator = Callable[[Mapping[str, Any], int], dict[str, Scalar] | None]
-"""Of a document and the number of colons in its text (-1: not counted): the record, or None."""
+"""Takes a document and the number of colons in its text (-1: not counted); returns the record or None."""
 
 _TYPES = {"int": int, "float": float, "bool": bool, **dict.fromkeys(TEXT_KINDS, str)}
 _COMPARED = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
@@ -22,17 +22,17 @@ _MEASURED = {"minLength": ">=", "maxLength": "<="}
 
 
 def compile_validator(schema: RequestSchema) -> CompiledValidator:
-    """The function for `schema`. Only names and values that it holds are used; none of them becomes source text."""
+    """The function for `schema`. Names and values of the schema are bound as variables, never put into the source."""
     known: dict[str, Any] = {"ABSENT": object()}
     lines = ["def validate(document, colons):", "    absent = 0", "    get = document.get", "    try:"]
     for place, field in enumerate(schema.fields):
         lines += ["    " + line for line in _field(place, field, known)]
-    # Every key is one of ours, and in a flat text without escapes each colon outside of a value follows a key: as
-    # many as there are keys, so none is given twice.
+    # All keys are known. In flat JSON without escapes, each colon outside of a value follows a key. So if there are as
+    # many colons as keys, there is no duplicate key.
     texts = [f"v{place}" for place, field in enumerate(schema.fields) if field.kind in TEXT_KINDS]
     inside = " + ".join(f'({value}.count(":") if {value} else 0)' for value in texts) or "0"
     if any(":" in name for name in schema.names):
-        inside = "-1"  # names with colons: always a closer look
+        inside = "-1"  # field names with colons: always use the closer look
     lines += [
         "    except KeyError:",
         "        return None",
@@ -49,7 +49,7 @@ def compile_validator(schema: RequestSchema) -> CompiledValidator:
 
 
 def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
-    """The lines that take one field out of the document, into `v<place>`."""
+    """The lines that read one field from the document into `v<place>`."""
     value, kind = f"v{place}", field.kind
     known[f"N{place}"], known[f"D{place}"], known[f"T{place}"] = field.name, field.default, _TYPES[kind]
     lines, indent = [f"    {value} = document[N{place}]"], "    "
@@ -65,13 +65,13 @@ def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
         known["INT"], known[f"E{place}"] = int, coercion.exact_integers(field.dtype)
         lines += [f"{indent}    if type({value}) is not INT or not -E{place} <= {value} <= E{place}:"]
         lines += [f"{indent}        return None", f"{indent}    {value} = T{place}({value})"]
-        compared = any(rule.keywords.keys() & _COMPARED.keys() for rule in field.constraints)  # which no NaN passes
+        compared = any(rule.keywords.keys() & _COMPARED.keys() for rule in field.constraints)  # NaN fails each of these
         if field.dtype.lower() == "float64" and not compared:
             lines += [f"{indent}if {value} != {value}:", f"{indent}    return None"]
     else:
         lines += [f"{indent}    return None"]
     if kind == "datetime" or (kind == "float" and field.dtype.lower() != "float64"):
-        # The constraints are asked of what the column holds.
+        # Constraints apply to the converted value.
         known[f"C{place}"], asked = field.convert, f"h{place}"
         lines += [f"{indent}{asked} = C{place}({value})", f"{indent}if {asked} is None:", f"{indent}    return None"]
     rules = enumerate(field.all_constraints)
@@ -80,7 +80,7 @@ def _field(place: int, field: RequestField, known: dict[str, Any]) -> list[str]:
 
 
 def _test(name: str, value: str, rule: Constraint, known: dict[str, Any]) -> str:
-    """The expression that is true where `rule` holds: a comparison where it is no more than that."""
+    """An expression that is true if `rule` holds; a plain comparison where possible."""
     if rule is NO_NUL:
         known["NUL"] = "\x00"
         return f"NUL not in {value}"

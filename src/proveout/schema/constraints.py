@@ -1,8 +1,8 @@
-"""What a check of a pandera model asks of one value: a function of it, words for it, and the same in JSON Schema.
+"""Converts a check of a pandera model to a constraint on one value: a function, words for it, and JSON Schema.
 
-Input: a pandera check and the type of its column. Output: a `Constraint`. Checks that pandera brings are asked in plain
-Python, with the results that pandas has on a column of that type; a check of the project's own is asked itself. pandera
-is not imported: its objects are only read.
+Input: a pandera check and the type of its column. Output: a `Constraint`. pandera's built-in checks become plain Python
+with the same results as pandas has on a column of that type; a project's own check is called itself. pandera is not
+imported: its objects are only read.
 """
 
 import math
@@ -17,7 +17,7 @@ from proveout.schema.spec import Constraint, Kind
 
 LONGEST_TEXT = 1_000  # characters, where no `str_length` says more; a bound for regular expressions and for the log
 
-# PostgreSQL refuses it in text, and no model was trained on it.
+# PostgreSQL cannot store it in text.
 NO_NUL = Constraint(name="text", expected="text without NUL characters", holds=lambda v: "\x00" not in v)
 
 Arguments = Mapping[str, Any]
@@ -27,7 +27,7 @@ Make = Callable[[Arguments], Constraint]
 def read(check: Any, kind: Kind, dtype: Any) -> Constraint:
     """A pandera check as a constraint on one value.
 
-    Raises: TypeError or ValueError for a check that no value of this kind can be asked by.
+    Raises: TypeError or ValueError for a check that does not apply to values of this kind.
     """
     make = BUILT_IN.get(str(check.name))
     if check.element_wise or check.groupby is not None or make is None or not check.statistics:
@@ -35,7 +35,7 @@ def read(check: Any, kind: Kind, dtype: Any) -> Constraint:
     if kind == "category" and str(check.name) in _ORDERED:
         return _by_rank(make, check, coercion.name_of(dtype))
     made = make(_arguments(check.statistics, kind, str(dtype)))
-    # JSON Schema compares no moments.
+    # JSON Schema cannot compare datetimes.
     return replace(made, keywords={}) if kind == "datetime" else made
 
 
@@ -77,7 +77,7 @@ def of_type(kind: Kind, dtype: str, *, longest: int = LONGEST_TEXT) -> tuple[Con
 
 
 def pattern_of(said: Any) -> str:
-    """The pattern as text. Its closing `$` lets no line feed follow: no identifier ends in one.
+    """The pattern as text, with a closing `$` that does not allow a trailing line feed.
 
     >>> pattern_of("^[A-Z]{2}$")
     '^[A-Z]{2}\\\\Z'
@@ -90,13 +90,13 @@ _ORDERED = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_
 
 
 def _by_rank(make: Make, check: Any, dtype: str) -> Constraint:
-    """A comparison of categories, which goes by their order."""
+    """A comparison of ordered categories."""
     if not dtype.startswith("ordered"):
         raise TypeError("its categories have no order")
     ranks = {text: rank for rank, text in enumerate(coercion.categories_of(dtype))}
     unknown = [bound for key, bound in check.statistics.items() if key in _BOUNDS and bound not in ranks]
     if unknown:
-        raise ValueError(f"{unknown[0]!r} is none of its categories")
+        raise ValueError(f"{unknown[0]!r} is not one of its categories")
     found = {key: ranks[bound] if key in _BOUNDS else bound for key, bound in check.statistics.items()}
     told, made = make(check.statistics), make(found)
     return replace(told, holds=lambda text: text in ranks and made.holds(ranks[text]), keywords={}, arguments={})
@@ -109,7 +109,7 @@ _LISTS = ("allowed_values", "forbidden_values")
 
 
 def _arguments(statistics: Arguments, kind: Kind, dtype: str) -> Arguments:
-    """The arguments of a check with its bounds as pandas compares with them."""
+    """The arguments of a check, with the bounds converted as pandas converts them for a comparison."""
     read = dict(statistics)
     for key, value in statistics.items():
         if key in _BOUNDS and not (kind == "str" and value is None):
@@ -118,15 +118,15 @@ def _arguments(statistics: Arguments, kind: Kind, dtype: str) -> Arguments:
             read[key] = [_bound(one, kind, dtype) for one in value] if kind == "datetime" else value
             vague = kind == "int" and any(isinstance(one, int) and abs(one) >= coercion.EXACT_INTEGERS for one in value)
             if vague and any(isinstance(one, float) for one in value):
-                raise ValueError("beside a float, pandas takes an integer beyond 2**53 for another one")
+                raise ValueError("compared with a float, pandas changes an integer beyond 2**53")
     return read
 
 
 def _bound(bound: Any, kind: Kind, dtype: str) -> Any:
     if hasattr(bound, "item") and not hasattr(bound, "isoformat"):
-        bound = bound.item()  # NumPy's own numbers
+        bound = bound.item()  # a NumPy number
     if kind == "float" and not isinstance(bound, str):
-        return coercion.rounded(bound, dtype)  # NumPy compares a column with a number of the column's own width
+        return coercion.rounded(bound, dtype)  # NumPy converts the number to the column's width
     if kind == "datetime":
         import pandas as pd
 
@@ -145,11 +145,11 @@ def _custom(check: Any, dtype: Any) -> Constraint:
 
 
 def _asked_alone(function: Callable[[Any], Any]) -> Callable[[Any], bool]:
-    # The function itself: pandera's public way in wraps the value in a Series.
+    # The function itself, because pandera's public API would wrap the value in a Series.
     def holds(value: Any) -> bool:
         try:
             return bool(function(value))
-        except Exception:  # a value the check stumbles over has not passed it
+        except Exception:  # a check that raises on a value has failed
             return False
 
     return holds
@@ -163,12 +163,12 @@ def lets_null_through(check: Any, dtype: Any) -> bool:
         return True
     try:
         return bool(check(pd.Series([None], dtype=dtype)).check_passed)
-    except Exception:  # whatever a check of the project's own raises on null
+    except Exception:  # whatever a project's own check raises on null
         return False
 
 
 def passes(check: Any, value: Any, dtype: Any) -> bool:
-    """Whether a check lets a column with this one value through. One that stumbles over it does not."""
+    """Whether a check passes for a column with only this value. A check that raises fails."""
     import numpy as np
     import pandas as pd
 
@@ -184,7 +184,7 @@ def passes(check: Any, value: Any, dtype: Any) -> bool:
 
 
 def _compared(name: str, words: str, key: str, compare: Callable[[Any, Any], Any], keyword: str | None = None) -> Make:
-    """A check that compares with one number, text or moment, found under `key` in its arguments."""
+    """A check that compares with one number, text or datetime, the argument `key`."""
 
     def make(arguments: Arguments) -> Constraint:
         bound = arguments[key]
@@ -322,4 +322,4 @@ BUILT_IN: Mapping[str, Make] = {
     "str_endswith": _compared("str_endswith", "text that ends with", "string", str.endswith),
     "str_length": _str_length,
 }
-"""By pandera's name: what each check is called in a problem, and how its constraint is made."""
+"""By pandera's name: the rule's name in a problem, and the function that makes its constraint."""

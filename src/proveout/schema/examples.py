@@ -1,8 +1,7 @@
-"""A request as an example: for the documentation, and for a form that is filled in already.
+"""An example request, for the documentation and for prefilling the form.
 
-Input: the request schema, and what is typical of the rows that the model learned from. Output: a record that the schema
-lets in, the same one every time. A field without a typical value has one made up from its constraints; a field whose
-constraints say too little has none.
+Input: the request schema, and typical values from the training rows. Output: a valid record, always the same one. A
+field without a typical value gets one made from its constraints; if these say too little, it gets none.
 """
 
 import re
@@ -18,16 +17,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LONGEST = 64
-_SHARED_BY = 5  # rows; a text that fewer have is no example
+_SHARED_BY = 5  # rows; a text in fewer rows is not used as an example
 
 
 def typical_values(rows: "pd.DataFrame", schema: RequestSchema) -> dict[str, Scalar]:
-    """What most of the rows look like: of each field the median, or the most frequent text or flag.
+    """Typical values of each field: the median, or the most frequent text or flag.
 
-    A field about people has none, and neither has a text that hardly any row shares: it would be somebody's.
+    Personal data fields get none, and neither does a text that hardly any rows share: it could identify a person.
 
     Args:
-        rows: the request columns of training rows, and others that are not looked at.
+        rows: training rows with the request columns; other columns are ignored.
     """
     found: dict[str, Scalar] = {}
     for field in schema.fields:
@@ -42,7 +41,7 @@ def typical_values(rows: "pd.DataFrame", schema: RequestSchema) -> dict[str, Sca
 
 
 def _median(known: "pd.Series[Any]", kind: Kind) -> Scalar:
-    """The lower median: a value that a row has. Of a narrow float the short form, 0.1 and not 0.10000000149."""
+    """The lower median, which is a value of some row. A narrow float gets its short form: 0.1, not 0.10000000149."""
     if known.empty:
         return None
     middle = known.sort_values().iloc[(len(known) - 1) // 2]
@@ -55,22 +54,22 @@ def _most_frequent(known: "pd.Series[Any]") -> Scalar:
     counts = known.value_counts()
     if counts.empty or counts.iloc[0] < _SHARED_BY:
         return None
-    value = min(counts.index[counts == counts.iloc[0]])  # of several that are as frequent always the same one
+    value = min(counts.index[counts == counts.iloc[0]])  # of equally frequent ones always the same
     return bool(value) if known.dtype.kind == "b" or isinstance(value, bool) else str(value)
 
 
 def record(schema: RequestSchema, typical: Mapping[str, Scalar] | None = None) -> dict[str, Scalar]:
-    """An example for every field that has one. Fields that may be null have one too.
+    """An example value for every field that has one, including nullable fields.
 
     Args:
-        typical: values that come first where the schema lets them in, see `typical_values`.
+        typical: values to prefer if they are valid, see `typical_values`.
     """
     found = {field.name: value(field, (typical or {}).get(field.name)) for field in schema.fields}
     return {name: plain for name, plain in found.items() if plain is not None}
 
 
 def value(field: RequestField, typical: Scalar = None) -> Scalar:
-    """The typical value, or the first likely one, that keeps every constraint of `field`; None where none does."""
+    """The typical value, or the first likely value that meets all constraints of `field`; None if none does."""
     keywords = {key: word for rule in field.all_constraints for key, word in rule.keywords.items()}
     first: tuple[Scalar, ...] = () if typical is None else (typical,)
     for candidate in (*first, *_candidates(field, keywords)):
@@ -100,7 +99,7 @@ def _numbers(field: RequestField, keywords: Mapping[str, Any]) -> Iterator[Scala
     low = keywords.get("minimum", keywords.get("exclusiveMinimum", 0))
     high = keywords.get("maximum", keywords.get("exclusiveMaximum", low + 100))
     typed = int if field.kind == "int" else float
-    # Not the edges first: an example shall look like what it is an example of.
+    # Not the extremes first: an example should look typical.
     for share in (0.5, 0.25, 0.1, 0.01, 0.75, 0.0, 1.0):
         between = low + (high - low) * share
         yield typed(round(between) if high - low > 10 else between)
@@ -157,7 +156,7 @@ def _written(parts: Any) -> str:
 
 
 def _one_of(choices: Any) -> str:
-    """A letter of a set, as the parser of `re` has it."""
+    """A letter of a character set, in the form of `re`'s parser."""
     if choices[0][0] is _constants.NEGATE:
         named = {chr(code) for kind, argument in choices[1:] for code in _codes(kind, argument)}
         return next((letter for letter in "xyz059 -" if letter not in named), "~")

@@ -1,4 +1,4 @@
-"""Records as a table that a pandera model checks: each column typed as in front of the model, where its values allow.
+"""Converts records to a table for a pandera model, with each column's type if its values allow it.
 
 Input: records of plain values, and the pandas type of each field. Output: a DataFrame.
 """
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def of_records(records: Sequence[Mapping[str, Any]], dtypes: Mapping[str, Any]) -> "pd.DataFrame":
-    """The records as a table, shape (records, fields that one of them has). Null where a record lacks a field.
+    """The records as a table, shape (records, fields of any record). Null if a record lacks a field.
 
     Args:
-        dtypes: as pandas takes them, by field. A field that is not among them, and a column with a value of another
-            type, is left as Python objects, for pandera to refuse.
+        dtypes: pandas types by field. An unlisted field, or a column with a value of another type, stays as Python
+            objects, so that pandera refuses it.
     """
     import pandas as pd
 
@@ -35,7 +35,7 @@ def _column(values: list[Any], dtype: Any) -> "pd.Series[Any]":
             typed: pd.Series[Any] = pd.Series(values, dtype=dtype)
             return typed
         except (TypeError, ValueError, OverflowError):
-            pass  # each fits, all together do not: as objects they are what the schema is to judge
+            pass  # each value fits, but not all together: keep objects for the schema to judge
     return pd.Series(values, dtype=object)
 
 

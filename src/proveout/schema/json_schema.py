@@ -1,7 +1,7 @@
 """The request schema in JSON Schema, for the OpenAPI document.
 
-Input: a `RequestSchema`. Output: plain values. What JSON Schema has no keyword for (a check of the project's own, the
-end of a text) is left out: the validator decides.
+Input: a `RequestSchema`. Output: plain values. Constraints without a JSON Schema keyword (a project's own check, the
+end of a text) are left out; the validator checks them.
 """
 
 from collections.abc import Mapping

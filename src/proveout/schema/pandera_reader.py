@@ -1,8 +1,8 @@
-"""The reading of a pandera model: the only place that knows how pandera keeps columns and checks.
+"""Reads a pandera model. The only module that knows how pandera stores columns and checks.
 
 Input: a pandera DataFrameModel or DataFrameSchema. Output: a `RequestSchema`, whose constraints are functions of one
-value. `read` takes every schema of single rows; `request_schema` takes those that a server can check requests by.
-pandera itself is not imported: its objects are only read.
+value. `read` accepts every schema of single rows; `request_schema` accepts only those that a server can check requests
+with. pandera itself is not imported: its objects are only read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ _EXAMPLES: Mapping[Kind, Any] = {"int": 1, "float": 1.0, "str": "x", "bool": Tru
 
 
 def read(model: Any, *, name: str | None = None) -> RequestSchema:
-    """What `model` says of one row.
+    """The schema of one row of `model`.
 
     Args:
-        name: what to call the schema in an error.
-    Raises: ConfigError for what one row cannot be checked by, naming the field.
+        name: names the schema in errors.
+    Raises: ConfigError, naming the field, for a check that one row cannot be checked with.
 
     >>> import pandera.pandas as pa
     >>> [hour] = read(pa.DataFrameSchema({"hour": pa.Column(int, pa.Check.in_range(0, 23))})).fields
@@ -30,7 +30,7 @@ def read(model: Any, *, name: str | None = None) -> RequestSchema:
     schema = model.to_schema() if hasattr(model, "to_schema") else model
     name = name or str(schema.name or "the request schema")
     if schema.index is not None or getattr(schema, "parsers", None):
-        raise ConfigError(name, "has an index or parsers, which a request does not", "Leave them to the batch schema")
+        raise ConfigError(name, "has an index or parsers, which requests do not have", "Move them to the batch schema")
     columns = schema.columns.values()
     return RequestSchema(
         name=name,
@@ -43,7 +43,7 @@ def read(model: Any, *, name: str | None = None) -> RequestSchema:
 
 
 def kind_of(dtype: str) -> Kind:
-    """What a column of a pandas type holds.
+    """The kind of a pandas type.
 
     >>> kind_of("Int64"), kind_of("datetime64[ns, UTC]"), kind_of("category")
     ('int', 'datetime', 'other')
@@ -52,14 +52,14 @@ def kind_of(dtype: str) -> Kind:
 
 
 def _counted(checks: Sequence[Any]) -> list[Any]:
-    """Those that refuse a row; the others only warn."""
+    """The checks that refuse a row; others only warn."""
     return [check for check in checks if not check.raise_warning]
 
 
 def _field(schema: str, column: Any, *, coerced: bool) -> RequestField:
     where = f"{schema}, field `{column.name}`"
     if column.regex or getattr(column, "parsers", None):
-        raise ConfigError(where, "is a pattern of names or has parsers", "Name each field and send it as it is")
+        raise ConfigError(where, "is a pattern of names or has parsers", "Name each field, without parsers")
     dtype = getattr(column.dtype, "type", None)
     known = coercion.name_of(dtype)
     kind = kind_of(known)
@@ -82,7 +82,7 @@ def _field(schema: str, column: Any, *, coerced: bool) -> RequestField:
 
 
 def _default(default: Any, dtype: str) -> Any:
-    """The default as a column of the type holds it, and JSON writes it."""
+    """The default, converted to the column's type and then to JSON."""
     convert = coercion.converter(dtype) if default is not None else None
     held = None if convert is None else convert(default)
     return default if held is None else coercion.plain(held)
@@ -91,20 +91,20 @@ def _default(default: Any, dtype: str) -> Any:
 def _constraint(where: str, check: Any, kind: Kind, dtype: Any) -> Constraint:
     if check.groupby is not None:
         problem = f"has a check over groups of rows (`{check.name}`)"
-        raise ConfigError(where, problem, "A request is one row: leave it to the batch schema")
+        raise ConfigError(where, problem, "A request is one row: move it to the batch schema")
     try:
         constraint = constraints.read(check, kind, dtype)
         convert = coercion.converter(str(dtype))
         if not constraint.custom and kind in _EXAMPLES and convert is not None:
-            constraint.holds(convert(_EXAMPLES[kind]))  # a bound of another type raises for each value
+            constraint.holds(convert(_EXAMPLES[kind]))  # a bound of another type raises for any value
     except (TypeError, ValueError, OverflowError) as error:
-        problem = f"the check `{check.name}` asks what no column of {dtype} can be asked ({error})"
+        problem = f"the check `{check.name}` does not apply to a column of {dtype} ({error})"
         raise ConfigError(where, problem, "Give the check a bound of the field's type") from error
     return constraint
 
 
 def _about_a_person(where: str, metadata: Mapping[str, Any]) -> bool:
-    """Whether the field is marked. What may be meant as a mark and is none hides nobody: it is refused."""
+    """Whether the field is marked as personal data. A misspelled mark is an error, because it would hide nothing."""
     meant = [key for key in metadata if str(key).lower() in {"pii", "personal", "sensitive"} and key != "pii"]
     marked = metadata.get("pii", False)
     if meant or not isinstance(marked, bool):
@@ -114,11 +114,11 @@ def _about_a_person(where: str, metadata: Mapping[str, Any]) -> bool:
 
 
 def _over_records(schema: str, check: Any, columns: Any) -> Constraint:
-    """A check over the frame, as one over a record."""
+    """A check of the whole frame, as a constraint on one record."""
     name = str(check.name)
     if check.groupby is not None:
         problem = f"has a check over groups of rows (`{name}`)"
-        raise ConfigError(schema, problem, "A request is one row: leave it to the batch schema")
+        raise ConfigError(schema, problem, "A request is one row: move it to the batch schema")
     dtypes = {str(column.name): getattr(column.dtype, "type", None) for column in columns}
 
     def holds(record: Mapping[str, Any]) -> bool:
@@ -130,7 +130,7 @@ def _over_records(schema: str, check: Any, columns: Any) -> Constraint:
             asked = frames.of_records([record], dtypes)
             said = asked.apply(check._check_fn, axis=1) if check.element_wise else check._check_fn(asked)
             return bool(np.asarray(said).all())
-        except Exception:  # a record that the check stumbles over has not passed it
+        except Exception:  # a check that raises on a record has failed
             return False
 
     expected = f"a record that passes {name}"

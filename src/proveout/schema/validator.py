@@ -1,11 +1,11 @@
-"""Checking one record by the schema: the values as the fields' types, or every problem at once.
+"""Validates one record with the schema: returns the values in the fields' types, or all problems at once.
 
-Input: a parsed JSON object. Output: the record, every field of the schema in its order; or `InvalidRecord`. A usual
-record goes through the compiled validator alone; what that one does not let in is looked at again here, field by field.
+Input: a parsed JSON object. Output: the record, with all fields in the schema's order; or `InvalidRecord`. The compiled
+validator accepts the usual record. If it does not, this module checks field by field.
 
-Where JSON and pandas differ: `5.0` is an integer (JSON has one kind of number, and a table with a gap writes its
-integers so), `5.5`, `"5"` and `true` are none; a number is refused that the field's column would hold as another one,
-by the rule that the guard has (`coercion`); a nullable field may be left out; an unknown field is always refused.
+Differences between JSON and pandas: `5.0` is an integer, because JSON has one kind of number and a table with gaps
+writes integers so; `5.5`, `"5"` and `true` are not. A number that the column would change is refused, by the same rule
+as in the guard (`coercion`). A nullable field may be left out. An unknown field is always refused.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from proveout.schema import coercion
 from proveout.schema.compiled_validator import compile_validator
 from proveout.schema.spec import Kind, RequestField, RequestSchema
 
-MOST_PROBLEMS = 50  # a body full of unknown fields shall not be answered with a longer one
+MOST_PROBLEMS = 50  # so that a body full of unknown fields does not get a longer answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldProblem:
-    """One thing that is wrong with one field. `got` is a class of values, never the value."""
+    """One problem of one field. `got` describes the kind of value, never the value itself."""
 
     field: str
     rule: str
@@ -32,7 +32,7 @@ class FieldProblem:
 
 
 class InvalidRecord(ProveoutError):
-    """A record does not fit the schema. `problems` has at least one, of every field that is wrong."""
+    """A record does not fit the schema. `problems` has at least one problem for every wrong field."""
 
     def __init__(self, problems: tuple[FieldProblem, ...]) -> None:
         super().__init__(problems)
@@ -45,7 +45,7 @@ class InvalidRecord(ProveoutError):
 
 
 class Validator:
-    """Checks records by one schema, which `request_schema.read` has read.
+    """Validates records with one schema, as read by `request_schema.read`.
 
     >>> import pandera.pandas as pa
     >>> from proveout.schema import request_schema
@@ -70,7 +70,7 @@ class Validator:
         return self.closely(document) if record is None else record
 
     def closely(self, document: Mapping[str, Any]) -> dict[str, Scalar]:
-        """The same, field by field, for what the compiled validator does not let in. Raises: InvalidRecord."""
+        """The same, field by field, for records that the compiled validator does not accept. Raises: InvalidRecord."""
         problems: list[FieldProblem] = []
         record: dict[str, Scalar] = {}
         for field in self.schema.fields:
@@ -99,7 +99,7 @@ _ABSENT: Any = object()
 
 
 def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Scalar:
-    """`value` as the field's type; each constraint it breaks is added to `problems`."""
+    """`value` in the field's type. Each broken constraint is added to `problems`."""
     typed = _typed(field.kind, value)
     if typed is None:
         problems.append(FieldProblem(field=field.name, rule="type", expected=type_words(field), got=class_of(value)))
@@ -108,7 +108,7 @@ def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Sca
     if field.kind in ("float", "datetime"):
         asked = field.convert(typed)
         if asked is None:
-            what = "a number" if field.kind == "float" else "a moment in ISO 8601"
+            what = "a number" if field.kind == "float" else "a date or time in ISO 8601"
             expected = f"{what} that a column of {field.dtype} can hold"
             problems.append(FieldProblem(field=field.name, rule="exact", expected=expected, got=class_of(value)))
             return None
@@ -117,13 +117,13 @@ def _value(field: RequestField, value: Any, problems: list[FieldProblem]) -> Sca
         if not rule.holds(asked):
             problems.append(FieldProblem(field=field.name, rule=rule.name, expected=rule.expected, got=class_of(value)))
             if rule.name in {"length", "size"}:
-                break  # what is too long is not shown to regular expressions
+                break  # do not run regular expressions on a too long text
     return typed
 
 
 def _typed(kind: Kind, value: Any) -> Scalar:
-    """`value`, if JSON has it as a value of the kind: text is no number here, and 1 is no flag. See `coercion`."""
-    # `type`, not `isinstance`: True is an int to Python.
+    """`value`, if it is of the kind in JSON: text is not a number, and 1 is not a flag. See `coercion`."""
+    # `type`, not `isinstance`, because True is an int in Python.
     given = type(value)
     if kind == "int":
         return coercion.whole(value) if given in (float, int) else None
@@ -140,13 +140,13 @@ _WORDS: Mapping[Kind, str] = {
 
 
 def type_words(field: RequestField) -> str:
-    """What a field takes, in words."""
+    """The values that a field accepts, in words."""
     words = _WORDS[field.kind]
     return f"{words} or null" if field.takes_null else words
 
 
 def class_of(value: Any) -> str:
-    """What kind of JSON value it is, never which."""
+    """The kind of a JSON value, never the value itself."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -157,6 +157,6 @@ def class_of(value: Any) -> str:
 
 
 def shown(name: str) -> str:
-    """A name that came from outside, safe to print."""
+    """A name from outside, made safe to print."""
     short = name[:64]
     return short if short.isprintable() else ascii(short)[1:-1]

@@ -1,1 +1,1 @@
-"""What an answer is, by task: binary, multi-class or regression. `task.task.of` chooses."""
+"""The tasks: binary, multi-class, regression. Each defines answers, scores, outcomes, losses and metrics."""

@@ -1,7 +1,7 @@
-"""The binary task: true or false, with the probability of true. The threshold belongs to it alone.
+"""The binary task: true or false, with the probability of true. Only this task has a threshold.
 
 Scores are one probability per row: `[p]` for one answer, shape (rows,) for many. Outcomes are booleans. NumPy and
-scikit-learn are imported where arrays come in: what the gateway asks per answer needs neither.
+scikit-learn are imported only in the functions on arrays, because the gateway needs neither.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 THRESHOLD = 0.5
-"""Of the rules, until a bundle has said what its own is."""
+"""The threshold for rules, until a bundle defines its own."""
 
 
 @dataclass(frozen=True)
 class Binary:
-    """True from the probability `threshold` on."""
+    """Answers true if the probability is at least `threshold`."""
 
     threshold: float = THRESHOLD
 
@@ -38,16 +38,16 @@ class Binary:
     default_loss: ClassVar[str] = "brier"
     default_metric: ClassVar[str] = "auc"
     watched: ClassVar[str] = "probability"
-    smallest_effect: ClassVar[float] = 0.0005  # of probability; less is printed as nothing
+    smallest_effect: ClassVar[float] = 0.0005  # of probability; smaller effects are not shown
 
     @property
     def facts(self) -> TaskFacts:
-        """What a bundle says of it."""
+        """The task's facts, as stored in a bundle."""
         return TaskFacts(task="binary", threshold=self.threshold)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """The columns that many answers have, for protocols of tensors."""
+        """The output columns of many answers, for tensor protocols."""
         return (
             Output("probability", "float", lambda answer: answer.probability),
             Output("label", "bool", lambda answer: answer.value),
@@ -56,11 +56,11 @@ class Binary:
     # --- one answer -----------------------------------------------------------------------------------------------
 
     def is_valid(self, scores: object) -> bool:
-        """Whether `scores` are an answer: one number from 0 to 1."""
+        """Whether `scores` are valid: one number from 0 to 1."""
         return type(scores) is list and len(scores) == 1 and type(scores[0]) is float and 0 <= scores[0] <= 1
 
     def answer(self, scores: Sequence[float], *, confidence: float | None = None) -> Answer:
-        """The answer that valid scores give.
+        """The answer for valid scores.
 
         >>> Binary(threshold=0.3).answer([0.4])
         Answer(value=True, probability=0.4, probabilities=None, low=None, high=None, coverage=None, confidence=None)
@@ -69,11 +69,11 @@ class Binary:
         return Answer(value=probability >= self.threshold, probability=probability, confidence=confidence)
 
     def scores(self, answer: Answer) -> tuple[float, ...] | None:
-        """The scores that gave `answer`; None where it has none."""
+        """The scores of `answer`; None if it has none."""
         return None if answer.probability is None else (answer.probability,)
 
     def read_rules(self, said: object) -> Answer:
-        """The answer in what a rule says: a probability, true or false, or an `Answer`. Raises: ValueError."""
+        """The answer of the rules, from a probability, true or false, or an `Answer`. Raises: ValueError."""
         if isinstance(said, Answer):
             said = said.value if said.probability is None else said.probability
         told = truth(said)
@@ -85,7 +85,7 @@ class Binary:
         return self.answer([probability])
 
     def outcome(self, given: object) -> bool | None:
-        """What really happened: true, false, or None while nobody knows. Raises: ValueError for anything else.
+        """The outcome: true, false, or None while unknown. Raises: ValueError for anything else.
 
         >>> Binary().outcome(True), Binary().outcome(None)
         (True, None)
@@ -100,17 +100,17 @@ class Binary:
     # --- two answers ----------------------------------------------------------------------------------------------
 
     def difference(self, one: Answer, other: Answer) -> float:
-        """The probability of `one` less that of `other`, both known."""
+        """The probability of `one` less that of `other`. Both must have one."""
         return (one.probability or 0.0) - (other.probability or 0.0)
 
     def agree(self, one: Answer, other: Answer) -> bool:
-        """Whether both say the same."""
+        """Whether both have the same label."""
         return one.value == other.value
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
     def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
-        """The answer as a JSON object; `target` is what the label is called.
+        """The answer as a JSON object; `target` is the name of the label.
 
         >>> Binary().members(Binary().answer([0.25]), target="late")
         {'late': False, 'probability': 0.25}
@@ -118,7 +118,7 @@ class Binary:
         return {target: answer.value, "probability": answer.probability}
 
     def read_members(self, members: Mapping[str, Any], *, target: str) -> Answer:
-        """The answer in a JSON object as `members` makes it. Raises: ValueError."""
+        """The answer in a JSON object made by `members`. Raises: ValueError."""
         value, probability = members.get(target), members.get("probability")
         if not (value is None or isinstance(value, bool)):
             raise ValueError(f"{target} is {value!r}, expected {self.outcome_words}")
@@ -144,7 +144,7 @@ class Binary:
     # --- words ----------------------------------------------------------------------------------------------------
 
     def effect_words(self, effect: float, answer: Answer, *, unit: str | None = None) -> str:
-        """What a field that adds `effect` to the score does, in words.
+        """The effect of a field that adds `effect` to the score, in words.
 
         >>> Binary().effect_words(0.1234, Answer(value=True))
         'raises the probability by 12.3 points'
@@ -154,7 +154,7 @@ class Binary:
     # --- many answers ---------------------------------------------------------------------------------------------
 
     def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the scores of so many rows."""
+        """The shape of the scores of this many rows."""
         return (rows,)
 
     def valid_rows(self, scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
@@ -164,7 +164,7 @@ class Binary:
         return np.asarray((scores >= 0) & (scores <= 1))
 
     def labels(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What is answered, shape (rows,)."""
+        """The answered values, shape (rows,)."""
         import numpy as np
 
         return np.asarray(scores >= self.threshold)
@@ -176,24 +176,24 @@ class Binary:
         found = np.asarray(known)
         if found.dtype.kind == "b":
             return found
-        strange = sorted({str(one) for one in found.tolist() if one not in (0, 1)})[:3]
-        if strange:
+        others = sorted({str(one) for one in found.tolist() if one not in (0, 1)})[:3]
+        if others:
             raise UsageError(
-                f"The target of a binary task is true or false, and here it is {', '.join(strange)} too: compare it "
+                f"The target of a binary task is true or false, but here it is also {', '.join(others)}: compare it "
                 '(late > 30), or set task = "multiclass" or "regression" in [tool.proveout].'
             )
         return found.astype(bool)
 
     def explained(self, scores: "NDArray[np.float64]", answer: Answer) -> "NDArray[np.float64]":
-        """The number of each row that reasons are given for, shape (rows,)."""
+        """The score of each row that reasons explain, shape (rows,)."""
         return scores
 
     def certainty(self, scores: "NDArray[np.float64]") -> "NDArray[np.float64] | None":
-        """What the confidence of an answer goes by, shape (rows,)."""
+        """The value that determines an answer's confidence, shape (rows,)."""
         return scores
 
     def watch(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What may drift of the answers, shape (rows,)."""
+        """The value of the answers that is monitored for drift, shape (rows,)."""
         return scores
 
     def right(self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
@@ -219,10 +219,10 @@ class Binary:
             least = np.finfo(float).eps
             said = np.clip(np.where(outcomes, scores, 1 - scores), least, 1)
             return np.asarray(-np.log(said), dtype=float)
-        raise UsageError(f"{name!r} is no loss of a binary task. It has: brier, log_loss.")
+        raise UsageError(f"{name!r} is not a loss of a binary task. It has: brier, log_loss.")
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
-        """The scores of a model that knows the base rate alone, for so many rows."""
+        """The scores of a model that always predicts the base rate, for this many rows."""
         import numpy as np
 
         return np.full(rows, float(np.mean(outcomes)))
@@ -233,13 +233,13 @@ class Binary:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Every metric."""
+        """The names of all metrics."""
         return tuple(self._metrics())
 
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that are metrics and have a value on these rows, under the names given."""
+        """The value of each of `names` that is a metric and can be computed on these rows."""
         return metric.measured(names, self._metrics(), ALIASES, outcomes, scores)
 
     def _metrics(self) -> Mapping[str, Metric]:
@@ -313,4 +313,4 @@ ALIASES: Mapping[str, str] = {
     "recall_score": "recall",
     "f1_score": "f1",
 }
-"""Other usual names of the metrics."""
+"""Other common names of the metrics."""

@@ -1,9 +1,9 @@
-"""Split-conformal intervals: how wide an interval around a value has to be to hold the outcome with a stated chance.
+"""Split-conformal intervals: the width that an interval needs to contain the outcome with a stated probability.
 
-Input: errors of values on held-out rows. Output: a half width, and which rows an honest interval would have
+Input: errors of predictions on held-out rows. Output: a half width, and which rows an honest interval would have
 covered. Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression
-(2018). The promise holds for rows that are exchangeable with the held-out ones; where time or groups move, it is what
-the gate and the monitor measure.
+(2018). The coverage is guaranteed for rows that are exchangeable with the held-out ones. If data changes over time or
+between groups, it is not, so the gate and the monitor measure it.
 """
 
 import math
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 COVERAGE = 0.9
-"""Share of the outcomes that an interval is to hold."""
+"""Share of the outcomes that intervals should contain, by default."""
 FOLDS = 10
 
 
 def half_width(errors: "ArrayLike", *, coverage: float = COVERAGE) -> float:
-    """The half width of an interval that holds a new outcome with a chance of at least `coverage`.
+    """The half width of an interval that contains a new outcome with a probability of at least `coverage`.
 
     Args:
-        errors: outcome less value on rows that the model has not learned from, shape (rows,).
-    Returns: the k-th smallest error without its sign, k = ceil((rows + 1) * coverage); infinity for so few rows that no
-        finite interval has that chance.
+        errors: outcome less prediction on rows that the model was not trained on, shape (rows,).
+    Returns: the k-th smallest absolute error, k = ceil((rows + 1) * coverage); infinity if there are too few rows for a
+        finite interval.
 
     >>> half_width([1, -2, 3, -4, 5, -6, 7, -8, 9], coverage=0.8)
     8.0
@@ -39,14 +39,14 @@ def half_width(errors: "ArrayLike", *, coverage: float = COVERAGE) -> float:
 def covered(
     errors: "ArrayLike", *, coverage: float = COVERAGE, clusters: "ArrayLike | None" = None, seed: int = 0
 ) -> "NDArray[np.bool_]":
-    """Whether each outcome lies in an interval whose width the other rows gave: the coverage without self-praise.
+    """Whether each outcome lies in an interval whose width comes from other rows: an unbiased coverage.
 
-    A half width that was measured on these same rows covers them by construction. Here they are parted into folds at
-    random, and each is judged by the half width of the others.
+    A half width computed from the same rows covers them by construction. So the rows are divided into random folds, and
+    each fold is judged with the half width of the others.
 
     Args:
-        errors: outcome less value, shape (rows,).
-        clusters: the group of each row, such as a day or a customer; a group is never parted.
+        errors: outcome less prediction, shape (rows,).
+        clusters: the group of each row, such as a day or a customer; a group stays in one fold.
     Returns: shape (rows,).
     """
     import numpy as np

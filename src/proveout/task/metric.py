@@ -1,4 +1,4 @@
-"""A metric: how one number of a model is computed from outcomes and scores, and which way it is better."""
+"""Metrics: how a measure of quality is computed from outcomes and scores, and which direction is better."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +10,16 @@ from proveout.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """`compute` takes outcomes and scores of the same rows, as the task has them, and gives a number."""
+    """`compute` takes outcomes and scores of the same rows, in the task's form, and returns a number."""
 
     compute: Callable[[Any, Any], float]
     better: Literal["higher", "lower", "neither"]
-    of_labels: bool = False  # of what is answered, and so of the threshold too, not of the scores alone
-    compares: bool = False  # rows of one outcome with those of another: of one outcome alone there is no such number
+    of_labels: bool = False  # depends on the answered labels, and so on the threshold, not only on scores
+    compares: bool = False  # compares rows with different outcomes, so it needs more than one outcome
 
 
 def usual(name: str, metrics: Mapping[str, Metric], aliases: Mapping[str, str]) -> str | None:
-    """The name in `metrics` that `name` stands for; None where it stands for none of them.
+    """The name in `metrics` that `name` means; None if it means none of them.
 
     >>> usual("ROC AUC", {"auc": Metric(compute=max, better="higher")}, {"roc_auc": "auc"})
     'auc'
@@ -30,17 +30,17 @@ def usual(name: str, metrics: Mapping[str, Metric], aliases: Mapping[str, str]) 
 
 
 def named(name: str, metrics: Mapping[str, Metric], aliases: Mapping[str, str], *, task: str) -> Metric:
-    """The metric called `name`. Raises: UsageError, naming those that the task has."""
+    """The metric called `name`. Raises: UsageError, which lists the task's metrics."""
     known = usual(name, metrics, aliases)
     if known is None:
-        raise UsageError(f"{name!r} is no metric of a {task} task. It has: {', '.join(metrics)}.")
+        raise UsageError(f"{name!r} is not a metric of a {task} task. It has: {', '.join(metrics)}.")
     return metrics[known]
 
 
 def allowance(metric: Metric, promised: float) -> float:
-    """How far a metric may move from what was promised before that means something, chance aside.
+    """How far a metric may differ from the promised value before it matters, apart from chance.
 
-    Of shares, where more is better, 0.05; of errors, which have a unit, a tenth.
+    0.05 for shares, where more is better; a tenth of the value for errors, which have a unit.
     """
     return 0.05 if metric.better == "higher" else 0.1 * abs(promised)
 
@@ -48,7 +48,7 @@ def allowance(metric: Metric, promised: float) -> float:
 def measured(
     names: Sequence[str], metrics: Mapping[str, Metric], aliases: Mapping[str, str], outcomes: Any, scores: Any
 ) -> dict[str, float]:
-    """Those of `names` that are metrics and have a value on these rows, under the names given."""
+    """The value of each of `names` that is a metric and can be computed on these rows."""
     import numpy as np
 
     if not len(outcomes) or not np.isfinite(scores).all():

@@ -1,8 +1,8 @@
 """The multi-class task: one class out of several, with a probability for each.
 
 Scores are the probabilities of the classes, in the order of `classes`: `[p, ...]` for one answer, shape (rows, classes)
-for many. Outcomes are classes: texts, whole numbers, or true and false. A class that the model never saw may come true:
-its probability was 0. NumPy and scikit-learn are imported where arrays come in.
+for many. Outcomes are classes: texts, whole numbers, or true and false. An outcome may be a class that the model never
+saw; its probability was 0. NumPy and scikit-learn are imported only in the functions on arrays.
 """
 
 import math
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-_SUM_OFF = 1e-3  # models that compute in single precision add up to 1 only about so well
+_SUM_OFF = 1e-3  # tolerance for models in single precision
 NEVER_SEEN = -1
 """The code of a class that the model does not know."""
 
 
 @dataclass(frozen=True)
 class Multiclass:
-    """The class with the highest probability. `classes` is empty until a bundle has said which there are."""
+    """Answers the class with the highest probability. `classes` is empty until a bundle defines them."""
 
     classes: tuple[TargetValue, ...] = ()
 
@@ -39,26 +39,26 @@ class Multiclass:
     default_loss: ClassVar[str] = "log_loss"
     default_metric: ClassVar[str] = "log_loss"
     watched: ClassVar[str] = "answered class"
-    smallest_effect: ClassVar[float] = 0.0005  # of probability; less is printed as nothing
+    smallest_effect: ClassVar[float] = 0.0005  # of probability; smaller effects are not shown
 
     @property
     def facts(self) -> TaskFacts:
-        """What a bundle says of it."""
+        """The task's facts, as stored in a bundle."""
         return TaskFacts(task="multiclass", classes=self.classes)
 
     @property
     def width(self) -> int:
-        """Numbers in the scores of one row."""
+        """How many numbers the scores of one row have."""
         return len(self.classes)
 
     @property
     def outcome_words(self) -> str:
-        """What an outcome may be, as a message says it."""
+        """The valid outcomes, in words for a message."""
         return "a class (text, a whole number, true or false) or null"
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """The columns that many answers have, for protocols of tensors."""
+        """The output columns of many answers, for tensor protocols."""
         return (
             Output("label", self._kind, lambda answer: answer.value),
             Output("probability", "float", lambda answer: answer.probability),
@@ -73,7 +73,7 @@ class Multiclass:
     # --- one answer -----------------------------------------------------------------------------------------------
 
     def is_valid(self, scores: object) -> bool:
-        """Whether `scores` are an answer: a number from 0 to 1 for each class, together 1."""
+        """Whether `scores` are valid: a number from 0 to 1 for each class, with the sum 1."""
         return (
             type(scores) is list
             and len(scores) == len(self.classes)
@@ -82,7 +82,7 @@ class Multiclass:
         )
 
     def answer(self, scores: Sequence[float], *, confidence: float | None = None) -> Answer:
-        """The answer that valid scores give; of equal ones the first.
+        """The answer for valid scores; of equal scores, the first class.
 
         >>> Multiclass(("blue", "red")).answer([0.25, 0.75]).value
         'red'
@@ -96,14 +96,14 @@ class Multiclass:
         )
 
     def scores(self, answer: Answer) -> tuple[float, ...] | None:
-        """The scores that gave `answer`, by the classes it names itself; None where it has none."""
+        """The scores of `answer`, from its own probabilities; None if it has none."""
         said = answer.probabilities
         if said is None:
             return None
         return tuple(said.get(class_text(one), 0.0) for one in self.classes) if self.classes else tuple(said.values())
 
     def read_rules(self, said: object) -> Answer:
-        """The answer in what a rule says: a class, a probability for each class, or an `Answer`. Raises: ValueError."""
+        """The answer of the rules, from a class, a probability per class, or an `Answer`. Raises: ValueError."""
         if isinstance(said, Answer):
             said = said.value if said.probabilities is None else said.probabilities
         if isinstance(said, Mapping):
@@ -125,15 +125,15 @@ class Multiclass:
         return Multiclass(tuple(named.values())).answer(sound)
 
     def _kinds_of(self, value: TargetValue) -> list[TargetValue]:
-        return [one for one in self.classes if type(one) is type(value)]  # True equals 1, and is another class
+        return [one for one in self.classes if type(one) is type(value)]  # True == 1, but they are different classes
 
     def _known(self) -> str:
         return f": the model knows {', '.join(map(class_text, self.classes))}" if self.classes else ""
 
     def outcome(self, given: object) -> TargetValue | None:
-        """What really happened: a class, or None while nobody knows. Raises: ValueError for anything else.
+        """The outcome: a class, or None while unknown. Raises: ValueError for anything else.
 
-        A class that the model never saw is one all the same, if it is of the kind of the others.
+        A class that the model never saw is valid if it has the same type as the others.
 
         >>> Multiclass((1, 2)).outcome(3.0), Multiclass(("a", "b")).outcome(None)
         (3, None)
@@ -152,20 +152,20 @@ class Multiclass:
     # --- two answers ----------------------------------------------------------------------------------------------
 
     def difference(self, one: Answer, other: Answer) -> float:
-        """How much probability lies on other classes: the total variation distance, 0 to 1, without a sign."""
+        """The total variation distance of the probabilities, 0 to 1, without a sign."""
         mine, others = one.probabilities, other.probabilities
         if mine is None or others is None:
             return 0.0 if one.value == other.value else 1.0
         return sum(abs(mine.get(name, 0.0) - others.get(name, 0.0)) for name in {*mine, *others}) / 2
 
     def agree(self, one: Answer, other: Answer) -> bool:
-        """Whether both say the same class."""
+        """Whether both have the same class."""
         return one.value == other.value
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
     def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
-        """The answer as a JSON object; `target` is what the class is called.
+        """The answer as a JSON object; `target` is the name of the class.
 
         >>> Multiclass(("blue", "red")).members(Multiclass(("blue", "red")).answer([0.25, 0.75]), target="colour")
         {'colour': 'red', 'probability': 0.75, 'probabilities': {'blue': 0.25, 'red': 0.75}}
@@ -173,7 +173,7 @@ class Multiclass:
         return {target: answer.value, "probability": answer.probability, "probabilities": answer.probabilities}
 
     def read_members(self, members: Mapping[str, Any], *, target: str) -> Answer:
-        """The answer in a JSON object as `members` makes it. Raises: ValueError."""
+        """The answer in a JSON object made by `members`. Raises: ValueError."""
         value, probability, said = (members.get(name) for name in (target, *self.members_of))
         if value is not None and class_of(value) is None:
             raise ValueError(f"{target} is {value!r}, expected {self.outcome_words}")
@@ -192,7 +192,7 @@ class Multiclass:
                 "probability": {**chance, "description": f"Of this {target}."},
                 "probabilities": {
                     "type": ["object", "null"],
-                    "description": "Of each class; null where rules name a class alone.",
+                    "description": "By class; null if the rules gave only a class.",
                     "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
                 },
             },
@@ -206,7 +206,7 @@ class Multiclass:
     # --- words ----------------------------------------------------------------------------------------------------
 
     def effect_words(self, effect: float, answer: Answer, *, unit: str | None = None) -> str:
-        """What a field that adds `effect` to the probability of the class answered does, in words.
+        """The effect of a field that adds `effect` to the probability of the answered class, in words.
 
         >>> Multiclass().effect_words(-0.02, Answer(value="red"))
         'lowers the probability of red by 2.0 points'
@@ -218,7 +218,7 @@ class Multiclass:
     # --- many answers ---------------------------------------------------------------------------------------------
 
     def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the scores of so many rows."""
+        """The shape of the scores of this many rows."""
         return (rows, len(self.classes))
 
     def valid_rows(self, scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
@@ -229,13 +229,13 @@ class Multiclass:
         return np.asarray(inside & (np.abs(scores.sum(axis=1) - 1) <= _SUM_OFF))
 
     def labels(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What is answered, shape (rows,)."""
+        """The answered values, shape (rows,)."""
         import numpy as np
 
         return np.asarray(np.asarray(self.classes)[np.argmax(scores, axis=1)])
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
-        """Known outcomes as classes, shape (rows,): of one kind, as NumPy holds them. Raises: UsageError.
+        """Known outcomes as an array of classes of one type, shape (rows,). Raises: UsageError.
 
         >>> Multiclass().outcomes([1.0, 2.0]).tolist()
         [1, 2]
@@ -245,20 +245,20 @@ class Multiclass:
         given = np.asarray(known, dtype=object).tolist()
         found = [class_of(one) for one in given]
         if None in found:
-            strange = given[found.index(None)]
+            unexpected = given[found.index(None)]
             raise UsageError(
-                f"A class is a text, a whole number, true or false, and here one is {strange!r}. A number that is "
-                'measured wants task = "regression" in [tool.proveout].'
+                f"A class is a text, a whole number, true or false, but here one is {unexpected!r}. For a measured "
+                'number, set task = "regression" in [tool.proveout].'
             )
         kinds = sorted({type(one).__name__ for one in found})
         if len(kinds) > 1:
             raise UsageError(
-                f"All classes are of one kind, and here they are {' and '.join(kinds)}: write all as texts."
+                f"All classes must have one type, but here they are {' and '.join(kinds)}: write all as texts."
             )
         return np.asarray(found)
 
     def codes(self, outcomes: "NDArray[Any]") -> "NDArray[np.intp]":
-        """The place of each outcome in `classes`, shape (rows,); `NEVER_SEEN` for a class that is not among them."""
+        """The position of each outcome in `classes`, shape (rows,); `NEVER_SEEN` for an unknown class."""
         import numpy as np
 
         places = {one: place for place, one in enumerate(self.classes)}
@@ -359,7 +359,7 @@ class Multiclass:
         return np.asarray((best == self.codes(outcomes)[:, None]).any(axis=1))
 
     def _auc_ovr(self, outcomes: Any, scores: Any) -> float:
-        """The mean AUC of each class against the rest, over the classes that came true and did not always."""
+        """The mean AUC of each class against the rest, over the classes that some rows have and some do not."""
         import numpy as np
         from sklearn.metrics import roc_auc_score
 
@@ -369,7 +369,7 @@ class Multiclass:
 
 
 def _averaged(name: str, *, average: str = "macro") -> Any:
-    """A metric of scikit-learn, averaged over the classes that came true."""
+    """A metric of scikit-learn, averaged over the classes among the outcomes."""
 
     def compute(outcomes: Any, labels: Any) -> float:
         import numpy as np
@@ -398,4 +398,4 @@ ALIASES: Mapping[str, str] = {
     "f1_weighted": "weighted_f1",
     "roc_auc_ovr": "auc_ovr",
 }
-"""Other usual names of the metrics."""
+"""Other common names of the metrics."""

@@ -1,4 +1,4 @@
-"""The columns of many answers, for protocols that speak in tensors."""
+"""The output columns of many answers, for tensor protocols."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ Kind = Literal["float", "bool", "int", "str"]
 
 @dataclass(frozen=True)
 class Output:
-    """One column: what it is called, of which kind its values are, and what an answer has in it.
+    """One column: its name, the kind of its values, and how to get them from an answer.
 
-    With a `width` each row has so many values, all of them None where there are none.
+    With a `width`, each row has this many values; all are None if the answer has none.
     """
 
     name: str

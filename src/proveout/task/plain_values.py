@@ -1,7 +1,7 @@
-"""Values as they come from anywhere, looked at before they are trusted: shares, numbers and classes.
+"""Checks untrusted values: shares, numbers and classes.
 
-Input: any object. Output: a plain value of Python, or None where it is no such thing. No library: the gateway asks
-this of every answer.
+Input: any object. Output: a plain Python value, or None if it is not of that form. Uses no library, because the gateway
+calls this for every answer.
 """
 
 import math
@@ -11,7 +11,7 @@ from proveout.records.values import TargetValue
 
 
 def share(value: object) -> float | None:
-    """`value`, if it is a number from 0 to 1; None for whatever else it is.
+    """`value` if it is a number from 0 to 1, else None.
 
     >>> share(0.25), share(1), share(1.5), share(float("nan")), share(True), share("0.5")
     (0.25, 1.0, None, None, None, None)
@@ -21,31 +21,31 @@ def share(value: object) -> float | None:
 
 
 def number(value: object) -> float | None:
-    """`value`, if it is a finite number; None for whatever else it is, true and false included.
+    """`value` if it is a finite number, else None; also None for true and false.
 
     >>> number(3), number(float("inf")), number(True)
     (3.0, None, None)
     """
-    if type(value) is float:  # nearly always: asking what is Real takes longer
+    if type(value) is float:  # the usual case; checking for Real takes longer
         return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, Real):  # numpy's floats are Real, its bool is not
         return None
     try:
         found = float(value)
-    except OverflowError:  # an integer of 400 digits
+    except OverflowError:  # such as an integer of 400 digits
         return None
     return found if math.isfinite(found) else None
 
 
 def truth(value: object) -> bool | None:
-    """`value`, if it is true or false, of Python or of NumPy; None for whatever else it is, 1 and 0 included."""
+    """`value` if it is true or false, of Python or NumPy, else None; also None for 1 and 0."""
     if isinstance(value, bool):
         return value
     return bool(value) if type(value).__name__ == "bool" and type(value).__module__ == "numpy" else None
 
 
 def class_of(value: object) -> TargetValue | None:
-    """`value` as a class: a text, a whole number, true or false; None for whatever else it is. 3.0 is 3.
+    """`value` as a class: a text, a whole number, true or false; else None. 3.0 becomes 3.
 
     >>> class_of("red"), class_of(3.0), class_of(True), class_of(2.5), class_of(None)
     ('red', 3, True, None, None)

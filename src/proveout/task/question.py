@@ -1,4 +1,4 @@
-"""What of an estimator the scores of a task are: asked alike by the pipeline and by the fast path."""
+"""Which method and column of an estimator give a task's scores. The pipeline and the fast path both use it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A method of the estimator, and of the columns of its result one or all."""
+    """A method of the estimator, and the column of its result to use."""
 
     method: Literal["predict_proba", "predict"]
-    column: int | None = None  # None for all of it
+    column: int | None = None  # None: all columns

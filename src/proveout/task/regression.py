@@ -1,7 +1,7 @@
-"""The regression task: a number in the unit of the target, and an interval that holds the outcome with a stated chance.
+"""The regression task: a number, and an interval that contains the outcome with a stated probability.
 
-Scores are one number per row: `[value]` for one answer, shape (rows,) for many. Outcomes are numbers. NumPy and
-scikit-learn are imported where arrays come in.
+Scores are one number per row, in the unit of the target: `[value]` for one answer, shape (rows,) for many. Outcomes are
+numbers. NumPy and scikit-learn are imported only in the functions on arrays.
 """
 
 import math
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-_SHOWN_SHARE = 0.002  # of the interval's half width; a smaller effect says nothing
-_SAME = 1e-9  # as a share of the larger: two computations of one value
+_SHOWN_SHARE = 0.002  # of the interval's half width; smaller effects are not shown
+_SAME = 1e-9  # relative tolerance between two computations of one value
 
 
 @dataclass(frozen=True)
 class Regression:
-    """A number, and an interval of `half_width` to both sides. Without a half width there is no interval."""
+    """Answers a number with an interval of `half_width` to both sides; no interval without a half width."""
 
     half_width: float | None = None
     coverage: float | None = None
@@ -43,17 +43,17 @@ class Regression:
 
     @property
     def smallest_effect(self) -> float:
-        """Less, in the unit of the target, is printed as nothing."""
+        """Smaller effects, in the unit of the target, are not shown."""
         return 0.0 if self.half_width is None else _SHOWN_SHARE * self.half_width
 
     @property
     def facts(self) -> TaskFacts:
-        """What a bundle says of it."""
+        """The task's facts, as stored in a bundle."""
         return TaskFacts(task="regression", half_width=self.half_width, coverage=self.coverage)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """The columns that many answers have, for protocols of tensors."""
+        """The output columns of many answers, for tensor protocols."""
         return (
             Output("value", "float", lambda answer: answer.value),
             Output("low", "float", lambda answer: answer.low),
@@ -63,11 +63,11 @@ class Regression:
     # --- one answer -----------------------------------------------------------------------------------------------
 
     def is_valid(self, scores: object) -> bool:
-        """Whether `scores` are an answer: one finite number."""
+        """Whether `scores` are valid: one finite number."""
         return type(scores) is list and len(scores) == 1 and type(scores[0]) is float and math.isfinite(scores[0])
 
     def answer(self, scores: Sequence[float], *, confidence: float | None = None) -> Answer:
-        """The answer that valid scores give.
+        """The answer for valid scores.
 
         >>> Regression(half_width=2.0, coverage=0.9).answer([10.0])
         Answer(value=10.0, probability=None, probabilities=None, low=8.0, high=12.0, coverage=0.9, confidence=None)
@@ -79,11 +79,11 @@ class Regression:
         return Answer(value=value, low=low, high=high, coverage=self.coverage, confidence=confidence)
 
     def scores(self, answer: Answer) -> tuple[float, ...] | None:
-        """The scores that gave `answer`; None where it has none."""
+        """The scores of `answer`; None if it has none."""
         return None if answer.value is None else (float(answer.value),)
 
     def read_rules(self, said: object) -> Answer:
-        """The answer in what a rule says: a number, or an `Answer` with its own interval. Raises: ValueError."""
+        """The answer of the rules, from a number, or an `Answer` with its own interval. Raises: ValueError."""
         value = number(said.value if isinstance(said, Answer) else said)
         if value is None:
             raise ValueError(self.invalid)
@@ -97,7 +97,7 @@ class Regression:
         return Answer(value=value, low=low, high=high, coverage=coverage)
 
     def outcome(self, given: object) -> float | None:
-        """What really happened: a number, or None while nobody knows. Raises: ValueError for anything else.
+        """The outcome: a number, or None while unknown. Raises: ValueError for anything else.
 
         >>> Regression().outcome(3), Regression().outcome(None)
         (3.0, None)
@@ -112,11 +112,11 @@ class Regression:
     # --- two answers ----------------------------------------------------------------------------------------------
 
     def difference(self, one: Answer, other: Answer) -> float:
-        """The value of `one` less that of `other`, both known, in the unit of the target."""
+        """The value of `one` less that of `other`, in the unit of the target. Both must have one."""
         return float(one.value or 0.0) - float(other.value or 0.0)
 
     def agree(self, one: Answer, other: Answer) -> bool:
-        """Whether the value of `other` lies in the interval of `one`; without an interval, whether it is the same."""
+        """Whether the value of `other` lies in the interval of `one`; without an interval, whether they are equal."""
         if one.value is None or other.value is None:
             return one.value == other.value
         value = float(other.value)
@@ -127,7 +127,7 @@ class Regression:
     # --- JSON -----------------------------------------------------------------------------------------------------
 
     def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
-        """The answer as a JSON object; `target` is what the value is called.
+        """The answer as a JSON object; `target` is the name of the value.
 
         >>> Regression(half_width=2.0, coverage=0.9).members(Answer(value=3.0), target="price")
         {'price': 3.0, 'low': None, 'high': None, 'coverage': None}
@@ -135,7 +135,7 @@ class Regression:
         return {target: answer.value, "low": answer.low, "high": answer.high, "coverage": answer.coverage}
 
     def read_members(self, members: Mapping[str, Any], *, target: str) -> Answer:
-        """The answer in a JSON object as `members` makes it. Raises: ValueError."""
+        """The answer in a JSON object made by `members`. Raises: ValueError."""
         given = {name: members.get(name) for name in (target, *self.members_of)}
         for name, value in given.items():
             if value is not None and number(value) is None:
@@ -150,11 +150,11 @@ class Regression:
             "type": "object",
             "properties": {
                 target: dict(maybe),
-                "low": {**maybe, "description": "Lower end of the interval; null where rules answered."},
+                "low": {**maybe, "description": "Lower end of the interval; null if rules answered."},
                 "high": {**maybe, "description": "Upper end of the interval."},
                 "coverage": {
                     **maybe, "minimum": 0, "maximum": 1,
-                    "description": "Share of the held-out rows whose outcome lay in such an interval.",
+                    "description": "Share of the held-out rows whose outcome was in such an interval.",
                 },
             },
             "required": [target, "low", "high", "coverage"],
@@ -167,7 +167,7 @@ class Regression:
     # --- words ----------------------------------------------------------------------------------------------------
 
     def effect_words(self, effect: float, answer: Answer, *, unit: str | None = None) -> str:
-        """What a field that adds `effect` to the value does, in words.
+        """The effect of a field that adds `effect` to the value, in words.
 
         Args:
             unit: of the target.
@@ -181,7 +181,7 @@ class Regression:
     # --- many answers ---------------------------------------------------------------------------------------------
 
     def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the scores of so many rows."""
+        """The shape of the scores of this many rows."""
         return (rows,)
 
     def valid_rows(self, scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
@@ -191,7 +191,7 @@ class Regression:
         return np.asarray(np.isfinite(scores))
 
     def labels(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What is answered, shape (rows,)."""
+        """The answered values, shape (rows,)."""
         return scores
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
@@ -205,31 +205,29 @@ class Regression:
             found = None
         if found is None or not np.isfinite(found).all():
             raise UsageError(
-                "The target of a regression is a finite number in each row whose outcome is known, and here it is not: "
-                'leave the others null, or set task = "binary" or "multiclass" in [tool.proveout].'
+                "The target of a regression must be a finite number in each row with a known outcome, but it is not: "
+                'make other values null, or set task = "binary" or "multiclass" in [tool.proveout].'
             )
         return found
 
     def explained(self, scores: "NDArray[np.float64]", answer: Answer) -> "NDArray[np.float64]":
-        """The number of each row that reasons are given for, shape (rows,)."""
+        """The score of each row that reasons explain, shape (rows,)."""
         return scores
 
     def certainty(self, scores: "NDArray[np.float64]") -> "NDArray[np.float64] | None":
-        """Nothing: how sure one may be of a value, its interval says."""
+        """None: the interval already expresses the confidence."""
         return None
 
     def watch(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What may drift of the answers, shape (rows,)."""
+        """The value of the answers that is monitored for drift, shape (rows,)."""
         return scores
 
     def right(self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-        """Which outcomes lay in the interval of their answer, shape (rows,). Raises: UsageError without an interval."""
+        """Which outcomes are in the interval of their answer, shape (rows,). Raises: UsageError without an interval."""
         import numpy as np
 
         if self.half_width is None:
-            raise UsageError(
-                "Whether a value was right is asked of its interval, and this bundle has none: train again."
-            )
+            raise UsageError("Right answers are counted by the interval, but this bundle has none: train again.")
         return np.asarray(np.abs(outcomes - scores) <= self.half_width)
 
     def losses(
@@ -253,10 +251,10 @@ class Regression:
         if name is not None and name.startswith("pinball_") and name[8:].isdigit() and 0 < int(name[8:]) < 100:
             quantile = int(name[8:]) / 100
             return np.maximum(quantile * error, (quantile - 1) * error)
-        raise UsageError(f"{name!r} is no loss of a regression. It has: absolute, squared, pinball_1 to pinball_99.")
+        raise UsageError(f"{name!r} is not a loss of a regression. It has: absolute, squared, pinball_1 to pinball_99.")
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
-        """The scores of a model that knows the median alone, for so many rows."""
+        """The scores of a model that always predicts the median, for this many rows."""
         import numpy as np
 
         return np.full(rows, float(np.median(outcomes)))
@@ -267,13 +265,13 @@ class Regression:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Every metric."""
+        """The names of all metrics."""
         return tuple(self._metrics())
 
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that are metrics and have a value on these rows, under the names given."""
+        """The value of each of `names` that is a metric and can be computed on these rows."""
         return metric.measured(names, self._metrics(), ALIASES, outcomes, scores)
 
     def _metrics(self) -> Mapping[str, Metric]:
@@ -292,7 +290,7 @@ def _absolute(outcomes: Any, scores: Any) -> Any:
 
 def _r2(outcomes: Any, scores: Any) -> float:
     spread = float(((outcomes - outcomes.mean()) ** 2).sum())
-    # Of a target that never changes there is no variance to explain.
+    # A constant target has no variance to explain.
     return math.nan if spread == 0 else 1 - float(((outcomes - scores) ** 2).sum()) / spread
 
 
@@ -324,4 +322,4 @@ ALIASES: Mapping[str, str] = {
     "r2_score": "r2",
     "r_squared": "r2",
 }
-"""Other usual names of the metrics."""
+"""Other common names of the metrics."""

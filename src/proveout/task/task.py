@@ -1,6 +1,6 @@
-"""The task: what a question asks for, and all that follows from it. `of` chooses one by what a bundle says.
+"""The interface of a task: binary, multi-class or regression. `of` chooses one from the facts in a bundle.
 
-Input: a name, or the facts of a bundle. Output: a `Task`. Rooms ask the task instead of knowing which it is.
+Input: a name, or the facts of a bundle. Output: a `Task`. Other modules call its methods and need not know which it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,78 +20,78 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """What a room may ask. Arrays are of the scores as `shape` says, and of outcomes as `outcomes` makes them."""
+    """A task. Arrays of scores have the shape from `shape`; arrays of outcomes come from `outcomes`."""
 
     @property
     def name(self) -> TaskName:
-        """Which it is."""
+        """The name of the task."""
 
     @property
     def facts(self) -> TaskFacts:
-        """What a bundle says of it: `of(task.facts) == task`."""
+        """The task's facts, as stored in a bundle: `of(task.facts) == task`."""
 
     @property
     def width(self) -> int:
-        """Numbers in the scores of one row."""
+        """How many numbers the scores of one row have."""
 
     @property
     def members_of(self) -> tuple[str, ...]:
-        """Names in the JSON form of an answer beside the target's own: no target is called so."""
+        """Names in the JSON form of an answer. A target cannot have one of them as its name."""
 
     @property
     def invalid(self) -> str:
-        """What is wrong with scores that are not valid, in words."""
+        """What is wrong with invalid scores, in words."""
 
     @property
     def outcome_words(self) -> str:
-        """What an outcome may be, in words."""
+        """The valid outcomes, in words."""
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """The columns that many answers have, for protocols of tensors."""
+        """The output columns of many answers, for tensor protocols."""
 
     @property
     def default_loss(self) -> str:
-        """The loss of `losses`."""
+        """The default of `losses`."""
 
     @property
     def default_metric(self) -> str:
-        """The metric that a bundle promises where train.toml names none."""
+        """The metric that a bundle promises if train.toml names none."""
 
     @property
     def watched(self) -> str:
-        """What `watch` is called."""
+        """The name of what `watch` returns."""
 
     @property
     def smallest_effect(self) -> float:
-        """An effect on the score that is smaller says nothing."""
+        """Smaller effects on the score are not shown."""
 
     def is_valid(self, scores: object) -> bool:
-        """Whether a list of plain numbers is an answer."""
+        """Whether a list of plain numbers is valid scores."""
 
     def answer(self, scores: Sequence[float], *, confidence: float | None = None) -> Answer:
-        """The answer that valid scores give."""
+        """The answer for valid scores."""
 
     def scores(self, answer: Answer) -> tuple[float, ...] | None:
-        """The scores that gave `answer`; None where it has none."""
+        """The scores of `answer`; None if it has none."""
 
     def read_rules(self, said: object) -> Answer:
-        """The answer in what a rule says. Raises: ValueError."""
+        """The answer in the return value of the rules. Raises: ValueError."""
 
     def outcome(self, given: object) -> TargetValue | None:
-        """What really happened, None while nobody knows. Raises: ValueError, its text what was expected."""
+        """The outcome; None while unknown. Raises: ValueError, whose text says what was expected."""
 
     def difference(self, one: Answer, other: Answer) -> float:
-        """How far two answers are apart."""
+        """How far two answers differ."""
 
     def agree(self, one: Answer, other: Answer) -> bool:
-        """Whether two answers say the same."""
+        """Whether two answers agree."""
 
     def members(self, answer: Answer, *, target: str) -> dict[str, Scalar | Mapping[str, float]]:
         """The answer as a JSON object."""
 
     def read_members(self, members: Mapping[str, Any], *, target: str) -> Answer:
-        """The answer in a JSON object as `members` makes it. Raises: ValueError."""
+        """The answer in a JSON object made by `members`. Raises: ValueError."""
 
     def schema(self, *, target: str) -> dict[str, Any]:
         """JSON Schema of `members`."""
@@ -100,28 +100,28 @@ class Task(Protocol):
         """JSON Schema of an outcome."""
 
     def effect_words(self, effect: float, answer: Answer, *, unit: str | None = None) -> str:
-        """What a field that adds `effect` to the explained score of `answer` does, in words."""
+        """The effect of a field that adds `effect` to the explained score of `answer`, in words."""
 
     def shape(self, rows: int) -> tuple[int, ...]:
-        """Of the scores of so many rows."""
+        """The shape of the scores of this many rows."""
 
     def valid_rows(self, scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
         """Which rows have valid scores."""
 
     def labels(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What is answered."""
+        """The answered values."""
 
     def outcomes(self, known: "ArrayLike") -> "NDArray[Any]":
-        """Known outcomes as this task computes with them. Raises: UsageError."""
+        """Known outcomes in the form that this task uses. Raises: UsageError."""
 
     def explained(self, scores: "NDArray[np.float64]", answer: Answer) -> "NDArray[np.float64]":
-        """The number of each row that the reasons for `answer` are about."""
+        """The score of each row that the reasons for `answer` explain."""
 
     def certainty(self, scores: "NDArray[np.float64]") -> "NDArray[np.float64] | None":
-        """What the confidence of an answer goes by; None where there is no such thing."""
+        """The value that determines an answer's confidence; None if there is none."""
 
     def watch(self, scores: "NDArray[np.float64]") -> "NDArray[Any]":
-        """What may drift of the answers."""
+        """The value of the answers that is monitored for drift."""
 
     def right(self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]") -> "NDArray[np.bool_]":
         """Which answers were right."""
@@ -129,22 +129,22 @@ class Task(Protocol):
     def losses(
         self, outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, name: str | None = None
     ) -> "NDArray[np.float64]":
-        """The loss of each row: the default one, or the one named. Raises: UsageError."""
+        """The loss of each row: the default loss, or the one called `name`. Raises: UsageError."""
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
-        """The scores of a model that has seen `outcomes` and no column, for so many rows."""
+        """The scores of the best constant answer for `outcomes`, for this many rows."""
 
     def metric(self, name: str) -> Metric:
         """The metric called `name`. Raises: UsageError."""
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Every metric, by the name that this project gives it."""
+        """The names of all metrics."""
 
     def measure(
         self, names: Sequence[str], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]"
     ) -> dict[str, float]:
-        """Those of `names` that are metrics and have a value on these rows, under the names given."""
+        """The value of each of `names` that is a metric and can be computed on these rows."""
 
 
 def of(facts: TaskFacts) -> Task:
@@ -161,5 +161,5 @@ def of(facts: TaskFacts) -> Task:
 
 
 def named(name: TaskName) -> Task:
-    """The task as it is before a bundle has said more: the usual threshold, no classes, no interval."""
+    """The task before a bundle defines more: with the default threshold, no classes, no interval."""
     return of(TaskFacts(task=name))
