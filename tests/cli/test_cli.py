@@ -899,8 +899,8 @@ def test_where_the_checks_are_not_nothing_is_released(project: Project) -> None:
     (project.root / "checks").rmdir()
 
     error = complained(2, "release", bundle.digest, "--reason", "-")
-    assert "is not here, so whether the checks were edited since the gate approved cannot be told" in error
-    assert "Release and promote where the project is" in error
+    assert "is missing, so it is unknown whether the checks were edited since the gate approved" in error
+    assert "Release and promote on a machine with the project" in error
 
 
 def test_who_is_second_to_replace_a_champion_is_told_with_exit_code_4(project: Project) -> None:

@@ -22,7 +22,7 @@ from proveout.trust.signing import Keyring
 pytest_plugins = "pytester"
 
 ONE, OTHER = {"flows/source.py": "a" * 64}, {"flows/source.py": "b" * 64}
-SAID = "flows/source.py changed since the champion's verdict: the rows may be others"
+SAID = "flows/source.py changed since the champion's verdict: the rows may differ"
 
 
 def enter(root, *code) -> None:
@@ -79,7 +79,7 @@ def test_batches_of_two_versions_of_the_source_are_told_apart(gate, pytester):
     run = gate()
 
     assert [one.batches for one in run.verdict.source] == [("2013-04",), ("2013-05",)]
-    note = "2013-04 and 2013-05 were made by different versions of the source: take them in again"
+    note = "2013-04 and 2013-05 were made by different versions of the source: ingest them again"
     assert note in _views.verdict(run.verdict, signed="")
     assert note in " ".join(run.text.split())
 

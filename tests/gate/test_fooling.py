@@ -49,9 +49,9 @@ def strict(): pass
 """
 SWALLOW = TOO_MUCH.replace("    evidence(", "    with pytest.raises(AssertionError): evidence(")
 ANOTHER = "so the checks judge something else: give yours another name"
-EVERYBODY = "leave it out, or write it into the file that everybody runs by"
+EVERYBODY = "leave it out, or put it into the configuration file"
 EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
-BY_HEART = "an answer learned by heart proves nothing. Take them out of one of the two, in the source of the batches"
+BY_HEART = "a memorized answer proves nothing. Remove them from one side, in the source of the batches"
 Act = Callable[[Path], object]
 
 
@@ -116,17 +116,17 @@ WAYS = {
     "one node id": Way(
         arguments=("checks/test_toy.py::test_range",),
         outcome="incomplete",
-        said="it was collected, and the run never came to it",
+        said="it was collected, but the run ended before it",
     ),
     "empty checks directory": Way(
         trick={"checks/test_toy.py": None},
         check="checks/test_toy.py",
-        said="it is required, and there is no checks/test_toy.py",
+        said="it is required, but there is no checks/test_toy.py",
     ),
     "required check renamed": Way(
         honest={"pyproject.toml": PYPROJECT.replace('test_toy.py"]', 'test_toy.py::test_auc"]')},
         trick=check("def test_auc", "def no_test_auc"),
-        said="it is required, and no check of this name is in the file",
+        said="it is required, but no check of this name is in the file",
     ),
     "assertion-free test": Way(trick=check("    evidence(", "    ''.format("), said=EMPTY),
     "assertion that always holds": Way(
@@ -152,14 +152,14 @@ WAYS = {
     "check under a condition": Way(
         trick=check("def test_bound():\n    assert", "if not AUC_AT_LEAST:\n    def test_bound(): assert"),
         check="gate::hidden[checks/test_toy.py::test_bound]",
-        said="test_bound is written in checks/test_toy.py, and was not collected: a condition, __test__, del, an "
-        "__init__ of its class, or something else of its name hides it. Let it run, or remove it",
+        said="test_bound is in the source of checks/test_toy.py, but was not collected: a condition, __test__, del, an "
+        "__init__ of its class, or another object of its name hides it. Make it run, or remove it",
     ),
     "swallowed evidence": Way(trick={"checks/test_toy.py": SWALLOW}, said="auc is 0.87252, asked: >= 0.99"),
     "-o python_functions": Way(
         arguments=("checks", "-o", "python_functions=test_r*"),
         check="gate::options[-o]",
-        said=f"-o python_functions=test_r* changes what is a check: {EVERYBODY}",
+        said=f"-o python_functions=test_r* changes which functions are checks: {EVERYBODY}",
     ),
     "-c another file": Way(
         honest={"fewer.ini": "[pytest]\npython_functions = test_r*\n"},

@@ -113,9 +113,9 @@ def test_what_is_changed_in_place_is_found_in_the_end(gate, approved, pytester):
     assert run.verdict.outcome == "refused", run.text
     assert told["gate::changed[holdout]"] == (
         "the rows of the fixture holdout are no longer those of the snapshot: a check or a fixture changed them in "
-        "place, for all that came after it. Work on a copy: holdout.records.copy()"
+        "place, for all later checks. Work on a copy: holdout.records.copy()"
     )
-    assert "the opened candidate no longer answers as what was packed" in told["gate::changed[candidate]"]
+    assert "the opened candidate no longer answers like the packed one" in told["gate::changed[candidate]"]
     assert "the bounds of the fixture criteria are no longer those" in told["gate::changed[criteria]"]
 
 
@@ -126,7 +126,7 @@ def test_another_model_in_the_opened_bundle_is_found(gate, approved, pytester):
     run = gate(None, "checks")
 
     assert run.verdict.outcome == "refused", run.text
-    message = "the opened candidate no longer answers as what was packed"
+    message = "the opened candidate no longer answers like the packed one"
     assert said(run.verdict)["gate::changed[candidate]"].startswith(message)
 
 
@@ -140,10 +140,10 @@ def test_what_is_written_and_never_collected_is_found(gate, approved, pytester):
     told, file = said(run.verdict), "checks/test_more.py"
     hides = "was not collected: a condition, __test__, del, an __init__ of its class"
     for place, name in ((file, "test_slow"), (file, "test_off"), (f"{file}::TestMade", "test_rows")):
-        assert told[f"gate::hidden[{place}::{name}]"].startswith(f"{name} is written in {place}, and {hides}")
+        assert told[f"gate::hidden[{place}::{name}]"].startswith(f"{name} is in the source of {place}, but {hides}")
     assert told[f"gate::hidden[{file}::test_twice]"] == (
-        f"test_twice is written in {file}, and is there more than once, and only the last one is run: give each a "
-        "name of its own"
+        f"test_twice is in the source of {file}, but is defined more than once, so only the last one runs: give each "
+        "its own name"
     )
 
 
@@ -201,8 +201,8 @@ def test_a_variable_that_asks_for_fewer_checks_is_refused(gate, approved, pytest
 
     assert run.verdict.outcome == "refused", run.text
     assert said(run.verdict)["gate::options[PROVEOUT_REQUIRED_CHECKS]"] == (
-        "PROVEOUT_REQUIRED_CHECKS in the environment takes the place of required_checks in [tool.proveout], which says "
-        "['checks/test_toy.py']: leave it out, or write it into the file that everybody runs by"
+        "PROVEOUT_REQUIRED_CHECKS in the environment overrides required_checks in [tool.proveout], which says "
+        "['checks/test_toy.py']: leave it out, or put it into the configuration file"
     )
 
 
@@ -215,8 +215,8 @@ def test_edge_cases_that_no_check_asks_for_hold_nothing_back(gate, approved, pyt
 
     assert run.verdict.outcome == "incomplete", run.text
     assert said(run.verdict)["gate::edge-cases-unasked"] == (
-        "there are edge cases (1), and no check of this run asks for them: run the check that takes the fixture "
-        "edge_case, or retire them: proveout cases retire"
+        "there are edge cases (1), but no check of this run uses them: run a check with the fixture edge_case, or "
+        "retire them: proveout cases retire"
     )
     assert run.verdict.cases == {}
 
@@ -231,7 +231,7 @@ def test_a_bound_that_is_none_asks_nothing():
     """`criteria.get("auc_at_lest")` is None, and everything is above that."""
     written: list[tuple[str, str]] = []
 
-    with pytest.raises(UsageError, match="was given at_least=None, which is no bound"):
+    with pytest.raises(UsageError, match="was given at_least=None, which is not a bound"):
         EvidenceRecorder(check="c", write=lambda *said: written.append(said))("auc", 0.5, at_least=None)
 
     assert written == []

@@ -1,7 +1,7 @@
-"""Hooks around one check while it runs: whose fixtures it gets, and what its pass proves.
+"""Hooks around one check while it runs: detects replaced fixtures and checks that pass without proving anything.
 
-Input: pytest's hooks around one check, in the process that runs it. Output: what is found, to the gate's session,
-and user properties of reports.
+Input: pytest's hooks around one check, in the process that runs it. Output: findings for the gate's session, and user
+properties of reports.
 """
 
 from collections.abc import Generator
@@ -22,11 +22,11 @@ UNBOUNDED = "it states numbers without a bound: add one, evidence(…, at_least=
 
 
 class Watch:
-    """Looks on while checks run."""
+    """Observes checks while they run."""
 
     def __init__(self, gate: "GateSession") -> None:
         self._gate = gate
-        self._running = ""  # the check that is being run
+        self._running = ""  # the running check
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -39,7 +39,7 @@ class Watch:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Know whose fixtures are set up from here on."""
+        """Remember the check whose fixtures are set up next."""
         self._running = self._gate.check_id(item.nodeid) or ""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -56,14 +56,14 @@ class Watch:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Say so of a check that passed without stating a number or asserting anything."""
+        """Mark a check that passed without stating a bounded number or asserting anything."""
         report = yield
         if call.when == "call" and self._running and report.passed and isinstance(item, pytest.Function):
             stated = [proves(str(text)) for key, text in item.user_properties if key == EVIDENCE]
             known = {**item.funcargs, "self": item.instance}
             why = ""
             if False in stated and True not in stated:
-                why = UNJUDGED  # whatever else it asserts: what was asked has no answer
+                why = UNJUDGED  # whatever else it asserts, its question was not answered
             elif True not in stated and not vacuous.asserts(item.obj, root=self._gate.settings.root, names=known):
                 why = UNBOUNDED if stated else vacuous.EMPTY
             if why:

@@ -1,7 +1,7 @@
-"""What a gate run collected: the checks that were seen, and the result of each.
+"""Collects the checks of a gate run and the result of each.
 
-Input: reports and names, in any order and from any process. Output: a `CheckResult` for each check. What that means for
-the candidate is decided elsewhere.
+Input: reports and names, in any order and from any process. Output: a `CheckResult` for each check. `verdict` decides
+what they mean for the candidate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from proveout.records.verdict import CheckOutcome, CheckResult, Evidence
 from proveout.settings import Settings
 
 COVERS = "proveout.covers"  # user property of a report: ids of the ML Test Score that the check is marked with, as JSON
-UNPROVEN = "proveout.empty"  # user property of a report: the check passed, and has proven nothing
+UNPROVEN = "proveout.empty"  # user property of a report: the check passed without proving anything
 LONGEST_MESSAGE = 500
 SEVERITY: tuple[CheckOutcome, ...] = (
     "passed", "empty", "skipped", "xfailed", "xpassed", "missing", "error", "failed",
@@ -29,7 +29,7 @@ SEVERITY: tuple[CheckOutcome, ...] = (
 
 @dataclass
 class CheckState:
-    """What became of one check so far. The worst that was reported of it stays."""
+    """The state of one check so far: the worst outcome reported."""
 
     outcome: CheckOutcome = "passed"
     message: str = ""
@@ -38,18 +38,18 @@ class CheckState:
     covers: tuple[str, ...] = ()
 
     def saw(self, outcome: CheckOutcome, message: str) -> None:
-        """Take one report's outcome in."""
+        """Record the outcome of one report."""
         if SEVERITY.index(outcome) > SEVERITY.index(self.outcome):
             self.outcome, self.message = outcome, message
 
     def ended(self) -> tuple[CheckOutcome, str]:
-        """Outcome and message at the end of the run: a pass is one that was set up, called and torn down."""
+        """Outcome and message at the end of the run. A pass needs setup, call and teardown."""
         if self.outcome in ("passed", "empty") and not {"setup", "call", "teardown"} <= self.phases:
-            return "missing", "it was not run to its end"
+            return "missing", "it did not finish"
         return self.outcome, self.message
 
     def result(self, check: str) -> CheckResult:
-        """The check as a result. It covers what it is marked with, and what its evidence is for."""
+        """The check's result. It covers the ids in its marks and in its evidence."""
         outcome, message = self.ended()
         ids = {*self.covers, *(one for stated in self.evidence for one in stated.covers)}
         return CheckResult(check=check, outcome=outcome, required=False, message=message, covers=tuple(sorted(ids)))
@@ -57,39 +57,39 @@ class CheckState:
 
 @dataclass
 class ResultCollector:
-    """Everything a run has gathered. What one process of pytest-xdist saw goes to another as plain values."""
+    """Everything that a run collected. Processes of pytest-xdist exchange it as plain values."""
 
-    lives: dict[str, CheckState] = field(default_factory=dict)  # checks and faulty collectors that were reported
-    seen: dict[str, str] = field(default_factory=dict)  # checks that were collected, and why they might not have run
-    opened: set[str] = field(default_factory=set)  # collectors that were looked into
-    closed: set[str] = field(default_factory=set)  # classes that were found; those never opened hide checks
-    wrong: dict[str, CheckResult] = field(default_factory=dict)  # what the gate itself found, by the name of it
-    cases_asked: bool = False  # whether a check asks for edge cases
-    read: dict[str, str] = field(default_factory=dict)  # SHA-256 of each file that checks read, by its name
+    lives: dict[str, CheckState] = field(default_factory=dict)  # reported checks and collection errors
+    seen: dict[str, str] = field(default_factory=dict)  # collected checks, and why each may not have run
+    opened: set[str] = field(default_factory=set)  # collectors that were opened
+    closed: set[str] = field(default_factory=set)  # classes found; if never opened, their checks are missing
+    wrong: dict[str, CheckResult] = field(default_factory=dict)  # problems found by the gate itself, by name
+    cases_asked: bool = False  # whether a check uses edge cases
+    read: dict[str, str] = field(default_factory=dict)  # SHA-256 of each file that checks read, by name
 
     def life(self, check: str) -> CheckState:
-        """The life of a check."""
+        """The state of a check."""
         return self.lives.setdefault(check, CheckState())
 
     def found(self, *wrong: CheckResult | None) -> None:
-        """Take in what the gate found wrong. The first word on a thing stays."""
+        """Add problems found by the gate. The first one of each name stays."""
         for one in wrong:
             if one is not None:
                 self.wrong.setdefault(one.check, one)
 
     def saw_read(self, files: Mapping[str, str]) -> None:
-        """Take in the files that checks have read. Two processes that read one otherwise saw it edited."""
+        """Add files that checks read. If two processes read different contents, the file was edited meanwhile."""
         before = {name: self.read[name] for name in files if name in self.read}
         self.found(*edited(before, {name: files[name] for name in before}))
         self.read = {**files, **self.read}
 
     def report(self, check: str, report: pytest.TestReport) -> None:
-        """Take in a report of a check."""
+        """Add a report of a check."""
         life = self.life(check)
         life.phases.add(str(report.when))
         life.saw(*outcome_of(report))
         stated = [(key, str(value)) for key, value in report.user_properties]
-        # Each report of a check repeats the properties of those before it.
+        # Each report of a check repeats the properties of its earlier reports.
         life.evidence = [from_json(Evidence, value) for key, value in stated if key == EVIDENCE]
         for key, value in stated:
             if key == BROKEN:
@@ -101,11 +101,11 @@ class ResultCollector:
 
     @property
     def evidence(self) -> list[Evidence]:
-        """All that was stated, in the order of the checks."""
+        """All stated evidence, in the order of the checks."""
         return [one for life in self.lives.values() for one in life.evidence]
 
     def results(self) -> list[CheckResult]:
-        """What became of every check that was seen, and of those that must be there though nobody saw them."""
+        """The result of every collected check, and of checks that should have been collected."""
         results = [life.result(name) for name, life in self.lives.items()]
         for name, why in self.seen.items():
             if name not in self.lives:
@@ -113,12 +113,12 @@ class ResultCollector:
                 message = why or "it was deselected (-k, -m, --deselect or --lf)"
                 results.append(CheckResult(check=name, outcome=outcome, required=False, message=message))
         for name in sorted(self.closed - self.opened):
-            message = "the run did not look into it"
+            message = "the run did not open it"
             results.append(CheckResult(check=name, outcome="missing", required=False, message=message))
         return [*results, *self.wrong.values()]
 
     def absent(self, required: Sequence[str], settings: Settings) -> list[CheckResult]:
-        """The required names that no run can prove: there is no such file, or no such check in it."""
+        """Results for required names that do not exist: no such file, or no such check in it."""
         there = {result.check for result in self.results()}
         found = []
         for prefix in required:
@@ -127,11 +127,11 @@ class ResultCollector:
             if any(covers(prefix, name) for name in there) or hidden:
                 continue
             if not (settings.root / path).exists():
-                message = f"it is required, and there is no {path}"
+                message = f"it is required, but there is no {path}"
             elif path in self.opened and path not in self.lives:
-                message = "it is required, and no check of this name is in the file"
+                message = "it is required, but no check of this name is in the file"
             elif (settings.root / path).is_dir():
-                message = "it is required, and there are no checks in the folder"
+                message = "it is required, but there are no checks in the folder"
             else:
                 continue
             found.append(CheckResult(check=prefix, outcome="empty", required=True, message=message))
@@ -140,12 +140,12 @@ class ResultCollector:
     # --- pytest-xdist --------------------------------------------------------------------------------------------
 
     def packed(self) -> list[Any]:
-        """What this process saw while collecting and running, for another process."""
+        """What this process collected, as plain values for another process."""
         wrong = [to_json(one) for one in self.wrong.values()]
         return [self.seen, sorted(self.opened), sorted(self.closed), wrong, self.cases_asked, self.read]
 
     def unpack(self, packed: Sequence[Any]) -> None:
-        """Take in what another process saw."""
+        """Add what another process collected."""
         seen, opened, closed, wrong, cases_asked, read = packed
         self.saw_read(read)
         self.cases_asked = self.cases_asked or cases_asked
@@ -156,10 +156,10 @@ class ResultCollector:
 
 
 def required_names(settings: Settings, patterns: Sequence[str]) -> list[str]:
-    """The required checks, a folder spelled out as its files: one of them left out is not to go unnoticed.
+    """The required checks. A folder is expanded to its files, so that a missing file is noticed.
 
     Args:
-        patterns: of names of files that hold checks, as pytest has them.
+        patterns: pytest's patterns for names of files with checks.
     """
     required: list[str] = []
     for prefix in settings.required_checks:
@@ -170,7 +170,7 @@ def required_names(settings: Settings, patterns: Sequence[str]) -> list[str]:
 
 
 def outcome_of(report: pytest.TestReport) -> tuple[CheckOutcome, str]:
-    """What one report says became of a check, and why."""
+    """The outcome in one report, and its reason."""
     expected: Any = getattr(report, "wasxfail", None)
     if expected is not None:
         return ("xpassed" if report.passed else "xfailed"), f"it is marked xfail: {expected or 'no reason given'}"
@@ -178,12 +178,12 @@ def outcome_of(report: pytest.TestReport) -> tuple[CheckOutcome, str]:
         return "passed", ""
     if report.skipped:
         return "skipped", message_of(report)
-    # "failed", and whatever else a plugin calls a call that did not pass, such as the "rerun" of a flaky check.
+    # "failed", or a plugin's own word for a call that did not pass, such as "rerun" for a flaky check.
     return ("failed" if report.when == "call" else "error"), message_of(report)
 
 
 def message_of(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """The gist of what a report says."""
+    """The essential line of a report."""
     what = report.longrepr
     crash = getattr(what, "reprcrash", None)
     if isinstance(what, tuple):

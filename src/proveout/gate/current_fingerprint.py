@@ -1,4 +1,4 @@
-"""What would judge a bundle now. A release compares it with what did judge the bundle.
+"""The fingerprint of the gate as it is now. A release compares it with the one that the bundle was judged by.
 
 Input: settings. Output: a `Fingerprint`.
 """
@@ -19,17 +19,14 @@ from proveout.settings import Settings, read_bounds
 
 @dataclass(frozen=True, kw_only=True)
 class GateDigests:
-    """What a verdict rests on besides bundle and data. Where one of the two differs, it was another gate."""
+    """The digests that identify a gate. If one differs, another gate judged."""
 
-    checks: Digest  # over whatever decides what a check says: see `fingerprint`
-    configuration: Digest  # over the settings that judge and pytest's own settings
+    checks: Digest  # over everything that decides the result of a check, see `fingerprint`
+    configuration: Digest  # over the judging settings and pytest's own settings
 
 
 def gate_digests(settings: Settings) -> GateDigests:
-    """What would judge a candidate now, besides the bounds: computed from files, whether pytest runs or not.
-
-    The files are those that `fingerprint` finds.
-    """
+    """The digests of the gate as it is now, without the bounds. Computed from the files that `fingerprint` finds."""
     configuration = {
         "settings": {name: getattr(settings, name) for name in JUDGING},
         "pytest": pytest_config.settings_of(settings.root / settings.checks),
@@ -38,14 +35,14 @@ def gate_digests(settings: Settings) -> GateDigests:
 
 
 def current_fingerprint(settings: Settings) -> Fingerprint:
-    """The checks, the configuration and the bounds of the project, as they are at this moment.
+    """The project's checks, configuration and bounds as they are now.
 
-    Raises: ConfigError if the checks are not on this machine: then nobody can tell whether they were edited.
+    Raises: ConfigError if the checks are not on this machine, because edits cannot be detected then.
     """
     checks = settings.root / settings.checks
     if not checks.exists():
-        problem = f"{checks} is not here, so whether the checks were edited since the gate approved cannot be told"
-        raise ConfigError("checks", problem, "Release and promote where the project is")
+        problem = f"{checks} is missing, so it is unknown whether the checks were edited since the gate approved"
+        raise ConfigError("checks", problem, "Release and promote on a machine with the project")
     now = gate_digests(settings)
     return Fingerprint(
         checks=now.checks,

@@ -1,7 +1,7 @@
-"""Stating evidence: what a check measured, recorded and compared with its bounds.
+"""The fixture `evidence`: records what a check measured, and compares it with its bounds.
 
-Input: numbers, or the `Evidence` that the helpers of `evaluation/` measure. Output: user properties of the check's
-report, and an AssertionError for the test's output.
+Input: numbers, or `Evidence` from the functions in `evaluation/`. Output: user properties of the check's report, and an
+AssertionError if a bound is broken.
 """
 
 import math
@@ -15,16 +15,16 @@ from proveout.records.json_form import from_json, to_json
 from proveout.records.verdict import Evidence
 
 EVIDENCE = "proveout.evidence"  # user property of a report: one Evidence as JSON
-BROKEN = "proveout.broken"  # user property of a report: a statement that did not hold, in words
+BROKEN = "proveout.broken"  # user property of a report: a broken bound, in words
 
 
 @dataclass(frozen=True)
 class EvidenceRecorder:
-    """The fixture `evidence`. Called, it writes down what is stated, then asserts that it holds."""
+    """The fixture `evidence`. A call records what is stated, then asserts that it holds."""
 
     check: str
     write: Callable[[str, str], None]
-    interval_scale: float = 1.0  # below 1, intervals are stated as of more rows than they were measured on
+    interval_scale: float = 1.0  # below 1, intervals are narrowed to those of more rows
 
     @overload
     def __call__(self, what: str, value: "float | Evidence", **bounds: Any) -> Evidence: ...
@@ -38,7 +38,7 @@ class EvidenceRecorder:
     def __call__(
         self, what: "str | Evidence | Iterable[Evidence]", value: "float | Evidence | None" = None, **bounds: Any
     ) -> "Evidence | tuple[Evidence, ...]":
-        """State a number by its name, or what a helper measured, one or several.
+        """State a number with its name, or one or several `Evidence` records.
 
         evidence("auc", 0.774, at_least=0.70, slice="EWR", rows=9_000)
         evidence(metrics.auc(holdout.labels, scores), at_least=0.70, surely=True)
@@ -46,9 +46,9 @@ class EvidenceRecorder:
 
         Args:
             bounds: fields of `Evidence`: at_least, at_most, slice, rows, champion, low, high, level, surely, covers;
-                they take the place of what a helper set.
-        Returns: what was stated. All of it is written down before the first that does not hold is raised.
-        Raises: AssertionError with a sentence for each number out of its bounds; UsageError for what is no statement.
+                they replace the values in `Evidence`.
+        Returns: what was stated. Everything is recorded before the first broken bound raises.
+        Raises: AssertionError with a sentence for each number out of its bounds; UsageError for invalid arguments.
         """
         __tracebackhide__ = True
         found = [self._complete(one, bounds) for one in _stated(what, value)]
@@ -59,7 +59,8 @@ class EvidenceRecorder:
             if finite:
                 self.write(EVIDENCE, to_json(one))
             if one.breaks or not finite:
-                # Said twice: here in case the check swallows what is raised, there for who reads the test's output.
+                # Reported twice: recorded here, in case the check swallows the exception, and raised for the test's
+                # output.
                 self.write(BROKEN, claim(one))
                 broken.append(claim(one))
         if broken:
@@ -67,15 +68,15 @@ class EvidenceRecorder:
         return found[0] if isinstance(what, str | Evidence) else tuple(found)
 
     def _complete(self, one: Evidence, bounds: dict[str, Any]) -> Evidence:
-        strange = sorted(set(bounds) - _MAY_BE_SET)
-        if strange:
+        unknown = sorted(set(bounds) - _MAY_BE_SET)
+        if unknown:
             raise UsageError(
-                f"evidence() does not know {', '.join(strange)}. It knows {', '.join(sorted(_MAY_BE_SET))}."
+                f"evidence() does not know {', '.join(unknown)}. It knows {', '.join(sorted(_MAY_BE_SET))}."
             )
         empty = sorted(name for name in ("at_least", "at_most") if bounds.get(name, 0) is None)
         if empty:
             raise UsageError(
-                f"evidence() was given {empty[0]}=None, which is no bound: give a number, or leave it out."
+                f"evidence() was given {empty[0]}=None, which is not a bound: give a number, or leave it out."
             )
         plain = {name: _plain(name, value) for name, value in bounds.items()}
         value = None if one.value is None else float(one.value)
@@ -89,8 +90,11 @@ class EvidenceRecorder:
 
 
 def proves(text: str) -> bool | None:
-    """Whether a statement, as JSON, is an answer: True if a bound or a comparison was judged, or it says that there is
-    nothing to ask; False if a bound was asked and could not be judged; None for a number of which nothing is asked."""
+    """Whether a statement in JSON proves something.
+
+    True if a bound or a comparison was judged, or the statement says that there is nothing to judge. False if a bound
+    could not be judged. None for a number without a bound.
+    """
     one = from_json(Evidence, text)
     bounded = one.at_least is not None or one.at_most is not None
     if one.unjudged and bounded:
@@ -103,7 +107,7 @@ _MAY_BE_SET = _NUMBERS | {"name", "slice", "rows", "surely", "covers"}
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as records have it: NumPy's numbers do not survive the way through JSON."""
+    """A value as a plain Python value, because JSON cannot represent NumPy's numbers."""
     if value is None:
         return None
     if name in _NUMBERS:
@@ -121,7 +125,7 @@ def _stated(what: "str | Evidence | Iterable[Evidence]", value: "float | Evidenc
     if not isinstance(what, str):
         several = list(what)
         if not several:
-            raise UsageError("evidence() was given nothing to state: what found it looked at no rows or no slices.")
+            raise UsageError("evidence() got an empty list: the function that made it found no rows or no slices.")
         return several
     if isinstance(value, Evidence):
         return [replace(value, name=what)]

@@ -1,9 +1,9 @@
-"""The files of the project that its checks read while they run: a bound in a JSON file judges as much as a check does.
+"""Records the project files that checks read while they run, because a bound in a JSON file decides like a check.
 
-Input: Python's audit events of this process. Output: each file by its name from the root, with the SHA-256 it had
-when it was first opened. Counted is what the project's own code opens, while checks are imported and while they run:
-what pytest, a library or proveout opens on its own account says nothing of the candidate. Files that a library opens in
-C, such as parquet files, raise no event and are not seen.
+Input: Python's audit events of this process. Output: each file by its path from the root, with its SHA-256 when it was
+first opened. Only files opened by the project's own code count, while checks are imported and run; files that pytest,
+a library or proveout open for themselves do not decide anything. Files that a library opens in C, such as parquet
+files, raise no event and are missed.
 """
 
 import os
@@ -21,13 +21,13 @@ LEFT_OUT = frozenset(
 )
 _WRITES = os.O_WRONLY | os.O_RDWR
 
-# An audit hook stays for the life of the process: there is one, for whoever watches.
+# An audit hook cannot be removed, so there is one for all instances.
 _watching: "FileReads | None" = None
 _hooked = False
 
 
 class FileReads:
-    """What is read below a root, from `start` to `stop`."""
+    """Records files read below a root, from `start` to `stop`."""
 
     def __init__(self, root: Path, *, left_out: Iterable[Path] = ()) -> None:
         self.root = root
@@ -37,7 +37,7 @@ class FileReads:
         self._before: FileReads | None = None
 
     def start(self) -> None:
-        """From now on, look."""
+        """Start recording."""
         global _watching, _hooked  # noqa: PLW0603  # of the process, as the hook is
         if not _hooked:
             sys.addaudithook(_hook)
@@ -45,32 +45,32 @@ class FileReads:
         self._before, _watching = _watching, self
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop recording."""
         global _watching  # noqa: PLW0603
         if _watching is self:
             _watching = self._before
 
     def leave_out(self, folder: Path) -> None:
-        """Count nothing below a folder, what was found there before included."""
+        """Ignore everything below a folder, including what was already recorded there."""
         self._left_out = (*self._left_out, folder)
         self.found = {name: digest for name, digest in self.found.items() if self._counts(self.root / name)}
 
     def saw(self, path: object, flags: object) -> None:
-        """A file is about to be opened."""
+        """Record a file that is about to be opened."""
         global _watching  # noqa: PLW0603
         if path in self._known or not isinstance(path, str | bytes) or (isinstance(flags, int) and flags & _WRITES):
             return
         named = os.fsdecode(path)
         if any(f"{os.sep}{folder}{os.sep}" in named for folder in code_files.INSTALLED):
-            return  # nearly all that is opened: told by its name alone, at a hundredth of the cost
+            return  # the usual case, decided by the name alone at a hundredth of the cost
         file = Path(os.path.realpath(named))
         if file.suffix == ".pyc" and file.parent.name == "__pycache__":
-            file = file.parents[1] / f"{file.name.partition('.')[0]}.py"  # pytest has names of its own for its bytecode
+            file = file.parents[1] / f"{file.name.partition('.')[0]}.py"  # pytest's bytecode has other names
         if not self._counts(file):
             self._known.add(path)
         elif self._asked_by_project(sys._getframe(2)):
             self._known.add(path)
-            _watching = None  # to read it here is no reading of a check
+            _watching = None  # reading it here must not count as a check's read
             try:
                 self.found.setdefault(code_files.name(file, self.root), code_files.sha256(file.read_bytes()))
             finally:
@@ -81,7 +81,7 @@ class FileReads:
         return inside and not any(file.is_relative_to(folder) for folder in self._left_out)
 
     def _asked_by_project(self, frame: FrameType | None) -> bool:
-        """Whether it is the project's own code that opens it, itself or by a library, and not proveout."""
+        """Whether the project's own code opens it, directly or through a library."""
         while frame is not None:
             name = frame.f_code.co_filename
             if name.startswith(str(code_files.PACKAGE) + os.sep):
@@ -93,7 +93,7 @@ class FileReads:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    # Each file that Python opens comes by here.
+    # Called for every file that Python opens.
     if _watching is not None and event == "open":
-        with suppress(OSError, ValueError):  # what cannot be read here, nobody can read: whoever asked is told so
+        with suppress(OSError, ValueError):  # if it cannot be read here, the check's own read fails too
             _watching.saw(args[0], args[2])

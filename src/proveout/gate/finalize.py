@@ -1,7 +1,6 @@
 """The end of a gate run: `verdict.judge` judges what was collected; the verdict is signed and recorded.
 
-Input: the collected results and the evaluation context. Output: the recorded verdict, and notes for the person who
-waits for it.
+Input: the collected results and the evaluation context. Output: the recorded verdict, and notes to print.
 """
 
 import os
@@ -48,15 +47,15 @@ def judge(
     at: str,
     gate_run: str = "",
 ) -> tuple[Verdict, list[str]]:
-    """The verdict on what a run gathered, as it stands in the ledger, and notes on it.
+    """Judge what a run collected, record the verdict in the ledger, and return it with notes.
 
     Args:
-        patterns: of names of files that hold checks, as pytest has them.
-        files_read: SHA-256 of each file that the checks read besides those of `fingerprint`, by its name from the root.
-        there: the checks that are written in the project's folder of checks, asked or not.
-        exitstatus: of pytest, before the verdict.
-        gate_run: the name that the run's starter gave it.
-    Raises: ProveoutError if it could not be recorded.
+        patterns: pytest's patterns for names of files with checks.
+        files_read: SHA-256 of each file that the checks read besides those of `fingerprint`, by its path from the root.
+        there: all checks in the source of the project's checks folder, run or not.
+        exitstatus: pytest's exit status before the verdict.
+        gate_run: the name given to the run by its caller.
+    Raises: ProveoutError if the verdict could not be recorded.
     """
     settings = context.settings
     required = required_names(settings, patterns)
@@ -91,19 +90,19 @@ def judge(
 
 
 def _recorded(ledger: Ledger, context: "EvaluationContext", judged: Verdict, *, by: str, expires_at: str) -> Entry:
-    """The ledger's entry of the verdict, with what the verdicts before it make of it."""
+    """Record the verdict, compared with earlier verdicts; the ledger's entry."""
     keyring, before = open_keyring(context.settings), _champions_verdict(ledger, context)
     while True:
         seen = ledger.last_seq()
         compared = _compared(judged, context, before, holdout_use.earlier(ledger, judged.model, context.held_out))
-        with suppress(Conflict):  # another gate recorded its verdict meanwhile: it counts, too
+        with suppress(Conflict):  # another gate recorded a verdict meanwhile: count it too, and retry
             return verdicts.record_verdict(ledger, keyring, compared, by=by, expires_at=expires_at, seen=seen)
 
 
 def _compared(
     judged: Verdict, context: "EvaluationContext", champions: Verdict | None, earlier: Sequence[Verdict]
 ) -> Verdict:
-    """The verdict, beside the champion's and those that the same held-out rows have given."""
+    """The verdict, with its comparison to the champion's verdict and to earlier ones on the same held-out rows."""
     since = CHAMPION if champions is not None else FIRST if earlier else ""
     other = champions if champions is not None else earlier[0] if earlier else None
     return replace(
@@ -124,7 +123,7 @@ def _compared(
 def _ask(
     gathered: ResultCollector, context: "EvaluationContext", edge_cases: "Callable[[], tuple[Case, ...]]"
 ) -> dict[str, Digest]:
-    """Ask the gate's own questions. Returns the edge cases that the verdict is to remember."""
+    """Run the gate's own checks of its inputs. Returns the edge cases to store in the verdict."""
     settings = context.settings
     if context.sample is not None:  # nothing is approved, and nobody asks whether the gate itself would agree
         return {}
@@ -134,19 +133,19 @@ def _ask(
         wrong = (*preconditions.ask(context, cases), *preconditions.unasked(cases, asked=gathered.cases_asked))
     except ProveoutError as error:
         said = str(error)[:LONGEST_MESSAGE]
-        if not any(life.message == said for life in gathered.lives.values()):  # by a check that could not be collected
+        if not any(life.message == said for life in gathered.lives.values()):  # not reported already
             gathered.found(preconditions.wrong("preconditions", str(error), outcome="error"))
         return {}
     gathered.found(*wrong)
-    # A weaker suite is not remembered: the next run would find nothing missing.
+    # A weakened suite is not stored, or the next run would not notice the missing case.
     return {} if any(one.check.startswith(preconditions.EDGE_CASES) for one in wrong) else preconditions.suite(cases)
 
 
 def _never_asked(there: Sequence[str], results: Sequence[CheckResult], required: Sequence[str]) -> list[CheckResult]:
-    """The written checks that nobody requires and that the run never came to: the verdict does not pass over them."""
+    """Results for checks in the source that are not required and were not run, so that the verdict lists them."""
 
     def is_known(name: str) -> bool:
-        # By a case of it, by itself, or by its file, where that could not be collected.
+        # Seen as a parametrized case, by its own name, or by its file if that could not be collected.
         return any(verdicts.covers(name, one.check) or verdicts.covers(one.check, name) for one in results)
 
     return [
@@ -166,7 +165,7 @@ def _waivers(gathered: ResultCollector, context: "EvaluationContext", *, at: str
 
 
 def _refuse_edited_bounds(gathered: ResultCollector, context: "EvaluationContext") -> None:
-    """The verdict signs the bounds that the run began with: they have to be those that the checks read."""
+    """Refuse if bounds were edited during the run: the verdict signs the bounds from its start."""
     file = context.settings.train_config
     try:
         moved = moved_bounds.moved(context.bounds, read_bounds(context.settings))
@@ -179,17 +178,17 @@ def _refuse_edited_bounds(gathered: ResultCollector, context: "EvaluationContext
 
 
 def _champions_verdict(ledger: Ledger, context: "EvaluationContext") -> Verdict | None:
-    """The verdict by which the champion serves; None without a champion, or where this ledger does not have it."""
+    """The verdict that approved the champion; None without a champion, or if this ledger does not have it."""
     release = releases.current(ledger, context.settings.model)
     if release is None or context.champion is None or release.bundle != context.champion.bundle.digest:
-        return None  # another one was released while the gate ran, and nothing was compared with that
+        return None  # another champion was released during the run, and nothing was compared with it
     with suppress(NotFound):
         return status.verdict_at(ledger, release)
     return None
 
 
 def _source(context: "EvaluationContext") -> tuple[SourceVersion, ...]:
-    """What made the rows; nothing where the snapshot is not in the store, which the checks have found out too."""
+    """The versions of the code that made the rows; empty if the snapshot is not in the store."""
     try:
         return provenance.versions(context.snapshot)
     except ProveoutError:
@@ -197,7 +196,7 @@ def _source(context: "EvaluationContext") -> tuple[SourceVersion, ...]:
 
 
 def _stopped(gathered: ResultCollector, context: "EvaluationContext", exitstatus: int) -> list[CheckResult]:
-    """An interrupted run, or an error in pytest itself: what was seen may not be all there is."""
+    """A result for an interrupted run or an error in pytest itself: checks may be missing."""
     if exitstatus in CLEAN or any(result.outcome != "passed" for result in gathered.results()):
         return []
     outcome: CheckOutcome = "missing" if exitstatus == pytest.ExitCode.INTERRUPTED else "error"

@@ -15,13 +15,15 @@ from proveout.records.verdict import CheckResult
 from proveout.settings import Settings, is_object
 
 OUTSIDE = ("batch_schema", "target", "request_schema", "fallback", "actions", "cost_function")
-"""Settings that name a part of the project by which rows, or answers, are judged, wherever it lies."""
+"""Settings that name project code used to judge rows or answers, wherever it is."""
 
 
 def content(settings: Settings) -> dict[str, str]:
-    """Everything that judges, by its name from the root: files below the checks, each conftest.py that they see, edge
-    cases and waivers, what these import from the project, and what the schemas, the target, the rules, the actions and
-    the cost are made of."""
+    """Everything that decides the result of a check, by its path from the root.
+
+    That is: files below the checks folder, each conftest.py that applies to them, edge cases and waivers, what these
+    import from the project, and the code of the schemas, the target, the rules, the actions and the cost function.
+    """
     found = code_files.digests(files(settings), settings.root)
     for named in (getattr(settings, name) for name in OUTSIDE):
         path, _, attribute = (named or "").partition(":")
@@ -34,11 +36,11 @@ def content(settings: Settings) -> dict[str, str]:
 
 
 def files(settings: Settings) -> list[Path]:
-    """The whole files among them, without what editors and caches leave there."""
+    """The whole files among them, without files of editors and caches."""
     folder = settings.root / settings.checks
     there = list(below(folder))
     sources = {file: file.read_bytes() for file in there if file.suffix == ".py"}
-    # What is hidden counts if a check speaks of it: a bound may stand in `.bounds.json`.
+    # Hidden files count if a check mentions them: a bound may be in `.bounds.json`.
     found = [
         file
         for file in there
@@ -52,7 +54,7 @@ def files(settings: Settings) -> list[Path]:
 
 
 def edited(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[CheckResult]:
-    """The files that changed while the gate ran: what is signed is then not what judged."""
+    """Results for files that changed while the gate ran, because the verdict would sign another version."""
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             message = f"{name} was edited while the gate ran, so it is unknown which version judged: run it again"
@@ -60,29 +62,29 @@ def edited(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[CheckR
 
 
 def digests_now(names: Iterable[str], settings: Settings) -> dict[str, str]:
-    """The SHA-256 of those of these files that are there now, by their names from the root."""
+    """The SHA-256 of each of these files that exists now, by its path from the root."""
     there = [settings.root / name for name in names if (settings.root / name).is_file()]
     return code_files.digests(there, settings.root)
 
 
 def drop_old_bytecode(settings: Settings) -> None:
-    """Take away compiled checks that are not newer than their source.
+    """Delete compiled checks that are not newer than their source.
 
-    Python and pytest take bytecode for that of its source if size and second of writing are the same; when a file was
-    last changed, the system alone says.
+    Python and pytest accept bytecode if the source's size and modification second match, which an edit can preserve.
+    The file system's change time cannot be set, so it decides here.
     """
     folder = settings.root / settings.checks
     for source in [*below(folder), *conftests(settings)]:
         if source.suffix == ".py":
             changed = source.stat().st_ctime_ns
             for compiled in (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"):
-                with suppress(OSError):  # another process was faster, or the folder is not ours
+                with suppress(OSError):  # another process deleted it, or the folder is not writable
                     if compiled.stat().st_mtime_ns <= changed:
                         compiled.unlink()
 
 
 def below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, as pytest goes there: through links too, each place once."""
+    """Every file below a folder, following links like pytest, each folder once."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -95,7 +97,7 @@ def below(folder: Path) -> Iterator[Path]:
 
 
 def conftests(settings: Settings) -> list[Path]:
-    """Each conftest.py above the checks that pytest loads for them: from its own root, or the project's, on down."""
+    """Each conftest.py above the checks that pytest loads for them, from its root or the project's root down."""
     folder = settings.root / settings.checks
     file = pytest_config.find(folder)
     tops = [settings.root, *([file.parent] if file is not None else [])]
@@ -108,7 +110,7 @@ def _is_hidden(name: Path) -> bool:
 
 
 def _places(settings: Settings) -> list[Path]:
-    """Where checks import from, besides the root and their own folder."""
+    """Folders that checks can import from, besides the root and their own folder."""
     folder = settings.root / settings.checks
     file = pytest_config.find(folder)
     own = pytest_config.settings_of(folder).get("pythonpath", ()) if file is not None else ()

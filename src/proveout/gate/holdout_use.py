@@ -1,7 +1,7 @@
-"""How often the same held-out rows have judged: with enough attempts, one passes by luck.
+"""Counts how often the same held-out rows have judged candidates: with enough attempts, one passes by luck.
 
 Input: the ledger's verdicts. Output: a `HoldoutUse`, which the next verdict signs, and its text. Held-out rows are the
-same if their content is, whatever the batch is called. Every verdict counts, complete or not.
+same if their content is the same, whatever the batch's name. Every verdict counts, complete or not.
 
 A check with `surely=True` states its error rate: a candidate that is not good enough passes in at most that share of
 runs. Of several candidates on the same rows, the chance that one passes by luck is at most the sum (Bonferroni).
@@ -13,14 +13,14 @@ from proveout.ledger.ledger import Ledger, read
 from proveout.records.values import Digest
 from proveout.records.verdict import USUAL_ERROR_RATE, Attempt, Evidence, HoldoutUse, Judgement, Verdict
 
-SHOWN = 3  # refused candidates that are named
+SHOWN = 3  # refused candidates to name
 
 
 def earlier(ledger: Ledger, model: str, content: Digest) -> tuple[Verdict, ...]:
     """The verdicts on candidates of `model` that were judged on these held-out rows, the oldest first."""
     if not content:
         return ()
-    # A verdict is a large record: only those that name the content are worth reading.
+    # A verdict is a large record, so parse only those that contain this digest.
     said = (read(Verdict, entry) for entry in ledger.entries(kind="verdict") if content in entry.body)
     return tuple(
         one for one in said if one.model == model and one.holdout_use is not None and one.holdout_use.content == content
@@ -30,11 +30,11 @@ def earlier(ledger: Ledger, model: str, content: Digest) -> tuple[Verdict, ...]:
 def counted(
     before: Sequence[Verdict], candidate: Digest, content: Digest, evidence: Sequence[Evidence], *, at_most: float
 ) -> HoldoutUse:
-    """What the earlier verdicts on these rows make of the next one.
+    """The use of these held-out rows, including the next verdict.
 
     Args:
-        evidence: of the next verdict: its checks state the error rate.
-        at_most: the chance that one of all candidates passes by luck that may be.
+        evidence: of the next verdict; its checks state the error rate.
+        at_most: the allowed probability that one of all candidates passes by luck.
     """
     outcomes: dict[Digest, tuple[Judgement, ...]] = {}
     for verdict in before:
@@ -51,7 +51,7 @@ def counted(
 
 
 def in_words(use: HoldoutUse) -> str:
-    """How many candidates these rows have judged, and which they refused."""
+    """How many candidates these rows have judged, and which were refused, in words."""
     many = f"{use.candidates} candidates were" if use.others else "1 candidate was"
     again = f", this one {len(use.again) + 1} times" if use.again else ""
     refused = [_refused(one) for one in use.others if "refused" in one.outcomes]
@@ -66,7 +66,7 @@ def _refused(attempt: Attempt) -> str:
 
 
 def warning(use: HoldoutUse) -> str:
-    """That the stated error rate does not hold any more, and what to do; empty while it does."""
+    """A warning if the stated error rate no longer holds, with the remedy; else empty."""
     if not use.exceeded:
         return ""
     taken = "" if use.stated else " (taken: no check with an interval is asked surely)"
@@ -82,7 +82,7 @@ def _percent(share: float) -> str:
 
 
 def facts(verdict: Verdict) -> list[tuple[str, str]]:
-    """What is to be said of the held-out rows of a verdict, each with its title: `held out`, and a `warning`."""
+    """Lines about the held-out rows of a verdict, each with its title: `held out`, and `warning` if needed."""
     if verdict.holdout_use is None:
         return []
     told = warning(verdict.holdout_use)

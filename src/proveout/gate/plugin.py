@@ -1,8 +1,7 @@
-"""The pytest plugin. Installed with proveout, so it is imported by every pytest run on the machine.
+"""The pytest plugin. It is installed with proveout, so every pytest run on the machine imports it.
 
-That is why it imports nothing but pytest and does nothing unless the run stands in a proveout project: then the
-session that gathers evidence and the fixtures of the gate are registered, and wait for a check to be collected.
-Only importer of pytest.
+So it imports only pytest, and does nothing outside of a proveout project. Inside one, it registers the gate's session
+and fixtures, which become active when a check is collected. Only importer of pytest.
 """
 
 from pathlib import Path
@@ -23,28 +22,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--checks",
         metavar="DIR",
         default=None,
-        help="judge by all checks in this folder, and not by the project's own: the verdict says so, and covers no "
-        "refusal by these",
+        help="judge with all checks in this folder instead of the project's own; the verdict says so, and cannot "
+        "override a refusal by the project's own",
     )
     group.addoption(
         "--candidate",
         metavar="DIGEST",
         default=None,
-        help="the bundle that the checks are to judge: its digest, 6 or more digits of it, or its folder "
+        help="the bundle to judge: its digest, 6 or more digits of it, or its folder "
         "(default: PROVEOUT_CANDIDATE, else the newest packed one)",
     )
     group.addoption(
         "--holdout-sample",
         metavar="FILE",
         default=None,
-        help="run only the checks that look at held-out rows, on those that this file names: the verdict never "
-        "approves. For proveout mutate --aa, which writes it",
+        help="run only checks that use held-out rows, on the rows named in this file; the verdict never approves. "
+        "proveout mutate --aa uses it",
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """In a proveout project: look at what is read from here on, a bound by the first conftest.py among it."""
+    """In a proveout project: start recording file reads, before the first conftest.py is read."""
     root = next(filter(None, map(_project, (early_config.invocation_params.dir, early_config.rootpath))), None)
     if root is not None:
         from proveout.gate import file_reads
@@ -54,21 +53,21 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Look no more."""
+    """Stop recording file reads."""
     reads = config.stash.get(READS, None)
     if reads is not None:
         reads.stop()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In a proveout project: get ready for checks."""
+    """In a proveout project: register the gate's session and fixtures."""
     if any(_project(start) for start in (config.invocation_params.dir, config.rootpath)):
-        # Only now: these import settings, and with them pydantic.
+        # Imported late, because these import settings and pydantic.
         from proveout.gate import fixtures
         from proveout.gate.check_hooks import Watch
         from proveout.gate.session import GateSession
 
-        config.addinivalue_line("markers", "covers(*ids): which tests of the ML Test Score the check is evidence for")
+        config.addinivalue_line("markers", "covers(*ids): tests of the ML Test Score that the check is evidence for")
         session = GateSession(config, config.stash.get(READS, None))
         config.pluginmanager.register(session, GateSession.NAME)
         config.pluginmanager.register(Watch(session), "proveout-watch")
@@ -76,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _project(start: Path) -> Path | None:
-    # A look at the text, not a parse: every pytest run on the machine pays for it.
+    # Search the text instead of parsing it, because every pytest run on the machine pays for this.
     for folder in (start, *start.parents):
         try:
             if "\n[tool.proveout]" in "\n" + (folder / "pyproject.toml").read_text(encoding="utf-8"):

@@ -1,8 +1,7 @@
-"""What the gate requires of its own inputs in every run: the held-out rows are really held out and recent, and no edge
-case is missing.
+"""The gate's checks of its own inputs: held-out rows are really held out and recent, and no edge case is missing.
 
-Input: the candidate's rows, batches and edge cases, as values. Output: a `CheckResult` for each thing that is wrong.
-`ask` gathers, the others decide. How the run was started is for `run_options`.
+Input: the candidate's rows, batches and edge cases, as values. Output: a `CheckResult` for each problem. `ask` gets the
+values, the other functions decide. `run_options` checks how the run was started.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,23 +22,22 @@ if TYPE_CHECKING:
 
 EDGE_CASES = f"{GATE}edge-cases"
 TWINS_AT_MOST = 0.01
-"""Share of the held-out rows that may have a twin in training beyond what chance gives: a row learned by heart is
-right for nothing, so this much of them lifts a share of right answers by at most 0.01, which is as much as gates are
-asked to tell apart."""
+"""Share of held-out rows that may equal a training row beyond chance. A memorized row is answered right without skill,
+so this share raises accuracy by at most 0.01, the smallest difference that gates usually have to detect."""
 TWINS_FEW = 3
-"""So many are no proof of anything in a small batch."""
+"""This many equal rows are tolerated in any case, for small batches."""
 
 
 def wrong(name: str, message: str, *, outcome: CheckOutcome = "failed") -> CheckResult:
-    """What the gate itself found wrong, as the result of a check: `gate::NAME`."""
+    """A problem found by the gate itself, as a check result with the name `gate::NAME`."""
     return CheckResult(check=GATE + name, outcome=outcome, required=True, message=message)
 
 
 def ask(context: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckResult, ...]:
-    """Everything this file asks, of the candidate in `context`. `cases`: the edge cases of today."""
+    """Run all checks in this module on the candidate in `context`. `cases`: the current edge cases."""
     bundle = context.bundle
     found = [*overlap(context.training, context.holdout, key=context.settings.event_key)]
-    if isinstance(bundle.split, TimeSplit):  # of no other split is a row later than another
+    if isinstance(bundle.split, TimeSplit):  # only a split by time has an order
         found += order(train_through=bundle.split.train_through, holdout=bundle.split.holdout)
         newer = _newer(context, bundle.split.holdout)
         found += stale(bundle.split.holdout, newer, allowed=context.settings.max_newer_batches)
@@ -51,7 +49,7 @@ def ask(context: "EvaluationContext", cases: "Sequence[Case]") -> tuple[CheckRes
 
 
 def suite(cases: "Sequence[Case]") -> dict[str, Digest]:
-    """The digest of each edge case by its id: what a verdict keeps of them."""
+    """The digest of each edge case by its id, as stored in a verdict."""
     from proveout import edge_cases as edge
 
     return dict(edge.suite(cases)) if cases else {}
@@ -61,7 +59,7 @@ def suite(cases: "Sequence[Case]") -> dict[str, Digest]:
 
 
 def order(*, train_through: str, holdout: str) -> tuple[CheckResult, ...]:
-    """Whether the held-out batch comes after the last one trained on."""
+    """A result if the held-out batch does not come after the last training batch."""
     if train_through < holdout:
         return ()
     what = f"the candidate was trained through {train_through} and is judged on {holdout}, which is not after it"
@@ -69,13 +67,13 @@ def order(*, train_through: str, holdout: str) -> tuple[CheckResult, ...]:
 
 
 def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str]) -> tuple[CheckResult, ...]:
-    """Whether held-out rows were trained on: the same event by its key, or the same content under another key.
+    """Results if held-out rows are among the training rows: the same event key, or the same content under another key.
 
-    A key names one event, so none may be in both; without one, a row is known by its content alone. Content is every
-    request column but the key, and the label; rows may be twins by chance where they are made of few kinds. Chance is
-    what training says of itself: the share of its rows that have a twin among the others. More than that, by three
-    standard errors, `TWINS_AT_MOST` and `TWINS_FEW` rows, is no chance: in 25 settings of 200 to 5,000 random rows of
-    20 to 20,000 kinds, at most 1.3 % of 300 trials.
+    A key names one event, so no key may be on both sides; without a key, rows are identified by content. Content is
+    every request column except the key, and the label. Rows with few distinct values can be equal by chance. The share
+    by chance is estimated from training: the share of its rows that equal another one. A result needs more than that
+    by three standard errors plus `TWINS_AT_MOST` plus `TWINS_FEW` rows. The false alarm rate was at most 1.3 % of 300
+    trials, in 25 settings of 200 to 5,000 random rows with 20 to 20,000 distinct contents.
     """
     keys = _fingerprints(training.raw[list(key)], holdout.raw[list(key)]) if key else ((), ())
     content = [column for column in holdout.records.columns if column not in key]
@@ -89,7 +87,9 @@ def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[
         tables = [rows.records[content].assign(_label=rows.labels) for rows in (training, holdout)]
         learned, held = _fingerprints(*tables)
         twins, chance = _share_in(held, learned), _share_of_twins(learned)
-        # How many kinds training happens to hold moves its own share by about twice what independent rows would.
+        # The number of distinct contents in training varies, which doubles the error of its share compared with
+        # independent
+        # rows.
         error = (chance * (1 - chance) * (1 / holdout.rows + 4 / training.rows)) ** 0.5
         if twins > chance + 3 * error + TWINS_AT_MOST + TWINS_FEW / holdout.rows:
             what = "have the content of a training row under another key (every request column and the label"
@@ -98,11 +98,11 @@ def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[
 
 
 def stale(holdout: str, newer: Sequence[str], *, allowed: int) -> tuple[CheckResult, ...]:
-    """Whether the held-out batch is too old to say how a model does today.
+    """A result if the held-out batch is too old to represent today's data.
 
     Args:
-        newer: the batches after it whose outcomes are known.
-        allowed: so many of them may be there.
+        newer: later batches with known outcomes.
+        allowed: how many later batches there may be.
     """
     if len(newer) <= allowed:
         return ()
@@ -119,7 +119,7 @@ def stale(holdout: str, newer: Sequence[str], *, allowed: int) -> tuple[CheckRes
 def weaker(
     before: Mapping[str, Digest], now: Mapping[str, Digest], retired: Collection[str]
 ) -> tuple[CheckResult, ...]:
-    """Whether edge cases of an earlier verdict are gone, or ask for something else under the same id."""
+    """Results for edge cases of an earlier verdict that are missing, or changed under the same id."""
     sentences = case_store.shrunk(before, now, retired)
     return tuple(
         wrong(f"{EDGE_CASES.removeprefix(GATE)}[{place}]", text) for place, text in enumerate(sentences, start=1)
@@ -127,11 +127,11 @@ def weaker(
 
 
 def unasked(cases: "Sequence[Case]", *, asked: bool) -> tuple[CheckResult, ...]:
-    """Whether there are edge cases and no check asks for one: a file that nobody reads holds nothing back."""
+    """A result if there are edge cases but no check uses them."""
     if asked or not cases:
         return ()
-    what = f"there are edge cases ({len(cases)}), and no check of this run asks for them"
-    remedy = "run the check that takes the fixture edge_case, or retire them: proveout cases retire"
+    what = f"there are edge cases ({len(cases)}), but no check of this run uses them"
+    remedy = "run a check with the fixture edge_case, or retire them: proveout cases retire"
     return (wrong(f"{EDGE_CASES.removeprefix(GATE)}-unasked", f"{what}: {remedy}", outcome="missing"),)
 
 
@@ -139,15 +139,15 @@ def unasked(cases: "Sequence[Case]", *, asked: bool) -> tuple[CheckResult, ...]:
 
 
 def _overlaps(share: float, rows: int, how: str) -> CheckResult:
-    what = f"{round(share * rows):,} of {rows:,} held-out rows {how}: an answer learned by heart proves nothing"
-    return wrong("holdout-overlaps-training", f"{what}. Take them out of one of the two, in the source of the batches")
+    what = f"{round(share * rows):,} of {rows:,} held-out rows {how}: a memorized answer proves nothing"
+    return wrong("holdout-overlaps-training", f"{what}. Remove them from one side, in the source of the batches")
 
 
 def _fingerprints(training: Any, holdout: Any) -> tuple[Any, Any]:
-    """A 64-bit number for each row of two tables of the same columns, equal for equal rows. Not known is a value."""
+    """A 64-bit hash of each row of two tables with the same columns. Null counts as a value."""
     import pandas as pd
 
-    # Both at once: a column that is empty in one of the two would have another type there.
+    # Both together, because a column that is empty in one table would have another type there.
     both = pd.util.hash_pandas_object(pd.concat([training, holdout], ignore_index=True), index=False).to_numpy()
     return both[: len(training)], both[len(training) :]
 
@@ -159,7 +159,7 @@ def _share_in(rows: Any, others: Any) -> float:
 
 
 def _share_of_twins(rows: Any) -> float:
-    """Share of the rows that are equal to another one."""
+    """The share of rows that equal another row."""
     import numpy as np
 
     _, counts = np.unique(rows, return_counts=True)
@@ -167,7 +167,7 @@ def _share_of_twins(rows: Any) -> float:
 
 
 def _newer(context: "EvaluationContext", holdout: str) -> tuple[str, ...]:
-    """The batches after the held-out one with known outcomes, as far as it takes to know that they are too many."""
+    """The batches after the held-out one with known outcomes; stops once there are too many."""
     from proveout.ledger.ledger import read
 
     with open_ledger(context.settings, create=True) as ledger:
@@ -182,11 +182,11 @@ def _newer(context: "EvaluationContext", holdout: str) -> tuple[str, ...]:
 
 
 def _cases_before(context: "EvaluationContext") -> Mapping[str, Digest]:
-    """The edge cases of the newest verdict that was complete, whatever bundle it was on."""
+    """The edge cases of the newest complete verdict on any bundle."""
     from proveout.ledger.ledger import read
 
     with open_ledger(context.settings, create=True) as ledger:
-        for few in (10, None):  # nearly always one of the newest
+        for few in (10, None):  # it is nearly always among the newest
             for entry in ledger.entries(kind="verdict", limit=few, newest_first=True):
                 verdict = read(Verdict, entry)
                 if verdict.model == context.bundle.model and verdict.cases:

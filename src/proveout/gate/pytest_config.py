@@ -1,4 +1,4 @@
-"""The settings in pytest's own file for the checks, whatever a command line overrides.
+"""Pytest's settings for the checks from its configuration file, without overrides from the command line.
 
 Input: the folder of the checks. Output: plain values.
 """
@@ -6,8 +6,8 @@ Input: the folder of the checks. Output: plain values.
 from pathlib import Path
 from typing import Any
 
-# The pytest settings that decide what is a check and what becomes of it, and the files that may hold them, as pytest
-# looks for them.
+# The pytest settings that decide which functions are checks and how they run, and the files that may contain them, in
+# pytest's search order.
 SETTINGS = (
     "addopts", "collect_imported_tests", "norecursedirs", "python_classes", "python_files", "python_functions",
     "pythonpath", "strict", "strict_xfail", "usefixtures", "xfail_strict",
@@ -18,21 +18,21 @@ FILES = (
 
 
 def find(folder: Path) -> Path | None:
-    """The file that pytest takes its settings from when it runs the checks in `folder`; None without one."""
+    """The file with pytest's settings for the checks in `folder`; None if there is none."""
     above = [place / name for place in (folder, *folder.parents) for name in FILES]
     there = [file for file in above if file.is_file()]
-    # A pyproject.toml that says nothing of pytest counts only where nothing else is found.
+    # A pyproject.toml without pytest settings counts only if no other file is found.
     return next((file for file in there if _loaded(file) is not None), there[0] if there else None)
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
-    """What pytest's file says of `SETTINGS` when it runs the checks in `folder`."""
+    """The values of `SETTINGS` in pytest's file for the checks in `folder`."""
     file = find(folder)
     return said_in(file) if file is not None else {}
 
 
 def said_in(file: Path) -> dict[str, Any]:
-    """What one of pytest's files says of `SETTINGS`, words as lists of words."""
+    """The values of `SETTINGS` in one of pytest's files, multiple words as lists."""
     said = _loaded(file) or {}
     return {
         name: said[name].split() if isinstance(said[name], str) else said[name] for name in SETTINGS if name in said
@@ -40,7 +40,7 @@ def said_in(file: Path) -> dict[str, Any]:
 
 
 def _loaded(file: Path) -> dict[str, Any] | None:
-    # Private to pytest, and the one place that knows how it reads its seven files.
+    # Private pytest function: the only code that can read all seven kinds of files.
     from _pytest.config.findpaths import load_config_dict_from_file
 
     found = load_config_dict_from_file(file)

@@ -1,11 +1,11 @@
-"""The gate in a pytest run: what was seen, what was reported, and at the end the verdict.
+"""The gate in a pytest run: collects checks and reports, and produces the verdict at the end.
 
-Input: pytest's hooks, of a run in a proveout project. Output: a recorded verdict, a summary in the terminal, a job
-summary, an exit status. It only gathers; `verdict.judge` judges. Whatever pytest knows of a check that is not a plain
-pass (a skip, a deselection, a stop before it) is handed on as just that.
+Input: pytest's hooks, in a run in a proveout project. Output: a recorded verdict, a summary in the terminal, a job
+summary, an exit status. This module only collects; `verdict.judge` judges. Any result other than a plain pass (a skip,
+a deselection, an early stop) is passed on as it is.
 
-A run becomes a gate run when a check is asked for, collected or reported. Under pytest-xdist the workers run the
-checks and the controller alone judges: what a worker saw comes back in its `workeroutput`.
+A run becomes a gate run when a check is requested, collected or reported. Under pytest-xdist, workers run the checks
+and only the controller judges; a worker's data comes back in its `workeroutput`.
 """
 
 import os
@@ -42,24 +42,24 @@ OPENED: "pytest.StashKey[EvaluationContext]" = pytest.StashKey()
 
 
 class GateSession:
-    """Gathers a run's checks from pytest's hooks and judges at its end."""
+    """Collects a run's checks from pytest's hooks, and judges at its end."""
 
     NAME = "proveout-gate"
 
     def __init__(self, config: pytest.Config, reads: FileReads | None = None) -> None:
         self._config, self._reads = config, reads
-        # Taken out: it names this run, not one that a check may start.
+        # Removed from the environment, because it names this run, not one that a check may start.
         self._run = os.environ.pop(gate_run.VARIABLE, "")
         self.gathered = ResultCollector()
         self._wanted = False  # whether this is a gate run
-        self._others_failed = False  # tests that are no checks, in the same run
+        self._others_failed = False  # failed tests outside of the checks, in the same run
         self._context: EvaluationContext | None = None
         self._cases: tuple[Case, ...] | None = None
         self._verdict: Verdict | None = None
         self._trouble = ""
         self._notes: list[str] = []
         try:
-            # The environment may name another root; without it, the project the run stands in.
+            # The root named in the environment, else the project of the working directory.
             self.settings: Settings = with_checks(of_the_file(_settings(config)), config.getoption("--checks"))
         except ProveoutError as error:
             raise pytest.UsageError(str(error)) from error
@@ -71,17 +71,17 @@ class GateSession:
         self._folder = self.settings.root / self.settings.checks
         if config.getoption("--checks") and config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args = [str(self._folder)]
-        self._judged_by: dict[str, str] | None = None  # the files that judge, when the run began
+        self._judged_by: dict[str, str] | None = None  # the fingerprint files at the start of the run
 
     @staticmethod
     def of(config: pytest.Config) -> "GateSession":
-        """The gate of this run."""
+        """The gate session of this run."""
         session = config.pluginmanager.get_plugin(GateSession.NAME)
         assert isinstance(session, GateSession)
         return session
 
     def context(self) -> "EvaluationContext":
-        """What the candidate is judged with. Raises: UsageError if there is none, or one that was tampered with."""
+        """The evaluation context. Raises: UsageError if there is no candidate, or it was tampered with."""
         from proveout.evaluation.context import EvaluationContext, find_candidate
 
         if self._context is None:
@@ -97,7 +97,7 @@ class GateSession:
         return self._context
 
     def edge_cases(self) -> "tuple[Case, ...]":
-        """The project's edge cases. Raises: ConfigError for a file that is faulty or not there."""
+        """The project's edge cases. Raises: ConfigError if the file is faulty or missing."""
         from proveout import edge_cases as cases
         from proveout.task import task as tasks
 
@@ -109,15 +109,15 @@ class GateSession:
         return self._cases
 
     def _named(self) -> str | None:
-        # A controller of pytest-xdist tells its workers which one, so that all judge the same.
+        # The controller of pytest-xdist names the candidate to its workers, so that all judge the same one.
         told: Mapping[str, Any] = getattr(self._config, "workerinput", {})
         named: str | None = told.get(self.NAME) or self._config.getoption("--candidate")
         return named or os.environ.get("PROVEOUT_CANDIDATE") or None
 
     def check_id(self, nodeid: str) -> str | None:
-        """The node id relative to the project's root, wherever pytest was started; None for what is no check."""
+        """The node id relative to the project's root, wherever pytest was started; None if it is not a check."""
         path, separator, rest = nodeid.partition("::")
-        # The folder's name in the end, not where a link leads: what is linked into the checks is a check.
+        # Compare paths without resolving links: a file linked into the checks folder is a check.
         file = Path(os.path.normpath(self._config.rootpath.resolve() / path))
         if not file.is_relative_to(self._folder):
             return None
@@ -129,22 +129,22 @@ class GateSession:
 
     # --- what was seen -------------------------------------------------------------------------------------------
 
-    # trylast: innermost of the wrappers. Pytest's own --lf is one too, and takes items out of what we are to see.
+    # trylast: the innermost wrapper. Pytest's own --lf is also a wrapper, and removes items that must be seen here.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """See everything a file holds, before a node id on the command line picks one out of it."""
+        """Record everything in a file, before a node id on the command line selects a part."""
         found = yield
         opened = self.check_id(collector.nodeid)
         if opened is not None and isinstance(collector, pytest.File | pytest.Class):
             self._wanted = True
             self.gathered.opened.add(opened)
             if found.passed and not found.result and self._config.getoption("lf"):
-                # Nothing in it failed the last time, so pytest passes the whole file over.
+                # Nothing in it failed last time, so pytest (--lf) skips the whole file.
                 self.gathered.seen.update(dict.fromkeys(uncollected.checks(collector, name=opened), ""))
             elif found.passed:
-                # By their own names: a parametrized check is collected once for each case.
+                # By original names, because a parametrized check is collected once per case.
                 names = {getattr(node, "originalname", None) or node.name for node in found.result or ()}
                 self.gathered.found(*uncollected.hidden(collector, names, name=opened))
             for node in found.result or ():
@@ -152,20 +152,20 @@ class GateSession:
                 self.gathered.cases_asked = self.gathered.cases_asked or bool(asked)
                 name = self.check_id(node.nodeid)
                 if name is not None and isinstance(node, pytest.Item):
-                    self.gathered.seen.setdefault(name, "it was collected, and the run never came to it")
+                    self.gathered.seen.setdefault(name, "it was collected, but the run ended before it")
                 elif name is not None:
                     self.gathered.closed.add(name)
         return found
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        """Write down what a check says it covers: its reports carry it."""
+        """Store what a check covers in its reports."""
         ids = sorted({str(one) for mark in item.iter_markers("covers") for one in mark.args})
         if ids and self.check_id(item.nodeid) is not None:
             item.user_properties.append((COVERS, canonical(ids).decode()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Judged by a sample of the held-out rows, ask only what looks at them."""
+        """With a sample of the held-out rows, select only checks that use them."""
         if self.sample is None:
             return
         asked = self.sample.checks
@@ -178,21 +178,21 @@ class GateSession:
         items[:] = looking
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Keep what could not be collected: its checks are not there to be missed."""
+        """Record what could not be collected, because its checks cannot be seen as missing."""
         name = self.check_id(report.nodeid)
         if name is not None and not report.passed:
             self._wanted = True
             self.gathered.life(name).saw("error" if report.failed else "skipped", gathered.message_of(report))
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Keep what -k, -m, --deselect and --lf took out."""
+        """Record what -k, -m, --deselect and --lf removed."""
         for name in (self.check_id(item.nodeid) for item in items):
             if name is not None:
                 self._wanted = True
                 self.gathered.seen[name] = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what a check reports: on the controller too, whichever process it ran in."""
+        """Record a check's report; also on the controller, whichever process ran the check."""
         name = self.check_id(report.nodeid)
         if name is None:
             self._others_failed = self._others_failed or report.failed
@@ -204,13 +204,13 @@ class GateSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        """Before a check is read: remember what is written there, and let no older bytecode run in its place."""
+        """Before checks are read: record the fingerprint files, and delete old bytecode that could run instead."""
         if not any(path.is_relative_to(self._folder) or self._folder.is_relative_to(path) for path in self._asked()):
             if self._reads is not None:
                 self._reads.stop()
             if self._config.getoption("--checks"):
-                raise pytest.UsageError(f"--checks {self.settings.checks}, and what is asked to run lies elsewhere")
-            return  # a run of other tests pays for nothing
+                raise pytest.UsageError(f"--checks {self.settings.checks}, but the tests to run are elsewhere")
+            return  # not a gate run
         if self._reads is not None:
             self._reads.leave_out(self.settings.state_dir)
         fingerprint.drop_old_bytecode(self.settings)
@@ -219,7 +219,7 @@ class GateSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Before the first check: there has to be a candidate, said once and not by every check."""
+        """Before the first check: fail once if there is no candidate, instead of in every check."""
         if self._is_worker or session.config.option.collectonly:
             return
         if self._wanted or self._asked_for():
@@ -235,10 +235,10 @@ class GateSession:
         here = self._config.invocation_params.dir.resolve()
         return [Path(os.path.normpath(here / argument.partition("::")[0])) for argument in self._config.args]
 
-    # tryfirst: outermost of the wrappers. The JUnit file is written within, and is to have what the verdict says.
+    # tryfirst: the outermost wrapper. The JUnit file is written inside it, and should contain the verdict.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
-        """Judge, record, and let no candidate that is not approved leave with exit status 0."""
+        """Judge and record. Without an approval, the exit status is not 0."""
         if self._reads is not None:
             self._reads.stop()
             self.gathered.saw_read(self._reads.found)
@@ -255,7 +255,7 @@ class GateSession:
         return result
 
     def _exit_status(self, before: int) -> int:
-        """Not 0 without an approval; and 0 with one, where all that failed is under a waiver."""
+        """The exit status: not 0 without an approval; 0 with one, if all failures are waived."""
         approved = self._verdict is not None and self._verdict.outcome == "approved" and not self._trouble
         if approved and before == pytest.ExitCode.TESTS_FAILED and not self._others_failed:
             return pytest.ExitCode.OK
@@ -299,25 +299,25 @@ class GateSession:
         reporters.in_junit(self._config, self._verdict)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what the run came to."""
+        """Print the verdict."""
         reporters.in_terminal(terminalreporter, self._verdict, trouble=self._trouble, notes=self._notes)
 
     # --- pytest-xdist --------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """A worker starts: tell it which candidate."""
-        with suppress(pytest.UsageError):  # said by the controller itself, before the run
+        """Tell a starting worker which candidate to judge."""
+        with suppress(pytest.UsageError):  # the controller reports it itself, before the run
             node.workerinput[self.NAME] = str(self.context().folder) if self._asked_for() else None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """A worker ends: what it saw, the controller did not see."""
+        """Add a worker's data when it ends."""
         packed = getattr(node, "workeroutput", {}).get(self.NAME)
         if packed:
             self.gathered.unpack(packed)
         else:
-            message = "a worker of pytest-xdist ended without saying what it had seen: run the gate again"
+            message = "a worker of pytest-xdist ended without its results: run the gate again"
             self.gathered.found(preconditions.wrong("workers", message, outcome="missing"))
         self._wanted = self._wanted or bool(self.gathered.seen)
 

@@ -1,9 +1,9 @@
 """The verdict: what the checks found on a candidate, judged, signed and recorded.
 
-Input: the result of each check, the numbers they stated, the required checks, the valid waivers. Output: a `Verdict`,
-and its entries in the ledger. Judging is pure. No evidence is not good evidence: a required check that was skipped,
-xfailed or asserted nothing refuses as surely as one that failed. A check that was not run, such as one left out by -k,
-is an open question: if nothing else is wrong the verdict is "incomplete", and approves nothing.
+Input: the result of each check, the stated evidence, the required checks, the valid waivers. Output: a `Verdict`, and
+its entries in the ledger. Judging is pure. No evidence is not good evidence: a required check that was skipped, xfailed
+or asserted nothing refuses like one that failed. If a required check was not run, for example because of -k, and
+nothing else is wrong, the verdict is "incomplete" and approves nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from proveout.trust.signing import Keyring
 
 FAILED = frozenset({"failed", "error"})
-WAIVABLE = frozenset({"failed", "skipped", "xfailed", "xpassed"})  # they were asked, and gave no good answer
-GATE = "gate::"  # begins the names of what the gate itself finds wrong with a run
-NEVER_COLLECTED = "it is required and no check of this name was in the run"
+WAIVABLE = frozenset({"failed", "skipped", "xfailed", "xpassed"})  # outcomes of checks that ran without passing
+GATE = "gate::"  # prefix of the names of the gate's own findings
+NEVER_COLLECTED = "it is required, but no check of this name was in the run"
 
 
 def judge(
@@ -45,22 +45,22 @@ def judge(
     at: str,
     gate_run: str = "",
 ) -> Verdict:
-    """What a gate run says of `candidate`. Approved needs every required check passed and no check failed.
+    """The verdict of a gate run on `candidate`. It approves if every required check passed and no check failed.
 
     Args:
-        results: one per check that was seen; one is required if it says so, or if `required` names it.
-        required: pytest node ids or beginnings of them: a folder, a file, `file::test`, `file::test[case]`.
+        results: one per check; a check is required if its result says so or `required` names it.
+        required: pytest node ids or prefixes: a folder, a file, `file::test`, `file::test[case]`.
         checks: digest of the source of the checks.
-        configuration: digest of the settings that judge.
-        checks_folder: where the checks lie, if these are not the project's own.
-        read: SHA-256 of each other file that the checks read, by its name.
-        bounds: that the checks asked for, each by its name.
-        waivers: a check that failed, was skipped or xfailed under one that holds at `at` does not refuse. What was not
-            run, and what the gate itself found wrong, cannot be waived.
-        cases: the edge cases that were asked, each by its id; an incomplete verdict does not keep them.
-        source: what made the rows of the snapshot.
-        at: the moment, ISO 8601 in UTC.
-        gate_run: the name that the run's starter gave it.
+        configuration: digest of the judging settings.
+        checks_folder: the folder of the checks, if not the project's own.
+        read: SHA-256 of each other file that the checks read, by name.
+        bounds: the bounds in use, by name.
+        waivers: a check that failed, was skipped or xfailed does not refuse if it has a waiver that is valid at `at`.
+            A check that did not run, and the gate's own findings, cannot be waived.
+        cases: digests of the edge cases in use, by id; an incomplete verdict does not store them.
+        source: versions of the code that made the rows of the snapshot.
+        at: time of the verdict, ISO 8601 in UTC.
+        gate_run: the name given to the run by its caller.
     """
     broken = {one.check: one for one in reversed(evidence) if one.breaks}
     judged = [_judged(result, required, broken.get(result.check)) for result in results]
@@ -111,7 +111,7 @@ def _answer(against: Sequence[CheckResult], *, passed: int) -> Judgement:
 def _judged(result: CheckResult, required: Sequence[str], broken: Evidence | None) -> CheckResult:
     result = replace(result, required=result.required or any(covers(prefix, result.check) for prefix in required))
     if broken is not None and result.outcome not in FAILED:
-        # A check that swallows the AssertionError of its own evidence has failed all the same.
+        # A check that swallows the AssertionError of its own evidence has still failed.
         return replace(result, outcome="failed", message=claim(broken))
     return result
 
@@ -123,7 +123,7 @@ def _leave(result: CheckResult, waivers: Sequence[Waiver], *, at: str) -> Waiver
 
 
 def _with_ended(result: CheckResult, waivers: Sequence[Waiver], *, at: str) -> CheckResult:
-    """The result; if it was under a waiver and that has ended, its message says so."""
+    """The result. If it had a waiver that has ended, its message says so."""
     if result.outcome not in WAIVABLE or _leave(result, waivers, at=at) is not None:
         return result
     ended = [one for one in waivers if covers(one.check, result.check)]
@@ -134,7 +134,7 @@ def _with_ended(result: CheckResult, waivers: Sequence[Waiver], *, at: str) -> C
 
 
 def holds(waiver: Waiver, *, at: str) -> bool:
-    """Whether a waiver still holds at a moment in UTC: its last day is part of it.
+    """Whether a waiver is valid at a time in UTC, including its last day.
 
     >>> holds(Waiver(check="c", by="ada", reason="", until="2026-01-31"), at="2026-01-31T23:00:00+00:00")
     True
@@ -143,7 +143,7 @@ def holds(waiver: Waiver, *, at: str) -> bool:
 
 
 def waived(verdict: Verdict) -> tuple[tuple[CheckResult, Waiver], ...]:
-    """The checks that would have stood against the candidate, each with the waiver that it was under."""
+    """The checks that would have refused the candidate, each with its waiver."""
     against = {*verdict.failed, *verdict.unproven}
     found = (
         (result, _leave(result, verdict.waived, at=verdict.judged_at))
@@ -154,12 +154,12 @@ def waived(verdict: Verdict) -> tuple[tuple[CheckResult, Waiver], ...]:
 
 
 def not_required(verdict: Verdict) -> tuple[CheckResult, ...]:
-    """The checks that could not have refused the candidate by being left out: `required_checks` does not name them."""
+    """The checks that `required_checks` does not name: leaving them out does not refuse the candidate."""
     return tuple(one for one in verdict.results if not one.required and not one.check.startswith(GATE))
 
 
 def covers(prefix: str, check: str) -> bool:
-    """Whether the node id `check` is the one `prefix` names, or lies below it.
+    """Whether `prefix` names the node id `check` or a parent of it.
 
     >>> covers("checks/test_model.py", "checks/test_model.py::test_auc")
     True
@@ -171,7 +171,7 @@ def covers(prefix: str, check: str) -> bool:
 
 
 def claim(evidence: Evidence) -> str:
-    """What was measured and what was asked, in a sentence.
+    """The measurement and its bounds, in a sentence.
 
     >>> claim(Evidence(check="c", name="auc", value=0.68, at_least=0.7, slice="origin=EWR", rows=8203))
     'auc is 0.68 on origin=EWR (8,203 rows), asked: >= 0.7'
@@ -190,26 +190,26 @@ def claim(evidence: Evidence) -> str:
 
 
 def source_note(verdict: Verdict) -> str:
-    """What a person has to know of where the rows came from; empty where the source is what it was.
+    """A note if the code that made the rows changed; else empty.
 
     >>> digests = dict.fromkeys(("candidate", "manifest", "data", "checks"), Digest(""))
     >>> source_note(
     ...     Verdict(model="m", **digests, outcome="approved", passed=1, judged_at="", source_changed=("source.py",),
     ...         moved_since="the champion's verdict"))
-    "source.py changed since the champion's verdict: the rows may be others"
+    "source.py changed since the champion's verdict: the rows may differ"
     """
     notes = []
     if verdict.source_changed:
         named = ", ".join(verdict.source_changed)
-        notes.append(f"{named} changed since {verdict.moved_since}: the rows may be others")
+        notes.append(f"{named} changed since {verdict.moved_since}: the rows may differ")
     if len(verdict.source) > 1:
         spans = " and ".join(" to ".join(dict.fromkeys((one.batches[0], one.batches[-1]))) for one in verdict.source)
-        notes.append(f"{spans} were made by different versions of the source: take them in again")
+        notes.append(f"{spans} were made by different versions of the source: ingest them again")
     return "; ".join(notes)
 
 
 def interval(evidence: Evidence) -> str:
-    """The confidence interval of a piece of evidence as people write it; empty without one.
+    """The confidence interval of a piece of evidence in words; empty without one.
 
     >>> interval(Evidence(name="auc", value=0.77, low=0.7621, high=0.7785, level=0.95))
     '[0.7621, 0.7785]'
@@ -219,7 +219,7 @@ def interval(evidence: Evidence) -> str:
 
 
 def word(evidence: Evidence) -> str:
-    """What became of a piece of evidence: ok, noted or failed, with its decision; or why it was not judged.
+    """The result of a piece of evidence: ok, noted or failed, with its decision; or why it was not judged.
 
     >>> word(Evidence(name="auc", value=0.68, at_least=0.7, decision="worse"))
     'failed: worse'
@@ -231,7 +231,7 @@ def word(evidence: Evidence) -> str:
 
 
 def asked(evidence: Evidence) -> str:
-    """The bounds of a piece of evidence as people write them; empty if there are none.
+    """The bounds of a piece of evidence in words; empty if there are none.
 
     >>> asked(Evidence(check="c", name="auc", value=0.68, at_least=0.7))
     '>= 0.7'
@@ -242,14 +242,14 @@ def asked(evidence: Evidence) -> str:
 
 
 def sign(verdict: Verdict, keyring: "Keyring") -> Verdict:
-    """The verdict, signed with the project's key, approved or not. Raises: ConfigError without a private key."""
+    """The verdict, signed with the project's key, whatever its outcome. Raises: ConfigError without a private key."""
     unsigned = replace(verdict, key=keyring.key_id(), signature="")
     _, signature = keyring.sign(_payload(unsigned))
     return replace(unsigned, signature=signature)
 
 
 def check_signature(verdict: Verdict, keyring: "Keyring") -> None:
-    """Return if somebody who is trusted here signed this verdict as it stands. Raises: BadSignature if not."""
+    """Return if a trusted key signed exactly this verdict. Raises: BadSignature if not."""
     if not verdict.signature:
         raise BadSignature(verdict.key, "the verdict was never signed")
     keyring.verify(_payload(verdict), verdict.key, verdict.signature)
@@ -262,10 +262,10 @@ def _payload(verdict: Verdict) -> bytes:
 def record_verdict(
     ledger: "Ledger", keyring: "Keyring", verdict: Verdict, *, by: str, expires_at: str, seen: int | None = None
 ) -> Entry:
-    """Append the verdict, signed, to the ledger, and the approval after it when it is one. Returns the verdict's entry.
+    """Append the signed verdict to the ledger, then the approval if it approves. Returns the verdict's entry.
 
-    A crash between the two leaves an approved verdict without an approval: the bundle cannot be released, and the
-    gate can be run again.
+    After a crash between the two, the approved verdict has no approval: the bundle cannot be released until the gate
+    runs again.
 
     Args:
         seen: number of the ledger's last entry when earlier verdicts were counted.
@@ -293,8 +293,7 @@ def record_verdict(
 
 
 def in_short(verdict: Verdict) -> str:
-    """The count of a verdict: `13 of 14 checks passed, 1 failed, 0 unproven`; and how many are waived, or are not
-    required, if any are."""
+    """The counts of a verdict: `13 of 14 checks passed, 1 failed, 0 unproven`, and waived or not required checks."""
     under, beside = len(waived(verdict)), len(not_required(verdict))
     return (
         f"{verdict.passed} of {len(verdict.results)} checks passed, "

@@ -1,14 +1,14 @@
-"""Waivers: checks that may fail for a while, because a person who is named answers for it.
+"""Waivers: checks that may fail for a while, because a named person takes responsibility.
 
-Input: `checks/waivers.yaml`. Output: `Waiver` records, for `verdict.judge`. Every key is needed, none may be
-added, and a slip is an error that names the entry.
+Input: `checks/waivers.yaml`. Output: `Waiver` records, for `verdict.judge`. All keys are required, others are refused,
+and an error names the faulty entry.
 
-    - check: checks/test_model.py::test_latency  # a pytest node id, or the beginning of some: no wildcards
-      by: Ada Lovelace                           # who answers for it
+    - check: checks/test_model.py::test_latency  # a pytest node id or a prefix, no wildcards
+      by: Ada Lovelace                           # who is responsible
       reason: The new machines come in March; until then the old ones are slow.
       until: 2026-03-31                          # the last day, at most 90 days ahead
 
-A waiver that has ended does nothing. What was not run cannot be waived, nor what the gate itself finds wrong.
+A waiver that has ended has no effect. Checks that did not run, and the gate's own findings, cannot be waived.
 """
 
 import re
@@ -26,11 +26,11 @@ from proveout.records.verdict import Verdict, Waiver
 
 LONGEST_DAYS = 90
 REMEDY = "Correct it there. The format is at the top of proveout/gate/waivers.py"
-WILDCARD = re.compile(r"[*?]|\[[!^]")  # a `[` alone begins a case of a parametrized check
+WILDCARD = re.compile(r"[*?]|\[[!^]")  # a plain `[` starts the case of a parametrized check
 
 
 def _day(value: Any) -> Any:
-    # YAML reads 2026-03-31 as a date by itself; 31.3. or "next year" stay text and are refused by the type.
+    # YAML parses 2026-03-31 as a date; other forms stay text, which the type refuses.
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
@@ -44,12 +44,12 @@ class _Entry(BaseModel):
 
 
 def load(file: Path, *, today: str) -> tuple[Waiver, ...]:
-    """The waivers in `file`, in order, those that have ended too; none where there is no such file.
+    """The waivers in `file`, in order, including ended ones; none if there is no such file.
 
     Args:
         today: ISO 8601 date.
-    Raises: ConfigError naming the entry: a key missing, unknown or empty, a reason under 20 characters, a check with a
-        wildcard, a folder or one of the gate's own, a check that is there twice, an end more than 90 days ahead.
+    Raises: ConfigError, naming the entry, for a missing, unknown or empty key, a reason under 20 characters, a check
+        with a wildcard, a folder, a finding of the gate, a duplicate check, an end more than 90 days ahead.
     """
     if not file.exists():
         return ()
@@ -60,7 +60,7 @@ def load(file: Path, *, today: str) -> tuple[Waiver, ...]:
         read = strict_yaml.record(_Entry, entry, where=where, remedy=REMEDY)
         problem = _problem(read, today=date.fromisoformat(today))
         if any(other.check == read.check for other in found):
-            problem = "the check has a waiver already"
+            problem = "the check already has a waiver"
         if problem:
             raise ConfigError(where, problem, REMEDY)
         found.append(Waiver(check=read.check, by=read.by, reason=read.reason, until=read.until.isoformat()))
@@ -69,24 +69,24 @@ def load(file: Path, *, today: str) -> tuple[Waiver, ...]:
 
 def _problem(entry: _Entry, *, today: date) -> str:
     if WILDCARD.search(entry.check):
-        return "check: a wildcard would waive checks that nobody meant: write a node id, or the beginning of some"
+        return "check: a wildcard could waive too many checks: write a node id or a prefix"
     if not Path(entry.check.partition("::")[0]).suffix and not entry.check.startswith(GATE):
-        return "check: a whole folder cannot be waived: write a file, or a node id"
+        return "check: a whole folder cannot be waived: write a file or a node id"
     if entry.check.startswith(GATE):
-        return "check: what the gate itself finds wrong with a run cannot be waived"
+        return "check: the gate's own findings cannot be waived"
     if entry.until > today + timedelta(days=LONGEST_DAYS):
         return (
-            f"until: {entry.until} is more than {LONGEST_DAYS} days ahead: whoever answers for it looks again by then"
+            f"until: {entry.until} is more than {LONGEST_DAYS} days ahead: review the waiver before then, and extend it"
         )
     return ""
 
 
 def unused(waivers: Sequence[Waiver], verdict: Verdict) -> tuple[str, ...]:
-    """The waivers that a verdict did not need, or that have ended, a sentence each: they can go."""
+    """A sentence for each waiver that the verdict did not need or that has ended: it can be removed."""
     needed = {waiver for _, waiver in waived(verdict)}
     return tuple(
         f"the waiver of {one.check} by {one.by} "
-        + ("was not needed" if holds(one, at=verdict.judged_at) else f"ended on {one.until} and does nothing")
+        + ("was not needed" if holds(one, at=verdict.judged_at) else f"ended on {one.until} and has no effect")
         for one in waivers
         if one not in needed
     )

@@ -1,7 +1,7 @@
-"""How a gate run was started, where that differs from the files in the repository.
+"""Detects options that make a gate run differ from the files in the repository.
 
-Input: pytest's configuration and the project's settings. Output: a `CheckResult` for each option or variable that makes
-fewer or weaker checks of the same files: an alias in somebody's shell, a leftover in a CI job.
+Input: pytest's configuration and the project's settings. Output: a `CheckResult` for each option or variable that
+removes or weakens checks, such as a shell alias or a leftover in a CI job.
 """
 
 import sys
@@ -19,14 +19,14 @@ from proveout.gate.preconditions import wrong
 from proveout.records.verdict import CheckResult
 from proveout.settings import Settings, said_in_file
 
-REMEDY = "leave it out, or write it into the file that everybody runs by"
+REMEDY = "leave it out, or put it into the configuration file"
 
 
 def problems(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]:
-    """What this run was told otherwise than the project's files say."""
+    """Results for options and variables that override the project's files."""
     yield from _pytest_settings(config, settings)
     for name, meant in overridden_settings(settings):
-        what = f"PROVEOUT_{name.upper()} in the environment takes the place of {name} in [tool.proveout]"
+        what = f"PROVEOUT_{name.upper()} in the environment overrides {name} in [tool.proveout]"
         message = f"{what}, which says {list(meant) if isinstance(meant, tuple) else meant!r}: {REMEDY}"
         yield wrong(f"options[PROVEOUT_{name.upper()}]", message, outcome="error")
     if sys.flags.optimize:
@@ -40,7 +40,7 @@ def problems(config: pytest.Config, settings: Settings) -> Iterator[CheckResult]
 
 
 def overridden_settings(settings: Settings) -> Iterator[tuple[str, Any]]:
-    """The settings of the gate that the environment sets, with what the project's file says."""
+    """The gate's settings that the environment overrides, with their values in the project's file."""
     said = said_in_file(settings.root)
     for name in gate_settings.overridden():
         yield name, getattr(said, name)
@@ -50,7 +50,7 @@ def _pytest_settings(config: pytest.Config, settings: Settings) -> Iterator[Chec
     folder = settings.root / settings.checks
     for override in config.getoption("override_ini") or ():
         if override.partition("=")[0].strip() in pytest_config.SETTINGS:
-            yield wrong("options[-o]", f"-o {override} changes what is a check: {REMEDY}", outcome="error")
+            yield wrong("options[-o]", f"-o {override} changes which functions are checks: {REMEDY}", outcome="error")
     ours, theirs = pytest_config.find(folder), config.inipath
     if theirs is not None and theirs != ours and pytest_config.said_in(theirs) != pytest_config.settings_of(folder):
         what = f"the run takes its settings from {short(theirs, settings.root)} (-c), the checks from"

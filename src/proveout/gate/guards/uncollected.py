@@ -20,41 +20,41 @@ Functions = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def hidden(collector: pytest.Collector, collected: Collection[str], *, name: str) -> Iterator[CheckResult]:
-    """The checks in the source of `collector` that it did not collect.
+    """Results for checks in the source of `collector` that it did not collect.
 
     Args:
-        collected: the names that it did, without cases.
-        name: of the collector, as checks are named.
+        collected: the names of collected checks, without parametrized cases.
+        name: the collector's name, in the form of check names.
     """
     for one, times in _written(collector):
         owner, _, check = one.rpartition("::")
         if owner != "::".join(name.split("::")[1:]):
             continue
         if times > 1:
-            why = "is there more than once, and only the last one is run: give each a name of its own"
+            why = "is defined more than once, so only the last one runs: give each its own name"
         elif check not in collected:
             why = (
-                "was not collected: a condition, __test__, del, an __init__ of its class, or something else of its "
-                "name hides it. Let it run, or remove it"
+                "was not collected: a condition, __test__, del, an __init__ of its class, or another object of its "
+                "name hides it. Make it run, or remove it"
             )
         else:
             continue
-        yield wrong(f"hidden[{name}::{check}]", f"{check} is written in {name}, and {why}")
+        yield wrong(f"hidden[{name}::{check}]", f"{check} is in the source of {name}, but {why}")
 
 
 def checks(collector: pytest.Collector, *, name: str) -> list[str]:
-    """The checks in the source of `collector`, a file that is called `name`, with the classes they are in."""
+    """The checks in the source of `collector`, a file called `name`, each with its class."""
     return [f"{name}::{one}" for one, _ in _written(collector)]
 
 
 def below(
     folder: Path, *, root: Path, files: Sequence[str], classes: Sequence[str], functions: Sequence[str]
 ) -> list[str]:
-    """The checks in the source of every file below `folder`, whether a run came to it or not, as checks are named.
+    """The names of all checks in the source of every file below `folder`, run or not.
 
     Args:
-        root: from which they are named.
-        files, classes, functions: patterns of names that are checks, as pytest has them.
+        root: check names are relative to it.
+        files, classes, functions: pytest's patterns for names of checks.
     """
     return [
         f"{file.relative_to(root).as_posix()}::{one}"
@@ -71,10 +71,10 @@ def _written(collector: pytest.Collector) -> tuple[tuple[str, int], ...]:
 
 @lru_cache(maxsize=512)
 def _declared(file: Path, *, classes: tuple[str, ...], functions: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Each check in the source of a file, `class::name`, and how many times it is there."""
+    """Each check in the source of a file, `class::name`, and how often it is defined."""
     try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # pytest says so
+    except (OSError, SyntaxError, ValueError):  # pytest reports it
         return ()
     found = [one.name for one in _of(tree.body, Functions) if _is_check(one, functions)]
     for inner in _of(tree.body, ast.ClassDef):
@@ -85,7 +85,7 @@ def _declared(file: Path, *, classes: tuple[str, ...], functions: tuple[str, ...
 
 
 def _of(body: Sequence[ast.stmt], kind: object) -> Iterator[ast.FunctionDef]:
-    """The definitions of a kind in a block, and in the conditions, loops and `with` blocks of it."""
+    """The definitions of this kind in a block, including nested conditions, loops and `with` blocks."""
     for statement in body:
         if isinstance(statement, kind):  # type: ignore[arg-type]  # a union of classes
             yield statement  # type: ignore[misc]

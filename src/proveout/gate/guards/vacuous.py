@@ -1,8 +1,8 @@
-"""Whether a check that passed has proven anything: it stated a number, or its source can fail.
+"""Detects vacuous checks: they passed, but stated no evidence and cannot fail.
 
-Input: a check that passed without stating evidence. Output: whether there is an assertion in its source, or in the
-project's functions that it calls. The source is read, not run: an assertion on a path that is never taken counts, and
-one in a library does not.
+Input: a check that passed without stating evidence. Output: whether its source, or the source of a project function
+that it calls, has an assertion. The source is read, not run: an assertion on a path that is never taken counts, and one
+in a library does not.
 """
 
 import ast
@@ -16,19 +16,19 @@ from typing import Any
 from proveout.code_files import INSTALLED, PACKAGE
 
 EMPTY = "it passed without asserting or stating anything: assert something, or state a number: evidence(…)"
-SAYS_NO = frozenset({"raises", "warns", "deprecated_call", "fail"})  # of pytest, and unittest's self.fail
+SAYS_NO = frozenset({"raises", "warns", "deprecated_call", "fail"})  # from pytest; also unittest's self.fail
 Names = Mapping[str, Any]
 Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def asserts(function: Any, *, root: Path, names: Names | None = None, owner: Any = None) -> bool:
-    """Whether a function can fail: it, or a function of the project that it calls, asserts, raises or calls assert….
+    """Whether a function can fail: it, or a project function that it calls, asserts, raises or calls assert….
 
     Args:
-        root: folder of the project: what is called from elsewhere is not looked into.
-        names: values of its arguments, where they are known: fixtures may be functions too.
-        owner: the object that its `self` is.
-    Returns: True too for what has no source here to be read.
+        root: the project's folder; functions from elsewhere are not inspected.
+        names: known values of its arguments, because fixtures may be functions too.
+        owner: its `self`.
+    Returns: also True if its source cannot be read.
     """
     return _can_fail(plain(function), root=root, names=names or {}, owner=owner, seen=set())
 
@@ -57,13 +57,13 @@ def _can_fail(function: Any, *, root: Path, names: Names, owner: Any, seen: set[
 
 
 def _leads_on(called: ast.expr, known: Names, *, root: Path, seen: set[Any]) -> bool:
-    """Whether a call leads to a function of the project that can fail."""
+    """Whether a call reaches a project function that can fail."""
     found, owner = _value(called, known)
     if isinstance(found, type):
         made = vars(found).get("__init__"), vars(found).get("__post_init__")
         found = next((one for one in made if isinstance(one, FunctionType)), None)
     elif found is not None and not isinstance(found, FunctionType | MethodType | ModuleType):
-        # An object that is called: what its class says of that.
+        # A called object: look at its class's __call__.
         owner, found = found, inspect.getattr_static(type(found), "__call__", None)
     function = plain(found)
     if not isinstance(function, FunctionType) or function.__code__ in seen or not _is_of(function, root):
@@ -72,7 +72,7 @@ def _leads_on(called: ast.expr, known: Names, *, root: Path, seen: set[Any]) -> 
 
 
 def always_true(test: ast.expr) -> bool:
-    """Whether an asserted expression holds whatever is measured.
+    """Whether an asserted expression is always true.
 
     >>> [always_true(ast.parse(text, mode="eval").body) for text in ("1", "'auc'", "(x > 1, 'why')", "x or True")]
     [True, True, True, True]
@@ -83,7 +83,7 @@ def always_true(test: ast.expr) -> bool:
         case ast.Lambda() | ast.GeneratorExp():
             said = True
         case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-            # A tuple of condition and message is true because it is not empty.
+            # A tuple of condition and message is not empty, so it is true.
             said = any(not isinstance(part, ast.Starred) for part in parts)
         case ast.Dict(keys=keys):
             said = bool(keys)
@@ -97,14 +97,14 @@ def always_true(test: ast.expr) -> bool:
 
 
 def _constant(test: ast.expr) -> bool:
-    """Whether an expression is made of nothing but constants, and true."""
+    """Whether an expression consists of constants only, and is true."""
     measured = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Await, ast.Yield, ast.YieldFrom, ast.JoinedStr)
     if any(isinstance(node, measured) for node in ast.walk(test)):
         return False
     try:
-        # No name and no call is in it: there is nothing that could be done.
+        # Safe to evaluate: it has no names and no calls.
         return bool(eval(compile(ast.Expression(test), "assertion", "eval"), {"__builtins__": {}}))  # noqa: S307
-    except Exception:  # such as 1 / 0: it says no, if nothing else
+    except Exception:  # such as 1 / 0: it can fail
         return False
 
 
@@ -112,8 +112,8 @@ def _constant(test: ast.expr) -> bool:
 
 
 def plain(function: Any) -> Any:
-    """The function that somebody wrote: without its binding, its decorators and hypothesis around it."""
-    for _ in range(20):  # decorators upon decorators; a ring of __wrapped__ ends here
+    """The function as written: unwrapped from its binding, its decorators and hypothesis."""
+    for _ in range(20):  # nested decorators; also ends a cycle of __wrapped__
         inner = getattr(getattr(function, "hypothesis", None), "inner_test", None)
         if inner is not None:
             function = inner
@@ -130,7 +130,7 @@ def plain(function: Any) -> Any:
 
 def _is_of(function: FunctionType, root: Path) -> bool:
     file = Path(function.__code__.co_filename)
-    # A helper of proveout's that lies below the root says no more than one that is installed.
+    # proveout's own functions do not count, even if proveout lies below the root.
     theirs = file.is_relative_to(PACKAGE) or INSTALLED & set(file.parts)
     return file.is_absolute() and file.is_relative_to(root) and not theirs
 
@@ -140,13 +140,13 @@ def _tree(function: FunctionType) -> Functions | None:
         source = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(source)
     except (OSError, TypeError, SyntaxError):
-        return None  # a lambda in the middle of a line, or text that was executed
+        return None  # a lambda within a line, or executed text
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     return next((node for node in ast.walk(tree) if isinstance(node, kinds)), None)
 
 
 def _heard(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all in it that a failure can come from: not an assertion that is caught and forgotten."""
+    """The node and all parts of it whose failure can get out; not an assertion that is caught and dropped."""
     yield node
     muted = _is_muted(node)
     for name, value in ast.iter_fields(node):
@@ -156,7 +156,7 @@ def _heard(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_muted(node: ast.AST) -> bool:
-    """Whether a failed assertion in the body of this statement goes no further."""
+    """Whether a failed assertion in the body of this statement is swallowed."""
     if isinstance(node, ast.Try):
         return any(
             (handler.type is None or _catches(handler.type)) and not _speaks(handler.body) for handler in node.handlers
@@ -176,7 +176,7 @@ def _catches(caught: ast.expr) -> bool:
 
 
 def _speaks(handler: Sequence[ast.stmt]) -> bool:
-    """Whether what catches a failure may say no itself."""
+    """Whether the handler of a failure can fail itself."""
     nodes = [node for statement in handler for node in ast.walk(statement)]
     return any(isinstance(node, ast.Raise | ast.Assert) for node in nodes) or any(
         isinstance(node, ast.Call) and (_last_name(node.func) in SAYS_NO or _last_name(node.func).startswith("assert"))
@@ -189,7 +189,7 @@ def _closure(function: FunctionType) -> dict[str, Any]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             found[name] = cell.cell_contents
-        except ValueError:  # not filled yet
+        except ValueError:  # an empty closure cell
             continue
     return found
 
@@ -199,14 +199,14 @@ def _last_name(called: ast.expr) -> str:
 
 
 def _value(expression: ast.expr, known: Names) -> tuple[Any, Any]:
-    """What an expression means, as far as names and attributes go, and what it is an attribute of; None if unknown."""
+    """The value of an expression of names and attributes, and the object it is an attribute of; None if unknown."""
     if isinstance(expression, ast.Name):
         return known.get(expression.id), None
     if isinstance(expression, ast.Attribute):
         base, _ = _value(expression.value, known)
         if base is None:
             return None, None
-        # Static: a property must not be computed for a look at it.
+        # Static lookup, so that no property is computed.
         return inspect.getattr_static(base, expression.attr, None), base
     if isinstance(expression, ast.Call):
         made, _ = _value(expression.func, known)

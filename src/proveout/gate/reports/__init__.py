@@ -1,1 +1,1 @@
-"""Where a verdict is shown: terminal, HTML page, GitHub job summary."""
+"""Reports of a verdict: terminal, HTML page, GitHub job summary."""

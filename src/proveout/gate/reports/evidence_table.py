@@ -1,6 +1,6 @@
-"""Evidence as rows of a table: the same cells wherever a verdict is shown, in the terminal, in HTML and in markdown.
+"""Evidence as table rows: the same cells in the terminal, in HTML and in markdown.
 
-Input: `Evidence`. Output: rows of text. How wide a column is, or which colour a tone has, is for who draws it.
+Input: `Evidence`. Output: rows of text. Column widths and colours are up to each report.
 """
 
 from collections import Counter
@@ -11,22 +11,22 @@ from typing import Literal
 from proveout.gate.verdict import asked, interval, word
 from proveout.records.verdict import Evidence
 
-FOLDED_FROM = 4  # statements of one check function that are alike, or checks that did not run, share a row from here
+FOLDED_FROM = 4  # from here on, similar statements of one check share a row, and so do checks that did not run
 
 Tone = Literal["approved", "failed", "open", "soft"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRow:
-    """One row. A cell is empty where there is nothing to say."""
+    """One row. A cell may be empty."""
 
-    name: str  # with the slice it is of
-    rows: str = ""  # how many
+    name: str  # with its slice
+    rows: str = ""  # number of rows
     value: str = ""
     interval: str = ""
     champion: str = ""
     asked: str = ""
-    answer: str = ""  # ok, noted, failed, with its decision; or why it was not judged
+    answer: str = ""  # ok, noted or failed, with the decision; or why it was not judged
     tone: Tone = "soft"
 
 
@@ -46,7 +46,7 @@ def row(evidence: Evidence) -> EvidenceRow:
 
 
 def folded(evidence: Sequence[Evidence]) -> list[EvidenceRow]:
-    """A row for each, those that fail first; where many of one check function hold, they are one row."""
+    """A row for each piece of evidence, failed ones first. Many that hold in one check function share a row."""
     held = Counter(_function(one) for one in evidence if one.holds)
     untold = Counter(_function(one) for one in evidence if one.unjudged)
     many_hold = {function for function, count in held.items() if count >= FOLDED_FROM}
@@ -75,7 +75,7 @@ def _short(function: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Four digits of a share, no digits behind the point of a count; nothing for None.
+    """Four significant digits for a share, no decimals for a count; empty for None.
 
     >>> _number(0.77412), _number(12.3), _number(1234567.0)
     ('0.7741', '12.3', '1,234,567')

@@ -1,7 +1,6 @@
-"""The job summary of GitHub: markdown is appended to the file that GITHUB_STEP_SUMMARY names.
+"""GitHub's job summary: appends markdown to the file named by GITHUB_STEP_SUMMARY.
 
-Input: markdown. Output: nothing, or the error that kept it from being written. The run that it describes is over by
-then.
+Input: markdown. Output: empty, or the error if it could not be written; the run is over by then, so it does not raise.
 """
 
 import os
@@ -9,7 +8,7 @@ from pathlib import Path
 
 
 def append(text: str) -> list[str]:
-    """Add `text` to the page, where there is one. Returns: a sentence where that failed, else nothing."""
+    """Append `text` to the summary, if there is one. Returns: a sentence if that failed, else nothing."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if not summary:
         return []

@@ -1,7 +1,7 @@
-"""A verdict as one HTML page: no script, no font, no picture from elsewhere. It opens offline and in a run's card.
+"""A verdict as one self-contained HTML page, which opens offline and in a run's card.
 
-Input: a `Verdict`. Output: text. Each piece of evidence is drawn on the scale of the numbers it belongs with: the
-bound as a line with the forbidden side shaded, the interval as a bar, the candidate as a dot, the champion as a ring.
+Input: a `Verdict`. Output: text. Each piece of evidence is drawn on a scale shared with related values: the bound as a
+line with the forbidden side shaded, the interval as a bar, the candidate as a dot, the champion as a ring.
 """
 
 from collections import defaultdict
@@ -25,12 +25,12 @@ _WIDTH, _HEIGHT, _MARGIN = 260, 22, 8  # of a drawing, in pixels
 class _Bar:
     start: float
     width: float
-    at: float = 0.0  # of a bound: where its line stands
+    at: float = 0.0  # the position of a bound's line
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Drawing:
-    """One piece of evidence, in pixels."""
+    """The drawing of one piece of evidence, in pixels."""
 
     scale: str
     bounds: tuple[_Bar, ...]
@@ -50,7 +50,7 @@ class _Row:
 
 
 def html(verdict: Verdict) -> str:
-    """The verdict as a whole page."""
+    """The verdict as a complete page."""
     against = {*verdict.failed, *verdict.unproven}
     return html_pages.render(
         Path(__file__).with_name("templates"),
@@ -76,7 +76,7 @@ def _tone(outcome: CheckOutcome) -> Tone:
 
 
 def _rows(evidence: Sequence[Evidence]) -> Iterator[_Row]:
-    """All evidence, the numbers of one name in one check together, drawn on one scale."""
+    """All evidence. Values with the same name in one check are together and share a scale."""
     together: dict[tuple[str, str], list[Evidence]] = defaultdict(list)
     for one in evidence:
         together[one.check.partition("[")[0], one.name].append(one)
@@ -88,7 +88,7 @@ def _rows(evidence: Sequence[Evidence]) -> Iterator[_Row]:
 
 
 def _scale(group: Iterable[Evidence]) -> tuple[float, float] | None:
-    """The least and the most of all numbers to be drawn together; None if there is nothing to be seen."""
+    """The least and greatest value of a group; None if there is nothing to draw."""
     every = chain.from_iterable((e.value, e.low, e.high, e.at_least, e.at_most, e.champion) for e in group)
     numbers = [number for number in every if number is not None]
     return (min(numbers), max(numbers)) if len(set(numbers)) > 1 else None

@@ -1,19 +1,19 @@
-"""Where a verdict is shown at the end of a run: the terminal, the JUnit file, the job summary.
+"""Reports the verdict at the end of a run: in the terminal, the JUnit file, the job summary.
 
-Input: a verdict, or why there is none. Output: nothing but what people and programs read.
+Input: a verdict, or the reason why there is none. Output: the reports.
 """
 
 from collections.abc import Sequence
 
 import pytest
-from _pytest.junitxml import xml_key  # what pytest's own record_testsuite_property uses
+from _pytest.junitxml import xml_key  # used by pytest's own record_testsuite_property
 
 from proveout.gate.reports import github_summary, text_report
 from proveout.records.verdict import Verdict
 
 
 def in_junit(config: pytest.Config, verdict: Verdict | None) -> None:
-    """The verdict as properties of the whole suite, where a JUnit file is written."""
+    """Write the verdict as suite properties, if there is a JUnit file."""
     junit = config.stash.get(xml_key, None)
     if junit is not None and verdict is not None:
         for name, text in text_report.properties(verdict):

@@ -1,6 +1,6 @@
-"""A verdict in words, for a terminal, a job summary and a JUnit file: the answer, then evidence, then what to do next.
+"""A verdict in words, for a terminal, a job summary and a JUnit file: the answer, the evidence, the next command.
 
-Input: a `Verdict`. Output: text. Nothing here decides.
+Input: a `Verdict`. Output: text.
 """
 
 import textwrap
@@ -14,13 +14,13 @@ from proveout.records.verdict import Judgement, MovedBound, Verdict, Waiver
 from proveout.rollout import moved_bounds as bounds
 
 BY_OTHERS = "not the project's own, but those in"
-WIDTH = 110  # columns of a terminal that a verdict is readable on
-SHORTEST_WORD = 8  # of what became of a statement, in the table's last column
-SHORTEST_NAME = 24  # of evidence, and of a reason, where there is no room for all of it
-MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB, the whole of it
+WIDTH = 110  # columns of a terminal
+SHORTEST_WORD = 8  # least width of the result, in the table's last column
+SHORTEST_NAME = 24  # least width of names and reasons, if there is too little room
+MOST_BYTES = 900_000  # GitHub drops a job summary over 1 MiB completely
 Row = tuple[str, str, str, str, str]
 Line = tuple[str, str]
-"""A line of text, and the colour of it (a markup of pytest's terminal writer) or an empty string."""
+"""A line of text and its colour (a markup of pytest's terminal writer), or an empty string."""
 
 
 def lines(verdict: Verdict) -> list[Line]:
@@ -48,7 +48,7 @@ def lines(verdict: Verdict) -> list[Line]:
 
 
 def next_command(verdict: Verdict) -> str:
-    """What a person does now."""
+    """The next command for a person."""
     short = verdict.candidate[:12]
     other = f" --checks {verdict.checks_folder}" if verdict.checks_folder else ""
     if verdict.outcome == "approved":
@@ -59,7 +59,7 @@ def next_command(verdict: Verdict) -> str:
 
 
 def left_out(verdict: Verdict) -> list[str]:
-    """The checks that `required_checks` does not name, and what came of them: a sentence for each outcome."""
+    """The results of checks that `required_checks` does not name: a sentence for each outcome."""
     alike: dict[str, list[str]] = {}
     for result in not_required(verdict):
         alike.setdefault(result.outcome, []).append(result.check)
@@ -70,14 +70,14 @@ def left_out(verdict: Verdict) -> list[str]:
 
 
 def properties(verdict: Verdict) -> list[tuple[str, str]]:
-    """The verdict for a JUnit file: properties of the whole suite, by name. A waiver each has one of its own."""
+    """The verdict for a JUnit file: suite properties by name, with one for each waiver."""
     said = [("proveout.verdict", f"{verdict.outcome} {_name(verdict)}: {in_short(verdict)}")]
     said += [(f"proveout.{title.replace(' ', '_')}", text) for title, text in holdout_use.facts(verdict)]
     return said + [("proveout.waived", f"{result.check} {_leave(waiver)}") for result, waiver in waived(verdict)]
 
 
 def markdown(verdict: Verdict) -> str:
-    """The verdict for a job summary, headed at the third level, every check in a fold below the evidence."""
+    """The verdict for a job summary: a third-level heading, the evidence, and all checks in a collapsed block."""
     note = f"- **source** {_escaped(source_note(verdict))}\n" if source_note(verdict) else ""
     head = f"### {verdict.outcome}: `{_name(verdict)}`\n\n{in_short(verdict)}\n\n"
     if verdict.checks_folder:
@@ -115,12 +115,12 @@ def _name(verdict: Verdict) -> str:
 
 
 def _objections(verdict: Verdict) -> list[tuple[str, str, str]]:
-    """What is against an approval: outcome, check and message; many that never ran, for one reason, are one."""
+    """What prevents an approval: outcome, check and message. Many checks that did not run for one reason share one."""
     against = {*verdict.failed, *verdict.unproven}
     alike: dict[tuple[str, str], list[str]] = {}
     for result in verdict.results:
         if result.check in against:
-            # What failed is read one by one.
+            # Failed checks are listed one by one.
             own = result.check if result.outcome in {"failed", "error"} else ""
             alike.setdefault((result.outcome, own or _first_line(result.message)), []).append(result.check)
     messages = {result.check: _first_line(result.message) for result in verdict.results}
@@ -132,7 +132,7 @@ def _objections(verdict: Verdict) -> list[tuple[str, str, str]]:
 
 
 def _counted(checks: Sequence[str]) -> str:
-    """How many of which file.
+    """The number of checks, by file.
 
     >>> _counted(["checks/test_data.py::test_a", "checks/test_data.py::test_b", "checks/test_model.py::test_c"])
     '3 checks: 2 of checks/test_data.py, 1 of checks/test_model.py'
@@ -149,10 +149,10 @@ def _table(rows: Sequence[EvidenceRow]) -> list[Line]:
     if not rows:
         return []
     cells: list[Row] = [("evidence", "candidate", "champion", "asked", ""), *map(_cells, rows)]
-    # Without a champion there is no column for it.
+    # Without a champion, its column is left out.
     shown = [0, 1, *([2] if any(row.champion for row in rows) else []), 3, 4]
     widths = {column: max(len(row[column]) for row in cells) for column in shown}
-    # What was measured stays whole, and whether it holds; a long decision gives way first, then a long name.
+    # Values and results stay complete; a long decision is shortened first, then a long name.
     others = sum(widths[column] + 3 for column in shown[1:-1]) + 2 + 3
     widths[0] = min(widths[0], max(SHORTEST_NAME, WIDTH - others - min(widths[4], SHORTEST_WORD)))
     tones = ["", *("red" if row.tone == "failed" else "" for row in rows)]
@@ -166,7 +166,7 @@ def _cells(row: EvidenceRow) -> Row:
 
 
 def _line(row: Row, widths: Mapping[int, int]) -> str:
-    """A row of the table. Names and what was asked begin at the left, numbers end at the right."""
+    """A row of the table. Names and bounds are left-aligned, numbers right-aligned."""
     cells = [
         f"{_cut(row[column], width):{'>' if column in {1, 2} else '<'}{width}}" for column, width in widths.items()
     ]
@@ -178,7 +178,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _wrapped(text: str, colour: str) -> list[Line]:
-    """A line that is too long for a terminal, on several. Node ids stay whole: people copy them."""
+    """A long line wrapped for a terminal. Node ids are not split, so that people can copy them."""
     parts = textwrap.wrap(text, WIDTH, subsequent_indent=" " * 14, break_long_words=False, break_on_hyphens=False)
     return [(part, colour) for part in parts]
 
