@@ -89,7 +89,7 @@ def test_a_sample_that_is_none_is_a_misuse(gate, tmp_path):
     run = gate(None, "checks", "--holdout-sample", str(tmp_path / "gone.json"))
 
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
-    run.result.stderr.fnmatch_lines(["*gone.json is no sample of held-out rows*"])
+    run.result.stderr.fnmatch_lines(["*gone.json is not a sample of held-out rows*"])
 
 
 def test_the_newest_candidate_is_judged_unless_one_is_named(gate, pytester, monkeypatch):

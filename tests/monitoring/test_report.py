@@ -53,7 +53,7 @@ def alert(severity: str) -> Alert:
         severity=severity,
         what="the performance fell: AUC 0.612",
         details="",
-        next_step="proveout status says how to go back",
+        next_step="proveout status shows how to roll back",
         at="2013-07-01T00:00:00.000+00:00",
     )
 
@@ -85,7 +85,9 @@ def test_an_alarm_names_what_moved_first_and_what_to_do_second():
         "▲ Alarm: temp and carrier moved away from the rows the model was trained and judged on."
     )
     assert (
-        headline < shown.words.index("Next: proveout status says how to go back") < shown.words.index("What happened")
+        headline
+        < shown.words.index("Next: proveout status shows how to roll back")
+        < shown.words.index("What happened")
     )
     assert shown.words.count("▲ moved") == 2  # a word and a shape beside the colour
     assert shown.words.count("● calm") == 3

@@ -59,7 +59,7 @@ def test_a_toml_date_becomes_the_text_that_names_the_batch():
         ("[evaluation]", "[evaluations]", r"\[evaluations\] is unknown"),
         ("threads = 2", "thread = 2", r"\[infrastructure\] takes no thread: it takes cpu, memory_mb, threads"),
         ("seed = 0", 'features_path = "x"', r"\[parameters\] sets features_path"),
-        ("[split]", "[splits]", r"there is no table \[split\]: it says which rows are held out"),
+        ("[split]", "[splits]", r"there is no table \[split\], which says which rows are held out"),
         ('version = "latest"', 'holdout = "2013-05"', r"\[data\] takes no holdout: it takes version"),
         ('kind = "time"', "", r'\[split\] lacks kind: "time", "random", "group" or "column"'),
         ('kind = "time"', "kind = [1]", r'\[split\] kind is \[1\]: "time", "random", "group" or "column" is expected'),
@@ -81,7 +81,7 @@ def test_a_toml_date_becomes_the_text_that_names_the_batch():
         ("auc_at_least = 0.70", "auc_at_least = 2013-04-30", r'auc_at_least is "2013-04-30": a number, a text'),
         ("auc_at_least = 0.70", "auc_at_least = nan", r"\[evaluation\] auc_at_least holds a number"),
         ("seed = 0", "seed = [[1, nan]]", r"\[parameters\] seed holds a number that is not finite"),
-        ("[parameters]", "[[parameters]]", r"\[parameters\] is no table"),
+        ("[parameters]", "[[parameters]]", r"\[parameters\] is not a table"),
     ],
 )
 def test_what_is_wrong_in_train_toml_is_named(old, new, problem):

@@ -119,7 +119,7 @@ def test_a_kernelspec_nobody_registered_does_not_matter(run):
         ({"rate": 0.1, "name": Path("a"), "deep": False}, "only JSON values"),
         (
             {"rate": 0.1, "name": "env:NOT_SET_ANYWHERE", "deep": False},
-            "NOT_SET_ANYWHERE, and that variable is not set",
+            "NOT_SET_ANYWHERE, but that variable is not set",
         ),
     ],
 )
@@ -159,12 +159,12 @@ def test_a_failing_cell_names_itself_and_the_half_executed_notebook_is_kept(run,
         (
             "while True: print('x' * 10_000, flush=True)",
             {"cell_timeout_s": 5.0},  # the others take a hundredth of it
-            "stopped in cell 2: the cell ran longer than it may (cell_timeout_s = 5)",
+            "stopped in cell 2: the cell exceeded its limit (cell_timeout_s = 5)",
         ),
         (
             "import time\ntime.sleep(60)",
             {"timeout_s": 200.0},
-            "stopped in cell 2: the notebook ran longer than it may (timeout_s = 200)",
+            "stopped in cell 2: the notebook exceeded its limit (timeout_s = 200)",
         ),
     ],
     ids=["one cell, talkative", "the whole, silent"],

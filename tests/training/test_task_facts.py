@@ -12,10 +12,10 @@ from proveout.training import task_facts
 @pytest.mark.parametrize(
     ("task", "decision", "problem"),
     [
-        ("regression", Decision(metric="auc"), "promises auc, which is no metric of a regression task"),
-        ("regression", Decision(metric="bias"), "promises bias, of which neither more nor less is better"),
-        ("multiclass", Decision(threshold=0.3), "a threshold, and the task is multiclass"),
-        ("binary", Decision(coverage=0.9), "a coverage, and the task is binary"),
+        ("regression", Decision(metric="auc"), "promises auc, which is not a metric of a regression task"),
+        ("regression", Decision(metric="bias"), "promises bias, which has no better direction"),
+        ("multiclass", Decision(threshold=0.3), "a threshold, but the task is multiclass"),
+        ("binary", Decision(coverage=0.9), "a coverage, but the task is binary"),
     ],
 )
 def test_what_is_another_tasks_is_refused_with_a_remedy(tmp_path, task, decision, problem):

@@ -46,7 +46,7 @@ def test_features_that_come_out_otherwise_are_not_packed(root):
     other = io.BytesIO()
     given.to_parquet(other, index=False)
 
-    with pytest.raises(BundleError, match="not those that the notebook was given: x in 2 cells"):
+    with pytest.raises(BundleError, match="differ from those that the notebook got: x in 2 cells"):
         train_steps.pack_bundle(settings, inputs, notebook_table.Table(parquet=other.getvalue(), rows=6), None, run="1")
 
 
@@ -56,7 +56,7 @@ def test_a_resumed_run_says_whose_configuration_it_has(root, began, monkeypatch,
 
     train_steps._same_inputs(project_settings.load(root), began)
 
-    assert "goes on with the code and the configuration that run 17 began with" in capsys.readouterr().out
+    assert "continues with the code and configuration of run 17" in capsys.readouterr().out
 
     (root / "flows" / "train.toml").write_text(FILES["flows/train.toml"].replace("threads = 1", "threads = 2"))
     with pytest.raises(InputsChanged, match=r"flows/train\.toml changed"):

@@ -1,1 +1,1 @@
-"""The helpers of checks: each asks one question about a candidate in one line, and returns `Evidence`."""
+"""Functions for checks: each measures one property of a candidate in one line, and returns `Evidence`."""

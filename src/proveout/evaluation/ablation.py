@@ -1,7 +1,7 @@
-"""What each of the model's columns is worth to it, found by shuffling it.
+"""How much each of the model's columns contributes, measured by shuffling it.
 
-Input: the candidate and the rows held out. Output: `Evidence` for each column. Models answer with one thread: the same
-numbers on every machine, and nobody waits for a core that a check beside it has.
+Input: the candidate and the held-out rows. Output: `Evidence` for each column. Models predict with one thread, so that
+numbers are the same on every machine and parallel checks do not compete for cores.
 """
 
 from dataclasses import replace
@@ -37,18 +37,18 @@ def features_benefit(
     clusters: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """What each of the model's columns is worth to it: how much loss it takes to shuffle the column.
+    """How much each model column contributes: the increase of the loss if the column is shuffled.
 
     evidence(ablation.features_benefit(candidate, holdout, idle_at_most=criteria["idle_columns_at_most"]))
 
     Args:
-        idle_at_most: how many columns may be without a benefit that is surely above zero.
-        rows: held-out rows that are shuffled, at most; drawn at random where there are more.
-        permutations: of each column; a row's loss is the mean over them.
+        idle_at_most: how many columns may have no significant benefit.
+        rows: most held-out rows to use; a random sample if there are more.
+        permutations: per column; a row's loss is the mean over them.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
-    Returns: a piece of evidence for each column, what it saves with interval, as log loss, of a regression as absolute
-        error, of several classes as Brier score; and the number of those with no benefit shown.
-        A column that another one can stand in for loses little: two idle ones may not both be idle without the other.
+    Returns: evidence for each column: the loss that it saves, with interval (log loss; absolute error for a regression,
+        Brier score for several classes); and the number of columns with no benefit shown. A column that another one
+        can replace saves little, so of two idle columns one may still be needed.
     Source: L. Breiman, Random Forests, Machine Learning 45 (2001), section 10.
     """
     import numpy as np
@@ -59,7 +59,7 @@ def features_benefit(
     columns = candidate.model_columns(holdout.records.iloc[taken]).reset_index(drop=True)
     random = np.random.default_rng(seed)
     found, task = [], candidate.task
-    # Of true and false the log loss tells soonest that a feature is gone.
+    # For a binary task, the log loss is the most sensitive to a missing feature.
     loss = "log_loss" if task.name == "binary" else None
     saves = f"{task_metric.loss_name(task, loss)} that a feature saves"
     with threads.limited():
@@ -88,7 +88,7 @@ def features_benefit(
 
 
 def _shuffled(columns: "pd.DataFrame", name: str, random: "np.random.Generator") -> "pd.DataFrame":
-    """The columns, each row with the value that another row has in `name`."""
+    """The columns, with the values of `name` shuffled over the rows."""
     moved = columns[name].take(random.permutation(len(columns))).set_axis(columns.index)
     return columns.assign(**{name: moved})
 
@@ -96,7 +96,7 @@ def _shuffled(columns: "pd.DataFrame", name: str, random: "np.random.Generator")
 def _losses(
     candidate: "OpenBundle", columns: "pd.DataFrame", labels: "NDArray[Any]", loss: str | None
 ) -> "NDArray[np.float64]":
-    """The loss of each row, the one named or that of `task_metric`."""
+    """The loss of each row: the one called `loss`, or that of `task_metric`."""
     scores = candidate.predict_model_columns(columns)
     if loss is None:
         return task_metric.losses(candidate.task, labels, scores)

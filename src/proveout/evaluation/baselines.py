@@ -1,8 +1,7 @@
-"""Whether the candidate is worth its trouble: better than a linear model, and than a naive answer.
+"""Whether the candidate is better than a linear model and than a naive answer.
 
-Input: the candidate, the rows it learned from, the rows held out. Output: `Evidence`. The linear model is fitted here,
-with scikit-learn and one thread: the same numbers on every machine, and nobody waits for a core that a check beside it
-has.
+Input: the candidate, the training rows, the held-out rows. Output: `Evidence`. The linear model is fitted here with
+scikit-learn and one thread, so that numbers are the same on every machine and parallel checks do not compete for cores.
 """
 
 from dataclasses import replace
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows
     from proveout.model.bundle import OpenBundle
 
-_RARE = 20  # rows of a category below which the plain model takes it for "other"
+_RARE = 20  # the simple model merges categories with fewer rows into "other"
 _NAIVE: dict[TaskName, str] = {
     "binary": "the base rate", "regression": "the median", "multiclass": "the shares of the classes"
 }  # fmt: skip
@@ -37,19 +36,19 @@ def simpler_model(
     clusters: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """Whether the candidate is surely better than a linear model on its own features, and than a naive answer.
+    """Whether the candidate is significantly better than a linear model on its own features, and than a naive answer.
 
     evidence(baselines.simpler_model(candidate, training, holdout, gain_at_least=0.01))
 
-    The linear model is a logistic regression, of a regression a ridge regression whose errors have the median 0. The
-    naive answer is the base rate, the median, or the shares of the classes.
+    The linear model is a logistic regression; for a regression task, a ridge regression whose errors have the median 0.
+    The naive answer is the base rate, the median, or the class shares.
 
     Args:
-        gain_at_least: what the candidate must be ahead by, at the lower end of the paired interval: AUC; of a
-            regression mean absolute error in the target's unit, of several classes Brier score.
-        rows: of training, at most; drawn at random where there are more.
+        gain_at_least: the least gain, at the lower end of the paired interval: in AUC; for a regression in mean
+            absolute error (the target's unit), for several classes in Brier score.
+        rows: most training rows; a random sample if there are more.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
-    Returns: the plain model's measure; the gain on it; the gain on the naive answer, in the task's loss.
+    Returns: the simple model's measure; the gain over it; the gain over the naive answer, in the task's loss.
     """
     import numpy as np
 
@@ -61,7 +60,7 @@ def simpler_model(
         asked = candidate.model_columns(holdout.records)
         theirs = candidate.ask(plain, asked)
         ours = candidate.predict_model_columns(asked)
-        if task.name == "regression":  # it was fitted to squares, and is judged by absolute errors
+        if task.name == "regression":  # fitted to squared errors, but judged by absolute errors
             theirs = theirs + np.median(training.labels[taken] - candidate.ask(plain, columns))
     naive = task.naive(training.labels, holdout.rows)
     saved = task_metric.losses(task, outcomes, naive) - task_metric.losses(task, outcomes, ours)

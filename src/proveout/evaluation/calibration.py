@@ -1,6 +1,6 @@
-"""Do probabilities say what happens: of a hundred rows with 30 %, are about thirty true?
+"""Calibration: of a hundred rows with a probability of 30 %, are about thirty true?
 
-Input: labels and probabilities. Output: `Evidence`, to be stated by a check, and a table to look at:
+Input: labels and probabilities. Output: `Evidence`, to be stated by a check, and a table:
 
     evidence(calibration.error(holdout.labels, scores, at_most=0.08))
     evidence(calibration.in_the_large(holdout.labels, scores, within=0.08))
@@ -24,9 +24,9 @@ FEWEST_CLUSTERS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """Rows with probabilities near each other: what was promised of them, and what happened."""
+    """Rows with similar probabilities: the mean probability, and the observed share."""
 
-    lowest: float  # probability in it
+    lowest: float  # the lowest probability in it
     highest: float
     rows: int
     promised: float  # mean probability
@@ -49,25 +49,25 @@ def error(
     seed: int = 0,
     name: str = "calibration error",
 ) -> Evidence:
-    """How far promised and observed shares are apart: the root of their mean squared distance over bins, 0 to 1.
+    """The calibration error: the root mean squared difference of promised and observed shares over bins, 0 to 1.
 
-    The plain mean over bins is above 0 for a perfect model, the more so the fewer the rows. Here what chance adds to
-    the squared distances is taken off them (Kumar, Liang and Ma, Verified Uncertainty Calibration, NeurIPS 2019), so a
-    perfect model is at 0 up to the interval. Distances that cancel out within a bin are not seen.
+    The plain estimate is above 0 even for a perfect model, and more so with few rows. Here the expected contribution of
+    chance is subtracted from the squared differences (Kumar, Liang and Ma, Verified Uncertainty Calibration, NeurIPS
+    2019), so a perfect model is at 0 within the interval. Differences that cancel out within a bin are not seen.
 
-    The interval holds every error under which a distance as large as the one observed, and as small, is not rare: what
-    chance adds to promised less observed comes from a bootstrap of the rows, and is added to the observed distances
-    made larger and smaller. A bootstrap's own percentiles are of no use here: each draw has chance added twice.
-    Measured on 200 models with 5,000 rows at 95 %: 96 % of the intervals hold the 0 of a perfect model, 90 % the 0.05
-    of one whose probabilities are all 0.05 too high.
+    The interval contains every true error for which the observed one is not unusually large or small. The variation by
+    chance comes from a bootstrap of the rows; it is added to the observed differences, scaled up and down. Plain
+    bootstrap percentiles cannot be used, because each draw contains the variation by chance twice.
+    Measured on 200 models with 5,000 rows at 95 %: 96 % of the intervals contain the 0 of a perfect model, 90 % the
+    0.05 of a model whose probabilities are all 0.05 too high.
 
     Args:
         labels: true or false, shape (rows,).
         probabilities: that the label is true, 0 to 1, shape (rows,).
-        bins: with equally many rows each; equal probabilities share one.
-        fewest: rows; with fewer it is not judged.
-        clusters: such as the day of each row, shape (rows,): rows of one cluster are late together, and what chance
-            adds is then more.
+        bins: number of bins with equally many rows; equal probabilities are in one bin.
+        fewest: with fewer rows, it is not judged.
+        clusters: such as the day of each row, shape (rows,): rows of one cluster are correlated, so the variation by
+            chance is larger.
 
     >>> from random import Random
     >>> chance = Random(0)
@@ -119,14 +119,14 @@ def of_classes(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """The calibration error of each class: of a hundred rows with 30 % for it, about thirty have it as outcome.
+    """The calibration error of each class: of a hundred rows with 30 % for a class, about thirty have it as outcome.
 
     Args:
         outcomes: a class per row, shape (rows,).
         probabilities: of each class, shape (rows, classes).
         classes: the name of each column.
-        at_most: asked of each class; the other arguments are those of `error`.
-    Raises: UsageError for a missing outcome, a class that is no column, or what is no probability.
+        at_most: the bound for each class; the other arguments are those of `error`.
+    Raises: UsageError for a missing outcome, a class without a column, or an invalid probability.
 
     >>> from random import Random
     >>> chance = Random(0)
@@ -167,9 +167,9 @@ def of_top_label(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> Evidence:
-    """The calibration error of the answer: of a hundred rows whose label has 80 %, about eighty are right.
+    """The calibration error of the predicted class: of a hundred predictions with 80 %, about eighty are right.
 
-    Arguments and raises: as of `of_classes`.
+    Arguments and raises: as in `of_classes`.
 
     >>> from random import Random
     >>> chance = Random(0)
@@ -308,7 +308,7 @@ def _ends(
 
 
 def _last(holds: "Callable[[float], bool]", most: float) -> float:
-    """The largest number from 0 to `most` for which `holds` is true, which then never is again; 0 for none."""
+    """The largest number from 0 to `most` for which `holds` is true; it must be false beyond. 0 if there is none."""
     low, high = 0.0, most
     for _ in range(40):
         middle = (low + high) / 2

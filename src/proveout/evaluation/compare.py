@@ -1,27 +1,27 @@
-"""Is the candidate as good as the champion? On the same held-out rows, row by row, by a margin that the user states.
+"""Is the candidate as good as the champion? A paired comparison on the same held-out rows, with a stated margin.
 
-Input: labels and the scores of both. Output: one `Evidence`: the gain (positive: the candidate is better,
-whichever way the metric runs), its interval, and the decision, to be stated by a check:
+Input: labels and the scores of both. Output: one `Evidence`: the gain (positive if the candidate is better, also for
+metrics that are better when lower), its interval, and the decision, to be stated by a check:
 
     evidence(compare.auc(holdout.labels, scores, champion_scores, margin=0.01))
 
-`margin=0.01` asks for surely not worse by 0.01 or more: a model that is worse by exactly the margin passes in at most
-1 - `level` of runs (5 %), not in half of them as it does where two numbers are held side by side. `better=True` asks
-for surely better, and the margin then only tells "not worse" from "undecided". `level` is that of the one-sided
-statement; the interval that is shown has both ends, so its own level is 2 * level - 1: 0.90 for 0.95.
+`margin=0.01` requires that the candidate is significantly not worse by 0.01 or more. A model that is worse by exactly
+the margin passes in at most 1 - `level` of runs (5 %); if two plain numbers were compared, it would pass in half of
+them. `better=True` requires significantly better; the margin then only distinguishes "not worse" from "undecided".
+`level` is that of the one-sided test. The shown interval has two ends, so its level is 2 * level - 1: 0.90 for 0.95.
 
-The decision is one of four words, then what this number of rows can tell: "not worse; an equal model is refused in 2 %
-of runs". A hold-out too small for its margin refuses equal models, and says so here. Without a champion (None) the
-candidate's own value is stated, nothing is asked of it, and the decision says that it is the first.
+The decision is one of four words, followed by what this number of rows can show: "not worse; an equal model is refused
+in 2 % of runs". A holdout that is too small for its margin refuses equal models, and the decision shows it. Without a
+champion (None), the candidate's own value is stated without a bound, and the decision says that it is the first.
 
-With `clusters=` the 5 % are missed by a little where clusters are few, and below sixty the decision says so: with 30
-days of flights 3 to 8 % of models worse by the margin passed (bench/gate_calibration.py), with 60 days 4 to 7 %.
-Skewed gains are allowed for (`bootstrap.skewed`; by Student's t 6 to 12 % passed), but a loss that few days carry may
-not show in thirty of them. A model as good that has bad days of its own is refused more often for it.
+With `clusters=`, the 5 % is only approximate if there are few clusters, and below sixty the decision says so: with 30
+days of flights, 3 to 8 % of models that were worse by the margin passed (bench/gate_calibration.py), with 60 days 4 to
+7 %. Skewed gains are accounted for (`bootstrap.skewed`; with Student's t 6 to 12 % passed), but a loss that is caused
+by few days may not show in thirty of them. An equally good model with its own bad days is refused more often.
 
-The same training with another seed is not exactly equal: it truly differs, by the spread of seeds. Train with a few of
-them, and state the standard deviation of their metric as `spread=`: the decision then says how often such a model is
-refused, "a model of another seed is refused in 25 % of runs", and whether the margin is wide enough for that.
+The same training with another seed does not give an equal model: its metric varies between seeds. Train with a few
+seeds, and state the standard deviation of the metric as `spread=`. The decision then says how often such a model is
+refused ("a model of another seed is refused in 25 % of runs"), which shows whether the margin is wide enough.
 """
 
 import math
@@ -54,10 +54,10 @@ def auc(
 
     Args:
         labels: true and false, shape (rows,).
-        candidate, champion: what each says of these rows, the higher the more likely; shape (rows,).
-        spread: the standard deviation of the AUC over trainings that differ in their seed alone; what is said follows
-            from it, not what is asked.
-        clusters: shape (rows,), such as the day of each flight: flights of one day are late together.
+        candidate, champion: scores of these rows, higher for more likely; shape (rows,).
+        spread: the standard deviation of the AUC over trainings that differ only in their seed; it changes what the
+            decision says, not the decision.
+        clusters: shape (rows,), such as the day of each flight: flights of one day are correlated.
     Returns: not judged with fewer than two rows of a class, or two clusters.
     Raises: UsageError for scores that are missing or of another length.
 
@@ -107,13 +107,13 @@ def labels(
     spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The candidate's gain in accuracy, by McNemar's test: which rows only one of the two calls right.
+    """The candidate's gain in accuracy, by McNemar's test on the rows that only one of the two gets right.
 
     Args:
         labels: true and false, shape (rows,); of any kind if `threshold` is None.
-        candidate, champion: scores, called true from `threshold` on; or the calls themselves if it is None.
-        champion_threshold: of the champion, where it is another one.
-        clusters: shape (rows,), whose rows are right or wrong together; the test is then that of `rows`.
+        candidate, champion: scores, true from `threshold` on; or the labels themselves if it is None.
+        champion_threshold: the champion's threshold, if it differs.
+        clusters: shape (rows,); rows of one cluster are correlated. The test is then that of `rows`.
     Raises: UsageError for scores that are missing or of another length.
 
     >>> labels([1] * 90 + [0] * 10, [1] * 97 + [0] * 3, [1] * 90 + [1] * 10, threshold=None, margin=0.05).decision
@@ -155,11 +155,11 @@ def rows(
     spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The candidate's gain in a mean of losses, a loss for each row such as the squared error, by a paired t interval.
+    """The candidate's gain in a mean loss, such as the squared error per row, by a paired t interval.
 
     Args:
-        losses_candidate, losses_champion: the lower the better, shape (rows,).
-        name: of the mean, such as "brier".
+        losses_candidate, losses_champion: a loss per row, lower is better, shape (rows,).
+        name: the name of the mean, such as "brier".
         clusters: shape (rows,), such as the day of each flight.
     Returns: not judged with fewer than two rows, or two clusters.
     Raises: UsageError for losses that are missing or of another length.
@@ -197,10 +197,10 @@ def metric(
 
     Args:
         function: `(labels, scores)` to a number, such as `sklearn.metrics.average_precision_score`.
-        clusters: shape (rows,), such as the day of each flight: they are drawn whole.
-    Returns: not judged with fewer than ten rows, or ten clusters, or where the metric has no value in too many draws.
-        A draw where it has none counts as the worst and the best one.
-    Raises: UsageError for scores that are missing or of another length; what `function` raises of all rows.
+        clusters: shape (rows,), such as the day of each flight: whole clusters are drawn.
+    Returns: not judged with fewer than ten rows or ten clusters, or if the metric has no value in too many draws. A
+        draw without a value counts as both the worst and the best one.
+    Raises: UsageError for scores that are missing or of another length; what `function` raises on all rows.
 
     >>> from sklearn.metrics import f1_score
     >>> found = metric(f1_score, [0, 1] * 50, [0, 1] * 50, [0, 1] * 49 + [1, 1], margin=0.05, resamples=200)
@@ -260,7 +260,7 @@ def _of_means(
     *,
     sign: int,
 ) -> Evidence:
-    """The gain in a mean over rows; `sign` is -1 for what is better the lower it is."""
+    """The gain in a mean over rows; `sign` is -1 if lower is better."""
     import numpy as np
 
     from proveout.evaluation.stats import bootstrap
@@ -279,7 +279,7 @@ def _of_means(
 
 
 def _right(labels: "ArrayLike", said: "ArrayLike", threshold: float | None, who: str) -> "NDArray[np.bool_]":
-    """Which rows are called right, shape (rows,)."""
+    """Which rows have the right label, shape (rows,)."""
     import numpy as np
 
     if threshold is None:

@@ -1,8 +1,8 @@
-"""Is a multi-class candidate as good as the champion by macro recall, precision or F1; do both say each class as often?
+"""Compares a multi-class candidate with the champion: by macro recall, precision or F1, and by the class shares.
 
-Takes outcomes and the labels of both models, a class per row. Gives `Evidence`. The other questions to two models need
-no helper of their own: right or wrong by McNemar's test is `compare.labels(..., threshold=None)`, log losses are
-compared by `compare.rows(multiclass.log_losses(...), ...)`.
+Input: outcomes and the labels of both models, a class per row. Output: `Evidence`. Other comparisons use `compare`:
+McNemar's test on right answers is `compare.labels(..., threshold=None)`, and log losses are compared by
+`compare.rows(multiclass.log_losses(...), ...)`.
 """
 
 from dataclasses import replace
@@ -32,14 +32,14 @@ def macro(
     spread: float = 0.0,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The candidate's gain in macro recall, precision or F1, by the paired jackknife, its skewness allowed for.
+    """The candidate's gain in macro recall, precision or F1, by the paired jackknife with a correction for skewness.
 
-    Arguments that are not named here, the decision and `spread`: as of `compare.auc`.
+    Other arguments, the decision and `spread` are as in `compare.auc`.
 
     Args:
         outcomes, candidate, champion: a class per row, shape (rows,).
         of: `recall` (macro recall is balanced accuracy), `precision` or `f1`; over the classes that are an outcome.
-    Returns: not judged where all outcomes are one class, and with one cluster.
+    Returns: not judged if all outcomes are one class, or with one cluster.
     Raises: UsageError for a missing outcome or label, or different lengths.
 
     >>> outcomes = ["a", "b", "c"] * 100
@@ -85,12 +85,12 @@ def shares(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """Does the candidate say each class as often as the champion: the largest difference of a class's share, 0 to 1.
+    """The largest difference between candidate and champion in the share of a predicted class, 0 to 1.
 
-    With outcomes in the place of `others`: does it say each class as often as it happens? The interval holds for all
-    classes at once (Bonferroni), each class by Tango's score interval, with `clusters` by Student's t. The decision
-    says the p of the test that all shares are equal: Stuart and Maxwell's, with `clusters` Hotelling's T², which a few
-    bad days may mislead: of 60 days of flights it found a difference in 12 % of trials where there was none.
+    With outcomes as `others`, it compares predicted with observed shares. The interval holds for all classes at once
+    (Bonferroni); each class uses Tango's score interval, or Student's t with `clusters`. The decision gives the p-value
+    of the test that all shares are equal: Stuart and Maxwell's, or Hotelling's T² with `clusters`. A few bad days can
+    mislead the latter: with 60 days of flights, it found a difference in 12 % of trials without one.
     Source: A. Stuart, A test for homogeneity of the marginal distributions in a two-way classification, Biometrika 42
     (1955); A. E. Maxwell, Comparing the classification of subjects by two independent judges, British Journal of
     Psychiatry 116 (1970).
@@ -134,7 +134,7 @@ def shares(
 def equal_shares_p(
     said: "NDArray[np.intp]", other: "NDArray[np.intp]", classes: int, groups: "NDArray[np.intp] | None"
 ) -> float:
-    """The p of the test that both say each class equally often; 1 where they never differ, or clusters are too few.
+    """The p-value of the test that both predict each class equally often; 1 without differences or with few clusters.
 
     >>> import numpy as np
     >>> round(equal_shares_p(np.array([0] * 9 + [1] * 3), np.array([1] * 9 + [0] * 3), 2, None), 4)  # McNemar's
@@ -147,8 +147,8 @@ def equal_shares_p(
     table = np.bincount(said * classes + other, minlength=classes**2).reshape(classes, classes).astype(float)
     both = table + table.T
     np.fill_diagonal(both, 0)
-    # Classes that are never confused with each other, not even by way of others, have nothing to tell of each other.
-    # One class of each such part follows from the rest of it.
+    # Groups of classes that are never confused with each other, not even through others, are independent. In each
+    # group, one class follows from the rest.
     count, part = connected_components(both, directed=False)
     kept = np.concatenate([np.flatnonzero(part == one)[1:] for one in range(count)])
     if not len(kept):
@@ -167,7 +167,7 @@ def equal_shares_p(
     spread = off.T @ off * units / (units - 1)
     try:
         squared = float(gain @ np.linalg.solve(spread, gain))
-    except np.linalg.LinAlgError:  # clusters that all differ alike
+    except np.linalg.LinAlgError:  # all clusters have the same difference
         return 1.0
     degrees = len(kept)
     return float(f.sf(squared * (units - degrees) / (degrees * (units - 1)), degrees, units - degrees))
@@ -176,7 +176,7 @@ def equal_shares_p(
 def _share_gain(
     said: "NDArray[np.bool_]", other: "NDArray[np.bool_]", groups: "NDArray[np.intp] | None", *, level: float
 ) -> tuple[float, float, float]:
-    """How much larger the share of `said` is than that of `other`, and the ends of its interval."""
+    """The share of `said` less that of `other`, and its interval."""
     if groups is None:
         first, second = int((said & ~other).sum()), int((~said & other).sum())
         return (first - second) / len(said), *mcnemar.interval(first, second, len(said), level=level)

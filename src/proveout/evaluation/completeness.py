@@ -1,8 +1,8 @@
-"""Whether all rows are there: as many as in the raw data, as in earlier versions, as usual for a batch, and of one
-source.
+"""Whether rows are missing, compared with the raw data, earlier versions and other batches; and whether one source
+made all.
 
-Input: the snapshot and its rows. Output: `Evidence`. A source that leaves rows out makes every other number of a gate
-look better, or worse, and none of them can tell.
+Input: the snapshot and its rows. Output: `Evidence`. If a source drops rows, all other measurements of the gate change,
+and none of them can detect it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows
     from proveout.settings import Settings
 
-FEWEST_BEFORE = 3  # batches: with fewer nobody knows what is usual
+FEWEST_BEFORE = 3  # batches; with fewer, it is unknown what is usual
 _SHOWN = 3
 
 
 def accounted(snapshot: Snapshot, counted: Mapping[str, int]) -> tuple[Evidence, ...]:
-    """Rows of the raw data that are neither in a batch, nor in its quarantine, nor left out by a reason.
+    """Rows of the raw data that are not in the batch, not in its quarantine, and not left out with a reason.
 
     evidence(completeness.accounted(snapshot, {"2013-05": 28_796}))
 
     Args:
-        counted: rows of the raw data, by the name of the batch: counted by the check itself, not by the source. A batch
-            that is not in it is not judged.
-    Returns: one number for each batch, which is to be 0: more is missing, less came from nowhere, as by a join.
+        counted: rows of the raw data by batch name, counted by the check itself, not by the source. Other batches are
+            not judged.
+    Returns: a number for each batch, which should be 0: above 0, rows are missing; below 0, rows were added, for
+        example by a join.
     """
     return tuple(_accounted(batch, counted.get(batch.name)) for batch in snapshot.batches)
 
@@ -51,16 +52,16 @@ def _accounted(batch: Batch, counted: int | None) -> Evidence:
 
 
 def gone(snapshot: Snapshot, *, project: "Settings") -> tuple[Evidence, ...]:
-    """Rows that were in an earlier version of a batch, by their key, and that it no longer has.
+    """Rows of an earlier version of a batch, by event key, that the batch no longer has.
 
     evidence(completeness.gone(snapshot, project=project))
 
-    Those in quarantine are there, and as many as the source says it left out are accounted for. The earlier version is
-    the one with the most rows of those that the ledger knows and the store still has.
+    Rows in quarantine count as present, and the number of rows that the source left out is subtracted. The earlier
+    version is the largest of those in the ledger and the store.
 
     Args:
-        project: whose ledger, store and event key.
-    Returns: one number for each batch that came in more than once with different rows; one of 0 where none did.
+        project: the settings with ledger, store and event key.
+    Returns: a number for each batch that was ingested more than once with different rows; a single 0 if there is none.
     """
     name = "rows gone since an earlier version of the batch"
     found = []
@@ -79,7 +80,7 @@ def gone(snapshot: Snapshot, *, project: "Settings") -> tuple[Evidence, ...]:
 
 
 def _other_versions(snapshot: Snapshot, project: "Settings") -> Iterator[tuple[Batch, list[Batch]]]:
-    """Each batch that the ledger knows with other rows too, and what it was then, the largest first."""
+    """Each batch that the ledger also knows with other rows, and these other versions, the largest first."""
     with open_ledger(project, create=True) as ledger:
         known = [one for entry in ledger.entries(kind="snapshot") for one in read(Snapshot, entry).batches]
     for batch in snapshot.batches:
@@ -108,21 +109,21 @@ def as_usual(
     by: Sequence[str] = (),
     alpha: float = 0.01,
 ) -> tuple[Evidence, ...]:
-    """How probable a batch with so few or so many rows would be, were it like those trained on.
+    """The probability of a batch with so few or so many rows, if it were like the training batches.
 
     evidence(completeness.as_usual(snapshot, training, holdout, by=["origin", "carrier"]))
 
-    Asked of the rows delivered, of those refused or left out, and of the rows that each value of the columns in `by`
-    has, where each batch trained on has some: an airport or an hour that went missing. A Student t test of the
-    held-out batch against those trained on, with their spread, but no less than counting alone has; times the number of
-    things asked, after Bonferroni. So a batch like the others is refused in `alpha` of all cases, or fewer. What is a
-    small part of the usual spread between batches is not seen: that takes `accounted` or `gone`.
+    Tests the number of delivered rows, of refused or left-out rows, and of rows for each value of the columns in `by`
+    that occurs in every training batch, to detect, for example, a missing airport or hour. The test is Student's t of
+    the held-out batch against the training batches; their spread is at least that of a random count. Probabilities are
+    multiplied by the number of tests (Bonferroni), so a normal batch is refused in at most `alpha` of all cases. A loss
+    that is small compared with the usual spread between batches is not detected: use `accounted` or `gone` for that.
 
     Args:
-        by: columns with few values that every batch has: no day of the month, which not every month has.
+        by: columns with few values that occur in every batch. Not the day of the month: not every month has a 31st.
         alpha: the least probability that passes.
-    Returns: that probability, of the least probable thing first; not judged with fewer than 3 batches trained on, and
-        nothing to ask where the held-out rows are no batch of their own.
+    Returns: the probabilities, the lowest first; not judged with fewer than 3 training batches, and not applicable if
+        the held-out rows are not a separate batch.
     """
     name = "probability of so unusual a batch"
     names = sorted(set(training.raw[BATCH]))
@@ -152,14 +153,14 @@ def as_usual(
 
 
 def _unusual(numbers: Sequence[float]) -> float:
-    """The probability that one more of the same kind is as far from the others as the last one is.
+    """The probability that another number of the same kind is as far from the others as the last one is.
 
     >>> round(_unusual([100, 104, 96, 98]), 2), round(_unusual([100, 104, 96, 0]), 3)
     (0.88, 0.013)
     """
     *before, now = numbers
     middle = mean(before)
-    counting = max(middle, 1.0) ** 0.5  # what chance does to a count
+    counting = max(middle, 1.0) ** 0.5  # the random error of a count
     spread = max(stdev(before), counting) * (1 + 1 / len(before)) ** 0.5
     return float(2 * stats.t.sf(abs(now - middle) / spread, len(before) - 1))
 
@@ -170,12 +171,12 @@ def _beside(numbers: Sequence[float]) -> str:
 
 
 def one_source(snapshot: Snapshot) -> Evidence:
-    """How many batches were made by another version of the source than the last one.
+    """How many batches were made by another version of the source than the last batch.
 
     evidence(completeness.one_source(snapshot))
 
-    Rows that mean one thing up to May and another thing from June on are no time series. Taken in again, they are made
-    by one version: python flows/ingest.py run.
+    If the meaning of rows changed in June, batches before and after cannot be used together. Ingest all again with the
+    current version: python flows/ingest.py run.
     """
     last = snapshot.batches[-1].code
     others = [batch for batch in snapshot.batches if batch.code != last]

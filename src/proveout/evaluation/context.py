@@ -1,7 +1,7 @@
 """The evaluation context of a gate run: candidate, champion, the rows they are compared on, and the project's bounds.
 
-Input: settings and the name of a candidate. Output: opened bundles, labelled rows, profiles. Reads the store and the
-ledger, writes nothing.
+Input: settings and the name of a candidate. Output: opened bundles, labelled rows, profiles. It reads the store and the
+ledger and writes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledRows:
-    """Rows whose outcome is known, in three forms of the same order."""
+    """Rows with a known outcome, in three forms with the same order."""
 
-    raw: "pd.DataFrame"  # everything the snapshot has of them, the outcome included
-    records: "pd.DataFrame"  # what a request would have said: the request columns
-    labels: "NDArray[Any]"  # what really happened, as the task has outcomes
+    raw: "pd.DataFrame"  # all columns of the snapshot, including the outcome
+    records: "pd.DataFrame"  # the request columns
+    labels: "NDArray[Any]"  # the outcomes in the task's form
 
     @property
     def rows(self) -> int:
@@ -66,14 +66,14 @@ _FORMS = frozenset({"raw", "records", "labels"})
 
 @dataclass(frozen=True, kw_only=True)
 class Profiles:
-    """The profile numbers of the rows of each side, a column by its name."""
+    """The profile numbers of both sides of the split, by column name."""
 
     holdout: Mapping[str, ColumnStats]
     training: Mapping[str, Mapping[str, ColumnStats]]  # by batch
 
 
 class Criteria(Mapping[str, Any]):
-    """The bounds that the checks ask for, by name: `[evaluation]` of the project's train.toml, as it is now."""
+    """The bounds of the checks, by name: the current `[evaluation]` of the project's train.toml."""
 
     def __init__(self, table: Mapping[str, Any], *, file: str) -> None:
         self._table, self._file = dict(table), file
@@ -91,23 +91,23 @@ class Criteria(Mapping[str, Any]):
         return len(self._table)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._table  # the one of Mapping waits for a KeyError
+        return name in self._table  # Mapping's own method expects a KeyError
 
 
 _SAME_FOR_SAMPLES = frozenset({"_opened", "candidate", "champion", "snapshot", "training", "_all_held_out", "held_out"})
 
 
 class EvaluationContext:
-    """What one candidate is judged with. Everything is read when it is first asked for, and once."""
+    """Everything that one candidate is judged with. Each part is read once, on first use."""
 
     def __init__(self, settings: Settings, folder: Path, *, sample: HoldoutSample | None = None) -> None:
         self.settings = settings
         self.folder = folder
-        self.sample = sample  # judged by these of the held-out rows alone
+        self.sample = sample  # use only these of the held-out rows
         self.bundle = _described(settings, folder)
-        self.bounds: Mapping[str, Any] = MappingProxyType(read_bounds(settings))  # as they are when the run begins
+        self.bounds: Mapping[str, Any] = MappingProxyType(read_bounds(settings))  # fixed at the start of the run
         self.store = open_store(settings)
-        self.seals: dict[str, str | Mapping[str, int]] = {}  # of what was handed out, see `fixture_digests`
+        self.seals: dict[str, str | Mapping[str, int]] = {}  # digests of what was handed out, see `fixture_digests`
 
     def open_all(self) -> None:
         """Read now what checks of held-out rows ask for: so that `by_sample` need not."""
@@ -122,19 +122,19 @@ class EvaluationContext:
 
     @cached_property
     def candidate(self) -> OpenBundle:
-        """The bundle that is judged, once it answers requests as a server puts them."""
+        """The judged bundle, opened and checked to answer requests in the server's form."""
         opened, schema = self._opened, request_schema.load(self.settings)
         serving_form.refuse_unservable(opened, schema.dtypes, nullable=schema.nullable, name=opened.bundle.name)
         return self._sealed("candidate", opened)
 
     @cached_property
     def _opened(self) -> OpenBundle:
-        """The bundle, whether or not it answers requests as a server puts them: its verdict has to name its rows."""
+        """The judged bundle, opened but not checked: the verdict names its rows even if it cannot answer requests."""
         return bundles.open_bundle(self.folder)
 
     @cached_property
     def champion(self) -> OpenBundle | None:
-        """The bundle that answers now; None when nothing was ever released."""
+        """The current champion; None if nothing was ever released."""
         with open_ledger(self.settings, create=True) as ledger:
             release = releases.current(ledger, self.settings.model)
         if release is None:
@@ -168,9 +168,9 @@ class EvaluationContext:
 
     @cached_property
     def held_out(self) -> Digest:
-        """The content of the rows held out; empty if the store has no such snapshot."""
-        with suppress(NotFound):  # the gate's own questions say that there is no such snapshot
-            if isinstance(self.bundle.split, TimeSplit):  # the batch, whatever became of its outcomes since
+        """The digest of the held-out rows' content; empty if the store does not have the snapshot."""
+        with suppress(NotFound):  # the gate's preconditions report the missing snapshot
+            if isinstance(self.bundle.split, TimeSplit):  # the batch's digest, whether or not outcomes changed since
                 named = [batch for batch in self.snapshot.batches if batch.name == self.bundle.split.holdout]
                 return named[0].content if named else Digest("")
             return snapshots.content_digest(self.rows_on(HOLDOUT).drop(columns=BATCH))
@@ -178,14 +178,14 @@ class EvaluationContext:
 
     @cached_property
     def training(self) -> LabelledRows:
-        """The rows learned from: those of the training side where the outcome is known."""
+        """The training rows with a known outcome."""
         return self._sealed_rows("training", self._labelled(TRAIN))
 
     @cached_property
     def profiles(self) -> Profiles:
-        """The profile numbers of the rows held out, and of the training rows of each batch."""
+        """The profile numbers of the held-out rows, and of the training rows of each batch."""
         split = self.bundle.split
-        if isinstance(split, TimeSplit):  # whole batches: they have their profiles
+        if isinstance(split, TimeSplit):  # whole batches have stored profiles
             known = {batch.name: batch for batch in self.snapshot.batches}
             return Profiles(
                 holdout=self._numbers(known[split.holdout]) if split.holdout in known else {},
@@ -203,7 +203,7 @@ class EvaluationContext:
         return Criteria(self.bounds, file=self.settings.train_config)
 
     def outcomes_known(self, snapshot: Snapshot, batch: str) -> bool:
-        """Whether most rows of a batch have their outcome by now."""
+        """Whether most rows of a batch have a known outcome by now."""
         rows = snapshots.read(self.store, snapshot.digest, batches=[batch])
         return bool(features.labels(self.settings, rows).notna().mean() >= 0.5)
 
@@ -219,7 +219,7 @@ class EvaluationContext:
         return found
 
     def rows_on(self, side: str) -> "pd.DataFrame":
-        """The raw rows of one side of the split, those without an outcome among them.
+        """The raw rows of one side of the split, including those without an outcome.
 
         Raises: BundleError if the snapshot has other rows than the bundle says.
         """
@@ -243,9 +243,9 @@ def _profiled(rows: "pd.DataFrame") -> Mapping[str, ColumnStats]:
 
 
 def find_candidate(settings: Settings, named: str | None) -> Path:
-    """The folder of the bundle to judge: the one named by digest, prefix or folder, else the newest packed one.
+    """The folder of the bundle to judge: named by digest, prefix or folder, else the newest bundle.
 
-    Raises: NoCandidate if none was ever packed; NotFound if the one named is not there.
+    Raises: NoCandidate if no bundle exists; NotFound if the named one does not exist.
     """
     if named is not None and (Path(named) / manifest.MANIFEST).is_file():
         return Path(named).resolve()

@@ -1,6 +1,6 @@
 """The project's cost function: what an answer costs, given the outcome.
 
-Input: the setting `cost_function`, and answers with their outcomes. Output: a number for each, in the project's unit.
+Input: the setting `cost_function`, and answers with their outcomes. Output: a cost for each, in the project's unit.
 """
 
 import math
@@ -22,11 +22,11 @@ Cost = Callable[[Answer, TargetValue], float]
 
 
 def load(settings: Settings) -> Cost | None:
-    """The function that the project names; None where it names none. Raises: ConfigError if it cannot be used."""
+    """The project's cost function; None if it has none. Raises: ConfigError if it cannot be used."""
     if settings.cost_function is None:
         return None
     function: Cost = load_object(settings.cost_function, settings.root)
-    if settings.task == "binary":  # of another task nobody knows an example before there is an answer
+    if settings.task == "binary":  # other tasks have no example answer to try it with
         task = Binary()
         of_each(function, [task.answer([0.9]), task.answer([0.1])], [False, True], name=settings.cost_function)
     return function
@@ -35,7 +35,7 @@ def load(settings: Settings) -> Cost | None:
 def of_each(
     function: Cost, answers: Sequence[Answer], outcomes: Sequence[TargetValue], *, name: str = "cost"
 ) -> "NDArray[np.float64]":
-    """What each answer costs, shape (rows,). Raises: ConfigError, naming the answer that has no cost.
+    """The cost of each answer, shape (rows,). Raises: ConfigError, naming an answer without a valid cost.
 
     >>> of_each(lambda answer, outcome: 5.0 * (answer.value != outcome), [Answer(value=True)] * 2, [True, False])
     array([0., 5.])
@@ -56,6 +56,6 @@ def of_each(
 
 
 def _shown(answer: Answer) -> str:
-    """An answer without what it does not have."""
+    """An answer without its empty fields."""
     told = {name: getattr(answer, name) for name in answer.__slots__ if getattr(answer, name) is not None}
     return f"Answer({', '.join(f'{name}={value!r}' for name, value in told.items())})"

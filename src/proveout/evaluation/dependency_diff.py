@@ -11,15 +11,15 @@ from proveout.records.verdict import Evidence
 if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
 
-NAMED = 8  # changes that are named in the answer
+NAMED = 8  # changes to name in the decision
 
 
 def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
-    """How many packages are locked in another version than the champion's, each named in the answer.
+    """How many packages are locked in another version than for the champion; the decision names them.
 
     evidence(dependency_diff.changed(candidate, champion), at_most=5)
 
-    The first of a project has no champion to differ from, which the answer says. Without a lock on one side, it is not
+    Without a champion, there is nothing to compare, and the decision says so. If one side has no lock, it is not
     judged.
     """
     from proveout.evaluation import isolated_probe
@@ -36,7 +36,7 @@ def changed(candidate: "OpenBundle", champion: "OpenBundle | None") -> Evidence:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Each package that came, went or has another version, in words.
+    """Each package that was added, removed or changed, in words.
 
     >>> differences({"numpy": "2.4.5", "dill": "0.4"}, {"numpy": "2.4.6", "orjson": "3.11"})
     ('dill 0.4 gone', 'numpy 2.4.5 to 2.4.6', 'orjson 3.11 new')

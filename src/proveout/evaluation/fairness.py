@@ -1,7 +1,6 @@
-"""Is the model as good, and as generous, to every group? Rates by group, and how far the extremes are apart.
+"""Fairness: rates by group, and the difference between the extreme groups.
 
-Input: labels, scores, a threshold, the column that says which group a row belongs to. Output: `Evidence`, to be
-stated by a check:
+Input: labels, scores, a threshold, the column with the group of each row. Output: `Evidence`, to be stated by a check:
 
     evidence(fairness.rates(holdout.labels, scores, by=holdout.records["carrier"], threshold=0.3, rate="true positive"))
     evidence(
@@ -10,11 +9,11 @@ stated by a check:
         )
     )
 
-For a class of a multi-class model, ask `labels == "cancelled"` and `said == "cancelled"` with `threshold=0.5`. For
-predicted numbers, and for losses of any task, see `mean_gap`.
+For one class of a multi-class model, pass `labels == "cancelled"` and `predicted == "cancelled"` with `threshold=0.5`.
+For predicted numbers, and for losses of any task, see `mean_gap`.
 
-Which rate must be equal is a question to people, not to statistics: in groups with other base rates not all of them can
-be equal at once (Kleinberg, Mullainathan and Raghavan, Inherent Trade-Offs, ITCS 2017).
+People have to decide which rate should be equal: if groups have different base rates, not all rates can be equal at
+once (Kleinberg, Mullainathan and Raghavan, Inherent Trade-Offs, ITCS 2017).
 """
 
 import math
@@ -36,18 +35,18 @@ if TYPE_CHECKING:
 
 Rate = Literal["selection", "true positive", "false positive", "precision"]
 COVERS = ("model-7",)
-FEWEST = 100  # rows that a rate is over: it is then sure to a tenth
+FEWEST = 100  # rows that a rate is computed over; it is then accurate to about 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A group in numbers."""
+    """The counts of a group."""
 
     name: str
     members: int
-    rows: int  # that the rate is over: all of them, those true, those false, those called true
+    rows: int  # that the rate is computed over: all, true, false, or predicted true
     hits: int
-    worth: float  # independent rows that would say as much: fewer than `rows` where those of a cluster are alike
+    worth: float  # effective number of independent rows: below `rows` if rows of a cluster are correlated
 
 
 def rates(
@@ -69,15 +68,15 @@ def rates(
 
     Args:
         labels: true or false, shape (rows,).
-        scores: what the model says, shape (rows,).
+        scores: of the model, shape (rows,).
         by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are crossed.
-        threshold: from this score on, true is said of a row.
-        rate: `selection`, how many are called true; `true positive`, how many of those that are; `false positive`, how
-            many of those that are not; `precision`, how many of those called true are.
-        fewest: rows that the rate of a group is over: for the true positive rate, rows that are true.
-        unjudged_at_most: share of all rows that may be in groups not judged, 0 to 1.
-        clusters: shape (rows,), such as the day of each flight: rows of one are called alike, so a group is worth fewer
-            rows than it has.
+        threshold: a row is predicted true from this score on.
+        rate: `selection`, the share predicted true; `true positive`, the same share of true rows; `false positive`, the
+            same share of false rows; `precision`, the share of true rows among those predicted true.
+        fewest: fewest rows that a group's rate may be computed over; for the true positive rate, true rows.
+        unjudged_at_most: share of all rows that may be in unjudged groups, 0 to 1.
+        clusters: shape (rows,), such as the day of each flight: rows of one cluster are correlated, which reduces a
+            group's effective number of rows.
     Raises: UsageError for an unknown rate, a missing score, or columns of another length.
 
     >>> carrier = ["UA"] * 200 + ["MQ"] * 200
@@ -119,11 +118,12 @@ def gap(
 ) -> tuple[Evidence, ...]:
     """The largest rate of a group less the smallest, 0 to 1; last, the share of rows in groups too small to judge.
 
-    The two groups are picked for being the extremes, which makes groups look unequal that are not. So the interval
-    comes from those of all pairs at once: each pair's difference has Newcombe's score interval, widened as Tukey's
-    range of so many groups asks (Agresti, Bini, Bertaccini and Ryu, Simultaneous confidence intervals for comparing
-    binomial parameters, Biometrics 64 (2008)). Some pair differs by its low end at least, and none by more than its
-    high end.
+    The two groups are selected because they are the extremes, which makes equal groups look unequal. So the interval
+    holds
+    for all pairs at once: each pair's difference has Newcombe's score interval, widened as Tukey's range for this
+    number of groups requires (Agresti, Bini, Bertaccini and Ryu, Simultaneous confidence intervals for comparing
+    binomial parameters, Biometrics 64 (2008)). At least one pair differs by the low end or more, and none by more than
+    the high end.
 
     >>> carrier = ["UA"] * 200 + ["MQ"] * 200
     >>> labels = [True, False] * 200
@@ -155,11 +155,11 @@ def ratio(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> tuple[Evidence, ...]:
-    """The smallest rate of a group to the largest, 0 to 1; last, the share of rows in groups too small to judge.
+    """The smallest group rate divided by the largest, 0 to 1; last, the share of rows in groups too small to judge.
 
     `at_least=0.8` is the four-fifths rule of the Uniform Guidelines on Employee Selection Procedures (29 CFR 1607.4 D),
-    there asked of the selection rate. The interval is made as that of `gap`, with the ratio's own limits for each pair
-    (Donner and Zou, Statistical Methods in Medical Research 21 (2012)). Without a single hit anywhere: not judged.
+    which is about the selection rate. The interval is made as in `gap`, with limits for the ratio of each pair (Donner
+    and Zou, Statistical Methods in Medical Research 21 (2012)). Not judged if no group has a hit.
 
     >>> carrier = ["UA"] * 200 + ["MQ"] * 200
     >>> labels = [True, False] * 200
@@ -189,17 +189,17 @@ def mean_gap(
 ) -> tuple[Evidence, ...]:
     """The largest mean of a group less the smallest; last, the share of rows in groups too small to judge.
 
-    For predicted numbers and for losses of any task: of `predictions`, whether groups are promised alike; of
-    `predictions - outcomes`, whether one is promised too much; of absolute errors or log losses, whether one is served
-    worse. The interval holds for all pairs of groups at once, as in `gap`, from each mean's Student t interval. With
-    `clusters` it is too wide rather than too narrow: groups share bad days.
+    For predicted numbers and for losses of any task: `predictions` shows whether groups get equal predictions;
+    `predictions - outcomes`, whether a group's predictions are too high; absolute errors or log losses, whether a group
+    has worse predictions. The interval holds for all pairs of groups at once, as in `gap`, from each mean's Student t
+    interval. With `clusters` it is conservative (too wide), because groups share bad days.
 
     Args:
         values: a finite number per row, shape (rows,).
         by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are crossed.
-        name: of the mean, such as "mae".
-        fewest: rows of a group.
-    Raises: UsageError for a value that is missing, or columns of another length.
+        name: the name of the mean, such as "mae".
+        fewest: fewest rows of a judged group.
+    Raises: UsageError for a missing value, or columns of another length.
 
     >>> errors = [10.0, 12.0, 14.0] * 100 + [20.0, 22.0, 24.0] * 100
     >>> found, rest = mean_gap(errors, by={"carrier": ["UA"] * 300 + ["MQ"] * 300}, name="mae", at_most=5.0)
@@ -270,7 +270,7 @@ def _extremes(
     if not why and of == "ratio" and not any(one.hits for one in large):
         why = "no group has a single hit"
     if why:
-        # What could not be compared was not judged, however large the one group is.
+        # Without a comparison, no row was judged, however large the one group is.
         return replace(stated, unjudged=why), _rest(groups, [], at_most=unjudged_at_most)
     each = 2 * NormalDist().cdf(_range_quantile(level, len(large)) / math.sqrt(2)) - 1
     known = [_share(one, each) for one in large]
@@ -285,13 +285,13 @@ def _extremes(
 
 
 def _difference(one: Ends, other: Ends) -> Ends:
-    """Of two shares or means, with limits after Newcombe, Statistics in Medicine 17 (1998), method 10."""
+    """Difference of two shares or means, with limits after Newcombe, Statistics in Medicine 17 (1998), method 10."""
     (a, a_low, a_high), (b, b_low, b_high) = one, other
     return a - b, a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
 
 
 def _quotient(one: Ends, other: Ends) -> Ends:
-    """Of two shares, with limits after Donner and Zou (2012), equation 9, written so that nothing cancels out."""
+    """The ratio of two shares, with limits after Donner and Zou (2012), equation 9, in a numerically stable form."""
     (a, a_low, a_high), (b, b_low, b_high) = one, other
     if b == 0:
         return math.inf, (a_low / b_high), math.inf
@@ -349,7 +349,7 @@ def _rest(groups: list[Group], judged: list[Group], *, at_most: float | None) ->
 
 
 def _share(group: Group, level: float) -> Ends:
-    """The share of a group with Wilson's interval; without a row it may be anything."""
+    """The share of a group with Wilson's interval; 0 to 1 if it has no rows."""
     if not group.rows:
         return 0.0, 0.0, 1.0
     p = group.hits / group.rows
@@ -357,9 +357,9 @@ def _share(group: Group, level: float) -> Ends:
 
 
 def _range_quantile(level: float, groups: int) -> float:
-    """The largest less the smallest of so many standard normal numbers stays below this with probability `level`.
+    """The quantile at `level` of the range of `groups` standard normal numbers.
 
-    Tukey's range for known variances; the one in SciPy is for all degrees of freedom, and takes seconds.
+    This is Tukey's range for known variances. SciPy's version supports all degrees of freedom, and takes seconds.
 
     >>> round(_range_quantile(0.95, 3), 2)
     3.31

@@ -1,6 +1,6 @@
-"""Digests of what a gate run hands out, so that a change in place is seen at its end.
+"""Digests of a gate's fixtures, to detect changes in place at the end of the run.
 
-Input: labelled rows, or an opened bundle. Output: what has to be the same later.
+Input: labelled rows, or an opened bundle. Output: a digest that must be the same at the end.
 """
 
 import hashlib
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from proveout.model.bundle import OpenBundle
 
-COUNTED = frozenset({"detours"})  # attributes of an opened bundle that change as it answers
+COUNTED = frozenset({"detours"})  # attributes of an opened bundle that change when it predicts
 
 
 def of_rows(labels: "NDArray[Any]", *tables: "pd.DataFrame") -> str:
-    """A digest of labels, shape (rows,), and of tables of the same rows: of every value and its place."""
+    """A digest of labels, shape (rows,), and of tables of the same rows: of every value and its position."""
     import pandas as pd
 
-    # By value: the bytes of an array of classes are addresses.
+    # By value, because the bytes of an object array are addresses.
     digest = hashlib.sha256(pd.util.hash_array(labels).tobytes())
     for table in tables:
         digest.update(repr([*table.columns, *table.dtypes]).encode())
@@ -28,5 +28,5 @@ def of_rows(labels: "NDArray[Any]", *tables: "pd.DataFrame") -> str:
 
 
 def of_bundle(opened: "OpenBundle") -> dict[str, int]:
-    """Which objects an opened bundle is made of."""
+    """The identities of the objects in an opened bundle."""
     return {name: id(value) for name, value in vars(opened).items() if name not in COUNTED}

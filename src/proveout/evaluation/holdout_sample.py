@@ -61,16 +61,16 @@ class RowReads:
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutSample:
-    """Which held-out rows judge."""
+    """The held-out rows to judge with."""
 
     file: Path
     places: "NDArray[np.intp]"  # among the held-out rows whose outcome is known
-    interval_scale: float  # an interval of all rows is so much as wide as one of these, 0 to 1
+    interval_scale: float  # width of an interval from all rows relative to one from these rows, 0 to 1
     checks: frozenset[str] | None = None  # that are asked; None: all that ask for held-out rows
     reads: RowReads = field(default_factory=RowReads, compare=False)
 
     def watch_clusters(self) -> None:
-        """From here on, keep what the checks name as clusters of these rows."""
+        """Start recording the clusters that the checks use for these rows."""
         array_checks.watch_groups(len(self.places))
 
     def write_seen(self) -> None:
@@ -113,7 +113,7 @@ def read(file: Path) -> HoldoutSample:
             checks=None if said["checks"] is None else frozenset(said["checks"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--holdout-sample {file} is no sample of held-out rows: {error}.") from error
+        raise UsageError(f"--holdout-sample {file} is not a sample of held-out rows: {error}.") from error
 
 
 def seen(file: Path) -> Seen:

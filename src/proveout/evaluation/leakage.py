@@ -1,7 +1,7 @@
-"""Leaks: what a model was told that nobody will know when it is asked, or that it is judged on afterwards.
+"""Leakage: information in training that is not known at prediction time, or that comes from the held-out rows.
 
-Input: the candidate, the rows it learned from, the rows held out. Output: `Evidence`. A leak makes every other
-number of a gate look better, so nothing here asks how good the model is; it asks how it could know.
+Input: the candidate, the training rows, the held-out rows. Output: `Evidence`. A leak makes all other measurements of
+the gate look better, so these functions do not measure how good the model is, but where its information comes from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,10 +41,10 @@ __all__ = [
     "pure_label",
     "time_travel",
 ]
-_PRIOR = 10.0  # rows by which the rate of a value is drawn to the rate of all
-SHOWN = 3  # columns that are stated even though they are within the bounds
+_PRIOR = 10.0  # strength, in rows, of shrinking a value's rate towards the overall rate
+SHOWN = 3  # columns to state even if they are within the bounds
 _MOST_ALONE: dict[TaskName, float] = {"binary": 0.95, "regression": 0.98, "multiclass": 0.98}
-_MOST_LEAD: dict[TaskName, float] = {"binary": 0.25}  # of numbers, one honest column often tells nearly all
+_MOST_LEAD: dict[TaskName, float] = {"binary": 0.25}  # no bound for numeric targets
 _MOST_LEARNED: dict[TaskName, float] = {"binary": 0.02, "regression": 0.05, "multiclass": 0.05}
 _FEWEST_UNKNOWN = 20  # rows without an outcome
 
@@ -58,21 +58,21 @@ def columns(
     rows: int = 20_000,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """How well each column alone tells the outcome: what is known before something happens seldom tells it by itself.
+    """How well each column alone predicts the outcome. Columns known before the outcome seldom predict it alone.
 
     evidence(leakage.columns(candidate, training))
 
-    Every request column and every model column, numbers, text and "not known" alike. Its values, or at most 64 bins of
-    them, are scored by the mean of the outcome in the other half of the rows, so that a name seen once tells nothing.
+    This covers every request column and every model column: numbers, text and null. Its values, or at most 64 bins of
+    them, are scored by the mean outcome in the other half of the rows, so that a value seen once predicts nothing.
 
     Args:
-        at_most: of one column alone: by default an AUC of 0.95; of a regression or of several classes 0.98 of the
-            variance that it explains, of the outcome's rank or of the classes. The weight of a stone explains 0.93 of
-            its price, and is no leak.
-        lead_at_most: the strongest column less the next which says something else: by default 0.25 of AUC; of the
-            variance explained nothing is asked.
-        rows: of training, at most; drawn at random where there are more.
-    Returns: the strongest columns, and all that break the bound, each by its name; then the lead of the strongest.
+        at_most: bound for one column alone: by default an AUC of 0.95; for a regression or several classes, 0.98 of the
+            explained variance (of the outcome's rank, or of the classes). For comparison: the weight of a diamond
+            explains 0.93 of its price, and is no leak.
+        lead_at_most: bound for the strongest column's lead over the next one with other information: by default 0.25
+            in AUC; no bound for explained variance.
+        rows: most training rows; a random sample if there are more.
+    Returns: the strongest columns and all that break the bound; then the lead of the strongest.
     """
     taken = sample(training.rows, rows, seed=seed)
     records = training.records.iloc[taken].reset_index(drop=True)
@@ -95,16 +95,16 @@ def of_columns(
     lead_at_most: float | None = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """The same of columns that no bundle has yet.
+    """The same as `columns`, for columns without a bundle.
 
     Args:
-        named: columns by their names, shape (rows,) each.
-        outcomes: known ones, as the task has them, shape (rows,).
+        named: columns by name, shape (rows,) each.
+        outcomes: known outcomes in the task's form, shape (rows,).
     """
     at_most = at_most if at_most is not None else _MOST_ALONE[task]
     lead_at_most = lead_at_most if lead_at_most is not None else _MOST_LEAD.get(task)
     told = univariate.targets(task, outcomes)
-    # An order hangs little on how far means are drawn together, the variance that they explain all the more.
+    # Shrinking the means hardly changes their order (AUC), but strongly changes the variance that they explain.
     prior = _PRIOR if task == "binary" else 1.0
     said = {name: univariate.means(values, told, prior=prior, seed=seed) for name, values in named.items()}
     found = [replace(_tells(task, told, one, seed=seed), slice=name, at_most=at_most) for name, one in said.items()]
@@ -126,7 +126,7 @@ def of_columns(
 
 
 def _tells(task: TaskName, told: "NDArray[np.float64]", said: "NDArray[np.float64]", *, seed: int) -> Evidence:
-    """How well the means of one column tell the targets."""
+    """How well the means of one column predict the targets."""
     import numpy as np
 
     if task == "binary":
@@ -146,17 +146,19 @@ def time_travel(
     missing_at_most: float = 0.5,
     likeness_at_most: float = 0.999,
 ) -> tuple[Evidence, ...]:
-    """Whether a request holds what is known only later, by name and by what the rows show, or training went too far.
+    """Whether the request has columns that are known only later, or training used rows from after its end.
 
     evidence(leakage.time_travel(candidate, training, holdout, project=project, later=["dep_delay", "air_time"]))
 
     Args:
-        project: where the held-out rows without an outcome are read from.
+        project: the settings, to read held-out rows without an outcome.
         later: names of columns that are known only later.
-        missing_at_most: of the rows that lack a column or the outcome, the share that lacks both.
-        likeness_at_most: to a raw column that no request has: the correlation of numbers, the share of equal texts.
-    Returns: columns known only later by their name; of a split by time, rows trained on from after training ended; the
-        column that is missing most nearly when the outcome is; the column most like one that no request has.
+        missing_at_most: bound for the share of rows that lack both, among rows that lack the column or the outcome.
+        likeness_at_most: bound for the similarity to a raw column outside the request: correlation of numbers, share of
+            equal texts.
+    Returns: request columns named in `later`; for a split by time, training rows from after the end of training; the
+        column whose missing values agree most with missing outcomes; the column most similar to one outside the
+        request.
     """
     from proveout.data import features
 
@@ -175,7 +177,7 @@ def time_travel(
 
 
 def _too_late(training: "LabelledRows", split: Split) -> Iterator[Evidence]:
-    """Rows that were learned from though they came after training ended: in no split but that by time."""
+    """Training rows from after the end of training; only for a split by time."""
     if isinstance(split, TimeSplit):
         late = int((training.raw[BATCH] > split.train_through).sum())
         yield Evidence(
@@ -188,12 +190,12 @@ def _too_late(training: "LabelledRows", split: Split) -> Iterator[Evidence]:
 
 
 def missing_with_outcome(rows: "pd.DataFrame", unknown: "NDArray[np.bool_]", *, at_most: float = 0.5) -> Evidence:
-    """How nearly a column is missing exactly where the outcome is: such a column is written with the outcome.
+    """The column whose missing values agree most with missing outcomes: it may be recorded together with the outcome.
 
     Args:
-        rows: the request columns, rows without an outcome among them.
-        unknown: shape (rows,), where there is no outcome.
-    Returns: of the rows that lack the column or the outcome, the share that lacks both, of the column with the most.
+        rows: the request columns, including rows without an outcome.
+        unknown: shape (rows,), true for rows without an outcome.
+    Returns: among rows that lack the column or the outcome, the largest share that lacks both.
 
     >>> import numpy as np
     >>> import pandas as pd
@@ -219,9 +221,9 @@ def missing_with_outcome(rows: "pd.DataFrame", unknown: "NDArray[np.bool_]", *, 
 
 
 def like_a_later_one(asked: "pd.DataFrame", others: "pd.DataFrame", *, at_most: float = 0.999) -> Evidence:
-    """The request column most like a column that no request has: the same under another name, or in another unit.
+    """The request column most similar to a column outside the request, such as the same column in another unit.
 
-    Returns: the correlation of two columns of numbers, or the share of equal texts, whichever is the largest.
+    Returns: the largest correlation of two numeric columns or share of equal texts.
 
     >>> import pandas as pd
     >>> asked = pd.DataFrame({"gust": [20.0, 35.0, 15.0, 30.0], "late_h": [0.5, 0.0, 2.0, 1.0]})
@@ -253,15 +255,15 @@ def like_a_later_one(asked: "pd.DataFrame", others: "pd.DataFrame", *, at_most: 
 def holdout_learned(
     candidate: "OpenBundle", training: "LabelledRows", holdout: "LabelledRows", *, gain_at_most: float | None = None
 ) -> Evidence:
-    """How much better the candidate is on the held-out rows than its own estimator, fitted to the training rows alone.
+    """How much better the candidate is on the held-out rows than its own estimator refitted to the training rows alone.
 
     evidence(leakage.holdout_learned(candidate, training, holdout))
 
-    About nothing, for an honest notebook: it was given the held-out rows as well, to measure by, and if it has learned
-    from them, here is where it shows.
+    The gain should be about zero. The notebook also gets the held-out rows, to measure its metrics; if it trains on
+    them, the gain shows it.
 
     Args:
-        gain_at_most: by default 0.02 of AUC; of a regression or of several classes 0.05, as a share of the loss.
+        gain_at_most: default: 0.02 in AUC; for a regression or several classes, 0.05 as a share of the loss.
     """
     import numpy as np
 
@@ -286,15 +288,15 @@ def holdout_learned(
 def duplicates(
     training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str], share_at_most: float = 0.0
 ) -> tuple[Evidence, ...]:
-    """Held-out rows that are training rows too: by their key, by all they say, and by nearly all.
+    """Held-out rows that are also training rows: by key, by full content, and by nearly full content.
 
     evidence(leakage.duplicates(training, holdout, key=project.event_key))
 
     Args:
-        key: columns that name one event; without any, a row is known by all it says.
-        share_at_most: of the held-out rows, for those that are equal, or all but equal, to a training row. Rows of few
-            columns with few values are alike by chance.
-    Returns: three pieces of evidence. All but equal are rows that differ in one request column, or in the key alone.
+        key: columns that name one event; if empty, a row is identified by its content.
+        share_at_most: bound for the share of held-out rows that equal, or nearly equal, a training row. Rows with few
+            columns and few values can be equal by chance.
+    Returns: three pieces of evidence. Nearly equal rows differ in one request column, or in the key alone.
     """
     import pandas as pd
 

@@ -1,11 +1,11 @@
-"""How sure a number is: a metric on held-out rows, with its confidence interval.
+"""Metrics on held-out rows, with confidence intervals.
 
 Input: arrays, a value per row. Output: `Evidence`, to be stated by a check:
 
     evidence(metrics.auc(holdout.labels, scores), at_least=0.7)
 
-What has no answer (no rows, one class) is not judged and says why; what cannot be asked (a missing score, different
-lengths) raises UsageError.
+If there is no answer (no rows, one class), the evidence is not judged and says why. Invalid arguments (a missing score,
+different lengths) raise UsageError.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-NO_LOSS = 1e-12  # share of the naive loss that is left without one row: from here on it is rounding
+NO_LOSS = 1e-12  # share of the naive loss left without one row; below it is rounding
 Metric = Callable[[Any, Any], float]
 """`(labels, scores)` to a number, such as scikit-learn's metrics."""
 
@@ -45,7 +45,7 @@ def share(hits: int, rows: int, *, name: str = "share", level: float = 0.95) -> 
 
 
 def wilson(p: float, rows: float, *, level: float) -> tuple[float, float]:
-    """Wilson's score interval of a share `p` of `rows`, more than 0: not whole, where clusters are worth so many.
+    """Wilson's score interval of a share `p` of `rows`, above 0; not necessarily whole, as an effective number of rows.
 
     >>> low, high = wilson(0.8, 10, level=0.95)
     >>> round(low, 3), round(high, 3)
@@ -54,18 +54,18 @@ def wilson(p: float, rows: float, *, level: float) -> tuple[float, float]:
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (p + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * ((p * (1 - p) / rows + z * z / (4 * rows * rows)) ** 0.5)
-    # At 0 and at 1 the interval ends there, whatever the rounding.
+    # At 0 and at 1, the interval ends exactly there, despite rounding.
     return 0.0 if p == 0 else max(0.0, middle - half), 1.0 if p == 1 else min(1.0, middle + half)
 
 
 def share_of_rows(
     hits: "ArrayLike", *, name: str = "share", level: float = 0.95, clusters: "ArrayLike | None" = None
 ) -> Evidence:
-    """The share of rows that are hits, with Wilson's interval; with `clusters`, of as many rows as they are worth.
+    """The share of rows that are hits, with Wilson's interval; with `clusters`, for the effective number of rows.
 
     Args:
         hits: true or false, shape (rows,).
-        clusters: shape (rows,), such as the day of each flight: rows of one cluster tell less than as many others.
+        clusters: shape (rows,), such as the day of each flight: correlated rows have less information.
     Returns: not judged without rows, or with one cluster.
 
     >>> found = share_of_rows([True] * 8 + [False] * 2)
@@ -85,11 +85,11 @@ def share_of_rows(
 
 
 def worth(hits: "NDArray[np.bool_]", groups: "NDArray[np.intp]", *, level: float) -> float:
-    """How many independent rows would tell the share of `hits` as surely as these rows in clusters do.
+    """The effective number of rows: how many independent rows give the share of `hits` as exactly as these clusters.
 
     Source: E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data, Survey Methodology 24 (1998). Where all hit or none, which shows no difference
-    between clusters, each of them counts as a row.
+    counts estimated from survey data, Survey Methodology 24 (1998). If all rows hit or none, clusters show no
+    difference, and each counts as one row.
 
     >>> import numpy as np
     >>> worth(np.array([True, True, False, False]), np.array([0, 0, 1, 1]), level=0.95) < 2
@@ -118,9 +118,9 @@ def auc(
 
     Args:
         labels, scores: shape (rows,) each.
-        clusters: shape (rows,), such as the day of each flight: flights of one day are late together, and so many rows
-            say less than they seem to.
-    Returns: not judged with one class alone, or one cluster. With few rows of a class the interval is wide, not absent.
+        clusters: shape (rows,), such as the day of each flight: flights of one day are correlated, so there is less
+            information than in independent rows.
+    Returns: not judged with one class alone, or one cluster. With few rows of a class, the interval is wide.
     Raises: UsageError for a score that is missing or infinite, and for labels that are not true or false.
     Source: see `delong.interval`.
 
@@ -151,7 +151,7 @@ def mean(
 
     Args:
         values: shape (rows,), such as the squared error of each row.
-        clusters: shape (rows,), such as the day of each flight: what rows of one cluster have in common counts once.
+        clusters: shape (rows,), such as the day of each flight; accounts for correlation within a cluster.
     Raises: UsageError for a value that is missing or infinite.
 
     >>> found = mean([1, 2, 3, 4, 5])
@@ -175,11 +175,11 @@ def mean(
 
 
 def error_of_mean(values: "NDArray[np.float64]", groups: "NDArray[np.intp] | None" = None) -> float:
-    """The standard error of a mean, from two rows or two clusters on: the jackknife, which leaves out one at a time.
+    """The standard error of a mean of at least two rows or clusters, by the jackknife, which leaves out one at a time.
 
     Source: J. G. MacKinnon, M. Ø. Nielsen and M. D. Webb, Fast and reliable jackknife and bootstrap methods for
-    cluster-robust inference, Journal of Applied Econometrics 38 (2023): for clusters of unequal size it is the one of
-    the simple estimates that is not too small.
+    cluster-robust inference, Journal of Applied Econometrics 38 (2023): of the simple estimates, only this one is not
+    too small for clusters of unequal size.
 
     >>> import numpy as np
     >>> values = np.array([1.0, 1.0, 3.0, 3.0])
@@ -190,7 +190,7 @@ def error_of_mean(values: "NDArray[np.float64]", groups: "NDArray[np.intp] | Non
 
     off = values - values.mean()
     sums, sizes = (off, np.ones(len(off))) if groups is None else (np.bincount(groups, off), np.bincount(groups))
-    moved = sums / (len(values) - sizes)  # what the mean moves by if a row, or a cluster, is left out
+    moved = sums / (len(values) - sizes)  # change of the mean if a row or a cluster is left out
     return float(np.sqrt((len(sums) - 1) / len(sums) * np.square(moved).sum()))
 
 
@@ -202,16 +202,16 @@ def skill(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The share of a naive model's loss that the model saves: 1 for a perfect one, 0 for one as good as naive.
+    """The share of a naive model's loss that the model saves: 1 for a perfect model, 0 for one as good as naive.
 
     With squared errors and the mean as the naive answer this is R²; with log losses and the shares of the classes,
     McFadden's. The interval is by the jackknife, on the logarithm of the ratio of the two losses.
 
     Args:
-        losses, naive_losses: of the same rows, 0 or more, the lower the better, shape (rows,).
+        losses, naive_losses: of the same rows, 0 or more, lower is better, shape (rows,).
         clusters: shape (rows,), such as the day of each flight.
-    Returns: not judged with fewer than two rows, or two clusters, and where the naive model has no loss, which is what
-        a constant outcome gives.
+    Returns: not judged with fewer than two rows or two clusters, or if the naive model has no loss (a constant
+    outcome).
     Raises: UsageError for a loss that is missing, below 0, or of another length.
 
     >>> found = skill([0.5, 0.2, 0.1, 0.4] * 25, [1.0, 0.9, 0.8, 0.7] * 25)
@@ -255,7 +255,7 @@ def saved(
     rows: int,
     level: float,
 ) -> Evidence:
-    """1 less the ratio of two sums of losses, and its interval from both sums without each unit, shape (units,)."""
+    """1 less the ratio of two sums of losses, with an interval from both sums without each unit, shape (units,)."""
     if min(naive, float(naive_without.min())) <= NO_LOSS * naive or naive == 0:
         why = "the naive model has no loss on these rows: the outcome hardly varies"
         return Evidence(name=name, value=None, rows=rows, unjudged=why)
@@ -280,11 +280,11 @@ def metric(
 
     Args:
         function: `(labels, scores)` to a number, such as `sklearn.metrics.average_precision_score`.
-        labels, scores: of any kind that it understands, a row each, shape (rows, ...).
-        clusters: shape (rows,), such as the day of each flight: they are drawn whole.
-    Returns: not judged with fewer than ten rows, or ten clusters, or where the metric has no value in so many draws
-        (those of one class, say) that an end of the interval is among them.
-    Raises: UsageError for a score that is missing or infinite; what `function` raises of all rows.
+        labels, scores: whatever `function` accepts, a value per row, shape (rows, ...).
+        clusters: shape (rows,), such as the day of each flight: whole clusters are drawn.
+    Returns: not judged with fewer than ten rows or ten clusters, or if the metric has no value in so many draws (for
+        example with one class) that they reach an end of the interval.
+    Raises: UsageError for a score that is missing or infinite; what `function` raises on all rows.
 
     >>> from sklearn.metrics import accuracy_score
     >>> found = metric(accuracy_score, [0, 1] * 50, [0, 1] * 45 + [1, 0] * 5)
@@ -321,7 +321,7 @@ def metric(
 
 
 def name_of(function: Metric) -> str:
-    """What a metric is called, a `functools.partial` by the function it completes.
+    """The name of a metric; for a `functools.partial`, of its function.
 
     >>> from functools import partial
     >>> from sklearn.metrics import fbeta_score

@@ -1,7 +1,7 @@
-"""For how long a model stays good: its estimator, fitted to ever older batches.
+"""How long a model stays good: its estimator, fitted to older and older batches.
 
-Input: the candidate, the rows it learned from, the rows held out. Output: `Evidence` for each age. Models are fitted
-with one thread: the same numbers on every machine, and nobody waits for a core that a check beside it has.
+Input: the candidate, the training rows, the held-out rows. Output: `Evidence` for each age. Models are fitted with one
+thread, so that numbers are the same on every machine and parallel checks do not compete for cores.
 """
 
 from dataclasses import replace
@@ -34,19 +34,20 @@ def staleness(
     clusters: "ArrayLike | None" = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """How good the candidate's own estimator is on the held-out rows, learned from ever older batches.
+    """How good the candidate's own estimator is on the held-out rows if it is trained on older and older batches.
 
     evidence(model_age.staleness(candidate, training, holdout, margin=0.01, fresh_for=1))
 
     Args:
-        margin: of AUC, of a regression mean absolute error in the target's unit, of several classes Brier score; what
-            is surely worse than the newest by more than this is stale.
-        fresh_for: how many batches old a model must be without being stale.
-        window: batches that each is fitted on; half of those there are. All have as many rows, `rows` at most.
+        margin: a model that is significantly worse than the newest by more than this is stale: in AUC; for a regression
+            in mean absolute error (the target's unit), for several classes in Brier score.
+        fresh_for: how many batches old a model must at least become without being stale.
+        window: batches that each model is fitted on; default: half of them. All models get the same number of rows, at
+            most `rows`.
         clusters: of the held-out rows, such as their days: see `metrics.mean`.
-    Returns: the AUC, or the mean loss, at each age, with interval and what it is to the newest; then the age, in
-        batches, up to which none was stale. With fewer than two windows, not judged; of rows that are not split by
-        time, nothing to ask.
+    Returns: the AUC or the mean loss at each age, with interval and comparison to the newest; then the age in batches
+        up to which no model was stale. Not judged with fewer than two windows; does not apply unless rows are split by
+        time.
     """
     import numpy as np
 
@@ -61,7 +62,7 @@ def staleness(
         )
     if len(windows) < 2:
         why = f"{len(batches)} batches make {len(windows)} windows of {length}"
-        decision = "nothing to ask yet"  # of so young a project
+        decision = "nothing to ask yet"  # the project has too few batches yet
         return (Evidence(name=name, value=None, unjudged=why, decision=decision, covers=("model-4", "monitor-4")),)
     belongs = [np.flatnonzero(training.raw[BATCH].isin(names)) for names in windows]
     most = min(rows, *map(len, belongs))

@@ -1,11 +1,11 @@
-"""How good are predicted classes: log loss, share of right answers, recall, precision and F1 of each class and overall.
+"""Metrics of predicted classes: log loss, accuracy, and recall, precision and F1 per class and overall.
 
-Takes outcomes of any kind (texts, whole numbers, booleans), and what the model gives: labels, shape (rows,), or
-probabilities with the names of their columns, shape (rows, classes). Gives `Evidence` with an interval. In a check,
+Input: outcomes of any kind (texts, whole numbers, booleans), and labels, shape (rows,), or probabilities with the names
+of their columns, shape (rows, classes). Output: `Evidence` with an interval. In a check,
 `probabilities = candidate.predict(holdout.records)`, `classes = candidate.task.facts.classes`, and the labels are
 `multiclass.labels_of(probabilities, classes)`.
 
-Calibration stands in `calibration.of_classes` and `.of_top_label`, the comparison of two models in `compare_classes`.
+For calibration see `calibration.of_classes` and `.of_top_label`, to compare two models `compare_classes`.
 """
 
 import math
@@ -38,15 +38,15 @@ def log_loss(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The mean log loss in nats: how surprised the model was by what happened. Student's t interval.
+    """The mean log loss in nats, with Student's t interval.
 
     Args:
         outcomes: a class per row, shape (rows,).
         probabilities: of each class, shape (rows, classes).
         classes: the name of each column.
         clusters: shape (rows,), such as the day of each flight.
-    Returns: not judged with fewer than two rows, or two clusters, and where all outcomes are one class.
-    Raises: UsageError for a missing outcome, a class that is no column, or what is no probability.
+    Returns: not judged with fewer than two rows or two clusters, or if all outcomes are one class.
+    Raises: UsageError for a missing outcome, a class without a column, or an invalid probability.
 
     >>> said = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]] * 30
     >>> found = log_loss(["a", "b", "c"] * 30, said, classes=["a", "b", "c"])
@@ -69,10 +69,10 @@ def top_k(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The share of rows whose outcome is among the `k` classes of the highest probability, with Wilson's interval.
+    """The share of rows whose outcome is among the `k` most probable classes, with Wilson's interval.
 
-    Of equal probabilities the class of the earlier column is the higher, as for the label. Arguments and raises: as of
-    `log_loss`; UsageError if `k` is not from 1 to one less than the number of classes.
+    For equal probabilities, the earlier column ranks higher, as for the label. Arguments and raises: as in `log_loss`;
+    UsageError if `k` is not from 1 to the number of classes less one.
 
     >>> said = [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.5, 0.3, 0.2]] * 30
     >>> found = top_k(["a", "a", "c"] * 30, said, classes=["a", "b", "c"], k=2)
@@ -91,7 +91,7 @@ def top_k(
 
 
 def labels_of(probabilities: "ArrayLike", classes: Sequence[Any]) -> "NDArray[Any]":
-    """The class of the highest probability in each row, shape (rows,); of equal ones, that of the earlier column.
+    """The most probable class of each row, shape (rows,); for equal probabilities, that of the earlier column.
 
     >>> labels_of([[0.4, 0.6], [0.5, 0.5]], ["a", "b"]).tolist()
     ['b', 'a']
@@ -122,9 +122,9 @@ def accuracy(
 def balanced_accuracy(
     outcomes: "ArrayLike", labels: "ArrayLike", *, level: float = 0.95, clusters: "ArrayLike | None" = None
 ) -> Evidence:
-    """The mean of the recall of all classes: what a model that knows the largest class alone does not reach.
+    """The mean recall of all classes. Always predicting the largest class does not score high.
 
-    Arguments, returns, raises: as of `macro`.
+    Arguments, returns, raises: as in `macro`.
 
     >>> found = balanced_accuracy(["a", "b", "b", "c"] * 30, ["a", "b", "b", "b"] * 30)
     >>> round(found.value, 2)
@@ -141,19 +141,19 @@ def macro(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The plain mean of the recall, the precision or the F1 of all classes that occur: a rare class counts as any.
+    """The plain mean of recall, precision or F1 over all classes that occur; a rare class counts as much as others.
 
-    Each end of the interval is the wider of two: that of the jackknife on the logit scale, which knows what classes
-    have in common, and the one that follows from Wilson's interval of each class (MOVER: Zou and Donner, Statistics in
-    Medicine 27 (2008)), which is honest about classes with few rows.
+    Each end of the interval is the wider one of two: that of the jackknife on the logit scale, which accounts for the
+    correlation of classes, and the one that follows from Wilson's interval of each class (MOVER: Zou and Donner,
+    Statistics in Medicine 27 (2008)), which is valid for classes with few rows.
 
     Args:
         outcomes, labels: a class per row, shape (rows,).
         of: `recall`, `precision` or `f1`.
         clusters: shape (rows,), such as the day of each flight.
-    Returns: over the classes that are the outcome of some row; a class without any is left out, and a label of such a
-        class is wrong. The precision of a class that is never the label is 0. Not judged where all outcomes are one
-        class, and with one cluster.
+    Returns: the mean over classes that are the outcome of at least one row; labels of other classes are wrong. The
+        precision of a class that is never the label is 0. Not judged if all outcomes are one class, or with one
+        cluster.
     Raises: UsageError for a missing outcome or label, or different lengths.
 
     >>> found = macro(["a", "b", "c"] * 30, ["a", "b", "b"] * 30, of="recall")
@@ -175,15 +175,15 @@ def each_class(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> tuple[Evidence, ...]:
-    """The recall, precision or F1 of each class, with Wilson's interval; last, the share of rows in classes too small.
+    """The recall, precision or F1 of each class, with Wilson's interval; last, the share of rows in too small classes.
 
     Args:
         outcomes, labels: a class per row, shape (rows,).
-        of: `recall`, of rows with the class as outcome; `precision`, of rows with it as label; `f1`, of both.
-        fewest: rows of the class that the share needs to be judged.
-        unjudged_at_most: share of all rows that may have an outcome of a class that is not judged, 0 to 1.
-        clusters: shape (rows,), such as the day of each flight: a class is then worth fewer rows than it has.
-    Returns: one for each class that occurs; the value is `recall of a` by its slice.
+        of: `recall`, over rows with the class as outcome; `precision`, over rows with it as label; `f1`, over both.
+        fewest: fewest rows of a judged class.
+        unjudged_at_most: share of all rows whose outcome may be an unjudged class, 0 to 1.
+        clusters: shape (rows,), such as the day of each flight: reduces a class's effective number of rows.
+    Returns: evidence for each class that occurs; its `slice` names the class.
     Raises: UsageError for a missing outcome or label, or different lengths.
 
     >>> for one in each_class(["a", "b", "c"] * 30, ["a", "b", "b"] * 30, of="recall", at_least=0.5):
@@ -221,12 +221,12 @@ def worst_class(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The lowest recall, precision or F1 of a class, with an interval for the lowest of the true ones.
+    """The lowest recall, precision or F1 of a class, with an interval for the lowest true value.
 
-    Some class is the lowest by chance alone, so each class's interval is widened until all of them hold at once
-    (Bonferroni); the lowest of their ends are those of the lowest. Arguments: as of `each_class`.
+    Some class is the lowest by chance alone, so each class's interval is widened until all hold at once (Bonferroni).
+    The lowest low end and the lowest high end form the interval. Arguments: as in `each_class`.
 
-    Returns: not judged where fewer than two classes have `fewest` rows.
+    Returns: not judged if fewer than two classes have `fewest` rows.
 
     >>> found = worst_class(["a", "b", "c"] * 30, ["a", "b", "b"] * 25 + ["a", "b", "c"] * 5)
     >>> found.slice, round(found.low, 2), round(found.value, 2), round(found.high, 2)
@@ -253,9 +253,9 @@ def worst_class(
 
 
 def log_losses(outcomes: "ArrayLike", probabilities: "ArrayLike", *, classes: Sequence[Any]) -> "NDArray[np.float64]":
-    """The log loss of each row in nats, shape (rows,): minus the log of the probability that what happened was given.
+    """The log loss of each row in nats, shape (rows,): minus the log of the probability of the outcome.
 
-    It is finite: nobody is surer than the last bit of a number near 1.
+    It is finite, because probabilities are limited to the precision of a number near 1.
 
     >>> log_losses(["a", "b"], [[0.5, 0.5], [0.9, 0.1]], classes=["a", "b"]).round(3).tolist()
     [0.693, 2.303]
@@ -264,7 +264,7 @@ def log_losses(outcomes: "ArrayLike", probabilities: "ArrayLike", *, classes: Se
 
 
 def brier_scores(outcomes: "ArrayLike", probabilities: "ArrayLike", *, classes: Sequence[Any]) -> "NDArray[np.float64]":
-    """The squared distance of each row's probabilities from what happened, 0 to 2, shape (rows,).
+    """The squared difference of each row's probabilities from the outcome, 0 to 2, shape (rows,).
 
     >>> brier_scores(["a", "b"], [[0.5, 0.5], [0.9, 0.1]], classes=["a", "b"]).round(2).tolist()
     [0.5, 1.62]
@@ -276,7 +276,7 @@ def _task_losses(
     outcomes: "ArrayLike", probabilities: "ArrayLike", classes: Sequence[Any], *, name: str
 ) -> "NDArray[np.float64]":
     known, said = _answers(outcomes, probabilities, classes)
-    places = tuple(range(len(classes)))  # what they are called makes no difference to a loss
+    places = tuple(range(len(classes)))  # class names do not matter for a loss
     return Multiclass(classes=places).losses(known, said, name=name)
 
 
@@ -293,7 +293,7 @@ def wrong_labels(outcomes: "ArrayLike", labels: "ArrayLike") -> "NDArray[np.floa
 
 
 def coded(outcomes: "ArrayLike", labels: "ArrayLike") -> "tuple[NDArray[np.intp], NDArray[np.intp], list[Any]]":
-    """The place of each row's outcome and label among the classes that occur, and these, sorted where they can be.
+    """The index of each row's outcome and label among the classes that occur, and these classes, sorted if possible.
 
     Raises: UsageError for a missing outcome or label, or different lengths.
 
@@ -364,7 +364,7 @@ def _macro(
 
 
 def _one_class(known: "NDArray[np.intp]", classes: Sequence[Any]) -> str:
-    """Why outcomes of one class alone are not judged; empty where there are two."""
+    """Why outcomes of a single class are not judged; empty if there are more classes."""
     if not len(known):
         return "no rows"
     first = known[0]

@@ -1,7 +1,7 @@
-"""Held-out rows that are training rows too: equal in all they say, or in all but one column, or all but the key.
+"""Held-out rows that are also training rows: equal in all columns, in all but one, or in all but the key.
 
-Input: training and held-out rows. Output: how many of the held-out ones there are of each. Rows are compared by
-sums of hashes: a row without one column has the hash of the whole less that of the column.
+Input: training and held-out rows. Output: the number of held-out rows of each kind. Rows are compared by sums of
+hashes, so the hash of a row without a column is the row's hash less that of the column.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
     from proveout.evaluation.context import LabelledRows
 
-_FEWEST_ALIKE = 5  # columns that have to be equal before two rows are called alike
+_FEWEST_ALIKE = 5  # fewest equal columns of nearly equal rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Twins:
-    """Held-out rows that have a twin among the training rows."""
+    """Held-out rows that equal a training row."""
 
-    varying: int  # columns that are not the same in every training row
+    varying: int  # columns with more than one value in training
     equal: int  # rows, outcome included
-    nearly: int | None  # rows that differ in one column, or in the key alone; None where too few columns vary
+    nearly: int | None  # rows that differ in one column, or in the key alone; None if too few columns vary
 
 
 def find(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str]) -> Twins:
-    """How many held-out rows have the varying request columns of a training row. `key`: columns that name one event."""
+    """Count held-out rows with the varying request columns of a training row. `key`: columns that name one event."""
     import numpy as np
 
     varying = [str(name) for name in training.records if training.records[name].nunique(dropna=False) > 1]
@@ -44,7 +44,7 @@ def find(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[str
 
 
 def _hashes(rows: "pd.DataFrame") -> "dict[str, NDArray[np.uint64]]":
-    """A number for each value of each column; another one for the same value in another column."""
+    """A hash of each value of each column, which also depends on the column."""
     import numpy as np
     import pandas as pd
 
@@ -57,7 +57,7 @@ def _hashes(rows: "pd.DataFrame") -> "dict[str, NDArray[np.uint64]]":
 
 
 def _outcomes(rows: "LabelledRows") -> "tuple[NDArray[np.uint64], ...]":
-    """A number for each outcome, whatever the task: true or false, a class, or a value."""
+    """A hash of each outcome, for any task."""
     import numpy as np
     import pandas as pd
 

@@ -1,6 +1,6 @@
-"""How far long work is, on stderr.
+"""Progress of long work, printed to stderr.
 
-Input: what is worked on. Output: the same, one after another.
+Input: the items to work on. Output: the same items, one by one.
 """
 
 import sys
@@ -13,7 +13,7 @@ _SILENT_S = 2.0
 
 
 def reported(what: str, items: Sequence[T]) -> Iterator[T]:
-    """`items`, and on stderr how many are done, once it has taken some seconds: `pytest -s` shows it."""
+    """Yield `items`; after some seconds, print progress to stderr, which `pytest -s` shows."""
     began = said = time.monotonic()
     for done, item in enumerate(items):
         if time.monotonic() - said > _SILENT_S:

@@ -1,6 +1,6 @@
-"""What made the rows that a candidate is judged on: the versions of the source, and what changed in it.
+"""Provenance of rows: the versions of the source code that made them, and the files that changed.
 
-Input: a snapshot and the ledger. Output: `SourceVersion`s, and names of files.
+Input: a snapshot and the ledger. Output: `SourceVersion` records, and names of files.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from proveout.records.verdict import SourceVersion
 
 
 def as_entered(ledger: Ledger, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with each batch as the newest entry of the ledger has it.
+    """The snapshot with each batch as in its newest ledger entry.
 
-    The store keeps what it was first told of a batch. Taken in again with the same rows, it may have been made by other
-    code, and the ledger says so.
+    The store keeps the first record of a batch. If it was ingested again with the same rows but other code, only the
+    ledger's entry shows it.
     """
     known: dict[Digest, Batch] = {}
     for entry in ledger.entries(kind="snapshot"):
@@ -25,7 +25,7 @@ def as_entered(ledger: Ledger, snapshot: Snapshot) -> Snapshot:
 
 
 def versions(snapshot: Snapshot) -> tuple[SourceVersion, ...]:
-    """Each version of the source that made some of the batches, in the order of the batches."""
+    """Each version of the source that made at least one batch, in the order of the batches."""
     found: list[SourceVersion] = []
     for batch in snapshot.batches:
         place = next((place for place, one in enumerate(found) if one.files == batch.code), None)
@@ -37,7 +37,7 @@ def versions(snapshot: Snapshot) -> tuple[SourceVersion, ...]:
 
 
 def changed(before: Sequence[SourceVersion], now: Sequence[SourceVersion]) -> tuple[str, ...]:
-    """The files that differ in the version that made the last batch; none where nobody wrote the earlier one down."""
+    """The files that differ in the version of the last batch; empty if the earlier version was not recorded."""
     if not before or not now or not before[-1].files:
         return ()
     was, is_now = before[-1].files, now[-1].files

@@ -1,13 +1,13 @@
-"""What a function of rows knows besides its rows: asked in a process that has next to nothing else.
+"""Tests whether a function of rows depends on anything else, by running it in an isolated process.
 
-Input: rows, and the file that the function stands in. Output: `Told`, what it says there, and where it says
-something else. The process is this file, run as `python -m proveout.evaluation.purity ASKED TOLD`. Its working
-directory is empty, and it has no environment but what Python needs. There the function is loaded again under other
-clocks, and asked again for the same rows in another order, in halves, and one by one. The function reads no file but
-its own and those of Python, opens no connection, and starts no program: what it tries is noted, and fails.
+Input: rows, and the file of the function. Output: `Told`, the results there and where they differ. The process runs
+this file as `python -m proveout.evaluation.purity ASKED TOLD`, in an empty working directory, with only the environment
+variables that Python needs. There the function is loaded again with other clocks, and called for the same rows in
+another order, in halves, and one by one. It may read only its own files and Python's, may not open a connection, and
+may not start a program: each attempt is recorded and fails.
 
-What it cannot replace is the clock that NumPy and pandas ask in C: `reads_clock` finds that in the source. Files
-that a library opens in C are seen only where pandas opens them (parquet, feather, orc).
+The clock that NumPy and pandas read in C cannot be replaced; `reads_clock` finds such calls in the source. Files that a
+library opens in C are detected only if pandas opens them (parquet, feather, orc).
 """
 
 import ast
@@ -35,44 +35,44 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cells = Mapping[str, tuple[Scalar, ...]]
-"""The cells of each column, None for what is not known."""
+"""The cells of each column; None for null."""
 Compute = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 CLOCK, ORDER, FEWER, ALONE = "another clock", "another order of rows", "half of the rows", "one row at a time"
 _TROUBLE_CHARACTERS = 300
 _CLOCKS = tuple(k * datetime.timedelta(days=53, hours=3, minutes=25, seconds=11) for k in range(1, 8))
-# 53 days: seven other weekdays, seven other months, and at least one in another year.
+# Multiples of 53 days: other weekdays, other months, and at least one other year.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the process is to do."""
+    """The task of the process."""
 
     file: str  # the function's source
     function: str
-    columns: Mapping[str, str]  # dtype of each column that the function is given; none: all columns, as they are
+    columns: Mapping[str, str]  # dtype of each column to pass; empty: all columns unchanged
     root: str  # of the project
-    readable: tuple[str, ...]  # folders that the function may read besides Python's
+    readable: tuple[str, ...]  # folders that the function may read, besides Python's
     path: tuple[str, ...] = ()  # folders to import from besides Python's
-    alone: int = 20  # so many rows are asked for one by one
-    apart_at_most: float = 1e-9  # two numbers are the same up to this share of the larger one
+    alone: int = 20  # this many rows are computed one by one
+    apart_at_most: float = 1e-9  # relative tolerance for numbers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What came of it. `raised` is empty, or what was raised, by what was another: "" for the first attempt."""
+    """The result. `raised` has the errors, by the change that caused each: "" for the first run."""
 
     cells: Cells = field(default_factory=dict)
-    differing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # columns, by what was another
+    differing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # differing columns, by cause
     raised: Mapping[str, str] = field(default_factory=dict)
-    read: tuple[str, ...] = ()  # what it tried to read, and may not
+    read: tuple[str, ...] = ()  # what it tried to read without permission
 
 
 def ask(asked: Asked, rows: "pd.DataFrame", *, environment: Mapping[str, str] | None = None) -> Told:
-    """What a fresh process says of `rows`. Nothing of what `asked` names is changed.
+    """Run the task on `rows` in a fresh process. Nothing that `asked` names is changed.
 
     Args:
-        environment: variables that the process has; without it, only those that Python needs.
+        environment: environment variables of the process; default: only those that Python needs.
     """
     with tempfile.TemporaryDirectory(prefix="proveout-purity-") as temporary:
         here = Path(temporary)
@@ -104,7 +104,7 @@ def ask(asked: Asked, rows: "pd.DataFrame", *, environment: Mapping[str, str] | 
 
 
 def cells(table: "pd.DataFrame") -> Cells:
-    """A table as plain values, whatever its dtypes: 1 and 1.0 are the same, and so are all that mean "not known".
+    """A table as plain values, independent of dtypes: 1 equals 1.0, and all kinds of null are the same.
 
     >>> import pandas as pd
     >>> cells(pd.DataFrame({"hour": [1.0, None], "tail": ["N1", None]}))
@@ -126,7 +126,7 @@ def _plain(cell: Any) -> Scalar:
 
 
 def differing(one: Cells, other: Cells, *, apart_at_most: float) -> tuple[str, ...]:
-    """The columns that only one of two tables has, or that differ in a cell.
+    """The columns that only one of two tables has, or that differ in at least one cell.
 
     >>> differing({"a": (1.0,), "b": (1.0,)}, {"a": (1,), "b": (1.1,)}, apart_at_most=1e-9)
     ('b',)
@@ -149,7 +149,7 @@ def differing(one: Cells, other: Cells, *, apart_at_most: float) -> tuple[str, .
 
 
 def reads_clock(source: bytes) -> tuple[str, ...]:
-    """Calls in a source that ask NumPy or pandas for this moment in a word: `to_datetime("now")`.
+    """Calls in a source that get the current time from NumPy or pandas by a word, such as `to_datetime("now")`.
 
     >>> reads_clock(b'age = np.datetime64("today") - rows["made"]')
     ("datetime64('today')",)
@@ -168,7 +168,7 @@ def reads_clock(source: bytes) -> tuple[str, ...]:
 
 
 def main(given: str, got: str) -> None:
-    """Do what the file `given` asks and write what came of it to the file `got`."""
+    """Do the task in the file `given`, and write the result to the file `got`."""
     import pandas as pd
 
     asked = from_json(Asked, Path(given).read_bytes())
@@ -197,7 +197,7 @@ def _told(asked: Asked, rows: "pd.DataFrame", read: list[str]) -> Told:
     try:
         compute = _loaded(asked)
         expected = cells(compute(rows))
-    except Exception as error:  # whatever it is: it is what a server would have met
+    except Exception as error:  # a server would get the same error
         return Told(raised={"": _said(error)}, read=tuple(dict.fromkeys(read)))
     shuffled = sorted(everything, key=lambda place: (place * 7919) % max(len(rows), 1))
     for what, chosen in (
@@ -228,7 +228,7 @@ def _said(error: Exception) -> str:
 
 
 def _loaded(asked: Asked) -> Compute:
-    """The function, its source run anew: what it reads while it is loaded, it reads again."""
+    """The function, loaded again, so that files read at import are read again."""
     import pandas as pd
 
     from proveout.data import features, request_columns
@@ -236,7 +236,7 @@ def _loaded(asked: Asked) -> Compute:
     for name, imported in list(sys.modules.items()):
         place = getattr(imported, "__file__", None) or ""
         if any(_inside(place, folder) for folder in asked.path) and is_foreign(Path(place), Path(asked.root)):
-            del sys.modules[name]  # what it imports from the project is loaded anew with it
+            del sys.modules[name]  # modules that it imports from the project are loaded again too
     file = Path(asked.file)
     module = types.ModuleType("proveout_asked")
     module.__file__ = str(file)
@@ -254,7 +254,7 @@ def _loaded(asked: Asked) -> Compute:
 
 
 def _watch(read: list[str], *, root: str, readable: Collection[str]) -> None:
-    """From now on nothing is opened but what is Python's or `readable`. What is tried all the same goes to `read`."""
+    """From now on, only Python's files and `readable` can be opened. Other attempts are added to `read`."""
     import pandas as pd
 
     own = tuple(os.path.realpath(place) for place in readable)
@@ -262,7 +262,7 @@ def _watch(read: list[str], *, root: str, readable: Collection[str]) -> None:
         os.path.realpath(place) for place in (*sys.path, *zoneinfo.TZPATH, "/dev", "/proc", "/sys") if place
     )
     project = os.path.realpath(root)
-    # An editable install may put the project's whole folder among Python's: then its data is its own all the same.
+    # An editable install may put the project's folder on Python's path; its data files still do not count as Python's.
     pythons = tuple(place for place in pythons if not _inside(project, place))
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
@@ -276,7 +276,7 @@ def _watch(read: list[str], *, root: str, readable: Collection[str]) -> None:
             raise PermissionError(f"{path} is read, and belongs neither to the rows nor to the code")
         if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec"):
             read.append(event)
-            raise PermissionError(f"{event}: what is asked of the world belongs neither to the rows nor to the code")
+            raise PermissionError(f"{event}: it belongs neither to the rows nor to the code")
 
     for name in ("read_parquet", "read_feather", "read_orc"):
         setattr(pd, name, _opened_by_python(getattr(pd, name)))
@@ -288,7 +288,7 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _opened_by_python(reader: Callable[..., Any]) -> Callable[..., Any]:
-    # Arrow opens a file by itself, which no hook of Python sees.
+    # Arrow opens files itself, without an audit event.
     def read(path: Any, *args: Any, **options: Any) -> Any:
         if isinstance(path, str | os.PathLike):
             Path(path).open("rb").close()
@@ -299,21 +299,21 @@ def _opened_by_python(reader: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _clock(shift: datetime.timedelta) -> Iterator[None]:
-    """Whoever asks Python what time it is, is told another."""
+    """Shift the time that Python code reads."""
     import pandas as pd
 
     real_date, real_datetime, stamp = datetime.date, datetime.datetime, pd.Timestamp
     real_time, local, greenwich, ctime, strftime = time.time, time.localtime, time.gmtime, time.ctime, time.strftime
 
     class _Alike(type):
-        # What was made by the real class is one of these, too.
+        # Objects made by the real class count as instances too.
         def __instancecheck__(cls, one: object) -> bool:
             return isinstance(one, cls.__mro__[1])
 
     class _Date(real_date, metaclass=_Alike):  # type: ignore[valid-type,misc]  # the class of a moment ago
         @classmethod
         def today(cls) -> Any:
-            return (real_datetime.now() + shift).date()  # as date.today() does
+            return (real_datetime.now() + shift).date()  # like date.today()
 
     class _Datetime(real_datetime, metaclass=_Alike):  # type: ignore[valid-type,misc]
         @classmethod

@@ -1,12 +1,12 @@
-"""How good are predicted numbers: errors, explained variance, quantiles, prediction intervals, bias.
+"""Metrics of predicted numbers: errors, explained variance, quantiles, prediction intervals, bias.
 
-Takes outcomes and predictions, a number per row. Gives `Evidence` with an interval. In a check, with
+Input: outcomes and predictions, a number per row. Output: `Evidence` with an interval. In a check, with
 `predictions = candidate.predict(holdout.records)`, it is stated with a bound:
 `evidence(regression.mae(holdout.labels, predictions), at_most=12.0)`.
 
-Each function takes `(outcomes, predictions)` and `clusters=`, so it is a measure for `slices.judge` and `slices.gap`.
-The losses of single rows (`absolute_errors`, `squared_errors`, `pinball_losses`, `interval_scores`) go into
-`compare.rows` beside those of the champion, and into `slice_search.search`.
+Each function takes `(outcomes, predictions)` and `clusters=`, so it can be used in `slices.judge` and `slices.gap`. The
+losses per row (`absolute_errors`, `squared_errors`, `pinball_losses`, `interval_scores`) are for `compare.rows`,
+together with those of the champion, and for `slice_search.search`.
 """
 
 import math
@@ -35,7 +35,7 @@ def mae(
 
     Args:
         outcomes, predictions: finite numbers, shape (rows,).
-        clusters: shape (rows,), such as the day of each flight: rows of one cluster are wrong together.
+        clusters: shape (rows,), such as the day of each flight: rows of one cluster are correlated.
     Returns: not judged with fewer than two rows, or two clusters.
     Raises: UsageError for a missing outcome, a prediction that is NaN or infinite, or different lengths.
 
@@ -51,8 +51,8 @@ def rmse(
 ) -> Evidence:
     """The root of the mean squared error, in the outcome's unit. Interval: jackknife, on the logarithm.
 
-    Squared errors are skewed, and a symmetric interval of their mean is too short at its upper end. Arguments, returns
-    and raises: as of `mae`.
+    Squared errors are skewed, so a symmetric interval of their mean would be too short at its upper end. Arguments,
+    returns and raises: as in `mae`.
 
     >>> found = rmse([1.0, 2.0, 3.0, 4.0] * 20, [1.5, 2.0, 2.0, 4.5] * 20)
     >>> round(found.low, 2), round(found.value, 2), round(found.high, 2)
@@ -77,12 +77,12 @@ def r2(
 ) -> Evidence:
     """The share of the outcomes' variance that the predictions explain: 1 at best, below 0 if the mean is better.
 
-    The mean is that of these rows. Against the mean of the training rows, which is what a naive model would have said,
-    see `skill`.
+    The mean is that of these rows. For a comparison with the mean of the training rows, which a naive model would
+    predict, see `skill`.
 
-    Returns: not judged with fewer than three rows, with one cluster, and for a constant outcome, which has no variance
+    Returns: not judged with fewer than three rows, with one cluster, or for a constant outcome, which has no variance
         to explain.
-    Raises: as `mae`.
+    Raises: as in `mae`.
 
     >>> found = r2([1.0, 2.0, 3.0, 4.0] * 20, [1.5, 2.0, 2.0, 4.5] * 20)
     >>> round(found.low, 2), round(found.value, 2), round(found.high, 2)
@@ -96,13 +96,13 @@ def r2(
     known, said = _answers(outcomes, predictions)
     groups = array_checks.groups(clusters, len(known))
     units = len(known) if groups is None else int(groups.max(initial=-1)) + 1
-    if len(known) < 3 or units < 2:  # two rows always have a line through them
+    if len(known) < 3 or units < 2:  # two rows can always be fitted exactly
         why = f"{len(known)} rows, three are needed" if len(known) < 3 else "one cluster, an interval needs two"
         return Evidence(name="r2", value=None, rows=len(known), unjudged=why)
     if np.ptp(known) == 0:
         why = f"all {len(known):,} outcomes are {known[0]:g}: there is no variance to explain; ask for the MAE"
         return Evidence(name="r2", value=None, rows=len(known), unjudged=why)
-    off = known - known.mean()  # of large numbers, squares alone would lose the digits that differ
+    off = known - known.mean()  # centred, because squares of large numbers would lose precision
     errors = np.square(known - said)
     rows = jackknife.without_each(np.ones(len(off)), groups)
     spread = jackknife.without_each(np.square(off), groups) - np.square(jackknife.without_each(off, groups)) / rows
@@ -129,8 +129,8 @@ def skill(
     """The share of a naive model's error that the predictions save: 1 at best, 0 if naive is as good.
 
     Args:
-        naive: what it says: one number, such as the median (mean, for squared errors) of the training rows; or one per
-            row, such as the outcome a week before.
+        naive: the naive prediction: one number, such as the median (for squared errors, the mean) of the training rows;
+            or one per row, such as the outcome a week before.
         loss: `absolute` or `squared`.
     Returns, raises: as `metrics.skill` and `mae`.
 
@@ -164,14 +164,13 @@ def error_quantile(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The absolute error that so large a share of rows keeps below: with 0.9, nine of ten rows are off by no more.
+    """A quantile of the absolute error: with `share=0.9`, nine of ten rows have at most this error.
 
-    The interval is from order statistics, so it holds for errors of any distribution. With `clusters` it is that of as
-    many rows as they are worth (Woodruff, Confidence intervals for medians and other position measures, JASA 47
-    (1952)).
+    The interval is from order statistics, so it holds for any distribution. With `clusters` it is that of the effective
+    number of rows (Woodruff, Confidence intervals for medians and other position measures, JASA 47 (1952)).
 
-    Returns: not judged where so few rows do not reach the ends of the interval, and with one cluster.
-    Raises: as `mae`; UsageError if `share` does not lie between 0 and 1.
+    Returns: not judged with too few rows for the ends of the interval, or with one cluster.
+    Raises: as in `mae`; UsageError if `share` is not between 0 and 1.
 
     >>> found = error_quantile([0.0] * 100, [row / 100 for row in range(1, 101)])
     >>> found.name, found.low, round(found.value, 3), found.high
@@ -194,7 +193,7 @@ def error_quantile(
             return Evidence(name=name, value=value, rows=rows, unjudged="one cluster, an interval needs two")
         below = absolute_errors(outcomes, predictions) <= value
         worth = max(1, math.floor(metrics.worth(below, groups, level=level)))
-    # The ranks of the ends, among as many rows as these are worth: from the binomial distribution of rows below.
+    # The ranks of the ends, from the binomial distribution for the effective number of rows.
     low, high = (float(binom.ppf(tail, worth, share)) for tail in ((1 - level) / 2, (1 + level) / 2))
     if low < 1 or high + 1 > worth:
         counted = f"{rows:,} rows" if groups is None else f"{rows:,} rows in clusters, worth {worth:,},"
@@ -218,10 +217,10 @@ def bias(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The mean of predicted less observed: above 0 the model says too much; `within` bounds it to either side.
+    """The mean of predicted less observed: above 0, predictions are too high. `within` bounds it on both sides.
 
     By slice: `slices.judge(regression.bias, ...)`. By the predicted value: `by=slices.quantile_bands(predictions)`.
-    Arguments, returns, raises: as of `mae`.
+    Arguments, returns, raises: as in `mae`.
 
     >>> found = bias([1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 4.0, 4.0], within=0.25)
     >>> found.value, found.holds
@@ -246,8 +245,8 @@ def pinball(
     """The mean pinball loss of a predicted quantile, in the outcome's unit, with Student's t interval.
 
     Args:
-        predictions: of the quantile: with 0.9, nine of ten outcomes shall lie below; shape (rows,).
-    Returns, raises: as `mae`; UsageError if `quantile` does not lie between 0 and 1.
+        predictions: of the quantile; with 0.9, nine of ten outcomes should be below; shape (rows,).
+    Returns, raises: as in `mae`; UsageError if `quantile` is not between 0 and 1.
 
     >>> round(pinball([1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 2.0, 2.0], quantile=0.75).value, 3)
     0.625
@@ -261,7 +260,8 @@ def coverage(
 ) -> Evidence:
     """The share of outcomes that lie within their prediction interval, ends included, with Wilson's interval.
 
-    State both sides: `at_least=0.88, at_most=0.94` for one that promises 0.9. One that covers too much is too wide.
+    Give bounds on both sides, such as `at_least=0.88, at_most=0.94` for a promised 0.9: intervals that cover too much
+    are too wide.
 
     Args:
         ranges: the lower and the upper end of each row's interval, shape (rows, 2).
@@ -286,16 +286,16 @@ def conformal_coverage(
     level: float = 0.95,
     clusters: "ArrayLike | None" = None,
 ) -> Evidence:
-    """The share of outcomes within intervals of one width around the predictions, as a bundle of a regression has them.
+    """The share of outcomes within intervals of one width around the predictions, as in a bundle of a regression.
 
     In a check: `evidence(regression.conformal_coverage(holdout.labels, scores), at_least=0.87, at_most=0.93)`.
 
-    The bundle's own width was measured on the held-out rows, and covers those by construction. Here each row is judged
-    by the width that other rows gave: see `conformal_inside`.
+    The bundle's own width was computed on the held-out rows and covers those by construction. So each row is judged
+    with a width from other rows, see `conformal_inside`.
 
     Args:
-        promised: the share that the intervals say they hold: `candidate.task.coverage`.
-    Returns: as `coverage`. Raises: as `mae`.
+        promised: the promised coverage: `candidate.task.coverage`.
+    Returns: as in `coverage`. Raises: as in `mae`.
 
     >>> found = conformal_coverage([row / 400 for row in range(400)], [0.5] * 400, promised=0.75)
     >>> found.name, round(found.value, 2)
@@ -312,12 +312,12 @@ def conformal_inside(
     promised: float = COVERAGE,
     clusters: "ArrayLike | None" = None,
 ) -> "NDArray[np.bool_]":
-    """Whether each outcome lies in an interval whose width the other rows gave, shape (rows,).
+    """Whether each outcome lies in an interval whose width comes from other rows, shape (rows,).
 
     By slice: `slices.judge(lambda outcomes, inside: metrics.share_of_rows(inside), holdout.labels, inside, by=...)`.
 
     Args:
-        clusters: shape (rows,): rows of one cluster are never on both sides.
+        clusters: shape (rows,): a cluster stays together when rows are divided.
 
     >>> conformal_inside([0.0] * 20, [1.0] * 19 + [5.0]).tolist().count(False)
     1
@@ -343,7 +343,7 @@ def width(ranges: "ArrayLike", *, level: float = 0.95, clusters: "ArrayLike | No
 
 
 def absolute_errors(outcomes: "ArrayLike", predictions: "ArrayLike") -> "NDArray[np.float64]":
-    """How far each prediction is off, shape (rows,); their mean is the MAE.
+    """The absolute error of each prediction, shape (rows,); their mean is the MAE.
 
     >>> absolute_errors([1.0, 2.0], [1.5, 2.0]).tolist()
     [0.5, 0.0]
@@ -361,7 +361,7 @@ def squared_errors(outcomes: "ArrayLike", predictions: "ArrayLike") -> "NDArray[
 
 
 def pinball_losses(outcomes: "ArrayLike", predictions: "ArrayLike", *, quantile: float) -> "NDArray[np.float64]":
-    """What a predicted quantile pays for each row: `quantile` per unit above it, `1 - quantile` per unit below.
+    """The pinball loss of each row: `quantile` per unit that the outcome is above, `1 - quantile` per unit below.
 
     Source: R. Koenker and G. Bassett, Regression quantiles, Econometrica 46 (1978).
 
@@ -377,13 +377,13 @@ def pinball_losses(outcomes: "ArrayLike", predictions: "ArrayLike", *, quantile:
 
 
 def interval_scores(outcomes: "ArrayLike", ranges: "ArrayLike", *, promised: float) -> "NDArray[np.float64]":
-    """What a prediction interval pays for each row: its width, and 2 / (1 - promised) per unit that it misses by.
+    """The interval score of each row: the interval's width, plus 2 / (1 - promised) per unit that it misses by.
 
-    Narrow and honest intervals pay least, so two models' intervals can be compared by this one number.
+    Narrow intervals with the right coverage have the lowest score, so this one number compares two models' intervals.
 
     Args:
         ranges: the lower and the upper end of each row's interval, shape (rows, 2).
-        promised: the share of outcomes that it says it covers, such as 0.9.
+        promised: the promised coverage, such as 0.9.
     Source: T. Gneiting and A. E. Raftery, Strictly proper scoring rules, JASA 102 (2007), section 6.2.
 
     >>> interval_scores([1.0, 5.0], [(0, 2), (0, 4)], promised=0.5).tolist()
@@ -415,7 +415,7 @@ def _ranges(ranges: "ArrayLike", *, rows: int | None = None) -> "NDArray[np.floa
         raise UsageError(f"The prediction intervals have the shape {found.shape}, expected: (rows, 2), low and high.")
     if rows is not None:
         array_checks.same_length(rows, prediction_intervals=found)
-    # An end may be infinite, which promises nothing, but it has to be a number.
+    # An end may be infinite, which promises nothing, but not NaN.
     bad = np.flatnonzero(np.isnan(found).any(axis=1) | (found[:, 0] > found[:, 1]))
     if len(bad):
         raise UsageError(

@@ -1,7 +1,7 @@
 """Training again: whether the same configuration and the same data give the same bundle.
 
-Input: the candidate and the project it came from. Output: `Evidence`. The notebook is run a second time, in a
-process of its own, and what it makes is packed into a folder that is thrown away: nothing reaches store or ledger.
+Input: the candidate and its project. Output: `Evidence`. The notebook runs a second time in a separate process, and the
+result is packed into a temporary folder. Store and ledger are not changed.
 """
 
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from proveout.model.bundle import OpenBundle
     from proveout.settings import Settings
 
-# Causes before what they bring about: another notebook makes another model.
+# Causes before effects: another notebook makes another model.
 _CAUSES = ("code/features.py", "code/notebook.ipynb", "config.json", "signature.json", "model.skops")
 _LINES = 12
 _SETTINGS = ("state", "store_url")
@@ -42,18 +42,18 @@ def again(
     seconds_at_most: float | None = None,
     timeout_s: float = 900,
 ) -> tuple[Evidence, ...]:
-    """Whether the candidate comes out again when its notebook is run with its own configuration on its own data.
+    """Whether running the notebook again with the candidate's configuration and data gives the same bundle.
 
     evidence(reproducibility.again(candidate, holdout, project=project))
 
     Args:
-        project: whose notebook, features and store are used, as they are now.
-        apart_at_most: how far a score may be off where the model is not the same to the last bit. Without it,
-            as far as rounding moves a solver, where the candidate has one (`fastpath/tolerance.py`); of any other
-            model the same digest is asked. Another configuration, data or code is refused either way.
-        timeout_s: then it is ended, and not reproduced.
-    Returns: files of the identity that differ, the first of them in the decision; how far the scores of the
-        held-out rows are apart, where the model alone differs; the seconds it took.
+        project: the settings; its current notebook, features and store are used.
+        apart_at_most: how far scores may differ if the model is not equal to the last bit. Default: the rounding
+            tolerance of a solver, if the candidate has one (`fastpath/tolerance.py`); otherwise the digest must be
+            the same. Another configuration, data or code always fails.
+        timeout_s: time limit; a run that takes longer counts as not reproduced.
+    Returns: the files of the identity that differ, the first of them in the decision; the largest difference of scores
+        on the held-out rows, if only the model differs; the seconds it took.
     """
     from proveout.evaluation.predictions import largest_difference
     from proveout.model.bundle import open_bundle
@@ -93,7 +93,7 @@ def again(
 
 
 def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float) -> tuple[Path | None, str]:
-    """The folder of the bundle that training made below `into`; or None, and why there is none."""
+    """The folder of the bundle that training made below `into`; or None, and the reason."""
     named = {f"PROVEOUT_{name.upper()}": str(value) for name in _SETTINGS if (value := getattr(project, name))}
     environment = {**os.environ, **named, "PROVEOUT_ROOT": str(project.root)}
     command = [sys.executable, "-m", __name__, str(candidate.folder), str(into)]
@@ -117,7 +117,7 @@ def _identity(folder: Path) -> Mapping[str, str]:
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """The files whose digests are not equal, causes first."""
+    """The files whose digests differ, causes first."""
     different = {name for name in {*one, *other} if one.get(name) != other.get(name)}
     read = {name for name in different if name.startswith("code/")}.difference(_CAUSES)
     causes = [_CAUSES[0], *sorted(read), *_CAUSES[1:]]
@@ -128,7 +128,7 @@ def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
 
 
 def main(folder: str, into: str) -> None:
-    """Train what the bundle in `folder` says it was trained from, and pack it below `into`."""
+    """Train again from the configuration and data of the bundle in `folder`, and pack the result below `into`."""
     from proveout import settings
     from proveout.data import snapshots
     from proveout.training import run_inputs, train_steps
@@ -144,7 +144,7 @@ def main(folder: str, into: str) -> None:
 
 
 def _apart(project: "Settings", snapshot: Digest, into: Path) -> "Settings":
-    """The same project, with a ledger and a store of its own: the data is linked in, so that nothing is copied."""
+    """The same project with a separate ledger and store; the data is linked, not copied."""
     from proveout.data import snapshots
 
     store = open_store(project)

@@ -1,7 +1,7 @@
 """Whether features and label depend on the row alone: no clock, no other row, no file that is not packed.
 
 Input: the candidate or the project's label, and held-out rows. Output: `Evidence`. `purity` computes them again in a
-process of its own.
+separate process.
 """
 
 import os
@@ -39,19 +39,19 @@ def pure_features(
     seed: int = 0,
     apart_at_most: float = 1e-9,
 ) -> tuple[Evidence, ...]:
-    """Whether the packed features know the row and nothing else, wherever, whenever and beside whatever it stands.
+    """Whether the packed features depend on the row alone: not on place, time or other rows.
 
     evidence(row_dependence.pure_features(candidate, holdout, project=project))
 
-    Computed again in a fresh process with an empty working directory and no environment variables, from a copy of the
-    packed code in another folder; there under other clocks, in another order, in halves, and row by row. What that
-    process may read, and what it cannot notice, says the docstring of `purity`.
+    They are computed again in a fresh process with an empty working directory and no environment variables, from a copy
+    of the packed code in another folder; and there with other clocks, in another order, in halves, and row by row. The
+    docstring of `purity` says what that process may read, and what this check cannot detect.
 
     Args:
-        rows: of the held-out ones, at most, drawn at random.
-        apart_at_most: two numbers are the same up to this share of the larger one: sums may be added up in another
-            order. All else has to be equal.
-    Returns: for each of these, the columns that come out otherwise; last, the files that were read and are not packed.
+        rows: most held-out rows, drawn at random.
+        apart_at_most: relative tolerance for numbers, because sums may be computed in another order. All other values
+            must be equal.
+    Returns: for each of these changes, the columns that differ; last, the files that were read but are not packed.
     """
     signature = orjson.loads((candidate.folder / "signature.json").read_bytes())
     records = holdout.records.iloc[sample(holdout.rows, rows, seed=seed)].reset_index(drop=True)
@@ -71,11 +71,11 @@ def pure_features(
 
 
 def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100, seed: int = 0) -> tuple[Evidence, ...]:
-    """Whether the label is made of the raw row and nothing else: what is right must not hang on who asks, or when.
+    """Whether the label depends on the raw row alone: not on place, time or other rows.
 
     evidence(row_dependence.pure_label(holdout, project=project))
 
-    Asked as `pure_features` is, of the label function as the project has it now. It may read files of the project.
+    Tests the project's current label function in the same way as `pure_features`. It may read files of the project.
     """
     from proveout.data import features
 
@@ -98,18 +98,18 @@ def pure_label(holdout: "LabelledRows", *, project: "Settings", rows: int = 100,
 
 def _pure(asked: purity.Asked, rows: "pd.DataFrame", expected: purity.Cells, *, unread: str) -> tuple[Evidence, ...]:
     def other(told: purity.Told) -> tuple[str, ...]:
-        """The columns that this process has otherwise; all, where it has none."""
+        """The columns that differ in this process; all, if it returned none."""
         return purity.differing(expected, told.cells, apart_at_most=asked.apart_at_most)
 
     bare = purity.ask(asked, rows)
-    # Only what differs is worth a second process, that says whether the variables were what made the difference.
+    # Only if something differs, a second process tests whether environment variables are the cause.
     usual = purity.ask(asked, rows, environment=os.environ) if other(bare) else bare
     without = tuple(name for name in other(bare) if name not in other(usual))
     found = {
         "another process in an empty folder": (other(usual), usual.raised.get("", "")),
         "no environment variables": (without, bare.raised.get("", "") if without else ""),
     }
-    told = usual if without else bare  # where it came to columns at all, if it did anywhere
+    told = usual if without else bare  # the run that returned columns, if any did
     for what in (purity.CLOCK, purity.ORDER, purity.FEWER, purity.ALONE):
         raised = told.raised.get(what, "")
         found[what] = (tuple(expected) if raised else told.differing.get(what, ()), raised)

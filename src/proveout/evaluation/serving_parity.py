@@ -1,8 +1,8 @@
-"""The candidate as it will be served: how fast, how large, whole without the project around it, and of one mind.
+"""The candidate as it will be served: latency, size, completeness without the project, and equal answers on all paths.
 
-Input: the candidate and held-out rows. Output: `Evidence`. Whatever depends on the process is measured in a fresh
-one (`isolated_probe`), since that of the checks has everything imported, and other work to do; the rest is asked of the
-candidate as it is opened here (`answers`).
+Input: the candidate and held-out rows. Output: `Evidence`. What depends on the process is measured in a fresh one
+(`isolated_probe`), because the checks' process has everything imported and other work to do. The rest is measured on
+the candidate as opened here.
 """
 
 import math
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from proveout.evaluation.isolated_probe import Linked, Told
     from proveout.model.bundle import OpenBundle
 
-RECORDS = 200  # different requests that a fresh process is given
-ALONE = 200  # rows that are asked one by one
-_BEYOND = 5  # calls slower than a quantile, without which it is a guess
+RECORDS = 200  # different requests for a fresh process
+ALONE = 200  # rows predicted one by one
+_BEYOND = 5  # fewest calls above a quantile to measure it
 
 
 def performance(
@@ -39,7 +39,7 @@ def performance(
     calls: int = 1_000,
     within_s: float = 10.0,
 ) -> tuple[Evidence, ...]:
-    """Latency of one record (p50, p99), opening time, memory and size, of a fresh process with one thread.
+    """Latency of one record (p50, p99), opening time, memory and size, in a fresh process with one thread.
 
     evidence(
         serving_parity.performance(
@@ -95,7 +95,7 @@ def performance(
     )
     open_ = [one.name for one in found if one.unjudged and one.at_most is not None]
     if open_:
-        # What takes long makes few calls: were they not judged, the slowest models would pass.
+        # Slow models make few calls: if these were not judged, the slowest models would pass.
         said = f"{' and '.join(open_)}: {len(now.took_ms)} calls in {within_s:g} s; give it more: calls=, within_s="
         found = (*found, Evidence(name="bounds not judged", value=len(open_), at_most=0, decision=said))
     return tuple(replace(one, covers=("monitor-6",)) for one in found)
@@ -109,7 +109,8 @@ def _quantile(now: "Told", before: "Told | None", share: float, at_most: float |
     count = len(took)
     name = f"p{round(100 * share)} of one record, ms"
     over = 0 if at_most is None else int((took > at_most).sum())
-    # So many calls above the bound, if no more than `1 - share` of all were above it, would be rarer than one in 40.
+    # If at most `1 - share` of all calls were above the bound, this many above it would have a probability below 1 in
+    # 40.
     too_slow = over > 0 and binom.sf(over - 1, count, 1 - share) < 0.025
     fast_enough = at_most is not None and binom.cdf(over, count, 1 - share) < 0.025  # so few, if more were above it
     if count * (1 - share) < _BEYOND and not (too_slow or fast_enough):
@@ -132,16 +133,16 @@ def _quantile(now: "Told", before: "Told | None", share: float, at_most: float |
 
 
 def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
-    """Whether the bundle opens, and answers the same, where only what its requirements.lock names can be imported.
+    """Whether the bundle opens and predicts the same if only the packages in its requirements.lock can be imported.
 
     evidence(serving_parity.clean(candidate))
 
-    A copy is opened by a process that has no environment, an empty working directory, and of all that is installed
-    only the locked distributions and proveout: what the project's folder holds beside the bundle is not there, nor a
-    library that somebody installed by hand.
+    A copy is opened in a process with no environment variables, an empty working directory, and of all installed
+    packages only the locked ones and proveout. So neither other files of the project nor a library that was installed
+    by hand are available.
 
-    Returns: what it could not do (the decision names the module), packages that it imported in another version than is
-        locked, and how far its answers were from those here.
+    Returns: what failed (the decision names a missing module), packages imported in another version than locked, and
+        the largest difference of its answers from those here.
     """
     import shutil
     import tempfile
@@ -158,7 +159,7 @@ def clean(candidate: "OpenBundle") -> tuple[Evidence, ...]:
         return (Evidence(name=name, value=1, at_most=0, decision=why),)
     reference = candidate.reference()[list(candidate.request_columns)]
     with tempfile.TemporaryDirectory(prefix="proveout-clean-") as temporary:
-        # Copied: `Path(__file__).parents[3]` of a features.py shall not be the project.
+        # Copied, so that `Path(__file__).parents[3]` in a features.py is not the project.
         copy = Path(shutil.copytree(candidate.folder, Path(temporary) / candidate.folder.name))
         (Path(temporary) / "site").mkdir()
         pinned = isolated_probe.locked(lock)
@@ -216,16 +217,16 @@ def _others(told: "Told", linked: "Linked", pinned: Mapping[str, str]) -> list[s
 def same_by_columns(
     candidate: "OpenBundle", records: "pd.DataFrame", *, alone: int = ALONE, at_most: float | None = None
 ) -> tuple[Evidence, ...]:
-    """Whether what is served, arrays and one record at a time, is what was judged, a table at a time.
+    """Whether arrays and single records, as in the server, get the same scores as a table, as in the gate.
 
     evidence(serving_parity.same_by_columns(candidate, holdout.records))
 
     Args:
-        records: all of them are asked at once, by both ways, and so are awkward ones made of the first.
-        alone: as many of them, spread over all, are asked one by one.
-        at_most: how far apart they may be; without it as far as the candidate's own tolerance goes: equal, unless it
-            takes sums (`fastpath/tolerance.py`).
-    Returns: the largest difference of a score at once, and alone. Both NaN, or both raising, is the same.
+        records: all are predicted together, in both ways, and so are awkward ones made from the first.
+        alone: number of records, spread over all, to predict one by one.
+        at_most: the allowed difference; default: the candidate's own tolerance, which is 0 unless it computes sums
+            (`fastpath/tolerance.py`).
+    Returns: the largest difference of a score together, and alone. Both NaN, or both raising, count as equal.
     """
     import numpy as np
 
@@ -260,13 +261,13 @@ def same_by_columns(
 
 
 def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tuple[Evidence, ...]:
-    """Whether every answer is valid: on the held-out rows, on awkward ones, and on numbers out of all bounds.
+    """Whether every answer is valid: on the held-out rows, on awkward ones, and on extreme numbers.
 
     evidence(serving_parity.numerically_stable(candidate, holdout))
 
-    Returns: answers that are not valid, of the held-out rows and of the extreme ones: no probability between 0 and 1,
-        of several classes none that add up to 1, of a regression no finite number. Where the model raises it has said
-        no: that is no answer, and the decision counts it.
+    Returns: the number of invalid answers on held-out and on extreme rows: not a probability from 0 to 1; for several
+        classes, probabilities that do not add up to 1; for a regression, not a finite number. If the model raises,
+        there is no invalid answer; the decision counts these.
     """
     import numpy as np
 

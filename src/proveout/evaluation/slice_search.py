@@ -1,21 +1,20 @@
-"""Where is the model weakest? A search through all slices that the columns make, alone and in pairs.
+"""Searches the slices in which the model is weakest, by single columns and by pairs of columns.
 
 Input: a loss for each row (`log_losses`, `squared_errors`, `wrong_calls`, or one model's less another's) and a frame
 of columns. Output: `Evidence` for the weakest slices, each with its difference to all other rows:
 
     evidence(slice_search.search(slice_search.squared_errors(holdout.labels, scores), holdout.records, at_most=0.15))
 
-Whoever looks at thousands of slices finds a bad one in a perfect model. So each is held against what the worst of
-ALL of them would be if losses had nothing to do with the columns: losses are dealt out to the rows again at random,
-hundreds of times, and the largest of all t statistics (Welch's, of a slice against the rest) is noted each time: max-T,
-Westfall and Young, Resampling-Based Multiple Testing (1993). A deal has the skew that losses have, which a normal
-approximation has not, and no half of the rows has to be set aside for judging, as an honest split would.
+Among thousands of slices, some look bad even for a perfect model. So each slice is compared with the distribution of
+the worst of ALL slices if losses were independent of the columns: losses are randomly permuted over the rows hundreds
+of times, and each time the largest t statistic (Welch's, of a slice against the rest) is recorded: max-T, Westfall and
+Young, Resampling-Based Multiple Testing (1993). Unlike a normal approximation, permutations keep the skewness of the
+losses; and unlike sample splitting, all rows are used for both search and test.
 
-Rows that are bad together, such as the flights of one day, cannot be dealt out one by one. With `clusters=` the losses
-stay where they are, and what each is above or below the mean is turned over for whole clusters at random: the wild
-cluster bootstrap with the null imposed, of t statistics that are made from clusters (Cameron, Gelbach and Miller,
-Review of Economics and Statistics 90 (2008)). A slice that hardly leaves a few clusters is then not looked at: nobody
-can tell it from these.
+Correlated rows, such as the flights of one day, cannot be permuted one by one. With `clusters=`, the losses stay in
+place, and the deviations from the mean change sign for random whole clusters: the wild cluster bootstrap with the null
+imposed, with cluster-robust t statistics (Cameron, Gelbach and Miller, Review of Economics and Statistics 90 (2008)). A
+slice within very few clusters is not tested, because it cannot be distinguished from them.
 """
 
 import math
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 COVERS = ("model-6",)
-MOST_KINDS = 40  # of one text that are looked at alone; the rarer ones together
-ALIKE = 0.5  # share of the rows of two slices that are in both: from here on the second says nothing new
+MOST_KINDS = 40  # distinct texts with their own slice; rarer ones share one
+ALIKE = 0.5  # from this share of common rows on, a second slice is redundant
 
 
 def search(
@@ -55,32 +54,31 @@ def search(
     seed: int = 0,
     name: str = "mean loss, slice less rest",
 ) -> tuple[Evidence, ...]:
-    """The slices whose mean loss is most surely above that of all other rows; last, how many were looked at.
+    """The slices whose mean loss is most significantly above that of all other rows; last, the number of tested slices.
 
-    Evidence of a slice: how much its mean loss is above the rest's, its rows, and an interval that allows for the
-    search: either end holds for all slices at once with probability 1 - `alpha`. The decision is `weaker than the rest`
-    where the lower end is above 0. Where losses have nothing to do with the columns, at most a share `alpha` of
-    searches says so of any slice.
+    Evidence of a slice: its mean loss less that of the rest, its rows, and an interval that accounts for the search:
+    each end holds for all slices at once with probability 1 - `alpha`. The decision is `weaker than the rest` if the
+    lower end is above 0. If losses are independent of the columns, at most a share `alpha` of searches reports a slice.
 
-    A slice may be weak because its rows are hard for everyone: what happens half of the time costs more than what
-    hardly ever does. To see where this model is weak, search the losses less those of the champion or of a simpler
-    model; and `labels - scores` for slices that were promised too little, `scores - labels` for too much.
+    A slice may be weak because its rows are harder to predict: an event with probability one half costs more than a
+    rare one. To find weaknesses of this model, search the losses less those of the champion or of a simpler model; and
+    `labels - scores` for slices with too low predictions, `scores - labels` for too high ones.
 
     Args:
-        losses: of each row, the more the worse, shape (rows,).
-        frame: columns to look for slices in: each value of a text, bands of a number with about equally many rows, and
-            what is missing. Rare values are one slice together. A column with one value makes none.
-        at_most: asked of slices that are surely weaker than the rest, and of no other, as chance makes some slice look
-            bad; 0 refuses any slice that is surely weaker.
-        columns: those of the frame to use; by default all.
-        fewest: rows of a slice, and of its rest.
+        losses: of each row, higher is worse, shape (rows,).
+        frame: columns that define slices: each value of a text, bands of a number with about equally many rows, and
+            null. Rare values share a slice. A column with one value defines none.
+        at_most: bound for slices that are significantly weaker than the rest; others are not bounded, because chance
+            makes some slice look bad. 0 refuses any significantly weaker slice.
+        columns: columns of the frame to use; default: all.
+        fewest: fewest rows of a slice, and of its rest.
         depth: 1 for single columns, 2 for pairs as well.
-        bands: of a number.
-        top: how many to give. Of two slices that share half of their rows, the surer one alone.
-        deals: of losses to rows. More of them make the interval hang less on `seed`.
-        clusters: shape (rows,), such as the day of each flight; without them rows are taken as independent. Slices are
-            looked at that have rows of as many as six, were they spread evenly.
-    Raises: UsageError for losses that are no numbers, another length, another depth, or too few deals.
+        bands: number of bands of a numeric column.
+        top: how many slices to return. Of two that share half of their rows, only the more significant one.
+        deals: number of permutations. With more, the interval depends less on `seed`.
+        clusters: shape (rows,), such as the day of each flight; without them, rows count as independent. Slices are
+            tested if they have rows of at least six effective clusters.
+    Raises: UsageError for losses that are not numbers, another length, another depth, or too few deals.
 
     >>> import pandas as pd
     >>> from random import Random
@@ -108,7 +106,7 @@ def search(
     slices = partial(permutation.slices, atoms, fewest=fewest, depth=depth)
     unit = float(known.std()) if len(known) and np.ptp(known) else 0.0
     scaled = (known - known.mean()) / unit if unit else np.zeros(len(known))
-    # Threads of the matrix product wait for each other by spinning: where others want the cores too, 1 s becomes 80.
+    # One thread: the matrix product's threads spin while they wait, so on a busy machine 1 s becomes 80 s.
     with threadpool_limits(limits=1, user_api="blas"):
         game = permutation.by_row(scaled, slices) if groups is None else permutation.by_cluster(scaled, groups, slices)
         looked = list(game.compare(game.as_it_is[:, None]))
@@ -137,9 +135,9 @@ def search(
 
 
 def log_losses(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.float64]":
-    """How surprised the model was by each row, in nats: minus the log of the probability it gave to what happened.
+    """The log loss of each row in nats: minus the log of the probability of the outcome.
 
-    A probability nearer than a millionth to 0 or 1 counts as a millionth: one row would be infinitely bad.
+    Probabilities are limited to a millionth from 0 and 1, so that no single loss is infinite.
 
     >>> log_losses([True, False], [0.5, 0.1]).round(3).tolist()
     [0.693, 0.105]
@@ -151,7 +149,7 @@ def log_losses(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.f
 
 
 def squared_errors(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[np.float64]":
-    """The squared distance of each probability from what happened, 0 to 1; their mean is the Brier score.
+    """The squared difference of each probability from the outcome, 0 to 1; their mean is the Brier score.
 
     >>> squared_errors([True, False], [0.5, 0.1]).round(3).tolist()
     [0.25, 0.01]
@@ -163,7 +161,7 @@ def squared_errors(labels: "ArrayLike", probabilities: "ArrayLike") -> "NDArray[
 
 
 def wrong_calls(labels: "ArrayLike", probabilities: "ArrayLike", *, threshold: float = 0.5) -> "NDArray[np.float64]":
-    """1 for each row that is called wrongly, when true is said from `threshold` on; 0 for the others.
+    """1 for each row with the wrong label, if rows are predicted true from `threshold` on; 0 for the others.
 
     >>> wrong_calls([True, True, False], [0.5, 0.1, 0.4], threshold=0.3).tolist()
     [0.0, 1.0, 1.0]
@@ -197,7 +195,7 @@ def _atoms(frame: "pd.DataFrame", *, fewest: int, bands: int) -> Atoms:
 
 
 def _kinds(values: "pd.Series[Any]", *, name: str, fewest: int, bands: int) -> "tuple[NDArray[np.intp], list[str]]":
-    """The kind of each row, numbers as bands and rare values as one; and the names of the kinds."""
+    """The index of each row's slice in one column, and the slices' names; numbers as bands, rare values together."""
     import numpy as np
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
@@ -206,7 +204,7 @@ def _kinds(values: "pd.Series[Any]", *, name: str, fewest: int, bands: int) -> "
     codes, kinds = parts.kinds_of(values, name=name)
     rows = np.bincount(codes, minlength=len(kinds))
     rare = (rows > 0) & (rows < max(fewest, np.sort(rows)[-MOST_KINDS:][0]))
-    rare[-1] = False  # what is missing stays what is missing
+    rare[-1] = False  # null always has its own slice
     if rare.sum() > 1:
         codes = np.where(rare[codes], len(kinds), codes)
         kinds = [*kinds, f"{name}: {int(rare.sum()):,} rare values"]
@@ -215,7 +213,7 @@ def _kinds(values: "pd.Series[Any]", *, name: str, fewest: int, bands: int) -> "
 
 
 def _unlike(order: "NDArray[np.intp]", pairs: list[tuple[int, int]], atoms: Atoms, *, top: int) -> list[int]:
-    """The first `top` slices in this order that are not mostly the rows of one before."""
+    """The first `top` slices in this order that do not mostly repeat the rows of an earlier one."""
     chosen: list[int] = []
     taken: list[NDArray[np.bool_]] = []
     for one in order[: 100 * top]:
@@ -238,7 +236,7 @@ def _looked_at(count: int, *, rows: int, weaker: int) -> Evidence:
     said = (
         f"{weaker:,} surely weaker than the rest" if weaker else "no slice is surely weaker than chance would make one"
     )
-    # A search that found nothing to look at has shown nothing.
+    # A search without slices proves nothing.
     return Evidence(
         name="slices looked at", value=count, rows=rows, at_least=1, decision=said if count else "", covers=COVERS
     )

@@ -1,11 +1,11 @@
-"""Is the model good enough on each slice: carrier by carrier, airport by airport, hour by hour?
+"""Measures the model on each slice, such as each carrier, airport or hour.
 
-Input: a measure, labels, scores, and the column (or columns) that say which slice a row belongs to. Output:
-`Evidence` for each slice, to be stated by a check, and one more for the rows in slices too small to judge:
+Input: a measure, labels, scores, and the column (or columns) that define the slices. Output: `Evidence` for each slice,
+to be stated by a check, and one more for the rows in slices too small to judge:
 
     evidence(slices.judge(metrics.auc, holdout.labels, scores, by=holdout.records["carrier"], at_least=0.65))
 
-A missing value is a slice of its own: rows without a tail number are rows that somebody asks about, too.
+Null is a separate slice, because requests may have null too.
 """
 
 from collections.abc import Callable
@@ -51,25 +51,25 @@ def judge(
     unjudged_at_most: float | None = 0.05,
     name: str | None = None,
 ) -> tuple[Evidence, ...]:
-    """What `measure` says of each slice, with rows and interval; last, the share of rows in slices not judged.
+    """`measure` on each slice, with rows and interval; last, the share of rows in unjudged slices.
 
-    With `surely` the whole interval of every slice has to keep the bounds. That needs no correction for their number:
-    each more slice can only refuse. Without it one slice of many may miss a bound by chance; its interval tells.
+    With `surely`, the whole interval of every slice must be within the bounds. No correction for the number of slices
+    is needed, because more slices can only refuse more. Without it, one of many slices may miss a bound by chance.
 
     Args:
         measure: such as `metrics.auc`. A plain number (a metric of scikit-learn) gets a bootstrap interval, which
-            costs a second or more a slice; a mean does without: `lambda y, p: metrics.mean((p - y) ** 2)`.
-        labels: outcomes of any kind that the measure understands, shape (rows,).
-        scores: what the model gives, shape (rows,) or (rows, ...).
+            takes a second or more per slice; a mean does not need that: `lambda y, p: metrics.mean((p - y) ** 2)`.
+        labels: outcomes of any kind that the measure accepts, shape (rows,).
+        scores: of the model, shape (rows,) or (rows, ...).
         by: a column such as `records["carrier"]`; several, as a DataFrame or a mapping of names to values, are
             crossed. For numbers such as the hour see `bands`.
-        champion: the champion's scores of the same rows, to stand beside the candidate's.
-        clusters: such as the day of each row, shape (rows,): intervals know that rows of one cluster are alike.
-        fewest: rows that a slice needs to be judged.
-        fewest_of_each: rows that it needs of either class, where labels are true or false.
-        unjudged_at_most: share of all rows that may be in slices not judged, 0 to 1.
-        name: what is measured; by default as the measure's evidence has it.
-    Raises: UsageError if columns differ in length, or make more slices than anybody reads.
+        champion: the champion's scores of the same rows, to show next to the candidate's.
+        clusters: such as the day of each row, shape (rows,); intervals then account for correlation within clusters.
+        fewest: fewest rows of a judged slice.
+        fewest_of_each: fewest rows of each class in a judged slice, if labels are true or false.
+        unjudged_at_most: share of all rows that may be in unjudged slices, 0 to 1.
+        name: the name of the measure; default: that of its evidence.
+    Raises: UsageError if columns differ in length, or define too many slices.
 
     >>> from random import Random
     >>> chance, carrier = Random(0), ["UA", "MQ"] * 400 + ["OO"] * 30
@@ -114,12 +114,12 @@ def gap(
     unjudged_at_most: float | None = 0.05,
     name: str | None = None,
 ) -> tuple[Evidence, ...]:
-    """How far the slice that is furthest from all other rows is from them; last, the share of rows not judged.
+    """The largest difference of a slice from all other rows; last, the share of unjudged rows.
 
-    The interval is for the largest of the true distances, though the slice was picked for its distance: each slice's
-    own is widened until it holds for all of them at once (Bonferroni). The two sides of a distance share no row, so
-    its ends come from theirs (MOVER: Zou and Donner, Statistics in Medicine 27 (2008)). With `clusters` the sides share
-    those, and the interval is too wide rather than too narrow: a bad day is bad on both. Arguments: as of `judge`.
+    The interval is for the largest true difference, although the slice was selected by its difference: each slice's
+    interval is widened until all hold at once (Bonferroni). Both sides of a difference have different rows, so its ends
+    follow from theirs (MOVER: Zou and Donner, Statistics in Medicine 27 (2008)). With `clusters`, both sides share
+    clusters, and the interval is conservative (too wide). Arguments: as in `judge`.
 
     >>> from random import Random
     >>> chance, carrier = Random(0), ["UA", "MQ"] * 400
@@ -156,10 +156,10 @@ def gap(
 
 
 def too_small(labels: "NDArray[Any]", *, fewest: int, fewest_of_each: int) -> str:
-    """Why a slice with these labels cannot be judged; empty when it can.
+    """Why a slice with these labels cannot be judged; empty if it can.
 
     Args:
-        fewest_of_each: of either class, where labels are true and false; 0 where they are something else.
+        fewest_of_each: fewest rows of each class, if labels are true and false; else 0.
 
     >>> import numpy as np
     >>> too_small(np.array([True] * 31), fewest=200, fewest_of_each=20)
@@ -175,14 +175,14 @@ def too_small(labels: "NDArray[Any]", *, fewest: int, fewest_of_each: int) -> st
 
 
 def _is_binary(labels: "NDArray[Any]") -> bool:
-    """Whether labels are true and false, all of them: a slice of counts that are all 0 or 1 is not binary for it."""
+    """Whether all labels are true or false. Counts are not binary, even if a slice has only 0 and 1."""
     import numpy as np
 
     return labels.dtype == bool or bool(np.isin(labels, (0, 1)).all())
 
 
 def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, ...]) -> Evidence:
-    """The share of rows in slices or groups that nobody could judge: what keeps a check from passing on nothing.
+    """The share of rows in unjudged slices or groups, so that a check cannot pass without judging anything.
 
     >>> found = not_judged(30, 830, at_most=0.02, covers=COVERS)
     >>> round(found.value, 3), found.holds
@@ -190,7 +190,7 @@ def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, 
     """
     share = rows / of if of else 1.0
     if share == 1 and (at_most is None or at_most >= 1):
-        # Whatever may be left out: where everything is, there is no answer.
+        # If all rows are unjudged, there is no answer, whatever the bound.
         return Evidence(
             name="rows not judged", value=share, rows=of, at_most=1.0, covers=covers, unjudged="all of them"
         )
@@ -200,7 +200,7 @@ def not_judged(rows: int, of: int, *, at_most: float | None, covers: tuple[str, 
 def _measuring(
     measure: Measure, labels: "ArrayLike", scores: "ArrayLike", clusters: "ArrayLike | None"
 ) -> "Callable[[NDArray[np.intp]], Evidence]":
-    """The measure of any of these rows, by their positions."""
+    """A function that measures any of these rows, given by position."""
     truth, said = array_checks.values_of(labels, "labels"), array_checks.values_of(scores, "scores")
     array_checks.same_length(len(truth), scores=said)
     groups = array_checks.groups(clusters, len(truth))
@@ -222,7 +222,7 @@ def _measuring(
 
 
 def _distance(here: Evidence, there: Evidence, *, of: int) -> tuple[float, float, float]:
-    """How far two values are apart, with ends that hold for `of` such distances at once."""
+    """The difference of two values, with ends that hold for `of` such differences at once."""
     wider = _z(1 - (1 - (here.level or 0.95)) / of) / _z(here.level or 0.95)
     a, b = here.value or 0.0, there.value or 0.0
     down = ((a - _end(here.low)) ** 2 + (_end(there.high) - b) ** 2) ** 0.5 * wider
@@ -232,7 +232,7 @@ def _distance(here: Evidence, there: Evidence, *, of: int) -> tuple[float, float
 
 
 def _end(end: float | None) -> float:
-    return float("nan") if end is None else end  # without an interval, nothing is sure
+    return float("nan") if end is None else end  # without an interval, nothing is significant
 
 
 def _z(level: float) -> float:

@@ -1,8 +1,8 @@
-"""Whether the candidate is well tuned: each setting beside its own, fitted and judged on training rows.
+"""Whether the candidate is well tuned: other hyperparameter values, fitted and judged on training rows.
 
-Input: the candidate and the rows it was trained on. Output: `Evidence` for each neighbour. The candidate's own steps
-are fitted again, on a sample of rows, so that it costs seconds; with one thread: two that wait for each other on a core
-that somebody else has take ten times as long.
+Input: the candidate and its training rows. Output: `Evidence` for each value. The candidate's own steps are fitted
+again on a sample of rows, which takes seconds. They use one thread, because on a busy machine several threads that wait
+for each other take ten times as long.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proveout.evaluation.context import LabelledRows
     from proveout.model.bundle import OpenBundle
 
-_JUDGED_OF = 5  # without batches, one row or cluster in so many is judged on
+_JUDGED_OF = 5  # without batches, one of this many rows or clusters is used to judge
 
 
 def neighbours(
@@ -36,7 +36,7 @@ def neighbours(
     rows: int = 40_000,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """Whether a setting beside the candidate's own would have been surely better, one change at a time.
+    """Whether another hyperparameter value would have been significantly better, one change at a time.
 
     evidence(
         tuning.neighbours(
@@ -48,17 +48,17 @@ def neighbours(
         )
     )
 
-    Fitted to the earlier batches and judged on the last one that was trained on; without `batches` judged on a fifth of
-    the rows, or of the clusters, drawn at random. The rows held out stay unseen: who tunes on them has none left.
+    Models are fitted to the earlier batches and judged on the last training batch; without `batches`, on a random fifth
+    of the rows or clusters. The held-out rows are not used, because tuning on them would spoil them.
 
     Args:
-        grid: values to try, by the parameter's name as scikit-learn has it: `model__learning_rate`.
-        margin: how much a neighbour may surely gain before the candidate counts as badly tuned: AUC, of a regression
-            mean absolute error in the target's unit, of several classes Brier score.
-        batches: the batch of each training row, shape (rows,), where batches are in order of time.
-        clusters: shape (rows,), such as the group of each training row: without `batches`, a group is never parted.
-    Returns: one piece of evidence for each value that is not the candidate's own: the gain that is sure, the lower end
-        of its 95 % interval, 0 if it is below.
+        grid: values to try, by scikit-learn's name of the parameter, such as `model__learning_rate`.
+        margin: how much another value may significantly gain: in AUC; for a regression in mean absolute error (the
+            target's unit), for several classes in Brier score.
+        batches: the batch of each training row, shape (rows,), if batches are ordered by time.
+        clusters: shape (rows,), such as the group of each training row; without `batches`, a group stays on one side.
+    Returns: evidence for each value other than the candidate's own: the lower end of the gain's 95 % interval, or 0 if
+        that is negative.
     Raises: UsageError for a parameter that the model does not have, a grid without another value, or a single batch.
     """
     import numpy as np
@@ -108,7 +108,7 @@ def _last(batches: "Sequence[str] | pd.Series[Any]") -> "NDArray[np.bool_]":
 
 
 def _drawn(rows: int, groups: "NDArray[np.intp] | None", *, seed: int) -> "NDArray[np.bool_]":
-    """A fifth of the rows, or of the clusters, and one at least."""
+    """A random fifth of the rows or of the clusters, at least one."""
     import numpy as np
 
     units = rows if groups is None else int(groups.max(initial=-1)) + 1

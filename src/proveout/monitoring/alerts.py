@@ -1,7 +1,7 @@
-"""Alerts: what a person must hear, kept in the ledger first and sent from there.
+"""Alerts: what a person must know. They are stored in the ledger first and sent from there.
 
-Input: alerts. Output: messages, by address. The ledger is the outbox: an alert is waiting for an address until a
-`delivery` entry says it arrived there, so a dead mail server delays an alert and never loses one. Only importer of
+Input: alerts. Output: messages, by address. The ledger is the outbox: an alert waits for an address until a `delivery`
+entry records that it arrived there, so a failing mail server delays alerts but never loses one. Only importer of
 apprise.
 """
 
@@ -18,14 +18,14 @@ from proveout.records.values import now
 if TYPE_CHECKING:
     from apprise import Apprise
 
-_COLOURS: Mapping[Severity, str] = {"critical": "failure", "warning": "warning", "info": "info"}  # as apprise has them
+_COLOURS: Mapping[Severity, str] = {"critical": "failure", "warning": "warning", "info": "info"}  # apprise's names
 
 PATIENCE = 3
-"""Messages that may fail at one address in one call: a dead address costs a timeout each, one bad message no more."""
+"""Most failed messages per address and call: each costs a timeout, but one bad message must not stop the others."""
 
 
 def raise_alert(ledger: Ledger, alert: Alert, *, model: str, by: str) -> Entry:
-    """The ledger's entry of `alert`. It waits there for `deliver`."""
+    """Record `alert` in the ledger, where it waits for `deliver`."""
     return ledger.append("alert", model, alert, actor=by, reason=alert.what, at=alert.at)
 
 
@@ -40,10 +40,10 @@ def waiting(ledger: Ledger, sink: str, *, model: str | None = None) -> tuple[Ent
 
 
 def deliver(ledger: Ledger, urls: Sequence[str], *, model: str | None = None, by: str = "outbox") -> int:
-    """How many messages arrived: each waiting alert goes to each address it has not arrived at.
+    """Send each waiting alert to each address that has not received it; returns how many messages arrived.
 
-    One message is one alert to one address. What does not arrive stays waiting for the next call. A process that is
-    killed between sending and noting it sends that one message again: twice is better than never.
+    One message is one alert to one address. Failed messages wait for the next call. If the process is killed between
+    sending a message and recording it, the next call sends it again: twice is better than never.
 
     Raises: ConfigError if apprise is not installed or does not know an address. Then nothing was sent.
     """
@@ -66,7 +66,7 @@ def _empty(ledger: Ledger, sink: str, messenger: "Apprise", *, model: str | None
 
 
 def sink_name(url: str) -> str:
-    """What the ledger calls an address: its kind and eight digits of its SHA-256, for addresses hold passwords.
+    """The ledger's name of an address: its kind and eight digits of its SHA-256, because addresses contain passwords.
 
     >>> sink_name("mailtos://me:secret@example.org")
     'mailtos-409bf091'

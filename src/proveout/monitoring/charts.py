@@ -1,6 +1,6 @@
-"""What two samples of a column look like beside each other: shapes in the units of the picture, and a sentence.
+"""Charts of two samples of a column: shapes in the units of the picture, and a sentence.
 
-Input: the column of the reference and of the window. Output: shapes for the report's SVG. Pure.
+Input: the column in the reference and in the window. Output: shapes for the report's SVG. Pure.
 """
 
 from collections import Counter
@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from proveout.monitoring.drift import MISSING, Column
 
-WIDTH, HEIGHT = 240, 64  # units of a picture without its axis
+WIDTH, HEIGHT = 240, 64  # size of a picture without its axis
 BINS = 24
 LEVELS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One level (or one side) with its share on both sides, 0 to 1."""
+    """One level with its share in both samples, 0 to 1."""
 
     name: str
     reference: float
@@ -28,9 +28,9 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Either two outlines over a numeric axis, or bars."""
+    """Two outlines over a numeric axis, or bars."""
 
-    change: str  # what moved most, in words: the picture must not be needed to know
+    change: str  # the largest change in words, for readers without the picture
     low: str = ""  # ends of the axis
     high: str = ""
     reference: str = ""  # points of an SVG outline
@@ -39,7 +39,7 @@ class Picture:
 
 
 def numeric(reference: Column, window: Column) -> Picture:
-    """Two histograms over one axis; what lies in the outermost half percent is counted at the ends."""
+    """Two histograms over one axis; the outermost half percent is counted at the ends."""
     before, after = _finite(reference), _finite(window)
     both = np.concatenate([before, after])
     if not len(before) or not len(after):
@@ -60,7 +60,7 @@ def numeric(reference: Column, window: Column) -> Picture:
 
 
 def text(reference: Column, window: Column) -> Picture:
-    """The few levels whose share changed most, the largest change first."""
+    """The levels whose share changed most, the largest change first."""
     before, after = _shares(reference), _shares(window)
     levels = sorted(
         before.keys() | after.keys(),
@@ -79,7 +79,7 @@ def missing(reference: Column, window: Column) -> Picture:
 
 
 def number(value: float) -> str:
-    """Three digits or more, as people write them: a year without a comma, a distance with one.
+    """At least three significant digits; a year without a comma, a larger number with one.
 
     >>> [number(value) for value in (2001.0, 0.04261, 24_000.0, -3.0)]
     ['2001', '0.0426', '24,000', '-3']
@@ -90,7 +90,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent; what rounds to none without being none is said.
+    """A share in percent; a tiny one is "< 0.1 %".
 
     >>> percent(0.1384), percent(0.0004), percent(0.0)
     ('13.8 %', '< 0.1 %', '0 %')

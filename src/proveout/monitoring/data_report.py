@@ -1,9 +1,9 @@
-"""What a batch of data looks like beside the batches before it: whether it moved further than batches usually do.
+"""Compares a batch of data with earlier batches: does it differ more than batches usually do?
 
-Input: batches of guarded rows. Output: `Distributions`, a distance for each column. Only `of` reads.
+Input: batches of guarded rows. Output: `Distributions`, a distance for each column. Only `of` reads data.
 
-A test against chance is no use here: batches are large and differ, so each would be told from the others with
-certainty. So the distance of a batch is held against the distances that earlier batches had from each other.
+A significance test is useless here: batches are large and differ, so every test would be significant. So the distance
+of a batch is compared with the distances of earlier batches from each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,42 +23,42 @@ MISSING = "(missing)"
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnShift:
-    """One column of a batch against the same column of the batches before."""
+    """One column of a batch compared with earlier batches."""
 
     column: str
     kind: str  # numeric, text or empty
     distance: float  # 0 alike, 1 nothing in common
-    usual: float | None  # the largest that one of the earlier batches has from the rest of them; None for one of them
+    usual: float | None  # largest distance of an earlier batch from the others; None if there is only one
     missing_before: float
     missing: float
 
     @property
     def beyond(self) -> bool:
-        """Whether the batch is further away than any before it was."""
+        """Whether the distance is larger than for any earlier batch."""
         return self.usual is not None and self.distance > self.usual
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distributions:
-    """A batch beside the batches before it."""
+    """A batch compared with earlier batches."""
 
     batch: str
     rows: int
     earlier: tuple[str, ...]
     earlier_rows: int
-    columns: tuple[ColumnShift, ...]  # the furthest beyond the usual first
-    left_out: tuple[str, ...]  # columns that name the event
+    columns: tuple[ColumnShift, ...]  # those furthest beyond the usual first
+    left_out: tuple[str, ...]  # columns of the event key
 
     @property
     def beyond(self) -> tuple[str, ...]:
-        """The columns that are further away than in any batch before."""
+        """The columns with a larger distance than in any earlier batch."""
         return tuple(shift.column for shift in self.columns if shift.beyond)
 
 
 def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[str, pd.DataFrame]]:
-    """The newest batch of the newest snapshot, or the one named, with the rows of each batch that was compared.
+    """The report of the newest batch of the newest snapshot, or of `batch`, and the rows of all compared batches.
 
-    Raises: NotFound if there is no such batch, or none before it.
+    Raises: NotFound if there is no such batch, or no earlier one.
     """
     from proveout.data import features, snapshots
     from proveout.data.splits import BATCH
@@ -83,11 +83,11 @@ def of(settings: Settings, batch: str | None) -> tuple[Distributions, Mapping[st
 def compare(
     batches: Mapping[str, pd.DataFrame], batch: str, columns: Sequence[str], *, left_out: Sequence[str] = ()
 ) -> Distributions:
-    """`batch` against all the others together, column by column.
+    """Compare `batch` with all others together, column by column.
 
     Args:
-        batches: rows by the name of their batch, `batch` among them, shape (rows, columns) each.
-        left_out: columns that name the event and move by themselves: not compared where they are all numbers.
+        batches: rows by batch name, including `batch`, shape (rows, columns) each.
+        left_out: columns of the event key, which change by nature: not compared if they are numeric.
     """
     now, before = batches[batch], {name: rows for name, rows in batches.items() if name != batch}
     together = pd.concat(before.values(), ignore_index=True)
@@ -122,10 +122,10 @@ def _shift(name: str, now: Column, before: Mapping[str, pd.DataFrame]) -> Column
 
 
 def distance(one: Column, other: Column) -> float:
-    """How far two samples of a column lie apart, 0 alike to 1 nothing in common; missing values are a value too.
+    """The distance of two samples of a column, from 0 (equal) to 1 (nothing in common); null counts as a value.
 
-    Of numbers the largest difference of the cumulative shares, the missing ones counted last; of texts the total
-    variation of the shares of their levels.
+    For numbers, the largest difference of the cumulative shares, with nulls last; for texts, the total variation of the
+    shares of their levels.
 
     >>> round(distance(pd.Series([1.0, 2.0, None]), pd.Series([1.0, 2.0, 3.0])), 3)
     0.333
@@ -148,7 +148,7 @@ def _shares(column: Column) -> "pd.Series[float]":
 
 
 def headline(found: Distributions) -> str:
-    """The one sentence that says how it stands."""
+    """The result in one sentence."""
     if all(shift.usual is None for shift in found.columns):
         return f"{found.batch} is the second batch: what is usual shows from the third on."
     before = f"the {len(found.earlier)} batches before it"
@@ -158,6 +158,6 @@ def headline(found: Distributions) -> str:
 
 
 def chance(found: Distributions) -> str:
-    """What pure chance would do, in a sentence."""
+    """What would happen by pure chance, in a sentence."""
     times = len(found.earlier) + 1
     return f"were the order of the batches chance, each column would be beyond the usual in 1 of {times} batches"

@@ -1,9 +1,9 @@
-"""Whether a window of rows still looks like the rows a model was trained on, with a stated chance of a false alarm.
+"""Drift tests: does a window of rows still look like the training rows? With a stated false alarm rate.
 
 Input: two frames and the columns to compare. Output: one `ColumnDrift` per test. Only importer of scipy.
 
-Both frames are samples, so both are uncertain, and every test here has two samples. Taking the reference for the
-exact truth, as whylogs and evidently do with text columns, raises an alarm in most calm windows.
+Both frames are samples, so all tests are two-sample tests. If the reference counts as the exact distribution, as in
+whylogs and evidently for text columns, most windows without drift raise an alarm.
 """
 
 import warnings
@@ -20,13 +20,13 @@ from proveout.errors import DriftError
 from proveout.records.drift_report import ColumnDrift
 
 FEWEST_ROWS = 20
-"""Rows each side needs: with fewer, no test of a family of twenty could ever alarm."""
+"""Fewest rows per side: with fewer, no test in a family of twenty could ever alarm."""
 
 FEWEST_EXPECTED = 5.0
-"""Rows a cell of the contingency table must expect, by chance alone, for chi-square to hold (Cochran 1954)."""
+"""Least expected count of a cell in the contingency table for chi-square to be valid (Cochran 1954)."""
 
 EXACT_ROWS = 10_000
-"""Up to this many rows a side the Kolmogorov-Smirnov p-value is exact; beyond, the asymptotic one is as good."""
+"""Up to this many rows per side, the Kolmogorov-Smirnov p-value is exact; beyond, the asymptotic one is as good."""
 
 MISSING = "(missing)"
 
@@ -37,16 +37,16 @@ Reference: TypeAlias = "pd.DataFrame | Mapping[str, Column]"
 def compare(
     reference: Reference, window: pd.DataFrame, columns: Sequence[str], *, drift_alpha: float
 ) -> tuple[ColumnDrift, ...]:
-    """What each column of `window` says against `reference`: one test or two per column, in the order of `columns`.
+    """Test each column of `window` against `reference`: one or two tests per column, in the order of `columns`.
 
-    A numeric column gets `ks` over the values there are and, where either side has missing ones, `chi2` over missing
-    or not. A text column gets one `chi2` over its levels, a missing value being a level and rare levels pooled.
-    A table of two levels is tested exactly (Fisher). Ties make `ks` conservative: fewer false alarms, never more.
+    A numeric column gets `ks` over its values and, if either side has nulls, `chi2` over null or not. A text column
+    gets one `chi2` over its levels, where null is a level and rare levels are pooled. A table of two levels uses
+    Fisher's exact test. Ties make `ks` conservative: fewer false alarms, never more.
 
     Args:
-        reference: a frame, or columns that need not be of the same rows.
-        drift_alpha: chance of any alarm at all when nothing has moved, 0 to 1. Bonferroni: a test alarms at or
-            under its share, `drift_alpha` / number of tests returned.
+        reference: a frame, or columns that need not have the same rows.
+        drift_alpha: probability of any alarm without drift, 0 to 1. Bonferroni: a test alarms if its p-value is at most
+            `drift_alpha` / number of tests returned.
     Raises: DriftError if a side has fewer than 20 rows, lacks a column, or the sides differ in type.
     """
     shortest = min((len(reference[column]) for column in columns if column in reference), default=FEWEST_ROWS)
@@ -61,7 +61,7 @@ def compare(
 
 
 def note(test: ColumnDrift) -> str:
-    """What a reader of the numbers must know of this test: a side without values, nothing to tell apart, no exact p.
+    """A note on a test that needs one: a side without values, nothing to compare, no exact p-value.
 
     >>> note(ColumnDrift(column="wind_gust", test="ks", statistic=0.0, p_value=1.0, alarmed=False,
     ...                  reference_rows=2000, window_rows=0))
@@ -78,7 +78,7 @@ def note(test: ColumnDrift) -> str:
 
 
 def kind_of(values: Column) -> Literal["numeric", "text", "empty"]:
-    """How a column is compared; a column without any value takes the kind of the other side."""
+    """How a column is compared; a column without values takes the kind of the other side."""
     if not values.notna().any():
         return "empty"
     inferred = pd.api.types.infer_dtype(values, skipna=True)
@@ -119,7 +119,7 @@ def _ks(column: str, before: npt.NDArray[np.float64], after: npt.NDArray[np.floa
     if len(before) and len(after):
         method = "exact" if max(len(before), len(after)) <= EXACT_ROWS else "asymp"
         with warnings.catch_warnings():
-            # Where the exact sum fails scipy warns and takes the asymptotic one: not seen up to EXACT_ROWS.
+            # If the exact computation fails, scipy warns and uses the asymptotic one; not seen up to EXACT_ROWS.
             warnings.simplefilter("ignore", RuntimeWarning)
             answer = ks_2samp(before, after, method=method)
         statistic, p_value = float(answer.statistic), float(answer.pvalue)
@@ -146,17 +146,17 @@ def _chi2(column: str, before: Counter[Hashable], after: Counter[Hashable]) -> C
 
 
 def _table(before: Counter[Hashable], after: Counter[Hashable]) -> npt.NDArray[np.int64]:
-    """Rows per side and level, shape (2, levels), rare levels in one.
+    """Rows per side and level, shape (2, levels), with rare levels pooled.
 
-    What is rare is read from both sides together: a level that is new, or gone, is as rare as it is in sum. That
-    keeps the choice blind to which side a row came from, and so the p-value true.
+    Rare levels are chosen by the sum of both sides, so that the choice does not depend on a row's side, which would
+    make the p-value wrong.
     """
     both = before + after
     smaller = min(before.total(), after.total()) / both.total()
     rare = {level for level, rows in both.items() if rows * smaller < FEWEST_EXPECTED}
     groups: list[set[Hashable]] = [{level} for level, _ in both.most_common() if level not in rare]
     if rare and len(groups) > 1 and sum(both[level] for level in rare) * smaller < FEWEST_EXPECTED:
-        groups[-1] |= rare  # a pool that is itself rare joins the smallest level
+        groups[-1] |= rare  # if the pool itself is rare, it joins the smallest level
     elif rare:
         groups.append(rare)
     return np.array([[sum(side[level] for level in group) for group in groups] for side in (before, after)])

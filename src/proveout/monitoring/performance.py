@@ -1,7 +1,7 @@
-"""How logged answers did once their outcomes are known, and whether that is worse than the model promised.
+"""The performance of logged answers with known outcomes, and whether it is worse than promised.
 
-Input: predictions, outcomes by request id, and the task. Output: `Performance`. Pure; nothing here is estimated
-without outcomes.
+Input: predictions, outcomes by request id, and the task. Output: `Performance`. Pure; without outcomes, nothing is
+estimated.
 """
 
 import math
@@ -18,16 +18,16 @@ from proveout.records.values import TargetValue
 from proveout.task.metric import allowance
 from proveout.task.task import Task
 
-_OF_CHANCE = 2.33  # standard errors: one false alarm in a hundred windows
-_GROUPS = 25  # of rows that are left out, one after the other
+_OF_CHANCE = 2.33  # standard errors, for one false alarm in a hundred windows
+_GROUPS = 25  # groups of rows for the jackknife
 _LOSSES = {"brier": "brier", "log_loss": "log_loss", "mae": "absolute", "mse": "squared"}
-"""Metrics that are the mean of a loss per row."""
+"""Metrics that are a mean loss per row."""
 
 
 def measure(predictions: Sequence[Prediction], outcomes: Mapping[str, TargetValue], task: Task) -> Performance | None:
-    """The performance of those `predictions` that have scores and an outcome; None while there is none.
+    """The performance on those `predictions` that have scores and an outcome; None if there are none.
 
-    An outcome that is none of the task's is left out: it was noted when the target was another one.
+    An outcome that is invalid for the task is left out: it was recorded when the target was another one.
     """
     scores: list[tuple[float, ...]] = []
     happened: list[TargetValue] = []
@@ -52,7 +52,7 @@ def measure(predictions: Sequence[Prediction], outcomes: Mapping[str, TargetValu
 def _errors(
     task: Task, metrics: Mapping[str, float], outcomes: npt.NDArray[Any], scores: npt.NDArray[np.float64]
 ) -> dict[str, float]:
-    """The standard error of each metric: by its formula, else by leaving out groups of rows."""
+    """The standard error of each metric: by its formula, else by the grouped jackknife."""
     found = {}
     if len(outcomes) < 2:
         return {}
@@ -64,7 +64,7 @@ def _errors(
         if name in metrics:
             found[name] = _mean_error(task.losses(outcomes, scores, name=loss))
     if metrics.get("rmse"):
-        # The delta method: the error of a mean of squares, through the root.
+        # The delta method: from the error of the mean square to that of its root.
         found["rmse"] = _mean_error(task.losses(outcomes, scores, name="squared")) / (2 * metrics["rmse"])
     found |= _left_out(task, tuple(name for name in metrics if name not in found), outcomes, scores)
     return {name: error for name, error in found.items() if math.isfinite(error)}
@@ -73,9 +73,9 @@ def _errors(
 def _left_out(
     task: Task, names: Sequence[str], outcomes: npt.NDArray[Any], scores: npt.NDArray[np.float64]
 ) -> dict[str, float]:
-    """The grouped jackknife of each metric: what it is without each of some groups of rows.
+    """The grouped jackknife error of each metric, from its values without each group of rows.
 
-    Of few rows, each is a group. Not of a metric that has no value without some of them: its rows are too few.
+    With few rows, each row is a group. A metric that has no value without some group is left out.
     Source: J. Shao and C. F. J. Wu, A general theory for jackknife variance estimation, Annals of Statistics 17 (1989).
     """
     groups = min(_GROUPS, len(outcomes))
@@ -90,21 +90,21 @@ def _mean_error(values: npt.NDArray[np.float64]) -> float:
 
 
 def auc_error(auc: float, *, true: int, false: int) -> float:
-    """The standard error of an AUC of so many true and false rows. Source: Hanley and McNeil (1982), equation 1."""
+    """The standard error of an AUC with this many true and false rows. Source: Hanley and McNeil (1982), equation 1."""
     both_true, both_false = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (true - 1) * (both_true - auc**2) + (false - 1) * (both_false - auc**2)
-    # An AUC of 0 or 1 has no spread of its own: half a pair is the least it can be wrong by.
+    # The formula gives 0 for an AUC of 0 or 1, so use an AUC that is half a pair away.
     return max(math.sqrt(max(variance, 0.0) / (true * false)), 0.5 / (true * false))
 
 
 def fell(performance: Performance | None, task: Task, *, name: str, promised: float, by: float | None = None) -> bool:
-    """Whether the metric `name` is worse than promised by more than is allowed, and further than chance takes it.
+    """Whether the metric `name` is worse than promised by more than allowed, and significantly so.
 
-    Chance is the standard error of the metric at these rows, and 2.33 of them make one false "fell" in a hundred:
-    with few rows, and of a metric without a standard error (one class alone), nothing is said.
+    The limit is 2.33 standard errors of the metric on these rows, for one false result in a hundred. A metric without a
+    standard error (few rows, or one class alone) never counts as fallen.
 
     Args:
-        by: how much worse it may be; without it, as `metric.allowance` says.
+        by: how much worse it may be; default: `metric.allowance`.
     """
     if performance is None or name not in performance.metrics or name not in performance.errors:
         return False

@@ -7,7 +7,7 @@ from proveout.task.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """A metric, and its value on the held-out rows; None where nobody has measured it."""
+    """A metric, and its value on the held-out rows; None if it was not measured."""
 
     task: Task
     metric: str
@@ -15,7 +15,7 @@ class Promise:
 
     @property
     def title(self) -> str:
-        """The metric as people write it.
+        """The metric's name for people.
 
         >>> from proveout.task.binary import Binary
         >>> Promise(task=Binary(), metric="auc", value=0.7).title, Promise(task=Binary(), metric="f1", value=None).title

@@ -1,6 +1,6 @@
-"""Reports as one HTML page that needs nothing else: no script, no font, no other host.
+"""Reports as one self-contained HTML page: no script, no font, no other host.
 
-Input: what was found, and the frames that were compared. Output: HTML.
+Input: the results, and the compared frames. Output: HTML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """One test as the page shows it."""
+    """One test on the page."""
 
     test: ColumnDrift
     compared: str
@@ -35,7 +35,7 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True)
 class _Shifted:
-    """One column of a batch as the page shows it."""
+    """One column of a batch on the page."""
 
     shift: ColumnShift
     picture: Picture
@@ -50,12 +50,12 @@ def page(
     promise: Promise,
     left_out: Sequence[str] = (),
 ) -> str:
-    """The page: what is to be said first, then what to do, then the evidence, the most unlikely column first.
+    """The page: the headline, the next step, then the evidence, the most unlikely column first.
 
     Args:
-        alert: what `watch.decide` made of the report; its next step is the page's.
-        promise: of the bundle, on its held-out rows.
-        left_out: request columns that were not compared, because they name the event.
+        alert: the result of `monitor.decide`, with the next step for the page.
+        promise: the bundle's metric on its held-out rows.
+        left_out: request columns that were not compared, because they belong to the event key.
     """
     measured = report.performance.metrics if report.performance else {}
     rows = [_row(test, reference, window) for test in sorted(report.columns, key=lambda test: test.p_value)]
@@ -75,7 +75,7 @@ def page(
 
 
 def distributions_page(found: Distributions, batches: Mapping[str, pd.DataFrame]) -> str:
-    """A batch beside the batches before it, each column with its picture."""
+    """The page of a batch compared with earlier batches, with a picture for each column."""
     before = pd.concat([rows for name, rows in batches.items() if name != found.batch], ignore_index=True)
     rows = [_Shifted(shift=shift, picture=_spread(before, batches[found.batch], shift)) for shift in found.columns]
     return _render(
@@ -101,7 +101,7 @@ def _render(template: str, **values: Any) -> str:
 
 
 def headline(report: DriftReport, alert: Alert | None = None) -> str:
-    """The one sentence that says how it stands: that the model got worse before that its inputs moved."""
+    """The result in one sentence: a worse model comes before changed inputs."""
     moved, tests = moved_columns(report), len(report.columns)
     if alert is not None and alert.severity == "critical":
         return f"Critical: {alert.what}."
@@ -113,7 +113,7 @@ def headline(report: DriftReport, alert: Alert | None = None) -> str:
 
 
 def moved_columns(report: DriftReport) -> tuple[str, ...]:
-    """The columns a test alarmed on, the most unlikely first."""
+    """The columns with an alarm, the most unlikely first."""
     alarmed = sorted((test for test in report.columns if test.alarmed), key=lambda test: test.p_value)
     return tuple(dict.fromkeys(test.column for test in alarmed))
 
@@ -126,7 +126,7 @@ def _list(names: Sequence[str], *, longest: int = 3) -> str:
 
 def _row(test: ColumnDrift, reference: drift.Reference, window: pd.DataFrame) -> _Row:
     before, after = reference[test.column], window[test.column]
-    # A numeric column's chi-square is over missing or not: see `drift.compare`.
+    # A numeric column's chi-square is over null or not, see `drift.compare`.
     numeric = "numeric" in {drift.kind_of(before), drift.kind_of(after)}
     if test.test == "ks":
         compared, method, picture = "its values", "Kolmogorov–Smirnov", charts.numeric(before, after)

@@ -1,7 +1,7 @@
-"""Taking a batch out of the data: a new snapshot without it, and in the ledger who did that and why.
+"""Removes a batch from the data: makes a snapshot without it, and records in the ledger who did it and why.
 
-Input: the store, the ledger, the name of a batch. Output: a `BatchRemoval`. Nothing is deleted: the batch stays in
-the store, and so do the snapshots that have it, for bundles that were trained on them.
+Input: the store, the ledger, the name of a batch. Output: a `BatchRemoval`. Nothing is deleted: the batch and the
+snapshots with it stay in the store, for bundles that were trained on them.
 """
 
 from proveout.data import snapshots
@@ -12,29 +12,29 @@ from proveout.records.snapshot import BatchRemoval, Snapshot
 
 
 def plan(ledger: Ledger, name: str) -> BatchRemoval:
-    """What taking the batch out of the newest snapshot would leave.
+    """The newest snapshot without the batch, not yet stored.
 
     Raises: NotFound if there is no such batch; UsageError if it is the only one.
     """
     newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     if not newest:
-        raise NotFound("batch", name, "Nothing was ever taken in: python flows/ingest.py run")
+        raise NotFound("batch", name, "Nothing was ingested yet: python flows/ingest.py run")
     whole = read(Snapshot, newest[0])
     left = tuple(batch for batch in whole.batches if batch.name != name)
     if len(left) == len(whole.batches):
         present = ", ".join(batch.name for batch in whole.batches)
         raise NotFound("batch", name, f"The newest snapshot, {whole.digest[:12]}, has {present}")
     if not left:
-        raise UsageError(f"{name} is the only batch of snapshot {whole.digest[:12]}: take another in first.")
+        raise UsageError(f"{name} is the only batch of snapshot {whole.digest[:12]}: ingest another one first.")
     (batch,) = (batch for batch in whole.batches if batch.name == name)
     return BatchRemoval(batch=batch, before=whole.digest, snapshot=snapshots.of_batches(left))
 
 
 def remove(ledger: Ledger, store: Store, planned: BatchRemoval, *, by: str, reason: str, at: str, seen: int) -> None:
-    """Do what was planned.
+    """Carry out the plan.
 
     Args:
-        seen: number of the ledger's last entry when it was planned.
+        seen: number of the ledger's last entry at the time of the plan.
     Raises: Conflict if another snapshot was made meanwhile; UsageError without a name or a reason.
     """
     if not by.strip() or not reason.strip():

@@ -1,8 +1,8 @@
-"""What one cell showed, kept within bounds: text as a terminal would leave it, displays up to a number and a size.
+"""The output of one notebook cell, within limits: text as a terminal shows it, displays up to a number and a size.
 
-Input: the messages of a kernel, one by one. Output: the outputs of a notebook cell, with a note where something
-was left out. Time is linear in what comes in and memory is bounded: a progress bar of a million steps is one line, and
-a cell that prints for an hour fills neither the memory nor the notebook.
+Input: the messages of a kernel, one by one. Output: the outputs of a notebook cell, with a note if something was left
+out. Time is linear in the input and memory is bounded: a progress bar of a million steps becomes one line, and a cell
+that prints for an hour fills neither memory nor notebook.
 """
 
 import json
@@ -12,17 +12,17 @@ from typing import Any
 
 from nbformat.v4 import new_output
 
-TEXT_CHARS = 200_000  # of one cell, to stdout and to stderr each; a page of it in colours takes nbconvert 2 s
-DISPLAYS = 500  # tables, pictures and tracebacks shown by one cell
-DISPLAY_CHARS = 20_000_000  # of one cell's displays together, a picture in base64
+TEXT_CHARS = 200_000  # per cell, for stdout and stderr each; nbconvert takes 2 s for this much coloured text
+DISPLAYS = 500  # tables, pictures and tracebacks of one cell
+DISPLAY_CHARS = 20_000_000  # of all displays of one cell, with pictures in base64
 ERROR_CHARS = 100_000  # of a traceback, and of an error's own text
 
-_PLACED = ("display_data", "execute_result", "error")  # each has a place of its own among the outputs
+_PLACED = ("display_data", "execute_result", "error")  # each has its own place among the outputs
 SHOWN = ("stream", *_PLACED)
 
 
 class CellOutput:
-    """The outputs of one cell while it runs. `outputs` is the list in the notebook; `settle` puts the text into it."""
+    """The outputs of one running cell. `outputs` is the list in the notebook; `settle` adds the text to it."""
 
     def __init__(self, outputs: list[Any]) -> None:
         self.outputs = outputs
@@ -31,14 +31,14 @@ class CellOutput:
         self.notes: list[str] = []
 
     def write(self, name: str, text: str) -> None:
-        """Take in text for `name`, stdout or stderr. It stands where the first text of that name stood."""
+        """Add text to `name`, stdout or stderr. It appears at the position of the first text of that name."""
         if name not in self.text:
             self.text[name] = StreamText()
             self.outputs.append(new_output("stream", name=name))
         self.text[name].write(text)
 
     def admits(self, kind: str, content: Mapping[str, Any]) -> bool:
-        """Whether there is room for this display; counted either way. The value of the last line always has a place."""
+        """Whether there is room for this display; counted anyway. The value of the last line is always kept."""
         if kind not in _PLACED and kind != "update_display_data":
             return True
         chars = _chars(content.get("data", content.get("traceback", "")))
@@ -73,7 +73,7 @@ def _chars(shown: Any) -> int:
 
 
 class StreamText:
-    """The text of one stream: each line as it was when it ended, the middle left out beyond TEXT_CHARS."""
+    """The text of one stream: the final state of each line, without the middle beyond TEXT_CHARS."""
 
     def __init__(self) -> None:
         self.head = ""
@@ -83,7 +83,7 @@ class StreamText:
     def write(self, text: str) -> None:
         self.pieces.append(text)
         self.chars += len(text)
-        if self.chars > 2 * TEXT_CHARS:  # then as much has come in as is gone through: the time is linear
+        if self.chars > 2 * TEXT_CHARS:  # so that total time is linear in the input
             self._shorten()
 
     def _shorten(self) -> None:
@@ -97,7 +97,7 @@ class StreamText:
         self.pieces, self.chars = [text], len(text)
 
     def whole(self, hide: Callable[[str], str], longest_secret: int) -> str:
-        """What is kept, secrets hidden: one that came in pieces is whole here, unless the cut goes through it."""
+        """The kept text with secrets hidden, also secrets that arrived in pieces, unless the cut splits one."""
         self._shorten()
         tail = hide(self.pieces[0])
         if not self.head:
@@ -108,7 +108,7 @@ class StreamText:
 
 
 def overwritten(text: str) -> str:
-    """`text` with each line as a terminal leaves it: what stood before a carriage return is gone.
+    """`text` with each line as a terminal shows it: text before a carriage return is overwritten.
 
     >>> overwritten("10 %\\r50 %\\r100 %\\nkept\\r\\nunder way\\r")
     '100 %\\nkept\\nunder way\\r'
@@ -116,7 +116,7 @@ def overwritten(text: str) -> str:
     if "\r" not in text:
         return text
     *ended, last = text.split("\n")
-    unfinished = "\r" if last.endswith("\r") else ""  # whatever comes next overwrites this line
+    unfinished = "\r" if last.endswith("\r") else ""  # the next text overwrites this line
     return "\n".join([*map(_last_state, ended), _last_state(last) + unfinished])
 
 
@@ -126,7 +126,7 @@ def _last_state(line: str) -> str:
 
 
 def shortened(text: str, chars: int = ERROR_CHARS) -> str:
-    """`text`, its middle left out where it is longer than `chars`."""
+    """`text`, without its middle if it is longer than `chars`."""
     half = chars // 2
     return (
         text if len(text) <= chars else f"{text[:half]}\n[{len(text) - 2 * half:,} characters left out]\n{text[-half:]}"
@@ -134,5 +134,5 @@ def shortened(text: str, chars: int = ERROR_CHARS) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` without the colours of a terminal."""
+    """`text` without terminal colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -10,7 +10,7 @@ from proveout.settings import Settings
 
 
 def requirements_lock(settings: Settings, into: Path) -> Path:
-    """The project's requirements.lock; where it has none, what is installed here, each in the version it has."""
+    """The project's requirements.lock; if it has none, a list of the packages installed here with their versions."""
     from importlib.metadata import distributions
 
     lock = settings.root / "requirements.lock"
@@ -23,7 +23,7 @@ def requirements_lock(settings: Settings, into: Path) -> Path:
 
 
 def git_commit(root: Path) -> str:
-    """The commit of the checkout in `root`; "+changes" when it is dirty; "unknown" where there is no git."""
+    """The commit of the checkout in `root`, with "+changes" if it is dirty; "unknown" without git."""
     try:
         commit = _git(root, "rev-parse", "HEAD")
         return f"{commit}+changes" if _git(root, "status", "--porcelain") else commit

@@ -1,7 +1,7 @@
-"""train.toml, the configuration of one run: each value is compared with what is expected before anything runs.
+"""train.toml, the configuration of one run. All values are validated before anything runs.
 
-Input: its text. Output: `parse_config`, plain tables with every default filled in, which is what Metaflow keeps with a
-run; and `TrainConfig`, the same as a record, which is what the steps of a run hand on.
+Input: its text. Output: plain tables with all defaults filled in (`parse_config`), which Metaflow stores with a run;
+and the same as a `TrainConfig` record, which the steps of a run use.
 """
 
 import datetime
@@ -34,7 +34,7 @@ SPLITS: Mapping[str, _Keys] = {
     "group": {"column": _TEXT, "holdout_share": _PART, "seed": _SEED},
     "column": {"column": _TEXT},
 }
-"""What `[split]` takes, by its kind."""
+"""The keys of `[split]`, by its kind."""
 EXPECTED: Mapping[str, _Keys] = {
     "data": {"version": _TEXT},
     "infrastructure": {
@@ -47,20 +47,20 @@ EXPECTED: Mapping[str, _Keys] = {
     },
     "decision": {"threshold": _SHARE, "coverage": _PART, "metric": _TEXT},
 }
-"""What the tables take whose keys are ours. Each key has a default."""
-_OPEN = ("parameters", "evaluation")  # their keys are the notebook's and the checks'
-_NEEDED = ("train_through", "holdout", "column")  # without a default
-# Parameters of the notebook that the flow gives; the others stand in train.toml.
+"""The tables with fixed keys. Each key has a default."""
+_OPEN = ("parameters", "evaluation")  # tables whose keys the notebook and the checks define
+_NEEDED = ("train_through", "holdout", "column")  # keys without a default
+# Notebook parameters that the flow sets; the others are in train.toml.
 FROM_THE_FLOW = ("features_path",)
-_WHOLE = "flows/train.toml in a new project shows a whole one"
+_WHOLE = "flows/train.toml in a new project shows a complete one"
 
 
 def parse_config(text: str) -> dict[str, Any]:
-    """train.toml as plain tables. Metaflow hands the same text on as JSON when a Runner starts the flow: both are read.
+    """train.toml as plain tables. Also accepts JSON, which Metaflow passes if a Runner starts the flow.
 
-    A TOML date becomes text as ISO 8601 writes it, "2013-04-30". Raises: ConfigError naming each key that is wrong.
+    A TOML date becomes ISO 8601 text, "2013-04-30". Raises: ConfigError naming each key that is wrong.
     """
-    text = text.removeprefix("\ufeff")  # some editors begin a file with it
+    text = text.removeprefix("\ufeff")  # byte order mark of some editors
     try:
         parsed = json.loads(text)
     except json.JSONDecodeError:
@@ -69,18 +69,18 @@ def parse_config(text: str) -> dict[str, Any]:
         except tomllib.TOMLDecodeError as error:
             raise ConfigError("train.toml", f"is not TOML: {error}", "Correct the line it names") from error
     tables = parsed if isinstance(parsed, dict) else {}
-    # A bound is compared with what a check measures: a date is none, and the gate would refuse it.
+    # A bound must be comparable with a measurement, so the gate would refuse a date.
     tables = {name: table if name == "evaluation" else _dates_as_text(table) for name, table in tables.items()}
     if problems := list(_problems(tables)):
         raise ConfigError("train.toml", "; ".join(problems), _WHOLE)
     plain: dict[str, Any] = json.loads(canonical(from_json(TrainConfig, canonical(tables))))
-    # No value is not the value null, which the next reader would not take for a number.
+    # Drop missing values instead of storing null, which the next reader would refuse.
     plain["decision"] = {name: value for name, value in plain["decision"].items() if value is not None}
     return plain
 
 
 def read_config(tables: Mapping[str, Any]) -> TrainConfig:
-    """What `parse_config` gave, as a record; Metaflow hands it on as a mapping of its own."""
+    """The result of `parse_config` as a record. Metaflow passes it as its own mapping type."""
     return from_json(TrainConfig, canonical(_plain(tables)))
 
 
@@ -92,12 +92,12 @@ def _problems(tables: Mapping[str, Any]) -> Iterator[str]:
     known = ("split", *EXPECTED, *_OPEN)
     yield from (f"table [{table}] is unknown" for table in tables if table not in known)
     if "split" not in tables:
-        yield f"there is no table [split]: it says which rows are held out, by kind: {_words(SPLITS)}"
+        yield f"there is no table [split], which says which rows are held out, by kind: {_words(SPLITS)}"
     for table, given in tables.items():
         if table not in known:
             continue
         if not isinstance(given, dict):
-            yield f"[{table}] is no table"
+            yield f"[{table}] is not a table"
         elif table == "split":
             yield from _split_problems(given)
         elif table in EXPECTED:
@@ -106,7 +106,7 @@ def _problems(tables: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield from _wrong_values(table, given, dict.fromkeys(given, _BOUND if table == "evaluation" else (Any, "")))
             named = given if table == "parameters" else ()
-            yield from (f"[parameters] sets {key}, and the flow does" for key in FROM_THE_FLOW if key in named)
+            yield from (f"[parameters] sets {key}, but the flow sets it" for key in FROM_THE_FLOW if key in named)
 
 
 def _split_problems(given: Mapping[str, Any]) -> Iterator[str]:

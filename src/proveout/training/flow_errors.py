@@ -1,8 +1,8 @@
-"""What a flow that fails says in the end: the one sentence of our own error, last and alone; with `--debug` all of it.
+"""Error output of flows: a ProveoutError ends a flow with one sentence, without a traceback; `--debug` shows all.
 
-Input: the command line of a flow, before Metaflow is imported. Output: nothing but what people read. Each step is
-a process of its own: it leaves its sentence in a file, for the process that started it to say last. What is no error of
-ours keeps its traceback. Only user of what Metaflow prints of an exception.
+Input: the command line of a flow, before Metaflow is imported. Output: text for people. Each step is a separate
+process; it leaves its sentence in a file, and the process that started it prints it last. Other exceptions keep their
+traceback. The only module that changes how Metaflow prints exceptions.
 """
 
 import atexit
@@ -18,14 +18,14 @@ from typing import Any
 from proveout.errors import sentence_of
 
 DEBUG = "PROVEOUT_DEBUG"
-_SAID = "PROVEOUT_FLOW_SAID"  # the file that a step leaves its sentence in
+_SAID = "PROVEOUT_FLOW_SAID"  # the file for a step's sentence
 
 
 def in_this_process(arguments: list[str]) -> None:
-    """From here on an error of ours ends this process with its sentence.
+    """From now on, a ProveoutError ends this process with its sentence.
 
     Args:
-        arguments: `sys.argv`; `--debug`, which Metaflow does not know, is taken out.
+        arguments: `sys.argv`; `--debug` is removed, because Metaflow does not know it.
     """
     if "--debug" in arguments:
         arguments.remove("--debug")
@@ -35,8 +35,8 @@ def in_this_process(arguments: list[str]) -> None:
 
 
 def in_metaflow(arguments: list[str]) -> None:
-    """And so does a flow. This imports Metaflow: what it reads from the environment has to be there."""
-    # Not its command line: that has to be imported for a flow, or the flow's configuration is no option of it.
+    """The same in a flow. This imports Metaflow, so its environment variables must be set before."""
+    # Do not import its command line here: it must be imported for a flow, or it lacks the flow's --config option.
     if os.environ.get(DEBUG):
         return
     is_step = "step" in arguments and _SAID in os.environ

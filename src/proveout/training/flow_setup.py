@@ -15,15 +15,15 @@ from proveout.settings import Settings
 from proveout.training import flow_errors
 
 CONFIG_FILE = "PROVEOUT_CONFIG_FILE"
-"""Variable that tells the steps of a run where its configuration stands: Metaflow hands them the values alone."""
+"""Environment variable with the path of a run's configuration, because Metaflow passes only its values to steps."""
 
 
 def prepare(start: str | Path | None = None) -> Settings:
-    """Set Metaflow up for the project that `start` (a flow file, or the working directory) lies in.
+    """Set up Metaflow for the project that contains `start` (a flow file, or the working directory).
 
-    Call it before `import metaflow`. Runs then keep their data in the project root from wherever they are started, and
-    need no `USER` (cron, systemd and containers set none). A flow that fails with an error of ours ends with its
-    sentence.
+    Call it before `import metaflow`. Runs then store their data in the project root, wherever they are started, and do
+    not need the variable `USER` (cron, systemd and containers do not set it). A flow that fails with a ProveoutError
+    ends with its sentence.
     """
     file = Path(start) if start is not None else None
     os.environ.setdefault("METAFLOW_USER", user_name())
@@ -31,9 +31,9 @@ def prepare(start: str | Path | None = None) -> Settings:
         flow_errors.in_this_process(sys.argv)
     settings = settings_module.load(file.parent if file is not None and file.is_file() else file)
     os.environ.setdefault("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(settings.root))
-    # Cards go to the nearest `.metaflow` at or above the working directory: there has to be one in the root.
+    # Metaflow stores cards in the nearest `.metaflow` at or above the working directory, so create one in the root.
     (settings.root / ".metaflow").mkdir(exist_ok=True)
-    if file is not None and file.is_file() and "--config-value" not in sys.argv:  # a step has it from its run
+    if file is not None and file.is_file() and "--config-value" not in sys.argv:  # a step gets it from its run
         os.environ[CONFIG_FILE] = str(_config_file(sys.argv, default=settings.root / settings.train_config))
     if file is not None and file.is_file():
         flow_errors.in_metaflow(sys.argv)

@@ -1,7 +1,7 @@
-"""One run of the gate, `pytest checks/`, in a process of its own, and the verdict that this run wrote.
+"""One run of the gate, `pytest checks/`, in a separate process, and the verdict that this run wrote.
 
-Input: the settings and what to tell pytest. Output: the verdict. pytest's exit code decides nothing: a check can
-end the process with any code it likes, before the verdict or after it.
+Input: the settings and arguments for pytest. Output: the verdict. pytest's exit code does not matter, because a check
+can end the process with any code, before or after the verdict.
 """
 
 import os
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from proveout.ledger.ledger import Ledger
 
 VARIABLE = "PROVEOUT_GATE_RUN"
-"""Names the run to the process that is to judge; its verdict bears the name."""
+"""Environment variable with the name of the run, which its verdict records."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateRun:
-    """What became of one run."""
+    """The result of one run."""
 
     verdict: Verdict | None  # None: it ended without one
-    exit_code: int  # of pytest, as the operating system says it: below 0, the signal that ended it
+    exit_code: int  # of the pytest process; below 0: the signal that ended it
 
     @property
     def end(self) -> str:
@@ -52,21 +52,21 @@ class ForkedRun:
 
 
 def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
-    """Run pytest on the project's checks. Its output is seen as it comes.
+    """Run pytest on the project's checks. Its output is passed through.
 
     Args:
         arguments: for pytest, such as `--candidate DIGEST`; without one, it judges the newest candidate.
     """
-    # Not at the top: the plugin, which imports this for the variable, is in every pytest run of the project.
+    # Imported late: the plugin imports this module in every pytest run of the project.
 
     name = secrets.token_hex(16)
-    # Closed while pytest runs: a run takes minutes, and this is a transaction of a moment.
+    # Closed before pytest runs, because a run takes minutes.
     with open_ledger(settings) as ledger:
         before = ledger.last_seq()
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *pytest_arguments(settings), *arguments],
         cwd=settings.root,
-        # Threads of OpenMP that spin while they wait take the core from those they wait for, where others work too.
+        # OpenMP threads that spin while waiting take cores from the threads they wait for, on a busy machine.
         env={"OMP_WAIT_POLICY": "passive", **os.environ, VARIABLE: name},
         check=False,
     )
@@ -75,7 +75,7 @@ def judge(settings: Settings, arguments: Sequence[str] = ()) -> GateRun:
 
 
 def verdict_of(ledger: "Ledger", name: str, *, since: int) -> Verdict | None:
-    """The verdict that the run of this name wrote after the entry number `since`; None if it wrote none."""
+    """The verdict that the run with this name wrote after entry number `since`; None if it wrote none."""
     from proveout.ledger.ledger import read
 
     written = (read(Verdict, entry) for entry in ledger.entries(kind="verdict", after=since, newest_first=True))

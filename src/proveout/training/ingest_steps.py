@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def take_batches(settings: Settings, names: tuple[str, ...]) -> tuple[Batch, ...]:
-    """Read, guard and store each batch. Idempotent: what is in the store already stays as it is."""
+    """Read, guard and store each batch. Idempotent: batches that are already stored do not change."""
     from proveout.data import snapshots, sources
 
-    store, code = open_store(settings), sources.code(settings)  # now: a process loads it once
+    store, code = open_store(settings), sources.code(settings)  # digest it now, because a process loads the code once
     batches = []
     for name in names:
         batch = snapshots.take_batch(settings, store, name, code=code)
@@ -36,9 +36,9 @@ def take_batches(settings: Settings, names: tuple[str, ...]) -> tuple[Batch, ...
 
 
 def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest: bool) -> Snapshot:
-    """The snapshot of `batches`, or of the newest snapshot and `batches`.
+    """The snapshot of `batches`, or of the newest snapshot extended by `batches`.
 
-    The ledger notes it when it is new, and when other code than before made the same rows.
+    It is recorded in the ledger if it is new, or if other code than before made the same rows.
     """
     from proveout.data import snapshots
 
@@ -49,7 +49,7 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
         known = ledger.entries(kind="snapshot", limit=1, newest_first=True)
         before = from_json(Snapshot, known[0].body) if known else None
         if before == snapshot:
-            print(f"snapshot {snapshot.digest[:12]} was there already: no new rows", flush=True)
+            print(f"snapshot {snapshot.digest[:12]} exists already: no new rows", flush=True)
         else:
             names = [batch.name for batch in snapshot.batches]
             reason = f"batches {names[0]} to {names[-1]}" if len(names) > 1 else f"batch {names[0]}"
@@ -65,7 +65,7 @@ def take_snapshot(settings: Settings, batches: tuple[Batch, ...], *, onto_latest
 
 
 def _orders_batches(settings: Settings) -> bool:
-    """Whether the project's runs split by time; without a configuration that can be read, they may."""
+    """Whether the project's runs split by time; True if the configuration cannot be read."""
     try:
         config = parse_config((settings.root / settings.train_config).read_text(encoding="utf-8"))
     except (OSError, ConfigError):
@@ -76,11 +76,11 @@ def _orders_batches(settings: Settings) -> bool:
 def warn_of_order(problem: str) -> None:
     """Print what is odd about the order of batches, and what to do; nothing for none."""
     if problem:
-        remedy = 'take it in under that name, and the other out: proveout data drop BATCH --reason "…"'
+        remedy = 'ingest it under that name, and remove the other one: proveout data drop BATCH --reason "…"'
         print(f"warning: {problem}; {remedy}", flush=True)
 
 
 def latest_snapshot(ledger: "Ledger") -> Snapshot | None:
-    """The snapshot that `latest` means; None while nothing was taken in."""
+    """The snapshot that `latest` means; None if nothing was ingested."""
     newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
     return from_json(Snapshot, newest[0].body) if newest else None

@@ -1,11 +1,11 @@
-"""A kernel that runs the cells of a notebook: each within its time, whatever it prints, and its end told truly.
+"""A kernel that runs the cells of a notebook, each with a time limit, and reports reliably how each ended.
 
-Input: a notebook document. Output: its outputs, in the document itself; `CellFailed` with the reason where a cell
-did not come to its end. Only importer of papermill, nbclient, jupyter_client.
+Input: a notebook document. Output: its outputs, in the document itself; `CellFailed` with the reason if a cell did not
+finish. Only importer of papermill, nbclient, jupyter_client.
 
-The kernel is the interpreter we run in, so a notebook needs no registered kernelspec and gets the locked packages.
-Reading is our own: nbclient's takes time quadratic in a long line, gives up on output that comes slower than it goes,
-and counts the limit of a cell in the same loop that reads its output, so that a talkative cell is never stopped.
+The kernel uses the current interpreter, so a notebook needs no registered kernelspec and gets the locked packages. This
+module reads the output itself: nbclient takes time quadratic in the length of a line, gives up on slow output, and
+checks a cell's time limit in the same loop that reads output, so that it never stops a cell that prints a lot.
 """
 
 import os
@@ -28,13 +28,13 @@ from papermill.engines import NotebookExecutionManager
 from proveout.training.cell_output import SHOWN, CellOutput, plain, shortened
 
 START_S = 60
-LOST_S = 5  # silence after a cell's reply, and its last output messages are taken for lost
-# Messages that may wait to be read. libzmq's own bound, 1,000, drops the rest without a word.
+LOST_S = 5  # after a cell's reply; then missing output messages count as lost
+# Messages that may wait to be read. libzmq's default of 1,000 silently drops the rest.
 WAITING_MESSAGES = 100_000
 
 
 class CellFailed(Exception):
-    """A cell did not come to its end."""
+    """A cell did not finish."""
 
     def __init__(self, problem: str, traceback: str = "") -> None:
         super().__init__(problem, traceback)
@@ -42,7 +42,7 @@ class CellFailed(Exception):
 
 
 class Deadline:
-    """Stops what runs for too long, from a thread of its own: whoever waits or reads meanwhile need not look."""
+    """Stops work that takes too long, from a separate thread, so that waiting or reading code need not check."""
 
     def __init__(self, limit_s: float, stop: Callable[[], None]) -> None:
         self.passed = False
@@ -63,7 +63,7 @@ class Deadline:
 
 
 class _LastWords:
-    """The end of what a process writes to a pipe, such as where it was when it crashed."""
+    """The end of a process's output to a pipe, such as its location in a crash."""
 
     def __init__(self, pipe: int) -> None:
         self._kept = b""
@@ -71,18 +71,18 @@ class _LastWords:
         self._reader.start()
 
     def _read(self, pipe: int) -> None:
-        with suppress(OSError):  # closed, the process being gone
+        with suppress(OSError):  # closed, because the process ended
             while read := os.read(pipe, 65_536):
                 self._kept = (self._kept + read)[-4_000:]
 
     def said(self) -> str:
         """The end of it, once the process has ended."""
-        self._reader.join(timeout=LOST_S)  # no longer, should a child of the process hold the pipe
+        self._reader.join(timeout=LOST_S)  # with a timeout, because a child process may hold the pipe
         return self._kept.decode(errors="replace").strip()
 
 
 class _ThisInterpreter(KernelManager):
-    """A kernel of the interpreter we run in; whatever kernelspec the notebook names is not asked."""
+    """A kernel of the current interpreter; the notebook's kernelspec is ignored."""
 
     @property
     def kernel_spec(self) -> Any:
@@ -91,11 +91,12 @@ class _ThisInterpreter(KernelManager):
 
 
 class _Outputs(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships no types
-    """Puts messages into the notebook as nbclient does, but text and what is too much as `CellOutput` does."""
+    """Adds messages to the notebook like nbclient, but handles text and excess output with `CellOutput`."""
 
     def __init__(self, notebook: Any, hide: Callable[[Any], Any]) -> None:
         super().__init__(notebook, record_timing=False)
-        # An Output widget sends all it holds back to the kernel with each line: its text stays with the cell instead.
+        # An Output widget would send all its content back to the kernel with each line, so its text stays with the
+        # cell.
         self.comm_open_handlers = {"jupyter.widget": lambda _: None}
         self.hide = hide
         self.cells: dict[int, CellOutput] = {}
@@ -114,7 +115,7 @@ class _Outputs(PapermillNotebookClient):  # type: ignore[misc]  # papermill ship
             self._clear(cell_index)
         if not self.cells[cell_index].admits(kind, content):
             return None
-        with suppress(CellExecutionComplete):  # whether it is complete is asked elsewhere
+        with suppress(CellExecutionComplete):  # completion is detected elsewhere
             return super().process_message({**msg, "content": content}, cell, cell_index)
 
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
@@ -139,7 +140,7 @@ class Kernel:
 
     Args:
         environment, cwd: of its process.
-        hide: takes secrets out of whatever the kernel sent. `longest_secret`: in characters.
+        hide: removes secrets from the kernel's messages. `longest_secret`: in characters.
     Raises: CellFailed if it does not start.
     """
 
@@ -160,12 +161,12 @@ class Kernel:
         self.process: Any = None
         self.last_words: _LastWords | None = None
         self.client: Any = None
-        self.asked: dict[str, tuple[Any, int]] = {}  # the cell and its place, by the id of the message that ran it
+        self.asked: dict[str, tuple[Any, int]] = {}  # the cell and its index, by the id of the message that ran it
 
     def __enter__(self) -> "Kernel":
         self.record.notebook_start()
         try:
-            # What goes past Python to the process's own streams is in the notebook too; a secret is hidden only there.
+            # Output that bypasses Python also goes to the notebook; secrets are hidden only there.
             own = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
             self.manager.start_kernel(env=dict(self.environment), cwd=str(self.cwd), **own)
             provisioner: Any = self.manager.provisioner
@@ -174,7 +175,7 @@ class Kernel:
             self.client = self.manager.client()
             self.client.context.rcvhwm = WAITING_MESSAGES
             self.client.start_channels()
-            self.client.allow_stdin = False  # nobody is there to answer `input()`
+            self.client.allow_stdin = False  # nobody can answer `input()`
             self.client.wait_for_ready(timeout=START_S)
             told = self.client.kernel_info(reply=True, timeout=START_S)
         except (RuntimeError, OSError, Empty) as error:
@@ -205,8 +206,8 @@ class Kernel:
         """Run the cell at `index` to its end.
 
         Args:
-            limit: what to say when it takes longer than `limit_s` seconds.
-            counted: whether it takes a number, `In [n]`.
+            limit: the message if it takes longer than `limit_s` seconds.
+            counted: whether it gets a number, `In [n]`.
         Raises: CellFailed.
         """
         cell = self.document.cells[index]
@@ -225,7 +226,7 @@ class Kernel:
             self.record.cell_complete(cell, cell_index=index)
 
     def _reply(self, cell: Any, index: int, deadline: Deadline, *, counted: bool) -> Mapping[str, Any]:
-        """Run the cell, take its output in, and return the kernel's reply; anything once the deadline has passed."""
+        """Run the cell, collect its output, and return the kernel's reply; meaningless after the deadline."""
         asked = self.client.execute(cell.source, store_history=counted, stop_on_error=False)
         self.asked[asked] = cell, index
         reply, silent_s = None, 0
@@ -276,7 +277,7 @@ class Kernel:
         return written.whole(self.hide, self.longest_secret).strip()[-1_000:] if written else ""
 
     def ask(self, expression: str, *, limit_s: float, limit: str) -> str:
-        """The repr of `expression`, asked without a trace in the notebook. Raises: CellFailed."""
+        """The repr of `expression`, evaluated without a trace in the notebook. Raises: CellFailed."""
         with Deadline(limit_s, self.kill) as deadline:
             asked = self.client.execute("", silent=True, store_history=False, user_expressions={"asked": expression})
             answer = None
@@ -289,14 +290,14 @@ class Kernel:
         told = answer.get("user_expressions", {}).get("asked", {})
         if told.get("status") != "ok":
             reason = told.get("evalue") or answer.get("evalue") or answer.get("status")
-            raise CellFailed(f"the kernel could not hand its objects over: {self.hide(reason)}")
+            raise CellFailed(f"the kernel could not export its objects: {self.hide(reason)}")
         text: str = told["data"]["text/plain"]
         return text
 
     def kill(self) -> None:
-        """End the kernel and what it started, at once."""
+        """Kill the kernel and its child processes."""
         with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads its own process group
 
 
 def _judge(reply: Mapping[str, Any], cell: Any, on_stderr: str) -> None:
@@ -304,7 +305,7 @@ def _judge(reply: Mapping[str, Any], cell: Any, on_stderr: str) -> None:
     if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", [])):
         raise CellFailed("it ended the notebook (exit or quit): what comes after it did not run")
     status = reply.get("status")
-    # The tag of Jupyter for a cell that is meant to raise.
+    # Jupyter's tag for a cell that should raise.
     if status == "ok" or "raises-exception" in cell.metadata.get("tags", []):
         return
     name, text = reply.get("ename", ""), shortened(plain(reply.get("evalue", "")), 1_000)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows ready for the notebook, as parquet: the model's columns, the label and the batch of each row."""
+    """The notebook's table as parquet: the model's columns, the label and the batch of each row."""
 
     parquet: bytes
     rows: int
@@ -39,15 +39,15 @@ class SplitRows:
     task: "Task"
 
     def learned(self) -> "NDArray[np.bool_]":
-        """The rows to learn from."""
+        """The training rows."""
         return self.membership.train & self.labels.notna().to_numpy()
 
     def held_out(self) -> "NDArray[np.bool_]":
-        """The rows to judge by."""
+        """The held-out rows."""
         return self.membership.holdout & self.labels.notna().to_numpy()
 
     def outcomes(self, rows: "NDArray[np.bool_]") -> "NDArray[Any]":
-        """What happened to some of the rows whose outcome is known, in the type that the task computes with."""
+        """The outcomes of some rows with a known outcome, in the task's form."""
         return self.task.outcomes(self.labels[rows].to_numpy())
 
 
@@ -63,7 +63,7 @@ def split_rows(settings: Settings, inputs: "RunInputs") -> SplitRows:
 
 
 def table_of(settings: Settings, rows: SplitRows) -> "pd.DataFrame":
-    """What the notebook is given: rows on one side of the split whose outcome is known."""
+    """The notebook's table: rows on a side of the split, with a known outcome."""
     from proveout.data import features
 
     learned = rows.learned()
@@ -71,7 +71,7 @@ def table_of(settings: Settings, rows: SplitRows) -> "pd.DataFrame":
     raw = rows.raw[given]
     function, name = features.load(settings), features.name(settings)
     columns = features.request_columns(settings)
-    # Before the notebook, which may take hours: packing would refuse it as well.
+    # Check before the notebook runs, which may take hours; packing would refuse it later.
     features.check_columns(function, raw, columns, name=name)
     table = features.compute(function, raw, columns, name=name)
     ours: dict[str, Any] = {
@@ -82,7 +82,7 @@ def table_of(settings: Settings, rows: SplitRows) -> "pd.DataFrame":
     if taken := [name for name in ours if name in table]:
         raise ConfigError(
             name,
-            f"gives a column called {taken[0]}, which the notebook's table has of its own",
+            f"returns a column called {taken[0]}, a name that the notebook's table uses itself",
             "Give it another name",
         )
     return table.assign(**ours)
@@ -98,7 +98,7 @@ def as_parquet(table: "pd.DataFrame") -> bytes:
 
 
 def compare_tables(given: bytes, again: bytes, *, settings: Settings) -> None:
-    """Return if two tables, as parquet, hold the same values, null for null. Raises: BundleError."""
+    """Return if two parquet tables hold the same values, including nulls. Raises: BundleError."""
     from proveout.data import features
 
     if given == again:
@@ -108,15 +108,15 @@ def compare_tables(given: bytes, again: bytes, *, settings: Settings) -> None:
         what = ", ".join(f"{column} in {cells:,} cells" for column, cells in list(differing.items())[:5])
         raise BundleError(
             features.name(settings),
-            f"computed again for the same rows, the model's columns are not those that the notebook was given: {what}",
-            "They may depend on the row alone: no clock, no random numbers, no file that changes; then start a new run",
+            f"the model's columns, computed again for the same rows, differ from those that the notebook got: {what}",
+            "They may depend only on the row: not on a clock, random numbers or a changing file. Then start a new run",
         )
 
 
 def table_differences(given: bytes, again: bytes) -> dict[str, int]:
-    """How many cells of each column differ between two tables in parquet; a column with none is left out.
+    """By column, the number of cells that differ between two parquet tables; equal columns are left out.
 
-    A column that only one of the two has, or that has another type there, differs in all its cells.
+    All cells of a column differ if only one table has it, or if its types differ.
     """
     import io
 

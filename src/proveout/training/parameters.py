@@ -1,7 +1,7 @@
-"""The `parameters` cell of a notebook: what it declares, what may be handed in, and the cell that hands it in.
+"""The `parameters` cell of a notebook: the declared names, validation of given values, and the cell that sets them.
 
-Input: the source of the cell and values from TOML or JSON. Output: the declared names, the problems with what was
-given, and Python source. Nothing of the cell is run: it is read as IPython reads it, magics and `!` lines included.
+Input: the source of the cell and values from TOML or JSON. Output: the declared names, the problems with the values,
+and Python source. The cell is not run. It is parsed like in IPython, including magics and `!` lines.
 """
 
 import ast
@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 Value = str | int | float | bool | None | list[Any] | dict[str, Any]
 SECRET = "env:"  # noqa: S105  # a parameter `env:NAME` is the environment variable NAME, by reference
 
-# What an annotation may say. Another one is not checked.
+# Supported annotations. Values with other annotations are not checked.
 _TYPES: Mapping[str, Any] = {
     **{kind.__name__: kind for kind in (int, float, str, bool, list, dict, tuple, set, Path)},
     **{kind.__name__: kind for kind in (datetime.date, datetime.datetime, datetime.time)},
@@ -30,18 +30,18 @@ _TYPES: Mapping[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A name that the cell sets. `kind` is its annotation, or else the type of its value; Any where neither tells."""
+    """A name that the cell sets. `kind` is its annotation, or else the type of its value; Any if both are unknown."""
 
     name: str
     kind: Any
     said: str  # the type in words
     has_default: bool
-    nothing: bool  # the default is None, which TOML cannot say
+    nothing: bool  # the default is None, which TOML cannot express
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """An assignment of the cell: the parameters it sets, and the names that their defaults are computed from."""
+    """An assignment of the cell: its parameters, and the names that their defaults depend on."""
 
     source: str
     sets: tuple[Parameter, ...]
@@ -64,7 +64,7 @@ def declared(source: str) -> tuple[Statement, ...]:
 
 
 def _cell_magic(node: ast.stmt) -> str | None:
-    """The body of a cell under %%time or %%capture, which run it where it stands; others run it elsewhere."""
+    """The body of a cell with %%time or %%capture, which run it in place; other cell magics run it elsewhere."""
     match node:
         case ast.Expr(
             value=ast.Call(
@@ -89,7 +89,7 @@ def _statement(node: ast.Assign | ast.AnnAssign, python: str) -> Statement:
 
 
 def _names(target: ast.expr, value: ast.expr | None) -> list[tuple[str, ast.expr | None]]:
-    """Each name in `target`, with the part of `value` that it gets: `a, b = 1, 2` gives 1 and 2."""
+    """Each name in `target`, with its part of `value`: 1 and 2 for `a, b = 1, 2`."""
     if isinstance(target, ast.Name):
         return [(target.id, value)]
     if not isinstance(target, ast.Tuple | ast.List):
@@ -116,7 +116,7 @@ def _kind(annotation: ast.expr | None, value: ast.expr | None) -> tuple[Any, str
 
 
 def _annotated(node: ast.expr) -> Any:
-    """The type that an annotation names, from a list of names alone: nothing of the notebook is evaluated."""
+    """The type that an annotation names, from a fixed list of names. Nothing is evaluated."""
     match node:
         case ast.Constant(value=None):
             return None
@@ -140,7 +140,7 @@ def _is_dots(node: ast.expr) -> bool:
 
 
 def _like(literal: object) -> Any:
-    """The type of a default. A tuple may be of any length; tuples within tuples and lists are tuples again."""
+    """The type of a default. A tuple may have any length; nested tuples stay tuples."""
     if isinstance(literal, tuple | list):
         inner = _like(literal[0]) if literal and isinstance(literal[0], tuple | list) else Any
         return tuple[inner, ...] if isinstance(literal, tuple) else list[inner]  # type: ignore[valid-type]  # a value
@@ -152,18 +152,18 @@ def _like(literal: object) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """Values that fit what is declared, as the notebook gets them: a TOML array is a tuple where one was declared."""
+    """Valid values in the form that the notebook gets: a TOML array becomes a tuple if one was declared."""
 
     values: Mapping[str, Any]
-    kept: tuple[str, ...]  # names that keep the default of the notebook
+    kept: tuple[str, ...]  # names that keep the notebook's default
     problems: tuple[str, ...]
 
 
 def fit(statements: Sequence[Statement], given: Mapping[str, Value], *, defaults_allowed: bool = False) -> Fitted:
-    """Hold what is `given` against what is declared.
+    """Validate the `given` values against the declared parameters.
 
     Args:
-        defaults_allowed: whether a name may be left out. One whose default is None may in any case.
+        defaults_allowed: whether any name may be left out. One whose default is None always may.
     """
     parameters = {parameter.name: parameter for statement in statements for parameter in statement.sets}
     names = ", ".join(sorted(parameters)) or "none"
@@ -185,14 +185,14 @@ def fit(statements: Sequence[Statement], given: Mapping[str, Value], *, defaults
 def _fitting(value: Value, parameter: Parameter | None) -> Any:
     if is_secret(value):
         if value.removeprefix(SECRET) not in os.environ:
-            raise ValueError(f"refers to {value}, and that variable is not set")
+            raise ValueError(f"refers to {value}, but that variable is not set")
         return value
     if not _is_plain(value):
-        raise ValueError(f"is a {type(value).__name__}: only JSON values can be handed in")
+        raise ValueError(f"is a {type(value).__name__}: only JSON values can be passed")
     if parameter is None or parameter.kind is Any:
         return value
     try:
-        # As JSON: there an array is a tuple and a text is a date where one was declared, and 1 is never true.
+        # Validate in JSON mode: an array can become a tuple and a text a date, but 1 is never true.
         return TypeAdapter(parameter.kind).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise ValueError(f"is {value!r}, a {type(value).__name__}; {parameter.said} was declared") from error
@@ -204,7 +204,7 @@ def is_secret(value: object) -> TypeGuard[str]:
 
 
 def _is_plain(value: object) -> bool:
-    # By exact type: a numpy integer is an `int` to nobody who writes JSON.
+    # By exact type, because JSON cannot represent a NumPy integer.
     if isinstance(value, list | dict):
         return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
     return value is None or type(value) in {str, int, bool} or (type(value) is float and math.isfinite(value))
@@ -216,7 +216,7 @@ def _is_plain(value: object) -> bool:
 def injected(statements: Sequence[Statement], values: Mapping[str, Any]) -> str:
     """The cell that follows the `parameters` cell and sets `values`.
 
-    A default that was computed from a parameter is computed again from the value given: `half = base // 2`.
+    A default that depends on another parameter, such as `half = base // 2`, is computed again from the given value.
     """
     lines, changed = ["# Parameters"], set[str]()
     for statement in statements:
@@ -232,7 +232,7 @@ def injected(statements: Sequence[Statement], values: Mapping[str, Any]) -> str:
 
 
 def _source(value: Any) -> str:
-    """`value` as Python writes it. Nothing is imported: a name of the notebook's could be taken."""
+    """`value` as Python source. It imports nothing, because the notebook may use the module's name."""
     if is_secret(value):
         return f"__import__('os').environ[{value.removeprefix(SECRET)!r}]  # {value}"
     match value:

@@ -1,8 +1,8 @@
-"""What a training run began with: its data, its configuration, and the files that a later step reads again.
+"""The inputs of a training run: its data, its configuration, and the files that later steps read again.
 
-Input: settings and a configuration. Output: `RunInputs`, a record that the flow carries from step to step; each
-step compares it with what lies there now. Without that, an edit, a checkout or a `resume` gives one bundle two versions
-of the code.
+Input: settings and a configuration. Output: `RunInputs`, a record that the flow passes from step to step; each step
+compares it with the current files. Otherwise, after an edit, a checkout or a `resume`, one bundle could contain two
+versions of the code.
 """
 
 import sys
@@ -19,34 +19,34 @@ from proveout.records.train_config import TrainConfig
 from proveout.settings import Settings, is_object
 from proveout.training.config import parse_config, read_config
 
-# Settings that name code which the steps load, and the other ones that decide what they make.
+# Settings that name code for the steps, and other settings that affect their results.
 OBJECTS = ("features", "target", "batch_schema", "request_schema", "fallback", "actions", "cost_function")
 VALUES = ("model", "notebook", "parameter_defaults", "event_key", "feature_files")
-# What the steps compute with: a `resume` may come days later.
+# Versions that affect results, because a `resume` may happen days later.
 LIBRARIES = ("lightgbm", "numpy", "pandas", "proveout", "scikit-learn", "scipy", "skops", "xgboost", "xgboost-cpu")
 LOCK = "requirements.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunInputs:
-    """What a run began with. The checks are not in it: the verdict says by which ones it judged."""
+    """The inputs of a run, without the checks: the verdict records those."""
 
     snapshot: Snapshot
     config: TrainConfig
-    config_file: str | None  # from the root; None if the values came from no file
-    digests: Mapping[str, str]  # SHA-256 of each file, by its name from the root; and of each setting and version
+    config_file: str | None  # relative to the root; None if the values are not from a file
+    digests: Mapping[str, str]  # SHA-256 of each file by its path from the root, and of each setting and version
 
 
 def record(
     settings: Settings, *, snapshot: Snapshot, config: TrainConfig, config_file: Path | None = None
 ) -> RunInputs:
-    """What a run that begins now begins with."""
+    """The inputs of a run that begins now."""
     file = code_files.name(config_file, settings.root) if config_file is not None else None
     return RunInputs(snapshot=snapshot, config=config, config_file=file, digests=_digests(settings, file))
 
 
 def check(settings: Settings, inputs: RunInputs) -> None:
-    """Return if everything is still what the run began with. Raises: InputsChanged, naming what is not."""
+    """Return if all inputs are unchanged. Raises: InputsChanged, naming what changed."""
     now = _digests(settings, inputs.config_file)
     changed = tuple(name for name in {**inputs.digests, **now} if inputs.digests.get(name) != now.get(name))
     if changed:
@@ -69,7 +69,7 @@ def _digests(settings: Settings, config_file: str | None) -> dict[str, str]:
 
 
 def _config_digest(file: Path) -> str:
-    """SHA-256 of what a configuration says of a run. Bounds are no part of it: the gate reads them, and says which."""
+    """SHA-256 of a configuration without its bounds, because the gate reads and records those."""
     try:
         config = read_config(parse_config(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, ConfigError):
@@ -78,7 +78,7 @@ def _config_digest(file: Path) -> str:
 
 
 def _flow_file() -> Path | None:
-    """The file of the flow: each step runs it again."""
+    """The file of the flow, which each step runs again."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     return Path(file).resolve() if file is not None and file.endswith(".py") else None
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What came out of the notebook."""
+    """The results of the notebook."""
 
     model: bytes  # skops
     metrics: str  # JSON
@@ -47,18 +47,18 @@ class Trained:
 
 
 def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
-    """What this run begins with: the snapshot that `[data]` means, the configuration, and the code as it lies there.
+    """The inputs of this run: the snapshot that `[data]` means, the configuration, and the digests of the code.
 
     Args:
-        config: what `parse_config` gave.
-    Raises: ConfigError, NotFound as `choose_data`; UsageError in a run that resumes one that never began.
+        config: the result of `parse_config`.
+    Raises: ConfigError, NotFound as in `choose_data`; UsageError if this run resumes one that never began.
     """
     from proveout.training import run_inputs
 
     if (origin := _resumed()) is not None:
         raise UsageError(
-            f"Run {origin} ended before it had begun, and to resume it would take the configuration of then: "
-            "start a new one: python flows/train.py run"
+            f"Run {origin} ended before its first step finished, so it cannot be resumed with its configuration. "
+            "Start a new one: python flows/train.py run"
         )
     read = read_config(config)
     named = os.environ.get(CONFIG_FILE)
@@ -74,17 +74,17 @@ def _says(file: Path, config: TrainConfig) -> bool:
 
 
 def _same_inputs(settings: Settings, inputs: "RunInputs") -> None:
-    """Return if the run goes on with what it began with; one that resumes another says so. Raises: InputsChanged."""
+    """Return if the run's inputs are unchanged; a resumed run prints a note. Raises: InputsChanged."""
     from proveout.training import run_inputs
 
     run_inputs.check(settings, inputs)
     if (origin := _resumed()) is not None:
-        print(f"goes on with the code and the configuration that run {origin} began with", flush=True)
+        print(f"continues with the code and configuration of run {origin}", flush=True)
 
 
 def _resumed() -> str | None:
-    """The id of the run that this one resumes."""
-    if "metaflow" not in sys.modules:  # called by others than a flow
+    """The id of the run that this one resumes; None if it resumes none."""
+    if "metaflow" not in sys.modules:  # not called from a flow
         return None
     from metaflow.metaflow_current import current
 
@@ -93,9 +93,9 @@ def _resumed() -> str | None:
 
 
 def choose_data(settings: Settings, config: TrainConfig) -> Snapshot:
-    """The snapshot that `[data]` of train.toml means: `latest` or a digest; of it the batches that the split looks at.
+    """The snapshot that `[data]` of train.toml means, `latest` or a digest, with the batches that the split uses.
 
-    Raises: NotFound for a snapshot or a batch that is not there; ConfigError where the split does not fit the batches.
+    Raises: NotFound for a missing snapshot or batch; ConfigError if the split does not fit the batches.
     """
     from proveout.data import snapshots, splits
 
@@ -113,7 +113,7 @@ def choose_data(settings: Settings, config: TrainConfig) -> Snapshot:
 
 
 def make_features(settings: Settings, inputs: "RunInputs") -> Table:
-    """The rows of the snapshot whose outcome is known, as the model sees them, with their label, batch and split."""
+    """The snapshot's rows with a known outcome: the model's columns, the label, the batch and the side of the split."""
     _same_inputs(settings, inputs)
     rows = split_rows(settings, inputs)
     table = table_of(settings, rows)
@@ -125,9 +125,9 @@ def make_features(settings: Settings, inputs: "RunInputs") -> Table:
 
 
 def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Trained:
-    """Run the project's notebook on `table` and take `model` and `metrics` out of it.
+    """Run the project's notebook on `table` and export `model` and `metrics` from it.
 
-    The half-executed notebook of a failure is kept in `reports/` in the project root, and the error names it.
+    If it fails, the half-executed notebook is kept in `reports/` in the project root, and the error names it.
     """
     from proveout.errors import NotebookFailed
     from proveout.training import notebook
@@ -177,11 +177,11 @@ def _tell(progress: Any) -> None:
 
 
 def notebook_page(trained: Trained) -> str:
-    """The executed notebook as one HTML page, its pictures inside: what the run's card shows."""
+    """The executed notebook as one HTML page with its pictures, for the run's card."""
     import nbformat
     from nbconvert import HTMLExporter
 
-    # Without the scripts that nbconvert's page would fetch from a content network: it opens offline, and tells nobody.
+    # Without the scripts that nbconvert's page would load from a CDN: it opens offline and makes no requests.
     scripts = ("mathjax", "require_js", "jquery", "jupyter_widgets_base", "mermaid_js", "mermaid_layout_elk_js")
     exporter = HTMLExporter(template_name="lab", embed_images=True, **{f"{script}_url": "" for script in scripts})
     body, _ = exporter.from_notebook_node(nbformat.reads(trained.notebook.decode(), as_version=4))
@@ -189,9 +189,9 @@ def notebook_page(trained: Trained) -> str:
 
 
 def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: Trained, *, run: str) -> Bundle:
-    """Pack what the notebook made of `table`, put it into the store and note it in the ledger as a candidate.
+    """Pack the notebook's results, put the bundle into the store and record it in the ledger as a candidate.
 
-    Raises: InputsChanged; BundleError if the features of the snapshot are no longer those in `table`.
+    Raises: InputsChanged; BundleError if the features of the snapshot no longer equal those in `table`.
     """
     from proveout.data import features, splits
     from proveout.model import packing
@@ -246,23 +246,23 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
         ledger.close()
     print(f"bundle {packed.name}, {packed.bytes / 1e6:.1f} MB", flush=True)
     if config.evaluation != settings_module.read_bounds(settings):
-        print(f"note: the gate asks [evaluation] of {settings.train_config}, not of this run's file", flush=True)
+        print(f"note: the gate uses [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
 
 
 def archive_bundle(settings: Settings, packed: Bundle) -> bytes:
-    """The bundle as one zip file, for Metaflow to keep with the run."""
+    """The bundle as one zip file, which Metaflow stores with the run."""
     from proveout.model import packing
 
     return packing.archive(open_store(settings).folder("bundles", packed.digest))
 
 
 def judge(settings: Settings, inputs: "RunInputs", packed: Bundle, *, checks: str | None = None) -> Verdict:
-    """Run the gate, `pytest checks/`, on the candidate in a process of its own, and return what it said.
+    """Run the gate, `pytest checks/`, on the candidate in a separate process, and return its verdict.
 
     Args:
-        checks: another folder of checks than the project's own.
-    Raises: InputsChanged; ProveoutError if the gate came to no verdict.
+        checks: a folder of checks to use instead of the project's own.
+    Raises: InputsChanged; ProveoutError if the gate wrote no verdict.
     """
     from proveout.training import gate_run
 
@@ -270,12 +270,12 @@ def judge(settings: Settings, inputs: "RunInputs", packed: Bundle, *, checks: st
     _same_inputs(settings, inputs)
     run = gate_run.judge(gate_settings.with_checks(settings, checks), ["--candidate", packed.digest, "-q"])
     if run.verdict is None:
-        raise NotApproved(packed.name, f"the gate {run.end} and came to no verdict")
+        raise NotApproved(packed.name, f"the gate {run.end} before its verdict")
     return run.verdict
 
 
 def conclude(packed: Bundle, verdict: Verdict) -> None:
-    """Say how it ended. Raises: NotApproved if it is not approved, so that the run fails and a scheduler notices."""
+    """Print the result. Raises: NotApproved if it is not approved, so that the run fails and a scheduler notices."""
     if verdict.outcome != "approved":
         did = "refused it on" if verdict.outcome == "refused" else "never ran"
         raise NotApproved(packed.name, f"the gate {did} {', '.join(verdict.failed + verdict.unproven)}")

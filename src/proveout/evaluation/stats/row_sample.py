@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def sample(rows: int, most: int, *, seed: int) -> "NDArray[np.intp]":
-    """Places of `most` rows in order, drawn at random; of all where there are no more.
+    """Sorted positions of `most` random rows, or of all if there are no more.
 
     >>> sample(3, 5, seed=0).tolist(), len(sample(1_000, 5, seed=0))
     ([0, 1, 2], 5)
