@@ -429,7 +429,7 @@ def test_a_release_is_refused_with_the_reason(project: Project) -> None:
     project.judge(bundle)
     canary = complained(2, "release", bundle.digest, "--reason", "-", "--as", "canary")
     assert f"There is no champion yet for {bundle.name} to run beside as canary" in canary
-    assert "challenger is no role" in complained(2, "release", bundle.digest, "--reason", "-", "--as", "challenger")
+    assert "challenger is not a role" in complained(2, "release", bundle.digest, "--reason", "-", "--as", "challenger")
     assert "There is no bundle beef00" in complained(1, "release", "beef00", "--reason", "-")
     assert "6 or more hexadecimal digits" in complained(2, "release", "bee", "--reason", "-")
     assert invoke("release", bundle.digest).exit_code == 2  # --reason is asked for

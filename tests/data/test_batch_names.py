@@ -81,7 +81,7 @@ def test_the_ingest_and_the_training_warn_of_names_that_sort_otherwise(project, 
     ("through", "held_out", "remedy"),
     [
         ("2013-05", "2013-04", r"Hold out a later one \(20l3-06\), or train through an earlier one"),
-        ("20l3-06", "20l3-06", r"Take in a later one to hold out, or train through an earlier one"),
+        ("20l3-06", "20l3-06", r"Ingest a later one to hold out, or train through an earlier one"),
     ],
 )
 def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, held_out, remedy):
@@ -95,7 +95,7 @@ def test_nobody_is_told_to_train_on_the_rows_that_are_to_test(project, through, 
 
 def test_a_batch_of_any_name_can_be_taken_in_and_the_errors_say_how(project):
     """A project of regions has no months: `--through north` must not be the way on."""
-    with pytest.raises(NotFound, match=r"Any name goes; .*Take it in: python flows/ingest.py run --batch north$"):
+    with pytest.raises(NotFound, match=r"Any name goes; .*Ingest it: python flows/ingest.py run --batch north$"):
         train_steps.choose_data(project, by_time("2013-04", "north"))
 
 
@@ -104,7 +104,7 @@ def test_a_function_is_asked_for_the_batches_that_the_project_names(project):
     named = project.model_copy(update={"source": "flows/source.py:read", "batches": ("north", "south")})
     assert sources.names(named) == ("north", "south")
 
-    with pytest.raises(ConfigError, match=r"which batches to ask it for\. Name them, .* run --batch NAME"):
+    with pytest.raises(ConfigError, match=r"but no setting names the batches\. Name them, .* run --batch NAME"):
         sources.names(named.model_copy(update={"batches": ()}))
 
 

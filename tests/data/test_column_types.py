@@ -84,7 +84,7 @@ REFUSED: dict[str, Any] = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_column_that_no_file_can_keep_is_refused_by_name(tmp_path, kind):
     """pyarrow's own error names a type of its own; and what came back otherwise was "changed after ingestion"."""
-    with pytest.raises(DataRefused, match=r"Batch 2013-01 is refused: its column v \(.+\) cannot be kept"):
+    with pytest.raises(DataRefused, match=r"Batch 2013-01 is refused: its column v \(.+\) cannot be stored"):
         taken(Store(str(tmp_path)), REFUSED[kind])
 
 

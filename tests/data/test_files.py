@@ -82,7 +82,7 @@ def test_a_glob_in_a_url_is_listed(root):
     ("source", "problem"),
     [
         ("data", r"data is a folder\. Name the files in it: data/\*\.csv"),
-        ("data/*.txt", r"notes\.txt: no CSV or Parquet file by its name"),
+        ("data/*.txt", r"notes\.txt: not a CSV or Parquet file by its name"),
         ("data/nor*", r"more than one file called north"),
         ("nowhere://tables/*.csv", r"nothing here can list files at nowhere://tables/\*\.csv"),
     ],

@@ -180,7 +180,7 @@ def test_a_row_without_an_outcome_takes_no_place_of_a_class():
 WRONG = {
     "one batch has no order": (
         lambda: splits.batches_needed(TIME, ["table"]),
-        'kind "time" needs batches in order, and there is one alone (table)',
+        'kind "time" needs several batches, but there is only one (table)',
     ),
     "held out is not later": (
         lambda: splits.batches_needed(TimeSplit(train_through="2", holdout="1"), ["1", "2", "3"]),
@@ -197,7 +197,7 @@ WRONG = {
     ),
     "a null group": (
         lambda: splits.assign(GroupSplit(column="g"), rows(2).assign(g=["a", None]), event_key=["id"]),
-        "g is null in 1 of 2 rows, so nothing says on which side they stand",
+        "g is null in 1 of 2 rows, so their side is unknown",
     ),
     "one group": (
         lambda: splits.assign(GroupSplit(column="g"), rows(9).assign(g="a"), event_key=["id"]),
@@ -209,7 +209,7 @@ WRONG = {
     ),
     "nothing held out": (
         lambda: splits.assign(RandomSplit(holdout_share=1e-9), rows(9), event_key=["id"]),
-        "no row with a known outcome is held out to judge by",
+        "no row with a known outcome is held out",
     ),
     "nothing to learn from": (
         lambda: splits.assign(ColumnSplit(column="g"), rows(9).assign(g="holdout"), event_key=["id"]),
@@ -222,13 +222,13 @@ WRONG = {
             event_key=["id"],
             target=pd.Series([True, None], dtype="boolean"),
         ),
-        "no row with a known outcome is held out to judge by: learned through 1, judged on 2, of 1 rows",
+        "no row with a known outcome is held out: learned through 1, judged on 2, of 1 rows",
     ),
     "a class too small": (
         lambda: splits.assign(
             RandomSplit(stratify=True), rows(9), event_key=["id"], target=pd.Series(["a"] * 8 + ["b"], dtype=object)
         ),
-        "stratify needs two events of each class, one for each side, and the class 'b' has one",
+        "stratify needs two events of each class, one for each side, but the class 'b' has one",
     ),
     "no classes to stratify by": (
         lambda: splits.assign(RandomSplit(stratify=True), rows(9), event_key=["id"]),

@@ -179,7 +179,7 @@ def test_a_report_of_rows_left_out_that_counts_nothing_is_refused(said):
     rows.attrs["left_out"] = said
     project = project_settings.load().model_copy(update={"source": "source.py:source"})
 
-    with pytest.raises(SourceFailed, match=r"attrs\['left_out'\] is .*, and has to say how many rows, by reason"):
+    with pytest.raises(SourceFailed, match=r"attrs\['left_out'\] is .*, but must be the number of rows by reason"):
         sources.left_out(project, "5", rows)
 
 

@@ -255,5 +255,5 @@ def test_a_target_that_a_request_would_say_is_refused(made):
     """Whoever asks does not know it, and the model would learn to repeat it."""
     project = made(customers(50)).model_copy(update={"target": "calls"})
 
-    with pytest.raises(ConfigError, match="calls is a field of the request too"):
+    with pytest.raises(ConfigError, match="calls is also a field of the request"):
         ingest(project)

@@ -164,7 +164,7 @@ def test_nothing_is_released_from_a_ledger_that_was_edited(registry: Registry) -
         ({"role": "canary", "share": 0.0}, "Nothing can be released as canary with 0% of the traffic"),
         ({"role": "canary", "share": float("nan")}, "Nothing can be released as canary"),
         ({"role": "shadow", "share": 1.5}, "Nothing can be released as shadow with 150% of the traffic"),
-        ({"role": "challenger"}, "challenger is no role"),
+        ({"role": "challenger"}, "challenger is not a role"),
         (
             {"role": "canary", "share": 0.1},
             "There is no champion yet for flight-delay@aaaaaaaaaaaa to run beside",
@@ -308,7 +308,7 @@ def test_a_rollback_may_name_the_role(staged: Registry) -> None:
     assert roles_of(staged) == ("a", "b", None)
     with pytest.raises(NotFound, match="There is no shadow of flight-delay that runs"):
         went(staged, 8, role="shadow")
-    with pytest.raises(UsageError, match="challenger is no role"):
+    with pytest.raises(UsageError, match="challenger is not a role"):
         went(staged, 8, role="challenger")
     with pytest.raises(UsageError, match="A champion cannot be ended"):
         releases.end(staged.ledger, MODEL, "champion", by="bob", reason="-", at=at(8))

@@ -259,5 +259,5 @@ def test_columns_that_have_no_name_of_their_own_refuse_the_batch():
 
     with pytest.raises(DataRefused, match="more than one column called v"):
         guard.check(pd.DataFrame([[1, 2]], columns=["v", "v"]), schema, name="b")
-    with pytest.raises(DataRefused, match="names of its columns 7 are no text"):
+    with pytest.raises(DataRefused, match="column names 7 are not text"):
         guard.check(pd.DataFrame([[1, 2]], columns=["v", 7]), schema, name="b")

@@ -13,8 +13,8 @@ from reference_project import ROOT
 from proveout.errors import NotFound
 from proveout.training import flow_errors
 
-OURS = NotFound("batch", "2013-13", "Take it in")
-SENTENCE = "There is no batch 2013-13. Take it in"
+OURS = NotFound("batch", "2013-13", "Ingest it")
+SENTENCE = "There is no batch 2013-13. Ingest it"
 
 
 @pytest.fixture

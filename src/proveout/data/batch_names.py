@@ -1,6 +1,6 @@
 """Names of batches: any text, sorted as text.
 
-Input: names. Output: where that order differs from the order of the numbers in them. Pure.
+Input: names. Output: whether that order differs from the order of the numbers in them. Pure.
 """
 
 import re
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 
 
 def order_problem(names: Iterable[str]) -> str:
-    """Which two names, of one form, stand in another order than their numbers; empty if none do.
+    """Two names whose text order differs from the order of their numbers, with a remedy; empty if there are none.
 
     >>> order_problem(["2013-2", "2013-10"])
     'batches are in the order of their names as text, and there 2013-10 comes before 2013-2: write 2013-02'
     >>> order_problem(["2013-02", "2013-10", "north"])
     ''
     """
-    alike: dict[str, list[str]] = {}  # names that differ in their numbers alone; others have no order but that of text
+    alike: dict[str, list[str]] = {}  # names that differ only in their numbers; others have only the text order
     for name in sorted(names):
         alike.setdefault(re.sub(r"\d+", "0", name), []).append(name)
     for as_text in alike.values():
@@ -31,7 +31,7 @@ def _numbers(name: str) -> list[int]:
 
 
 def _padded(name: str, names: Sequence[str]) -> str:
-    """The name with as many digits in each place as the longest number there has."""
+    """The name with zero-padded numbers, as long as the longest number at each place."""
     width: dict[int, int] = {}
     for one in names:
         for place, part in enumerate(re.split(r"(\d+)", one)):

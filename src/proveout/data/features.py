@@ -1,7 +1,7 @@
-"""Features: declared once by the project, computed by this one function for training and for serving; and the target.
+"""Features and target: the same function computes the model's columns for training and for serving.
 
-Input: rows with the request's columns. Output: the model's columns. The project's function is handed the
-request columns and nothing else, so it cannot look at an outcome or at anything known only later.
+Input: rows with the request's columns. Output: the model's columns. The project's function gets only the request
+columns, so it cannot use an outcome or anything else that is known only later.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 5  # names of columns in an error
-_SOME = 1_000  # rows that are enough to see whether columns come and go
+_SOME = 1_000  # rows that suffice to see whether columns depend on the rows
 Features = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 
 def identity(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """What the model is given where the project names no features: the request's columns."""
+    """The features of a project that has no function: the request's columns unchanged."""
     return rows
 
 
 def load(settings: Settings) -> Features:
-    """The project's features; `identity` where it names none."""
+    """The project's features; `identity` if it has none."""
     if settings.features is None:
         return identity
     found: Features = load_object(settings.features, settings.root)
@@ -35,27 +35,27 @@ def load(settings: Settings) -> Features:
 
 
 def name(settings: Settings) -> str:
-    """What the features are called in an error."""
+    """The name of the features in errors."""
     return settings.features or "the request's columns"
 
 
 def event_key(settings: Settings) -> tuple[str, ...]:
-    """The request fields that name one event: those of the setting, else all of them."""
+    """The request fields that name one event: those in the setting, else all."""
     return settings.event_key or request_columns(settings)
 
 
 def request_columns(settings: Settings) -> tuple[str, ...]:
-    """The fields of a request, in the order of the request schema. Raises: ConfigError if it cannot be served by."""
+    """The fields of a request, in the order of the request schema. Raises: ConfigError for an invalid schema."""
     return request_schema.load(settings).names
 
 
 def compute(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *, name: str) -> "pd.DataFrame":
-    """The model's columns for `rows`, one row for each.
+    """The model's columns for `rows`, one row each.
 
     Args:
-        columns: the request columns, all that `function` is given.
-        name: what to call the function in an error.
-    Raises: ConfigError if the function gives another number of rows, or no table.
+        columns: the request columns, the only ones that `function` gets.
+        name: names the function in errors.
+    Raises: ConfigError if the function returns another number of rows, or no table.
     """
     import pandas as pd
 
@@ -73,9 +73,9 @@ def compute(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *,
 
 
 def check_columns(function: Features, rows: "pd.DataFrame", columns: Sequence[str], *, name: str) -> None:
-    """Return if one row by itself is given the columns that rows together are given: `rows`, or some from all over.
+    """Return if a single row gets the same columns as many rows together. Tests `rows`, or a sample of them.
 
-    Raises: ConfigError, naming those that come and go; as `compute`.
+    Raises: ConfigError, naming columns that depend on the rows; as `compute`.
     """
     if rows.empty:
         return
@@ -88,24 +88,24 @@ def check_columns(function: Features, rows: "pd.DataFrame", columns: Sequence[st
         raise ConfigError(
             name,
             f"gives {len(together)} columns for {len(some):,} rows, and {len(alone)} for the first of them by itself "
-            f"({shown}): a column for each value that it happens to see, as get_dummies makes them",
+            f"({shown}): a column for each value in the rows, as get_dummies makes them",
             'Give the model the column as it is, and encode it in the notebook: OneHotEncoder(handle_unknown="ignore") '
             "as a step of the pipeline",
         )
 
 
 def labels(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[Any]":
-    """What really happened, per row: true or false, a class, or a number; null while nobody knows.
+    """The outcome of each row: true or false, a class, or a number; null while unknown.
 
-    Raises: ConfigError as `target`, or if they are no outcomes of the project's task.
+    Raises: ConfigError as in `target`, or if the outcomes are invalid for the project's task.
     """
     return typed_outcomes(target(settings, rows), tasks.named(settings.task), name=f"target {settings.target}")
 
 
 def target(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[Any]":
-    """The outcome of each row as the project says it, null while nobody knows: a raw column, or its function's answer.
+    """The outcome of each row from the project's target, a raw column or a function; null while unknown.
 
-    Raises: ConfigError if the rows have no such column, or the function gives another number of rows.
+    Raises: ConfigError if the rows have no such column, or the function returns another number of rows.
     """
     if not is_object(settings.target):
         if settings.target not in rows:
@@ -124,17 +124,17 @@ def target(settings: Settings, rows: "pd.DataFrame") -> "pd.Series[Any]":
 
 
 def check_target(settings: Settings) -> None:
-    """Return if no request would say the outcome. Raises: ConfigError if the target is a field of the request."""
+    """Return if the target is not a field of the request. Raises: ConfigError if it is."""
     if settings.target in request_columns(settings):
         raise ConfigError(
             "target in [tool.proveout]",
-            f"{settings.target} is a field of the request too, and whoever asks does not know it",
-            f"Take it out of {settings.request_schema}",
+            f"{settings.target} is also a field of the request, but a caller does not know it",
+            f"Remove it from {settings.request_schema}",
         )
 
 
 def typed_outcomes(known: "pd.Series[Any]", task: Task, *, name: str) -> "pd.Series[Any]":
-    """Outcomes in the type that the task computes with, null where they are. Raises: ConfigError, naming `name`."""
+    """Outcomes in the task's type; nulls stay null. Raises: ConfigError, naming `name`."""
     import pandas as pd
 
     there = known.notna()

@@ -1,7 +1,7 @@
 """Files as the source of batches: a path, a glob or a URL of CSV or Parquet files, each file one batch.
 
-Input: what `[tool.proveout] source` says. Output: the address of each batch by its name, which is that of its file
-without the ending; and its rows. Only importer of fsspec.
+Input: `[tool.proveout] source`. Output: the address of each batch, by the name of its file without the ending; and its
+rows. Only importer of fsspec.
 """
 
 import glob
@@ -45,16 +45,16 @@ def find(source: str, root: Path) -> dict[str, str]:
     """The address of each file by the name of its batch, in the order of these names.
 
     Args:
-        source: a path, seen from `root`, or a URL; `*`, `?` and `[...]` in it stand for any text.
-    Raises: NotFound if there is no such file; ConfigError if one is no CSV or Parquet file, or two have one name.
+        source: a path relative to `root`, or a URL; `*`, `?` and `[...]` are wildcards.
+    Raises: NotFound if there is no such file; ConfigError if one is not a CSV or Parquet file, or two share a name.
     """
     addresses = _of_url(source) if is_remote(source) else _of_path(source, root)
     if not addresses:
-        raise NotFound("file", source, f"It is {_WHERE}, and a path there is seen from {root}")
+        raise NotFound("file", source, f"It is {_WHERE}; a path there is relative to {root}")
     if others := [address for address in addresses if not _ENDING.search(_path(address))]:
         raise ConfigError(
             _WHERE,
-            f"{_some(others)}: no CSV or Parquet file by its name",
+            f"{_some(others)}: not a CSV or Parquet file by its name",
             "Name files that end in .csv, .csv.gz or .parquet, such as data/*.csv, or a function: flows/source.py:read",
         )
     names = [_ENDING.sub("", PurePosixPath(_path(address)).name) for address in addresses]
@@ -76,7 +76,7 @@ def parse(address: str, content: bytes | None = None) -> "pd.DataFrame":
 
     if is_parquet(address):
         return pd.read_parquet(address if content is None else io.BytesIO(content))
-    # whole, or a column changes its type halfway
+    # at once, or a column could change its type halfway
     rows: pd.DataFrame = pd.read_csv(**csv_input(address, content), low_memory=False)
     return rows
 
@@ -120,7 +120,7 @@ def fetch(address: str) -> bytes:
 
 def _of_path(source: str, root: Path) -> list[str]:
     whole = root / source
-    if not _PATTERN.search(source) or whole.exists():  # a folder's own name may hold a bracket
+    if not _PATTERN.search(source) or whole.exists():  # a folder's name may contain a bracket
         return [str(whole)] if whole.is_file() else _refuse_folder(source, whole)
     found = (root / name for name in glob.glob(source, root_dir=root, recursive=True))  # noqa: PTH207  # one order of rules
     return sorted(str(file) for file in found if file.is_file())

@@ -1,10 +1,10 @@
-"""The guard: validates a batch. Refused rows go to quarantine with the reason; they are never passed on and never lost.
+"""The guard: validates a batch. Refused rows go to quarantine with the reason. They are never used and never lost.
 
 Input: raw rows and a pandera schema. Output: accepted rows, refused rows with a `refused_by` column, and how many rows
 each check refused. Only importer of pandera.
 
-A cell that a column of its type cannot hold unaltered (`coercion`) is found before pandera runs. Otherwise one such
-cell would make every check of its column raise, and the whole batch would be refused for one row.
+A cell that its column's type cannot hold unchanged (`coercion`) is found before pandera runs. Otherwise one such cell
+would make every check of its column raise, and the whole batch would be refused for one row.
 """
 
 import copy
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REASON = "refused_by"
-_LONGEST_CHECK = 60  # pandera prints a whole reference set into the name of an `isin` check
-_MOST_ROUNDS = 8  # of taking out refused rows: a check that compares rows with each other can refuse new ones each time
-_MOST_CALLS = 2_000  # of a check that raises, to find the rows that it raises on
+_LONGEST_CHECK = 60  # pandera puts the whole reference set into the name of an `isin` check
+_MOST_ROUNDS = 8  # of removing refused rows: a check that compares rows can refuse new ones each time
+_MOST_CALLS = 2_000  # of a check that raises, to find its rows
 
 Reasons = dict[int, list[str]]
 """The checks that each bad row failed, by row number."""
@@ -32,13 +32,13 @@ Reasons = dict[int, list[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """A batch, parted. `refused` has every column of the batch and `refused_by`, the checks in words."""
+    """A validated batch. `refused` has all columns of the batch and `refused_by`, the checks in words."""
 
     accepted: "pd.DataFrame"
     refused: "pd.DataFrame"
     refusals: tuple[Refusal, ...]
-    left_out: tuple[Refusal, ...] = ()  # rows that never came, by the reasons that the source gives
-    places: tuple[int, ...] = ()  # of the refused rows in the batch, from 0
+    left_out: tuple[Refusal, ...] = ()  # rows that the source left out, by reason
+    places: tuple[int, ...] = ()  # positions of the refused rows in the batch, from 0
 
     @property
     def refused_share(self) -> float:
@@ -48,16 +48,16 @@ class Guarded:
 
 
 def check(frame: "pd.DataFrame", schema: Any, *, name: str) -> Guarded:
-    """Part the rows of `frame` by `schema`, a pandera DataFrameModel or DataFrameSchema. All of them may be bad.
+    """Validate the rows of `frame` with `schema`, a pandera DataFrameModel or DataFrameSchema. All of them may be bad.
 
-    Accepted rows come back with the schema's types and columns in its order. Raises: DataRefused for faults that no
-    row can be blamed for: a missing or unknown column, two of one name, no rows at all.
+    Accepted rows have the schema's types and column order. Raises: DataRefused for faults that are not in single rows:
+    a missing or unknown column, two columns of one name, no rows.
     """
     if frame.empty:
         raise DataRefused(name, "it has no rows", "none")
     _refuse_names(frame, name)
     schema = _lossless(schema.to_schema() if hasattr(schema, "to_schema") else schema)
-    frame = frame.reset_index(drop=True)  # so that an index label of a failure is a row number
+    frame = frame.reset_index(drop=True)  # so that the index of a failure is a row number
     good, reasons = _typed(frame, schema)
     good, more = _parted(good, schema, name)
     for row, found in more.items():
@@ -75,15 +75,15 @@ def check(frame: "pd.DataFrame", schema: Any, *, name: str) -> Guarded:
 
 def _refuse_names(frame: "pd.DataFrame", name: str) -> None:
     twice = sorted({str(column) for column in frame.columns[frame.columns.duplicated()]})
-    strange = [repr(column) for column in frame.columns if not isinstance(column, str)]
+    not_text = [repr(column) for column in frame.columns if not isinstance(column, str)]
     if twice:
         raise DataRefused(name, f"it has more than one column called {', '.join(twice)}", "none")
-    if strange:
-        raise DataRefused(name, f"the names of its columns {', '.join(strange[:5])} are no text", "none")
+    if not_text:
+        raise DataRefused(name, f"the column names {', '.join(not_text[:5])} are not text", "none")
 
 
 def _lossless(schema: Any) -> Any:
-    """The schema, without pandera's own way to drop bad rows: it keeps none of them, and says nothing."""
+    """The schema without pandera's option to drop invalid rows, which would lose them silently."""
     parts = [schema, *schema.columns.values()]
     if not any(getattr(part, "drop_invalid_rows", False) for part in parts):
         return schema
@@ -97,20 +97,20 @@ def _lossless(schema: Any) -> Any:
 
 
 def _typed(frame: "pd.DataFrame", schema: Any) -> "tuple[pd.DataFrame, Reasons]":
-    """The rows whose cells the schema's columns can hold, as they hold them; and why each of the others is bad."""
+    """The rows whose cells fit the schema's types, converted; and the reason for each other row."""
     reasons: Reasons = {}
     typed = frame.copy(deep=False)
     for column, name in _columns(frame, schema):
         coerces = bool(schema.coerce or column.coerce)
         dtype = schema.dtype if coerces and schema.dtype is not None else column.dtype
-        if dtype is None or column.parsers or schema.parsers:  # a parser makes other values first
+        if dtype is None or column.parsers or schema.parsers:  # a parser changes values first
             continue
-        # Objects have no type that could be the wrong one: in a schema that coerces nothing, each must be right.
+        # In a column of objects, each value must have the right type if the schema does not coerce.
         if not coerces and frame[name].dtype != object:
             continue
         typed[name], unheld = _held(frame[name], dtype, coerces=coerces)
         if column.default is not None:
-            unheld &= frame[name].notna()  # pandera puts the default there
+            unheld &= frame[name].notna()  # pandera replaces these by the default
         if not coerces and unheld.all():
             typed[name] = frame[name]
             continue
@@ -120,12 +120,12 @@ def _typed(frame: "pd.DataFrame", schema: Any) -> "tuple[pd.DataFrame, Reasons]"
     if not reasons:
         return typed, reasons
     good = typed.drop(index=list(reasons))
-    # A column of objects because of a cell that is gone now is one of the schema's type.
+    # A column that was of objects only because of a removed cell now gets the schema's type.
     return good.assign(**{name: _retyped(good[name], column.dtype) for column, name in _columns(good, schema)}), reasons
 
 
 def _columns(frame: "pd.DataFrame", schema: Any) -> Iterator[tuple[Any, str]]:
-    """Each column of the schema with a column of the frame that it is for: a pattern of names has several."""
+    """Each schema column with a matching column of the frame; a name pattern can match several."""
     for name, column in schema.columns.items():
         if column.regex:
             yield from ((column, found) for found in frame.columns if re.match(name, found))
@@ -146,12 +146,12 @@ def _retyped(values: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":
 
 
 def _as_delivered(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Refused rows in a form that a file can keep: where a column holds values of several types, as text."""
+    """Refused rows in a form that a file can store: columns with values of several types as text."""
     return rows.assign(**{name: _as_text(rows[name]) for name in rows.columns if not _is_kept(rows[name])})
 
 
 def _is_kept(values: "pd.Series[Any]") -> bool:
-    """Whether every file keeps such a column: numbers, flags, times, and text that has bytes."""
+    """Whether a file can store such a column: numbers, flags, times, and encodable text."""
     import pandas as pd
 
     if values.dtype == object:
@@ -172,11 +172,11 @@ def _as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _parted(rows: "pd.DataFrame", schema: Any, name: str) -> "tuple[pd.DataFrame, Reasons]":
-    """The rows that the schema accepts, and why it refuses each of the others."""
+    """The rows that the schema accepts, and the reasons for each other row."""
     import pandera.errors
 
     reasons: Reasons = {}
-    # What passes is to be proven, so the rows that are left are validated again: a check may say otherwise of them.
+    # The remaining rows are validated again, because a check may give another result for them.
     for _ in range(_MOST_ROUNDS):
         if rows.empty:
             return rows, reasons
@@ -187,11 +187,11 @@ def _parted(rows: "pd.DataFrame", schema: Any, name: str) -> "tuple[pd.DataFrame
         reasons |= found
         rows = rows.drop(index=list(found))
     words = sorted({reason for found in reasons.values() for reason in found})
-    raise DataRefused(name, f"with each row taken out, others fail: {'; '.join(words[:3])}", "none")
+    raise DataRefused(name, f"whenever rows are removed, others fail: {'; '.join(words[:3])}", "none")
 
 
 def _blamed(errors: Any, rows: "pd.DataFrame", name: str) -> Reasons:
-    """The checks each bad row failed. Raises: DataRefused for a fault that is no row's."""
+    """The failed checks of each bad row. Raises: DataRefused for a fault that is not in single rows."""
     reasons: Reasons = {}
     problems: list[str] = []
     for error in errors.schema_errors:
@@ -210,7 +210,7 @@ def _blamed(errors: Any, rows: "pd.DataFrame", name: str) -> Reasons:
 
 
 def _rows(error: Any, rows: "pd.DataFrame", column: str | None) -> list[int]:
-    """The rows that an error of pandera's is about; none where it is about the whole table."""
+    """The rows that a pandera error is about; none if it is about the whole table."""
     from pandera.errors import SchemaErrorReason
 
     data = rows if column is None or column not in rows else rows[column]
@@ -220,7 +220,7 @@ def _rows(error: Any, rows: "pd.DataFrame", column: str | None) -> list[int]:
         return _repeated(rows, error.schema, column)
     said, cases = error.check_output, error.failure_cases
     if hasattr(said, "index"):
-        # A check that groups answers for each group: its labels are no rows, even where they are numbers.
+        # A grouped check reports groups: their labels are not rows, even if they are numbers.
         of_rows = said.index.equals(rows.index) or said.index.equals(data.dropna().index)
         return _labels(~(said.all(axis=1) if said.ndim > 1 else said).astype(bool)) if of_rows else []
     listed = cases["index"].dropna() if hasattr(cases, "columns") and "index" in cases else ()
@@ -228,7 +228,7 @@ def _rows(error: Any, rows: "pd.DataFrame", column: str | None) -> list[int]:
 
 
 def _repeated(rows: "pd.DataFrame", schema: Any, column: str | None) -> list[int]:
-    """The rows that share a key with another. pandera's own list leaves out those whose key has a null."""
+    """The rows that share a key with another one. pandera's own list misses keys with a null."""
     keep: Any = {"exclude_first": "first", "exclude_last": "last"}.get(schema.report_duplicates, False)
     if column is not None:
         return _labels(rows[column].duplicated(keep=keep))
@@ -242,14 +242,14 @@ def _labels(flags: "pd.Series[bool]") -> list[int]:
 
 
 def _raising(check: Any, data: Any, calls: list[int]) -> list[Any]:
-    """The rows that `check` raises on, each alone. None where it raises on several together only, or on too many."""
+    """The rows that `check` raises on individually. None if it raises only on several together, or on too many."""
     calls[0] -= 1
     if calls[0] < 0:
         return []
     try:
         check(data)
         return []
-    except Exception:  # whatever the project's own check raises
+    except Exception:  # a project's own check may raise anything
         if len(data) == 1:
             return list(data.index)
     middle = len(data) // 2
@@ -265,7 +265,7 @@ def _words(check: Any, column: str | None) -> str:
 
 
 def _told(error: Any) -> str:
-    """What pandera says of a fault that is no row's, in one line."""
+    """pandera's message for a fault that is not in single rows, in one line."""
     cases = error.failure_cases
     values = cases["failure_case"].tolist() if hasattr(cases, "columns") and "failure_case" in cases else [cases]
     return ", ".join(sorted({str(value).partition("\n")[0] for value in values}))[:300]

@@ -1,8 +1,8 @@
-"""Profiles: what a batch looked like, in a few kilobytes. The one place that has heard of whylogs.
+"""Profiles: a summary of a batch in a few kilobytes. Only importer of whylogs.
 
-Input: a DataFrame. Output: a whylogs profile as bytes, stored beside the batch, and its numbers as records.
-whylogs 1.6.4 is the last release: it asks numpy for a name that numpy 2 has dropped, and calls home when it is
-imported unless it is told not to before. `_whylogs` sees to both.
+Input: a DataFrame. Output: a whylogs profile as bytes, stored with the batch, and its numbers as records. whylogs 1.6.4
+is the last release: it uses a name that numpy 2 removed, and sends telemetry at import unless a variable is set before.
+`_whylogs` handles both.
 """
 
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _whylogs() -> Any:
-    # Any value switches the call home off, but only before the first import.
+    # Any value disables telemetry, but only before the first import.
     os.environ["WHYLOGS_NO_ANALYTICS"] = "True"
     import numpy as np
 
@@ -30,8 +30,8 @@ def _whylogs() -> Any:
 def profile(frame: "pd.DataFrame") -> bytes:
     """A profile of `frame`: counts, null counts, cardinality, distribution of each column.
 
-    Datetimes are profiled as seconds since 1970, spans of time as seconds, booleans as 0 and 1, and what is neither
-    number nor text as the text of it: whylogs has nothing to say of them.
+    Datetimes are profiled as seconds since 1970, time spans as seconds, booleans as 0 and 1, and other types as text,
+    because whylogs does not support them.
     """
     import pandas as pd
 
@@ -43,7 +43,7 @@ def profile(frame: "pd.DataFrame") -> bytes:
 
 
 def _readable(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """A column as whylogs can read it; what is missing stays missing."""
+    """A column in a form that whylogs supports; nulls stay null."""
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -55,7 +55,7 @@ def _readable(values: "pd.Series[Any]") -> "pd.Series[Any]":
     if kind == "m":
         seconds: pd.Series[Any] = values.dt.total_seconds()
         return seconds
-    if kind in "bu":  # whylogs reads an unsigned integer as a signed one: the greatest ones as -1
+    if kind in "bu":  # whylogs reads unsigned integers as signed ones, the largest as -1
         return values.astype("float64")
     if kind in "if" or isinstance(values.dtype, pd.StringDtype):
         return values
@@ -63,7 +63,7 @@ def _readable(values: "pd.Series[Any]") -> "pd.Series[Any]":
     return values if known else values.astype(object).map(str, na_action="ignore")
 
 
-# Of Python objects, by the names that pandas has for them.
+# Kinds of Python objects, by pandas' names.
 _READ_BY_WHYLOGS = {"string", "decimal", "integer", "floating", "mixed-integer-float", "boolean", "empty"}
 
 
@@ -80,7 +80,7 @@ def _numbers(name: str, column: Any) -> ColumnStats:
         value = summary.get(key)
         return None if value is None or not math.isfinite(value) else float(value)
 
-    # An all-text column has a distribution too, of nothing: its minimum is NaN and so None.
+    # A text column also has an (empty) distribution: its minimum is NaN, and so None here.
     return ColumnStats(
         name=name,
         rows=int(summary["counts/n"]),

@@ -1,10 +1,10 @@
-"""Requests as columns: values as JSON has them, arrays as a model takes them, tables as pandas does. One way for all.
+"""Converts requests between three forms: JSON values, arrays, and pandas tables.
 
-Input: one of the three, and the pandas type of each request column. Output: another one. The gate measures on
-tables and the server asks in arrays, so there is one function for each way, and both call it.
+Input: one of the three, and the pandas type of each request column. Output: another one. The gate uses tables and the
+server uses arrays; both call the same functions.
 
-An array is of NumPy's own type where that can hold the column: whole numbers, floats (NaN for what is not known) and
-flags. Else it holds objects, None for what is not known: text, and pandas' types that have a null (Int64, boolean).
+An array has NumPy's own type if that can hold the column: whole numbers, floats (NaN for null) and flags. Otherwise it
+holds objects, with None for null: text, and pandas' nullable types (Int64, boolean).
 """
 
 import re
@@ -27,18 +27,18 @@ _EXACT = coercion.EXACT_INTEGERS
 
 @cache
 def is_numpy(dtype: str) -> bool:
-    """Whether a column of a pandas type is an array of NumPy's numbers or flags."""
+    """Whether a column of this pandas type becomes an array of NumPy's numbers or flags."""
     return re.fullmatch(r"(u?int|float)\d+|bool", dtype) is not None
 
 
 def array(values: Sequence[Scalar], dtype: str) -> NDArray[Any]:
-    """Values of a request column, None for what is not known, as an array.
+    """Values of a request column as an array; None is null.
 
-    Raises: TypeError or ValueError for a value that is none of the type.
+    Raises: TypeError or ValueError for a value that the type cannot hold.
     """
     if is_numpy(dtype):
         if dtype == "bool" and None in values:
-            raise TypeError("null is no flag")  # NumPy makes False of it
+            raise TypeError("null is no flag")  # NumPy would convert it to False
         return np.array(values, dtype=dtype)
     made = np.empty(len(values), dtype=object)
     made[:] = values
@@ -46,19 +46,19 @@ def array(values: Sequence[Scalar], dtype: str) -> NDArray[Any]:
 
 
 def plain(column: "pd.Series[Any]") -> list[Scalar]:
-    """The values of a column as a request would bring them, None for what is not known."""
+    """The values of a column as in a request; None for null."""
     values = [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
     return [coercion.plain(value) for value in values] if getattr(column.dtype, "kind", "") == "M" else values
 
 
 def plain_records(rows: "pd.DataFrame") -> list[dict[str, Scalar]]:
-    """A table as JSON has requests: one dict for each row, None for what is not known."""
+    """A table as JSON requests: one dict per row, None for null."""
     columns = {str(name): plain(rows[name]) for name in rows.columns}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def arrays(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """The request columns of a table as arrays. Raises: ValueError, as `typed`."""
+    """The request columns of a table as arrays. Raises: ValueError, as in `typed`."""
     table = typed(rows, dtypes)
     return {
         name: table[name].to_numpy() if is_numpy(dtype) else array(plain(table[name]), dtype)
@@ -67,7 +67,7 @@ def arrays(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> dict[str, NDArray
 
 
 def arrays_of_records(records: Sequence[Mapping[str, Scalar]], dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Requests, as JSON has them, as arrays.
+    """JSON requests as arrays.
 
     Raises: KeyError if a request lacks a column; TypeError or ValueError if a column cannot hold a value as it is.
     """
@@ -94,9 +94,9 @@ def _unheld(name: object, value: object, dtype: str) -> ValueError:
 
 
 def untyped(records: Sequence[Mapping[str, Scalar]], names: Sequence[str]) -> "pd.DataFrame":
-    """Requests as a table whose types nobody has said: pandas infers them. A field that one lacks is not known.
+    """Requests as a table with inferred types. A missing field is null.
 
-    Beside a null pandas makes floats of integers: those that a float cannot hold stay objects.
+    pandas converts integers to floats if there is a null; integers that a float cannot hold exactly stay objects.
     """
     import pandas as pd
 
@@ -117,7 +117,7 @@ def table(columns: Mapping[str, Any], dtypes: Mapping[str, str]) -> "pd.DataFram
 def _series(values: Any, dtype: str) -> "pd.Series[Any]":
     import pandas as pd
 
-    if coercion.kind_of(dtype) == "datetime":  # text is read as the guard reads it
+    if coercion.kind_of(dtype) == "datetime":  # text is parsed as in the guard
         convert = coercion.converter(dtype)
         assert convert is not None
         values = [None if pd.isna(value) else convert(value) for value in values]
@@ -126,7 +126,7 @@ def _series(values: Any, dtype: str) -> "pd.Series[Any]":
 
 
 def typed(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
-    """The request columns of a table, each of its type.
+    """The request columns of a table, converted to their types.
 
     Raises: KeyError if a column is missing; ValueError if a column cannot hold a value as it is (`coercion`).
     """

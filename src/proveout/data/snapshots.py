@@ -1,8 +1,8 @@
 """Snapshots: immutable versions of the data, named by the digest of their content.
 
-Input: guarded batches. Output: folders in the store. A batch's folder holds `rows.parquet`, the whylogs profile
-(`profile.bin`), `quarantine/*.parquet` and `batch.json`; a snapshot's holds `snapshot.json`, the list of its batches,
-so that a new batch adds one folder and no copy of the old ones. Only importer of pyarrow.
+Input: guarded batches. Output: folders in the store. A batch's folder has `rows.parquet`, the whylogs profile
+(`profile.bin`), `quarantine/*.parquet` and `batch.json`. A snapshot's folder has `snapshot.json`, the list of its
+batches, so a new batch adds one folder without copying old ones. Only importer of pyarrow.
 """
 
 import copy
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
 
 
 def take_batch(settings: Settings, store: Store, name: str, *, code: Mapping[str, str] | None = None) -> Batch:
-    """Read batch `name` from the source, guard it and its reference tables, and store what is good and what is not.
+    """Read batch `name` from the source, guard it and its reference tables, and store accepted and refused rows.
 
     Args:
-        code: of the source as it was loaded (`sources.code`), where this process had loaded it before.
-    Raises: DataRefused if more than `max_rejected_share` of the rows of the batch, or of one of its tables, are bad.
-    The
-    bad rows are kept then too, below `quarantine/` in the state folder.
+        code: digests of the source code (`sources.code`), if this process loaded it before.
+    Raises: DataRefused if more than `max_rejected_share` of the rows of the batch or of a table are bad. The bad rows
+        are then stored below `quarantine/` in the state folder.
     """
     code = sources.code(settings) if code is None else code
     return store_batch(store, name, *guarded_batch(settings, name), code=code)
@@ -44,10 +43,10 @@ def take_batch(settings: Settings, store: Store, name: str, *, code: Mapping[str
 def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, Guarded]]:
     """Batch `name` from the source and the reference tables it was joined with, each guarded.
 
-    Raises: DataRefused; ConfigError for a request schema that nothing can be served by.
+    Raises: DataRefused; ConfigError for an invalid request schema.
     """
     features.check_target(settings)
-    request_schema.load(settings)  # rows that no request can be like are not worth the training
+    request_schema.load(settings)  # check the request schema first: without a valid one, training is useless
     schemas = load_object(settings.reference_schemas, settings.root) if settings.reference_schemas else {}
     tables = {
         table: _guarded(settings, sources.read_table(settings, table, name), schema, f"{name}: table {table}")
@@ -60,26 +59,26 @@ def guarded_batch(settings: Settings, name: str) -> tuple[Guarded, Mapping[str, 
 
 
 def _batch_schema(settings: Settings) -> Any:
-    """The schema of a raw batch; where there is none, that of a request, for the columns that a request has."""
+    """The schema of a raw batch; if there is none, the request schema, for its columns."""
     if settings.batch_schema is not None:
         return load_object(settings.batch_schema, settings.root)
     schema = load_object(settings.request_schema, settings.root)
     schema = copy.deepcopy(schema.to_schema() if hasattr(schema, "to_schema") else schema)
-    schema.strict = schema.ordered = False  # the outcome, and what else is known only later, stands beside them
+    schema.strict = schema.ordered = False  # a batch has other columns too, such as the outcome
     return schema
 
 
 def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -> Guarded:
     guarded = guard.check(rows, schema, name=name)
     if guarded.refused_share > settings.max_rejected_share or guarded.accepted.empty:
-        file = re.sub(r"[^\w.-]+", "-", name)  # a batch may have any name
+        file = re.sub(r"[^\w.-]+", "-", name)  # a batch name may contain any character
         kept = settings.state_dir / "quarantine" / f"{file}.parquet"
         kept.parent.mkdir(parents=True, exist_ok=True)
         guarded.refused.to_parquet(kept)
         worst = ", ".join(f"{refusal.check} ({refusal.rows:,} rows)" for refusal in guarded.refusals[:3])
         raise DataRefused(
             name,
-            f"{guarded.refused_share:.1%} of its rows are bad and {settings.max_rejected_share:.1%} may be: {worst}",
+            f"{guarded.refused_share:.1%} of its rows are bad, allowed: {settings.max_rejected_share:.1%}: {worst}",
             str(kept),
         )
     return guarded
@@ -88,9 +87,9 @@ def _guarded(settings: Settings, rows: "pd.DataFrame", schema: Any, name: str) -
 def store_batch(
     store: Store, name: str, guarded: Guarded, tables: Mapping[str, Guarded], *, code: Mapping[str, str] | None = None
 ) -> Batch:
-    """Put a guarded batch into the store: the same rows, accepted and refused, have the same digest and one folder.
+    """Put a guarded batch into the store. The same accepted and refused rows have the same digest and folder.
 
-    `code`: of the source that made them. It is written down, and names nothing.
+    `code`: digests of the source code. They are recorded, but are not part of the digest.
     """
     guarded = replace(guarded, accepted=_kept(guarded.accepted, name))
     parts = {BATCH: guarded, **tables}
@@ -127,9 +126,9 @@ def store_batch(
 
 
 def _kept(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
-    """The rows as Parquet gives them back, equal to what went in. Raises: DataRefused naming a column that is not.
+    """The rows after a round trip through Parquet, which must not change them. Raises: DataRefused, naming the column.
 
-    What came back otherwise would not be what its digest names, and could never be read.
+    A changed column would not match the digest and could never be read again.
     """
     import numpy as np
 
@@ -140,13 +139,13 @@ def _kept(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
     }
     for column, kept in again.items():
         if isinstance(kept, str):
-            what = f"its column {column} ({rows[column].dtype}) cannot be kept ({kept})"
-            raise DataRefused(name, f"{what}: make text or numbers of it in the source, or leave it out", "none")
+            what = f"its column {column} ({rows[column].dtype}) cannot be stored ({kept})"
+            raise DataRefused(name, f"{what}: convert it to text or numbers in the source, or leave it out", "none")
     return rows.assign(**again)
 
 
 def _read_back(values: "pd.Series[Any]") -> "pd.Series[Any] | str":
-    """A column from a file that it was written to, or why it is not the one that went in."""
+    """A column written to a file and read back, or the reason why it changed."""
     import io
 
     import pandas as pd
@@ -157,22 +156,22 @@ def _read_back(values: "pd.Series[Any]") -> "pd.Series[Any] | str":
         again: pd.Series[Any] = pd.read_parquet(file)["value"].set_axis(values.index)
         if (again.isna() == values.isna()).all() and all(map(_equal, values.dropna(), again.dropna())):
             return again
-    except Exception as error:  # pyarrow has an error of its own for each type
+    except Exception as error:  # pyarrow raises many kinds of errors
         return f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.120}"
-    return "it comes back from Parquet as something else"
+    return "Parquet changes it"
 
 
 def _equal(came: Any, kept: Any) -> bool:
     try:
         return bool(came == kept) or (isinstance(came, list) and came == list(kept))
-    except ValueError:  # an array has no one answer
+    except ValueError:  # a comparison of arrays has no single result
         return isinstance(came, list) and came == list(kept)
 
 
 def extend(store: Store, parent: Snapshot | None, batches: Sequence[Batch]) -> Snapshot:
-    """The snapshot of `parent` and `batches`, by name in order; a batch that came again corrected takes the old place.
+    """The snapshot of `parent` and `batches`, ordered by name; a corrected batch replaces the old one.
 
-    The same batches give the same digest, whichever way they came together.
+    The same batches give the same digest, in whatever order they were added.
     """
     by_name = {batch.name: batch for batch in (*(parent.batches if parent else ()), *batches)}
     snapshot = of_batches(tuple(by_name[name] for name in sorted(by_name)))
@@ -181,12 +180,12 @@ def extend(store: Store, parent: Snapshot | None, batches: Sequence[Batch]) -> S
 
 
 def of_batches(ordered: tuple[Batch, ...]) -> Snapshot:
-    """The snapshot of these batches, which are in the order of their names."""
+    """The snapshot of these batches, which must be ordered by name."""
     return Snapshot(digest=snapshot_digest(ordered), batches=ordered)
 
 
 def keep(store: Store, snapshot: Snapshot) -> None:
-    """Put a snapshot into the store, where it may be already."""
+    """Put a snapshot into the store, if it is not there yet."""
     store.put("snapshots", snapshot.digest, lambda folder: _write(folder, snapshot))
 
 
@@ -195,7 +194,7 @@ def _write(folder: Path, snapshot: Snapshot) -> None:
 
 
 def batch_digest(batch: Batch) -> Digest:
-    """The digest of a batch, from what it says of its rows: accepted and refused ones, how many, and why."""
+    """The digest of a batch, from its record of accepted and refused rows."""
     return digest_of([
         batch.name, batch.content, dict(batch.refused_content), batch.rows, batch.refused, list(batch.refusals),
     ])  # fmt: skip
@@ -210,7 +209,7 @@ def describe(store: Store, digest: str) -> Snapshot:
     """The snapshot named `digest`. Raises: NotFound; DataChanged if its list of batches is not what the digest says."""
     file = store.folder("snapshots", digest) / "snapshot.json"
     snapshot = from_json(Snapshot, file.read_bytes())
-    # A batch first: then the error names it.
+    # Check batches first, so that the error names the batch.
     for batch in snapshot.batches:
         if batch_digest(batch) != batch.digest:
             raise DataChanged(f"batch {batch.name}", str(file), batch.digest)
@@ -220,10 +219,10 @@ def describe(store: Store, digest: str) -> Snapshot:
 
 
 def read(store: Store, digest: str, *, batches: Sequence[str] | None = None) -> "pd.DataFrame":
-    """The accepted rows of a snapshot, or of some of its batches, with the column `batch` naming each row's.
+    """The accepted rows of a snapshot or of some of its batches. The column `batch` has the batch name of each row.
 
-    Raises: NotFound if the snapshot, or a batch asked for, is not there; DataChanged if its list of batches, or a
-    batch's rows, are no longer what its digest says.
+    Raises: NotFound for a missing snapshot or batch; DataChanged if its list of batches or a batch's rows do not match
+        the digest.
     """
     import pandas as pd
 
@@ -254,9 +253,9 @@ def profile_numbers(store: Store, batch_digest: str) -> tuple[ColumnStats, ...]:
 
 
 def content_digest(frame: "pd.DataFrame") -> Digest:
-    """SHA-256 of what is in a table: column names, kinds, which values are null and the values, in order.
+    """SHA-256 of a table's content: column names, kinds, nulls and values, in order.
 
-    Over the content, not the file: another parquet writer or compression leaves the name as it is.
+    It does not depend on the parquet writer or compression.
     """
     hashed = hashlib.sha256()
     for name in frame.columns:

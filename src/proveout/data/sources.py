@@ -1,4 +1,4 @@
-"""Sources: where raw batches come from, asked by name.
+"""Sources: read raw batches by name.
 
 Input: a batch name such as `2013-05`. Output: the raw rows of that batch, read by the project's own `[tool.proveout]
 source`, a function `(name, tables) -> DataFrame` or files, and the digests of the code that reads them.
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEFT_OUT = "left_out"
-"""What a source calls the rows it leaves out, in the `attrs` of its table: how many, by the reason in words."""
+"""Key in the `attrs` of a source's table for rows that it leaves out: their number by reason."""
 _CODE = ("source", "reference_source", "batch_schema", "reference_schemas")
 
 
 class SourceFailed(ProveoutError):
-    """The project's source function raised or gave something that is no table."""
+    """The project's source function raised, or did not return a table."""
 
     exit_code = 3
 
@@ -35,17 +35,17 @@ class SourceFailed(ProveoutError):
 
 
 def names(settings: Settings) -> tuple[str, ...]:
-    """The batches that the project has from the start: its files, or those that `batches` names of a function.
+    """The batches of the project: its files, or for a source function the names in `batches`.
 
-    Raises: ConfigError if nothing names the batches of a function; as `files.find`.
+    Raises: ConfigError if the source is a function and `batches` is empty; as in `files.find`.
     """
     if not is_object(settings.source):
         return tuple(files.find(settings.source, settings.root))
     if not settings.batches:
         raise ConfigError(
             "[tool.proveout]",
-            f"{settings.source} is a function, and nothing says which batches to ask it for",
-            'Name them, batches = ["2013-01", "2013-02"], or take one in: python flows/ingest.py run --batch NAME',
+            f"{settings.source} is a function, but no setting names the batches",
+            'Name them, batches = ["2013-01", "2013-02"], or ingest one: python flows/ingest.py run --batch NAME',
         )
     return settings.batches
 
@@ -64,30 +64,34 @@ def read(settings: Settings, name: str, tables: "Mapping[str, pd.DataFrame]") ->
         return files.read(found[name])
     except ProveoutError:
         raise
-    except Exception as error:  # pandas has an error of its own for each format
+    except Exception as error:  # pandas raises many kinds of errors
         raise SourceFailed(found[name], name, f"{type(error).__name__}: {error}") from error
 
 
 def read_table(settings: Settings, table: str, name: str) -> "pd.DataFrame":
-    """The portion of reference table `table` that batch `name` needs. Raises: NotFound, SourceFailed."""
+    """The part of reference table `table` that batch `name` needs. Raises: NotFound, SourceFailed."""
     if settings.reference_source is None:
-        raise ConfigError("[tool.proveout]", f"table {table} has a schema and no reference_source", "Name its function")
+        raise ConfigError(
+            "[tool.proveout]", f"table {table} has a schema, but no reference_source", "Name its function"
+        )
     return _call(settings, settings.reference_source, name, table, name)
 
 
 def left_out(settings: Settings, name: str, rows: "pd.DataFrame") -> tuple[Refusal, ...]:
-    """The rows that the source says it left out of a batch, by reason. Raises: SourceFailed if it says it otherwise."""
+    """The rows that the source left out of a batch, by reason. Raises: SourceFailed if the form is invalid."""
     said = rows.attrs.get(LEFT_OUT, {})
     if not isinstance(said, Mapping) or not all(type(count) is int and count >= 0 for count in said.values()):
         raise SourceFailed(
-            settings.source, name, f"attrs[{LEFT_OUT!r}] is {said!r}, and has to say how many rows, by reason"
+            settings.source, name, f"attrs[{LEFT_OUT!r}] is {said!r}, but must be the number of rows by reason"
         )
     return tuple(Refusal(check=str(reason), rows=count) for reason, count in said.items() if count)
 
 
 def code(settings: Settings) -> dict[str, str]:
-    """The SHA-256 of each file that makes the rows of a batch, by its name from the root: the source, the schemas that
-    let rows in, and what these import."""
+    """The SHA-256 of each file that affects the rows of a batch, by its path from the root.
+
+    These are the source, the schemas of the guard, and what they import.
+    """
     named = [getattr(settings, name) for name in _CODE]
     found: dict[str, str] = {}
     for one in named:

@@ -1,10 +1,10 @@
-"""Splits: which rows of a snapshot a model learns from, and which are held out to judge it.
+"""Splits: which rows of a snapshot are for training, and which are held out.
 
-Input: the `[split]` of train.toml as a record, and rows. Output: `Membership`, a side for each row.
+Input: `[split]` of train.toml as a record, and rows. Output: `Membership`, a side for each row.
 
-Pure: membership is a hash of the event key (or the group) and the seed. It is the same in any process, and rows that
-come later never move rows that were there. A stratified split is exact in each class instead: there too rows of a later
-batch move none, but a row that is added to a batch may move one of its own class.
+Pure: membership is a hash of the event key (or the group) and the seed. It is the same in any process, and later rows
+never move earlier ones. A stratified split has the exact share in each class instead: rows of a later batch move none,
+but a row added to a batch may move one of its own class.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = "batch"
-"""The column that says which batch a row came with."""
+"""The column with the batch of each row."""
 SPLIT = "split"
-"""The column that says on which side a row stands: `train`, `holdout`, or null for none."""
+"""The column with the side of each row: `train`, `holdout`, or null for neither."""
 TRAIN: Literal["train"] = "train"
 HOLDOUT: Literal["holdout"] = "holdout"
 _WHERE = "[split] in train.toml"
@@ -33,14 +33,14 @@ _SHOWN = 5  # columns, words or classes in one sentence
 
 @dataclass(frozen=True, kw_only=True)
 class Membership:
-    """On which side each row stands; on none, where a time split passes over its batch. Two arrays of shape (rows,)."""
+    """The side of each row, as two arrays of shape (rows,). A row may be on neither if a time split skips its batch."""
 
     train: "NDArray[np.bool_]"
     holdout: "NDArray[np.bool_]"
 
 
 def table(batches: "pd.Series[str]", membership: Membership) -> "pd.DataFrame":
-    """Membership as a bundle keeps it: the batch and the side of each row of a snapshot, in its order."""
+    """Membership as stored in a bundle: the batch and the side of each row of a snapshot, in its order."""
     import numpy as np
     import pandas as pd
 
@@ -52,10 +52,10 @@ def table(batches: "pd.Series[str]", membership: Membership) -> "pd.DataFrame":
 
 
 def batches_needed(split: Split, names: Sequence[str]) -> tuple[str, ...]:
-    """Of the batches that a snapshot has, those that a run with this split looks at, in order.
+    """The batches of a snapshot that a run with this split uses, in order.
 
-    A time split leaves out what came after the held-out batch, so that a new batch renames no bundle.
-    Raises: NotFound for a batch that is not there; ConfigError where the held-out one does not come last.
+    A time split leaves out batches after the held-out one, so that a new batch does not change a bundle's digest.
+    Raises: NotFound for a missing batch; ConfigError if the held-out one is not the last.
     """
     present = sorted(names)
     if not isinstance(split, TimeSplit):
@@ -63,16 +63,16 @@ def batches_needed(split: Split, names: Sequence[str]) -> tuple[str, ...]:
     if len(present) < 2:
         raise ConfigError(
             _WHERE,
-            f'kind "time" needs batches in order, and there is one alone ({", ".join(present)})',
-            'Take in the others, or split it another way: kind = "random", "group" or "column"',
+            f'kind "time" needs several batches, but there is only one ({", ".join(present)})',
+            'Ingest more, or split another way: kind = "random", "group" or "column"',
         )
     for name in (split.train_through, split.holdout):
         if name not in present:
             there = f"Any name goes; the snapshot has {', '.join(present)}"
-            raise NotFound("batch", name, f"{there}. Take it in: python flows/ingest.py run --batch {name}")
+            raise NotFound("batch", name, f"{there}. Ingest it: python flows/ingest.py run --batch {name}")
     if split.train_through >= split.holdout:
         later = [name for name in present if name > split.train_through]
-        other = f"Hold out a later one ({', '.join(later)})" if later else "Take in a later one to hold out"
+        other = f"Hold out a later one ({', '.join(later)})" if later else "Ingest a later one to hold out"
         raise ConfigError(
             _WHERE,
             f"the held-out batch {split.holdout} is not after {split.train_through}, the last trained one: batches are "
@@ -83,7 +83,7 @@ def batches_needed(split: Split, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def order_warning(split: Split, names: Sequence[str]) -> str:
-    """Which batches stand in another order than people count them, where their order matters; empty otherwise."""
+    """A warning if batches have another order as text than as numbers, and the split depends on it; else empty."""
     return order_problem(names) if isinstance(split, TimeSplit) else ""
 
 
@@ -93,11 +93,11 @@ def assign(
     """The side of each row.
 
     Args:
-        rows: raw rows, with the batch that each came with.
-        event_key: columns that name one event. Rows of one event stand on one side.
-        target: the outcome of each row, null while it is unknown. Without it, all count as known, and nothing can be
-            stratified.
-    Raises: ConfigError where the split cannot be made of these rows, or leaves one side without a known outcome.
+        rows: raw rows, with the batch of each.
+        event_key: columns that name one event. Rows of one event are on the same side.
+        target: the outcome of each row; null while unknown. Without it, all outcomes count as known, and the split
+            cannot be stratified.
+    Raises: ConfigError if the split is impossible for these rows, or leaves a side without a known outcome.
     """
     import numpy as np
 
@@ -119,7 +119,7 @@ def assign(
                 raise ConfigError(
                     _WHERE,
                     f"all rows are of one group by {split.column}: {rows[split.column].iloc[0]!r}",
-                    "Split by a column with more of them",
+                    "Split by a column with more groups",
                 )
             holdout = _points(rows[[split.column]], split.seed) < split.holdout_share
             train = ~holdout
@@ -129,8 +129,8 @@ def assign(
             if others := [repr(word) for word in words.unique() if word not in (TRAIN, HOLDOUT)]:
                 raise ConfigError(
                     _WHERE,
-                    f'{split.column} has to say "train" or "holdout", and says {_some(others)}',
-                    "Say so in the source of the batches",
+                    f'{split.column} must be "train" or "holdout", but has {_some(others)}',
+                    "Correct it in the source of the batches",
                 )
             train, holdout = (words == TRAIN).to_numpy(), (words == HOLDOUT).to_numpy()
         case _:
@@ -141,7 +141,7 @@ def assign(
 
 
 def _check_sides(split: Split, train: "NDArray[np.bool_]", holdout: "NDArray[np.bool_]") -> None:
-    for side, what in ((train, "to learn from"), (holdout, "held out to judge by")):
+    for side, what in ((train, "for training"), (holdout, "held out")):
         if not side.any():
             raise ConfigError(
                 _WHERE,
@@ -152,9 +152,9 @@ def _check_sides(split: Split, train: "NDArray[np.bool_]", holdout: "NDArray[np.
 
 _OTHERWISE = {
     "time": "Name batches with known outcomes",
-    "random": "Take in more rows, or change holdout_share or seed",
-    "group": "Take in more groups, or change holdout_share or seed",
-    "column": 'Say "train" of some rows and "holdout" of others',
+    "random": "Ingest more rows, or change holdout_share or seed",
+    "group": "Ingest more groups, or change holdout_share or seed",
+    "column": 'Mark some rows "train" and others "holdout"',
 }
 
 
@@ -164,7 +164,7 @@ def _check_column(column: str, rows: "pd.DataFrame") -> None:
     if nulls := int(rows[column].isna().sum()):
         raise ConfigError(
             _WHERE,
-            f"{column} is null in {nulls:,} of {len(rows):,} rows, so nothing says on which side they stand",
+            f"{column} is null in {nulls:,} of {len(rows):,} rows, so their side is unknown",
             "Fill it in, or leave these rows out, in the source of the batches",
         )
 
@@ -181,7 +181,7 @@ def _some(words: Sequence[str]) -> str:
 
 
 def _points(key: "pd.DataFrame", seed: int) -> "NDArray[np.float64]":
-    """A number from 0 to 1 for each row, as good as drawn at random; equal for equal values, whatever their type."""
+    """A pseudo-random number from 0 to 1 for each row, equal for equal values of any type."""
     import numpy as np
     import orjson
 
@@ -192,14 +192,14 @@ def _points(key: "pd.DataFrame", seed: int) -> "NDArray[np.float64]":
 
 
 def _text(value: Any) -> str | None:
-    """A value as text, by what it is and not by the type of its column, which one more row may change."""
+    """A value as text, independent of the type of its column, which another row may change."""
     import numpy as np
     import pandas as pd
 
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return str(int(value))  # of any size
     if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))  # a null beside it made 7.0 of a 7
+        return str(int(value))  # pandas changed 7 to 7.0 because of a null
     if not isinstance(value, str | bool) and pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
@@ -210,13 +210,13 @@ def _text(value: Any) -> str | None:
 def _stratified(
     split: RandomSplit, points: "NDArray[np.float64]", rows: "pd.DataFrame", target: "pd.Series[Any] | None"
 ) -> "NDArray[np.bool_]":
-    """The rows held out, where each class gives its share. A row without an outcome stands where its hash says."""
+    """The held-out rows, with the same share in each class. The side of a row without an outcome is by its hash."""
     import numpy as np
     import pandas as pd
 
     if target is None:
         raise ConfigError(_WHERE, "stratify needs the outcome of each row", "Set stratify = false")
-    # Of an event that comes twice, the first row speaks for all.
+    # An event with several rows is placed by its first row.
     _, first, event = np.unique(points, return_index=True, return_inverse=True)
     classes = np.array([None if pd.isna(one) else one for one in target], dtype=object)[first]
     batches = rows[BATCH].to_numpy(dtype=object)[first] if BATCH in rows else np.zeros(len(first), dtype=object)
@@ -227,8 +227,8 @@ def _stratified(
         if len(places) < 2:
             raise ConfigError(
                 _WHERE,
-                f"stratify needs two events of each class, one for each side, and the class {one!r} has one",
-                "Take in more of it, or set stratify = false; a target that is a quantity has no classes",
+                f"stratify needs two events of each class, one for each side, but the class {one!r} has one",
+                "Ingest more of it, or set stratify = false; a target that is a quantity has no classes",
             )
         chosen[places] = False
         chosen[list(_held_out(places, batches, split.holdout_share))] = True
@@ -236,9 +236,9 @@ def _stratified(
 
 
 def _held_out(places: "NDArray[np.intp]", batches: "NDArray[Any]", share: float) -> Iterator[int]:
-    """Of one class, the rows held out: batch by batch, so many that the share is right of all up to there.
+    """The held-out rows of one class: batch by batch, so that the share is right for all rows up to each batch.
 
-    `places` are in the order of their points. Of two rows or more at least one stands on each side.
+    `places` are ordered by their points. Of two rows or more, at least one is on each side.
     """
     held = seen = 0
     for batch in sorted(set(batches[places])):

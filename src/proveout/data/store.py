@@ -1,8 +1,8 @@
-"""Content-addressed folders: snapshots, batches, bundles. A folder appears whole or not at all, and never changes.
+"""Content-addressed folders: snapshots, batches, bundles. A folder appears completely or not at all, and never changes.
 
-Input: a kind, a digest and a function that fills an empty folder. Output: the path of the folder. The address
-is a local folder or `s3://bucket/prefix`; a shared store is mirrored into a local folder as its digests are asked for.
-Only importer of boto3 (extra `s3`).
+Input: a kind, a digest and a function that fills an empty folder. Output: the path of the folder. The address is a
+local folder or `s3://bucket/prefix`; a shared store is mirrored into a local folder on demand. Only importer of boto3
+(extra `s3`).
 """
 
 import json

@@ -24,14 +24,14 @@ from proveout.trust.signing import Keyring
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """What a bundle would be judged by now, besides the champion."""
+    """The gate as it is now, without the champion. A release compares it with the gate that judged the bundle."""
 
     checks: Digest
     configuration: Digest
-    checks_folder: str = ""  # of the checks, where it is not the project's own
+    checks_folder: str = ""  # of the checks, if not the project's own
     bounds: Mapping[str, Scalar] = field(default_factory=dict)
-    root: Path | None = None  # where the files lie that the checks of a verdict have read
-    files: Mapping[str, str] = field(default_factory=dict)  # of the checks: when each was last written, ISO 8601
+    root: Path | None = None  # base of the files that the checks of a verdict read
+    files: Mapping[str, str] = field(default_factory=dict)  # modification time of each check file, ISO 8601
 
 
 def admit(
@@ -44,12 +44,13 @@ def admit(
     current_fingerprint: Fingerprint | None,
     at: str,
 ) -> Approval:
-    """The approval by which `bundle` may take another role or share: whoever changes what runs asks here, and so is
-    asked the same. Only what runs already, or ran, is not: it was let in by the checks of its day, and whoever goes
-    back at night must not have to wait for a gate run because somebody edited a check.
+    """The approval by which `bundle` may take a role or share. Every change of what runs goes through this function.
+
+    Exception: a bundle that runs, or ran before, was admitted by the checks of that time, so that a rollback does not
+    have to wait for a gate run because a check was edited.
 
     Args:
-        replaces: the champion that it is to be compared with; None where that does not matter.
+        replaces: the champion that the gate must have compared with; None if that does not matter.
     Raises: NotApproved, OtherChampion.
     """
     approval = valid_approval(ledger, keyring, bundle, quorum=quorum, at=at)
@@ -72,7 +73,7 @@ def _judged(ledger: Ledger, approval: Approval) -> Verdict:
 
 
 def refuse_edited(judged: Verdict, bundle: Bundle, now: Fingerprint) -> None:
-    """Return if what judges is what `judged` was given by. Raises: NotApproved with what was edited since."""
+    """Return if the gate is unchanged since `judged`. Raises: NotApproved, naming what was edited since."""
     if _before_yardsticks(judged):
         return
     again = f"run the gate again: proveout gate {bundle.digest[:12]}"
@@ -82,7 +83,7 @@ def refuse_edited(judged: Verdict, bundle: Bundle, now: Fingerprint) -> None:
         raise NotApproved(bundle.name, f"{theirs} approved it, not {ours}; if that is meant, {how}")
     if judged.checks != now.checks:
         later = sorted(name for name, written in now.files.items() if utc(written) > utc(judged.judged_at))
-        # A fresh checkout writes them all: then the times say nothing.
+        # A fresh checkout writes all files, so times do not help then.
         told = f" ({_listed(later)})" if later and len(later) < len(now.files) else ""
         raise NotApproved(bundle.name, f"the checks were edited since the gate approved it{told}; {again}")
     if changed := _changed(judged.read, now.root):
@@ -101,7 +102,7 @@ def _folders(judged: Verdict, now: Fingerprint) -> tuple[str, str]:
 
 
 def _changed(read: Mapping[str, str], root: Path | None) -> list[str]:
-    """The files that checks have read and that are others now, or gone."""
+    """The files read by checks that are changed or missing now."""
     if root is None:
         return []
     there = [root / name for name in read if (root / name).is_file()]
@@ -110,7 +111,7 @@ def _changed(read: Mapping[str, str], root: Path | None) -> list[str]:
 
 
 def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | None) -> None:
-    """What was proven against one champion is not proven against the next."""
+    """A comparison with one champion does not hold for the next."""
     if champion is None or champion.bundle == judged.champion or _before_yardsticks(judged):
         return
     other = judged.champion[:12] if judged.champion else "nothing that served"

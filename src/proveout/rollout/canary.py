@@ -1,18 +1,18 @@
-"""The canary's verdict: it waits, it is promoted or it is rolled back; and why. Valid whenever one looks.
+"""The canary's verdict: wait, promote or roll back, with the reason. It is valid however often one looks.
 
-Input: what the ledger counts of the canary and of the champion beside it. Output: a `CanaryVerdict`, and where
-that is asked for, the release that follows from it. What is decided is decided by `judge`, from plain numbers.
+Input: the ledger's counts of the canary and the champion. Output: a `CanaryVerdict`, and on request the release that
+follows from it. `judge` decides, from plain numbers.
 
-A canary goes back when one of three measures (`canary_counts`) speaks against it at the level alpha / 3
-(`sequential.evidence`): one that is no worse is ever rolled back with a chance of at most alpha. It is promoted when it
-has answered enough, and each measure with data shows that it is worse by less than the margin: the upper bound of its
-rate less the lower bound of the champion's (`sequential.bounds`, alpha / 2 each). All measures must show it, so the
-chance to promote one that is worse by more, on any of them, is at most alpha as well.
+A canary is rolled back if one of three measures (`canary_counts`) is evidence against it at the level alpha / 3
+(`sequential.evidence`): a canary that is not worse is ever rolled back with a probability of at most alpha. It is
+promoted if it has enough answers, and each measure with data shows that it is worse by less than the margin: the upper
+bound of its rate less the lower bound of the champion's (`sequential.bounds`, alpha / 2 each). All measures must show
+this, so the probability to promote a canary that is worse by more on any measure is also at most alpha.
 
-What it assumes: that the hash assigns keys, and nothing else does. While the worker does not hold the canary, or its
-breaker is open, the champion answers for it: its bad events are the champion's then, which slows a rollback and never
-makes one. Where answers are cached, the canary's cache is cold at first. Each change of the share, and of the
-champion, begins anew, with a chance of its own to be wrong.
+It assumes that only the hash assigns keys. While the worker does not hold the canary, or its breaker is open, the
+champion answers for it. Bad events then count for the champion, which can delay a rollback but never cause one. If
+answers are cached, the canary's cache is empty at first. Each change of the share or of the champion starts a new test
+with its own error probability.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,24 +33,24 @@ from proveout.trust.signing import Keyring
 Decision = Literal["waits", "promotes", "rolls back"]
 
 FEWEST_OUTCOMES = 30
-"""Outcomes of a canary before its quality has a say in its promotion. Against it, each one counts."""
+"""Outcomes of a canary before its quality counts for its promotion. Against it, every outcome counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One measure, weighed."""
+    """One measure with its evidence."""
 
     counts: Counts
     canary: Bounds
     champion: Bounds
-    evidence: float  # how many times better "worse" explains the counts than chance
+    evidence: float  # likelihood ratio of "worse" against "no difference"
     worse: bool
     no_worse: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class CanaryVerdict:
-    """What is to become of the canary, as far as one knows now."""
+    """The decision about the canary, from the current counts."""
 
     decision: Decision
     reason: str
@@ -58,22 +58,22 @@ class CanaryVerdict:
     bundle: Digest
     champion: str
     share: float
-    since: str  # counted from then on
-    answers: int  # the canary's
+    since: str  # start of counting
+    answers: int  # of the canary
     slow_ms: float | None  # what counts as slow
     measures: tuple[Measured, ...]
-    seen: int = 0  # number of the ledger's last entry when it was counted
+    seen: int = 0  # number of the ledger's last entry at that time
 
 
 # --- deciding -----------------------------------------------------------------------------------------------------
 
 
 def judge(count: Count, *, rows: int, alpha: float, margin: float) -> CanaryVerdict:
-    """What follows from the counts.
+    """The decision that follows from the counts.
 
     Args:
-        rows: answers of the canary before it may be promoted.
-        alpha: chance that a canary as good as the champion is ever rolled back, however often one looks.
+        rows: fewest answers of the canary before it may be promoted.
+        alpha: probability that a canary as good as the champion is ever rolled back, however often one looks.
         margin: how much worse, as a share of answers, a canary may be and still be promoted.
     """
     measured = tuple(_weigh(c, share=count.canary.share, alpha=alpha, margin=margin) for c in count.counts)
@@ -135,7 +135,7 @@ def _fewest(measure: Measure) -> int:
 
 
 def _bad_words(count: Count) -> Mapping[Measure, str]:
-    """What a bad event of each measure is, in words."""
+    """The bad events of each measure, in words."""
     off = "wrong answers" if count.wrong_beyond is None else f"answers more than {count.wrong_beyond:.4g} off"
     return {
         "errors": "answers without a model",
@@ -155,7 +155,7 @@ def _against(one: Measured, what: str) -> str:
 
 
 def look(ledger: Ledger, settings: Settings) -> CanaryVerdict | None:
-    """The verdict on the canary that runs, from the ledger as it is now; None while none runs."""
+    """The verdict on the running canary, from the current ledger; None if no canary runs."""
     found = count(ledger, settings)
     if found is None:
         return None
@@ -171,12 +171,12 @@ def act(
     at: str,
     current_fingerprint: Callable[[], Fingerprint] | None = None,
 ) -> Release | None:
-    """The release that follows from `verdict`, by "canary", with its reason; None where it waits, or only advises.
+    """Carry out `verdict`; the release by "canary" with its reason, or None if it waits or only advises.
 
     Args:
-        current_fingerprint: what a bundle would be judged by now. Nothing is promoted where nobody can tell.
-    Raises: Conflict if somebody changed what runs since it was counted; NotApproved or OtherChampion if a person could
-    not release the canary either; whatever `current_fingerprint` raises.
+        current_fingerprint: computes the gate's current fingerprint. Without it, nothing is promoted.
+    Raises: Conflict if releases changed since the counting; NotApproved or OtherChampion if the canary may not be
+        released; any error of `current_fingerprint`.
     """
     if settings.canary_mode != "auto" or verdict.decision == "waits":
         return None

@@ -1,6 +1,6 @@
-"""What the ledger counts of a canary and of the champion beside it.
+"""Counts of bad events of a canary and of the champion, from the ledger.
 
-Input: a ledger. Output: bad events of three measures, and what they are of:
+Input: a ledger. Output: bad events and totals of three measures:
 - errors: answers that no model gave (rules or nothing),
 - latency: answers of the model slower than the champion's 99th percentile before the canary began,
 - quality: answers that a known outcome proved wrong. A label or a class is wrong when it differs; a value when it is
@@ -23,7 +23,7 @@ MEASURES: tuple[Measure, ...] = ("errors", "latency", "quality")
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Bad events of one measure, and what they are of, for both."""
+    """Bad events and totals of one measure, for both."""
 
     measure: Measure
     canary_bad: int
@@ -34,7 +34,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """What the ledger counts of a canary and of the champion beside it."""
+    """The counts of a canary and of the champion."""
 
     canary: Release
     champion: Release
@@ -43,11 +43,11 @@ class Count:
     slow_ms: float
     counts: tuple[Counts, ...]
     seen: int
-    wrong_beyond: float | None = None  # regression: how far off a value is wrong; None where one that differs is
+    wrong_beyond: float | None = None  # regression: from which error on a value is wrong; None for labels and classes
 
 
 def count(ledger: Ledger, settings: Settings) -> Count | None:
-    """What the ledger counts of the canary and of the champion since both run; None while no canary runs."""
+    """The counts of the canary and the champion since both run; None if no canary runs."""
     seen = ledger.last_seq()
     made = releases.history(ledger, settings.model)
     canary, champion = roles.holder(made, role="canary"), roles.holder(made)
@@ -87,7 +87,7 @@ def count(ledger: Ledger, settings: Settings) -> Count | None:
 
 
 def _of_measures(traffic: Traffic) -> dict[Measure, tuple[int, int]]:
-    """Bad events of each measure, and what they are of."""
+    """Bad events and totals of each measure."""
     return {
         "errors": (traffic.errors, traffic.errors_of),
         "latency": (traffic.slow, traffic.slow_of),

@@ -1,7 +1,7 @@
-"""What a bundle is worth in numbers: the gate's, and beside them what its notebook says.
+"""The quality measures of a bundle: the gate's, and those that its notebook claims.
 
-Input: a bundle and the verdict on it. Output: `Measure` records. A notebook measures itself, so its numbers are a
-claim: they are shown as such, and where the gate has a number of that name, the gate's is the one that counts.
+Input: a bundle and the verdict on it. Output: `Measure` records. A notebook measures itself, so its numbers are claims
+and are shown as such. If the gate measured a number of the same name, the gate's counts.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from proveout.records.verdict import Evidence, Verdict
 USUAL = frozenset(
     {"auc", "brier", "log loss", "accuracy", "balanced accuracy", "average precision", "precision", "recall", "f1"}
 )
-"""Names of evidence that say how good a model is as a whole, whatever its notebook states."""
+"""Names of evidence that measure the quality of the whole model, whatever its notebook states."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,13 @@ class Measure:
     """One number of a bundle, on its held-out rows."""
 
     name: str
-    gate: float | None  # None where no check states it
-    notebook: float | None  # what the notebook says it is; None where it says nothing
-    before: float | None = None  # the gate's number of the bundle that it is compared with
+    gate: float | None  # None if no check states it
+    notebook: float | None  # the notebook's claim; None if it has none
+    before: float | None = None  # the gate's number for the bundle compared with
 
 
 def of(bundle: Bundle | None, verdict: Verdict | None, *, before: Verdict | None = None) -> tuple[Measure, ...]:
-    """The numbers of a bundle, the gate's first.
+    """The measures of a bundle, the gate's first.
 
     Args:
         verdict: on the bundle; None if there is none yet.
@@ -48,13 +48,13 @@ def of(bundle: Bundle | None, verdict: Verdict | None, *, before: Verdict | None
 
 
 def gate_value(verdict: Verdict | None, name: str) -> float | None:
-    """The number that the gate measured under `name`, on all held-out rows; None if no check states it."""
+    """The gate's measurement called `name` on all held-out rows; None if no check states it."""
     found = _whole(verdict, {_plain(name)}).get(_plain(name))
     return found.value if found else None
 
 
 def _whole(verdict: Verdict | None, stated: set[str]) -> dict[str, Evidence]:
-    """The first evidence of each name that is about all held-out rows and was judged."""
+    """The first judged evidence of each name over all held-out rows."""
     found: dict[str, Evidence] = {}
     for one in verdict.evidence if verdict else ():
         name = _plain(one.name)

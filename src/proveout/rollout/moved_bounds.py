@@ -1,6 +1,6 @@
-"""Bounds of the gate that moved: those that are other ones than an earlier verdict asked.
+"""Bounds of the gate that changed since an earlier verdict.
 
-Input: the bounds of two moments, each by its name. Output: what moved, and whether less is asked since. Pure.
+Input: the bounds at two times, by name. Output: the changed bounds, and whether each is looser now. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from proveout.records.values import Scalar
 from proveout.records.verdict import MovedBound
 
 STRICTER_ABOVE, STRICTER_BELOW = "_at_least", "_at_most"
-"""Ends of names that tell which way a bound is stricter."""
+"""Suffixes of names that show in which direction a bound is stricter."""
 
 
 def moved(before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> tuple[MovedBound, ...]:
-    """The bounds that differ, those that ask for less first.
+    """The bounds that differ, looser ones first.
 
     >>> [in_words(one) for one in moved({"auc_at_least": 0.7, "seed": 1}, {"auc_at_least": 0.6, "seed": 1})]
     ['auc_at_least from 0.7 to 0.6, looser']
@@ -38,7 +38,7 @@ def _looser(name: str, before: Mapping[str, Scalar], now: Mapping[str, Scalar]) 
 
 
 def in_words(one: MovedBound, *, since: str = "") -> str:
-    """What became of a bound, as people read it; `since` what, if that is to be said.
+    """The change of a bound in words; `since` names what it is compared with.
 
     >>> in_words(MovedBound(name="slice_auc_at_least", before=0.65, now=None, looser=True))
     'slice_auc_at_least 0.65 is asked no more, looser'
@@ -52,5 +52,5 @@ def in_words(one: MovedBound, *, since: str = "") -> str:
 
 
 def listed(found: Sequence[MovedBound]) -> str:
-    """All of them in one line."""
+    """All changes in one line."""
     return "; ".join(in_words(one) for one in found)

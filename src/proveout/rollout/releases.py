@@ -27,7 +27,7 @@ from proveout.trust.approvals import NOBODY, ApprovalPolicy
 from proveout.trust.signing import Keyring
 
 SAME_WISH_S = 5.0
-"""Two who go back within so many seconds mean the same fault: the second must not go back twice as far."""
+"""Two rollbacks within this many seconds are for the same fault: the second one must not go back further."""
 
 
 def release(
@@ -44,16 +44,17 @@ def release(
     current_fingerprint: Fingerprint | None = None,
     whatever_serves: bool = False,
 ) -> Release:
-    """`bundle` in its new role: from `at` on it answers. If it holds the role already, its release as it stands.
+    """Release `bundle` in a role from `at` on. If it already holds the role, returns the current release.
 
     Args:
-        share: of the traffic; all of it for a champion, less than all for a canary, up to all for a shadow.
-        current_fingerprint: what the approval must have been given by, where there are checks to compare with. The
-            champion is part of it: of two gates that compared with one champion, one releases, and the other is told.
-        whatever_serves: the gate may have compared it with another champion.
-    Raises: NotApproved if no valid approval covers it, or what judges was edited since; OtherChampion if the gate
-    compared it with another champion than serves; ChainBroken if the ledger was edited, for then no approval in it can
-    be believed; Conflict if somebody released or judged something meanwhile; UsageError if it cannot be meant.
+        share: of the traffic; 1 for a champion, below 1 for a canary, at most 1 for a shadow.
+        current_fingerprint: the gate that must have given the approval, if there are checks to compare with. The
+        champion
+            is part of it: of two candidates that were compared with one champion, only the first can be released.
+        whatever_serves: allow that the gate compared with another champion.
+    Raises: NotApproved if it has no valid approval, or the gate was edited since; OtherChampion if the gate compared it
+        with another champion; ChainBroken if the ledger was edited, because its approvals cannot be trusted then;
+        Conflict if something was released or judged meanwhile; UsageError for invalid arguments.
     """
     _refuse_misuse(role, share, by, reason)
     seen = ledger.verify_chain()
@@ -84,14 +85,14 @@ def promote(
     current_fingerprint: Fingerprint | None = None,
     whatever_serves: bool = False,
 ) -> Release:
-    """The running canary or shadow, now champion: its other role ends. All is asked that a release as champion asks.
+    """Make the running canary or shadow the champion, which ends its other role. Requires all that `release` requires.
 
     Args:
-        seen: number of the ledger's last entry when this was decided; without it, now.
+        seen: number of the ledger's last entry when this was decided; default: now.
         current_fingerprint: as `release`.
         whatever_serves: as `release`.
-    Raises: UsageError if `bundle` runs as neither; Conflict if somebody promoted it, or changed what runs, meanwhile;
-    and as `release`.
+    Raises: UsageError if `bundle` runs as neither; Conflict if it was promoted or releases changed meanwhile; and as
+        `release`.
     """
     _refuse_anonymous(by, reason)
     seen, made = _look(ledger, bundle.model, what=f"The promotion of {bundle.name}", seen=seen)
@@ -125,15 +126,17 @@ def rollback(
     seen: int | None = None,
     quorum: ApprovalPolicy = NOBODY,
 ) -> Release:
-    """The newest change of the traffic, taken back: a running canary is ended (the release has share 0), else the
-    champion before answers again: nobody is asked anew, as long as its approval and its consents have not ended.
+    """Undo the newest change of the traffic.
+
+    A running canary is ended by a release with share 0. Otherwise the previous champion is released again, without a
+    new approval if its approvals are still valid.
 
     Args:
-        role: what to take back, where it is not to be the newest.
-        bundle: the champion before, as its verified files describe it; without it, as the ledger does.
-        seen: number of the ledger's last entry when this was decided; without it, now.
-    Raises: NotFound if there is nothing to go back to; NotApproved if the champion before may not serve any more;
-    Conflict if somebody changed what runs meanwhile, or went back in the last few seconds.
+        role: the role to roll back; default: the newest change.
+        bundle: the previous champion as described by its verified files; default: as in the ledger.
+        seen: number of the ledger's last entry when this was decided; default: now.
+    Raises: NotFound if there is no earlier champion; NotApproved if it may no longer serve; Conflict if releases
+        changed meanwhile, or there was a rollback a few seconds ago.
     """
     _refuse_anonymous(by, reason)
     _refuse_unknown(role or "champion")
@@ -155,9 +158,9 @@ def rollback(
 
 
 def end(ledger: Ledger, model: str, role: Role, *, by: str, reason: str, at: str, seen: int | None = None) -> Release:
-    """The release that ends a canary or a shadow: its share is 0, and the champion answers for it.
+    """End a canary or a shadow with a release of share 0; the champion answers its traffic.
 
-    Raises: NotFound if none runs; UsageError for the champion; Conflict if somebody changed what runs meanwhile.
+    Raises: NotFound if none runs; UsageError for the champion; Conflict if releases changed meanwhile.
     """
     _refuse_anonymous(by, reason)
     if role == "champion":
@@ -172,23 +175,23 @@ def end(ledger: Ledger, model: str, role: Role, *, by: str, reason: str, at: str
 
 
 def current(ledger: Ledger, model: str, role: Role = "champion") -> Release | None:
-    """Who holds the role now; None while nothing was released."""
+    """The release that holds the role now; None if there is none."""
     return roles.holder(history(ledger, model), role=role)
 
 
 def before(ledger: Ledger, model: str) -> Release | None:
-    """The release of the champion to go back to; None where there was none before the one that serves."""
+    """The release of the previous champion; None if there was none."""
     return roles.before(history(ledger, model))
 
 
 def history(ledger: Ledger, model: str) -> tuple[Release, ...]:
-    """Every release of `model`, in the order of the ledger."""
+    """All releases of `model`, in the order of the ledger."""
     releases = (read(Release, entry) for entry in ledger.entries(kind="release"))
     return tuple(found for found in releases if found.model == model)
 
 
 def find(ledger: Ledger, kind: str, prefix: str) -> Digest:
-    """The one subject of `kind` that starts with `prefix`, which may be written `model@prefix`.
+    """The one subject of `kind` that starts with `prefix`, which may have the form `model@prefix`.
 
     Raises: NotFound; UsageError if several do.
     """
@@ -202,7 +205,7 @@ def find(ledger: Ledger, kind: str, prefix: str) -> Digest:
 
 
 def _look(ledger: Ledger, model: str, *, what: str, seen: int | None) -> tuple[int, tuple[Release, ...]]:
-    """The entry up to which one has looked, and the releases of the model. Raises: Conflict if there are newer ones."""
+    """The number of the last entry, and the model's releases. Raises: Conflict if there are releases after `seen`."""
     last = ledger.verify_chain()
     seen, made = last if seen is None else seen, history(ledger, model)
     for newest in ledger.entries(kind="release", limit=1, newest_first=True):
@@ -212,7 +215,7 @@ def _look(ledger: Ledger, model: str, *, what: str, seen: int | None) -> tuple[i
 
 
 def known_bundle(ledger: Ledger, digest: Digest) -> Bundle:
-    """What the ledger says of a bundle. Raises: NotFound."""
+    """The bundle as recorded in the ledger. Raises: NotFound."""
     entries = ledger.entries(kind="bundle", subject=digest, limit=1, newest_first=True)
     if not entries:
         raise NotFound("bundle", f"{digest[:12]} in this ledger", "See what was packed: proveout bundles")
@@ -220,7 +223,7 @@ def known_bundle(ledger: Ledger, digest: Digest) -> Bundle:
 
 
 def task_of(ledger: Ledger, digest: Digest) -> Task:
-    """The task of a bundle; that of a binary one where the ledger never heard of it."""
+    """The task of a bundle; binary if the ledger does not have it."""
     entries = ledger.entries(kind="bundle", subject=digest, limit=1, newest_first=True)
     return tasks.of(read(Bundle, entries[0]).task if entries else TaskFacts())
 
@@ -276,7 +279,7 @@ def _refuse_misuse(role: Role, share: float, by: str, reason: str) -> None:
 
 def _refuse_unknown(role: str) -> None:
     if role not in get_args(Role):
-        raise UsageError(f"{role} is no role: a bundle is released as champion, canary or shadow.")
+        raise UsageError(f"{role} is not a role: a bundle is released as champion, canary or shadow.")
 
 
 def _refuse_anonymous(by: str, reason: str) -> None:
@@ -294,7 +297,7 @@ def _refuse_alone(champion: Release | None, bundle: Bundle, role: Role) -> None:
 
 
 def _refuse_double_rollback(releases: Sequence[Release], model: str, *, at: str) -> None:
-    """Two people see one fault and go back at once: the first has done what the second wants."""
+    """Refuse a second rollback by another person for the same fault, because the first one already did it."""
     if not releases:
         return
     newest, line = releases[-1], [champion.bundle for champion in roles.line(releases[:-1])]

@@ -1,6 +1,6 @@
-"""Who holds which role after some releases, or held it at a moment; and whom one goes back to. Pure.
+"""Which release holds a role, now or at a given time, and to which one a rollback goes. Pure.
 
-Input: releases, in the order of the ledger. Output: the release that counts.
+Input: releases, in the order of the ledger. Output: the release that holds the role.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from proveout.records.release import Release, Role
 
 
 def holder(releases: Sequence[Release], *, role: Role = "champion", moment: str | None = None) -> Release | None:
-    """Who holds `role` after `releases`, or held it at `moment`.
+    """The release that holds `role` after `releases`, or held it at `moment`.
 
-    The order of the ledger decides, not the clocks of the machines that wrote it: of two releases that began by
-    then, the one appended later holds the role. A canary or a shadow holds it until it is ended (share 0) or takes
-    another role.
+    The order of the ledger decides, not the clocks of the machines that wrote it: of two releases that began by then,
+    the later entry holds the role. A canary or a shadow holds its role until it is ended (share 0) or takes another
+    one.
     """
     until = None if moment is None else utc(moment)
     begun = [r for r in releases if until is None or utc(r.since) <= until]
@@ -33,19 +33,22 @@ def running(releases: Sequence[Release], *, moment: str | None = None) -> tuple[
 
 
 def to_take_back(releases: Sequence[Release]) -> Role:
-    """What a rollback takes back unless it is told: the running canary, which is the newest change of the traffic."""
+    """The role that a rollback undoes by default: a running canary, which is the newest change of the traffic."""
     return "champion" if holder(releases, role="canary") is None else "canary"
 
 
 def before(releases: Sequence[Release]) -> Release | None:
-    """The champion to go back to; None where there was none before the one that serves."""
+    """The champion to go back to; None if there was no earlier one."""
     champions = line(releases)
     return champions[-2] if len(champions) > 1 else None
 
 
 def line(releases: Sequence[Release]) -> list[Release]:
-    """The champions one can go back through, the one that serves last. Going back shortens the line, so that going
-    back twice goes back two steps, never forth to what was left for its faults."""
+    """The champions that rollbacks go through, the current one last.
+
+    A rollback shortens the list, so that two rollbacks go back two steps, and never forward to a bundle that was rolled
+    back.
+    """
     champions: list[Release] = []
     for made in releases:
         if made.role == "champion":

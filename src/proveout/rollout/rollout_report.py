@@ -1,7 +1,7 @@
-"""What runs beside the champion, compared with it: the shadow on the same requests, the canary on its share of them.
+"""Compares the shadow and the canary with the champion: the shadow on the same requests, the canary on its share.
 
-Input: a ledger and settings. Output: a `Comparison`. The shadow's rows are pairs: what both said of one request.
-The canary's are not, for each request went to one of the two; what follows from its numbers says `canary`.
+Input: a ledger and settings. Output: a `Comparison`. The shadow's rows are pairs of answers to one request. The
+canary's are not, because each request went to one of the two; `canary` decides from its counts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,17 +21,17 @@ from proveout.rollout.canary import CanaryVerdict
 from proveout.settings import Settings
 
 NEWEST_PAIRS = 20_000
-"""So many of the newest pairs are compared, read in less than a second."""
+"""Number of newest pairs to compare, which are read in less than a second."""
 
 FEWEST_ROWS = 30
-"""A slice of fewer rows is not judged: its mean is chance."""
+"""A slice with fewer rows is not judged, because its mean is mostly chance."""
 
 _WORST, _BINS, _MOST_VALUES = 5, 4, 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Milliseconds that half, and 95 %, of the answers took at most; None for none."""
+    """The median and the 95th percentile of latency in milliseconds; None without answers."""
 
     p50: float | None
     p95: float | None
@@ -39,12 +39,12 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """Some of the pairs: those with one value of a field, or with values between two."""
+    """Pairs with one value of a field, or with values in a range."""
 
     field: str
     values: str
     rows: int
-    mean_difference: float  # of the answers, without sign
+    mean_difference: float  # mean absolute difference of the answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +55,21 @@ class Shadowed:
     task: TaskName
     pairs: int  # requests that both answered
     problems: int  # requests that the shadow could not answer
-    agreement: float | None  # share of the pairs that say the same: a value does that lies in the champion's interval
-    # Differences are the shadow's less the champion's: of probabilities, of values; of classes the probability that
-    # moved, which has no sign.
+    agreement: float | None  # share of pairs that agree; for a regression, the value lies in the champion's interval
+    # Differences are the shadow's less the champion's, in probability or value; for classes, the total variation
+    # distance of the probabilities, which has no sign.
     mean_difference: float | None
-    p50: float | None  # of the differences without sign
+    p50: float | None  # of the absolute differences
     p95: float | None
     most: float | None
     worst: tuple[Slice, ...]
     latency: Latency  # of the shadow's model alone
-    champion: Latency  # of whole answers: what a caller waits for
+    champion: Latency  # of complete answers, which a caller waits for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """What one of canary and champion answered since both run."""
+    """The answers of the canary or the champion since both run."""
 
     release: Release
     answers: int
@@ -79,7 +79,7 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """The canary beside the champion, and what follows."""
+    """The canary compared with the champion, and the decision."""
 
     canary: Arm
     champion: Arm
@@ -88,7 +88,7 @@ class Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What runs beside the champion, compared with it."""
+    """The comparison of shadow and canary with the champion."""
 
     model: str
     at: str
@@ -99,15 +99,15 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """What both said of one request."""
+    """Both answers to one request."""
 
     record: Mapping[str, Scalar]
-    difference: float  # of the two answers, as their task has it
-    agrees: bool  # whether both say the same
+    difference: float  # of the two answers, as defined by their task
+    agrees: bool  # whether both agree
 
 
 def compare(ledger: Ledger, settings: Settings, *, at: str, newest: int = NEWEST_PAIRS) -> Comparison:
-    """The canary and the shadow that run, against the champion. Raises: NotFound if neither runs."""
+    """Compare the running canary and shadow with the champion. Raises: NotFound if neither runs."""
     made = releases.history(ledger, settings.model)
     champion, (_, shadow) = roles.holder(made), roles.running(made)
     verdict = canary.look(ledger, settings)
@@ -152,9 +152,9 @@ def _shadowed(ledger: Ledger, champion: Release, shadow: Release, *, newest: int
 
 
 def worst_slices(pairs: Sequence[Pair]) -> tuple[Slice, ...]:
-    """Where the two differ most: of texts each value, of numbers each quarter, with the largest mean difference.
+    """The slices with the largest mean difference: values of texts, quarters of numbers.
 
-    Fields that hide a person's values are left out, and so are texts of more values than a slice would help with.
+    Personal data fields are left out, and so are texts with too many values.
     """
     fields = sorted({name for pair in pairs for name in pair.record})
     slices = [found for field in fields for found in _slices(field, pairs)]
@@ -178,7 +178,7 @@ def _slices(field: str, pairs: Sequence[Pair]) -> Iterator[Slice]:
 
 
 def _quarters(field: str, numbers: Sequence[tuple[float, float]]) -> Iterator[Slice]:
-    """Slices of about as many rows each, in the order of the values; equal values are in one slice."""
+    """Slices of about equally many rows, ordered by value; equal values are in one slice."""
     size, begin = ceil(len(numbers) / _BINS), 0
     while begin < len(numbers):
         end = min(begin + size, len(numbers))
@@ -226,5 +226,5 @@ def _latency(times: Sequence[float]) -> Latency:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that `share` of them do not exceed; None for none."""
+    """The smallest value that at least `share` of the values do not exceed; None without values."""
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None

@@ -1,7 +1,7 @@
-"""Where things stand: what serves or served, how it came to, how it compares and how to go back. Read from the ledger.
+"""The status from the ledger: what serves or served, why, how it compares, and how to roll back.
 
-Input: a ledger, a model and a moment. Output: `Served` for `history --at`, `Standing` for `proveout status`,
-`Packed` for `proveout bundles`: records, so that people and programs are told the same.
+Input: a ledger, a model and a time. Output: `Served` for `history --at`, `Standing` for `proveout status`, `Packed` for
+`proveout bundles`: records, so that text and JSON show the same.
 """
 
 from collections.abc import Mapping
@@ -30,64 +30,64 @@ ENDED = "its approval has ended"
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """What answered at a moment. `bundle` and `verdict` are None where the ledger never heard of them."""
+    """What served at a given time. `bundle` and `verdict` are None if the ledger does not have them."""
 
     at: str
     release: Release
-    until: str | None  # when the next release took over; None while it still answers
+    until: str | None  # when the next release took over; None if it still serves
     bundle: Bundle | None
     verdict: Verdict | None
-    measures: tuple[Measure, ...] = ()  # the gate's numbers of it, and what its notebook says
-    canary: Release | None = None  # what ran beside it then
+    measures: tuple[Measure, ...] = ()  # its measures by the gate and by its notebook
+    canary: Release | None = None  # the canary at that time
     shadow: Release | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalStatus:
-    """Whether the gate, and the persons who are asked for, let a bundle serve: until when, or why not."""
+    """Whether a bundle may serve by its gate and human approvals: until when, or why not."""
 
     bundle: Digest
     until: str | None
     problem: str | None
-    persons: int = 0  # who are asked for
-    approved_by: tuple[str, ...] = ()  # those whose consent holds
+    persons: int = 0  # required human approvals
+    approved_by: tuple[str, ...] = ()  # persons with a valid approval
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What answers now, beside what answered before it."""
+    """What serves now, and the previous champion."""
 
     model: str
     at: str
     served: Served | None
     approved: ApprovalStatus | None
-    before: Bundle | None  # the champion to go back to, where the ledger knows it
-    back: ApprovalStatus | None  # to that champion
+    before: Bundle | None  # the previous champion, if the ledger has it
+    back: ApprovalStatus | None  # approval of that champion
     predictions: int
-    alerts: tuple[Alert, ...]  # the newest few
-    moved: tuple[MovedBound, ...] = ()  # bounds that are others now than in the verdict on what serves
+    alerts: tuple[Alert, ...]  # the newest alerts
+    moved: tuple[MovedBound, ...] = ()  # bounds that changed since the champion's verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """A bundle and what became of it."""
+    """A bundle and its state."""
 
     bundle: Bundle
     state: BundleState
-    persons: int = 0  # who are asked for
-    approved_by: tuple[str, ...] = ()  # those whose consent holds
-    waived: int = 0  # waivers that the newest verdict on it rests on
-    source_changed: tuple[str, ...] = ()  # files that make the rows, since the champion of then was approved
-    measures: tuple[Measure, ...] = ()  # the gate's numbers in its newest verdict, and what its notebook says
+    persons: int = 0  # required human approvals
+    approved_by: tuple[str, ...] = ()  # persons with a valid approval
+    waived: int = 0  # waivers that its newest verdict needed
+    source_changed: tuple[str, ...] = ()  # source files changed since the champion at that time was approved
+    measures: tuple[Measure, ...] = ()  # measures in its newest verdict, and those of its notebook
 
 
 def now(
     ledger: Ledger, model: str, *, at: str, quorum: ApprovalPolicy = NOBODY, asked: Mapping[str, Scalar] | None = None
 ) -> Standing:
-    """Where `model` stands at `at`, which is now.
+    """The status of `model` at `at`, the current time.
 
     Args:
-        asked: the bounds of the gate now, each by its name, to be compared with those that were asked of what serves.
+        asked: the current bounds of the gate by name, to compare with those in the champion's verdict.
     """
     made = releases.history(ledger, model)
     held, behind = roles.holder(made), releases.before(ledger, model)
@@ -110,7 +110,7 @@ def now(
 
 
 def then(ledger: Ledger, model: str, *, moment: str) -> Served:
-    """What served at `moment`. Raises: NotFound, naming when the first release began."""
+    """What served at `moment`. Raises: NotFound, with the time of the first release."""
     every = releases.history(ledger, model)
     made = tuple(r for r in every if r.role == "champion")
     held = roles.holder(every, moment=moment)
@@ -123,7 +123,7 @@ def then(ledger: Ledger, model: str, *, moment: str) -> Served:
 
 
 def packed(ledger: Ledger, model: str, *, at: str, quorum: ApprovalPolicy = NOBODY) -> tuple[Packed, ...]:
-    """Every bundle of `model` the ledger knows, the newest first."""
+    """All bundles of `model` in the ledger, the newest first."""
     made = releases.history(ledger, model)
     held = {role: roles.holder(made, role=role) for role in ROLES}
     taken = {release.bundle: role for role, release in held.items() if release}
@@ -131,7 +131,7 @@ def packed(ledger: Ledger, model: str, *, at: str, quorum: ApprovalPolicy = NOBO
     for entry in ledger.entries(kind="bundle", newest_first=True):
         bundle = read(Bundle, entry)
         if bundle.model == model:
-            known.setdefault(bundle.digest, bundle)  # packed again, it is the same bundle: the newest entry counts
+            known.setdefault(bundle.digest, bundle)  # a bundle packed again is the same bundle: the newest entry counts
     leaves = {digest: _leave(ledger, digest, at=at, quorum=quorum) for digest in known}
     return tuple(
         Packed(
@@ -154,7 +154,7 @@ def _state(ledger: Ledger, leave: ApprovalStatus, *, taken: Mapping[Digest, Role
     if leave.until is not None:
         return "expired" if leave.problem == ENDED else "approved"
     judged = [read(Verdict, entry) for entry in ledger.entries(kind="verdict", subject=bundle, newest_first=True)]
-    # What the project's own checks said last stands, whatever others said after them.
+    # The newest verdict of the project's own checks counts, even if other checks judged later.
     own = [one for one in judged if not one.checks_folder and one.outcome != "incomplete"]
     return "refused" if any(one.outcome == "refused" for one in (*judged[:1], *own[:1])) else "candidate"
 
@@ -165,14 +165,14 @@ def _newest_verdict(ledger: Ledger, bundle: Digest) -> Verdict | None:
 
 
 def held_out(ledger: Ledger, bundle: Bundle, metric: str) -> float | None:
-    """A metric of a bundle on its held-out rows: the gate's; or the notebook's, which packing has measured again."""
+    """A metric of a bundle on its held-out rows: the gate's, or the notebook's, which packing measured again."""
     measured = measures.gate_value(_newest_verdict(ledger, bundle.digest), metric)
     stated = (one.value for one in bundle.metrics if one.name == metric)
     return measured if measured is not None else next(stated, None)
 
 
 def bundle_of(ledger: Ledger, digest: Digest) -> Bundle | None:
-    """What the ledger says of a bundle; None if it never heard of it."""
+    """The bundle as recorded in the ledger; None if it is not there."""
     entries = ledger.entries(kind="bundle", subject=digest, limit=1, newest_first=True)
     return read(Bundle, entries[0]) if entries else None
 
