@@ -205,7 +205,7 @@ WRONG = {
     ),
     "other words": (
         lambda: splits.assign(ColumnSplit(column="g"), rows(3).assign(g=["train", "test", "holdout"]), event_key=[]),
-        'g has to say "train" or "holdout", and says \'test\'',
+        'g must be "train" or "holdout", but has \'test\'',
     ),
     "nothing held out": (
         lambda: splits.assign(RandomSplit(holdout_share=1e-9), rows(9), event_key=["id"]),
