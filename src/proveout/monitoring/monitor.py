@@ -1,8 +1,8 @@
-"""One look at a served model: what it is asked against the rows it was trained on, what it answers against its answers
-to held-out rows, and both against what happened.
+"""Monitors a served model: compares requests with training rows, answers with answers to held-out rows, and answers
+with outcomes.
 
-Input: the settings and the time. Output: a report in the ledger, an alert where one is due, and a page.
-What is decided is decided by pure functions (`join`, `compared_columns`, `decide`); the rest reads and writes.
+Input: the settings and the time. Output: a report in the ledger, an alert if needed, and an HTML page. Pure functions
+decide (`join`, `compared_columns`, `decide`); the rest reads and writes.
 """
 
 import math
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What one look saw and made of it."""
+    """The result of one monitoring run."""
 
     report: DriftReport
     alert: Alert | None
@@ -41,7 +41,7 @@ class Look:
 
 
 def window(settings: Settings, *, newest: int, since: str | None = None) -> tuple[Prediction, ...]:
-    """The newest logged answers, in the order of their time; `since` is ISO 8601. Raises: NotFound for none."""
+    """The newest logged answers, ordered by time; `since` is ISO 8601. Raises: NotFound if there are none."""
     with open_ledger(settings) as ledger:
         predictions = ledger.predictions(model=settings.model, since=since, newest=newest)
     if not predictions:
@@ -74,8 +74,7 @@ def learn_outcomes(
 
 
 def unseen(settings: Settings, opened: "OpenBundle", snapshot: Snapshot) -> "pd.DataFrame":
-    """The rows of a snapshot that a bundle did not learn from: by their batch where it was split by time, else by the
-    event."""
+    """The rows of a snapshot that a bundle was not trained on: by batch if it was split by time, else by event key."""
     import pandas as pd
 
     from proveout.data import features, snapshots
@@ -98,7 +97,7 @@ def unseen(settings: Settings, opened: "OpenBundle", snapshot: Snapshot) -> "pd.
 
 
 def _events(rows: "pd.DataFrame", key: Sequence[str]) -> Iterator[tuple[Scalar, ...]]:
-    """The event of each row, as the log writes it."""
+    """The event key of each row, in the log's form."""
     return map(event_key, zip(*(request_columns.plain(rows[field]) for field in key), strict=True))
 
 
@@ -110,11 +109,11 @@ def join(
     key: Sequence[str],
     known_at: str,
 ) -> tuple[Outcome, ...]:
-    """The outcome of each prediction whose event is among `rows` and has ended.
+    """The outcome of each prediction whose event is among `rows` and has an outcome.
 
     Args:
-        labels: per row what really happened, null while nobody knows.
-        key: fields of the request that name one event; several requests may ask about the same.
+        labels: the outcome of each row; null while unknown.
+        key: request fields that name one event; several requests may be about the same event.
     """
     ended = labels.notna()
     events = _events(rows[ended], key)
@@ -128,13 +127,12 @@ def join(
 
 
 def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, opened: "OpenBundle | None" = None) -> Look:
-    """Compare `predictions` with what the champion was trained and judged on, and with the outcomes that are known.
-    Writes nothing.
+    """Compare `predictions` with the champion's training and held-out rows, and with known outcomes. Writes nothing.
 
-    Requests are compared with training rows, answers with answers to held-out rows: what a model says of rows that it
-    has learned is nearer to 0 and 1 than what it says of any other.
+    Requests are compared with training rows. Answers are compared with answers to held-out rows, because a model's
+    probabilities for its training rows are closer to 0 and 1.
 
-    A window of fewer rows than a test needs is reported with no test at all: a quiet night is no failure of the watch.
+    A window with too few rows for a test is reported without tests, because a quiet night is not an error.
 
     Args:
         opened: the champion, where it is open already.
@@ -149,7 +147,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
     said = opened.task.watched
     reference = {**{name: learned[name] for name in columns}, said: opened.heldout_answers()[said]}
     enough = len(predictions) >= drift.FEWEST_ROWS
-    # Of a handful of held-out rows nobody can tell how answers are distributed.
+    # Too few held-out rows do not show how answers are distributed.
     asked = [name for name, values in reference.items() if name != said or len(values) >= drift.FEWEST_ROWS]
     tests = drift.compare(reference, answered, asked, drift_alpha=settings.drift_alpha) if enough else ()
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
@@ -183,7 +181,7 @@ def promised_metric(opened: "OpenBundle") -> str:
 
 
 def _measured(settings: Settings, opened: "OpenBundle", metric: str) -> float | None:
-    """A metric that neither a check nor the notebook has stated, on the held-out rows; None without them."""
+    """A metric on the held-out rows, if neither a check nor the notebook stated it; None without held-out rows."""
     from proveout.data import features
     from proveout.data.splits import HOLDOUT
     from proveout.model.bundle import rows_on
@@ -201,7 +199,7 @@ def _measured(settings: Settings, opened: "OpenBundle", metric: str) -> float | 
 
 
 def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
-    """What a person must hear of this report: first that the model got worse, else that its inputs moved; else None."""
+    """The alert for this report: the model got worse, or else its inputs changed; None if neither."""
     from proveout.monitoring import performance
     from proveout.monitoring.report import headline, moved_columns
 
@@ -218,7 +216,7 @@ def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
             severity="critical",
             what=f"the performance of {name} fell: {measured}, promised {promised:.3g}",
             details=details,
-            next_step="proveout status says how to go back; then train on newer batches: python flows/train.py run",
+            next_step="proveout status shows how to roll back; then train on newer batches: python flows/train.py run",
             at=at,
         )
     if not report.alarm:
@@ -239,7 +237,7 @@ def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
 
 
 def record(settings: Settings, seen: Look, *, at: str) -> int:
-    """Note the report, and its alert, in the ledger; then send every alert that waits. How many messages arrived."""
+    """Record the report and its alert in the ledger, then send waiting alerts; returns how many messages arrived."""
     from proveout.monitoring import alerts
     from proveout.monitoring.report import headline
 
@@ -255,9 +253,11 @@ def record(settings: Settings, seen: Look, *, at: str) -> int:
 def compared_columns(
     request: Sequence[str], key: Sequence[str], reference: "pd.DataFrame", *, hidden: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """The request's columns that can drift. Numbers in the key date or number an event (year, day, flight): left out,
-    for they move by themselves, and an alarm that rings every time is no alarm. So are `hidden` ones: the log has
-    pseudonyms where the training rows have values."""
+    """The request's columns to test for drift.
+
+    Numeric columns of the key date or number an event (year, day, flight), so they change by nature and are left out.
+    So are `hidden` ones, because the log has pseudonyms where training rows have values.
+    """
     from proveout.monitoring.drift import kind_of
 
     kept = (column for column in request if column not in hidden)
@@ -265,7 +265,7 @@ def compared_columns(
 
 
 def hidden_columns(predictions: Sequence[Prediction]) -> frozenset[str]:
-    """The columns in which the log has pseudonyms of people instead of their values."""
+    """The personal data columns, for which the log has pseudonyms instead of values."""
     return frozenset(name for one in predictions for name, value in one.record.items() if _is_hidden(value))
 
 
@@ -274,7 +274,7 @@ def _is_hidden(value: object) -> bool:
 
 
 def champion(settings: Settings) -> "OpenBundle":
-    """The bundle that answers now, opened. Raises: NotFound if nothing is released; NotApproved; Tampered."""
+    """The champion's bundle, opened. Raises: NotFound if nothing is released; NotApproved; Tampered."""
     from proveout.model.released_bundle import open_released
     from proveout.rollout import releases
 
@@ -286,14 +286,14 @@ def champion(settings: Settings) -> "OpenBundle":
 
 
 def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataFrame":
-    """The requests, and what the champion says of each: as logged where it was the one that answered.
+    """The requests with the champion's score of each: the logged score, if the champion answered.
 
-    What a rule or an earlier champion answered is asked of it now, so that an outage or a release is no drift.
+    Requests that rules or an earlier champion answered are scored now, so that an outage or a release is not drift.
     """
     import numpy as np
     import pandas as pd
 
-    # A pseudonym is no value a model was trained on: to be asked now, it is one that is not known.
+    # A pseudonym is not a value from training, so replace it by null for scoring.
     records: list[Mapping[str, Scalar]] = [
         {name: None if _is_hidden(value) else value for name, value in prediction.record.items()}
         for prediction in predictions
@@ -305,7 +305,7 @@ def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataF
     ]
     none = (math.nan,) * task.width
     scores = np.array([none if one is None else one for one in logged], dtype=float).reshape(task.shape(len(logged)))
-    # Where a column has no null, such a row cannot be asked: it is left out.
+    # If a column cannot be null, such a row cannot be scored and is left out.
     known = [name for name, dtype in opened.dtypes.items() if not coercion.has_null(dtype)]
     answerable = table[known].notna().all(axis=1).to_numpy()
     asked_now = answerable & np.array([one is None for one in logged], dtype=bool)
