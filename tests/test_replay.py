@@ -318,7 +318,7 @@ def test_the_command_says_what_is_turned_first_and_what_to_do_next(
     record = json.loads(invoke("--candidate", digits, "--window", f"{SINCE}..", "--json").stdout)
 
     turned = sum(record["turned"].values())
-    assert page.startswith(f"replayed   {candidate.bundle.name}   turns {turned} of 120 labels")
+    assert page.startswith(f"replayed   {candidate.bundle.name}   flips {turned} of 120 labels")
     assert "outcomes    120 known" in page
     assert "cost per 1,000 answers, difference" in page
     assert page.rstrip().endswith(f"next: proveout gate {digits}   # a replay approves nothing")
@@ -332,10 +332,10 @@ def test_the_command_says_what_is_turned_first_and_what_to_do_next(
     [
         (None, None, "Which traffic"),
         ("2013..2014", "24h", "Which traffic"),
-        ("2013-05-01", None, "is no window"),
+        ("2013-05-01", None, "is not a window"),
         ("2013-06-01..2013-05-01", None, "cannot end at"),
-        (None, "0h", "is no span"),
-        (None, "24", "is no span"),
+        (None, "0h", "is not a duration"),
+        (None, "24", "is not a duration"),
         ("yesterday..", None, "is not a timestamp"),
     ],
 )

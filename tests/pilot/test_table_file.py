@@ -17,7 +17,7 @@ from proveout.pilot.table_file import TableRefused
         ("a,b\n", "column names and no rows"),
         ("a,b,a\n1,2,3\n", "more than one column is called a"),
         ("a;b\n1;2\n", "parted by semicolons, and commas are expected. Write it as CSV, in Python: import pandas; "),
-        ("a,batch\n1,2\n", "a column called batch, which proveout gives each row"),
+        ("a,batch\n1,2\n", "a column called batch, a name that proveout uses"),
         (b"a,b\n\xe4,1\n", "it is no UTF-8 text. Write it as CSV, in Python: import pandas; pandas.read_csv("),
         ("a,b\n1,2\n".encode("utf-16"), 'encoding="utf-16")'),
         (b"PK\x03\x04\xb5\xff", "pandas.read_excel("),

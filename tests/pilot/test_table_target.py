@@ -93,14 +93,14 @@ def test_a_name_that_answers_have_themselves_is_another():
         ([1, 2, 3] * 20, None, "60 rows have an outcome in y, and 100 are needed"),
         (["a"] * 120, None, "y is 'a' in every row"),
         ([7.5] * 120, "regression", "y is 7.5 in every row"),
-        ([f"k{place}" for place in range(60)] * 12, None, "60 classes in 720 rows, and at most 50"),
+        ([f"k{place}" for place in range(60)] * 12, None, "60 classes in 720 rows; the limit is 50"),
         (["a", "b"] * 60 + ["c"] * 3, None, "1 of 3 classes of y have fewer than 10 rows: c (3)"),
-        (["a", "b", "c"] * 40, "binary", "a binary task has two outcomes, and y has 3 (a, b, c)"),
+        (["a", "b", "c"] * 40, "binary", "a binary task has two outcomes, but y has 3 (a, b, c)"),
         ([f"{place},50 €" for place in range(120)], None, "y has numbers that are read as text, such as 0,50 €. Write"),
-        (["1,200", "900"] * 60, "regression", "a regression needs numbers, and y has '1,200'"),
+        (["1,200", "900"] * 60, "regression", "a regression needs numbers, but y has '1,200'"),
         ([0.5, 1.5, 2.5] * 40, "multiclass", "a class is a text or a whole number"),
         ([1.0, np.inf, 2.0] * 40, "regression", "y is infinite in some rows"),
-        (list(pd.date_range("2020-01-01", periods=120)), None, "y holds moments"),
+        (list(pd.date_range("2020-01-01", periods=120)), None, "y holds dates"),
     ],
 )
 def test_what_nothing_can_be_learned_of_is_refused(values, task, said):

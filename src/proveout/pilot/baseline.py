@@ -1,7 +1,7 @@
-"""What a first model of a table reaches, measured before the project is laid out: bounds for the gate, with reasons.
+"""The quality of a first model of a table, measured before the project is created: bounds for the gate, with reasons.
 
-Input: the training rows of the project. Output: a `Baseline`. A fifth of the training rows is kept apart to measure on;
-the rows that the gate will judge by are not looked at, so that its first verdict is worth something.
+Input: the training rows of the project. Output: a `Baseline`. A fifth of the training rows is kept apart to measure on.
+The held-out rows are not used, so that the gate's first verdict is independent.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ KEPT_APART = 0.2  # of the training rows
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """The measurements, and what the project's files take from them."""
+    """The measurements, and the values for the project's files."""
 
     family: Family
     bounds: tuple[Bound, ...]

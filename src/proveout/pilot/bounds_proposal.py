@@ -1,7 +1,7 @@
-"""Bounds of a project for one table, each with its reason, from what a first model reaches.
+"""Bounds for the project of a table, each with its reason, from the quality of a first model.
 
-Input: outcomes of the rows kept apart, and what the model, the rules and a naive answer say of them. Output: `Bound`,
-for [evaluation] of train.toml.
+Input: outcomes of the rows kept apart, and the scores of the model, the rules and a naive answer. Output: `Bound`, for
+[evaluation] of train.toml.
 """
 
 import math
@@ -31,7 +31,7 @@ def quality_bounds(
     naive: "NDArray[np.float64]",
     clusters: "NDArray[Any] | None",
 ) -> Iterator[Bound]:
-    """What the measures of a task have to reach: between what the model surely reaches and what a naive answer does."""
+    """Bounds on the metrics of a task: between the worse end of the model's interval and the value of a naive answer."""
     import numpy as np
 
     losses, plain = (task_metric.losses(task, known, one) for one in (scores, naive))
@@ -134,7 +134,7 @@ def slice_bound(
 
 
 def leak_bounds(proposal: Proposal, rows: Rows) -> Iterator[Bound]:
-    """How much a column may tell alone, and how far it may be ahead of the others."""
+    """Bounds on how well one column alone may predict the outcome, and on its lead over the other columns."""
     task = proposal.target.task
     named = {one.name: rows.records[one.name] for one in proposal.features}
     strongest, *_, lead = leakage.of_columns(task, named, rows.outcomes)
@@ -201,12 +201,12 @@ def _short(value: float | None) -> str:
 
 
 def round_down(value: float) -> float:
-    """Two digits of `value`, or three decimals where that is less; not above it."""
+    """`value` rounded down to two digits, or to three decimals if these are fewer digits."""
     return _to_digits(value, math.floor)
 
 
 def round_up(value: float) -> float:
-    """The same, not below it."""
+    """`value` rounded up in the same way."""
     return _to_digits(value, math.ceil)
 
 

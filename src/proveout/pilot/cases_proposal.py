@@ -1,7 +1,7 @@
-"""Edge cases of a project for one table, chosen from the rows kept apart.
+"""Edge cases for the project of a table, chosen from the rows kept apart.
 
-Input: the proposal, the training rows and the scores of a first model. Output: `CaseProposal`, from the rows that are
-plain to anybody who knows them.
+Input: the proposal, the training rows and the scores of a first model. Output: `CaseProposal`, from rows whose outcome
+an expert would expect.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def cases(proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", fitted: Fitted) -> Iterator[CaseProposal]:
-    """Cases that a model of this table has to answer, each a row of those kept apart."""
+    """Cases that a model of this table must get right, each one of the rows kept apart."""
     import numpy as np
 
     places, known, scores = np.flatnonzero(apart), rows.outcomes[apart], fitted.scores

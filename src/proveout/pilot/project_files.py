@@ -1,6 +1,6 @@
-"""The files of a project for one table, each with its text, and the words for what was decided.
+"""The text of each file in the project of a table, and the decisions and warnings that `init` prints.
 
-Input: a `Proposal`, and what was measured. Output: the content of each file by its name; decisions and warnings, a line
+Input: a `Proposal` and the measurements. Output: the content of each file by its name; decisions and warnings, one line
 each. nbformat writes the notebook.
 """
 
@@ -27,7 +27,7 @@ _TEMPLATES = Path(__file__).with_name("templates") / "table"
 
 
 def loading_code(proposal: Proposal) -> dict[str, bytes]:
-    """What loads the rows: settings, schema, features, target."""
+    """The files needed to load the rows: settings, schema, features, target."""
     made = {"checks/schemas.py": schema_proposal.schema(proposal)}
     if proposal.has_features_file:
         made["flows/features.py"] = schema_proposal.features(proposal)
@@ -38,7 +38,7 @@ def loading_code(proposal: Proposal) -> dict[str, bytes]:
 
 
 def all_files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *, today: str) -> dict[str, bytes]:
-    """Every file of the project but the data, by its name."""
+    """Every file of the project except the data, by its name."""
     import nbformat
 
     bounds = (*measured.bounds, *rest)
@@ -65,7 +65,7 @@ def _template(name: str, **values: str) -> str:
     text = (_TEMPLATES / name).read_text(encoding="utf-8")
     if not values:
         return text
-    # In one go: a column may be called as one of the words is.
+    # All at once, because a column may have the name of a placeholder.
     return re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], text)
 
 
@@ -77,7 +77,7 @@ def _conftest(proposal: Proposal) -> str:
         return _template("conftest.txt", WORDS=words, RETURNED=f"holdout.raw[{json.dumps(split.column)}].to_numpy()")
     words = (
         "Which rows belong together, such as those of one person or day: return that column of `holdout.raw` here.\n\n"
-        "    None: each row stands for itself. Where it does not, intervals are too narrow without it.\n    "
+        "    None means that rows are independent. If they are not, confidence intervals come out too narrow.\n    "
     )
     return _template("conftest.txt", WORDS=words, RETURNED="None")
 
@@ -94,18 +94,18 @@ def _test_data(proposal: Proposal, bounds: tuple[Bound, ...]) -> str:
 
 def _readme(proposal: Proposal, measured: Baseline) -> str:
     own = {
-        "flows/features.py": "the model's columns, made of those of a request",
-        "flows/target.py": "the outcome, made of the column",
+        "flows/features.py": "the model's columns, computed from those of a request",
+        "flows/target.py": "the outcome, computed from the target column",
     }
     stored = (
-        f"The table is read at {proposal.source}."
+        f"The project reads the table from {proposal.source}."
         if files.is_remote(proposal.source)
-        else "The table was copied to\n`data/`; to read it where it is kept, name that in `source`."
+        else "The table was copied to\n`data/`. To read it from another place, change `source` in pyproject.toml."
     )
     return _template(
         "README.md",
         PROJECT=proposal.name,
-        QUESTION=f"*{proposal.target.column}* is predicted.",
+        QUESTION=f"This project predicts *{proposal.target.column}*.",
         TABLE=Path(proposal.table).name,
         ROWS=f"{proposal.rows:,}",
         DECISIONS="\n".join(f"- {line}" for line in (*decisions(proposal, measured), *warnings_of(proposal, measured))),
@@ -116,22 +116,22 @@ def _readme(proposal: Proposal, measured: Baseline) -> str:
 
 
 def decisions(proposal: Proposal, measured: Baseline) -> list[str]:
-    """What was decided, a line each."""
+    """The decisions in words, one per line."""
     asked = proposal.target
     outcome = f"task {asked.task}: {asked.column}, {asked.why}"
     if asked.task == "binary":
         outcome += f"; the event is {asked.event!r}"
     if asked.unknown:
-        outcome += f"; {asked.unknown:,} rows without an outcome are not learned from"
+        outcome += f"; training ignores {asked.unknown:,} rows without an outcome"
     left = [one for one in proposal.columns if one.use == "left out"]
     suspects = [one for one in proposal.columns if one.use == "leak suspect"]
     lines = [
         outcome,
         f"split: {proposal.split.words}",
-        f"columns: {len(proposal.features)} are inputs of the model, {_kinds(proposal)}",
+        f"columns: the model has {len(proposal.features)} inputs, {_kinds(proposal)}",
     ]
     if proposal.event_key:
-        lines.append(f"event key: {', '.join(proposal.event_key)}, asked of each request and no input of the model")
+        lines.append(f"event key: {', '.join(proposal.event_key)}, required in each request, not an input of the model")
     lines += [f"left out: {one.name}, {one.decided} ({one.seen})" for one in left]
     lines += [f"LEAK SUSPECT, left out: {one.name}, {one.decided}" for one in suspects]
     lines.append(f"first model: {measured.summary}")
@@ -140,7 +140,7 @@ def decisions(proposal: Proposal, measured: Baseline) -> list[str]:
 
 def _kinds(proposal: Proposal) -> str:
     words: Mapping[str, str] = {
-        "whole": "numbers", "number": "numbers", "flag": "flags", "category": "texts of few kinds",
+        "whole": "numbers", "number": "numbers", "flag": "flags", "category": "categories",
         "prose": "free texts", "moment": "moments",
     }  # fmt: skip
     counted: dict[str, int] = {}
@@ -150,10 +150,10 @@ def _kinds(proposal: Proposal) -> str:
 
 
 def warnings_of(proposal: Proposal, measured: Baseline) -> list[str]:
-    """What to know before relying on the project, a line each."""
+    """Facts to know before relying on the project, one line each."""
     lines = []
     if not measured.is_better:
-        lines.append("the first model is not surely better than the rules: the gate will refuse it until one is")
+        lines.append("the first model is not significantly better than the rules, so the gate will refuse it")
     if proposal.split.groups is not None and proposal.split.groups < _FEW_GROUPS:
         lines.append(
             f"there are {proposal.split.groups} groups, and about a fifth is held out: with so few, intervals are wide "
@@ -162,6 +162,6 @@ def warnings_of(proposal: Proposal, measured: Baseline) -> list[str]:
     moments = [one.name for one in proposal.features if one.kind == "moment"]
     if moments and isinstance(proposal.split.split, RandomSplit):
         lines.append(
-            f"{moments[0]} says when: if later rows will be asked about, judge by them: --split time:{moments[0]}"
+            f"{moments[0]} is a time: if requests are about later rows, hold out the latest: --split time:{moments[0]}"
         )
     return lines

@@ -1,7 +1,7 @@
 """A rehearsal of a proposed project: guard, features, split and the notebook's model, on the table's rows.
 
-Input: a `Proposal` and the table. Output: what was measured, as a `Baseline` and further bounds. It runs in a folder
-that is thrown away; a schema that refuses a row of its own table ends it.
+Input: a `Proposal` and the table. Output: the measurements, as a `Baseline` and further bounds. It runs in a temporary
+folder, and raises if the schema refuses a row of its own table.
 """
 
 import shutil
@@ -64,7 +64,7 @@ def _some(rows: int) -> "NDArray[np.intp]":
 
 
 def _guarded(proposal: Proposal, settings: Settings, read: TableFile) -> "pd.DataFrame":
-    """The rows as a snapshot would hold them. Raises: TableRefused if the proposed schema refuses a row."""
+    """The rows as in a snapshot. Raises: TableRefused if the proposed schema refuses a row."""
     rows = read.rows if proposal.split.batches is None else read.rows.assign(**{BATCH: proposal.split.batches})
     asked = [one.name for one in proposal.asked]
     guarded = guard.check(rows[asked], load_object(settings.request_schema, settings.root), name=proposal.table)

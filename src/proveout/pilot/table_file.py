@@ -1,6 +1,7 @@
-"""The table that a new project begins with, read as the project will read it. What is wrong with it is said at once.
+"""Reads the table that a new project starts from, as the project will read it, and reports its faults at once.
 
-Input: a path, glob or URL of CSV or Parquet files. Output: a `TableFile`, the rows of all of them and where they lie.
+Input: a path, glob or URL of CSV or Parquet files. Output: a `TableFile`: the rows of all files, and where the files
+are.
 """
 
 from collections import Counter
@@ -37,7 +38,7 @@ _OTHER_FILES = {
 
 
 class TableRefused(ProveoutError):
-    """No project can be made of a table as it is."""
+    """The table cannot become a project as it is."""
 
     exit_code = 2
 
@@ -52,22 +53,22 @@ class TableRefused(ProveoutError):
 
 @dataclass(frozen=True, kw_only=True)
 class TableFile:
-    """A table as it came. The column `batch` says which file a row is of, by its name without the ending."""
+    """A table as it was read. The column `batch` has the name of each row's file, without its ending."""
 
-    named: str  # as the user named it
-    addresses: tuple[str, ...]  # of its files, in the order of their names
+    named: str  # as the user wrote it
+    addresses: tuple[str, ...]  # of its files, ordered by name
     rows: "pd.DataFrame"
 
     @property
     def is_remote(self) -> bool:
-        """Whether it lies behind a URL, where the project reads it each time."""
+        """Whether it is at a URL. The project then reads it from there each time."""
         return files.is_remote(self.named)
 
 
 def read(named: str, *, folder: Path) -> TableFile:
-    """The table at `named`, a path seen from `folder`, a glob or a URL.
+    """The table at `named`: a path relative to `folder`, a glob or a URL.
 
-    Raises: TableRefused, with what to do, if it is not there, cannot be read, is empty, or has columns of one name.
+    Raises: TableRefused, with what to do, if it is missing, unreadable or empty, or if two columns share a name.
     """
     import pandas as pd
 
@@ -134,30 +135,28 @@ def _read(address: str, *, named: str) -> "pd.DataFrame":
         begins = content if content is not None else Path(address).read_bytes()
         reader = next(said for mark, said in _NO_UTF_8.items() if begins.startswith(mark))
         raise TableRefused(named, "it is no UTF-8 text", _rewritten(address, reader)) from error
-    except Exception as error:  # pandas and pyarrow have an error of their own for each fault
+    except Exception as error:  # pandas and pyarrow raise many kinds of errors
         raise TableRefused(
             named, f"it cannot be read: {type(error).__name__}: {error}", "Open it with pandas to see where"
         ) from error
-    strange = [repr(name) for name in rows.columns if not isinstance(name, str)]
-    if strange:
-        raise TableRefused(named, f"the names of its columns {_some(strange)} are no text", "Give each a name in text")
+    not_text = [repr(name) for name in rows.columns if not isinstance(name, str)]
+    if not_text:
+        raise TableRefused(named, f"the column names {_some(not_text)} are not text", "Give each column a name in text")
     if BATCH in rows:
         raise TableRefused(
-            named, f"it has a column called {BATCH}, which proveout gives each row itself", "Give it another name"
+            named, f"it has a column called {BATCH}, a name that proveout uses itself", "Rename the column"
         )
     return rows
 
 
 def _check_header(address: str, content: bytes | None, *, named: str) -> None:
-    """What pandas reads over: of two columns of one name it calls the second `name.1`."""
+    """Checks the header as written: pandas renames the second of two equal column names to `name.1`."""
     import pandas as pd
 
     given = files.csv_input(address, content)
     header = pd.read_csv(**given, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
     if twice := [name for name, count in Counter(header).items() if count > 1 and name.strip()]:
-        raise TableRefused(
-            named, f"more than one column is called {_some(twice)}", "Give each column a name of its own"
-        )
+        raise TableRefused(named, f"more than one column is called {_some(twice)}", "Give each column its own name")
     found = [said for sign, said in _OTHER_SEPARATORS.items() if len(header) == 1 and sign in header[0]]
     if found:
         words, reader = found[0]
@@ -171,7 +170,7 @@ def _some(names: list[str]) -> str:
 
 
 def near(name: str, names: list[str]) -> str:
-    """Which of `names` may be meant by `name`, as a sentence; all of them where none is like it.
+    """A sentence that suggests the names most similar to `name`, or lists all of them if none is similar.
 
     >>> near("chrun", ["churn", "calls"]), near("x", ["churn", "calls"])
     ('Do you mean churn?', 'It has churn, calls')
@@ -184,7 +183,7 @@ def near(name: str, names: list[str]) -> str:
 
 
 def check_columns(table: TableFile, asked: str, *, what: str) -> None:
-    """Return if the table has the column `asked`. Raises: TableRefused, naming those that are like it."""
+    """Return if the table has the column `asked`. Raises: TableRefused, which suggests similar names."""
     names = [str(name) for name in table.rows.columns if name != BATCH]
     if asked not in names:
         raise TableRefused(table.named, f"it has no column {asked}, which {what} names", near(asked, names))

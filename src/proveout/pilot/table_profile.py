@@ -1,7 +1,7 @@
-"""What the columns of a table hold, and what a new project makes of each: a field of a request, a key, or nothing.
+"""What each column of a table holds, and how a new project uses it: as a feature, as event key, or not at all.
 
-Input: the rows, and what is predicted. Output: a `Column` for each, with what was seen and what was decided, in words.
-Decisions are proposals: they are written beside the schema, to be read and changed.
+Input: the rows and the target. Output: a `Column` each, with what the rows show and what was decided, in words.
+Decisions are proposals: the schema shows them in comments, and the user changes them there.
 """
 
 import datetime
@@ -21,49 +21,50 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["whole", "number", "flag", "category", "code", "prose", "moment"]
-"""`category`: text of few kinds. `code`: text of many kinds. `prose`: text of words."""
+"""`category`: text with few distinct values. `code`: text with many. `prose`: running text."""
 Use = Literal["feature", "event key", "left out", "leak suspect"]
 
-MOST_CATEGORIES = 60  # kinds of a text that stand in the schema one by one
-_FEWEST_OF_A_CATEGORY = 5  # rows of a kind, on average
+MOST_CATEGORIES = 60  # distinct texts that the schema lists one by one
+_FEWEST_OF_A_CATEGORY = 5  # rows per distinct value, on average
 _PROSE_WORDS = 4.0  # on average
 _ID_NAME = re.compile(r"(^|[_\W])(id|ids|key|uuid|guid|nr|no|number|index|code|ref|reference)$|[a-z]Id$|ID$", re.I)
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$")
-_RESERVED = (SPLIT, "explain")  # of a request, or of the table that the notebook is given
-_PAIRS_OF_CHANCE = 20.0  # expected, and not one seen: a chance of 2 in 1,000,000,000
+_RESERVED = (SPLIT, "explain")  # used in requests or in the notebook's table
+_PAIRS_OF_CHANCE = 20.0  # expected equal pairs; the chance to see none is then 2 in 1,000,000,000
 _ROWS_FOR_LEAKS = 20_000
 _EXACT = 2**53  # beyond it a float no longer says which whole number was meant
+_EVENT_KEY = "names the row: used as event key, not as input of the model"
 _SHOWN = 6
 _OF_THE_ROW = "the number of the row, which nobody knows who asks"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column. `low` and `high` are of numbers; `kinds` of a category, the most frequent first."""
+    """One column. Numbers have `low` and `high`; a category has `kinds`, the most frequent first."""
 
     name: str
     kind: Kind
     use: Use
     seen: str  # what the rows show
-    decided: str = ""  # what was made of it, where it is no plain feature
+    decided: str = ""  # why it is not used as a plain feature
     nulls: int = 0
     low: float | None = None
     high: float | None = None
     kinds: tuple[str, ...] = ()
-    longest: int = 0  # characters of a text
-    zoned: bool = False  # of a moment: with a time zone
-    first: str = ""  # of a moment, ISO 8601
+    longest: int = 0  # text: most characters
+    zoned: bool = False  # moment: has a time zone
+    first: str = ""  # moment: ISO 8601
     last: str = ""
-    has_hours: bool = False  # of a moment: not all at midnight
+    has_hours: bool = False  # moment: not all at midnight
 
     @property
     def nullable(self) -> bool:
-        """Whether a null was seen."""
+        """Whether the column has nulls."""
         return self.nulls > 0
 
     @property
     def is_asked(self) -> bool:
-        """Whether a request says it."""
+        """Whether it is a field of a request."""
         return self.use in {"feature", "event key"}
 
 
@@ -71,8 +72,8 @@ def read(rows: "pd.DataFrame", target: Target, *, apart: Sequence[str] = ()) -> 
     """Each column but the target, in the order of the table.
 
     Args:
-        rows: raw rows; their column `batch` is none of the table.
-        apart: columns that say how rows are split, which no request says.
+        rows: raw rows; proveout added their column `batch`.
+        apart: columns that say how rows are split. Requests do not have them.
     """
     names = [str(name) for name in rows.columns if name not in (BATCH, target.column)]
     files = [part.index for _, part in rows.groupby(BATCH, sort=False)] if BATCH in rows else [rows.index]
@@ -92,7 +93,7 @@ def _column(values: "pd.Series[Any]", files: "Sequence[pd.Index[Any]]") -> Colum
     distinct = int(known.astype(str).nunique()) if known.dtype == object else int(known.nunique())
     if known.empty or distinct == 1:
         seen = "null in every row" if known.empty else f"always {known.tolist()[0]!r}{_null_words(nulls, len(values))}"
-        return Column(name=name, kind="category", use="left out", seen=seen, decided="tells nothing", nulls=nulls)
+        return Column(name=name, kind="category", use="left out", seen=seen, decided="has no information", nulls=nulls)
     if known.dtype.kind in "iuf" and not nulls and all(_counts_rows(values[file]) for file in files):
         seen = f"{_plain(float(known.min()))} to {_plain(float(known.max()))}"
         made = Column(name=name, kind="whole", use="left out", seen=seen, decided=_OF_THE_ROW)
@@ -109,7 +110,7 @@ def _apart(values: "pd.Series[Any]") -> Column:
     seen = f"{int(values.nunique()):,} values"
     return Column(
         name=str(values.name), kind="code", use="left out", seen=seen, nulls=int(values.isna().sum()),
-        decided="says how rows are split, and is no field of a request",
+        decided="says how rows are split, so requests do not have it",
     )  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, di
             return _text(plain, name=name, distinct=distinct)
     return Column(
         name=name, kind="code", use="left out", seen=f"values such as {known.tolist()[0]!r}",
-        decided="no field of a request can carry this type",
+        decided="a request cannot carry this type",
     )  # fmt: skip
 
 
@@ -174,12 +175,12 @@ def _number(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str, dis
     column = Column(name=name, kind="whole" if whole else "number", use="feature", seen=seen, low=low, high=high)
     unique = whole and distinct == len(values)
     if unique and _ID_NAME.search(name):
-        return replace(column, use="event key", decided="names the row: the event key, and no input of the model")
-    # Of numbers drawn by chance, pairs would be equal: so many of them on average, if all are equally likely, and more
-    # if not (the birthday problem). None at all has a chance of exp(-pairs) at most.
+        return replace(column, use="event key", decided=_EVENT_KEY)
+    # The birthday problem: independent random numbers from this range have so many equal pairs on average if all values
+    # are equally likely, and more if not. The chance to see no equal pair is at most exp(-pairs).
     pairs = distinct * (distinct - 1) / 2 / (high - low + 1)
     if unique and pairs > _PAIRS_OF_CHANCE:
-        return replace(column, use="left out", decided="no number comes twice, as by chance they would: it names a row")
+        return replace(column, use="left out", decided="it names a row: numbers that measure something would repeat")
     return column
 
 
@@ -219,10 +220,8 @@ def _text(known: "pd.Series[Any]", *, name: str, distinct: int) -> Column:
             column, kind="prose", seen=f"{words:.0f} words on average, {column.longest:,} characters at most"
         )
     if distinct == len(known) and _ID_NAME.search(name):
-        return replace(column, kind="code", use="event key", decided="names the row: the event key, and no input")
-    decided = (
-        "names a row, and tells of no other one" if distinct == len(known) else "too many kinds to learn from each"
-    )
+        return replace(column, kind="code", use="event key", decided=_EVENT_KEY)
+    decided = "every row has its own value" if distinct == len(known) else "too many distinct values to learn from"
     return replace(column, kind="code", use="left out", seen=f"{distinct:,} kinds", decided=decided)
 
 
@@ -234,7 +233,7 @@ def _is_zoned(known: "pd.Series[Any]") -> bool:
 
 
 def _leak_suspects(rows: "pd.DataFrame", target: Target, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Columns that tell the outcome nearly by themselves, by the bound that the gate asks, with what they tell."""
+    """Columns that predict the outcome almost alone, by the gate's bound for leakage, each with its measure."""
     known = rows[rows[target.column].notna()]
     some = known.sample(min(len(known), _ROWS_FOR_LEAKS), random_state=0).reset_index(drop=True)
     if not names:
@@ -245,7 +244,7 @@ def _leak_suspects(rows: "pd.DataFrame", target: Target, names: Sequence[str]) -
     for one in found:
         if one.breaks and one.slice is not None and one.value is not None:
             measure = one.name.partition(" of ")[0].partition(" by ")[0]
-            yield one.slice, f"by itself it tells {target.column}: {measure} {one.value:.3f}"
+            yield one.slice, f"it predicts {target.column} by itself: {measure} {one.value:.3f}"
 
 
 def _null_words(nulls: int, rows: int) -> str:
@@ -260,7 +259,9 @@ def _plain(number: float) -> str:
 
 
 def bounds(column: Column) -> tuple[float, float]:
-    """The range that a request may have: half as wide again to either side, rounded outwards, and across no sign.
+    """The range of values that requests may have: the range seen, widened by half to each side and rounded outwards.
+
+    A range without negative values stays without them, and one without positive values too.
 
     >>> bounds(Column(name="age", kind="whole", use="feature", seen="", low=18, high=77))
     (0.0, 110.0)
@@ -288,7 +289,7 @@ def longest_text(column: Column) -> int:
 
 
 def _rounded(number: float, *, up: bool) -> float:
-    """To two digits, away from the range."""
+    """Rounded to two digits: `up`, or else down."""
     if number == 0:
         return 0.0
     unit = 10.0 ** (math.floor(math.log10(abs(number))) - 1)

@@ -1,7 +1,7 @@
-"""`--split` of a new project: which rows are held out, and into which batches a table falls.
+"""`--split` of a new project: which rows are held out, and how the table is divided into batches.
 
-Input: words such as `random`, `time:COLUMN`, `group:COLUMN`, `column:COLUMN`, and the table. Output: a `TableSplit`.
-A split by time needs batches in order: a table in one file is cut into some by its column of moments or of numbers.
+Input: the value of `--split` (such as `random`, `time:COLUMN`, `group:COLUMN`, `column:COLUMN`), and the table.
+Output: a `TableSplit`. A split by time needs ordered batches, so a table in one file is divided by its time column.
 """
 
 from collections.abc import Iterator
@@ -23,43 +23,43 @@ FORMS = "random, time:COLUMN, group:COLUMN or column:COLUMN"
 HOLDOUT_SHARE = 0.2
 _FEWEST_GROUPS = 10
 _SEEDS, _NEAR = 100, 0.05  # seeds to try for groups, and how far off a fifth the first one may be
-_LEAST_SHARE, _MOST_SHARE = 0.08, 0.35  # of the rows, in the last batch of a calendar
-_PARTS = 5  # of equally many rows, where no calendar parts them well
+_LEAST_SHARE, _MOST_SHARE = 0.08, 0.35  # of the rows, in the last calendar period
+_PARTS = 5  # of equally many rows, if no calendar period divides them well
 _MOST_BATCHES = 120
 _CALENDARS = {"%Y": "year", "%Y-%m": "month", "%Y-%m-%d": "day"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableSplit:
-    """How rows are split, and of which batch each row is."""
+    """How rows are split, and the batch of each row."""
 
     split: Split
     words: str
-    apart: tuple[str, ...] = ()  # columns that are no field of a request, for they say the side of a row
+    apart: tuple[str, ...] = ()  # columns that decide the split; requests do not have them
     groups: int | None = None  # how many there are, of a split by them
     time_column: str | None = None
-    batches: "pd.Series[str] | None" = None  # where the rows fall into other batches than their files
+    batches: "pd.Series[str] | None" = None  # of each row; None: each file is a batch
 
 
 def read(said: str, table: TableFile, target: Target) -> TableSplit:
-    """What `said` means for the rows of `table`.
+    """The split that `said`, the value of `--split`, asks for.
 
-    Raises: UsageError for other words; TableRefused where it cannot be.
+    Raises: UsageError for an unknown value; TableRefused if the table cannot be split that way.
     """
     kind, _, column = said.partition(":")
     if kind not in {"random", "time", "group", "column"} or bool(column) == (kind == "random"):
-        raise UsageError(f"--split {said} says nothing: write {FORMS}.")
+        raise UsageError(f"--split {said} is not a split: write {FORMS}.")
     if kind == "random":
         stratify = target.task != "regression"
         split = RandomSplit(holdout_share=HOLDOUT_SHARE, seed=0, stratify=stratify)
         return TableSplit(split=split, words=split.words)
     check_columns(table, column, what="--split")
     if column == target.column:
-        raise UsageError(f"--split {said}: {column} is what is predicted, and cannot say how rows are split.")
+        raise UsageError(f"--split {said}: {column} is the target, so it cannot decide the split.")
     values = table.rows[column]
     if nulls := int(values.isna().sum()):
         raise TableRefused(
-            table.named, f"{column} is null in {nulls:,} rows, so nothing says on which side they stand", "Fill it in"
+            table.named, f"{column} is null in {nulls:,} rows, so their side of the split is unknown", "Fill it in"
         )
     known = table.rows[target.column].notna()
     if kind == "time":
@@ -72,8 +72,8 @@ def _by_group(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
     if groups < _FEWEST_GROUPS:
         raise TableRefused(
             table.named,
-            f"{values.name} names {groups} groups, and {_FEWEST_GROUPS} are needed to hold some of them out",
-            "Split by a column with more of them",
+            f"{values.name} has {groups} groups; to hold some of them out takes {_FEWEST_GROUPS}",
+            "Split by a column with more groups",
         )
     split = group_split(values, seed=0)
     return TableSplit(
@@ -114,8 +114,8 @@ def _by_column(values: "pd.Series[Any]", table: TableFile) -> TableSplit:
         shown = ", ".join(words[:5])
         raise TableRefused(
             table.named,
-            f'{values.name} has to say "{TRAIN}" and "{HOLDOUT}", and says {shown}',
-            "Write these words in it, or split another way",
+            f'{values.name} must have the values "{TRAIN}" and "{HOLDOUT}", but has {shown}',
+            "Write these values in it, or split another way",
         )
     split = ColumnSplit(column=str(values.name))
     return TableSplit(split=split, words=split.words, apart=(str(values.name),))
@@ -125,8 +125,8 @@ def _by_time(values: "pd.Series[Any]", table: TableFile, *, known: "pd.Series[bo
     if table.is_remote:
         raise TableRefused(
             table.named,
-            "a split by time needs a file for each batch, and these lie at a URL",
-            "Name files of this machine",
+            "a split by time writes one file per batch, which is impossible at a URL",
+            "Name local files",
         )
     batches, how = _batches(values, table, known)
     rows = batches[known].value_counts().sort_index()
@@ -141,37 +141,37 @@ def _by_time(values: "pd.Series[Any]", table: TableFile, *, known: "pd.Series[bo
     words = f"{split.words}: {batches.nunique()} batches, {how}; {rows[names[-1]]:,} rows held out"
     if later := sorted(one for one in batches.unique() if one > names[-1]):
         words += f"; later ones have no outcome yet: {', '.join(later[:5])}"
-    name, apart = str(values.name), values.dtype.kind in "iuf"  # a number that only grows is no input of a model
+    name, apart = str(values.name), values.dtype.kind in "iuf"  # a number that only grows cannot be an input
     return TableSplit(split=split, words=words, apart=(name,) if apart else (), time_column=name, batches=batches)
 
 
 def _batches(values: "pd.Series[Any]", table: TableFile, known: "pd.Series[bool]") -> "tuple[pd.Series[str], str]":
-    """The batch of each row, and how it was found."""
+    """The batch of each row, and how rows were assigned, in words."""
     import pandas as pd
 
     if table.rows[BATCH].nunique() > 2 and _is_in_order(values, table.rows[BATCH]):
-        return table.rows[BATCH], "one of each file"
+        return table.rows[BATCH], "one per file"
     if pd.api.types.is_numeric_dtype(values) and values.dtype.kind != "b":
         return _equal_parts(values, values.map(source_text.number), table=table)
     moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
     if moments.isna().any():
-        strange = values[moments.isna()].iloc[0]
+        unparsed = values[moments.isna()].iloc[0]
         raise TableRefused(
             table.named,
-            f"{values.name} has {strange!r}, which is no moment as ISO 8601 writes it",
-            "Write moments as 2013-06-07 or 2013-06-07T08:15, or split by a column of numbers",
+            f"{values.name} has {unparsed!r}, which is not a date or time in ISO 8601",
+            "Write it as 2013-06-07 or 2013-06-07T08:15, or split by a numeric column",
         )
     for calendar, called in _CALENDARS.items():
         made = moments.dt.strftime(calendar)
         judged = made[known]
         last = float((judged == judged.max()).mean())
         if _LEAST_SHARE <= last <= _MOST_SHARE and judged.nunique() >= 3 and made.nunique() <= _MOST_BATCHES:
-            return made, f"one of each {called}"
+            return made, f"one per {called}"
     return _equal_parts(moments, moments.dt.strftime("%Y-%m-%d"), table=table)
 
 
 def _equal_parts(order: "pd.Series[Any]", shown: "pd.Series[str]", *, table: TableFile) -> "tuple[pd.Series[str], str]":
-    """Parts of about equally many rows, cut between two values; called by their place and their first value."""
+    """Parts of about equally many rows, divided between two values; named by their position and first value."""
     import numpy as np
     import pandas as pd
 
@@ -180,7 +180,7 @@ def _equal_parts(order: "pd.Series[Any]", shown: "pd.Series[str]", *, table: Tab
     if len(kinds) < 3:
         raise TableRefused(
             table.named,
-            f"{order.name} has too few values ({order.nunique():,}) to cut the rows into batches by",
+            f"{order.name} has too few distinct values ({order.nunique():,}) to divide the rows into batches",
             "Split by another column, or another way",
         )
     first = {place: shown[order[places == place].idxmin()] for place in kinds}
@@ -198,8 +198,8 @@ def toml(split: Split) -> Iterator[str]:
     yield f'kind = "{split.kind}"'
     match split:
         case TimeSplit():
-            yield f'train_through = "{split.train_through}"  # the last batch to learn from, by name as text'
-            yield f'holdout = "{split.holdout}"  # the batch to be judged on'
+            yield f'train_through = "{split.train_through}"  # the last training batch, by name as text'
+            yield f'holdout = "{split.holdout}"  # the held-out batch'
         case RandomSplit():
             yield f"holdout_share = {split.holdout_share}"
             yield f"seed = {split.seed}"
