@@ -213,7 +213,7 @@ WRONG = {
     ),
     "nothing to learn from": (
         lambda: splits.assign(ColumnSplit(column="g"), rows(9).assign(g="holdout"), event_key=["id"]),
-        "no row with a known outcome is to learn from",
+        "no row with a known outcome is for training",
     ),
     "all held-out outcomes unknown": (
         lambda: splits.assign(

@@ -102,7 +102,7 @@ def test_losses_add_up_to_the_metrics():
     assert Binary().losses(TRUTH, SCORES).mean() == pytest.approx(metrics.brier_score_loss(TRUTH, SCORES))
     assert Binary().losses(TRUTH, SCORES, name="log_loss").mean() == pytest.approx(metrics.log_loss(TRUTH, SCORES))
     assert math.isfinite(Binary().losses(np.array([True]), np.array([0.0]), name="log_loss")[0])
-    with pytest.raises(UsageError, match="no loss of a binary task"):
+    with pytest.raises(UsageError, match="not a loss of a binary task"):
         Binary().losses(TRUTH, SCORES, name="absolute")
 
 

@@ -84,7 +84,7 @@ def test_an_outcome_may_be_a_class_nobody_trained_on():
         Multiclass().outcome(2.5)
 
 
-@pytest.mark.parametrize(("known", "why"), [([1.5, 2.0], "regression"), (["a", None], "None"), (["a", 1], "one kind")])
+@pytest.mark.parametrize(("known", "why"), [([1.5, 2.0], "regression"), (["a", None], "None"), (["a", 1], "one type")])
 def test_outcomes_that_are_no_classes_are_refused_with_what_to_do(known, why):
     """A measured number, a hole, or two kinds of one thing."""
     with pytest.raises(UsageError, match=why):

@@ -67,7 +67,7 @@ def test_a_run_that_never_began_is_not_resumed(root, monkeypatch):
     """It would use the old configuration, and has no finished step to continue from."""
     monkeypatch.setattr(train_steps, "_resumed", lambda: "17")
 
-    with pytest.raises(UsageError, match="start a new one"):
+    with pytest.raises(UsageError, match="Start a new one"):
         train_steps.begin(project_settings.load(root), parse_config(FILES["flows/train.toml"]))
 
 

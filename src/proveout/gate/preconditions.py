@@ -88,8 +88,7 @@ def overlap(training: "LabelledRows", holdout: "LabelledRows", *, key: Sequence[
         learned, held = _fingerprints(*tables)
         twins, chance = _share_in(held, learned), _share_of_twins(learned)
         # The number of distinct contents in training varies, which doubles the error of its share compared with
-        # independent
-        # rows.
+        # independent rows.
         error = (chance * (1 - chance) * (1 / holdout.rows + 4 / training.rows)) ** 0.5
         if twins > chance + 3 * error + TWINS_AT_MOST + TWINS_FEW / holdout.rows:
             what = "have the content of a training row under another key (every request column and the label"

@@ -31,7 +31,7 @@ def quality_bounds(
     naive: "NDArray[np.float64]",
     clusters: "NDArray[Any] | None",
 ) -> Iterator[Bound]:
-    """Bounds on the metrics of a task: between the worse end of the model's interval and the value of a naive answer."""
+    """Bounds on the metrics of a task: between the worse end of the model's interval and a naive answer's value."""
     import numpy as np
 
     losses, plain = (task_metric.losses(task, known, one) for one in (scores, naive))

@@ -1,7 +1,7 @@
-"""Whether a bundle may take a role: its approval holds, and was given by what judges now.
+"""Whether a bundle may take a role: its approval is valid, and checks, settings and bounds are unchanged since.
 
-Input: a bundle whose files were verified, the ledger, and the fingerprint of the checks, settings and bounds as they
-are now. Output: the approval, or a NotApproved that says what was edited since.
+Input: a bundle whose files were verified, the ledger, and the fingerprint of the current checks, settings and bounds.
+Output: the approval, or a NotApproved that says what was edited since.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def admit(
 
 
 def valid_approval(ledger: Ledger, keyring: Keyring, bundle: Bundle, *, quorum: ApprovalPolicy, at: str) -> Approval:
-    """The approval of `bundle`, with as many consents as are asked for, unless it has ended. Raises: NotApproved."""
+    """The approval of `bundle`, with the required consents, unless it has ended. Raises: NotApproved."""
     found = authorization.entered(ledger, bundle.digest, quorum)
     return authorization.check(found, bundle, keyring=keyring, quorum=quorum, at=at).approval
 
@@ -123,8 +123,8 @@ def _refuse_other_champion(judged: Verdict, bundle: Bundle, champion: Release | 
 
 
 def _before_yardsticks(judged: Verdict) -> bool:
-    # A gate of before this field counted the configuration among the checks: there is nothing to compare, and what it
-    # approved ends by itself. No newer gate leaves it empty, and nobody else can: the approval signs the entry's hash.
+    # Gates before this field existed counted the configuration among the checks, so there is nothing to compare, and
+    # their approvals expire. Newer gates always fill it, and it cannot be emptied: the approval signs the entry's hash.
     return not judged.configuration
 
 

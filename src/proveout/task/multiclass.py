@@ -307,7 +307,7 @@ class Multiclass:
             return np.asarray(-np.log(np.clip(own, np.finfo(float).eps, 1)), dtype=float)
         if name == "brier":
             return np.asarray((scores**2).sum(axis=1) - 2 * own + 1, dtype=float)
-        raise UsageError(f"{name!r} is no loss of a multi-class task. It has: log_loss, brier.")
+        raise UsageError(f"{name!r} is not a loss of a multi-class task. It has: log_loss, brier.")
 
     def naive(self, outcomes: "NDArray[Any]", rows: int) -> "NDArray[np.float64]":
         """The scores of a model that knows the shares of the classes alone, for so many rows."""

@@ -1,4 +1,4 @@
-"""What a run ran with: the commit of the checkout, and the installed packages.
+"""The version of a run's code: the commit of the checkout, and the installed packages.
 
 Input: the project. Output: the commit's id, from git; a requirements.lock.
 """

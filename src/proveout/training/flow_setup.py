@@ -1,7 +1,7 @@
-"""Metaflow, set up for the project that a flow file lies in.
+"""Sets up Metaflow for the project of a flow file.
 
-Input: the path of the flow file. Output: the project's settings, with the environment as Metaflow is to find it:
-`prepare` comes first in every flow file, before Metaflow is imported.
+Input: the path of the flow file. Output: the project's settings, and environment variables for Metaflow. Every flow
+file calls `prepare` first, before it imports Metaflow.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The steps of flows/ingest.py: batches of the source become a snapshot.
 
-Input: the settings, and the records of the step before. Output: `Batch` and `Snapshot`, for Metaflow to version; the
+Input: the settings, and the records of the previous step. Output: `Batch` and `Snapshot`, which Metaflow versions; the
 store and the ledger have them too.
 """
 
@@ -74,7 +74,7 @@ def _orders_batches(settings: Settings) -> bool:
 
 
 def warn_of_order(problem: str) -> None:
-    """Print what is odd about the order of batches, and what to do; nothing for none."""
+    """Print the problem with the order of batches, and what to do; nothing for an empty `problem`."""
     if problem:
         remedy = 'ingest it under that name, and remove the other one: proveout data drop BATCH --reason "…"'
         print(f"warning: {problem}; {remedy}", flush=True)

@@ -1,6 +1,6 @@
-"""The table that the notebook is given: model columns, target, batch and side of the split.
+"""The notebook's table: model columns, target, batch and side of the split.
 
-Input: the settings and what a run began with. Output: a `Table` as parquet; and whether two of them hold the same.
+Input: the settings and the inputs of a run. Output: a `Table` as parquet, and the differences between two of them.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class SplitRows:
 
 
 def split_rows(settings: Settings, inputs: "RunInputs") -> SplitRows:
-    """The rows of the run's snapshot, with their outcomes and the side of the split that each stands on."""
+    """The rows of the run's snapshot, with the outcome and the side of the split of each."""
     from proveout.data import features, snapshots, splits
     from proveout.task import task as tasks
 

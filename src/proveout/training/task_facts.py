@@ -1,6 +1,6 @@
-"""What `[decision]` of train.toml says of the project's task.
+"""The facts about the project's task in `[decision]` of train.toml.
 
-Input: the settings and the section. Output: `TaskFacts`, or a ConfigError for what belongs to another task.
+Input: the settings and the section. Output: `TaskFacts`, or a ConfigError for a key of another task.
 """
 
 from proveout.errors import ConfigError

@@ -1,7 +1,7 @@
-"""The steps of flows/train.py: what a run begins with, features, notebook, bundle, checks, verdict.
+"""The steps of flows/train.py: inputs, features, notebook, bundle, checks, verdict.
 
-Input: the settings, a configuration and the records of the step before. Output: a record of plain values, or bytes,
-for Metaflow to version. Of Metaflow only the running flow is asked, and of nbconvert the notebook's page.
+Input: the settings, a configuration and the records of the previous step. Output: a record of plain values, or bytes,
+which Metaflow versions. It uses Metaflow only for the running flow, and nbconvert for the notebook's page.
 """
 
 import json
