@@ -1,8 +1,8 @@
-"""A bundle in a process of its own: as a worker opens it, or with nothing to import but what its lock names.
+"""Opens a bundle in a separate process: like a worker, or with only its locked packages importable.
 
-Input: a bundle's folder and records as JSON has them. Output: `Told`, what that process said and what it took. The
-process is this file, run as `python -m proveout.evaluation.isolated_probe ASKED TOLD`: it reads one file and writes the
-other, so that a model that prints spoils nothing.
+Input: a bundle's folder and records in JSON form. Output: `Told`, the answers of that process and their cost. The
+process runs this file as `python -m proveout.evaluation.isolated_probe ASKED TOLD`. It reads one file and writes the
+other, so that a model's prints do no harm.
 """
 
 import os
@@ -28,32 +28,33 @@ OURS = "proveout"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the process is to do: open a bundle, answer all records at once, then one by one, `calls` times."""
+    """The task of the process: open a bundle, predict all records at once, then single records, `calls` times."""
 
     folder: str
     records: tuple[Mapping[str, Scalar], ...]
-    calls: int = 0  # after a tenth as many that are not counted; the records are gone through again and again
-    within_s: float = 10.0  # then it stops calling; the calls that are not counted have a tenth of it
+    calls: int = 0  # after a tenth as many uncounted ones; the records are repeated as needed
+    within_s: float = 10.0  # time limit for the calls; the uncounted ones get a tenth of it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What became of it. `trouble` is empty, or what was raised; `missing` then names the module it lacked."""
+    """The result. `trouble` is empty or the error; `missing` then names the missing module, if any."""
 
-    answers: tuple[float | None, ...] = ()  # scores, row by row; None for what is no finite number
+    answers: tuple[float | None, ...] = ()  # scores by row; None if not finite
     opening_s: float = 0.0
-    took_ms: tuple[float, ...] = ()  # each call for one record, without what it waited for a processor
-    memory_mb: float = 0.0  # the most that opening and answering added
-    modules: tuple[str, ...] = ()  # top-level modules that were imported
+    took_ms: tuple[float, ...] = ()  # per call for one record, without waiting for a processor
+    memory_mb: float = 0.0  # most memory added by opening and predicting
+    modules: tuple[str, ...] = ()  # imported top-level modules
     trouble: str = ""
     missing: str = ""
 
 
 def ask(asked: Asked, *, site: Path | None = None, timeout_s: float = 600) -> Told:
-    """What a fresh process says, in an empty working directory and with one thread.
+    """Run the task in a fresh process, in an empty working directory and with one thread.
 
     Args:
-        site: a folder made by `link`: the process can import that and the standard library, and has no environment.
+        site: a folder made by `link`. The process can then import only from it and the standard library, and has no
+            environment variables.
     """
     with tempfile.TemporaryDirectory(prefix="proveout-apart-") as temporary:
         here = Path(temporary)
@@ -87,7 +88,7 @@ def ask(asked: Asked, *, site: Path | None = None, timeout_s: float = 600) -> To
 
 
 def _named(line: str) -> str:
-    """The module that the last line of a traceback says is not there."""
+    """The missing module named in the last line of a traceback."""
     _, found, rest = line.partition("No module named ")
     return rest.strip("'\" ").partition("'")[0] if found else ""
 
@@ -96,7 +97,7 @@ def _named(line: str) -> str:
 
 
 def main(given: str, got: str) -> None:
-    """Do what the file `given` asks and write what came of it to the file `got`."""
+    """Do the task in the file `given`, and write the result to the file `got`."""
     told = _told(from_json(Asked, Path(given).read_bytes()))
     Path(got).write_text(to_json(told), encoding="utf-8")
 
@@ -120,8 +121,8 @@ def _told(asked: Asked) -> Told:
             memory_mb=max(0.0, _memory_mb(peak=True) - before),
             modules=tuple(sorted({name.partition(".")[0] for name in sys.modules})),
         )
-    except Exception as error:  # whatever it is: it is what a worker would have met
-        # A module that is not there may have been wrapped by whoever asked for it.
+    except Exception as error:  # a worker would get the same error
+        # The importer may have wrapped the error of a missing module.
         at: BaseException | None = error
         while at is not None and not isinstance(at, ImportError):
             at = at.__cause__ or at.__context__
@@ -136,22 +137,22 @@ def _import_libraries() -> None:
 
 
 def _calls(candidate: Any, asked: Asked) -> list[float]:
-    """Milliseconds of each call: from values that JSON gave to the scores as plain numbers."""
+    """Milliseconds of each call, from JSON values to scores as plain numbers."""
     took: list[float] = []
     if not asked.calls:
         return took
     warm = max(1, asked.calls // 10)
-    # A busy machine has fewer calls in a second, and they show as much: what ends them is their own time as well.
+    # On a busy machine, fewer calls fit into a second, but they show as much: the limit counts their own time.
     with _waiting() as waited_s, _own_clock() as own_s:
         start = own_s()
         for call in range(warm + asked.calls):
             if call < warm and own_s() > start + asked.within_s / 10:
-                warm = call  # what is slow is slow warm, too, and has to be counted
+                warm = call  # a slow model is also slow when warm, and must be counted
             record = asked.records[call % len(asked.records)]
             began, waited = time.perf_counter(), waited_s()
             candidate.predict_columns(candidate.columns([record]))[0].tolist()
-            # Somebody else had the processor meanwhile: that is the machine's time, not the model's. The clock is read
-            # before and after the waiting, so that no more of it is taken off than there was.
+            # Time in which another process had the processor is not the model's. The clock is read before and after the
+            # waiting time, so that never too much is subtracted.
             waited = waited_s() - waited
             took_s = time.perf_counter() - began - waited
             if call >= warm:
@@ -163,17 +164,17 @@ def _calls(candidate: Any, asked: Asked) -> list[float]:
 
 @contextmanager
 def _own_clock() -> Iterator[Callable[[], float]]:
-    """A clock in seconds that stands still while this thread could run and has no processor."""
+    """A clock in seconds that stops while this thread is runnable but has no processor."""
     with _waiting() as waited_s:
         yield lambda: time.perf_counter() - waited_s()
 
 
 @contextmanager
 def _waiting() -> Iterator[Callable[[], float]]:
-    """How many seconds this thread could have run and had no processor, so far; sleeping is not among them."""
+    """The seconds so far in which this thread was runnable but had no processor; sleeping does not count."""
     try:
         file = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-    except OSError:  # no Linux: then it is not known
+    except OSError:  # not on Linux: unknown
         yield lambda: 0.0
         return
     try:
@@ -183,16 +184,16 @@ def _waiting() -> Iterator[Callable[[], float]]:
 
 
 def _memory_mb(*, peak: bool) -> float:
-    """What the process has in memory; its peak since the last look that was not for a peak."""
+    """The memory of the process, or its peak since the last call without `peak`."""
     try:
         if not peak:
-            with suppress(OSError):  # it may be forbidden; the peak is then that since the start
+            with suppress(OSError):  # may be forbidden; then the peak counts from the start
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         field = "VmHWM:" if peak else "VmRSS:"
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1000
     except (OSError, StopIteration):
-        # Without /proc there is the peak alone, on macOS in bytes.
+        # Without /proc, only the peak is known, on macOS in bytes.
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most / 1e6 if sys.platform == "darwin" else most / 1000
 
@@ -214,7 +215,7 @@ def locked(text: str) -> dict[str, str]:
         stated = line.partition(" #")[0].rstrip(" \\")
         if not stated or stated.startswith((" ", "#", "-")):
             continue
-        with suppress(InvalidRequirement):  # a line of another tool: what it asks for is not there, and is missed
+        with suppress(InvalidRequirement):  # a line in another format: its package will be missing
             wanted = Requirement(stated.partition(" --hash")[0])
             version = next((one.version for one in wanted.specifier if one.operator in ("==", "===")), "")
             if version and (wanted.marker is None or wanted.marker.evaluate()):
@@ -224,9 +225,9 @@ def locked(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Linked:
-    """A folder from which only locked distributions can be imported, and ourselves."""
+    """A folder from which only locked distributions and proveout can be imported."""
 
-    installed: Mapping[str, str]  # the version that is installed here, of each distribution linked
+    installed: Mapping[str, str]  # installed version of each linked distribution
     modules: Mapping[str, str]  # the distribution of each top-level module
 
 
@@ -238,7 +239,7 @@ def link(site: Path, *, pinned: Mapping[str, str]) -> Linked:
 
     import proveout
 
-    tops: dict[str, set[str]] = {}  # whose each entry of site-packages is
+    tops: dict[str, set[str]] = {}  # the distributions that own each entry of site-packages
     files: dict[str, tuple[Path, Sequence[PurePosixPath]]] = {}
     installed: dict[str, str] = {}
     for one in distributions():
@@ -248,10 +249,10 @@ def link(site: Path, *, pinned: Mapping[str, str]) -> Linked:
         for file in inside:
             tops.setdefault(file.parts[0], set()).add(name)
         if name == OURS:
-            continue  # linked below, as a package: installed to be edited, it has next to no files
-        if name in pinned and name not in files:  # the first on the path is the one that is imported
+            continue  # linked below as a package: an editable install has almost no files
+        if name in pinned and name not in files:  # the first one on the path is imported
             files[name], installed[name] = (Path(str(one.locate_file(""))), inside), stated["Version"]
-    # A folder that others are in as well, such as a namespace's, is linked file by file.
+    # A folder shared with other distributions, such as a namespace package, is linked file by file.
     shared = {top for top, names in tops.items() if names - files.keys()}
     for folder, listed in files.values():
         for part in {str(entry) if entry.parts[0] in shared else entry.parts[0] for entry in listed}:

@@ -1,8 +1,8 @@
-"""Whether the model's steps can learn: fitted to a rule that was planted, and to noise.
+"""Whether the model's steps can learn: fitted to a planted rule, and to noise.
 
-Input: the candidate and the rows it was trained on. Output: `Evidence`. The candidate's own steps are fitted again, on
-a sample of rows, so that it costs seconds; with one thread: two that wait for each other on a core that somebody else
-has take ten times as long.
+Input: the candidate and its training rows. Output: `Evidence`. The candidate's own steps are fitted again on a sample
+of rows, which takes seconds. They use one thread, because on a busy machine several threads that wait for each other
+take ten times as long.
 """
 
 import re
@@ -26,12 +26,12 @@ __all__ = ["FEWEST_VALUES", "learns", "neighbours"]  # the last for checks that 
 
 _FOUND_BY: dict[TaskName, str] = {"binary": "auc", "regression": "r2", "multiclass": "auc"}
 _LEAST_FOUND: dict[TaskName, float] = {"binary": 0.95, "regression": 0.9, "multiclass": 0.95}
-_LEAST_BY_WORD = 0.5  # R²: a text weighs a word by the others that it has
+_LEAST_BY_WORD = 0.5  # R²; lower, because a text's weight for a word depends on its other words
 _MOST_IN_NOISE: dict[TaskName, float] = {"binary": 0.6, "regression": 0.1, "multiclass": 0.6}
 _BANDS = 3  # classes of a planted rule
 _WORD = re.compile(r"(?u)\b\w\w+\b")
-_LEAST_SHARE = 0.05  # of the rows that have a word to plant a rule in, and of those that have not
-FEWEST_VALUES = 20  # a column with fewer is no number that a rule could be planted in
+_LEAST_SHARE = 0.05  # least share of rows with the word of a planted rule, and of rows without it
+FEWEST_VALUES = 20  # a numeric column needs this many distinct values for a planted rule
 
 
 def learns(
@@ -42,20 +42,20 @@ def learns(
     at_least: float | None = None,
     seed: int = 0,
 ) -> tuple[Evidence, ...]:
-    """Whether the model's steps, fitted to a rule that was planted, find it; and whether they find one in noise.
+    """Whether the model's steps can learn a planted rule, and do not learn from noise.
 
     evidence(learnability.learns(candidate, training))
 
-    The rule rests on the number that is known most often, or, where there is none, on a word that about half of the
-    texts have: true above its median; of a regression an outcome that rises with it, from the values that outcomes
-    have; of several classes one class for each third of its rows. Fitted to half
-    of `rows` and asked about the other half, a specification that works finds it. Fitted to the same outcomes in
-    another order it finds nothing: where it does, an answer leaks into the columns.
+    The rule depends on the numeric column with the fewest nulls, or if there is none, on a word that about half of the
+    texts have. Binary: true above the column's median. Regression: an outcome that increases with the column, with
+    values from the real outcomes. Multi-class: one class for each third of the rows. A working specification, fitted to
+    half of `rows`, predicts the rule on the other half. Fitted to the same outcomes in random order, it must not
+    predict them; if it does, outcomes leak into the columns.
 
     Args:
-        at_least: of the planted rule on rows not fitted to: by default an AUC of 0.95 (of several classes the mean of
-            each against the rest), of a regression an R² of 0.9, by a word of 0.5. The noise may reach an AUC of 0.6,
-            an R² of 0.1.
+        at_least: bound for the planted rule on the other half: by default an AUC of 0.95 (for several classes, the mean
+            of each class against the rest); for a regression an R² of 0.9, or 0.5 with a word. On noise, at most an
+            AUC of 0.6 or an R² of 0.1.
     Raises: UsageError if no model column is a number with many values, or a text with words.
     """
     import numpy as np
@@ -96,18 +96,18 @@ def _sample(
 
 
 def _planted(ground: "pd.Series[Any]", task: Task, outcomes: "NDArray[Any]") -> "NDArray[Any]":
-    """Outcomes that rest on one column alone, shape (rows,)."""
+    """Outcomes that depend on one column alone, shape (rows,)."""
     import numpy as np
 
     if task.name == "binary":
-        # Where more than half of the rows have the largest value, such as a word, none is above the median.
+        # If more than half of the rows have the largest value (such as a word), no row is above the median.
         middle = ground.median() if ground.median() < ground.max() else ground.mean()
         above: NDArray[np.bool_] = (ground > middle).to_numpy()
         return above
     rank = ground.rank(pct=True).fillna(0.5).to_numpy(dtype=float)
     if task.name == "regression":
-        # From values that outcomes have: a model of logarithms takes none below 0. Not from the farthest of them, which
-        # R² would hang on alone.
+        # Values from the real outcomes, because a model of logarithms does not accept negative ones. No extreme
+        # outcomes, because R² would depend on them alone.
         return np.asarray(np.quantile(outcomes, 0.05 + 0.9 * rank))
     classes = np.unique(outcomes.astype(str))[:_BANDS]
     by_name = {str(one): one for one in outcomes}
@@ -118,11 +118,11 @@ def _planted(ground: "pd.Series[Any]", task: Task, outcomes: "NDArray[Any]") -> 
 
 
 def _ground(columns: "pd.DataFrame") -> "pd.Series[Any]":
-    """What a rule can rest on, a number for each row: the number known most often, else whether a text has a word."""
+    """A number for each row for the rule: the numeric column with the fewest nulls, else whether a text has a word."""
     numbers = {str(name): column for name, column in columns.select_dtypes("number").items()}
     rich = [name for name, column in numbers.items() if column.nunique() >= FEWEST_VALUES]
     if rich:
-        # Of those known as often, the one with most values: its median halves the rows most evenly.
+        # With equally few nulls, the one with the most distinct values, because its median halves the rows most evenly.
         return numbers[max(rich, key=lambda name: (numbers[name].notna().mean(), numbers[name].nunique()))]
     words = [_has_word(column) for _, column in columns.select_dtypes(exclude="number").items()]
     known = [one for one in words if one is not None]
@@ -135,9 +135,9 @@ def _ground(columns: "pd.DataFrame") -> "pd.Series[Any]":
 
 
 def _has_word(texts: "pd.Series[Any]") -> "pd.Series[Any] | None":
-    """1 where a text has the word that halves the rows most evenly, 0 elsewhere; None where each is rare or everywhere.
+    """1 for texts with the word that halves the rows most evenly, else 0; None if all words are too rare or frequent.
 
-    Words as scikit-learn's vectorizers find them, without those that they may leave out.
+    Words are found like in scikit-learn's vectorizers, without words that these may leave out.
     """
     from collections import Counter
 
@@ -147,7 +147,7 @@ def _has_word(texts: "pd.Series[Any]") -> "pd.Series[Any] | None":
     found = [set(_WORD.findall(text.lower())) for text in texts.fillna("").astype(str)]
     counted = Counter(word for words in found for word in words if word not in ENGLISH_STOP_WORDS)
     halving = {word: abs(count / len(found) - 0.5) for word, count in counted.items()}
-    # Of words that halve the rows alike the first one, whatever order a set has.
+    # Of equally good words the first in alphabetical order, because a set has no order.
     best = min(halving, key=lambda word: (halving[word], word), default=None)
     if best is None or halving[best] > 0.5 - _LEAST_SHARE:
         return None
@@ -155,7 +155,7 @@ def _has_word(texts: "pd.Series[Any]") -> "pd.Series[Any] | None":
 
 
 def _found(candidate: "OpenBundle", columns: "pd.DataFrame", outcomes: "NDArray[Any]", half: int) -> float:
-    """How well the first half of the rows teaches the outcomes of the second."""
+    """How well a model fitted to the first half of the rows predicts the outcomes of the second."""
 
     task = candidate.task
     metric = task.metric({"binary": "auc", "regression": "r2", "multiclass": "auc_ovr"}[task.name])

@@ -1,7 +1,7 @@
-"""A candidate is asked: what of, by which way, row by row or many at once; and how far two sets of answers are apart.
+"""Predictions of a candidate: with tables or arrays, row by row or together; and the difference of two sets of them.
 
-Takes the candidate and rows. Gives rows to ask, and scores, shape (rows,) or (rows, classes). Two ways lead to an
-answer: a table, as the gate judges, and arrays, as a server asks.
+Input: the candidate and rows. Output: rows to predict, and scores, shape (rows,) or (rows, classes). A candidate can
+predict from a table, as in the gate, and from arrays, as in the server.
 """
 
 import math
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     from proveout.model.bundle import OpenBundle
 
-TOGETHER = 256  # rows that are asked at once, as served
+TOGETHER = 256  # rows predicted at once, as in the server
 
 
 # --- what of ----------------------------------------------------------------------------------------------------------
 
 
 def spread(rows: "pd.DataFrame", most: int) -> "pd.DataFrame":
-    """As many rows as asked, from all over a table: rows in a row are of one day."""
+    """At most `most` rows, spread over the table, because neighbouring rows may be of one day."""
     import numpy as np
 
     return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
 
 
 def extreme(candidate: "OpenBundle", rows: "pd.DataFrame") -> "pd.DataFrame":
-    """The awkward rows, and the first with each number as far off as its type goes, alone and all together."""
+    """The awkward rows, and the first row with its numbers at the limits of their types, one by one and together."""
     import numpy as np
     import pandas as pd
 
@@ -49,7 +49,7 @@ def extreme(candidate: "OpenBundle", rows: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def as_served(candidate: "OpenBundle", rows: "pd.DataFrame") -> "NDArray[np.float64]":
-    """What is said of all rows as arrays: in portions, as requests travel, for which the direct path is made."""
+    """The scores of all rows predicted as arrays, in portions like in the server."""
     import numpy as np
 
     portions = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
@@ -57,15 +57,15 @@ def as_served(candidate: "OpenBundle", rows: "pd.DataFrame") -> "NDArray[np.floa
 
 
 def each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDArray[np.float64]":
-    """What is said of each row by itself, in the shape of the task's scores; minus infinity where the model raises."""
+    """The scores of each row predicted alone, in the shape of the task's scores; minus infinity if the model raises."""
     import numpy as np
 
     said = np.full(candidate.task.shape(len(rows)), -math.inf)
-    # With one thread, as served. Two that share a row wait for each other at each tree, and for whoever else computes.
+    # One thread, as in the server. Several threads on one row would wait for each other at each tree.
     with threads.limited():
         for place in range(len(rows)):
             row = rows.iloc[[place]]
-            with suppress(Exception):  # whatever it raises: it has not answered
+            with suppress(Exception):  # whatever it raises: no answer
                 said[place] = (as_served(candidate, row) if served else candidate.predict(row))[0]
     return said
 
@@ -74,7 +74,7 @@ def each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDA
 
 
 def largest_difference(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> float:
-    """The largest distance of two answers to one question: 0 for the same, NaN included, else 1 at least for NaN.
+    """The largest difference of two sets of scores. Two NaN are equal; NaN and a number differ by at least 1.
 
     >>> import numpy as np
     >>> largest_difference(np.array([0.5, np.nan]), np.array([0.25, np.nan]))

@@ -1,10 +1,9 @@
-"""Mutation testing: the candidate is broken on purpose, and the project's own checks have to notice.
+"""Mutation testing: breaks the candidate on purpose and runs the project's own checks, which should notice.
 
-Input: settings, the folder of a candidate and the mutants to try. Output: a `MutationReport`. First the candidate
-itself is judged in the same setting, the same answers under another digest: a gate that refuses everything catches
-everything. A check that fails for that, and not for the candidate as it was packed, fails for every mutant, such as one
-that trains again and compares the digest. What it says of a mutant is not counted.
-Nothing is written to the project's ledger, store or keys.
+Input: settings, the folder of a candidate, the mutants to try. Output: a `MutationReport`. A control comes first: the
+unchanged candidate under another digest, because a gate that refuses everything catches everything. A check that fails
+for the control but not for the candidate fails for every mutant, such as one that trains again and compares digests.
+It is not counted. Nothing is written to the project's ledger, store or keys.
 """
 
 import os
@@ -31,11 +30,11 @@ from proveout.records.verdict import NOT_RUN, CheckResult, Verdict
 from proveout.schema import request_schema
 from proveout.settings import Settings
 
-_LISTED = frozenset({"isin", "equal_to"})  # pandera's names of the checks that list every value
+_LISTED = frozenset({"isin", "equal_to"})  # pandera's names of checks that list every value
 
 
 class CandidateNotApproved(ProveoutError):
-    """The gate does not approve the candidate itself, so what it says of broken ones says nothing."""
+    """The gate does not approve the unchanged candidate, so refusing its mutants means nothing."""
 
     exit_code = 3
 
@@ -51,11 +50,11 @@ class CandidateNotApproved(ProveoutError):
 
 
 Say = Callable[[Trial, int, int], None]
-"""Told of each trial as it ends: the trial, how many have ended and of how many."""
+"""Called after each trial with the trial, the number of trials that have ended, and the number of all."""
 
 
 def choose(names: Sequence[str], *, task: TaskName) -> tuple[Mutant, ...]:
-    """The mutants of these names, or all that can break a candidate of `task`. Raises: UsageError for another name."""
+    """The mutants with these names, or all that can break a candidate of `task`. Raises: UsageError for other names."""
     fitting, known = of_task(task), {mutant.name for mutant in MUTANTS}
     strange = sorted({*names} - {mutant.name for mutant in fitting})
     if strange:
@@ -75,20 +74,21 @@ def run(
     workers: int | None = None,
     say: Say = lambda trial, done, of: None,
 ) -> MutationReport:
-    """Put every mutant of the candidate in `folder` before the project's checks.
+    """Run the project's checks on every mutant of the candidate in `folder`.
 
     Args:
-        mutants: those of the candidate's task without it.
+        mutants: default: all of the candidate's task.
         tolerated: how many may survive.
-        workers: runs of the gate at a time; one for each processor without it.
-        say: told of each trial when it has ended, in the order they end.
-    Raises: CandidateNotApproved if the gate does not approve the candidate itself; NotFound, BundleError, ConfigError.
+        workers: parallel gate runs; default: one per processor.
+        say: called after each trial.
+    Raises: CandidateNotApproved if the gate does not approve the unchanged candidate; NotFound, BundleError,
+        ConfigError.
     """
     begun, cores = time.monotonic(), os.cpu_count() or 1
     workers = workers or cores
     context = EvaluationContext(settings, folder)
     ground = _ground(settings, context)
-    champion = context.champion  # opened here: a shared store is mirrored before the runs look into the mirror
+    champion = context.champion  # opened here, so that a shared store is mirrored before the runs read the mirror
     with tempfile.TemporaryDirectory(prefix="proveout-mutate-") as temporary:
         place = Path(temporary)
         threads = max(1, cores // workers)
@@ -101,7 +101,7 @@ def run(
                 chosen = of_task(ground.task.name) if mutants is None else mutants
                 control, trials = _trials(stage, pool, chosen, say=say)
             except BaseException:
-                # The pool waits for its threads, and they for their runs: end those first.
+                # End the runs first: the pool waits for its threads, and those wait for the runs.
                 pool.shutdown(wait=False, cancel_futures=True)
                 rehearsal.close()
                 raise
@@ -136,18 +136,18 @@ def _ground(settings: Settings, context: EvaluationContext) -> MutationContext:
 
 @dataclass(frozen=True, kw_only=True)
 class _Packed:
-    """A mutant, ready for the gate."""
+    """A packed mutant."""
 
     folder: Path
     digest: Digest
     what: str
-    same_answers: bool  # to the held-out rows, as far as two computations of one model agree
-    same_bundle: bool  # as the candidate: nothing was broken at all
+    same_answers: bool  # to the held-out rows, within rounding
+    same_bundle: bool  # as the candidate: nothing changed
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
-    """Where mutants are packed and judged."""
+    """Packs and judges mutants."""
 
     settings: Settings
     ground: MutationContext
@@ -156,19 +156,19 @@ class _Stage:
     threads: int
 
     def pack(self, mutant: Mutant) -> "_Packed":
-        """The mutant's bundle. Raises: DoesNotApply; whatever packing or opening it raises."""
+        """Pack the mutant. Raises: DoesNotApply, or any error of packing or opening it."""
 
         building = self.folder / mutant.name / "bundle"
         building.mkdir(parents=True)
         training = (self.ground.training.raw, self.ground.training.labels)
         heldout = (self.ground.holdout.raw, self.ground.holdout.labels)
-        # The processors are the gate's: threads that wait for each other on busy ones take ten times as long.
+        # One thread: the processors are busy with gate runs, and waiting for threads would take ten times as long.
         with threads.limited(self.threads):
             change = mutant.make(self.ground)
             made = repack(self.ground.candidate, building, change, training=training, heldout=heldout)
         allowed = self.ground.candidate.tolerance.answers
         return _Packed(
-            # Named as in the store, so that no check can tell by the name.
+            # Named as in the store, so that checks cannot recognize it by the name.
             folder=building.rename(building.with_name(made.bundle.digest)),
             digest=made.bundle.digest,
             what=change.what,
@@ -186,8 +186,8 @@ class _Stage:
         first: Sequence[str] = (),
         limit: Limit = lambda: None,
     ) -> Rehearsed:
-        """One run of the gate; to its end, or until so many checks have failed."""
-        # With a waiver, a check that fails is not the end: the gate may approve all the same.
+        """One gate run: to its end, or until `failures` checks have failed."""
+        # With a waiver, the gate may approve although a check failed.
         waivers = self.settings.root / self.settings.waivers
         if waivers.is_file() and waivers.read_text(encoding="utf-8").strip():
             failures = None
@@ -198,18 +198,18 @@ class _Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class _Control:
-    """What the gate says of the candidate itself."""
+    """The gate's result for the unchanged candidate."""
 
     verdict: Verdict
     seconds: float
-    fail_for_all: tuple[str, ...] = ()  # checks that fail for the same answers under another digest
+    fail_for_all: tuple[str, ...] = ()  # checks that fail if only the digest changes
 
 
 def _trials(
     stage: _Stage, pool: ThreadPoolExecutor, mutants: Sequence[Mutant], *, say: Say
 ) -> tuple[_Control, tuple[Trial, ...]]:
-    """What the gate says of the candidate itself, and of each mutant."""
-    # The first that is submitted, so none that waits for it holds the thread it needs.
+    """The gate's result for the unchanged candidate, and the trial of each mutant."""
+    # Submitted first, so that tasks waiting for it cannot take the thread it needs.
     control = pool.submit(_control, stage, _packed_again(stage, RENAMED), _packed_again(stage, UNCHANGED))
     refitted = _unlike_itself(stage, pool, control) if any(mutant.refits for mutant in mutants) else ""
     ended: dict[str, Trial] = {}
@@ -242,7 +242,7 @@ def _trials(
 
 
 def _limit(control: Future[_Control]) -> float | None:
-    """How long a run may take; not known before the candidate's own has ended."""
+    """The time limit of a run in seconds; None until the candidate's own run has ended."""
     return SLOWER * control.result().seconds + SLACK_S if control.done() else None
 
 
@@ -250,15 +250,15 @@ def _packed_again(stage: _Stage, control: Mutant) -> _Packed:
     try:
         return stage.pack(control)
     except Exception as error:
-        # The project's own steps and features, on all rows at once.
+        # The project's own steps and features may raise anything.
         problem = f"Packed again, it raises {type(error).__name__}: {error}"
         raise CandidateNotApproved(stage.ground.candidate.bundle.name, problem) from error
 
 
 def _control(stage: _Stage, renamed: _Packed, unchanged: _Packed) -> _Control:
-    """The verdict on the candidate itself. Raises: CandidateNotApproved if it is not an approval.
+    """Judge the unchanged candidate. Raises: CandidateNotApproved if the gate does not approve it.
 
-    Its answers are judged under another digest first: with no check that minds, that is all there is to run.
+    It is judged under another digest first. If no check fails for that, one run is enough.
     """
     other = stage.judge(RENAMED.name, renamed, failures=None)
     if other.verdict is not None and other.verdict.outcome == "approved":
@@ -268,7 +268,7 @@ def _control(stage: _Stage, renamed: _Packed, unchanged: _Packed) -> _Control:
 
 
 def _of_itself(itself: Rehearsed, other: Rehearsed, *, name: str) -> _Control:
-    """What is to be made of an approved candidate whose answers are refused under `other` digest."""
+    """The control's result if the candidate is approved, but its answers under another digest (`other`) are refused."""
     for run in (itself, other):
         if run.verdict is None or (run is itself and run.verdict.outcome != "approved"):
             raise CandidateNotApproved(name, _refusal(run))
@@ -278,7 +278,7 @@ def _of_itself(itself: Rehearsed, other: Rehearsed, *, name: str) -> _Control:
 
 
 def _unlike_itself(stage: _Stage, pool: ThreadPoolExecutor, control: Future[_Control]) -> str:
-    """Why what is fitted again says nothing; empty if, without a change, it answers as the candidate or is approved."""
+    """Why refitted mutants do not count; empty if an unchanged refit gives the candidate's answers or is approved."""
     try:
         packed = stage.pack(REFITTED)
     except Exception as error:
@@ -290,7 +290,7 @@ def _unlike_itself(stage: _Stage, pool: ThreadPoolExecutor, control: Future[_Con
 
 
 def _refusal(run: Rehearsed, not_counted: Sequence[str] = ()) -> str:
-    """Why the run ended without an approval; empty if it has one, or none only for checks that are not counted."""
+    """Why the run did not approve; empty if it did, or if only uncounted checks failed."""
     if run.verdict is None:
         return f"pytest ended with exit status {run.code} and no verdict: {run.said}"
     if run.verdict.outcome == "approved":
@@ -302,10 +302,10 @@ def _refusal(run: Rehearsed, not_counted: Sequence[str] = ()) -> str:
 
 
 def _first_objection(verdict: Verdict, not_counted: Sequence[str] = ()) -> CheckResult | None:
-    """What refused, less the checks that are not counted; one that failed before one that is without proof."""
+    """The first counted check that refused: a failed one, or else an unproven one."""
     failed = [result for result in verdict.results if result.check in verdict.failed]
     unproven = [result for result in verdict.results if result.check in verdict.unproven]
-    if failed:  # the run was ended there, so what it never came to says nothing
+    if failed:  # the run stopped there, so checks that did not run say nothing
         unproven = [result for result in unproven if result.outcome not in NOT_RUN]
     return next((result for result in (*failed, *unproven) if result.check not in not_counted), None)
 
@@ -319,11 +319,11 @@ def _tried(
     refitted: str,
     first: Sequence[str],
 ) -> Future[Trial]:
-    """The trial of a mutant, to come; it has ended already where there is nothing to put before the gate."""
+    """The future trial of a mutant. It is already done if there is nothing to judge."""
     ended: Future[Trial] = Future()
     task = stage.ground.task.name
     if mutant.refits and refitted:
-        why = f"fitted again without a change, the candidate is not itself: {refitted}"
+        why = f"an unchanged refit differs from the candidate: {refitted}"
         ended.set_result(_trial(mutant, task, "does not apply", message=why))
         return ended
     try:
@@ -331,7 +331,7 @@ def _tried(
     except DoesNotApply as error:
         ended.set_result(_trial(mutant, task, "does not apply", message=error.why))
     except Exception as error:
-        # The project's own steps and features, fed what nobody fed them before.
+        # The project's own steps and features may raise anything on broken inputs.
         ended.set_result(_trial(mutant, task, "not opened", message=f"{type(error).__name__}: {error}"))
     else:
         if not (packed.same_answers if mutant.shows == "in its answers" else packed.same_bundle):
@@ -344,8 +344,8 @@ def _tried(
 def _judged(
     stage: _Stage, mutant: Mutant, packed: _Packed, control: Future[_Control], *, first: Sequence[str]
 ) -> Trial:
-    # Known once the control has ended; until then, what failed first may be one of them. What is asked first ends the
-    # run: after it, all else would take too long.
+    # Known once the control has ended; until then, the first failed check may be one of them. If some checks run
+    # first, the run ends after them, because all others would take too long.
     known = control.result().fail_for_all if control.done() and not first else ()
     run = _run(stage, mutant, packed, control, first=first, besides=known)
     not_counted = known
@@ -362,7 +362,7 @@ def _judged(
         )
 
     if run.stopped:
-        return ended("out of time", f"it was ended after {run.seconds:.0f} s: what is not over approves nothing")
+        return ended("out of time", f"it was ended after {run.seconds:.0f} s: an unfinished run approves nothing")
     if run.verdict is None:
         return ended("no verdict", _refusal(run))
     if run.verdict.outcome == "approved":
@@ -383,7 +383,7 @@ def _run(
     besides: Sequence[str],
     name: str = "",
 ) -> Rehearsed:
-    """A run of the gate until one check has failed besides those that fail for every mutant."""
+    """A gate run until one check fails, not counting those that fail for every mutant."""
     return stage.judge(
         name or mutant.name, packed, failures=1 + len(besides), first=first, limit=lambda: _limit(control)
     )

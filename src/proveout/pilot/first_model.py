@@ -1,7 +1,7 @@
-"""The first model of a table, and its rules, fitted before the project is laid out.
+"""The first model of a table, and its rules, fitted before the project is created.
 
-Input: a `Proposal` and the training rows. Output: the scores of the rows kept apart: of the model that the notebook's
-own cells leave, and of the rules file that the project gets.
+Input: a `Proposal` and the training rows. Output: scores of the rows kept apart, by the model from the notebook's own
+cells, and by the rules file of the project.
 """
 
 import tempfile
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The training rows: what the notebook is given of them, what a request says, and what happened."""
+    """The training rows: the notebook's table, the request records, and the outcomes."""
 
     table: "pd.DataFrame"
     records: "pd.DataFrame"
@@ -38,7 +38,7 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A model of one family, and what it says."""
+    """A model of one family, and its scores."""
 
     family: Family
     scores: "NDArray[np.float64]"  # of the rows kept apart
@@ -46,9 +46,9 @@ class Fitted:
 
 
 def fit(proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]") -> Fitted:
-    """The family that does better on the rows kept apart; the linear one where trees are not surely better."""
+    """The model of the better family on the rows kept apart; linear unless trees are significantly better."""
     has_texts = any(one.kind == "prose" for one in proposal.features)
-    # A sum of extreme numbers is infinite, which only the one probability of a binary task takes without a fault.
+    # A sum of extreme numbers is infinite. Only the probability of a binary task is still valid then.
     either: tuple[Family, ...] = ("linear", "trees") if proposal.target.task == "binary" else ("trees",)
     families: tuple[Family, ...] = ("linear",) if has_texts else either
     fitted = [_fit_family(proposal, family, rows, apart) for family in families]
@@ -83,7 +83,7 @@ def _fit_family(proposal: Proposal, family: Family, rows: Rows, apart: "NDArray[
 
 
 def _run(code: str, table: "pd.DataFrame") -> Any:
-    """The model that the notebook's cells leave."""
+    """The `model` that the notebook's cells define."""
     import contextlib
     import io
 
@@ -93,14 +93,14 @@ def _run(code: str, table: "pd.DataFrame") -> Any:
         table.to_parquet(file, index=False)
         space: dict[str, Any] = {}
         given = code.replace('features_path = "features.parquet"', f"features_path = {str(file)!r}", 1)
-        # Threads wait for each other: on a busy machine that costs many times what they gain.
+        # One thread: on a busy machine, waiting for other threads costs many times what they gain.
         with contextlib.redirect_stdout(io.StringIO()), threads.limited():
             exec(compile(given, "notebook", "exec"), space)  # noqa: S102  # our own cells
         return space["model"]
 
 
 def rules_scores(proposal: Proposal, best: BestSplit, records: "pd.DataFrame", task: Task) -> "NDArray[np.float64]":
-    """What the rules say, as scores: the file that the project gets is run."""
+    """The answers of the rules, as scores. Runs the file that the project will get."""
     import numpy as np
 
     space: dict[str, Any] = {}

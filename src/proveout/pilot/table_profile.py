@@ -34,6 +34,8 @@ _PAIRS_OF_CHANCE = 20.0  # expected equal pairs; the chance to see none is then 
 _ROWS_FOR_LEAKS = 20_000
 _EXACT = 2**53  # beyond it a float no longer says which whole number was meant
 _EVENT_KEY = "names the row: used as event key, not as input of the model"
+_EVENT_KEY = "names the row: used as event key, not as input of the model"
+_EVENT_KEY = "names the row: used as event key, not as input of the model"
 _SHOWN = 6
 _OF_THE_ROW = "the number of the row, which nobody knows who asks"
 

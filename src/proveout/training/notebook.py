@@ -1,11 +1,10 @@
-"""Running a notebook: the pilot as its author wrote it, parameterized, watched, its results taken out of the kernel.
+"""Runs a notebook as its author wrote it, with parameters and time limits, and exports its results.
 
-Input: a notebook with a cell tagged `parameters`, values for them, names of objects wanted. Output: the executed
-notebook, kept even when a cell fails, and one file per object: an estimator as skops, a table as parquet, plain values
-as JSON; never a pickle. The author imports nothing of ours.
+Input: a notebook with a cell tagged `parameters`, their values, names of objects to export. Output: the executed
+notebook, kept even if a cell fails, and one file per object: an estimator as skops, a table as parquet, plain values as
+JSON; never a pickle. The notebook does not import proveout.
 
-A cell is named by the number that a fresh run gives it, `In [n]`: empty cells, text and the cell that hands the
-parameters in have none.
+A cell is named by its number in a fresh run, `In [n]`. Empty cells, text and the injected parameters cell have none.
 """
 
 import ast
@@ -30,7 +29,7 @@ _INJECTED = "injected-parameters"  # papermill's own tag for the cell after `par
 
 @dataclass(frozen=True, kw_only=True)
 class CellProgress:
-    """A code cell that has just begun, or ended when `seconds` is set."""
+    """A code cell that has just begun, or has ended if `seconds` is set."""
 
     cell: int  # its number, from 1
     cells: int
@@ -40,13 +39,13 @@ class CellProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class NotebookRun:
-    """An executed notebook and the files of the objects taken out of it, by name."""
+    """An executed notebook and the files of its exported objects, by name."""
 
     executed: Path
     exports: Mapping[str, Path]
-    defaults: tuple[str, ...]  # parameters that were not given and kept the notebook's own value
+    defaults: tuple[str, ...]  # parameters that kept the notebook's own value
     seconds: float
-    notes: tuple[str, ...] = ()  # what is handed over in the place of an object, and of which
+    notes: tuple[str, ...] = ()  # exports that replace an object, such as a best estimator
 
 
 def run(
@@ -62,16 +61,16 @@ def run(
     progress: Callable[[CellProgress], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> NotebookRun:
-    """Run `notebook` to its end and take the objects named in `exports` out of it.
+    """Run `notebook` to its end and export the objects named in `exports`.
 
     Args:
-        parameters: exactly the names of the notebook's `parameters` cell; one whose default is None may be left out.
+        parameters: all names of the notebook's `parameters` cell; one whose default is None may be left out.
             `"env:NAME"` is a secret, by reference: the kernel gets its value, the saved notebook only the reference.
         into: an existing folder for `executed.ipynb` and the exported files.
         timeout_s, cell_timeout_s: for the notebook as a whole, and for each cell.
-        threads: for the numeric libraries in the kernel; part of what makes two runs equal to the last bit.
+        threads: for the numeric libraries in the kernel; fixed, so that two runs are equal to the last bit.
         defaults_allowed: whether any parameter may be left out.
-        clock: that the limit of the whole notebook is counted on, in seconds.
+        clock: for the time limit of the whole notebook, in seconds.
     Raises: ConfigError and ParametersRefused before anything runs; NotebookFailed naming the cell, or the export.
     """
     document = notebook_file.read(notebook)
@@ -126,7 +125,7 @@ def _declared(notebook: Path, document: Any) -> tuple[Statement, ...]:
 
 
 def _numbered(document: Any) -> list[tuple[int, Any]]:
-    """Code cells with the number that a fresh run gives them."""
+    """Code cells with their numbers in a fresh run."""
     code = [c for c in document.cells if c.cell_type == "code" and c.source.strip() and not _is_injected(c)]
     return list(enumerate(code, 1))
 
@@ -136,7 +135,7 @@ def _is_injected(cell: Any) -> bool:
 
 
 def _inject(document: Any, source: str, parameters: Mapping[str, Value]) -> None:
-    """Set the cell that hands the parameters in after the one that declares them, as papermill does and calls it."""
+    """Insert the cell that sets the parameters after the one that declares them, with papermill's tag."""
     document.cells = [cell for cell in document.cells if not _is_injected(cell)]
     at = next(
         i for i, c in enumerate(document.cells) if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])
@@ -199,7 +198,7 @@ class _Job:
                 self.notebook.name, number, source, failed.problem, str(self.executed), failed.traceback
             ) from failed
         finally:
-            # What is no Unicode is written as JSON escapes it.
+            # Invalid Unicode is written with JSON escapes.
             self.executed.write_text(nbformat.writes(self.document), encoding="utf-8", errors="backslashreplace")
 
     def _environment(self) -> Mapping[str, str]:
@@ -210,11 +209,11 @@ class _Job:
         return {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONHASHSEED": "0", **threads}
 
     def _limit(self) -> Mapping[str, Any]:
-        """How long the next cell may take, and what to say when it takes longer."""
+        """The time limit of the next cell, and the message if it takes longer."""
         left = self.deadline - self.clock()
         if left < self.cell_timeout_s:
-            return {"limit_s": left, "limit": f"the notebook ran longer than it may (timeout_s = {self.timeout_s:g})"}
-        limit = f"the cell ran longer than it may (cell_timeout_s = {self.cell_timeout_s:g})"
+            return {"limit_s": left, "limit": f"the notebook exceeded its limit (timeout_s = {self.timeout_s:g})"}
+        limit = f"the cell exceeded its limit (cell_timeout_s = {self.cell_timeout_s:g})"
         return {"limit_s": self.cell_timeout_s, "limit": limit}
 
     def _run_cell(self, kernel: Any, index: int, number: int, cells: int) -> None:
@@ -236,7 +235,7 @@ class _Job:
         return {name: self.into / file for name, file in done.items()}
 
     def _hide(self, value: Any) -> Any:
-        """`value` with every secret in it blotted out, however deep it lies."""
+        """`value` with every secret in it masked, at any depth."""
         if not any(self.secrets):
             return value
         if isinstance(value, str):
@@ -248,7 +247,7 @@ class _Job:
         return [self._hide(inner) for inner in value] if isinstance(value, list) else value
 
     def _mark(self, stopped: Any, problem: str) -> None:
-        """Say in the notebook itself where it stopped, and why: a cell that was killed has no output of its own."""
+        """Add a note to the notebook where and why it stopped, because a killed cell has no output."""
         cells = self.document.cells
         at, where = len(cells), "here"
         if stopped is not None:
@@ -256,8 +255,8 @@ class _Job:
         cells.insert(at, nbformat.v4.new_markdown_cell(f"**The run stopped {where}:**\n\n```\n{problem}\n```"))
 
 
-# Runs in the kernel after the last cell, in a namespace of its own: the notebook may have taken `list` or `type` for a
-# name. No pickle crosses the border: what a notebook hands over is opened by others later.
+# Runs in the kernel after the last cell, in a separate namespace, because the notebook may use `list` or `type` as a
+# variable. Objects are never exported as pickles, because other processes open them later.
 _BUILTINS = "__import__('builtins')"
 _EXPORT = """
 import copy, json, pathlib
