@@ -3,14 +3,16 @@
 Input: the folder of a candidate, and on stdin one `ForkedRun` a line, as JSON. Output: on stdout one line when it is
 ready, then the exit status of each run, negative for a signal. What a run changes in memory it changes for itself, and
 its session fixtures, with the rows in them, are its own: a round is as it would be in a process of its own, without
-the imports. Started by the sandbox of `proveout mutate`, on Linux: there a fork has what its parent has, as long as the
-parent has one thread. NumPy's random state, which would be the same in every run, is drawn anew.
+the imports. Started by `proveout mutate --aa`, on Linux. The numeric libraries have one thread there, since a fork has
+no other; Arrow, which has more, starts them again by itself. NumPy's random state, which would be the same in every
+run, is drawn anew.
 """
 
 import importlib
 import os
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -52,7 +54,9 @@ def main(folder: str) -> None:
     print(READY, file=answers, flush=True)
     for line in sys.stdin:
         order = from_json(ForkedRun, line.encode())
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the threads of Arrow, which wait for work
+            child = os.fork()
         if child == 0:
             _run(order, context)
         _, status = os.waitpid(child, 0)
