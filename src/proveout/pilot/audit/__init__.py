@@ -1,0 +1,1 @@
+"""The audit of notebooks: hidden dependencies, found without running anything."""

@@ -1,0 +1,108 @@
+"""A code cell as Python sees it: its tree, with the lines it had in the notebook.
+
+Input: the source of a cell. Output: `CellCode`. A cell that is no valid Python keeps the statements that are.
+"""
+
+import ast
+import warnings
+from dataclasses import dataclass
+
+from proveout.pilot.audit.magics import Magic, mask
+
+_MOST_REPAIRS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntaxFault:
+    """What Python said of a cell. `line` is 1-based in the cell."""
+
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellCode:
+    """A cell's statements, magics and faults. `lines` are those of the source, magics included."""
+
+    tree: ast.Module
+    lines: tuple[str, ...]
+    magics: tuple[Magic, ...]
+    faults: tuple[SyntaxFault, ...]
+    is_python: bool
+    python: str
+
+    def text(self, line: int) -> str:
+        """The source of line `line` (1-based), without surrounding space."""
+        return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
+
+
+def parse(source: str) -> CellCode:
+    """The code of a cell. Lines that Python refuses are left out one by one, and each is a fault."""
+    plain = mask(source)
+    text, faults = plain.python, []
+    tree: ast.Module | None = None
+    for _ in range(_MOST_REPAIRS):
+        try:
+            tree = _parsed(text)
+            break
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = min(max(getattr(error, "lineno", None) or 1, 1), text.count("\n") + 1)
+            faults.append(SyntaxFault(line=line, problem=str(getattr(error, "msg", error))))
+            text = _without(text, line)
+    if tree is None:
+        tree, text = _what_parses(text)
+    return CellCode(
+        tree=tree,
+        lines=tuple(source.splitlines()),
+        magics=plain.magics,
+        faults=tuple(faults),
+        is_python=plain.is_python,
+        python=text,
+    )
+
+
+def _parsed(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in somebody's strings
+        tree = compile(text, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+def _without(text: str, line: int) -> str:
+    """`text` with one line made a statement that does nothing. Python 2's print keeps what it prints."""
+    lines = text.split("\n")
+    refused = lines[line - 1]
+    indent = refused[: len(refused) - len(refused.lstrip())]
+    words = refused.strip()
+    if words.startswith("print ") and not words.startswith("print ("):
+        printed = f"{indent}print({words.removeprefix('print ').rstrip(',;')})"
+        try:
+            _parsed(printed.strip())
+        except (SyntaxError, ValueError):
+            printed = f"{indent}pass"
+        lines[line - 1] = printed
+    elif words.endswith(":") and words.split()[0] in ("else:", "except:", "finally:"):
+        lines[line - 1] = ""
+    else:
+        lines[line - 1] = "" if words in ("pass", "") else f"{indent}pass"
+    return "\n".join(lines)
+
+
+def _what_parses(text: str) -> tuple[ast.Module, str]:
+    """The blocks at the left margin that are valid Python alone, each where it stood."""
+    lines = text.split("\n")
+    starts = [place for place, line in enumerate(lines) if line and not line[0].isspace() and not line.startswith("#")]
+    kept = [""] * len(lines)
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        block = "\n".join(lines[start:end])
+        try:
+            _parsed(block)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        kept[start:end] = lines[start:end]
+    whole = "\n".join(kept)
+    try:
+        return _parsed(whole), whole
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module(body=[], type_ignores=[]), ""

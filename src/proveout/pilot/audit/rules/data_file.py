@@ -1,0 +1,105 @@
+"""PA102 data-file."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from proveout.pilot.audit.analysis import Analysis, Call
+from proveout.pilot.audit.literals import constants, is_absolute, is_reader, is_url, is_writer, text_of
+from proveout.pilot.audit.rule import Example, Hit, Rule
+
+_RESOURCES = re.compile(r"^(?:nltk\.corpus\.|nltk\.data\.load|spacy\.load$|en_core_web)")
+_NOT_A_FILE = {
+    "json.load",
+    "csv.reader",
+    "pickle.load",
+    "yaml.safe_load",
+    "sqlite3.connect",
+    "lightgbm.Dataset",
+    "xgboost.DMatrix",
+}
+
+
+def find(analysis: Analysis) -> Iterator[Hit]:
+    """Calls that read a file by a relative name, and corpora that a library expects on disk."""
+    known, written = constants(analysis), set[str]()
+    for call in analysis.calls:
+        if is_writer(call):
+            text = _path(call, known, analysis)
+            if text:
+                written.add(_base(text))
+            continue
+        if _RESOURCES.match(call.name) and call.method in ("words", "load", "raw", "sents", "fileids", "tagged_words"):
+            yield Hit(cell=call.cell, line=call.line, evidence=f"{call.name} reads data that a library expects on disk")
+            continue
+        if not is_reader(call) or call.name in _NOT_A_FILE:
+            continue
+        text = _path(call, known, analysis)
+        if text is None or is_url(text) or is_absolute(text) or _base(text) in written or not text.strip():
+            continue
+        if call.name.startswith("IPython.display") and not text.endswith((".png", ".jpg", ".jpeg", ".gif", ".svg")):
+            continue
+        yield Hit(cell=call.cell, line=call.line, evidence=f"{call.method} reads {text!r}{_there(analysis, text)}")
+
+
+def _path(call: Call, known: Mapping[str, str], analysis: Analysis) -> str | None:
+    for name in (
+        "filepath_or_buffer",
+        "path_or_buf",
+        "path",
+        "io",
+        "fname",
+        "file",
+        "filename",
+        "path_or_buffer",
+        "directory",
+    ):
+        if (found := call.argument(-1, name)) is not None:
+            return text_of(found, known, analysis)
+    first = call.argument(0)
+    if isinstance(first, ast.Call) and analysis.name_of(first.func) in ("open", "io.open"):
+        return None  # the inner call is a reader of its own
+    return text_of(first, known, analysis)
+
+
+def _base(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2].lower()
+
+
+def _there(analysis: Analysis, path: str) -> str:
+    if "*" in path or analysis.notebook.path.parent == analysis.notebook.path:
+        return ""
+    try:
+        found = (analysis.notebook.path.parent / path).exists()
+    except (OSError, ValueError):
+        return ""
+    return ", which lies beside the notebook" if found else ", which does not lie beside the notebook"
+
+
+RULE = Rule(
+    code="PA102",
+    kind="data-file",
+    severity="medium",
+    title="Data file beside the notebook",
+    why="The run depends on a file whose version nobody records: another content of that name gives another model.",
+    fix="Name the file as the project's source, so that each run reads a snapshot that has a digest.",
+    adopt="does",
+    adopt_note="Copies the file into the project and reads it as a batch of a snapshot.",
+    find=find,
+    positive=(
+        Example(cells=("import pandas as pd\ndf = pd.read_csv('train.csv')",), found=((0, 2),)),
+        Example(cells=("from pandas import read_excel\nx = read_excel('data/x.xlsx', sheet_name=0)",), found=((0, 2),)),
+        Example(
+            cells=("import pandas as pd, os\nroot = 'data'\ndf = pd.read_csv(os.path.join(root, 'a.csv'))",),
+            found=((0, 3),),
+        ),
+        Example(cells=("from nltk.corpus import stopwords\nstop = stopwords.words('english')",), found=((0, 2),)),
+        Example(cells=("with open('words.txt') as f:\n    w = f.read()",), found=((0, 1),)),
+    ),
+    negative=(
+        Example(cells=("import pandas as pd\npd.read_csv('https://example.org/a.csv')\npd.read_csv('/data/a.csv')",)),
+        Example(cells=("df.to_csv('a.csv')", "import pandas as pd\nagain = pd.read_csv('a.csv')")),
+        Example(cells=("with open('out.txt', 'w') as f:\n    f.write('x')",)),
+        Example(cells=("import pandas as pd\ndf = pd.read_sql('select 1', connection)",)),
+    ),
+)

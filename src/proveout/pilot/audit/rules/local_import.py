@@ -1,0 +1,63 @@
+"""PA111 local-import."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from proveout.pilot.audit.analysis import Analysis
+from proveout.pilot.audit.distributions import is_distribution
+from proveout.pilot.audit.rule import Example, Hit, Rule
+
+
+def find(analysis: Analysis) -> Iterator[Hit]:
+    """Imports of files beside the notebook, and edits of sys.path."""
+    folder = analysis.notebook.path.parent
+    for cell, node in analysis.nodes(ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""] if not node.level else ["." * node.level + (node.module or "")]
+        else:
+            modules = [alias.name for alias in node.names]
+        local = [module for module in modules if _is_local(module, folder)]
+        if local:
+            yield Hit(
+                cell=cell.index, line=node.lineno, evidence=f"{local[0]} is a module of the author, not of a package"
+            )
+    for call in analysis.calls:
+        if call.name in ("sys.path.append", "sys.path.insert", "sys.path.extend", "site.addsitedir"):
+            yield Hit(cell=call.cell, line=call.line, evidence=f"{call.name} adds a folder to look for modules in")
+    for cell in analysis.cells:
+        for magic in cell.code.magics:
+            if magic.magic_type == "line_magic" and magic.name == "run":
+                yield Hit(cell=cell.index, line=magic.line, evidence=f"`%{magic.text}` runs a file beside the notebook")
+
+
+def _is_local(module: str, folder: Path) -> bool:
+    if module.startswith("."):
+        return True
+    top = module.partition(".")[0]
+    if not top or top in sys.stdlib_module_names or top in ("__future__", "__main__", "builtins"):
+        return False
+    if (folder / f"{top}.py").is_file() or ((folder / top).is_dir() and (folder / top / "__init__.py").is_file()):
+        return True
+    return not is_distribution(top)
+
+
+RULE = Rule(
+    code="PA111",
+    kind="local-import",
+    severity="medium",
+    title="Module beside the notebook",
+    why="The notebook needs a file that is not part of it: moved or changed, the model is another one.",
+    fix="Keep the module in the project and let the bundle record it, or make it a package.",
+    adopt="does",
+    adopt_note="Copies the module into the project where it lies beside the notebook.",
+    find=find,
+    positive=(
+        Example(
+            cells=("import sys\nsys.path.append('..')\nfrom my_helpers_of_mine import clean",), found=((0, 2), (0, 3))
+        ),
+        Example(cells=("from .utils import x",), found=((0, 1),)),
+    ),
+    negative=(Example(cells=("import os, json\nimport numpy as np\nfrom sklearn.svm import SVC\nimport torch",)),),
+)
