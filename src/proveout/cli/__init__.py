@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from proveout.cli import (
     approve,
+    audit,
     cases,
     data,
     data_report,
@@ -86,6 +87,7 @@ def _options(
 
 
 for command in (
+    audit.audit,
     project.init,
     project.demo,
     project.gate,

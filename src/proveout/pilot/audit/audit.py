@@ -23,7 +23,7 @@ _HIDDEN = {"node_modules", "site-packages", "__pycache__"}
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One hidden dependency. `cell_index` counts all cells from 0, -1 is the notebook; `line` counts from 1 in the cell."""
+    """One hidden dependency. `cell_index` counts all cells from 0, -1 is the notebook; `line` is 1-based."""
 
     code: str
     kind: str
@@ -32,6 +32,7 @@ class Finding:
     line: int
     evidence: str
     source: str  # the line itself
+    file_line: int  # where it stands in the file, from 1
     why: str
     fix: str
     adopt: Adopt
@@ -106,6 +107,7 @@ def _finding(rule: Rule, hit: Hit, analysis: Analysis) -> Finding:
         line=hit.line,
         evidence=hit.evidence,
         source=cell.code.text(hit.line) if cell else "",
+        file_line=cell.cell.line_in_file(hit.line) if cell else 1,
         why=rule.why,
         fix=rule.fix,
         adopt=rule.adopt,

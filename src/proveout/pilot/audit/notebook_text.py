@@ -30,7 +30,11 @@ class Cell:
     source: str
     execution_count: int | None = None
     outputs: tuple[str, ...] = ()  # the text of what it printed and of its result
-    first_line: int = 0  # of a script: the line before the cell's first one
+    first_line: int = 0  # the line of the file before the cell's first one, where it is known
+
+    def line_in_file(self, line: int) -> int:
+        """Where line `line` of the cell stands in the file, from 1. Jupyter writes each on a line of its own."""
+        return self.first_line + line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,8 @@ def _from_json(file: Path, text: str) -> NotebookText:
     given = _raw_cells(document) if isinstance(document, dict) else None
     if given is None:
         raise UsageError(f"{file} is no notebook: it has no list of cells. Save it again in Jupyter.")
-    cells = tuple(_cell(index, raw) for index, raw in enumerate(given))
+    starts = _first_lines(text, given)
+    cells = tuple(_cell(index, raw, first_line=starts[index]) for index, raw in enumerate(given))
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     kernel, language = (_mapping(metadata, name) for name in ("kernelspec", "language_info"))
@@ -122,7 +127,13 @@ def _language_of_cells(given: list[Any]) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _cell(index: int, raw: object) -> Cell:
+def _first_lines(text: str, given: list[Any]) -> list[int]:
+    """For each cell the line before its source, in a file as Jupyter writes it; 0 where that cannot be told."""
+    marks = [n for n, line in enumerate(text.splitlines(), 1) if line.strip().startswith(('"source":', '"input":'))]
+    return marks if len(marks) == len(given) else [0] * len(given)
+
+
+def _cell(index: int, raw: object, *, first_line: int) -> Cell:
     if not isinstance(raw, dict):
         return Cell(index=index, cell_type="raw", source="")
     kind = raw.get("cell_type")
@@ -137,6 +148,7 @@ def _cell(index: int, raw: object) -> Cell:
         source=source,
         execution_count=count if isinstance(count, int) and not isinstance(count, bool) else None,
         outputs=tuple(_output_texts(outputs)) if isinstance(outputs, list) else (),
+        first_line=first_line,
     )
 
 
