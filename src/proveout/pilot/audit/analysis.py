@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from proveout.pilot.audit import data_flow, names
+from proveout.pilot.audit import flow_reader, names
 from proveout.pilot.audit.cell_code import CellCode, parse
 from proveout.pilot.audit.data_flow import Flow
 from proveout.pilot.audit.names import Binding, Use, dotted, imported
@@ -90,7 +90,7 @@ class Analysis:
     @cached_property
     def flow(self) -> Flow:
         """What becomes of rows and models."""
-        return data_flow.read([(cell.index, cell.code.tree) for cell in self.cells], self.imports)
+        return flow_reader.read([(cell.index, cell.code.tree) for cell in self.cells], self.imports)
 
     @cached_property
     def defined(self) -> Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
