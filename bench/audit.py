@@ -2,6 +2,7 @@
 
     python bench/audit.py labels.json              notebooks named relative to the file of labels
     python bench/audit.py labels.json --misses     also each label that was missed, and each false alarm
+    python bench/audit.py labels.json --ruff       ruff beside it, for the kinds that it has rules for
 
 labels.json: {notebook: [{"kind", "cell_index", "line", "end_line", "optional"}]}. A finding matches a label when kind and cell
 agree and its line is within one line of the label's; a finding about the notebook as a whole matches by its kind alone.
@@ -10,6 +11,7 @@ What is labelled optional counts neither as a miss nor as a false alarm.
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -23,6 +25,17 @@ from proveout.pilot.audit import audit
 from proveout.pilot.audit.audit import Finding
 
 BY_KIND_ALONE = {"exec-order", "test-set-reuse"}
+# What ruff has rules for, and the kind that each stands for.
+RUFF = {
+    "F821": "undefined-name",
+    "F403": "wildcard-import",
+    "S105": "secret",
+    "S106": "secret",
+    "S107": "secret",
+    "NPY001": "deprecated-api",
+    "NPY201": "deprecated-api",
+    "PD007": "deprecated-api",
+}
 NOTEBOOK = -1
 
 
@@ -50,10 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path)
     parser.add_argument("--misses", action="store_true", help="each label missed and each false alarm")
+    parser.add_argument("--ruff", action="store_true", help="ruff beside it, for the kinds that it has rules for")
     parser.add_argument("--kind", action="append", default=[], help="only this kind")
     asked = parser.parse_args(arguments)
     labels: Mapping[str, list[dict[str, Any]]] = json.loads(asked.labels.read_text(encoding="utf-8"))
     counts: dict[str, Count] = defaultdict(Count)
+    peer: dict[str, Count] = defaultdict(Count)
     began, cells = time.perf_counter(), 0
     for name, wanted in sorted(labels.items()):
         try:
@@ -67,10 +82,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{line}  {name}")
     seconds = time.perf_counter() - began
     print(table(counts))
+    if asked.ruff:
+        for name, wanted in sorted(labels.items()):
+            compare(of_ruff(asked.labels.parent / name), [one for one in wanted if one["kind"] in RUFF.values()], peer)
+        print(f"\nruff\n{table(peer)}\n")
     print(
         f"{len(labels)} notebooks, {cells} cells, {seconds:.1f} s: {seconds / max(cells, 1) * 100:.2f} s for 100 cells"
     )
     return 0
+
+
+def of_ruff(notebook: Path) -> list[Finding]:
+    """What ruff finds in a notebook, as findings of the kinds that its rules stand for."""
+    codes = ",".join(RUFF)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--isolated",
+            "--select",
+            codes,
+            "--output-format",
+            "json",
+            str(notebook),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [
+        Finding(
+            code=one["code"],
+            kind=RUFF[one["code"]],
+            severity="low",
+            cell_index=one["cell"] - 1,
+            line=one["location"]["row"],
+            evidence=one["message"],
+            source="",
+            file_line=0,
+            why="",
+            fix="",
+            adopt="leaves",
+            adopt_note="",
+        )
+        for one in json.loads(done.stdout or "[]")
+        if one["code"] in RUFF
+    ]
 
 
 def compare(findings: Sequence[Finding], labels: Sequence[Mapping[str, Any]], counts: dict[str, Count]) -> list[str]:

@@ -1,12 +1,11 @@
 """What becomes of rows and models in a notebook: the records of it.
 
-`flow_reader` fills them in. Output: `Flow`: splits, fits, transforms, predictions, measurements and saves, each with its
-place.
+`flow_reader` fills them in. Output: `Flow`: splits, fits, statistics, predictions, measurements and saves, and where.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,7 +21,7 @@ _TEST = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """What is known of a variable. `fits` are the places in `Flow.fits` whose learned state went into it."""
+    """What is known of a variable. `fits` and `learned` are what went into it of `Flow.fits` and `Flow.statistics`."""
 
     part: Part = ""
     split: int = -1  # the place in `Flow.splits` that it came out of
@@ -30,8 +29,18 @@ class Value:
     parts_of: tuple[str, ...] = ()  # classes inside a pipeline, a search, a list or a dict of models
     prediction_of: str = ""  # the variable of the model that gave it
     fits: frozenset[int] = frozenset()
+    learned: frozenset[int] = frozenset()  # statistics of rows that are in these rows now
+    statistic: frozenset[int] = frozenset()  # statistics that this is, without rows of its own
     columns_of: str = ""  # the frame that it is a column or a selection of
+    column: str = ""  # the one column that it is
+    grouped: bool = False
     held: str = ""  # the variable it was made in
+    holds: frozenset[str] = frozenset()  # variables that were put into it
+
+    @property
+    def is_rows(self) -> bool:
+        """Whether it holds rows, as far as is known: no estimator, and no statistic of them."""
+        return bool(self.held or self.columns_of or self.part) and not (self.estimator or self.statistic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +98,7 @@ class Measured:
     model: str
     on: Value
     folds: bool = False
+    fits: frozenset[int] = frozenset()  # places in `Flow.fits` of the model that is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,15 @@ class Saved:
     value: Value
 
 
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """A number or a table that a call learned from rows."""
+
+    at: Place
+    name: str
+    on: Value
+
+
 @dataclass(kw_only=True)
 class Flow:
     """All that happened to rows and models, in order."""
@@ -110,8 +129,9 @@ class Flow:
     applied: list[Applied] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
-    statistics: list[tuple[Place, str, Value]] = field(default_factory=list)
-    variables: dict[str, Value] = field(default_factory=dict)
+    statistics: list[Statistic] = field(default_factory=list)
+    variables: dict[str, Value] = field(default_factory=dict)  # at the notebook's end
+    fitted: dict[str, frozenset[int]] = field(default_factory=dict)  # places in `fits`, by the variable of the model
 
     def models(self) -> Iterator[Fit]:
         """Fits of what answers: models, searches, networks, and pipelines that end in one."""
@@ -141,3 +161,27 @@ def hinted(name: str) -> Part:
     if _TEST.search(name):
         return "test"
     return "train" if _TRAIN.search(name) else ""
+
+
+def joined(values: Sequence[Value]) -> Value:
+    """What an expression is that several values went into."""
+    parts = {value.part for value in values} - {""}
+    part: Part = next(iter(parts)) if len(parts) == 1 else ("whole" if parts else "")
+    classes = tuple(
+        name for value in values for name in ((value.estimator,) if value.estimator else value.parts_of) if name
+    )
+    statistic = frozenset[int]().union(*(value.statistic for value in values))
+    learned = frozenset[int]().union(*(value.learned for value in values))
+    # A statistic among rows is in the rows now; among other statistics it stays one.
+    mixed = any(value.is_rows for value in values)
+    return Value(
+        part=part,
+        split=max((value.split for value in values), default=-1),
+        fits=frozenset[int]().union(*(value.fits for value in values)),
+        learned=learned | statistic if mixed else learned,
+        statistic=frozenset() if mixed else statistic,
+        parts_of=classes,
+        prediction_of=next((value.prediction_of for value in values if value.prediction_of), ""),
+        columns_of=next((value.columns_of or value.held for value in values if value.columns_of or value.held), ""),
+        holds=frozenset(value.held for value in values if value.held),
+    )

@@ -6,7 +6,7 @@ Input: a dotted name. Output: its role. By name alone: no library is imported.
 import re
 from typing import Literal
 
-Role = Literal["model", "transformer", "resampler", "search", "pipeline", "clustering", "network"]
+Role = Literal["model", "transformer", "resampler", "search", "pipeline", "clustering", "network", "evaluator"]
 
 _NAMES: dict[Role, frozenset[str]] = {
     "search": frozenset(
@@ -99,7 +99,7 @@ _NAMES: dict[Role, frozenset[str]] = {
             "EllipticEnvelope",
         }
     ),
-    "network": frozenset({"Sequential", "KerasClassifier", "KerasRegressor"}),
+    "network": frozenset({"Sequential", "KerasClassifier", "KerasRegressor", "TabNetClassifier", "TabNetRegressor"}),
     "model": frozenset(
         {
             "LinearRegression",
@@ -145,12 +145,50 @@ _NAMES: dict[Role, frozenset[str]] = {
             "EasyEnsembleClassifier",
             "CalibratedClassifierCV",
             "AutoML",
+            "H2OAutoML",
+            "Booster",
+            "NearestCentroid",
+            "RidgeClassifierCV",
+            "GaussianProcessClassifier",
+            "OrthogonalMatchingPursuit",
+            "TheilSenRegressor",
+            "KernelRidge",
+            "PoissonRegressor",
+            "VAR",
+            "AutoReg",
+            "SimpleExpSmoothing",
+            "Holt",
+            "GLS",
+            "WLS",
+            "Probit",
+            "MNLogit",
+            "NaiveBayes",
+            "ALS",
+            "SVD",
+            "LinearGAM",
+            "LogisticGAM",
         }
     ),
 }
 _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("transformer", re.compile(r"(Scaler|Encoder|Imputer|Vectorizer|Transformer|Embedding)$")),
     ("model", re.compile(r"^(?!Keras)\w*(Classifier|Regressor|RegressorCV|ClassifierCV)$")),
+    ("model", re.compile(r"^H2O\w+Estimator$")),
+    ("transformer", re.compile(r"^(StringIndexer|VectorAssembler|IDF|CountVectorizerModel)$")),
+    (
+        "evaluator",
+        re.compile(r"^(Binary|Multiclass|Multilabel)?(Classification|Regression|Clustering|Ranking)Evaluator$"),
+    ),
+)
+# Names that mean an estimator in their own package only.
+_IN_PACKAGE: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    ("network", re.compile(r"^(?:tensorflow\.)?keras\.(?:models\.|engine\.\w+\.)?(?:Model|Functional)$")),
+    ("network", re.compile(r"^(?:torch\.nn\.(?:Module|Sequential)|pytorch_lightning\.LightningModule)$")),
+    ("model", re.compile(r"^statsmodels\.formula\.api\.\w+$")),
+)
+# Functions that fit a model and return it.
+_TRAINERS = re.compile(
+    r"^(?:xgboost\.train|lightgbm\.train|catboost\.train|pmdarima\.(?:arima\.)?auto_arima|auto_arima|fasttext\.train_\w+)$"
 )
 # They learn nothing from rows, or what they learn is no statistic of them.
 STATELESS = frozenset(
@@ -188,7 +226,18 @@ def role(name: str) -> Role | None:
     for found, names in _NAMES.items():
         if last in names:
             return found
+    if found_in := next((found for found, pattern in _IN_PACKAGE if pattern.match(name)), None):
+        return found_in
     return next((found for found, pattern in _PATTERNS if pattern.search(last)), None)
+
+
+def trains(name: str) -> bool:
+    """Whether a function fits a model and returns it.
+
+    >>> trains("xgboost.train"), trains("xgboost.DMatrix")
+    (True, False)
+    """
+    return _TRAINERS.match(name) is not None
 
 
 def draws_at_random(name: str) -> bool:

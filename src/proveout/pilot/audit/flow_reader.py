@@ -7,58 +7,22 @@ parameters mean what they are called. So it is an estimate: a rule that rests on
 """
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from proveout.pilot.audit import estimators
-from proveout.pilot.audit.data_flow import Applied, Fit, Flow, Measured, Part, Place, Saved, Split, Value, hinted
+from proveout.pilot.audit.data_flow import Flow, Part, Place, Split, Value, hinted, joined
+from proveout.pilot.audit.flow_calls import Called, CallReader, is_split
 from proveout.pilot.audit.names import dotted
 
-_SPLITS = {"train_test_split"}
-_SAVES = {
-    "joblib.dump",
-    "pickle.dump",
-    "cloudpickle.dump",
-    "dill.dump",
-    "pickle.dumps",
-    "skops.io.dump",
-    "torch.save",
-    "sklearn.externals.joblib.dump",
-    "mlflow.sklearn.log_model",
-    "mlflow.sklearn.save_model",
-    "mlflow.xgboost.log_model",
-    "mlflow.pyfunc.log_model",
-    "mlflow.log_model",
-    "mlflow.keras.log_model",
-    "mlflow.lightgbm.log_model",
-    "tensorflow.keras.models.save_model",
-    "keras.models.save_model",
-    "bentoml.sklearn.save_model",
-}
-_SAVE_METHODS = {"save", "save_model", "save_weights", "to_json", "save_pretrained", "export", "export_model"}
-_STATISTICS = {
-    "mean",
-    "median",
-    "mode",
-    "std",
-    "var",
-    "quantile",
-    "min",
-    "max",
-    "describe",
-    "corr",
-    "value_counts",
-    "groupby",
-    "sum",
-    "percentile",
-    "nanmean",
-    "nanmedian",
-}
+_NETWORK_BASES = re.compile(r"(?:^|\.)(?:nn\.Module|LightningModule|(?:keras|models)\.Model|keras\.Sequential)$")
+_FILE = re.compile(r"(?:^|/|\\)([\w .-]*)\.(?:csv|xlsx?|parquet|json|tsv|txt|pkl|feather)$", re.IGNORECASE)
+_DEEPEST = 120
 
 
 def read(cells: Sequence[tuple[int, ast.Module]], known: Mapping[str, str]) -> Flow:
     """The flow of a notebook's cells. `known` is what names were imported as."""
-    reader = _Reader(known)
+    reader = _Reader(known, parted_files=_names_parts([tree for _, tree in cells]))
     for index, tree in cells:
         reader.cell = index
         reader.statements(tree.body)
@@ -66,23 +30,40 @@ def read(cells: Sequence[tuple[int, ast.Module]], known: Mapping[str, str]) -> F
     return reader.flow
 
 
+def _names_parts(trees: Sequence[ast.Module]) -> bool:
+    """Whether files are named by what they are for: one to train on, one to test on."""
+    stems = {
+        hinted(found[1])
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := _FILE.search(node.value))
+    }
+    return {"train", "test"} <= stems
+
+
 class _Reader:
-    def __init__(self, known: Mapping[str, str]) -> None:
+    def __init__(self, known: Mapping[str, str], *, parted_files: bool) -> None:
         self.known = known
         self.flow = Flow()
         self.values: dict[str, Value] = {}
         self.cell = 0
+        self.returned: dict[str, Value] = {}  # what functions of the notebook return
+        self._calls = CallReader(self)
+        self._parted_files = parted_files
         self._function: list[str] = []
         self._loops = 0
+        self._depth = 0
         self._statement: ast.stmt = ast.Pass()
 
     # --- statements
     def statements(self, body: Sequence[ast.stmt]) -> None:
+        """Read statements in order."""
         for statement in body:
             self._statement = statement
-            self._read(statement)
+            if not self._simple(statement):
+                self._compound(statement)
 
-    def _read(self, statement: ast.stmt) -> None:
+    def _simple(self, statement: ast.stmt) -> bool:
         match statement:
             case ast.Assign(targets=targets, value=value):
                 found = self.value(value)
@@ -91,9 +72,19 @@ class _Reader:
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._assign(target, value, self.value(value))
             case ast.AugAssign(target=target, value=value):
-                self._mutate(target, self.value(value))
+                self.mutate(target, self.value(value))
             case ast.Expr(value=value):
                 self.value(value)
+            case ast.Return(value=ast.expr() as value):
+                found = self.value(value)
+                if self._function and (found.estimator or found.parts_of):
+                    self.returned[self._function[-1]] = found
+            case _:
+                return False
+        return True
+
+    def _compound(self, statement: ast.stmt) -> None:
+        match statement:
             case ast.For() | ast.AsyncFor():
                 self._for(statement)
             case ast.While(test=test, body=body, orelse=orelse):
@@ -115,12 +106,8 @@ class _Reader:
                 self.statements([*statement.body, *handlers, *statement.orelse, *statement.finalbody])
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._def(statement)
-            case ast.ClassDef(name=name, body=body):
-                self._function.append(name)
-                self.statements([one for one in body if isinstance(one, ast.FunctionDef)])
-                self._function.pop()
-            case ast.Return(value=ast.expr() as value):
-                self.value(value)
+            case ast.ClassDef():
+                self._class(statement)
             case _:
                 for child in ast.iter_child_nodes(statement):
                     if isinstance(child, ast.expr):
@@ -155,29 +142,34 @@ class _Reader:
         self._function.pop()
         self.values = outside
 
+    def _class(self, statement: ast.ClassDef) -> None:
+        if any(_NETWORK_BASES.search(dotted(base, self.known)) for base in statement.bases):
+            self.returned[statement.name] = Value(estimator="torch.nn.Module")
+        self._function.append(statement.name)
+        self.statements([one for one in statement.body if isinstance(one, ast.FunctionDef)])
+        self._function.pop()
+
     # --- assignment
     def _assign(self, target: ast.expr, value: ast.expr, found: Value) -> None:
         if isinstance(target, ast.Name):
             # A copy of an estimator's variable is that estimator; rows belong to the name they got last.
-            self.values[target.id] = replace(found, held=target.id)
+            part = found.part
+            if part in ("", "whole") and not found.estimator:
+                part = hinted(target.id) or part
+            self.values[target.id] = replace(found, held=target.id, part=part)
+            if found.estimator:
+                self.flow.fitted[target.id] = self.flow.fitted.get(target.id, frozenset()) | found.fits
         elif isinstance(target, ast.Tuple | ast.List):
             self._unpack(target, value, found)
         elif isinstance(target, ast.Starred):
             self._assign(target.value, value, found)
         else:
-            self._mutate(target, found)
+            self.mutate(target, found)
 
     def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr, found: Value) -> None:
         names = tuple(one.id if isinstance(one, ast.Name) else "" for one in target.elts)
-        if isinstance(value, ast.Call) and self._is_split(value):
-            given = tuple(self.value_quietly(one) for one in value.args if not isinstance(one, ast.Starred))
-            place = len(self.flow.splits)
-            self.flow.splits.append(Split(at=self._place(value), given=given, outputs=names))
-            for position, name in enumerate(names):
-                if name:
-                    source = given[position // 2] if position // 2 < len(given) else found
-                    part: Part = "test" if position % 2 else "train"
-                    self.values[name] = replace(source, part=part, split=place, held=name)
+        if isinstance(value, ast.Call) and is_split(dotted(value.func, self.known)):
+            self._split(names, value, found)
             return
         parts = value.elts if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts) else None
         for position, one in enumerate(target.elts):
@@ -186,52 +178,87 @@ class _Reader:
                 part_value = replace(part_value, part=hinted(one.id))
             self._assign(one, parts[position] if parts else value, part_value)
 
-    def _mutate(self, target: ast.expr, found: Value) -> None:
+    def _split(self, names: tuple[str, ...], call: ast.Call, found: Value) -> None:
+        """The sides of a split: scikit-learn gives two for each argument, Spark and H2O cut the frame itself."""
+        cuts_itself = not dotted(call.func, self.known).endswith("train_test_split")
+        sources = [call.func.value] if cuts_itself and isinstance(call.func, ast.Attribute) else call.args
+        given = tuple(self.value_quietly(one) for one in sources if not isinstance(one, ast.Starred))
+        place = len(self.flow.splits)
+        self.flow.splits.append(Split(at=self.place(call), given=given, outputs=names))
+        for position, name in enumerate(names):
+            if name:
+                source_place = 0 if cuts_itself else position // 2
+                source = given[source_place] if source_place < len(given) else found
+                part: Part = "train" if position == 0 or (not cuts_itself and position % 2 == 0) else "test"
+                self.values[name] = replace(source, part=part, split=place, held=name)
+
+    def mutate(self, target: ast.expr, found: Value) -> None:
         """`df[...] = value`: what went into the value is in the frame now."""
-        base = target
+        base, chosen = target, Value()
         while isinstance(base, ast.Subscript | ast.Attribute):
+            if isinstance(base, ast.Subscript):
+                chosen = joined([chosen, self.value_quietly(base.slice)])
             base = base.value
         if isinstance(base, ast.Name):
-            before = self._variable(base.id)
-            self.values[base.id] = replace(before, fits=before.fits | found.fits, held=base.id)
+            before = self.variable(base.id)
+            new = found.learned | found.statistic | chosen.learned | chosen.statistic
+            self.values[base.id] = replace(
+                before,
+                fits=before.fits | found.fits,
+                learned=before.learned if before.statistic else before.learned | new,
+                holds=before.holds | found.holds | ({found.held} if found.held else set()),
+                held=base.id,
+            )
 
     # --- expressions
     def value_quietly(self, node: ast.expr) -> Value:
         """The value of an expression that was read before: nothing is recorded twice."""
-        kept, self.flow = self.flow, Flow()
+        kept, self.flow = self.flow, Flow(fits=list(self.flow.fits), statistics=list(self.flow.statistics))
         try:
             return self.value(node)
         finally:
             self.flow = kept
 
     def value(self, node: ast.expr) -> Value:
+        """What is known of an expression. What happens in it is recorded."""
+        if self._depth > _DEEPEST:
+            return Value()
+        self._depth += 1
+        try:
+            return self._value(node)
+        finally:
+            self._depth -= 1
+
+    def _value(self, node: ast.expr) -> Value:  # noqa: PLR0911  # one return for each kind of expression
         match node:
             case ast.Name(id=name):
-                return self._variable(name)
+                return self.variable(name)
             case ast.Call():
                 return self._call(node)
             case ast.Lambda(body=body):
-                self.value(body)
-                return Value()
-            case ast.Attribute(value=inner):
+                found = self.value(body)
+                return Value(fits=found.fits, learned=found.learned | found.statistic)
+            case ast.Attribute(value=inner, attr=attribute):
                 found = self.value(inner)
-                if node.attr in ("best_estimator_", "estimator"):
+                if attribute in ("best_estimator_", "estimator"):
                     return found
-                return replace(found, estimator="", parts_of=())
+                column = attribute if found.is_rows and not found.column else found.column
+                return replace(found, estimator="", parts_of=(), column=column)
             case ast.Subscript(value=inner, slice=index):
                 return self._subscript(inner, index)
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-                return self._joined([self.value(one) for one in elements])
+                return joined([self.value(one) for one in elements])
             case ast.Dict(values=elements):
-                return self._joined([self.value(one) for one in elements])
+                return joined([self.value(one) for one in elements])
             case _:
                 children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
                 for generator in getattr(node, "generators", ()):
                     self.value(generator.iter)
-                found = self._joined([self.value(child) for child in children])
+                found = joined([self.value(child) for child in children])
                 return replace(found, estimator="", parts_of=())
 
-    def _variable(self, name: str) -> Value:
+    def variable(self, name: str) -> Value:
+        """What is known of a name: of one that nothing gave a value, what its name promises."""
         found = self.values.get(name)
         if found is None:
             return Value(part=hinted(name), held=name)
@@ -241,169 +268,37 @@ class _Reader:
         base, chosen = self.value(inner), self.value(index)
         if base.estimator or base.parts_of:
             return base
+        column = index.value if isinstance(index, ast.Constant) and isinstance(index.value, str) else ""
+        new = base.learned if base.statistic else base.learned | chosen.learned | chosen.statistic
+        found = replace(base, fits=base.fits | chosen.fits, learned=new)
         # Rows chosen by a fold's indices belong to that fold's part.
         if chosen.part in ("train", "test") and chosen.split >= 0:
-            return replace(base, part=chosen.part, split=chosen.split, fits=base.fits | chosen.fits)
-        return replace(base, fits=base.fits | chosen.fits, columns_of=base.held or base.columns_of)
-
-    def _joined(self, values: Sequence[Value]) -> Value:
-        parts = {value.part for value in values} - {""}
-        part: Part = next(iter(parts)) if len(parts) == 1 else ("whole" if parts else "")
-        classes = tuple(
-            name for value in values for name in ((value.estimator,) if value.estimator else value.parts_of) if name
-        )
-        return Value(
-            part=part,
-            split=max((value.split for value in values), default=-1),
-            fits=frozenset().union(*(value.fits for value in values)),
-            parts_of=classes,
-            prediction_of=next((value.prediction_of for value in values if value.prediction_of), ""),
-            columns_of=next((value.columns_of or value.held for value in values if value.columns_of or value.held), ""),
-        )
+            return replace(found, part=chosen.part, split=chosen.split)
+        return replace(found, columns_of=base.held or base.columns_of, column=column)
 
     # --- calls
     def _call(self, node: ast.Call) -> Value:
-        name = dotted(node.func, self.known)
         receiver = self.value(node.func.value) if isinstance(node.func, ast.Attribute) else Value()
-        given = [self.value(one.value if isinstance(one, ast.Starred) else one) for one in node.args]
-        named = {one.arg or "": self.value(one.value) for one in node.keywords}
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if self._is_split(node):
-            return self._joined(given)
-        if estimators.role(name) and not (method and receiver.estimator):
-            inside = [*given, *named.values()]
-            classes = tuple(
-                found for value in inside for found in ((value.estimator,) if value.estimator else ()) + value.parts_of
-            )
-            return Value(estimator=name, parts_of=classes)
-        if method in (
-            "fit",
-            "fit_transform",
-            "fit_predict",
-            "fit_resample",
-            "partial_fit",
-            "fit_sample",
-            "fit_generator",
-        ):
-            return self._fit(node, method, receiver, given, named)
-        if method in (
-            "transform",
-            "predict",
-            "predict_proba",
-            "decision_function",
-            "predict_log_proba",
-            "predict_classes",
-        ):
-            return self._apply(node, method, receiver, given, named)
-        if method in ("score", "evaluate") and (receiver.estimator or _looks_fitted(node)):
-            on = given[0] if given else named.get("X", Value())
-            self.flow.measured.append(Measured(at=self._place(node), name=method, model=_variable_of(node.func), on=on))
-            return Value(prediction_of="")
-        if estimators.is_cross_validation(name):
-            model = given[0] if given else named.get("estimator", Value())
-            on = given[1] if len(given) > 1 else named.get("X", Value())
-            self.flow.measured.append(
-                Measured(at=self._place(node), name=name.rpartition(".")[2], model=model.held, on=on, folds=True)
-            )
-            return Value(prediction_of=model.held, part=on.part)
-        if estimators.is_metric(name):
-            values = [*given, *named.values()]
-            asked = next((value for value in values if value.prediction_of), None)
-            on = asked or self._joined(values)
-            self.flow.measured.append(
-                Measured(at=self._place(node), name=name.rpartition(".")[2], model=on.prediction_of, on=on)
-            )
-            return Value()
-        if name in _SAVES or (method in _SAVE_METHODS and (receiver.estimator or name.startswith("mlflow"))):
-            saved = receiver if method in _SAVE_METHODS and receiver.estimator else (given[0] if given else Value())
-            self.flow.saved.append(Saved(at=self._place(node), name=name, variable=saved.held, value=saved))
-            return Value()
-        return self._other(node, method, receiver, [*given, *named.values()])
-
-    def _other(self, node: ast.Call, method: str, receiver: Value, given: Sequence[Value]) -> Value:
-        """Any other call: rows that went in come out."""
-        if method in ("compile", "add", "set_params") and receiver.estimator:
-            return receiver
-        found = self._joined([receiver, *given])
-        if method in _STATISTICS:
-            self.flow.statistics.append((self._place(node), method, receiver))
-        if method in ("append", "update", "insert") and isinstance(node.func, ast.Attribute):
-            self._gather(node.func.value, found)
-        keywords = {one.arg: one.value for one in node.keywords}
-        in_place = keywords.get("inplace")
-        if isinstance(in_place, ast.Constant) and in_place.value is True and isinstance(node.func, ast.Attribute):
-            self._mutate(node.func.value, found)
-        # `models.items()` and `clone(model)` hand their models on; `df.drop(...)` its rows.
-        keeps = method in ("items", "values", "copy", "append") or dotted(node.func, self.known).endswith(
-            (".clone", ".deepcopy", "enumerate", "zip", "list", "dict")
+        called = Called(
+            node=node,
+            at=self.place(node),
+            name=dotted(node.func, self.known),
+            method=node.func.attr if isinstance(node.func, ast.Attribute) else "",
+            receiver=receiver,
+            given=tuple(self.value(one.value if isinstance(one, ast.Starred) else one) for one in node.args),
+            named={one.arg or "": self.value(one.value) for one in node.keywords},
         )
-        return replace(found, parts_of=found.parts_of if keeps else (), columns_of=receiver.columns_of or receiver.held)
+        found = self._calls.read(called)
+        if self._parted_files and called.name.rpartition(".")[2].startswith("read_"):
+            return replace(found, part=self._part_of_file(node))
+        return found
 
-    def _gather(self, into: ast.expr, found: Value) -> None:
-        """`models.append(("LR", LogisticRegression()))` adds to what the list is known to hold."""
-        if isinstance(into, ast.Name) and found.parts_of:
-            before = self.values.get(into.id, Value(held=into.id))
-            self.values[into.id] = replace(before, parts_of=(*before.parts_of, *found.parts_of))
+    def _part_of_file(self, node: ast.Call) -> Part:
+        texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        return next((hinted(found[1]) for text in texts if (found := _FILE.search(text))), "")
 
-    def _fit(
-        self, node: ast.Call, method: str, receiver: Value, given: Sequence[Value], named: Mapping[str, Value]
-    ) -> Value:
-        on = given[0] if given else next((named[name] for name in ("X", "x", "data") if name in named), Value())
-        texts = [ast.unparse(one) for one in node.args]
-        keywords = {one.arg: ast.unparse(one.value) for one in node.keywords}
-        place = len(self.flow.fits)
-        self.flow.fits.append(
-            Fit(
-                at=self._place(node),
-                method=method,
-                receiver=_variable_of(node.func),
-                estimator=receiver,
-                on=on,
-                on_text=texts[0] if texts else keywords.get("X", ""),
-                target_text=texts[1] if len(texts) > 1 else keywords.get("y", ""),
-            )
-        )
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            held = node.func.value.id
-            self.values[held] = replace(receiver, held=held, fits=receiver.fits | {place})
-        if method in ("fit", "partial_fit", "fit_generator"):
-            return replace(receiver, held=_variable_of(node.func), fits=receiver.fits | {place})
-        answers = method == "fit_predict"
-        return replace(
-            on,
-            fits=on.fits | {place},
-            prediction_of=_variable_of(node.func) if answers else on.prediction_of,
-            estimator="",
-            parts_of=(),
-        )
-
-    def _apply(
-        self, node: ast.Call, method: str, receiver: Value, given: Sequence[Value], named: Mapping[str, Value]
-    ) -> Value:
-        on = given[0] if given else next((named[name] for name in ("X", "x") if name in named), Value())
-        self.flow.applied.append(
-            Applied(
-                at=self._place(node),
-                method=method,
-                receiver=_variable_of(node.func),
-                estimator=receiver,
-                on=on,
-                on_text=ast.unparse(node.args[0]) if node.args else "",
-            )
-        )
-        variable = _variable_of(node.func)
-        return replace(
-            on,
-            fits=on.fits | receiver.fits,
-            prediction_of=on.prediction_of if method == "transform" else variable or receiver.held or "?",
-            estimator="",
-            parts_of=(),
-        )
-
-    def _is_split(self, node: ast.Call) -> bool:
-        return dotted(node.func, self.known).rpartition(".")[2] in _SPLITS
-
-    def _place(self, node: ast.Call) -> Place:
+    def place(self, node: ast.Call) -> Place:
+        """Where a call stands."""
         return Place(
             cell=self.cell,
             line=node.lineno,
@@ -412,15 +307,3 @@ class _Reader:
             function=self._function[-1] if self._function else "",
             in_loop=self._loops > 0,
         )
-
-
-def _variable_of(function: ast.expr) -> str:
-    """The variable that a method is called on, or ""."""
-    if isinstance(function, ast.Attribute):
-        inner = function.value
-        return inner.id if isinstance(inner, ast.Name) else ""
-    return ""
-
-
-def _looks_fitted(node: ast.Call) -> bool:
-    return len(node.args) >= 2 or any(one.arg in ("X", "x", "y") for one in node.keywords)
