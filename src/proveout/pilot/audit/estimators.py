@@ -199,9 +199,6 @@ STATELESS = frozenset(
         "HashingVectorizer",
         "FeatureHasher",
         "PolynomialFeatures",
-        "LabelEncoder",
-        "LabelBinarizer",
-        "MultiLabelBinarizer",
         "SentenceTransformer",
     }
 )
