@@ -2,253 +2,324 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from proveout.pilot.audit import estimators, outside_effects, remote
 from proveout.pilot.audit.analysis import Analysis, CodeCell
+from proveout.pilot.audit.idempotence import changes_again
+from proveout.pilot.audit.remote import Remote
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
-_ACCUMULATE = {"append", "extend", "insert", "add_row"}
-# Changing a frame once more by these gives the same frame: filling holes, sorting.
-_SAME_AGAIN = {
-    "fillna",
-    "sort_values",
-    "sort_index",
-    "drop_duplicates",
-    "dropna",
-    "ffill",
-    "bfill",
-    "strip",
-    "lower",
-    "upper",
-    "astype",
-    "copy",
-    "reset_index_",
-    "replace_",
-    "clip",
-    "abs",
-    "round",
-    "to_frame_",
-    "set_params",
-    "sort",
-    "unique",
-}
-_RAISES_AGAIN = {"drop", "pop", "set_index", "rename_", "remove"}
+_GROWS = {"append", "extend", "insert", "appendleft"}
+_SHRINKS = {"pop", "popitem", "remove", "popleft"}
+_IN_PLACE = {"drop", "set_index", "reset_index", "insert"}
+_STATISTICS = {"quantile", "percentile", "nanpercentile", "mean", "std", "median", "describe", "zscore"}
+_LEAVES_HOLES = {"shift", "rolling", "diff", "pct_change"}
+_STEPS = {"step", "partial_fit", "train_on_batch", "backward", "fit_one_cycle"}
+
+_Found = Iterator[tuple[int, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Effect:
+    """What a function of the notebook does to something outside it: to `variable`, if it is one."""
+
+    said: str
+    variable: str = ""
+
+
+@dataclass(kw_only=True)
+class _Cell:
+    """What is known while a cell is read: names it made anew, names that hold statistics of others, holes it left."""
+
+    analysis: Analysis
+    known: Remote
+    effects: dict[str, "_Effect"]  # functions of the notebook that change what is outside them
+    fresh: set[str] = field(default_factory=set)
+    statistics_of: dict[str, set[str]] = field(default_factory=dict)  # variable: what its numbers were learned from
+    holes: dict[str, int] = field(default_factory=dict)  # frame: the line that left holes at its end
+    texts: dict[str, int] = field(default_factory=dict)  # column: the line that read it as text
+    lists: set[str] = field(default_factory=set)  # lists of frames that were there before
+    guarded: bool = False
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Cells in which a second run would find other state than the first: the first line that does it."""
+    known = remote.variables(analysis)
+    effects = _functions_with_effects(analysis, known)
     for cell in analysis.cells:
-        found = sorted(_lines(cell, analysis))
+        state = _Cell(analysis=analysis, known=known, effects=effects)
+        found = sorted([*_shell(cell), *_statements(cell.code.tree.body, state)])
         if found:
             line, evidence = found[0]
             yield Hit(cell=cell.index, line=line, evidence=evidence)
 
 
-def _lines(cell: CodeCell, analysis: Analysis) -> Iterator[tuple[int, str]]:
-    fresh: set[str] = set()  # names that the cell itself made anew before
-    for statement in cell.code.tree.body:
-        yield from _of_statement(statement, fresh, analysis)
-        fresh |= _made_anew(statement)
+def _shell(cell: CodeCell) -> _Found:
+    for magic in cell.code.magics:
+        if magic.magic_type == "shell" and (said := outside_effects.of_shell(magic.text)):
+            yield magic.line, said
+        if magic.magic_type == "line_magic" and magic.name == "cd" and magic.text.split()[1:2] == [".."]:
+            yield magic.line, f"`{magic.text[:80]}` goes on from where the first run ended"
+
+
+def _functions_with_effects(analysis: Analysis, known: Remote) -> dict[str, _Effect]:
+    """Functions whose call changes a variable of the notebook, or something outside."""
+    found: dict[str, _Effect] = {}
+    for name, node in analysis.defined.items():
+        if isinstance(node, ast.ClassDef):
+            continue
+        local = {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+        shared = {one for inner in ast.walk(node) if isinstance(inner, ast.Global) for one in inner.names}
+        local |= {
+            one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+        } - shared
+        for inner in ast.walk(node):
+            if said := _effect(inner, local, shared, analysis, known):
+                found.setdefault(name, said)
+    return found
+
+
+def _effect(inner: ast.AST, local: set[str], shared: set[str], analysis: Analysis, known: Remote) -> _Effect | None:
+    if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name) and inner.target.id in shared:
+        return _Effect(said=f"adds to {inner.target.id!r}", variable=inner.target.id)
+    if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
+        return None
+    base = remote.base_of(inner.func.value)
+    if inner.func.attr in _GROWS and base and base not in local and base not in analysis.imports:
+        return _Effect(said=f"grows {base!r}", variable=base)
+    if inner.func.attr == "step" and "optim" in base.lower():
+        return _Effect(said="goes on training")
+    return _Effect(said="changes something outside") if remote.changes(inner, known, analysis) else None
+
+
+def _statements(body: list[ast.stmt], state: _Cell) -> _Found:
+    for statement in body:
+        yield from _of_statement(statement, state)
+        state.fresh |= _made_anew(statement)
+
+
+def _of_statement(statement: ast.stmt, state: _Cell) -> _Found:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return
+        case ast.For() | ast.AsyncFor() | ast.While() | ast.If() | ast.With() | ast.AsyncWith() | ast.Try():
+            yield from _of_compound(statement, state)
+            return
+        case ast.AugAssign(target=target, op=op):
+            base = remote.base_of(target)
+            if base and base not in state.fresh and not isinstance(op, ast.BitOr | ast.BitAnd):
+                yield statement.lineno, f"`{ast.unparse(statement)[:80]}` adds up each time the cell runs"
+        case ast.Assign():
+            yield from _of_assignment(statement, state)
+        case ast.Delete(targets=targets):
+            if any(remote.base_of(target) not in state.fresh for target in targets):
+                yield statement.lineno, f"`{ast.unparse(statement)[:80]}` raises the second time"
+    for call in ast.walk(statement):
+        if isinstance(call, ast.Call):
+            yield from _of_call(call, state, alone=isinstance(statement, ast.Expr) and statement.value is call)
+
+
+def _of_compound(statement: ast.stmt, state: _Cell) -> _Found:
+    guarded, before = state.guarded, set(state.fresh)
+    state.guarded = guarded or isinstance(statement, ast.If | ast.Try)
+    for header in ast.iter_child_nodes(statement):
+        if isinstance(header, ast.expr | ast.withitem):
+            for call in ast.walk(header):
+                if isinstance(call, ast.Call):
+                    yield from _of_call(call, state, alone=False)
+    if isinstance(statement, ast.For | ast.AsyncFor):
+        _note_targets(statement, state)
+    elif not isinstance(statement, ast.If):
+        state.fresh |= _headed(statement)
+    for name in ("body", "handlers", "orelse", "finalbody"):
+        for inner in getattr(statement, name, ()):
+            yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner], state)
+    state.guarded = guarded
+    if isinstance(statement, ast.If):
+        state.fresh = before
+
+
+def _note_targets(loop: ast.For | ast.AsyncFor, state: _Cell) -> None:
+    """A loop's variable is new, unless it stands for frames that were there before: `for d in [train, test]`."""
+    names = {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+    over = loop.iter.elts if isinstance(loop.iter, ast.List | ast.Tuple) else [loop.iter]
+    there = [isinstance(one, ast.Name) and (one.id not in state.fresh or one.id in state.lists) for one in over]
+    old = all(there) and bool(over)
+    state.fresh = state.fresh - names if old and isinstance(loop.target, ast.Name) else state.fresh | names
+
+
+def _headed(statement: ast.stmt) -> set[str]:
+    items = getattr(statement, "items", ())
+    return {
+        one.id
+        for item in items
+        if item.optional_vars
+        for one in ast.walk(item.optional_vars)
+        if isinstance(one, ast.Name)
+    }
 
 
 def _made_anew(statement: ast.stmt) -> set[str]:
     """Names that a statement gives a value that does not come from themselves."""
-    made: set[str] = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                for one in ast.walk(target):
-                    if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store) and one.id not in _read(node.value):
-                        made.add(one.id)
-        elif isinstance(node, ast.For | ast.AsyncFor):
-            made |= {one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)}
-        elif isinstance(node, ast.With | ast.AsyncWith):
-            made |= {
-                one.id
-                for item in node.items
-                if item.optional_vars
-                for one in ast.walk(item.optional_vars)
-                if isinstance(one, ast.Name)
-            }
-    return made
+    if isinstance(statement, ast.Assign):
+        read = _read(statement.value)
+        return {
+            one.id
+            for target in statement.targets
+            for one in ast.walk(target)
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store) and one.id not in read
+        }
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return {statement.target.id}
+    return set()
 
 
 def _read(node: ast.AST) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
 
 
-def _of_statement(statement: ast.stmt, fresh: set[str], analysis: Analysis) -> Iterator[tuple[int, str]]:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return
-    inner_fresh = set(fresh)
-    if isinstance(statement, ast.For | ast.While | ast.If | ast.With | ast.Try | ast.AsyncFor | ast.AsyncWith):
-        inner_fresh |= _made_anew(statement) if not isinstance(statement, ast.If) else set()
-        for field in ("body", "orelse", "finalbody", "handlers"):
-            for inner in getattr(statement, field, ()):
-                for one in inner.body if isinstance(inner, ast.ExceptHandler) else [inner]:
-                    yield from _of_statement(one, inner_fresh, analysis)
-                    inner_fresh |= _made_anew(one)
-        return
-    if isinstance(statement, ast.AugAssign):
-        base = _base(statement.target)
-        if base and base not in fresh:
-            yield statement.lineno, f"`{ast.unparse(statement)[:80]}` adds up each time the cell runs"
-    elif isinstance(statement, ast.Assign):
-        yield from _of_assignment(statement, fresh, analysis)
-    elif isinstance(statement, ast.Delete):
-        for target in statement.targets:
-            base = _base(target)
-            if base and base not in fresh:
-                yield statement.lineno, f"`{ast.unparse(statement)[:80]}` raises the second time"
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        yield from _of_call(statement.value, fresh, analysis)
+# --- assignments
 
 
-def _of_assignment(statement: ast.Assign, fresh: set[str], analysis: Analysis) -> Iterator[tuple[int, str]]:
+def _of_assignment(statement: ast.Assign, state: _Cell) -> _Found:
     text = ast.unparse(statement)[:80]
     for target in statement.targets:
         if isinstance(target, ast.Name):
-            name = target.id
-            if name in fresh or name not in _read(statement.value):
-                continue
-            if _changes_again(statement.value, name, analysis):
-                yield statement.lineno, f"`{text}` makes {name!r} from itself: a second run changes it again"
+            yield from _of_name(target.id, statement, text, state)
+        elif isinstance(target, ast.Tuple | ast.List):
+            again = {one.id for one in target.elts if isinstance(one, ast.Name)} & _read(statement.value) - state.fresh
+            called = state.analysis.name_of(getattr(statement.value, "func", statement.value))
+            if again and called.rpartition(".")[2] in ("train_test_split", "shuffle"):
+                yield statement.lineno, f"`{text}` makes {min(again)!r} from itself: a second run changes it again"
         elif isinstance(target, ast.Subscript):
-            base = _base(target)
-            key = ast.unparse(target)
-            if base is None or base in fresh:
-                continue
-            reads = {
-                ast.unparse(one) for one in ast.walk(statement.value) if isinstance(one, ast.Subscript | ast.Attribute)
-            }
-            same = _same_columns(target, reads)
-            if (key in reads or same) and _changes_again(statement.value, base, analysis, column=True):
-                yield statement.lineno, f"`{text}` makes a column from itself: a second run changes it again"
+            yield from _of_column(target, statement, text, state)
 
 
-def _same_columns(target: ast.Subscript, reads: set[str]) -> bool:
-    """`df['a'] = df.a * 2` reads what it writes, by another spelling."""
-    if (
-        isinstance(target.slice, ast.Constant)
-        and isinstance(target.slice.value, str)
-        and target.slice.value.isidentifier()
-    ):
-        return f"{ast.unparse(target.value)}.{target.slice.value}" in reads
-    return False
+def _of_name(name: str, statement: ast.Assign, text: str, state: _Cell) -> _Found:
+    value, read = statement.value, _read(statement.value)
+    learned = _statistics_in(value, state)
+    if name in read and name not in state.fresh:
+        if name in state.holes and _drops_holes(value):
+            yield state.holes[name], f"leaves holes, and `{text}` cuts their rows off each time the cell runs"
+        if name in learned and isinstance(value, ast.Subscript):
+            yield statement.lineno, f"`{text}` cuts by bounds of its own rows, which move with each run"
+        if changes_again(value, name, state.analysis):
+            yield statement.lineno, f"`{text}` makes {name!r} from itself: a second run changes it again"
+    if learned:
+        state.statistics_of[name] = learned
+    if isinstance(value, ast.List | ast.Tuple) and value.elts:
+        if all(isinstance(one, ast.Name) and one.id not in state.fresh for one in value.elts):
+            state.lists.add(name)
 
 
-def _changes_again(value: ast.expr, name: str, analysis: Analysis, *, column: bool = False) -> bool:
-    """Whether computing `value` from its own result gives something else, as far as one can tell."""
-    match value:
-        case ast.Call(func=ast.Attribute(attr=method, value=inner)):
-            own = _base(inner) == name
-            if method in _SAME_AGAIN and own:
-                return _changes_again(inner, name, analysis, column=column) if isinstance(inner, ast.Call) else False
-            if method in (
-                "fit_transform",
-                "transform",
-                "inverse_transform",
-                "map",
-                "apply",
-                "applymap",
-                "replace",
-                "drop",
-                "set_index",
-                "reset_index",
-                "pop",
-                "append",
-                "merge",
-                "join",
-                "melt",
-                "pivot",
-                "stack",
-                "unstack",
-                "rename",
-                "iloc",
-                "shift",
-                "diff",
-                "reshape",
-                "T",
-                "split",
-                "groupby",
-                "pct_change",
-                "explode",
-                "query",
-                "sample",
-                "transpose",
-                "concat",
-                "get_dummies",
-            ):
-                return method not in ("reshape", "query", "sample", "rename", "inverse_transform") and not (
-                    method == "replace" and not column
-                )
-            called = analysis.name_of(value.func)
-            if called in (
-                "pandas.get_dummies",
-                "numpy.log",
-                "numpy.log1p",
-                "numpy.sqrt",
-                "numpy.append",
-                "numpy.concatenate",
-                "pandas.concat",
-                "numpy.exp",
-                "numpy.vstack",
-                "numpy.hstack",
-                "numpy.expand_dims",
-                "pandas.merge",
-                "numpy.column_stack",
-                "numpy.c_",
-            ):
-                return True
-            return False
-        case ast.Call(func=ast.Name()):
-            return False  # a function of the author: unknown
-        case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow() | ast.FloorDiv()):
-            return True
-        case (
-            ast.Subscript(value=ast.Attribute(attr="iloc"))
-            | ast.Subscript(value=ast.Attribute(attr="loc"), slice=ast.Slice())
-        ):
-            return True
-        case ast.Subscript(value=ast.Name(id=base), slice=ast.Slice()) if base == name:
-            return True
-        case _:
-            return False
+def _statistics_in(value: ast.expr, state: _Cell) -> set[str]:
+    """The variables whose rows the numbers in an expression were learned from."""
+    found: set[str] = set()
+    for node in ast.walk(value):
+        if isinstance(node, ast.Name) and node.id in state.statistics_of:
+            found |= state.statistics_of[node.id]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _STATISTICS:
+            found |= {remote.base_of(node.func.value), *(remote.base_of(one) for one in node.args)}
+    return found - {""} - set(state.analysis.imports)
 
 
-def _of_call(call: ast.Call, fresh: set[str], analysis: Analysis) -> Iterator[tuple[int, str]]:
+def _drops_holes(value: ast.expr) -> bool:
+    return any(isinstance(one, ast.Attribute) and one.attr == "dropna" for one in ast.walk(value))
+
+
+def _of_column(target: ast.Subscript, statement: ast.Assign, text: str, state: _Cell) -> _Found:
+    base, value = remote.base_of(target), statement.value
+    if not base or base in state.fresh:
+        return
+    calls = {
+        one.func.attr for one in ast.walk(value) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
+    }
+    if calls & _LEAVES_HOLES and base in _read(value):
+        state.holes.setdefault(base, statement.lineno)
+    reads = {ast.unparse(one) for one in ast.walk(value) if isinstance(one, ast.Subscript | ast.Attribute)}
+    written = ast.unparse(target)
+    spellings = {written, *_spellings(target)}
+    if calls & {"astype", "to_numeric"} and written in state.texts:
+        yield state.texts[written], f"reads text, and `{text}` makes it numbers: a second run finds no text"
+    if spellings & reads and "str" in {one.attr for one in ast.walk(value) if isinstance(one, ast.Attribute)}:
+        state.texts.setdefault(written, statement.lineno)
+    if spellings & reads and changes_again(value, base, state.analysis, column=True):
+        yield statement.lineno, f"`{text}` makes a column from itself: a second run changes it again"
+
+
+def _spellings(target: ast.Subscript) -> set[str]:
+    """The ways to read what is written: `df["a"]`, `df.a`, and for `df.loc[rows, "a"]` the column too."""
+    frame, index = target.value, target.slice
+    if isinstance(frame, ast.Attribute) and frame.attr in ("loc", "iloc") and isinstance(index, ast.Tuple):
+        frame, index = frame.value, index.elts[-1]
+    if not (isinstance(index, ast.Constant) and isinstance(index.value, str)):
+        return set()
+    text = ast.unparse(frame)
+    return {f"{text}[{index.value!r}]", f"{text}.{index.value}"}
+
+
+# --- calls
+
+
+def _of_call(call: ast.Call, state: _Cell, *, alone: bool) -> _Found:
+    text = ast.unparse(call)[:80]
+    if said := outside_effects.of_call(call, state.known, state.analysis, guarded=state.guarded):
+        yield call.lineno, said
+    if isinstance(call.func, ast.Name) and call.func.id in state.effects:
+        effect = state.effects[call.func.id]
+        given = {one.id for one in call.args if isinstance(one, ast.Name)}
+        made_here = given & state.fresh if effect.said == "goes on training" else effect.variable in state.fresh
+        if not made_here:
+            yield call.lineno, f"{call.func.id}() {effect.said} each time the cell runs"
     if not isinstance(call.func, ast.Attribute):
         return
-    method, base = call.func.attr, _base(call.func.value)
-    if base is None or base in fresh or base in analysis.imports:
+    method, base = call.func.attr, remote.base_of(call.func.value)
+    if not base or base in state.fresh or base in state.analysis.imports:
         return
-    text = ast.unparse(call)[:80]
-    in_place = any(
-        one.arg == "inplace" and isinstance(one.value, ast.Constant) and one.value.value is True
-        for one in call.keywords
-    )
-    ignores = any(
-        one.arg == "errors" and isinstance(one.value, ast.Constant) and one.value.value == "ignore"
-        for one in call.keywords
-    )
-    if (
-        in_place
-        and method in ("drop", "set_index", "reset_index", "pop", "rename", "replace", "insert")
-        and not ignores
-    ):
-        if method not in ("rename", "replace"):
-            yield call.lineno, f"`{text}` changes the frame in place: a second run raises or changes it again"
-    elif method in _ACCUMULATE and isinstance(call.func.value, ast.Name | ast.Attribute):
-        yield call.lineno, f"`{text}` grows {base!r} each time the cell runs"
-    elif method == "add" and len(call.args) == 1 and isinstance(call.args[0], ast.Call):
-        yield call.lineno, f"`{text}` adds to {base!r} each time the cell runs"
-    elif method == "pop" or (method == "insert" and len(call.args) >= 2):
-        yield call.lineno, f"`{text}` changes {base!r} each time the cell runs"
+    if said := _on_variable(call, method, base, state, alone=alone):
+        yield (state.holes[base] if said.startswith("leaves") else call.lineno), f"{said.replace('{}', text)}"
 
 
-def _base(node: ast.expr) -> str | None:
-    while isinstance(node, ast.Subscript | ast.Attribute | ast.Call):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else None
+def _on_variable(call: ast.Call, method: str, base: str, state: _Cell, *, alone: bool) -> str:
+    """What a method does to a variable that the cell did not make."""
+    keywords = {one.arg: one.value for one in call.keywords}
+    direct = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name | ast.Attribute)
+    if _is_true(keywords.get("inplace")):
+        if method == "dropna" and base in state.holes:
+            return "leaves holes, and `{}` cuts their rows off each time the cell runs"
+        again = method in _IN_PLACE and not _is_true(keywords.get("drop")) and "errors" not in keywords
+        return "`{}` changes the frame in place: a second run raises or changes it again" if again else ""
+    if method in _SHRINKS and direct and base not in state.known.database | state.known.cloud:
+        return f"`{{}}` takes something out of {base!r} each time the cell runs"
+    if alone and (method in _GROWS and direct):
+        return f"`{{}}` grows {base!r} each time the cell runs"
+    if method == "add" and alone and len(call.args) == 1 and _makes_object(call.args[0]):
+        return f"`{{}}` adds to {base!r} each time the cell runs"
+    goes_on = method in ("fit", "fit_generator") and _is_network(base, state.analysis)
+    if goes_on or (method in _STEPS and _trains(method, base)):
+        return "`{}` goes on training the model that the first run trained"
+    return ""
+
+
+def _makes_object(node: ast.expr) -> bool:
+    """A class's call, such as a layer."""
+    name = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+    name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else name
+    return name[:1].isupper()
+
+
+def _is_network(variable: str, analysis: Analysis) -> bool:
+    fits = analysis.flow.fitted.get(variable, frozenset())
+    return any(estimators.role(analysis.flow.fits[place].estimator.estimator) == "network" for place in fits)
+
+
+def _trains(method: str, base: str) -> bool:
+    return method != "step" or "optim" in base.lower()
+
+
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 RULE = Rule(
@@ -266,13 +337,68 @@ RULE = Rule(
         Example(cells=("x = 1\ndf.drop('id', axis=1, inplace=True)",), found=((0, 2),)),
         Example(cells=("scores.append(1)",), found=((0, 1),)),
         Example(cells=("n += 1",), found=((0, 1),)),
-        Example(cells=("df = pd.get_dummies(df)",), found=((0, 1),)),
         Example(cells=("df = df.drop(columns=['id'])",), found=((0, 1),)),
+        Example(cells=("y = df.pop('sold')",), found=((0, 1),)),
+        Example(cells=("df['sex'] = df['sex'].map({'m': 0, 'f': 1})",), found=((0, 1),)),
+        Example(cells=("df['a'] = df['a'].apply(lambda x: 1 if x == 'yes' else 0)",), found=((0, 1),)),
+        Example(cells=("df['a'] = df['a'].str.replace('+', '')\ndf['a'] = df['a'].astype(int)",), found=((0, 1),)),
+        Example(cells=("df = pd.get_dummies(df, columns=['city'])",), found=((0, 1),)),
+        Example(cells=("X = X.values.reshape(-1, 28, 28)",), found=((0, 1),)),
+        Example(cells=("df['size'] = df['size'].str.replace('cm', '').astype(float)",), found=((0, 1),)),
+        Example(cells=("X_train, X_val = train_test_split(X_train)",), found=((0, 1),)),
+        Example(cells=("import numpy as np\ndf.loc[df.b == 1, 'a'] = np.log(df['a'])",), found=((0, 2),)),
+        # Frames in a loop.
+        Example(cells=("for d in [train, test]:\n    d.drop('id', axis=1, inplace=True)",), found=((0, 2),)),
+        # Each run loses the last row once more.
+        Example(cells=("df['next'] = df['price'].shift(-1)\ndf = df.dropna()",), found=((0, 1),)),
+        # The bounds move with the rows.
+        Example(
+            cells=("q = df['a'].quantile(0.99)\nhigh = q * 1.5\ndf = df[df['a'] < high]",),
+            found=((0, 3),),
+        ),
+        # Training goes on.
+        Example(
+            cells=("from keras.models import Sequential\nm = Sequential()", "m.add(Dense(3))", "m.fit(X, y, epochs=3)"),
+            found=((1, 1), (2, 1)),
+        ),
+        Example(cells=("for x, y in loader:\n    optimizer.zero_grad()\n    optimizer.step()",), found=((0, 3),)),
+        Example(
+            cells=("both = [train, test]\nfor d in both:\n    d.drop('id', axis=1, inplace=True)",), found=((0, 3),)
+        ),
+        # What stays outside the notebook.
+        Example(cells=("import os\nos.mkdir('out')",), found=((0, 2),)),
+        Example(cells=("import os\nos.chdir('..')",), found=((0, 2),)),
+        Example(cells=("!echo done >> log.txt",), found=((0, 1),)),
+        Example(cells=("df.to_sql('t', c)",), found=((0, 1),)),
+        Example(cells=("cursor.execute('INSERT INTO t VALUES (1)')",), found=((0, 1),)),
+        Example(
+            cells=("from pymongo import MongoClient\nrows = MongoClient()['db']['rows']", "rows.insert_one(x)"),
+            found=((1, 1),),
+        ),
+        Example(
+            cells=("import boto3\ns3 = boto3.client('s3')", "s3.create_bucket(Bucket='b')", "s3.list_buckets()"),
+            found=((1, 1),),
+        ),
+        # A function that changes the notebook's variables.
+        Example(cells=("rows = []\ndef read(x):\n    rows.append(x)", "read(3)"), found=((1, 1),)),
     ),
     negative=(
         Example(cells=("scores = []\nfor m in models:\n    scores.append(m)\nn = 0\nn += 1",)),
         Example(cells=("df = df.dropna()\ndf['b'] = df['a'] * 2\ndf['a'] = df['a'].fillna(0)",)),
         Example(cells=("def f(x):\n    x += 1\n    return x",)),
         Example(cells=("df = pd.read_csv('x.csv')\ndf = df.drop(columns=['id'])",)),
+        Example(cells=("df = pd.get_dummies(df)\ndf = df.reset_index(drop=True)\ndf = df[:1000]",)),
+        Example(cells=("df = df.drop(df[df['age'] > 90].index)\nx.reset_index(drop=True, inplace=True)",)),
+        Example(cells=("df['a'] = df['a'].apply(lambda x: 0 if x == 0 else 1)\ndf['b'] = df['b'].str.strip()",)),
+        Example(
+            cells=("import os\nif not os.path.exists('out'):\n    os.mkdir('out')\nos.makedirs('a', exist_ok=True)",)
+        ),
+        Example(cells=("from keras.models import Sequential\nm = Sequential()\nm.add(Dense(3))\nm.fit(X, y)",)),
+        Example(cells=("m = SVC()", "m.fit(X, y)")),
+        Example(cells=("df['a'] = (df['a'] - df['a'].mean()) / df['a'].std()",)),
+        Example(
+            cells=("c = connect()\nc.execute('select * from t')\nc.execute('create table if not exists t (a int)')",)
+        ),
+        Example(cells=("open('x.txt', 'w')\ndf.to_csv('x.csv')\ndf.to_sql('t', c, if_exists='replace')",)),
     ),
 )
