@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
@@ -24,9 +25,8 @@ def find(analysis: Analysis) -> Iterator[Hit]:
             else:
                 if evidence := _of_value(statement.value):
                     yield Hit(cell=cell.index, line=statement.lineno, evidence=evidence)
-        elif isinstance(statement, ast.Expr):
-            if evidence := _of_value(statement.value):
-                yield Hit(cell=cell.index, line=statement.lineno, evidence=evidence)
+        elif isinstance(statement, ast.Expr) and (evidence := _of_value(statement.value)):
+            yield Hit(cell=cell.index, line=statement.lineno, evidence=evidence)
 
 
 def _of_target(target: ast.expr) -> str:
@@ -88,29 +88,31 @@ def _is_one_thing(node: ast.expr) -> bool:
 
 
 def _of_value(node: ast.expr) -> str:
-    """`df.drop([523, 1298])`, `df.drop(df.index[[3, 7]])`, `df.drop(index=12)`."""
+    """`df.drop([523, 1298])`, `df.drop(df.index[[3, 7]])`, `df.drop(df[df.id == 12].index)`."""
     for call in ast.walk(node):
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
             continue
-        keywords = {one.arg: one.value for one in call.keywords}
-        if call.func.attr == "drop":
-            axis = keywords.get("axis")
-            if "columns" in keywords or (isinstance(axis, ast.Constant) and axis.value in (1, "columns")):
-                continue
-            if len(call.args) > 1 and isinstance(call.args[1], ast.Constant) and call.args[1].value in (1, "columns"):
-                continue
-            rows = keywords.get("index", keywords.get("labels", call.args[0] if call.args else None))
-            if rows is None:
-                continue
-            if isinstance(rows, ast.Subscript) and isinstance(rows.value, ast.Attribute) and rows.value.attr == "index":
-                if _is_row(rows.slice):
-                    return f"`{ast.unparse(call)[:80]}` drops rows by their numbers"
-                continue
-            if _is_row(rows):
+        if call.func.attr == "drop" and (rows := _dropped_rows(call)) is not None:
+            if _is_row(rows) or (_is_of_index(rows) and _is_row(rows.slice)):
                 return f"`{ast.unparse(call)[:80]}` drops rows by their numbers"
-        elif call.func.attr in ("set_value",) and call.args and _is_row(call.args[0]):
+            if isinstance(rows, ast.Attribute) and rows.attr == "index" and _is_one_thing(rows.value):
+                return f"`{ast.unparse(call)[:80]}` drops the row of one id"
+        elif call.func.attr == "set_value" and call.args and _is_row(call.args[0]):
             return f"`{ast.unparse(call)[:80]}` edits one row by its number"
     return ""
+
+
+def _dropped_rows(call: ast.Call) -> ast.expr | None:
+    """What `drop` takes as rows. None where it drops columns."""
+    keywords = {one.arg: one.value for one in call.keywords}
+    axis = keywords.get("axis", call.args[1] if len(call.args) > 1 else None)
+    if "columns" in keywords or (isinstance(axis, ast.Constant) and axis.value in (1, "columns")):
+        return None
+    return keywords.get("index", keywords.get("labels", call.args[0] if call.args else None))
+
+
+def _is_of_index(rows: ast.expr) -> TypeGuard[ast.Subscript]:
+    return isinstance(rows, ast.Subscript) and isinstance(rows.value, ast.Attribute) and rows.value.attr == "index"
 
 
 RULE = Rule(
@@ -129,9 +131,10 @@ RULE = Rule(
         ),
         Example(cells=("df.loc[df['id'] == 4711, 'x'] = 1",), found=((0, 1),)),
         Example(cells=("df.drop(df.index[[3, 7]], inplace=True)",), found=((0, 1),)),
+        Example(cells=("df = df.drop(df[df['user_id'] == 77].index)",), found=((0, 1),)),
     ),
     negative=(
         Example(cells=("df.loc[df.age > 100, 'age'] = 100\ndf = df.drop('id', axis=1)\nx = df.iloc[3]",)),
-        Example(cells=("df.drop([0], axis=1)\ndf.loc[:, 'x'] = 1",)),
+        Example(cells=("df.drop([0], axis=1)\ndf.loc[:, 'x'] = 1\ndf = df.drop(df[df.age > 90].index)",)),
     ),
 )
