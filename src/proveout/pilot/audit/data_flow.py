@@ -99,6 +99,7 @@ class Measured:
     on: Value
     folds: bool = False
     fits: frozenset[int] = frozenset()  # places in `Flow.fits` of the model that is measured
+    truth: str = ""  # the source of what the answers are compared with
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -747,6 +747,11 @@ def declared(folder: Path) -> Declared:
     return Declared(names=frozenset(names), files=tuple(files))
 
 
+def repository(folder: Path) -> tuple[Path, ...]:
+    """The folders in which a module of the author may lie: that of the notebook and those above it, to the root."""
+    return tuple(place for one in _upwards(folder) for place in (one, one / "src"))
+
+
 def _upwards(folder: Path) -> Iterator[Path]:
     """The folder and those above it, to the root of the repository; without one, the folder alone."""
     places = [folder, *folder.resolve().parents][:_MOST_LEVELS]

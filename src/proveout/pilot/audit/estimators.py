@@ -177,7 +177,9 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("transformer", re.compile(r"^(StringIndexer|VectorAssembler|IDF|CountVectorizerModel)$")),
     (
         "evaluator",
-        re.compile(r"^(Binary|Multiclass|Multilabel)?(Classification|Regression|Clustering|Ranking)Evaluator$"),
+        re.compile(
+            r"^(Binary|Multiclass|Multilabel)?(Classification|Regression|Clustering|Ranking)?(Evaluator|Metrics)$"
+        ),
     ),
 )
 # Names that mean an estimator in their own package only.
@@ -252,22 +254,37 @@ def learns_from_rows(name: str) -> bool:
 
 
 _METRIC = re.compile(
-    r"^(\w+_score|\w+_error|\w+_loss|confusion_matrix|classification_report|roc_curve|precision_recall_curve|auc|"
-    r"accuracy|rmse|mae|mse|r2|log_loss|precision_recall_fscore_support|plot_confusion_matrix|plot_roc_curve|"
-    r"max_error|d2_\w+)$"
+    r"^(\w+_score|\w+_error|\w+_loss|confusion_matrix|multilabel_confusion_matrix|classification_report|roc_curve|"
+    r"precision_recall_curve|auc|accuracy|rmse|mae|mse|mape|smape|r2|log_loss|precision_recall_fscore_support|"
+    r"plot_confusion_matrix|plot_roc_curve|max_error|d2_\w+|classification_report_imbalanced|calibration_curve|"
+    r"from_predictions|eval_measures|root_mean_squared_error|f1|binary_accuracy)$"
 )
+_METRIC_PACKAGES = {
+    "sklearn",
+    "tensorflow",
+    "keras",
+    "torchmetrics",
+    "imblearn",
+    "statsmodels",
+    "torcheval",
+    "surprise",
+}
 _CROSS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict", "learning_curve", "validation_curve"})
 
 
 def is_metric(name: str) -> bool:
-    """Whether a call measures answers against outcomes."""
+    """Whether a call measures answers against outcomes.
+
+    >>> is_metric("sklearn.metrics.f1_score"), is_metric("rmse"), is_metric("plot_roc_curve"), is_metric("m.get_score")
+    (True, True, False, False)
+    """
     first, _, _ = name.partition(".")
     last = name.rpartition(".")[2]
-    return (
-        bool(_METRIC.match(last))
-        and last not in _CROSS
-        and (first == "sklearn" or "." not in name or ".metrics" in name)
-    )
+    if not _METRIC.match(last) or last in _CROSS:
+        return False
+    if "." not in name:
+        return not last.startswith("plot_")  # a function of the author that draws
+    return (first in _METRIC_PACKAGES and ".losses" not in name) or ".metrics" in name or first == "metrics"
 
 
 def is_cross_validation(name: str) -> bool:

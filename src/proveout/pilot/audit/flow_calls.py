@@ -4,6 +4,7 @@ Input: a call whose receiver and arguments were read. Output: its value; what ha
 """
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -58,6 +59,9 @@ _SAVE_METHODS = {
     "save_mojo",
     "download_mojo",
 }
+_AVERAGES = {"mean", "average", "nanmean", "median"}
+_ANSWERED = re.compile(r"pred|y_?hat|forecast|fitted|\bpreds?\b", re.IGNORECASE)
+_OUTCOMES = re.compile(r"^[yY](?:_|\b|[A-Z])|label|target|outcome|test|[yY]$")
 # `models.items()` and `clone(model)` hand their models on; `df.drop(...)` its rows.
 _HANDS_MODELS_ON = {"items", "values", "copy", "append"}
 _SAME_ESTIMATOR = {"compile", "add", "set_params", "write", "overwrite", "to", "cuda", "eval", "build", "option"}
@@ -242,13 +246,12 @@ class CallReader:
         )
 
     def _scored(self, called: Called) -> Value | None:
-        if called.method not in ("score", "evaluate", "model_performance"):
-            return None
         model = called.receiver
-        if not (model.estimator or _looks_fitted(called.node)):
+        by_evaluator = estimators.role(model.estimator) == "evaluator" and not called.method.startswith(("set", "get"))
+        scores = called.method in ("score", "evaluate", "model_performance", "evaluate_generator")
+        if not by_evaluator and not (scores and (model.estimator or _is_given_outcomes(called.node))):
             return None
-        on = called.argument(0, "X", "x", "test_data")
-        by_evaluator = estimators.role(model.estimator) == "evaluator"
+        on = called.argument(0, "X", "x", "test_data") if called.arguments else model
         self._reader.flow.measured.append(
             Measured(
                 at=called.at,
@@ -256,6 +259,7 @@ class CallReader:
                 model=on.prediction_of if by_evaluator else called.variable,
                 on=on,
                 fits=frozenset() if by_evaluator else model.fits,
+                truth=called.text(1, "y"),
             )
         )
         return Value()
@@ -268,17 +272,19 @@ class CallReader:
                 Measured(at=called.at, name=last, model=model.held, on=on, folds=True, fits=model.fits)
             )
             return Value(prediction_of=model.held, part=on.part)
-        if not estimators.is_metric(called.name):
+        errors = _errors(called.node) if last in _AVERAGES else None
+        if errors is None and not estimators.is_metric(called.name):
             return None
         asked = next((value for value in called.arguments if value.prediction_of), None)
-        on = asked or joined(called.arguments)
+        on = asked or joined([called.receiver, *called.arguments] if errors else called.arguments)
         self._reader.flow.measured.append(
             Measured(
                 at=called.at,
-                name=last,
+                name="mean error" if errors else last,
                 model=on.prediction_of,
                 on=on,
                 fits=self._reader.flow.fitted.get(on.prediction_of, frozenset()),
+                truth=called.text(0, "y_true"),
             )
         )
         return Value()
@@ -376,5 +382,26 @@ def _is_in_place(node: ast.Call) -> bool:
     )
 
 
-def _looks_fitted(node: ast.Call) -> bool:
-    return len(node.args) >= 2 or any(one.arg in ("X", "x", "y") for one in node.keywords)
+def _is_given_outcomes(node: ast.Call) -> bool:
+    """Whether `score` of something unknown gets rows and their outcomes."""
+    if any(one.arg in ("X", "y") for one in node.keywords):
+        return True
+    return len(node.args) >= 2 and _OUTCOMES.search(ast.unparse(node.args[1])) is not None
+
+
+def _errors(node: ast.Call) -> ast.expr | None:
+    """The differences or matches that a mean is taken of: `np.mean((y - y_pred) ** 2)`, `(y_pred == y).mean()`."""
+    inside = [*node.args, node.func.value] if isinstance(node.func, ast.Attribute) else node.args
+    for one in inside:
+        for part in ast.walk(one):
+            match part:
+                case ast.BinOp(op=ast.Sub(), left=left, right=right):
+                    sides = [left, right]
+                case ast.Compare(ops=[ast.Eq() | ast.NotEq()], left=left, comparators=[right]):
+                    sides = [left, right]
+                case _:
+                    continue
+            named = [_ANSWERED.search(ast.unparse(side)) is not None for side in sides]
+            if sum(named) == 1 and not any(isinstance(side, ast.Constant) for side in sides):
+                return part
+    return None

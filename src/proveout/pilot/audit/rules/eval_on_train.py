@@ -4,17 +4,13 @@ import ast
 from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.data_flow import Measured
+from proveout.pilot.audit.data_flow import Flow, Measured, is_model
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Measurements of a model on the rows it was fitted on, where no other rows ever measure it."""
     flow = analysis.flow
-    fitted: dict[str, set[str]] = {}
-    for fit in flow.models():
-        if fit.receiver:
-            fitted.setdefault(fit.receiver, set()).add(fit.on_text)
     held_out = {one.model for one in flow.measured if one.folds or one.on.part == "test"}
     anywhere = any(one.folds or one.on.part == "test" for one in flow.measured)
     predicted = {
@@ -23,9 +19,9 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         if applied.method.startswith("predict")
     }
     for one in flow.measured:
-        if one.folds or one.model in held_out or (anywhere and not one.model):
+        if one.folds or (one.model and one.model in held_out) or (anywhere and not one.model):
             continue
-        if _on_training_rows(one, fitted, predicted):
+        if _on_training_rows(one, _trained_on(one, flow), predicted):
             yield Hit(
                 cell=one.at.cell,
                 line=one.at.line,
@@ -33,9 +29,14 @@ def find(analysis: Analysis) -> Iterator[Hit]:
             )
 
 
-def _on_training_rows(one: Measured, fitted: dict[str, set[str]], predicted: dict[tuple[str, int], str]) -> bool:
-    texts = fitted.get(one.model)
-    if texts is None:
+def _trained_on(one: Measured, flow: Flow) -> set[str]:
+    """What the measured model was fitted on, as the code writes it."""
+    places = one.fits | flow.fitted.get(one.model, frozenset())
+    return {flow.fits[place].on_text for place in places if is_model(flow.fits[place].estimator)} - {""}
+
+
+def _on_training_rows(one: Measured, texts: set[str], predicted: dict[tuple[str, int], str]) -> bool:
+    if not texts:
         return False
     if one.on.part == "train":
         return True
@@ -56,6 +57,7 @@ RULE = Rule(
     find=find,
     positive=(
         Example(cells=("m = LinearRegression()\nm.fit(X, y)\nprint(m.score(X, y))",), found=((0, 3),)),
+        Example(cells=("fitted = SVC().fit(X, y)\nfitted.score(X, y)",), found=((0, 2),)),
         Example(cells=("m = SVC()\nm.fit(X, y)\np = m.predict(X)\nprint(accuracy_score(y, p))",), found=((0, 4),)),
     ),
     negative=(

@@ -7,6 +7,9 @@ from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
+_SPARK = {"to_timestamp", "to_date", "unix_timestamp"}
+
+
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Parses whose result depends on a format that is not stated, or that hide the rows they cannot read."""
     for call in analysis.calls:
@@ -23,12 +26,15 @@ def _implicit(call: Call) -> str:
     if hides in ("coerce", "ignore") and call.method != "open":
         return f"{call.method} hides what it cannot read: errors={hides!r}"
     if call.method in ("to_datetime",):
-        made = isinstance(call.argument(0), ast.Constant | ast.Dict)
+        made = isinstance(call.argument(0), ast.Dict)
         return (
             ""
             if call.has("format") or call.has("unit") or len(call.node.args) > 4 or made
             else "to_datetime guesses the format"
         )
+    spark = call.name in _SPARK or call.name.startswith("pyspark.sql.functions.")
+    if spark and call.method in _SPARK:
+        return "" if len(call.node.args) > 1 or call.has("format") else f"{call.method} guesses the format"
     if call.name in ("dateutil.parser.parse", "dateparser.parse", "parser.parse"):
         return f"{call.name} guesses the format"
     if call.method.startswith("read_"):

@@ -1,13 +1,24 @@
 """PA111 local-import."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.distributions import is_distribution
+from proveout.pilot.audit.distributions import is_distribution, repository
 from proveout.pilot.audit.rule import Example, Hit, Rule
+
+
+# What people call their own modules. Any other unknown name may be a package that is not installed here.
+_LOCAL = re.compile(
+    r"^(?:(?:my|our|local|custom|own)_?\w*|\w*(?:utils?|helpers?|funcs?|functions?|tools|toolbox|lib|common|misc|settings|constants|"
+    r"config|configs|params|preprocess\w*|processing|cleaning|plotting|plots|features?|loaders?|dataset|evaluation|metrics|models?|"
+    r"src|scripts?|modules?|solutions?|answers|tests?|secrets?|credentials|project|pipeline)|src|app|code|data|base|main|classes|"
+    r"keys|notebook_\w+|nb_\w+|unit_?tests?\w*|\w*_(?:py|mod|class|script))$",
+    re.IGNORECASE,
+)
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
@@ -26,6 +37,9 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     for call in analysis.calls:
         if call.name in ("sys.path.append", "sys.path.insert", "sys.path.extend", "site.addsitedir"):
             yield Hit(cell=call.cell, line=call.line, evidence=f"{call.name} adds a folder to look for modules in")
+    for cell, node in analysis.nodes(ast.Assign):
+        if any(analysis.name_of(target) == "sys.path" for target in node.targets):
+            yield Hit(cell=cell.index, line=node.lineno, evidence="sys.path is set anew")
     for cell in analysis.cells:
         for magic in cell.code.magics:
             if magic.magic_type == "line_magic" and magic.name == "run":
@@ -38,9 +52,9 @@ def _is_local(module: str, folder: Path) -> bool:
     top = module.partition(".")[0]
     if not top or top in sys.stdlib_module_names or top in ("__future__", "__main__", "builtins"):
         return False
-    if (folder / f"{top}.py").is_file() or ((folder / top).is_dir() and (folder / top / "__init__.py").is_file()):
+    if any((place / f"{top}.py").is_file() or (place / top / "__init__.py").is_file() for place in repository(folder)):
         return True
-    return not is_distribution(top)
+    return bool(_LOCAL.match(top)) and not is_distribution(top)
 
 
 RULE = Rule(
@@ -57,7 +71,12 @@ RULE = Rule(
         Example(
             cells=("import sys\nsys.path.append('..')\nfrom my_helpers_of_mine import clean",), found=((0, 2), (0, 3))
         ),
+        Example(cells=("import sys\nsys.path = [p for p in sys.path if 'parcels' not in p]",), found=((0, 2),)),
         Example(cells=("from .utils import x",), found=((0, 1),)),
     ),
-    negative=(Example(cells=("import os, json\nimport numpy as np\nfrom sklearn.svm import SVC\nimport torch",)),),
+    negative=(
+        Example(
+            cells=("import os, json\nimport numpy as np\nfrom sklearn.svm import SVC\nimport torch\nimport snapmlx",)
+        ),
+    ),
 )

@@ -12,10 +12,11 @@ _PLOT_CALLS = re.compile(r"^(?:matplotlib|seaborn|plotly|altair|bokeh)\.")
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
-    """Cells that give a name a value that has nothing to do with the one an earlier cell gave it."""
+    """The second cell that gives a name a value which has nothing to do with the first one's; once for each name."""
     first: dict[str, int] = {}
     hows: dict[str, set[str]] = {}
     cells: dict[int, tuple[int, list[str]]] = {}
+    told: set[str] = set()
     for cell in analysis.cells:
         here: dict[str, int] = {}
         for binding in cell.bindings:
@@ -33,12 +34,14 @@ def find(analysis: Analysis) -> Iterator[Hit]:
                 continue
             earlier = first.get(binding.name)
             known = hows.setdefault(binding.name, set())
-            if earlier is not None and earlier != cell.index and not (binding.how == "for" and known <= {"for"}):
+            again = earlier is not None and earlier != cell.index and binding.name not in told
+            if again and not (binding.how == "for" and known <= {"for"}):
                 here.setdefault(binding.name, binding.line)
             known.add(binding.how)
             first.setdefault(binding.name, cell.index)
         if here:
             cells[cell.index] = (min(here.values()), sorted(here))
+            told |= here.keys()
     for index, (line, names) in sorted(cells.items()):
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         yield Hit(
@@ -56,8 +59,12 @@ RULE = Rule(
     adopt="does",
     adopt_note="Follows each value by the statement that made it, not by its name.",
     find=find,
-    positive=(Example(cells=("model = A()\nx = 1", "model = B()\ny = 2\nx = 3"), found=((1, 1),)),),
+    positive=(
+        Example(cells=("model = A()\nx = 1", "model = B()\ny = 2\nx = 3"), found=((1, 1),)),
+        Example(cells=("x = 1", "x = 2", "x = 3"), found=((1, 1),)),
+    ),
     negative=(
+        Example(cells=("x = 1", "y = 2", "z = 3")),
         Example(
             cells=("import a\nfig, ax = f()\nfor i in x:\n    pass", "import a\nfig, ax = f()\nfor i in y:\n    pass")
         ),

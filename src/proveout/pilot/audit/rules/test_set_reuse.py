@@ -3,33 +3,39 @@
 from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.data_flow import Measured
+from proveout.pilot.audit.data_flow import Fit, Measured
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """The second cell that measures on the same held-out rows, where several models or settings are compared."""
-    flow = analysis.flow
-    models = [fit for fit in flow.models()]
-    configurations = {(fit.receiver, fit.estimator.estimator, fit.at.cell) for fit in models}
-    for fit in models:
-        configurations |= {(fit.receiver, name, fit.at.cell) for name in fit.estimator.parts_of if fit.at.in_loop}
-    measured = [one for one in flow.measured if not one.folds and one.on.part == "test"]
-    if len(configurations) < 2 or not measured:
+    models = list(analysis.flow.models())
+    measured = [one for one in analysis.flow.measured if not one.folds and one.on.part == "test"]
+    if len(models) + sum(fit.at.in_loop for fit in models) < 2 or not measured or _has_third_set(measured):
         return
-    if _has_third_set(measured):
-        return
+    # Models of two targets are not compared with each other.
+    for truth in dict.fromkeys(one.truth for one in measured):
+        same = [one for one in measured if one.truth == truth]
+        if (found := _compared(same, models, alone=len({one.truth for one in measured if one.truth}) <= 1)) is not None:
+            yield found
+            return
+
+
+def _compared(measured: list[Measured], models: list[Fit], *, alone: bool) -> Hit | None:
+    """Where several models or settings are measured on the same rows. `alone`: the notebook has one target."""
     cells = sorted({one.at.cell for one in measured})
     compared = {one.model for one in measured if one.model}
+    refitted = alone and len({fit.at.cell for fit in models}) >= 2
     in_loop = [one for one in measured if one.at.in_loop]
-    if len(cells) >= 2 and (len(compared) >= 2 or len({fit.at.cell for fit in models}) >= 2):
-        yield Hit(
+    if len(cells) >= 2 and (len(compared) >= 2 or refitted):
+        return Hit(
             cell=cells[1], line=1, evidence=f"{max(len(compared), 2)} models are compared on the same held-out rows"
         )
-    elif in_loop and any(fit.at.in_loop for fit in models):
-        yield Hit(cell=in_loop[0].at.cell, line=1, evidence="models in a loop are compared on the same held-out rows")
-    elif len(compared) >= 2:
-        yield Hit(cell=cells[0], line=1, evidence=f"{len(compared)} models are compared on the same held-out rows")
+    if in_loop and any(fit.at.in_loop for fit in models):
+        return Hit(cell=in_loop[0].at.cell, line=1, evidence="models in a loop are compared on the same held-out rows")
+    if len(compared) >= 2:
+        return Hit(cell=cells[0], line=1, evidence=f"{len(compared)} models are compared on the same held-out rows")
+    return None
 
 
 def _has_third_set(measured: list[Measured]) -> bool:

@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.names import BUILT_IN
+from proveout.pilot.audit.analysis import Analysis, CodeCell
+from proveout.pilot.audit.names import BUILT_IN, read
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
@@ -15,30 +15,36 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     seen: set[str] = set()
     provided = _provided(analysis)
     for cell in analysis.cells:
-        in_cell: list[tuple[int, int, str, str]] = []
-        in_cell += [(binding.line, 1, "bind", binding.name) for binding in cell.bindings if binding.how != "delete"]
-        in_cell += [(use.line, 0, "use", use.name) for use in cell.uses if not use.deferred]
-        stars = (
-            stars
-            or any(
-                isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-                for node in ast.walk(cell.code.tree)
-            )
-            or any(magic.name in ("pylab", "run") for magic in cell.code.magics)
-        )
-        for line, _, what, name in sorted(in_cell):
+        stars = stars or _binds_unseen(cell)
+        for line, what, name in _in_order(cell):
             if what == "bind":
                 bound.add(name)
             elif name not in bound and name not in seen and not stars and name not in provided:
                 seen.add(name)
                 later = next((one.index for one in analysis.cells if any(b.name == name for b in one.bindings)), None)
                 hint = (
-                    f"; cell {later} defines it later"
-                    if later is not None
-                    else ", and nothing in the notebook defines it"
+                    ", and nothing in the notebook defines it" if later is None else f"; cell {later} defines it later"
                 )
                 yield Hit(cell=cell.index, line=line, evidence=f"{name!r} is used before it is defined{hint}")
         bound |= {magic.text.split()[0] for magic in cell.code.magics if magic.name == "store" and magic.text.split()}
+
+
+def _binds_unseen(cell: CodeCell) -> bool:
+    """Whether a cell brings names in that are not written: all of a module, or those of another notebook."""
+    stars = (
+        isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+        for node in ast.walk(cell.code.tree)
+    )
+    return any(stars) or any(magic.name in ("pylab", "run") for magic in cell.code.magics)
+
+
+def _in_order(cell: CodeCell) -> Iterator[tuple[int, str, str]]:
+    """What a cell's statements use and bind, each in the order of a run: a statement uses first, and binds then."""
+    for statement in cell.code.tree.body:
+        bindings, uses = read(ast.Module(body=[statement], type_ignores=[]))
+        steps = [(use.line, 0, "use", use.name) for use in uses if not use.deferred]
+        steps += [(binding.line, 1, "bind", binding.name) for binding in bindings if binding.how != "delete"]
+        yield from ((line, what, name) for line, _, what, name in sorted(steps))
 
 
 def _provided(analysis: Analysis) -> set[str]:
@@ -76,6 +82,7 @@ RULE = Rule(
         Example(cells=("y = [a for a in items]\nz = missing + 1",), found=((0, 1), (0, 2))),
     ),
     negative=(
+        Example(cells=("a = 1; b = a + 1; c = a + b",)),
         Example(cells=("def f():\n    return later", "later = 1\nf()")),
         Example(cells=("from math import *\nprint(pi)",)),
         Example(

@@ -15,7 +15,7 @@ _FETCHES = re.compile(
     r"yfinance\.(?:download|Ticker)|pandas_datareader\.\w+(?:\.\w+)?|openml\.\w+\.\w+|vega_datasets\.data\.\w+|"
     r"gensim\.downloader\.load|ucimlrepo\.fetch_ucirepo|statsmodels\.\w+\.datasets\.get_rdataset|huggingface_hub\.\w+|"
     r"transformers\.\w+\.from_pretrained|sentence_transformers\.SentenceTransformer|quandl\.get|fastai\.\w*\.?untar_data|"
-    r"plotly\.data\.\w+|spacy\.cli\.download|fredapi\.Fred|tweepy\.\w+|wikipedia\.\w+|wbgapi\.\w+\.?\w*)$"
+    r"plotly\.data\.\w+|spacy\.cli\.download|fredapi\.Fred|wikipedia\.\w+|wbgapi\.\w+\.?\w*)$"
 )
 _SHELL = re.compile(r"^(?:sudo\s+)?(?:wget|curl|git\s+clone|kaggle\s+\w+|gdown|aria2c|svn|youtube-dl)\b")
 
