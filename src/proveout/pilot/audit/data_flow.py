@@ -146,8 +146,11 @@ class Flow:
 def is_model(value: Value) -> bool:
     """Whether the value answers questions once it is fitted."""
     role = estimators.role(value.estimator)
+    inside = any(estimators.role(name) in ("model", "network", "search") for name in value.parts_of)
     if role == "pipeline":
-        return not value.parts_of or any(estimators.role(name) in ("model", "network") for name in value.parts_of)
+        return not value.parts_of or inside
+    if not value.estimator:
+        return inside  # one of a list of models
     return role in ("model", "search", "network")
 
 

@@ -127,6 +127,8 @@ class _Reader:
             elif over.parts_of or over.estimator:
                 first = over.parts_of[0] if over.parts_of else over.estimator
                 self.values[name] = Value(estimator=first, parts_of=over.parts_of, held=name)
+            elif over.part == "whole" and isinstance(statement.iter, ast.List | ast.Tuple | ast.Name):
+                self.values[name] = Value(part="test", held=name)  # for d in [train, test]: the test rows as well
             else:
                 self.values.pop(name, None)
         self._loops += 1

@@ -10,30 +10,15 @@ from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
-    """Cells in which held-out or serving rows are transformed by what they say themselves, or not as training rows were."""
+    """Cells in which held-out or serving rows are changed by what they say themselves, or not as training rows were."""
     places: dict[int, str] = {}
-    flow = analysis.flow
-    for fit in flow.fits:
-        role = estimators.role(fit.estimator.estimator)
-        if fit.on.part == "test" and (role == "transformer" or (role is None and fit.method == "fit_transform")):
-            places.setdefault(
-                fit.at.cell, f"{fit.method}({fit.on_text[:40]}) learns from the rows that it should only transform"
-            )
-    for call in analysis.calls:
-        if call.method in ("get_dummies", "factorize") and call.node.args and _part(call.node.args[0]) == "test":
-            places.setdefault(
-                call.cell, f"{call.method} makes other columns of the held-out rows than of the training rows"
-            )
-        elif (
-            call.method == "fillna"
-            and isinstance(call.node.func, ast.Attribute)
-            and _part(call.node.func.value) == "test"
-        ):
-            if any(
-                _statistic_of_test(one) for one in (*call.node.args, *(keyword.value for keyword in call.node.keywords))
-            ):
-                places.setdefault(call.cell, "holes of the held-out rows are filled by their own statistic")
-    yield from _unscaled(analysis, places)
+    for cell, evidence in (
+        *_fitted_again(analysis),
+        *_own_columns(analysis),
+        *_own_statistics(analysis),
+        *_unscaled(analysis),
+    ):
+        places.setdefault(cell, evidence)
     for index, evidence in sorted(places.items()):
         cell = analysis.cell(index)
         lines = cell.code.lines if cell else ()
@@ -41,25 +26,57 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         yield Hit(cell=index, line=line, evidence=evidence)
 
 
-def _unscaled(analysis: Analysis, places: dict[int, str]) -> Iterator[Hit]:
+def _fitted_again(analysis: Analysis) -> Iterator[tuple[int, str]]:
+    """Transformers that are fitted on the rows that they should only transform."""
+    for fit in analysis.flow.fits:
+        role = estimators.role(fit.estimator.estimator)
+        if fit.on.part == "test" and (role == "transformer" or (role is None and fit.method == "fit_transform")):
+            yield fit.at.cell, f"{fit.method}({fit.on_text[:40]}) learns from the rows that it should only transform"
+
+
+def _own_columns(analysis: Analysis) -> Iterator[tuple[int, str]]:
+    """Dummy columns made of the held-out rows alone, or of the one row that is asked about."""
+    predicts = {(call.cell, call.function) for call in analysis.calls if call.method.startswith("predict")}
+    encoded = [call for call in analysis.calls if call.method in ("get_dummies", "factorize")]
+    for call in encoded:
+        apart = call.node.args and _part(call.node.args[0]) == "test"
+        asked = len(encoded) > 1 and call is not encoded[0] and (call.cell, call.function) in predicts
+        if apart or (asked and call.function):
+            yield call.cell, f"{call.method} makes other columns of these rows than of the training rows"
+
+
+def _own_statistics(analysis: Analysis) -> Iterator[tuple[int, str]]:
+    """Statistics of held-out rows that go into them."""
+    flow = analysis.flow
+    values = [*flow.variables.values(), *(one.on for one in flow.applied), *(one.on for one in flow.fits)]
+    used = frozenset[int]().union(*(value.learned for value in values))
+    for place, statistic in enumerate(flow.statistics):
+        if statistic.on.part == "test" and place in used:
+            yield statistic.at.cell, "holes of the held-out rows are filled by their own statistic"
+    for call in analysis.calls:
+        of_test = isinstance(call.node.func, ast.Attribute) and _part(call.node.func.value) == "test"
+        given = (*call.node.args, *(keyword.value for keyword in call.node.keywords))
+        if call.method == "fillna" and of_test and any(_statistic_of_test(one) for one in given):
+            yield call.cell, "holes of the held-out rows are filled by their own statistic"
+
+
+def _unscaled(analysis: Analysis) -> Iterator[tuple[int, str]]:
     """Predictions for rows that did not pass the transformer whose output the model was fitted on."""
     flow = analysis.flow
-    fitted_with = {
-        fit.receiver: {_transformer(analysis, place) for place in fit.on.fits} - {""}
-        for fit in flow.models()
-        if fit.receiver
-    }
+    fitted_with: dict[str, set[str]] = {}
+    for fit in flow.models():
+        if fit.receiver:
+            fitted_with[fit.receiver] = {_transformer(analysis, place) for place in fit.on.fits} - {""}
     for applied in flow.applied:
         needs = fitted_with.get(applied.receiver)
         if applied.method == "transform" or not needs or applied.on.fits:
             continue
         literal = applied.at.node.args and isinstance(applied.at.node.args[0], ast.List | ast.Call)
         if applied.on.part == "test" or literal:
-            places.setdefault(
+            yield (
                 applied.at.cell,
                 f"{applied.receiver}.{applied.method} gets rows that {', '.join(sorted(needs))} did not transform",
             )
-    yield from ()
 
 
 def _transformer(analysis: Analysis, place: int) -> str:
@@ -101,6 +118,18 @@ RULE = Rule(
             cells=("s = StandardScaler()\nX_train = s.fit_transform(X_train)", "X_test = s.fit_transform(X_test)"),
             found=((1, 1),),
         ),
+        Example(
+            cells=(
+                "train = pd.read_csv('train.csv')\nother = pd.read_csv('test.csv')",
+                "other['a'] = other['a'].fillna(other['a'].mean())",
+            ),
+            found=((1, 1),),
+        ),
+        Example(cells=("for d in [train, test]:\n    d['a'] = d['a'].fillna(d['a'].median())",), found=((0, 1),)),
+        Example(
+            cells=("X = pd.get_dummies(df)\nm.fit(X, y)", "def ask(row):\n    return m.predict(pd.get_dummies(row))"),
+            found=((1, 1),),
+        ),
         Example(cells=("train = pd.get_dummies(train)\ntest = pd.get_dummies(test)",), found=((0, 1),)),
         Example(
             cells=(
@@ -113,8 +142,10 @@ RULE = Rule(
     negative=(
         Example(
             cells=(
-                "s = StandardScaler()\nX_train = s.fit_transform(X_train)\nX_test = s.transform(X_test)\nm = SVC()\nm.fit(X_train, y)\nm.predict(X_test)",
+                "s = StandardScaler()\nX_train = s.fit_transform(X_train)\nX_test = s.transform(X_test)\n"
+                "m = SVC()\nm.fit(X_train, y)\nm.predict(X_test)",
             )
         ),
+        Example(cells=("print(X_test.mean())\nX_test = X_test.fillna(X_train.mean())",)),
     ),
 )
