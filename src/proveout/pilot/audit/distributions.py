@@ -699,6 +699,16 @@ class Declared:
     files: tuple[Path, ...]
 
 
+# What people call their own modules. Any other unknown name may be a package that is not installed here.
+_LOCAL = re.compile(
+    r"^(?:(?:my|our|local|custom|own)_?\w*|\w*(?:utils?|helpers?|funcs?|functions?|tools|toolbox|lib|common|misc|settings|constants|"
+    r"config|configs|params|preprocess\w*|processing|cleaning|plotting|plots|features?|loaders?|dataset|evaluation|metrics|models?|"
+    r"src|scripts?|modules?|solutions?|answers|tests?|secrets?|credentials|project|pipeline)|src|app|code|data|base|main|classes|"
+    r"keys|notebook_\w+|nb_\w+|unit_?tests?\w*|\w*_(?:py|mod|class|script))$",
+    re.IGNORECASE,
+)
+
+
 def normalised(name: str) -> str:
     """A distribution's name as PEP 503 compares it.
 
@@ -718,9 +728,26 @@ def is_distribution(module: str) -> bool:
     return module in RENAMED or module in COMMON or module in _installed() or module in PLATFORM_ONLY
 
 
-def distribution_of(module: str) -> str | None:
-    """The distribution behind a dotted import; None for the standard library, platforms and modules of the author."""
+def is_module_of_author(module: str, folder: Path) -> bool:
+    """Whether a dotted import means a file of the author: relative, found in the repository, or called like one."""
+    if module.startswith("."):
+        return True
     top = module.partition(".")[0]
+    if not top or top in sys.stdlib_module_names or top in ("__future__", "__main__", "builtins"):
+        return False
+    if any((place / f"{top}.py").is_file() or (place / top / "__init__.py").is_file() for place in repository(folder)):
+        return True
+    return bool(_LOCAL.match(top)) and not is_distribution(top)
+
+
+def distribution_of(module: str, folder: Path) -> str | None:
+    """The distribution behind a dotted import; None for the standard library, platforms and modules of the author.
+
+    An import that nobody knows counts as a distribution of that name.
+    """
+    top = module.partition(".")[0]
+    if is_module_of_author(module, folder):
+        return None
     if top in sys.stdlib_module_names or any(module == one or module.startswith(one + ".") for one in PLATFORM_ONLY):
         return None
     if top in RENAMED:
@@ -731,7 +758,7 @@ def distribution_of(module: str) -> str | None:
     if top in COMMON:
         return normalised(top)
     found = _installed().get(top)
-    return normalised(found[0]) if found else None
+    return normalised(found[0] if found else top) or None
 
 
 def declared(folder: Path) -> Declared:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
-
 _SPARK = {"to_timestamp", "to_date", "unix_timestamp"}
 
 

@@ -1,24 +1,11 @@
 """PA111 local-import."""
 
 import ast
-import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.distributions import is_distribution, repository
+from proveout.pilot.audit.distributions import is_module_of_author
 from proveout.pilot.audit.rule import Example, Hit, Rule
-
-
-# What people call their own modules. Any other unknown name may be a package that is not installed here.
-_LOCAL = re.compile(
-    r"^(?:(?:my|our|local|custom|own)_?\w*|\w*(?:utils?|helpers?|funcs?|functions?|tools|toolbox|lib|common|misc|settings|constants|"
-    r"config|configs|params|preprocess\w*|processing|cleaning|plotting|plots|features?|loaders?|dataset|evaluation|metrics|models?|"
-    r"src|scripts?|modules?|solutions?|answers|tests?|secrets?|credentials|project|pipeline)|src|app|code|data|base|main|classes|"
-    r"keys|notebook_\w+|nb_\w+|unit_?tests?\w*|\w*_(?:py|mod|class|script))$",
-    re.IGNORECASE,
-)
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
@@ -29,7 +16,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
             modules = [node.module or ""] if not node.level else ["." * node.level + (node.module or "")]
         else:
             modules = [alias.name for alias in node.names]
-        local = [module for module in modules if _is_local(module, folder)]
+        local = [module for module in modules if is_module_of_author(module, folder)]
         if local:
             yield Hit(
                 cell=cell.index, line=node.lineno, evidence=f"{local[0]} is a module of the author, not of a package"
@@ -44,17 +31,6 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         for magic in cell.code.magics:
             if magic.magic_type == "line_magic" and magic.name == "run":
                 yield Hit(cell=cell.index, line=magic.line, evidence=f"`%{magic.text}` runs a file beside the notebook")
-
-
-def _is_local(module: str, folder: Path) -> bool:
-    if module.startswith("."):
-        return True
-    top = module.partition(".")[0]
-    if not top or top in sys.stdlib_module_names or top in ("__future__", "__main__", "builtins"):
-        return False
-    if any((place / f"{top}.py").is_file() or (place / top / "__init__.py").is_file() for place in repository(folder)):
-        return True
-    return bool(_LOCAL.match(top)) and not is_distribution(top)
 
 
 RULE = Rule(

@@ -24,13 +24,14 @@ _ALSO = {
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """The first import of each distribution that the repository does not declare."""
-    known = declared(analysis.notebook.path.parent)
+    folder = analysis.notebook.path.parent
+    known = declared(folder)
     seen: set[str] = set()
     for cell in analysis.cells:
         nodes = [node for node in ast.walk(cell.code.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         for node in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
             for module in _modules(node):
-                name = distribution_of(module)
+                name = distribution_of(module, folder)
                 if name and normalised(name) not in seen:
                     seen.add(normalised(name))
                     if not _is_declared(name, known.names):
@@ -80,5 +81,5 @@ RULE = Rule(
         Example(cells=("import numpy as np\nimport sklearn", "from sklearn.svm import SVC"), found=((0, 1), (0, 2))),
         Example(cells=("import pandas as pd\ndf = pd.read_excel('a.xls')",), found=((0, 1), (0, 2))),
     ),
-    negative=(Example(cells=("import os\nfrom google.colab import drive\nfrom mine_only import x",)),),
+    negative=(Example(cells=("import os\nfrom google.colab import drive\nfrom my_only import x",)),),
 )
