@@ -331,7 +331,7 @@ class CallReader:
         if isinstance(function, ast.Attribute) and _is_in_place(called.node):
             self._reader.mutate(function.value, found)
         keeps = method in _HANDS_MODELS_ON or called.name.endswith(
-            (".clone", ".deepcopy", "enumerate", "zip", "list", "dict")
+            (".clone", ".deepcopy", "enumerate", "zip", "list", "dict", "tqdm", "sorted", "tuple", "reversed")
         )
         return replace(
             found,

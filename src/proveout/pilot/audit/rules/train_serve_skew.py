@@ -12,13 +12,13 @@ from proveout.pilot.audit.rule import Example, Hit, Rule
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Cells in which held-out or serving rows are changed by what they say themselves, or not as training rows were."""
     places: dict[int, str] = {}
-    for cell, evidence in (
+    for place, evidence in (
         *_fitted_again(analysis),
         *_own_columns(analysis),
         *_own_statistics(analysis),
         *_unscaled(analysis),
     ):
-        places.setdefault(cell, evidence)
+        places.setdefault(place, evidence)
     for index, evidence in sorted(places.items()):
         cell = analysis.cell(index)
         lines = cell.code.lines if cell else ()
