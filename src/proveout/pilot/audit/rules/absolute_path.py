@@ -1,5 +1,6 @@
 """PA101 absolute-path."""
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -10,15 +11,22 @@ from proveout.pilot.audit.rule import Example, Hit, Rule
 _PLATFORM = re.compile(
     r"^/(?:content|kaggle|home/cdsw|project_data|dbfs|databricks|home/jovyan|home/ec2-user|opt/ml)\b"
 )
-_IN_SHELL = re.compile(r"(?<![\w./:\\-])(~?/(?:[\w.+-]+/)*[\w.+*-]+|[A-Za-z]:\\[^\s'\"]+|~/[^\s'\"]*)")
+_IN_SHELL = re.compile(r"(?<![\w./:\\}-])(~?/(?:[\w.+-]+/)*[\w.+*-]+|[A-Za-z]:\\[^\s'\"]+|~/[^\s'\"]*)")
 _COMMANDS = ("/bin/", "/usr/bin/", "/dev/")
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Texts and words of shell lines that are absolute paths, one for each line."""
     seen: set[tuple[int, int]] = set()
+    ends = {
+        (cell.index, node.right.lineno, node.right.value)
+        for cell, node in analysis.nodes(ast.BinOp)
+        if isinstance(node.op, ast.Add) and isinstance(node.right, ast.Constant)
+    }
     for literal in literals(analysis):
         place = literal.cell, literal.line
+        if (*place, literal.text) in ends:
+            continue  # `folder + "/data/x.csv"` starts elsewhere
         if is_absolute(literal.text) and place not in seen:
             seen.add(place)
             yield Hit(cell=literal.cell, line=literal.line, evidence=_said(literal.text))
@@ -57,6 +65,7 @@ RULE = Rule(
     ),
     negative=(
         Example(cells=("df = pd.read_csv('data/train.csv')",)),
+        Example(cells=("file = folder + '/data/x.csv'\n!ls {folder}/data",)),
         Example(cells=("url = 'https://example.org/home/data.csv'",)),
         Example(cells=("route = '/predict'\nunit = 'miles/hour'\nratio = a / b",)),
         Example(cells=("'''Reads /home/ann/x.csv'''\nx = 1",)),

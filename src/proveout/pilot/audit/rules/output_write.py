@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from proveout.pilot.audit.analysis import Analysis, Call
+from proveout.pilot.audit.data_flow import Saved
 from proveout.pilot.audit.literals import constants, is_writer, text_of
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
@@ -14,7 +15,7 @@ _MODELS = {"pickle.dump", "joblib.dump"}
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Calls that write a file that is no model under a literal name."""
     known = constants(analysis)
-    models = {(one.at.cell, one.at.line) for one in analysis.flow.saved if one.value.estimator}
+    models = {(one.at.cell, one.at.line) for one in analysis.flow.saved if _is_of_model(one, analysis)}
     opened = {
         (call.cell, call.line): call for call in analysis.calls if call.name in ("open", "io.open") and is_writer(call)
     }
@@ -32,6 +33,13 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         for magic in cell.code.magics:
             if magic.name == "writefile":
                 yield Hit(cell=cell.index, line=magic.line, evidence=f"%%{magic.text[:60]}")
+
+
+def _is_of_model(saved: Saved, analysis: Analysis) -> bool:
+    """An estimator, or something that estimators were put into."""
+    variables = analysis.flow.variables
+    inside = any(name in variables and variables[name].estimator for name in saved.value.holds)
+    return bool(saved.value.estimator or saved.value.parts_of) or inside
 
 
 def _holds_model(call: Call, models: set[tuple[int, int]]) -> bool:
@@ -93,5 +101,6 @@ RULE = Rule(
     negative=(
         Example(cells=("t = df.to_csv()\nd = df.to_json(orient='records')\nx = open('r.txt').read()",)),
         Example(cells=("m = SVC()\nm.fit(X, y)\njoblib.dump(m, 'm.pkl')",)),
+        Example(cells=("kept = {}\ne = LabelEncoder()\nkept['a'] = e\njoblib.dump(kept, 'e.pkl')",)),
     ),
 )

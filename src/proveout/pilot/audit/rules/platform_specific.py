@@ -33,6 +33,9 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     for call in analysis.calls:
         if _CALLS.search(call.name) or _MODULES.match(call.name):
             places.setdefault((call.cell, call.line), f"{call.name} exists on one platform only")
+        elif call.name in ("project.get_file", "project.save_data", "project.get_project_assets"):
+            if not any(binding.name == "project" for cell in analysis.cells for binding in cell.bindings):
+                places.setdefault((call.cell, call.line), "project is an object that Watson Studio gives")
     for literal in literals(analysis):
         if literal.text.startswith(("../input", "/kaggle/input")):
             places.setdefault((literal.cell, literal.line), f"{literal.text[:60]!r} is where Kaggle puts data")
@@ -57,6 +60,7 @@ RULE = Rule(
     adopt_note="Leaves the cell out where the model does not need it; else it is asked for.",
     find=find,
     positive=(
+        Example(cells=("text = project.get_file('a.csv')",), found=((0, 1),)),
         Example(cells=("from google.colab import drive\ndrive.mount('/content/drive')",), found=((0, 1), (0, 2))),
         Example(
             cells=("from sagemaker import get_execution_role\nrole = get_execution_role()",), found=((0, 1), (0, 2))

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from proveout.pilot.audit.analysis import Analysis
+from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 _THREADS = {
@@ -33,7 +33,7 @@ _DEVICE = re.compile(
     r"^(?:cuda(?::\d+)?|gpu|GPU|gpu_hist|gpu_predictor|/(?:device:)?(?:GPU|CPU|gpu|cpu):\d+|mps|tpu|TPU)$"
 )
 _INSTANCE = re.compile(
-    r"^(?:ml\.)?[a-z]\d[a-z]{0,2}\.(?:\d*x?large|medium|small|metal)$|^Standard_[A-Z]\w+$|^n1-\w+-\d+$"
+    r"^(?:ml\.)?[a-z]\d[a-z]{0,2}\.(?:\d*x?large|medium|small|metal)$|^(?i:standard)_[A-Z]\w+$|^n1-\w+-\d+$"
 )
 _CALLS = re.compile(
     r"^(?:torch\.(?:device|cuda\.\w+)|tensorflow\.(?:device|config\.\w*\.?(?:list_physical_devices|list_logical_devices|set_memory_growth|set_visible_devices|set_logical_device_configuration)|"
@@ -47,27 +47,41 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     """Calls that ask for processors, devices, instances or a JVM."""
     places: dict[tuple[int, int], str] = {}
     for call in analysis.calls:
-        for keyword in call.node.keywords:
-            value = keyword.value
-            if keyword.arg in _THREADS and not (isinstance(value, ast.Constant) and value.value in (1, None, False)):
-                places.setdefault(
-                    (call.cell, call.line), f"{keyword.arg}={ast.unparse(value)} counts on the machine's processors"
-                )
-            elif isinstance(value, ast.Constant) and isinstance(value.value, str):
-                if keyword.arg in _DEVICES and _DEVICE.match(value.value):
-                    places.setdefault((call.cell, call.line), f"{keyword.arg}={value.value!r} asks for a device")
-                elif _INSTANCE.match(value.value):
-                    places.setdefault((call.cell, call.line), f"{keyword.arg}={value.value!r} names a machine")
-        if _CALLS.match(call.name) or (
-            "SparkSession" in ast.unparse(call.node.func)[:60] and call.method == "getOrCreate"
-        ):
-            places.setdefault((call.cell, call.line), f"{call.name} counts on a runtime")
-        elif call.method in ("cuda",) and not call.node.args:
-            places.setdefault((call.cell, call.line), "moves to a GPU")
-        elif call.method == "to" and _is_device(call.argument(0)):
-            places.setdefault((call.cell, call.line), "moves to a device")
+        if evidence := _of_keywords(call) or _of_name(call):
+            places.setdefault((call.cell, call.line), evidence)
+    if (first := _given_session(analysis)) is not None:
+        places.setdefault(first, "spark is a session that the platform gives")
     for (index, line), evidence in sorted(places.items()):
         yield Hit(cell=index, line=line, evidence=evidence)
+
+
+def _of_keywords(call: Call) -> str:
+    for keyword in call.node.keywords:
+        value = keyword.value
+        if keyword.arg in _THREADS and not (isinstance(value, ast.Constant) and value.value in (1, None, False)):
+            return f"{keyword.arg}={ast.unparse(value)} counts on the machine's processors"
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            if keyword.arg in _DEVICES and _DEVICE.match(value.value):
+                return f"{keyword.arg}={value.value!r} asks for a device"
+            if _INSTANCE.match(value.value):
+                return f"{keyword.arg}={value.value!r} names a machine"
+    return ""
+
+
+def _of_name(call: Call) -> str:
+    if _CALLS.match(call.name) or (call.method == "getOrCreate" and "SparkSession" in ast.unparse(call.node.func)[:60]):
+        return f"{call.name} counts on a runtime"
+    if call.method == "cuda" and not call.node.args:
+        return "moves to a GPU"
+    return "moves to a device" if call.method == "to" and _is_device(call.argument(0)) else ""
+
+
+def _given_session(analysis: Analysis) -> tuple[int, int] | None:
+    """The first use of a Spark session that no cell makes."""
+    if any(binding.name == "spark" for cell in analysis.cells for binding in cell.bindings):
+        return None
+    uses = [(cell.index, use.line) for cell in analysis.cells for use in cell.uses if use.name == "spark"]
+    return min(uses, default=None)
 
 
 def _is_device(node: ast.expr | None) -> bool:
@@ -91,6 +105,8 @@ RULE = Rule(
             cells=("from pyspark.sql import SparkSession\nspark = SparkSession.builder.appName('x').getOrCreate()",),
             found=((0, 2),),
         ),
+        Example(cells=("df = spark.read.csv('a.csv')\nspark.sql('select 1')",), found=((0, 1),)),
+        Example(cells=("c = f(vm_size='STANDARD_D2_V2')",), found=((0, 1),)),
         Example(cells=("e = Estimator(instance_type='ml.m4.xlarge')",), found=((0, 1),)),
     ),
     negative=(Example(cells=("m = RandomForestClassifier(n_jobs=1)\nx = f(device='cpu')",)),),

@@ -1,5 +1,6 @@
 """PA103 url-read."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
@@ -15,9 +16,19 @@ _FETCHES = re.compile(
     r"yfinance\.(?:download|Ticker)|pandas_datareader\.\w+(?:\.\w+)?|openml\.\w+\.\w+|vega_datasets\.data\.\w+|"
     r"gensim\.downloader\.load|ucimlrepo\.fetch_ucirepo|statsmodels\.\w+\.datasets\.get_rdataset|huggingface_hub\.\w+|"
     r"transformers\.\w+\.from_pretrained|sentence_transformers\.SentenceTransformer|quandl\.get|fastai\.\w*\.?untar_data|"
-    r"plotly\.data\.\w+|spacy\.cli\.download|fredapi\.Fred|wikipedia\.\w+|wbgapi\.\w+\.?\w*)$"
+    r"plotly\.data\.\w+|shap\.datasets\.\w+|torch\.hub\.load\w*|tensorflow_hub\.\w+|torchtext\.datasets\.\w+|"
+    r"(?:tensorflow\.)?keras\.applications\.(?:\w+\.)?[A-Z]\w+|torchvision\.models\.\w+|keras_hub\.\w+\.\w+\.from_preset|"
+    r"spacy\.cli\.download|fredapi\.Fred|wikipedia\.\w+|wbgapi\.\w+\.?\w*)$"
 )
-_SHELL = re.compile(r"^(?:sudo\s+)?(?:wget|curl|git\s+clone|kaggle\s+\w+|gdown|aria2c|svn|youtube-dl)\b")
+_SHELL = re.compile(
+    r"^(?:sudo\s+)?(?:wget|curl|git\s+(?:clone|pull|fetch)|kaggle\s+\w+|gdown|aria2c|svn|youtube-dl|yt-dlp|"
+    r"huggingface-cli\s+download|python3?\s+-m\s+(?:spacy|nltk\.downloader)\b)"
+)
+# With an address as argument these fetch it, whoever wrote them.
+_FETCHING = re.compile(
+    r"^(?:cp|copy|get|post|urlopen|urlretrieve|retrieve|open_url|load_url|from_url|(?:down)?load\w*|fetch\w*|read_\w+)$"
+)
+_WEIGHTS = re.compile(r"\.(?:applications|models)\.")
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
@@ -27,7 +38,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         address = _address(call, analysis, known)
         if _FETCHES.match(call.name) and not _is_local(call):
             yield Hit(cell=call.cell, line=call.line, evidence=f"{call.name} fetches {address or 'from a network'}")
-        elif address and (is_reader(call) or call.method.startswith("read_")) and not is_bucket(address):
+        elif address and (is_reader(call) or _FETCHING.match(call.method)) and not is_bucket(address):
             yield Hit(cell=call.cell, line=call.line, evidence=f"{call.method} reads {address}")
     for cell in analysis.cells:
         for magic in cell.code.magics:
@@ -52,8 +63,15 @@ def _address(call: Call, analysis: Analysis, known: Mapping[str, str]) -> str:
 
 
 def _is_local(call: Call) -> bool:
-    # Scikit-learn's own small sets and torchvision's transforms come with the package.
-    return call.method in ("Fred", "set_config") or call.name.endswith(".datasets.ImageFolder")
+    """Calls of these packages that fetch nothing: folders of pictures, models without weights."""
+    if call.name.endswith((".datasets.ImageFolder", ".datasets.DatasetFolder", ".Fred", ".set_config")):
+        return True
+    if not _WEIGHTS.search(call.name):
+        return False
+    if call.name.startswith("torchvision"):
+        return not any(one.arg in ("weights", "pretrained") for one in call.node.keywords)
+    weights = call.argument(-1, "weights")
+    return isinstance(weights, ast.Constant) and (weights.value is None or weights.value != "imagenet")
 
 
 RULE = Rule(
@@ -74,12 +92,19 @@ RULE = Rule(
             cells=("from sklearn.datasets import fetch_california_housing\nd = fetch_california_housing()",),
             found=((0, 2),),
         ),
+        Example(cells=("!git pull\n!python -m spacy download en",), found=((0, 1), (0, 2))),
+        Example(cells=("url = 'https://example.org/a.csv'\ndbutils.fs.cp(url, 'a.csv')",), found=((0, 2),)),
+        Example(
+            cells=("from tensorflow.keras.applications import VGG16\nbase = VGG16(include_top=False)",),
+            found=((0, 2),),
+        ),
         Example(
             cells=("import pandas as pd\nurl = 'http://example.org/a.csv'", "df = pd.read_csv(url)"), found=((1, 1),)
         ),
     ),
     negative=(
         Example(cells=("from sklearn.datasets import load_iris\nd = load_iris()",)),
+        Example(cells=("import torchvision\nm = torchvision.models.resnet18()\nd.get('a', 'b')",)),
         Example(cells=("!pip install git+https://example.org/x",)),
         Example(cells=("# see https://example.org\nlink = 'https://example.org'",)),
     ),
