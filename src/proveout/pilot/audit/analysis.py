@@ -24,6 +24,7 @@ class CodeCell:
     code: CellCode
     bindings: tuple[Binding, ...]
     uses: tuple[Use, ...]
+    nodes: tuple[ast.AST, ...]  # all of its tree, walked once
 
     @property
     def index(self) -> int:
@@ -96,7 +97,7 @@ class Analysis:
     def defined(self) -> Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
         """Functions and classes of the notebook, by name."""
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        return {node.name: node for cell in self.cells for node in ast.walk(cell.code.tree) if isinstance(node, kinds)}
+        return {node.name: node for cell in self.cells for node in cell.nodes if isinstance(node, kinds)}
 
     def cell(self, index: int) -> CodeCell | None:
         """The code cell at that place among all cells."""
@@ -105,14 +106,14 @@ class Analysis:
     def statements(self) -> Iterator[tuple[CodeCell, ast.stmt]]:
         """All statements, also those inside others, with their cells."""
         for cell in self.cells:
-            for node in ast.walk(cell.code.tree):
+            for node in cell.nodes:
                 if isinstance(node, ast.stmt):
                     yield cell, node
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[tuple[CodeCell, Any]]:
         """All nodes of the given types, with their cells, in no order."""
         for cell in self.cells:
-            for node in ast.walk(cell.code.tree):
+            for node in cell.nodes:
                 if isinstance(node, kinds):
                     yield cell, node
 
@@ -124,7 +125,7 @@ class Analysis:
 def _code_cell(cell: Cell) -> CodeCell:
     code = parse(cell.source)
     bindings, uses = names.read(code.tree)
-    return CodeCell(cell=cell, code=code, bindings=bindings, uses=uses)
+    return CodeCell(cell=cell, code=code, bindings=bindings, uses=uses, nodes=tuple(ast.walk(code.tree)))
 
 
 def _calls(cell: CodeCell, known: Mapping[str, str]) -> Iterator[Call]:

@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, Call, CodeCell
 
@@ -114,10 +115,10 @@ def is_bucket(text: str) -> bool:
     return bool(_BUCKET.match(text.strip()))
 
 
-def literals(analysis: Analysis) -> Iterator[Literal]:
+@lru_cache(maxsize=1)  # six rules ask in turn
+def literals(analysis: Analysis) -> tuple[Literal, ...]:
     """All texts of all cells but docstrings. Of an f-string, its first constant part stands for it."""
-    for cell in analysis.cells:
-        yield from _of_cell(cell)
+    return tuple(literal for cell in analysis.cells for literal in _of_cell(cell))
 
 
 def _of_cell(cell: CodeCell) -> Iterator[Literal]:
@@ -161,6 +162,7 @@ def is_writer(call: Call) -> bool:
     return call.name in WRITERS or call.method in WRITE_METHODS
 
 
+@lru_cache(maxsize=1)
 def constants(analysis: Analysis) -> Mapping[str, str]:
     """Texts that variables hold: `path = "data.csv"`, joined where parts are known."""
     found: dict[str, str] = {}

@@ -7,8 +7,9 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from proveout.pilot.audit.analysis import Analysis
+from proveout.pilot.audit.analysis import Analysis, CodeCell
 
 CLOUD = re.compile(
     r"^(?:boto3|botocore|s3fs|sagemaker|google\.cloud|google\.oauth2|googleapiclient|gcsfs|azure|azureml|adlfs|ibm_boto3|"
@@ -63,6 +64,7 @@ def builds_client(name: str) -> bool:
     return CLOUD.match(name) is not None and _NO_RESOURCE.search(name) is None
 
 
+@lru_cache(maxsize=1)  # three rules ask in turn
 def variables(analysis: Analysis) -> Remote:
     """The variables that stand for something in a cloud or a database, followed from the client they came from."""
     cloud: set[str] = set()
@@ -70,7 +72,7 @@ def variables(analysis: Analysis) -> Remote:
     local = set(analysis.imports)
     for _ in range(2):  # a name may be used above the cell that makes it
         for cell in analysis.cells:
-            for target, value in _assignments(cell.code.tree):
+            for target, value in _assignments(cell):
                 name, base = analysis.name_of(_innermost_call(value)), _base(value)
                 if ends_local(value) or name.startswith(("pandas.", "numpy.")):
                     local.add(target)
@@ -82,9 +84,9 @@ def variables(analysis: Analysis) -> Remote:
     return Remote(cloud=frozenset(cloud - local), database=frozenset(database - local))
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def _assignments(cell: CodeCell) -> Iterator[tuple[str, ast.expr]]:
     """Names with the expression they come from. Of several names at once, the first: the others are parts of it."""
-    for node in ast.walk(tree):
+    for node in cell.nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 first = target.elts[0] if isinstance(target, ast.Tuple | ast.List) and target.elts else target

@@ -56,7 +56,7 @@ def _read(cell: CodeCell) -> _Shown:
 
 
 def _simple(cell: CodeCell) -> Iterator[ast.stmt]:
-    for node in ast.walk(cell.code.tree):
+    for node in cell.nodes:
         if isinstance(node, ast.Assign | ast.Expr | ast.AugAssign | ast.Return):
             yield node
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.removed_apis import (
@@ -130,8 +131,9 @@ def _line_of(call: Call) -> int:
 
 
 def _of_keywords(call: Call, _: Analysis) -> str:
+    own = call.method
     for method, keyword, value, what in KEYWORDS:
-        if call.method == method:
+        if own == method:
             given = call.argument(-1, keyword)
             if given is not None and (value is None or (isinstance(given, ast.Constant) and given.value == value)):
                 return f"{method}({keyword}={ast.unparse(given)[:30]}): {what}"
@@ -153,14 +155,15 @@ def _is_whole_frame(node: ast.expr, analysis: Analysis) -> bool:
     return isinstance(node, ast.Name) and node.id in _frames(analysis)
 
 
-def _frames(analysis: Analysis) -> set[str]:
+@lru_cache(maxsize=1)  # asked for each call
+def _frames(analysis: Analysis) -> frozenset[str]:
     """Variables that hold frames that were read or made."""
-    return {
+    return frozenset(
         binding.name
         for cell in analysis.cells
         for binding in cell.bindings
         if isinstance(binding.value, ast.Call) and _FRAMES.match(analysis.name_of(binding.value.func))
-    }
+    )
 
 
 def _of_seaborn(call: Call, _: Analysis) -> str:

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 
 from proveout.pilot.audit import estimators
-from proveout.pilot.audit.analysis import Analysis, CodeCell
+from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 _DISPLAY = re.compile(
     r"^(?:matplotlib|seaborn|plotly|altair|bokeh|IPython)\.|^(?:print|display|plt|sns|ax\w*|fig\w*|axes|axs|range|enumerate|len|open|str|round)(?:\.|$)|"
-    r"\.(?:head|tail|plot|hist|boxplot|set_\w+|figure|subplots?|subplots_adjust|savefig|show|legend|xticks|yticks|annotate|text|title|xlabel|ylabel|heatmap|"
+    r"\.(?:head|tail|plot|hist|boxplot|set_(?!params|hyper)\w+|figure|subplots?|subplots_adjust|savefig|show|legend|xticks|yticks|annotate|text|title|xlabel|ylabel|heatmap|"
     r"barh?|scatter|pie|style|add_subplot|add_trace|update_layout|set_option|format|info|describe|sleep|seed|set_seed|manual_seed|strftime|sample|tick_params|"
     r"axhline|axvline|colorbar|imshow|suptitle|tight_layout|twinx|round|bar_label|summary)$|^time\.sleep$|seed$"
 )
@@ -57,16 +57,45 @@ _HARMLESS_KEYWORDS = {
     "zorder",
     "markersize",
     "font_scale",
+    "min_font_size",
+    "max_font_size",
+    "max_words",
+    "min_word_length",
+    "max_nodes",
+    "min_nodes",
+    "instance_count",
+    "initial_instance_count",
+    "train_instance_count",
+    "volume_size",
+    "train_volume_size",
+    "cpu_cores",
+    "memory_gb",
+    "timeout",
+    "port",
+    "max_run",
+    "replicas",
+    "verbose_eval",
+    "truncate",
+    "print_every",
+    "delay",
 }
 _PLAIN = {0, 1, -1}
+_HARMLESS_NAMES = re.compile(r"seed|random_state|^fig|^ax|n_jobs|color|size_of_fig|^dpi|palette", re.IGNORECASE)
+_DRAWS = re.compile(
+    r"^(?:matplotlib|seaborn|plotly|altair|bokeh|IPython|wordcloud)\.|^(?:print|display|plt|sns|ax\w*|fig\w*|axes|axs)(?:\.|$)|"
+    r"\.(?:plot|hist|boxplot|bar|barh|scatter|pie|imshow|heatmap|set_\w+|annotate|text|title|legend|show)$"
+)
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Statements with a number that changes the data, the split, the model or the search."""
+    drawn = _only_drawn(analysis)
     for cell, statement in analysis.statements():
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
             continue
-        numbers = list(_numbers(statement, cell, analysis))
+        if isinstance(statement, ast.Assign) and _names_of(statement) and _names_of(statement) <= drawn:
+            continue
+        numbers = list(_numbers(statement, analysis))
         if numbers:
             shown = ", ".join(dict.fromkeys(numbers))
             yield Hit(
@@ -76,43 +105,98 @@ def find(analysis: Analysis) -> Iterator[Hit]:
             )
 
 
-def _numbers(statement: ast.stmt, cell: CodeCell, analysis: Analysis) -> Iterator[str]:
+def _names_of(statement: ast.Assign) -> set[str]:
+    """The variables that an assignment makes. Of a column or an attribute, none: its frame goes on."""
+    if any(not isinstance(target, ast.Name | ast.Tuple) for target in statement.targets):
+        return set()
+    return {one.id for target in statement.targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+
+
+def _only_drawn(analysis: Analysis) -> set[str]:
+    """Variables that are read by drawings and printed texts alone."""
+    drawn: set[str] = set()
+    used: set[str] = set()
+    for cell in analysis.cells:
+        waiting: list[tuple[ast.AST, bool]] = [(cell.code.tree, False)]
+        while waiting:
+            node, inside = waiting.pop()
+            if isinstance(node, ast.Call):
+                inside = inside or bool(_DRAWS.search(analysis.name_of(node.func)))
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                (drawn if inside else used).add(node.id)
+            waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
+    return drawn - used
+
+
+def _numbers(statement: ast.stmt, analysis: Analysis) -> Iterator[str]:
     if isinstance(statement, ast.Expr) and not _is_consequential(statement.value, analysis):
         return
-    if isinstance(statement, ast.Assign):
-        names = [one.id for target in statement.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
-        if names and all(
-            re.search(r"seed|random_state|^fig|^ax|n_jobs|color|size_of_fig", name, re.IGNORECASE) for name in names
-        ):
-            return
-        text = ast.unparse(statement.targets[0])
-        if re.search(r"rcParams|options\.display|figsize|plt\.", text):
-            return
     waiting: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
+    if isinstance(statement, ast.Assign):
+        names = _names_of(statement)
+        if names and all(_HARMLESS_NAMES.search(name) for name in names):
+            return
+        if re.search(r"rcParams|options\.display|figsize|plt\.", ast.unparse(statement.targets[0])):
+            return
+        waiting.extend(_of_cut(statement.value))
+    yield from _within(waiting, analysis)
+
+
+def _of_cut(value: ast.expr) -> Iterator[ast.AST]:
+    """`df = df.head(1000)` and `{"depth": range(2, 10)}` decide; elsewhere head and range only show and count."""
+    inner = value
+    while isinstance(inner, ast.Call | ast.Attribute):
+        if isinstance(inner, ast.Call):
+            if isinstance(inner.func, ast.Attribute) and inner.func.attr in ("head", "tail", "sample", "limit"):
+                yield from inner.args
+                yield from (one.value for one in inner.keywords if one.arg in ("n", "frac", "fraction"))
+            inner = inner.func
+        else:
+            inner = inner.value
+    for one in (value, *(value.values if isinstance(value, ast.Dict) else ())):
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "range":
+            yield from one.args
+
+
+def _within(waiting: list[ast.AST], analysis: Analysis) -> Iterator[str]:
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.Call):
-            name = analysis.name_of(node.func)
-            if _DISPLAY.search(name) or _of_plot(name):
-                # What a frame gave before `.plot(...)` counts still.
-                if isinstance(node.func, ast.Attribute):
-                    waiting.append(node.func.value)
+        match node:
+            case ast.Call():
+                name = analysis.name_of(node.func)
+                if _DISPLAY.search(name) or _of_plot(name):
+                    # What a frame gave before `.plot(...)` counts still.
+                    waiting.extend([node.func.value] if isinstance(node.func, ast.Attribute) else [])
+                    continue
+                waiting.append(node.func)
+                waiting.extend(node.args)
+                waiting.extend(one.value for one in node.keywords if one.arg not in _HARMLESS_KEYWORDS)
+            case ast.Subscript(value=value, slice=index):
+                waiting.append(value)
+                waiting.extend(_of_index(index))
+            case ast.Dict(values=values):
+                waiting.extend(values)
+            case ast.BinOp(left=left, op=op, right=right):
+                sides = [left] if _is_of_formula(op, right) else [left, right]
+                waiting.extend(sides if not _is_percent(op, left) else [right])
+            case ast.Constant(value=int() | float() as number):
+                if not isinstance(number, bool) and number not in _PLAIN:
+                    yield repr(number)
+            case ast.JoinedStr():
                 continue
-            waiting.append(node.func)
-            waiting.extend(node.args)
-            waiting.extend(one.value for one in node.keywords if one.arg not in _HARMLESS_KEYWORDS)
-            continue
-        if isinstance(node, ast.Subscript):
-            waiting.append(node.value)
-            waiting.extend(_of_index(node.slice))
-            continue
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            if node.value not in _PLAIN:
-                yield repr(node.value)
-            continue
-        if isinstance(node, ast.JoinedStr | ast.Lambda) and not isinstance(node, ast.Lambda):
-            continue
-        waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+            case _:
+                waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+
+
+def _is_of_formula(op: ast.operator, right: ast.expr) -> bool:
+    """Squares, roots and percents are no choice of anybody."""
+    if isinstance(op, ast.Pow):
+        return isinstance(right, ast.Constant) and right.value in (2, 0.5)
+    return _is_percent(op, right)
+
+
+def _is_percent(op: ast.operator, side: ast.expr) -> bool:
+    return isinstance(op, ast.Mult | ast.Div) and isinstance(side, ast.Constant) and side.value in (100, 100.0)
 
 
 def _of_plot(name: str) -> bool:
@@ -131,7 +215,7 @@ def _of_index(index: ast.expr) -> Iterator[ast.AST]:
 
 
 def _is_consequential(value: ast.expr, analysis: Analysis) -> bool:
-    """Whether an expression that stands alone does something: a fit, an edit in place, a step of a model; not a display."""
+    """Whether an expression that stands alone does something: a fit, an edit in place, a step of a model."""
     if not isinstance(value, ast.Call):
         return False
     name = analysis.name_of(value.func)
@@ -152,6 +236,7 @@ def _is_consequential(value: ast.expr, analysis: Analysis) -> bool:
         "update",
         "extend",
         "partial_fit",
+        "set_hyperparameters",
     )
     chain = any(
         isinstance(one, ast.Call)
@@ -176,10 +261,16 @@ RULE = Rule(
             cells=("a, b = train_test_split(X, test_size=0.2, random_state=42)\ndf = df[df.age > 18]",),
             found=((0, 1), (0, 2)),
         ),
+        Example(
+            cells=("df = df.head(10000)\ngrid = {'max_depth': range(2, 10)}\ns = df.sample(frac=0.3, random_state=1)",),
+            found=((0, 1), (0, 2), (0, 3)),
+        ),
         Example(cells=("m = KNeighborsClassifier(n_neighbors=7)\nk = 5",), found=((0, 1), (0, 2))),
     ),
     negative=(
         Example(cells=("plt.figure(figsize=(10, 6))\ndf.head(20)\nnp.random.seed(42)\nx = y[3]\nprint(round(a, 2))",)),
+        Example(cells=("a = 0.4\nfirst = df[df.k == 3]", "plt.plot(x, alpha=a)\nfirst.plot(kind='bar')")),
+        Example(cells=("names = {0: 'no', 2: 'yes'}\nshare = 100 * a / b\nerror = ((y - p) ** 2).mean() ** 0.5",)),
         Example(cells=("m = SVC(random_state=3, n_jobs=4)\ni = 0\nseed = 7",)),
     ),
 )

@@ -15,7 +15,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     if lines >= _FEWEST_LINES and not any(
         isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         for cell in analysis.cells
-        for node in ast.walk(cell.code.tree)
+        for node in cell.nodes
     ):
         yield Hit(cell=NOTEBOOK, line=1, evidence=f"{lines} lines of code and no function")
     for cell in analysis.cells:

@@ -21,6 +21,16 @@ _CALLS = re.compile(
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Imports, calls and paths that exist on one notebook platform only, one for each line."""
     places: dict[tuple[int, int], str] = {}
+    for cell, line, evidence in (*_imports(analysis), *_calls(analysis), *_paths(analysis)):
+        places.setdefault((cell, line), evidence)
+    for (index, line), evidence in sorted(places.items()):
+        yield Hit(cell=index, line=line, evidence=evidence)
+
+
+_Found = Iterator[tuple[int, int, str]]
+
+
+def _imports(analysis: Analysis) -> _Found:
     for cell, node in analysis.nodes(ast.Import, ast.ImportFrom):
         modules = (
             [alias.name for alias in node.names]
@@ -29,24 +39,28 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         )
         for module in modules:
             if _MODULES.match(module) or module.endswith(".get_execution_role"):
-                places.setdefault((cell.index, node.lineno), f"{module} exists on one platform only")
+                yield cell.index, node.lineno, f"{module} exists on one platform only"
+
+
+def _calls(analysis: Analysis) -> _Found:
+    own_project = any(binding.name == "project" for cell in analysis.cells for binding in cell.bindings)
     for call in analysis.calls:
         if _CALLS.search(call.name) or _MODULES.match(call.name):
-            places.setdefault((call.cell, call.line), f"{call.name} exists on one platform only")
-        elif call.name in ("project.get_file", "project.save_data", "project.get_project_assets"):
-            if not any(binding.name == "project" for cell in analysis.cells for binding in cell.bindings):
-                places.setdefault((call.cell, call.line), "project is an object that Watson Studio gives")
+            yield call.cell, call.line, f"{call.name} exists on one platform only"
+        elif call.name in ("project.get_file", "project.save_data", "project.get_project_assets") and not own_project:
+            yield call.cell, call.line, "project is an object that Watson Studio gives"
+
+
+def _paths(analysis: Analysis) -> _Found:
     for literal in literals(analysis):
         if literal.text.startswith(("../input", "/kaggle/input")):
-            places.setdefault((literal.cell, literal.line), f"{literal.text[:60]!r} is where Kaggle puts data")
+            yield literal.cell, literal.line, f"{literal.text[:60]!r} is where Kaggle puts data"
     for cell in analysis.cells:
         for magic in cell.code.magics:
             if "../input" in magic.text:
-                places.setdefault((cell.index, magic.line), "../input is where Kaggle puts data")
+                yield cell.index, magic.line, "../input is where Kaggle puts data"
             if magic.magic_type == "line_magic" and magic.name in ("tensorflow_version", "sh", "run_notebook"):
-                places.setdefault((cell.index, magic.line), f"%{magic.name} exists on one platform only")
-    for (index, line), evidence in sorted(places.items()):
-        yield Hit(cell=index, line=line, evidence=evidence)
+                yield cell.index, magic.line, f"%{magic.name} exists on one platform only"
 
 
 RULE = Rule(

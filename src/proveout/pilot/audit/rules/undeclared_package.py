@@ -28,7 +28,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     known = declared(folder)
     seen: set[str] = set()
     for cell in analysis.cells:
-        nodes = [node for node in ast.walk(cell.code.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        nodes = [node for node in cell.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
         for node in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
             for module in _modules(node):
                 name = distribution_of(module, folder)

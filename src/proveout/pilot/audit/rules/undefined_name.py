@@ -31,10 +31,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
 
 def _binds_unseen(cell: CodeCell) -> bool:
     """Whether a cell brings names in that are not written: all of a module, or those of another notebook."""
-    stars = (
-        isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-        for node in ast.walk(cell.code.tree)
-    )
+    stars = (isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names) for node in cell.nodes)
     return any(stars) or any(magic.name in ("pylab", "run") for magic in cell.code.magics)
 
 

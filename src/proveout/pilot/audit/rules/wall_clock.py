@@ -45,7 +45,7 @@ def _only_subtracted(analysis: Analysis, index: int) -> bool:
         isinstance(node, ast.BinOp)
         and isinstance(node.op, ast.Sub)
         and re.search(r"start|begin|t0|tic|end", ast.unparse(node), re.IGNORECASE)
-        for node in ast.walk(cell.code.tree)
+        for node in cell.nodes
     )
 
 
