@@ -71,13 +71,22 @@ WRITERS = {
     "shutil.copy",
     "shutil.copyfile",
     "shutil.move",
-    "os.makedirs",
-    "os.mkdir",
     "pandas.ExcelWriter",
     "matplotlib.pyplot.savefig",
     "scipy.io.wavfile.write",
     "imageio.imwrite",
     "imageio.mimsave",
+}
+_OPENERS = {
+    "open",
+    "io.open",
+    "codecs.open",
+    "builtins.open",
+    "gzip.open",
+    "bz2.open",
+    "tarfile.open",
+    "zipfile.ZipFile",
+    "h5py.File",
 }
 # Words that follow `open(...)`: a file opened to write.
 _WRITING_MODES = re.compile(r"[wax+]")
@@ -144,7 +153,7 @@ def _of_cell(cell: CodeCell) -> Iterator[Literal]:
 
 def is_reader(call: Call) -> bool:
     """Whether a call reads a file that it is given by name."""
-    if call.name in ("open", "io.open", "codecs.open") and opens_to_write(call):
+    if call.name in _OPENERS and opens_to_write(call):
         return False
     return bool(READERS.match(call.name)) or call.method in READ_METHODS
 
@@ -157,7 +166,7 @@ def opens_to_write(call: Call) -> bool:
 
 def is_writer(call: Call) -> bool:
     """Whether a call writes a file that it is given by name."""
-    if call.name in ("open", "io.open", "codecs.open"):
+    if call.name in _OPENERS:
         return opens_to_write(call)
     return call.name in WRITERS or call.method in WRITE_METHODS
 

@@ -19,15 +19,17 @@ _NOT_A_FILE = {
     "xgboost.DMatrix",
 }
 
+# These leave a file behind that the notebook may read again.
+_SAVES = {"save", "dump", "save_model", "save_weights", "urlretrieve", "download", "download_file", "imwrite", "export"}
+
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Calls that read a file by a relative name, and corpora that a library expects on disk."""
     known, written = constants(analysis), set[str]()
     for call in analysis.calls:
-        if is_writer(call):
-            text = _path(call, known, analysis)
-            if text:
-                written.add(_base(text))
+        if is_writer(call) or call.method in _SAVES:
+            texts = (text_of(one, known, analysis) for one in call.node.args)
+            written |= {_base(text) for text in (*texts, _path(call, known, analysis)) if text}
             continue
         if _RESOURCES.match(call.name) and call.method in ("words", "load", "raw", "sents", "fileids", "tagged_words"):
             yield Hit(cell=call.cell, line=call.line, evidence=f"{call.name} reads data that a library expects on disk")
@@ -97,6 +99,11 @@ RULE = Rule(
         Example(cells=("with open('words.txt') as f:\n    w = f.read()",), found=((0, 1),)),
     ),
     negative=(
+        Example(
+            cells=(
+                "import joblib\njoblib.dump(m, 'm.pkl')\nm = joblib.load('m.pkl')\nwith tarfile.open('a', 'w'): pass",
+            )
+        ),
         Example(cells=("import pandas as pd\npd.read_csv('https://example.org/a.csv')\npd.read_csv('/data/a.csv')",)),
         Example(cells=("df.to_csv('a.csv')", "import pandas as pd\nagain = pd.read_csv('a.csv')")),
         Example(cells=("with open('out.txt', 'w') as f:\n    f.write('x')",)),

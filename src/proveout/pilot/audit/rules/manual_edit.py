@@ -10,7 +10,7 @@ from proveout.pilot.audit.names import BUILT_IN
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 _PLACEHOLDER = re.compile(
-    r"^<[^<>/=]{2,60}>$|^\*{4,}$|^x{4,}$|^(?:your|insert|enter|put|replace|paste|fill)[ _-]?\w+|"
+    r"^<[\w .'’,:-]{2,60}>$|^\*{4,}$|^x{4,}$|^(?:your|insert|enter|put|replace|paste|fill)[ _-]?\w+|"
     r"<(?:your|insert|enter|put|replace|paste)[^<>]*>|"
     r"\b(?:your|YOUR)[-_ ](?:own[-_ ])?(?:\w+[-_ ])?(?:key|token|password|bucket|name|path|file|username|user|id|project|"
     r"secret|"
@@ -134,7 +134,7 @@ RULE = Rule(
         Example(cells=("#model = SVC()\nmodel = LogisticRegression()",), found=((0, 2),)),
     ),
     negative=(
-        Example(cells=("html = '<b>'\ntoken = '<OOV>'\nprint('*' * 20)",)),
+        Example(cells=("text = re.sub('<.*?>', '', text)\nhtml = '<b>'\ntoken = '<OOV>'\nprint('*' * 20)",)),
         Example(cells=("# we insert the rows\ndf = df.dropna()",)),
         Example(cells=("print('****' * 20)\n#df['a'] = df['a'].astype(int)\ndf['a'] = df['a'].str.strip()",)),
         Example(cells=("# Training\n", "#x = 3\nx = 3")),

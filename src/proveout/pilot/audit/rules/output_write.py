@@ -63,8 +63,6 @@ def _path(call: Call, known: Mapping[str, str], analysis: Analysis) -> str | Non
         "io.open",
         "cv2.imwrite",
         "pandas.ExcelWriter",
-        "os.makedirs",
-        "os.mkdir",
     ):
         return text_of(call.argument(0), known, analysis)
     if call.name in (

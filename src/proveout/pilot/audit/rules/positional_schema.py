@@ -1,6 +1,7 @@
 """PA403 positional-schema."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
@@ -75,7 +76,7 @@ def _of_array(value: ast.expr) -> str:
     whole = isinstance(rows, ast.Slice) and rows.lower is None and rows.upper is None
     several = isinstance(columns, ast.List) and bool(columns.elts) and not any(map(_is_text, columns.elts))
     if whole and (_is_place(columns) or several) and isinstance(value.value, ast.Name | ast.Attribute):
-        of_answers = isinstance(value.value, ast.Name) and "prob" in value.value.id
+        of_answers = isinstance(value.value, ast.Name) and re.search(r"prob|score|pred", value.value.id) is not None
         return "" if of_answers else f"`{ast.unparse(value)[:80]}` chooses columns by their places"
     return ""
 

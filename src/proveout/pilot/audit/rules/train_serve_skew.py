@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from proveout.pilot.audit import estimators
 from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.data_flow import hinted
+from proveout.pilot.audit.data_flow import Place, hinted
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
@@ -63,12 +63,10 @@ def _own_statistics(analysis: Analysis) -> Iterator[tuple[int, str]]:
 def _unscaled(analysis: Analysis) -> Iterator[tuple[int, str]]:
     """Predictions for rows that did not pass the transformer whose output the model was fitted on."""
     flow = analysis.flow
-    fitted_with: dict[str, set[str]] = {}
-    for fit in flow.models():
-        if fit.receiver:
-            fitted_with[fit.receiver] = {_transformer(analysis, place) for place in fit.on.fits} - {""}
+    models = [fit for fit in flow.models() if fit.receiver]
     for applied in flow.applied:
-        needs = fitted_with.get(applied.receiver)
+        before = [fit for fit in models if fit.receiver == applied.receiver and _is_before(fit.at, applied.at)]
+        needs = {_transformer(analysis, place) for place in before[-1].on.fits} - {""} if before else set()
         if applied.method == "transform" or not needs or applied.on.fits:
             continue
         literal = applied.at.node.args and isinstance(applied.at.node.args[0], ast.List | ast.Call)
@@ -77,6 +75,10 @@ def _unscaled(analysis: Analysis) -> Iterator[tuple[int, str]]:
                 applied.at.cell,
                 f"{applied.receiver}.{applied.method} gets rows that {', '.join(sorted(needs))} did not transform",
             )
+
+
+def _is_before(one: Place, other: Place) -> bool:
+    return (one.cell, one.line) <= (other.cell, other.line)
 
 
 def _transformer(analysis: Analysis, place: int) -> str:
@@ -144,6 +146,11 @@ RULE = Rule(
             cells=(
                 "s = StandardScaler()\nX_train = s.fit_transform(X_train)\nX_test = s.transform(X_test)\n"
                 "m = SVC()\nm.fit(X_train, y)\nm.predict(X_test)",
+            )
+        ),
+        Example(
+            cells=(
+                "m = SVC()\nm.fit(X, y)\nm.predict([[1, 2]])\ns = StandardScaler()\nX2 = s.fit_transform(X)\nm.fit(X2, y)",
             )
         ),
         Example(cells=("print(X_test.mean())\nX_test = X_test.fillna(X_train.mean())",)),
