@@ -8,7 +8,7 @@ from proveout.cli._terminal import page
 
 if TYPE_CHECKING:
     from proveout.pilot.audit.audit import Finding, Report
-    from proveout.pilot.audit.grouping import KindGroup
+    from proveout.pilot.audit.finding_groups import KindGroup
 
 _WIDTH = 100
 _PLACES = 3
@@ -16,7 +16,7 @@ _PLACES = 3
 
 def report_page(report: "Report", *, everything: bool) -> str:
     """The report as text. Without `everything`, the first places of a kind, and kinds of no harm in one line."""
-    from proveout.pilot.audit.grouping import groups
+    from proveout.pilot.audit.finding_groups import groups
 
     found = groups(report)
     lines = [_head(report, [f"{group.count} {group.severity}" for group in found])]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proveout.html_pages import render
 from proveout.pilot.audit.audit import Report
-from proveout.pilot.audit.grouping import groups
+from proveout.pilot.audit.finding_groups import groups
 
 
 def html(reports: Sequence[Report]) -> str:
