@@ -41,6 +41,12 @@ def _names_parts(trees: Sequence[ast.Module]) -> bool:
     return {"train", "test"} <= stems
 
 
+def _is_of_names(loop: ast.For | ast.AsyncFor) -> bool:
+    """`for d in [train, test]`, and not over pairs of names and values."""
+    over = loop.iter.elts if isinstance(loop.iter, ast.List | ast.Tuple) else [loop.iter]
+    return isinstance(loop.target, ast.Name) and all(isinstance(one, ast.Name) for one in over)
+
+
 class _Reader:
     def __init__(self, known: Mapping[str, str], *, parted_files: bool) -> None:
         self.known = known
@@ -127,7 +133,7 @@ class _Reader:
             elif over.parts_of or over.estimator:
                 first = over.parts_of[0] if over.parts_of else over.estimator
                 self.values[name] = Value(estimator=first, parts_of=over.parts_of, held=name)
-            elif over.part == "whole" and isinstance(statement.iter, ast.List | ast.Tuple | ast.Name):
+            elif over.part == "whole" and _is_of_names(statement):
                 self.values[name] = Value(part="test", held=name)  # for d in [train, test]: the test rows as well
             else:
                 self.values.pop(name, None)
@@ -156,8 +162,8 @@ class _Reader:
         if isinstance(target, ast.Name):
             # A copy of an estimator's variable is that estimator; rows belong to the name they got last.
             part = found.part
-            if part in ("", "whole") and not found.estimator:
-                part = hinted(target.id) or part
+            if found.split < 0 and not found.estimator:
+                part = hinted(target.id) or part  # `validation_rows = train_generator.flow(...)` is what its name says
             self.values[target.id] = replace(found, held=target.id, part=part)
             if found.estimator:
                 self.flow.fitted[target.id] = self.flow.fitted.get(target.id, frozenset()) | found.fits

@@ -1,11 +1,12 @@
 """Variables that stand for something outside: clients, connections, jobs, buckets, and what calls do to it.
 
-Input: an `Analysis`. Output: `Remote`: which variables, of a cloud or of a database, and which calls change what is there.
+Input: an `Analysis`. Output: `Remote` for each cell: which variables are of a cloud or of a database. And for a call,
+whether it changes what is there.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -65,39 +66,63 @@ def builds_client(name: str) -> bool:
 
 
 @lru_cache(maxsize=1)  # three rules ask in turn
-def variables(analysis: Analysis) -> Remote:
-    """The variables that stand for something in a cloud or a database, followed from the client they came from."""
+def variables(analysis: Analysis) -> Mapping[int, Remote]:
+    """For each cell, the variables that stand for something in a cloud or a database there, followed from their client.
+
+    A name that a cell gives to something else is no longer one, below that cell and in it. A name that stands for nothing
+    else is one above the cell that makes it, too.
+    """
+    found: dict[int, Remote] = {}
     cloud: set[str] = set()
     database: set[str] = set()
-    local = set(analysis.imports)
-    for _ in range(2):  # a name may be used above the cell that makes it
-        for cell in analysis.cells:
-            for target, value in _assignments(cell):
-                name, base = analysis.name_of(_innermost_call(value)), _base(value)
-                if ends_local(value) or name.startswith(("pandas.", "numpy.")):
-                    local.add(target)
-                    continue
-                if builds_client(name) or base in cloud or _deep_client(value, analysis):
-                    cloud.add(target)
-                if DATABASE.match(name) or base in database:
-                    database.add(target)
-    return Remote(cloud=frozenset(cloud - local), database=frozenset(database - local))
+    ever: tuple[set[str], set[str]] = (set(), set())
+    otherwise: tuple[set[str], set[str]] = (set(), set())
+    for cell in analysis.cells:
+        for target, value, inside_function in _assignments(cell):
+            name, base = analysis.name_of(_innermost_call(value)), base_of(value)
+            local = ends_local(value) or name.startswith(("pandas.", "numpy."))
+            of_cloud = not local and (builds_client(name) or base in cloud or _deep_client(value, analysis))
+            of_database = not local and (bool(DATABASE.match(name)) or base in database)
+            for place, (is_one, names) in enumerate(((of_cloud, cloud), (of_database, database))):
+                if is_one:
+                    names.add(target)
+                    ever[place].add(target)
+                elif not inside_function:
+                    names.discard(target)
+                    otherwise[place].add(target)
+        hidden = set(analysis.imports) | {one.arg for one in cell.nodes if isinstance(one, ast.arg)}
+        found[cell.index] = Remote(cloud=frozenset(cloud - hidden), database=frozenset(database - hidden))
+    always = Remote(cloud=frozenset(ever[0] - otherwise[0]), database=frozenset(ever[1] - otherwise[1]))
+    return {
+        index: Remote(cloud=one.cloud | always.cloud, database=one.database | always.database)
+        for index, one in found.items()
+    }
 
 
-def _assignments(cell: CodeCell) -> Iterator[tuple[str, ast.expr]]:
-    """Names with the expression they come from. Of several names at once, the first: the others are parts of it."""
+def _assignments(cell: CodeCell) -> list[tuple[str, ast.expr, bool]]:
+    """Names with the expression they come from, and whether that stands in a function, in the order of their lines.
+
+    Of several names at once, the first: the others are parts of it.
+    """
+    functions = [node for node in cell.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    found: list[tuple[int, str, ast.expr]] = []
     for node in cell.nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 first = target.elts[0] if isinstance(target, ast.Tuple | ast.List) and target.elts else target
                 if isinstance(first, ast.Name):
-                    yield first.id, node.value
+                    found.append((node.lineno, first.id, node.value))
         elif isinstance(node, ast.With | ast.AsyncWith):
             for item in node.items:
                 if isinstance(item.optional_vars, ast.Name):
-                    yield item.optional_vars.id, item.context_expr
+                    found.append((node.lineno, item.optional_vars.id, item.context_expr))
         elif isinstance(node, ast.For | ast.AsyncFor) and isinstance(node.target, ast.Name):
-            yield node.target.id, node.iter
+            found.append((node.lineno, node.target.id, node.iter))
+    found.sort(key=lambda one: one[0])
+    return [
+        (name, value, any(node.lineno < line <= (node.end_lineno or line) for node in functions))
+        for line, name, value in found
+    ]
 
 
 def _innermost_call(node: ast.expr) -> ast.expr:
@@ -131,26 +156,22 @@ def ends_local(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and _LOCAL.match(node.attr) is not None
 
 
-def _base(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Await):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def base_of(node: ast.expr) -> str:
     """The variable at the root of a chain of calls, attributes and subscripts, or "".
 
     >>> base_of(ast.parse("db['rows'].find().limit(3)", mode="eval").body)
     'db'
     """
-    return _base(node)
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Await):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def changes(call: ast.Call, remote: Remote, analysis: Analysis) -> bool:
     """Whether a call makes, deletes or starts something outside, so that a second one does it again or fails."""
     if not isinstance(call.func, ast.Attribute):
         return False
-    method, base = call.func.attr, _base(call.func)
+    method, base = call.func.attr, base_of(call.func)
     if any(one.arg in _MAY_EXIST for one in call.keywords):
         return False
     if base in remote.cloud or base in remote.database:

@@ -26,16 +26,16 @@ def find(analysis: Analysis) -> Iterator[Hit]:
 
 
 def _of_code(analysis: Analysis) -> Iterator[tuple[int, int, str]]:
-    variables = remote.variables(analysis).cloud
+    known = remote.variables(analysis)
     for call in analysis.calls:
         if remote.builds_client(call.name):
             yield call.cell, call.line, f"{call.name} is a client of a remote service"
         elif call.name in analysis.defined and any(
-            isinstance(one, ast.Name) and one.id in variables for one in call.node.args
+            isinstance(one, ast.Name) and one.id in known[call.cell].cloud for one in call.node.args
         ):
             yield call.cell, call.line, f"{call.name} is given something remote"
     for cell, node in analysis.nodes(ast.Attribute):
-        of_client = isinstance(node.value, ast.Name) and node.value.id in variables
+        of_client = isinstance(node.value, ast.Name) and node.value.id in known[cell.index].cloud
         if of_client and (not remote.ends_local(node) or node.attr == "predict"):
             yield cell.index, node.lineno, f"{node.value.id}.{node.attr} is of a remote service"
     for literal in literals(analysis):
@@ -77,6 +77,9 @@ RULE = Rule(
         Example(cells=("df = spark.read.parquet('s3://bucket/x')",), found=((0, 1),)),
         Example(cells=("!aws s3 cp x s3://b/x",), found=((0, 1),)),
         Example(cells=("from google.cloud import storage\nc = storage.Client()",), found=((0, 1),)),
+        Example(
+            cells=("import boto3\nm = boto3.client('s3')", "m = SVC()\nm.fit(X, y)", "m.predict(X)"), found=((0, 1),)
+        ),
         # Followed through attributes, subscripts and calls.
         Example(
             cells=(
@@ -90,6 +93,8 @@ RULE = Rule(
         ),
     ),
     negative=(
+        # A name that means something else now.
+        Example(cells=("model = SVC()\nmodel.fit(X, y)", "def ask(client):\n    return client.ask()")),
         Example(cells=("from sagemaker import get_execution_role\nrole = get_execution_role()",)),
         Example(cells=("df = pd.read_csv('https://example.org/a.csv')",)),
         Example(

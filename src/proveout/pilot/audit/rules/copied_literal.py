@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, CodeCell
 from proveout.pilot.audit.rule import Example, Hit, Rule
@@ -176,13 +177,34 @@ def _list_of_numbers(node: ast.AST, shown: list[_Shown], _: Analysis) -> str:
     return ""
 
 
-def _names(node: ast.AST, shown: list[_Shown], _: Analysis) -> str:
+@lru_cache(maxsize=1)
+def _columns(analysis: Analysis) -> frozenset[str]:
+    """Texts that the notebook uses as names of columns."""
+    looked_up = {
+        node.slice.value
+        for _, node in analysis.nodes(ast.Subscript)
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+    }
+    attributes = {node.attr for _, node in analysis.nodes(ast.Attribute)}
+    listed = {
+        one.value
+        for _, node in analysis.nodes(ast.Subscript, ast.keyword)
+        if isinstance(node, ast.Subscript) or node.arg in ("columns", "subset", "cols", "usecols")
+        for one in getattr(node.slice if isinstance(node, ast.Subscript) else node.value, "elts", ())
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+    return frozenset(looked_up | attributes | listed)
+
+
+def _names(node: ast.AST, shown: list[_Shown], analysis: Analysis) -> str:
     """The names of the classes, typed in after a cell showed them."""
     if not isinstance(node, ast.List | ast.Dict):
         return ""
     elements = node.elts if isinstance(node, ast.List) else [key for key in node.keys if key is not None]
     words = [one.value for one in elements if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     if len(words) < 3 or len(words) < len(elements) or min(len(word) for word in words) < 3:
+        return ""
+    if set(words) & _columns(analysis):
         return ""
     for one in shown:
         counted = "value_counts" in one.source
@@ -243,6 +265,10 @@ RULE = Rule(
         Example(cells=("m = SVC(C=10, gamma=0.01)", "print(1)"), metadata=(("output:1", "{'C': 10, 'gamma': 0.01}"),)),
         Example(cells=("print(0.5)", "x = 0.5"), metadata=(("output:0", "0.5"),)),
         Example(cells=("df.head()", "df = df[df.a == 1000]\ny = x[3]"), metadata=(("output:0", "0 1000\n3 2"),)),
+        Example(
+            cells=("df.kind.value_counts()", "df = pd.get_dummies(df, columns=['kind', 'shop', 'city'])"),
+            metadata=(("output:0", "kind shop city"),),
+        ),
         Example(cells=("df.head()", "cols = ['alpha', 'beta', 'gamma']"), metadata=(("output:0", "alpha beta gamma"),)),
     ),
 )

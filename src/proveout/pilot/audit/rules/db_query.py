@@ -25,10 +25,10 @@ _STATEMENT = re.compile(r"\s*(?:select|insert|update|delete|create|drop|alter|wi
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Calls that open or ask a database, and SQL magics."""
-    connections = remote.variables(analysis).database
+    connections = remote.variables(analysis)
     seen: set[tuple[int, int]] = set()
     for call in analysis.calls:
-        said = _said(call, connections)
+        said = _said(call, connections[call.cell].database)
         if said and not _of_own_view(call, analysis) and (call.cell, call.line) not in seen:
             seen.add((call.cell, call.line))
             yield Hit(cell=call.cell, line=call.line, evidence=said)

@@ -132,6 +132,8 @@ def _line_of(call: Call) -> int:
 
 def _of_keywords(call: Call, _: Analysis) -> str:
     own = call.method
+    if call.name.startswith("torch."):
+        return ""  # Adam(lr=...) is the other library's
     for method, keyword, value, what in KEYWORDS:
         if own == method:
             given = call.argument(-1, keyword)
@@ -331,6 +333,7 @@ RULE = Rule(
         ),
     ),
     negative=(
+        Example(cells=("import torch\no = torch.optim.Adam(p, lr=0.1)",)),
         Example(
             cells=(
                 "import numpy as np\nx = np.float64(3)\nl = []\nl.append(3)\ndf = df.fillna(0)\n"

@@ -59,7 +59,8 @@ def _path(one: Saved, analysis: Analysis, known: object) -> str | None:
 
 
 def _is_about_models(one: Saved, path: str) -> bool:
-    words = f"{one.variable} {path}".lower()
+    file = path.replace("\\", "/").rpartition("/")[2]
+    words = f"{one.variable} {file}".lower()
     return any(
         word in words
         for word in (
@@ -101,6 +102,6 @@ RULE = Rule(
     ),
     negative=(
         Example(cells=("import mlflow\nm = SVC()\nm.fit(X, y)\nmlflow.sklearn.log_model(m, 'model')",)),
-        Example(cells=("import pickle\npickle.dump(rows, open('rows.pkl', 'wb'))",)),
+        Example(cells=("import pickle\npickle.dump(rows, open('models/rows.pkl', 'wb'))",)),
     ),
 )

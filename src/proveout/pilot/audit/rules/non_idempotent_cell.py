@@ -1,7 +1,7 @@
 """PA303 non-idempotent-cell."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from proveout.pilot.audit import estimators, outside_effects, remote
@@ -48,7 +48,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     known = remote.variables(analysis)
     effects = _functions_with_effects(analysis, known)
     for cell in analysis.cells:
-        state = _Cell(analysis=analysis, known=known, effects=effects)
+        state = _Cell(analysis=analysis, known=known[cell.index], effects=effects)
         found = sorted([*_shell(cell), *_statements(cell.code.tree.body, state)])
         if found:
             line, evidence = found[0]
@@ -63,20 +63,17 @@ def _shell(cell: CodeCell) -> _Found:
             yield magic.line, f"`{magic.text[:80]}` goes on from where the first run ended"
 
 
-def _functions_with_effects(analysis: Analysis, known: Remote) -> dict[str, _Effect]:
+def _functions_with_effects(analysis: Analysis, known: Mapping[int, Remote]) -> dict[str, _Effect]:
     """Functions whose call changes a variable of the notebook, or something outside."""
     found: dict[str, _Effect] = {}
-    for name, node in analysis.defined.items():
-        if isinstance(node, ast.ClassDef):
-            continue
-        local = {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
-        shared = {one for inner in ast.walk(node) if isinstance(inner, ast.Global) for one in inner.names}
-        local |= {
-            one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
-        } - shared
-        for inner in ast.walk(node):
-            if said := _effect(inner, local, shared, analysis, known):
-                found.setdefault(name, said)
+    for cell, node in analysis.nodes(ast.FunctionDef, ast.AsyncFunctionDef):
+        inside = list(ast.walk(node))
+        shared = {one for inner in inside if isinstance(inner, ast.Global) for one in inner.names}
+        local = {one.arg for one in inside if isinstance(one, ast.arg)}
+        local |= {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} - shared
+        for inner in inside:
+            if effect := _effect(inner, local, shared, analysis, known[cell.index]):
+                found.setdefault(node.name, effect)
     return found
 
 
