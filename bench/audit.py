@@ -4,9 +4,9 @@
     python bench/audit.py labels.json --misses     also each label that was missed, and each false alarm
     python bench/audit.py labels.json --ruff       ruff beside it, for the kinds that it has rules for
 
-labels.json: {notebook: [{"kind", "cell_index", "line", "end_line", "optional"}]}. A finding matches a label when kind and cell
-agree and its line is within one line of the label's; a finding about the notebook as a whole matches by its kind alone.
-What is labelled optional counts neither as a miss nor as a false alarm.
+labels.json: {notebook: [{"kind", "cell_index", "line", "end_line", "optional"}]}. A finding matches a label when kind
+and cell agree and its line is within one line of the label's; a finding about the notebook as a whole matches by its
+kind alone. What is labelled optional counts neither as a miss nor as a false alarm.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Whether an expression that is given its own result makes another one: what happens when a cell runs twice.
 
-Input: the expression of `x = f(x)` or `df["a"] = f(df["a"])`. Output: a claim, as far as one can tell without running it:
+Input: the expression of `x = f(x)` or `df["a"] = f(df["a"])`. Output: a claim, as far as one can tell without running:
 what is not known counts as changing nothing.
 """
 
@@ -11,53 +11,6 @@ from typing import Any
 
 from proveout.pilot.audit.analysis import Analysis
 
-# Methods whose second application gives the same: filling holes, sorting, trimming.
-_SAME_AGAIN = {
-    "fillna",
-    "sort_values",
-    "sort_index",
-    "drop_duplicates",
-    "dropna",
-    "ffill",
-    "bfill",
-    "interpolate",
-    "strip",
-    "lstrip",
-    "rstrip",
-    "lower",
-    "upper",
-    "title",
-    "capitalize",
-    "astype",
-    "copy",
-    "clip",
-    "abs",
-    "round",
-    "set_params",
-    "sort",
-    "unique",
-    "tolist",
-    "rename",
-    "query",
-    "head",
-    "tail",
-    "select_dtypes",
-    "filter",
-    "to_frame",
-    "convert_dtypes",
-    "infer_objects",
-    "reindex",
-    "set_axis",
-    "where",
-    "mask",
-    "encode",
-    "flatten",
-    "ravel",
-    "replace",
-    "compute",
-    "persist",
-    "cache",
-}
 # Methods whose second application gives something else, or raises.
 _OTHER_AGAIN = {
     "fit_transform",
@@ -136,6 +89,8 @@ _FUNCTIONS = {
     "len",
 }
 _FUNCTION_NAMES = {"to_categorical", "one_hot", "literal_eval", "boxcox1p", "train_test_split", "word_tokenize"}
+_CONVERSIONS = {"str", "int", "float", "abs", "bool"}
+_DEPENDING = {"drop", "reset_index", "sample", "reshape", "replace"}
 # Attributes that what they give does not have.
 _GONE_AFTERWARDS = {"values", "T", "A", "index", "columns"}
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -150,7 +105,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
-def changes_again(value: ast.expr, name: str, analysis: Analysis, *, column: bool = False) -> bool:
+def changes_again(  # noqa: PLR0911  # one return for each kind of expression
+    value: ast.expr, name: str, analysis: Analysis, *, column: bool = False
+) -> bool:
     """Whether `value`, computed from its own result in variable `name`, is another one. `column`: it is a column's."""
     match value:
         case ast.Call(func=ast.Attribute()):
@@ -179,16 +136,13 @@ def _of_method(value: ast.Call, name: str, analysis: Analysis, *, column: bool) 
         return True
     if called == "pandas.get_dummies":  # columns that are named are gone the second time
         return any(one.arg == "columns" for one in value.keywords)
-    before = isinstance(inner, ast.Call | ast.Subscript) and changes_again(inner, name, analysis, column=column)
-    if method == "astype" and _reads_text(inner) and _is_number_type(value):
-        return True  # the second time the column holds numbers, and has no `.str`
     if method in ("apply", "applymap", "map"):
         return _of_mapping(method, value, analysis)
-    if method in ("drop", "reset_index", "sample", "reshape", "replace"):
-        return before or _by_arguments(method, value, column=column)
-    if method in _SAME_AGAIN:
-        return before
-    return before or method in _OTHER_AGAIN
+    before = isinstance(inner, ast.Call | ast.Subscript) and changes_again(inner, name, analysis, column=column)
+    # The second time a column that was text holds numbers, and has no `.str`.
+    becomes_numbers = method == "astype" and _reads_text(inner) and _is_number_type(value)
+    by_arguments = method in _DEPENDING and _by_arguments(method, value, column=column)
+    return before or becomes_numbers or by_arguments or method in _OTHER_AGAIN
 
 
 def _by_arguments(method: str, call: ast.Call, *, column: bool) -> bool:
@@ -225,7 +179,7 @@ def _constant_pairs(node: ast.Dict) -> dict[object, object]:
     }
 
 
-def _of_mapping(method: str, call: ast.Call, analysis: Analysis) -> bool:
+def _of_mapping(method: str, call: ast.Call, analysis: Analysis) -> bool:  # noqa: PLR0911  # one return for each kind of argument
     """`map` and `apply`: by a table it loses what is no key of it; by a function it depends."""
     by = call.args[0] if call.args else next((one.value for one in call.keywords if one.arg in ("arg", "func")), None)
     match by:
@@ -234,13 +188,7 @@ def _of_mapping(method: str, call: ast.Call, analysis: Analysis) -> bool:
             return any(pairs.get(value, by) != value for value in pairs.values()) or not pairs
         case ast.Lambda():
             return _lambda_changes(by, analysis)
-        case ast.Name(id=function) if function in analysis.defined or function in (
-            "str",
-            "int",
-            "float",
-            "abs",
-            "bool",
-        ):
+        case ast.Name(id=function) if function in analysis.defined or function in _CONVERSIONS:
             return False
         case ast.Attribute(attr=attribute):
             return attribute in ("fit_transform", "transform", "get", "stem") or (

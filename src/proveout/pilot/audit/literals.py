@@ -184,7 +184,9 @@ def constants(analysis: Analysis) -> Mapping[str, str]:
     return found
 
 
-def text_of(node: ast.expr | None, known: Mapping[str, str], analysis: Analysis) -> str | None:
+def text_of(  # noqa: PLR0911  # one return for each kind of expression
+    node: ast.expr | None, known: Mapping[str, str], analysis: Analysis
+) -> str | None:
     """The text that an expression gives, as far as it can be known: constants, names, sums, f-strings, joined paths."""
     match node:
         case ast.Constant(value=str() as text):

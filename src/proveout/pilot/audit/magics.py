@@ -35,7 +35,7 @@ class Magic:
 
 @dataclass(frozen=True, kw_only=True)
 class PlainCode:
-    """A cell as plain Python, line for line. `is_python` is false where a cell magic hands the body to something else."""
+    """A cell as plain Python, line for line. `is_python` is false where a magic gives the body to something else."""
 
     python: str
     magics: tuple[Magic, ...]
@@ -93,7 +93,7 @@ def _is_code(text: str, name: str) -> bool:
     return bool(rest) and not rest.startswith("-")
 
 
-def _of_line(line: str) -> tuple[str, MagicType, str, str] | None:
+def _of_line(line: str) -> tuple[str, MagicType, str, str] | None:  # noqa: PLR0911  # one return for each kind of line
     """What replaces a line that starts with a mark, and what it was. None for a line of Python."""
     assigned = _ASSIGNED.match(line)
     if assigned and "==" not in assigned["head"] and not re.search(r"['\"(].*=\s*$", assigned["head"]):

@@ -32,12 +32,9 @@ def of_call(call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool)
     name = analysis.name_of(call.func)
     text = ast.unparse(call)[:80]
     keywords = {one.arg: one.value for one in call.keywords}
-    if name in _ONCE and not guarded and not _says_that_it_may_exist(keywords):
-        return f"`{text}` {_ONCE[name]}"
-    if name in ("os.chdir", "chdir") and not guarded and call.args and _is_relative(call.args[0]):
-        return f"`{text}` goes on from where the first run ended"
-    if not guarded and remote.changes(call, known, analysis):
-        return f"`{text}` makes, deletes or starts something outside each time the cell runs"
+    said = "" if guarded else _unless_asked(call, name, keywords, known, analysis)
+    if said:
+        return f"`{text}` {said}"
     method = name.rpartition(".")[2]
     if method == "to_sql" and not _is(keywords.get("if_exists"), "replace"):
         return f"`{text}` adds the rows again, or raises because the table exists"
@@ -45,6 +42,19 @@ def of_call(call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool)
         return f"`{text}` changes the database each time the cell runs"
     if method in ("open", "to_csv") and _appends(call, keywords):
         return f"`{text}` adds to the file each time the cell runs"
+    return ""
+
+
+def _unless_asked(
+    call: ast.Call, name: str, keywords: dict[str | None, ast.expr], known: Remote, analysis: Analysis
+) -> str:
+    """What happens again if the code does not ask first whether it happened."""
+    if name in _ONCE and not _says_that_it_may_exist(keywords):
+        return _ONCE[name]
+    if name in ("os.chdir", "chdir") and call.args and _is_relative(call.args[0]):
+        return "goes on from where the first run ended"
+    if remote.changes(call, known, analysis):
+        return "makes, deletes or starts something outside each time the cell runs"
     return ""
 
 

@@ -67,10 +67,10 @@ def builds_client(name: str) -> bool:
 
 @lru_cache(maxsize=1)  # three rules ask in turn
 def variables(analysis: Analysis) -> Mapping[int, Remote]:
-    """For each cell, the variables that stand for something in a cloud or a database there, followed from their client.
+    """For each cell, the variables that stand for something in a cloud or a database, followed from their client.
 
-    A name that a cell gives to something else is no longer one, below that cell and in it. A name that stands for nothing
-    else is one above the cell that makes it, too.
+    A name that a cell gives to something else is no longer one, below that cell and in it. A name that stands for
+    nothing else is one above the cell that makes it, too.
     """
     found: dict[int, Remote] = {}
     cloud: set[str] = set()

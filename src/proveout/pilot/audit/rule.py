@@ -18,7 +18,7 @@ NOTEBOOK = -1  # the cell of a finding about the whole notebook
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A place that a rule found. `cell` counts all cells from 0, -1 is the notebook; `line` counts from 1 in the cell."""
+    """A place that a rule found. `cell` counts all cells from 0, -1 is the notebook; `line` from 1 in the cell."""
 
     cell: int
     line: int

@@ -16,7 +16,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
             yield Hit(cell=call.cell, line=call.line, evidence=evidence)
 
 
-def _implicit(call: Call) -> str:
+def _implicit(call: Call) -> str:  # noqa: PLR0911  # one return for each kind of call
     hides = (
         _text(call.argument(-1, "errors"))
         if call.method in ("to_datetime", "to_numeric", "to_timedelta", "astype", "open")
@@ -73,7 +73,7 @@ RULE = Rule(
     kind="implicit-parse",
     severity="medium",
     title="Format is guessed, or bad values are hidden",
-    why="01/02 is January or February depending on the rows; a value that cannot be read becomes a hole without a word.",
+    why="01/02 is read as January or February, as the rows suggest; what cannot be read becomes a hole without a word.",
     fix="State the format, and let the guard refuse what does not fit it.",
     adopt="does",
     adopt_note="Writes the type that the pilot's rows had into the schema, so that other values are refused.",

@@ -124,7 +124,7 @@ RULE = Rule(
     kind="leakage",
     severity="high",
     title="Held-out rows leak into training",
-    why="The measured quality contains what the model could not know, so it is worse in production than the notebook says.",
+    why="The model was helped by rows it is then measured on, so in production it is worse than the notebook says.",
     fix="Split first. Fit every transformer on the training rows, best inside a Pipeline with the model.",
     adopt="does",
     adopt_note="Keeps what the pilot learned and says that its metric stands on it; refuses where the target leaks.",
@@ -155,7 +155,8 @@ RULE = Rule(
         # An encoder of an input.
         Example(
             cells=(
-                "e = LabelEncoder()\ndf['city'] = e.fit_transform(df['city'])\nX = df.drop('sold', axis=1)\ny = df['sold']",
+                "e = LabelEncoder()\ndf['city'] = e.fit_transform(df['city'])\nX = df.drop('sold', axis=1)\n"
+                "y = df['sold']",
                 "X_train, X_test, y_train, y_test = train_test_split(X, y)",
             ),
             found=((0, 2),),
@@ -172,7 +173,8 @@ RULE = Rule(
         # A table by group, merged or mapped back.
         Example(
             cells=(
-                "means = df.groupby('shop')['sales'].mean()\ndf['m'] = df['shop'].map(means)\na, b = train_test_split(df)",
+                "means = df.groupby('shop')['sales'].mean()\ndf['m'] = df['shop'].map(means)\n"
+                "a, b = train_test_split(df)",
             ),
             found=((0, 1),),
         ),
@@ -191,7 +193,8 @@ RULE = Rule(
         # The model has seen the held-out rows.
         Example(
             cells=(
-                "X_train, X_test, y_train, y_test = train_test_split(X, y)\nm = SVC()\nm.fit(X, y)\nm.score(X_test, y_test)",
+                "X_train, X_test, y_train, y_test = train_test_split(X, y)\nm = SVC()\nm.fit(X, y)\n"
+                "m.score(X_test, y_test)",
             ),
             found=((0, 3),),
         ),

@@ -12,7 +12,8 @@ from proveout.pilot.audit.rule import Example, Hit, Rule
 _PLACEHOLDER = re.compile(
     r"^<[\w .'’,:-]{2,60}>$|^\*{4,}$|^x{4,}$|^(?:your|insert|enter|put|replace|paste|fill)[ _-]?\w+|"
     r"<(?:your|insert|enter|put|replace|paste)[^<>]*>|"
-    r"\b(?:your|YOUR)[-_ ](?:own[-_ ])?(?:\w+[-_ ])?(?:key|token|password|bucket|name|path|file|username|user|id|project|"
+    r"\b(?:your|YOUR)[-_ ](?:own[-_ ])?(?:\w+[-_ ])?(?:key|token|password|bucket|name|path|file|username|user|id|"
+    r"project|"
     r"secret|"
     r"account|credentials?|region|here)\b|"
     r"(?:INSERT|ENTER|REPLACE|PASTE|PUT|FILL)[-_ ](?:YOUR|THE|HERE|IN|WITH)|YOUR[-_][A-Z_-]+|"

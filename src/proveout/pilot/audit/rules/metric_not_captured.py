@@ -82,10 +82,12 @@ def _is_kept(names: set[str], index: int, analysis: Analysis) -> bool:
         for node in ast.walk(statement):
             collected = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _KEEPS
             table = isinstance(node, ast.Dict | ast.List) and isinstance(statement, ast.Assign)
-            if (collected or table) and names & {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}:
-                # A table that its own cell shows, and nobody reads later, is a display too.
-                if not table or cell.index != index or _is_read_later(statement, index, analysis):
-                    return True
+            if not (collected or table):
+                continue
+            # A table that its own cell shows, and nobody reads later, is a display too.
+            stays = not table or cell.index != index or _is_read_later(statement, index, analysis)
+            if stays and names & {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}:
+                return True
     return False
 
 

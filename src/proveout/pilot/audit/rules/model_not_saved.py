@@ -8,7 +8,6 @@ from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.data_flow import Saved, is_model
 from proveout.pilot.audit.rule import NOTEBOOK, Example, Hit, Rule
 
-
 _SAVES = {
     "save_model",
     "save_weights",

@@ -205,9 +205,9 @@ def _of_name(name: str, statement: ast.Assign, text: str, state: _Cell) -> _Foun
             yield statement.lineno, f"`{text}` makes {name!r} from itself: a second run changes it again"
     if learned:
         state.statistics_of[name] = learned
-    if isinstance(value, ast.List | ast.Tuple) and value.elts:
-        if all(isinstance(one, ast.Name) and one.id not in state.fresh for one in value.elts):
-            state.lists.add(name)
+    elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
+    if elements and all(isinstance(one, ast.Name) and one.id not in state.fresh for one in elements):
+        state.lists.add(name)
 
 
 def _statistics_in(value: ast.expr, state: _Cell) -> set[str]:
@@ -281,16 +281,24 @@ def _of_call(call: ast.Call, state: _Cell, *, alone: bool) -> _Found:
 def _on_variable(call: ast.Call, method: str, base: str, state: _Cell, *, alone: bool) -> str:
     """What a method does to a variable that the cell did not make."""
     keywords = {one.arg: one.value for one in call.keywords}
-    direct = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name | ast.Attribute)
     if _is_true(keywords.get("inplace")):
         if method == "dropna" and base in state.holes:
             return "leaves holes, and `{}` cuts their rows off each time the cell runs"
         again = method in _IN_PLACE and not _is_true(keywords.get("drop")) and "errors" not in keywords
         return "`{}` changes the frame in place: a second run raises or changes it again" if again else ""
+    return _on_collection(call, method, base, state, alone=alone) or _on_model(call, method, base, state, alone=alone)
+
+
+def _on_collection(call: ast.Call, method: str, base: str, state: _Cell, *, alone: bool) -> str:
+    direct = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name | ast.Attribute)
     if method in _SHRINKS and direct and base not in state.known.database | state.known.cloud:
         return f"`{{}}` takes something out of {base!r} each time the cell runs"
     if alone and (method in _GROWS and direct):
         return f"`{{}}` grows {base!r} each time the cell runs"
+    return ""
+
+
+def _on_model(call: ast.Call, method: str, base: str, state: _Cell, *, alone: bool) -> str:
     if method == "add" and alone and len(call.args) == 1 and _makes_object(call.args[0]):
         return f"`{{}}` adds to {base!r} each time the cell runs"
     goes_on = method in ("fit", "fit_generator") and _is_network(base, state.analysis)

@@ -46,9 +46,10 @@ def find(analysis: Analysis) -> Iterator[Hit]:
                 places.setdefault((cell.index, statement.lineno), "a text has the form of a key or holds a password")
     for cell in analysis.cells:
         for magic in cell.code.magics:
-            if _FORMATS.search(magic.text) or re.search(r"--?(?:password|token|api-?key|secret)[= ]\S{6,}", magic.text):
-                if not re.search(r"[={ ]\$?\{?\w*\}?$", magic.text) or _FORMATS.search(magic.text):
-                    places.setdefault((cell.index, magic.line), "a shell line holds a key or a password")
+            given = re.search(r"--?(?:password|token|api-?key|secret)[= ]\S{6,}", magic.text)
+            by_variable = re.search(r"[={ ]\$?\{?\w*\}?$", magic.text)
+            if _FORMATS.search(magic.text) or (given and not by_variable):
+                places.setdefault((cell.index, magic.line), "a shell line holds a key or a password")
     for (index, line), evidence in sorted(places.items()):
         yield Hit(cell=index, line=line, evidence=evidence)
 
@@ -95,7 +96,7 @@ RULE = Rule(
     kind="secret",
     severity="high",
     title="Secret in the notebook",
-    why="Whoever reads the notebook, its history or its outputs has the key. It cannot be changed without changing code.",
+    why="Whoever reads the notebook, its history or its outputs has the key, and changing it means changing code.",
     fix="Revoke the key. Read the new one from an environment variable.",
     adopt="leaves",
     adopt_note="Refuses to copy the text into the project; the run takes it from the environment.",

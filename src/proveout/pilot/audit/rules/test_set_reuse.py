@@ -52,7 +52,7 @@ RULE = Rule(
     why="The best of several on the same rows is partly the luckiest, so its number is too good.",
     fix="Choose by cross-validation on the training rows, and ask the held-out rows once.",
     adopt="asks",
-    adopt_note="Keeps the pilot's choice, says how many models it came from, and measures the gate on other rows where there are some.",
+    adopt_note="Keeps the pilot's choice and says how many models it came from. The gate measures on other rows.",
     find=find,
     positive=(
         Example(

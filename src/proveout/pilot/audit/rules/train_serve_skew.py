@@ -150,7 +150,8 @@ RULE = Rule(
         ),
         Example(
             cells=(
-                "m = SVC()\nm.fit(X, y)\nm.predict([[1, 2]])\ns = StandardScaler()\nX2 = s.fit_transform(X)\nm.fit(X2, y)",
+                "m = SVC()\nm.fit(X, y)\nm.predict([[1, 2]])",
+                "s = StandardScaler()\nX2 = s.fit_transform(X)\nm.fit(X2, y)",
             )
         ),
         Example(cells=("print(X_test.mean())\nX_test = X_test.fillna(X_train.mean())",)),

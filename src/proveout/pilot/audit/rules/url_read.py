@@ -69,7 +69,8 @@ def _is_local(call: Call) -> bool:
     if not _WEIGHTS.search(call.name):
         return False
     if call.name.startswith("torchvision"):
-        return not any(one.arg in ("weights", "pretrained") for one in call.node.keywords)
+        given = [one.value for one in call.node.keywords if one.arg in ("weights", "pretrained")]
+        return not given or (isinstance(given[0], ast.Constant) and not given[0].value)
     weights = call.argument(-1, "weights")
     return isinstance(weights, ast.Constant) and (weights.value is None or weights.value != "imagenet")
 
@@ -104,7 +105,7 @@ RULE = Rule(
     ),
     negative=(
         Example(cells=("from sklearn.datasets import load_iris\nd = load_iris()",)),
-        Example(cells=("import torchvision\nm = torchvision.models.resnet18()\nd.get('a', 'b')",)),
+        Example(cells=("import torchvision\nm = torchvision.models.resnet18(pretrained=False)\nd.get('a', 'b')",)),
         Example(cells=("!pip install git+https://example.org/x",)),
         Example(cells=("# see https://example.org\nlink = 'https://example.org'",)),
     ),

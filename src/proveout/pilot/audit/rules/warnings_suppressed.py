@@ -36,7 +36,7 @@ def _silences(call: Call) -> bool:
         return _text(call.argument(0, "action")) == "ignore"
     if call.name in ("numpy.seterr", "numpy.errstate"):
         return any(_text(one.value) == "ignore" for one in call.node.keywords)
-    if call.name == "pandas.set_option" or call.name == "pandas.options.mode.chained_assignment":
+    if call.name in ("pandas.set_option", "pandas.options.mode.chained_assignment"):
         return "chained_assignment" in _text(call.argument(0))
     return call.name in (
         "logging.disable",
