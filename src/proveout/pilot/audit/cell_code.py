@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from proveout.pilot.audit.magics import Magic, mask
 
 _MOST_REPAIRS = 12
+_DEEPEST = 150  # levels; Python's own limit lies at about a thousand frames, several for each level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,8 @@ def parse(source: str) -> CellCode:
             text = _without(text, line)
     if tree is None:
         tree, text = _what_parses(text)
+    tree, deep = _without_deep(tree)
+    faults += [SyntaxFault(line=line, problem="nested too deep to be read") for line in deep]
     return CellCode(
         tree=tree,
         lines=tuple(source.splitlines()),
@@ -59,6 +62,22 @@ def parse(source: str) -> CellCode:
         is_python=plain.is_python,
         python=text,
     )
+
+
+def _without_deep(tree: ast.Module) -> tuple[ast.Module, list[int]]:
+    """The tree without statements that nest deeper than any reader of trees goes, and their lines."""
+    deep = [statement for statement in tree.body if _depth(statement) > _DEEPEST]
+    kept = [statement for statement in tree.body if statement not in deep] if deep else tree.body
+    return ast.Module(body=kept, type_ignores=[]), [statement.lineno for statement in deep]
+
+
+def _depth(node: ast.AST) -> int:
+    """How many levels a tree has. Counting stops where it is too deep in any case."""
+    level, depth = [node], 0
+    while level and depth <= _DEEPEST:
+        level = [child for one in level for child in ast.iter_child_nodes(one)]
+        depth += 1
+    return depth
 
 
 def _parsed(text: str) -> ast.Module:

@@ -14,7 +14,7 @@ from proveout.pilot.audit import estimators
 Part = Literal["whole", "train", "test", ""]
 _TRAIN = re.compile(r"(?:^|_|[a-z0-9])(?:train|trn|tr|training)(?:_|\d|$|ing|[A-Z])|^train|Train", re.ASCII)
 _TEST = re.compile(
-    r"(?:^|_)(?:test|tst|ts|te|val|valid|validation|holdout|eval|dev|oos)(?:_|\d|$|ing)|[xXyY]_?(?:test|val)|Test",
+    r"(?:^|_)(?:test|tst|ts|te|val|valid|validation|holdout|eval|dev|oos)(?:_|\d|$|ing)|[xXyYd]_?(?:test|val)|Test",
     re.ASCII,
 )
 

@@ -92,7 +92,7 @@ def _from_json(file: Path, text: str) -> NotebookText:
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     kernel, language = (_mapping(metadata, name) for name in ("kernelspec", "language_info"))
-    name = kernel.get("name") or metadata.get("kernel_info", {}).get("name")
+    name = kernel.get("name") or _mapping(metadata, "kernel_info").get("name")
     spoken = language.get("name") or kernel.get("language") or _mapping(metadata, "kernel_info").get("language")
     version = language.get("version")
     return NotebookText(
@@ -112,7 +112,8 @@ def _raw_cells(document: Mapping[str, Any]) -> list[Any] | None:
     sheets = document.get("worksheets")
     if not isinstance(sheets, list):
         return None
-    return [cell for sheet in sheets if isinstance(sheet, dict) for cell in sheet.get("cells") or ()]
+    listed = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    return [cell for cells in listed if isinstance(cells, list) for cell in cells]
 
 
 def _mapping(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -121,10 +122,10 @@ def _mapping(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _language_of_cells(given: list[Any]) -> str | None:
-    """What nbformat 3 says of each code cell."""
-    spoken = {cell.get("language") for cell in given if isinstance(cell, dict) and cell.get("cell_type") == "code"}
-    named = sorted(str(one) for one in spoken - {None})
-    return named[0] if len(named) == 1 else None
+    """What nbformat 3 says of each code cell, if it says the same of all."""
+    spoken = [cell.get("language") for cell in given if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    first = spoken[0] if spoken else None
+    return first if isinstance(first, str) and all(one == first for one in spoken) else None
 
 
 def _first_lines(text: str, given: list[Any]) -> list[int]:
