@@ -75,6 +75,7 @@ class Fit:
     on: Value
     on_text: str
     target_text: str
+    by_function: bool = False  # a function of the notebook fits, and this is a call of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,7 @@ class Measured:
     folds: bool = False
     fits: frozenset[int] = frozenset()  # places in `Flow.fits` of the model that is measured
     truth: str = ""  # the source of what the answers are compared with
+    by_function: bool = False  # a function of the notebook does it, and this is a call of it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,12 +103,22 @@ class Called:
         return next((ast.unparse(one.value) for one in self.node.keywords if one.arg in names), "")
 
 
+@dataclass(frozen=True, kw_only=True)
+class FunctionFlow:
+    """What a function of the notebook fits and measures, by its own names."""
+
+    parameters: tuple[str, ...]
+    fits: tuple[Fit, ...]
+    measured: tuple[Measured, ...]
+
+
 class Reader(Protocol):
     """What reads the notebook, and knows its variables."""
 
     flow: Flow
     values: dict[str, Value]
     returned: dict[str, Value]
+    functions: dict[str, FunctionFlow]
 
     def mutate(self, target: ast.expr, found: Value) -> None:
         """Note that something went into a variable."""
@@ -131,6 +141,8 @@ class CallReader:
 
     def read(self, called: Called) -> Value:
         """What a call gives."""
+        if called.name in self._reader.functions:
+            self._run(called, self._reader.functions[called.name])
         for kind in (
             self._split,
             self._made,
@@ -146,6 +158,41 @@ class CallReader:
             if found is not None:
                 return found
         return self._other(called)
+
+    def _run(self, called: Called, function: FunctionFlow) -> None:
+        """`evaluate(model, X_test, y_test)` fits and measures what it is given, if the function does."""
+        given = dict(zip(function.parameters, called.given, strict=False))
+        given |= {name: value for name, value in called.named.items() if name in function.parameters}
+        texts = {name: called.text(place, name) for place, name in enumerate(function.parameters)}
+        flow = self._reader.flow
+        for fit in function.fits:
+            model = given.get(fit.receiver)
+            if model is None or not (model.estimator or model.parts_of):
+                continue
+            on = given.get(fit.on.held, fit.on)
+            text = texts.get(fit.on_text) or fit.on_text
+            place = len(flow.fits)
+            flow.fits.append(
+                replace(fit, at=called.at, receiver=model.held, estimator=model, on=on, on_text=text, by_function=True)
+            )
+            if model.held:
+                self._reader.values[model.held] = replace(model, fits=model.fits | {place})
+                flow.fitted[model.held] = flow.fitted.get(model.held, frozenset()) | {place}
+        parts = {value.part for value in given.values()}
+        for one in function.measured:
+            part = next((part for part in ("test", "train") if part in parts), one.on.part)
+            answered = given.get(one.model, Value(held=one.model))
+            flow.measured.append(
+                replace(
+                    one,
+                    at=called.at,
+                    model=answered.held,
+                    fits=one.fits | answered.fits,
+                    on=replace(one.on, part=part),
+                    truth=texts.get(one.truth) or one.truth,
+                    by_function=True,
+                )
+            )
 
     def _split(self, called: Called) -> Value | None:
         return joined([called.receiver, *called.given]) if is_split(called.name) else None

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from proveout.pilot.audit.data_flow import Flow, Part, Place, Split, Value, hinted, joined
-from proveout.pilot.audit.flow_calls import Called, CallReader, is_split
+from proveout.pilot.audit.flow_calls import Called, CallReader, FunctionFlow, is_split
 from proveout.pilot.audit.names import dotted
 
 _NETWORK_BASES = re.compile(r"(?:^|\.)(?:nn\.Module|LightningModule|(?:keras|models)\.Model|keras\.Sequential)$")
@@ -54,6 +54,7 @@ class _Reader:
         self.values: dict[str, Value] = {}
         self.cell = 0
         self.returned: dict[str, Value] = {}  # what functions of the notebook return
+        self.functions: dict[str, FunctionFlow] = {}
         self._calls = CallReader(self)
         self._parted_files = parted_files
         self._function: list[str] = []
@@ -143,12 +144,19 @@ class _Reader:
 
     def _def(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         outside = dict(self.values)
-        for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
-            self.values[argument.arg] = Value(part=hinted(argument.arg), held=argument.arg)
+        parameters = [one.arg for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+        for parameter in parameters:
+            self.values[parameter] = Value(part=hinted(parameter), held=parameter)
+        fits, measured = len(self.flow.fits), len(self.flow.measured)
         self._function.append(function.name)
         self.statements(function.body)
         self._function.pop()
         self.values = outside
+        self.functions[function.name] = FunctionFlow(
+            parameters=tuple(parameters),
+            fits=tuple(self.flow.fits[fits:]),
+            measured=tuple(self.flow.measured[measured:]),
+        )
 
     def _class(self, statement: ast.ClassDef) -> None:
         if any(_NETWORK_BASES.search(dotted(base, self.known)) for base in statement.bases):

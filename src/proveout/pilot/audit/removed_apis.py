@@ -383,3 +383,16 @@ BY_PLACE = {
     "CountVectorizer": 0,
     "TfidfVectorizer": 0,
 }
+# (parameter, value) that a search tries.
+GRID_VALUES = {
+    ("max_features", "auto"): "removed in scikit-learn 1.3",
+    ("loss", "log"): "removed in scikit-learn 1.3: log_loss",
+    ("loss", "deviance"): "removed in scikit-learn 1.3: log_loss",
+    ("loss", "ls"): "removed in scikit-learn 1.2: squared_error",
+    ("loss", "lad"): "removed in scikit-learn 1.2: absolute_error",
+    ("loss", "squared_loss"): "removed in scikit-learn 1.2: squared_error",
+    ("criterion", "mse"): "removed in scikit-learn 1.2: squared_error",
+    ("criterion", "mae"): "removed in scikit-learn 1.2: absolute_error",
+    ("penalty", "none"): "removed in scikit-learn 1.4",
+    ("algorithm", "SAMME.R"): "removed in scikit-learn 1.6",
+}

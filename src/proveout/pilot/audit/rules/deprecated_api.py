@@ -9,6 +9,7 @@ from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.removed_apis import (
     BY_PLACE,
     GONE,
+    GRID_VALUES,
     KEYWORDS,
     METHODS,
     SEABORN_BY_KEYWORD,
@@ -43,6 +44,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         *_imports(analysis),
         *_attributes(analysis),
         *_calls(analysis),
+        *_grids(analysis),
         *_python_2(analysis),
         *_copies(analysis),
     ):
@@ -238,6 +240,19 @@ def _of_frequency(call: Call, _: Analysis) -> str:
     return ""
 
 
+def _grids(analysis: Analysis) -> _Found:
+    """Values of a search that the estimators no longer take: `{"max_features": ["auto", "sqrt"]}`."""
+    for cell, node in analysis.nodes(ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if not (isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, ast.List)):
+                continue
+            name = key.value.rpartition("__")[2]
+            for one in value.elts:
+                what = GRID_VALUES.get((name, str(one.value))) if isinstance(one, ast.Constant) else None
+                if what:
+                    yield cell.index, one.lineno, f"{name}={ast.unparse(one)}: {what}"
+
+
 def _python_2(analysis: Analysis) -> _Found:
     for cell in analysis.cells:
         for fault in cell.code.faults:
@@ -315,6 +330,7 @@ RULE = Rule(
         Example(
             cells=("import seaborn as sns\nsns.barplot(data=d, x='a', y='b', palette='viridis')",), found=((0, 2),)
         ),
+        Example(cells=("grid = {'m__max_features': ['auto', 'sqrt'], 'depth': [3]}",), found=((0, 1),)),
         Example(
             cells=("df = pd.read_csv('a.csv')\nnp.sum(df.isnull())\ndf.corr()",),
             found=((0, 2), (0, 3)),

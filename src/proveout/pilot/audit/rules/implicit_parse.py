@@ -22,6 +22,11 @@ def _implicit(call: Call) -> str:  # noqa: PLR0911  # one return for each kind o
         if call.method in ("to_datetime", "to_numeric", "to_timedelta", "astype", "open")
         else ""
     )
+    by = call.argument(0)
+    applied = by.attr if call.method in ("apply", "map", "applymap") and isinstance(by, ast.Attribute) else ""
+    if applied in ("to_datetime", "to_numeric", "to_timedelta"):
+        errors = _text(call.argument(-1, "errors"))
+        return f"{applied} hides what it cannot read: errors={errors!r}" if errors in ("coerce", "ignore") else ""
     if hides in ("coerce", "ignore") and call.method != "open":
         return f"{call.method} hides what it cannot read: errors={hides!r}"
     if call.method in ("to_datetime",):
@@ -79,6 +84,7 @@ RULE = Rule(
     adopt_note="Writes the type that the pilot's rows had into the schema, so that other values are refused.",
     find=find,
     positive=(
+        Example(cells=("df = df.apply(pd.to_numeric, errors='coerce')",), found=((0, 1),)),
         Example(
             cells=("import pandas as pd\ndf['d'] = pd.to_datetime(df['d'])\nx = pd.to_numeric(df.x, errors='coerce')",),
             found=((0, 2), (0, 3)),

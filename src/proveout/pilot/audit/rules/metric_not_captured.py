@@ -43,8 +43,8 @@ def _metrics(analysis: Analysis) -> Iterator[_Metric]:
     """What cells measure, and what functions measure that they call."""
     within: dict[str, str] = {}
     for one in analysis.flow.measured:
-        if one.name == "cross_val_predict":
-            continue  # answers, which something else measures
+        if one.name == "cross_val_predict" or one.by_function:
+            continue  # answers, which something else measures; calls, which are looked at below
         if one.at.function:
             within.setdefault(one.at.function, one.name)
         else:

@@ -10,7 +10,9 @@ from proveout.pilot.audit.rule import Example, Hit, Rule
 def find(analysis: Analysis) -> Iterator[Hit]:
     """The second cell that measures on the same held-out rows, where several models or settings are compared."""
     models = list(analysis.flow.models())
-    measured = [one for one in analysis.flow.measured if not one.folds and one.on.part == "test"]
+    measured = [
+        one for one in analysis.flow.measured if not one.folds and one.on.part == "test" and not one.at.function
+    ]
     if len(models) + sum(fit.at.in_loop for fit in models) < 2 or not measured or _has_third_set(measured):
         return
     # Models of two targets are not compared with each other.
@@ -63,8 +65,25 @@ RULE = Rule(
             ),
             found=((2, 1),),
         ),
+        Example(
+            cells=(
+                "def rate(m, X_test, y_test):\n    print(f1_score(y_test, m.predict(X_test)))",
+                "X_train, X_test, y_train, y_test = train_test_split(X, y)\na = SVC()\nb = GaussianNB()",
+                "a.fit(X_train, y_train)\nrate(a, X_test, y_test)",
+                "b.fit(X_train, y_train)\nrate(b, X_test, y_test)",
+            ),
+            found=((3, 1),),
+        ),
     ),
     negative=(
+        # Two targets are two questions.
+        Example(
+            cells=(
+                "X_train, X_test, a_train, a_test, b_train, b_test = train_test_split(X, a, b)",
+                "m = SVC()\nm.fit(X_train, a_train)\nm.score(X_test, a_test)",
+                "n = SVR()\nn.fit(X_train, b_train)\nn.score(X_test, b_test)",
+            )
+        ),
         Example(
             cells=(
                 "X_train, X_test, y_train, y_test = train_test_split(X, y)\na = SVC()\na.fit(X_train, y_train)",
