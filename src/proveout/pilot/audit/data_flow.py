@@ -5,7 +5,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -121,6 +121,42 @@ class Statistic:
     at: Place
     name: str
     on: Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """A call, with what is known of its receiver and its arguments."""
+
+    node: ast.Call
+    at: Place
+    name: str  # dotted, imports resolved
+    method: str  # "" for a plain function
+    receiver: Value
+    given: tuple[Value, ...]
+    named: Mapping[str, Value]
+
+    @property
+    def arguments(self) -> list[Value]:
+        """All arguments."""
+        return [*self.given, *self.named.values()]
+
+    @property
+    def variable(self) -> str:
+        """The variable that a method is called on, or ""."""
+        inner = self.node.func.value if isinstance(self.node.func, ast.Attribute) else None
+        return inner.id if isinstance(inner, ast.Name) else ""
+
+    def argument(self, position: int, *names: str) -> Value:
+        """The argument of that position, or of one of the names."""
+        if position < len(self.given):
+            return self.given[position]
+        return next((self.named[name] for name in names if name in self.named), Value())
+
+    def text(self, position: int, *names: str) -> str:
+        """The source of that argument, or ""."""
+        if position < len(self.node.args):
+            return ast.unparse(self.node.args[position])
+        return next((ast.unparse(one.value) for one in self.node.keywords if one.arg in names), "")
 
 
 @dataclass(kw_only=True)

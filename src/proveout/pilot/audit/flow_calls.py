@@ -4,13 +4,12 @@ Input: a call whose receiver and arguments were read. Output: its value; what ha
 """
 
 import ast
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from proveout.pilot.audit import estimators, row_statistics
-from proveout.pilot.audit.data_flow import Applied, Fit, Flow, Measured, Place, Saved, Statistic, Value, joined
+from proveout.pilot.audit import estimators, function_flow, metric_formula, row_statistics
+from proveout.pilot.audit.data_flow import Applied, Called, Fit, Flow, Measured, Saved, Statistic, Value, joined
+from proveout.pilot.audit.function_flow import FunctionFlow
 
 _SPLITS = ("train_test_split", "randomSplit", "split_frame", "random_split")
 _FITS = {
@@ -59,57 +58,9 @@ _SAVE_METHODS = {
     "save_mojo",
     "download_mojo",
 }
-_AVERAGES = {"mean", "average", "nanmean", "median"}
-_ANSWERED = re.compile(r"pred|y_?hat|forecast|fitted|\bpreds?\b", re.IGNORECASE)
-_OUTCOMES = re.compile(r"^[yY](?:_|\b|[A-Z])|label|target|outcome|test|[yY]$")
 # `models.items()` and `clone(model)` hand their models on; `df.drop(...)` its rows.
 _HANDS_MODELS_ON = {"items", "values", "copy", "append"}
 _SAME_ESTIMATOR = {"compile", "add", "set_params", "write", "overwrite", "to", "cuda", "eval", "build", "option"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Called:
-    """A call, with what is known of its receiver and its arguments."""
-
-    node: ast.Call
-    at: Place
-    name: str  # dotted, imports resolved
-    method: str  # "" for a plain function
-    receiver: Value
-    given: tuple[Value, ...]
-    named: Mapping[str, Value]
-
-    @property
-    def arguments(self) -> list[Value]:
-        """All arguments."""
-        return [*self.given, *self.named.values()]
-
-    @property
-    def variable(self) -> str:
-        """The variable that a method is called on, or ""."""
-        inner = self.node.func.value if isinstance(self.node.func, ast.Attribute) else None
-        return inner.id if isinstance(inner, ast.Name) else ""
-
-    def argument(self, position: int, *names: str) -> Value:
-        """The argument of that position, or of one of the names."""
-        if position < len(self.given):
-            return self.given[position]
-        return next((self.named[name] for name in names if name in self.named), Value())
-
-    def text(self, position: int, *names: str) -> str:
-        """The source of that argument, or ""."""
-        if position < len(self.node.args):
-            return ast.unparse(self.node.args[position])
-        return next((ast.unparse(one.value) for one in self.node.keywords if one.arg in names), "")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FunctionFlow:
-    """What a function of the notebook fits and measures, by its own names."""
-
-    parameters: tuple[str, ...]
-    fits: tuple[Fit, ...]
-    measured: tuple[Measured, ...]
 
 
 class Reader(Protocol):
@@ -142,7 +93,7 @@ class CallReader:
     def read(self, called: Called) -> Value:
         """What a call gives."""
         if called.name in self._reader.functions:
-            self._run(called, self._reader.functions[called.name])
+            function_flow.run(called, self._reader.functions[called.name], self._reader.flow, self._reader.values)
         for kind in (
             self._split,
             self._made,
@@ -158,41 +109,6 @@ class CallReader:
             if found is not None:
                 return found
         return self._other(called)
-
-    def _run(self, called: Called, function: FunctionFlow) -> None:
-        """`evaluate(model, X_test, y_test)` fits and measures what it is given, if the function does."""
-        given = dict(zip(function.parameters, called.given, strict=False))
-        given |= {name: value for name, value in called.named.items() if name in function.parameters}
-        texts = {name: called.text(place, name) for place, name in enumerate(function.parameters)}
-        flow = self._reader.flow
-        for fit in function.fits:
-            model = given.get(fit.receiver)
-            if model is None or not (model.estimator or model.parts_of):
-                continue
-            on = given.get(fit.on.held, fit.on)
-            text = texts.get(fit.on_text) or fit.on_text
-            place = len(flow.fits)
-            flow.fits.append(
-                replace(fit, at=called.at, receiver=model.held, estimator=model, on=on, on_text=text, by_function=True)
-            )
-            if model.held:
-                self._reader.values[model.held] = replace(model, fits=model.fits | {place})
-                flow.fitted[model.held] = flow.fitted.get(model.held, frozenset()) | {place}
-        parts = {value.part for value in given.values()}
-        for one in function.measured:
-            part = next((part for part in ("test", "train") if part in parts), one.on.part)
-            answered = given.get(one.model, Value(held=one.model))
-            flow.measured.append(
-                replace(
-                    one,
-                    at=called.at,
-                    model=answered.held,
-                    fits=one.fits | answered.fits,
-                    on=replace(one.on, part=part),
-                    truth=texts.get(one.truth) or one.truth,
-                    by_function=True,
-                )
-            )
 
     def _split(self, called: Called) -> Value | None:
         return joined([called.receiver, *called.given]) if is_split(called.name) else None
@@ -296,7 +212,7 @@ class CallReader:
         model = called.receiver
         by_evaluator = estimators.role(model.estimator) == "evaluator" and not called.method.startswith(("set", "get"))
         scores = called.method in ("score", "evaluate", "model_performance", "evaluate_generator")
-        if not by_evaluator and not (scores and (model.estimator or _is_given_outcomes(called.node))):
+        if not by_evaluator and not (scores and (model.estimator or metric_formula.is_given_outcomes(called.node))):
             return None
         on = called.argument(0, "X", "x", "test_data") if called.arguments else model
         self._reader.flow.measured.append(
@@ -319,7 +235,7 @@ class CallReader:
                 Measured(at=called.at, name=last, model=model.held, on=on, folds=True, fits=model.fits)
             )
             return Value(prediction_of=model.held, part=on.part)
-        errors = _errors(called.node) if last in _AVERAGES else None
+        errors = metric_formula.errors(called.node) if last in metric_formula.AVERAGES else None
         if errors is None and not estimators.is_metric(called.name):
             return None
         asked = next((value for value in called.arguments if value.prediction_of), None)
@@ -427,28 +343,3 @@ def _is_in_place(node: ast.Call) -> bool:
         one.arg == "inplace" and isinstance(one.value, ast.Constant) and one.value.value is True
         for one in node.keywords
     )
-
-
-def _is_given_outcomes(node: ast.Call) -> bool:
-    """Whether `score` of something unknown gets rows and their outcomes."""
-    if any(one.arg in ("X", "y") for one in node.keywords):
-        return True
-    return len(node.args) >= 2 and _OUTCOMES.search(ast.unparse(node.args[1])) is not None
-
-
-def _errors(node: ast.Call) -> ast.expr | None:
-    """The differences or matches that a mean is taken of: `np.mean((y - y_pred) ** 2)`, `(y_pred == y).mean()`."""
-    inside = [*node.args, node.func.value] if isinstance(node.func, ast.Attribute) else node.args
-    for one in inside:
-        for part in ast.walk(one):
-            match part:
-                case ast.BinOp(op=ast.Sub(), left=left, right=right):
-                    sides = [left, right]
-                case ast.Compare(ops=[ast.Eq() | ast.NotEq()], left=left, comparators=[right]):
-                    sides = [left, right]
-                case _:
-                    continue
-            named = [_ANSWERED.search(ast.unparse(side)) is not None for side in sides]
-            if sum(named) == 1 and not any(isinstance(side, ast.Constant) for side in sides):
-                return part
-    return None

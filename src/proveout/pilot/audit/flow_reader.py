@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from proveout.pilot.audit.data_flow import Flow, Part, Place, Split, Value, hinted, joined
-from proveout.pilot.audit.flow_calls import Called, CallReader, FunctionFlow, is_split
+from proveout.pilot.audit.data_flow import Called, Flow, Part, Place, Split, Value, hinted, joined
+from proveout.pilot.audit.flow_calls import CallReader, is_split
+from proveout.pilot.audit.function_flow import FunctionFlow
 from proveout.pilot.audit.names import dotted
 
 _NETWORK_BASES = re.compile(r"(?:^|\.)(?:nn\.Module|LightningModule|(?:keras|models)\.Model|keras\.Sequential)$")

@@ -1,16 +1,16 @@
 """PA303 non-idempotent-cell."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from proveout.pilot.audit import estimators, outside_effects, remote
+from proveout.pilot.audit import estimators, function_effects, outside_effects, remote
 from proveout.pilot.audit.analysis import Analysis, CodeCell
+from proveout.pilot.audit.function_effects import GROWS, FunctionEffect
 from proveout.pilot.audit.idempotence import changes_again
 from proveout.pilot.audit.remote import Remote
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
-_GROWS = {"append", "extend", "insert", "appendleft"}
 _SHRINKS = {"pop", "popitem", "remove", "popleft"}
 _IN_PLACE = {"drop", "set_index", "reset_index", "insert"}
 _STATISTICS = {"quantile", "percentile", "nanpercentile", "mean", "std", "median", "describe", "zscore"}
@@ -20,21 +20,13 @@ _STEPS = {"step", "partial_fit", "train_on_batch", "backward", "fit_one_cycle"}
 _Found = Iterator[tuple[int, str]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Effect:
-    """What a function of the notebook does to something outside it: to `variable`, if it is one."""
-
-    said: str
-    variable: str = ""
-
-
 @dataclass(kw_only=True)
 class _Cell:
     """What is known while a cell is read: names it made anew, names that hold statistics of others, holes it left."""
 
     analysis: Analysis
     known: Remote
-    effects: dict[str, "_Effect"]  # functions of the notebook that change what is outside them
+    effects: dict[str, FunctionEffect]  # functions of the notebook that change what is outside them
     fresh: set[str] = field(default_factory=set)
     statistics_of: dict[str, set[str]] = field(default_factory=dict)  # variable: what its numbers were learned from
     holes: dict[str, int] = field(default_factory=dict)  # frame: the line that left holes at its end
@@ -46,7 +38,7 @@ class _Cell:
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Cells in which a second run would find other state than the first: the first line that does it."""
     known = remote.variables(analysis)
-    effects = _functions_with_effects(analysis, known)
+    effects = function_effects.of_functions(analysis, known)
     for cell in analysis.cells:
         state = _Cell(analysis=analysis, known=known[cell.index], effects=effects)
         found = sorted([*_shell(cell), *_statements(cell.code.tree.body, state)])
@@ -61,33 +53,6 @@ def _shell(cell: CodeCell) -> _Found:
             yield magic.line, said
         if magic.magic_type == "line_magic" and magic.name == "cd" and magic.text.split()[1:2] == [".."]:
             yield magic.line, f"`{magic.text[:80]}` goes on from where the first run ended"
-
-
-def _functions_with_effects(analysis: Analysis, known: Mapping[int, Remote]) -> dict[str, _Effect]:
-    """Functions whose call changes a variable of the notebook, or something outside."""
-    found: dict[str, _Effect] = {}
-    for cell, node in analysis.nodes(ast.FunctionDef, ast.AsyncFunctionDef):
-        inside = list(ast.walk(node))
-        shared = {one for inner in inside if isinstance(inner, ast.Global) for one in inner.names}
-        local = {one.arg for one in inside if isinstance(one, ast.arg)}
-        local |= {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} - shared
-        for inner in inside:
-            if effect := _effect(inner, local, shared, analysis, known[cell.index]):
-                found.setdefault(node.name, effect)
-    return found
-
-
-def _effect(inner: ast.AST, local: set[str], shared: set[str], analysis: Analysis, known: Remote) -> _Effect | None:
-    if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name) and inner.target.id in shared:
-        return _Effect(said=f"adds to {inner.target.id!r}", variable=inner.target.id)
-    if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
-        return None
-    base = remote.base_of(inner.func.value)
-    if inner.func.attr in _GROWS and base and base not in local and base not in analysis.imports:
-        return _Effect(said=f"grows {base!r}", variable=base)
-    if inner.func.attr == "step" and "optim" in base.lower():
-        return _Effect(said="goes on training")
-    return _Effect(said="changes something outside") if remote.changes(inner, known, analysis) else None
 
 
 def _statements(body: list[ast.stmt], state: _Cell) -> _Found:
@@ -293,7 +258,7 @@ def _on_collection(call: ast.Call, method: str, base: str, state: _Cell, *, alon
     direct = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name | ast.Attribute)
     if method in _SHRINKS and direct and base not in state.known.database | state.known.cloud:
         return f"`{{}}` takes something out of {base!r} each time the cell runs"
-    if alone and (method in _GROWS and direct):
+    if alone and (method in GROWS and direct):
         return f"`{{}}` grows {base!r} each time the cell runs"
     return ""
 
