@@ -24,10 +24,13 @@ _ONCE = {
 _WRITES_MORE = re.compile(
     r"\s*(?:insert|create|drop|alter|delete|update)\b(?!.*\bif\s+(?:not\s+)?exists\b)", re.I | re.S
 )
+_RECORDS = {"mlflow.start_run", "mlflow.create_experiment", "wandb.init", "neptune.init_run", "comet_ml.Experiment"}
 _APPENDS = re.compile(r">>")
 
 
-def of_call(call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool) -> str:
+def of_call(  # one return for each kind of effect
+    call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool
+) -> str:
     """What a call leaves behind. `guarded`: it stands below an `if` or a `try`, which may ask first."""
     name = analysis.name_of(call.func)
     text = ast.unparse(call)[:80]
@@ -35,6 +38,8 @@ def of_call(call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool)
     said = "" if guarded else _unless_asked(call, name, keywords, known, analysis)
     if said:
         return f"`{text}` {said}"
+    if name in _RECORDS:
+        return f"`{text}` records one more run each time the cell runs"
     method = name.rpartition(".")[2]
     if method == "to_sql" and not _is(keywords.get("if_exists"), "replace"):
         return f"`{text}` adds the rows again, or raises because the table exists"

@@ -32,6 +32,7 @@ class _Cell:
     holes: dict[str, int] = field(default_factory=dict)  # frame: the line that left holes at its end
     texts: dict[str, int] = field(default_factory=dict)  # column: the line that read it as text
     lists: set[str] = field(default_factory=set)  # lists of frames that were there before
+    made_of: dict[str, set[str]] = field(default_factory=dict)  # variable of this cell: what it was computed from
     guarded: bool = False
 
 
@@ -166,13 +167,22 @@ def _of_name(name: str, statement: ast.Assign, text: str, state: _Cell) -> _Foun
             yield state.holes[name], f"leaves holes, and `{text}` cuts their rows off each time the cell runs"
         if name in learned and isinstance(value, ast.Subscript):
             yield statement.lineno, f"`{text}` cuts by bounds of its own rows, which move with each run"
-        if changes_again(value, name, state.analysis):
+        if changes_again(value, name, state.analysis) and not _drops_what_it_found(value, name, state):
             yield statement.lineno, f"`{text}` makes {name!r} from itself: a second run changes it again"
     if learned:
         state.statistics_of[name] = learned
+    state.made_of[name] = read | {one for other in read for one in state.made_of.get(other, set())}
     elements = value.elts if isinstance(value, ast.List | ast.Tuple) else []
     if elements and all(isinstance(one, ast.Name) and one.id not in state.fresh for one in elements):
         state.lists.add(name)
+
+
+def _drops_what_it_found(value: ast.expr, name: str, state: _Cell) -> bool:
+    """`df = df.drop(columns=empty)`, where the cell looks in df for what is empty: the next time there is nothing."""
+    if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "drop"):
+        return False
+    given = [*value.args, *(one.value for one in value.keywords)]
+    return any(isinstance(one, ast.Name) and name in state.made_of.get(one.id, set()) for one in given)
 
 
 def _statistics_in(value: ast.expr, state: _Cell) -> set[str]:
@@ -337,6 +347,7 @@ RULE = Rule(
         ),
         # What stays outside the notebook.
         Example(cells=("import os\nos.mkdir('out')",), found=((0, 2),)),
+        Example(cells=("import mlflow\nwith mlflow.start_run():\n    pass",), found=((0, 2),)),
         Example(cells=("import os\nos.chdir('..')",), found=((0, 2),)),
         Example(cells=("!echo done >> log.txt",), found=((0, 1),)),
         Example(cells=("df.to_sql('t', c)",), found=((0, 1),)),
@@ -365,6 +376,7 @@ RULE = Rule(
         ),
         Example(cells=("from keras.models import Sequential\nm = Sequential()\nm.add(Dense(3))\nm.fit(X, y)",)),
         Example(cells=("m = SVC()", "m.fit(X, y)")),
+        Example(cells=("holes = df.isnull().mean()\nmany = holes[holes > 0.9].index\ndf = df.drop(columns=many)",)),
         Example(cells=("df['a'] = (df['a'] - df['a'].mean()) / df['a'].std()",)),
         Example(
             cells=("c = connect()\nc.execute('select * from t')\nc.execute('create table if not exists t (a int)')",)

@@ -49,6 +49,9 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     for call in analysis.calls:
         if evidence := _of_keywords(call) or _of_name(call):
             places.setdefault((call.cell, call.line), evidence)
+    for cell, node in analysis.nodes(ast.Dict):
+        for line, evidence in _of_dict(node):
+            places.setdefault((cell.index, line), evidence)
     if (first := _given_session(analysis)) is not None:
         places.setdefault(first, "spark is a session that the platform gives")
     for (index, line), evidence in sorted(places.items()):
@@ -66,6 +69,18 @@ def _of_keywords(call: Call) -> str:
             if _INSTANCE.match(value.value):
                 return f"{keyword.arg}={value.value!r} names a machine"
     return ""
+
+
+def _of_dict(node: ast.Dict) -> Iterator[tuple[int, str]]:
+    """`parameters = {"n_jobs": -1}`: what a model is given later."""
+    for key, value in zip(node.keys, node.values, strict=True):
+        if not (isinstance(key, ast.Constant) and isinstance(value, ast.Constant | ast.UnaryOp)):
+            continue
+        text = ast.unparse(value)
+        if key.value in _THREADS and text not in ("1", "None", "False"):
+            yield key.lineno, f"{key.value}={text} counts on the machine's processors"
+        elif key.value in _DEVICES and isinstance(value, ast.Constant) and _DEVICE.match(str(value.value)):
+            yield key.lineno, f"{key.value}={text} asks for a device"
 
 
 def _of_name(call: Call) -> str:
@@ -106,6 +121,7 @@ RULE = Rule(
             found=((0, 2),),
         ),
         Example(cells=("df = spark.read.csv('a.csv')\nspark.sql('select 1')",), found=((0, 1),)),
+        Example(cells=("p = {'depth': 3,\n'n_jobs': -1,\n'device': 'cuda'}",), found=((0, 2), (0, 3))),
         Example(cells=("c = f(vm_size='STANDARD_D2_V2')",), found=((0, 1),)),
         Example(cells=("e = Estimator(instance_type='ml.m4.xlarge')",), found=((0, 1),)),
     ),
