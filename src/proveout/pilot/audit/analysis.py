@@ -14,6 +14,7 @@ from proveout.pilot.audit.cell_code import CellCode, parse
 from proveout.pilot.audit.data_flow import Flow
 from proveout.pilot.audit.names import Binding, Use, dotted, imported
 from proveout.pilot.audit.notebook_text import Cell, NotebookText
+from proveout.pilot.audit.syntax import children, walk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,7 @@ class Analysis:
 def _code_cell(cell: Cell) -> CodeCell:
     code = parse(cell.source)
     bindings, uses = names.read(code.tree)
-    return CodeCell(cell=cell, code=code, bindings=bindings, uses=uses, nodes=tuple(ast.walk(code.tree)))
+    return CodeCell(cell=cell, code=code, bindings=bindings, uses=uses, nodes=tuple(walk(code.tree)))
 
 
 def _calls(cell: CodeCell, known: Mapping[str, str]) -> Iterator[Call]:
@@ -145,4 +146,4 @@ def _calls(cell: CodeCell, known: Mapping[str, str]) -> Iterator[Call]:
         if isinstance(node, ast.stmt):
             inside = node
         named = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else function
-        waiting.extend((child, inside, named) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, inside, named) for child in children(node))

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 
 from proveout.pilot.audit.magics import Magic, mask
+from proveout.pilot.audit.syntax import children
 
 _MOST_REPAIRS = 12
 _DEEPEST = 150  # levels; Python's own limit lies at about a thousand frames, several for each level
@@ -75,7 +76,7 @@ def _depth(node: ast.AST) -> int:
     """How many levels a tree has. Counting stops where it is too deep in any case."""
     level, depth = [node], 0
     while level and depth <= _DEEPEST:
-        level = [child for one in level for child in ast.iter_child_nodes(one)]
+        level = [child for one in level for child in children(one)]
         depth += 1
     return depth
 

@@ -15,6 +15,7 @@ from proveout.pilot.audit.data_flow import Called, Flow, Part, Place, Split, Val
 from proveout.pilot.audit.flow_calls import CallReader, is_split
 from proveout.pilot.audit.function_flow import FunctionFlow
 from proveout.pilot.audit.names import dotted
+from proveout.pilot.audit.syntax import children, walk
 
 _NETWORK_BASES = re.compile(r"(?:^|\.)(?:nn\.Module|LightningModule|(?:keras|models)\.Model|keras\.Sequential)$")
 _FILE = re.compile(r"(?:^|/|\\)([\w .-]*)\.(?:csv|xlsx?|parquet|json|tsv|txt|pkl|feather)$", re.IGNORECASE)
@@ -36,7 +37,7 @@ def _names_parts(trees: Sequence[ast.Module]) -> bool:
     stems = {
         hinted(found[1])
         for tree in trees
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := _FILE.search(node.value))
     }
     return {"train", "test"} <= stems
@@ -117,7 +118,7 @@ class _Reader:
             case ast.ClassDef():
                 self._class(statement)
             case _:
-                for child in ast.iter_child_nodes(statement):
+                for child in children(statement):
                     if isinstance(child, ast.expr):
                         self.value(child)
 
@@ -125,10 +126,10 @@ class _Reader:
         over = self.value(statement.iter)
         folds = [
             call
-            for call in ast.walk(statement.iter)
+            for call in walk(statement.iter)
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "split"
         ]
-        names = [one.id for one in ast.walk(statement.target) if isinstance(one, ast.Name)]
+        names = [one.id for one in walk(statement.target) if isinstance(one, ast.Name)]
         for name in names:
             if folds and hinted(name):
                 self.values[name] = Value(part=hinted(name), split=len(self.flow.splits), held=name)
@@ -268,10 +269,10 @@ class _Reader:
             case ast.Dict(values=elements):
                 return joined([self.value(one) for one in elements])
             case _:
-                children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+                parts = [child for child in children(node) if isinstance(child, ast.expr)]
                 for generator in getattr(node, "generators", ()):
                     self.value(generator.iter)
-                found = joined([self.value(child) for child in children])
+                found = joined([self.value(child) for child in parts])
                 return replace(found, estimator="", parts_of=())
 
     def variable(self, name: str) -> Value:
@@ -311,7 +312,7 @@ class _Reader:
         return found
 
     def _part_of_file(self, node: ast.Call) -> Part:
-        texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        texts = [one.value for one in walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
         return next((hinted(found[1]) for text in texts if (found := _FILE.search(text))), "")
 
     def place(self, node: ast.Call) -> Place:

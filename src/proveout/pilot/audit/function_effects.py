@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from proveout.pilot.audit import remote
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.remote import Remote
+from proveout.pilot.audit.syntax import walk
 
 GROWS = {"append", "extend", "insert", "appendleft"}
 
@@ -26,7 +27,7 @@ def of_functions(analysis: Analysis, known: Mapping[int, Remote]) -> dict[str, F
     """Functions whose call changes a variable of the notebook, or something outside."""
     found: dict[str, FunctionEffect] = {}
     for cell, node in analysis.nodes(ast.FunctionDef, ast.AsyncFunctionDef):
-        inside = list(ast.walk(node))
+        inside = list(walk(node))
         shared = {one for inner in inside if isinstance(inner, ast.Global) for one in inner.names}
         local = {one.arg for one in inside if isinstance(one, ast.arg)}
         local |= {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} - shared

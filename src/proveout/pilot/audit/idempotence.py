@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proveout.pilot.audit.analysis import Analysis
+from proveout.pilot.audit.syntax import walk
 
 # Methods whose second application gives something else, or raises.
 _OTHER_AGAIN = {
@@ -286,12 +287,12 @@ def _is_standardised(value: ast.BinOp) -> bool:
     if not isinstance(value.op, ast.Div):
         return False
     statistics = {"mean", "std", "min", "max", "norm", "sum"}
-    below = {one.attr for one in ast.walk(value.right) if isinstance(one, ast.Attribute)}
+    below = {one.attr for one in walk(value.right) if isinstance(one, ast.Attribute)}
     return bool(below & statistics)
 
 
 def _reads_text(node: ast.expr) -> bool:
-    return any(isinstance(one, ast.Attribute) and one.attr == "str" for one in ast.walk(node))
+    return any(isinstance(one, ast.Attribute) and one.attr == "str" for one in walk(node))
 
 
 def _is_number_type(call: ast.Call) -> bool:

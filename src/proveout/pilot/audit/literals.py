@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, Call, CodeCell
+from proveout.pilot.audit.syntax import children
 
 _ABSOLUTE = re.compile(
     r"^(?:file:/{2,3}|[A-Za-z]:[\\/](?![/\\]{2})|\\\\[\w.$-]+\\|~(?:[\w-]*)/|~$|"
@@ -148,7 +149,7 @@ def _of_cell(cell: CodeCell) -> Iterator[Literal]:
             statement = node
         if isinstance(node, ast.Call):
             call = node
-        waiting.extend((child, statement, call) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, statement, call) for child in children(node))
 
 
 def is_reader(call: Call) -> bool:

@@ -6,6 +6,8 @@ Input: a call. Output: the part of it that compares answers with outcomes.
 import ast
 import re
 
+from proveout.pilot.audit.syntax import walk
+
 AVERAGES = {"mean", "average", "nanmean", "median"}
 _ANSWERED = re.compile(r"pred|y_?hat|forecast|fitted|\bpreds?\b", re.IGNORECASE)
 _OUTCOMES = re.compile(r"^[yY](?:_|\b|[A-Z])|label|target|outcome|test|[yY]$")
@@ -22,7 +24,7 @@ def errors(node: ast.Call) -> ast.expr | None:
     """The differences or matches that a mean is taken of: `np.mean((y - y_pred) ** 2)`, `(y_pred == y).mean()`."""
     inside = [*node.args, node.func.value] if isinstance(node.func, ast.Attribute) else node.args
     for one in inside:
-        for part in ast.walk(one):
+        for part in walk(one):
             match part:
                 case ast.BinOp(op=ast.Sub(), left=left, right=right):
                     sides = [left, right]

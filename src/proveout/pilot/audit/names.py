@@ -8,6 +8,8 @@ import builtins
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from proveout.pilot.audit.syntax import children, walk
+
 # What everybody calls these, for cells whose import is missing or stands in another file.
 USUAL = {
     "np": "numpy",
@@ -70,7 +72,7 @@ class Use:
 def imported(tree: ast.AST) -> Mapping[str, str]:
     """Each name that imports of `tree` bind, and the dotted name behind it."""
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found[alias.asname or alias.name.partition(".")[0]] = (
@@ -125,7 +127,7 @@ class _Reader(ast.NodeVisitor):
         if self._local:
             return
         reads = value is not None and any(
-            isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(value)
+            isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in walk(value)
         )
         self.found.bindings.append(Binding(name=name, line=line, how=how, value=value, reads_itself=reads))
 
@@ -250,10 +252,7 @@ class _Reader(ast.NodeVisitor):
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         self.visit(node.generators[0].iter)
         local = {
-            name.id
-            for generator in node.generators
-            for name in ast.walk(generator.target)
-            if isinstance(name, ast.Name)
+            name.id for generator in node.generators for name in walk(generator.target) if isinstance(name, ast.Name)
         }
         self._local.append(local)
         for place, generator in enumerate(node.generators):
@@ -278,7 +277,7 @@ def _arguments(arguments: ast.arguments) -> Iterator[str]:
 
 
 def _locals_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    shared = {name for node in ast.walk(function) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    shared = {name for node in walk(function) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     bound = {name for statement in function.body for name in _bound_in(statement)}
     return (set(_arguments(function.args)) | bound) - shared
 
@@ -300,7 +299,7 @@ def _bound_in(statement: ast.stmt) -> Iterator[str]:
                 yield alias.asname or alias.name.partition(".")[0]
         elif isinstance(node, ast.ExceptHandler) and node.name:
             yield node.name
-        waiting.extend(ast.iter_child_nodes(node))
+        waiting.extend(children(node))
 
 
 def read(tree: ast.Module) -> tuple[tuple[Binding, ...], tuple[Use, ...]]:

@@ -9,6 +9,7 @@ import re
 from proveout.pilot.audit import remote
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.remote import Remote
+from proveout.pilot.audit.syntax import walk
 
 _ONCE = {
     "os.mkdir": "raises once the folder exists",
@@ -82,7 +83,7 @@ def _is_relative(node: ast.expr) -> bool:
 
 
 def _is_statement(node: ast.expr) -> bool:
-    parts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    parts = [one.value for one in walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     return bool(parts) and _WRITES_MORE.match(parts[0]) is not None
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, CodeCell
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 _SEARCHES = re.compile(
     r"best_params_|best_estimator_|best_score_|GridSearchCV|RandomizedSearchCV|value_counts|describe|mean\(|median\(|"
@@ -64,7 +65,7 @@ def _simple(cell: CodeCell) -> Iterator[ast.stmt]:
 
 def _copied(statement: ast.stmt, shown: list[_Shown], analysis: Analysis) -> str:
     kinds = (_parameters, _fill, _shape, _row, _arithmetic, _number, _list_of_numbers, _names)
-    for node in ast.walk(statement):
+    for node in walk(statement):
         for kind in kinds:
             if evidence := kind(node, shown, analysis):
                 return evidence
@@ -102,9 +103,7 @@ def _shape(node: ast.AST, shown: list[_Shown], _: Analysis) -> str:
     """`input_shape=(26,)` after a cell printed (7032, 26)."""
     if not isinstance(node, ast.keyword) or node.arg not in ("input_shape", "input_dim", "in_features", "shape"):
         return ""
-    numbers = [
-        one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant) and isinstance(one.value, int)
-    ]
+    numbers = [one.value for one in walk(node.value) if isinstance(one, ast.Constant) and isinstance(one.value, int)]
     if len(numbers) != 1 or numbers[0] < 2:
         return ""
     for one in shown:
@@ -139,7 +138,7 @@ def _arithmetic(node: ast.AST, shown: list[_Shown], analysis: Analysis) -> str:
     """`876 / (876 + 172)` after a cell showed both, if only in a picture of the confusion matrix."""
     if not isinstance(node, ast.BinOp):
         return ""
-    inside = list(ast.walk(node))
+    inside = list(walk(node))
     if not all(isinstance(one, ast.BinOp | ast.Constant | ast.operator) for one in inside):
         return ""
     numbers = {str(one.value) for one in inside if isinstance(one, ast.Constant) and one.value not in (0, 1, 2, 100)}

@@ -16,6 +16,7 @@ from proveout.pilot.audit.removed_apis import (
     SEABORN_PALETTES,
 )
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 _FRAME_APPEND = re.compile(r"^(?:df\w*|data\w*|\w*_df|\w*[Ff]rame|train\w*|test\w*|results?_df|X\w*)$")
 
@@ -216,7 +217,7 @@ def _may_hold_text(frame: str, call: Call, analysis: Analysis) -> bool:
         return False
     if isinstance(value, ast.Subscript):
         return not isinstance(value.slice, ast.List | ast.Name)
-    made = {one.attr for one in ast.walk(value) if isinstance(one, ast.Attribute)} if value is not None else set()
+    made = {one.attr for one in walk(value) if isinstance(one, ast.Attribute)} if value is not None else set()
     return not made & {"select_dtypes", "get_dummies", "fit_transform", "transform", "to_numpy", "values"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 INSTALL = re.compile(
     r"^\s*(?:sudo\s+)?(?:(?:[\w./{}$-]*/)?(?:python[\d.]*|\{?sys\.executable\}?)\s+-m\s+)?(?:pip[\d.]*|conda|mamba|uv\s+pip|uv|apt|apt-get|yum|brew|npm|easy_install|poetry)\s+"
@@ -34,7 +35,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
 
 
 def _installs(node: ast.Call) -> bool:
-    words = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    words = [one.value for one in walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     text = " ".join(words)
     return bool(INSTALL.match(text)) or {"pip", "install"} <= set(words)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from proveout.pilot.audit import estimators
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import children, walk
 
 _DISPLAY = re.compile(
     r"^(?:matplotlib|seaborn|plotly|altair|bokeh|IPython)\.|^(?:print|display|plt|sns|ax\w*|fig\w*|axes|axs|range|enumerate|len|open|str|round)(?:\.|$)|"
@@ -109,7 +110,7 @@ def _names_of(statement: ast.Assign) -> set[str]:
     """The variables that an assignment makes. Of a column or an attribute, none: its frame goes on."""
     if any(not isinstance(target, ast.Name | ast.Tuple) for target in statement.targets):
         return set()
-    return {one.id for target in statement.targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    return {one.id for target in statement.targets for one in walk(target) if isinstance(one, ast.Name)}
 
 
 def _only_drawn(analysis: Analysis) -> set[str]:
@@ -124,14 +125,14 @@ def _only_drawn(analysis: Analysis) -> set[str]:
                 inside = inside or bool(_DRAWS.search(analysis.name_of(node.func)))
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 (drawn if inside else used).add(node.id)
-            waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
+            waiting.extend((child, inside) for child in children(node))
     return drawn - used
 
 
 def _numbers(statement: ast.stmt, analysis: Analysis) -> Iterator[str]:
     if isinstance(statement, ast.Expr) and not _is_consequential(statement.value, analysis):
         return
-    waiting: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
+    waiting: list[ast.AST] = [child for child in children(statement) if not isinstance(child, ast.stmt)]
     if isinstance(statement, ast.Assign):
         names = _names_of(statement)
         if names and all(_HARMLESS_NAMES.search(name) for name in names):
@@ -185,7 +186,7 @@ def _within(waiting: list[ast.AST], analysis: Analysis) -> Iterator[str]:
             case ast.JoinedStr():
                 continue
             case _:
-                waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+                waiting.extend(child for child in children(node) if not isinstance(child, ast.stmt))
 
 
 def _is_of_formula(op: ast.operator, right: ast.expr) -> bool:
@@ -241,7 +242,7 @@ def _is_consequential(value: ast.expr, analysis: Analysis) -> bool:
     chain = any(
         isinstance(one, ast.Call)
         and (isinstance(one.func, ast.Attribute) and one.func.attr in ("fit", "fit_transform"))
-        for one in ast.walk(value)
+        for one in walk(value)
     )
     return in_place or acts or chain or estimators.role(name) is not None or estimators.is_cross_validation(name)
 

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 _IDENTIFIER = re.compile(
     r"(?:^|_)(?:id|key|code|no|number|name|uuid|customer|user|passenger|player|patient)(?:_|$)|id$", re.IGNORECASE
@@ -67,7 +68,7 @@ def _is_row(node: ast.expr) -> bool:
 
 def _is_one_thing(node: ast.expr) -> bool:
     """`df['id'] == 4711`: one thing, by its id."""
-    for one in ast.walk(node):
+    for one in walk(node):
         if (
             isinstance(one, ast.Compare)
             and len(one.ops) == 1
@@ -89,7 +90,7 @@ def _is_one_thing(node: ast.expr) -> bool:
 
 def _of_value(node: ast.expr) -> str:
     """`df.drop([523, 1298])`, `df.drop(df.index[[3, 7]])`, `df.drop(df[df.id == 12].index)`."""
-    for call in ast.walk(node):
+    for call in walk(node):
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
             continue
         if call.func.attr == "drop" and (rows := _dropped_rows(call)) is not None:

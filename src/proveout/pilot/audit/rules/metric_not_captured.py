@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 _COLLECTS = {"append", "update", "log_metric", "log_metrics", "add", "log", "extend", "add_row"}
 _KEEPS = _COLLECTS | {"to_csv", "dump", "write", "insert", "loc"}
@@ -69,7 +70,7 @@ def _is_only_shown(metric: _Metric, analysis: Analysis) -> bool:
     if isinstance(statement, ast.Assign):
         if any(isinstance(target, ast.Subscript) for target in statement.targets):
             return False
-        names = {name.id for target in statement.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+        names = {name.id for target in statement.targets for name in walk(target) if isinstance(name, ast.Name)}
         return not _is_kept(names, metric.cell, analysis)
     return isinstance(statement, ast.If | ast.For)
 
@@ -79,21 +80,21 @@ def _is_kept(names: set[str], index: int, analysis: Analysis) -> bool:
     for cell, statement in analysis.statements():
         if not isinstance(statement, ast.Expr | ast.Assign):
             continue
-        for node in ast.walk(statement):
+        for node in walk(statement):
             collected = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _KEEPS
             table = isinstance(node, ast.Dict | ast.List) and isinstance(statement, ast.Assign)
             if not (collected or table):
                 continue
             # A table that its own cell shows, and nobody reads later, is a display too.
             stays = not table or cell.index != index or _is_read_later(statement, index, analysis)
-            if stays and names & {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}:
+            if stays and names & {one.id for one in walk(node) if isinstance(one, ast.Name)}:
                 return True
     return False
 
 
 def _is_read_later(statement: ast.stmt, index: int, analysis: Analysis) -> bool:
     targets = statement.targets if isinstance(statement, ast.Assign) else []
-    names = {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    names = {one.id for target in targets for one in walk(target) if isinstance(one, ast.Name)}
     if any(not isinstance(target, ast.Name) for target in targets):
         return True
     return any(use.name in names for cell in analysis.cells if cell.index != index for use in cell.uses)

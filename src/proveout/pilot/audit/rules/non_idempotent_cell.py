@@ -10,6 +10,7 @@ from proveout.pilot.audit.function_effects import GROWS, FunctionEffect
 from proveout.pilot.audit.idempotence import changes_again
 from proveout.pilot.audit.remote import Remote
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import children, walk
 
 _SHRINKS = {"pop", "popitem", "remove", "popleft"}
 _IN_PLACE = {"drop", "set_index", "reset_index", "insert"}
@@ -78,7 +79,7 @@ def _of_statement(statement: ast.stmt, state: _Cell) -> _Found:
         case ast.Delete(targets=targets):
             if any(remote.base_of(target) not in state.fresh for target in targets):
                 yield statement.lineno, f"`{ast.unparse(statement)[:80]}` raises the second time"
-    for call in ast.walk(statement):
+    for call in walk(statement):
         if isinstance(call, ast.Call):
             yield from _of_call(call, state, alone=isinstance(statement, ast.Expr) and statement.value is call)
 
@@ -86,9 +87,9 @@ def _of_statement(statement: ast.stmt, state: _Cell) -> _Found:
 def _of_compound(statement: ast.stmt, state: _Cell) -> _Found:
     guarded, before = state.guarded, set(state.fresh)
     state.guarded = guarded or isinstance(statement, ast.If | ast.Try)
-    for header in ast.iter_child_nodes(statement):
+    for header in children(statement):
         if isinstance(header, ast.expr | ast.withitem):
-            for call in ast.walk(header):
+            for call in walk(header):
                 if isinstance(call, ast.Call):
                     yield from _of_call(call, state, alone=False)
     if isinstance(statement, ast.For | ast.AsyncFor):
@@ -105,7 +106,7 @@ def _of_compound(statement: ast.stmt, state: _Cell) -> _Found:
 
 def _note_targets(loop: ast.For | ast.AsyncFor, state: _Cell) -> None:
     """A loop's variable is new, unless it stands for frames that were there before: `for d in [train, test]`."""
-    names = {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+    names = {one.id for one in walk(loop.target) if isinstance(one, ast.Name)}
     over = loop.iter.elts if isinstance(loop.iter, ast.List | ast.Tuple) else [loop.iter]
     there = [isinstance(one, ast.Name) and (one.id not in state.fresh or one.id in state.lists) for one in over]
     old = all(there) and bool(over)
@@ -115,11 +116,7 @@ def _note_targets(loop: ast.For | ast.AsyncFor, state: _Cell) -> None:
 def _headed(statement: ast.stmt) -> set[str]:
     items = getattr(statement, "items", ())
     return {
-        one.id
-        for item in items
-        if item.optional_vars
-        for one in ast.walk(item.optional_vars)
-        if isinstance(one, ast.Name)
+        one.id for item in items if item.optional_vars for one in walk(item.optional_vars) if isinstance(one, ast.Name)
     }
 
 
@@ -130,7 +127,7 @@ def _made_anew(statement: ast.stmt) -> set[str]:
         return {
             one.id
             for target in statement.targets
-            for one in ast.walk(target)
+            for one in walk(target)
             if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store) and one.id not in read
         }
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -139,7 +136,7 @@ def _made_anew(statement: ast.stmt) -> set[str]:
 
 
 def _read(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
+    return {one.id for one in walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
 
 
 # --- assignments
@@ -188,7 +185,7 @@ def _drops_what_it_found(value: ast.expr, name: str, state: _Cell) -> bool:
 def _statistics_in(value: ast.expr, state: _Cell) -> set[str]:
     """The variables whose rows the numbers in an expression were learned from."""
     found: set[str] = set()
-    for node in ast.walk(value):
+    for node in walk(value):
         if isinstance(node, ast.Name) and node.id in state.statistics_of:
             found |= state.statistics_of[node.id]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _STATISTICS:
@@ -197,24 +194,22 @@ def _statistics_in(value: ast.expr, state: _Cell) -> set[str]:
 
 
 def _drops_holes(value: ast.expr) -> bool:
-    return any(isinstance(one, ast.Attribute) and one.attr == "dropna" for one in ast.walk(value))
+    return any(isinstance(one, ast.Attribute) and one.attr == "dropna" for one in walk(value))
 
 
 def _of_column(target: ast.Subscript, statement: ast.Assign, text: str, state: _Cell) -> _Found:
     base, value = remote.base_of(target), statement.value
     if not base or base in state.fresh:
         return
-    calls = {
-        one.func.attr for one in ast.walk(value) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
-    }
+    calls = {one.func.attr for one in walk(value) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)}
     if calls & _LEAVES_HOLES and base in _read(value):
         state.holes.setdefault(base, statement.lineno)
-    reads = {ast.unparse(one) for one in ast.walk(value) if isinstance(one, ast.Subscript | ast.Attribute)}
+    reads = {ast.unparse(one) for one in walk(value) if isinstance(one, ast.Subscript | ast.Attribute)}
     written = ast.unparse(target)
     spellings = {written, *_spellings(target)}
     if calls & {"astype", "to_numeric"} and written in state.texts:
         yield state.texts[written], f"reads text, and `{text}` makes it numbers: a second run finds no text"
-    if spellings & reads and "str" in {one.attr for one in ast.walk(value) if isinstance(one, ast.Attribute)}:
+    if spellings & reads and "str" in {one.attr for one in walk(value) if isinstance(one, ast.Attribute)}:
         state.texts.setdefault(written, statement.lineno)
     if spellings & reads and changes_again(value, base, state.analysis, column=True):
         yield statement.lineno, f"`{text}` makes a column from itself: a second run changes it again"

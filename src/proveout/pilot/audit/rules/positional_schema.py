@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import children
 
 _SAME_ROWS = {"astype", "copy", "reshape", "to_numpy", "ravel", "flatten", "todense", "toarray"}
 
@@ -19,11 +20,11 @@ def find(analysis: Analysis) -> Iterator[Hit]:
 
 def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
     """The nodes of a statement, without the statements inside it."""
-    waiting: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
+    waiting: list[ast.AST] = [child for child in children(statement) if not isinstance(child, ast.stmt)]
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+        waiting.extend(child for child in children(node) if not isinstance(child, ast.stmt))
 
 
 def _evidence(statement: ast.stmt, analysis: Analysis) -> str:

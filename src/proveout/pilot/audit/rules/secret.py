@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 _NAMES = re.compile(
     r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api_?key|apikey|access_?key|private_?key|auth_?key|credential|client_?secret|"
@@ -41,7 +42,7 @@ def find(analysis: Analysis) -> Iterator[Hit]:
         for name, value in _bound(statement):
             if _is_secret_name(name) and _is_secret_value(value):
                 places.setdefault((cell.index, statement.lineno), f"a text is bound to {name!r}")
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _FORMATS.search(node.value):
                 places.setdefault((cell.index, statement.lineno), "a text has the form of a key or holds a password")
     for cell in analysis.cells:
@@ -80,7 +81,7 @@ def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
                 yield target.attr, statement.value
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 yield str(target.slice.value), statement.value
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, ast.Dict):
             yield from (
                 (str(key.value), value)

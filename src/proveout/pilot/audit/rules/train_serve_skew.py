@@ -7,6 +7,7 @@ from proveout.pilot.audit import estimators
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.data_flow import Place, hinted
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import walk
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
@@ -92,7 +93,7 @@ def _transformer(analysis: Analysis, place: int) -> str:
 
 
 def _part(node: ast.expr) -> str:
-    return next((found for one in ast.walk(node) if isinstance(one, ast.Name) and (found := hinted(one.id))), "")
+    return next((found for one in walk(node) if isinstance(one, ast.Name) and (found := hinted(one.id))), "")
 
 
 def _statistic_of_test(node: ast.expr) -> bool:
@@ -101,7 +102,7 @@ def _statistic_of_test(node: ast.expr) -> bool:
         and isinstance(one.func, ast.Attribute)
         and one.func.attr in ("mean", "median", "mode")
         and _part(one.func) == "test"
-        for one in ast.walk(node)
+        for one in walk(node)
     )
 
 
