@@ -29,25 +29,26 @@ _RECORDS = {"mlflow.start_run", "mlflow.create_experiment", "wandb.init", "neptu
 _APPENDS = re.compile(r">>")
 
 
-def of_call(  # one return for each kind of effect
-    call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool
-) -> str:
+def of_call(call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool) -> str:
     """What a call leaves behind. `guarded`: it stands below an `if` or a `try`, which may ask first."""
     name = analysis.name_of(call.func)
-    text = ast.unparse(call)[:80]
     keywords = {one.arg: one.value for one in call.keywords}
     said = "" if guarded else _unless_asked(call, name, keywords, known, analysis)
-    if said:
-        return f"`{text}` {said}"
+    said = said or _in_any_case(call, name, keywords)
+    return f"`{ast.unparse(call)[:80]}` {said}" if said else ""
+
+
+def _in_any_case(call: ast.Call, name: str, keywords: dict[str | None, ast.expr]) -> str:
+    """What happens again whether the code asks or not."""
     if name in _RECORDS:
-        return f"`{text}` records one more run each time the cell runs"
+        return "records one more run each time the cell runs"
     method = name.rpartition(".")[2]
     if method == "to_sql" and not _is(keywords.get("if_exists"), "replace"):
-        return f"`{text}` adds the rows again, or raises because the table exists"
+        return "adds the rows again, or raises because the table exists"
     if method in ("execute", "executemany", "sql") and call.args and _is_statement(call.args[0]):
-        return f"`{text}` changes the database each time the cell runs"
+        return "changes the database each time the cell runs"
     if method in ("open", "to_csv") and _appends(call, keywords):
-        return f"`{text}` adds to the file each time the cell runs"
+        return "adds to the file each time the cell runs"
     return ""
 
 

@@ -230,7 +230,6 @@ def _spellings(target: ast.Subscript) -> set[str]:
 
 
 def _of_call(call: ast.Call, state: _Cell, *, alone: bool) -> _Found:
-    text = ast.unparse(call)[:80]
     if said := outside_effects.of_call(call, state.known, state.analysis, guarded=state.guarded):
         yield call.lineno, said
     if isinstance(call.func, ast.Name) and call.func.id in state.effects:
@@ -245,7 +244,10 @@ def _of_call(call: ast.Call, state: _Cell, *, alone: bool) -> _Found:
     if not base or base in state.fresh or base in state.analysis.imports:
         return
     if said := _on_variable(call, method, base, state, alone=alone):
-        yield (state.holes[base] if said.startswith("leaves") else call.lineno), f"{said.replace('{}', text)}"
+        yield (
+            (state.holes[base] if said.startswith("leaves") else call.lineno),
+            said.replace("{}", ast.unparse(call)[:80]),
+        )
 
 
 def _on_variable(call: ast.Call, method: str, base: str, state: _Cell, *, alone: bool) -> str:
