@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from proveout.pilot.audit import remote
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.remote import Remote
-from proveout.pilot.audit.syntax import walk
+from proveout.pilot.audit.syntax import root_of, walk
 
 GROWS = {"append", "extend", "insert", "appendleft"}
 
@@ -44,7 +44,7 @@ def _effect(
         return FunctionEffect(said=f"adds to {inner.target.id!r}", variable=inner.target.id)
     if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
         return None
-    base = remote.base_of(inner.func.value)
+    base = root_of(inner.func.value)
     if inner.func.attr in GROWS and base and base not in local and base not in analysis.imports:
         return FunctionEffect(said=f"grows {base!r}", variable=base)
     if inner.func.attr == "step" and "optim" in base.lower():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, Call, CodeCell
-from proveout.pilot.audit.syntax import children
+from proveout.pilot.audit.syntax import children, root_of
 
 _ABSOLUTE = re.compile(
     r"^(?:file:/{2,3}|[A-Za-z]:[\\/](?![/\\]{2})|\\\\[\w.$-]+\\|~(?:[\w-]*)/|~$|"
@@ -31,9 +31,19 @@ READERS = re.compile(
     r"torch\.load|spacy\.load|zipfile\.ZipFile|tarfile\.open|gzip\.open|bz2\.open|glob\.glob|glob\.iglob|os\.listdir|os\.walk|"
     r"os\.scandir|csv\.reader|json\.load|yaml\.safe_load|xgboost\.DMatrix|lightgbm\.Dataset|geopandas\.GeoDataFrame\.from_file|"
     r"IPython\.display\.Image|gensim\.models\.KeyedVectors\.load_word2vec_format|datatable\.fread|vaex\.open|pickle\.load|"
-    r"netCDF4\.Dataset|rasterio\.open|pydicom\.\w*read\w*|nibabel\.load|docx\.Document|openpyxl\.load_workbook|sqlite3\.connect)$"
+    r"netCDF4\.Dataset|rasterio\.open|pydicom\.\w*read\w*|nibabel\.load|docx\.Document|cv2\.VideoCapture|torchvision\.datasets\.(?:ImageFolder|DatasetFolder)|h2o\.(?:import_file|upload_file)|"
+    r"openpyxl\.load_workbook|sqlite3\.connect)$"
 )
-READ_METHODS = {"flow_from_directory", "image_dataset_from_directory", "read_text", "read_bytes", "load_weights"}
+READ_METHODS = {
+    "flow_from_directory",
+    "load_img",
+    "image_dataset_from_directory",
+    "read_text",
+    "read_bytes",
+    "load_weights",
+}
+_SPARK = re.compile(r"^(?:spark\w*|\w+_spark|sc|sqlContext|sql_context|sparkSession)$")
+_SPARK_READS = {"csv", "json", "parquet", "orc", "text", "textFile", "load", "wholeTextFiles"}
 WRITE_METHODS = {
     "to_csv",
     "to_excel",
@@ -156,6 +166,8 @@ def is_reader(call: Call) -> bool:
     """Whether a call reads a file that it is given by name."""
     if call.name in _OPENERS and opens_to_write(call):
         return False
+    if call.method in _SPARK_READS and _SPARK.match(root_of(call.node.func)):
+        return True
     return bool(READERS.match(call.name)) or call.method in READ_METHODS
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from proveout.pilot.audit.analysis import Analysis, CodeCell
+from proveout.pilot.audit.syntax import root_of
 
 CLOUD = re.compile(
     r"^(?:boto3|botocore|s3fs|sagemaker|google\.cloud|google\.oauth2|googleapiclient|gcsfs|azure|azureml|adlfs|ibm_boto3|"
@@ -79,7 +80,7 @@ def variables(analysis: Analysis) -> Mapping[int, Remote]:
     otherwise: tuple[set[str], set[str]] = (set(), set())
     for cell in analysis.cells:
         for target, value, inside_function in _assignments(cell):
-            name, base = analysis.name_of(_innermost_call(value)), base_of(value)
+            name, base = analysis.name_of(_innermost_call(value)), root_of(value)
             local = ends_local(value) or name.startswith(("pandas.", "numpy."))
             of_cloud = not local and (builds_client(name) or base in cloud or _deep_client(value, analysis))
             of_database = not local and (bool(DATABASE.match(name)) or base in database)
@@ -156,22 +157,11 @@ def ends_local(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and _LOCAL.match(node.attr) is not None
 
 
-def base_of(node: ast.expr) -> str:
-    """The variable at the root of a chain of calls, attributes and subscripts, or "".
-
-    >>> base_of(ast.parse("db['rows'].find().limit(3)", mode="eval").body)
-    'db'
-    """
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Await):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def changes(call: ast.Call, remote: Remote, analysis: Analysis) -> bool:
     """Whether a call makes, deletes or starts something outside, so that a second one does it again or fails."""
     if not isinstance(call.func, ast.Attribute):
         return False
-    method, base = call.func.attr, base_of(call.func)
+    method, base = call.func.attr, root_of(call.func)
     if any(one.arg in _MAY_EXIST for one in call.keywords):
         return False
     if base in remote.cloud or base in remote.database:

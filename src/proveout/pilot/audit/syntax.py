@@ -29,3 +29,14 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
     for one in found:
         found.extend(children(one))
         yield one
+
+
+def root_of(node: ast.expr) -> str:
+    """The variable at the start of a chain of calls, attributes and subscripts, or "".
+
+    >>> root_of(ast.parse("db['rows'].find().limit(3)", mode="eval").body)
+    'db'
+    """
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Await):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""

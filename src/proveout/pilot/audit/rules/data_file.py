@@ -89,6 +89,10 @@ RULE = Rule(
     adopt_note="Copies the file into the project and reads it as a batch of a snapshot.",
     find=find,
     positive=(
+        Example(
+            cells=("df = spark.read.option('header', True).csv('a.csv')\nlines = sc.textFile('b.txt')",),
+            found=((0, 1), (0, 2)),
+        ),
         Example(cells=("import pandas as pd\ndf = pd.read_csv('train.csv')",), found=((0, 2),)),
         Example(cells=("from pandas import read_excel\nx = read_excel('data/x.xlsx', sheet_name=0)",), found=((0, 2),)),
         Example(

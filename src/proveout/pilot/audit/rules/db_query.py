@@ -8,6 +8,7 @@ from proveout.pilot.audit import remote
 from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.remote import DATABASE
 from proveout.pilot.audit.rule import Example, Hit, Rule
+from proveout.pilot.audit.syntax import root_of
 
 _QUERIES = re.compile(
     r"^(?:pandas\.(?:read_sql\w*|read_gbq)|pandas_gbq\.(?:read_gbq|to_gbq)|polars\.read_database\w*|duckdb\.(?:sql|query)|"
@@ -43,7 +44,7 @@ def _said(call: Call, connections: frozenset[str]) -> str:
         return f"{call.name} opens or asks a database"
     if call.method in _METHODS:
         return f"{call.method} asks a database"
-    if _ASKS.match(call.method) and "." in call.name and remote.base_of(call.node.func) in connections:
+    if _ASKS.match(call.method) and "." in call.name and root_of(call.node.func) in connections:
         return f"{call.method} asks a database"
     if call.method == "execute" and _STATEMENT.match(_text(call.argument(0))):
         return "execute sends a statement to a database"

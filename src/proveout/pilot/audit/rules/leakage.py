@@ -80,8 +80,8 @@ def _statistics(flow: Flow) -> Iterator[tuple[int, int, str]]:
     """Means, quantiles and tables by group of all rows that went into what is split afterwards."""
     for place, statistic in enumerate(flow.statistics):
         at = statistic.at
-        selects = bool(flow.splits) and row_statistics.selects_features(statistic.name)
-        selects = selects and statistic.on.part in ("", "whole")
+        before = any((at.cell, at.line) < (split.at.cell, split.at.line) for split in flow.splits)
+        selects = before and statistic.on.split < 0 and row_statistics.selects_features(statistic.name)
         into = [value for split in flow.splits for value in _inputs(split.given) if place in value.learned]
         if selects or any(_same_rows(statistic.on, value) for value in into):
             what = statistic.name.rpartition(".")[2]
@@ -189,6 +189,14 @@ RULE = Rule(
                 "X_train = s.transform(X_train)\nm = SVC()\nm.fit(X_train, y_train)",
             ),
             found=((0, 3),),
+        ),
+        # Columns are ranked by what all rows say.
+        Example(
+            cells=(
+                "from sklearn.feature_selection import chi2\nscores, p = chi2(X, y)",
+                "a, b, c, d = train_test_split(X[chosen], y)",
+            ),
+            found=((0, 2),),
         ),
         # The model has seen the held-out rows.
         Example(

@@ -10,7 +10,7 @@ from proveout.pilot.audit.function_effects import GROWS, FunctionEffect
 from proveout.pilot.audit.idempotence import changes_again
 from proveout.pilot.audit.remote import Remote
 from proveout.pilot.audit.rule import Example, Hit, Rule
-from proveout.pilot.audit.syntax import children, walk
+from proveout.pilot.audit.syntax import children, root_of, walk
 
 _SHRINKS = {"pop", "popitem", "remove", "popleft"}
 _IN_PLACE = {"drop", "set_index", "reset_index", "insert"}
@@ -71,13 +71,13 @@ def _of_statement(statement: ast.stmt, state: _Cell) -> _Found:
             yield from _of_compound(statement, state)
             return
         case ast.AugAssign(target=target, op=op):
-            base = remote.base_of(target)
+            base = root_of(target)
             if base and base not in state.fresh and not isinstance(op, ast.BitOr | ast.BitAnd):
                 yield statement.lineno, f"`{ast.unparse(statement)[:80]}` adds up each time the cell runs"
         case ast.Assign():
             yield from _of_assignment(statement, state)
         case ast.Delete(targets=targets):
-            if any(remote.base_of(target) not in state.fresh for target in targets):
+            if any(root_of(target) not in state.fresh for target in targets):
                 yield statement.lineno, f"`{ast.unparse(statement)[:80]}` raises the second time"
     for call in walk(statement):
         if isinstance(call, ast.Call):
@@ -189,7 +189,7 @@ def _statistics_in(value: ast.expr, state: _Cell) -> set[str]:
         if isinstance(node, ast.Name) and node.id in state.statistics_of:
             found |= state.statistics_of[node.id]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _STATISTICS:
-            found |= {remote.base_of(node.func.value), *(remote.base_of(one) for one in node.args)}
+            found |= {root_of(node.func.value), *(root_of(one) for one in node.args)}
     return found - {""} - set(state.analysis.imports)
 
 
@@ -198,7 +198,7 @@ def _drops_holes(value: ast.expr) -> bool:
 
 
 def _of_column(target: ast.Subscript, statement: ast.Assign, text: str, state: _Cell) -> _Found:
-    base, value = remote.base_of(target), statement.value
+    base, value = root_of(target), statement.value
     if not base or base in state.fresh:
         return
     calls = {one.func.attr for one in walk(value) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)}
@@ -240,7 +240,7 @@ def _of_call(call: ast.Call, state: _Cell, *, alone: bool) -> _Found:
             yield call.lineno, f"{call.func.id}() {effect.said} each time the cell runs"
     if not isinstance(call.func, ast.Attribute):
         return
-    method, base = call.func.attr, remote.base_of(call.func.value)
+    method, base = call.func.attr, root_of(call.func.value)
     if not base or base in state.fresh or base in state.analysis.imports:
         return
     if said := _on_variable(call, method, base, state, alone=alone):
