@@ -34,6 +34,32 @@ def test_spark_and_h2o_split_the_frame_itself(call: str) -> None:
     assert flow.splits[0].given[0].held in ("df", "frame")
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "train, test = rows[:n], rows[n:]",
+        "train = rows[:n]\ntest = rows[n:]",
+        "train = rows.iloc[:n].copy()\ntest = rows.iloc[n:]",
+        "train = rows[rows['year'] < 2015]\ntest = rows[rows['year'] >= 2015]",
+        "X_train = rows[~held]\nX_test = rows[held == 1]",
+    ],
+)
+def test_rows_that_are_cut_by_hand_are_split(cell: str) -> None:
+    """Series are cut at a day, and no function is called for it."""
+    flow = flow_of(cell)
+
+    assert len(flow.splits) == 1
+    assert {flow.variables[name].split for name in flow.variables} == {0}
+
+
+@pytest.mark.parametrize(
+    "cell", ["X_train = train[columns]", "test = frame['test']", "train = rows[:]", "first = rows[:5]"]
+)
+def test_columns_and_copies_are_no_split(cell: str) -> None:
+    """Choosing inputs holds nothing out."""
+    assert flow_of(cell).splits == []
+
+
 def test_folds_give_the_sides_of_a_split() -> None:
     """`for train, test in folds.split(X)` holds rows out as well."""
     flow = flow_of(

@@ -35,6 +35,8 @@ def said(folder: Path, source: str, *, guarded: bool = False) -> str:
         "open('a', 'a')",
         "df.to_csv('a', mode='a')",
         "mlflow.start_run()",
+        "df.write.parquet('a')",
+        "df.write.mode('append').saveAsTable('t')",
     ],
 )
 def test_a_second_run_raises_or_adds(tmp_path: Path, source: str) -> None:
@@ -54,6 +56,8 @@ def test_a_second_run_raises_or_adds(tmp_path: Path, source: str) -> None:
         "open('a', 'w')",
         "df.to_csv('a')",
         "df.to_csv('a', 'b')",
+        "df.write.mode('overwrite').parquet('a')",
+        "df.write.csv('a', mode='overwrite')",
     ],
 )
 def test_what_is_written_anew_leaves_nothing_more(tmp_path: Path, source: str) -> None:

@@ -26,7 +26,18 @@ def test_functions_are_known_by_their_library() -> None:
     assert not asked("percentile(x, 5)")
 
 
-@pytest.mark.parametrize("source", ["df.mean(axis=1)", "df.head()", "df.sum()", "df.date.max()", "mean(x)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "df.mean(axis=1)",
+        "df.a.rolling(5).mean()",
+        "df.resample('D').mean()",
+        "df.head()",
+        "df.sum()",
+        "df.date.max()",
+        "mean(x)",
+    ],
+)
 def test_what_is_of_one_row_or_only_counts_is_none(source: str) -> None:
     """Row-wise numbers learn nothing from other rows."""
     assert not asked(source)

@@ -57,9 +57,10 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """A call that cuts rows in two."""
+    """A call that cuts rows in two, or two slices of the same rows. `cell` and `line` are where."""
 
-    at: Place
+    cell: int
+    line: int
     given: tuple[Value, ...]
     outputs: tuple[str, ...]
 

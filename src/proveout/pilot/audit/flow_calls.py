@@ -60,7 +60,20 @@ _SAVE_METHODS = {
 }
 # `models.items()` and `clone(model)` hand their models on; `df.drop(...)` its rows.
 _HANDS_MODELS_ON = {"items", "values", "copy", "append"}
-_SAME_ESTIMATOR = {"compile", "add", "set_params", "write", "overwrite", "to", "cuda", "eval", "build", "option"}
+_SAME_ESTIMATOR = {
+    "compile",
+    "add",
+    "set_params",
+    "write",
+    "overwrite",
+    "to",
+    "cuda",
+    "eval",
+    "build",
+    "option",
+    "state_dict",
+    "get_booster",
+}
 
 
 class Reader(Protocol):

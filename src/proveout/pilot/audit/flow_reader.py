@@ -19,6 +19,7 @@ from proveout.pilot.audit.syntax import children, walk
 
 _NETWORK_BASES = re.compile(r"(?:^|\.)(?:nn\.Module|LightningModule|(?:keras|models)\.Model|keras\.Sequential)$")
 _FILE = re.compile(r"(?:^|/|\\)([\w .-]*)\.(?:csv|xlsx?|parquet|json|tsv|txt|pkl|feather)$", re.IGNORECASE)
+_SAME_ROWS = {"copy", "reset_index", "to_numpy", "astype", "dropna"}
 _DEEPEST = 120
 
 
@@ -47,6 +48,21 @@ def _is_of_names(loop: ast.For | ast.AsyncFor) -> bool:
     """`for d in [train, test]`, and not over pairs of names and values."""
     over = loop.iter.elts if isinstance(loop.iter, ast.List | ast.Tuple) else [loop.iter]
     return isinstance(loop.target, ast.Name) and all(isinstance(one, ast.Name) for one in over)
+
+
+def _cut_rows(value: ast.expr) -> ast.expr | None:
+    """The rows that a slice or a condition takes some of: of `rows[:n]`, `rows.iloc[n:]`, `rows[rows.a > 3]`, rows."""
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _SAME_ROWS:
+        value = value.func.value
+    if not isinstance(value, ast.Subscript):
+        return None
+    base, index = value.value, value.slice
+    if isinstance(base, ast.Attribute) and base.attr in ("iloc", "loc", "values"):
+        base = base.value
+        index = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
+    whole = isinstance(index, ast.Slice) and index.lower is None and index.upper is None
+    by_rows = isinstance(index, ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp) and not whole
+    return base if isinstance(base, ast.Name) and by_rows else None
 
 
 class _Reader:
@@ -171,10 +187,11 @@ class _Reader:
     def _assign(self, target: ast.expr, value: ast.expr, found: Value) -> None:
         if isinstance(target, ast.Name):
             # A copy of an estimator's variable is that estimator; rows belong to the name they got last.
-            part = found.part
+            part, split = found.part, found.split
             if found.split < 0 and not found.estimator:
                 part = hinted(target.id) or part  # `validation_rows = train_generator.flow(...)` is what its name says
-            self.values[target.id] = replace(found, held=target.id, part=part)
+                split = self._cut(target.id, value)
+            self.values[target.id] = replace(found, held=target.id, part=part, split=split)
             if found.estimator:
                 self.flow.fitted[target.id] = self.flow.fitted.get(target.id, frozenset()) | found.fits
         elif isinstance(target, ast.Tuple | ast.List):
@@ -183,6 +200,20 @@ class _Reader:
             self._assign(target.value, value, found)
         else:
             self.mutate(target, found)
+
+    def _cut(self, name: str, value: ast.expr) -> int:
+        """The split that `train = rows[:n]` and `test = rows[n:]` are the sides of; -1 if it is none."""
+        base = _cut_rows(value)
+        if base is None or not hinted(name):
+            return -1
+        rows = self.value_quietly(base)
+        if not rows.held or rows.part or rows.estimator:
+            return -1
+        for place, split in enumerate(self.flow.splits):
+            if split.given and split.given[0].held == rows.held and split.given[0].fits == rows.fits:
+                return place
+        self.flow.splits.append(Split(cell=self.cell, line=value.lineno, given=(rows,), outputs=(name,)))
+        return len(self.flow.splits) - 1
 
     def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr, found: Value) -> None:
         names = tuple(one.id if isinstance(one, ast.Name) else "" for one in target.elts)
@@ -202,7 +233,7 @@ class _Reader:
         sources = [call.func.value] if cuts_itself and isinstance(call.func, ast.Attribute) else call.args
         given = tuple(self.value_quietly(one) for one in sources if not isinstance(one, ast.Starred))
         place = len(self.flow.splits)
-        self.flow.splits.append(Split(at=self.place(call), given=given, outputs=names))
+        self.flow.splits.append(Split(cell=self.cell, line=call.lineno, given=given, outputs=names))
         for position, name in enumerate(names):
             if name:
                 source_place = 0 if cuts_itself else position // 2

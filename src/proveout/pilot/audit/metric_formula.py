@@ -8,7 +8,7 @@ import re
 
 from proveout.pilot.audit.syntax import walk
 
-AVERAGES = {"mean", "average", "nanmean", "median"}
+AVERAGES = {"mean", "average", "nanmean", "median", "sum"}
 _ANSWERED = re.compile(r"pred|y_?hat|forecast|fitted|\bpreds?\b", re.IGNORECASE)
 _OUTCOMES = re.compile(r"^[yY](?:_|\b|[A-Z])|label|target|outcome|test|[yY]$")
 
@@ -32,7 +32,14 @@ def errors(node: ast.Call) -> ast.expr | None:
                     sides = [left, right]
                 case _:
                     continue
+            if "sum" in _called(node) and not isinstance(part, ast.Compare):
+                continue  # a sum of squares is a step on the way; counted matches are the metric
             named = [_ANSWERED.search(ast.unparse(side)) is not None for side in sides]
             if sum(named) == 1 and not any(isinstance(side, ast.Constant) for side in sides):
                 return part
     return None
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

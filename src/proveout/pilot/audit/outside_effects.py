@@ -26,6 +26,7 @@ _WRITES_MORE = re.compile(
     r"\s*(?:insert|create|drop|alter|delete|update)\b(?!.*\bif\s+(?:not\s+)?exists\b)", re.I | re.S
 )
 _RECORDS = {"mlflow.start_run", "mlflow.create_experiment", "wandb.init", "neptune.init_run", "comet_ml.Experiment"}
+_SPARK_WRITES = {"saveAsTable", "insertInto", "parquet", "csv", "json", "orc", "save", "text", "jdbc"}
 _APPENDS = re.compile(r">>")
 
 
@@ -47,9 +48,22 @@ def _in_any_case(call: ast.Call, name: str, keywords: dict[str | None, ast.expr]
         return "adds the rows again, or raises because the table exists"
     if method in ("execute", "executemany", "sql") and call.args and _is_statement(call.args[0]):
         return "changes the database each time the cell runs"
+    if method in _SPARK_WRITES and _writes_once(call):
+        return "adds the rows again, or raises because they are there"
     if method in ("open", "to_csv") and _appends(call, keywords):
         return "adds to the file each time the cell runs"
     return ""
+
+
+def _writes_once(call: ast.Call) -> bool:
+    """`df.write.parquet(...)`: Spark raises where something lies there, unless a mode says otherwise."""
+    text = ast.unparse(call.func)
+    return (
+        ".write." in text
+        and not re.search(r"mode\(['\"](?:overwrite|ignore)", text)
+        and "mode"
+        not in {one.arg for one in call.keywords if isinstance(one.value, ast.Constant) and one.value.value != "append"}
+    )
 
 
 def _unless_asked(

@@ -30,7 +30,7 @@ def is_statistic(name: str, node: ast.Call, *, grouped: bool) -> bool:
     >>> is_statistic("df.mean", ast.parse("df.mean(axis=1)", mode="eval").body, grouped=False)
     False
     """
-    if _by_row(node):
+    if _by_row(node) or _in_windows(node):
         return False
     if _FUNCTIONS.match(name):
         return True
@@ -52,6 +52,16 @@ def keeps_rows(name: str) -> bool:
 def selects_features(name: str) -> bool:
     """Whether a call ranks columns by what all rows say of them."""
     return _SELECTS.match(name) is not None
+
+
+def _in_windows(node: ast.Call) -> bool:
+    """`df.rolling(5).mean()` is of the rows before each row."""
+    inner: ast.expr = node.func
+    while isinstance(inner, ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(inner, ast.Attribute) and inner.attr in ("rolling", "expanding", "ewm", "resample", "shift"):
+            return True
+        inner = inner.func if isinstance(inner, ast.Call) else inner.value
+    return False
 
 
 def _by_row(node: ast.Call) -> bool:

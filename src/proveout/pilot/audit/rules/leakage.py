@@ -62,7 +62,7 @@ def _on_all_rows(flow: Flow) -> Iterator[tuple[Fit, str]]:
     for place, fit in models:
         if fit.on.held not in given or fit.on.part in ("train", "test") or not fit.on_text.isidentifier():
             continue
-        if not any((split.at.cell, split.at.line) < (fit.at.cell, fit.at.line) for split in flow.splits):
+        if not any((split.cell, split.line) < (fit.at.cell, fit.at.line) for split in flow.splits):
             continue
         again = [other for number, other in models if number > place and other.receiver == fit.receiver]
         until = min(((other.at.cell, other.at.line) for other in again), default=(10**9, 0))
@@ -80,7 +80,7 @@ def _statistics(flow: Flow) -> Iterator[tuple[int, int, str]]:
     """Means, quantiles and tables by group of all rows that went into what is split afterwards."""
     for place, statistic in enumerate(flow.statistics):
         at = statistic.at
-        before = any((at.cell, at.line) < (split.at.cell, split.at.line) for split in flow.splits)
+        before = any((at.cell, at.line) < (split.cell, split.line) for split in flow.splits)
         selects = before and statistic.on.split < 0 and row_statistics.selects_features(statistic.name)
         into = [value for split in flow.splits for value in _inputs(split.given) if place in value.learned]
         if selects or any(_same_rows(statistic.on, value) for value in into):
@@ -190,6 +190,14 @@ RULE = Rule(
             ),
             found=((0, 3),),
         ),
+        # Rows in an order are cut by hand.
+        Example(
+            cells=(
+                "s = MinMaxScaler()\nrows = s.fit_transform(rows)",
+                "train, test = rows[:n], rows[n:]\nm = Ridge()\nm.fit(train[:, :3], train[:, 3])",
+            ),
+            found=((0, 2),),
+        ),
         # Columns are ranked by what all rows say.
         Example(
             cells=(
@@ -229,6 +237,13 @@ RULE = Rule(
             cells=(
                 "print(df['a'].mean())\ndf['b'] = df[['a', 'c']].mean(axis=1)\ntrain, test = train_test_split(df)\n"
                 "train['a'] = train['a'].fillna(train['a'].mean())",
+            )
+        ),
+        # Columns of one side are no other side; both files together are what Kaggle gives.
+        Example(
+            cells=(
+                "s = StandardScaler()\nX_train = s.fit_transform(train[columns])\ny_train = train['y']\n"
+                "m.fit(X_train, y_train)",
             )
         ),
         # The target's own encoder, and a table whose rows are the groups.

@@ -67,10 +67,11 @@ def _is_only_shown(metric: _Metric, analysis: Analysis) -> bool:
     if isinstance(statement, ast.Expr):
         call = statement.value
         return not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in _COLLECTS)
-    if isinstance(statement, ast.Assign):
-        if any(isinstance(target, ast.Subscript) for target in statement.targets):
+    if isinstance(statement, ast.Assign | ast.AugAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        if any(isinstance(target, ast.Subscript) for target in targets):
             return False
-        names = {name.id for target in statement.targets for name in walk(target) if isinstance(name, ast.Name)}
+        names = {name.id for target in targets for name in walk(target) if isinstance(name, ast.Name)}
         return not _is_kept(names, metric.cell, analysis)
     return isinstance(statement, ast.If | ast.For)
 
@@ -117,6 +118,9 @@ RULE = Rule(
         ),
         Example(cells=("print(np.mean((y_test - y_pred) ** 2))",), found=((0, 1),)),
         Example(cells=("print((y_pred == y_test).mean())",), found=((0, 1),)),
+        Example(
+            cells=("for x, y in loader:\n    right += (pred == y).sum().item()\nprint(right / n)",), found=((0, 1),)
+        ),
         Example(
             cells=("def report(m):\n    print(f1_score(y_test, m.predict(X_test)))", "report(model)"), found=((1, 1),)
         ),
