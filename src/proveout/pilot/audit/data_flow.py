@@ -19,6 +19,9 @@ _TEST = re.compile(
 )
 
 
+FOLDS = 10**9  # stands for a split where the sides change: the folds of a loop
+
+
 @dataclass(frozen=True, kw_only=True)
 class Value:
     """What is known of a variable. `fits` and `learned` are what went into it of `Flow.fits` and `Flow.statistics`."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from proveout.pilot.audit.data_flow import Called, Flow, Part, Place, Split, Value, hinted, joined
+from proveout.pilot.audit.data_flow import FOLDS, Called, Flow, Part, Place, Split, Value, hinted, joined
 from proveout.pilot.audit.flow_calls import CallReader, is_split
 from proveout.pilot.audit.function_flow import FunctionFlow
 from proveout.pilot.audit.names import dotted
@@ -148,7 +148,7 @@ class _Reader:
         names = [one.id for one in walk(statement.target) if isinstance(one, ast.Name)]
         for name in names:
             if folds and hinted(name):
-                self.values[name] = Value(part=hinted(name), split=len(self.flow.splits), held=name)
+                self.values[name] = Value(part=hinted(name), split=FOLDS, held=name)
             elif over.parts_of or over.estimator:
                 first = over.parts_of[0] if over.parts_of else over.estimator
                 self.values[name] = Value(estimator=first, parts_of=over.parts_of, held=name)

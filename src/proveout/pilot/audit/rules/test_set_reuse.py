@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
-from proveout.pilot.audit.data_flow import Fit, Measured
+from proveout.pilot.audit.data_flow import FOLDS, Fit, Measured
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 
@@ -11,33 +11,31 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     """The second cell that measures on the same held-out rows, where several models or settings are compared."""
     models = list(analysis.flow.models())
     measured = [
-        one for one in analysis.flow.measured if not one.folds and one.on.part == "test" and not one.at.function
+        one
+        for one in analysis.flow.measured
+        if not one.folds and one.on.part == "test" and one.on.split != FOLDS and not one.at.function
     ]
     if len(models) + sum(fit.at.in_loop for fit in models) < 2 or not measured or _has_third_set(measured):
         return
     # Models of two targets are not compared with each other.
     for truth in dict.fromkeys(one.truth for one in measured):
-        same = [one for one in measured if one.truth == truth]
-        if (found := _compared(same, models, alone=len({one.truth for one in measured if one.truth}) <= 1)) is not None:
+        if (found := _compared([one for one in measured if one.truth == truth], models)) is not None:
             yield found
             return
 
 
-def _compared(measured: list[Measured], models: list[Fit], *, alone: bool) -> Hit | None:
-    """Where several models or settings are measured on the same rows. `alone`: the notebook has one target."""
+def _compared(measured: list[Measured], models: list[Fit]) -> Hit | None:
+    """Where several models or settings are measured on the same rows."""
     cells = sorted({one.at.cell for one in measured})
-    compared = {one.model for one in measured if one.model}
-    refitted = alone and len({fit.at.cell for fit in models}) >= 2
+    # A setting is known by its last fit before it is measured: one that is measured twice is one.
+    compared = {max(one.fits) if one.fits else one.model for one in measured if one.fits or one.model}
     in_loop = [one for one in measured if one.at.in_loop]
-    if len(cells) >= 2 and (len(compared) >= 2 or refitted):
-        return Hit(
-            cell=cells[1], line=1, evidence=f"{max(len(compared), 2)} models are compared on the same held-out rows"
-        )
+    said = f"{len(compared)} models are compared on the same held-out rows"
+    if len(cells) >= 2 and len(compared) >= 2:
+        return Hit(cell=cells[1], line=1, evidence=said)
     if in_loop and any(fit.at.in_loop for fit in models):
         return Hit(cell=in_loop[0].at.cell, line=1, evidence="models in a loop are compared on the same held-out rows")
-    if len(compared) >= 2:
-        return Hit(cell=cells[0], line=1, evidence=f"{len(compared)} models are compared on the same held-out rows")
-    return None
+    return Hit(cell=cells[0], line=1, evidence=said) if len(compared) >= 2 else None
 
 
 def _has_third_set(measured: list[Measured]) -> bool:
@@ -76,6 +74,21 @@ RULE = Rule(
         ),
     ),
     negative=(
+        # Fitted anew before it was ever measured, and measured twice.
+        Example(
+            cells=(
+                "m = SVC()\nm.fit(X, y)",
+                "X_train, X_test, y_train, y_test = train_test_split(X, y)\nm = SVC().fit(X_train, y_train)\n"
+                "m.score(X_test, y_test)",
+                "r2 = m.score(X_test, y_test)",
+            )
+        ),
+        Example(
+            cells=(
+                "for train, test in folds.split(X, y):\n    m = SVC()\n    m.fit(X[train], y[train])\n"
+                "    print(f1_score(y[test], m.predict(X[test])))",
+            )
+        ),
         # Two targets are two questions.
         Example(
             cells=(
