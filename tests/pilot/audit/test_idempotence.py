@@ -14,7 +14,12 @@ from proveout.pilot.audit.notebook_text import read
 def changes(folder: Path, source: str, *, name: str = "x", column: bool = False) -> bool:
     """Whether a second run of `x = source` changes x again."""
     file = folder / "a.ipynb"
-    cell = "import numpy as np\nimport pandas as pd\ndef clean(v):\n    return v.strip()"
+    cell = (
+        "import numpy as np\nimport pandas as pd\ndef clean(v):\n    return v.strip()\n"
+        "def cut(v):\n    return v[:-3]\n"
+        "def code(v):\n    if v == 'yes':\n        return 1\n    return 0\n"
+        "def tidy(v):\n    if v == 'n':\n        return 'no'\n    return v"
+    )
     file.write_text(json.dumps({"cells": [{"cell_type": "code", "source": cell}]}))
     return changes_again(ast.parse(source, mode="eval").body, name, Analysis(read(file)), column=column)
 
@@ -50,6 +55,9 @@ def changes(folder: Path, source: str, *, name: str = "x", column: bool = False)
         "pd.get_dummies(x, columns=['a'])",
         "x.dropna().drop('a', axis=1)",
         "[*x, 3]",
+        "x.apply(cut)",
+        "x.apply(code)",
+        "[0 if v == 'no' else 1 for v in x]",
     ],
 )
 def test_a_second_application_changes_or_raises(tmp_path: Path, source: str) -> None:
@@ -74,6 +82,8 @@ def test_a_second_application_changes_or_raises(tmp_path: Path, source: str) -> 
         "x.head(100)",
         "x.rename(columns={'a': 'b'})",
         "x.apply(clean)",
+        "x.apply(tidy)",
+        "[0 if v == 0 else 1 for v in x]",
         "x.apply(lambda v: 0 if v == 0 else 1)",
         "x.map({'a': 'a', 'b': 'b'})",
         "pd.get_dummies(x)",

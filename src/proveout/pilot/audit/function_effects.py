@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from proveout.pilot.audit import remote
 from proveout.pilot.audit.analysis import Analysis
+from proveout.pilot.audit.outside_effects import RECORDS
 from proveout.pilot.audit.remote import Remote
 from proveout.pilot.audit.syntax import root_of, walk
 
@@ -21,6 +22,7 @@ class FunctionEffect:
 
     said: str
     variable: str = ""
+    parameter: int = -1  # the place of the argument that it changes
 
 
 def of_functions(analysis: Analysis, known: Mapping[int, Remote]) -> dict[str, FunctionEffect]:
@@ -32,9 +34,25 @@ def of_functions(analysis: Analysis, known: Mapping[int, Remote]) -> dict[str, F
         local = {one.arg for one in inside if isinstance(one, ast.arg)}
         local |= {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} - shared
         for inner in inside:
-            if effect := _effect(inner, local, shared, analysis, known[cell.index]):
+            if effect := _on_argument(inner, [one.arg for one in node.args.args]) or _effect(
+                inner, local, shared, analysis, known[cell.index]
+            ):
                 found.setdefault(node.name, effect)
     return found
+
+
+def _on_argument(inner: ast.AST, parameters: list[str]) -> FunctionEffect | None:
+    """`frame.drop(..., inplace=True)`, where `frame` is what the function was given."""
+    if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
+        return None
+    held = inner.func.value.id if isinstance(inner.func.value, ast.Name) else ""
+    in_place = any(
+        one.arg == "inplace" and isinstance(one.value, ast.Constant) and one.value.value is True
+        for one in inner.keywords
+    )
+    if held in parameters and in_place and inner.func.attr in ("drop", "set_index", "reset_index", "insert"):
+        return FunctionEffect(said=f"changes its argument {held!r} in place", parameter=parameters.index(held))
+    return None
 
 
 def _effect(
@@ -49,4 +67,7 @@ def _effect(
         return FunctionEffect(said=f"grows {base!r}", variable=base)
     if inner.func.attr == "step" and "optim" in base.lower():
         return FunctionEffect(said="goes on training")
-    return FunctionEffect(said="changes something outside") if remote.changes(inner, known, analysis) else None
+    records = analysis.name_of(inner.func) in RECORDS
+    return (
+        FunctionEffect(said="changes something outside") if records or remote.changes(inner, known, analysis) else None
+    )

@@ -123,6 +123,8 @@ def changes_again(  # noqa: PLR0911  # one return for each kind of expression
             return attribute in _GONE_AFTERWARDS
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             return any(isinstance(one, ast.Starred) for one in elements)
+        case ast.ListComp(elt=ast.IfExp() as choice, generators=[ast.comprehension(target=ast.Name(id=each))]):
+            return _choice_changes(choice, each, analysis)
         case ast.ListComp(elt=element):
             return isinstance(element, ast.BinOp) or (isinstance(element, ast.Call) and _of_function(element, analysis))
         case _:
@@ -189,7 +191,9 @@ def _of_mapping(method: str, call: ast.Call, analysis: Analysis) -> bool:  # noq
             return any(pairs.get(value, by) != value for value in pairs.values()) or not pairs
         case ast.Lambda():
             return _lambda_changes(by, analysis)
-        case ast.Name(id=function) if function in analysis.defined or function in _CONVERSIONS:
+        case ast.Name(id=function) if function in analysis.defined:
+            return _function_changes(analysis.defined[function])
+        case ast.Name(id=function) if function in _CONVERSIONS:
             return False
         case ast.Attribute(attr=attribute):
             return attribute in ("fit_transform", "transform", "get", "stem") or (
@@ -201,6 +205,22 @@ def _of_mapping(method: str, call: ast.Call, analysis: Analysis) -> bool:  # noq
             return True
         case _:
             return False
+
+
+def _function_changes(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    """Whether a function gives something else for what it gave: it cuts, or does not know its own results."""
+    returned = [one.value for one in walk(function) if isinstance(one, ast.Return) and one.value is not None]
+    if any(isinstance(one, ast.Subscript) and _cuts_again(one.slice) for one in returned):
+        return True
+    results = {one.value for one in returned if isinstance(one, ast.Constant)}
+    asked = {
+        one.value
+        for compare in walk(function)
+        if isinstance(compare, ast.Compare)
+        for one in compare.comparators
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+    return bool(results) and bool(asked) and len(results) == len(returned) and not results & asked
 
 
 def _lambda_changes(function: ast.Lambda, analysis: Analysis) -> bool:
@@ -221,7 +241,8 @@ def _lambda_changes(function: ast.Lambda, analysis: Analysis) -> bool:
 
 def _choice_changes(choice: ast.IfExp, name: str, analysis: Analysis) -> bool:
     """`0 if x == 0 else 1` gives the same for its results; `1 if x == "yes" else 0` gives 0 for them all."""
-    results = [one for one in _results(choice) if not (isinstance(one, ast.Name) and one.id == name)]
+    results = [_plain(one) for one in _results(choice)]
+    results = [one for one in results if not (isinstance(one, ast.Name) and one.id == name)]
     if not all(isinstance(one, ast.Constant) for one in results):
         return any(changes_again(one, name, analysis) for one in results)
     try:
@@ -230,14 +251,24 @@ def _choice_changes(choice: ast.IfExp, name: str, analysis: Analysis) -> bool:
         return True
 
 
+def _plain(node: ast.expr) -> ast.expr:
+    """`int(0)` is 0."""
+    match node:
+        case ast.Call(func=ast.Name(id="int" | "str" | "float"), args=[ast.Constant() as inner]):
+            return inner
+    return node
+
+
 def _results(node: ast.expr) -> list[ast.expr]:
     return [*_results(node.body), *_results(node.orelse)] if isinstance(node, ast.IfExp) else [node]
 
 
-def _evaluated(node: ast.expr, name: str, given: object) -> object:
+def _evaluated(node: ast.expr, name: str, given: object) -> object:  # noqa: PLR0911  # one return for each kind of expression
     """The value of an expression of constants, comparisons and one variable. Raises: ValueError for any other."""
     match node:
         case ast.Constant(value=value):
+            return value
+        case ast.Call(func=ast.Name(id="int" | "str" | "float"), args=[ast.Constant(value=value)]):
             return value
         case ast.Name(id=read) if read == name:
             return given

@@ -25,7 +25,7 @@ _ONCE = {
 _WRITES_MORE = re.compile(
     r"\s*(?:insert|create|drop|alter|delete|update)\b(?!.*\bif\s+(?:not\s+)?exists\b)", re.I | re.S
 )
-_RECORDS = {"mlflow.start_run", "mlflow.create_experiment", "wandb.init", "neptune.init_run", "comet_ml.Experiment"}
+RECORDS = {"mlflow.start_run", "mlflow.create_experiment", "wandb.init", "neptune.init_run", "comet_ml.Experiment"}
 _SPARK_WRITES = {"saveAsTable", "insertInto", "parquet", "csv", "json", "orc", "save", "text", "jdbc"}
 _APPENDS = re.compile(r">>")
 
@@ -41,7 +41,7 @@ def of_call(call: ast.Call, known: Remote, analysis: Analysis, *, guarded: bool)
 
 def _in_any_case(call: ast.Call, name: str, keywords: dict[str | None, ast.expr]) -> str:
     """What happens again whether the code asks or not."""
-    if name in _RECORDS:
+    if name in RECORDS:
         return "records one more run each time the cell runs"
     method = name.rpartition(".")[2]
     if method == "to_sql" and not _is(keywords.get("if_exists"), "replace"):

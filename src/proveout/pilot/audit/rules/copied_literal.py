@@ -65,8 +65,11 @@ def _simple(cell: CodeCell) -> Iterator[ast.stmt]:
 
 def _copied(statement: ast.stmt, shown: list[_Shown], analysis: Analysis) -> str:
     kinds = (_parameters, _fill, _shape, _row, _arithmetic, _number, _list_of_numbers, _names)
+    recoded = {id(part) for node in walk(statement) for part in _recoded(node)}
     for node in walk(statement):
         for kind in kinds:
+            if kind is _names and id(node) in recoded:
+                continue  # who gives three kinds another name has to name them
             if evidence := kind(node, shown, analysis):
                 return evidence
     return ""
@@ -176,6 +179,14 @@ def _list_of_numbers(node: ast.AST, shown: list[_Shown], _: Analysis) -> str:
     return ""
 
 
+def _recoded(node: ast.AST) -> list[ast.expr]:
+    """Lists and tables of names that choose or rename values."""
+    method = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+    if not isinstance(node, ast.Call) or method not in ("replace", "map", "isin", "Categorical", "OrdinalEncoder"):
+        return []
+    return [*node.args, *(one.value for one in node.keywords)]
+
+
 @lru_cache(maxsize=1)
 def _columns(analysis: Analysis) -> frozenset[str]:
     """Texts that the notebook uses as names of columns."""
@@ -261,6 +272,10 @@ RULE = Rule(
         ),
     ),
     negative=(
+        Example(
+            cells=("df.kind.value_counts()", "df.kind = df.kind.replace(['apple', 'pear', 'plum'], 'fruit')"),
+            metadata=(("output:0", "apple 3\npear 2\nplum 1"),),
+        ),
         Example(cells=("m = SVC(C=10, gamma=0.01)", "print(1)"), metadata=(("output:1", "{'C': 10, 'gamma': 0.01}"),)),
         Example(cells=("print(0.5)", "x = 0.5"), metadata=(("output:0", "0.5"),)),
         Example(cells=("df.head()", "df = df[df.a == 1000]\ny = x[3]"), metadata=(("output:0", "0 1000\n3 2"),)),

@@ -196,6 +196,9 @@ def _of_frames(call: Call, analysis: Analysis) -> str:
     all_columns = call.method == "corr" and not call.node.args and not call.has("numeric_only")
     if all_columns and named_frame and isinstance(base, ast.Name) and _may_hold_text(base.id, call, analysis):
         return "DataFrame.corr raises for columns of text since pandas 2.0: numeric_only=True"
+    axis = call.argument(-1, "axis")
+    if call.method == "drop" and axis is not None and call.argument(-1, "columns") is not None:
+        return "DataFrame.drop takes columns or axis, and not both, since pandas 3.0"
     if call.method == "drop" and len(call.node.args) >= 2:
         return "DataFrame.drop takes its axis by keyword since pandas 2.0"
     return ""
@@ -327,6 +330,7 @@ RULE = Rule(
         ),
         Example(cells=("import seaborn as sns\nsns.distplot(x)\nsns.countplot(df['a'])",), found=((0, 2), (0, 3))),
         Example(cells=("x = df.ix[3]\nfor k, v in d.iteritems():\n    pass",), found=((0, 1), (0, 2))),
+        Example(cells=("df = df.drop(columns=['a'], axis=1)",), found=((0, 1),)),
         Example(cells=("print 'a'",), found=((0, 1),)),
         Example(
             cells=("import seaborn as sns\nsns.barplot(data=d, x='a', y='b', palette='viridis')",), found=((0, 2),)
@@ -357,7 +361,12 @@ RULE = Rule(
                 "sns.countplot(x='a', data=df)\nsns.barplot(data=d, x='a', hue='b', palette='viridis')",
             )
         ),
-        Example(cells=("from sklearn.model_selection import train_test_split\nx = df.drop('a', axis=1)",)),
+        Example(
+            cells=(
+                "from sklearn.model_selection import train_test_split\nx = df.drop('a', axis=1)\n"
+                "y = df.drop(columns='a')",
+            )
+        ),
         Example(
             cells=("df = df.select_dtypes('number')\ndf.corr()\nx = df['a'][3]\ndf.resample('D').sum()\nnp.sum(x)",)
         ),

@@ -235,7 +235,13 @@ def _of_call(call: ast.Call, state: _Cell, *, alone: bool) -> _Found:
     if isinstance(call.func, ast.Name) and call.func.id in state.effects:
         effect = state.effects[call.func.id]
         given = {one.id for one in call.args if isinstance(one, ast.Name)}
-        made_here = given & state.fresh if effect.said == "goes on training" else effect.variable in state.fresh
+        if effect.parameter >= 0:
+            changed = root_of(call.args[effect.parameter]) if effect.parameter < len(call.args) else ""
+            made_here: object = not changed or changed in state.fresh
+        else:
+            made_here = effect.variable in state.fresh
+        if effect.said == "goes on training":
+            made_here = given & state.fresh
         if not made_here:
             yield call.lineno, f"{call.func.id}() {effect.said} each time the cell runs"
     if not isinstance(call.func, ast.Attribute):
@@ -257,8 +263,15 @@ def _on_variable(call: ast.Call, method: str, base: str, state: _Cell, *, alone:
         if method == "dropna" and base in state.holes:
             return "leaves holes, and `{}` cuts their rows off each time the cell runs"
         again = method in _IN_PLACE and not _is_true(keywords.get("drop")) and "errors" not in keywords
+        again = again and not (method == "drop" and _is_by_condition(call))
         return "`{}` changes the frame in place: a second run raises or changes it again" if again else ""
     return _on_collection(call, method, base, state, alone=alone) or _on_model(call, method, base, state, alone=alone)
+
+
+def _is_by_condition(call: ast.Call) -> bool:
+    """`df.drop(df[df.a > 3].index)`: the second time no such row is there."""
+    rows = call.args[0] if call.args else next((one.value for one in call.keywords if one.arg == "index"), None)
+    return isinstance(rows, ast.Attribute) and rows.attr == "index" and not any(k.arg == "axis" for k in call.keywords)
 
 
 def _on_collection(call: ast.Call, method: str, base: str, state: _Cell, *, alone: bool) -> str:
@@ -358,6 +371,18 @@ RULE = Rule(
             found=((1, 1),),
         ),
         # A function that changes the notebook's variables.
+        Example(
+            cells=("def trim(x, frame):\n    frame.drop(x, inplace=True)", "trim(3, df)", "d = copy()\ntrim(3, d)"),
+            found=((1, 1),),
+        ),
+        Example(
+            cells=("df.drop(df[df.a > 3].index, inplace=True)\ndf.drop('b', axis=1, inplace=True)",), found=((0, 2),)
+        ),
+        Example(cells=("df['a'] = [int(0) if v == 'no' else int(1) for v in df['a']]",), found=((0, 1),)),
+        Example(
+            cells=("def code(v):\n    if v == 'yes':\n        return 1\n    return 0", "df['a'] = df['a'].apply(code)"),
+            found=((1, 1),),
+        ),
         Example(cells=("rows = []\ndef read(x):\n    rows.append(x)", "read(3)"), found=((1, 1),)),
     ),
     negative=(
