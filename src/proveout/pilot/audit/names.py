@@ -312,3 +312,31 @@ def read(tree: ast.Module) -> tuple[tuple[Binding, ...], tuple[Use, ...]]:
     reader = _Reader()
     reader.visit(tree)
     return tuple(reader.found.bindings), tuple(reader.found.uses)
+
+
+def headed_names(statement: ast.stmt) -> set[str]:
+    """Names that the head of a `with` binds."""
+    items = getattr(statement, "items", ())
+    return {
+        one.id for item in items if item.optional_vars for one in walk(item.optional_vars) if isinstance(one, ast.Name)
+    }
+
+
+def names_made_anew(statement: ast.stmt) -> set[str]:
+    """Names that a statement gives a value that does not come from themselves."""
+    if isinstance(statement, ast.Assign):
+        read = names_read(statement.value)
+        return {
+            one.id
+            for target in statement.targets
+            for one in walk(target)
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store) and one.id not in read
+        }
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return {statement.target.id}
+    return set()
+
+
+def names_read(node: ast.AST) -> set[str]:
+    """Names that a node reads."""
+    return {one.id for one in walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}

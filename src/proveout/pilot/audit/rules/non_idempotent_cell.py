@@ -8,6 +8,7 @@ from proveout.pilot.audit import estimators, function_effects, outside_effects, 
 from proveout.pilot.audit.analysis import Analysis, CodeCell
 from proveout.pilot.audit.function_effects import GROWS, FunctionEffect
 from proveout.pilot.audit.idempotence import changes_again
+from proveout.pilot.audit.names import headed_names, names_made_anew, names_read
 from proveout.pilot.audit.remote import Remote
 from proveout.pilot.audit.rule import Example, Hit, Rule
 from proveout.pilot.audit.syntax import children, root_of, walk
@@ -60,7 +61,7 @@ def _shell(cell: CodeCell) -> _Found:
 def _statements(body: list[ast.stmt], state: _Cell) -> _Found:
     for statement in body:
         yield from _of_statement(statement, state)
-        state.fresh |= _made_anew(statement)
+        state.fresh |= names_made_anew(statement)
 
 
 def _of_statement(statement: ast.stmt, state: _Cell) -> _Found:
@@ -95,7 +96,7 @@ def _of_compound(statement: ast.stmt, state: _Cell) -> _Found:
     if isinstance(statement, ast.For | ast.AsyncFor):
         _note_targets(statement, state)
     elif not isinstance(statement, ast.If):
-        state.fresh |= _headed(statement)
+        state.fresh |= headed_names(statement)
     for name in ("body", "handlers", "orelse", "finalbody"):
         for inner in getattr(statement, name, ()):
             yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner], state)
@@ -113,32 +114,6 @@ def _note_targets(loop: ast.For | ast.AsyncFor, state: _Cell) -> None:
     state.fresh = state.fresh - names if old and isinstance(loop.target, ast.Name) else state.fresh | names
 
 
-def _headed(statement: ast.stmt) -> set[str]:
-    items = getattr(statement, "items", ())
-    return {
-        one.id for item in items if item.optional_vars for one in walk(item.optional_vars) if isinstance(one, ast.Name)
-    }
-
-
-def _made_anew(statement: ast.stmt) -> set[str]:
-    """Names that a statement gives a value that does not come from themselves."""
-    if isinstance(statement, ast.Assign):
-        read = _read(statement.value)
-        return {
-            one.id
-            for target in statement.targets
-            for one in walk(target)
-            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store) and one.id not in read
-        }
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        return {statement.target.id}
-    return set()
-
-
-def _read(node: ast.AST) -> set[str]:
-    return {one.id for one in walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
-
-
 # --- assignments
 
 
@@ -148,7 +123,9 @@ def _of_assignment(statement: ast.Assign, state: _Cell) -> _Found:
         if isinstance(target, ast.Name):
             yield from _of_name(target.id, statement, text, state)
         elif isinstance(target, ast.Tuple | ast.List):
-            again = {one.id for one in target.elts if isinstance(one, ast.Name)} & _read(statement.value) - state.fresh
+            again = {one.id for one in target.elts if isinstance(one, ast.Name)} & names_read(
+                statement.value
+            ) - state.fresh
             called = state.analysis.name_of(getattr(statement.value, "func", statement.value))
             if again and called.rpartition(".")[2] in ("train_test_split", "shuffle"):
                 yield statement.lineno, f"`{text}` makes {min(again)!r} from itself: a second run changes it again"
@@ -157,7 +134,7 @@ def _of_assignment(statement: ast.Assign, state: _Cell) -> _Found:
 
 
 def _of_name(name: str, statement: ast.Assign, text: str, state: _Cell) -> _Found:
-    value, read = statement.value, _read(statement.value)
+    value, read = statement.value, names_read(statement.value)
     learned = _statistics_in(value, state)
     if name in read and name not in state.fresh:
         if name in state.holes and _drops_holes(value):
@@ -202,7 +179,7 @@ def _of_column(target: ast.Subscript, statement: ast.Assign, text: str, state: _
     if not base or base in state.fresh:
         return
     calls = {one.func.attr for one in walk(value) if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)}
-    if calls & _LEAVES_HOLES and base in _read(value):
+    if calls & _LEAVES_HOLES and base in names_read(value):
         state.holes.setdefault(base, statement.lineno)
     reads = {ast.unparse(one) for one in walk(value) if isinstance(one, ast.Subscript | ast.Attribute)}
     written = ast.unparse(target)
