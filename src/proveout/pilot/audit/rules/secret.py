@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.rule import Example, Hit, Rule
-from proveout.pilot.audit.syntax import walk
+from proveout.pilot.audit.syntax import children
 
 _NAMES = re.compile(
-    r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api_?key|apikey|access_?key|private_?key|auth_?key|credential|client_?secret|"
+    r"(?:pass(?:word|wd|phrase)|(?:^|_)pass$|pwd|secret|token|api_?key|apikey|access_?key|private_?key|auth_?key|credential|client_?secret|"
     r"account_?key|connection_?string|sas_?token|iam_?apikey|aws_secret\w*|bearer|consumer_?key|consumer_?secret|subscription_?key)",
     re.IGNORECASE,
 )
@@ -34,15 +34,11 @@ def find(analysis: Analysis) -> Iterator[Hit]:
     """Statements in which a text is bound to a name, key or keyword of a secret, or has the form of a known key."""
     places: dict[tuple[int, int], str] = {}
     for cell, statement in analysis.statements():
-        if isinstance(
-            statement,
-            ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If | ast.For | ast.While | ast.With | ast.Try,
-        ):
-            continue
-        for name, value in _bound(statement):
+        inside = list(_of_itself(statement))
+        for name, value in _bound(statement, inside, analysis):
             if _is_secret_name(name) and _is_secret_value(value):
                 places.setdefault((cell.index, statement.lineno), f"a text is bound to {name!r}")
-        for node in walk(statement):
+        for node in inside:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _FORMATS.search(node.value):
                 places.setdefault((cell.index, statement.lineno), "a text has the form of a key or holds a password")
     for cell in analysis.cells:
@@ -53,6 +49,14 @@ def find(analysis: Analysis) -> Iterator[Hit]:
                 places.setdefault((cell.index, magic.line), "a shell line holds a key or a password")
     for (index, line), evidence in sorted(places.items()):
         yield Hit(cell=index, line=line, evidence=evidence)
+
+
+def _of_itself(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement without the statements inside it: of a loop, its head."""
+    waiting = [child for child in children(statement) if not isinstance(child, ast.stmt | ast.ExceptHandler)]
+    for one in waiting:
+        yield one
+        waiting.extend(child for child in children(one) if not isinstance(child, ast.stmt))
 
 
 def _is_secret_name(name: str) -> bool:
@@ -71,8 +75,8 @@ def _is_secret_value(node: ast.expr) -> bool:
     )
 
 
-def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
-    """Names, keys and keywords of a statement, with what they are bound to."""
+def _bound(statement: ast.stmt, inside: list[ast.AST], analysis: Analysis) -> Iterator[tuple[str, ast.expr]]:
+    """Names, keys, keywords and parameters of a statement, with what they are bound to."""
     if isinstance(statement, ast.Assign):
         for target in statement.targets:
             if isinstance(target, ast.Name):
@@ -81,8 +85,10 @@ def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
                 yield target.attr, statement.value
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 yield str(target.slice.value), statement.value
-    for node in walk(statement):
-        if isinstance(node, ast.Dict):
+    for node in inside:
+        if isinstance(node, ast.arguments):
+            yield from zip((one.arg for one in node.args[-len(node.defaults) :]), node.defaults, strict=False)
+        elif isinstance(node, ast.Dict):
             yield from (
                 (str(key.value), value)
                 for key, value in zip(node.keys, node.values, strict=True)
@@ -90,6 +96,9 @@ def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             )
         elif isinstance(node, ast.Call):
             yield from ((keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg)
+            own = analysis.defined.get(analysis.name_of(node.func))
+            if isinstance(own, ast.FunctionDef):
+                yield from zip((one.arg for one in own.args.args), node.args, strict=False)
 
 
 RULE = Rule(
@@ -105,6 +114,11 @@ RULE = Rule(
     positive=(
         Example(
             cells=("password = 'hunter2secret'\nc = connect(user='ann', passwd='s3cr3tpw')",), found=((0, 1), (0, 2))
+        ),
+        Example(cells=("def load(host, db_pass):\n    pass", "load('localhost', 'ZA68eWqt8V')"), found=((1, 1),)),
+        Example(
+            cells=("def load(host, token='ZA68eWqt8V'):\n    pass\nwith connect(pwd='ZA68eWqt8V') as c:\n    pass",),
+            found=((0, 1), (0, 3)),
         ),
         Example(cells=("credentials = {\n  'apikey': 'Zx81kd92jslq0',\n}",), found=((0, 1),)),
         Example(cells=("key = 'AKIAIOSFODNN7EXAMPLA'",), found=((0, 1),)),
