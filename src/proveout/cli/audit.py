@@ -39,7 +39,7 @@ def audit(
     if page is not None:
         _write_page(reports, page)
     if as_json:
-        from proveout.records import to_json
+        from proveout.records.json_form import to_json
 
         typer.echo(to_json(reports[0]) if len(reports) == 1 else "[" + ",\n".join(map(to_json, reports)) + "]")
     elif as_sarif:
