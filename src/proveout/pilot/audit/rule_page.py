@@ -71,8 +71,9 @@ $ proveout audit notebooks/ --json
 $ proveout audit notebooks/ --sarif
 ```
 
-It reads `.ipynb` files of nbformat 3 and 4, marimo notebooks and scripts with `# %%` cells. A cell that is no valid Python is
-named, and the rest is read all the same. A finding names its cell, counted from 0 over all cells, and the line in it, from 1.
+It reads `.ipynb` files of nbformat 3 and 4, marimo notebooks and scripts with `# %%` cells. A cell that is no valid
+Python is named, and the rest is read all the same. A finding names its cell, counted from 0 over all cells, and the
+line in it, from 1.
 
 | code | kind | severity | what |
 | --- | --- | --- | --- |
@@ -80,13 +81,14 @@ named, and the rest is read all the same. A finding names its cell, counted from
 
 ## How much it finds
 
-`bench/audit.py LABELS` prints recall and precision for each kind on notebooks that somebody labelled, and ruff's beside it with
-`--ruff`. On 32 public notebooks that nobody had looked at while the rules were written (817 labels by one reader, 1,175 cells)
-it found 88 % of what was labelled, and 98 % of its findings had a label; 0.5 s for 100 cells.
+`bench/audit.py LABELS` prints recall and precision for each kind on notebooks that somebody labelled, and ruff's
+beside it with `--ruff`. On 32 public notebooks that nobody had looked at while the rules were written (817 labels by
+one reader, 1,175 cells) it found 88 % of what was labelled, and 98 % of its findings had a label. 100 cells take half
+a second.
 
-It is weak where a reader has to understand what the author meant. Of the kinds with ten labels or more two are below 60 %:
-`copied-literal` (1 of 11 found) and `manual-edit` (2 of 10 found, 2 of 6 findings right). `train-serve-skew` had five labels, of
-which one was found.
+It is weak where a reader has to understand what the author meant. Of the kinds with ten labels or more two are below
+60 %: `copied-literal` (1 of 11 found) and `manual-edit` (2 of 10 found, 2 of 6 findings right). `train-serve-skew`
+had five labels, of which one was found.
 """
 
 
