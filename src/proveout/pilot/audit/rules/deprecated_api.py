@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from proveout.pilot.audit import frame_types
 from proveout.pilot.audit.analysis import Analysis, Call
 from proveout.pilot.audit.removed_apis import (
     BY_PLACE,
@@ -16,7 +17,6 @@ from proveout.pilot.audit.removed_apis import (
     SEABORN_PALETTES,
 )
 from proveout.pilot.audit.rule import Example, Hit, Rule
-from proveout.pilot.audit.syntax import walk
 
 _FRAME_APPEND = re.compile(r"^(?:df\w*|data\w*|\w*_df|\w*[Ff]rame|train\w*|test\w*|results?_df|X\w*)$")
 
@@ -194,34 +194,21 @@ def _of_frames(call: Call, analysis: Analysis) -> str:
         if by_keyword or (named_frame and isinstance(call.statement, ast.Assign)):
             return "DataFrame.append was removed in pandas 2.0: use concat"
     all_columns = call.method == "corr" and not call.node.args and not call.has("numeric_only")
-    if all_columns and named_frame and isinstance(base, ast.Name) and _may_hold_text(base.id, call, analysis):
+    if (
+        all_columns
+        and named_frame
+        and isinstance(base, ast.Name)
+        and frame_types.may_hold_text(base.id, call, analysis)
+    ):
         return "DataFrame.corr raises for columns of text since pandas 2.0: numeric_only=True"
+    if frame_types.averages_text(call, analysis):
+        return f"{call.method} raises for columns of text since pandas 2.0: numeric_only=True"
     axis = call.argument(-1, "axis")
     if call.method == "drop" and axis is not None and call.argument(-1, "columns") is not None:
         return "DataFrame.drop takes columns or axis, and not both, since pandas 3.0"
     if call.method == "drop" and len(call.node.args) >= 2:
         return "DataFrame.drop takes its axis by keyword since pandas 2.0"
     return ""
-
-
-def _may_hold_text(frame: str, call: Call, analysis: Analysis) -> bool:
-    """Whether nothing says that a frame holds numbers only: neither how it was made, nor a list of its types."""
-    value: ast.expr | None = None
-    listed = True
-    for cell in analysis.cells:
-        for binding in cell.bindings:
-            if binding.name == frame and (cell.index, binding.line) <= (call.cell, call.line):
-                value = binding.value
-        if cell.index < call.cell and re.search(rf"\b{re.escape(frame)}\.(?:info|dtypes)\b", cell.cell.source):
-            shown = " ".join(cell.cell.outputs)
-            if "int64" in shown or "float64" in shown:
-                listed = bool(re.search(r"\b(?:object|category|string|str)\b", shown))
-    if re.search(r"num", frame, re.IGNORECASE) or not listed:
-        return False
-    if isinstance(value, ast.Subscript):
-        return not isinstance(value.slice, ast.List | ast.Name)
-    made = {one.attr for one in walk(value) if isinstance(one, ast.Attribute)} if value is not None else set()
-    return not made & {"select_dtypes", "get_dummies", "fit_transform", "transform", "to_numpy", "values"}
 
 
 def _of_scikit_learn(call: Call, _: Analysis) -> str:
@@ -331,6 +318,11 @@ RULE = Rule(
         Example(cells=("import seaborn as sns\nsns.distplot(x)\nsns.countplot(df['a'])",), found=((0, 2), (0, 3))),
         Example(cells=("x = df.ix[3]\nfor k, v in d.iteritems():\n    pass",), found=((0, 1), (0, 2))),
         Example(cells=("df = df.drop(columns=['a'], axis=1)",), found=((0, 1),)),
+        Example(
+            cells=("df.info()", "df.groupby('a').mean()\ndf = df.fillna(df.mean())"),
+            found=((1, 1), (1, 2)),
+            metadata=(("output:0", " 0 a 9 non-null object\n 1 b 9 non-null int64\ndtypes: int64(1), object(1)"),),
+        ),
         Example(cells=("print 'a'",), found=((0, 1),)),
         Example(
             cells=("import seaborn as sns\nsns.barplot(data=d, x='a', y='b', palette='viridis')",), found=((0, 2),)
@@ -354,6 +346,14 @@ RULE = Rule(
         ),
     ),
     negative=(
+        Example(
+            cells=(
+                "df.info()",
+                "df = encode(df)",
+                "df.groupby('a').mean()\ndf['b'].mean()\ndf.groupby('a')['b'].mean()",
+            ),
+            metadata=(("output:0", " 0 a 9 non-null object\n 1 b 9 non-null int64"),),
+        ),
         Example(cells=("import torch\no = torch.optim.Adam(p, lr=0.1)",)),
         Example(
             cells=(
