@@ -121,7 +121,7 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
     assert answer["reasons"]
     assert said["digest"] in said["proveout status"]
     assert "intact" in said["proveout verify"]
-    assert re.search(r" asked, 0 failed, ", said["proveout drill"]), said["proveout drill"]
+    assert re.search(r" requests, 0 failed, ", said["proveout drill"]), said["proveout drill"]
     assert "checks/test_model.py" in said["pytest checks/"]  # of the project's own, not the few
     assert "incomplete" in said["pytest checks/"]
 
