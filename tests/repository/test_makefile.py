@@ -1,5 +1,6 @@
 """`Makefile` and `line.mk`, in folders with names that people give their folders."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from reference_project import ROOT
 MAKEFILES = {"of proveout": ROOT / "Makefile", "of a new project": ROOT / "src/proveout/pilot/templates/Makefile"}
 # Says what it was called with, and in which state folder; anything installed is newer than what it is installed from.
 PYTHON = '#!/bin/sh\necho "ran $* with <$PROVEOUT_STATE>"\n'
+HANDED_DOWN = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "PYTHON", "VENV"}
 
 
 def project(folder: Path, makefile: Path) -> Path:
@@ -29,9 +31,10 @@ def project(folder: Path, makefile: Path) -> Path:
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", "--no-print-directory", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    # Without what `make test PYTHON=...` hands down: there the virtual environment has another name.
+    environment = {name: value for name, value in os.environ.items() if name not in HANDED_DOWN}
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("makefile", MAKEFILES.values(), ids=MAKEFILES)
