@@ -39,7 +39,6 @@ _HARMLESS_KEYWORDS = {
     "thread_count",
     "header",
     "index_col",
-    "skiprows_",
     "ncol",
     "pad",
     "labelpad",

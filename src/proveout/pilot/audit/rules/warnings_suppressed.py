@@ -40,7 +40,6 @@ def _silences(call: Call) -> bool:
         return "chained_assignment" in _text(call.argument(0))
     return call.name in (
         "logging.disable",
-        "warnings.resetwarnings_",
         "sklearn.utils._testing.ignore_warnings",
         "RDLogger.DisableLog",
     ) or (call.method == "set_verbosity" and "logging" in call.name)
