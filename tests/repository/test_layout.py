@@ -24,6 +24,7 @@ FLOORS = {
     "task": 1.0, "schema": 1.0,
     "data": 2.0, "ledger": 2.0, "fastpath": 2.5,
     "trust": 3.0, "project": 3.3, "model": 3.5,
+    "recovery": 4.0,
     "training": 5.0, "rollout": 5.0, "edge_cases": 5.0, "fuzz": 5.5,
     "evaluation": 6.0,
     "pilot": 7.0, "gate": 7.0, "mutation": 7.0, "server": 7.0, "monitoring": 7.0, "replay": 7.0, "score": 7.0,

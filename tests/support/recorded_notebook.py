@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from proveout.pilot.adopt import kernel_hook
-from proveout.pilot.adopt.held_out import HeldOut, held_out
-from proveout.pilot.adopt.tape import Tape
-from proveout.pilot.adopt.verification import Recovery, verify
+from proveout.recovery import kernel_hook
+from proveout.recovery.held_out import HeldOut, held_out
+from proveout.recovery.tape import Tape
+from proveout.recovery.verification import Recovery, verify
 
 
 class Shell:

@@ -16,11 +16,11 @@ from typing import Any
 
 from proveout.errors import ProveoutError
 from proveout.model import notebook_file
-from proveout.pilot.adopt.recovery_report import RecoveredNotebook
 from proveout.records.json_form import from_json
+from proveout.recovery.recovery_report import RecoveredNotebook
 from proveout.training.kernel import CellFailed, Kernel
 
-_SIDE = "__import__('proveout.pilot.adopt.kernel_side', fromlist=['begin'])"
+_SIDE = "__import__('proveout.recovery.kernel_side', fromlist=['begin'])"
 _ASK_S = 60.0
 _MOST_COPIED = 2_000_000_000  # bytes of a folder that are copied
 _LEFT_OUT = shutil.ignore_patterns(

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from proveout.pilot.adopt.tables import rows_of
-from proveout.pilot.adopt.tape import Prediction, Split, Tape
+from proveout.recovery.tables import rows_of
+from proveout.recovery.tape import Prediction, Split, Tape
 
 _MOST_CLASSES = 50  # distinct numbers; more are a regression
 _RANK = {"predict": 2, "score": 1}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
-from proveout.pilot.adopt.tables import FEWEST_ROWS, rows_of
+from proveout.recovery.tables import FEWEST_ROWS, rows_of
 
 
 class Key(NamedTuple):

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from recorded_notebook import last_model, recorded
 
-from proveout.pilot.adopt import features_writer
-from proveout.pilot.adopt.tables import equal_rows
+from proveout.recovery import features_writer
+from proveout.recovery.tables import equal_rows
 
 IMPORTS = """
 import numpy as np

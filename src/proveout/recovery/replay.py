@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from proveout.pilot.adopt.frozen_calls import Captured, FrozenCalls
-from proveout.pilot.adopt.program_slice import backward
-from proveout.pilot.adopt.tables import from_frame
-from proveout.pilot.adopt.tape import Key, Prediction, Source, Tape
+from proveout.recovery.frozen_calls import Captured, FrozenCalls
+from proveout.recovery.program_slice import backward
+from proveout.recovery.tables import from_frame
+from proveout.recovery.tape import Key, Prediction, Source, Tape
 
 SPLIT = "train_test_split"
 

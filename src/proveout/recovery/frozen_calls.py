@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.pilot.adopt.recorder import FITS
-from proveout.pilot.adopt.tables import kept, rows_of
-from proveout.pilot.adopt.tape import CallMade, Key, Tape
+from proveout.recovery.recorder import FITS
+from proveout.recovery.tables import kept, rows_of
+from proveout.recovery.tape import CallMade, Key, Tape
 
 ROW = "__row__"  # a column that is handed in once, to learn where each row went
 _AT_RANDOM = frozenset({"sample", "shuffle", "resample"})

@@ -8,11 +8,11 @@ import resource
 from pathlib import Path
 from typing import Any
 
-from proveout.pilot.adopt import kernel_hook
-from proveout.pilot.adopt.recorder import ROOT_VARIABLE
-from proveout.pilot.adopt.recovery_report import recover
-from proveout.pilot.adopt.tape import Tape
 from proveout.records.json_form import to_json
+from proveout.recovery import kernel_hook
+from proveout.recovery.recorder import ROOT_VARIABLE
+from proveout.recovery.recovery_report import recover
+from proveout.recovery.tape import Tape
 
 _TAPES: list[Tape] = []
 

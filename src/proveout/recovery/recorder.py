@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.pilot.adopt.tables import FEWEST_ROWS, is_bunch, kept, rows_of
-from proveout.pilot.adopt.tape import CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
+from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
+from proveout.recovery.tape import CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
 
 ROOT_VARIABLE = "PROVEOUT_ADOPT_ROOT"  # files that lie elsewhere are looked for below this folder
 

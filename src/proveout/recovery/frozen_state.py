@@ -6,8 +6,8 @@ Input: rows, and a value of the state. Output: rows. A project's features import
 import copy
 from typing import Any
 
-from proveout.pilot.adopt import frozen_calls, tables
-from proveout.pilot.adopt.tape import CallMade, Key
+from proveout.recovery import frozen_calls, tables
+from proveout.recovery.tape import CallMade, Key
 
 
 class again:  # reads as a word in recovered statements: `again.dummies(...)`

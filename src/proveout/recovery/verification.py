@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proveout.pilot.adopt.frozen_calls import ROW
-from proveout.pilot.adopt.held_out import HeldOut
-from proveout.pilot.adopt.replay import Replay
-from proveout.pilot.adopt.tables import as_frame, equal_rows, flat, places_by_content, rows_of, target_column
-from proveout.pilot.adopt.tape import Prediction, Source, Tape
+from proveout.recovery.frozen_calls import ROW
+from proveout.recovery.held_out import HeldOut
+from proveout.recovery.replay import Replay
+from proveout.recovery.tables import as_frame, equal_rows, flat, places_by_content, rows_of, target_column
+from proveout.recovery.tape import Prediction, Source, Tape
 
 # raw: from raw rows, each alone. inputs: only what the model is given. leak: the inputs contain the target.
 Level = Literal["raw", "inputs", "leak", "failed"]

@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.pilot.adopt.instrument import AS_WRITTEN, Instrument
-from proveout.pilot.adopt.program_slice import backward
-from proveout.pilot.adopt.recorder import FITS
-from proveout.pilot.adopt.replay import SPLIT
-from proveout.pilot.adopt.tables import emptied
-from proveout.pilot.adopt.tape import FIRST, Key, Prediction, Tape
-from proveout.pilot.adopt.verification import Recovery
+from proveout.recovery.instrument import AS_WRITTEN, Instrument
+from proveout.recovery.program_slice import backward
+from proveout.recovery.recorder import FITS
+from proveout.recovery.replay import SPLIT
+from proveout.recovery.tables import emptied
+from proveout.recovery.tape import FIRST, Key, Prediction, Tape
+from proveout.recovery.verification import Recovery
 
 HEAD = '''"""How a raw row becomes what the model is given: the statements of the pilot, recovered from its run.
 
 What they learned is that of the pilot's run. Filters of rows do not apply: every row gets its answer.
 """'''
-FROZEN = "proveout.pilot.adopt.frozen_state"
+FROZEN = "proveout.recovery.frozen_state"
 _LONGEST_LIST, _LONGEST_TEXT = 20, 80
 
 

@@ -7,10 +7,10 @@ import ast
 import builtins
 from typing import Any
 
-from proveout.pilot.adopt import instrument
-from proveout.pilot.adopt.instrument import Instrument
-from proveout.pilot.adopt.recorder import Recorder
-from proveout.pilot.adopt.tape import Statement, Tape
+from proveout.recovery import instrument
+from proveout.recovery.instrument import Instrument
+from proveout.recovery.recorder import Recorder
+from proveout.recovery.tape import Statement, Tape
 
 
 class Hook:

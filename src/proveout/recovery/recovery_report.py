@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proveout.pilot.adopt import features_writer
-from proveout.pilot.adopt.features_writer import Unwritable
-from proveout.pilot.adopt.held_out import HeldOut, held_out, task_of
-from proveout.pilot.adopt.tape import Tape
-from proveout.pilot.adopt.verification import Level, Recovery, verify
 from proveout.records.answer import TaskName
+from proveout.recovery import features_writer
+from proveout.recovery.features_writer import Unwritable
+from proveout.recovery.held_out import HeldOut, held_out, task_of
+from proveout.recovery.tape import Tape
+from proveout.recovery.verification import Level, Recovery, verify
 
 
 @dataclass(frozen=True, kw_only=True)
