@@ -4,14 +4,14 @@ Input: the proposal, the training rows and the scores of a first model. Output: 
 an expert would expect.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
 from proveout.pilot import source_text
 from proveout.pilot.bounds_proposal import round_down, round_up
-from proveout.pilot.first_model import Fitted, Rows
+from proveout.pilot.first_model import Rows
 from proveout.pilot.project_proposal import Proposal
 from proveout.pilot.rules_proposal import CaseProposal
 from proveout.task.plain_values import class_text
@@ -21,35 +21,50 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def cases(proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", fitted: Fitted) -> Iterator[CaseProposal]:
-    """Cases that a model of this table must get right, each one of the rows kept apart."""
+def cases(
+    proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", scores: "NDArray[np.float64]"
+) -> Iterator[CaseProposal]:
+    """Cases that a model of this table must get right, each one of the rows kept apart.
+
+    Args:
+        apart: flags of the rows kept apart.
+        scores: the model's, of the rows kept apart.
+    """
     import numpy as np
 
-    places, known, scores = np.flatnonzero(apart), rows.outcomes[apart], fitted.scores
-    of_task = {"binary": _binary_cases, "multiclass": _class_cases, "regression": _value_cases}[fitted.task.name]
+    places, known, task = np.flatnonzero(apart), rows.outcomes[apart], proposal.target.task
+    of_task = {"binary": _binary_cases, "multiclass": _class_cases, "regression": _value_cases}[task]
     first: CaseProposal | None = None
     for case_id, place, reason, expect in of_task(proposal, known, scores):
-        row = rows.records.iloc[[places[place]]]
-        [record] = request_columns.plain_records(row)
-        outcome = known[place]
-        plain = outcome.item() if hasattr(outcome, "item") else outcome
-        said = source_text.number(plain) if isinstance(plain, float) else class_text(plain)
-        case = CaseProposal(
-            id=case_id, reason=reason, record=record, expect=expect,
-            incident=f"a training row of {Path(proposal.table).name}: {proposal.target.name} was {said}.",
-        )  # fmt: skip
+        case = case_of(
+            proposal, rows, int(places[place]), side="a training row", case_id=case_id, reason=reason, expect=expect
+        )
         yield case
         first = first or case
     nullable = [one.name for one in proposal.features if one.nullable]
-    if first is not None and nullable and fitted.task.name != "multiclass":
+    if first is not None and nullable and task != "multiclass":
         yield CaseProposal(
             id="nothing-more-is-known", record={**first.record, **dict.fromkeys(nullable)},
             reason="The first case without its optional fields: it still gets an answer, and not an extreme one.",
             incident=f"None: it is {first.id} without the optional fields of a request.",
             expect={"probability": {"at_least": 0.0, "at_most": 0.99}}
-            if fitted.task.name == "binary"
+            if task == "binary"
             else {"value": _wide(rows.outcomes)},
         )  # fmt: skip
+
+
+def case_of(
+    proposal: Proposal, rows: Rows, place: int, *, side: str, case_id: str, reason: str, expect: Mapping[str, Any]
+) -> CaseProposal:
+    """The row at `place` as a case, with its outcome. `side` says which kind of row it is."""
+    [record] = request_columns.plain_records(rows.records.iloc[[place]])
+    outcome = rows.outcomes[place]
+    plain = outcome.item() if hasattr(outcome, "item") else outcome
+    said = source_text.number(plain) if isinstance(plain, float) else class_text(plain)
+    return CaseProposal(
+        id=case_id, reason=reason, record=record, expect=expect,
+        incident=f"{side} of {Path(proposal.table).name}: {proposal.target.name} was {said}.",
+    )  # fmt: skip
 
 
 _Found = Iterator[tuple[str, int, str, dict[str, Any]]]

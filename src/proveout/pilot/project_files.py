@@ -43,15 +43,15 @@ def all_files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *
 
     bounds = (*measured.bounds, *rest)
     made = {
-        "flows/train.toml": project_proposal.train_toml(proposal, measured.family, bounds),
+        "flows/train.toml": project_proposal.train_toml(
+            proposal, project_proposal.parameters(proposal, measured.family), bounds
+        ),
         f"notebooks/{proposal.notebook_name}.ipynb": nbformat.writes(
             notebook_proposal.notebook(proposal, measured.family)
         ),
         "serve/fallback.py": rules_proposal.rules(proposal, measured.rules),
-        "checks/edge_cases.yaml": rules_proposal.edge_cases(measured.cases, today=today),
-        "checks/conftest.py": _conftest(proposal),
-        "checks/test_data.py": _test_data(proposal, bounds),
-        "checks/test_model.py": _template("test_model_head.txt") + _template(f"test_model_{proposal.target.task}.txt"),
+        "checks/edge_cases.yaml": rules_proposal.edge_cases(proposal, measured.cases, today=today),
+        **checks(proposal, bounds),
         "README.md": _readme(proposal, measured),
     }
     return {
@@ -61,8 +61,21 @@ def all_files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *
     }
 
 
+def checks(proposal: Proposal, bounds: tuple[Bound, ...]) -> dict[str, str]:
+    """The text of the checks that depend on the task, the split and the bounds."""
+    return {
+        "checks/conftest.py": _conftest(proposal),
+        "checks/test_data.py": _test_data(proposal, bounds),
+        "checks/test_model.py": _template("test_model_head.txt") + _template(f"test_model_{proposal.target.task}.txt"),
+    }
+
+
 def _template(name: str, **values: str) -> str:
-    text = (_TEMPLATES / name).read_text(encoding="utf-8")
+    return filled((_TEMPLATES / name).read_text(encoding="utf-8"), **values)
+
+
+def filled(text: str, **values: str) -> str:
+    """A template with its placeholders replaced by `values`."""
     if not values:
         return text
     # All at once, because a column may have the name of a placeholder.

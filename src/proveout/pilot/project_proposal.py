@@ -7,7 +7,7 @@ text of `[tool.proveout]` and of flows/train.toml.
 import json
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from proveout.pilot.source_text import WIDTH
 from proveout.pilot.table_profile import Column
 from proveout.pilot.table_split import TableSplit
 from proveout.pilot.table_target import Target
+from proveout.records.values import Scalar
 from proveout.settings import Settings
 
 _USUAL_BODY_BYTES: int = Settings.model_fields["max_body_bytes"].default
@@ -36,6 +37,7 @@ class Proposal:
     target: Target
     columns: tuple[Column, ...]
     split: TableSplit
+    command: str = "proveout init --table"  # that proposes it, as files say
 
     @property
     def asked(self) -> tuple[Column, ...]:
@@ -99,8 +101,8 @@ class Bound:
     reason: str
 
 
-def pyproject_table(proposal: Proposal) -> str:
-    """The text of `[tool.proveout]`."""
+def pyproject_table(proposal: Proposal, more: Mapping[str, Any] | None = None) -> str:
+    """The text of `[tool.proveout]`. `more` are settings beside those that follow from the table, or in their place."""
     asked = proposal.target
     settings: dict[str, Any] = {
         "model": proposal.name,
@@ -113,6 +115,7 @@ def pyproject_table(proposal: Proposal) -> str:
         "fallback": "serve/fallback.py:rules",
         "notebook": f"notebooks/{proposal.notebook_name}.ipynb",
         **({"max_body_bytes": room} if (room := _body_bytes(proposal)) > _USUAL_BODY_BYTES else {}),
+        **(more or {}),
     }
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
     return "[tool.proveout]\n" + "\n".join(lines) + "\n"
@@ -124,8 +127,18 @@ def _body_bytes(proposal: Proposal) -> int:
     return 1 << (_ESCAPED_BYTES * characters + _USUAL_BODY_BYTES // 4).bit_length()
 
 
-def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> str:
-    """The text of flows/train.toml."""
+MEASURED_APART = "a fifth of the training rows, kept apart for that. No held-out row was used"
+
+
+def train_toml(
+    proposal: Proposal, given: Mapping[str, Scalar], bounds: Sequence[Bound], *, measured_on: str = MEASURED_APART
+) -> str:
+    """The text of flows/train.toml.
+
+    Args:
+        given: the notebook's parameters and their values.
+        measured_on: the rows that the bounds' reasons speak of, in words.
+    """
     lines = [
         "# One file describes one run: the same file and the same snapshot give the same bundle digest. After a change",
         "# in [evaluation] alone, run only the gate again: proveout gate",
@@ -137,7 +150,7 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
         *table_split.toml(proposal.split.split),
         "",
         "[parameters]  # of the notebook: the names in its `parameters` cell, except those that the flow sets",
-        *(f"{name} = {value}" for name, value in parameters(proposal, family).items()),
+        *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()),
         "",
         "[infrastructure]",
         "cpu = 2",
@@ -153,14 +166,20 @@ def train_toml(proposal: Proposal, family: Family, bounds: Sequence[Bound]) -> s
     elif proposal.target.task == "regression":
         lines += ["[decision]  # how the model answers: a part of the bundle", "coverage = 0.9  # of its intervals", ""]
     lines += [
-        "# The bounds of `pytest checks/`, for the held-out rows. PROPOSED by `proveout init --table`: numbers",
-        "# in comments were measured on a fifth of the training rows, kept apart for that. No held-out row was used.",
+        *(f"# {line}" for line in textwrap.wrap(_about_bounds(proposal, measured_on), WIDTH - 2)),
         "[evaluation]",
     ]
     for bound in bounds:
         lines += [f"# {line}" for line in textwrap.wrap(bound.reason, WIDTH - 2)]
         lines.append(f"{bound.name} = {source_text.number(bound.value)}")
     return "\n".join(lines) + "\n"
+
+
+def _about_bounds(proposal: Proposal, measured_on: str) -> str:
+    return (
+        f"The bounds of `pytest checks/`, for the held-out rows. PROPOSED by `{proposal.command}`: numbers in comments "
+        f"were measured on {measured_on}."
+    )
 
 
 def parameters(proposal: Proposal, family: Family) -> dict[str, float | int]:

@@ -50,7 +50,7 @@ def rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, tuple[Bound
         given = _given(proposal, settings, rows[train].iloc[some], labels[train].iloc[some])
         apart = apart[some]
         clusters = _clusters(proposal, rows[train].iloc[some][apart])
-        rest = (_alike(settings, rows, labels, train, held_out), _slices(int(held_out.sum())))
+        rest = (alike_bound(settings, rows, labels, train, held_out), slices_bound(int(held_out.sum())))
         return baseline.measure(proposal, given, apart=apart, clusters=clusters), rest
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -108,14 +108,15 @@ def _clusters(proposal: Proposal, rows: "pd.DataFrame") -> "NDArray[Any] | None"
     return rows[split.column].to_numpy() if isinstance(split, GroupSplit) else None
 
 
-def _slices(held_out: int) -> Bound:
+def slices_bound(held_out: int) -> Bound:
+    """The bound on the size of slices that are judged, for so many held-out rows."""
     fewest = bounds_proposal.fewest_of_a_slice(held_out)
     return Bound(
         name="slice_rows_at_least", value=fewest, reason=f"smaller slices are not judged; held out: {held_out:,} rows"
     )
 
 
-def _alike(
+def alike_bound(
     settings: Settings,
     rows: "pd.DataFrame",
     labels: "pd.Series[Any]",

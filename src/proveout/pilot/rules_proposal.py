@@ -16,8 +16,8 @@ from proveout.pilot.source_text import WIDTH
 from proveout.records.values import Scalar
 
 
-def rules(proposal: Proposal, best: BestSplit) -> str:
-    """The text of serve/fallback.py."""
+def rules(proposal: Proposal, best: BestSplit, *, quality: str = "") -> str:
+    """The text of serve/fallback.py. `quality` says how good the rules are, in words."""
     asked = proposal.target
     called = source_text.line(asked.name)
     kinds = {
@@ -44,11 +44,13 @@ def rules(proposal: Proposal, best: BestSplit) -> str:
 """
         asked_of = source_text.line(best.column)
         about = f"Of all columns and all places to cut them, {asked_of} parts the training rows best."
+    if quality:
+        about += f"\n{source_text.line(quality)}"
     return f'''\
 """The rules: what to answer when the model cannot. They are simple enough to check by hand.
 
 {about}
-PROPOSED by `proveout init --table`: replace them with what an expert would do. `pytest checks/` requires that the model
+PROPOSED by `{proposal.command}`: replace them with what an expert would do. `pytest checks/` requires that the model
 is significantly better than the rules.
 """
 
@@ -73,6 +75,9 @@ def _answer(said: Any, *, indent: int) -> str:
     return f"{said:.4g}" if abs(said) < 1e4 else f"{said:.6g}"
 
 
+_EASY = "these first cases are easy. Add harder ones that you know of."
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaseProposal:
     """An edge case made from one row of the table."""
@@ -84,18 +89,19 @@ class CaseProposal:
     expect: Mapping[str, Any]
 
 
-def edge_cases(cases: Sequence[CaseProposal], *, today: str) -> str:
-    """The text of checks/edge_cases.yaml."""
+def edge_cases(proposal: Proposal, cases: Sequence[CaseProposal], *, today: str, about: str = _EASY) -> str:
+    """The text of checks/edge_cases.yaml. `about` says what kind of cases these are, in one sentence or two."""
     import yaml
 
     said = f"""\
 # Records that every model must get right, however good its average is. Add one after each incident:
 # `proveout cases add`, `proveout cases from-log`. Each is a real row of the table, with its outcome.
-# PROPOSED by `proveout init --table` on {today}: these first cases are easy. Add harder ones that you know of.
+# PROPOSED by `{proposal.command}` on {today}: {about}
 """
+    author = " ".join(proposal.command.split()[:2])
     for case in cases:
         entry = {
-            "id": case.id, "reason": case.reason, "author": "proveout init", "date": _Plain(today),
+            "id": case.id, "reason": case.reason, "author": author, "date": _Plain(today),
             "incident": case.incident, "record": dict(case.record), "expect": dict(case.expect),
         }  # fmt: skip
         said += "\n" + yaml.dump(

@@ -37,7 +37,7 @@ def schema(proposal: Proposal) -> str:
     said = f'''\
 """What a request to the model looks like. The gateway refuses a request by it, the guard a row of a batch.
 
-PROPOSED by `proveout init --table` from {proposal.rows:,} rows of {table}: the comment beside each
+PROPOSED by `{proposal.command}` from {proposal.rows:,} rows of {table}: the comment beside each
 field says what was seen. Ranges are half as wide again as what was seen, and rounded; a text of few kinds has to be one
 of those seen. You know which values are honest and which are not: change what is wrong, and delete the comment.
 """
