@@ -10,7 +10,7 @@ from typing import Any
 
 from proveout.records.json_form import to_json
 from proveout.recovery import kernel_hook
-from proveout.recovery.recorder import ROOT_VARIABLE
+from proveout.recovery.file_lookup import ROOT_VARIABLE
 from proveout.recovery.recovery_report import recover
 from proveout.recovery.tape import Tape
 
@@ -21,8 +21,9 @@ def begin(shell: Any, *, root: str, memory_bytes: int) -> int:
     """Record what runs from now on. `root`: below it files are looked for that lie elsewhere. Returns 0."""
     os.environ[ROOT_VARIABLE] = root
     if memory_bytes:
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, most))
+        # Not RLIMIT_AS: allocators and thread pools reserve far more addresses than they use, and fail under it.
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, most))
     _TAPES.append(kernel_hook.install(shell))
     return 0
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
 from proveout.recovery.tape import CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
-
-ROOT_VARIABLE = "PROVEOUT_ADOPT_ROOT"  # files that lie elsewhere are looked for below this folder
 
 FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
 _ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
@@ -34,7 +33,7 @@ _AS_IT_IS = frozenset(
      "groupby", "info", "plot", "figure", "tolist", "to_list", "Dataset", "DMatrix", "iterrows", "items", "flatten",
      "rename", "setattr", "iter", "next", "str", "append", "map", "filter"}
 )  # fmt: skip
-_READS = ("read_", "loadtxt", "genfromtxt", "open")
+_READS = ("read_", "loadtxt", "genfromtxt", "open", "load", "ExcelFile", "ZipFile", "imread")
 _MOST_PARTS = 20
 
 
@@ -237,18 +236,30 @@ class Recorder:
         return answer
 
     def _read(self, call: CallMade) -> Any:
-        """The file asked for; if it is not there, the one of that name below the project's folder, never above it."""
+        """The file asked for, or the one named for it before the run; if it is not there, the one of its name."""
+        asked = str(call.args[0]) if call.args and isinstance(call.args[0], str | os.PathLike) else ""
+        if not asked or _writes(call):
+            return call.run()
+        named = answered(asked)
+        if named is not None:
+            return self._redirected(call, asked, named)
         try:
             return call.run()
         except (FileNotFoundError, PermissionError, NotADirectoryError):
-            path = str(call.args[0]) if call.args else ""
-            name = path.replace("\\", "/").rpartition("/")[2].lower()
-            root = Path(os.environ.get(ROOT_VARIABLE, "."))
-            found = sorted(one for one in root.resolve().rglob("*") if one.name.lower() == name) if name else []
-            if "://" in path or not found:
+            found = same_name(asked, Path(os.environ.get(ROOT_VARIABLE, ".")), Path.cwd())
+            if not found:
                 raise
-            self.tape.redirected.append((path, str(found[0])))
-            return call.function(found[0], *call.args[1:], **call.named)
+            return self._redirected(call, asked, str(found[0]))
+
+    def _redirected(self, call: CallMade, asked: str, file: str) -> Any:
+        self.tape.redirected.append((asked, file))
+        return call.function(file, *call.args[1:], **call.named)
+
+
+def _writes(call: CallMade) -> bool:
+    """Whether `open` is called with a mode that writes."""
+    mode = call.argument(1, "mode")
+    return call.name == "open" and isinstance(mode, str) and bool(set(mode) & set("wax+"))
 
 
 def _parts(values: Iterable[Any]) -> Iterator[Any]:

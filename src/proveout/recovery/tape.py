@@ -206,5 +206,7 @@ _BY_FRAME = frozenset({"query", "eval", "ols", "logit", "glm", "from_formula", "
 # The first argument of these, where it is given by name.
 FIRST = {
     "get_dummies": "data", "predict": "X", "transform": "X", "fit": "X", "fit_transform": "X", "cut": "x", "qcut": "x",
-    "predict_proba": "X", "score": "X", "fit_resample": "X",
+    "predict_proba": "X", "score": "X", "fit_resample": "X", "read_csv": "filepath_or_buffer", "read_excel": "io",
+    "read_table": "filepath_or_buffer", "read_json": "path_or_buf", "read_parquet": "path", "read_feather": "path",
+    "read_pickle": "filepath_or_buffer", "open": "file", "loadtxt": "fname", "genfromtxt": "fname", "load": "file",
 }  # fmt: skip

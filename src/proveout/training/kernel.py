@@ -202,21 +202,28 @@ class Kernel:
         self.outputs.set_widgets_metadata()
         self.record.notebook_complete()
 
-    def run(self, index: int, *, limit_s: float, limit: str, counted: bool = True) -> None:
+    def run(self, index: int, *, limit_s: float, limit: str, counted: bool = True, grace_s: float = 0) -> None:
         """Run the cell at `index` to its end.
 
         Args:
             limit: the message if it takes longer than `limit_s` seconds.
             counted: whether it gets a number, `In [n]`.
+            grace_s: seconds that a cell has to end after it was interrupted at its limit. The kernel is killed only
+                then; at 0 it is killed at the limit.
         Raises: CellFailed.
         """
         cell = self.document.cells[index]
         self.outputs.begin(cell, index)
         self.record.cell_start(cell, index)
         try:
-            with Deadline(limit_s, self.kill) as deadline:
+            interrupt = Deadline(limit_s if grace_s else threading.TIMEOUT_MAX, self.interrupt)
+            with interrupt, Deadline(limit_s + grace_s, self.kill) as deadline:
                 reply = self._reply(cell, index, deadline, counted=counted)
             if deadline.passed:
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(timeout=LOST_S)  # so that whoever asks learns that it is gone
+                raise CellFailed(limit)
+            if interrupt.passed and reply.get("status") != "ok":
                 raise CellFailed(limit)
             _judge(reply, cell, self._on_stderr(index))
         except CellFailed as failed:
@@ -293,6 +300,11 @@ class Kernel:
             raise CellFailed(f"the kernel could not export its objects: {self.hide(reason)}")
         text: str = told["data"]["text/plain"]
         return text
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in what the kernel runs, and in its child processes. An idle kernel ignores it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """Kill the kernel and its child processes."""

@@ -1,31 +1,33 @@
-"""The pilot's run: its notebook, unedited, in a copy of its folder, in a kernel that records.
+"""The pilot's run: its notebook, unedited, in a copy of its project, in a kernel that records.
 
 Input: a notebook and limits. Output: `PilotRun`: the cells that raised, and what was recovered of its models. The
 notebook's own folder is never written to.
 """
 
+import json
 import os
-import shutil
-import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from proveout.errors import ProveoutError
 from proveout.model import notebook_file
+from proveout.pilot.adopt import project_copy
+from proveout.pilot.adopt.project_copy import ProjectTooLarge
 from proveout.records.json_form import from_json
+from proveout.recovery.file_lookup import FILES_VARIABLE
 from proveout.recovery.recovery_report import RecoveredNotebook
 from proveout.training.kernel import CellFailed, Kernel
 
 _SIDE = "__import__('proveout.recovery.kernel_side', fromlist=['begin'])"
 _ASK_S = 60.0
-_MOST_COPIED = 2_000_000_000  # bytes of a folder that are copied
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".proveout"
-)
+_GRACE_S = 20.0  # for a cell that was interrupted; then its kernel is killed
+_TICK_S = 10.0  # between two lines of progress of one cell
+_MEMORY_SHARE = 0.8
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 class PilotFailed(ProveoutError):
@@ -58,77 +60,123 @@ class PilotRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RunLimits:
-    """How long a cell and the whole run may take, in seconds, and the memory of the kernel; 0 bytes are no limit."""
+    """How long a cell and the whole run may take, in seconds, and the memory of the kernel in bytes.
+
+    None bytes are 80 % of the machine's memory, 0 are no limit. A cell over its time is interrupted, and the run goes
+    on; one that asks for more memory gets a MemoryError.
+    """
 
     cell_s: float = 600
     total_s: float = 1800
-    memory_bytes: int = 0
+    memory_bytes: int | None = None
 
 
 def run(
-    notebook: Path, *, into: Path, limits: RunLimits | None = None, tell: Callable[[str], None] = lambda line: None
+    notebook: Path,
+    *,
+    into: Path,
+    limits: RunLimits | None = None,
+    files: Mapping[str, Path] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> PilotRun:
     """Run the notebook and recover its models.
 
     Args:
         into: a folder that gets recovered.json and the features of each model.
-        tell: takes a line of progress for each cell that takes its time.
+        files: what to read in place of paths and addresses that the notebook asks for, as `data_files.find` names them.
+        tell: takes a line of progress for each cell, and every ten seconds of one that takes its time.
     Raises: ConfigError if the file is no notebook of Python; PilotFailed if the kernel ends before anything is known.
     """
     limits = limits or RunLimits()
+    memory_bytes = machine_memory_limit() if limits.memory_bytes is None else limits.memory_bytes
     document = notebook_file.read(notebook)
     document.metadata["papermill"] = {}  # where its engine notes times
     for cell in document.cells:
         cell.metadata["papermill"] = {}
-    with _copied(notebook.resolve().parent) as folder:
-        kernel = Kernel(document, environment={**os.environ, "MPLBACKEND": "Agg"}, cwd=folder)
-        began = time.monotonic()
-        try:
-            with kernel:
-                begin = f"begin(get_ipython(), root={str(folder)!r}, memory_bytes={limits.memory_bytes})"
+    answers = {asked: file.resolve() for asked, file in (files or {}).items()}
+    try:
+        with project_copy.made(notebook, answers) as copy:
+            named = json.dumps({asked: str(file) for asked, file in answers.items()})
+            environment = {**os.environ, "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
+            kernel = Kernel(document, environment=environment, cwd=copy.folder)
+            clock = _Clock(tell)
+            with kernel, clock:
+                begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes})"
                 kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
-                raised = _cells(kernel, document, limits, tell)
-                seconds = time.monotonic() - began
-                tell("looking for the way from raw rows to each model")
+                raised = _cells(kernel, document, limits, clock)
+                seconds = clock.elapsed_s
+                clock.tell("looking for the way from raw rows to each model")
                 kernel.ask(
                     f"{_SIDE}.end({str(into)!r})", limit_s=limits.total_s, limit="the models were not recovered in time"
                 )
-        except CellFailed as failed:
-            raise PilotFailed(str(notebook), failed.problem, "Run it in Jupyter to see where it ends") from failed
+    except CellFailed as failed:
+        raise PilotFailed(str(notebook), failed.problem, "Run it in Jupyter to see where it ends") from failed
+    except ProjectTooLarge as large:
+        problem = f"its folder holds {large.size_bytes / 1e9:.1f} GB, and it runs in a copy"
+        remedy = "Move the notebook and the data it reads into a folder of their own"
+        raise PilotFailed(str(notebook), problem, remedy) from large
     recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
     return PilotRun(recovered=recovered, raised=tuple(raised), seconds=round(seconds, 3))
 
 
-def _cells(kernel: Kernel, document: Any, limits: RunLimits, tell: Callable[[str], None]) -> list[RaisedCell]:
+def machine_memory_limit() -> int:
+    """80 % of the memory in bytes that this process may have: of the machine, or of its container."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in map(Path, _CGROUP_LIMITS):
+        text = file.read_text(encoding="ascii").strip() if file.is_file() else ""
+        memory = min(memory, int(text)) if text.isdigit() else memory
+    return int(memory * _MEMORY_SHARE)
+
+
+class _Clock:
+    """Lines of progress with the seconds since the run began; the last line again while nothing else happens."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._line = tell, ""
+        self._began = time.monotonic()
+        self._ended = threading.Event()
+        self._ticks = threading.Thread(target=self._tick, daemon=True)
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._began
+
+    def tell(self, line: str) -> None:
+        self._line = line
+        self._tell(f"{line} ({self.elapsed_s:.0f} s)")
+
+    def _tick(self) -> None:
+        told = ""
+        while not self._ended.wait(_TICK_S):
+            if told == self._line:
+                self.tell(self._line)
+            told = self._line
+
+    def __enter__(self) -> "_Clock":
+        self._ticks.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+
+def _cells(kernel: Kernel, document: Any, limits: RunLimits, clock: _Clock) -> list[RaisedCell]:
     """Run all code cells. One that raises does not end the run: it may not be needed."""
-    raised, began = [], time.monotonic()
+    raised, began = [], clock.elapsed_s
     for index, cell in enumerate(document.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        left = limits.total_s - (time.monotonic() - began)
+        left = limits.total_s - (clock.elapsed_s - began)
         if left <= 0:
             raised.append(RaisedCell(index=index, problem=f"the run took longer than {limits.total_s:.0f} s"))
             break
-        tell(f"cell {index} of {len(document.cells)}")
+        clock.tell(f"cell {index} of {len(document.cells)}")
         kernel.ask(f"{_SIDE}.cell({index})", limit_s=_ASK_S, limit="the kernel does not answer")
-        limit = f"it took longer than {min(left, limits.cell_s):.0f} s"
+        limit_s = min(left, limits.cell_s)
         try:
-            kernel.run(index, limit_s=min(left, limits.cell_s), limit=limit)
+            kernel.run(index, limit_s=limit_s, limit=f"it took longer than {limit_s:.0f} s", grace_s=_GRACE_S)
         except CellFailed as failed:
             raised.append(RaisedCell(index=index, problem=failed.problem))
             if kernel.process.poll() is not None:
                 raise
     return raised
-
-
-@contextmanager
-def _copied(folder: Path) -> Iterator[Path]:
-    """A copy of the notebook's folder: notebooks write files, and the original is not ours."""
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and ".git" not in file.parts)
-    if size > _MOST_COPIED:
-        problem = f"its folder holds {size / 1e9:.1f} GB, and it runs in a copy"
-        raise PilotFailed(str(folder), problem, "Move the notebook and the data it reads into a folder of their own")
-    with tempfile.TemporaryDirectory(prefix="proveout-adopt-") as place:
-        copy = Path(place) / folder.name
-        shutil.copytree(folder, copy, ignore=_LEFT_OUT, symlinks=False, ignore_dangling_symlinks=True)
-        yield copy

@@ -779,6 +779,12 @@ def repository(folder: Path) -> tuple[Path, ...]:
     return tuple(place for one in _upwards(folder) for place in (one, one / "src"))
 
 
+def project_root(folder: Path) -> Path:
+    """The root of the repository around a folder; without one, the folder itself."""
+    *_, root = _upwards(folder)
+    return root.resolve()
+
+
 def _upwards(folder: Path) -> Iterator[Path]:
     """The folder and those above it, to the root of the repository; without one, the folder alone."""
     places = [folder, *folder.resolve().parents][:_MOST_LEVELS]
