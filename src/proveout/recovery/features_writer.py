@@ -20,16 +20,27 @@ import pandas as pd
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.program_slice import backward
 from proveout.recovery.recorder import FITS
-from proveout.recovery.replay import SPLIT
 from proveout.recovery.tables import emptied
 from proveout.recovery.tape import FIRST, Key, Prediction, Tape
 from proveout.recovery.verification import Recovery
 
 HEAD = '''"""How a raw row becomes what the model is given: the statements of the pilot, recovered from its run.
 
-What they learned is that of the pilot's run. Filters of rows do not apply: every row gets its answer.
+What they learned is that of the run, in `state/`. Filters of rows do not apply: every row gets its answer.
 """'''
-FROZEN = "proveout.recovery.frozen_state"
+PUBLIC = '''STATE = state_files.read(Path(__file__).with_name("state"))
+
+
+def {public}(rows):
+    """The model's columns for raw rows, one row each, in order."""
+    return again.table({inner}(again.completed(rows, STATE["row"]), STATE), rows.index)'''
+IMPORTS = (
+    "from pathlib import Path",
+    "",
+    "from proveout.recovery import state_files",
+    "from proveout.recovery.frozen_state import again",
+)
+ROW = "row"  # of the state: one raw row, for the columns that nobody is asked for, and the dtypes
 _LONGEST_LIST, _LONGEST_TEXT = 20, 80
 
 
@@ -39,14 +50,25 @@ class Unwritable(Exception):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FeaturesModule:
-    """A module with `features(frame, state)`. `state` holds fitted objects, tables and lists."""
+    """A module that computes a model's inputs from raw rows.
+
+    `function` is its name in it. `state` holds fitted objects, tables and lists. `steps` are fitted transformers that
+    come after the function and before the model, because what they give is no table.
+    """
 
     text: str
+    function: str
     state: Mapping[str, Any]
+    steps: tuple[Any, ...]
 
 
-def write(tape: Tape, recovery: Recovery) -> FeaturesModule:
-    """The module of a recovery. Raises: Unwritable, with the reason."""
+def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModule:
+    """The module of a recovery.
+
+    Args:
+        fold: leave the last transformers to the model, as one that makes a sparse matrix of texts.
+    Raises: Unwritable, with the reason.
+    """
     assert recovery.replay is not None
     assert recovery.primary is not None
     assert recovery.raw is not None
@@ -58,31 +80,68 @@ def write(tape: Tape, recovery: Recovery) -> FeaturesModule:
     sources = [text for text, _ in lines] + [f"__taken__ = {takes}"]
     needed = [lines[place] for place in backward(sources, len(sources) - 1)[:-1]]  # what only training needed goes
     needed = [(text, cell) for text, cell in needed if text != "None" and not re.fullmatch(r"(\w+) = \1", text)]
-    tops = [text for text, _ in needed if text.startswith(("import ", "from ", "def ", "class ", "async def ", "@"))]
-    body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in needed if text not in tops]
+    needed, takes, steps = _folded(needed, takes) if fold else (needed, takes, [])
+    tops = [text for text, _ in needed if text.startswith(_TOP)]
+    names = {one.name for text in tops for one in ast.parse(text).body if hasattr(one, "name")}
+    public = next(name for name in ("features", "features_of_rows", "columns_of_rows") if name not in names)
+    inner = next(name for name in ("prepared", "prepared_by_pilot", "as_pilot_does") if name not in names)
     state = {name: value for name, value in rewriting.state.items() if any(f"'{name}'" in text for text, _ in needed)}
-    head = _head(recovery, state)
-    inner = [line for part in [*head, *body, f"return {takes}"] for line in part.splitlines()]
-    imports = [f"from {FROZEN} import again"] if any("again." in text for text, _ in needed) else []
-    text = "\n".join(
-        [HEAD, "", *imports, *tops, "", "", "def features(frame, state):", *(f"    {line}" for line in inner)]
-    )
-    return FeaturesModule(text=text + "\n", state=state)
+    state[ROW] = recovery.raw.iloc[[recovery.rows[0] if recovery.rows else 0]].reset_index(drop=True)
+    body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in needed if text not in tops]
+    head = _head(state)
+
+    def function(answer: str) -> str:
+        inside = [line for part in [*head, *body, f"return {answer}"] for line in part.splitlines()]
+        return "\n".join([f"def {inner}(frame, state):", *(f"    {line}" for line in inside)])
+
+    found: tuple[Any, ...] = ()
+    if steps:
+        space: dict[str, Any] = {}
+        exec("\n".join([*IMPORTS, *tops, function(f"[{', '.join(steps)}]")]), space)  # noqa: S102  # as in the replay
+        found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), state))
+    shown = PUBLIC.format(public=public, inner=inner)
+    text = "\n".join([HEAD, "", *IMPORTS, *tops, "", shown, "", "", function(takes)])
+    return FeaturesModule(text=text + "\n", function=public, state=state, steps=found)
 
 
-def _head(recovery: Recovery, state: Mapping[str, Any]) -> list[str]:
-    assert recovery.raw is not None
-    columns = [_plain(column) for column in recovery.raw.columns]
-    lines = [f"frame = frame.reindex(columns={columns!r})"]
-    if recovery.target is not None:
-        value = _plain(recovery.raw[recovery.target].iloc[0])
-        lines.append(f"frame[{recovery.target!r}] = {value!r}  # unknown when asked: any value gives the same inputs")
-    if any(isinstance(value, _Turns) for value in state.values()):
-        lines.append("turns = {name: iter(values) for name, values in state.items() if isinstance(values, list)}")
-    return lines
+_TOP = ("import ", "from ", "def ", "class ", "async def ", "@")
 
 
-class _Turns(list[Any]):
+def _folded(needed: list[tuple[str, int]], takes: str) -> tuple[list[tuple[str, int]], str, list[str]]:
+    """Statements without the last calls of `transform`, what the first of these takes, and the transformers."""
+    steps: list[str] = []
+    while True:
+        expression, at = ast.parse(takes, mode="eval").body, len(needed)
+        if isinstance(expression, ast.Name):
+            places = [place for place, (text, _) in enumerate(needed) if _assigned(text, expression.id) is not None]
+            at = places[-1] if places else at
+            assigned = _assigned(needed[at][0], expression.id) if places else None
+            expression = assigned if assigned is not None else expression
+        match expression:
+            case ast.Call(func=ast.Attribute(value=step, attr="transform"), args=[given], keywords=[]):
+                steps.insert(0, ast.unparse(step))
+                needed, takes = needed[:at], ast.unparse(given)
+            case _:
+                break
+    if not steps:
+        raise Unwritable("its inputs are a sparse matrix that no transformer of scikit-learn makes")
+    sources = [text for text, _ in needed] + [f"__taken__ = {takes}, {', '.join(steps)}"]
+    return [needed[place] for place in backward(sources, len(sources) - 1)[:-1]], takes, steps
+
+
+def _assigned(text: str, name: str) -> ast.expr | None:
+    match ast.parse(text).body:
+        case [ast.Assign(targets=[ast.Name(id=given)], value=value)] if given == name:
+            return value
+    return None
+
+
+def _head(state: Mapping[str, Any]) -> list[str]:
+    turns = any(isinstance(value, Turns) for value in state.values())
+    return ["turns = {name: iter(values) for name, values in state.items() if type(values) is list}"] if turns else []
+
+
+class Turns(list[Any]):
     """The values that one call gave in turn: one encoder fitted in a loop."""
 
 
@@ -219,7 +278,7 @@ class _Rewrite(Instrument):
     def _stored(self, keys: list[Key], values: list[Any]) -> ast.expr:
         label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}"
         one = len(values) == 1
-        self.rewriting.state[label] = values[0] if one else _Turns(values)
+        self.rewriting.state[label] = values[0] if one else Turns(values)
         taken = f"state['{label}']" if one else f"next(turns['{label}'])"
         # The next line of the notebook may change what it was given.
         changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray)
@@ -259,6 +318,3 @@ def _is_small(value: Any) -> bool:
     if type(value) is float:
         return bool(np.isfinite(value))
     return value is None or type(value) in (int, bool) or (type(value) is str and len(value) < _LONGEST_TEXT)
-
-
-__all__ = ["SPLIT", "FeaturesModule", "Unwritable", "write"]

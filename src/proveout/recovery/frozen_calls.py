@@ -120,7 +120,7 @@ def _columns_inplace(value: Any, call: CallMade) -> None:
 
 def dummies(value: Any, call: CallMade) -> Any:
     """`get_dummies` with the pilot's categories, columns and dtypes: one row alone has few values and other dtypes."""
-    categories, shown = value
+    categories = value["categories"]
     table, named = call.args[0].copy(), call.named
     if None in categories:
         table = pd.Series(pd.Categorical(table, categories=categories[None]), index=table.index, name=table.name)
@@ -129,9 +129,9 @@ def dummies(value: Any, call: CallMade) -> Any:
             if column in table:
                 table[column] = pd.Categorical(table[column], categories=known)
         named = {**named, "columns": list(categories)}
-    made = pd.get_dummies(table, *call.args[1:], **named).reindex(columns=shown.columns, fill_value=0)
-    for column, dtype in shown.dtypes.items():
-        holes = dtype.kind in "iub" and made[column].isna().any()
+    made = pd.get_dummies(table, *call.args[1:], **named).reindex(columns=value["columns"], fill_value=0)
+    for column, dtype in zip(value["columns"], value["dtypes"], strict=True):
+        holes = pd.api.types.pandas_dtype(dtype).kind in "iub" and made[column].isna().any()
         if made[column].dtype != dtype and not holes:
             made[column] = made[column].astype(dtype)
     return made
@@ -139,30 +139,29 @@ def dummies(value: Any, call: CallMade) -> Any:
 
 def factorize(value: Any, call: CallMade) -> Any:
     """Codes by the pilot's uniques; -1 for what it never saw."""
-    _, uniques = value[-1]
+    uniques = pd.Index(value)
     values = call.receiver if rows_of(call.receiver) is not None else call.args[0]
-    return pd.Index(uniques).get_indexer(values), uniques
+    return uniques.get_indexer(values), uniques
 
 
 def category(value: Any, call: CallMade) -> Any:
     """The pilot's categories, of `astype("category")`."""
-    return call.receiver.astype(value[-1].dtype)
+    return call.receiver.astype(pd.CategoricalDtype(**value))
 
 
 def category_of(value: Any, call: CallMade) -> Any:
     """The pilot's categories, of `pd.Categorical(...)`."""
-    return pd.Categorical(call.args[0], dtype=value[-1].dtype)
+    return pd.Categorical(call.args[0], dtype=pd.CategoricalDtype(**value))
 
 
 def bins(value: Any, call: CallMade) -> Any:
     """The pilot's edges, of `pd.cut` and `pd.qcut`."""
-    edges, shown = value
     given = {word: one for word, one in call.named.items() if word in ("labels", "right", "ordered")}
-    if call.named.get("labels") is None and hasattr(shown, "cat"):
-        given["labels"] = shown.cat.categories
+    if value["labels"] is not None:
+        given["labels"] = value["labels"]
     given["include_lowest"] = True if call.name == "qcut" else call.named.get("include_lowest", False)
     cut: Any = pd.cut  # its overloads know no keywords that are collected
-    return cut(call.args[0], np.array(edges, dtype=float), **given)
+    return cut(call.args[0], np.array(value["edges"], dtype=float), **given)
 
 
 ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {

@@ -15,6 +15,8 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
 
     given = staticmethod(tables.from_frame)
     copy = staticmethod(copy.deepcopy)
+    table = staticmethod(tables.as_table)
+    completed = staticmethod(tables.completed)
 
     @staticmethod
     def dummies(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
@@ -29,7 +31,7 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
     @staticmethod
     def category(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
         """`astype("category")` with the pilot's categories."""
-        return owner.astype(value[-1].dtype)
+        return frozen_calls.category(value, _call("astype", owner, args, named))
 
     @staticmethod
     def category_of(value: Any, owner: Any, *args: Any, **named: Any) -> Any:

@@ -56,8 +56,8 @@ class Recorder:
         if self._known(call, answer) or not given:
             return answer
         if special is not None:
-            shown = kept(answer) if isinstance(answer, tuple | list) else answer
-            tape.kinds[call.key], tape.frozen[call.key] = special[0], (*special[1:], shown)
+            kind, learned = special
+            tape.kinds[call.key], tape.frozen[call.key] = kind, learned(answer)
             return answer
         self._classify(call, given, answer, before)
         self._settle(call, mark=mark, predicted=len(tape.predictions) > asked)
@@ -284,34 +284,54 @@ def _is_source(module: str, name: str) -> bool:
     )
 
 
-def _special(call: CallMade) -> tuple[Kind, Any] | tuple[Kind] | None:
-    """Calls whose columns or codes depend on which values there are, with what has to be known of them."""
+# Of a call whose columns or codes depend on which values there are: its kind, and from its answer what it learned.
+_Special = tuple[Kind, Callable[[Any], Any]]
+
+
+def _special(call: CallMade) -> _Special | None:
     name, args = call.name, call.args
     if name == "get_dummies" and args:
         return _dummies(args[0], call.named)
     if name == "astype" and args and str(args[0]) == "category" and isinstance(call.receiver, pd.Series):
-        return ("category",)
+        return "category", lambda answer: _vocabulary(answer.dtype)
     if name in ("cut", "qcut") and len(args) + len(call.named) > 1:
         return _edges(call)
-    plain: dict[str, Kind] = {"factorize": "factorize", "Categorical": "category_of"}
-    return (plain[name],) if name in plain else None
+    if name == "factorize":
+        return "factorize", lambda answer: list(answer[1])
+    return ("category_of", lambda answer: _vocabulary(answer.dtype)) if name == "Categorical" else None
 
 
-def _edges(call: CallMade) -> tuple[Kind, Any] | None:
+def _vocabulary(dtype: Any) -> dict[str, Any]:
+    return {"categories": list(dtype.categories), "ordered": bool(dtype.ordered)}
+
+
+def _edges(call: CallMade) -> _Special | None:
     bins = call.named.get("bins", call.named.get("q", call.args[1] if len(call.args) > 1 else None))
     if call.name == "cut" and not np.isscalar(bins):
         return None  # the author's own edges
     given = {word: value for word, value in call.named.items() if word != "retbins"}
-    return ("bins", getattr(pd, call.name)(*call.args, **given, retbins=True)[1])
+    edges = [float(edge) for edge in getattr(pd, call.name)(*call.args, **given, retbins=True)[1]]
+
+    def learned(answer: Any) -> dict[str, Any]:
+        own = call.named.get("labels") is None and hasattr(answer, "cat")
+        return {"edges": edges, "labels": answer.cat.categories if own else None}
+
+    return "bins", learned
 
 
-def _dummies(table: Any, named: dict[str, Any]) -> tuple[Kind, Any] | None:
+def _dummies(table: Any, named: dict[str, Any]) -> _Special | None:
     if isinstance(table, pd.Series):
-        return ("dummies", {None: sorted(table.dropna().unique(), key=str)})
-    if isinstance(table, pd.DataFrame):
+        known: dict[Any, list[Any]] = {None: sorted(table.dropna().unique(), key=str)}
+    elif isinstance(table, pd.DataFrame):
         texts = ("object", "str", "category", "string")
         chosen = named.get("columns")
         if chosen is None:
             chosen = [column for column in table.columns if str(table[column].dtype) in texts]
-        return ("dummies", {column: pd.Categorical(table[column]).categories for column in chosen})
-    return None
+        known = {column: list(pd.Categorical(table[column]).categories) for column in chosen}
+    else:
+        return None
+
+    def learned(answer: Any) -> dict[str, Any]:
+        return {"categories": known, "columns": list(answer.columns), "dtypes": [str(one) for one in answer.dtypes]}
+
+    return "dummies", learned

@@ -3,15 +3,17 @@
 Input: a tape. Output: `RecoveredNotebook`; beside it, for each model whose inputs come from raw rows, its features.
 """
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proveout.records.adopted import CallPlace
 from proveout.records.answer import TaskName
-from proveout.recovery import features_writer
-from proveout.recovery.features_writer import Unwritable
+from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.held_out import HeldOut, held_out, task_of
+from proveout.recovery.places import place_of
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Level, Recovery, verify
 
@@ -30,7 +32,8 @@ class RecoveredModel:
 
     `cells` are those of the slice, counted over all cells of the notebook; `raised_cells` those of them that raised.
     `target` is the raw column with the truth. `found` of `asked` held-out rows were compared, `alone` of `singles` were
-    equal one by one. `features` is the module's file, "" where none was written.
+    equal one by one. `folder` has the files of `handover`, "" where there are none. `place` is that of the prediction,
+    `source` that of the call that read the raw rows.
     """
 
     model: str
@@ -46,7 +49,10 @@ class RecoveredModel:
     asked: int
     alone: int
     singles: int
-    features: str
+    place: CallPlace
+    source: CallPlace | None
+    folder: str
+    handed: HandedOver | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +70,10 @@ def recover(tape: Tape, folder: Path) -> RecoveredNotebook:
     """The models of a run; their features are written into `folder`."""
     began, tape.answering = time.monotonic(), None
     models = []
-    for place, one in enumerate(held_out(tape)):
+    for number, one in enumerate(held_out(tape)):
         found = verify(tape, one)
-        models.append(_model(tape, one, found, features=_written(tape, found, folder / f"features_{place}.py")))
+        name = f"model_{number}"
+        models.append(_model(tape, one, found, name, _handed(tape, one, found, folder / name)))
     return RecoveredNotebook(
         models=tuple(models),
         fits=len(tape.fits),
@@ -76,36 +83,40 @@ def recover(tape: Tape, folder: Path) -> RecoveredNotebook:
     )
 
 
-def _written(tape: Tape, found: Recovery, file: Path) -> str | Unwritable:
+def _handed(tape: Tape, one: HeldOut, found: Recovery, folder: Path) -> HandedOver | NotHandedOver | None:
     if found.level != "raw":
-        return ""
+        return None
     try:
-        module = features_writer.write(tape, found)
-    except Unwritable as error:
+        return hand_over(tape, one, found, folder)
+    except NotHandedOver as error:
+        shutil.rmtree(folder, ignore_errors=True)
         return error
-    file.write_text(module.text, encoding="utf-8")
-    return file.name
 
 
-def _model(tape: Tape, one: HeldOut, found: Recovery, *, features: str | Unwritable) -> RecoveredModel:
+def _model(
+    tape: Tape, one: HeldOut, found: Recovery, folder: str, handed: HandedOver | NotHandedOver | None
+) -> RecoveredModel:
     statements = [tape.statements[place] for place in found.replay.places] if found.replay is not None else []
-    asked = tape.statements[one.prediction.key.statement]
-    unwritten = isinstance(features, Unwritable)
+    key = one.prediction.key
+    kept_back = isinstance(handed, NotHandedOver)
     return RecoveredModel(
         model=_name(one),
-        level="inputs" if unwritten else found.level,
-        reason=str(features) if unwritten else found.reason,
+        level="inputs" if kept_back else found.level,
+        reason=str(handed) if kept_back else found.reason,
         task=task_of(one),
         target=found.target,
-        metrics=tuple(_metrics(tape, one)),
-        line=asked.source.splitlines()[0][:120],
+        metrics=tuple(metrics_of(tape, one)),
+        line=tape.statements[key.statement].source.splitlines()[0][:120],
         cells=tuple(sorted({statement.cell for statement in statements})),
         raised_cells=found.raised_cells,
         found=found.compared[0],
         asked=found.compared[1],
         alone=found.alone[0],
         singles=found.alone[1],
-        features="" if isinstance(features, Unwritable) else features,
+        place=place_of(tape, key),
+        source=place_of(tape, found.primary.key) if found.primary is not None else None,
+        folder=folder if isinstance(handed, HandedOver) else "",
+        handed=handed if isinstance(handed, HandedOver) else None,
     )
 
 
@@ -114,7 +125,7 @@ def _name(one: HeldOut) -> str:
     return f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else "a function of the notebook"
 
 
-def _metrics(tape: Tape, one: HeldOut) -> list[PilotMetric]:
+def metrics_of(tape: Tape, one: HeldOut) -> list[PilotMetric]:
     """The metrics that were given this very answer; and what `score` gave."""
     answers: Any = one.prediction.answers
     found = [

@@ -209,3 +209,40 @@ def emptied(source: Any) -> Any:
             **{name: value[:1] if name in rows and value is not None else value for name, value in source.items()}
         )
     return tuple(np.asarray(part)[:1] for part in source) if isinstance(source, tuple) else source[:1]
+
+
+# --- raw rows as a request has them, and a model's inputs as a table ----------------------------------------------
+
+
+def with_text_names(raw: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with the names of columns as text: a request and a Parquet file have no others."""
+    return raw.set_axis([str(column) for column in raw.columns], axis=1)
+
+
+def completed(rows: pd.DataFrame, example: pd.DataFrame) -> pd.DataFrame:
+    """Rows with all raw columns and their dtypes, from rows with some of them.
+
+    A column that is not there has the value in `example`, shape (1, columns): the model does not depend on it.
+    """
+    made: dict[Any, Any] = {}
+    for column in example.columns:
+        if str(column) not in rows:
+            made[column] = example[column].iloc[[0] * len(rows)].reset_index(drop=True)
+            continue
+        values = rows[str(column)].reset_index(drop=True)
+        try:
+            made[column] = values.astype(example[column].dtype)
+        except (ValueError, TypeError):  # a hole where there was none: what it means is up to the statements
+            made[column] = values
+    return pd.DataFrame(made, columns=example.columns)
+
+
+def as_table(inputs: Any, index: "pd.Index[Any]") -> pd.DataFrame:
+    """A model's inputs as a table with text as names of its columns."""
+    if isinstance(inputs, pd.DataFrame):
+        return with_text_names(inputs).set_axis(index)
+    if isinstance(inputs, pd.Series) or type(inputs) in (list, tuple) or np.ndim(inputs) == 1:
+        name = str(getattr(inputs, "name", None) or "text")
+        return pd.DataFrame({name: list(inputs)}, index=index)
+    values = flat(inputs)
+    return pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])], index=index).infer_objects()

@@ -39,6 +39,7 @@ class Recovery:
     raw: pd.DataFrame | None = None
     target: str | None = None
     rows: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()  # of these rows among those that the pilot asked about
     inputs: Any = None
     answers: Any = None
     alone: tuple[int, int] = (0, 0)  # rows that were equal alone, and rows asked alone
@@ -90,10 +91,12 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
         base = replace(base, target=target_column(raw, truth, labels))
         answers = flat(prediction.answers)[found] if prediction.name != "score" else None
     else:
+        found = list(range(len(here)))
         base = replace(base, compared=(len(here), len(here)))
         answers = prediction.answers if prediction.name != "score" else None
     assert labels is not None
-    base = replace(base, rows=tuple(int(row) for row in labels), inputs=wanted, answers=answers)
+    rows = tuple(int(row) for row in labels)
+    base = replace(base, rows=rows, positions=tuple(found), inputs=wanted, answers=answers)
     return _alone(base, replay, prediction, singles)
 
 

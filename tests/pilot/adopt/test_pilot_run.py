@@ -48,7 +48,7 @@ def test_a_pilot_is_run_in_a_copy_and_its_models_are_recovered(tmp_path: Path) -
     assert [metric.name for model in found.recovered.models for metric in model.metrics] == ["accuracy_score"] * 2
     [asked, read] = found.recovered.redirected[0]
     assert (asked, Path(read).name) == ("/home/ann/rows.csv", "rows.csv")
-    assert all((into / model.features).is_file() for model in found.recovered.models)
+    assert all((into / model.folder / "features.py").is_file() for model in found.recovered.models)
     assert sorted(file.name for file in folder.iterdir()) == before
 
 

@@ -1,0 +1,54 @@
+"""An adopted notebook: what a training run has to know of the pilot that it runs.
+
+Output: `AdoptedNotebook`; `proveout adopt` writes it as flows/adopted.json.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from proveout.records.values import TargetValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallPlace:
+    """A call in a notebook: the same place in every run of the same cells."""
+
+    cell: int  # counted from 0 over all cells of the pilot's file
+    statement: int  # among the top-level statements of the cell
+    call: int  # among the calls and reads of items in the cell
+    turn: int  # how often that call was reached in its statement before
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawColumn:
+    """A column of the raw rows as the pilot read them."""
+
+    name: str | int
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenamedClass:
+    """A class of the pilot's model, and how the project calls it."""
+
+    was: TargetValue
+    now: TargetValue
+
+
+SourceForm = Literal["frame", "other", "split"]
+"""What the reading call gives: a table; another form, such as that of scikit-learn's data sets; or rows for a split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdoptedNotebook:
+    """Which call of a notebook reads the raw rows, and which prediction is that of its model.
+
+    `skipped_cells` raised in the pilot, and the model does not need them.
+    """
+
+    prediction: CallPlace
+    source: CallPlace
+    source_form: SourceForm
+    columns: tuple[RawColumn, ...]
+    classes: tuple[RenamedClass, ...] = ()
+    skipped_cells: tuple[int, ...] = ()

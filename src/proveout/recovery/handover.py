@@ -1,0 +1,188 @@
+"""What a recovered model leaves behind for a project: its raw rows, their sides, its features, its state, the model.
+
+Input: a tape, a held-out prediction and its recovery. Output: files in a folder, and `HandedOver`.
+
+    raw.parquet      all raw rows, as the reading call gave them
+    sides.parquet    `split` of each raw row: train, holdout, or null
+    heldout.parquet  `row` (in raw.parquet), `truth` and `answer` of each held-out row, in the pilot's order
+    features.py      the function from raw rows to the model's columns; state/: what it has learned
+    model.skops      the estimator
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
+from proveout.errors import BundleError
+from proveout.model import model_io
+from proveout.records.adopted import RawColumn, RenamedClass, SourceForm
+from proveout.recovery import features_writer, model_form, state_files
+from proveout.recovery.features_writer import FeaturesModule, Unwritable
+from proveout.recovery.held_out import HeldOut
+from proveout.recovery.model_form import Unpackable
+from proveout.recovery.replay import SPLIT as SPLIT_CALL
+from proveout.recovery.state_files import Unstorable
+from proveout.recovery.tables import equal_rows, flat, places_by_content, rows_of, with_text_names
+from proveout.recovery.tape import Tape
+from proveout.recovery.verification import Recovery, model_then
+
+RAW, SIDES, HELD_OUT, FEATURES, STATE, MODEL = (
+    "raw.parquet", "sides.parquet", "heldout.parquet", "features.py", "state", "model.skops",
+)  # fmt: skip
+
+
+class NotHandedOver(Exception):
+    """Recovered, and yet nothing that a project can be made of; with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedOver:
+    """The files of one model. `function` is the name of the features, `state` the files in state/."""
+
+    function: str
+    state: tuple[str, ...]
+    columns: tuple[RawColumn, ...]
+    source_form: SourceForm
+    note: str  # what is otherwise than in the pilot
+
+
+def hand_over(
+    tape: Tape, one: HeldOut, found: Recovery, folder: Path, *, classes: Sequence[RenamedClass] = ()
+) -> HandedOver:
+    """Write the files of a model that was recovered from raw rows. Raises: NotHandedOver."""
+    assert found.raw is not None
+    assert found.primary is not None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        module = features_writer.write(tape, found, fold=hasattr(one.prediction.inputs, "tocsr"))
+        state = state_files.write(module.state, folder / STATE)
+        (folder / FEATURES).write_text(module.text, encoding="utf-8")
+        table = _columns(module, folder, found)
+        model, answers, note = _model(tape, one, found, module, table)
+        model_io.dump(model_form.with_classes(model, classes), folder / MODEL)
+        model_io.load(folder / MODEL)
+    except (Unwritable, Unstorable, Unpackable, BundleError) as error:
+        raise NotHandedOver(str(error)) from error
+    _write_rows(tape, one, found, answers, folder)
+    primary = tape.frozen[found.primary.key]
+    form: SourceForm = "frame" if isinstance(primary, pd.DataFrame) else "other"
+    return HandedOver(
+        function=module.function,
+        state=state,
+        columns=tuple(RawColumn(name=_plain(name), dtype=str(dtype)) for name, dtype in found.raw.dtypes.items()),
+        source_form="split" if found.primary.name == SPLIT_CALL else form,
+        note=note,
+    )
+
+
+def _plain(name: Any) -> str | int:
+    name = name.item() if hasattr(name, "item") else name
+    return name if isinstance(name, int) else str(name)
+
+
+def _columns(module: FeaturesModule, folder: Path, found: Recovery) -> pd.DataFrame:
+    """The model's columns of the held-out rows, by the module as it was written. Raises: Unwritable."""
+    assert found.raw is not None
+    space: dict[str, Any] = {"__file__": str(folder / FEATURES), "__name__": "features"}
+    rows = with_text_names(found.raw).iloc[list(found.rows)]
+    if found.target is not None:
+        rows = rows.drop(columns=str(found.target))
+    try:
+        exec(compile(module.text, FEATURES, "exec"), space)  # noqa: S102  # the statements of the notebook itself
+        table: pd.DataFrame = space[module.function](rows)
+    except Exception as error:
+        raise Unwritable(f"written as a module it fails: {type(error).__name__}: {str(error)[:150]}") from error
+    if not module.steps and not equal_rows(table, found.inputs).all():
+        raise Unwritable("written as a module it gives other inputs than in the notebook")
+    if table.columns.has_duplicates:
+        raise Unwritable("two of the model's columns have one name")
+    return table
+
+
+def _model(
+    tape: Tape, one: HeldOut, found: Recovery, module: FeaturesModule, table: pd.DataFrame
+) -> tuple[Any, NDArray[Any], str]:
+    """The estimator for a bundle, the pilot's answers to the held-out rows, and a note. Raises: Unpackable."""
+    prediction = one.prediction
+    if prediction.model is None:
+        raise Unpackable("a function of the notebook makes the prediction, and no estimator of scikit-learn's kind")
+    plain = model_form.best(model_then(prediction))
+    if not (hasattr(plain, "fit") and hasattr(plain, "get_params")):
+        raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
+    wanted = flat(plain.predict(_some(prediction.inputs, found.positions)))[:, 0]
+    inputs, truth = _learned(tape, one)
+    model, note = model_form.with_probabilities(plain, inputs, truth), ""
+    if model is not plain:
+        note = f"{type(plain).__name__} gives no probabilities: they come from a logistic curve over its decision value"
+    given = _some(prediction.inputs, found.positions)
+    if module.steps:
+        given = table.iloc[:, 0] if table.shape[1] == 1 else table
+    model = model_form.of_table(model, module.steps, given)
+    got = flat(model.predict(table))[:, 0]
+    apart = int((~equal_rows(got, wanted)).sum())
+    if apart:
+        raise Unpackable(f"as a part of a bundle it answers {apart} of {len(got)} held-out rows otherwise")
+    return model, wanted, note
+
+
+def _some(table: Any, positions: Sequence[int]) -> Any:
+    places = list(positions)
+    if hasattr(table, "iloc"):
+        return table.iloc[places]
+    return [table[place] for place in places] if type(table) in (list, tuple) else table[places]
+
+
+def _learned(tape: Tape, one: HeldOut) -> tuple[Any, Any]:
+    """What the model was last fitted to."""
+    fits = [fit for fit in tape.fits if fit.model is one.prediction.model]
+    return (fits[-1].inputs, fits[-1].truth) if fits else (None, None)
+
+
+def _write_rows(tape: Tape, one: HeldOut, found: Recovery, answers: NDArray[Any], folder: Path) -> None:
+    assert found.raw is not None
+    try:
+        with_text_names(found.raw).to_parquet(folder / RAW, index=False)
+    except Exception as error:  # whatever pyarrow says of somebody's values
+        raise NotHandedOver(f"its raw rows cannot be stored as Parquet: {str(error)[:200]}") from error
+    pd.DataFrame({SPLIT: sides(tape, one, found)}, dtype=object).to_parquet(folder / SIDES, index=False)
+    held = pd.DataFrame({"row": found.rows, "answer": answers})
+    if one.truth is not None and rows_of(one.truth) == one.prediction.rows:
+        held["truth"] = flat(_some(one.truth, found.positions))[:, 0]
+    held.to_parquet(folder / HELD_OUT, index=False)
+
+
+def sides(tape: Tape, one: HeldOut, found: Recovery) -> list[str | None]:
+    """The side of each raw row, null for one that the pilot left out."""
+    assert found.raw is not None
+    made: list[str | None] = [None] * len(found.raw)
+    for row in _training_rows(tape, one, found):
+        made[row] = TRAIN
+    for row in found.rows:
+        made[row] = HOLDOUT
+    return made
+
+
+def _training_rows(tape: Tape, one: HeldOut, found: Recovery) -> list[int]:
+    """The raw rows that the model learned from: by the labels of the split, else by what it was given."""
+    assert found.raw is not None
+    split = one.split
+    if split is not None and tuple(split.labels[place] for place in split.test) == found.rows:
+        return [int(split.labels[place]) for place in split.train]
+    inputs, _ = _learned(tape, one)
+    assert found.replay is not None
+    assert found.primary is not None
+    try:
+        made = found.replay.run(found.raw, found.primary)
+        if rows_of(made) != len(found.raw):
+            raise ValueError
+        places = places_by_content(made, inputs)
+    except BaseException as error:  # also what is no Exception: the notebook's own exits
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return list(range(len(found.raw)))
+    return [place for place in places if place is not None]

@@ -1,0 +1,149 @@
+"""The pilot's model in the form that a bundle holds: an estimator that takes a table and gives probabilities.
+
+Input: the fitted model, what it was given, and the transformers before it. Output: an estimator that answers the same.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from proveout.records.adopted import RenamedClass
+from proveout.recovery.tables import as_table, flat, rows_of
+
+
+class Unpackable(Exception):
+    """A model that no bundle can hold, with the reason."""
+
+
+def best(model: Any) -> Any:
+    """The estimator that a search has found; any other model as it is."""
+    if not (hasattr(model, "cv_results_") and hasattr(model, "best_params_")):
+        return model
+    if not hasattr(model, "best_estimator_"):
+        raise Unpackable(f"{type(model).__name__} has no best_estimator_: search with refit=True")
+    return best(model.best_estimator_)
+
+
+def of_table(model: Any, steps: Sequence[Any], inputs: Any) -> Any:
+    """An estimator that takes the table of `inputs`, as `as_table` makes it.
+
+    Args:
+        steps: fitted transformers between the inputs and the model.
+        inputs: some rows, in the form that the first step (or the model) took.
+    """
+    from sklearn.pipeline import Pipeline
+
+    table = as_table(inputs, pd.RangeIndex(rows_of(inputs) or 0))
+    chain = [*steps, *(step for _, step in model.steps)] if isinstance(model, Pipeline) else [*steps, model]
+    texts = not isinstance(inputs, pd.DataFrame) and (isinstance(inputs, pd.Series) or np.ndim(inputs) == 1)
+    if texts:
+        chain[0] = _of_column(chain[0], table)
+    if len(chain) == 1:
+        return _named(copy.copy(model), inputs, [str(name) for name in table.columns])
+    if isinstance(model, Pipeline) and not steps and not texts:
+        return model
+    names = [f"{type(step).__name__.lower()}_{place}" for place, step in enumerate(chain)]
+    return Pipeline(list(zip(names, chain, strict=True)))
+
+
+def _of_column(step: Any, table: pd.DataFrame) -> Any:
+    """A fitted vectorizer for the one column of a table."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import FunctionTransformer
+
+    if not hasattr(step, "transform"):
+        raise Unpackable(f"{type(step).__name__} takes a list and no table")
+    [column] = table.columns
+    # Fitted with a stand-in: fitting the vectorizer again would give other words.
+    made = ColumnTransformer([("text", FunctionTransformer(), [column])]).fit(table)
+    made.transformers = [("text", step, column)]
+    made.transformers_ = [("text", step, column)]
+    made.sparse_output_ = True
+    return made
+
+
+def _named(model: Any, inputs: Any, names: list[str]) -> Any:
+    """A model that was fitted to an array, with the names that its columns have now."""
+    if isinstance(inputs, pd.DataFrame) and all(isinstance(name, str) for name in inputs.columns):
+        return model
+    booster = model.get_booster() if hasattr(model, "get_booster") else None
+    if booster is not None:
+        booster.feature_names = names
+    elif not hasattr(model, "feature_names_in_"):
+        model.feature_names_in_ = np.array(names, dtype=object)
+    return model
+
+
+def with_classes(model: Any, renamed: Sequence[RenamedClass]) -> Any:
+    """A copy that calls its classes otherwise. Raises: Unpackable for one whose classes are not an attribute."""
+    if not renamed:
+        return model
+    now = {one.was: one.now for one in renamed}
+    model = copy.copy(model)
+    if hasattr(model, "steps"):
+        model.steps = [*model.steps[:-1], (model.steps[-1][0], with_classes(model.steps[-1][1], renamed))]
+        return model
+    known = [_plain(one) for one in model.classes_]
+    if known == [now.get(one, one) for one in known]:
+        return model
+    names = np.array([now.get(one, one) for one in known])
+    try:
+        model.classes_ = names
+    except AttributeError as error:
+        raise Unpackable(f"the classes of {type(model).__name__} cannot be renamed from {known}") from error
+    return model
+
+
+def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
+    """A classifier with `predict_proba`: one that has only decision values gets a logistic curve over them.
+
+    The curve is one half where the decision value is 0, so that the answers stay those of the model. Its slope is that
+    of a logistic regression of the truth on the decision values (Platt 1999, without the offset).
+
+    Args:
+        inputs, truth: of the training rows.
+    Raises: Unpackable for a model without decision values.
+    """
+    from sklearn.base import is_classifier
+
+    if not is_classifier(model) or hasattr(model, "predict_proba"):
+        return model
+    if not hasattr(model, "decision_function"):
+        raise Unpackable(f"{type(model).__name__} gives neither probabilities nor decision values")
+    from sklearn.calibration import CalibratedClassifierCV, _CalibratedClassifier, _SigmoidCalibration
+
+    values = np.asarray(model.decision_function(inputs), dtype=float)
+    slope = _slope(values, np.asarray(truth).ravel(), np.asarray(model.classes_))
+    curves = []
+    for _ in range(values.shape[1] if values.ndim == 2 else 1):
+        curve = _SigmoidCalibration()
+        curve.a_, curve.b_ = -slope, 0.0  # scikit-learn's sign: 1 / (1 + exp(a * value + b))
+        curves.append(curve)
+    made = CalibratedClassifierCV(model)
+    made.calibrated_classifiers_ = [_CalibratedClassifier(model, curves, classes=model.classes_, method="sigmoid")]
+    made.classes_ = model.classes_
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(model, name):
+            setattr(made, name, getattr(model, name))
+    return made
+
+
+def _slope(values: NDArray[Any], truth: NDArray[Any], classes: NDArray[Any]) -> float:
+    from sklearn.linear_model import LogisticRegression
+
+    if values.ndim == 1:
+        decided, right = values, truth == classes[1]
+    else:
+        decided, right = values.ravel(), (truth[:, None] == classes[None, :]).ravel()
+    if len(set(right.tolist())) < 2:
+        return 1.0
+    found = LogisticRegression(fit_intercept=False).fit(flat(decided), right)
+    return max(float(found.coef_[0, 0]), 1e-3)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

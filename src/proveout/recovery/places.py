@@ -1,0 +1,22 @@
+"""The place of a call in a notebook, which is the same in every run of the same cells; and its key on one run's tape.
+
+Input: a tape, a key or a place. Output: the other one.
+"""
+
+from proveout.records.adopted import CallPlace
+from proveout.recovery.tape import Key, Tape
+
+
+def place_of(tape: Tape, key: Key) -> CallPlace:
+    """Where the call of a key stands."""
+    cell = tape.statements[key.statement].cell
+    before = sum(one.cell == cell for one in tape.statements[: key.statement])
+    return CallPlace(cell=cell, statement=before, call=int(key.site.rpartition(".")[2]), turn=key.turn)
+
+
+def key_of(tape: Tape, place: CallPlace) -> Key | None:
+    """The key of the call that stands there; None if the run has not come to its statement."""
+    of_cell = [number for number, one in enumerate(tape.statements) if one.cell == place.cell]
+    if place.statement >= len(of_cell):
+        return None
+    return Key(of_cell[place.statement], f"{place.cell}.{place.call}", place.turn)

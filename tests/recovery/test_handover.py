@@ -1,0 +1,168 @@
+"""What a recovered model leaves behind stands alone: files from which the same answers come."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from recorded_notebook import last_model, recorded
+from small_pilots import IMPORTS, INPUTS, PILOTS, READ, SPLIT
+
+from proveout.model import model_io
+from proveout.records.adopted import RenamedClass
+from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
+from proveout.recovery.tables import equal_rows
+from proveout.recovery.verification import Recovery
+
+
+def handed_over(cells: list[str], folder: Path, **asked: Any) -> tuple[Recovery, HandedOver]:
+    """The last model of a notebook with these cells, its files in `folder`."""
+    with recorded([IMPORTS, *cells]) as tape:
+        one, found = last_model(tape)
+        return found, hand_over(tape, one, found, folder, **asked)
+
+
+def module(folder: Path) -> ModuleType:
+    """The features as a project loads them."""
+    spec = importlib.util.spec_from_file_location("recovered_features", folder / "features.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def answers(folder: Path, rows: pd.DataFrame) -> Any:
+    """What the files answer to raw rows."""
+    return model_io.load(folder / "model.skops").predict(module(folder).features(rows))
+
+
+@pytest.mark.parametrize("cells", PILOTS.values(), ids=PILOTS)
+def test_the_files_answer_as_the_pilot_did(cells: list[str], tmp_path: Path) -> None:
+    """Nothing of the notebook's namespace is left, rows come without their target, all together and one alone."""
+    found, _ = handed_over(cells, tmp_path / "model")
+    raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
+    rows = raw.drop(columns="left").iloc[list(found.rows)]
+
+    together = module(tmp_path / "model").features(rows)
+
+    assert together.index.equals(rows.index)
+    assert equal_rows(together, found.inputs).all()
+    assert equal_rows(module(tmp_path / "model").features(rows.head(1)), np.asarray(found.inputs)[[0]]).all()
+    assert answers(tmp_path / "model", rows).tolist() == held["answer"].tolist()
+    assert held["truth"].tolist() == raw["left"].iloc[held["row"]].tolist()
+
+
+def test_only_the_columns_that_matter_have_to_be_asked(tmp_path: Path) -> None:
+    """The others have the value of one row of the pilot, for the statements that touch them."""
+    found, _ = handed_over(
+        [READ, "df['plan'] = df['plan'].str.upper()", "df = df.fillna(0)", INPUTS, SPLIT, _FIT], tmp_path
+    )
+    raw = pd.read_parquet(tmp_path / "raw.parquet")
+
+    rows = raw[["age", "income"]].iloc[list(found.rows)]
+
+    assert equal_rows(module(tmp_path).features(rows), found.inputs).all()
+
+
+_FIT = "model = LogisticRegression(max_iter=500).fit(X_train, y_train)\nmodel.predict(X_test)"
+
+
+def test_the_sides_are_those_of_the_pilot(tmp_path: Path) -> None:
+    """A row that the pilot left out is on neither side, whether its index tells it or its content."""
+    for name, cells in {"index": ["df = df.dropna()"], "content": ["df = df.dropna().reset_index(drop=True)"]}.items():
+        handed_over([READ, *cells, INPUTS, SPLIT, _FIT], tmp_path / name)
+    raw = pd.read_parquet(tmp_path / "index/raw.parquet")
+    by_index, by_content = (
+        pd.read_parquet(tmp_path / name / "sides.parquet")["split"] for name in ("index", "content")
+    )
+
+    assert by_index.value_counts().to_dict() == {"train": 165, "holdout": 55}
+    assert by_index.isna().equals(raw["age"].isna())
+    assert by_index.equals(by_content)
+
+
+TEXTS = [
+    "from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer\n"
+    "from sklearn.naive_bayes import MultinomialNB\nfrom sklearn.pipeline import make_pipeline",
+    READ,
+    "df['note'] = df['city'] + ' has the ' + df['plan']\nX = df['note'].str.lower()\ny = df['left']",
+    SPLIT,
+]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["count = CountVectorizer()\nA = count.fit_transform(X_train)\nmodel = MultinomialNB().fit(A, y_train)",
+         "model.predict(count.transform(X_test))"],
+        ["count, idf = CountVectorizer(), TfidfTransformer()\nA = idf.fit_transform(count.fit_transform(X_train))",
+         "B = idf.transform(count.transform(X_test))\nmodel = MultinomialNB().fit(A, y_train)\nmodel.predict(B)"],
+        ["model = make_pipeline(CountVectorizer(), MultinomialNB()).fit(X_train, y_train)\nmodel.predict(X_test)"],
+    ],
+    ids=["a vectorizer outside of the model", "two transformers", "a pipeline that takes a list"],
+)  # fmt: skip
+def test_texts_go_to_the_model_as_one_column(cells: list[str], tmp_path: Path) -> None:
+    """A sparse matrix is no table: what makes it becomes a part of the model."""
+    found, _ = handed_over([*TEXTS, *cells], tmp_path)
+    raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
+    rows = raw[["city", "plan"]].iloc[list(found.rows)]
+
+    assert list(module(tmp_path).features(rows)) == ["note"]
+    assert answers(tmp_path, rows).tolist() == held["answer"].tolist()
+
+
+@pytest.mark.parametrize("model", ["SVC()", "LinearSVC()", "RidgeClassifier()", "Perceptron()"])
+def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str, tmp_path: Path) -> None:
+    """One half stands where its decision value is 0."""
+    imports = "from sklearn.svm import SVC, LinearSVC\nfrom sklearn.linear_model import RidgeClassifier, Perceptron"
+    cells = [
+        imports,
+        READ,
+        "df = df.fillna(0)",
+        INPUTS,
+        SPLIT,
+        f"model = {model}.fit(X_train, y_train)\nmodel.predict(X_test)",
+    ]
+    found, handed = handed_over(cells, tmp_path)
+    raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
+    columns = module(tmp_path).features(raw.iloc[list(found.rows)])
+
+    probability = model_io.load(tmp_path / "model.skops").predict_proba(columns)[:, 1]
+
+    assert "no probabilities" in handed.note
+    assert (probability > 0.5).astype(int).tolist() == held["answer"].tolist()
+
+
+def test_classes_can_be_called_otherwise(tmp_path: Path) -> None:
+    """A LabelEncoder's codes are names again."""
+    cells = [
+        READ,
+        "df = df.fillna(0)",
+        "X = df[['age', 'income']]\ny = LabelEncoder().fit_transform(df['plan'])",
+        SPLIT,
+        _FIT,
+    ]
+    names = [RenamedClass(was=code, now=name) for code, name in enumerate(["basic", "plus", "pro"])]
+
+    found, _ = handed_over(cells, tmp_path, classes=names)
+
+    raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
+    said = answers(tmp_path, raw.iloc[list(found.rows)])
+    assert said.tolist() == [["basic", "plus", "pro"][int(code)] for code in held["answer"]]
+
+
+def test_a_model_that_is_no_estimator_is_told(tmp_path: Path) -> None:
+    """Somebody's own class has no form that can be opened without running code."""
+    own = (
+        "class Own:\n    def fit(self, X, y):\n        self.m = y.mean()\n"
+        "    def predict(self, X):\n        return np.full(len(X), self.m > 0.5)"
+    )
+    fit = "model = Own()\nmodel.fit(X_train, y_train)\nmodel.predict(X_test)"
+    cells = [own, READ, "df = df.fillna(0)", INPUTS, SPLIT, fit]
+
+    with pytest.raises(NotHandedOver, match="no estimator of scikit-learn's kind"):
+        handed_over(cells, tmp_path)
