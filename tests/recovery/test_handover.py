@@ -12,7 +12,7 @@ from recorded_notebook import last_model, recorded
 from small_pilots import IMPORTS, INPUTS, PILOTS, READ, SPLIT
 
 from proveout.model import model_io
-from proveout.records.adopted import RenamedClass
+from proveout.records.adopted_notebook import RenamedClass
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.tables import equal_rows
 from proveout.recovery.verification import Recovery

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError
 from proveout.model import model_io
-from proveout.records.adopted import RawColumn, RenamedClass, SourceForm
+from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
 from proveout.recovery import features_writer, model_form, state_files
 from proveout.recovery.features_writer import FeaturesModule, Unwritable
 from proveout.recovery.held_out import HeldOut

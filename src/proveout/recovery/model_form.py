@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proveout.records.adopted import RenamedClass
+from proveout.records.adopted_notebook import RenamedClass
 from proveout.recovery.tables import as_table, flat, rows_of
 
 

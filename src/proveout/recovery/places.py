@@ -3,7 +3,7 @@
 Input: a tape, a key or a place. Output: the other one.
 """
 
-from proveout.records.adopted import CallPlace
+from proveout.records.adopted_notebook import CallPlace
 from proveout.recovery.tape import Key, Tape
 
 

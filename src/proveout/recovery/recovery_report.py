@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proveout.records.adopted import CallPlace
+from proveout.records.adopted_notebook import CallPlace
 from proveout.records.answer import TaskName
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.held_out import HeldOut, held_out, task_of
