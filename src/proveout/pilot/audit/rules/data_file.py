@@ -1,71 +1,36 @@
 """PA102 data-file."""
 
-import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from proveout.pilot.audit.analysis import Analysis, Call
-from proveout.pilot.audit.literals import constants, is_absolute, is_reader, is_url, is_writer, text_of
+from proveout.pilot.audit.analysis import Analysis
+from proveout.pilot.audit.file_reads import file_reads
+from proveout.pilot.audit.literals import is_absolute, is_url
 from proveout.pilot.audit.rule import Example, Hit, Rule
 
 _RESOURCES = re.compile(r"^(?:nltk\.corpus\.|nltk\.data\.load|spacy\.load$|en_core_web)")
-_NOT_A_FILE = {
-    "json.load",
-    "csv.reader",
-    "pickle.load",
-    "yaml.safe_load",
-    "sqlite3.connect",
-    "lightgbm.Dataset",
-    "xgboost.DMatrix",
-}
-
-# These leave a file behind that the notebook may read again.
-_SAVES = {"save", "dump", "save_model", "save_weights", "urlretrieve", "download", "download_file", "imwrite", "export"}
 
 
 def find(analysis: Analysis) -> Iterator[Hit]:
     """Calls that read a file by a relative name, and corpora that a library expects on disk."""
-    known, written = constants(analysis), set[str]()
+    hits = [*_corpora(analysis), *_files(analysis)]
+    yield from sorted(hits, key=lambda hit: (hit.cell, hit.line))
+
+
+def _corpora(analysis: Analysis) -> Iterator[Hit]:
     for call in analysis.calls:
-        if is_writer(call) or call.method in _SAVES:
-            texts = (text_of(one, known, analysis) for one in call.node.args)
-            written |= {_base(text) for text in (*texts, _path(call, known, analysis)) if text}
-            continue
         if _RESOURCES.match(call.name) and call.method in ("words", "load", "raw", "sents", "fileids", "tagged_words"):
             yield Hit(cell=call.cell, line=call.line, evidence=f"{call.name} reads data that a library expects on disk")
-            continue
-        if not is_reader(call) or call.name in _NOT_A_FILE:
-            continue
-        text = _path(call, known, analysis)
-        if text is None or is_url(text) or is_absolute(text) or _base(text) in written or not text.strip():
+
+
+def _files(analysis: Analysis) -> Iterator[Hit]:
+    for read in file_reads(analysis):
+        call, text = read.call, read.path
+        if _RESOURCES.match(call.name) or is_url(text) or is_absolute(text):
             continue
         if call.name.startswith("IPython.display") and not text.endswith((".png", ".jpg", ".jpeg", ".gif", ".svg")):
             continue
         yield Hit(cell=call.cell, line=call.line, evidence=f"{call.method} reads {text!r}{_there(analysis, text)}")
-
-
-def _path(call: Call, known: Mapping[str, str], analysis: Analysis) -> str | None:
-    for name in (
-        "filepath_or_buffer",
-        "path_or_buf",
-        "path",
-        "io",
-        "fname",
-        "file",
-        "filename",
-        "path_or_buffer",
-        "directory",
-    ):
-        if (found := call.argument(-1, name)) is not None:
-            return text_of(found, known, analysis)
-    first = call.argument(0)
-    if isinstance(first, ast.Call) and analysis.name_of(first.func) in ("open", "io.open"):
-        return None  # the inner call is a reader of its own
-    return text_of(first, known, analysis)
-
-
-def _base(path: str) -> str:
-    return path.replace("\\", "/").rpartition("/")[2].lower()
 
 
 def _there(analysis: Analysis, path: str) -> str:
