@@ -6,6 +6,7 @@ same name would be read.
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT_VARIABLE = "PROVEOUT_ADOPT_ROOT"  # files that lie elsewhere are looked for below this folder
@@ -26,8 +27,13 @@ def same_name(asked: str, root: Path, near: Path) -> tuple[Path, ...]:
     name = base_name(asked).lower()
     if not name or "://" in asked:
         return ()
-    found = [one for one in root.resolve().rglob("*") if one.name.lower() == name and one.is_file()]
-    return tuple(sorted(found, key=lambda one: (_steps(one, near.resolve()), one.name != base_name(asked), str(one))))
+    found = [one for one in sorted(root.resolve().rglob("*")) if one.name.lower() == name and one.is_file()]
+    return nearest_first(sorted(found, key=lambda one: one.name != base_name(asked)), near)
+
+
+def nearest_first(files: Iterable[Path], near: Path) -> tuple[Path, ...]:
+    """Files by the number of folders between them and the folder `near`; those equally near stay in their order."""
+    return tuple(sorted(files, key=lambda one: _steps(one, near.resolve())))
 
 
 def _steps(file: Path, near: Path) -> int:
