@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         default=None, description="`(answer)` to the recommended action; its value is None if there is no answer"
     )
     notebook: str = Field(description="the pilot")
+    adopted: str | None = Field(
+        default=None,
+        description="what `proveout adopt` wrote of the notebook, which then reads and prepares the raw rows itself; "
+        "without it, the notebook is given the columns that `features` computes",
+    )
     train_config: str = Field(
         default="flows/train.toml", description="the configuration of a run; the gate's bounds are its `[evaluation]`"
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from proveout.data.batch_names import order_problem
 from proveout.errors import ConfigError, NotFound
-from proveout.records.train_config import ColumnSplit, GroupSplit, RandomSplit, Split, TimeSplit
+from proveout.records.train_config import ColumnSplit, GroupSplit, NotebookSplit, RandomSplit, Split, TimeSplit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,11 +133,30 @@ def assign(
                     "Correct it in the source of the batches",
                 )
             train, holdout = (words == TRAIN).to_numpy(), (words == HOLDOUT).to_numpy()
+        case NotebookSplit():
+            raise ConfigError(
+                _WHERE,
+                'kind "notebook" is for an adopted notebook, whose run says which rows it held out',
+                'Adopt the notebook (proveout adopt), or split another way: kind = "random", "group" or "column"',
+            )
         case _:
             assert_never(split)
     known = np.ones(len(rows), dtype=bool) if target is None else target.notna().to_numpy()
     _check_sides(split, train & known, holdout & known)
     return Membership(train=np.asarray(train, dtype=bool), holdout=np.asarray(holdout, dtype=bool))
+
+
+def of_notebook(sides: "pd.Series[Any]", *, target: "pd.Series[Any]") -> Membership:
+    """The side of each row as a run of an adopted notebook recorded it: train, holdout or null.
+
+    Args:
+        target: the outcome of each row; null while unknown.
+    Raises: ConfigError if a side has no row with a known outcome.
+    """
+    train, holdout = (sides == TRAIN).to_numpy(), (sides == HOLDOUT).to_numpy()
+    known = target.notna().to_numpy()
+    _check_sides(NotebookSplit(), train & known, holdout & known)
+    return Membership(train=train, holdout=holdout)
 
 
 def _check_sides(split: Split, train: "NDArray[np.bool_]", holdout: "NDArray[np.bool_]") -> None:
@@ -155,6 +174,7 @@ _OTHERWISE = {
     "random": "Ingest more rows, or change holdout_share or seed",
     "group": "Ingest more groups, or change holdout_share or seed",
     "column": 'Mark some rows "train" and others "holdout"',
+    "notebook": "The notebook has to hold rows out whose outcome is known",
 }
 
 

@@ -88,7 +88,24 @@ class ColumnSplit:
         return f"as {self.column} says"
 
 
-Split = TimeSplit | RandomSplit | GroupSplit | ColumnSplit
+@dataclass(frozen=True, kw_only=True)
+class NotebookSplit:
+    """An adopted notebook splits its rows itself; which ones it holds out is recorded in each run."""
+
+    kind: Literal["notebook"] = "notebook"
+
+    @property
+    def words(self) -> str:
+        """The split in a few words."""
+        return "judged on the rows that the notebook holds out"
+
+    @property
+    def short(self) -> str:
+        """The split in a word or two."""
+        return "by the notebook"
+
+
+Split = TimeSplit | RandomSplit | GroupSplit | ColumnSplit | NotebookSplit
 """Which rows are for training, and which are held out."""
 
 

@@ -8,6 +8,7 @@ import builtins
 from typing import Any
 
 from proveout.recovery import instrument
+from proveout.recovery.handed_rows import HandedRows
 from proveout.recovery.instrument import Instrument
 from proveout.recovery.recorder import Recorder
 from proveout.recovery.tape import Statement, Tape
@@ -35,10 +36,10 @@ class Hook:
         return done
 
 
-def install(shell: Any) -> Tape:
-    """A tape that records what `shell` runs from now on."""
+def install(shell: Any, handed: HandedRows | None = None) -> Tape:
+    """A tape that records what `shell` runs from now on. `handed` takes the place of the pilot's own rows."""
     tape = Tape(names=shell.user_ns)
-    tape.answering = Recorder(tape)
+    tape.answering = Recorder(tape, handed)
     for name, function in (
         (instrument.CALL, tape.call),
         (instrument.ITEM, tape.item),

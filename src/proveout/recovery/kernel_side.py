@@ -1,42 +1,60 @@
 """What the runner asks of the notebook's kernel, by name: begin, which cell comes, and the end.
 
-Input: calls as expressions, from outside. Output: a tape, and the file with what was recovered.
+Input: calls as expressions, from outside; records as JSON. Output: a tape, and the files of what was recovered.
 """
 
 import os
+import random
 import resource
 from pathlib import Path
 from typing import Any
 
-from proveout.records.json_form import to_json
-from proveout.recovery import kernel_hook
+import numpy as np
+
+from proveout.records.adopted_notebook import AdoptedNotebook
+from proveout.records.json_form import from_json, to_json
+from proveout.recovery import handed_rows, kernel_hook, recovery_report
 from proveout.recovery.file_lookup import ROOT_VARIABLE
-from proveout.recovery.recovery_report import recover
 from proveout.recovery.tape import Tape
 
+SEED = 0  # of Python's and NumPy's global generators: a split without a seed is the same in each run
 _TAPES: list[Tape] = []
 
 
-def begin(shell: Any, *, root: str, memory_bytes: int) -> int:
-    """Record what runs from now on. `root`: below it files are looked for that lie elsewhere. Returns 0."""
+def begin(shell: Any, *, root: str, memory_bytes: int = 0, adopted: str = "", rows: str = "") -> int:
+    """Record what runs from now on. Returns 0.
+
+    Args:
+        root: below it files are looked for that lie elsewhere.
+        adopted, rows: a record `AdoptedNotebook` as JSON and a Parquet file: the call that reads the raw rows gives
+            those of the file. Without them, it reads what it asks for.
+    """
     os.environ[ROOT_VARIABLE] = root
     if memory_bytes:
         # Not RLIMIT_AS: allocators and thread pools reserve far more addresses than they use, and fail under it.
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, most))
-    _TAPES.append(kernel_hook.install(shell))
+    random.seed(SEED)
+    np.random.seed(SEED)  # the generator that notebooks use without naming it
+    handed = handed_rows.read(from_json(AdoptedNotebook, adopted), Path(rows)) if adopted else None
+    _TAPES.append(kernel_hook.install(shell, handed))
     return 0
 
 
 def cell(index: int) -> int:
-    """The next cell is that of `index` among all cells of the notebook. Returns 0."""
+    """The next cell is that of `index` among all cells of the pilot's file. Returns 0."""
     _TAPES[-1].cell = index
     return 0
 
 
 def end(folder: str) -> int:
-    """Recover the models, and write recovered.json and their features into `folder`. Returns how many there are."""
+    """Recover all models: recovered.json and their files in `folder`. Returns how many there are."""
     place = Path(folder)
-    found = recover(_TAPES[-1], place)
+    found = recovery_report.recover(_TAPES[-1], place)
     (place / "recovered.json").write_text(to_json(found), encoding="utf-8")
     return len(found.models)
+
+
+def end_with(adopted: str, folder: str) -> str:
+    """Recover the model of an adopted notebook: its files in `folder`. Returns a `RecoveredModel` as JSON."""
+    return to_json(recovery_report.recover_one(_TAPES[-1], from_json(AdoptedNotebook, adopted), Path(folder)))

@@ -7,6 +7,7 @@ import copy
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
+from proveout.recovery.handed_rows import HandedRows
 from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
 from proveout.recovery.tape import CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
 
@@ -40,8 +42,9 @@ _MOST_PARTS = 20
 class Recorder:
     """Runs each call as written and puts on the tape what has to be known of it."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, handed: HandedRows | None = None) -> None:
+        self.tape, self.handed = tape, handed
+        self._again: set[tuple[str, str]] = set()  # calls that read the rows in whose place others are handed in
 
     def call(self, call: CallMade) -> Any:
         """The answer of the call itself."""
@@ -52,7 +55,7 @@ class Recorder:
         mark, asked = len(tape.order), len(tape.predictions)
         before = (len(receiver), list(receiver.columns)) if isinstance(receiver, pd.DataFrame) else None
         special = _special(call) if given else None
-        answer = self._read(call) if call.name.startswith(_READS) else call.run()
+        answer = self._run(call)
         if self._known(call, answer) or not given:
             return answer
         if special is not None:
@@ -82,6 +85,22 @@ class Recorder:
             tape.kinds[key] = "select"
             tape.count_rows(answer)
         return answer
+
+    def _run(self, call: CallMade) -> Any:
+        if self.handed is not None and self._reads_the_rows(call, self.handed):
+            if self.handed.form == "frame":
+                return self.handed.frame.copy()
+            return self.handed.like(call.run())
+        return self._read(call) if call.name.startswith(_READS) else call.run()
+
+    def _reads_the_rows(self, call: CallMade, handed: HandedRows) -> bool:
+        """Whether the call is the one that the handed rows stand for, or reads the same once more."""
+        if not _is_source(getattr(call.function, "__module__", None) or "", call.name):
+            return False
+        what = (call.name, str(call.args[0])[:200] if call.args else "")
+        if handed.is_for(call.key):
+            self._again.add(what)
+        return what in self._again
 
     # --- what is known by name
     def _known(self, call: CallMade, answer: Any) -> bool:
@@ -204,7 +223,14 @@ class Recorder:
 
     def _split(self, call: CallMade) -> Any:
         """A split, and the same draw once more of the places: unseeded splits are the rule."""
-        tape, rows = self.tape, rows_of(call.args[0]) if call.args else None
+        tape, handed = self.tape, self.handed
+        if (
+            handed is not None
+            and handed.form == "split"
+            and (call.key.site, call.key.turn) == (handed.site, handed.turn)
+        ):
+            call = replace(call, args=tuple(handed.like(tuple(call.args))))
+        rows = rows_of(call.args[0]) if call.args else None
         if rows is None:
             return call.run()
         state, twin = np.random.get_state(), copy.deepcopy(call.named.get("random_state"))

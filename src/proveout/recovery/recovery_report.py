@@ -5,15 +5,16 @@ Input: a tape. Output: `RecoveredNotebook`; beside it, for each model whose inpu
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proveout.records.adopted_notebook import CallPlace
+from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, RenamedClass
 from proveout.records.answer import TaskName
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.held_out import HeldOut, held_out, task_of
-from proveout.recovery.places import place_of
+from proveout.recovery.places import key_of, place_of
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Level, Recovery, verify
 
@@ -83,11 +84,34 @@ def recover(tape: Tape, folder: Path) -> RecoveredNotebook:
     )
 
 
-def _handed(tape: Tape, one: HeldOut, found: Recovery, folder: Path) -> HandedOver | NotHandedOver | None:
+class NotReached(Exception):
+    """The run has no held-out prediction where the adopted notebook had it."""
+
+
+def recover_one(tape: Tape, adopted: AdoptedNotebook, folder: Path) -> RecoveredModel:
+    """The model of an adopted notebook; its files are written into `folder`.
+
+    Raises: NotReached if the notebook made no such prediction. A model that is not recovered says so in its level.
+    """
+    tape.answering = None
+    place, key = adopted.prediction, key_of(tape, adopted.prediction)
+    one = next((one for one in held_out(tape) if one.prediction.key == key), None)
+    if one is None:
+        where = f"cell {place.cell}, statement {place.statement + 1}"
+        raise NotReached(
+            f"{where}: there was no prediction of held-out rows. Adopt the notebook again if it was edited"
+        )
+    found = verify(tape, one)
+    return _model(tape, one, found, ".", _handed(tape, one, found, folder, classes=adopted.classes))
+
+
+def _handed(
+    tape: Tape, one: HeldOut, found: Recovery, folder: Path, *, classes: Sequence[RenamedClass] = ()
+) -> HandedOver | NotHandedOver | None:
     if found.level != "raw":
         return None
     try:
-        return hand_over(tape, one, found, folder)
+        return hand_over(tape, one, found, folder, classes=classes)
     except NotHandedOver as error:
         shutil.rmtree(folder, ignore_errors=True)
         return error

@@ -33,6 +33,7 @@ SPLITS: Mapping[str, _Keys] = {
     "random": {"holdout_share": _PART, "seed": _SEED, "stratify": _FLAG},
     "group": {"column": _TEXT, "holdout_share": _PART, "seed": _SEED},
     "column": {"column": _TEXT},
+    "notebook": {},
 }
 """The keys of `[split]`, by its kind."""
 EXPECTED: Mapping[str, _Keys] = {

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 
@@ -22,6 +22,10 @@ from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
 from proveout.model import notebook_file
 from proveout.training import parameters as parameter_cell
 from proveout.training.parameters import SECRET, Statement, Value, is_secret
+from proveout.training.recorded_notebook import Ask, RecordedRun
+
+if TYPE_CHECKING:
+    from proveout.recovery.recovery_report import RecoveredModel
 
 HIDDEN = "[secret]"
 _INJECTED = "injected-parameters"  # papermill's own tag for the cell after `parameters`
@@ -46,6 +50,7 @@ class NotebookRun:
     defaults: tuple[str, ...]  # parameters that kept the notebook's own value
     seconds: float
     notes: tuple[str, ...] = ()  # exports that replace an object, such as a best estimator
+    recovered: "RecoveredModel | None" = None  # of a recorded run, with its files in the folder of the run
 
 
 def run(
@@ -58,6 +63,7 @@ def run(
     cell_timeout_s: float,
     threads: int = 1,
     defaults_allowed: bool = False,
+    recorded: RecordedRun | None = None,
     progress: Callable[[CellProgress], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> NotebookRun:
@@ -70,6 +76,7 @@ def run(
         timeout_s, cell_timeout_s: for the notebook as a whole, and for each cell.
         threads: for the numeric libraries in the kernel; fixed, so that two runs are equal to the last bit.
         defaults_allowed: whether any parameter may be left out.
+        recorded: of an adopted notebook. Its kernel works in `into`, for the author's cells may write files.
         clock: for the time limit of the whole notebook, in seconds.
     Raises: ConfigError and ParametersRefused before anything runs; NotebookFailed naming the cell, or the export.
     """
@@ -90,6 +97,7 @@ def run(
         timeout_s=timeout_s,
         cell_timeout_s=cell_timeout_s,
         threads=threads,
+        recorded=recorded,
         progress=progress,
         clock=clock,
     )
@@ -101,6 +109,7 @@ def run(
         defaults=fitted.kept,
         seconds=time.monotonic() - begun,
         notes=tuple(job.notes),
+        recovered=job.recovered[0] if job.recovered else None,
     )
 
 
@@ -162,9 +171,11 @@ class _Job:
     timeout_s: float
     cell_timeout_s: float
     threads: int
+    recorded: RecordedRun | None
     progress: Callable[[CellProgress], None]
     clock: Callable[[], float]
     notes: list[str] = field(default_factory=list)
+    recovered: "list[RecoveredModel]" = field(default_factory=list)
 
     def run(self) -> Mapping[str, Path]:
         """The exported files, by name. The notebook is written in any case."""
@@ -177,12 +188,16 @@ class _Job:
             with Kernel(
                 self.document,
                 environment=self._environment(),
-                cwd=self.notebook.parent,
+                cwd=self.notebook.parent if self.recorded is None else self.into,
                 hide=self._hide,
                 longest_secret=max(map(len, self.secrets), default=0),
             ) as kernel:
+                if self.recorded is not None:
+                    self.recorded.begin(self._asks(kernel))
                 for index, cell in enumerate(self.document.cells):
                     running = cell
+                    if self.recorded is not None and not self.recorded.admits(self._asks(kernel), cell):
+                        continue
                     if _is_injected(cell):
                         kernel.run(index, **self._limit(), counted=False)
                         cell.execution_count = None
@@ -190,6 +205,9 @@ class _Job:
                         number = numbers[id(cell)]
                         self._run_cell(kernel, index, number, len(numbers))
                 number, running = 0, None
+                if self.recorded is not None:
+                    self.recovered.append(self.recorded.finish(self._asks(kernel), self.into))
+                    return {}
                 return self._export(kernel)
         except CellFailed as failed:
             self._mark(running, failed.problem)
@@ -200,6 +218,13 @@ class _Job:
         finally:
             # Invalid Unicode is written with JSON escapes.
             self.executed.write_text(nbformat.writes(self.document), encoding="utf-8", errors="backslashreplace")
+
+    def _asks(self, kernel: Any) -> Ask:
+        def asks(expression: str) -> str:
+            told: str = kernel.ask(expression, **self._limit())
+            return told
+
+        return asks
 
     def _environment(self) -> Mapping[str, str]:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))

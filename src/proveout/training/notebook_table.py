@@ -51,14 +51,21 @@ class SplitRows:
         return self.task.outcomes(self.labels[rows].to_numpy())
 
 
-def split_rows(settings: Settings, inputs: "RunInputs") -> SplitRows:
-    """The rows of the run's snapshot, with the outcome and the side of the split of each."""
+def split_rows(settings: Settings, inputs: "RunInputs", sides: "pd.Series[Any] | None" = None) -> SplitRows:
+    """The rows of the run's snapshot, with the outcome and the side of the split of each.
+
+    Args:
+        sides: as the run of an adopted notebook recorded them.
+    """
     from proveout.data import features, snapshots, splits
     from proveout.task import task as tasks
 
     rows = snapshots.read(open_store(settings), inputs.snapshot.digest)
     labels = features.labels(settings, rows)
-    found = splits.assign(inputs.config.split, rows, event_key=features.event_key(settings), target=labels)
+    if sides is not None:
+        found = splits.of_notebook(sides, target=labels)
+    else:
+        found = splits.assign(inputs.config.split, rows, event_key=features.event_key(settings), target=labels)
     return SplitRows(raw=rows, labels=labels, membership=found, task=tasks.named(settings.task))
 
 
@@ -86,6 +93,13 @@ def table_of(settings: Settings, rows: SplitRows) -> "pd.DataFrame":
             "Give it another name",
         )
     return table.assign(**ours)
+
+
+def raw_table(settings: Settings, inputs: "RunInputs") -> "pd.DataFrame":
+    """All rows of the run's snapshot, for an adopted notebook."""
+    from proveout.data import snapshots
+
+    return snapshots.read(open_store(settings), inputs.snapshot.digest)
 
 
 def as_parquet(table: "pd.DataFrame") -> bytes:

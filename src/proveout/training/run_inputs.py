@@ -59,7 +59,8 @@ def _digests(settings: Settings, config_file: str | None) -> dict[str, str]:
     code = [root / one.partition(":")[0] for one in named if one is not None and is_object(one)]
     code += [file for file in (_flow_file(),) if file is not None and code_files.is_own(file, root)]
     code.append(root / settings.notebook)
-    others = [root / name for name in (*settings.feature_files, LOCK)]
+    adopted = () if settings.adopted is None else (settings.adopted,)
+    others = [root / name for name in (*settings.feature_files, *adopted, LOCK)]
     files = code_files.with_imported([file for file in code if file.is_file()], root)
     found = code_files.digests([*files, *(file for file in others if file.is_file())], root)
     if config_file is not None:

@@ -25,15 +25,30 @@ from proveout.records.values import now
 from proveout.records.verdict import Verdict
 from proveout.schema import coercion
 from proveout.settings import Settings
+from proveout.training import recorded_notebook
 from proveout.training.code_version import git_commit, requirements_lock
 from proveout.training.config import parse_config, read_config
 from proveout.training.flow_setup import CONFIG_FILE
 from proveout.training.ingest_steps import latest_snapshot, warn_of_order
-from proveout.training.notebook_table import Table, as_parquet, compare_tables, split_rows, table_of
+from proveout.training.notebook_table import Table, as_parquet, compare_tables, raw_table, split_rows, table_of
+from proveout.training.recorded_notebook import RecordedRun
 from proveout.training.task_facts import task_facts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from proveout.training.notebook import NotebookRun
     from proveout.training.run_inputs import RunInputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveredFeatures:
+    """What a recorded run has left beside the model."""
+
+    function: str  # in the module
+    module: bytes
+    state: Mapping[str, bytes]  # the files in `state/` beside it
+    sides: bytes  # Parquet: the side of each row of the snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +59,7 @@ class Trained:
     metrics: str  # JSON
     notebook: bytes  # executed
     seconds: float
+    recovered: "RecoveredFeatures | None" = None  # of an adopted notebook
 
 
 def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
@@ -115,6 +131,10 @@ def choose_data(settings: Settings, config: TrainConfig) -> Snapshot:
 def make_features(settings: Settings, inputs: "RunInputs") -> Table:
     """The snapshot's rows with a known outcome: the model's columns, the label, the batch and the side of the split."""
     _same_inputs(settings, inputs)
+    if settings.adopted is not None:
+        raw = raw_table(settings, inputs)
+        print(f"{len(raw):,} raw rows, which the adopted notebook prepares and splits itself", flush=True)
+        return Table(parquet=as_parquet(raw), rows=len(raw))
     rows = split_rows(settings, inputs)
     table = table_of(settings, rows)
     columns, held_out = len(table.columns) - 3, int((table[SPLIT] == HOLDOUT).sum())
@@ -125,7 +145,7 @@ def make_features(settings: Settings, inputs: "RunInputs") -> Table:
 
 
 def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Trained:
-    """Run the project's notebook on `table` and export `model` and `metrics` from it.
+    """Run the project's notebook on `table` and export `model` and `metrics` from it; or recover them, if adopted.
 
     If it fails, the half-executed notebook is kept in `reports/` in the project root, and the error names it.
     """
@@ -140,17 +160,21 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
     infrastructure = config.infrastructure
     with tempfile.TemporaryDirectory(prefix="proveout-notebook-") as temporary:
         into = Path(temporary)
-        (into / "features.parquet").write_bytes(table.parquet)
+        given = into / "features.parquet"
+        given.write_bytes(table.parquet)
+        adopted = recorded_notebook.read(settings)
+        own = {"features_path": str(given)} if adopted is None else {}
         try:
             ran = notebook.run(
                 path,
-                parameters={**config.parameters, "features_path": str(into / "features.parquet")},
-                exports=("model", "metrics"),
+                parameters={**config.parameters, **own},
+                exports=("model", "metrics") if adopted is None else (),
                 into=into,
                 timeout_s=infrastructure.timeout_s,
                 cell_timeout_s=infrastructure.cell_timeout_s,
                 threads=infrastructure.threads,
                 defaults_allowed=settings.parameter_defaults == "allowed",
+                recorded=None if adopted is None else RecordedRun(adopted=adopted, rows=given, root=settings.root),
                 progress=_tell,
             )
         except NotebookFailed as error:
@@ -163,12 +187,37 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
             print(f"parameters left at the notebook's own value: {', '.join(ran.defaults)}", flush=True)
         for note in ran.notes:
             print(note, flush=True)
+        if ran.recovered is not None:
+            return _recovered(ran, into)
         return Trained(
             model=ran.exports["model"].read_bytes(),
             metrics=ran.exports["metrics"].read_text(encoding="utf-8"),
             notebook=ran.executed.read_bytes(),
             seconds=ran.seconds,
         )
+
+
+def _recovered(ran: "NotebookRun", folder: Path) -> Trained:
+    from proveout.recovery import handover
+
+    found = ran.recovered
+    assert found is not None
+    assert found.handed is not None
+    if found.handed.note:
+        print(found.handed.note, flush=True)
+    state = {name: (folder / handover.STATE / name).read_bytes() for name in found.handed.state}
+    return Trained(
+        model=(folder / handover.MODEL).read_bytes(),
+        metrics=json.dumps(dict(recorded_notebook.metrics(found))),
+        notebook=ran.executed.read_bytes(),
+        seconds=ran.seconds,
+        recovered=RecoveredFeatures(
+            function=found.handed.function,
+            module=(folder / handover.FEATURES).read_bytes(),
+            state=state,
+            sides=(folder / handover.SIDES).read_bytes(),
+        ),
+    )
 
 
 def _tell(progress: Any) -> None:
@@ -199,8 +248,12 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
 
     _same_inputs(settings, inputs)
     store, config, snapshot = open_store(settings), inputs.config, inputs.snapshot
-    rows = split_rows(settings, inputs)
-    compare_tables(table.parquet, as_parquet(table_of(settings, rows)), settings=settings)
+    recovered = trained.recovered
+    if recovered is None:
+        rows = split_rows(settings, inputs)
+        compare_tables(table.parquet, as_parquet(table_of(settings, rows)), settings=settings)
+    else:
+        rows = split_rows(settings, inputs, _sides(recovered))
     columns = list(features.request_columns(settings))
     learned, held_out = rows.learned(), rows.held_out()
     metrics = json.loads(trained.metrics)
@@ -211,13 +264,14 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
         lock = requirements_lock(settings, Path(temporary))
         model_file.write_bytes(trained.model)
         executed.write_bytes(trained.notebook)
+        code = _code(settings, recovered, Path(temporary))
         packed = packing.pack(
             packing.PackOrder(
                 model=settings.model,
                 model_file=model_file,
-                features=settings.features,
-                root=settings.root,
-                feature_files=settings.feature_files,
+                features=code.features,
+                root=code.root,
+                feature_files=code.files,
                 notebook=settings.root / settings.notebook,
                 executed=executed,
                 config=config,
@@ -248,6 +302,37 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     if config.evaluation != settings_module.read_bounds(settings):
         print(f"note: the gate uses [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FeatureCode:
+    """Where the features of a run are: the project's own, or those that were recovered."""
+
+    features: str | None
+    root: Path
+    files: tuple[str, ...]
+
+
+def _code(settings: Settings, recovered: RecoveredFeatures | None, temporary: Path) -> _FeatureCode:
+    if recovered is None:
+        return _FeatureCode(features=settings.features, root=settings.root, files=settings.feature_files)
+    from proveout.recovery import handover
+
+    root = temporary / "recovered"
+    (root / handover.STATE).mkdir(parents=True)
+    (root / handover.FEATURES).write_bytes(recovered.module)
+    files = tuple(f"{handover.STATE}/{name}" for name in recovered.state)
+    for name, content in zip(files, recovered.state.values(), strict=True):
+        (root / name).write_bytes(content)
+    return _FeatureCode(features=f"{handover.FEATURES}:{recovered.function}", root=root, files=files)
+
+
+def _sides(recovered: RecoveredFeatures) -> "pd.Series[Any]":
+    import io
+
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO(recovered.sides))[SPLIT]
 
 
 def archive_bundle(settings: Settings, packed: Bundle) -> bytes:

@@ -1,0 +1,56 @@
+"""Rows that the pilot's reading call gives in the place of its own: those of the project's snapshot.
+
+Input: rows as Parquet, with text as names of columns, and the record of the adopted notebook. Output: the rows as the
+pilot read them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from proveout.records.adopted_notebook import AdoptedNotebook, SourceForm
+from proveout.recovery.tables import from_frame
+from proveout.recovery.tape import Key
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HandedRows:
+    """Rows for the call at `site`, the `turn`-th time in its statement."""
+
+    frame: pd.DataFrame
+    site: str
+    turn: int
+    form: SourceForm
+
+    def is_for(self, key: Key) -> bool:
+        """Whether the rows are those of this call."""
+        return (key.site, key.turn) == (self.site, self.turn)
+
+    def like(self, answer: Any) -> Any:
+        """The rows in the form of `answer`."""
+        return from_frame(self.frame, answer)
+
+
+def read(adopted: AdoptedNotebook, file: Path) -> HandedRows:
+    """The rows of a file, with the names and dtypes that the pilot's own had."""
+    rows = pd.read_parquet(file)
+    made = {column.name: _as(rows[str(column.name)], column.dtype) for column in adopted.columns}
+    place = adopted.source
+    return HandedRows(
+        frame=pd.DataFrame(made, columns=[column.name for column in adopted.columns]),
+        site=f"{place.cell}.{place.call}",
+        turn=place.turn,
+        form=adopted.source_form,
+    )
+
+
+def _as(values: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
+    if dtype == "object":
+        return values.astype(object).where(values.notna(), np.nan)  # as a reader leaves a hole
+    try:
+        return values.astype(pd.api.types.pandas_dtype(dtype))
+    except (ValueError, TypeError):  # new rows have holes where there were none: the notebook meets them
+        return values

@@ -1,0 +1,93 @@
+"""An adopted notebook in a run: its kernel records, its reading call gets the snapshot's rows, its model is recovered.
+
+Input: the record of the adopted notebook, and the rows. Output: the recovered model, its files in a folder.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proveout.errors import BundleError, ConfigError
+from proveout.records.adopted_notebook import AdoptedNotebook
+from proveout.records.json_form import from_json, to_json
+from proveout.settings import Settings
+
+if TYPE_CHECKING:
+    from proveout.recovery.recovery_report import RecoveredModel
+
+_SIDE = "__import__('proveout.recovery.kernel_side', fromlist=['begin'])"
+_OTHER_CELL = -1  # a cell that the pilot did not have
+CELL = "proveout"  # the metadata of a cell: {"cell": its place in the pilot's file}
+# The pilot's own names of metrics for those of a task, where both mean the same number.
+_METRICS = {
+    "accuracy_score": "accuracy",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+    "r2_score": "r2",
+}
+_SCORE = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
+
+Ask = Callable[[str], str]
+"""Evaluates an expression in the kernel, and gives its repr."""
+
+
+def read(settings: Settings) -> AdoptedNotebook | None:
+    """What adopt wrote of the project's notebook; None for a project that is not adopted. Raises: ConfigError."""
+    if settings.adopted is None:
+        return None
+    file = settings.root / settings.adopted
+    try:
+        return from_json(AdoptedNotebook, file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"adopted in [tool.proveout]: {settings.adopted}",
+            f"it cannot be read: {str(error).splitlines()[0]}",
+            "Restore the file as `proveout adopt` wrote it",
+        ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedRun:
+    """What the kernel of a run is told. `root`: below it files are looked for that the notebook reads elsewhere."""
+
+    adopted: AdoptedNotebook
+    rows: Path  # Parquet, the raw rows of the snapshot
+    root: Path
+
+    def begin(self, ask: Ask) -> None:
+        """Before the first cell."""
+        given = f"root={str(self.root)!r}, adopted={to_json(self.adopted)!r}, rows={str(self.rows)!r}"
+        ask(f"{_SIDE}.begin(get_ipython(), {given})")
+
+    def admits(self, ask: Ask, cell: Any) -> bool:
+        """Before each cell: whether it runs."""
+        number = cell.metadata.get(CELL, {}).get("cell", _OTHER_CELL)
+        if number in self.adopted.skipped_cells:
+            return False
+        ask(f"{_SIDE}.cell({number})")
+        return True
+
+    def finish(self, ask: Ask, folder: Path) -> "RecoveredModel":
+        """After the last cell: the model, its files in `folder`. Raises: BundleError if it is not recovered."""
+        from proveout.recovery.recovery_report import RecoveredModel
+
+        told = ask(f"{_SIDE}.end_with({to_json(self.adopted)!r}, {str(folder)!r})")
+        found = from_json(RecoveredModel, ast.literal_eval(told))
+        if found.handed is None:
+            why = found.reason or "the inputs of its model were not reproduced"
+            raise BundleError(
+                found.model,
+                f"its columns cannot be computed from raw rows: {why}",
+                "Adopt the notebook again: proveout adopt says which statement it is",
+            )
+        return found
+
+
+def metrics(found: "RecoveredModel") -> Mapping[str, float]:
+    """What the pilot measured, by the task's names of metrics where these are the same; else by its own."""
+    if found.found < found.asked:  # on other rows too, that no request is like
+        return {}
+    named = {**_METRICS, "score": _SCORE[found.task]}
+    return {named.get(one.name, one.name): one.value for one in found.metrics}

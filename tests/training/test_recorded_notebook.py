@@ -1,0 +1,167 @@
+"""training/recorded_notebook.py: an adopted notebook runs unedited, on the snapshot's rows, and its model is packed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from recorded_notebook import last_model, recorded
+from small_pilots import IMPORTS
+
+from proveout import settings as project_settings
+from proveout.errors import BundleError, ConfigError, NotebookFailed
+from proveout.model.bundle import OpenBundle
+from proveout.project import open_store
+from proveout.records.adopted_notebook import AdoptedNotebook
+from proveout.records.json_form import to_json
+from proveout.recovery import handover
+from proveout.recovery.places import place_of
+from proveout.training import ingest_steps, recorded_notebook, train_steps
+from proveout.training.config import parse_config
+
+CELLS = [
+    IMPORTS,
+    "df = pd.read_csv('/home/ann/rows.csv')",
+    "df['age'] = df['age'].fillna(df['age'].mean())\ndf = df[df['income'] > 25_000]",
+    "oops",
+    "X = df[['age', 'income']]\ny = df['left']\nX_train, X_test, y_train, y_test = train_test_split(X, y)",
+    "model = LogisticRegression(C=strength).fit(X_train, y_train)\npredicted = model.predict(X_test)",
+    "print(accuracy_score(y_test, predicted))",
+]
+PYPROJECT = """
+[tool.proveout]
+model = "pilot"
+source = "data/*.parquet"
+batch_schema = "schemas.py:Batch"
+request_schema = "schemas.py:Request"
+features = "flows/features.py:features"
+feature_files = ["flows/state/state.json"]
+target = "label.py:left"
+notebook = "notebooks/pilot.ipynb"
+adopted = "flows/adopted.json"
+max_rejected_share = 0.1
+"""
+SCHEMAS = """
+import pandera.pandas as pa
+
+
+class Request(pa.DataFrameModel):
+    age: float = pa.Field(nullable=True)
+    income: float
+
+
+class Batch(Request):
+    left: int
+"""
+TRAIN = '[split]\nkind = "notebook"\n[parameters]\nstrength = 0.5\n[infrastructure]\ntimeout_s = 60\n[evaluation]\n'
+
+
+def _rows(seed: int, size: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"age": rng.integers(18, 80, size).astype(float), "income": rng.normal(40_000, 9_000, size)})
+    frame["left"] = ((frame.age > 50) ^ (rng.random(size) < 0.1)).astype(int)
+    frame.loc[::9, "age"] = np.nan
+    return frame
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project as adopt writes it, of a pilot that reads a file that is not there and splits without a seed."""
+    root = tmp_path / "a project"
+    for folder in ("data", "flows", "notebooks"):
+        (root / folder).mkdir(parents=True)
+    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "schemas.py").write_text(SCHEMAS)
+    (root / "label.py").write_text("def left(rows):\n    return rows['left'].astype('boolean')\n")
+    (root / "flows/train.toml").write_text(TRAIN)
+    _rows(0, 300).to_parquet(root / "data/first.parquet", index=False)
+    _rows(0, 300).to_csv(tmp_path / "rows.csv", index=False)
+    cells = [cell.replace("/home/ann", str(tmp_path)).replace("strength", "0.5") for cell in CELLS]
+    with recorded(cells) as tape:
+        one, found = last_model(tape)
+        handed = handover.hand_over(tape, one, found, root / "flows")
+        assert found.primary is not None
+        adopted = AdoptedNotebook(
+            prediction=place_of(tape, one.prediction.key),
+            source=place_of(tape, found.primary.key),
+            source_form=handed.source_form,
+            columns=handed.columns,
+            skipped_cells=(3,),
+        )
+    (root / "flows/adopted.json").write_text(to_json(adopted))
+    _write_notebook(root, CELLS)
+    (tmp_path / "rows.csv").unlink()
+    monkeypatch.chdir(root)
+    return root
+
+
+def _write_notebook(root: Path, cells: list[str]) -> None:
+    parameters = nbformat.v4.new_code_cell("strength = 1.0", metadata={"tags": ["parameters"]})
+    own = [nbformat.v4.new_code_cell(cell, metadata={"proveout": {"cell": place}}) for place, cell in enumerate(cells)]
+    nbformat.write(nbformat.v4.new_notebook(cells=[parameters, *own]), root / "notebooks/pilot.ipynb")
+
+
+def _trained(root: Path, *batches: str) -> tuple[Any, OpenBundle]:
+    settings = project_settings.load(root)
+    ingest_steps.take_snapshot(settings, ingest_steps.take_batches(settings, batches), onto_latest=False)
+    inputs = train_steps.begin(settings, parse_config(TRAIN))
+    table = train_steps.make_features(settings, inputs)
+    trained = train_steps.run_notebook(settings, inputs, table)
+    packed = train_steps.pack_bundle(settings, inputs, table, trained, run="1")
+    return trained, OpenBundle(open_store(settings).folder("bundles", packed.digest))
+
+
+def test_the_bundle_is_that_of_the_pilots_own_run(root: Path) -> None:
+    """Rows are the snapshot's, split and parameters those of the run, and the answers those of its model."""
+    trained, bundle = _trained(root, "first")
+
+    side, rows = bundle.membership()["split"].astype(object), pd.read_parquet(root / "data/first.parquet")
+    left_out = rows["income"] <= 25_000
+    assert side.isna().equals(left_out)
+    assert side.value_counts(normalize=True)["holdout"] == pytest.approx(0.25, abs=0.01)
+    asked = rows[side == "holdout"]
+    right = (bundle.predict(asked[["age", "income"]]) > 0.5) == asked["left"].astype(bool)
+    assert json.loads(trained.metrics) == {"accuracy": pytest.approx(right.mean())}
+    assert bundle.parameters["C"] == 0.5
+
+
+def test_a_run_is_repeated_and_new_rows_are_learned_from(root: Path) -> None:
+    """A split without a seed is the same again, and a mean of more rows is another one, in the bundle too."""
+    (_, before), (_, again) = _trained(root, "first"), _trained(root, "first")
+    assert before.bundle.digest == again.bundle.digest
+
+    _rows(1, 200).assign(age=70.0).to_parquet(root / "data/second.parquet", index=False)
+    _, after = _trained(root, "first", "second")
+
+    hole = pd.DataFrame({"age": [np.nan], "income": [40_000.0]})
+    assert len(after.membership()) == 500
+    assert after.model_columns(hole)["age"].item() > before.model_columns(hole)["age"].item() + 5
+
+
+def test_an_edit_that_takes_the_prediction_away_is_told(root: Path) -> None:
+    """With the cell, and the way on."""
+    _write_notebook(root, [*CELLS[:5], "model = LogisticRegression().fit(X_train, y_train)"])
+
+    with pytest.raises(NotebookFailed, match="cell 5, statement 2: no prediction of held-out rows"):
+        _trained(root, "first")
+
+
+def test_columns_that_need_other_rows_are_refused(root: Path) -> None:
+    """An edit can make of the notebook one that cannot be served."""
+    cells = [*CELLS]
+    cells[2] = "df['age'] = df['age'].rank().fillna(0)"
+    _write_notebook(root, cells)
+
+    with pytest.raises(BundleError, match="cannot be computed from raw rows: one row alone gives other inputs: age"):
+        _trained(root, "first")
+
+
+def test_a_broken_record_is_told(root: Path) -> None:
+    """It is not to be written by hand."""
+    (root / "flows/adopted.json").write_text("{}")
+
+    with pytest.raises(ConfigError, match=r"flows/adopted\.json.*Restore the file"):
+        recorded_notebook.read(project_settings.load(root))
