@@ -125,7 +125,7 @@ def test_the_bundle_is_that_of_the_pilots_own_run(root: Path) -> None:
     asked = rows[side == "holdout"]
     right = (bundle.predict(asked[["age", "income"]]) > 0.5) == asked["left"].astype(bool)
     assert json.loads(trained.metrics) == {"accuracy": pytest.approx(right.mean())}
-    assert bundle.parameters["C"] == 0.5
+    assert bundle.parameters()["C"] == 0.5
 
 
 def test_a_run_is_repeated_and_new_rows_are_learned_from(root: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_edit_that_takes_the_prediction_away_is_told(root: Path) -> None:
     """With the cell, and the way on."""
     _write_notebook(root, [*CELLS[:5], "model = LogisticRegression().fit(X_train, y_train)"])
 
-    with pytest.raises(NotebookFailed, match="cell 5, statement 2: no prediction of held-out rows"):
+    with pytest.raises(NotebookFailed, match="failed: cell 5, statement 2: there was no prediction of held-out rows"):
         _trained(root, "first")
 
 

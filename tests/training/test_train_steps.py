@@ -12,6 +12,8 @@ from proveout.errors import BundleError, InputsChanged, UsageError
 from proveout.training import ingest_steps, notebook_table, train_steps
 from proveout.training.config import parse_config
 
+TRAINED = train_steps.Trained(model=b"", metrics="{}", notebook=b"", seconds=0)
+
 
 @pytest.mark.parametrize(
     "step",
@@ -47,7 +49,7 @@ def test_features_that_come_out_otherwise_are_not_packed(root):
     given.to_parquet(other, index=False)
 
     with pytest.raises(BundleError, match="differ from those that the notebook got: x in 2 cells"):
-        train_steps.pack_bundle(settings, inputs, notebook_table.Table(parquet=other.getvalue(), rows=6), None, run="1")
+        train_steps.pack_bundle(settings, inputs, notebook_table.Table(parquet=other.getvalue(), rows=6), TRAINED, run="1")
 
 
 def test_a_resumed_run_says_whose_configuration_it_has(root, began, monkeypatch, capsys):

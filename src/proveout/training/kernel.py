@@ -297,7 +297,7 @@ class Kernel:
         told = answer.get("user_expressions", {}).get("asked", {})
         if told.get("status") != "ok":
             reason = told.get("evalue") or answer.get("evalue") or answer.get("status")
-            raise CellFailed(f"the kernel could not export its objects: {self.hide(reason)}")
+            raise CellFailed(self.hide(str(reason)))
         text: str = told["data"]["text/plain"]
         return text
 
