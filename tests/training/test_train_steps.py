@@ -47,9 +47,10 @@ def test_features_that_come_out_otherwise_are_not_packed(root):
     given.loc[[0, 4], "x"] = [2.5, 0.0]  # another value, and one for a null
     other = io.BytesIO()
     given.to_parquet(other, index=False)
+    table = notebook_table.Table(parquet=other.getvalue(), rows=6)
 
     with pytest.raises(BundleError, match="differ from those that the notebook got: x in 2 cells"):
-        train_steps.pack_bundle(settings, inputs, notebook_table.Table(parquet=other.getvalue(), rows=6), TRAINED, run="1")
+        train_steps.pack_bundle(settings, inputs, table, TRAINED, run="1")
 
 
 def test_a_resumed_run_says_whose_configuration_it_has(root, began, monkeypatch, capsys):
