@@ -165,3 +165,18 @@ def test_a_broken_record_is_told(root: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"flows/adopted\.json.*Restore the file"):
         recorded_notebook.read(project_settings.load(root))
+
+
+@pytest.mark.parametrize(
+    ("adopted", "split", "said"),
+    [(True, 'kind = "random"', 'Write kind = "notebook"'), (False, 'kind = "notebook"', 'Choose kind = "random"')],
+)
+def test_the_split_is_the_notebooks_own_exactly_where_it_is_adopted(
+    root: Path, adopted: bool, split: str, said: str
+) -> None:
+    """Before anything runs."""
+    if not adopted:
+        (root / "pyproject.toml").write_text(PYPROJECT.replace('adopted = "flows/adopted.json"\n', ""))
+
+    with pytest.raises(ConfigError, match=said):
+        train_steps.begin(project_settings.load(root), parse_config(f"[split]\n{split}\n"))

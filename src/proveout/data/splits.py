@@ -134,11 +134,7 @@ def assign(
                 )
             train, holdout = (words == TRAIN).to_numpy(), (words == HOLDOUT).to_numpy()
         case NotebookSplit():
-            raise ConfigError(
-                _WHERE,
-                'kind "notebook" is for an adopted notebook, whose run says which rows it held out',
-                'Adopt the notebook (proveout adopt), or split another way: kind = "random", "group" or "column"',
-            )
+            raise ConfigError(_WHERE, 'kind "notebook" is known after the run alone', "Take what the run recorded")
         case _:
             assert_never(split)
     known = np.ones(len(rows), dtype=bool) if target is None else target.notna().to_numpy()

@@ -20,7 +20,7 @@ from proveout.errors import ConfigError, NotApproved, NotFound, UsageError
 from proveout.project import actor, open_ledger, open_store
 from proveout.records.bundle import Bundle
 from proveout.records.snapshot import Snapshot
-from proveout.records.train_config import TrainConfig
+from proveout.records.train_config import NotebookSplit, TrainConfig
 from proveout.records.values import now
 from proveout.records.verdict import Verdict
 from proveout.schema import coercion
@@ -77,9 +77,24 @@ def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
             "Start a new one: python flows/train.py run"
         )
     read = read_config(config)
+    _check_split(settings, read)
     named = os.environ.get(CONFIG_FILE)
     file = Path(named) if named is not None and _says(Path(named), read) else None
     return run_inputs.record(settings, snapshot=choose_data(settings, read), config=read, config_file=file)
+
+
+def _check_split(settings: Settings, config: TrainConfig) -> None:
+    """Return if the split is the notebook's own exactly where the notebook is adopted. Raises: ConfigError."""
+    own = isinstance(config.split, NotebookSplit)
+    if own == (settings.adopted is not None):
+        return
+    raise ConfigError(
+        f"[split] of {settings.train_config}",
+        'kind "notebook" is for an adopted notebook, whose run says which rows it held out'
+        if own
+        else f'the notebook is adopted ({settings.adopted}) and splits its rows itself, but kind is "{config.split.kind}"',
+        'Choose kind = "random", "time", "group" or "column"' if own else 'Write kind = "notebook"',
+    )
 
 
 def _says(file: Path, config: TrainConfig) -> bool:
