@@ -86,15 +86,15 @@ def begin(settings: Settings, config: Mapping[str, Any]) -> "RunInputs":
 def _check_split(settings: Settings, config: TrainConfig) -> None:
     """Return if the split is the notebook's own exactly where the notebook is adopted. Raises: ConfigError."""
     own = isinstance(config.split, NotebookSplit)
-    if own == (settings.adopted is not None):
-        return
-    raise ConfigError(
-        f"[split] of {settings.train_config}",
-        'kind "notebook" is for an adopted notebook, whose run says which rows it held out'
-        if own
-        else f'the notebook is adopted ({settings.adopted}) and splits its rows itself, but kind is "{config.split.kind}"',
-        'Choose kind = "random", "time", "group" or "column"' if own else 'Write kind = "notebook"',
-    )
+    where = f"[split] of {settings.train_config}"
+    if own and settings.adopted is None:
+        problem = 'kind "notebook" is for an adopted notebook, whose run says which rows it held out'
+        raise ConfigError(where, problem, 'Choose kind = "random", "time", "group" or "column"')
+    if settings.adopted is not None and not own:
+        problem = (
+            f'the notebook is adopted ({settings.adopted}) and splits its rows itself, not by "{config.split.kind}"'
+        )
+        raise ConfigError(where, problem, 'Write kind = "notebook"')
 
 
 def _says(file: Path, config: TrainConfig) -> bool:
