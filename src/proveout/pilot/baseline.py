@@ -62,7 +62,7 @@ def measure(
             *leak_bounds(proposal, rows),
             *SERVING,
         ),
-        cases=tuple(cases(proposal, rows, apart, fitted.scores)),
+        cases=tuple(cases(proposal, rows, apart, fitted.scores, fitted.task)),
         rules=best_split.find(rows.records, rows.outcomes, proposal.target.task),
         summary=f"{found.name} {in_words(found)}, {_FAMILY_WORDS[fitted.family]}; "
         f"the rules: {in_words(task_metric.quality(fitted.task, known, ruled))}",

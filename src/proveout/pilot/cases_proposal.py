@@ -15,6 +15,7 @@ from proveout.pilot.first_model import Rows
 from proveout.pilot.project_proposal import Proposal
 from proveout.pilot.rules_proposal import CaseProposal
 from proveout.task.plain_values import class_text
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def cases(
-    proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", scores: "NDArray[np.float64]"
+    proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", scores: "NDArray[np.float64]", task: Task
 ) -> Iterator[CaseProposal]:
     """Cases that a model of this table must get right, each one of the rows kept apart.
 
@@ -32,23 +33,23 @@ def cases(
     """
     import numpy as np
 
-    places, known, task = np.flatnonzero(apart), rows.outcomes[apart], proposal.target.task
-    of_task = {"binary": _binary_cases, "multiclass": _class_cases, "regression": _value_cases}[task]
+    places, known = np.flatnonzero(apart), rows.outcomes[apart]
+    of_task = {"binary": _binary_cases, "multiclass": _class_cases, "regression": _value_cases}[task.name]
     first: CaseProposal | None = None
-    for case_id, place, reason, expect in of_task(proposal, known, scores):
+    for case_id, place, reason, expect in of_task(proposal, task, known, scores):
         case = case_of(
             proposal, rows, int(places[place]), side="a training row", case_id=case_id, reason=reason, expect=expect
         )
         yield case
         first = first or case
     nullable = [one.name for one in proposal.features if one.nullable]
-    if first is not None and nullable and task != "multiclass":
+    if first is not None and nullable and task.name != "multiclass":
         yield CaseProposal(
             id="nothing-more-is-known", record={**first.record, **dict.fromkeys(nullable)},
             reason="The first case without its optional fields: it still gets an answer, and not an extreme one.",
             incident=f"None: it is {first.id} without the optional fields of a request.",
             expect={"probability": {"at_least": 0.0, "at_most": 0.99}}
-            if task == "binary"
+            if task.name == "binary"
             else {"value": _wide(rows.outcomes)},
         )  # fmt: skip
 
@@ -70,7 +71,7 @@ def case_of(
 _Found = Iterator[tuple[str, int, str, dict[str, Any]]]
 
 
-def _binary_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
+def _binary_cases(proposal: Proposal, task: Task, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
     import numpy as np
 
     no, yes = (np.flatnonzero(known == side) for side in (False, True))
@@ -89,10 +90,10 @@ def _binary_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np
         yield "plain-yes", high, reason, {**more, "higher_than": ["plain-no"]}
 
 
-def _class_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
+def _class_cases(proposal: Proposal, task: Task, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
     import numpy as np
 
-    classes = _classes_of(proposal)
+    classes = task.facts.classes
     right = [place for place in range(len(known)) if classes[int(scores[place].argmax())] == known[place]]
     if right:
         order = sorted(right, key=lambda place: -float(scores[place].max()))
@@ -106,11 +107,7 @@ def _class_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.
         )
 
 
-def _classes_of(proposal: Proposal) -> list[Any]:
-    return sorted(proposal.target.classes)  # as scikit-learn sorts them
-
-
-def _value_cases(proposal: Proposal, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
+def _value_cases(proposal: Proposal, task: Task, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> _Found:
     import numpy as np
 
     off = np.abs(scores - known)

@@ -56,7 +56,7 @@ def read(column: "pd.Series[Any]", *, table: str, task: TaskName | None = None, 
     Raises: TableRefused for a column that nothing can be learned of, or that `task` does not fit.
     """
     known = column.dropna()
-    name, taken = str(column.name), {SPLIT, EXPLAIN, *others}
+    name, taken = str(column.name), set(others)
     is_decimal = len(known) > 0 and all(isinstance(value, Decimal) for value in known)
     if is_decimal:
         known = known.astype("float64")
@@ -65,16 +65,16 @@ def read(column: "pd.Series[Any]", *, table: str, task: TaskName | None = None, 
     kinds = known.map(_plain).value_counts()  # the most frequent first
     if guessed == "regression":
         _check_numbers(known, table=table, name=name)
-        called = source_text.free(_member_name(_identifier(name) if is_decimal else name), taken)
+        called = answer_name(name, taken=taken, is_function=is_decimal)
         return Target(
             column=name, name=called, task="regression", why=why, rows=len(known),
             unknown=len(column) - len(known), is_function=is_decimal or called != name, is_decimal=is_decimal,
         )  # fmt: skip
     _check_classes(known, kinds, guessed, table=table, name=name)
     classes = tuple(kinds.index.tolist())
-    event = _event(classes, name) if guessed == "binary" else None
+    event = event_of(classes, name) if guessed == "binary" else None
     made = is_decimal or (guessed == "binary" and not (event in (True, 1) and set(classes) == {0, 1}))
-    called = source_text.free(_member_name(_identifier(name) if made else name), taken)
+    called = answer_name(name, taken=taken, is_function=made)
     return Target(
         column=name, name=called, task=guessed, why=why, rows=len(known), unknown=len(column) - len(known),
         classes=classes, event=event, is_function=made or called != name, is_decimal=is_decimal,
@@ -164,7 +164,7 @@ def _check_classes(known: "pd.Series[Any]", kinds: "pd.Series[int]", task: TaskN
         )
 
 
-def _event(classes: tuple[Any, ...], name: str) -> Any:
+def event_of(classes: tuple[Any, ...], name: str) -> Any:
     """Which of two outcomes is the event: the one that means yes, the one named like the column, or the rarer one."""
     numbers = [one for one in classes if isinstance(one, bool | int | float)]
     if len(numbers) == 2:
@@ -178,6 +178,11 @@ def _event(classes: tuple[Any, ...], name: str) -> Any:
 def _plain(value: Any) -> Any:
     found = class_of(value)
     return value if found is None else found
+
+
+def answer_name(name: str, *, taken: Collection[str], is_function: bool) -> str:
+    """What the outcome of a column is called in answers: the column's name, or a function's, that no other one has."""
+    return source_text.free(_member_name(_identifier(name) if is_function else name), {SPLIT, EXPLAIN, *taken})
 
 
 def _identifier(name: str) -> str:
