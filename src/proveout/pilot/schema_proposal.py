@@ -63,8 +63,7 @@ def _field(column: Column, attribute: str) -> Iterator[str]:
     if column.nullable:
         arguments = ["nullable=True", *arguments]
     yield from (f"    # {line}" for line in textwrap.wrap(f"seen: {column.seen}", WIDTH - 6))
-    if column.decided:
-        yield f"    # {column.decided}"
+    yield from (f"    # {line}" for line in textwrap.wrap(column.decided, WIDTH - 6))
     line = f"    {attribute}: {kind} = pa.Field({', '.join(arguments)})"
     if len(line) <= WIDTH:
         yield line
