@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recorded_notebook import last_model, recorded
-from small_pilots import IMPORTS, INPUTS, PILOTS, READ, SPLIT
+from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
 
 from proveout.model import model_io
 from proveout.records.adopted_notebook import RenamedClass
@@ -166,3 +166,20 @@ def test_a_model_that_is_no_estimator_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(NotHandedOver, match="no estimator of scikit-learn's kind"):
         handed_over(cells, tmp_path)
+
+
+def test_rows_that_are_labelled_from_one_are_the_right_rows(tmp_path: Path) -> None:
+    """`index_col="Id"` is usual, and its labels look like places that are one row off."""
+    raw = pd.read_csv("rows.csv")
+    raw.insert(0, "Id", range(1, len(raw) + 1))
+    raw.to_csv("numbered.csv", index=False)
+    cells = ["df = pd.read_csv('numbered.csv', index_col='Id').fillna(0)", INPUTS, SPLIT, FIT]
+
+    found, _ = handed_over(cells, tmp_path / "model")
+
+    sides = pd.read_parquet(tmp_path / "model/sides.parquet")["split"]
+    held = pd.read_parquet(tmp_path / "model/heldout.parquet")
+    assert found.target == "left"
+    assert held["truth"].tolist() == raw["left"].iloc[held["row"]].tolist()
+    assert (sides == "train").sum() == 180
+    assert sides.notna().all()

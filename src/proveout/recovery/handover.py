@@ -29,7 +29,7 @@ from proveout.recovery.replay import SPLIT as SPLIT_CALL
 from proveout.recovery.state_files import Unstorable
 from proveout.recovery.tables import equal_rows, flat, places_by_content, rows_of, with_text_names
 from proveout.recovery.tape import Tape
-from proveout.recovery.verification import Recovery, model_then
+from proveout.recovery.verification import Recovery, model_then, rows_labelled
 
 RAW, SIDES, HELD_OUT, FEATURES, STATE, MODEL = (
     "raw.parquet", "sides.parquet", "heldout.parquet", "features.py", "state", "model.skops",
@@ -170,12 +170,17 @@ def sides(tape: Tape, one: HeldOut, found: Recovery) -> list[str | None]:
 def _training_rows(tape: Tape, one: HeldOut, found: Recovery) -> list[int]:
     """The raw rows that the model learned from: by the labels of the split, else by what it was given."""
     assert found.raw is not None
-    split = one.split
-    if split is not None and tuple(split.labels[place] for place in split.test) == found.rows:
-        return [int(split.labels[place]) for place in split.train]
-    inputs, _ = _learned(tape, one)
     assert found.replay is not None
     assert found.primary is not None
+    split = one.split
+    if split is not None:
+        held, learned = (
+            rows_labelled([split.labels[place] for place in side], tape, found.primary)
+            for side in (split.test, split.train)
+        )
+        if held is not None and tuple(held) == found.rows and learned is not None:
+            return learned
+    inputs, _ = _learned(tape, one)
     try:
         made = found.replay.run(found.raw, found.primary)
         if rows_of(made) != len(found.raw):

@@ -5,6 +5,7 @@ Alone means: with another row's target, so that inputs which contain the target 
 Input: a tape and a held-out prediction. Output: `Recovery`, with its level and the reason where it is not `raw`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -64,7 +65,8 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
 
 def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, singles: int) -> Recovery:
     raw = as_frame(tape.frozen[primary.key])
-    prediction, labels = one.prediction, _labels(one, raw)
+    prediction, split = one.prediction, one.split
+    labels = rows_labelled([split.labels[place] for place in split.test], tape, primary) if split is not None else None
     target = target_column(raw, one.truth, labels) if labels is not None else None
     base = Recovery(level="inputs", reason="", replay=replay, primary=primary, raw=raw, target=target)
     made, origin, reason = _all_rows(base, prediction, labels)
@@ -100,15 +102,19 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
     return _alone(base, replay, prediction, singles)
 
 
-def _labels(one: HeldOut, raw: pd.DataFrame) -> list[int] | None:
-    """The raw rows of the held-out side, by the labels of its index; None where these are no places in `raw`."""
-    if one.split is None:
-        return None
-    labels = [one.split.labels[place] for place in one.split.test]
+def rows_labelled(labels: Sequence[Any], tape: Tape, primary: Source) -> list[int] | None:
+    """The raw rows with these labels; None where they are no labels of raw rows.
+
+    Labels are those of the index that rows were read with (`index_col="Id"` counts from 1), else places.
+    """
+    table = tape.frozen[primary.key]
+    index, rows = getattr(table, "index", None), len(as_frame(table))
+    if isinstance(index, pd.Index) and index.is_unique and len(index) == rows:
+        own = index.get_indexer(pd.Index(labels))
+        if len(own) and own.min() >= 0:
+            return [int(place) for place in own]
     places = all(isinstance(label, int | np.integer) and not isinstance(label, bool) for label in labels)
-    return (
-        [int(label) for label in labels] if labels and places and max(labels) < len(raw) and min(labels) >= 0 else None
-    )
+    return [int(label) for label in labels] if labels and places and max(labels) < rows and min(labels) >= 0 else None
 
 
 def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) -> tuple[Any, NDArray[Any] | None, str]:
