@@ -23,13 +23,20 @@ if TYPE_CHECKING:
 
 
 def cases(
-    proposal: Proposal, rows: Rows, apart: "NDArray[np.bool_]", scores: "NDArray[np.float64]", task: Task
+    proposal: Proposal,
+    rows: Rows,
+    apart: "NDArray[np.bool_]",
+    scores: "NDArray[np.float64]",
+    task: Task,
+    *,
+    side: str = "a training row",
 ) -> Iterator[CaseProposal]:
     """Cases that a model of this table must get right, each one of the rows kept apart.
 
     Args:
         apart: flags of the rows kept apart.
         scores: the model's, of the rows kept apart.
+        side: which kind of row they are, in words.
     """
     import numpy as np
 
@@ -37,9 +44,7 @@ def cases(
     of_task = {"binary": _binary_cases, "multiclass": _class_cases, "regression": _value_cases}[task.name]
     first: CaseProposal | None = None
     for case_id, place, reason, expect in of_task(proposal, task, known, scores):
-        case = case_of(
-            proposal, rows, int(places[place]), side="a training row", case_id=case_id, reason=reason, expect=expect
-        )
+        case = case_of(proposal, rows, int(places[place]), side=side, case_id=case_id, reason=reason, expect=expect)
         yield case
         first = first or case
     nullable = [one.name for one in proposal.features if one.nullable]

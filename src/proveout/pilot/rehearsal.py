@@ -6,11 +6,12 @@ folder, and raises if the schema refuses a row of its own table.
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import features, guard, splits
-from proveout.data.splits import BATCH, HOLDOUT, TRAIN
+from proveout.data.splits import BATCH
 from proveout.evaluation import near_duplicates
 from proveout.evaluation.context import LabelledRows
 from proveout.pilot import baseline, bounds_proposal, table_split
@@ -50,7 +51,8 @@ def rehearse(proposal: Proposal, read: TableFile) -> tuple[Baseline, tuple[Bound
         given = _given(proposal, settings, rows[train].iloc[some], labels[train].iloc[some])
         apart = apart[some]
         clusters = _clusters(proposal, rows[train].iloc[some][apart])
-        rest = (alike_bound(settings, rows, labels, train, held_out), slices_bound(int(held_out.sum())))
+        sides = _sides(settings, rows, labels, train, held_out)
+        rest = (alike_bound(*sides, key=settings.event_key), slices_bound(int(held_out.sum())))
         return baseline.measure(proposal, given, apart=apart, clusters=clusters), rest
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -116,20 +118,24 @@ def slices_bound(held_out: int) -> Bound:
     )
 
 
-def alike_bound(
+def alike_bound(training: LabelledRows, held_out: LabelledRows, *, key: Sequence[str] = ()) -> Bound:
+    """The bound on the share of held-out rows that equal a training row. No model is needed."""
+    found = near_duplicates.find(training, held_out, key=key)
+    return bounds_proposal.duplicate_bound([found.equal / held_out.rows, (found.nearly or 0) / held_out.rows])
+
+
+def _sides(
     settings: Settings,
     rows: "pd.DataFrame",
     labels: "pd.Series[Any]",
     train: "NDArray[np.bool_]",
     held_out: "NDArray[np.bool_]",
-) -> Bound:
-    """The bound on the share of held-out rows that equal a training row. No model is needed."""
-    sides = {}
-    for name, side in ((TRAIN, train), (HOLDOUT, held_out)):
+) -> tuple[LabelledRows, LabelledRows]:
+    """The rows with a known outcome: for training, and held out."""
+    sides = []
+    for side in (train, held_out):
         raw = rows[side].reset_index(drop=True)
         records = raw[list(features.request_columns(settings))]
         outcomes = tasks.named(settings.task).outcomes(labels[side].to_numpy())
-        sides[name] = LabelledRows(raw=raw, records=records, labels=outcomes)
-    found = near_duplicates.find(sides[TRAIN], sides[HOLDOUT], key=settings.event_key)
-    held = sides[HOLDOUT].rows
-    return bounds_proposal.duplicate_bound([found.equal / held, (found.nearly or 0) / held])
+        sides.append(LabelledRows(raw=raw, records=records, labels=outcomes))
+    return sides[0], sides[1]

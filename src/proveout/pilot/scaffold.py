@@ -161,9 +161,10 @@ def pyproject(shipped: str, *, name: str) -> str:
     return _project_file(name, wanted, requires_python=ours["requires-python"], table=_own_table(shipped))
 
 
-def project_file(name: str, table: str) -> str:
-    """The pyproject.toml of a new project whose only dependency is proveout; `table` is its `[tool.proveout]`."""
-    return _project_file(name, [proveout_requirement()], requires_python=_own_project()["requires-python"], table=table)
+def project_file(name: str, table: str, *, needs: Sequence[str] = ()) -> str:
+    """The pyproject.toml of a new project. `table` is its `[tool.proveout]`; `needs` are dependencies but proveout."""
+    wanted = [proveout_requirement(), *needs]
+    return _project_file(name, wanted, requires_python=_own_project()["requires-python"], table=table)
 
 
 def _project_file(name: str, wanted: Sequence[str], *, requires_python: str, table: str) -> str:

@@ -56,6 +56,29 @@ class Request(pa.DataFrameModel):
     return said + "    class Config:\n        coerce = True\n        strict = True\n"
 
 
+def batch_schema(proposal: Proposal) -> str:
+    """The schema of a batch for checks/schemas.py, where rows of the table are less strict than requests."""
+    named = attributes([one.name for one in proposal.asked])
+    fields = []
+    for one in proposal.asked:
+        kind, _ = _type_and_checks(one)
+        alias = f"alias={source_text.text(one.name)}, " if named[one.name] != one.name else ""
+        fields.append(f"    {named[one.name]}: {kind} = pa.Field({alias}nullable=True)\n")
+    return f'''
+
+class Batch(pa.DataFrameModel):
+    """A row of a batch. It may hold what a request may not: the notebook computes with all of its rows.
+
+    Its means and codes would be others if rows were refused before it sees them.
+    """
+
+{"".join(fields)}
+    class Config:
+        coerce = True
+        strict = False
+'''
+
+
 def _field(column: Column, attribute: str) -> Iterator[str]:
     kind, arguments = _type_and_checks(column)
     if attribute != column.name:

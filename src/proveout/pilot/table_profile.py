@@ -58,6 +58,7 @@ class Column:
     first: str = ""  # moment: ISO 8601
     last: str = ""
     has_hours: bool = False  # moment: not all at midnight
+    limits: tuple[float, float] | None = None  # numbers: what requests may have, where a person said so
 
     @property
     def nullable(self) -> bool:
@@ -270,6 +271,8 @@ def bounds(column: Column) -> tuple[float, float]:
     >>> bounds(Column(name="share", kind="number", use="feature", seen="", low=0.02, high=0.97))
     (0.0, 1.0)
     """
+    if column.limits is not None:
+        return column.limits
     assert column.low is not None and column.high is not None
     low, high = column.low, column.high
     if column.kind == "whole" and low >= 0 and high <= 1:

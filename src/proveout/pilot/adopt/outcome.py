@@ -4,11 +4,13 @@ Input: the raw column and the truth of the held-out rows, as the pilot had it. O
 flows/target.py, the names of the classes as a caller reads them, and the unit of the answer in words.
 """
 
+import keyword
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.pilot import source_text, table_target
+from proveout.records.adopted_notebook import RenamedClass
 from proveout.records.answer import TaskName
 from proveout.records.values import TargetValue
 from proveout.task.plain_values import class_of
@@ -30,14 +32,6 @@ class OutcomeUnknown(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassName:
-    """A class of the pilot's model, and what it is called in answers."""
-
-    learned: TargetValue
-    called: TargetValue
-
-
-@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What is predicted. `function` is the text of flows/target.py, empty where the raw column is the outcome itself.
 
@@ -53,8 +47,19 @@ class Outcome:
     function: str = ""
     classes: tuple[TargetValue, ...] = ()
     event: str = ""
-    renamed: tuple[ClassName, ...] = ()
+    renamed: tuple[RenamedClass, ...] = ()
     unit: str = ""
+
+    def called(self, name: str) -> "Outcome":
+        """The same outcome under another name. Raises: OutcomeUnknown if no function can have that name."""
+        if name == self.name:
+            return self
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise OutcomeUnknown(f"{name!r} is no name that a function can have")
+        function = self.function or _function(
+            name, f"The column {self.column}.", f"    return rows[{source_text.text(self.column)}]"
+        )
+        return replace(self, name=name, function=function.replace(f"def {self.name}(", f"def {name}(", 1))
 
 
 def read(
@@ -129,7 +134,7 @@ def _event(
     if len(learned) != 2:
         raise OutcomeUnknown(f"the model has {len(learned)} classes, and the task is yes or no")
     event = _event_class(learned, truth, column)
-    renamed = () if _tells(learned) else tuple(ClassName(learned=one, called=one == event) for one in learned)
+    renamed = () if _tells(learned) else tuple(RenamedClass(was=one, now=one == event) for one in learned)
     yes = [value for value, known in pairs.items() if known == event]
     no = [value for value, known in pairs.items() if known != event]
     if not yes:
@@ -207,7 +212,7 @@ def _classes(
         function = "" if plain == column else _function(called, f"The column {column}.", itself)
         return Outcome(
             column=column, name=plain if plain == column else called, task="multiclass", kind="one to one",
-            function=function, classes=tuple(one.called for one in names), renamed=names,
+            function=function, classes=tuple(one.now for one in names), renamed=names,
         )  # fmt: skip
     kind: Kind = "determined" if names is None else "one to one"
     unit = "" if names is None else "Classes are the codes of the pilot: " + _codes(names) + "."
@@ -218,11 +223,13 @@ def _classes(
     )
 
 
-def _codes(names: Sequence[ClassName]) -> str:
-    return ", ".join(f"{one.learned} is {one.called}" for one in names)
+def _codes(names: Sequence[RenamedClass]) -> str:
+    return ", ".join(f"{one.was} is {one.now}" for one in names)
 
 
-def _names(values: "pd.Series[Any]", pairs: Mapping[Any, Any], learned: Sequence[Any]) -> tuple[ClassName, ...] | None:
+def _names(
+    values: "pd.Series[Any]", pairs: Mapping[Any, Any], learned: Sequence[Any]
+) -> tuple[RenamedClass, ...] | None:
     """The raw value of each class of the model, if there is just one. Classes that no held-out row has go by order."""
     back: dict[Any, Any] = {}
     for value, known in pairs.items():
@@ -236,7 +243,7 @@ def _names(values: "pd.Series[Any]", pairs: Mapping[Any, Any], learned: Sequence
         if not coded:
             return None
         back |= {one: kinds[one] for one in missing}
-    return tuple(ClassName(learned=one, called=back[one]) for one in learned)
+    return tuple(RenamedClass(was=one, now=back[one]) for one in learned)
 
 
 def _mapped(values: "pd.Series[Any]", pairs: Mapping[Any, Any]) -> str:

@@ -4,24 +4,24 @@ Input: the folder that recovery wrote for the model. Output: `OpenModel`, whose 
 rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proveout.data.splits import HOLDOUT, TRAIN
+from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
 from proveout.model import model_io
+from proveout.records.adopted_notebook import RenamedClass
+from proveout.recovery import model_form
+from proveout.recovery.handover import FEATURES, HELD_OUT, MODEL, RAW, SIDES, STATE
+from proveout.recovery.model_form import Unpackable
 from proveout.settings import load_module
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-FEATURES = "features.py"
-STATE = "state"
-MODEL = "model.skops"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,16 +62,28 @@ class OpenModel:
         found = getattr(self.model, "classes_", ())
         return [one.item() if hasattr(one, "item") else one for one in found]
 
+    def named(self, renamed: Sequence[RenamedClass]) -> Any:
+        """The model, with other names for its classes. Raises: Unpackable if they cannot be renamed."""
+        return model_form.with_classes(self.model, renamed)
 
-def read(folder: Path) -> OpenModel:
-    """The model in `folder`. Raises: BundleError if its file cannot be opened."""
+    def can_rename(self) -> bool:
+        """Whether the classes of the model can get other names."""
+        try:
+            self.named([RenamedClass(was=one, now=f"{one}'") for one in self.classes()])
+        except Unpackable:
+            return False
+        return True
+
+
+def read(folder: Path, *, function: str = "features") -> OpenModel:
+    """The model in `folder`. `function` is the name of its features. Raises: BundleError if it cannot be opened."""
     import pandas as pd
 
     return OpenModel(
         folder=folder,
-        raw=pd.read_parquet(folder / "raw.parquet").reset_index(drop=True),
-        side=pd.read_parquet(folder / "sides.parquet")["split"],
-        held_out=pd.read_parquet(folder / "heldout.parquet"),
-        features=load_module(folder / FEATURES).features,
+        raw=pd.read_parquet(folder / RAW).reset_index(drop=True),
+        side=pd.read_parquet(folder / SIDES)[SPLIT],
+        held_out=pd.read_parquet(folder / HELD_OUT),
+        features=getattr(load_module(folder / FEATURES), function),
         model=model_io.load(folder / MODEL),
     )

@@ -1,0 +1,210 @@
+"""Writes the project of a plan, completely or not at all. The pilot and its folder are not touched.
+
+Before the first file is written, the project is tried: settings and schemas load, the guard accepts every raw row, and
+held-out rows that come as requests give the model what the pilot gave it.
+
+Input: a `Plan` and an empty folder. Output: the files of a project that runs as it is. nbformat writes the notebook.
+"""
+
+import ast
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import distributions, packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from proveout.data import guard
+from proveout.pilot import project_files, project_proposal, rules_proposal, scaffold, schema_proposal
+from proveout.pilot.adopt import asked_columns, plan_page
+from proveout.pilot.adopt.asked_columns import ColumnRefused
+from proveout.pilot.adopt.plan import Plan, PlanRefused, only_a_human_knows
+from proveout.pilot.audit import cell_code
+from proveout.records.adopted_notebook import AdoptedNotebook
+from proveout.records.json_form import to_json
+from proveout.schema import request_schema
+from proveout.settings import Settings, load_object, said_in_file
+
+ADOPTED = "flows/adopted.json"
+PLAN = "plan.md"
+_FLOWS = "flows"
+_HARD = "the last ones are the held-out rows that the pilot is furthest off on. Add those that you know of."
+_MEASURED_ON = "the pilot's own held-out rows"
+_SLOW_MS = 50.0  # a request that takes longer than this here needs a later deadline than usual
+_TEMPLATE = Path(__file__).parents[1] / "templates" / "adopt" / "README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdoptedProject:
+    """The files written."""
+
+    root: Path
+    files: tuple[Path, ...]
+
+
+def write(plan: Plan, into: Path, *, today: str, lock: bytes | None = None) -> AdoptedProject:
+    """Write the project into `into`, completely or not at all.
+
+    Args:
+        today: ISO 8601, for the edge cases.
+        lock: requirements.lock of the environment that the pilot ran in; default: what is installed here.
+    Raises: UsageError if `into` is not empty; PlanRefused if a row of the pilot would not get through.
+    """
+    scaffold.check_free(into)
+    made = _files(plan, today=today, lock=lock)
+    strict = _tried(plan, made)
+    if not strict:
+        made |= _with_batch_schema(plan, made)
+        _tried(plan, made)
+    return AdoptedProject(root=into, files=scaffold.lay_out(into, made))
+
+
+# --- tried before it is written ---------------------------------------------------------------------------------------
+
+
+def _tried(plan: Plan, made: dict[str, bytes]) -> bool:
+    """Whether the guard accepts every raw row. Raises: PlanRefused if requests do not give what the pilot had."""
+    place = Path(tempfile.mkdtemp(prefix="proveout-adopt-"))
+    try:
+        for name, content in made.items():
+            if name.startswith((f"{_FLOWS}/", "checks/")) or name == "pyproject.toml":
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_bytes(content)
+        settings = said_in_file(place)
+        asked = request_schema.load(settings)
+        try:
+            asked_columns.check_requests(plan.opened, {one.name: one.dtype for one in asked.fields})
+        except ColumnRefused as error:
+            remedy = "The pilot's steps from raw rows to the model depend on more than one row's values"
+            raise PlanRefused(plan.notebook.name, str(error), remedy) from error
+        return _accepts_all(plan, settings)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _accepts_all(plan: Plan, settings: Settings) -> bool:
+    named = settings.batch_schema or settings.request_schema
+    asked = [one.name for one in plan.proposal.asked]
+    guarded = guard.check(plan.opened.raw[asked], load_object(named, settings.root), name=plan.proposal.source)
+    if len(guarded.refused) and settings.batch_schema is not None:
+        problem = f"the guard would refuse {len(guarded.refused):,} of its own rows, by {guarded.refusals[0].check}"
+        raise PlanRefused(plan.notebook.name, problem, "Give that column one type in the cell that reads the rows")
+    return not len(guarded.refused)
+
+
+# --- the files --------------------------------------------------------------------------------------------------------
+
+
+def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
+    import nbformat
+
+    proposal, quality = plan.proposal, plan.quality
+    given = {one.name: one.value for one in plan.lifted.parameters}
+    texts = {
+        "pyproject.toml": _pyproject(plan, {}),
+        "flows/train.toml": project_proposal.train_toml(proposal, given, quality.bounds, measured_on=_MEASURED_ON),
+        ADOPTED: to_json(_adopted(plan)) + "\n",
+        _notebook(plan): nbformat.writes(plan.lifted.document),
+        "serve/fallback.py": rules_proposal.rules(proposal, quality.rules, quality=quality.rules_words),
+        "checks/schemas.py": schema_proposal.schema(proposal),
+        "checks/edge_cases.yaml": rules_proposal.edge_cases(proposal, quality.cases, today=today, about=_HARD),
+        **project_files.checks(proposal, quality.bounds),
+        PLAN: plan_page.page(plan),
+        "README.md": _readme(plan),
+    }
+    if plan.outcome.function:
+        texts["flows/target.py"] = plan.outcome.function
+    return {
+        **scaffold.generic_files(),
+        **{f"{_FLOWS}/{name}": content for name, content in plan.opened.files.items()},
+        **{f"data/{name}": file.read_bytes() for name, file in plan.files.items()},
+        proposal.source: _raw_rows(plan),
+        **{name: text.encode() for name, text in texts.items()},
+        "requirements.lock": lock if lock is not None else _installed(),
+    }
+
+
+def _raw_rows(plan: Plan) -> bytes:
+    content: bytes = plan.opened.raw.to_parquet(index=False)
+    return content
+
+
+def _notebook(plan: Plan) -> str:
+    return f"notebooks/{plan.notebook.stem}.ipynb"
+
+
+def _adopted(plan: Plan) -> AdoptedNotebook:
+    recovered, handed = plan.recovered, plan.recovered.handed
+    assert handed is not None
+    assert recovered.source is not None
+    return AdoptedNotebook(
+        prediction=recovered.place, source=recovered.source, source_form=handed.source_form, columns=handed.columns,
+        classes=plan.outcome.renamed, skipped_cells=plan.raised,
+    )  # fmt: skip
+
+
+def _pyproject(plan: Plan, more: dict[str, Any]) -> str:
+    handed, slow = plan.recovered.handed, plan.quality.request_ms
+    assert handed is not None
+    state = [f"{_FLOWS}/{name}" for name in plan.opened.files if not name.endswith(".py")]
+    settings = {
+        "features": f"flows/features.py:{handed.function}",
+        **({"feature_files": state} if state else {}),
+        "notebook": _notebook(plan),
+        "adopted": ADOPTED,
+        **({"deadline_s": round(min(60.0, 10 * slow / 1_000), 1)} if slow > _SLOW_MS else {}),
+        **more,
+    }
+    table = project_proposal.pyproject_table(plan.proposal, settings)
+    return scaffold.project_file(plan.proposal.name, table, needs=_needs(plan))
+
+
+def _needs(plan: Plan) -> list[str]:
+    """The packages that the notebook imports, at the versions that are installed: its model was judged with them."""
+    owners, found = packages_distributions(), set[str]()
+    for cell in plan.lifted.document.cells:
+        if cell.cell_type == "code":
+            for node in ast.walk(cell_code.parse(cell.source).tree):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names = [node.module]
+                for name in names:
+                    root = name.partition(".")[0]
+                    if root not in sys.stdlib_module_names:
+                        found |= {*owners.get(root, ())[:1]}
+    return sorted(f"{name}=={version(name)}" for name in found if name.lower() != "proveout")
+
+
+def _installed() -> bytes:
+    """What is installed here, one package a line."""
+    pinned = {f"{one.name}=={one.version}" for one in distributions() if one.name}
+    return "".join(f"{line}\n" for line in sorted(pinned)).encode()
+
+
+def _with_batch_schema(plan: Plan, made: dict[str, bytes]) -> dict[str, bytes]:
+    """The files that change if a batch needs a schema of its own."""
+    settings = {"batch_schema": "checks/schemas.py:Batch"}
+    return {
+        "checks/schemas.py": made["checks/schemas.py"] + schema_proposal.batch_schema(plan.proposal).encode(),
+        "pyproject.toml": _pyproject(plan, settings).encode(),
+    }
+
+
+def _readme(plan: Plan) -> str:
+    known, proposal = plan.outcome, plan.proposal
+    questions = {
+        "binary": f"*{known.name}*: whether {known.event}." if known.function else f"*{known.name}*, true or false.",
+        "multiclass": f"*{known.name}*, one of {len(known.classes)} classes.",
+        "regression": f"*{known.name}*, a number.",
+    }
+    return project_files.filled(
+        _TEMPLATE.read_text(encoding="utf-8"),
+        PROJECT=proposal.name,
+        QUESTION=questions[known.task],
+        NOTEBOOK=plan.notebook.name,
+        STEM=plan.notebook.stem,
+        HUMAN="\n".join(f"- {line}" for line in only_a_human_knows(plan)),
+        UNIT=f"{known.unit}\n\n" if known.unit else "",
+        OWN="| `flows/target.py` | the outcome, computed from the raw column |\n" if known.function else "",
+    )

@@ -1,0 +1,105 @@
+"""Literals become parameters, and the notebook computes exactly what it did."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from small_notebooks import write_notebook
+
+from proveout.model import notebook_file
+from proveout.pilot.adopt import lifted_parameters
+from proveout.pilot.adopt.lifted_parameters import LiftedNotebook
+from proveout.training import parameters
+
+
+def lifted(folder: Path, cells: list[str], **asked: Any) -> LiftedNotebook:
+    pilot = notebook_file.read(write_notebook(folder / "pilot.ipynb", cells))
+    return lifted_parameters.lift(pilot, asked.pop("of", range(len(cells))), **asked)
+
+
+def test_paths_sizes_seeds_and_numbers_of_models_are_lifted(tmp_path: Path) -> None:
+    """The same seed is one parameter wherever it stands; the same keyword of two models is two."""
+    cells = [
+        "df = pd.read_csv('data/Titanic Train.csv', sep=';')",
+        "a, b = train_test_split(df, test_size=0.20, random_state=42)",
+        "m = Pipeline([('s', StandardScaler()), ('f', RandomForestClassifier(n_estimators=1_00, random_state=42))])\n"
+        "x = XGBClassifier(n_estimators=300, booster='gbtree', n_jobs=-1, verbosity=0, use_label_encoder=False)",
+    ]
+
+    found = lifted(tmp_path, cells, paths={"data/Titanic Train.csv": "../data/Titanic Train.csv"})
+
+    assert {one.name: one.value for one in found.parameters} == {
+        "titanic_train_path": "../data/Titanic Train.csv",
+        "test_size": 0.2,
+        "random_state": 42,
+        "random_forest_classifier_n_estimators": 100,
+        "xgb_classifier_n_estimators": 300,
+        "booster": "gbtree",
+    }
+    first, *rest = found.document.cells
+    assert first.metadata["tags"] == ["parameters"]
+    [said] = [line for line in first.source.splitlines() if line.startswith("random_forest")]
+    assert said == "random_forest_classifier_n_estimators = 1_00  # n_estimators of random_forest_classifier, cell 2"
+    names = [one.name for statement in parameters.declared(first.source) for one in statement.sets]
+    assert names == [one.name for one in found.parameters]
+    assert rest[0].source == "df = pd.read_csv(titanic_train_path, sep=';')"
+    assert "n_jobs=-1, verbosity=0, use_label_encoder=False" in rest[2].source
+    assert "-a, b = train_test_split(df, test_size=0.20, random_state=42)" in found.diff.splitlines()
+
+
+def test_what_may_run_often_or_not_at_all_stays(tmp_path: Path) -> None:
+    """In loops, functions, branches and cells that the model does not need, literals are the author's own."""
+    cells = [
+        "for k in range(9):\n    m = KNeighborsClassifier(n_neighbors=5)",
+        "def f():\n    return Ridge(alpha=2.0)",
+        "if big:\n    m = Lasso(alpha=1.0)",
+        "ms = [Ridge(alpha=1.0) for _ in range(3)]",
+        "%timeit SVC(C=1.0)",
+        "shown = SVC(C=3.0)",
+    ]
+
+    found = lifted(tmp_path, cells, of=range(5))
+
+    assert found.parameters == ()
+    assert [cell.source for cell in found.document.cells[1:]] == cells
+    assert found.document.cells[0].source == "# nothing to set"
+
+
+def test_a_parameter_never_has_a_name_that_the_notebook_uses(tmp_path: Path) -> None:
+    """Else the notebook would set it, or it the notebook's."""
+    cells = ["test_size = 3\nfrom somewhere import C", "a, b = train_test_split(x, test_size=0.3)\nm = SVC(C=2)"]
+
+    found = lifted(tmp_path, cells)
+
+    assert [one.name for one in found.parameters] == ["test_size_2", "C_2"]
+
+
+def test_everything_but_the_literals_stays_as_it_was_written(tmp_path: Path) -> None:
+    """Magics, comments, letters of two bytes before the literal, and odd spaces."""
+    source = "%matplotlib inline\n# größe\nm = (  'ä',SVC( C = 2 ,kernel='rbf')  )  # done\n!ls\n"
+
+    found = lifted(tmp_path, [source])
+
+    assert found.document.cells[1].source == (
+        "%matplotlib inline\n# größe\nm = (  'ä',SVC( C = C ,kernel=kernel)  )  # done\n!ls\n"
+    )
+    assert [one.written for one in found.parameters] == ["2", "'rbf'"]
+
+
+def test_cells_keep_their_number_and_lose_their_outputs(tmp_path: Path) -> None:
+    """An adopted run finds its calls by these numbers; a tag of the author's own is not ours."""
+    file = write_notebook(tmp_path / "pilot.ipynb", ["x = 1", "print(x)"])
+    document = nbformat.read(file, as_version=4)
+    document.cells.insert(1, nbformat.v4.new_markdown_cell("words"))
+    document.cells[0].metadata["tags"] = ["parameters", "mine"]
+    document.cells[2].outputs = [nbformat.v4.new_output("stream", text="1")]
+
+    found = lifted_parameters.lift(document, [0, 2]).document
+
+    nbformat.validate(found)
+    assert [cell.metadata.get("proveout") for cell in found.cells] == [None, {"cell": 0}, {"cell": 1}, {"cell": 2}]
+    assert [cell.metadata.get("tags") for cell in found.cells] == [["parameters"], ["mine"], None, None]
+    assert found.cells[3].outputs == []
+    assert document.cells[2].outputs, "the pilot itself is not changed"
+    assert all(ast.parse(cell.source) for cell in found.cells if cell.cell_type == "code")
