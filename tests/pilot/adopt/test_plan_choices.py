@@ -37,12 +37,12 @@ def test_an_unchanged_page_changes_nothing() -> None:
 def test_a_person_may_change_ranges_nulls_texts_and_bounds() -> None:
     """What is changed is what the project has."""
     edited = page().replace("high = 120", "high = 99.5").replace("nullable = true", "nullable = false")
-    edited = edited.replace('"female", "male",', '"female", "male", "x",').replace("= 0.7", "= 0.8")
+    edited = edited.replace('"male", "female",', '"male", "female", "x",').replace("= 0.7", "= 0.8")
 
     found = plan_choices.read(edited)
 
     age, sex, _ = found.applied(COLUMNS)
-    assert (bounds(age), age.nullable, sex.kinds) == ((0, 99.5), False, ("female", "male", "x"))
+    assert (bounds(age), age.nullable, sex.kinds) == ((0, 99.5), False, ("male", "female", "x"))
     assert found.bounded(BOUNDS)[0].value == 0.8
 
 

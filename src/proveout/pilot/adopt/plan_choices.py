@@ -76,7 +76,7 @@ def text(*, model: str, name: str, target: str, columns: Sequence[Column], bound
         if one.kinds:
             lines += [
                 "texts = [",
-                *source_text.packed([source_text.text(kind) for kind in sorted(one.kinds)], indent=4),
+                *source_text.packed([source_text.text(kind) for kind in one.kinds], indent=4),
                 "]",
             ]
     lines += ["", "[bounds]", *(f"{one.name} = {source_text.number(one.value)}" for one in bounds)]
