@@ -178,6 +178,16 @@ def test_a_file_that_is_written_is_not_looked_for(tmp_path):
     assert found.recovered.redirected == ()
 
 
+def test_a_line_that_installs_does_nothing(tmp_path):
+    """The environment is chosen before the run, and proveout is in it."""
+    ran = tmp_path / "ran.txt"
+
+    found = run_cells(tmp_path / "p", f"!echo ran > {ran}; pip install nosuchpackage", "x = 1")
+
+    assert found.raised == ()
+    assert not ran.exists()
+
+
 def test_progress_is_told_with_seconds(tmp_path, monkeypatch):
     """Somebody who waits sees which cell runs and that time passes, also within a cell."""
     monkeypatch.setattr(pilot_run, "_TICK_S", 0.5)

@@ -15,7 +15,7 @@ from typing import Any
 
 from proveout.errors import ProveoutError
 from proveout.model import notebook_file
-from proveout.pilot.adopt import project_copy
+from proveout.pilot.adopt import install_lines, project_copy
 from proveout.pilot.adopt.project_copy import ProjectTooLarge
 from proveout.records.json_form import from_json
 from proveout.recovery.file_lookup import FILES_VARIABLE
@@ -79,7 +79,7 @@ def run(
     files: Mapping[str, Path] | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> PilotRun:
-    """Run the notebook and recover its models.
+    """Run the notebook and recover its models. Lines that install packages do nothing.
 
     Args:
         into: a folder that gets recovered.json and the features of each model.
@@ -93,6 +93,8 @@ def run(
     document.metadata["papermill"] = {}  # where its engine notes times
     for cell in document.cells:
         cell.metadata["papermill"] = {}
+        if cell.cell_type == "code":
+            cell.source = install_lines.without(cell.source)
     answers = {asked: file.resolve() for asked, file in (files or {}).items()}
     try:
         with project_copy.made(notebook, answers) as copy:

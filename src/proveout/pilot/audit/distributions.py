@@ -765,7 +765,7 @@ def declared(folder: Path) -> Declared:
     """What the repository around `folder` declares: in its files of requirements, up to its root."""
     names: set[str] = set()
     files: list[Path] = []
-    for place in _upwards(folder):
+    for place in folders_up_to_root(folder):
         for pattern in _FILES:
             for file in sorted(place.glob(pattern)):
                 if file.is_file() and file not in files and file.stat().st_size < 2_000_000:
@@ -776,16 +776,16 @@ def declared(folder: Path) -> Declared:
 
 def repository(folder: Path) -> tuple[Path, ...]:
     """The folders in which a module of the author may lie: that of the notebook and those above it, to the root."""
-    return tuple(place for one in _upwards(folder) for place in (one, one / "src"))
+    return tuple(place for one in folders_up_to_root(folder) for place in (one, one / "src"))
 
 
 def project_root(folder: Path) -> Path:
     """The root of the repository around a folder; without one, the folder itself."""
-    *_, root = _upwards(folder)
+    *_, root = folders_up_to_root(folder)
     return root.resolve()
 
 
-def _upwards(folder: Path) -> Iterator[Path]:
+def folders_up_to_root(folder: Path) -> Iterator[Path]:
     """The folder and those above it, to the root of the repository; without one, the folder alone."""
     places = [folder, *folder.resolve().parents][:_MOST_LEVELS]
     root = next((n for n, place in enumerate(places) if (place / ".git").exists()), None)

@@ -1,0 +1,77 @@
+"""The packages that a notebook needs: of its imports, of calls that need an engine, and of lines that install.
+
+Input: an `Analysis`. Output: a `NeededModule` for each module, with its distribution. Nothing is imported or asked.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from proveout.pilot.audit.analysis import Analysis, CodeCell
+from proveout.pilot.audit.distributions import ENGINES, distribution_of, is_distribution, normalised
+from proveout.pilot.audit.literals import constants, text_of
+from proveout.pilot.audit.syntax import walk
+
+_IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeededModule:
+    """A top-level module of a package. `distribution` is "" where nobody knows which package it comes from.
+
+    `cell` and `line` are those of its first import, or of the first call that needs it.
+    """
+
+    module: str
+    distribution: str
+    cell: int
+    line: int
+
+
+def needed_modules(analysis: Analysis) -> tuple[NeededModule, ...]:
+    """What the notebook needs of packages, in the order of its lines. Imports that may fail are not needed."""
+    found: dict[str, NeededModule] = {}
+    for module, cell, line in (*_imports(analysis), *_engines(analysis)):
+        distribution = distribution_of(module, analysis.notebook.path.parent)
+        top = module.partition(".")[0]
+        if distribution is not None and top not in found:
+            # Not by its name alone: a package that happens to be called like it may be anybody's.
+            known = distribution if is_distribution(top) or top in ("google", "azure") else ""
+            found[top] = NeededModule(module=top, distribution=normalised(known), cell=cell, line=line)
+    return tuple(found.values())
+
+
+def _imports(analysis: Analysis) -> Iterator[tuple[str, int, int]]:
+    for cell in analysis.cells:
+        may_fail = _guarded(cell)
+        nodes = [node for node in cell.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        for node in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
+            if id(node) in may_fail:
+                continue
+            if isinstance(node, ast.Import):
+                yield from ((alias.name, cell.index, node.lineno) for alias in node.names)
+            elif node.module and not node.level:
+                yield node.module, cell.index, node.lineno
+
+
+def _guarded(cell: CodeCell) -> set[int]:
+    """Imports inside a `try` that catches their failure, by identity."""
+    tries = [node for node in cell.nodes if isinstance(node, ast.Try) and any(map(_catches_imports, node.handlers))]
+    return {id(inner) for one in tries for statement in one.body for inner in walk(statement)}
+
+
+def _catches_imports(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    names = {one.id for one in walk(handler.type) if isinstance(one, ast.Name)}
+    return bool(names & _IMPORT_ERRORS)
+
+
+def _engines(analysis: Analysis) -> Iterator[tuple[str, int, int]]:
+    """Packages that a call needs and no import names: openpyxl for an .xlsx file."""
+    known = constants(analysis)
+    for call in analysis.calls:
+        path = text_of(call.argument(0), known, analysis) or text_of(call.argument(-1, "io"), known, analysis) or ""
+        for method, suffix, module in ENGINES:
+            if call.method == method and path.lower().endswith(suffix):
+                yield module, call.cell, call.line
