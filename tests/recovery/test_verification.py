@@ -7,6 +7,8 @@ import pytest
 from recorded_notebook import last_model, recorded
 from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
 
+from proveout.recovery.held_out import held_out
+
 
 @pytest.mark.parametrize("cells", PILOTS.values(), ids=PILOTS)
 def test_raw_rows_become_the_inputs_of_the_pilot(cells: list[str]) -> None:
@@ -67,6 +69,41 @@ def test_a_cell_that_raised_in_the_slice_is_told() -> None:
         _, found = last_model(tape)
 
     assert found.raised_cells == (2,)
+
+
+def test_what_is_computed_from_a_prediction_is_no_model_of_its_own() -> None:
+    """A metric of the second column of the probabilities belongs to the model that gave them."""
+    judged = (
+        "from sklearn.metrics import roc_auc_score\n"
+        "print(roc_auc_score(y_test, model.predict_proba(X_test)[:, 1]))\n"
+        "print(accuracy_score(y_test, (model.predict_proba(X_test)[:, 1] > 0.3).astype(int)))"
+    )
+    with recorded([IMPORTS, READ, "df = df.fillna(0)", INPUTS, SPLIT, FIT, judged]) as tape:
+        found = held_out(tape)
+
+    assert [type(one.prediction.model).__name__ for one in found] == ["LogisticRegression"]
+
+
+def test_a_drawing_is_not_copied() -> None:
+    """A copy of its axes would be the figure that the notebook's next line draws into."""
+    drawn = (
+        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\n"
+        "fig, ax = plt.subplots(1, 2)\ndf['age'].hist(ax=ax[0])\nboxes = plt.boxplot(df['income'])\n"
+        "same = plt.gcf() is fig\nplt.close('all')"
+    )
+    with recorded([IMPORTS, READ, "df = df.fillna(0)", drawn]) as tape:
+        assert tape.names["same"]
+
+
+def test_a_call_that_cannot_be_noted_does_not_stop_the_notebook() -> None:
+    """`transform(X)` takes a table as well as the name of a function; an object may raise at any question."""
+    odd = (
+        "class Odd:\n    def transform(self, X):\n        return self\n    def __getattr__(self, name):\n"
+        "        raise RuntimeError(name)\n    ngroup = 1\n"
+        "made = Odd().transform(df)\nlast = 3"
+    )
+    with recorded([IMPORTS, READ, odd]) as tape:
+        assert tape.names["last"] == 3
 
 
 def test_recording_changes_nothing_that_the_pilot_computes() -> None:

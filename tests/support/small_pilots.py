@@ -120,4 +120,60 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "rows dropped by labels, of which there are none": [
+        READ,
+        "df = df.fillna(0)\ndf = df.drop(df[df['income'] < 0].index)\ndf.drop(df[df['age'] > 200].index, inplace=True)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
+    "rows sorted in place": [
+        READ,
+        "df = df.fillna(0)\ndf.sort_values('income', inplace=True)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
+    "a hole filled by its group": [
+        READ,
+        "df['age'] = df['age'].fillna(df.groupby(['city', 'plan'])['age'].transform('median'))",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
+    "quantiles with the smallest value, and a count by position": [
+        READ,
+        "df = df.fillna(40)\ndf['rich'] = pd.qcut(df['income'], 4, labels=[1, 2, 3, 4]).astype(int)",
+        "X = df[['age', 'rich']]\ny = df['left']",
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.9, random_state=3)",
+        FIT,
+    ],
+    "a function that reads a table beside it": [
+        READ,
+        "typical = df.groupby('city')['age'].median()\nsteps = ['Rome', 'Oslo', 'Bonn']",
+        "def age_of(row):\n    return typical[row['city']] if pd.isnull(row['age']) else row['age']",
+        "df['age'] = df.apply(age_of, axis=1)\ndf['city'] = df['city'].apply(lambda name: steps.index(name))",
+        "X = df[['age', 'city']]\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
+    "a class of the author": [
+        "from sklearn.base import BaseEstimator, TransformerMixin",
+        "class Fill(BaseEstimator, TransformerMixin):\n    def fit(self, X, y=None):\n"
+        "        self.typical_ = X.groupby('city')['age'].mean()\n        return self\n"
+        "    def transform(self, X):\n        X = X.copy()\n"
+        "        X['age'] = X['age'].fillna(X['city'].map(self.typical_))\n        return X[['age', 'income']]",
+        READ,
+        "X = df.drop(columns='left')\ny = df['left']",
+        SPLIT,
+        "fill = Fill()\nX_train = fill.fit_transform(X_train)\nX_test = fill.transform(X_test)",
+        FIT,
+    ],
+    "rows shuffled and cut by hand": [
+        READ,
+        "df = df.fillna(0).sample(frac=1, random_state=4).reset_index(drop=True)",
+        "train, test = df[:180], df[180:]",
+        "model = LogisticRegression(max_iter=500).fit(train[['age', 'income']], train['left'])",
+        "print(accuracy_score(test['left'], model.predict(test[['age', 'income']])))",
+    ],
 }

@@ -10,7 +10,7 @@ import ast
 import copy
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
-from proveout.recovery.program_slice import backward
+from proveout.recovery.program_slice import Effects, backward
 from proveout.recovery.recorder import FITS
 from proveout.recovery.tables import emptied
 from proveout.recovery.tape import FIRST, Key, Prediction, Tape
@@ -80,35 +80,52 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModu
     sources = [text for text, _ in lines] + [f"__taken__ = {takes}"]
     needed = [lines[place] for place in backward(sources, len(sources) - 1)[:-1]]  # what only training needed goes
     needed = [(text, cell) for text, cell in needed if text != "None" and not re.fullmatch(r"(\w+) = \1", text)]
+    before = needed
     needed, takes, steps = _folded(needed, takes) if fold else (needed, takes, [])
-    tops = [text for text, _ in needed if text.startswith(_TOP)]
+    tops = _tops([text for text, _ in needed])
     names = {one.name for text in tops for one in ast.parse(text).body if hasattr(one, "name")}
     public = next(name for name in ("features", "features_of_rows", "columns_of_rows") if name not in names)
     inner = next(name for name in ("prepared", "prepared_by_pilot", "as_pilot_does") if name not in names)
     state = {name: value for name, value in rewriting.state.items() if any(f"'{name}'" in text for text, _ in needed)}
     state[ROW] = recovery.raw.iloc[[recovery.rows[0] if recovery.rows else 0]].reset_index(drop=True)
-    body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in needed if text not in tops]
-    head = _head(state)
-
-    def function(answer: str) -> str:
-        inside = [line for part in [*head, *body, f"return {answer}"] for line in part.splitlines()]
-        return "\n".join([f"def {inner}(frame, state):", *(f"    {line}" for line in inside)])
-
     found: tuple[Any, ...] = ()
     if steps:
         space: dict[str, Any] = {}
-        exec("\n".join([*IMPORTS, *tops, function(f"[{', '.join(steps)}]")]), space)  # noqa: S102  # as in the replay
-        found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), state))
+        text = _function(inner, before, (), answer=f"[{', '.join(steps)}]", state=rewriting.state)
+        exec("\n".join([*IMPORTS, text]), space)  # noqa: S102  # as in the replay
+        found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), rewriting.state))
     shown = PUBLIC.format(public=public, inner=inner)
-    text = "\n".join([HEAD, "", *IMPORTS, *tops, "", shown, "", "", function(takes)])
+    prepared = _function(inner, needed, tops, answer=takes, state=state)
+    text = "\n".join([HEAD, "", *IMPORTS, *tops, "", shown, "", "", prepared])
     return FeaturesModule(text=text + "\n", function=public, state=state, steps=found)
+
+
+def _function(
+    name: str, lines: Sequence[tuple[str, int]], tops: Sequence[str], *, answer: str, state: Mapping[str, Any]
+) -> str:
+    """The function that runs `lines`, but for those that stand above it, and returns `answer`."""
+    body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in lines if text not in tops]
+    inside = [line for part in [*_head(state), *body, f"return {answer}"] for line in part.splitlines()]
+    return "\n".join([f"def {name}(frame, state):", *(f"    {line}" for line in inside)])
 
 
 _TOP = ("import ", "from ", "def ", "class ", "async def ", "@")
 
 
+def _tops(texts: list[str]) -> list[str]:
+    """Imports, functions and classes, but for those that read what stands between them: `medians[row['Sex']]`."""
+    effects = {text: Effects(ast.parse(text).body[0], {}, frozenset()) for text in texts}
+    inside = [text for text in texts if not text.startswith(_TOP)]
+    while True:
+        names = {name for text in inside for name in effects[text].strong | effects[text].weak}
+        more = [text for text in texts if text not in inside and effects[text].uses & names]
+        if not more:
+            return [text for text in texts if text not in inside]
+        inside += more
+
+
 def _folded(needed: list[tuple[str, int]], takes: str) -> tuple[list[tuple[str, int]], str, list[str]]:
-    """Statements without the last calls of `transform`, what the first of these takes, and the transformers."""
+    """Statements for what the first of the last calls of `transform` takes, its name, and the transformers."""
     steps: list[str] = []
     while True:
         expression, at = ast.parse(takes, mode="eval").body, len(needed)
@@ -118,6 +135,9 @@ def _folded(needed: list[tuple[str, int]], takes: str) -> tuple[list[tuple[str, 
             assigned = _assigned(needed[at][0], expression.id) if places else None
             expression = assigned if assigned is not None else expression
         match expression:
+            case ast.Name() | ast.Call(func=ast.Attribute(value=ast.Name(id="again"), attr="copy")) if at < len(needed):
+                given = expression if isinstance(expression, ast.Name) else expression.args[0]
+                needed, takes = needed[:at], ast.unparse(given)
             case ast.Call(func=ast.Attribute(value=step, attr="transform"), args=[given], keywords=[]):
                 steps.insert(0, ast.unparse(step))
                 needed, takes = needed[:at], ast.unparse(given)
@@ -125,7 +145,7 @@ def _folded(needed: list[tuple[str, int]], takes: str) -> tuple[list[tuple[str, 
                 break
     if not steps:
         raise Unwritable("its inputs are a sparse matrix that no transformer of scikit-learn makes")
-    sources = [text for text, _ in needed] + [f"__taken__ = {takes}, {', '.join(steps)}"]
+    sources = [text for text, _ in needed] + [f"__taken__ = {takes}"]
     return [needed[place] for place in backward(sources, len(sources) - 1)[:-1]], takes, steps
 
 
@@ -133,6 +153,9 @@ def _assigned(text: str, name: str) -> ast.expr | None:
     match ast.parse(text).body:
         case [ast.Assign(targets=[ast.Name(id=given)], value=value)] if given == name:
             return value
+        case [ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values))]:
+            pairs = zip(targets, values, strict=False)
+            return next((one for target, one in pairs if isinstance(target, ast.Name) and target.id == name), None)
     return None
 
 
@@ -277,12 +300,21 @@ class _Rewrite(Instrument):
 
     def _stored(self, keys: list[Key], values: list[Any]) -> ast.expr:
         label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}"
-        one = len(values) == 1
+        one, own = len(values) == 1, type(values[0]) if _is_own(values[0]) else None
+        if own is not None:
+            values = [dict(vars(value)) for value in values]
         self.rewriting.state[label] = values[0] if one else Turns(values)
         taken = f"state['{label}']" if one else f"next(turns['{label}'])"
+        if own is not None:
+            return _name(f"again.instance({own.__qualname__}, {taken})")
         # The next line of the notebook may change what it was given.
         changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray)
         return _name(f"{taken}.copy()" if changeable else taken)
+
+
+def _is_own(value: Any) -> bool:
+    """Whether the notebook itself defines the class of `value`: no file may bring that class with it."""
+    return type(value).__module__ == "__main__" and hasattr(value, "__dict__")
 
 
 def _taken(node: ast.Call, argument: int) -> str | None:

@@ -15,7 +15,8 @@ from proveout.recovery.tables import kept, rows_of
 from proveout.recovery.tape import CallMade, Key, Tape
 
 ROW = "__row__"  # a column that is handed in once, to learn where each row went
-_AT_RANDOM = frozenset({"sample", "shuffle", "resample"})
+# Where the pilot's filters apply, its order does not.
+_ORDERS = frozenset({"sample", "shuffle", "resample", "sort_values", "sort_index"})
 
 
 class Captured(BaseException):
@@ -61,7 +62,7 @@ class FrozenCalls:
             raise Captured(call.argument(self.argument, "y_pred"))
         kind, value = self.tape.kinds.get(call.key), self.tape.frozen.get(call.key)
         filters = kind in ("select", "select_inplace")
-        if kind is None or kind == "ask" or (filters and self.keep_filters and call.name not in _AT_RANDOM):
+        if kind is None or kind == "ask" or (filters and self.keep_filters and call.name not in _ORDERS):
             return call.run()
         if kind == "source":
             return self.feed(call.key, value)
@@ -159,9 +160,17 @@ def bins(value: Any, call: CallMade) -> Any:
     given = {word: one for word, one in call.named.items() if word in ("labels", "right", "ordered")}
     if value["labels"] is not None:
         given["labels"] = value["labels"]
-    given["include_lowest"] = True if call.name == "qcut" else call.named.get("include_lowest", False)
+    given["include_lowest"] = value["lowest"]
     cut: Any = pd.cut  # its overloads know no keywords that are collected
     return cut(call.args[0], np.array(value["edges"], dtype=float), **given)
+
+
+def by_group(value: Any, call: CallMade) -> Any:
+    """The pilot's number of each row's group, of `groupby(...).transform("mean")`."""
+    groups = call.receiver
+    numbers = groups.ngroup()
+    made = value.reindex(groups.size().index).reset_index(drop=True)
+    return made.reindex(numbers.to_numpy()).set_axis(numbers.index)  # -1, where the key is unknown, is no row
 
 
 ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
@@ -175,4 +184,5 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "category": category,
     "category_of": category_of,
     "bins": bins,
+    "by_group": by_group,
 }

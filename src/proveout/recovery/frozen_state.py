@@ -41,7 +41,19 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
     @staticmethod
     def bins(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
         """`pd.cut` and `pd.qcut` with the pilot's edges."""
-        return frozen_calls.bins(value, _call("qcut" if "q" in named else "cut", None, args, named))
+        return frozen_calls.bins(value, _call("cut", None, args, named))
+
+    @staticmethod
+    def by_group(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`groupby(...).transform` with the pilot's number of each group."""
+        return frozen_calls.by_group(value, _call("transform", owner, args, named))
+
+    @staticmethod
+    def instance(kind: Any, value: dict[str, Any]) -> Any:
+        """An object of the notebook's own class, with the attributes that it had."""
+        made = kind.__new__(kind)
+        made.__dict__.update(copy.deepcopy(value))
+        return made
 
     @staticmethod
     def columns(value: Any, owner: Any, *args: Any, **named: Any) -> Any:

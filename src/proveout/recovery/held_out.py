@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from proveout.recovery.program_slice import backward
 from proveout.recovery.tables import rows_of
 from proveout.recovery.tape import Prediction, Split, Tape
 
@@ -35,7 +36,7 @@ def held_out(tape: Tape) -> list[HeldOut]:
         if known is None or rank >= known[0]:
             best[id(prediction.model)] = (rank, prediction, split)
     found = [HeldOut(prediction=one, split=split, truth=truth_of(tape, one, split)) for _, one, split in best.values()]
-    return found + _by_metric(tape)[-1:]
+    return found + _by_metric(tape)
 
 
 def _split_of(tape: Tape, prediction: Prediction) -> Split | None:
@@ -70,26 +71,36 @@ def truth_of(tape: Tape, prediction: Prediction, split: Split | None) -> Any:
 
 
 def _by_metric(tape: Tape) -> list[HeldOut]:
-    """Predictions that no model object gave: `accuracy_score(y_test, f(X_test, weights))`."""
+    """The last prediction that no model object gave: `accuracy_score(y_test, f(X_test, weights))`.
+
+    What is computed from a model's prediction is none: `roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])`.
+    """
     known = {id(one.answers) for one in tape.predictions}
-    found = []
-    for metric in tape.metrics:
+    asked = {(one.key.statement, one.rows) for one in tape.predictions}
+    sources = [statement.source for statement in tape.statements]
+    before: dict[int, list[int]] = {}
+    for metric in reversed(tape.metrics):
         arrays = [one for one in metric.arguments if rows_of(one) is not None][:2]
-        for split in tape.splits if len(arrays) > 1 else ():
+        for split in reversed(tape.splits) if len(arrays) > 1 else ():
             for place, one in enumerate(arrays):
-                other = arrays[1 - place]
+                other, rows = arrays[1 - place], rows_of(one)
                 if (
-                    rows_of(one) == len(split.test)
-                    and id(one) not in split.sides
-                    and id(other) in split.sides
-                    and id(one) not in known
+                    rows != len(split.test)
+                    or id(one) in split.sides
+                    or id(other) not in split.sides
+                    or id(one) in known
                 ):
-                    prediction = Prediction(
-                        key=metric.key, name="own", model=None, state={}, inputs=one, inputs_id=0, inputs_name=None,
-                        rows=rows_of(one), answers=one, truth=other, argument=place,
-                    )  # fmt: skip
-                    found.append(HeldOut(prediction=prediction, split=split, truth=other))
-    return found
+                    continue
+                at = metric.key.statement
+                before[at] = before.get(at) or backward(sources, at)
+                if any((statement, rows) in asked for statement in before[at]):
+                    continue
+                prediction = Prediction(
+                    key=metric.key, name="own", model=None, state={}, inputs=one, inputs_id=0, inputs_name=None,
+                    rows=rows, answers=one, truth=other, argument=place,
+                )  # fmt: skip
+                return [HeldOut(prediction=prediction, split=split, truth=other)]
+    return []
 
 
 def task_of(one: HeldOut) -> Literal["binary", "multiclass", "regression"]:

@@ -35,6 +35,7 @@ _AS_IT_IS = frozenset(
      "groupby", "info", "plot", "figure", "tolist", "to_list", "Dataset", "DMatrix", "iterrows", "items", "flatten",
      "rename", "setattr", "iter", "next", "str", "append", "map", "filter"}
 )  # fmt: skip
+_GROUP_NUMBERS = ("mean", "median", "min", "max", "sum", "count", "size", "nunique", "std", "var", "first", "last")
 _READS = ("read_", "loadtxt", "genfromtxt", "open", "load", "ExcelFile", "ZipFile", "imread")
 _MOST_PARTS = 20
 
@@ -56,15 +57,22 @@ class Recorder:
         before = (len(receiver), list(receiver.columns)) if isinstance(receiver, pd.DataFrame) else None
         special = _special(call) if given else None
         answer = self._run(call)
-        if self._known(call, answer) or not given:
-            return answer
-        if special is not None:
-            kind, learned = special
-            tape.kinds[call.key], tape.frozen[call.key] = kind, learned(answer)
-            return answer
-        self._classify(call, given, answer, before)
-        self._settle(call, mark=mark, predicted=len(tape.predictions) > asked)
+        try:
+            if self._known(call, answer) or not given:
+                return answer
+            if special is not None:
+                kind, learned = special
+                tape.kinds[call.key], tape.frozen[call.key] = kind, learned(answer)
+                return answer
+            self._classify(call, given, answer, before)
+            self._settle(call, mark=mark, predicted=len(tape.predictions) > asked)
+        except Exception:  # somebody's objects: what cannot be noted may not stop the notebook
+            self._forget(call.key)
         return answer
+
+    def _forget(self, key: Key) -> None:
+        self.tape.kinds.pop(key, None)
+        self.tape.frozen.pop(key, None)
 
     def item(self, key: Key, value: Any, index: Any) -> Any:
         """`value[index]`: rows may be left out."""
@@ -178,7 +186,7 @@ class Recorder:
         if rows is not None and rows in sizes:
             if name == "dropna" and before and isinstance(answer, pd.DataFrame) and list(answer.columns) != before[1]:
                 tape.kinds[key], tape.frozen[key] = "columns", list(answer.columns)
-            elif name in _SELECTS - {"drop", "filter"}:
+            elif name in _SELECTS - {"drop", "filter"} or _drops_rows(call):
                 tape.kinds[key] = "select"
             return
         if _is_own(call.function) and self._hands_out_rows(answer, sizes):
@@ -197,7 +205,7 @@ class Recorder:
         if before is None:
             return
         rows, columns = before
-        if len(call.receiver) < rows:
+        if len(call.receiver) < rows or _drops_rows(call) or call.name in ("sort_values", "sort_index"):
             self.tape.kinds[call.key] = "select_inplace"
             self.tape.count_rows(call.receiver)
         elif call.name == "dropna" and list(call.receiver.columns) != columns:
@@ -211,12 +219,10 @@ class Recorder:
         """What was learned on the way to a learned value is not needed: 10,000 gradient steps are one result."""
         tape, key = self.tape, call.key
         if _is_own(call.function) and predicted:  # a prediction was made in there: it has to be reached again
-            tape.kinds.pop(key, None)
-            tape.frozen.pop(key, None)
+            self._forget(key)
         if tape.kinds.get(key) == "learned":
             for inner in tape.order[mark:]:
-                tape.kinds.pop(inner, None)
-                tape.frozen.pop(inner, None)
+                self._forget(inner)
             del tape.order[mark:]
         if key in tape.kinds:
             tape.order.append(key)
@@ -296,6 +302,12 @@ def _parts(values: Iterable[Any]) -> Iterator[Any]:
             yield from value
 
 
+def _drops_rows(call: CallMade) -> bool:
+    """Whether `drop` takes rows by their labels, also where there are none today."""
+    axis = call.named.get("axis", call.args[1] if len(call.args) > 1 else 0)
+    return call.name == "drop" and "columns" not in call.named and axis in (0, "index", "rows")
+
+
 def _is_own(function: Callable[..., Any]) -> bool:
     """Whether the notebook itself defines the function."""
     return getattr(function, "__module__", None) == "__main__" and inspect.isroutine(function)
@@ -315,6 +327,13 @@ _Special = tuple[Kind, Callable[[Any], Any]]
 
 
 def _special(call: CallMade) -> _Special | None:
+    try:
+        return _read_off(call)
+    except Exception:  # the call itself says what is wrong with its arguments
+        return None
+
+
+def _read_off(call: CallMade) -> _Special | None:
     name, args = call.name, call.args
     if name == "get_dummies" and args:
         return _dummies(args[0], call.named)
@@ -324,7 +343,14 @@ def _special(call: CallMade) -> _Special | None:
         return _edges(call)
     if name == "factorize":
         return "factorize", lambda answer: list(answer[1])
+    if name == "transform" and _is_word(args, _GROUP_NUMBERS) and hasattr(call.receiver, "ngroup"):
+        table = call.receiver.agg(args[0])
+        return "by_group", lambda answer: table
     return ("category_of", lambda answer: _vocabulary(answer.dtype)) if name == "Categorical" else None
+
+
+def _is_word(args: tuple[Any, ...], words: Iterable[str]) -> bool:
+    return bool(args) and isinstance(args[0], str) and args[0] in words
 
 
 def _vocabulary(dtype: Any) -> dict[str, Any]:
@@ -340,7 +366,8 @@ def _edges(call: CallMade) -> _Special | None:
 
     def learned(answer: Any) -> dict[str, Any]:
         own = call.named.get("labels") is None and hasattr(answer, "cat")
-        return {"edges": edges, "labels": answer.cat.categories if own else None}
+        lowest = call.name == "qcut" or bool(call.named.get("include_lowest", False))
+        return {"edges": edges, "labels": answer.cat.categories if own else None, "lowest": lowest}
 
     return "bins", learned
 

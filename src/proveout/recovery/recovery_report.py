@@ -112,9 +112,10 @@ def _handed(
         return None
     try:
         return hand_over(tape, one, found, folder, classes=classes)
-    except NotHandedOver as error:
+    except Exception as error:  # one model's files may not cost the others theirs
         shutil.rmtree(folder, ignore_errors=True)
-        return error
+        said = f"its files could not be written: {type(error).__name__}: {str(error)[:150]}"
+        return error if isinstance(error, NotHandedOver) else NotHandedOver(said)
 
 
 def _model(

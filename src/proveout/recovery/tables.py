@@ -42,11 +42,28 @@ def _rows_of_wrapper(value: Any) -> int | None:
 
 
 def kept(value: Any) -> Any:
-    """A deep copy of what was learned, or None where it is nothing that can be copied."""
+    """A deep copy of what was learned, or None where it is nothing that can be copied.
+
+    A copy of a drawing would be the figure that the notebook's next line draws into.
+    """
+    if _is_drawing(value):
+        return None
     try:
         return copy.deepcopy(value)
     except Exception:  # somebody's class may raise anything
         return None
+
+
+def _is_drawing(value: Any, depth: int = 3) -> bool:
+    if type(value).__module__.startswith(("matplotlib", "mpl_toolkits", "plotly", "seaborn.axisgrid")):
+        return True
+    if isinstance(value, np.ndarray | pd.Series) and value.dtype == object:
+        parts = list(np.asarray(value).flat[:1])
+    elif type(value) in (list, tuple, dict):
+        parts = list(value.values() if isinstance(value, dict) else value)[:FEWEST_ROWS]
+    else:
+        return False
+    return depth > 0 and any(_is_drawing(part, depth - 1) for part in parts)
 
 
 def flat(table: Any) -> NDArray[Any]:

@@ -27,6 +27,7 @@ class Key(NamedTuple):
 Kind = Literal[
     "source", "split", "select", "select_inplace", "columns", "columns_inplace", "fit", "partial_fit", "fit_transform",
     "fit_predict", "fit_resample", "learned", "score", "ask", "dummies", "factorize", "category", "category_of", "bins",
+    "by_group",
 ]  # fmt: skip
 
 

@@ -137,6 +137,7 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
         if rows_of(made) == len(asked) and equal_rows(made, prediction.inputs).all():
             return made, np.array(asked), ""
     reason = ""
+    tried: list[tuple[int, Any, NDArray[Any]]] = []  # held-out rows that were found, inputs, origin
     for keep_filters in (True, False):
         try:
             made = replay.run(raw, primary, keep_filters=keep_filters)
@@ -148,10 +149,17 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
             statement = replay.tape.statements[replay.at]
             reason = f"cell {statement.cell}, `{statement.source.splitlines()[0][:70]}`: {_said(error)}"
             continue
-        if origin is not None:
-            return made, origin, ""
-        reason = f"{len(raw)} raw rows gave {rows_of(made)}, and which they are cannot be told"
-    return None, None, reason
+        if origin is None:
+            reason = f"{len(raw)} raw rows gave {rows_of(made)}, and which they are cannot be told"
+            continue
+        here = places_by_content(made, prediction.inputs)
+        tried.append((sum(row is not None for row in here), made, origin))
+        if tried[-1][0] == len(here):
+            break
+    if not tried:
+        return None, None, reason
+    _, made, origin = max(tried, key=lambda one: one[0])
+    return made, origin, ""
 
 
 def _let_go(error: BaseException) -> None:
@@ -237,6 +245,8 @@ def _equal_with_its_own(replay: Replay, base: Recovery, row: pd.DataFrame, wante
 
 def _columns_apart(made: Any, wanted: NDArray[Any]) -> str:
     values = flat(made)
+    if len(values) != len(wanted):
+        return f"{len(values)} rows for {len(wanted)}"
     if values.shape != wanted.shape:
         return f"{values.shape[1]} columns for {wanted.shape[1]}"
     names = list(getattr(made, "columns", range(values.shape[1])))
