@@ -57,6 +57,10 @@ coverage: $(READY)  ## which lines of src/ the tests reach; fails under 90 %
 chaos: $(READY)  ## the long fault runs, over and over; each says how often it tried, and what failed
 	$(BIN)/python -m pytest tests -m chaos -s
 
+.PHONY: pilots
+pilots: $(READY)  ## adopt on every notebook of tests/pilots/; a sample of them is part of make test
+	$(BIN)/python -m pytest tests/pilot/adopt -m 'pilots or not pilots' -k pilots
+
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows
 	$(BIN)/ruff check .
