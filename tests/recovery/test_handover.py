@@ -13,6 +13,7 @@ from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
 
 from proveout.model import model_io
 from proveout.records.adopted_notebook import RenamedClass
+from proveout.recovery import model_form
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.tables import equal_rows
 from proveout.recovery.verification import Recovery
@@ -153,6 +154,47 @@ def test_classes_can_be_called_otherwise(tmp_path: Path) -> None:
     raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
     said = answers(tmp_path, raw.iloc[list(found.rows)])
     assert said.tolist() == [["basic", "plus", "pro"][int(code)] for code in held["answer"]]
+
+
+@pytest.mark.parametrize(
+    ("learns", "answers_of", "target"),
+    [
+        (
+            "(X_train.to_numpy() * 1.0)[y_train == 1].mean(axis=0)",
+            "(X.to_numpy()[:, 0] > weights[0]).astype(int)",
+            "left",
+        ),
+        ("np.linalg.lstsq(X_train.to_numpy(), y_train.to_numpy(), rcond=None)[0]", "X.to_numpy() @ weights", "income"),
+        ("np.array([30, 60])", "np.digitize(X.to_numpy()[:, 0], weights)", "band"),
+    ],
+    ids=["two classes", "numbers", "three classes"],
+)
+def test_a_function_of_the_notebook_becomes_a_part_of_the_features(
+    learns: str, answers_of: str, target: str, tmp_path: Path
+) -> None:
+    """Of numpy alone there is no object: the slice up to the metric's argument is the model."""
+    other = "left" if target == "income" else "income"
+    band = "df = df.fillna(0)\ndf['band'] = df['plan'].map({'basic': 0, 'plus': 1, 'pro': 2})"
+    cells = [
+        READ + f"\n{band}\nX, y = df[['age', '{other}']] / [1, 9], df['{target}']",
+        SPLIT,
+        f"weights = {learns}\ndef answer(X, weights):\n    return {answers_of}",
+        "got = answer(X_test, weights)\nprint(r2_score(y_test, got))",
+    ]
+    found, handed = handed_over(cells, tmp_path / "model")
+    raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
+
+    assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+    assert "a part of the features" in handed.note
+
+
+def test_the_answer_of_a_function_is_as_probable_as_it_was_right() -> None:
+    learned, truth = np.array([0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 0])
+    model = model_form.of_answers(learned, truth, task="binary", column="answer")
+    asked = pd.DataFrame({"answer": [0, 1]})
+
+    assert model.predict(asked).tolist() == [0, 1]
+    assert model.predict_proba(asked).round(6).tolist() == [[0.8, 0.2], [0.2, 0.8]]
 
 
 def test_a_model_that_is_no_estimator_is_told(tmp_path: Path) -> None:

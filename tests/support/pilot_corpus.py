@@ -87,6 +87,10 @@ PILOTS = (
         data=pilot_data.hearts,
     ),
     Pilot(
+        name="heart_numpy_only", task="binary", models=("a function of the notebook",), target="target",
+        metrics=("accuracy_score",), held_out=62, data=pilot_data.hearts,
+    ),
+    Pilot(
         name="house_prices_dummies", task="regression", models=("LinearRegression", "Lasso"), target="SalePrice",
         metrics=("mean_absolute_error", "mean_squared_error", "r2_score"), held_out=126, data=pilot_data.houses,
     ),

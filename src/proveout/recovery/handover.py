@@ -23,7 +23,7 @@ from proveout.model import model_io
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
 from proveout.recovery import features_writer, model_form, state_files
 from proveout.recovery.features_writer import FeaturesModule, Unwritable
-from proveout.recovery.held_out import HeldOut
+from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
 from proveout.recovery.replay import SPLIT as SPLIT_CALL
 from proveout.recovery.state_files import Unstorable
@@ -110,7 +110,7 @@ def _model(
     """The estimator for a bundle, the pilot's answers to the held-out rows, and a note. Raises: Unpackable."""
     prediction = one.prediction
     if prediction.model is None:
-        raise Unpackable("a function of the notebook makes the prediction, and no estimator of scikit-learn's kind")
+        return _of_function(tape, one, found, table)
     plain = model_form.best(model_then(prediction))
     if not (hasattr(plain, "fit") and hasattr(plain, "get_params")):
         raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
@@ -128,6 +128,36 @@ def _model(
     if apart:
         raise Unpackable(f"as a part of a bundle it answers {apart} of {len(got)} held-out rows otherwise")
     return model, wanted, note
+
+
+def _of_function(tape: Tape, one: HeldOut, found: Recovery, table: pd.DataFrame) -> tuple[Any, NDArray[Any], str]:
+    """The estimator of a function of the notebook: the features are its answers already."""
+    assert found.raw is not None
+    assert found.replay is not None
+    assert found.primary is not None
+    wanted = flat(_some(one.prediction.answers, found.positions))[:, 0]
+    if table.shape[1] != 1:
+        raise Unpackable(f"a function of the notebook answers with {table.shape[1]} columns")
+    rows, truth = _training_rows(tape, one, found), _training_truth(one)
+    if truth is None or len(rows) != rows_of(truth):
+        raise Unpackable("a function of the notebook makes the prediction, and what it learned from cannot be told")
+    try:
+        learned = flat(found.replay.run(found.raw.iloc[rows], found.primary))[:, 0]
+    except Exception as error:
+        raise Unpackable(f"the function of the notebook does not answer its training rows: {error}") from error
+    model = model_form.of_answers(learned, flat(truth)[:, 0], task=task_of(one), column=str(table.columns[0]))
+    apart = int((~equal_rows(model.predict(table), wanted)).sum())
+    if apart:
+        raise Unpackable(f"as a part of a bundle it answers {apart} of {len(wanted)} held-out rows otherwise")
+    note = "a function of the notebook makes the prediction: it is a part of the features, and the model hands it on"
+    return model, wanted, note
+
+
+def _training_truth(one: HeldOut) -> Any:
+    """The partner of the held-out truth, as the split handed both out."""
+    outputs = one.split.outputs if one.split is not None else ()
+    place = next((place for place, output in enumerate(outputs) if output is one.truth), 0)
+    return outputs[place - 1] if place % 2 else None
 
 
 def _some(table: Any, positions: Sequence[int]) -> Any:

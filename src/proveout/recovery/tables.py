@@ -259,7 +259,7 @@ def as_table(inputs: Any, index: "pd.Index[Any]") -> pd.DataFrame:
     if isinstance(inputs, pd.DataFrame):
         return with_text_names(inputs).set_axis(index)
     if isinstance(inputs, pd.Series) or type(inputs) in (list, tuple) or np.ndim(inputs) == 1:
-        name = str(getattr(inputs, "name", None) or "text")
+        name = str(getattr(inputs, "name", None) or ("text" if isinstance(next(iter(inputs), ""), str) else "answer"))
         return pd.DataFrame({name: list(inputs)}, index=index)
     values = flat(inputs)
     return pd.DataFrame(values, columns=[f"x{place}" for place in range(values.shape[1])], index=index).infer_objects()
