@@ -141,8 +141,9 @@ def leak_bounds(proposal: Proposal, rows: Rows) -> Iterator[Bound]:
     assert strongest.at_most is not None
     yield Bound(
         name="column_alone_at_most",
-        value=strongest.at_most,
-        reason=f"{strongest.name}: highest for {strongest.slice}, {_short(strongest.value)}; more would be leakage",
+        value=strongest.at_most if not strongest.breaks else min(1.0, round_up((strongest.value or 0.0) + 0.005)),
+        reason=f"{strongest.name}: highest for {strongest.slice}, {_short(strongest.value)}"
+        + ("; more would be leakage" if not strongest.breaks else ". MORE THAN USUAL: is it known before the outcome?"),
     )
     if lead.at_most is not None and lead.value is not None:
         yield Bound(

@@ -66,7 +66,33 @@ def checks(proposal: Proposal, bounds: tuple[Bound, ...]) -> dict[str, str]:
     return {
         "checks/conftest.py": _conftest(proposal),
         "checks/test_data.py": _test_data(proposal, bounds),
-        "checks/test_model.py": _template("test_model_head.txt") + _template(f"test_model_{proposal.target.task}.txt"),
+        "checks/test_model.py": _template("test_model_head.txt")
+        + _template(f"test_model_{proposal.target.task}.txt", **_against_the_rules(bounds)),
+    }
+
+
+RULES_MARGIN = "rules_margin"
+"""The bound of a project whose model was not measured to be significantly better than the rules."""
+
+
+def _against_the_rules(bounds: tuple[Bound, ...]) -> dict[str, str]:
+    """What the model has to prove against the rules."""
+    if RULES_MARGIN in {one.name for one in bounds}:
+        words = (
+            "It is not much worse than the rules. The bound says why no more is asked yet.\n\n"
+            "    With more held-out rows, ask for it: `margin=0.0, better=True`.\n    "
+        )
+        return {
+            "RULES_TEST": "test_not_worse_than_the_rules",
+            "RULES_WORDS": words,
+            "RULES_FIXTURE": "criteria, ",
+            "RULES_ASKED": f'margin=criteria["{RULES_MARGIN}"]',
+        }
+    return {
+        "RULES_TEST": "test_better_than_the_rules",
+        "RULES_WORDS": "A model that does not significantly beat the rules is not needed.",
+        "RULES_FIXTURE": "",
+        "RULES_ASKED": "margin=0.0, better=True",
     }
 
 

@@ -4,7 +4,6 @@ Input: a `Proposal`, the best split of its rows, and rows chosen as cases. Outpu
 checks/edge_cases.yaml.
 """
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,9 +68,8 @@ def _answer(said: Any, *, indent: int) -> str:
         line = "{" + ", ".join(f"{source_text.text(name)}: {share:.4g}" for name, share in said.items()) + "}"
         if len(line) + indent + 12 <= WIDTH:
             return line
-        inner = ", ".join(f"{source_text.text(name)}: {share:.4g}" for name, share in said.items())
-        wrapped = textwrap.wrap(inner, WIDTH - indent - 4, break_on_hyphens=False)
-        return "{\n" + "".join(f"{' ' * (indent + 4)}{part}\n" for part in wrapped) + " " * indent + "}"
+        inner = [f"{source_text.text(name)}: {share:.4g}" for name, share in said.items()]
+        return "\n".join(["{", *source_text.packed(inner, indent=indent + 4), " " * indent + "}"])
     return f"{said:.4g}" if abs(said) < 1e4 else f"{said:.6g}"
 
 

@@ -12,7 +12,7 @@ from proveout.data import features
 from proveout.evaluation import task_metric
 from proveout.evaluation.context import LabelledRows
 from proveout.model import estimator
-from proveout.pilot import best_split, bounds_proposal, cases_proposal, rehearsal
+from proveout.pilot import best_split, bounds_proposal, cases_proposal, project_files, rehearsal
 from proveout.pilot.adopt.outcome import Outcome
 from proveout.pilot.adopt.recovered_model import OpenModel
 from proveout.pilot.best_split import BestSplit
@@ -21,6 +21,7 @@ from proveout.pilot.first_model import Rows, rules_scores
 from proveout.pilot.project_proposal import Bound, Proposal
 from proveout.pilot.rules_proposal import CaseProposal
 from proveout.records.answer import TaskFacts
+from proveout.records.verdict import Evidence
 from proveout.task import conformal
 from proveout.task import task as tasks
 from proveout.task.plain_values import class_text
@@ -83,6 +84,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
             *_serving(opened, request_ms, thousand_ms),
             rehearsal.alike_bound(learned, judged),
             rehearsal.slices_bound(judged.rows),
+            *_rules_margin(ahead),
         ),
         cases=(
             *cases_proposal.cases(proposal, both.rows, apart, scores, task, side="a held-out row"),
@@ -105,6 +107,18 @@ def outcomes(raw: "pd.DataFrame", outcome: Outcome) -> "pd.Series[Any]":
         exec(compile(outcome.function, "target", "exec"), space)  # noqa: S102  # our own file
         found = space[outcome.name](raw)
     return features.typed_outcomes(found, tasks.named(outcome.task), name=outcome.name)
+
+
+def _rules_margin(ahead: Evidence) -> Iterator[Bound]:
+    """A bound for a model that is better than the rules, but not surely so on these rows. Better ones prove it."""
+    if ahead.value is None or ahead.low is None or ahead.value <= 0 or ahead.low > 0:
+        return
+    yield Bound(
+        name=project_files.RULES_MARGIN,
+        value=round_up(max(-1.5 * ahead.low, 1e-6)),
+        reason=f"{ahead.name.replace('the champion', 'the rules')}: {in_words(ahead)}. NOT SIGNIFICANTLY BETTER on "
+        f"{ahead.rows:,} held-out rows. On more rows it has to be",
+    )
 
 
 def _known(places: "NDArray[np.intp]", labels: "pd.Series[Any]") -> "NDArray[np.intp]":

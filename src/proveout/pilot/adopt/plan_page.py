@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from proveout.pilot.adopt import plan_choices
 from proveout.pilot.adopt.plan import Plan, only_a_human_knows
+from proveout.pilot.project_files import RULES_MARGIN
 from proveout.pilot.project_proposal import Bound
 from proveout.pilot.table_profile import Column
 
@@ -40,7 +41,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield "- the pilot measured: " + (", ".join(f"{one.name} {one.value:.4g}" for one in plan.metrics) or "nothing")
     yield f"- measured again on its held-out rows: {quality.summary}"
     if not quality.is_better:
-        yield "- WARNING: it is not significantly better than the rules, so the gate will refuse it"
+        yield f"- WARNING: {warning(plan)}"
     yield from ("", "## The notebook", "", f"- seeds: {_SEEDS}")
     yield f"- cells that the model does not need: {_numbers(plan.left_out)}"
     if plan.raised:
@@ -66,6 +67,15 @@ def choices(plan: Plan) -> str:
         model=plan.recovered.folder, name=plan.proposal.name, target=plan.outcome.name, columns=plan.proposal.columns,
         bounds=plan.quality.bounds,
     ).rstrip()  # fmt: skip
+
+
+def warning(plan: Plan) -> str:
+    """What follows from a model that is not surely better than the rules."""
+    if any(one.name == RULES_MARGIN for one in plan.quality.bounds):
+        return (
+            "it is not significantly better than the rules on so few rows: the gate asks only that it is not much worse"
+        )
+    return "it is no better than the rules, so the gate will refuse it"
 
 
 def _numbers(places: Sequence[int]) -> str:
