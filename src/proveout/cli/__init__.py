@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from proveout.cli import (
+    adopt,
     approve,
     audit,
     cases,
@@ -87,6 +88,7 @@ def _options(
 
 
 for command in (
+    adopt.adopt,
     audit.audit,
     project.init,
     project.demo,

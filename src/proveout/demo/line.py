@@ -50,11 +50,11 @@ def run(settings: Settings, *, batch: str | None = None) -> int:
     _refuse_without_flows(settings)
     begun = time.monotonic()
     _say("1", "taking data in: source, guard, snapshot")
-    _flow(settings, "flows/ingest.py", "run")
+    run_flow(settings, "flows/ingest.py", "run")
     _say("2", "training: features, the notebook, the bundle, and the gate")
     other = gate_settings.other_checks(settings)
-    _flow(settings, "flows/train.py", "run", *(("--checks", other) if other else ()))
-    bundle = _release(settings)
+    run_flow(settings, "flows/train.py", "run", *(("--checks", other) if other else ()))
+    bundle = release_newest(settings, by="proveout demo")
     _say("4", "serving it on 127.0.0.1")
     with ThreadPoolExecutor(1) as thread:
         requests = thread.submit(_requests, settings, bundle, batch)  # read while the server starts
@@ -65,8 +65,8 @@ def run(settings: Settings, *, batch: str | None = None) -> int:
     sources = judge(settings, replies)
     _say("6", f"taking {batch} in, with what became of it, then watching" if batch else "watching what was answered")
     if batch:
-        _flow(settings, "flows/ingest.py", "run", "--batch", batch)
-    _flow(settings, "flows/monitor.py", "run", "--newest", str(REQUESTS))
+        run_flow(settings, "flows/ingest.py", "run", "--batch", batch)
+    run_flow(settings, "flows/monitor.py", "run", "--newest", str(REQUESTS))
     asked = f"rows of {batch}" if batch else "held-out rows"
     measured = _measured(settings, bundle)
     print(story(bundle, replies, sources, asked=asked, measured=measured, seconds=time.monotonic() - begun), flush=True)
@@ -89,7 +89,7 @@ def _say(number: str, what: str) -> None:
 # --- flows and release ------------------------------------------------------------------------------------------------
 
 
-def _flow(settings: Settings, *command: str) -> None:
+def run_flow(settings: Settings, *command: str) -> None:
     """Run a flow and show what its steps print. Raises: DemoFailed with the last lines if it fails."""
     lines: list[str] = []
     with subprocess.Popen(
@@ -118,7 +118,7 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
     return ended[empty + 1 :][-25:]
 
 
-def _release(settings: Settings) -> Bundle:
+def release_newest(settings: Settings, *, by: str) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.rollout import releases
@@ -135,7 +135,7 @@ def _release(settings: Settings) -> Bundle:
                 ledger,
                 open_keyring(settings),
                 bundle,
-                by="proveout demo",
+                by=by,
                 reason="the gate approved it",
                 at=now(),
                 quorum=approvals.quorum(settings),

@@ -47,17 +47,8 @@ class Reply:
 @contextmanager
 def running(settings: Settings) -> Iterator[int]:
     """The server's port, once it answers; the server is stopped with SIGTERM at the end, as a scheduler would."""
-    port = free_port()
-    log = settings.state_dir / "demo-server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "proveout", "serve", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=settings.root,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    process, port, log = start(settings)
     try:
-        _wait_until_ready(process, port, log)
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
@@ -69,6 +60,29 @@ def running(settings: Settings) -> Iterator[int]:
     if code != 0:
         raise DemoFailed(f"the server ended with exit code {code}; its log: {log}")
     print(f"   server    stopped on SIGTERM, exit code {code}", flush=True)
+
+
+def start(settings: Settings) -> "tuple[subprocess.Popen[bytes], int, Path]":
+    """A server of the project that answers: its process, its port on 127.0.0.1 and its log. It outlives the caller.
+
+    Raises: DemoFailed with the end of the log if it does not start.
+    """
+    port, log = free_port(), settings.state_dir / "demo-server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "proveout", "serve", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=settings.root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C on the caller's terminal is not for it
+        )
+    try:
+        _wait_until_ready(process, port, log)
+    except BaseException:
+        process.kill()
+        raise
+    return process, port, log
 
 
 def free_port() -> int:
@@ -83,10 +97,10 @@ def ask_all(port: int, requests: Sequence[SampleRequest]) -> list[Reply]:
     """Send all, by 8 callers at once; kill the worker on the way, and wait until a new one answers."""
     answers, lock, kill_after = count(1), threading.Lock(), int(KILL_AT * len(requests))
 
-    def call(request: SampleRequest) -> Reply:
+    def asked(request: SampleRequest) -> Reply:
         begun = time.monotonic()
         try:
-            status, answer = _call(port, "POST", "/predict", request.body)
+            status, answer = call(port, "POST", "/predict", request.body)
         except (OSError, ValueError) as error:
             status, answer = 0, {"error": str(error)}
         seconds = time.monotonic() - begun
@@ -100,7 +114,7 @@ def ask_all(port: int, requests: Sequence[SampleRequest]) -> list[Reply]:
         return Reply(status=status, body=answer, seconds=seconds, malformed=request.malformed)
 
     with ThreadPoolExecutor(CALLERS) as pool:
-        replies = list(pool.map(call, requests))
+        replies = list(pool.map(asked, requests))
     _wait_for_the_model(port)
     return replies
 
@@ -119,13 +133,14 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) 
 
 def _ready(port: int) -> Mapping[str, Any] | None:
     try:
-        status, body = _call(port, "GET", "/readyz", None)
+        status, body = call(port, "GET", "/readyz", None)
     except OSError:
         return None
     return body if status == 200 else None
 
 
-def _call(port: int, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, Any]]:
+def call(port: int, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, Any]]:
+    """One request to the server: the status and the JSON of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"})

@@ -89,10 +89,16 @@ def lay_out(target: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     return tuple(target / name for name in sorted(files))
 
 
+_BEFORE = (".venv", ".proveout")
+
+
 def check_free(target: Path) -> None:
-    """Return if a project can be created there. Raises: UsageError if `target` exists and is not an empty folder."""
+    """Return if a project can be created there. Raises: UsageError if `target` exists and is not an empty folder.
+
+    An environment and a state folder may be there: they are made before the project that they belong to.
+    """
     place = target.resolve()
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+    if place.exists() and (not place.is_dir() or any(one.name not in _BEFORE for one in place.iterdir())):
         raise UsageError(f"{target} exists and is not an empty folder: name another one. Nothing was written.")
 
 

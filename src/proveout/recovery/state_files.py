@@ -39,6 +39,33 @@ def read(folder: Path) -> dict[str, Any]:
     return {name: _value(node, folder) for name, node in nodes.items()}
 
 
+def names(folder: Path) -> tuple[str, ...]:
+    """The names of the values in `folder`."""
+    return tuple(json.loads((folder / STATE).read_text(encoding="utf-8")))
+
+
+def node(folder: Path, name: str) -> Mapping[str, Any]:
+    """How a value is stored. Raises: KeyError."""
+    found: Mapping[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))[name]
+    return found
+
+
+def files_of(node: Any) -> Iterator[str]:
+    """The files that a stored value refers to, at any depth."""
+    if isinstance(node, list):
+        for one in node:
+            yield from files_of(one)
+    elif isinstance(node, Mapping):
+        for key, one in node.items():
+            if key in _IN_FILES and isinstance(one, str):
+                yield one
+            elif key != "value":
+                yield from files_of(one)
+
+
+_IN_FILES = frozenset({"frame", "series", "array_file", "skops"})
+
+
 class _Writer:
     def __init__(self, name: str, folder: Path, files: list[str]) -> None:
         self.name, self.folder, self.files = name, folder, files

@@ -1,0 +1,114 @@
+"""The command that makes a project of a stranger's notebook, and brings its model live."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from proveout.pilot.adopt.data_files import DataFile
+    from proveout.pilot.adopt.plan import Plan
+
+
+def adopt(
+    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="The pilot, a .ipynb file. It is not edited.")],
+    *,
+    into: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder of the project. [the notebook's name, beside it]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the plan as it is.")] = False,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which model: its class, or its number. [the best held-out one]")
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ASKED=FILE", help="The file to read in place of a path or address of the notebook."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An edited plan.md: its decisions are taken.")
+    ] = None,
+    time_limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest run of the notebook.")] = 1800,
+    serve: Annotated[bool, typer.Option(help="Train, gate, release and serve it.")] = True,
+) -> None:
+    """Make a project of a notebook: its model gated, released and served, without an edit to the notebook.
+
+    Runs it in a copy of its folder, finds the way from raw rows to the predictions, proves it row by row, proposes a
+    plan, writes the project, and takes it through the whole line. Ends with the address of the live endpoint.
+    """
+    from proveout.pilot import scaffold
+    from proveout.pilot.adopt import adoption, plan_choices
+    from proveout.pilot.adopt.pilot_run import RunLimits
+
+    target = into or notebook.resolve().parent / f"{notebook.stem}-project"
+    scaffold.check_free(target)
+    analysis, asked = adoption.look(notebook)
+    files = _files(asked, file or [], yes=yes)
+    choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
+    kept = target / ".proveout" / "adopt"
+    recovered = adoption.recover(
+        analysis, notebook, into=kept, files=files, limits=RunLimits(total_s=time_limit), model=model, tell=_tell
+    )
+    known = {one.asked: one.file for one in asked if one.file is not None} | dict(files)
+    proposed = adoption.propose(recovered, files=known, name=None, choices=choices, tell=_tell)
+    _accept(proposed, yes=yes)
+    _write(proposed, target)
+    if serve:
+        _go_live(proposed, target)
+
+
+def _tell(line: str) -> None:
+    typer.echo(f"   {line}", err=True)
+
+
+def _files(asked: "tuple[DataFile, ...]", given: list[str], *, yes: bool) -> Mapping[str, Path]:
+    """The answers to what the notebook reads and does not have. Each is asked for once."""
+    from proveout.errors import UsageError
+
+    answers: dict[str, Path] = {}
+    for one in given:
+        name, separator, path = one.rpartition("=")
+        if not separator or not Path(path).is_file():
+            raise UsageError(f"--file {one}: expected ASKED=FILE, with a file that exists.")
+        answers[name] = Path(path)
+    for found in asked:
+        if not found.needs_answer or found.asked in answers:
+            continue
+        if yes:
+            _tell(found.sentence)
+            continue
+        typer.echo(found.sentence)
+        said = typer.prompt("file (empty: none)", default="", show_default=False)
+        if said:
+            answers[found.asked] = Path(said)
+    return answers
+
+
+def _accept(proposed: "Plan", *, yes: bool) -> None:
+    from proveout.pilot.adopt import plan_page
+
+    typer.echo(plan_page.page(proposed))
+    if not yes and not typer.confirm("Write this project? (Its plan.md can be edited and given back with --plan)"):
+        raise typer.Exit(1)
+
+
+def _write(proposed: "Plan", target: Path) -> None:
+    from datetime import UTC, datetime
+
+    from proveout.pilot.adopt import project_writer
+
+    made = project_writer.write(proposed, target, today=datetime.now(UTC).date().isoformat())
+    typer.echo(f"created   {target}   {len(made.files)} files")
+
+
+def _go_live(proposed: "Plan", target: Path) -> None:
+    from proveout.demo.adopted_line import go_live
+    from proveout.settings import load
+
+    live = go_live(load(target), proposed, _tell)
+    typer.echo(
+        f"proved    {live.parity.equal} of {live.parity.rows} held-out rows are answered as the pilot did; the server "
+        f"answered {live.equal} of {live.asked}"
+    )
+    typer.echo(f"live at {live.url}   {live.bundle.name}   stop it: kill {live.pid}")
+    typer.echo(f"next: cd {target} && read plan.md and README.md for what only a person knows")

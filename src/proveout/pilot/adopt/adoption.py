@@ -1,0 +1,83 @@
+"""From a notebook to the plan of a project: look at its code, run it recorded, choose a model, decide.
+
+Input: a notebook and what a person said. Output: `Recovered`, then a `Plan`; each refusal is a sentence with the way on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from proveout.pilot.adopt import data_files, model_choice, pilot_run, plan, refusals
+from proveout.pilot.adopt.data_files import DataFile
+from proveout.pilot.adopt.model_choice import Candidate
+from proveout.pilot.adopt.pilot_run import PilotRun, RunLimits
+from proveout.pilot.adopt.plan import Plan, PlanRefused
+from proveout.pilot.adopt.plan_choices import Choices
+from proveout.pilot.audit import notebook_text
+from proveout.pilot.audit.analysis import Analysis
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recovered:
+    """A pilot that was run: its models that can be served, the best first, their files in `folder`."""
+
+    notebook: Path
+    run: PilotRun
+    candidates: tuple[Candidate, ...]
+    folder: Path
+
+
+def look(notebook: Path) -> tuple[Analysis, tuple[DataFile, ...]]:
+    """What the code says before anything runs: its analysis, and the files it will read.
+
+    Raises: PilotRefused if it makes no model that can be served; ConfigError if it is no notebook.
+    """
+    analysis = Analysis(notebook_text.read(notebook))
+    refusals.before_run(analysis)
+    return analysis, data_files.find(analysis)
+
+
+def recover(
+    analysis: Analysis,
+    notebook: Path,
+    *,
+    into: Path,
+    files: Mapping[str, Path],
+    limits: RunLimits,
+    model: str | None,
+    tell: Tell,
+) -> Recovered:
+    """Run the pilot, and find the models that can be served.
+
+    Args:
+        into: a folder that gets what was recovered; it stays, whatever happens.
+        files: what to read in place of paths that the notebook asks for.
+        model: as in `model_choice.candidates`.
+    Raises: PilotFailed, PilotRefused, NoModel, UsageError.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    run = pilot_run.run(notebook, into=into, limits=limits, files=files, tell=tell)
+    refusals.after_run(analysis, run)
+    found = model_choice.candidates(str(notebook), run.recovered, into, named=model)
+    return Recovered(notebook=notebook, run=run, candidates=found, folder=into)
+
+
+def propose(
+    recovered: Recovered, *, files: Mapping[str, Path], name: str | None, choices: Choices | None, tell: Tell
+) -> Plan:
+    """The plan for the best model that a project can be made of. Raises: PlanRefused with the reason of the first."""
+    first: PlanRefused | None = None
+    for candidate in recovered.candidates:
+        one = candidate.model
+        try:
+            return plan.propose(
+                recovered.notebook, one, recovered.folder / one.folder, files=files,
+                raised=[cell.index for cell in recovered.run.raised], name=name, choices=choices,
+            )  # fmt: skip
+        except PlanRefused as error:
+            tell(f"{model_choice.label(one)} is left out: {error.problem}")
+            first = first or error
+    assert first is not None
+    raise first
