@@ -43,7 +43,8 @@ SourceForm = Literal["frame", "other", "split"]
 class AdoptedNotebook:
     """Which call of a notebook reads the raw rows, and which prediction is that of its model.
 
-    `skipped_cells` raised in the pilot, and the model does not need them.
+    `skipped_cells` raised in the pilot, and the model needs nothing of them: they do not run. `raising_cells` raised
+    after the statements that it needs: they may raise again.
     """
 
     prediction: CallPlace
@@ -52,3 +53,4 @@ class AdoptedNotebook:
     columns: tuple[RawColumn, ...]
     classes: tuple[RenamedClass, ...] = ()
     skipped_cells: tuple[int, ...] = ()
+    raising_cells: tuple[int, ...] = ()

@@ -242,10 +242,18 @@ class _Job:
         return {"limit_s": self.cell_timeout_s, "limit": limit}
 
     def _run_cell(self, kernel: Any, index: int, number: int, cells: int) -> None:
-        title = self.document.cells[index].source.strip().splitlines()[0]
+        from proveout.training.kernel import CellFailed
+
+        cell = self.document.cells[index]
+        title = cell.source.strip().splitlines()[0]
         self.progress(CellProgress(cell=number, cells=cells, title=title))
         begun = time.monotonic()
-        kernel.run(index, **self._limit())
+        try:
+            kernel.run(index, **self._limit())
+        except CellFailed as failed:
+            if self.recorded is None or not self.recorded.may_raise(cell) or kernel.process.poll() is not None:
+                raise
+            self.notes.append(f"cell {number} raised, as it did when the notebook was adopted: {failed.problem}")
         self.progress(CellProgress(cell=number, cells=cells, title=title, seconds=time.monotonic() - begun))
 
     def _export(self, kernel: Any) -> Mapping[str, Path]:

@@ -63,11 +63,15 @@ class RecordedRun:
 
     def admits(self, ask: Ask, cell: Any) -> bool:
         """Before each cell: whether it runs."""
-        number = cell.metadata.get(CELL, {}).get("cell", _OTHER_CELL)
+        number = _number(cell)
         if number in self.adopted.skipped_cells:
             return False
         ask(f"{_SIDE}.cell({number})")
         return True
+
+    def may_raise(self, cell: Any) -> bool:
+        """Whether the cell raised in the pilot too, where the model needs nothing."""
+        return _number(cell) in self.adopted.raising_cells
 
     def finish(self, ask: Ask, folder: Path) -> "RecoveredModel":
         """After the last cell: the model, its files in `folder`. Raises: BundleError if it is not recovered."""
@@ -83,6 +87,11 @@ class RecordedRun:
                 "Adopt the notebook again: proveout adopt says which statement it is",
             )
         return found
+
+
+def _number(cell: Any) -> int:
+    number: int = cell.metadata.get(CELL, {}).get("cell", _OTHER_CELL)
+    return number
 
 
 def metrics(found: "RecoveredModel") -> Mapping[str, float]:

@@ -1,6 +1,6 @@
 """From a notebook to the plan of a project: look at its code, run it recorded, choose a model, decide.
 
-Input: a notebook and what a person said. Output: `Recovered`, then a `Plan`; each refusal is a sentence with the way on.
+Input: a notebook and what a person said. Output: `Recovered`, then a `Plan`; each refusal says the way on.
 """
 
 from collections.abc import Callable, Mapping

@@ -54,7 +54,17 @@ class Plan:
     lifted: LiftedNotebook
     files: Mapping[str, Path]
     cells: int
-    raised: tuple[int, ...]  # cells that raised, which the model does not need
+    raised: tuple[int, ...]  # cells that raised
+
+    @property
+    def skipped(self) -> tuple[int, ...]:
+        """Cells that raised, and the model needs nothing of them."""
+        return tuple(place for place in self.raised if place not in self.recovered.cells)
+
+    @property
+    def raising(self) -> tuple[int, ...]:
+        """Cells that raised after statements that the model needs."""
+        return tuple(place for place in self.raised if place in self.recovered.cells)
 
     @property
     def left_out(self) -> tuple[int, ...]:
@@ -119,7 +129,7 @@ def propose(
     return Plan(
         notebook=notebook, recovered=recovered, opened=opened, outcome=known, proposal=proposal, quality=quality,
         lifted=lifted, files={copy: (files or {})[asked] for asked, copy in copies.items()}, cells=len(pilot.cells),
-        raised=tuple(place for place in raised if place not in recovered.cells),
+        raised=tuple(raised),
     )  # fmt: skip
 
 

@@ -44,8 +44,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"- WARNING: {warning(plan)}"
     yield from ("", "## The notebook", "", f"- seeds: {_SEEDS}")
     yield f"- cells that the model does not need: {_numbers(plan.left_out)}"
-    if plan.raised:
-        yield f"- cells that raise, and that a run skips: {_numbers(plan.raised)}"
+    if plan.skipped:
+        yield f"- cells that raised, and that a run skips: {_numbers(plan.skipped)}"
+    if plan.raising:
+        yield f"- cells that raised after what the model needs, and that may raise again: {_numbers(plan.raising)}"
     yield f"- files that it reads, copied into data/: {', '.join(plan.files) or 'none'}"
     yield from ("", "Parameters, lifted out of its cells:", "")
     yield from _parameters(plan)

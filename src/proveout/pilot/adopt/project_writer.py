@@ -140,7 +140,8 @@ def _adopted(plan: Plan) -> AdoptedNotebook:
     assert recovered.source is not None
     return AdoptedNotebook(
         prediction=recovered.place, source=recovered.source, source_form=handed.source_form, columns=handed.columns,
-        classes=plan.outcome.renamed, skipped_cells=plan.raised,
+        classes=plan.outcome.renamed, skipped_cells=plan.skipped,
+        raising_cells=plan.raising,
     )  # fmt: skip
 
 
