@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from proveout.pilot.adopt.data_files import DataFile
     from proveout.pilot.adopt.plan import Plan
+    from proveout.pilot.audit.analysis import Analysis
 
 
 def adopt(
@@ -28,6 +29,9 @@ def adopt(
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An edited plan.md: its decisions are taken.")
     ] = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="Use the running interpreter, whatever the notebook asks for.")
+    ] = False,
     time_limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest run of the notebook.")] = 1800,
     serve: Annotated[bool, typer.Option(help="Train, gate, release and serve it.")] = True,
 ) -> None:
@@ -44,6 +48,8 @@ def adopt(
     scaffold.check_free(target)
     analysis, asked = adoption.look(notebook)
     files = _files(asked, file or [], yes=yes)
+    if not here:
+        _go_on_elsewhere(analysis, target, files)
     choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
     kept = target / ".proveout" / "adopt"
     recovered = adoption.recover(
@@ -59,6 +65,23 @@ def adopt(
 
 def _tell(line: str) -> None:
     typer.echo(f"   {line}", err=True)
+
+
+def _go_on_elsewhere(analysis: "Analysis", target: Path, files: Mapping[str, Path]) -> None:
+    """Choose the environment; if it is another one than this, run the command again in it, and end with its answer."""
+    import subprocess
+    import sys
+
+    from proveout.pilot.adopt.environment import environment_for
+
+    chosen = environment_for(analysis, target, tell=_tell)
+    for why in chosen.why:
+        typer.echo(f"environment: {why}")
+    if not chosen.made:
+        return
+    answered = [part for asked, given in files.items() for part in ("--file", f"{asked}={given.resolve()}")]
+    again = [str(chosen.python), "-m", "proveout", *sys.argv[1:], "--here", *answered]
+    raise typer.Exit(subprocess.run(again, check=False).returncode)
 
 
 def _files(asked: "tuple[DataFile, ...]", given: list[str], *, yes: bool) -> Mapping[str, Path]:
