@@ -116,7 +116,7 @@ def test_the_demo_fails_where_a_promise_is_broken(logged, replies, change, probl
 def test_a_step_that_fails_ends_its_flow_and_the_demo_with_one_sentence(ingested):
     """Metaflow prints 40 to 90 lines around it."""
     with pytest.raises(DemoFailed) as failed:
-        line._flow(ingested.settings(), "flows/ingest.py", "run", "--batch", "May")
+        line.run_flow(ingested.settings(), "flows/ingest.py", "run", "--batch", "May")
 
     assert str(failed.value) == (
         "flows/ingest.py run --batch May failed:\nThere is no batch May. flows/source.py:read_table says: "
