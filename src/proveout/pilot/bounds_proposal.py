@@ -65,6 +65,12 @@ def quality_bounds(
             value=round_down(low / 2),
             reason=f"{worst.name} ({worst.slice or 'too few rows of each'}): {in_words(worst)}; half of its lower end",
         )
+        _, counts = np.unique(known, return_counts=True)
+        yield Bound(
+            name="class_rows_at_least",
+            value=min(20, max(5, int(0.6 * counts.min()))),
+            reason=f"classes with fewer held-out rows are not judged; the smallest has {int(counts.min()):,} here",
+        )
         yield _spread("promised_less_observed_within", _top_in_the_large(known, said, scores, clusters))
         off = calibration.of_top_label(known, scores, classes=task.facts.classes, clusters=clusters)
         yield Bound(
