@@ -35,10 +35,11 @@ def adopt(
     time_limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest run of the notebook.")] = 1800,
     serve: Annotated[bool, typer.Option(help="Train, gate, release and serve it.")] = True,
 ) -> None:
-    """Make a project of a notebook: its model gated, released and served, without an edit to the notebook.
+    """Make a project of a notebook, and serve its model.
 
-    Runs it in a copy of its folder, finds the way from raw rows to the predictions, proves it row by row, proposes a
-    plan, writes the project, and takes it through the whole line. Ends with the address of the live endpoint.
+    The notebook is not edited. adopt runs it in a copy of its folder, finds the way from raw rows to the predictions,
+    proves it row by row, proposes a plan, writes the project, and takes it through the whole line. Ends with the
+    address of the live endpoint.
     """
     from proveout.pilot import scaffold
     from proveout.pilot.adopt import adoption, plan_choices
