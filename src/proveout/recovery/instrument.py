@@ -12,6 +12,7 @@ import itertools
 from typing import Any
 
 CALL, ITEM, STATEMENT = "__adopt_call__", "__adopt_item__", "__adopt_statement__"
+LOST_IMPORT = "__adopt_lost_import__"
 # These read the frame of their caller, or need the call to stand where it was written.
 AS_WRITTEN = frozenset(
     {"super", "locals", "globals", "vars", "dir", "eval", "exec", "get_ipython", "print", "input", "display"}
@@ -34,7 +35,10 @@ class Instrument(ast.NodeTransformer):
         body: list[ast.stmt] = []
         for place, statement in enumerate(tree.body):
             mark = ast.parse(f"{STATEMENT}({first + place})").body[0]
-            body += [ast.copy_location(mark, statement), self.visit(statement)]
+            made = (
+                _each_import(statement) if isinstance(statement, ast.Import | ast.ImportFrom) else self.visit(statement)
+            )
+            body += [ast.copy_location(mark, statement), made]
         tree.body = body
         return ast.fix_missing_locations(tree)
 
@@ -71,6 +75,25 @@ class Instrument(ast.NodeTransformer):
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # the same fields
+
+
+def _each_import(statement: ast.Import | ast.ImportFrom) -> ast.stmt:
+    """Imports one by one, so that one that fails loses its own name and not the rest of its cell.
+
+    What uses the name raises, then, and that statement is the one that the pilot lacks.
+    """
+    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+        return statement
+    tries: list[ast.stmt] = []
+    for alias in statement.names:
+        if isinstance(statement, ast.Import):
+            one: ast.stmt = ast.Import([alias])
+        else:
+            one = ast.ImportFrom(statement.module, [alias], statement.level)
+        lost = ast.Expr(ast.Call(ast.Name(LOST_IMPORT, ast.Load()), [ast.Name("__adopt_error__", ast.Load())], []))
+        caught = ast.ExceptHandler(ast.Name("Exception", ast.Load()), "__adopt_error__", [lost])
+        tries.append(ast.Try([one], [caught], [], []))
+    return ast.copy_location(ast.If(ast.Constant(True), tries, []), statement)
 
 
 def _key(part: ast.expr) -> ast.expr:

@@ -40,11 +40,7 @@ def install(shell: Any, handed: HandedRows | None = None) -> Tape:
     """A tape that records what `shell` runs from now on. `handed` takes the place of the pilot's own rows."""
     tape = Tape(names=shell.user_ns)
     tape.answering = Recorder(tape, handed)
-    for name, function in (
-        (instrument.CALL, tape.call),
-        (instrument.ITEM, tape.item),
-        (instrument.STATEMENT, tape.begin),
-    ):
+    for name, function in _names(tape).items():
         setattr(builtins, name, function)
     shell.ast_transformers.append(Hook(tape))
     shell.events.register("post_run_cell", lambda result: _note_failure(tape, result))
@@ -60,7 +56,12 @@ def remove(tape: Tape) -> None:
 
 
 def _names(tape: Tape) -> dict[str, Any]:
-    return {instrument.CALL: tape.call, instrument.ITEM: tape.item, instrument.STATEMENT: tape.begin}
+    return {
+        instrument.CALL: tape.call,
+        instrument.ITEM: tape.item,
+        instrument.STATEMENT: tape.begin,
+        instrument.LOST_IMPORT: tape.lost_import,
+    }
 
 
 def _note_failure(tape: Tape, result: Any) -> None:

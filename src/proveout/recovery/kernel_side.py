@@ -47,6 +47,11 @@ def cell(index: int) -> int:
     return 0
 
 
+def lost_imports() -> list[tuple[int, str]]:
+    """Cells with what Python said of an import in them that failed; the rest of such a cell ran."""
+    return _TAPES[-1].lost_imports
+
+
 def end(folder: str) -> int:
     """Recover all models: recovered.json and their files in `folder`. Returns how many there are."""
     place = Path(folder)

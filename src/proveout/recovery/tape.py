@@ -5,6 +5,7 @@ learned from the rows.
 """
 
 import ast
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -151,6 +152,7 @@ class Tape:
     predictions: list[Prediction] = field(default_factory=list)
     metrics: list[MetricCall] = field(default_factory=list)
     redirected: list[tuple[str, str]] = field(default_factory=list)  # a path asked for, the file that was read
+    lost_imports: list[tuple[int, str]] = field(default_factory=list)  # cells, and what Python said of an import
     begun: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
@@ -163,6 +165,13 @@ class Tape:
         """A top-level statement starts."""
         self.statement, self._turns = statement, {}
         self.begun.add(statement)
+
+    def lost_import(self, error: Exception) -> None:
+        """An import failed. The rest of its cell runs."""
+        lost = (self.cell, f"{type(error).__name__}: {error}")
+        if lost not in self.lost_imports:
+            self.lost_imports.append(lost)
+            print(lost[1], file=sys.stderr)  # into the cell's output, as its author would see it
 
     def key(self, site: str) -> Key:
         """The key of the call at `site` now."""

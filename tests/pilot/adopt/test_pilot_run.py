@@ -178,6 +178,36 @@ def test_a_file_that_is_written_is_not_looked_for(tmp_path):
     assert found.recovered.redirected == ()
 
 
+def test_an_import_that_fails_loses_its_own_name_and_not_its_cell(tmp_path, rows):
+    """What draws is imported beside what trains. Where the lost name is used, that line raises."""
+    (tmp_path / "p").mkdir()
+    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
+    imports = f"import nosuchplots as ns, sys\nfrom sklearn.externals import joblib\n{START}"
+
+    found = run_cells(tmp_path / "p", imports, "df = pd.read_csv('rows.csv')", MODEL, "ns.draw(df)\nsys.path")
+
+    assert [(one.index, one.problem.partition(":")[0]) for one in found.raised] == [
+        (0, "ModuleNotFoundError"),
+        (0, "ImportError"),
+        (3, "NameError"),
+    ]
+    assert found.raised[0].problem.endswith("(the rest of the cell ran)")
+    assert [(model.level, model.raised_cells) for model in found.recovered.models] == [("raw", ())]
+
+
+def test_a_model_that_needs_a_lost_import_is_not_found(tmp_path, rows):
+    """Going on is for what nothing needs."""
+    (tmp_path / "p").mkdir()
+    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
+    scaled = "df['a'] = nosuchscaler.scale(df['a'])"
+
+    found = run_cells(
+        tmp_path / "p", f"import nosuchscaler\n{START}", "df = pd.read_csv('rows.csv')", f"{scaled}\n{MODEL}"
+    )
+
+    assert found.recovered.models == ()
+
+
 def test_a_line_that_installs_does_nothing(tmp_path):
     """The environment is chosen before the run, and proveout is in it."""
     ran = tmp_path / "ran.txt"

@@ -4,6 +4,7 @@ Input: a notebook and limits. Output: `PilotRun`: the cells that raised, and wha
 notebook's own folder is never written to.
 """
 
+import ast
 import json
 import os
 import threading
@@ -43,7 +44,7 @@ class PilotFailed(ProveoutError):
 
 @dataclass(frozen=True, kw_only=True)
 class RaisedCell:
-    """A cell that raised, ran out of time or ended the kernel. `index` counts all cells from 0."""
+    """A cell that raised, lost an import, ran out of time or ended the kernel. `index` counts all cells from 0."""
 
     index: int
     problem: str
@@ -107,6 +108,7 @@ def run(
                 kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
                 raised = _cells(kernel, document, limits, clock)
                 seconds = clock.elapsed_s
+                raised = sorted([*raised, *_lost_imports(kernel)], key=lambda one: one.index)
                 clock.tell("looking for the way from raw rows to each model")
                 kernel.ask(
                     f"{_SIDE}.end({str(into)!r})", limit_s=limits.total_s, limit="the models were not recovered in time"
@@ -119,6 +121,12 @@ def run(
         raise PilotFailed(str(notebook), problem, remedy) from large
     recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
     return PilotRun(recovered=recovered, raised=tuple(raised), seconds=round(seconds, 3))
+
+
+def _lost_imports(kernel: Kernel) -> list[RaisedCell]:
+    lost = kernel.ask(f"{_SIDE}.lost_imports()", limit_s=_ASK_S, limit="the kernel does not answer")
+    told: list[tuple[int, str]] = ast.literal_eval(lost)
+    return [RaisedCell(index=cell, problem=f"{problem} (the rest of the cell ran)") for cell, problem in told]
 
 
 def machine_memory_limit() -> int:
