@@ -56,7 +56,7 @@ def measure(
         family=fitted.family,
         bounds=(
             *quality_bounds(fitted.task, known, fitted.scores, naive, clusters),
-            slice_bound(
+            *slice_bound(
                 fitted.task, known, fitted.scores, ruled, naive, records=rows.records[apart], clusters=clusters
             ),
             *leak_bounds(proposal, rows),

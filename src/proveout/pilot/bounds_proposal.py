@@ -111,6 +111,10 @@ def _top_in_the_large(
     return calibration.in_the_large(known == said, scores.max(axis=1), clusters=clusters)
 
 
+WEAKEST_SLICE = "weakest_slice_at_most"
+SLICE_ROWS = "slice_rows_at_least"
+
+
 def slice_bound(
     task: Task,
     known: "NDArray[Any]",
@@ -120,18 +124,23 @@ def slice_bound(
     *,
     records: "pd.DataFrame",
     clusters: "NDArray[Any] | None",
-) -> Bound:
-    """A bound that the significantly weaker slices of the rows kept apart would still pass."""
+) -> Iterator[Bound]:
+    """A bound that the significantly weaker slices of the rows kept apart would still pass; none without slices.
+
+    Rows of texts alone have none: no two of them are alike.
+    """
     plain = float(task_metric.losses(task, known, naive).mean())
     ours, theirs = (task_metric.losses(task, known, one) for one in (scores, ruled))
     fewest = fewest_of_a_slice(len(known))
-    *slices, _ = slice_search.search(ours - theirs, records, fewest=fewest, clusters=clusters)
+    *slices, looked_at = slice_search.search(ours - theirs, records, fewest=fewest, clusters=clusters)
+    if not looked_at.value:
+        return
     by_chance = 3 * float((ours - theirs).std()) / math.sqrt(fewest)
     weak = [one for one in slices if one.low is not None and one.low > 0 and one.high is not None]
     worst = max((one.high or 0.0 for one in weak), default=0.0)
     seen = f"; {weak[0].slice}: {_short(weak[0].value)}" if weak else ""
-    return Bound(
-        name="weakest_slice_at_most",
+    yield Bound(
+        name=WEAKEST_SLICE,
         value=round_up(max(0.5 * plain + by_chance, 1.25 * worst)),
         reason=f"{task_metric.loss_name(task)} less the rules', of a slice beyond that of all other rows, if sure. "
         f"Over all rows the model has {_short(float(ours.mean()))}, the rules {_short(float(theirs.mean()))}, "

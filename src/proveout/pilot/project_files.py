@@ -4,9 +4,10 @@ Input: a `Proposal` and the measurements. Output: the content of each file by it
 each. nbformat writes the notebook.
 """
 
+import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from proveout.data import files
@@ -19,6 +20,7 @@ from proveout.pilot import (
     source_text,
 )
 from proveout.pilot.baseline import Baseline
+from proveout.pilot.bounds_proposal import SLICE_ROWS, WEAKEST_SLICE
 from proveout.pilot.project_proposal import Bound, Proposal
 from proveout.records.train_config import GroupSplit, RandomSplit
 
@@ -41,7 +43,7 @@ def all_files(proposal: Proposal, measured: Baseline, rest: tuple[Bound, ...], *
     """Every file of the project except the data, by its name."""
     import nbformat
 
-    bounds = (*measured.bounds, *rest)
+    bounds = usable((*measured.bounds, *rest))
     made = {
         "flows/train.toml": project_proposal.train_toml(
             proposal, project_proposal.parameters(proposal, measured.family), bounds
@@ -66,9 +68,34 @@ def checks(proposal: Proposal, bounds: tuple[Bound, ...]) -> dict[str, str]:
     return {
         "checks/conftest.py": _conftest(proposal),
         "checks/test_data.py": _test_data(proposal, bounds),
-        "checks/test_model.py": _template("test_model_head.txt")
-        + _template(f"test_model_{proposal.target.task}.txt", **_against_the_rules(bounds)),
+        "checks/test_model.py": _test_model(proposal, bounds),
     }
+
+
+def usable(bounds: Sequence[Bound]) -> tuple[Bound, ...]:
+    """The bounds that a check asks for: without slices, none asks how small they may be."""
+    has_slices = any(one.name == WEAKEST_SLICE for one in bounds)
+    return tuple(one for one in bounds if has_slices or one.name != SLICE_ROWS)
+
+
+def _test_model(proposal: Proposal, bounds: tuple[Bound, ...]) -> str:
+    task = _template(f"test_model_{proposal.target.task}.txt", **_against_the_rules(bounds))
+    if WEAKEST_SLICE not in {one.name for one in bounds}:
+        task = _without(task, "test_no_slice_is_far_weaker_than_the_rest", "the rows have no column to group them by")
+    return _template("test_model_head.txt") + task
+
+
+def _without(checks: str, name: str, why: str) -> str:
+    """The checks without one of them, and why. An import that only it needs goes as well."""
+    tree = ast.parse(checks)
+    [check] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    lines = checks.splitlines()
+    lines[check.lineno - 1 : check.end_lineno] = [f"# {name} is left out: {why}."]
+    text = "\n".join(lines) + "\n"
+    for module in ("slice_search", "task_metric"):
+        if not re.search(rf"\b{module}\.", text):
+            text = text.replace(f", {module}", "", 1)
+    return text
 
 
 RULES_MARGIN = "rules_margin"

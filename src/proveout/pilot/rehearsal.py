@@ -114,7 +114,9 @@ def slices_bound(held_out: int) -> Bound:
     """The bound on the size of slices that are judged, for so many held-out rows."""
     fewest = bounds_proposal.fewest_of_a_slice(held_out)
     return Bound(
-        name="slice_rows_at_least", value=fewest, reason=f"smaller slices are not judged; held out: {held_out:,} rows"
+        name=bounds_proposal.SLICE_ROWS,
+        value=fewest,
+        reason=f"smaller slices are not judged; held out: {held_out:,} rows",
     )
 
 

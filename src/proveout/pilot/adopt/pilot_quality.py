@@ -72,20 +72,19 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
     both = _both(learned, judged)
     apart = both.apart
     request_ms, thousand_ms = _speed(opened, model, asked, judged.records)
-    return PilotQuality(
-        bounds=(
-            *bounds_proposal.quality_bounds(task, judged.labels, scores, naive, None),
-            bounds_proposal.slice_bound(
-                task, judged.labels, scores, ruled, naive, records=judged.records, clusters=None
-            ),
-            *bounds_proposal.leak_bounds(
-                proposal, Rows(table=learned.records, records=learned.records, outcomes=learned.labels)
-            ),
-            *_serving(opened, request_ms, thousand_ms),
-            rehearsal.alike_bound(learned, judged),
-            rehearsal.slices_bound(judged.rows),
-            *_rules_margin(ahead),
+    bounds = (
+        *bounds_proposal.quality_bounds(task, judged.labels, scores, naive, None),
+        *bounds_proposal.slice_bound(task, judged.labels, scores, ruled, naive, records=judged.records, clusters=None),
+        *bounds_proposal.leak_bounds(
+            proposal, Rows(table=learned.records, records=learned.records, outcomes=learned.labels)
         ),
+        *_serving(opened, request_ms, thousand_ms),
+        rehearsal.alike_bound(learned, judged),
+        rehearsal.slices_bound(judged.rows),
+        *_rules_margin(ahead),
+    )
+    return PilotQuality(
+        bounds=project_files.usable(bounds),
         cases=(
             *cases_proposal.cases(proposal, both.rows, apart, scores, task, side="a held-out row"),
             *_hardest(proposal, both.rows, apart, scores, task),
