@@ -3,6 +3,8 @@
 Each is written the way notebooks are: rows from a CSV, steps before and after the split, a model, a metric.
 """
 
+from pathlib import Path
+
 import pytest
 from recorded_notebook import last_model, recorded
 from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
@@ -82,6 +84,34 @@ def test_what_is_computed_from_a_prediction_is_no_model_of_its_own() -> None:
         found = held_out(tape)
 
     assert [type(one.prediction.model).__name__ for one in found] == ["LogisticRegression"]
+
+
+@pytest.mark.parametrize(
+    "trained",
+    [
+        "import lightgbm\nmodel = lightgbm.train({'verbose': -1}, lightgbm.Dataset(X_train, label=y_train), 5)\n"
+        "model.predict(X_test)",
+        "import xgboost\nmodel = xgboost.train({'max_depth': 2}, xgboost.DMatrix(X_train, label=y_train), 5)\n"
+        "model.predict(xgboost.DMatrix(X_test))",
+    ],
+    ids=["LightGBM", "XGBoost"],
+)
+def test_a_booster_is_asked_and_never_copied(trained: str) -> None:
+    """A copy shares its memory, and its end is the end of the kernel."""
+    with recorded([IMPORTS, READ, "df = df.fillna(0)", INPUTS, SPLIT, trained]) as tape:
+        _, found = last_model(tape)
+
+    assert (found.level, found.target) == ("raw", "left")
+
+
+def test_columns_that_are_numbers_are_named_as_text() -> None:
+    """A file without a header has them."""
+    Path("plain.csv").write_text("\n".join(Path("rows.csv").read_text().splitlines()[1:]))
+    cells = ["df = pd.read_csv('plain.csv', header=None).fillna(0)", "X = df[[0, 1]]\ny = df[4]"]
+    with recorded([IMPORTS, *cells, SPLIT, FIT]) as tape:
+        _, found = last_model(tape)
+
+    assert (found.level, found.target) == ("raw", "4")
 
 
 def test_a_drawing_is_not_copied() -> None:

@@ -169,6 +169,37 @@ PILOTS = {
         "fill = Fill()\nX_train = fill.fit_transform(X_train)\nX_test = fill.transform(X_test)",
         FIT,
     ],
+    "holes filled by a function of each group": [
+        READ,
+        "df['age'] = df.groupby('city')['age'].transform(lambda rows: rows.fillna(rows.median()))",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
+    "a loop over a number of rows": [
+        READ,
+        "texts = []\nfor i in range(0, 240):\n    texts.append(len(df['city'][i] + df['plan'][i]))",
+        "X = pd.DataFrame({'long': texts, 'income': df['income']})\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
+    "folds": [
+        "from sklearn.model_selection import KFold",
+        READ,
+        "df = df.fillna(0)\nX = df[['age', 'income']].values\ny = df['left'].values\nscores = []",
+        "for train, test in KFold(n_splits=3, shuffle=True, random_state=1).split(X):\n"
+        "    X_train, X_test, y_train, y_test = X[train], X[test], y[train], y[test]\n"
+        "    model = LogisticRegression(max_iter=500).fit(X_train, y_train)\n"
+        "    scores.append(accuracy_score(y_test, model.predict(X_test)))",
+    ],
+    "rows without a truth are asked last": [
+        READ,
+        "df = df.fillna(0)",
+        INPUTS,
+        SPLIT,
+        FIT,
+        "new = pd.read_csv('rows.csv').head(90).fillna(1)\nanswers = model.predict(new[['age', 'income']])",
+    ],
     "rows shuffled and cut by hand": [
         READ,
         "df = df.fillna(0).sample(frac=1, random_state=4).reset_index(drop=True)",

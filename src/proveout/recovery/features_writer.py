@@ -19,9 +19,8 @@ import pandas as pd
 
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.program_slice import Effects, backward
-from proveout.recovery.recorder import FITS
 from proveout.recovery.tables import emptied
-from proveout.recovery.tape import FIRST, Key, Prediction, Tape
+from proveout.recovery.tape import FIRST, FITS, Key, Prediction, Tape
 from proveout.recovery.verification import Recovery
 
 HEAD = '''"""How a raw row becomes what the model is given: the statements of the pilot, recovered from its run.
@@ -188,9 +187,12 @@ class _Rewriting:
             for place in group:
                 rewrite.statement = place
                 source = tape.statements[place].source
+                last = place == self.replay.places[-1]
+                rewrite.turn = self.replay.prediction.key.turn if last else None
                 made = ast.fix_missing_locations(rewrite.visit(ast.parse(source).body[0]))
-                if place in self.replay.places and place != self.replay.places[-1] and place not in tape.failed:
-                    found.append((ast.unparse(made), cell))
+                if place in self.replay.places and place not in tape.failed:
+                    parts = _before(made, rewrite.prediction, rewrite.turn or 0) if last else [made]
+                    found += [(ast.unparse(ast.fix_missing_locations(part)), cell) for part in parts]
             self.takes = self.takes or rewrite.takes
         return found
 
@@ -212,10 +214,13 @@ class _Rewrite(Instrument):
         super().__init__(cell)
         self.rewriting, self.tape = rewriting, rewriting.tape
         self.statement = -1
+        self.turn: int | None = None  # of the loop that the prediction stands in
         self.takes: str | None = None
+        self.prediction: ast.Call | None = None
 
     def _keys(self, site: str) -> list[Key]:
-        return [key for key in self.tape.kinds if key.statement == self.statement and key.site == site]
+        keys = [key for key in self.tape.kinds if key.statement == self.statement and key.site == site]
+        return [key for key in keys if key.turn == self.turn] or keys
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         site = self.site()
@@ -223,9 +228,10 @@ class _Rewrite(Instrument):
         self.generic_visit(node)
         prediction: Prediction = self.rewriting.replay.prediction
         if (self.statement, site) == (prediction.key.statement, prediction.key.site):
-            self.takes = _taken(node, prediction.argument)
+            self.takes, self.prediction = _taken(node, prediction.argument), node
         keys = [] if written else self._keys(site)
-        if not keys:
+        around = self.prediction is not None and any(one is self.prediction for one in ast.walk(node))
+        if not keys or around:
             return node
         word = FIRST.get(getattr(node.func, "attr", getattr(node.func, "id", "")))
         named = next((one for one in node.keywords if word is not None and one.arg == word), None)
@@ -238,6 +244,8 @@ class _Rewrite(Instrument):
         kind, owner = self.tape.kinds[keys[0]], node.func.value if isinstance(node.func, ast.Attribute) else None
         if kind in ("source", "split"):
             return self._rows(node, keys, split=kind == "split")
+        if kind == "row_range":
+            return ast.Call(node.func, [*node.args[:-1], _name("len(frame)")], [])
         if kind == "select":
             return _selected(node, owner)
         if kind in ("ask", "select_inplace"):
@@ -315,6 +323,25 @@ class _Rewrite(Instrument):
 def _is_own(value: Any) -> bool:
     """Whether the notebook itself defines the class of `value`: no file may bring that class with it."""
     return type(value).__module__ == "__main__" and hasattr(value, "__dict__")
+
+
+def _before(statement: ast.stmt, prediction: ast.Call | None, turn: int) -> list[ast.stmt]:
+    """What a loop does before its prediction, in the turn of it; nothing for another statement."""
+
+    def holds(part: ast.stmt) -> bool:
+        return any(node is prediction for node in ast.walk(part))
+
+    made: list[ast.stmt] = []
+    if isinstance(statement, ast.For):
+        chosen = ast.Subscript(ast.Call(_name("list"), [statement.iter], []), ast.Constant(turn), ast.Load())
+        made.append(ast.Assign([statement.target], chosen))
+    elif not isinstance(statement, ast.If | ast.With):
+        return made
+    for part in [*statement.body, *getattr(statement, "orelse", ())]:
+        if holds(part):
+            return [*made, *_before(part, prediction, 0)]
+        made.append(part)
+    return []
 
 
 def _taken(node: ast.Call, argument: int) -> str | None:

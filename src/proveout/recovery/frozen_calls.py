@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.recovery.recorder import FITS
 from proveout.recovery.tables import kept, rows_of
-from proveout.recovery.tape import CallMade, Key, Tape
+from proveout.recovery.tape import FITS, CallMade, Key, Tape
 
 ROW = "__row__"  # a column that is handed in once, to learn where each row went
 # Where the pilot's filters apply, its order does not.
@@ -35,6 +34,7 @@ class FrozenCalls:
         target: the call at which the replay ends.
         argument: which argument of that call is taken.
         feed: the rows in the place of a source: the key of the source, and what it gave.
+        rows: how many are asked.
         primary: the split at which rows are handed in, where no source is known.
         keep_filters: whether the pilot's filters of rows apply, to compare all rows at once.
         both_sides: whether a split gives the rows asked to its training side too; else that has the pilot's own rows.
@@ -47,12 +47,13 @@ class FrozenCalls:
         target: Key,
         argument: int,
         feed: Callable[[Key, Any], Any],
+        rows: int,
         primary: Key,
         keep_filters: bool,
         both_sides: bool,
     ) -> None:
         self.tape, self.target, self.argument, self.feed, self.primary = tape, target, argument, feed, primary
-        self.keep_filters, self.both_sides = keep_filters, both_sides
+        self.keep_filters, self.both_sides, self.rows = keep_filters, both_sides, rows
         self.origin: Any = None  # the raw row of each row of the last table that carried the column ROW
 
     def call(self, call: CallMade) -> Any:
@@ -68,6 +69,8 @@ class FrozenCalls:
             return self.feed(call.key, value)
         if kind == "split":
             return self._split(call)
+        if kind == "row_range":
+            return call.run() if self.keep_filters else range(int(call.args[0]) if call.args[1:] else 0, self.rows)
         if kind in ("learned", "score"):
             again = kept(value)
             return value if again is None else again
@@ -173,6 +176,17 @@ def by_group(value: Any, call: CallMade) -> Any:
     return made.reindex(numbers.to_numpy()).set_axis(numbers.index)  # -1, where the key is unknown, is no row
 
 
+def filled_by_group(table: Any, call: CallMade) -> Any:
+    """Holes filled with the pilot's value of each row's group."""
+    return call.receiver.obj.fillna(by_group(table, call))
+
+
+def folds(count: int, call: CallMade) -> Any:
+    """Of each fold all rows, to train and to test."""
+    whole = np.arange(rows_of(call.argument(0, "X")) or 0)
+    return iter([(whole, whole)] * count)
+
+
 ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "select": _select,
     "select_inplace": lambda value, call: None,
@@ -185,4 +199,6 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "category_of": category_of,
     "bins": bins,
     "by_group": by_group,
+    "filled_by_group": filled_by_group,
+    "folds": folds,
 }

@@ -49,6 +49,16 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return frozen_calls.by_group(value, _call("transform", owner, args, named))
 
     @staticmethod
+    def filled_by_group(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """Holes filled with the pilot's value of each row's group."""
+        return frozen_calls.filled_by_group(value, _call("transform", owner, args, named))
+
+    @staticmethod
+    def folds(value: int, owner: Any, *args: Any, **named: Any) -> Any:
+        """Of each fold all rows, to train and to test."""
+        return frozen_calls.folds(value, _call("split", owner, args, named))
+
+    @staticmethod
     def instance(kind: Any, value: dict[str, Any]) -> Any:
         """An object of the notebook's own class, with the attributes that it had."""
         made = kind.__new__(kind)

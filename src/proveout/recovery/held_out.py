@@ -27,12 +27,13 @@ class HeldOut:
 
 def held_out(tape: Tape) -> list[HeldOut]:
     """One for each model object, in the order of the run; then the author's own functions that a metric measured."""
-    best: dict[int, tuple[int, Prediction, Split | None]] = {}
+    best: dict[int, tuple[tuple[bool, int], Prediction, Split | None]] = {}
     for prediction in tape.predictions:
         split = _split_of(tape, prediction)
         if split is None and (_on_training_rows(tape, prediction) or not tape.is_rows(prediction.inputs)):
             continue
-        rank, known = _RANK.get(prediction.name, 0), best.get(id(prediction.model))
+        # A file of rows without a truth is often asked about last.
+        rank, known = (split is not None, _RANK.get(prediction.name, 0)), best.get(id(prediction.model))
         if known is None or rank >= known[0]:
             best[id(prediction.model)] = (rank, prediction, split)
     found = [HeldOut(prediction=one, split=split, truth=truth_of(tape, one, split)) for _, one, split in best.values()]

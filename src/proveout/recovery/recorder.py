@@ -6,6 +6,7 @@ Input: calls, in the order in which the pilot makes them. Output: entries on the
 import copy
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from proveout.recovery import frozen_calls
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.handed_rows import HandedRows
 from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
-from proveout.recovery.tape import CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
+from proveout.recovery.tape import FITS, CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
 
-FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
 _ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
 _SELECTS = frozenset(
     {"dropna", "drop_duplicates", "sample", "head", "tail", "nlargest", "nsmallest", "sort_values", "sort_index",
@@ -28,6 +29,8 @@ _SELECTS = frozenset(
 _GROWS = frozenset(
     {"concat", "merge", "append", "join", "vstack", "concatenate", "explode", "melt", "reset_index", "r_"}
 )
+# Learned, also where each row has a value of its own and the answer is as long as the table.
+_REDUCES = frozenset({"mode", "value_counts", "unique", "quantile", "describe", "corr", "cov"})
 # Row by row by nature, or nothing that is learned.
 _AS_IT_IS = frozenset(
     {"len", "range", "enumerate", "zip", "list", "isinstance", "type", "id", "where", "nonzero", "argwhere", "copy",
@@ -51,6 +54,10 @@ class Recorder:
         """The answer of the call itself."""
         if call.name == "train_test_split":
             return self._split(call)
+        if call.name == "split" and type(call.receiver).__module__.startswith("sklearn.model_selection"):
+            return self._folds(call)
+        if call.function is range:
+            self._range(call)
         tape, receiver = self.tape, call.receiver
         given = [one for one in _parts((receiver, *call.args, *call.named.values())) if tape.is_rows(one)]
         mark, asked = len(tape.order), len(tape.predictions)
@@ -69,6 +76,19 @@ class Recorder:
         except Exception:  # somebody's objects: what cannot be noted may not stop the notebook
             self._forget(call.key)
         return answer
+
+    def _folds(self, call: CallMade) -> Any:
+        """The folds of a splitter: later each of them holds all rows asked, on both sides."""
+        folds = list(call.run())
+        self.tape.kinds[call.key], self.tape.frozen[call.key] = "folds", len(folds)
+        return iter(folds)
+
+    def _range(self, call: CallMade) -> None:
+        """A loop over as many rows as there were, counted by hand: `for i in range(0, 1000): df["text"][i]`."""
+        stop, source = call.args[-1], self.tape.statements[call.key.statement].source
+        loop = re.search(rf"for (\w+) in range\((?:0, )?{stop}\)", source)
+        if stop in self.tape.row_counts and loop and re.search(rf"\[{loop[1]}\b", source):
+            self.tape.kinds[call.key] = "row_range"
 
     def _forget(self, key: Key) -> None:
         self.tape.kinds.pop(key, None)
@@ -183,7 +203,7 @@ class Recorder:
             self._in_place(call, before)
             return
         rows, sizes = rows_of(answer), {rows_of(one) for one in given}
-        if rows is not None and rows in sizes:
+        if rows is not None and rows in sizes and name not in _REDUCES:
             if name == "dropna" and before and isinstance(answer, pd.DataFrame) and list(answer.columns) != before[1]:
                 tape.kinds[key], tape.frozen[key] = "columns", list(answer.columns)
             elif name in _SELECTS - {"drop", "filter"} or _drops_rows(call):
@@ -343,10 +363,22 @@ def _read_off(call: CallMade) -> _Special | None:
         return _edges(call)
     if name == "factorize":
         return "factorize", lambda answer: list(answer[1])
-    if name == "transform" and _is_word(args, _GROUP_NUMBERS) and hasattr(call.receiver, "ngroup"):
-        table = call.receiver.agg(args[0])
-        return "by_group", lambda answer: table
+    if name == "transform" and args and hasattr(call.receiver, "ngroup"):
+        return _by_group(call)
     return ("category_of", lambda answer: _vocabulary(answer.dtype)) if name == "Categorical" else None
+
+
+def _by_group(call: CallMade) -> _Special | None:
+    """`groupby(...).transform("mean")`; and `lambda rows: rows.fillna(rows.median())`, where that is all it does."""
+    if _is_word(call.args, _GROUP_NUMBERS):
+        numbers = call.receiver.agg(call.args[0])
+        return "by_group", lambda answer: numbers
+    if not callable(call.args[0]) or not isinstance(call.receiver.obj, pd.Series):
+        return None
+    groups, function, hole = call.receiver, call.args[0], pd.Series([np.nan])
+    table = pd.Series({name: function(pd.concat([group, hole]).rename(name)).iloc[-1] for name, group in groups})
+    filled = frozen_calls.filled_by_group(table, call)
+    return ("filled_by_group", lambda answer: table) if filled.equals(call.run()) else None
 
 
 def _is_word(args: tuple[Any, ...], words: Iterable[str]) -> bool:

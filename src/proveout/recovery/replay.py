@@ -70,6 +70,7 @@ class Replay:
             target=self.prediction.key,
             argument=self.prediction.argument,
             feed=feed,
+            rows=len(frame),
             primary=primary.key,
             keep_filters=keep_filters,
             both_sides=both_sides,

@@ -68,6 +68,8 @@ def _is_drawing(value: Any, depth: int = 3) -> bool:
 
 def flat(table: Any) -> NDArray[Any]:
     """The values of a table, shape (rows, columns)."""
+    if type(table).__name__ == "DMatrix":
+        table = table.get_data()
     if hasattr(table, "toarray"):
         table = table.toarray()
     values = np.asarray(table)
@@ -128,12 +130,12 @@ def target_column(raw: pd.DataFrame, truth: Any, rows: Sequence[int]) -> str | N
         if share == 1:
             return str(column)
         if share > nearly[0] and wanted.nunique() > FEWEST_ROWS:
-            nearly = (share, column)
+            nearly = (share, str(column))
         pairs = pd.DataFrame({"value": values.astype(str), "truth": wanted.astype(str)}).drop_duplicates()
         if pairs.value.is_unique and pairs.truth.is_unique and len(pairs) < max(len(wanted) / 2, 3):
-            same = same or column
+            same = str(column) if same is None else same
         elif (pairs.value.is_unique and len(pairs) < max(len(wanted) / 4, 3)) or _same_order(values, wanted):
-            determines = determines or column
+            determines = str(column) if determines is None else determines
     return same or nearly[1] or determines
 
 

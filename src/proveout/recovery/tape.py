@@ -28,8 +28,9 @@ class Key(NamedTuple):
 Kind = Literal[
     "source", "split", "select", "select_inplace", "columns", "columns_inplace", "fit", "partial_fit", "fit_transform",
     "fit_predict", "fit_resample", "learned", "score", "ask", "dummies", "factorize", "category", "category_of", "bins",
-    "by_group",
+    "by_group", "filled_by_group", "folds", "row_range",
 ]  # fmt: skip
+FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,10 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
     raised = tuple(sorted({tape.statements[place].cell for place in replay.places if place in tape.failed}))
     found = Recovery(level="inputs", reason="no call that reads rows leads to it", replay=replay, raised_cells=raised)
     for primary in replay.sources:
-        found = replace(_from_source(tape, replay, primary, one, singles=singles), raised_cells=raised)
+        try:
+            found = replace(_from_source(tape, replay, primary, one, singles=singles), raised_cells=raised)
+        except Exception as error:  # inputs of a kind that nothing here knows
+            found = replace(found, level="failed", reason=f"its inputs cannot be compared: {_said(error)}")
         if found.level in ("raw", "leak"):
             break
     return found
@@ -188,14 +191,15 @@ def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int)
     assert base.raw is not None
     assert base.primary is not None
     chosen = np.linspace(0, len(base.rows) - 1, min(singles, len(base.rows))).astype(int)
-    other = base.raw[base.target].iloc[::-1].reset_index(drop=True) if base.target is not None else None
+    target = next((column for column in base.raw if base.target is not None and str(column) == base.target), None)
+    other = base.raw[target].iloc[::-1].reset_index(drop=True) if base.target is not None else None
     right, leaks, reason = 0, 0, ""
     for place in chosen:
         row = base.raw.iloc[[base.rows[place]]].reset_index(drop=True)
         wanted = flat(base.inputs)[[place]]
         foreign = row.copy()
         if other is not None:
-            foreign[base.target] = other.iloc[[base.rows[place]]].to_numpy()
+            foreign[target] = other.iloc[[base.rows[place]]].to_numpy()
         try:
             made = replay.run(foreign, base.primary)
             same = bool(equal_rows(made, wanted).all()) and _answers_alike(prediction, made, base.answers, int(place))
@@ -225,9 +229,14 @@ def _answers_alike(prediction: Prediction, made: Any, answers: Any, place: int) 
 
 
 def model_then(prediction: Prediction) -> Any:
-    """The model in the state in which it predicted: notebooks fit one object again and again."""
+    """The model in the state in which it predicted: notebooks fit one object again and again.
+
+    A booster of LightGBM or XGBoost is made by each training anew, and a copy of it would share its memory.
+    """
     import copy
 
+    if not hasattr(prediction.model, "fit"):
+        return prediction.model
     model = copy.copy(prediction.model)
     if hasattr(model, "__dict__"):
         model.__dict__ = dict(prediction.state)
