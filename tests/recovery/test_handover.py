@@ -188,6 +188,21 @@ def test_a_function_of_the_notebook_becomes_a_part_of_the_features(
     assert "a part of the features" in handed.note
 
 
+def test_a_class_of_the_notebook_becomes_a_part_of_the_features(tmp_path: Path) -> None:
+    """No file may bring its code: it stands in the features, with what it has learned in the state."""
+    own = (
+        "class Nearest:\n    def fit(self, X, y):\n        self.centres = X.groupby(y).mean().to_numpy()\n"
+        "    def predict(self, X):\n        apart = [((X.to_numpy() - one) ** 2).sum(axis=1) for one in self.centres]\n"
+        "        return np.argmin(apart, axis=0)"
+    )
+    fit = "model = Nearest()\nmodel.fit(X_train, y_train)\nprint(accuracy_score(y_test, model.predict(X_test)))"
+    found, _ = handed_over([own, READ, "df = df.fillna(0)", INPUTS, SPLIT, fit], tmp_path / "model")
+    raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
+
+    assert set(held["answer"]) == {0, 1}
+    assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+
+
 def test_the_answer_of_a_function_is_as_probable_as_it_was_right() -> None:
     learned, truth = np.array([0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 0])
     model = model_form.of_answers(learned, truth, task="binary", column="answer")
@@ -198,13 +213,12 @@ def test_the_answer_of_a_function_is_as_probable_as_it_was_right() -> None:
 
 
 def test_a_model_that_is_no_estimator_is_told(tmp_path: Path) -> None:
-    """Somebody's own class has no form that can be opened without running code."""
-    own = (
-        "class Own:\n    def fit(self, X, y):\n        self.m = y.mean()\n"
-        "    def predict(self, X):\n        return np.full(len(X), self.m > 0.5)"
+    """A booster says numbers of its own, and which of them is which class stands in the notebook alone."""
+    fit = (
+        "import lightgbm\nmodel = lightgbm.train({'verbose': -1}, lightgbm.Dataset(X_train, label=y_train), 5)\n"
+        "model.predict(X_test)"
     )
-    fit = "model = Own()\nmodel.fit(X_train, y_train)\nmodel.predict(X_test)"
-    cells = [own, READ, "df = df.fillna(0)", INPUTS, SPLIT, fit]
+    cells = [READ, "df = df.fillna(0)", INPUTS, SPLIT, fit]
 
     with pytest.raises(NotHandedOver, match="no estimator of scikit-learn's kind"):
         handed_over(cells, tmp_path)

@@ -192,6 +192,50 @@ PILOTS = {
         "    model = LogisticRegression(max_iter=500).fit(X_train, y_train)\n"
         "    scores.append(accuracy_score(y_test, model.predict(X_test)))",
     ],
+    "one encoder applied to each column": [
+        READ,
+        "df = df.fillna(0)\ndf[['city', 'plan']] = df[['city', 'plan']].apply(LabelEncoder().fit_transform)",
+        "X = df[['age', 'city', 'plan']]\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
+    "a function that learns from what it is given": [
+        READ,
+        "def clean(rows):\n    rows = rows.copy()\n    rows['age'] = rows['age'].fillna(rows['age'].mean())\n"
+        "    rows['city'] = LabelEncoder().fit_transform(rows['city'])\n    return rows[['age', 'city']]",
+        "X = df.drop(columns='left')\ny = df['left']",
+        SPLIT,
+        "X_train = clean(X_train)\nX_test = clean(X_test)",
+        FIT,
+    ],
+    "a function that changes a global": [
+        READ,
+        "def fill():\n    global df\n    df['age'] = df['age'].fillna(df['age'].median())",
+        "fill()",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
+    "all in one function": [
+        "from sklearn.metrics import *",
+        "def main():\n    df = pd.read_csv('rows.csv')\n    df = df.fillna(df.mean(numeric_only=True))\n"
+        "    X_train, X_test, y_train, y_test = train_test_split(df[['age', 'income']], df['left'], random_state=0)\n"
+        "    scaler = StandardScaler()\n    X_train = scaler.fit_transform(X_train)\n"
+        "    model = LogisticRegression().fit(X_train, y_train)\n"
+        "    print(balanced_accuracy_score(y_test, model.predict(scaler.transform(X_test))))\n    return model",
+        "model = main()",
+    ],
+    "a class that holds rows and model": [
+        READ,
+        "class Leaving:\n    def __init__(self, rows):\n        self.rows = rows.fillna(0)\n"
+        "        self.scaler, self.model = StandardScaler(), LogisticRegression()\n"
+        "    def prepare(self):\n        X, y = self.rows[['age', 'income']], self.rows['left']\n"
+        "        self.X, self.X_test, self.y, self.y_test = train_test_split(X, y, random_state=1)\n"
+        "        self.X = self.scaler.fit_transform(self.X)\n        self.X_test = self.scaler.transform(self.X_test)\n"
+        "    def fit(self):\n        self.model.fit(self.X, self.y)\n"
+        "    def evaluate(self):\n        print(accuracy_score(self.y_test, self.model.predict(self.X_test)))",
+        "work = Leaving(df)\nwork.prepare()\nwork.fit()\nwork.evaluate()",
+    ],
     "rows without a truth are asked last": [
         READ,
         "df = df.fillna(0)",

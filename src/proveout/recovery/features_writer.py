@@ -20,7 +20,7 @@ import pandas as pd
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.program_slice import Effects, backward
 from proveout.recovery.tables import emptied
-from proveout.recovery.tape import FIRST, FITS, Key, Prediction, Tape
+from proveout.recovery.tape import ANSWER, FIRST, FITS, Key, Prediction, Tape
 from proveout.recovery.verification import Recovery
 
 HEAD = '''"""How a raw row becomes what the model is given: the statements of the pilot, recovered from its run.
@@ -71,14 +71,12 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModu
     assert recovery.replay is not None
     assert recovery.primary is not None
     assert recovery.raw is not None
-    rewriting = _Rewriting(tape, recovery)
-    lines = rewriting.lines()
-    takes = rewriting.takes or recovery.replay.prediction.inputs_name
-    if takes is None:
-        raise Unwritable("the prediction stands inside a function of the notebook")
-    sources = [text for text, _ in lines] + [f"__taken__ = {takes}"]
-    needed = [lines[place] for place in backward(sources, len(sources) - 1)[:-1]]  # what only training needed goes
-    needed = [(text, cell) for text, cell in needed if text != "None" and not re.fullmatch(r"(\w+) = \1", text)]
+    rewriting = _Rewriting(tape, recovery, frozenset(recovery.replay.places))
+    lines, takes = _needed(rewriting)
+    # A function that many statements call has learned something in each: once more, with those alone that are needed.
+    rewriting = _Rewriting(tape, recovery, frozenset(line.place for line in lines) | {recovery.replay.places[-1]})
+    lines, takes = _needed(rewriting)
+    needed = [(line.text, line.cell) for line in lines]
     before = needed
     needed, takes, steps = _folded(needed, takes) if fold else (needed, takes, [])
     tops = _tops([text for text, _ in needed])
@@ -99,24 +97,47 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModu
     return FeaturesModule(text=text + "\n", function=public, state=state, steps=found)
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A rewritten statement, its cell, and its place among those of the notebook."""
+
+    text: str
+    cell: int
+    place: int
+
+
+def _needed(rewriting: "_Rewriting") -> tuple[list[_Line], str]:
+    """The statements that the inputs need, and the expression of the inputs. What only training needed goes."""
+    lines = rewriting.lines()
+    takes = "" if rewriting.reached is not None else rewriting.takes or rewriting.replay.prediction.inputs_name
+    if takes is None:
+        raise Unwritable("the prediction stands where no statement of the notebook leads")
+    sources = [line.text for line in lines] + ([f"__taken__ = {takes}"] if takes else [])
+    places = backward(sources, len(sources) - 1)
+    needed = [lines[place] for place in (places[:-1] if takes else places)]
+    return [line for line in needed if line.text != "None" and not re.fullmatch(r"(\w+) = \1", line.text)], takes
+
+
 def _function(
     name: str, lines: Sequence[tuple[str, int]], tops: Sequence[str], *, answer: str, state: Mapping[str, Any]
 ) -> str:
     """The function that runs `lines`, but for those that stand above it, and returns `answer`."""
     body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in lines if text not in tops]
-    inside = [line for part in [*_head(state), *body, f"return {answer}"] for line in part.splitlines()]
+    ends = [f"return {answer}"] if answer else []
+    inside = [line for part in [*_head(state), *body, *ends] for line in part.splitlines()]
     return "\n".join([f"def {name}(frame, state):", *(f"    {line}" for line in inside)])
 
 
+_OF_FUNCTION = {"frame", "state", "turns"}  # names that only the function of the features has
 _TOP = ("import ", "from ", "def ", "class ", "async def ", "@")
 
 
 def _tops(texts: list[str]) -> list[str]:
     """Imports, functions and classes, but for those that read what stands between them: `medians[row['Sex']]`."""
     effects = {text: Effects(ast.parse(text).body[0], {}, frozenset()) for text in texts}
-    inside = [text for text in texts if not text.startswith(_TOP)]
+    inside = [text for text in texts if not text.startswith(_TOP) or re.search(r"^\s+nonlocal ", text, re.MULTILINE)]
     while True:
-        names = {name for text in inside for name in effects[text].strong | effects[text].weak}
+        names = {name for text in inside for name in effects[text].strong | effects[text].weak} | _OF_FUNCTION
         more = [text for text in texts if text not in inside and effects[text].uses & names]
         if not more:
             return [text for text in texts if text not in inside]
@@ -168,8 +189,10 @@ class Turns(list[Any]):
 
 
 class _Rewriting:
-    def __init__(self, tape: Tape, recovery: Recovery) -> None:
+    def __init__(self, tape: Tape, recovery: Recovery, statements: frozenset[int]) -> None:
         assert recovery.replay is not None
+        self.statements = statements  # of the notebook, whose calls count
+        self.reached: ast.Call | None = None  # what stands in the place of a prediction inside a function
         assert recovery.primary is not None
         self.tape, self.recovery, self.replay = tape, recovery, recovery.replay
         self.same = recovery.replay.same_source(recovery.primary)
@@ -177,9 +200,10 @@ class _Rewriting:
         self.models = _fitted(tape)
         self.takes: str | None = None
 
-    def lines(self) -> list[tuple[str, int]]:
-        """The rewritten statements of the slice, each with its cell."""
-        tape, found = self.tape, []
+    def lines(self) -> list[_Line]:
+        """The rewritten statements of the slice."""
+        tape = self.tape
+        found: list[_Line] = []
         for cell, group in itertools.groupby(
             range(len(tape.statements)), key=lambda place: tape.statements[place].cell
         ):
@@ -191,8 +215,13 @@ class _Rewriting:
                 rewrite.turn = self.replay.prediction.key.turn if last else None
                 made = ast.fix_missing_locations(rewrite.visit(ast.parse(source).body[0]))
                 if place in self.replay.places and place not in tape.failed:
-                    parts = _before(made, rewrite.prediction, rewrite.turn or 0) if last else [made]
-                    found += [(ast.unparse(ast.fix_missing_locations(part)), cell) for part in parts]
+                    parts = [made]
+                    if last:
+                        parts = _before(made, rewrite.prediction, rewrite.turn or 0)
+                    if last and self.reached is not None:
+                        parts = [_until_reached(made)]
+                    texts = [ast.unparse(ast.fix_missing_locations(part)) for part in parts]
+                    found += [_Line(text, cell, place) for text in texts]
             self.takes = self.takes or rewrite.takes
         return found
 
@@ -217,9 +246,11 @@ class _Rewrite(Instrument):
         self.turn: int | None = None  # of the loop that the prediction stands in
         self.takes: str | None = None
         self.prediction: ast.Call | None = None
+        self.depth = 0  # functions around what is visited
 
     def _keys(self, site: str) -> list[Key]:
-        keys = [key for key in self.tape.kinds if key.statement == self.statement and key.site == site]
+        counted = self.rewriting.statements | {self.statement}
+        keys = [key for key in self.tape.kinds if key.site == site and key.statement in counted]
         return [key for key in keys if key.turn == self.turn] or keys
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -227,8 +258,8 @@ class _Rewrite(Instrument):
         written = isinstance(node.func, ast.Name) and node.func.id in AS_WRITTEN
         self.generic_visit(node)
         prediction: Prediction = self.rewriting.replay.prediction
-        if (self.statement, site) == (prediction.key.statement, prediction.key.site):
-            self.takes, self.prediction = _taken(node, prediction.argument), node
+        if site == prediction.key.site:
+            return self._predicted(node, prediction)
         keys = [] if written else self._keys(site)
         around = self.prediction is not None and any(one is self.prediction for one in ast.walk(node))
         if not keys or around:
@@ -239,6 +270,23 @@ class _Rewrite(Instrument):
             node.args = [named.value]
             node.keywords.remove(named)
         return self._answer(node, keys)
+
+    def _predicted(self, node: ast.Call, prediction: Prediction) -> ast.expr:
+        self.takes, self.prediction = _taken(node, prediction.argument), node
+        if self.depth and self.takes is not None:
+            self.prediction = self.rewriting.reached = _call(f"again.reached({self.takes})")
+        return self.prediction
+
+    def visit_Global(self, node: ast.Global) -> ast.stmt:
+        return ast.Nonlocal(node.names)  # the notebook's names are those of the function of the features
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        self.depth += 1
+        made = super().visit_FunctionDef(node)
+        self.depth -= 1
+        if self.rewriting.reached is not None:
+            made.body = _cut(made.body, self.rewriting.reached)
+        return made
 
     def _answer(self, node: ast.Call, keys: list[Key]) -> ast.expr:  # noqa: PLR0911  # one return for each kind of call
         kind, owner = self.tape.kinds[keys[0]], node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -278,11 +326,16 @@ class _Rewrite(Instrument):
     def _fit(self, node: ast.Call, keys: list[Key], owner: ast.expr | None) -> ast.expr:
         kind = self.tape.kinds[keys[0]]
         known = [self.rewriting.models[key] for key in keys if key in self.rewriting.models]
+        own = [fit.key for fit in self.tape.fits if fit.model is self.rewriting.replay.prediction.model]
+        if owner is not None and kind == "fit" and set(keys) <= set(own):
+            return owner  # the model itself is not needed for what it is given
         if not known:
             raise Unwritable(f"`{ast.unparse(node)[:60]}` fits without rows")
         fitted = self._stored(keys, known)
         if isinstance(owner, ast.Name):
             fitted = ast.NamedExpr(ast.Name(owner.id, ast.Store()), fitted)
+        elif isinstance(owner, ast.Attribute | ast.Subscript):
+            fitted = ast.Call(_name("again.fitted"), [owner, fitted], [])
         if kind in ("fit", "partial_fit"):
             return fitted
         method = "transform" if kind == "fit_transform" else "predict"
@@ -325,6 +378,25 @@ def _is_own(value: Any) -> bool:
     return type(value).__module__ == "__main__" and hasattr(value, "__dict__")
 
 
+def _cut(body: list[ast.stmt], reached: ast.Call) -> list[ast.stmt]:
+    """Statements without those that come after the prediction."""
+    for place, statement in enumerate(body):
+        if any(node is reached for node in ast.walk(statement)):
+            for block in ("body", "orelse", "finalbody"):
+                if getattr(statement, block, None):
+                    setattr(statement, block, _cut(getattr(statement, block), reached))
+            return body[: place + 1]
+    return body
+
+
+def _until_reached(statement: ast.stmt) -> ast.stmt:
+    """A statement in which a function of the notebook comes to its prediction: what the model is given is returned."""
+    made = ast.parse("try:\n    pass\nexcept again.Reached as reached:\n    return reached.value").body[0]
+    assert isinstance(made, ast.Try)
+    made.body = [statement]
+    return made
+
+
 def _before(statement: ast.stmt, prediction: ast.Call | None, turn: int) -> list[ast.stmt]:
     """What a loop does before its prediction, in the turn of it; nothing for another statement."""
 
@@ -345,6 +417,8 @@ def _before(statement: ast.stmt, prediction: ast.Call | None, turn: int) -> list
 
 
 def _taken(node: ast.Call, argument: int) -> str | None:
+    if argument == ANSWER:
+        return ast.unparse(node)
     if argument < len(node.args):
         return ast.unparse(node.args[argument])
     named = next((one.value for one in node.keywords if one.arg in ("X", "y_pred")), None)
@@ -357,6 +431,12 @@ def _selected(node: ast.Call, owner: ast.expr | None) -> ast.expr:
     if not function and owner is not None:
         return owner
     return ast.Tuple(node.args, ast.Load()) if len(node.args) > 1 else node.args[0]
+
+
+def _call(text: str) -> ast.Call:
+    made = _name(text)
+    assert isinstance(made, ast.Call)
+    return made
 
 
 def _name(text: str) -> ast.expr:

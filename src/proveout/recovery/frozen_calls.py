@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from proveout.recovery.tables import kept, rows_of
-from proveout.recovery.tape import FITS, CallMade, Key, Tape
+from proveout.recovery.tape import ANSWER, FITS, CallMade, Key, Tape
 
 ROW = "__row__"  # a column that is handed in once, to learn where each row went
 # Where the pilot's filters apply, its order does not.
@@ -60,7 +60,7 @@ class FrozenCalls:
         """The answer of one call on the rows asked."""
         self._see(call.receiver, *call.args)
         if call.key == self.target:
-            raise Captured(call.argument(self.argument, "y_pred"))
+            raise Captured(call.run() if self.argument == ANSWER else call.argument(self.argument, "y_pred"))
         kind, value = self.tape.kinds.get(call.key), self.tape.frozen.get(call.key)
         filters = kind in ("select", "select_inplace")
         if kind is None or kind == "ask" or (filters and self.keep_filters and call.name not in _ORDERS):
@@ -181,6 +181,11 @@ def filled_by_group(table: Any, call: CallMade) -> Any:
     return call.receiver.obj.fillna(by_group(table, call))
 
 
+def applied(states: Mapping[Any, Any], call: CallMade) -> Any:
+    """`apply(LabelEncoder().fit_transform)` with the encoder of each column."""
+    return call.receiver.apply(lambda column: states[column.name].transform(column), *call.args[1:], **call.named)
+
+
 def folds(count: int, call: CallMade) -> Any:
     """Of each fold all rows, to train and to test."""
     whole = np.arange(rows_of(call.argument(0, "X")) or 0)
@@ -201,4 +206,5 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "by_group": by_group,
     "filled_by_group": filled_by_group,
     "folds": folds,
+    "applied": applied,
 }

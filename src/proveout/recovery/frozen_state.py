@@ -10,9 +10,18 @@ from proveout.recovery import frozen_calls, tables
 from proveout.recovery.tape import CallMade, Key
 
 
+class Reached(BaseException):
+    """What the model is given is known: `value`. `except Exception` of the notebook must not see it."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
 class again:  # reads as a word in recovered statements: `again.dummies(...)`
     """The pilot's calls, once more. `owner` is what the method was called on, None for a function."""
 
+    Reached = Reached
     given = staticmethod(tables.from_frame)
     copy = staticmethod(copy.deepcopy)
     table = staticmethod(tables.as_table)
@@ -54,9 +63,25 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return frozen_calls.filled_by_group(value, _call("transform", owner, args, named))
 
     @staticmethod
+    def applied(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`apply(LabelEncoder().fit_transform)` with the encoder of each column."""
+        return frozen_calls.applied(value, _call("apply", owner, args, named))
+
+    @staticmethod
     def folds(value: int, owner: Any, *args: Any, **named: Any) -> Any:
         """Of each fold all rows, to train and to test."""
         return frozen_calls.folds(value, _call("split", owner, args, named))
+
+    @staticmethod
+    def reached(value: Any) -> Any:
+        """The end of the way to the model, inside a function of the notebook."""
+        raise Reached(value)
+
+    @staticmethod
+    def fitted(owner: Any, value: Any) -> Any:
+        """An estimator that is an attribute, as it was after the pilot's fit."""
+        owner.__dict__.update(vars(value))
+        return owner
 
     @staticmethod
     def instance(kind: Any, value: dict[str, Any]) -> Any:

@@ -94,7 +94,8 @@ class Effects:
     def _call(self, node: ast.Call, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
         if isinstance(node.func, ast.Attribute):
             owner = base(node.func)
-            if owner and owner not in modules and (_is_in_place(node) or node.func.attr in _CHANGES):
+            changes = node.func.attr in _CHANGES or f".{node.func.attr}" in functions
+            if owner and owner not in modules and (_is_in_place(node) or changes):
                 self.weak.add(owner)
         elif isinstance(node.func, ast.Name) and node.func.id in functions:
             changed = functions[node.func.id]
@@ -140,6 +141,22 @@ def changing_functions(sources: Sequence[str]) -> dict[str, frozenset[str]]:
     return found
 
 
+def _changing_methods(sources: Sequence[str]) -> dict[str, frozenset[str]]:
+    """`.name` of each method of the notebook's classes that may change its object: it stores, or calls another."""
+    found: dict[str, frozenset[str]] = {}
+    for source in sources:
+        for node in ast.walk(_parsed(source)):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            methods = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.args.args]
+            for method in methods:
+                own = method.args.args[0].arg
+                calls = any(isinstance(one, ast.Call) and base(one.func) == own for one in ast.walk(method))
+                if _ITS_ARGUMENTS in _changed_by(method) or calls:
+                    found[f".{method.name}"] = frozenset()
+    return found
+
+
 def _changed_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     own = {one.arg for one in function.args.args}
     nodes = list(ast.walk(function))
@@ -173,14 +190,14 @@ def backward(sources: Sequence[str], target: int, *, stop: int | None = None) ->
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     )
-    functions = changing_functions(sources)
+    functions = {**changing_functions(sources), **_changing_methods(sources)}
     effects = [Effects(_parsed(source).body[0], functions, modules) for source in sources[: target + 1]]
     groups = _one_object(effects)
     needed, chosen = set(effects[target].uses), [target]
     for place in range(target - 1, -1, -1):
         effect = effects[place]
         touched = {name for one in effect.weak for name in groups.get(one, {one})}
-        if effect.strong & needed or touched & needed:
+        if effect.strong & needed or touched & needed or "*" in effect.strong:  # `from sklearn.metrics import *`
             chosen.append(place)
             needed -= effect.strong
             needed |= effect.uses & modules if place == stop else effect.uses

@@ -58,6 +58,10 @@ class Recorder:
             return self._folds(call)
         if call.function is range:
             self._range(call)
+        if call.name == "apply" and isinstance(call.receiver, pd.DataFrame) and call.args:
+            method = call.args[0]
+            if getattr(method, "__name__", "") == "fit_transform" and hasattr(method, "__self__"):
+                return self._applied(call, method)
         tape, receiver = self.tape, call.receiver
         given = [one for one in _parts((receiver, *call.args, *call.named.values())) if tape.is_rows(one)]
         mark, asked = len(tape.order), len(tape.predictions)
@@ -82,6 +86,20 @@ class Recorder:
         folds = list(call.run())
         self.tape.kinds[call.key], self.tape.frozen[call.key] = "folds", len(folds)
         return iter(folds)
+
+    def _applied(self, call: CallMade, fit_transform: Callable[..., Any]) -> Any:
+        """`df[columns].apply(LabelEncoder().fit_transform)`: one encoder, fitted to each column in turn."""
+        states: dict[Any, Any] = {}
+        owner: Any = fit_transform.__self__  # type: ignore[attr-defined]  # it is a method
+
+        def fitted(column: Any) -> Any:
+            answer = fit_transform(column)
+            states[column.name] = copy.copy(owner)
+            return answer
+
+        answer = call.receiver.apply(fitted, *call.args[1:], **call.named)
+        self.tape.kinds[call.key], self.tape.frozen[call.key] = "applied", states
+        return answer
 
     def _range(self, call: CallMade) -> None:
         """A loop over as many rows as there were, counted by hand: `for i in range(0, 1000): df["text"][i]`."""
@@ -136,7 +154,7 @@ class Recorder:
         module, receiver = getattr(call.function, "__module__", None) or "", call.receiver
         if _is_source(module, call.name):
             self._source(call, answer)
-        elif call.name in FITS and hasattr(receiver, "fit") and not isinstance(receiver, type):
+        elif call.name in FITS and hasattr(receiver, "fit") and not isinstance(receiver, type) and _learns(call):
             self._fit(call, answer)
         elif call.name in _ASKS and hasattr(receiver, "predict") and call.args:
             self._ask(call, answer)
@@ -166,7 +184,8 @@ class Recorder:
 
     def _fit(self, call: CallMade, answer: Any) -> None:
         tape, receiver = self.tape, call.receiver
-        if call.name == "fit" and answer is not receiver:  # statsmodels: fit gives another object
+        if call.name == "fit" and answer is not receiver and hasattr(answer, "predict"):
+            # statsmodels: fit gives another object
             tape.kinds[call.key], tape.frozen[call.key] = "learned", answer
             return
         # Shallow: a new fit makes new arrays. One encoder refitted for ten columns is common.
@@ -209,7 +228,8 @@ class Recorder:
             elif name in _SELECTS - {"drop", "filter"} or _drops_rows(call):
                 tape.kinds[key] = "select"
             return
-        if _is_own(call.function) and self._hands_out_rows(answer, sizes):
+        own_class = isinstance(call.function, type) and call.function.__module__ == "__main__"
+        if own_class or (_is_own(call.function) and self._hands_out_rows(answer, sizes)):
             return  # its own calls were seen
         if name in _GROWS and rows is not None:
             tape.count_rows(answer)
@@ -331,6 +351,11 @@ def _drops_rows(call: CallMade) -> bool:
 def _is_own(function: Callable[..., Any]) -> bool:
     """Whether the notebook itself defines the function."""
     return getattr(function, "__module__", None) == "__main__" and inspect.isroutine(function)
+
+
+def _learns(call: CallMade) -> bool:
+    """Whether `fit` is given rows. A method `fit` of the author's class without any calls others that are."""
+    return bool(call.args) or type(call.receiver).__module__ != "__main__"
 
 
 def _is_source(module: str, name: str) -> bool:

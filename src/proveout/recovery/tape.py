@@ -29,8 +29,12 @@ Kind = Literal[
     "source", "split", "select", "select_inplace", "columns", "columns_inplace", "fit", "partial_fit", "fit_transform",
     "fit_predict", "fit_resample", "learned", "score", "ask", "dummies", "factorize", "category", "category_of", "bins",
     "by_group", "filled_by_group", "folds", "row_range",
+    "applied",
 ]  # fmt: skip
 FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
+
+
+ANSWER = -1  # in the place of an argument: what the call itself answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +95,7 @@ class Prediction:
     rows: int | None
     answers: Any
     truth: Any
-    argument: int = 0  # which argument of the call holds the inputs, or the answers where no model gave them
+    argument: int = 0  # which argument of the call holds the inputs, or the answers where no estimator gave them
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
