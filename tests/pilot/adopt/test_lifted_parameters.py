@@ -103,3 +103,11 @@ def test_cells_keep_their_number_and_lose_their_outputs(tmp_path: Path) -> None:
     assert found.cells[3].outputs == []
     assert document.cells[2].outputs, "the pilot itself is not changed"
     assert all(ast.parse(cell.source) for cell in found.cells if cell.cell_type == "code")
+
+
+def test_a_line_that_installs_is_left_out_and_shown(tmp_path: Path) -> None:
+    """The project has an environment, which a training run may not change."""
+    found = lifted(tmp_path, ["!pip install xgboost\nimport xgboost", "x = 1\n"])
+
+    assert [cell.source for cell in found.document.cells[1:]] == ["pass\nimport xgboost", "x = 1\n"]
+    assert found.diff.splitlines() == ["cell 0", "-!pip install xgboost", "+pass"]

@@ -49,12 +49,12 @@ def without(source: str) -> str:
     'import x\npass\nx.f()'
     """
     lines, plain = source.splitlines(), mask(source)
-    masked = plain.python.splitlines()
+    masked, changed = plain.python.splitlines(), False
     for magic in plain.magics:
         for line, text in _lines(magic):
             if not any(INSTALL.match(part) for part in _commands(text)):
                 continue
-            place = line - 1
+            place, changed = line - 1, True
             if magic.magic_type == "cell_magic" and magic.body:
                 lines[place] = "true" if line > magic.line else lines[place]
                 continue
@@ -63,7 +63,7 @@ def without(source: str) -> str:
                 ends += 1
                 lines[ends] = ""
             lines[place] = masked[place] if place < len(masked) else ""
-    return "\n".join(lines)
+    return "\n".join(lines) if changed else source
 
 
 def _lines(magic: Magic) -> Iterator[tuple[int, str]]:

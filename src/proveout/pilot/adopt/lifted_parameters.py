@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proveout.pilot import source_text
+from proveout.pilot.adopt import install_lines
 from proveout.pilot.audit import cell_code
 from proveout.pilot.audit.cell_code import CellCode
 from proveout.records.values import Scalar
@@ -70,7 +71,7 @@ class _Literal:
 
 
 def lift(pilot: Any, cells: Collection[int], *, paths: Mapping[str, str] | None = None) -> LiftedNotebook:
-    """The pilot with its literals lifted.
+    """The pilot with its literals lifted, and without the lines that install packages.
 
     Args:
         pilot: its document.
@@ -83,8 +84,10 @@ def lift(pilot: Any, cells: Collection[int], *, paths: Mapping[str, str] | None 
     document, diff = copy.deepcopy(pilot), []
     for place, cell in enumerate(document.cells):
         edits = [(one.node, name) for one, name in named if one.cell == place]
-        if edits:
-            before, cell.source = cell.source, _edited(cell.source, edits)
+        before = cell.source
+        if cell.cell_type == "code":
+            cell.source = install_lines.without(_edited(before, edits) if edits else before)
+        if cell.source != before:
             diff += _diff(before, cell.source, place)
         _bare(cell, place)
     parameters = _parameters(named, paths or {})

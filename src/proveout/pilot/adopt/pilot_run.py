@@ -108,7 +108,7 @@ def run(
                 kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
                 raised = _cells(kernel, document, limits, clock)
                 seconds = clock.elapsed_s
-                raised = sorted([*raised, *_lost_imports(kernel)], key=lambda one: one.index)
+                raised = sorted([*_lost_imports(kernel), *raised], key=lambda one: one.index)
                 clock.tell("looking for the way from raw rows to each model")
                 kernel.ask(
                     f"{_SIDE}.end({str(into)!r})", limit_s=limits.total_s, limit="the models were not recovered in time"
