@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,16 @@ model = LogisticRegression().fit(X_train, y_train)
 model.score(X_test, y_test)"""
 
 
-@pytest.fixture
-def rows() -> pd.DataFrame:
+def drawn() -> pd.DataFrame:
+    """Rows of which the sign of `a` tells `y`."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"a": rng.normal(size=120), "b": rng.normal(size=120)})
     return frame.assign(y=(frame.a > 0).astype(int))
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    return drawn()
 
 
 def run_cells(folder: Path, *cells: str, limits: RunLimits | None = None, **given) -> pilot_run.PilotRun:
@@ -71,19 +77,6 @@ def run_cells(folder: Path, *cells: str, limits: RunLimits | None = None, **give
     folder.mkdir(parents=True, exist_ok=True)
     write_notebook(folder / "pilot.ipynb", cells)
     return pilot_run.run(folder / "pilot.ipynb", into=folder.parent, limits=limits, **given)
-
-
-def test_a_cell_over_its_time_is_interrupted_and_the_run_goes_on(tmp_path, rows):
-    """A search over thousands of grids must not cost what was reached before it."""
-    (tmp_path / "p").mkdir()
-    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
-
-    found = run_cells(
-        tmp_path / "p", START, "while True: pass", "df = pd.read_csv('rows.csv')", MODEL, limits=RunLimits(cell_s=5)
-    )
-
-    assert [(one.index, one.problem) for one in found.raised] == [(1, "it took longer than 5 s")]
-    assert [model.level for model in found.recovered.models] == ["raw"]
 
 
 def test_a_cell_that_ignores_the_interrupt_ends_the_kernel(tmp_path, monkeypatch):
@@ -95,50 +88,9 @@ def test_a_cell_that_ignores_the_interrupt_ends_the_kernel(tmp_path, monkeypatch
         run_cells(tmp_path / "p", stubborn, limits=RunLimits(cell_s=2))
 
 
-def test_more_memory_than_allowed_is_an_error_of_the_cell(tmp_path, rows):
-    """The machine must not be brought down, and what does not need the memory goes on."""
-    (tmp_path / "p").mkdir()
-    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
-    limits = RunLimits(memory_bytes=2_000_000_000)
-
-    found = run_cells(
-        tmp_path / "p", START, "a = np.ones(400_000_000)", "df = pd.read_csv('rows.csv')", MODEL, limits=limits
-    )
-
-    assert [one.index for one in found.raised] == [1]
-    assert "MemoryError" in found.raised[0].problem
-    assert [model.level for model in found.recovered.models] == ["raw"]
-
-
 def test_the_default_cap_is_a_share_of_the_memory():
     """Without any setting there is one."""
     assert 0 < pilot_run.machine_memory_limit() < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def test_a_question_to_the_user_is_the_error_of_its_cell_alone(tmp_path, rows):
-    """`input()` stands mostly in a last cell that tries the model."""
-    (tmp_path / "p").mkdir()
-    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
-
-    found = run_cells(tmp_path / "p", START, "df = pd.read_csv('rows.csv')", MODEL, "a = float(input('a? '))")
-
-    assert [one.index for one in found.raised] == [3]
-    assert [(model.level, model.raised_cells) for model in found.recovered.models] == [("raw", ())]
-
-
-@pytest.mark.parametrize("asked", ["https://nowhere.invalid/rows.csv", "/content/drive/other.csv"])
-def test_a_named_file_is_read_in_the_place_of_what_the_notebook_asks_for(tmp_path, rows, asked):
-    """The user says once where the rows of an address or of a lost path are."""
-    elsewhere = tmp_path / "elsewhere" / "mine.csv"
-    elsewhere.parent.mkdir()
-    rows.to_csv(elsewhere, index=False)
-
-    cells = (START, f"df = pd.read_csv(filepath_or_buffer={asked!r})", MODEL)
-    found = run_cells(tmp_path / "p", *cells, files={asked: elsewhere})
-
-    assert [model.level for model in found.recovered.models] == ["raw"]
-    assert found.recovered.redirected == ((asked, str(elsewhere)),)
-    assert found.raised == ()
 
 
 def test_without_a_named_file_the_reading_cell_raises(tmp_path, rows):
@@ -168,33 +120,6 @@ def test_a_notebook_in_a_folder_of_a_repository_reads_beside_it(tmp_path, rows):
     assert Path(found.recovered.redirected[0][1]).parent.name == "work"
 
 
-def test_a_file_that_is_written_is_not_looked_for(tmp_path):
-    """`open(path, 'w')` in a folder that is not there must not write over another file of that name."""
-    found = run_cells(
-        tmp_path / "p", "with open('kept.txt', 'w') as f: f.write('a')", "f = open('/gone/kept.txt', 'w')"
-    )
-
-    assert [one.index for one in found.raised] == [1]
-    assert found.recovered.redirected == ()
-
-
-def test_an_import_that_fails_loses_its_own_name_and_not_its_cell(tmp_path, rows):
-    """What draws is imported beside what trains. Where the lost name is used, that line raises."""
-    (tmp_path / "p").mkdir()
-    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
-    imports = f"import nosuchplots as ns, sys\nfrom sklearn.externals import joblib\n{START}"
-
-    found = run_cells(tmp_path / "p", imports, "df = pd.read_csv('rows.csv')", MODEL, "ns.draw(df)\nsys.path")
-
-    assert [(one.index, one.problem.partition(":")[0]) for one in found.raised] == [
-        (0, "ModuleNotFoundError"),
-        (0, "ImportError"),
-        (3, "NameError"),
-    ]
-    assert found.raised[0].problem.endswith("(the rest of the cell ran)")
-    assert [(model.level, model.raised_cells) for model in found.recovered.models] == [("raw", ())]
-
-
 def test_a_model_that_needs_a_lost_import_is_not_found(tmp_path, rows):
     """Going on is for what nothing needs."""
     (tmp_path / "p").mkdir()
@@ -208,22 +133,114 @@ def test_a_model_that_needs_a_lost_import_is_not_found(tmp_path, rows):
     assert found.recovered.models == ()
 
 
-def test_a_line_that_installs_does_nothing(tmp_path):
+EVENTS = {
+    "imports": f"import nosuchplots as ns, sys\nfrom sklearn.externals import joblib\n{START}",
+    "endless": "while True: pass",
+    "greedy": "a = np.ones(400_000_000)",
+    "installs": "!echo ran > ../ran.txt; pip install nosuchpackage",
+    "reads": "df = pd.read_csv('rows.csv')",
+    "model": MODEL,
+    "draws": "ns.draw(df)\nsys.path",
+    "asks": "a = float(input('a? '))",
+    "writes": "f = open('/gone/kept.txt', 'w')",
+    "waits": "import time\ntime.sleep(3)",
+}
+
+
+@dataclass(frozen=True)
+class Eventful:
+    """What came of a notebook in which almost everything goes wrong."""
+
+    run: pilot_run.PilotRun
+    folder: Path
+    lines: tuple[str, ...]
+
+    def problems(self, cell: str) -> list[str]:
+        return [one.problem for one in self.run.raised if one.index == list(EVENTS).index(cell)]
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory) -> Eventful:
+    folder, lines = tmp_path_factory.mktemp("eventful") / "p", list[str]()
+    folder.mkdir()
+    drawn().to_csv(folder / "rows.csv", index=False)
+    (folder / "kept.txt").write_text("mine")
+    limits = RunLimits(cell_s=6, memory_bytes=2_000_000_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pilot_run, "_TICK_S", 0.5)
+        run = run_cells(folder, *EVENTS.values(), limits=limits, tell=lines.append)
+    return Eventful(run, folder, tuple(lines))
+
+
+def test_whatever_happens_beside_it_the_model_is_recovered(eventful):
+    """A pilot is a notebook in which something always fails."""
+    [model] = eventful.run.recovered.models
+
+    assert (model.level, model.raised_cells) == ("raw", ())
+    assert eventful.problems("reads") == eventful.problems("model") == eventful.problems("waits") == []
+
+
+def test_a_cell_over_its_time_is_interrupted_and_the_run_goes_on(eventful):
+    """A search over thousands of grids must not cost what was reached before it."""
+    assert eventful.problems("endless") == ["it took longer than 6 s"]
+
+
+def test_more_memory_than_allowed_is_an_error_of_the_cell(eventful):
+    """The machine must not be brought down, and what does not need the memory goes on."""
+    [problem] = eventful.problems("greedy")
+
+    assert "MemoryError" in problem
+
+
+def test_an_import_that_fails_loses_its_own_name_and_not_its_cell(eventful):
+    """What draws is imported beside what trains. Where the lost name is used, that line raises."""
+    absent, moved = eventful.problems("imports")
+
+    assert absent == "ModuleNotFoundError: No module named 'nosuchplots' (the rest of the cell ran)"
+    assert moved.startswith("ImportError: cannot import name 'joblib'")
+    assert [problem.partition(":")[0] for problem in eventful.problems("draws")] == ["NameError"]
+
+
+def test_a_line_that_installs_does_nothing(eventful):
     """The environment is chosen before the run, and proveout is in it."""
-    ran = tmp_path / "ran.txt"
-
-    found = run_cells(tmp_path / "p", f"!echo ran > {ran}; pip install nosuchpackage", "x = 1")
-
-    assert found.raised == ()
-    assert not ran.exists()
+    assert eventful.problems("installs") == []
+    assert not (eventful.folder.parent / "ran.txt").exists()
 
 
-def test_progress_is_told_with_seconds(tmp_path, monkeypatch):
+def test_a_question_to_the_user_is_the_error_of_its_cell_alone(eventful):
+    """`input()` stands mostly in a last cell that tries the model."""
+    [problem] = eventful.problems("asks")
+
+    assert problem.startswith("StdinNotImplementedError")
+
+
+def test_a_file_that_is_written_is_not_looked_for(eventful):
+    """`open(path, 'w')` in a folder that is not there must not write over another file of that name."""
+    [problem] = eventful.problems("writes")
+
+    assert problem.startswith("FileNotFoundError")
+    assert eventful.run.recovered.redirected == ()
+
+
+def test_progress_is_told_with_seconds(eventful):
     """Somebody who waits sees which cell runs and that time passes, also within a cell."""
-    monkeypatch.setattr(pilot_run, "_TICK_S", 0.5)
-    lines: list[str] = []
+    waited = [line for line in eventful.lines if line.startswith("cell 9 of 10")]
 
-    run_cells(tmp_path / "p", "import time\ntime.sleep(3)", tell=lines.append)
+    assert all(re.search(r"\(\d+ s\)$", line) for line in eventful.lines)
+    assert len(waited) >= 2
 
-    assert all(re.search(r"\(\d+ s\)$", line) for line in lines)
-    assert sum(line.startswith("cell 0 of 1") for line in lines) >= 2
+
+def test_a_named_file_is_read_in_the_place_of_what_the_notebook_asks_for(tmp_path, rows):
+    """The user says once where the rows of an address or of a lost path are."""
+    asked = ("https://nowhere.invalid/rows.csv", "/content/drive/other.csv")
+    files = {asked[0]: tmp_path / "elsewhere" / "mine.csv", asked[1]: tmp_path / "elsewhere" / "names.csv"}
+    (tmp_path / "elsewhere").mkdir()
+    for file in files.values():
+        rows.to_csv(file, index=False)
+    reads = f"df = pd.read_csv(filepath_or_buffer={asked[0]!r})\nnames = pd.read_csv({asked[1]!r})"
+
+    found = run_cells(tmp_path / "p", START, reads, MODEL, files=files)
+
+    assert [model.level for model in found.recovered.models] == ["raw"]
+    assert found.recovered.redirected == tuple((one, str(file)) for one, file in files.items())
+    assert found.raised == ()

@@ -68,10 +68,10 @@ def plan(
     names = dict.fromkeys([*(one.distribution for one in known), *(name for name in _CORE if name in asked)])
     wanted = {name: asked.get(name, _Asked(name, "imports")) for name in names}
     dated = _era(analysis, wanted)
-    old = dated if dated is not None and dated.before else None
-    outdated = _outdated(analysis, old, interpreter, bounds)
+    old = dated if dated is not None and dated.before and _admits_era(bounds) else None
+    outdated = _outdated(analysis, old, interpreter)
     if old is not None and (missing or outdated):
-        wanted |= _of_era(wanted, old)
+        wanted |= _of_era(wanted)
     fitted = [
         package_bounds.bounded(package_bounds.for_this_machine(one.requirement), bounds, source=one.source)
         for one in wanted.values()
@@ -131,25 +131,24 @@ def _era(analysis: Analysis, wanted: Mapping[str, _Asked]) -> era.Era | None:
     return era.era_of(analysis)
 
 
-def _outdated(
-    analysis: Analysis, old: era.Era | None, interpreter: Interpreter, bounds: Mapping[str, str]
-) -> tuple[str, ...]:
-    """What a notebook from before pandas 3 uses that is gone here, where proveout works with the releases before."""
-    if old is None:
-        return ()
-    before = [f"{name}{era.BEFORE[name]}" for name in _CORE]
-    if any(package_bounds.bounded(one, bounds, source="").changed for one in before):
-        return ()
-    if all(_suits(one, interpreter) for one in before):
+def _outdated(analysis: Analysis, old: era.Era | None, interpreter: Interpreter) -> tuple[str, ...]:
+    """What a notebook from before pandas 3 uses that is gone here."""
+    if old is None or all(_suits(f"{name}{era.BEFORE[name]}", interpreter) for name in _CORE):
         return ()
     return era.gone_since(analysis)
 
 
-def _of_era(wanted: Mapping[str, _Asked], old: era.Era) -> dict[str, _Asked]:
+def _admits_era(bounds: Mapping[str, str]) -> bool:
+    """Whether proveout works with the releases before pandas 3."""
+    before = (f"{name}{era.BEFORE[name]}" for name in _CORE)
+    return not any(package_bounds.bounded(one, bounds, source="").changed for one in before)
+
+
+def _of_era(wanted: Mapping[str, _Asked]) -> dict[str, _Asked]:
     """The releases of that time, for what the notebook imports and what decides most."""
     names = (name for name in era.BEFORE if name in wanted or name in (*_CORE, "ipython"))
     return {
-        name: _Asked(f"{name}{era.BEFORE[name]}", old.why)
+        name: _Asked(f"{name}{era.BEFORE[name]}", "of its time")
         for name in names
         if name not in wanted or not wanted[name].is_pinned
     }
