@@ -34,7 +34,7 @@ def test_an_interpreter_that_has_every_import_is_used_as_it_is(tmp_path):
 
 def test_a_missing_import_asks_for_an_environment(tmp_path):
     """The distribution of cv2 has another name; numpy is not imported and not asked for."""
-    found = planned(tmp_path, IMPORTS, "import cv2, os, json")
+    found = planned(tmp_path, IMPORTS, "import cv2, os, json\ncv2.imread('a')")
 
     assert found.missing == ("cv2",)
     assert "lacks cv2" in found.reason
@@ -98,20 +98,20 @@ def test_the_running_interpreter_stays_where_the_old_releases_are_no_way(tmp_pat
 
 
 def test_an_old_notebook_that_lacks_something_gets_all_of_its_time(tmp_path):
-    found = planned(tmp_path, IMPORTS, "import seaborn as sns", metadata=PYTHON_3_8)
+    found = planned(tmp_path, IMPORTS, "import seaborn as sns\nsns.set()", metadata=PYTHON_3_8)
 
     assert {"pandas>=2.2,<2.3", "seaborn<0.13", "ipython<9"} <= set(found.requirements)
 
 
 def test_what_a_cell_installs_is_a_requirement(tmp_path):
-    found = planned(tmp_path, "!pip install seaborn==0.11 pandas==3.1.1 jupyter", IMPORTS, "import seaborn")
+    found = planned(tmp_path, "!pip install seaborn==0.11 pandas==3.1.1 jupyter", IMPORTS, "from seaborn import *")
 
     assert found.requirements == ("pandas==3.1.1", "scikit-learn", "seaborn==0.11")
 
 
 def test_a_name_that_nobody_knows_is_not_guessed(tmp_path):
     """Whoever owns that name in the index would run code here."""
-    found = planned(tmp_path, IMPORTS, "import sklearnnn")
+    found = planned(tmp_path, IMPORTS, "import sklearnnn\nsklearnnn.f()")
 
     assert ([one.module for one in found.unknown], found.reason) == (["sklearnnn"], "")
     assert not any("sklearnnn" in one for one in found.requirements)
@@ -119,9 +119,17 @@ def test_a_name_that_nobody_knows_is_not_guessed(tmp_path):
 
 
 def test_a_name_that_the_notebook_itself_installs_is_known(tmp_path):
-    found = planned(tmp_path, "!pip install sklearnnn", "import sklearnnn")
+    found = planned(tmp_path, "!pip install sklearnnn", "import sklearnnn as s\n%timeit s.f()")
 
     assert (found.requirements, found.missing) == (("sklearnnn",), ("sklearnnn",))
+
+
+def test_what_no_cell_uses_is_not_installed(tmp_path):
+    """Many import TensorFlow and train a forest. What plots may be needed by others, unseen."""
+    found = planned(tmp_path, f"import tensorflow as tf\nimport matplotlib.pyplot as plt\n{IMPORTS}")
+
+    assert ([one.module for one in found.idle], found.missing) == (["tensorflow"], ("matplotlib",))
+    assert "Cell 0 imports tensorflow and no cell uses it: it is left out." in found.why
 
 
 def test_imports_that_may_fail_and_modules_of_the_author_are_not_needed(tmp_path):

@@ -160,7 +160,7 @@ def notebook(folder, *cells):
 def test_without_an_index_the_run_goes_on_in_the_running_interpreter(tmp_path):
     """The cell that imports what is not there will say so; most of the notebook may not need it."""
     found = environment.environment_for(
-        notebook(tmp_path, "import theano"), tmp_path / "project", installer=Broken(UV_UNREACHABLE)
+        notebook(tmp_path, "import theano\ntheano.f()"), tmp_path / "project", installer=Broken(UV_UNREACHABLE)
     )
 
     assert (found.python, found.made, found.left_out) == (Path(sys.executable), False, ("theano",))
@@ -169,7 +169,7 @@ def test_without_an_index_the_run_goes_on_in_the_running_interpreter(tmp_path):
 
 def test_an_environment_of_the_project_is_told_with_all_that_changed(tmp_path):
     found = environment.environment_for(
-        notebook(tmp_path, "import theano, shap"), tmp_path / "project", installer=Shelf(theano="1")
+        notebook(tmp_path, "import theano, shap\nshap.f(theano)"), tmp_path / "project", installer=Shelf(theano="1")
     )
 
     assert (found.made, found.left_out) == (True, ("shap",))

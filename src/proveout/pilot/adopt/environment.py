@@ -45,8 +45,8 @@ def environment_for(
     `tell` takes lines of progress while packages are installed.
     """
     chosen, here = plan(analysis), Path(sys.executable)
+    left_out = tuple(one.module for one in (*chosen.unknown, *chosen.idle))
     if not chosen.reason:
-        left_out = tuple(one.module for one in chosen.unknown)
         return Environment(python=here, why=chosen.why, requirements=(), left_out=left_out, made=False)
     installer = installer or virtual_environment.UvOrPip(tell)
     try:
@@ -54,13 +54,13 @@ def environment_for(
     except EnvironmentFailed as failed:
         lacks = f", which lacks {', '.join(chosen.missing)}" if chosen.missing else ""
         why = (*chosen.why, chosen.reason, str(failed), f"It goes on in the running interpreter{lacks}.")
-        return Environment(python=here, why=why, requirements=(), left_out=chosen.missing, made=False)
+        return Environment(python=here, why=why, requirements=(), left_out=(*left_out, *chosen.missing), made=False)
     lost = tuple(f"{module} is not there: the cell that imports it will say so." for module in made.missing)
     changes = tuple(f"{change}." for change in made.changes)
     return Environment(
         python=Path(made.python),
         why=(*chosen.why, chosen.reason, *changes, *lost),
         requirements=made.requirements,
-        left_out=made.missing,
+        left_out=(*left_out, *made.missing),
         made=True,
     )

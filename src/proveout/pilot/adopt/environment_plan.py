@@ -34,6 +34,7 @@ class EnvironmentPlan:
     modules: tuple[str, ...]
     missing: tuple[str, ...]  # modules that the running interpreter lacks
     unknown: tuple[NeededModule, ...]  # of these nobody knows the package
+    idle: tuple[NeededModule, ...]  # these are missing, and no cell uses them
     reason: str
 
 
@@ -62,8 +63,9 @@ def plan(
     declared = requirement_files.declared(analysis.notebook.path.resolve().parent)
     asked = _asked(analysis, declared)
     needed = tuple(_with_distribution(one, asked) for one in needed_modules(analysis))
-    known = [one for one in needed if one.distribution]
-    unknown = tuple(one for one in needed if not one.distribution and not interpreter.has(one.module))
+    idle = tuple(one for one in needed if not one.used and not interpreter.has(one.module))
+    known = [one for one in needed if one.distribution and one not in idle]
+    unknown = tuple(one for one in needed if one.used and not one.distribution and not interpreter.has(one.module))
     missing = tuple(one.module for one in known if not interpreter.has(one.module))
     names = dict.fromkeys([*(one.distribution for one in known), *(name for name in _CORE if name in asked)])
     wanted = {name: asked.get(name, _Asked(name, "imports")) for name in names}
@@ -82,6 +84,7 @@ def plan(
         _origin(declared, wanted, dated),
         *(f"{one.changed}." for one in fitted if one.changed),
         *map(_unknown, unknown),
+        *(f"Cell {one.cell} imports {one.module} and no cell uses it: it is left out." for one in idle),
     )
     if not reason:
         why = (
@@ -94,6 +97,7 @@ def plan(
         modules=tuple(one.module for one in known),
         missing=missing,
         unknown=unknown,
+        idle=idle,
         reason=reason,
     )
 

@@ -4,14 +4,17 @@ Input: an `Analysis`. Output: a `NeededModule` for each module, with its distrib
 """
 
 import ast
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proveout.pilot.audit.analysis import Analysis, CodeCell
 from proveout.pilot.audit.distributions import ENGINES, distribution_of, is_distribution, normalised
 from proveout.pilot.audit.literals import constants, text_of
 from proveout.pilot.audit.syntax import walk
 
+# Whoever imports these may need them for another package: `df.plot()`, `read_excel`.
+_NEEDED_BY_OTHERS = {"matplotlib", "jinja2", *(module for _, _, module in ENGINES)}
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
@@ -19,29 +22,47 @@ _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseExcept
 class NeededModule:
     """A top-level module of a package. `distribution` is "" where nobody knows which package it comes from.
 
-    `cell` and `line` are those of its first import, or of the first call that needs it.
+    `cell` and `line` are those of its first import, or of the first call that needs it. `used` says that some cell uses
+    a name that an import of it gives; without it the notebook runs as well.
     """
 
     module: str
     distribution: str
     cell: int
     line: int
+    used: bool = True
 
 
 def needed_modules(analysis: Analysis) -> tuple[NeededModule, ...]:
     """What the notebook needs of packages, in the order of its lines. Imports that may fail are not needed."""
     found: dict[str, NeededModule] = {}
-    for module, cell, line in (*_imports(analysis), *_engines(analysis)):
+    names = {node.id for _, node in analysis.nodes(ast.Name)} | _words_in_magics(analysis)
+    for module, cell, line, given in (*_imports(analysis), *_engines(analysis)):
         distribution = distribution_of(module, analysis.notebook.path.parent)
         top = module.partition(".")[0]
-        if distribution is not None and top not in found:
-            # Not by its name alone: a package that happens to be called like it may be anybody's.
-            known = distribution if is_distribution(top) or top in ("google", "azure") else ""
-            found[top] = NeededModule(module=top, distribution=normalised(known), cell=cell, line=line)
+        if distribution is None:
+            continue
+        # Not by its name alone: a package that happens to be called like it may be anybody's.
+        known = distribution if is_distribution(top) or top in ("google", "azure") else ""
+        used = top in _NEEDED_BY_OTHERS or not given or not names.isdisjoint(given)
+        before = found.get(top)
+        if before is None:
+            found[top] = NeededModule(module=top, distribution=normalised(known), cell=cell, line=line, used=used)
+        elif used and not before.used:
+            found[top] = replace(before, used=True)
     return tuple(found.values())
 
 
-def _imports(analysis: Analysis) -> Iterator[tuple[str, int, int]]:
+def _words_in_magics(analysis: Analysis) -> set[str]:
+    """Words of lines that are no Python, which may name what an import gave: `%timeit np.sort(a)`."""
+    magics = (magic for cell in analysis.cells for magic in cell.code.magics)
+    return {word for magic in magics for word in re.findall(r"\w+", f"{magic.text} {magic.body}")}
+
+
+_Import = tuple[str, int, int, frozenset[str]]  # module, cell, line, and the names it gives; none are all
+
+
+def _imports(analysis: Analysis) -> Iterator[_Import]:
     for cell in analysis.cells:
         may_fail = _guarded(cell)
         nodes = [node for node in cell.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -49,9 +70,12 @@ def _imports(analysis: Analysis) -> Iterator[tuple[str, int, int]]:
             if id(node) in may_fail:
                 continue
             if isinstance(node, ast.Import):
-                yield from ((alias.name, cell.index, node.lineno) for alias in node.names)
+                for alias in node.names:
+                    given = frozenset({alias.asname or alias.name.partition(".")[0]})
+                    yield alias.name, cell.index, node.lineno, given
             elif node.module and not node.level:
-                yield node.module, cell.index, node.lineno
+                names = frozenset(alias.asname or alias.name for alias in node.names) - {"*"}
+                yield node.module, cell.index, node.lineno, names
 
 
 def _guarded(cell: CodeCell) -> set[int]:
@@ -67,11 +91,11 @@ def _catches_imports(handler: ast.ExceptHandler) -> bool:
     return bool(names & _IMPORT_ERRORS)
 
 
-def _engines(analysis: Analysis) -> Iterator[tuple[str, int, int]]:
+def _engines(analysis: Analysis) -> Iterator[_Import]:
     """Packages that a call needs and no import names: openpyxl for an .xlsx file."""
     known = constants(analysis)
     for call in analysis.calls:
         path = text_of(call.argument(0), known, analysis) or text_of(call.argument(-1, "io"), known, analysis) or ""
         for method, suffix, module in ENGINES:
             if call.method == method and path.lower().endswith(suffix):
-                yield module, call.cell, call.line
+                yield module, call.cell, call.line, frozenset()
