@@ -59,7 +59,7 @@ chaos: $(READY)  ## the long fault runs, over and over; each says how often it t
 
 .PHONY: pilots
 pilots: $(READY)  ## adopt on every notebook of tests/pilots/; a sample of them is part of make test
-	$(BIN)/python -m pytest tests/pilot/adopt/test_pilots.py -m ""
+	$(BIN)/python -m pytest tests/pilot/adopt/test_pilots.py tests/line/test_adopt.py -m ""
 
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows

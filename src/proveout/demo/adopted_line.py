@@ -110,5 +110,5 @@ def _answer(port: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
 def _same(opened: OpenBundle, answer: Mapping[str, Any], wanted: Any, *, target: str) -> bool:
     import numpy as np
 
-    scores = opened.task.scores(opened.task.read_members(answer, target=target))
+    scores = opened.task.scores(opened.task.read_members(answer.get("prediction") or {}, target=target))
     return scores is not None and bool(np.allclose(scores, np.ravel(wanted), rtol=_RELATIVE, atol=_RELATIVE))
