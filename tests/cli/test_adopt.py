@@ -1,0 +1,70 @@
+"""cli/adopt.py: what is asked of a person, and what a wrong answer gets."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from proveout.cli import adopt, main
+from proveout.errors import UsageError
+from proveout.pilot.adopt.data_files import DataFile
+
+MISSING = DataFile(asked="/content/x.csv", cell=2, line=1, code="pd.read_csv('/content/x.csv')", state="missing")
+FOUND = DataFile(asked="y.csv", cell=3, line=1, code="pd.read_csv('y.csv')", state="elsewhere", file=Path("data/y.csv"))
+
+
+def test_a_missing_file_is_asked_for_once_with_the_line_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that was found is not asked for, and neither is one that was given."""
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    monkeypatch.setattr(adopt.typer, "prompt", lambda *_, **__: str(tmp_path / "rows.csv"))
+
+    assert adopt._files((MISSING, FOUND), [], yes=False) == {"/content/x.csv": tmp_path / "rows.csv"}
+    assert "cell 2, line 1: pd.read_csv" in capsys.readouterr().out
+
+    monkeypatch.setattr(adopt.typer, "prompt", lambda *_, **__: pytest.fail("it was asked"))
+    given = [f"/content/x.csv={tmp_path / 'rows.csv'}"]
+    assert adopt._files((MISSING, FOUND), given, yes=False) == {"/content/x.csv": tmp_path / "rows.csv"}
+    assert adopt._files((MISSING,), [], yes=True) == {}
+
+
+@pytest.mark.parametrize("given", ["rows.csv", "x=/nowhere/rows.csv"])
+def test_a_wrong_answer_is_told(given: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(UsageError, match=r"expected ASKED=FILE, with a file that exists"):
+        adopt._files((MISSING,), [given], yes=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: None, "no such file"),
+        (lambda folder: (folder / "p.ipynb").write_text("{"), "p.ipynb"),
+        (lambda folder: (folder / "p.ipynb").mkdir(), "p.ipynb"),
+    ],
+    ids=["no file", "no notebook", "a folder"],
+)
+def test_what_is_no_notebook_is_told(make: object, said: str, tmp_path: Path) -> None:
+    """In one sentence, and nothing is written."""
+    assert callable(make)
+    make(tmp_path)
+
+    result = CliRunner().invoke(main, ["adopt", str(tmp_path / "p.ipynb"), "--into", str(tmp_path / "made"), "--yes"])
+
+    assert result.exit_code in (1, 2)
+    assert said in result.output.lower()
+    assert "Traceback" not in result.output
+    assert "unexpected" not in result.output
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_folder_with_files_is_not_written_into(tmp_path: Path) -> None:
+    """Neither is anything run for it."""
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "own.txt").write_text("mine")
+
+    result = CliRunner().invoke(main, ["adopt", "p.ipynb", "--into", str(tmp_path / "made"), "--yes"])
+
+    assert result.exit_code == 2
+    assert "is not an empty folder: name another one" in result.output
