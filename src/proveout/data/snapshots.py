@@ -268,6 +268,6 @@ def content_digest(frame: "pd.DataFrame") -> Digest:
             values = known.to_numpy()
             hashed.update(values.dtype.str.encode() + values.tobytes())
         else:
-            texts = [str(value) for value in known]
-            hashed.update(b"text" + canonical([len(text) for text in texts]) + "".join(texts).encode())
+            texts = list(map(str, known.tolist()))
+            hashed.update(b"text" + canonical(list(map(len, texts))) + "".join(texts).encode())
     return Digest(hashed.hexdigest())

@@ -151,15 +151,18 @@ def _requests(settings: Settings, bundle: Bundle, batch: str | None) -> Sequence
 
 def _rows(settings: Settings, bundle: Bundle, batch: str | None) -> "pd.DataFrame":
     """The rows to ask with, of the request columns."""
-    if batch is None:
-        from proveout.evaluation.context import EvaluationContext
-
-        folder = open_store(settings).folder("bundles", bundle.digest)
-        return EvaluationContext(settings, folder).holdout.records
     from proveout.data import features, snapshots
 
-    guarded, _ = snapshots.guarded_batch(settings, batch)
-    return guarded.accepted[list(features.request_columns(settings))]
+    columns = list(features.request_columns(settings))
+    if batch is not None:
+        guarded, _ = snapshots.guarded_batch(settings, batch)
+        return guarded.accepted[columns]
+    from proveout.data.splits import HOLDOUT
+    from proveout.model.bundle import packed_rows_on
+
+    store = open_store(settings)
+    rows = packed_rows_on(store.folder("bundles", bundle.digest), store, HOLDOUT)
+    return rows.loc[features.labels(settings, rows).notna(), columns]
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------

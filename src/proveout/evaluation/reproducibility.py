@@ -1,7 +1,8 @@
 """Training again: whether the same configuration and the same data give the same bundle.
 
 Input: the candidate and its project. Output: `Evidence`. The notebook runs a second time in a separate process, and the
-result is packed into a temporary folder. Store and ledger are not changed.
+files that the digest is over are written into a temporary folder. Only if the model alone differs is a bundle packed,
+so that its scores can be compared. Store and ledger are not changed.
 """
 
 import os
@@ -11,13 +12,15 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
 from proveout.project import open_store
-from proveout.records.bundle import Bundle, PackedConfig
+from proveout.records.answer import TaskFacts
+from proveout.records.bundle import PackedConfig
 from proveout.records.json_form import from_json, to_json
 from proveout.records.values import Digest
 from proveout.records.verdict import Evidence
@@ -30,7 +33,16 @@ if TYPE_CHECKING:
 # Causes before effects: another notebook makes another model.
 _CAUSES = ("code/features.py", "code/notebook.ipynb", "config.json", "signature.json", "model.skops")
 _LINES = 12
+_MADE = "made.json"
 _SETTINGS = ("state", "store_url")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """The result of the second training."""
+
+    files: Mapping[str, str]  # SHA-256 of each file of the identity
+    bundle: Digest | None  # in the temporary store; None if none was packed
 
 
 def again(
@@ -66,12 +78,13 @@ def again(
         if made is None:
             decision = f"it did not come to a bundle: {problem}"
             return (Evidence(name=name, value=len(_CAUSES), at_most=0, decision=decision, covers=("infra-1",)), took)
-        differing = _differing(_identity(candidate.folder), _identity(made))
-        if differing != ["model.skops"]:
+        differing = _differing(_identity(candidate.folder), made.files)
+        if made.bundle is None or differing != ["model.skops"]:
             decision = f"{differing[0]} first" if differing else "the same digest"
             found = Evidence(name=name, value=len(differing), at_most=0, decision=decision, covers=("infra-1",))
             return (found, took)
-        apart = largest_difference(candidate.predict(holdout.records), open_bundle(made).predict(holdout.records))
+        packed = open_bundle(Path(temporary) / "store" / "bundles" / made.bundle)
+        apart = largest_difference(candidate.predict(holdout.records), packed.predict(holdout.records))
     most = apart_at_most if apart_at_most is not None else candidate.tolerance.fitted or None
     return (
         Evidence(
@@ -92,8 +105,8 @@ def again(
     )
 
 
-def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float) -> tuple[Path | None, str]:
-    """The folder of the bundle that training made below `into`; or None, and the reason."""
+def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float) -> tuple[Again | None, str]:
+    """What training made, with `into` as its temporary folder; or None, and the reason."""
     named = {f"PROVEOUT_{name.upper()}": str(value) for name in _SETTINGS if (value := getattr(project, name))}
     environment = {**os.environ, **named, "PROVEOUT_ROOT": str(project.root)}
     command = [sys.executable, "-m", __name__, str(candidate.folder), str(into)]
@@ -104,8 +117,7 @@ def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeou
     except subprocess.TimeoutExpired:
         return None, f"it was not done after {timeout_s:g} s"
     with suppress(OSError):
-        digest = from_json(Bundle, (into / "made.json").read_bytes()).digest
-        return into / "store" / "bundles" / digest, ""
+        return from_json(Again, (into / _MADE).read_bytes()), ""
     return None, " ".join(ran.stderr.strip().splitlines()[-_LINES:])
 
 
@@ -128,9 +140,10 @@ def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
 
 
 def main(folder: str, into: str) -> None:
-    """Train again from the configuration and data of the bundle in `folder`, and pack the result below `into`."""
+    """Train again from the configuration and data of the bundle in `folder`, and write `Again` into `into`."""
     from proveout import settings
     from proveout.data import snapshots
+    from proveout.model import packing
     from proveout.training import run_inputs, train_steps
 
     project = settings.load()
@@ -138,9 +151,20 @@ def main(folder: str, into: str) -> None:
     snapshot = snapshots.describe(open_store(project), packed.snapshot)
     apart = _apart(project, snapshot.digest, Path(into))
     inputs = run_inputs.record(apart, snapshot=snapshot, config=packed.config)
-    table = train_steps.make_features(apart, inputs)
-    made = train_steps.pack_bundle(apart, inputs, table, train_steps.run_notebook(apart, inputs, table), run="again")
-    (Path(into) / "made.json").write_text(to_json(made), encoding="utf-8")
+    trained = train_steps.run_notebook(apart, inputs, train_steps.make_features(apart, inputs))
+    rows = train_steps.packed_rows(apart, inputs, trained)
+    order = train_steps.pack_order(apart, inputs, rows, trained, into=Path(into), run="again")
+    # The classes are those of the model, which is not opened for them: equal models have equal ones, and where only
+    # the model differs, packing reads them from it.
+    signature = orjson.loads((Path(folder) / "signature.json").read_bytes())
+    task = replace(order.task, classes=from_json(TaskFacts, orjson.dumps(signature["task"])).classes)
+    (identity := Path(into) / "identity").mkdir()
+    made = Again(files=packing.write_identity(identity, replace(order, task=task)), bundle=None)
+    if _differing(_identity(Path(folder)), made.files) == ["model.skops"]:
+        store = open_store(apart)
+        digest = packing.pack(order, store).digest
+        made = Again(files=_identity(store.folder("bundles", digest)), bundle=digest)
+    (Path(into) / _MADE).write_text(to_json(made), encoding="utf-8")
 
 
 def _apart(project: "Settings", snapshot: Digest, into: Path) -> "Settings":

@@ -29,7 +29,7 @@ from proveout.model.manifest import (
     read_manifest,
     verified_content,
 )
-from proveout.records.bundle import PackedConfig
+from proveout.records.bundle import Bundle, PackedConfig
 from proveout.records.json_form import from_json
 from proveout.records.values import Digest, Scalar
 from proveout.task import task as tasks
@@ -212,9 +212,7 @@ class OpenBundle:
 
     def membership(self) -> "pd.DataFrame":
         """The side of each row of the snapshot, in its order: `batch`, and `split`, null for neither."""
-        import pandas as pd
-
-        return pd.read_parquet(io.BytesIO(self._taken(MEMBERSHIP))).astype(object)
+        return _membership(self._taken(MEMBERSHIP))
 
     def _taken(self, file: str) -> bytes:
         """The content of a file, verified again, because it could be replaced after the first check."""
@@ -253,13 +251,28 @@ def rows_on(opened: OpenBundle, store: Store, side: str) -> "pd.DataFrame":
 
     Raises: NotFound if the store does not have the snapshot; BundleError if its rows do not match the bundle.
     """
-    membership = opened.membership()
+    return _rows_on(opened.bundle, opened.membership(), store, side)
+
+
+def packed_rows_on(folder: Path, store: Store, side: str) -> "pd.DataFrame":
+    """The rows of `rows_on` without loading the model. Raises: as in `rows_on`, and Tampered."""
+    bundle, listed = read_manifest(folder)
+    return _rows_on(bundle, _membership(verified_content(folder, MEMBERSHIP, listed)), store, side)
+
+
+def _membership(packed: bytes) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO(packed)).astype(object)
+
+
+def _rows_on(bundle: Bundle, membership: "pd.DataFrame", store: Store, side: str) -> "pd.DataFrame":
     names = list(dict.fromkeys(membership.loc[membership[SPLIT] == side, BATCH]))
     there = membership[membership[BATCH].isin(names)]
-    rows = snapshots.read(store, opened.bundle.snapshot, batches=names)
+    rows = snapshots.read(store, bundle.snapshot, batches=names)
     if rows[BATCH].tolist() != there[BATCH].tolist():
         raise BundleError(
-            opened.bundle.name,
+            bundle.name,
             f"it says of {len(there):,} rows on which side of the split they stand, and its snapshot has {len(rows):,}",
             "Train again: python flows/train.py run",
         )

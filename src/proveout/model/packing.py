@@ -104,14 +104,14 @@ def pack(order: PackOrder, store: Store) -> Bundle:
         estimator.refuse_unknown_classes(order.task.classes, order.heldout_labels)
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
         building = Path(temporary)
-        _write_identity(building, order)
+        files = write_identity(building, order)
         file, _, function = (order.features or _IDENTITY).partition(":")
         compute: features.Features = (
             features.identity if order.features is None else getattr(load_module(order.root / file), function)
         )
         plain = partial(_scores, model, compute, order, asked, name=function)
         task = _write_provenance(building, order, model=model, compute=compute, plain=plain, asked=asked)
-        identity = {"model": order.model, "files": file_digests(building, only=_identity(building))}
+        identity = {"model": order.model, "files": files}
         digest = digest_of(identity)
         manifest = {
             "format": FORMAT,
@@ -143,7 +143,8 @@ def _identity(folder: Path) -> frozenset[str]:
     return frozenset(file for file in file_names(folder) if file in IDENTITY or file.startswith("code/"))
 
 
-def _write_identity(folder: Path, order: PackOrder) -> None:
+def write_identity(folder: Path, order: PackOrder) -> dict[str, str]:
+    """Write the files that a bundle's digest is over into an empty folder. Returns the SHA-256 of each."""
     (folder / "code").mkdir()
     (folder / "model.skops").write_bytes(model_io.canonical_bytes(order.model_file))
     file, _, function = (order.features or _IDENTITY).partition(":")
@@ -167,6 +168,7 @@ def _write_identity(folder: Path, order: PackOrder) -> None:
     # Bounds are left out, because they do not change the model: training with other bounds makes the same bundle.
     packed = PackedConfig(snapshot=order.snapshot, config=replace(order.config, evaluation={}))
     (folder / "config.json").write_bytes(canonical(packed))
+    return file_digests(folder, only=_identity(folder))
 
 
 def _write_provenance(

@@ -37,7 +37,9 @@ from proveout.training.task_facts import task_facts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from proveout.model.packing import PackOrder
     from proveout.training.notebook import NotebookRun
+    from proveout.training.notebook_table import SplitRows
     from proveout.training.run_inputs import RunInputs
 
 
@@ -262,51 +264,12 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     from proveout.training import run_inputs
 
     _same_inputs(settings, inputs)
-    store, config, snapshot = open_store(settings), inputs.config, inputs.snapshot
-    recovered = trained.recovered
-    if recovered is None:
-        rows = split_rows(settings, inputs)
+    store, config = open_store(settings), inputs.config
+    rows = packed_rows(settings, inputs, trained)
+    if trained.recovered is None:
         compare_tables(table.parquet, as_parquet(table_of(settings, rows)), settings=settings)
-    else:
-        rows = split_rows(settings, inputs, _sides(recovered))
-    columns = list(features.request_columns(settings))
-    learned, held_out = rows.learned(), rows.held_out()
-    metrics = json.loads(trained.metrics)
-    if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
-        raise ConfigError(settings.notebook, "`metrics` is not a dict of numbers", 'Set metrics = {"auc": ...}')
     with tempfile.TemporaryDirectory(prefix="proveout-pack-") as temporary:
-        model_file, executed = Path(temporary) / "model.skops", Path(temporary) / "executed.ipynb"
-        lock = requirements_lock(settings, Path(temporary))
-        model_file.write_bytes(trained.model)
-        executed.write_bytes(trained.notebook)
-        code = _code(settings, recovered, Path(temporary))
-        packed = packing.pack(
-            packing.PackOrder(
-                model=settings.model,
-                model_file=model_file,
-                features=code.features,
-                root=code.root,
-                feature_files=code.files,
-                notebook=settings.root / settings.notebook,
-                executed=executed,
-                config=config,
-                snapshot=snapshot.digest,
-                membership=splits.table(rows.raw[BATCH], rows.membership),
-                label=settings.target_name,
-                task=task_facts(settings, config.decision),
-                request={name: coercion.name_of(rows.raw[name].dtype) for name in columns},
-                training=rows.raw.loc[learned, columns],
-                training_labels=rows.outcomes(learned),
-                heldout=rows.raw.loc[held_out, columns],
-                heldout_labels=rows.outcomes(held_out),
-                metrics={name: float(value) for name, value in metrics.items()},
-                run=run,
-                git_commit=git_commit(settings.root),
-                trained_at=now(),
-                lock=lock,
-            ),
-            store,
-        )
+        packed = packing.pack(pack_order(settings, inputs, rows, trained, into=Path(temporary), run=run), store)
     run_inputs.check(settings, inputs)  # packing reads them again
     ledger = open_ledger(settings, create=True)
     try:
@@ -317,6 +280,58 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
     if config.evaluation != settings_module.read_bounds(settings):
         print(f"note: the gate uses [evaluation] of {settings.train_config}, not of this run's file", flush=True)
     return packed
+
+
+def packed_rows(settings: Settings, inputs: "RunInputs", trained: Trained) -> "SplitRows":
+    """The rows of the run's snapshot, on the sides of the split that the notebook was given, or chose itself."""
+    return split_rows(settings, inputs, None if trained.recovered is None else _sides(trained.recovered))
+
+
+def pack_order(
+    settings: Settings, inputs: "RunInputs", rows: "SplitRows", trained: Trained, *, into: Path, run: str
+) -> "PackOrder":
+    """What is packed of a run; the files that it names are written into the folder `into`.
+
+    Raises: ConfigError if the notebook's metrics are not numbers.
+    """
+    from proveout.data import features, splits
+    from proveout.model import packing
+
+    config = inputs.config
+    columns = list(features.request_columns(settings))
+    learned, held_out = rows.learned(), rows.held_out()
+    metrics = json.loads(trained.metrics)
+    if not isinstance(metrics, dict) or not all(isinstance(value, int | float) for value in metrics.values()):
+        raise ConfigError(settings.notebook, "`metrics` is not a dict of numbers", 'Set metrics = {"auc": ...}')
+    model_file, executed = into / "model.skops", into / "executed.ipynb"
+    lock = requirements_lock(settings, into)
+    model_file.write_bytes(trained.model)
+    executed.write_bytes(trained.notebook)
+    code = _code(settings, trained.recovered, into)
+    return packing.PackOrder(
+        model=settings.model,
+        model_file=model_file,
+        features=code.features,
+        root=code.root,
+        feature_files=code.files,
+        notebook=settings.root / settings.notebook,
+        executed=executed,
+        config=config,
+        snapshot=inputs.snapshot.digest,
+        membership=splits.table(rows.raw[BATCH], rows.membership),
+        label=settings.target_name,
+        task=task_facts(settings, config.decision),
+        request={name: coercion.name_of(rows.raw[name].dtype) for name in columns},
+        training=rows.raw.loc[learned, columns],
+        training_labels=rows.outcomes(learned),
+        heldout=rows.raw.loc[held_out, columns],
+        heldout_labels=rows.outcomes(held_out),
+        metrics={name: float(value) for name, value in metrics.items()},
+        run=run,
+        git_commit=git_commit(settings.root),
+        trained_at=now(),
+        lock=lock,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
