@@ -39,6 +39,9 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 
 # The tests start Python hundreds of times: compiled once is enough, also where the environment says otherwise.
 test coverage: export PYTHONDONTWRITEBYTECODE :=
+# Four test processes share the cores: threads of one model would wait for those of another.
+test coverage: export OMP_NUM_THREADS := 1
+test coverage: export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: test
 # Many tests wait for processes: four at a time on any number of cores, each with whole files.

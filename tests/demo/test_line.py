@@ -27,6 +27,7 @@ def shown(tmp_path_factory):
     return project, ran.stdout
 
 
+@pytest.mark.chaos  # an example and a table go the whole way in tests/line/, and the flights in the README's test
 @pytest.mark.timeout(1_800)
 def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
     """The main job, in a state folder of its own; it answers within its three minutes even on a busy machine."""
@@ -46,6 +47,7 @@ def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
         ledger.close()
 
 
+@pytest.mark.chaos  # the check that trains again asks it of `trained`, in tests/line/test_reference_checks.py
 @pytest.mark.timeout(1_800)
 def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown, trained):
     """Same snapshot and configuration: the same bundle, in whichever state folder and wherever it is run from."""
@@ -66,6 +68,17 @@ def test_without_a_batch_the_held_out_rows_are_asked(trained):
     assert set(rows["month"]) == {5}
     assert len(rows) > line.REQUESTS
     assert "arr_delay" not in rows.columns
+
+
+def test_with_a_batch_its_rows_are_asked_before_it_is_taken_in(ingested):
+    """June is newer than what the model has seen."""
+    snapshots = ingested.store().digests("snapshots")
+
+    rows = line._rows(ingested.settings(), None, "2013-06")
+
+    assert set(rows["month"]) == {6}
+    assert "arr_delay" not in rows.columns
+    assert ingested.store().digests("snapshots") == snapshots
 
 
 @pytest.fixture

@@ -176,8 +176,9 @@ def test_a_model_of_several_classes_keeps_them_too(opened, rows, order):
     assert [one.name for one in (*asked, *serving_parity.clean(quick)) if not one.holds] == []
 
 
-def test_a_bundle_that_does_not_open_in_a_fresh_process_is_refused(opened, rows):
+def test_a_bundle_that_does_not_open_in_a_fresh_process_is_refused(opened, rows, monkeypatch):
     """What opens here alone, since here it was imported before, does not open in a server."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     bad = opened("import os\n\nif 'OMP_NUM_THREADS' in os.environ:\n    raise OSError('no thread')\n" + SLOW_AND_LARGE)
 
     [found] = serving_parity.performance(bad, rows)
@@ -339,6 +340,7 @@ def test_a_sound_model_is_stable(opened, rows):
     assert extreme.rows > 10
 
 
+@pytest.mark.chaos  # checks/test_served.py asks it in tests/line/test_reference_checks.py
 def test_the_reference_project_is_served_as_it_is_judged(trained):
     """On the real model: nothing it imports is missing in its lock, and its two paths agree."""
     packed = bundle.open_bundle(next((trained.state / "store" / "bundles").iterdir()))

@@ -5,19 +5,25 @@ through the line. A folder that is added there is found here by itself.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from shutil import ignore_patterns
 
 import pytest
 from reference_project import ROOT
 
 from proveout.ledger.ledger import Ledger
 from proveout.pilot import scaffold
+from proveout.records.json_form import from_json
+from proveout.records.verdict import Verdict
 from proveout.settings import load
 
 EXAMPLES = scaffold.examples()
+WHOLE = "multiclass"  # of binary tasks, a table of one's own goes the whole way: tests/line/test_table_projects.py
+SAME_IN_EVERY_PROJECT = ("test_generated.py", "test_served.py")  # of checks/
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -27,26 +33,60 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def lay_out(name: str, into: Path) -> Path:
+    laid = run(into, sys.executable, "-m", "proveout", "init", "--example", name, "mine")
+    assert laid.returncode == 0, laid.stdout + laid.stderr
+    return into / "mine"
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [name if name == WHOLE else pytest.param(name, marks=pytest.mark.chaos) for name in EXAMPLES]
+)
 def test_an_example_goes_from_raw_data_to_a_watched_model(name, tmp_path):
     """What `make demo` does: all of its checks pass, the worker is killed, every answer is in the log."""
-    laid = run(tmp_path, sys.executable, "-m", "proveout", "init", "--example", name, "mine")
-    assert laid.returncode == 0, laid.stdout + laid.stderr
+    project = lay_out(name, tmp_path)
 
-    shown = run(tmp_path / "mine", sys.executable, "-m", "proveout", "demo")
+    shown = run(project, sys.executable, "-m", "proveout", "demo")
 
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert re.search(r"approved +\S+@\w{12} +\d+ of \d+ checks passed, 0 failed, 0 unproven", shown.stdout)
     assert re.search(r"475 held-out rows were asked about and 475 answered: \d+ by model, \d+ by rules", shown.stdout)
     assert "worker    killed" in shown.stdout
-    with Ledger(load(tmp_path / "mine").ledger) as ledger:
+    with Ledger(load(project).ledger) as ledger:
         assert ledger.prediction_count() == 475
         assert {"snapshot", "bundle", "verdict", "approval", "release", "drift"} <= {
             entry.kind for entry in ledger.entries()
         }
         ledger.verify_chain()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != WHOLE])
+def test_an_example_is_trained_and_approved_by_the_checks_that_are_its_own(name, tmp_path):
+    """Its data, notebook, model and edge cases. `make chaos` takes it through the whole line."""
+    project = lay_out(name, tmp_path)
+    own = ignore_patterns(*SAME_IN_EVERY_PROJECT, "__pycache__")
+    shutil.copytree(project / "checks", project / "own_checks", ignore=own)
+
+    for flow in (["flows/ingest.py", "run"], ["flows/train.py", "run", "--checks", "own_checks"]):
+        ran = run(project, sys.executable, *flow)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    with Ledger(load(project).ledger) as ledger:
+        [entry] = ledger.entries(kind="verdict")
+    verdict = from_json(Verdict, entry.body)
+    assert (verdict.outcome, verdict.failed, verdict.unproven) == ("approved", (), ())
+    asked = {result.check.split("::")[0] for result in verdict.results}
+    assert asked == {f"own_checks/test_{part}.py" for part in ("data", "edge_cases", "model")}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_checks_of_how_it_is_served_are_the_one_copy(name):
+    """So the whole runs of other projects ask them, too."""
+    for file in SAME_IN_EVERY_PROJECT:
+        assert (ROOT / "examples" / name / "checks" / file).resolve() == ROOT / "checks" / file
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
