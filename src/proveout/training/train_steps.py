@@ -259,7 +259,6 @@ def pack_bundle(settings: Settings, inputs: "RunInputs", table: Table, trained: 
 
     Raises: InputsChanged; BundleError if the features of the snapshot no longer equal those in `table`.
     """
-    from proveout.data import features, splits
     from proveout.model import packing
     from proveout.training import run_inputs
 
