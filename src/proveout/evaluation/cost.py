@@ -57,5 +57,5 @@ def of_each(
 
 def _shown(answer: Answer) -> str:
     """An answer without its empty fields."""
-    told = {name: getattr(answer, name) for name in answer.__slots__ if getattr(answer, name) is not None}
+    told = {name: value for name, value in vars(answer).items() if value is not None}
     return f"Answer({', '.join(f'{name}={value!r}' for name, value in told.items())})"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, Table
 
 from proveout.errors import UsageError
@@ -105,8 +106,6 @@ def event_of(record: Mapping[str, Scalar], fields: Sequence[str]) -> int:
 
 def prediction(row: Row[Any]) -> Prediction:
     """The prediction in a row of its table."""
-    import orjson
-
     fields = dict(row._mapping)
     del fields["event"], fields["value"]  # derived from the record and the answer
     return Prediction(**{**fields, "record": orjson.loads(row.record), "answer": answer(row.answer)})
@@ -124,15 +123,11 @@ def feedback(row: Row[Any]) -> Feedback:
 
 def answer(text: str) -> Answer:
     """The answer from its JSON text."""
-    import orjson
-
     return Answer(**orjson.loads(text))
 
 
 def value(text: str) -> TargetValue:
     """A predicted value or an outcome, from its JSON text."""
-    import orjson
-
     found: TargetValue = orjson.loads(text)
     return found
 
@@ -203,9 +198,5 @@ def _text(value: str) -> str:
 
 
 def _answer_text(given: Answer) -> str:
-    """The JSON of an answer, without fields that are None."""
-    fields = {name: found for name in _FIELDS if (found := getattr(given, name)) is not None}
-    return _text(canonical(fields).decode())
-
-
-_FIELDS = Answer.__slots__
+    """The JSON of an answer, without fields that are None. JSON escapes NUL and has no lone surrogates."""
+    return canonical(vars(given)).decode()

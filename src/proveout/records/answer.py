@@ -23,7 +23,7 @@ class TaskFacts:
     coverage: float | None = None  # regression: share of held-out rows whose outcome is in the interval
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, init=False)
 class Answer:
     """The answer to one record, by a model, the cache or the rules. The fields in use depend on the task:
 
@@ -41,3 +41,32 @@ class Answer:
     high: float | None = None
     coverage: float | None = None  # 0 to 1
     confidence: float | None = None  # share of held-out rows with similar scores that were right, 0 to 1
+
+    def __init__(
+        self,
+        *,
+        value: TargetValue | None = None,
+        probability: float | None = None,
+        probabilities: Mapping[str, float] | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> None:
+        # One is made and written for every request. What is None stays in the class: an instance has only the fields
+        # of its task, so it is made in half the time, and orjson, which writes an instance's own fields, leaves it out.
+        own = self.__dict__
+        if value is not None:
+            own["value"] = value
+        if probability is not None:
+            own["probability"] = probability
+        if probabilities is not None:
+            own["probabilities"] = probabilities
+        if low is not None:
+            own["low"] = low
+        if high is not None:
+            own["high"] = high
+        if coverage is not None:
+            own["coverage"] = coverage
+        if confidence is not None:
+            own["confidence"] = confidence

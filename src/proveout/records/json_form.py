@@ -1,12 +1,14 @@
 """The canonical JSON of a record, and its digest.
 
 Input: a record, or plain values. Output: canonical JSON and its SHA-256; and from JSON the record. orjson writes and
-pydantic reads; both are imported on first use.
+pydantic, which is imported on first use, reads.
 """
 
 import hashlib
 from functools import cache
 from typing import Any, TypeVar
+
+import orjson
 
 from proveout.records.values import Digest
 
@@ -15,8 +17,6 @@ R = TypeVar("R")
 
 def canonical(value: Any) -> bytes:
     """The canonical JSON of `value` (a record, or plain values): keys sorted, no spaces. Digests are taken of it."""
-    import orjson
-
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 

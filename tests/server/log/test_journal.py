@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from proveout.records.answer import Answer
 from proveout.records.drift_report import Alert
 from proveout.records.prediction import Feedback, ShadowAnswer
 from proveout.records.values import now
+from proveout.server.log import codec
 from proveout.server.log import journal as journal_module
 from proveout.server.log.journal import Journal
 
@@ -74,6 +76,16 @@ def test_rows_come_back_as_they_were_written(tmp_path):
         (stored,) = ledger.predictions()
     assert stored.record == row.record
     assert (stored.answered_by, stored.fallback_reason) == ("rules", "x")
+
+
+def test_a_line_has_of_an_answer_what_its_task_has():
+    """An empty field is read back as empty without standing there, on each line."""
+    row = replace(prediction("a-1"), answer=Answer(value=True, probability=0.75))
+
+    line = codec.write(row)
+
+    assert orjson.loads(line)["answer"] == {"value": True, "probability": 0.75}
+    assert codec.read(line) == row
 
 
 def test_a_torn_last_line_is_no_row(tmp_path):
