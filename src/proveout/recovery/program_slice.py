@@ -8,7 +8,7 @@ Input: the sources of top-level statements, in order. Output: their places.
 
 import ast
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 # Methods that change what they are called on.
@@ -44,7 +44,7 @@ class Effects:
     """Names that a statement reads, binds anew (`strong`) or may change (`weak`); pairs that may be one object."""
 
     def __init__(self, tree: ast.stmt, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
-        self.uses: set[str] = set()
+        self.uses = set(_read(tree, frozenset()))
         self.strong: set[str] = set()
         self.weak: set[str] = set()
         self.same: list[tuple[str, str]] = []
@@ -69,9 +69,7 @@ class Effects:
 
     def _see(self, node: ast.AST, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
         match node:
-            case ast.Name(id=name, ctx=ast.Load()):
-                self.uses.add(name)
-            case ast.Name(id=name):
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 self.weak.add(name)
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
                 self.weak |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
@@ -102,6 +100,38 @@ class Effects:
             if _ITS_ARGUMENTS in changed:
                 self.weak |= {one.id for one in node.args if isinstance(one, ast.Name)}
             self.weak |= changed - {_ITS_ARGUMENTS}
+
+
+def _read(node: ast.AST, bound: frozenset[str]) -> Iterator[str]:
+    """Names that are read and not bound in the same place, by a comprehension, a lambda or a loop around.
+
+    >>> sorted(_read(ast.parse("[x + y for x in rows if x]"), frozenset()))
+    ['rows', 'y']
+    """
+    match node:
+        case ast.Name(id=name, ctx=ast.Load()):
+            yield from {name} - bound
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            for part in node.generators:
+                yield from _read(part.iter, bound)
+                bound |= _stored(part.target)
+                yield from (name for one in part.ifs for name in _read(one, bound))
+            parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+            yield from (name for one in parts for name in _read(one, bound))
+        case ast.Lambda(args=arguments, body=body):
+            given = {one.arg for one in ast.walk(arguments) if isinstance(one, ast.arg)}
+            yield from _read(arguments, bound)
+            yield from _read(body, bound | given)
+        case ast.For(target=target, iter=over, body=body, orelse=otherwise):
+            yield from _read(over, bound)
+            bound |= _stored(target)
+            yield from (name for one in [target, *body, *otherwise] for name in _read(one, bound))
+        case _:
+            yield from (name for one in ast.iter_child_nodes(node) for name in _read(one, bound))
+
+
+def _stored(target: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(target) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
 
 
 def base(node: ast.expr) -> str | None:
