@@ -10,6 +10,7 @@ from recorded_notebook import last_model, recorded
 from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
 
 from proveout.recovery.held_out import held_out
+from proveout.recovery.recovery_report import recover
 
 
 @pytest.mark.parametrize("cells", PILOTS.values(), ids=PILOTS)
@@ -155,3 +156,17 @@ def test_recording_changes_nothing_that_the_pilot_computes() -> None:
 
     assert plain["after"] == after
     assert list(plain["X_test"].index) == held  # type: ignore[attr-defined]
+
+
+def test_the_best_models_are_looked_at_first_and_the_rest_is_named_when_time_is_over(tmp_path: Path) -> None:
+    """Some notebooks try thousands of seeds."""
+    tries = (
+        "for C in (1e-6, 1.0, 1e-5):\n    model = LogisticRegression(C=C, max_iter=500).fit(X_train, y_train)\n"
+        "    print(accuracy_score(y_test, model.predict(X_test)))"
+    )
+    scaled = "X = StandardScaler().fit_transform(X)"
+    with recorded([IMPORTS, READ, "df = df.fillna(0)", INPUTS, scaled, SPLIT, tries]) as tape:
+        found = recover(tape, tmp_path, within_s=0)
+
+    assert [one.level for one in found.models] == ["failed", "raw", "failed"]
+    assert "before it was looked at" in found.models[0].reason

@@ -52,10 +52,14 @@ def lost_imports() -> list[tuple[int, str]]:
     return _TAPES[-1].lost_imports
 
 
-def end(folder: str) -> int:
-    """Recover all models: recovered.json and their files in `folder`. Returns how many there are."""
+def end(folder: str, *, within_s: float) -> int:
+    """Recover the models, the best first: recovered.json and their files in `folder`. Returns how many there are.
+
+    Args:
+        within_s: no further model is begun after this time.
+    """
     place = Path(folder)
-    found = recovery_report.recover(_TAPES[-1], place)
+    found = recovery_report.recover(_TAPES[-1], place, within_s=within_s)
     (place / "recovered.json").write_text(to_json(found), encoding="utf-8")
     return len(found.models)
 

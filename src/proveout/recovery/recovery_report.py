@@ -3,6 +3,7 @@
 Input: a tape. Output: `RecoveredNotebook`; beside it, for each model whose inputs come from raw rows, its features.
 """
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -67,21 +68,42 @@ class RecoveredNotebook:
     seconds: float
 
 
-def recover(tape: Tape, folder: Path) -> RecoveredNotebook:
-    """The models of a run; their features are written into `folder`."""
+def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> RecoveredNotebook:
+    """The models of a run; their features are written into `folder`.
+
+    Args:
+        within_s: no further model is begun after this time. The best come first: some notebooks try thousands.
+    """
     began, tape.answering = time.monotonic(), None
-    models = []
-    for number, one in enumerate(held_out(tape)):
-        found = verify(tape, one)
-        name = f"model_{number}"
-        models.append(_model(tape, one, found, name, _handed(tape, one, found, folder / name)))
+    seen = held_out(tape)
+    models: dict[int, RecoveredModel] = {}
+    for number in _best_first(tape, seen):
+        one, name = seen[number], f"model_{number}"
+        if models and time.monotonic() - began > within_s:
+            found = Recovery(level="failed", reason=f"{within_s:.0f} s were over before it was looked at")
+        else:
+            found = verify(tape, one)
+        models[number] = _model(tape, one, found, name, _handed(tape, one, found, folder / name))
     return RecoveredNotebook(
-        models=tuple(models),
+        models=tuple(models[number] for number in sorted(models)),
         fits=len(tape.fits),
         predictions=len(tape.predictions),
         redirected=tuple(tape.redirected),
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _best_first(tape: Tape, seen: Sequence[HeldOut]) -> list[int]:
+    """Models with a metric before those without, the best before the worse; of equal ones the last comes first."""
+
+    def rank(number: int) -> tuple[bool, float, int]:
+        measured = metrics_of(tape, seen[number])
+        if not measured:
+            return False, 0.0, number
+        error = any(word in measured[0].name for word in ("error", "loss", "deviance"))
+        return True, -measured[0].value if error else measured[0].value, number
+
+    return sorted(range(len(seen)), key=rank, reverse=True)
 
 
 class NotReached(Exception):

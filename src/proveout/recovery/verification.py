@@ -5,6 +5,7 @@ Alone means: with another row's target, so that inputs which contain the target 
 Input: a tape and a held-out prediction. Output: `Recovery`, with its level and the reason where it is not `raw`.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from proveout.recovery.tape import Prediction, Source, Tape
 # raw: from raw rows, each alone. inputs: only what the model is given. leak: the inputs contain the target.
 Level = Literal["raw", "inputs", "leak", "failed"]
 SINGLES = 40
+_SINGLES_S, _FEWEST_SINGLES = 20.0, 8  # rows asked alone: fewer where that takes longer
 _FEWEST_REAL = 20  # held-out rows that are no synthetic ones
 
 
@@ -193,8 +195,11 @@ def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int)
     chosen = np.linspace(0, len(base.rows) - 1, min(singles, len(base.rows))).astype(int)
     target = next((column for column in base.raw if base.target is not None and str(column) == base.target), None)
     other = base.raw[target].iloc[::-1].reset_index(drop=True) if base.target is not None else None
-    right, leaks, reason = 0, 0, ""
-    for place in chosen:
+    right, leaks, asked, reason, began = 0, 0, 0, "", time.monotonic()
+    for place in np.random.default_rng(0).permutation(chosen):
+        if asked >= _FEWEST_SINGLES and time.monotonic() - began > _SINGLES_S:
+            break
+        asked += 1
         row = base.raw.iloc[[base.rows[place]]].reset_index(drop=True)
         wanted = flat(base.inputs)[[place]]
         foreign = row.copy()
@@ -216,10 +221,10 @@ def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int)
             leaks += _equal_with_its_own(replay, base, row, wanted)
         if not same and not reason:
             reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}"
-    level: Level = "raw" if right == len(chosen) else "leak" if leaks else "inputs"
+    level: Level = "raw" if right == asked else "leak" if leaks else "inputs"
     if level == "leak":
         reason = f"the inputs contain the target, {base.target!r}: with another row's target they are others"
-    return replace(base, level=level, reason="" if level == "raw" else reason, alone=(right, len(chosen)))
+    return replace(base, level=level, reason="" if level == "raw" else reason, alone=(right, asked))
 
 
 def _answers_alike(prediction: Prediction, made: Any, answers: Any, place: int) -> bool:

@@ -110,9 +110,8 @@ def run(
                 seconds = clock.elapsed_s
                 raised = sorted([*_lost_imports(kernel), *raised], key=lambda one: one.index)
                 clock.tell("looking for the way from raw rows to each model")
-                kernel.ask(
-                    f"{_SIDE}.end({str(into)!r})", limit_s=limits.total_s, limit="the models were not recovered in time"
-                )
+                end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
+                kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
     except CellFailed as failed:
         raise PilotFailed(str(notebook), failed.problem, "Run it in Jupyter to see where it ends") from failed
     except ProjectTooLarge as large:
