@@ -239,3 +239,21 @@ def test_rows_that_are_labelled_from_one_are_the_right_rows(tmp_path: Path) -> N
     assert held["truth"].tolist() == raw["left"].iloc[held["row"]].tolist()
     assert (sides == "train").sum() == 180
     assert sides.notna().all()
+
+
+def test_features_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A loop that chooses columns prints on its way, and would again for each request."""
+    choose = (
+        "kept = []\nfor column in ['age', 'income']:\n    share = abs(df[column].corr(df['left']))\n"
+        "    print(column, share)\n    if share > 2:\n        print('impossible')\n    else:\n"
+        "        kept.append(column)"
+    )
+    cells = [READ, "df = df.fillna(0)", choose, "X = df[kept]\ny = df['left']", SPLIT, FIT]
+    handed_over(cells, tmp_path / "model")
+    capsys.readouterr()
+
+    made = module(tmp_path / "model").features(pd.read_parquet(tmp_path / "model/raw.parquet").drop(columns="left"))
+
+    assert list(made.columns) == ["age", "income"]
+    assert capsys.readouterr().out == ""
+    assert "print" not in (tmp_path / "model/features.py").read_text()

@@ -11,7 +11,7 @@ import copy
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -106,9 +106,34 @@ class _Line:
     place: int
 
 
+_SHOWS = frozenset({"print", "display", "pprint"})
+
+
+def _silent(text: str) -> str:
+    """The statement without what only shows something: a request must not print, in a loop least of all."""
+    if not any(name in text for name in _SHOWS):
+        return text
+    made = _Silence().visit(ast.parse(text))
+    return ast.unparse(made) if made.body else "None"
+
+
+class _Silence(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        called = node.value.func if isinstance(node.value, ast.Call) else None
+        if not (isinstance(called, ast.Name) and called.id in _SHOWS):
+            return node
+        return node if "again.reached(" in ast.unparse(node) else None  # what it shows is where the function ends
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]  # it has one
+        return node
+
+
 def _needed(rewriting: "_Rewriting") -> tuple[list[_Line], str]:
     """The statements that the inputs need, and the expression of the inputs. What only training needed goes."""
-    lines = rewriting.lines()
+    lines = [replace(line, text=_silent(line.text)) for line in rewriting.lines()]
     takes = "" if rewriting.reached is not None else rewriting.takes or rewriting.replay.prediction.inputs_name
     if takes is None:
         raise Unwritable("the prediction stands where no statement of the notebook leads")
