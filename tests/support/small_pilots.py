@@ -236,6 +236,23 @@ PILOTS = {
         "    def evaluate(self):\n        print(accuracy_score(self.y_test, self.model.predict(self.X_test)))",
         "work = Leaving(df)\nwork.prepare()\nwork.fit()\nwork.evaluate()",
     ],
+    "a file of rows without a truth below the others": [
+        READ,
+        "df.tail(70).drop(columns='left').to_csv('new.csv', index=False)",
+        "new = pd.read_csv('new.csv')\nboth = pd.concat([df.drop(columns='left'), new])",
+        "both['age'] = both['age'].fillna(both['age'].mean())\nboth = pd.get_dummies(both)",
+        "X = both[:len(df)]\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
+    "classes made equal by leaving rows out": [
+        READ,
+        "df = df.fillna(0)\nstays, leaves = df[df['left'] == 0], df[df['left'] == 1]",
+        "df = pd.concat([stays.sample(n=80, random_state=2), leaves], axis=0)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
     "rows without a truth are asked last": [
         READ,
         "df = df.fillna(0)",

@@ -181,6 +181,29 @@ def filled_by_group(table: Any, call: CallMade) -> Any:
     return call.receiver.obj.fillna(by_group(table, call))
 
 
+def mark(table: pd.DataFrame) -> list[int]:
+    """Numbers by which the rows of a table are known again."""
+    try:
+        return [len(table), int(pd.util.hash_pandas_object(table, index=False).sum())]
+    except Exception:  # values that have no hash
+        return [len(table), 0]
+
+
+def stacked(value: Mapping[str, Any], call: CallMade) -> Any:
+    """The rows asked, of tables one below the other: without a table that is the pilot's own, and each row once.
+
+    A filter leaves nothing out, so that two parts of the same rows are the same rows twice.
+    """
+    tables, named = call.argument(0, "objs"), {word: one for word, one in call.named.items() if word != "objs"}
+    known = value["marks"]
+    asked = [one for place, one in enumerate(tables) if place >= len(known) or mark(one) != known[place]] or list(
+        tables
+    )
+    first, rest = asked[0], asked[1:]
+    different = [first, *(one for one in rest if not one.index.equals(first.index))]
+    return pd.concat(different, *call.args[1:], **named).reindex(columns=value["columns"])
+
+
 def applied(states: Mapping[Any, Any], call: CallMade) -> Any:
     """`apply(LabelEncoder().fit_transform)` with the encoder of each column."""
     return call.receiver.apply(lambda column: states[column.name].transform(column), *call.args[1:], **call.named)
@@ -207,4 +230,5 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "filled_by_group": filled_by_group,
     "folds": folds,
     "applied": applied,
+    "stacked": stacked,
 }

@@ -63,6 +63,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return frozen_calls.filled_by_group(value, _call("transform", owner, args, named))
 
     @staticmethod
+    def stacked(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`pd.concat` of the rows asked alone."""
+        return frozen_calls.stacked(value, _call("concat", None, args, named))
+
+    @staticmethod
     def applied(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
         """`apply(LabelEncoder().fit_transform)` with the encoder of each column."""
         return frozen_calls.applied(value, _call("apply", owner, args, named))

@@ -74,6 +74,8 @@ class Recorder:
             if special is not None:
                 kind, learned = special
                 tape.kinds[call.key], tape.frozen[call.key] = kind, learned(answer)
+                if kind == "stacked":
+                    tape.count_rows(answer)
                 return answer
             self._classify(call, given, answer, before)
             self._settle(call, mark=mark, predicted=len(tape.predictions) > asked)
@@ -379,22 +381,32 @@ def _special(call: CallMade) -> _Special | None:
 
 
 def _read_off(call: CallMade) -> _Special | None:
-    name, args = call.name, call.args
-    if name == "get_dummies" and args:
-        return _dummies(args[0], call.named)
-    if name == "astype" and args and str(args[0]) == "category" and isinstance(call.receiver, pd.Series):
-        return "category", lambda answer: _vocabulary(answer.dtype)
-    if name in ("cut", "qcut") and len(args) + len(call.named) > 1:
-        return _edges(call)
-    if name == "factorize":
-        return "factorize", lambda answer: list(answer[1])
-    if name == "transform" and args and hasattr(call.receiver, "ngroup"):
-        return _by_group(call)
-    return ("category_of", lambda answer: _vocabulary(answer.dtype)) if name == "Categorical" else None
+    reader = _READERS.get(call.name)
+    return reader(call) if reader is not None else None
+
+
+def _categories(call: CallMade) -> _Special | None:
+    if str(call.argument(0, "dtype")) != "category" or not isinstance(call.receiver, pd.Series):
+        return None
+    return "category", lambda answer: _vocabulary(answer.dtype)
+
+
+def _stacked(call: CallMade) -> _Special | None:
+    """Tables one below the other: those of a file beside the raw rows, or parts of the same rows."""
+    if not (getattr(call.function, "__module__", None) or "").startswith("pandas"):
+        return None
+    tables = call.argument(0, "objs")
+    below = call.named.get("axis", call.args[1] if len(call.args) > 1 else 0) in (0, "index")
+    if not below or type(tables) not in (list, tuple) or not all(isinstance(one, pd.DataFrame) for one in tables):
+        return None
+    marks = [frozen_calls.mark(one) for one in tables]
+    return "stacked", lambda answer: {"columns": list(answer.columns), "marks": marks}
 
 
 def _by_group(call: CallMade) -> _Special | None:
     """`groupby(...).transform("mean")`; and `lambda rows: rows.fillna(rows.median())`, where that is all it does."""
+    if not call.args or not hasattr(call.receiver, "ngroup"):
+        return None
     if _is_word(call.args, _GROUP_NUMBERS):
         numbers = call.receiver.agg(call.args[0])
         return "by_group", lambda answer: numbers
@@ -429,7 +441,8 @@ def _edges(call: CallMade) -> _Special | None:
     return "bins", learned
 
 
-def _dummies(table: Any, named: dict[str, Any]) -> _Special | None:
+def _dummies(call: CallMade) -> _Special | None:
+    table, named = call.argument(0, "data"), call.named
     if isinstance(table, pd.Series):
         known: dict[Any, list[Any]] = {None: sorted(table.dropna().unique(), key=str)}
     elif isinstance(table, pd.DataFrame):
@@ -445,3 +458,15 @@ def _dummies(table: Any, named: dict[str, Any]) -> _Special | None:
         return {"categories": known, "columns": list(answer.columns), "dtypes": [str(one) for one in answer.dtypes]}
 
     return "dummies", learned
+
+
+_READERS: dict[str, Callable[[CallMade], _Special | None]] = {
+    "get_dummies": _dummies,
+    "astype": _categories,
+    "cut": _edges,
+    "qcut": _edges,
+    "factorize": lambda call: ("factorize", lambda answer: list(answer[1])),
+    "Categorical": lambda call: ("category_of", lambda answer: _vocabulary(answer.dtype)),
+    "concat": _stacked,
+    "transform": _by_group,
+}
