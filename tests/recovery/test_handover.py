@@ -116,6 +116,22 @@ def test_texts_go_to_the_model_as_one_column(cells: list[str], tmp_path: Path) -
     assert answers(tmp_path, rows).tolist() == held["answer"].tolist()
 
 
+def test_a_sparse_matrix_of_many_parts_becomes_a_table(tmp_path: Path) -> None:
+    """Words beside numbers: no transformer makes them both."""
+    cells = [
+        "from scipy.sparse import hstack\nfrom sklearn.feature_extraction.text import *",
+        READ + "\ndf = df.fillna(0)\nwords = TfidfVectorizer().fit_transform(df['city'] + ' ' + df['plan'])",
+        "X = hstack([words, df[['age']].values]).tocsr()\ny = df['left']",
+        SPLIT,
+        FIT,
+    ]
+    found, _ = handed_over(cells, tmp_path / "model")
+    raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
+
+    assert module(tmp_path / "model").features(raw.head(3)).shape == (3, 7)
+    assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+
+
 @pytest.mark.parametrize("model", ["SVC()", "LinearSVC()", "RidgeClassifier()", "Perceptron()"])
 def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str, tmp_path: Path) -> None:
     """One half stands where its decision value is 0."""

@@ -88,8 +88,9 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModu
     found: tuple[Any, ...] = ()
     if steps:
         space: dict[str, Any] = {}
-        text = _function(inner, before, (), answer=f"[{', '.join(steps)}]", state=rewriting.state)
-        exec("\n".join([*IMPORTS, text]), space)  # noqa: S102  # as in the replay
+        above = _tops([text for text, _ in before])
+        text = _function(inner, before, above, answer=f"[{', '.join(steps)}]", state=rewriting.state)
+        exec("\n".join([*IMPORTS, *above, text]), space)  # noqa: S102  # as in the replay
         found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), rewriting.state))
     shown = PUBLIC.format(public=public, inner=inner)
     prepared = _function(inner, needed, tops, answer=takes, state=state)

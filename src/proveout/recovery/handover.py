@@ -36,6 +36,9 @@ RAW, SIDES, HELD_OUT, FEATURES, STATE, MODEL = (
 )  # fmt: skip
 
 
+_WIDEST_TABLE = 2_000  # columns of a sparse matrix that are written out
+
+
 class NotHandedOver(Exception):
     """Recovered, and yet nothing that a project can be made of; with the reason."""
 
@@ -59,7 +62,7 @@ def hand_over(
     assert found.primary is not None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        module = features_writer.write(tape, found, fold=hasattr(one.prediction.inputs, "tocsr"))
+        module = _module(tape, one, found)
         state = state_files.write(module.state, folder / STATE)
         (folder / FEATURES).write_text(module.text, encoding="utf-8")
         table = _columns(module, folder, found)
@@ -78,6 +81,19 @@ def hand_over(
         source_form="split" if found.primary.name == SPLIT_CALL else form,
         note=note,
     )
+
+
+def _module(tape: Tape, one: HeldOut, found: Recovery) -> FeaturesModule:
+    """The features; a sparse matrix that no single transformer makes becomes a table, if it is not too wide."""
+    inputs = one.prediction.inputs
+    if not hasattr(inputs, "tocsr"):
+        return features_writer.write(tape, found)
+    try:
+        return features_writer.write(tape, found, fold=True)
+    except Unwritable:
+        if inputs.shape[1] > _WIDEST_TABLE:
+            raise
+    return features_writer.write(tape, found)
 
 
 def _plain(name: Any) -> str | int:

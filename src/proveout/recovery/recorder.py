@@ -287,7 +287,7 @@ class Recorder:
         np.random.set_state(state)
         train, test = call.function(np.arange(rows), **{**call.named, "random_state": twin})
         np.random.set_state(after)
-        if rows not in tape.row_counts:
+        if rows not in tape.row_counts and not any(hasattr(one, "tocsr") for one in call.args):
             # Rows of unknown origin, as from the author's own reader: these are the rawest that there are.
             tape.sources.append(Source(key=call.key, name=call.name, asked="", rows=rows))
             tape.frozen[call.key] = tuple(kept(one) for one in call.args)

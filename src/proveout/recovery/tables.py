@@ -162,7 +162,7 @@ def as_frame(source: Any) -> pd.DataFrame:
     if is_bunch(source):
         return _frame_of_bunch(source)
     if isinstance(source, tuple):
-        first = pd.DataFrame(np.asarray(source[0]).reshape(len(source[0]), -1))
+        first = pd.DataFrame(flat(source[0]))
         first.columns = [f"x{place}" for place in range(first.shape[1])]
         second = source[1] if len(source) > 1 else None
         return first if second is None else first.assign(target=np.asarray(second))
@@ -196,12 +196,15 @@ def from_frame(frame: pd.DataFrame, source: Any) -> Any:
         labelled = "target" in frame
         rest = frame.drop(columns="target") if labelled else frame
         first = (
-            rest
-            if isinstance(source[0], pd.DataFrame)
-            else rest.to_numpy().reshape(len(frame), *np.shape(source[0])[1:])
+            rest if isinstance(source[0], pd.DataFrame) else rest.to_numpy().reshape(len(frame), *_shape(source[0])[1:])
         )
         return (first, frame["target"].to_numpy(), *source[2:]) if labelled else (first,)
     return frame.to_numpy().reshape(len(frame), *np.shape(source)[1:])
+
+
+def _shape(table: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = table.shape if hasattr(table, "toarray") else np.shape(table)
+    return shape
 
 
 def _bunch_of_frame(frame: pd.DataFrame, source: Any) -> Any:
