@@ -99,6 +99,7 @@ CROSS = ("from sklearn.model_selection import cross_val_score", "print(cross_val
         (CROSS, run_of(), 1, "by cross-validation alone"),
         (CROSS, run_of(raised=[(0, "NameError: z")]), 1, "by cross-validation alone"),
         (("x = 1",), run_of(raised=[(3, "KeyError: 'a'")]), 3, "no model was fitted, .* KeyError: 'a'"),
+        (("x = 1",), run_of(raised=[(2, "LookupError:\n" + "*" * 900)]), 2, r"said: LookupError: \*+… \(cell 2\)"),
         (("x = 1",), run_of(fits=1, raised=[(4, "ValueError: b")]), 4, "no model answered held-out rows"),
         (("x = 1",), run_of(), -1, "no cell fits a model"),
         (("x = 1",), run_of(fits=2), -1, "no cell predicts with them"),

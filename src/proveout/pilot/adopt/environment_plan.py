@@ -78,7 +78,8 @@ def plan(
         package_bounds.bounded(package_bounds.for_this_machine(one.requirement), bounds, source=one.source)
         for one in wanted.values()
     ]
-    contradicted = tuple(one.requirement for one in fitted if not _suits(one.requirement, interpreter))
+    requirements = tuple(one.requirement for one in fitted)
+    contradicted = tuple(one for one in requirements if not _suits(one, interpreter))
     reason = _reason(missing, outdated, contradicted)
     why = (
         _origin(declared, wanted, dated),
@@ -92,7 +93,7 @@ def plan(
             f"The running interpreter (Python {platform.python_version()}) has all of it: it is used as it is.",
         )
     return EnvironmentPlan(
-        requirements=tuple(one.requirement for one in fitted),
+        requirements=(*requirements, *package_bounds.companions(requirements)),
         why=why,
         modules=tuple(one.module for one in known),
         missing=missing,

@@ -6,7 +6,7 @@ place that proveout was installed from, are those of its own metadata.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distribution
@@ -84,6 +84,18 @@ def for_this_machine(requirement: str) -> str:
     if normalised(one.name) != "xgboost" or sys.platform != "linux":
         return requirement
     return f"xgboost-cpu{one.specifier}"
+
+
+def companions(requirements: Iterable[str]) -> tuple[str, ...]:
+    """What has to be asked for as well, because a package's own metadata does not say it.
+
+    >>> companions(["pandas", "numpy>=1.26,<2"])
+    ('pyarrow<26',)
+    """
+    found = {normalised(one.name): one for one in map(Requirement, requirements)}
+    numpy = found.get("numpy")
+    # pyarrow 26 refuses NumPy 1 when it is imported.
+    return ("pyarrow<26",) if numpy is not None and "pyarrow" not in found and "9999" not in numpy.specifier else ()
 
 
 def _meet(first: SpecifierSet, second: SpecifierSet) -> bool:

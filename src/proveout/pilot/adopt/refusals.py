@@ -18,6 +18,7 @@ _HELD_OUT = (
     "Split rows off with train_test_split, fit the model on the others and predict the held-out ones in a cell, then "
     "adopt it again"
 )
+_SHOWN_CHARS = 300
 # Packages whose estimators can be adopted. A name without a package comes from `import *`.
 _SERVED_PACKAGES = {"sklearn", "xgboost", "lightgbm", "imblearn", ""}
 
@@ -120,12 +121,17 @@ def after_run(analysis: Analysis, run: PilotRun) -> None:
         raise PilotRefused(name, crossed[0], cross, _HELD_OUT)
     if raised is not None:
         reached = "no model was fitted" if not recovered.fits else "no model answered held-out rows"
-        found = f"{reached}, and the first cell that failed said: {raised.problem}"
+        found = f"{reached}, and the first cell that failed said: {_short(raised.problem)}"
         raise PilotRefused(name, raised.index, found, "Repair that cell, or name an environment that it runs in")
     if not recovered.fits:
         raise PilotRefused(name, -1, "no cell fits a model", f"{_SERVED}. {_HELD_OUT}")
     why = "no cell predicts with them" if not recovered.predictions else "they answer only rows they were fitted on"
     raise PilotRefused(name, -1, f"models are fitted, and {why}", _HELD_OUT)
+
+
+def _short(problem: str) -> str:
+    words = " ".join(problem.split())
+    return words if len(words) <= _SHOWN_CHARS else f"{words[:_SHOWN_CHARS]}…"
 
 
 def _makes_a_served_model(analysis: Analysis) -> bool:
