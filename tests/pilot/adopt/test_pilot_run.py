@@ -79,13 +79,27 @@ def run_cells(folder: Path, *cells: str, limits: RunLimits | None = None, **give
     return pilot_run.run(folder / "pilot.ipynb", into=folder.parent, limits=limits, **given)
 
 
-def test_a_cell_that_ignores_the_interrupt_ends_the_kernel(tmp_path, monkeypatch):
-    """The second limit holds whatever the cell does."""
+def test_a_cell_that_ends_the_kernel_is_left_out_of_a_second_run(tmp_path, rows, monkeypatch):
+    """One ignores the interrupt and is killed, the other exits: what comes before and after is not lost."""
     monkeypatch.setattr(pilot_run, "_GRACE_S", 1.0)
+    (tmp_path / "p").mkdir()
+    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(0.1)"
 
-    with pytest.raises(PilotFailed, match="it took longer than 2 s"):
-        run_cells(tmp_path / "p", stubborn, limits=RunLimits(cell_s=2))
+    found = run_cells(
+        tmp_path / "p", START, "df = pd.read_csv('rows.csv')", stubborn, "exit()", MODEL, limits=RunLimits(cell_s=4)
+    )
+
+    assert [(one.index, one.problem.partition(" (")[0]) for one in found.raised] == [
+        (2, "it took longer than 4 s"),
+        (3, "it ended the notebook"),
+    ]
+    assert [(model.level, model.raised_cells) for model in found.recovered.models] == [("raw", ())]
+
+
+def test_a_notebook_that_ends_its_kernel_again_and_again_is_given_up(tmp_path):
+    with pytest.raises(PilotFailed, match="the kernel died of SIGKILL"):
+        run_cells(tmp_path / "p", *["import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"] * 3)
 
 
 def test_the_default_cap_is_a_share_of_the_memory():

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ _ASK_S = 60.0
 _GRACE_S = 20.0  # for a cell that was interrupted; then its kernel is killed
 _TICK_S = 10.0  # between two lines of progress of one cell
 _MEMORY_SHARE = 0.8
+_MOST_ENDS = 2  # cells that end the kernel; the notebook runs again without them
+_EXITS = "it ended the notebook (exit or quit)"
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -88,30 +90,22 @@ def run(
         tell: takes a line of progress for each cell, and every ten seconds of one that takes its time.
     Raises: ConfigError if the file is no notebook of Python; PilotFailed if the kernel ends before anything is known.
     """
-    limits = limits or RunLimits()
-    memory_bytes = machine_memory_limit() if limits.memory_bytes is None else limits.memory_bytes
-    document = notebook_file.read(notebook)
-    document.metadata["papermill"] = {}  # where its engine notes times
-    for cell in document.cells:
-        cell.metadata["papermill"] = {}
-        if cell.cell_type == "code":
-            cell.source = install_lines.without(cell.source)
+    limits, clock = limits or RunLimits(), _Clock(tell)
     answers = {asked: file.resolve() for asked, file in (files or {}).items()}
+    without: dict[int, str] = {}
     try:
-        with project_copy.made(notebook, answers) as copy:
-            named = json.dumps({asked: str(file) for asked, file in answers.items()})
-            environment = {**os.environ, "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
-            kernel = Kernel(document, environment=environment, cwd=copy.folder)
-            clock = _Clock(tell)
-            with kernel, clock:
-                begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes})"
-                kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
-                raised = _cells(kernel, document, limits, clock)
-                seconds = clock.elapsed_s
-                raised = sorted([*_lost_imports(kernel), *raised], key=lambda one: one.index)
-                clock.tell("looking for the way from raw rows to each model")
-                end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
-                kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
+        with clock:
+            while True:
+                try:
+                    raised, seconds = _recorded(
+                        notebook, into=into, limits=limits, answers=answers, clock=clock, without=without
+                    )
+                    break
+                except _KernelEnded as ended:
+                    if len(without) == _MOST_ENDS or clock.elapsed_s > limits.total_s:
+                        raise CellFailed(ended.problem) from ended
+                    without[ended.index] = f"{ended.problem} (the others ran again without it)"
+                    clock.tell(f"cell {ended.index} ended the kernel, {ended.problem}: once more without it")
     except CellFailed as failed:
         raise PilotFailed(str(notebook), failed.problem, "Run it in Jupyter to see where it ends") from failed
     except ProjectTooLarge as large:
@@ -119,7 +113,53 @@ def run(
         remedy = "Move the notebook and the data it reads into a folder of their own"
         raise PilotFailed(str(notebook), problem, remedy) from large
     recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
-    return PilotRun(recovered=recovered, raised=tuple(raised), seconds=round(seconds, 3))
+    raised += [RaisedCell(index=index, problem=problem) for index, problem in without.items()]
+    in_order = tuple(sorted(raised, key=lambda one: one.index))
+    return PilotRun(recovered=recovered, raised=in_order, seconds=round(seconds, 3))
+
+
+class _KernelEnded(Exception):
+    """A cell ended the kernel, and with it what the cells before it had reached."""
+
+    def __init__(self, index: int, problem: str) -> None:
+        super().__init__(index, problem)
+        self.index, self.problem = index, problem
+
+
+def _recorded(
+    notebook: Path,
+    *,
+    into: Path,
+    limits: RunLimits,
+    answers: Mapping[str, Path],
+    clock: "_Clock",
+    without: Container[int],
+) -> tuple[list[RaisedCell], float]:
+    """One run in a fresh copy, without some cells. Returns the cells that raised, and the run's seconds.
+
+    Raises: _KernelEnded; CellFailed if it is not a cell that ended it; ProjectTooLarge.
+    """
+    memory_bytes = machine_memory_limit() if limits.memory_bytes is None else limits.memory_bytes
+    document = notebook_file.read(notebook)
+    document.metadata["papermill"] = {}  # where its engine notes times
+    for index, cell in enumerate(document.cells):
+        cell.metadata["papermill"] = {}
+        if cell.cell_type == "code":
+            cell.source = "" if index in without else install_lines.without(cell.source)
+    with project_copy.made(notebook, answers) as copy:
+        named = json.dumps({asked: str(file) for asked, file in answers.items()})
+        environment = {**os.environ, "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
+        kernel, began = Kernel(document, environment=environment, cwd=copy.folder), clock.elapsed_s
+        with kernel:
+            begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes})"
+            kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
+            raised = _cells(kernel, document, limits, clock)
+            seconds = clock.elapsed_s - began
+            raised = [*_lost_imports(kernel), *raised]
+            clock.tell("looking for the way from raw rows to each model")
+            end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
+            kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
+    return raised, seconds
 
 
 def _lost_imports(kernel: Kernel) -> list[RaisedCell]:
@@ -170,12 +210,12 @@ class _Clock:
 
 
 def _cells(kernel: Kernel, document: Any, limits: RunLimits, clock: _Clock) -> list[RaisedCell]:
-    """Run all code cells. One that raises does not end the run: it may not be needed."""
-    raised, began = [], clock.elapsed_s
+    """Run all code cells. One that raises does not end the run: it may not be needed. Raises: _KernelEnded."""
+    raised = []
     for index, cell in enumerate(document.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        left = limits.total_s - (clock.elapsed_s - began)
+        left = limits.total_s - clock.elapsed_s
         if left <= 0:
             raised.append(RaisedCell(index=index, problem=f"the run took longer than {limits.total_s:.0f} s"))
             break
@@ -185,7 +225,7 @@ def _cells(kernel: Kernel, document: Any, limits: RunLimits, clock: _Clock) -> l
         try:
             kernel.run(index, limit_s=limit_s, limit=f"it took longer than {limit_s:.0f} s", grace_s=_GRACE_S)
         except CellFailed as failed:
+            if kernel.process.poll() is not None or failed.problem.startswith(_EXITS):
+                raise _KernelEnded(index, failed.problem) from failed
             raised.append(RaisedCell(index=index, problem=failed.problem))
-            if kernel.process.poll() is not None:
-                raise
     return raised
