@@ -22,7 +22,7 @@ from proveout.records.verdict import Verdict
 from proveout.settings import load
 
 EXAMPLES = scaffold.examples()
-WHOLE = "multiclass"  # of binary tasks, a table of one's own goes the whole way: tests/line/test_table_projects.py
+WHOLE = "multiclass"  # the flights, a binary task, go the whole way in the README's test
 SAME_IN_EVERY_PROJECT = ("test_generated.py", "test_served.py")  # of checks/
 
 

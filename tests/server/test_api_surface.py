@@ -94,8 +94,11 @@ def fuzzed(root: Path, *, examples: int, key: str | None, asked: bool, seed: int
 
 @pytest.mark.parametrize(
     ("asked", "key"),
-    [(False, None), (True, key_text(EVERYTHING)), (True, None)],
-    ids=["no key asked for", "key", "key missing"],
+    [
+        pytest.param(False, None, id="no key asked for", marks=pytest.mark.chaos),
+        pytest.param(True, key_text(EVERYTHING), id="key"),
+        pytest.param(True, None, id="key missing", marks=pytest.mark.chaos),
+    ],
 )
 def test_the_server_does_what_its_document_says(tmp_path, asked, key):
     """A sample of what `make chaos` does: no code and no body that is not in the document, none of 500 and above."""
