@@ -83,7 +83,7 @@ def again(
             decision = f"{differing[0]} first" if differing else "the same digest"
             found = Evidence(name=name, value=len(differing), at_most=0, decision=decision, covers=("infra-1",))
             return (found, took)
-        packed = open_bundle(Path(temporary) / "store" / "bundles" / made.bundle)
+        packed = open_bundle(Path(temporary) / "store" / "bundles" / made.bundle, direct=False)
         apart = largest_difference(candidate.predict(holdout.records), packed.predict(holdout.records))
     most = apart_at_most if apart_at_most is not None else candidate.tolerance.fitted or None
     return (

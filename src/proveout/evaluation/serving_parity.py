@@ -36,7 +36,7 @@ def performance(
     opening_s_at_most: float | None = None,
     memory_mb_at_most: float | None = None,
     bundle_mb_at_most: float | None = None,
-    calls: int = 1_000,
+    calls: int = 600,
     within_s: float = 10.0,
 ) -> tuple[Evidence, ...]:
     """Latency of one record (p50, p99), opening time, memory and size, in a fresh process with one thread.

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 
 class OpenBundle:
-    """A verified and opened bundle, ready to predict."""
+    """A verified and opened bundle, ready to predict. Arguments: as in `open_bundle`."""
 
-    def __init__(self, folder: Path, *, manifest: Digest | None = None) -> None:
+    def __init__(self, folder: Path, *, manifest: Digest | None = None, direct: bool = True) -> None:
         self.folder = folder
         self.bundle, self._listed = read_manifest(folder)
         if manifest is not None and self.bundle.manifest != manifest:
@@ -66,7 +66,7 @@ class OpenBundle:
         self.tolerance = tolerance.tolerance(self._model)
         """The tolerance between two computations of one answer, and its reason."""
         self.detours = 0  # calls of `predict_columns` that fell back to the pipeline
-        found = self._found()
+        found = self._found() if direct else parity.Found(why="it was opened without")
         self.direct: str = found.why
         """`on`, or the reason why `predict_columns` uses the pipeline."""
         self._direct = found.direct
@@ -236,14 +236,16 @@ def reference_rows(folder: Path) -> "pd.DataFrame":
     return pd.read_parquet(io.BytesIO(verified_content(folder, REFERENCE, listed)), use_threads=False)
 
 
-def open_bundle(folder: Path, *, manifest: Digest | None = None) -> OpenBundle:
+def open_bundle(folder: Path, *, manifest: Digest | None = None, direct: bool = True) -> OpenBundle:
     """Verify every file of the bundle in `folder`, then open it.
 
     Args:
         manifest: the required digest of the manifest, if an approval was read for it.
+        direct: compare the direct path with the pipeline, so that `predict_columns` may use it. False saves
+            its time where only `predict` is called.
     Raises: Tampered, BundleError.
     """
-    return OpenBundle(folder, manifest=manifest)
+    return OpenBundle(folder, manifest=manifest, direct=direct)
 
 
 def rows_on(opened: OpenBundle, store: Store, side: str) -> "pd.DataFrame":

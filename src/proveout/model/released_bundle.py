@@ -13,10 +13,13 @@ from proveout.settings import Settings
 from proveout.trust.authorization import refuse_never_approved
 
 
-def open_released(settings: Settings, digest: Digest) -> OpenBundle:
-    """The bundle, verified and opened. Raises: NotFound, NotApproved, Tampered, BundleError."""
+def open_released(settings: Settings, digest: Digest, *, direct: bool = True) -> OpenBundle:
+    """The bundle, verified and opened. `direct` is that of `open_bundle`.
+
+    Raises: NotFound, NotApproved, Tampered, BundleError.
+    """
     folder = open_store(settings).folder("bundles", digest)
     bundle = verify(folder)
     with open_ledger(settings) as ledger:
         refuse_never_approved(ledger, open_keyring(settings), bundle)
-    return open_bundle(folder, manifest=bundle.manifest)
+    return open_bundle(folder, manifest=bundle.manifest, direct=direct)

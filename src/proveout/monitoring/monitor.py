@@ -282,7 +282,7 @@ def champion(settings: Settings) -> "OpenBundle":
         release = releases.current(ledger, settings.model)
     if release is None:
         raise NotFound("release", f"of {settings.model}", "Release an approved bundle: proveout bundles")
-    return open_released(settings, release.bundle)
+    return open_released(settings, release.bundle, direct=False)
 
 
 def _table(predictions: Sequence[Prediction], opened: "OpenBundle") -> "pd.DataFrame":

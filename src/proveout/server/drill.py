@@ -253,7 +253,7 @@ def _held_out(settings: Settings, release: str) -> tuple[str, list[bytes], tuple
     from proveout.settings import load_object
 
     store = open_store(settings)
-    opened = open_released(settings, store.find("bundles", release.rpartition("@")[2]))
+    opened = open_released(settings, store.find("bundles", release.rpartition("@")[2]), direct=False)
     rows = rows_on(opened, store, HOLDOUT)
     known = features.labels(settings, rows)
     rows = rows[known.notna()][list(features.request_columns(settings))]

@@ -72,7 +72,7 @@ def _answers_the_same(opened: Any) -> bool:
 
     try:
         rows = opened.reference().head(ASKED_AGAIN)
-        again = open_bundle(opened.folder, manifest=opened.bundle.manifest)
+        again = open_bundle(opened.folder, manifest=opened.bundle.manifest, direct=False)
     except ProveoutError:  # its files were edited during the run
         return False
     return _said(opened, rows) == _said(again, rows)
