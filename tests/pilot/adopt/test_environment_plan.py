@@ -140,6 +140,19 @@ def test_imports_that_may_fail_and_modules_of_the_author_are_not_needed(tmp_path
     assert planned(tmp_path, IMPORTS, guarded, "import helpers").reason == ""
 
 
+def test_what_a_module_of_the_author_imports_is_needed_too(tmp_path):
+    """Through another one of them, and at the line of the notebook; without the second file's broken neighbour."""
+    (tmp_path / "helpers.py").write_text("import json\nfrom cleaning import tidy\n")
+    (tmp_path / "cleaning").mkdir()
+    (tmp_path / "cleaning" / "__init__.py").write_text("import seaborn\nimport helpers\n")
+    (tmp_path / "cleaning" / "broken.py").write_text("def (")
+
+    found = planned(tmp_path, IMPORTS, "from helpers import tidy\ntidy()")
+
+    assert found.missing == ("seaborn",)
+    assert found.requirements == ("pandas", "scikit-learn", "seaborn")
+
+
 def test_a_call_may_need_a_package_that_no_line_imports(tmp_path):
     found = planned(tmp_path, IMPORTS, "df = pd.read_excel('a.xlsx')")
 

@@ -1,20 +1,22 @@
-"""The packages that a notebook needs: of its imports, of calls that need an engine, and of lines that install.
+"""The packages that a notebook needs: by its imports, by those of its author's modules, by calls that need an engine.
 
 Input: an `Analysis`. Output: a `NeededModule` for each module, with its distribution. Nothing is imported or asked.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from proveout.pilot.audit.analysis import Analysis, CodeCell
-from proveout.pilot.audit.distributions import ENGINES, distribution_of, is_distribution, normalised
+from proveout.pilot.audit.distributions import ENGINES, distribution_of, is_distribution, normalised, repository
 from proveout.pilot.audit.literals import constants, text_of
 from proveout.pilot.audit.syntax import walk
 
 # Whoever imports these may need them for another package: `df.plot()`, `read_excel`.
 _NEEDED_BY_OTHERS = {"matplotlib", "jinja2", *(module for _, _, module in ENGINES)}
+_MOST_FILES = 100  # of the author's own that are read
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
@@ -37,7 +39,8 @@ def needed_modules(analysis: Analysis) -> tuple[NeededModule, ...]:
     """What the notebook needs of packages, in the order of its lines. Imports that may fail are not needed."""
     found: dict[str, NeededModule] = {}
     names = {node.id for _, node in analysis.nodes(ast.Name)} | _words_in_magics(analysis)
-    for module, cell, line, given in (*_imports(analysis), *_engines(analysis)):
+    of_cells = list(_imports(analysis))
+    for module, cell, line, given in (*of_cells, *_engines(analysis), *_of_own_modules(analysis, of_cells)):
         distribution = distribution_of(module, analysis.notebook.path.parent)
         top = module.partition(".")[0]
         if distribution is None:
@@ -76,6 +79,43 @@ def _imports(analysis: Analysis) -> Iterator[_Import]:
             elif node.module and not node.level:
                 names = frozenset(alias.asname or alias.name for alias in node.names) - {"*"}
                 yield node.module, cell.index, node.lineno, names
+
+
+def _of_own_modules(analysis: Analysis, imports: Sequence[_Import]) -> Iterator[_Import]:
+    """What the author's own modules beside the notebook import, and those that they import, at the notebook's line."""
+    waiting, seen = [(module, cell, line) for module, cell, line, _ in imports], set[Path]()
+    places = repository(analysis.notebook.path.parent)
+    while waiting:
+        module, cell, line = waiting.pop(0)
+        for file in _own_files(module.partition(".")[0], places):
+            if file in seen or len(seen) == _MOST_FILES:
+                continue
+            seen.add(file)
+            for inner in _imported_by(file):
+                waiting.append((inner, cell, line))
+                yield inner, cell, line, frozenset()
+
+
+def _own_files(top: str, places: Sequence[Path]) -> list[Path]:
+    for place in places:
+        if (place / f"{top}.py").is_file():
+            return [place / f"{top}.py"]
+        if (place / top / "__init__.py").is_file():
+            return sorted((place / top).rglob("*.py"))
+    return []
+
+
+def _imported_by(file: Path) -> Iterator[str]:
+    """Modules that a file imports at its top level, as most do what they need."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def _guarded(cell: CodeCell) -> set[int]:
