@@ -9,6 +9,7 @@ import pytest
 from proveout.errors import UsageError
 from proveout.pilot.adopt import model_choice
 from proveout.pilot.adopt.model_choice import NoModel
+from proveout.pilot.adopt.pilot_run import PilotRun, RaisedCell
 from proveout.records.adopted_notebook import CallPlace
 from proveout.recovery.handover import HELD_OUT, HandedOver
 from proveout.recovery.recovery_report import RecoveredModel, RecoveredNotebook
@@ -30,8 +31,9 @@ def _written(folder: Path, *answers: list[float]) -> None:
         held.to_parquet(folder / f"model_{number}" / HELD_OUT)
 
 
-def _recovered(*models: RecoveredModel) -> RecoveredNotebook:
-    return RecoveredNotebook(models=models, fits=1, predictions=1, redirected=(), seconds=0.1)
+def _run(*models: RecoveredModel) -> PilotRun:
+    found = RecoveredNotebook(models=models, fits=1, predictions=1, redirected=(), seconds=0.1)
+    return PilotRun(recovered=found, raised=(RaisedCell(index=3, problem="KeyError: 'age'"),), seconds=0.1)
 
 
 FOREST = replace(ONE, model="sklearn.ensemble._forest.RandomForestClassifier", line="rf.predict(X)", folder="model_1")
@@ -42,7 +44,7 @@ def test_the_best_on_held_out_rows_comes_first_and_of_equals_the_last(tmp_path: 
     """Measured in one way for all: what each author's cell prints may be another metric."""
     _written(tmp_path, [1, 1, 1, 1], [1, 0, 1, 1], [1, 0, 0, 0])
 
-    found = model_choice.candidates("n.ipynb", _recovered(ONE, FOREST, LAST), tmp_path)
+    found = model_choice.candidates("n.ipynb", _run(ONE, FOREST, LAST), tmp_path)
 
     assert [one.model.folder for one in found] == ["model_2", "model_1", "model_0"]
     assert [one.quality for one in found] == [0.75, 0.75, 0.5]
@@ -53,7 +55,7 @@ def test_of_a_regression_the_smallest_error_is_the_best(tmp_path: Path) -> None:
     _written(tmp_path, [1.5, 0.5, 1.5, 0.5], [1.1, 0.1, 1.1, 0.1])
     models = (replace(ONE, task="regression"), replace(FOREST, task="regression"))
 
-    found = model_choice.candidates("n.ipynb", _recovered(*models), tmp_path)
+    found = model_choice.candidates("n.ipynb", _run(*models), tmp_path)
 
     assert [one.model.folder for one in found] == ["model_1", "model_0"]
 
@@ -71,7 +73,7 @@ def test_a_model_can_be_named(named: str, folders: list[str], tmp_path: Path) ->
     """By its class, by the line that asks it, or by its number."""
     _written(tmp_path, TRUTH, TRUTH, TRUTH)
 
-    found = model_choice.candidates("n.ipynb", _recovered(ONE, FOREST, LAST), tmp_path, named=named)
+    found = model_choice.candidates("n.ipynb", _run(ONE, FOREST, LAST), tmp_path, named=named)
 
     assert [one.model.folder for one in found] == folders
 
@@ -81,7 +83,7 @@ def test_an_unknown_name_lists_the_models(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"--model lstm: the notebook has no such model\. It has 1: SVC \(cell 7: first"
     ):
-        model_choice.candidates("n.ipynb", _recovered(ONE), tmp_path, named="lstm")
+        model_choice.candidates("n.ipynb", _run(ONE), tmp_path, named="lstm")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_an_unknown_name_lists_the_models(tmp_path: Path) -> None:
             replace(ONE, level="leak", handed=None, reason="the inputs contain the target, 'y'"),
             "contain the target, 'y'",
         ),
-        (replace(ONE, raised_cells=(3,)), "cell 3 raised, and the model needs it"),
+        (replace(ONE, raised_cells=(3,)), "cell 3, which it needs, raised KeyError: 'age'"),
         (replace(ONE, level="inputs", handed=None, reason="rank"), r"cannot be computed from raw rows \(rank\)"),
     ],
     ids=["leak", "raised", "inputs"],
@@ -99,7 +101,7 @@ def test_an_unknown_name_lists_the_models(tmp_path: Path) -> None:
 def test_without_a_model_to_serve_the_reason_of_each_is_told(model: RecoveredModel, said: str, tmp_path: Path) -> None:
     """Never served silently as if its inputs were raw rows."""
     with pytest.raises(NoModel, match=said):
-        model_choice.candidates("n.ipynb", _recovered(model), tmp_path)
+        model_choice.candidates("n.ipynb", _run(model), tmp_path)
 
 
 def test_of_two_targets_the_one_that_most_models_have_is_taken(tmp_path: Path) -> None:
@@ -107,6 +109,6 @@ def test_of_two_targets_the_one_that_most_models_have_is_taken(tmp_path: Path) -
     _written(tmp_path, TRUTH, [0, 0, 0, 0], [0, 0, 1, 1])
     others = (replace(FOREST, target="z"), replace(LAST, target="z"))
 
-    found = model_choice.candidates("n.ipynb", _recovered(ONE, *others), tmp_path)
+    found = model_choice.candidates("n.ipynb", _run(ONE, *others), tmp_path)
 
     assert {one.model.target for one in found} == {"z"}

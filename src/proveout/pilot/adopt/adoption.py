@@ -60,7 +60,7 @@ def recover(
     into.mkdir(parents=True, exist_ok=True)
     run = pilot_run.run(notebook, into=into, limits=limits, files=files, tell=tell)
     refusals.after_run(analysis, run)
-    found = model_choice.candidates(str(notebook), run.recovered, into, named=model)
+    found = model_choice.candidates(str(notebook), run, into, named=model)
     return Recovered(notebook=notebook, run=run, candidates=found, folder=into)
 
 

@@ -3,15 +3,16 @@
 Without a name: of the models that can be served, the one with the best answers to its held-out rows; of equals, the
 last. The measure is one for all: the share of right classes, or the mean absolute error.
 
-Input: what was recovered, and a name. Output: the models that can be served, the best first; or `NoModel`.
+Input: a pilot's run, and a name. Output: the models that can be served, the best first; or `NoModel`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from proveout.errors import ProveoutError, UsageError
+from proveout.pilot.adopt.pilot_run import PilotRun
 from proveout.recovery.handover import HELD_OUT
-from proveout.recovery.recovery_report import RecoveredModel, RecoveredNotebook
+from proveout.recovery.recovery_report import RecoveredModel
 from proveout.recovery.tables import equal_rows
 
 _MOST_REASONS = 3
@@ -38,9 +39,7 @@ class Candidate:
     quality: float
 
 
-def candidates(
-    notebook: str, recovered: RecoveredNotebook, folder: Path, *, named: str | None = None
-) -> tuple[Candidate, ...]:
+def candidates(notebook: str, run: PilotRun, folder: Path, *, named: str | None = None) -> tuple[Candidate, ...]:
     """The models that can be served, the best first.
 
     Args:
@@ -48,10 +47,10 @@ def candidates(
         named: a part of the class's name or of the line that predicts, or a number: the place among all models, from 1.
     Raises: NoModel with the reasons; UsageError if no model has that name.
     """
-    models = _named(recovered.models, named)
+    models = _named(run.recovered.models, named)
     servable = [one for one in models if one.handed is not None and not one.raised_cells]
     if not servable:
-        raise NoModel(notebook, tuple(dict.fromkeys(map(_reason, models))))
+        raise NoModel(notebook, tuple(dict.fromkeys(_reason(one, run) for one in models)))
     task, target = _most(servable)
     of_one_kind = [one for one in servable if (one.task, one.target) == (task, target)]
     found = [Candidate(model=one, quality=_quality(one, folder / one.folder)) for one in of_one_kind]
@@ -84,13 +83,14 @@ def _most(models: list[RecoveredModel]) -> tuple[str, str | None]:
     return max(reversed(kinds), key=kinds.count)
 
 
-def _reason(model: RecoveredModel) -> str:
+def _reason(model: RecoveredModel, run: PilotRun) -> str:
     name = label(model)
     if model.level == "leak":
         return f"{name}: {model.reason}. Take that column out of the inputs"
     if model.raised_cells:
-        cells = ", ".join(map(str, model.raised_cells))
-        return f"{name}: cell {cells} raised, and the model needs it. Repair it, or adopt it where it runs"
+        cell = model.raised_cells[0]
+        said = next((one.problem for one in run.raised if one.index == cell), "an error")
+        return f"{name}: cell {cell}, which it needs, raised {said}. Repair it, or adopt it where it runs"
     if model.level == "inputs":
         return (
             f"{name}: what it is given cannot be computed from raw rows ({model.reason}). It could be served for rows "
