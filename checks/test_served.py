@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from proveout.evaluation import dependency_diff, reproducibility, serving_parity
+from proveout.evaluation.predictions import largest_difference
 
 
 def test_answers_are_numbers_whatever_is_asked(candidate, holdout, evidence):
@@ -14,7 +15,7 @@ def test_answers_are_numbers_whatever_is_asked(candidate, holdout, evidence):
 def test_the_same_question_has_the_same_answer(candidate, scores, holdout, evidence):
     """A model that rolls dice cannot be checked, cached or explained."""
     again = candidate.predict(holdout.records)
-    apart, most = np.abs(again - scores).max(), candidate.tolerance.answers  # 0, unless the model takes sums
+    apart, most = largest_difference(again, scores), candidate.tolerance.answers  # 0, unless the model takes sums
     evidence("largest difference, asked twice", apart, at_most=most, rows=holdout.rows)
 
 
@@ -22,7 +23,7 @@ def test_the_answer_does_not_depend_on_the_company(candidate, scores, holdout, e
     """Served alone, judged in a batch: a feature computed over the rows beside it makes these two things."""
     chosen = np.random.default_rng(0).choice(holdout.rows, size=min(50, holdout.rows), replace=False)
     alone = np.array([candidate.predict(holdout.records.iloc[[row]])[0] for row in chosen])
-    apart, most = np.abs(alone - scores[chosen]).max(), candidate.tolerance.answers
+    apart, most = largest_difference(alone, scores[chosen]), candidate.tolerance.answers
     evidence("largest difference, alone and in a batch", apart, at_most=most, rows=len(chosen))
 
 

@@ -74,11 +74,16 @@ def each(candidate: "OpenBundle", rows: "pd.DataFrame", *, served: bool) -> "NDA
 
 
 def largest_difference(one: "NDArray[np.float64]", other: "NDArray[np.float64]") -> float:
-    """The largest difference of two sets of scores. Two NaN are equal; NaN and a number differ by at least 1.
+    """The largest difference of two sets of scores; of a score above 1, as a share of it.
+
+    The last bit of a price of 200,000 is 1e-11, of a probability 1e-16. Two NaN are equal; NaN and a number differ by
+    at least 1.
 
     >>> import numpy as np
     >>> largest_difference(np.array([0.5, np.nan]), np.array([0.25, np.nan]))
     0.25
+    >>> largest_difference(np.array([200_001.0]), np.array([200_000.0]))
+    5e-06
     """
     import numpy as np
 
@@ -86,5 +91,5 @@ def largest_difference(one: "NDArray[np.float64]", other: "NDArray[np.float64]")
         return math.inf
     same = (one == other) | (np.isnan(one) & np.isnan(other))
     with np.errstate(invalid="ignore"):
-        apart = np.where(same, 0.0, np.abs(one - other))
+        apart = np.where(same, 0.0, np.abs(one - other) / np.maximum(np.abs(other), 1.0))
     return float(np.where(np.isfinite(apart), apart, 1.0).max(initial=0.0))
