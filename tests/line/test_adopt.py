@@ -1,7 +1,8 @@
 """`proveout adopt` on whole notebooks, as strangers write them: one command, and an endpoint with the pilot's answers.
 
 The command itself compares the answers: it says "live at" only if the flow's bundle and the running server gave every
-held-out row the pilot's own. A sample runs with all tests, all of tests/pilots/ with `make pilots`.
+held-out row the pilot's own. These run with `make pilots`; with all tests, those that are refused from their code, and
+the notebook of the README.
 """
 
 import json
@@ -18,7 +19,7 @@ import pytest
 from pilot_corpus import PILOTS, REFUSALS, Pilot, Refusal
 from pilot_notebooks import lay_out
 
-SAMPLE = {"titanic_pipeline", "refused_leak_renamed"}
+SAMPLE = {one.name for one in REFUSALS if one.seen == "code"}
 _LIVE = re.compile(r"^live at (?P<url>\S+) .* kill (?P<pid>\d+)$", re.MULTILINE)
 
 

@@ -50,7 +50,12 @@ def adopt(
     analysis, asked = adoption.look(notebook)
     files = _files(asked, file or [], yes=yes)
     if not here:
-        _go_on_elsewhere(analysis, target, files)
+        asked_for = [
+            str(notebook.resolve()), "--into", str(target.resolve()), "--time-limit", str(time_limit),
+            *(["--yes"] if yes else []), *(["--model", model] if model is not None else []),
+            *(["--plan", str(plan.resolve())] if plan is not None else []), *([] if serve else ["--no-serve"]),
+        ]  # fmt: skip
+        _go_on_elsewhere(analysis, target, files, asked_for)
     choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
     kept = target / ".proveout" / "adopt"
     recovered = adoption.recover(
@@ -68,10 +73,9 @@ def _tell(line: str) -> None:
     typer.echo(f"   {line}", err=True)
 
 
-def _go_on_elsewhere(analysis: "Analysis", target: Path, files: Mapping[str, Path]) -> None:
+def _go_on_elsewhere(analysis: "Analysis", target: Path, files: Mapping[str, Path], asked_for: list[str]) -> None:
     """Choose the environment; if it is another one than this, run the command again in it, and end with its answer."""
     import subprocess
-    import sys
 
     from proveout.pilot.adopt.environment import environment_for
 
@@ -81,7 +85,7 @@ def _go_on_elsewhere(analysis: "Analysis", target: Path, files: Mapping[str, Pat
     if not chosen.made:
         return
     answered = [part for asked, given in files.items() for part in ("--file", f"{asked}={given.resolve()}")]
-    again = [str(chosen.python), "-m", "proveout", *sys.argv[1:], "--here", *answered]
+    again = [str(chosen.python), "-m", "proveout", "adopt", *asked_for, "--here", *answered]
     raise typer.Exit(subprocess.run(again, check=False).returncode)
 
 
@@ -111,8 +115,12 @@ def _files(asked: "tuple[DataFile, ...]", given: list[str], *, yes: bool) -> Map
 def _accept(proposed: "Plan", *, yes: bool) -> None:
     from proveout.pilot.adopt import plan_page
 
-    typer.echo(plan_page.page(proposed))
-    if not yes and not typer.confirm("Write this project? (Its plan.md can be edited and given back with --plan)"):
+    page = plan_page.page(proposed)
+    if yes:
+        typer.echo(page.partition("\n## The notebook")[0])  # the rest is in plan.md
+        return
+    typer.echo(page)
+    if not typer.confirm("Write this project? (Its plan.md can be edited and given back with --plan)"):
         raise typer.Exit(1)
 
 
@@ -135,4 +143,4 @@ def _go_live(proposed: "Plan", target: Path) -> None:
         f"answered {live.equal} of {live.asked}"
     )
     typer.echo(f"live at {live.url}   {live.bundle.name}   stop it: kill {live.pid}")
-    typer.echo(f"next: cd {target} && read plan.md and README.md for what only a person knows")
+    typer.echo(f"next: read {target / 'plan.md'}: what was decided, and what only a person knows")

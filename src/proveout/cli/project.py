@@ -27,20 +27,29 @@ def init(
     example: Annotated[
         str | None, typer.Option(metavar="NAME", help="Copy an example of another task. An unknown name lists them.")
     ] = None,
+    notebook: Annotated[
+        Path | None, typer.Option("--from", metavar="NOTEBOOK", help="Adopt this notebook: see `proveout adopt`.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --from: ask nothing.")] = False,
 ) -> None:
     """Create a project to start from.
 
     Without options: a copy of the reference project, with flows, notebook, checks and server, ready to run and to
     change. With --table and --target: a project for that table, with a schema, a notebook and bounds proposed from its
-    rows. With --example: a copy of an example with another task.
+    rows. With --example: a copy of an example with another task. With --from: a project of a notebook.
     """
     import shlex
 
     from proveout.errors import UsageError
     from proveout.pilot.scaffold import init as lay_out
 
-    if example is not None and table is not None:
-        raise UsageError("--example NAME and --table FILE exclude each other: give one of them.")
+    if sum(one is not None for one in (example, table, notebook)) > 1:
+        raise UsageError("--example NAME, --table FILE and --from NOTEBOOK exclude each other: give one of them.")
+    if notebook is not None:
+        from proveout.cli.adopt import adopt
+
+        adopt(notebook, into=folder, yes=yes, serve=True, time_limit=1800)
+        return
     if table is not None and target is not None:
         init_table(folder, table=table, target=target, task=task, split=split)
         return
