@@ -116,6 +116,46 @@ def test_texts_go_to_the_model_as_one_column(cells: list[str], tmp_path: Path) -
     assert answers(tmp_path, rows).tolist() == held["answer"].tolist()
 
 
+OWN = {
+    "a class in a pipeline": (
+        "from sklearn.base import BaseEstimator, TransformerMixin\nfrom sklearn.pipeline import Pipeline\n"
+        "class Ratio(BaseEstimator, TransformerMixin):\n    def __init__(self, by=2):\n        self.by = by\n"
+        "    def fit(self, X, y=None):\n        return self\n"
+        "    def transform(self, X):\n        return X.assign(ratio=X['income'] / self.by)",
+        INPUTS,
+        "model = Pipeline([('own', Ratio()), ('scale', StandardScaler()), ('model', LogisticRegression())])",
+    ),
+    "a function in a pipeline that ends in a model without probabilities": (
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
+        "from sklearn.svm import SVC\ndef halved(X):\n    return X / 2",
+        INPUTS,
+        "model = make_pipeline(FunctionTransformer(halved), SVC())",
+    ),
+    "a function that cuts texts into words": (
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.feature_extraction.text import CountVectorizer\n"
+        "def words_of(text):\n    return text.lower().split('s')",
+        "X = df['city'] + ' ' + df['plan']\ny = df['left']",
+        "model = make_pipeline(CountVectorizer(analyzer=words_of), LogisticRegression())",
+    ),
+    "a function in a transformer outside of the model": (
+        "from sklearn.preprocessing import FunctionTransformer\ndef halved(X):\n    return X / 2",
+        INPUTS + "\nX = FunctionTransformer(halved).fit_transform(X)",
+        "model = LogisticRegression(max_iter=500)",
+    ),
+}
+
+
+@pytest.mark.parametrize("cells", OWN.values(), ids=OWN)
+def test_code_of_the_notebook_in_fitted_objects_goes_to_the_features(cells: list[str], tmp_path: Path) -> None:
+    """No file may bring it: its name is stored, and its definition stands in the module."""
+    own, inputs, model = cells
+    fit = f"{model}\nmodel.fit(X_train, y_train)\nprint(accuracy_score(y_test, model.predict(X_test)))"
+    found, _ = handed_over([own, READ, "df = df.fillna(0)", inputs, SPLIT, fit], tmp_path / "model")
+    raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
+
+    assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+
+
 def test_a_sparse_matrix_of_many_parts_becomes_a_table(tmp_path: Path) -> None:
     """Words beside numbers: no transformer makes them both."""
     cells = [

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from proveout.recovery import own_code
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.program_slice import Effects, backward
 from proveout.recovery.tables import emptied
@@ -39,6 +40,7 @@ IMPORTS = (
     "from proveout.recovery import state_files",
     "from proveout.recovery.frozen_state import again",
 )
+HEAD_STEPS = "first_steps"  # of the state: the steps of the model that became features
 ROW = "row"  # of the state: one raw row, for the columns that nobody is asked for, and the dtypes
 _LONGEST_LIST, _LONGEST_TEXT = 20, 80
 
@@ -61,10 +63,11 @@ class FeaturesModule:
     steps: tuple[Any, ...]
 
 
-def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModule:
+def write(tape: Tape, recovery: Recovery, *, fold: bool = False, head: Sequence[Any] = ()) -> FeaturesModule:
     """The module of a recovery.
 
     Args:
+        head: fitted steps of the model that hold code of the notebook: they become the last of the features.
         fold: leave the last transformers to the model, as one that makes a sparse matrix of texts.
     Raises: Unwritable, with the reason.
     """
@@ -72,10 +75,10 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModu
     assert recovery.primary is not None
     assert recovery.raw is not None
     rewriting = _Rewriting(tape, recovery, frozenset(recovery.replay.places))
-    lines, takes = _needed(rewriting)
+    lines, takes = _needed(rewriting, head)
     # A function that many statements call has learned something in each: once more, with those alone that are needed.
     rewriting = _Rewriting(tape, recovery, frozenset(line.place for line in lines) | {recovery.replay.places[-1]})
-    lines, takes = _needed(rewriting)
+    lines, takes = _needed(rewriting, head)
     needed = [(line.text, line.cell) for line in lines]
     before = needed
     needed, takes, steps = _folded(needed, takes) if fold else (needed, takes, [])
@@ -83,11 +86,12 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False) -> FeaturesModu
     names = {one.name for text in tops for one in ast.parse(text).body if hasattr(one, "name")}
     public = next(name for name in ("features", "features_of_rows", "columns_of_rows") if name not in names)
     inner = next(name for name in ("prepared", "prepared_by_pilot", "as_pilot_does") if name not in names)
-    state = {name: value for name, value in rewriting.state.items() if any(f"'{name}'" in text for text, _ in needed)}
+    texts = [*(text for text, _ in needed), takes]
+    state = {name: value for name, value in rewriting.state.items() if any(f"'{name}'" in text for text in texts)}
     state[ROW] = recovery.raw.iloc[[recovery.rows[0] if recovery.rows else 0]].reset_index(drop=True)
     found: tuple[Any, ...] = ()
     if steps:
-        space: dict[str, Any] = {}
+        space: dict[str, Any] = {"__name__": "__main__"}  # so that code of the notebook is known as such
         above = _tops([text for text, _ in before])
         text = _function(inner, before, above, answer=f"[{', '.join(steps)}]", state=rewriting.state)
         exec("\n".join([*IMPORTS, *above, text]), space)  # noqa: S102  # as in the replay
@@ -132,12 +136,19 @@ class _Silence(ast.NodeTransformer):
         return node
 
 
-def _needed(rewriting: "_Rewriting") -> tuple[list[_Line], str]:
+def _needed(rewriting: "_Rewriting", head: Sequence[Any]) -> tuple[list[_Line], str]:
     """The statements that the inputs need, and the expression of the inputs. What only training needed goes."""
+    if head:
+        names: set[str] = set()
+        rewriting.state[HEAD_STEPS] = own_code.taken_out(list(head), names)
     lines = [replace(line, text=_silent(line.text)) for line in rewriting.lines()]
     takes = "" if rewriting.reached is not None else rewriting.takes or rewriting.replay.prediction.inputs_name
     if takes is None:
         raise Unwritable("the prediction stands where no statement of the notebook leads")
+    if head:
+        if not takes:
+            raise Unwritable("the model holds code of the notebook, and is asked inside a function")
+        takes = f"again.through({_with_own(f'state[{HEAD_STEPS!r}]', names)}, {takes})"
     sources = [line.text for line in lines] + ([f"__taken__ = {takes}"] if takes else [])
     places = backward(sources, len(sources) - 1)
     needed = [lines[place] for place in (places[:-1] if takes else places)]
@@ -388,15 +399,24 @@ class _Rewrite(Instrument):
     def _stored(self, keys: list[Key], values: list[Any]) -> ast.expr:
         label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}"
         one, own = len(values) == 1, type(values[0]) if _is_own(values[0]) else None
+        names: set[str] = set()
         if own is not None:
             values = [dict(vars(value)) for value in values]
+        else:
+            values = [own_code.taken_out(value, names) for value in values]
         self.rewriting.state[label] = values[0] if one else Turns(values)
         taken = f"state['{label}']" if one else f"next(turns['{label}'])"
         if own is not None:
             return _name(f"again.instance({own.__qualname__}, {taken})")
+        if names:
+            return _name(_with_own(taken, names))
         # The next line of the notebook may change what it was given.
         changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray)
         return _name(f"{taken}.copy()" if changeable else taken)
+
+
+def _with_own(taken: str, names: set[str]) -> str:
+    return f"again.own({taken}, {', '.join(f'{name}={name}' for name in sorted(names))})"
 
 
 def _is_own(value: Any) -> bool:

@@ -6,7 +6,7 @@ Input: rows, and a value of the state. Output: rows. A project's features import
 import copy
 from typing import Any
 
-from proveout.recovery import frozen_calls, tables
+from proveout.recovery import frozen_calls, own_code, tables
 from proveout.recovery.tape import CallMade, Key
 
 
@@ -87,6 +87,16 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         """An estimator that is an attribute, as it was after the pilot's fit."""
         owner.__dict__.update(vars(value))
         return owner
+
+    @staticmethod
+    def own(value: Any, **known: Any) -> Any:
+        """A fitted object with the notebook's functions and classes in it."""
+        return own_code.put_back(value, known)
+
+    @staticmethod
+    def through(steps: list[Any], rows: Any) -> Any:
+        """Rows after the first steps of a pipeline."""
+        return own_code.through(steps, rows)
 
     @staticmethod
     def instance(kind: Any, value: dict[str, Any]) -> Any:

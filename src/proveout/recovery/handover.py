@@ -10,7 +10,7 @@ Input: a tape, a held-out prediction and its recovery. Output: files in a folder
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError
 from proveout.model import model_io
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
-from proveout.recovery import features_writer, model_form, state_files
+from proveout.recovery import features_writer, model_form, own_code, state_files
 from proveout.recovery.features_writer import FeaturesModule, Unwritable
 from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
@@ -62,16 +62,21 @@ def hand_over(
     assert found.primary is not None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        module = _module(tape, one, found)
+        head, behind, inputs = _first_steps(one, found)
+        module = _module(tape, behind, replace(found, inputs=inputs), head)
         state = state_files.write(module.state, folder / STATE)
         (folder / FEATURES).write_text(module.text, encoding="utf-8")
-        table = _columns(module, folder, found)
-        model, answers, note = _model(tape, one, found, module, table)
+        table = _columns(module, folder, replace(found, inputs=inputs))
+        given, truth = _learned(tape, one)
+        learned = (own_code.through(head, given) if head else given, truth)
+        model, answers, note = _model(tape, behind, found, module, table, learned=learned)
         model_io.dump(model_form.with_classes(model, classes), folder / MODEL)
         model_io.load(folder / MODEL)
     except (Unwritable, Unstorable, Unpackable, BundleError) as error:
         raise NotHandedOver(str(error)) from error
     _write_rows(tape, one, found, answers, folder)
+    assert found.raw is not None
+    assert found.primary is not None
     primary = tape.frozen[found.primary.key]
     form: SourceForm = "frame" if isinstance(primary, pd.DataFrame) else "other"
     return HandedOver(
@@ -83,17 +88,37 @@ def hand_over(
     )
 
 
-def _module(tape: Tape, one: HeldOut, found: Recovery) -> FeaturesModule:
+def _first_steps(one: HeldOut, found: Recovery) -> tuple[list[Any], HeldOut, Any]:
+    """Steps of a pipeline with code of the notebook; and the prediction and the inputs of the steps behind them."""
+    from sklearn.pipeline import Pipeline
+
+    model = model_form.best(model_then(one.prediction)) if one.prediction.model is not None else None
+    steps = model.steps if isinstance(model, Pipeline) else []
+    own = [place for place, (_, step) in enumerate(steps) if own_code.is_in(step)]
+    if not own or own[-1] == len(steps) - 1:
+        return [], one, found.inputs
+    head, behind = [step for _, step in steps[: own[-1] + 1]], steps[own[-1] + 1 :]
+    rest = behind[0][1] if len(behind) == 1 else Pipeline(behind)
+    inputs = own_code.through(head, one.prediction.inputs)
+    prediction = replace(one.prediction, model=rest, state=dict(vars(rest)), inputs=inputs)
+    return head, replace(one, prediction=prediction), own_code.through(head, found.inputs)
+
+
+def _module(tape: Tape, one: HeldOut, found: Recovery, head: Sequence[Any]) -> FeaturesModule:
     """The features; a sparse matrix that no single transformer makes becomes a table, if it is not too wide."""
     inputs = one.prediction.inputs
     if not hasattr(inputs, "tocsr"):
-        return features_writer.write(tape, found)
+        return features_writer.write(tape, found, head=head)
     try:
-        return features_writer.write(tape, found, fold=True)
-    except Unwritable:
-        if inputs.shape[1] > _WIDEST_TABLE:
-            raise
-    return features_writer.write(tape, found)
+        module = features_writer.write(tape, found, fold=True, head=head)
+        if not any(own_code.is_in(step) for step in module.steps):
+            return module
+        said = "its inputs are a sparse matrix that code of the notebook makes"
+    except Unwritable as error:
+        said = str(error)
+    if inputs.shape[1] > _WIDEST_TABLE:
+        raise Unwritable(said)
+    return features_writer.write(tape, found, head=head)
 
 
 def _plain(name: Any) -> str | int:
@@ -121,7 +146,7 @@ def _columns(module: FeaturesModule, folder: Path, found: Recovery) -> pd.DataFr
 
 
 def _model(
-    tape: Tape, one: HeldOut, found: Recovery, module: FeaturesModule, table: pd.DataFrame
+    tape: Tape, one: HeldOut, found: Recovery, module: FeaturesModule, table: pd.DataFrame, *, learned: tuple[Any, Any]
 ) -> tuple[Any, NDArray[Any], str]:
     """The estimator for a bundle, the pilot's answers to the held-out rows, and a note. Raises: Unpackable."""
     prediction = one.prediction
@@ -131,8 +156,7 @@ def _model(
     if not (hasattr(plain, "fit") and hasattr(plain, "get_params")):
         raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
     wanted = flat(plain.predict(_some(prediction.inputs, found.positions)))[:, 0]
-    inputs, truth = _learned(tape, one)
-    model, note = model_form.with_probabilities(plain, inputs, truth), ""
+    model, note = model_form.with_probabilities(plain, *learned), ""
     if model is not plain:
         note = f"{type(plain).__name__} gives no probabilities: they come from a logistic curve over its decision value"
     given = _some(prediction.inputs, found.positions)
