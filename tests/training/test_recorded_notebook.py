@@ -180,3 +180,19 @@ def test_the_split_is_the_notebooks_own_exactly_where_it_is_adopted(
 
     with pytest.raises(ConfigError, match=said):
         train_steps.begin(project_settings.load(root), parse_config(f"[split]\n{split}\n"))
+
+
+def test_metrics_on_outcomes_that_nobody_knows_keep_names_of_their_own(root: Path) -> None:
+    """A notebook that fills the holes of its target measures on what it has filled in: 2 of these 4 rows."""
+    settings, folder = project_settings.load(root), root / "handed"
+    folder.mkdir()
+    pd.DataFrame({"left": [1.0, None, 0.0, None, 1.0]}).to_parquet(folder / handover.RAW)
+    pd.DataFrame({"row": [0, 1, 2, 3], "truth": [1, 1, 0, 1], "answer": [1, 1, 1, 0]}).to_parquet(
+        folder / handover.HELD_OUT
+    )
+    assert recorded_notebook.other_outcomes(settings, folder) == 2
+
+    numbers = settings.model_copy(update={"task": "regression", "target": "left"})
+    assert recorded_notebook.other_outcomes(numbers, folder) == 2
+    pd.DataFrame({"left": [1.0, 1.0, 0.0, 1.0, 1.0]}).to_parquet(folder / handover.RAW)
+    assert recorded_notebook.other_outcomes(numbers, folder) == 0

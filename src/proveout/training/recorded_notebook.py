@@ -94,8 +94,38 @@ def _number(cell: Any) -> int:
     return number
 
 
-def metrics(found: "RecoveredModel") -> Mapping[str, float]:
-    """What the pilot measured, by the task's names of metrics where these are the same; else by its own."""
+def other_outcomes(settings: Settings, folder: Path) -> int:
+    """How many held-out rows have another outcome in the notebook than by the project's target.
+
+    A notebook that fills the holes of its target, with the mean for one, measures on outcomes that nobody knows.
+
+    Args:
+        folder: with what the run handed over.
+    """
+    import pandas as pd
+
+    from proveout.data import features
+    from proveout.recovery import handover
+    from proveout.recovery.tables import equal_rows
+
+    held = pd.read_parquet(folder / handover.HELD_OUT)
+    adopted = read(settings)
+    if "truth" not in held or adopted is None:
+        return 0
+    known = features.labels(settings, pd.read_parquet(folder / handover.RAW)).iloc[held["row"]]
+    if settings.task != "regression":
+        return int(known.isna().sum())  # codes and names differ, and the gate measures by names
+    return int((~equal_rows(known.to_numpy(dtype=float, na_value=float("nan")), held["truth"].to_numpy())).sum())
+
+
+def metrics(found: "RecoveredModel", *, comparable: bool = True) -> Mapping[str, float]:
+    """What the pilot measured, by the task's names of metrics where these are the same; else by its own.
+
+    Args:
+        comparable: whether it measured on the outcomes that the project has; else no name is that of a task's metric.
+    """
+    if not comparable:
+        return {f"pilot_{one.name}": one.value for one in found.metrics}
     if found.found < found.asked:  # on other rows too, that no request is like
         return {}
     named = {**_METRICS, "score": _SCORE[found.task]}

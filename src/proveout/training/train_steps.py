@@ -205,7 +205,7 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
         for note in ran.notes:
             print(note, flush=True)
         if ran.recovered is not None:
-            return _recovered(ran, into)
+            return _recovered(settings, ran, into)
         return Trained(
             model=ran.exports["model"].read_bytes(),
             metrics=ran.exports["metrics"].read_text(encoding="utf-8"),
@@ -214,7 +214,7 @@ def run_notebook(settings: Settings, inputs: "RunInputs", table: Table) -> Train
         )
 
 
-def _recovered(ran: "NotebookRun", folder: Path) -> Trained:
+def _recovered(settings: Settings, ran: "NotebookRun", folder: Path) -> Trained:
     from proveout.recovery import handover
 
     found = ran.recovered
@@ -222,10 +222,14 @@ def _recovered(ran: "NotebookRun", folder: Path) -> Trained:
     assert found.handed is not None
     if found.handed.note:
         print(found.handed.note, flush=True)
+    others = recorded_notebook.other_outcomes(settings, folder)
+    if others:
+        what = "held-out rows have another outcome in the notebook than by the project's target"
+        print(f"{others:,} {what}: its metrics keep names of their own, pilot_...", flush=True)
     state = {name: (folder / handover.STATE / name).read_bytes() for name in found.handed.state}
     return Trained(
         model=(folder / handover.MODEL).read_bytes(),
-        metrics=json.dumps(dict(recorded_notebook.metrics(found))),
+        metrics=json.dumps(dict(recorded_notebook.metrics(found, comparable=not others))),
         notebook=ran.executed.read_bytes(),
         seconds=ran.seconds,
         recovered=RecoveredFeatures(
