@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 from reference_project import ROOT
 from sklearn.naive_bayes import GaussianNB
@@ -20,6 +21,7 @@ from proveout.evaluation import isolated_probe, serving_parity
 from proveout.evaluation.context import LabelledRows
 from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
+from proveout.schema import request_schema
 
 LOCK = ROOT / "requirements.lock"
 
@@ -269,6 +271,7 @@ def test_a_namespace_shows_only_the_locked_parts_of_it(tmp_path, monkeypatch):
 DISAGREEING = """
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 
 def features(rows):
     double = np.asarray(rows["hour"]) * 2.0
@@ -329,6 +332,16 @@ def test_an_answer_that_is_no_number_is_caught(opened, rows):
     assert usual.holds
     assert extreme.breaks
     assert extreme.covers == ("monitor-5",)
+
+    class Request(pa.DataFrameModel):
+        hour: float = pa.Field(ge=0, le=24)
+        wind: float = pa.Field(nullable=True)
+
+    admitted = request_schema.read(Request, name="Request")
+    given = replace(rows, records=rows.records.astype(float))
+    usual, extreme = serving_parity.numerically_stable(fragile, given, schema=admitted)
+    assert extreme.holds, "no request may hold such an hour"
+    assert extreme.rows > 0
 
 
 def test_a_sound_model_is_stable(opened, rows):

@@ -8,11 +8,12 @@ the candidate as opened here.
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proveout.data.request_columns import plain_records
 from proveout.evaluation.predictions import as_served, each, extreme, largest_difference, spread
 from proveout.records.verdict import Evidence
+from proveout.schema.spec import RequestSchema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,11 +261,22 @@ def same_by_columns(
     )
 
 
-def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tuple[Evidence, ...]:
+def _admits(schema: RequestSchema, record: Mapping[str, Any]) -> bool:
+    """Whether each value of a record passes the checks of its field."""
+    values = ((one, record.get(one.name)) for one in schema.fields)
+    return all(one.takes_null if value is None else one.holds(value) for one, value in values)
+
+
+def numerically_stable(
+    candidate: "OpenBundle", holdout: "LabelledRows", *, schema: RequestSchema | None = None
+) -> tuple[Evidence, ...]:
     """Whether every answer is valid: on the held-out rows, on awkward ones, and on extreme numbers.
 
     evidence(serving_parity.numerically_stable(candidate, holdout))
 
+    Args:
+        schema: of requests; with it, extreme rows are only those that it lets in. A sum of the greatest numbers that
+            there are is infinite for every linear model.
     Returns: the number of invalid answers on held-out and on extreme rows: not a probability from 0 to 1; for several
         classes, probabilities that do not add up to 1; for a regression, not a finite number. If the model raises,
         there is no invalid answer; the decision counts these.
@@ -273,6 +285,8 @@ def numerically_stable(candidate: "OpenBundle", holdout: "LabelledRows") -> tupl
 
     rows = holdout.records.reset_index(drop=True)
     farthest = extreme(candidate, rows)
+    if schema is not None:
+        farthest = farthest[[_admits(schema, record) for record in plain_records(farthest)]].reset_index(drop=True)
     answers, task = each(candidate, farthest, served=True), candidate.task
     raised = np.isneginf(answers.reshape(len(answers), -1)).all(axis=1)
     strange = "no finite number" if task.name == "regression" else "no probability"

@@ -28,6 +28,7 @@ from proveout.settings import Settings, load_object, said_in_file
 
 ADOPTED = "flows/adopted.json"
 PLAN = "plan.md"
+_SERVED = "checks/test_served.py"
 _FLOWS = "flows"
 _HARD = "the last ones are the held-out rows that the pilot is furthest off on. Add those that you know of."
 _MEASURED_ON = "the pilot's own held-out rows"
@@ -121,8 +122,23 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
         **{f"data/{name}": file.read_bytes() for name, file in plan.files.items()},
         proposal.source: _raw_rows(plan),
         **{name: text.encode() for name, text in texts.items()},
+        _SERVED: _of_admitted_requests((scaffold.reference() / _SERVED).read_text(encoding="utf-8")).encode(),
         "requirements.lock": lock if lock is not None else _installed(),
     }
+
+
+def _of_admitted_requests(checks: str) -> str:
+    """The checks of what is served, with extremes that a request may hold: a pilot's linear model knows no others."""
+    changes = (
+        ("_is_asked(candidate, holdout, evidence)", "_is_asked(candidate, holdout, project, evidence)"),
+        ("also where a sensor has gone mad.", "at the limits of what the request schema lets in, too."),
+        ("_stable(candidate, holdout)", "_stable(candidate, holdout, schema=request_schema.load(project))"),
+        ("import largest_difference\n", "import largest_difference\nfrom proveout.schema import request_schema\n"),
+    )
+    for general, own in changes:
+        assert checks.count(general) == 1, general
+        checks = checks.replace(general, own)
+    return checks
 
 
 def _raw_rows(plan: Plan) -> bytes:
