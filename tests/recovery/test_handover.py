@@ -194,6 +194,26 @@ def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str
     assert (probability > 0.5).astype(int).tolist() == held["answer"].tolist()
 
 
+@pytest.mark.parametrize("model", ["SVC()", "RidgeClassifier()"])
+def test_several_classes_without_probabilities_get_them_too(model: str, tmp_path: Path) -> None:
+    """Probabilities that say something: better than the shares of the classes, and the largest one is the answer."""
+    imports = (
+        "from sklearn.svm import SVC\nfrom sklearn.linear_model import RidgeClassifier\n"
+        "from sklearn.datasets import load_iris"
+    )
+    read = "df = load_iris(as_frame=True).frame\nX = df.drop(columns='target')\ny = df['target']"
+    fit = f"model = {model}.fit(X_train, y_train)\nmodel.predict(X_test)"
+    found, _ = handed_over([imports, read, SPLIT, fit], tmp_path)
+    raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
+
+    columns = module(tmp_path).features(raw.iloc[list(found.rows)])
+    probabilities = model_io.load(tmp_path / "model.skops").predict_proba(columns)
+
+    assert probabilities.argmax(axis=1).tolist() == held["answer"].tolist()
+    wanted = np.eye(3)[held["truth"]]
+    assert ((probabilities - wanted) ** 2).sum(axis=1).mean() < 0.4  # always a third each: 0.67
+
+
 def test_classes_can_be_called_otherwise(tmp_path: Path) -> None:
     """A LabelEncoder's codes are names again."""
     cells = [

@@ -99,10 +99,12 @@ def with_classes(model: Any, renamed: Sequence[RenamedClass]) -> Any:
 
 
 def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
-    """A classifier with `predict_proba`: one that has only decision values gets a logistic curve over them.
+    """A classifier with `predict_proba`: one that has only decision values gets a curve over them.
 
-    The curve is one half where the decision value is 0, so that the answers stay those of the model. Its slope is that
-    of a logistic regression of the truth on the decision values (Platt 1999, without the offset).
+    The curve has one parameter, so that the answers stay those of the model. Of two classes it is logistic, and one
+    half where the decision value is 0 (Platt 1999, without the offset); of several it is a softmax with a temperature
+    (Guo et al. 2017), where scikit-learn has that, else a logistic curve for each. It is fitted to decision values of
+    training rows that were not learned from, by three folds.
 
     Args:
         inputs, truth: of the training rows.
@@ -114,18 +116,22 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
         return model
     if not hasattr(model, "decision_function"):
         raise Unpackable(f"{type(model).__name__} gives neither probabilities nor decision values")
-    from sklearn.calibration import CalibratedClassifierCV, _CalibratedClassifier, _SigmoidCalibration
+    from sklearn import calibration
 
-    values = np.asarray(model.decision_function(inputs), dtype=float)
-    slope = _slope(values, np.asarray(truth).ravel(), np.asarray(model.classes_))
-    curves = []
-    for _ in range(values.shape[1] if values.ndim == 2 else 1):
-        curve = _SigmoidCalibration()
-        curve.a_, curve.b_ = -slope, 0.0  # scikit-learn's sign: 1 / (1 + exp(a * value + b))
-        curves.append(curve)
-    made = CalibratedClassifierCV(model)
-    made.calibrated_classifiers_ = [_CalibratedClassifier(model, curves, classes=model.classes_, method="sigmoid")]
-    made.classes_ = model.classes_
+    values, known = _decision_values(model, inputs, np.asarray(truth).ravel())
+    classes = np.asarray(model.classes_)
+    scaling = getattr(calibration, "_TemperatureScaling", None)  # since scikit-learn 1.8
+    if values.ndim == 2 and scaling is not None:
+        method, curves = "temperature", [scaling().fit(values, np.searchsorted(classes, known).astype(float))]
+    else:
+        method, slope = "sigmoid", _slope(values, known, classes)
+        curves = [calibration._SigmoidCalibration() for _ in range(values.shape[1] if values.ndim == 2 else 1)]
+        for curve in curves:
+            curve.a_, curve.b_ = -slope, 0.0  # scikit-learn's sign: 1 / (1 + exp(a * value + b))
+    made = calibration.CalibratedClassifierCV(model)
+    part = calibration._CalibratedClassifier(model, curves, classes=classes, method=method)
+    made.calibrated_classifiers_ = [part]
+    made.classes_ = classes
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(model, name):
             setattr(made, name, getattr(model, name))
@@ -164,6 +170,23 @@ def of_answers(learned: NDArray[Any], truth: NDArray[Any], *, task: str, column:
         model.classes_ = classes
     model.n_features_in_, model.feature_names_in_ = 1, np.array([column], dtype=object)
     return model
+
+
+_FOLDS, _MOST_FOLDED = 3, 5_000  # training rows that are fitted again
+
+
+def _decision_values(model: Any, inputs: Any, truth: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Decision values and the truth: of rows left out of a fit; where that cannot be, of those that were learned."""
+    from sklearn.base import clone
+    from sklearn.model_selection import cross_val_predict
+
+    if len(truth) <= _MOST_FOLDED:
+        try:
+            found = cross_val_predict(clone(model), inputs, truth, cv=_FOLDS, method="decision_function")
+            return np.asarray(found, dtype=float), truth
+        except Exception:  # noqa: S110  # a class of two rows, a fit that does not end: then by what was learned
+            pass
+    return np.asarray(model.decision_function(inputs), dtype=float), truth
 
 
 def _slope(values: NDArray[Any], truth: NDArray[Any], classes: NDArray[Any]) -> float:
