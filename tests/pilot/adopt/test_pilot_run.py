@@ -151,7 +151,7 @@ EVENTS = {
     "imports": f"import nosuchplots as ns, sys\nfrom sklearn.externals import joblib\n{START}",
     "endless": "while True: pass",
     "greedy": "a = np.ones(400_000_000)",
-    "installs": "!echo ran > ../ran.txt; pip install nosuchpackage",
+    "installs": "!echo ran > $PILOT_TEST_FOLDER/ran.txt; pip install nosuchpackage",
     "reads": "df = pd.read_csv('rows.csv')",
     "model": MODEL,
     "draws": "ns.draw(df)\nsys.path",
@@ -182,6 +182,7 @@ def eventful(tmp_path_factory) -> Eventful:
     limits = RunLimits(cell_s=6, memory_bytes=2_000_000_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pilot_run, "_TICK_S", 0.5)
+        patch.setenv("PILOT_TEST_FOLDER", str(folder))
         run = run_cells(folder, *EVENTS.values(), limits=limits, tell=lines.append)
     return Eventful(run, folder, tuple(lines))
 
@@ -218,7 +219,7 @@ def test_an_import_that_fails_loses_its_own_name_and_not_its_cell(eventful):
 def test_a_line_that_installs_does_nothing(eventful):
     """The environment is chosen before the run, and proveout is in it."""
     assert eventful.problems("installs") == []
-    assert not (eventful.folder.parent / "ran.txt").exists()
+    assert not (eventful.folder / "ran.txt").exists()
 
 
 def test_a_question_to_the_user_is_the_error_of_its_cell_alone(eventful):
