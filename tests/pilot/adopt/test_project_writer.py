@@ -169,6 +169,7 @@ def test_the_plan_says_what_was_decided_and_its_choices_are_read_again(projects:
     assert "An answer is the natural logarithm of 1 + Sale Price" in page
     assert "-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3)" in page
     assert "which fields name it" in page
+    assert "have no outcome" not in page, "all houses were sold"
     found = plan_choices.read(page)
     assert found.target == "log_sale_price"
     assert found.applied(proposal.columns) == proposal.columns

@@ -216,7 +216,11 @@ def only_a_human_knows(plan: Plan) -> tuple[str, ...]:
         told.append(f"{', '.join(nulls[:12])} may be missing, because rows of the pilot had holes. Is that right?")
     if texts:
         told.append(f"A text that the pilot never saw in {', '.join(texts[:12])} is refused. What should be answered?")
-    others = len(plan.metrics)
-    if others:
-        told.append("Other models of the notebook can be chosen with --model.")
+    held = plan.opened.raw[plan.outcome.column].iloc[plan.opened.holdout_rows]
+    if unknown := int(held.isna().sum()):
+        told.append(
+            f"{unknown:,} of {len(held):,} held-out rows have no outcome, and the pilot fills it in: its own metrics "
+            "count them, the gate does not. Should they be there?"
+        )
+    told.append("Which model is it to be? If the notebook has several, --model chooses another one.")
     return tuple(told)
