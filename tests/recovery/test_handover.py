@@ -279,6 +279,19 @@ def test_a_class_of_the_notebook_becomes_a_part_of_the_features(tmp_path: Path) 
     assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
 
 
+def test_least_squares_of_statsmodels_are_a_linear_regression() -> None:
+    """Its results cannot be stored, and have all that is needed: one weight for each column."""
+
+    class OLS:
+        pass
+
+    class Results:
+        model = OLS()
+        params = pd.Series({"const": 3.0, "age": 0.5})
+
+    assert model_form.best(Results()).predict(np.array([[1.0, 10.0], [1.0, 20.0]])).tolist() == [8.0, 13.0]
+
+
 def test_the_answer_of_a_function_is_as_probable_as_it_was_right() -> None:
     learned, truth = np.array([0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 0])
     model = model_form.of_answers(learned, truth, task="binary", column="answer")

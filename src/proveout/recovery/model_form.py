@@ -20,12 +20,39 @@ class Unpackable(Exception):
 
 
 def best(model: Any) -> Any:
-    """The estimator that a search has found; any other model as it is."""
+    """The estimator that a search has found; any other model as it is.
+
+    statsmodels' least squares become a linear regression, and a pipeline of imbalanced-learn one of scikit-learn: what
+    it does to rows of a class it does in training alone.
+    """
+    if type(model).__module__.startswith("imblearn.pipeline"):
+        return _without_samplers(model)
+    if type(getattr(model, "model", None)).__name__ in _LEAST_SQUARES and hasattr(model, "params"):
+        return _linear(np.asarray(model.params, dtype=float))
     if not (hasattr(model, "cv_results_") and hasattr(model, "best_params_")):
         return model
     if not hasattr(model, "best_estimator_"):
         raise Unpackable(f"{type(model).__name__} has no best_estimator_: search with refit=True")
     return best(model.best_estimator_)
+
+
+def _without_samplers(pipeline: Any) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    steps = [(name, step) for name, step in pipeline.steps if not hasattr(step, "fit_resample")]
+    return steps[0][1] if len(steps) == 1 else Pipeline(steps)
+
+
+_LEAST_SQUARES = frozenset({"OLS", "WLS", "GLS"})
+
+
+def _linear(weights: NDArray[Any]) -> Any:
+    """A linear regression with these weights. statsmodels has a column of ones where there is an intercept."""
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression(fit_intercept=False)
+    model.coef_, model.intercept_, model.n_features_in_ = weights, 0.0, len(weights)
+    return model
 
 
 def of_table(model: Any, steps: Sequence[Any], inputs: Any) -> Any:
