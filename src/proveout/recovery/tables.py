@@ -98,15 +98,17 @@ def equal_rows(one: Any, other: Any) -> NDArray[np.bool_]:
 
 def places_by_content(made: Any, wanted: Any) -> list[int | None]:
     """For each wanted row a row of `made` with the same values, each used once; None where there is none."""
-    where: dict[tuple[Any, ...], list[int]] = {}
+    where: dict[Any, list[int]] = {}
     for place, mark in enumerate(_marks(flat(made))):
         where.setdefault(mark, []).append(place)
     return [where[mark].pop() if where.get(mark) else None for mark in _marks(flat(wanted))]
 
 
-def _marks(values: NDArray[Any]) -> list[tuple[Any, ...]]:
+def _marks(values: NDArray[Any]) -> list[Any]:
+    """For each row what equal rows have in common: of numbers their bytes, so that NaN is equal to NaN."""
     try:
-        return [tuple(np.round(row.astype(float), 9).tolist()) for row in values]
+        rounded = np.ascontiguousarray(np.round(values.astype(float), 9) + 0.0)  # -0.0 becomes 0.0
+        return [row.tobytes() for row in rounded]
     except (ValueError, TypeError):
         return [tuple(map(str, row)) for row in values]
 
