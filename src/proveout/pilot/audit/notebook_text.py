@@ -7,7 +7,7 @@ Output: `NotebookText`, or UsageError with the way on.
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +67,12 @@ def read(file: Path) -> NotebookText:
     if file.suffix == ".py":
         return _from_marimo(file, text) if _is_marimo(text) else _from_script(file, text)
     return _from_json(file, text)
+
+
+def of_sources(name: str, sources: Sequence[str]) -> NotebookText:
+    """Cells of code that are in no file, such as those of a running notebook."""
+    cells = (Cell(index=place, cell_type="code", source=source) for place, source in enumerate(sources))
+    return NotebookText(path=Path(name), cells=tuple(cells))
 
 
 def _text(file: Path) -> str:
