@@ -59,7 +59,9 @@ def measure(
             *slice_bound(
                 fitted.task, known, fitted.scores, ruled, naive, records=rows.records[apart], clusters=clusters
             ),
-            *leak_bounds(proposal, rows),
+            *leak_bounds(
+                proposal.target.task, {one.name: rows.records[one.name] for one in proposal.features}, rows.outcomes
+            ),
             *SERVING,
         ),
         cases=tuple(cases(proposal, rows, apart, fitted.scores, fitted.task)),

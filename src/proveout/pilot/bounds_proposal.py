@@ -5,12 +5,12 @@ Input: outcomes of the rows kept apart, and the scores of the model, the rules a
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from proveout.evaluation import calibration, leakage, metrics, multiclass, regression, slice_search, task_metric
-from proveout.pilot.first_model import Rows
-from proveout.pilot.project_proposal import Bound, Proposal
+from proveout.pilot.project_proposal import Bound
+from proveout.records.answer import TaskName
 from proveout.records.verdict import Evidence
 from proveout.task.task import Task
 
@@ -148,11 +148,9 @@ def slice_bound(
     )
 
 
-def leak_bounds(proposal: Proposal, rows: Rows) -> Iterator[Bound]:
-    """Bounds on how well one column alone may predict the outcome, and on its lead over the other columns."""
-    task = proposal.target.task
-    named = {one.name: rows.records[one.name] for one in proposal.features}
-    strongest, *_, lead = leakage.of_columns(task, named, rows.outcomes)
+def leak_bounds(task: TaskName, named: "Mapping[str, pd.Series[Any]]", outcomes: "NDArray[Any]") -> Iterator[Bound]:
+    """Bounds on how well one of the columns alone may predict the outcome, and on its lead over the others."""
+    strongest, *_, lead = leakage.of_columns(task, named, outcomes)
     assert strongest.at_most is not None
     yield Bound(
         name="column_alone_at_most",

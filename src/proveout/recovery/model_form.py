@@ -128,10 +128,11 @@ def with_classes(model: Any, renamed: Sequence[RenamedClass]) -> Any:
 def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
     """A classifier with `predict_proba`: one that has only decision values gets a curve over them.
 
-    The curve has one parameter, so that the answers stay those of the model. Of two classes it is logistic, and one
-    half where the decision value is 0 (Platt 1999, without the offset); of several it is a softmax with a temperature
-    (Guo et al. 2017), where scikit-learn has that, else a logistic curve for each. It is fitted to decision values of
-    training rows that were not learned from, by three folds.
+    The curve has one parameter, so that the answers stay those of the model: a softmax with a temperature (Guo et al.
+    2017), of two classes one half where the decision value is 0. It is fitted to decision values of training rows that
+    were not learned from, by three folds, as CalibratedClassifierCV does it without an ensemble: fitted again to other
+    rows, it is made in the same way. Before scikit-learn 1.8 it is a logistic curve for each class (Platt 1999, without
+    the offset).
 
     Args:
         inputs, truth: of the training rows.
@@ -148,14 +149,14 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
     values, known = _decision_values(model, inputs, np.asarray(truth).ravel())
     classes = np.asarray(model.classes_)
     scaling = getattr(calibration, "_TemperatureScaling", None)  # since scikit-learn 1.8
-    if values.ndim == 2 and scaling is not None:
+    if scaling is not None:
         method, curves = "temperature", [scaling().fit(values, np.searchsorted(classes, known).astype(float))]
     else:
         method, slope = "sigmoid", _slope(values, known, classes)
         curves = [calibration._SigmoidCalibration() for _ in range(values.shape[1] if values.ndim == 2 else 1)]
         for curve in curves:
             curve.a_, curve.b_ = -slope, 0.0  # scikit-learn's sign: 1 / (1 + exp(a * value + b))
-    made = calibration.CalibratedClassifierCV(model)
+    made = calibration.CalibratedClassifierCV(model, method=method, cv=_FOLDS, ensemble=False)
     part = calibration._CalibratedClassifier(model, curves, classes=classes, method=method)
     made.calibrated_classifiers_ = [part]
     made.classes_ = classes

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from proveout.data import request_columns
+from proveout.pilot import table_profile
 from proveout.pilot.adopt.recovered_model import OpenModel
 from proveout.pilot.table_profile import Column, Kind
 from proveout.recovery.tables import equal_rows
@@ -175,6 +176,9 @@ def _tried(trial: _Trial, column: Column, known: "pd.Series[Any]") -> Column:
     """The column with what the model says of a null and of a text that it never saw."""
     if column.nulls and not _takes_null(trial, column, known):
         column = replace(column, nulls=0, decided="null in some rows of the pilot, but the model has no answer then")
+    if column.low is not None and column.high is not None and not _takes_bounds(trial, column):
+        # A zero that it divides by: what the pilot never saw is not let in.
+        return replace(column, limits=(column.low, column.high))
     if column.kind != "category":
         return column
     reads = _reads_words(trial, column)
@@ -195,6 +199,17 @@ def _takes_null(trial: _Trial, column: Column, known: "pd.Series[Any]") -> bool:
         row[column.name] = pd.Series(null.to_numpy(), dtype=trial.rows[column.name].dtype)
         if not trial.answers(row):
             return False
+    return True
+
+
+def _takes_bounds(trial: _Trial, column: Column) -> bool:
+    """Whether rows get an answer, each by itself, with the least and the greatest number that a request may have."""
+    for bound in table_profile.bounds(column):
+        for place in range(min(_ALONE, len(trial.rows))):
+            row = trial.rows.iloc[[place]].reset_index(drop=True)
+            row[column.name] = int(bound) if column.kind == "whole" else float(bound)
+            if not trial.answers(row):
+                return False
     return True
 
 

@@ -4,7 +4,7 @@ Input: a recovered model, and what was decided about its project. Output: `Pilot
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +75,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
     bounds = (
         *bounds_proposal.quality_bounds(task, judged.labels, scores, naive, None),
         *bounds_proposal.slice_bound(task, judged.labels, scores, ruled, naive, records=judged.records, clusters=None),
-        *bounds_proposal.leak_bounds(
-            proposal, Rows(table=learned.records, records=learned.records, outcomes=learned.labels)
-        ),
+        *bounds_proposal.leak_bounds(outcome.task, _all_columns(opened, learned, names), learned.labels),
         *_serving(opened, request_ms, thousand_ms),
         rehearsal.alike_bound(learned, judged),
         rehearsal.slices_bound(judged.rows),
@@ -118,6 +116,13 @@ def _rules_margin(ahead: Evidence) -> Iterator[Bound]:
         reason=f"{ahead.name.replace('the champion', 'the rules')}: {in_words(ahead)}. NOT SIGNIFICANTLY BETTER on "
         f"{ahead.rows:,} held-out rows. On more rows it has to be",
     )
+
+
+def _all_columns(opened: OpenModel, learned: LabelledRows, asked: Sequence[str]) -> "dict[str, pd.Series[Any]]":
+    """What is asked, and what the model is given: the gate looks at both for a leak."""
+    inputs = opened.inputs(learned.records)
+    own = {str(name): inputs[name] for name in inputs if name not in asked}
+    return {**{name: learned.records[name] for name in asked}, **own}
 
 
 def _known(places: "NDArray[np.intp]", labels: "pd.Series[Any]") -> "NDArray[np.intp]":
