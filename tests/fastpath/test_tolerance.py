@@ -48,11 +48,22 @@ def test_a_forest_in_one_job_adds_its_trees_in_order(jobs):
     assert tolerance.tolerance(forest).answers == 0.0
 
 
+def _training_that_gives(made):
+    """In the place of a training in another process: what it would leave in its folder."""
+
+    def trained(candidate, project, into, *, timeout_s):
+        store = Store(str(into / "store"))
+        digest = packing.pack(made, store).digest
+        files = reproducibility._identity(store.folder("bundles", digest))
+        return reproducibility.Again(files=files, bundle=digest), ""
+
+    return trained
+
+
 @pytest.mark.parametrize(("factor", "holds"), [(1 + 1e-9, True), (1.001, False)])
 def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     order,
     packed,
-    tmp_path,
     monkeypatch,
     factor,
     holds,
@@ -61,9 +72,7 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     opened, made = bundle.open_bundle(packed), order()
     model = model_io.load(made.model_file)
     model[-1].coef_ *= factor
-    store = Store(str(tmp_path / "again"))
-    again = store.folder("bundles", packing.pack(order(model), store).digest)
-    monkeypatch.setattr(reproducibility, "_trained", lambda *given, **named: (again, ""))
+    monkeypatch.setattr(reproducibility, "_trained", _training_that_gives(order(model)))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
     files, apart, _ = reproducibility.again(opened, rows, project=None)
@@ -77,15 +86,15 @@ def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_pa
     """Nothing in a tree hangs on the processor: another tree is another training."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
-    folders = []
-    for depth in (2, 3):
-        store = Store(str(tmp_path / f"depth-{depth}"))
-        model = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(columns, made.training_labels)
-        folders.append(store.folder("bundles", packing.pack(order(model), store).digest))
-    monkeypatch.setattr(reproducibility, "_trained", lambda *given, **named: (folders[1], ""))
+    shallow, deep = (
+        DecisionTreeClassifier(max_depth=depth, random_state=0).fit(columns, made.training_labels) for depth in (2, 3)
+    )
+    store = Store(str(tmp_path / "first"))
+    opened = bundle.open_bundle(store.folder("bundles", packing.pack(order(shallow), store).digest))
+    monkeypatch.setattr(reproducibility, "_trained", _training_that_gives(order(deep)))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
-    files, *_ = reproducibility.again(bundle.open_bundle(folders[0]), rows, project=None)
+    files, *_ = reproducibility.again(opened, rows, project=None)
 
     assert files.breaks
 

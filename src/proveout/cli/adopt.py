@@ -45,7 +45,7 @@ def adopt(
     from proveout.pilot.adopt import adoption, plan_choices
     from proveout.pilot.adopt.pilot_run import RunLimits
 
-    target = into or notebook.resolve().parent / f"{notebook.stem}-project"
+    target = (into or notebook.resolve().parent / f"{notebook.stem}-project").resolve()
     scaffold.check_free(target)
     analysis, asked = adoption.look(notebook)
     files = _files(asked, file or [], yes=yes)
