@@ -68,3 +68,16 @@ def test_a_folder_with_files_is_not_written_into(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "is not an empty folder: name another one" in result.output
+
+
+def test_init_from_a_notebook_is_the_same_command(tmp_path: Path) -> None:
+    """With the same refusal; and only one way to start a project at a time."""
+    folder, notebook = str(tmp_path / "made"), str(tmp_path / "p.ipynb")
+
+    refused = CliRunner().invoke(main, ["init", folder, "--from", notebook, "--yes"])
+    both = CliRunner().invoke(main, ["init", folder, "--from", notebook, "--example", "text"])
+
+    assert refused.exit_code == 2
+    assert f"{notebook}: there is no such file" in refused.output
+    assert both.exit_code == 2
+    assert "exclude each other: give one of them" in both.output
