@@ -67,17 +67,29 @@ def recover(
 def propose(
     recovered: Recovered, *, files: Mapping[str, Path], name: str | None, choices: Choices | None, tell: Tell
 ) -> Plan:
-    """The plan for the best model that a project can be made of. Raises: PlanRefused with the reason of the first."""
+    """The plan for the best model that a project can be made of, and that nothing simpler beats on the held-out rows.
+
+    If something simpler beats each, it is the best one all the same: the gate will say so.
+    Raises: PlanRefused with the reason of the first.
+    """
+    beaten: Plan | None = None
     first: PlanRefused | None = None
     for candidate in recovered.candidates:
         one = candidate.model
         try:
-            return plan.propose(
+            made = plan.propose(
                 recovered.notebook, one, recovered.folder / one.folder, files=files,
                 raised=[cell.index for cell in recovered.run.raised], name=name, choices=choices,
             )  # fmt: skip
         except PlanRefused as error:
             tell(f"{model_choice.label(one)} is left out: {error.problem}")
             first = first or error
+            continue
+        if not made.quality.beaten:
+            return made
+        tell(f"{model_choice.label(one)} would be refused: {made.quality.beaten}")
+        beaten = beaten or made
+    if beaten is not None:
+        return beaten
     assert first is not None
     raise first

@@ -182,8 +182,9 @@ def _tried(trial: _Trial, column: Column, known: "pd.Series[Any]") -> Column:
     if column.kind != "category":
         return column
     reads = _reads_words(trial, column)
-    if reads or len(column.kinds) > _MOST_TEXTS:
+    if len(column.kinds) > _MOST_TEXTS or (reads and _takes_any_text(trial, column)):
         return replace(column, kind="prose", kinds=())
+    reads = None if reads else reads  # it reads words, and a text of another form has no answer
     unseen = "has no answer" if reads is None else "would be answered in silence, as none of these"
     said = [one for one in (column.decided, f"a text never seen {unseen}") if one]
     return replace(column, decided="; ".join(said))
@@ -228,6 +229,12 @@ def _reads_words(trial: _Trial, column: Column) -> bool | None:
         return True
     made = [trial.try_inputs(one) for one in _in_one(row, column)]
     return any(one is not None and not equal_rows(one, first).all() for one in made)
+
+
+def _takes_any_text(trial: _Trial, column: Column) -> bool:
+    """Whether texts of another form than those seen get an answer: none at all, and words that nobody wrote."""
+    row = trial.rows.iloc[[0]].reset_index(drop=True)
+    return all(trial.answers(row.assign(**{column.name: text})) for text in ("", *_NEVER))
 
 
 def _reads_known(trial: _Trial, column: Column, row: "pd.DataFrame") -> bool:

@@ -48,6 +48,7 @@ class PilotQuality:
     rules_words: str  # how good the rules are on the held-out rows
     summary: str  # how good the model is
     is_better: bool  # significantly better than the rules
+    beaten: str  # what is at least as good on the held-out rows, so that the gate would refuse the model; or ""
     request_ms: float
 
 
@@ -92,8 +93,19 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
         f"{_quality(task, judged, scores)}.",
         summary=f"{_quality(task, judged, scores)}; the rules: {_quality(task, judged, ruled)}",
         is_better=ahead.low is not None and ahead.low > 0,
+        beaten=_beaten(task, judged, scores, naive, ahead),
         request_ms=request_ms,
     )  # fmt: skip
+
+
+def _beaten(
+    task: Task, judged: LabelledRows, scores: "NDArray[np.float64]", naive: "NDArray[np.float64]", ahead: Evidence
+) -> str:
+    ours, plain = (float(task_metric.losses(task, judged.labels, one).mean()) for one in (scores, naive))
+    loss = task_metric.loss_name(task)
+    if ours >= plain:
+        return f"{loss} {ours:.3g}, and the same answer for all rows gets {plain:.3g}"
+    return f"the rules are as good: {loss} {ours:.3g}" if ahead.value is not None and ahead.value <= 0 else ""
 
 
 def outcomes(raw: "pd.DataFrame", outcome: Outcome) -> "pd.Series[Any]":
