@@ -1,0 +1,67 @@
+"""What a request may hold is tried out on the model: what has no answer is not let in."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from proveout.pilot import table_profile
+from proveout.pilot.adopt import asked_columns
+from proveout.pilot.adopt.recovered_model import OpenModel
+from proveout.pilot.table_profile import Column
+
+ROWS = 60
+
+
+class _Sum:
+    """A model that refuses what scikit-learn's do: holes and infinities."""
+
+    def predict(self, inputs: pd.DataFrame) -> Any:
+        values = inputs.to_numpy(dtype=float)
+        if not np.isfinite(values).all():
+            raise ValueError("Input contains NaN or infinity")
+        return values.sum(axis=1)
+
+
+def _read(features: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Column]:
+    rng = np.random.default_rng(4)
+    raw = pd.DataFrame({
+        "rooms": rng.integers(1, 9, ROWS),
+        "area": rng.normal(90, 20, ROWS).round(1),
+        "engine": [f"{size} CC" for size in rng.choice([998, 1248, 1498], ROWS)],
+        "note": [f"{word} it" for word in rng.choice(["sell", "keep"], ROWS)],
+        "price": rng.normal(100, 9, ROWS),
+    })  # fmt: skip
+    side = pd.Series(["train"] * 40 + ["holdout"] * 20, dtype=object)
+    held = pd.DataFrame({"row": range(40, ROWS), "answer": 0.0, "truth": 0.0})
+    opened = OpenModel(folder=Path(), raw=raw, side=side, held_out=held, features=features, model=_Sum())
+    return {one.name: one for one in asked_columns.read(opened, "price")}
+
+
+def test_a_number_that_it_divides_by_keeps_the_range_that_was_seen() -> None:
+    """Others may be a little outside of it, as a request of tomorrow will be."""
+    found = _read(lambda rows: pd.DataFrame({"each": rows["area"] / rows["rooms"]}))
+
+    rooms, area = found["rooms"], found["area"]
+    assert table_profile.bounds(rooms) == (rooms.low, rooms.high) == (1, 8)
+    assert area.low is not None
+    assert table_profile.bounds(area)[0] < area.low
+    assert (found["engine"].use, found["note"].use) == ("left out", "left out")
+
+
+@pytest.mark.parametrize(
+    ("features", "kind", "texts"),
+    [
+        (lambda rows: pd.DataFrame({"cc": rows["engine"].str.split().str[0].astype(float)}), "category", 3),
+        (lambda rows: pd.DataFrame({"length": rows["engine"].str.len().astype(float)}), "prose", 0),
+    ],
+    ids=["cut into words", "of any form"],
+)
+def test_a_text_of_a_form_that_has_no_answer_is_not_let_in(features: Any, kind: str, texts: int) -> None:
+    """An empty text in the place of `1248 CC` raises in the author's own line."""
+    found = _read(features)["engine"]
+
+    assert (found.use, found.kind, len(found.kinds)) == ("feature", kind, texts)
