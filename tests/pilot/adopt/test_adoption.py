@@ -38,9 +38,7 @@ REFUSED = PlanRefused("n.ipynb", "no raw column holds it", "Keep it")
 
 def test_a_model_that_something_simpler_beats_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate would refuse it. What beats it is told, and what has no plan, too."""
-    found, said = _propose(
-        monkeypatch, {"Odd": REFUSED, "Tree": "brier 0.25, and the same for all gets 0.24", "Log": ""}
-    )
+    found, said = _propose(monkeypatch, {"Odd": REFUSED, "Tree": "brier 0.25 is worse", "Log": ""})
 
     assert found.model == "Log"
     assert said[0].startswith("Odd (cell 3: predict) is left out: no raw column holds it")
