@@ -39,6 +39,7 @@ def test_a_missing_import_asks_for_an_environment(tmp_path):
     assert found.missing == ("cv2",)
     assert "lacks cv2" in found.reason
     assert found.requirements == ("pandas", "scikit-learn", "opencv-python")
+    assert found.additions == ("opencv-python",)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +99,27 @@ def test_the_running_interpreter_stays_where_the_old_releases_are_no_way(tmp_pat
 
 
 def test_an_old_notebook_that_lacks_something_gets_all_of_its_time(tmp_path):
-    found = planned(tmp_path, IMPORTS, "import seaborn as sns\nsns.set()", metadata=PYTHON_3_8)
+    """Where it uses what is gone. What is here is then in the way of it."""
+    found = planned(tmp_path, IMPORTS, OF_PANDAS_2, "import seaborn as sns\nsns.set()", metadata=PYTHON_3_8)
 
     assert {"pandas>=2.2,<2.3", "seaborn<0.13", "ipython<9"} <= set(found.requirements)
     assert found.requirements[-1] == "pyarrow<26"  # newer ones do not work with NumPy 1
+    assert found.additions == ()
+
+
+def test_an_old_notebook_that_uses_nothing_that_is_gone_gets_what_it_lacks(tmp_path):
+    """That is a matter of seconds."""
+    found = planned(tmp_path, IMPORTS, "import seaborn as sns\nsns.set()", metadata=PYTHON_3_8)
+
+    assert (found.missing, found.additions) == (("seaborn",), ("seaborn",))
+
+
+@pytest.mark.parametrize(("locked", "additions"), [("pandas==2.2.3", ()), ("seaborn==0.11", ("seaborn==0.11",))])
+def test_a_lock_may_speak_against_an_addition(tmp_path, locked, additions):
+    """Of what is here already another version is asked for."""
+    (tmp_path / "requirements.lock").write_text(f"{locked}\n")
+
+    assert planned(tmp_path, IMPORTS, "import seaborn as sns\nsns.set()").additions == additions
 
 
 def test_what_a_cell_installs_is_a_requirement(tmp_path):

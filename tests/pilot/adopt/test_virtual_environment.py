@@ -1,10 +1,13 @@
 """An environment is made of what can be had, and each thing that cannot is said. No test but one asks an index."""
 
+import importlib.util
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import pandas
 import pytest
 from packaging.requirements import Requirement
 from small_notebooks import write_notebook
@@ -66,26 +69,36 @@ class Shelf:
     """An installer without an index: what it has, by name and version; modules are called like their packages."""
 
     def __init__(self, **has: str) -> None:
-        self.has, self.installs, self.there = has, [], ()
+        self.has, self.installs, self.there, self.below = has, [], (), set()
 
     def create(self, folder: Path) -> Path:
         folder.mkdir(parents=True)
         return folder / "bin" / "python"
 
+    def create_on_top(self, folder: Path) -> Path:
+        self.below = {"pandas"}
+        return self.create(folder)
+
     def install(self, python, arguments):
-        self.installs.append(tuple(arguments))
         own = len(own_requirements())
         assert tuple(arguments[:own]) == own_requirements()
-        for one in map(Requirement, arguments[own:]):
+        return self._taken(arguments, arguments[own:])
+
+    def add(self, python, arguments):
+        return self._taken(arguments, arguments)
+
+    def _taken(self, arguments, wanted):
+        self.installs.append(tuple(arguments))
+        for one in map(Requirement, wanted):
             if one.name not in self.has:
                 return f"Because {one.name} was not found in the package registry and you require it"
             if self.has[one.name] not in one.specifier:
                 return f"Because there is no version of {one} and you require {one}"
-        self.there = tuple(Requirement(one).name for one in arguments[own:])
+        self.there = tuple(Requirement(one).name for one in wanted)
         return ""
 
     def missing(self, python, modules):
-        return tuple(module for module in modules if module not in self.there)
+        return tuple(module for module in modules if module not in {*self.there, *self.below})
 
 
 def test_what_cannot_be_had_is_left_out_and_said(tmp_path):
@@ -135,6 +148,9 @@ class Broken(Shelf):
     def install(self, python, arguments):
         return self.said
 
+    def add(self, python, arguments):
+        return self.said
+
 
 @pytest.mark.parametrize(
     ("said", "sentence"),
@@ -176,6 +192,96 @@ def test_an_environment_of_the_project_is_told_with_all_that_changed(tmp_path):
     assert found.python == tmp_path / "project" / ".venv" / "bin" / "python"
     assert any("lacks theano, shap" in line for line in found.why)
     assert "shap is not in the package index: it is left out." in found.why
+
+
+def test_what_is_only_missing_is_added_on_top(tmp_path):
+    """All together takes minutes; the notebook has pandas already."""
+    shelf = Shelf(theano="1")
+
+    found = environment.environment_for(
+        notebook(tmp_path, "import theano, pandas\ntheano.f(pandas)"), tmp_path / "project", installer=shelf
+    )
+
+    assert shelf.installs == [("theano",)]
+    assert (found.made, found.requirements, found.left_out) == (True, ("theano",), ())
+    assert "It lies on top of the running interpreter, where nothing is changed, and adds theano." in found.why
+
+
+def test_where_that_does_not_go_with_what_is_below_all_is_installed_together(tmp_path):
+    """The requirement is not given up for what is below by chance."""
+
+    class InTheWay(Shelf):
+        def add(self, python, arguments):
+            self.installs.append(tuple(arguments))
+            return PIP_CONFLICT
+
+    shelf = InTheWay(theano="1", pandas="2")
+
+    found = environment.environment_for(
+        notebook(tmp_path, "import theano, pandas\ntheano.f(pandas)"), tmp_path / "project", installer=shelf
+    )
+
+    assert [len(one) for one in shelf.installs] == [1, len(own_requirements()) + 2]
+    assert (found.made, set(found.requirements)) == (True, {"theano", "pandas"})
+
+
+def test_an_index_that_does_not_answer_is_asked_once(tmp_path):
+    """Each time takes as long as its time-out."""
+
+    class Unreachable(Broken):
+        def add(self, python, arguments):
+            self.installs.append(tuple(arguments))
+            return self.said
+
+        install = add
+
+    shelf = Unreachable(UV_UNREACHABLE)
+
+    environment.environment_for(notebook(tmp_path, "import theano\ntheano.f()"), tmp_path / "project", installer=shelf)
+
+    assert shelf.installs == [("theano",)]
+
+
+def wheel(folder: Path, name: str, *, requires: str = "") -> Path:
+    """A package of one module, as pip takes it without an index."""
+    file, info = folder / f"{name}-1-py3-none-any.whl", f"{name}-1.dist-info"
+    wants = f"Requires-Dist: {requires}\n" if requires else ""
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr(f"{name}.py", "")
+        made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{wants}")
+        made.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: a\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        made.writestr(f"{info}/RECORD", "")
+    return file
+
+
+def test_an_environment_on_top_sees_what_is_below_and_changes_nothing_there(tmp_path, monkeypatch):
+    """Also below a folder with a space. nbconvert finds its templates."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    installer, folder = UvOrPip(), tmp_path / "my project" / ".venv"
+
+    python = installer.create_on_top(folder)
+    problem = installer.add(python, [str(wheel(tmp_path, "addedhere", requires="pandas>=1"))])
+
+    code = (
+        "import addedhere, pandas, proveout; from nbconvert import HTMLExporter; HTMLExporter(); print(pandas.__file__)"
+    )
+    said = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert problem == ""
+    assert Path(said.stdout.strip()) == Path(pandas.__file__)
+    assert importlib.util.find_spec("addedhere") is None
+    assert not list(folder.rglob("pandas*"))
+
+
+def test_what_wants_another_version_than_is_below_is_not_put_on_top(tmp_path, monkeypatch):
+    """Two versions of pandas would be seen, by whom nobody could say."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    installer = UvOrPip()
+    python = installer.create_on_top(tmp_path / ".venv")
+
+    problem = installer.add(python, [str(wheel(tmp_path, "addedhere", requires="pandas<1"))])
+
+    assert "pandas" in problem
+    assert installer.missing(python, ["addedhere"]) == ("addedhere",)
 
 
 def test_nothing_is_installed_where_nothing_is_missing(tmp_path):

@@ -2,9 +2,9 @@
 
 Input: an `Analysis`, and the project's folder. Output: `Environment`, with sentences that say what was chosen and why.
 
-Where the running interpreter has all that the notebook asks for, it is used as it is. Otherwise the packages go into
-`.venv` of the project, proveout beside them. Where that fails, the running interpreter is used, and what it lacks is
-said.
+Where the running interpreter has all that the notebook asks for, it is used as it is. Where it only lacks packages,
+they go into `.venv` of the project, on top of it; where it has others than the notebook asks for, all go into `.venv`,
+proveout beside them. Where that fails, the running interpreter is used, and what it lacks is said.
 """
 
 import sys
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proveout.pilot.adopt import virtual_environment
-from proveout.pilot.adopt.environment_plan import plan
-from proveout.pilot.adopt.virtual_environment import EnvironmentFailed, Installer
+from proveout.pilot.adopt.environment_plan import EnvironmentPlan, plan
+from proveout.pilot.adopt.virtual_environment import EnvironmentFailed, IndexUnreachable, Installer, MadeEnvironment
 from proveout.pilot.audit.analysis import Analysis
+
+_ON_TOP = "It lies on top of the running interpreter, where nothing is changed, and adds {added}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +52,33 @@ def environment_for(
         return Environment(python=here, why=chosen.why, requirements=(), left_out=left_out, made=False)
     installer = installer or virtual_environment.UvOrPip(tell)
     try:
-        made = virtual_environment.make(project / ".venv", chosen.requirements, chosen.modules, installer=installer)
+        made = _made(chosen, project / ".venv", installer)
     except EnvironmentFailed as failed:
         lacks = f", which lacks {', '.join(chosen.missing)}" if chosen.missing else ""
         why = (*chosen.why, chosen.reason, str(failed), f"It goes on in the running interpreter{lacks}.")
         return Environment(python=here, why=why, requirements=(), left_out=(*left_out, *chosen.missing), made=False)
     lost = tuple(f"{module} is not there: the cell that imports it will say so." for module in made.missing)
     changes = tuple(f"{change}." for change in made.changes)
+    on_top = (_ON_TOP.format(added=", ".join(made.requirements)),) if made.on_top and made.requirements else ()
     return Environment(
         python=Path(made.python),
-        why=(*chosen.why, chosen.reason, *changes, *lost),
+        why=(*chosen.why, chosen.reason, *on_top, *changes, *lost),
         requirements=made.requirements,
         left_out=(*left_out, *made.missing),
         made=True,
     )
+
+
+def _made(chosen: EnvironmentPlan, folder: Path, installer: Installer) -> MadeEnvironment:
+    """The environment of a plan: on top of the running interpreter where that does, else with everything in it.
+
+    On top it is a matter of seconds; with everything, of minutes.
+    """
+    if chosen.additions:
+        try:
+            return virtual_environment.make(folder, chosen.additions, chosen.modules, installer=installer, on_top=True)
+        except IndexUnreachable:
+            raise
+        except EnvironmentFailed:
+            pass  # what is below is in the way: all together may find versions that go with each other
+    return virtual_environment.make(folder, chosen.requirements, chosen.modules, installer=installer)

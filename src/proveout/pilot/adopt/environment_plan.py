@@ -35,6 +35,7 @@ class EnvironmentPlan:
     missing: tuple[str, ...]  # modules that the running interpreter lacks
     unknown: tuple[NeededModule, ...]  # of these nobody knows the package
     idle: tuple[NeededModule, ...]  # these are missing, and no cell uses them
+    additions: tuple[str, ...]  # what the running interpreter lacks, where nothing that it has is in the way
     reason: str
 
 
@@ -72,18 +73,21 @@ def plan(
     dated = _era(analysis, wanted)
     old = dated if dated is not None and dated.before and _admits_era(bounds) else None
     outdated = _outdated(analysis, old, interpreter)
-    if old is not None and (missing or outdated):
+    if outdated:
         wanted |= _of_era(wanted)
-    fitted = [
-        package_bounds.bounded(package_bounds.for_this_machine(one.requirement), bounds, source=one.source)
-        for one in wanted.values()
-    ]
-    requirements = tuple(one.requirement for one in fitted)
+    fitted = {
+        name: package_bounds.bounded(package_bounds.for_this_machine(one.requirement), bounds, source=one.source)
+        for name, one in wanted.items()
+    }
+    requirements = tuple(one.requirement for one in fitted.values())
     contradicted = tuple(one for one in requirements if not _suits(one, interpreter))
+    lacking = dict.fromkeys(one.distribution for one in known if one.module in missing)
+    additions = tuple(fitted[name].requirement for name in lacking)
+    adds_only = not outdated and set(contradicted) <= set(additions)
     reason = _reason(missing, outdated, contradicted)
     why = (
         _origin(declared, wanted, dated),
-        *(f"{one.changed}." for one in fitted if one.changed),
+        *(f"{one.changed}." for one in fitted.values() if one.changed),
         *map(_unknown, unknown),
         *(f"Cell {one.cell} imports {one.module} and no cell uses it: it is left out." for one in idle),
     )
@@ -99,6 +103,7 @@ def plan(
         missing=missing,
         unknown=unknown,
         idle=idle,
+        additions=additions if adds_only else (),
         reason=reason,
     )
 
