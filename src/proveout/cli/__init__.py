@@ -18,6 +18,7 @@ from proveout.cli import (
     data_report,
     drill,
     erase,
+    init,
     inspect,
     keys,
     ledger,
@@ -90,7 +91,7 @@ def _options(
 for command in (
     adopt.adopt,
     audit.audit,
-    project.init,
+    init.init,
     project.demo,
     project.gate,
     mutate.mutate,

@@ -1,86 +1,10 @@
-"""The commands that create a project, run the demo, judge and serve."""
+"""The commands that run the demo, judge and serve."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from proveout.cli._common import Checks, bundle_folder, judging_settings, settings
-from proveout.records.answer import TaskName
-
-
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create the project in.")],
-    *,
-    table: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Make a project for this table: CSV or Parquet file, glob or URL."),
-    ] = None,
-    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of the table to predict.")] = None,
-    task: Annotated[
-        Literal["binary", "multiclass", "regression"] | None,
-        typer.Option(help="The task. [guessed from the column's values]"),
-    ] = None,
-    split: Annotated[
-        str, typer.Option(help="Which rows to hold out: random, time:COLUMN, group:COLUMN or column:COLUMN.")
-    ] = "random",
-    example: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Copy an example of another task. An unknown name lists them.")
-    ] = None,
-    notebook: Annotated[
-        Path | None, typer.Option("--from", metavar="NOTEBOOK", help="Adopt this notebook: see `proveout adopt`.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --from: ask nothing.")] = False,
-) -> None:
-    """Create a project to start from.
-
-    Without options: a copy of the reference project, with flows, notebook, checks and server, ready to run and to
-    change. With --table and --target: a project for that table, with a schema, a notebook and bounds proposed from its
-    rows. With --example: a copy of an example with another task. With --from: a project of a notebook.
-    """
-    import shlex
-
-    from proveout.errors import UsageError
-    from proveout.pilot.scaffold import init as lay_out
-
-    if sum(one is not None for one in (example, table, notebook)) > 1:
-        raise UsageError("--example NAME, --table FILE and --from NOTEBOOK exclude each other: give one of them.")
-    if notebook is not None:
-        from proveout.cli.adopt import adopt
-
-        adopt(notebook, into=folder, yes=yes, serve=True, time_limit=1800)
-        return
-    if table is not None and target is not None:
-        init_table(folder, table=table, target=target, task=task, split=split)
-        return
-    if table is not None or target is not None or task is not None or split != "random":
-        raise UsageError("--table FILE and --target COLUMN go together; --task and --split need both.")
-    laid = lay_out(folder, example=example)
-    inside = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in laid)
-    typer.echo(f"created   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
-    there = shlex.quote(str(folder))
-    typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
-
-
-def init_table(folder: Path, *, table: str, target: str, task: TaskName | None, split: str) -> None:
-    """Create a project for one table, and print the decisions."""
-    import shlex
-    from datetime import UTC, datetime
-
-    from proveout.pilot import table_project
-
-    typer.echo(f"reading {table}, and fitting a first model to propose bounds", err=True)
-    today = datetime.now(UTC).date().isoformat()
-    made = table_project.init(
-        folder, table=table, predicted=target, today=today, task=task, split=split, folder=Path.cwd()
-    )
-    typer.echo(f"created   {folder}   {len(made.files)} files")
-    for line in made.decisions:
-        typer.echo(f"  {line}")
-    for line in made.warnings:
-        typer.echo(f"warning: {line}")
-    typer.echo("everything is a proposal: read checks/schemas.py and the comments in flows/train.toml")
-    typer.echo(f"next: cd {shlex.quote(str(folder))} && make demo")
 
 
 def demo(
