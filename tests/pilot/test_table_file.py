@@ -114,3 +114,17 @@ def test_a_column_that_is_not_there_names_those_like_it(tmp_path):
         table_file.check_columns(table, "Chrun", what="--target")
     with pytest.raises(TableRefused, match="It has churn, calls"):
         table_file.check_columns(table, "zzz", what="--target")
+
+
+def test_the_columns_are_told_by_the_head_of_the_file(tmp_path):
+    """Of a large table nobody waits for the rows to be asked which column to predict."""
+    pd.DataFrame({"hour": [1], "late": [True]}).to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text("hour,late\n")
+    (tmp_path / "broken.parquet").write_text("no Parquet")
+
+    assert table_file.column_names("t.parquet", folder=tmp_path) == ("hour", "late")
+    assert table_file.column_names("t.csv", folder=tmp_path) == ("hour", "late")
+    assert table_file.column_names("https://example.invalid/t.csv", folder=tmp_path) == ()
+    for name in ("none.csv", "broken.parquet"):
+        with pytest.raises(TableRefused):
+            table_file.column_names(name, folder=tmp_path)

@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
+from proveout.cli._init_questions import Start, complete
 from proveout.records.answer import TaskName
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to create the project in.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The folder to create the project in. [asked for]")
+    ] = None,
     *,
     table: Annotated[
         str | None,
@@ -29,31 +32,40 @@ def init(
     notebook: Annotated[
         Path | None, typer.Option("--from", metavar="NOTEBOOK", help="Adopt this notebook: see `proveout adopt`.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --from: ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
     """Create a project to start from.
 
-    Without options: a copy of the reference project, with flows, notebook, checks and server, ready to run and to
-    change. With --table and --target: a project for that table, with a schema, a notebook and bounds proposed from its
-    rows. With --example: a copy of an example with another task. With --from: a project of a notebook.
+    Without arguments: asks what there is to start from, and where to. With DIR alone: a copy of the reference project,
+    with flows, notebook, checks and server, ready to run and to change. With --table and --target: a project for that
+    table, with a schema, a notebook and bounds proposed from its rows. With --example: a copy of an example with
+    another task. With --from: a project of a notebook.
     """
-    import shlex
-
     from proveout.errors import UsageError
-    from proveout.pilot.scaffold import init as lay_out
 
     if sum(one is not None for one in (example, table, notebook)) > 1:
         raise UsageError("--example NAME, --table FILE and --from NOTEBOOK exclude each other: give one of them.")
-    if notebook is not None:
+    if table is None and (target is not None or task is not None or split != "random"):
+        raise UsageError("--table FILE and --target COLUMN go together; --task and --split need both.")
+    given = Start(folder=folder, notebook=notebook, table=table, target=target, example=example)
+    start = complete(given, yes=yes)
+    into = start.folder or start.usual_folder
+    if start.notebook is not None:
         from proveout.cli.adopt import adopt
 
-        adopt(notebook, into=folder, yes=yes, serve=True, time_limit=1800)
-        return
-    if table is not None and target is not None:
-        init_table(folder, table=table, target=target, task=task, split=split)
-        return
-    if table is not None or target is not None or task is not None or split != "random":
-        raise UsageError("--table FILE and --target COLUMN go together; --task and --split need both.")
+        adopt(start.notebook, into=into, yes=yes, serve=True, time_limit=1800)
+    elif start.table is not None and start.target is not None:
+        _init_table(into, table=start.table, target=start.target, task=task, split=split)
+    else:
+        _init_example(into, example=start.example)
+
+
+def _init_example(folder: Path, *, example: str | None) -> None:
+    """Copy an example, or the reference project."""
+    import shlex
+
+    from proveout.pilot.scaffold import init as lay_out
+
     laid = lay_out(folder, example=example)
     inside = (path.relative_to(folder) if path.is_relative_to(folder) else path for path in laid)
     typer.echo(f"created   {folder}   {len(laid)} files: {', '.join(sorted({path.parts[0] for path in inside}))}")
@@ -61,7 +73,7 @@ def init(
     typer.echo(f"next: cd {there} && python flows/ingest.py run && python flows/train.py run && proveout bundles")
 
 
-def init_table(folder: Path, *, table: str, target: str, task: TaskName | None, split: str) -> None:
+def _init_table(folder: Path, *, table: str, target: str, task: TaskName | None, split: str) -> None:
     """Create a project for one table, and print the decisions."""
     import shlex
     from datetime import UTC, datetime

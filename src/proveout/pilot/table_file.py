@@ -88,6 +88,27 @@ def read(named: str, *, folder: Path) -> TableFile:
     return TableFile(named=named, addresses=tuple(found.values()), rows=rows)
 
 
+def column_names(named: str, *, folder: Path) -> tuple[str, ...]:
+    """The columns of the table, by the head of its first file; none at a URL, which is asked for once, by `read`.
+
+    Raises: TableRefused, as `read` does.
+    """
+    import pandas as pd
+
+    address = next(iter(_find(named, folder).values()))
+    if files.is_remote(address):
+        return ()
+    try:
+        if files.is_parquet(address):
+            from pyarrow.parquet import read_schema
+
+            return tuple(read_schema(address).names)
+        _check_header(address, None, named=named)
+        return tuple(map(str, pd.read_csv(**files.csv_input(address), nrows=0).columns))
+    except (OSError, ValueError):  # what is wrong, `_read` says
+        return tuple(map(str, _read(address, named=named).columns))
+
+
 def _find(named: str, folder: Path) -> dict[str, str]:
     if named.startswith("~"):
         named = str(Path(named).expanduser())
