@@ -1,44 +1,17 @@
 """What a recovered model leaves behind stands alone: files from which the same answers come."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from recorded_notebook import last_model, recorded
-from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
+from handed_over import answers, handed_over, module
+from small_pilots import FIT, INPUTS, PILOTS, READ, SPLIT
 
 from proveout.model import model_io
 from proveout.records.adopted_notebook import RenamedClass
 from proveout.recovery import model_form
-from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.tables import equal_rows
-from proveout.recovery.verification import Recovery
-
-
-def handed_over(cells: list[str], folder: Path, **asked: Any) -> tuple[Recovery, HandedOver]:
-    """The last model of a notebook with these cells, its files in `folder`."""
-    with recorded([IMPORTS, *cells]) as tape:
-        one, found = last_model(tape)
-        return found, hand_over(tape, one, found, folder, **asked)
-
-
-def module(folder: Path) -> ModuleType:
-    """The features as a project loads them."""
-    spec = importlib.util.spec_from_file_location("recovered_features", folder / "features.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
-def answers(folder: Path, rows: pd.DataFrame) -> Any:
-    """What the files answer to raw rows."""
-    return model_io.load(folder / "model.skops").predict(module(folder).features(rows))
 
 
 @pytest.mark.parametrize("cells", PILOTS.values(), ids=PILOTS)
@@ -299,18 +272,6 @@ def test_the_answer_of_a_function_is_as_probable_as_it_was_right() -> None:
 
     assert model.predict(asked).tolist() == [0, 1]
     assert model.predict_proba(asked).round(6).tolist() == [[0.8, 0.2], [0.2, 0.8]]
-
-
-def test_a_model_that_is_no_estimator_is_told(tmp_path: Path) -> None:
-    """A booster says numbers of its own, and which of them is which class stands in the notebook alone."""
-    fit = (
-        "import lightgbm\nmodel = lightgbm.train({'verbose': -1}, lightgbm.Dataset(X_train, label=y_train), 5)\n"
-        "model.predict(X_test)"
-    )
-    cells = [READ, "df = df.fillna(0)", INPUTS, SPLIT, fit]
-
-    with pytest.raises(NotHandedOver, match="no estimator of scikit-learn's kind"):
-        handed_over(cells, tmp_path)
 
 
 def test_rows_that_are_labelled_from_one_are_the_right_rows(tmp_path: Path) -> None:

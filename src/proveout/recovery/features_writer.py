@@ -267,6 +267,8 @@ def _fitted(tape: Tape) -> dict[Key, Any]:
     """Each estimator as it was after each of its fits."""
     made = {}
     for fit in tape.fits:
+        if fit.name == "train":
+            continue  # a booster: it is made, and not fitted
         model = copy.copy(fit.model)
         model.__dict__ = dict(tape.frozen.get(fit.key) or {})
         made[fit.key] = model
@@ -337,6 +339,8 @@ class _Rewrite(Instrument):
             return node if kind == "ask" else ast.Constant(None)
         if kind in FITS:
             return self._fit(node, keys, owner)
+        if kind == "wrapped":
+            return node.args[0]
         if kind == "fit_resample":
             return ast.Tuple(node.args[:2], ast.Load())
         if kind in ("learned", "score"):

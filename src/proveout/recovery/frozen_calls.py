@@ -231,4 +231,5 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "folds": folds,
     "applied": applied,
     "stacked": stacked,
+    "wrapped": lambda value, call: call.args[0],
 }

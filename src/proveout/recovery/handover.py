@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError
-from proveout.model import model_io
+from proveout.model import model_io, native_boosters
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
 from proveout.recovery import features_writer, model_form, own_code, state_files
 from proveout.recovery.features_writer import FeaturesModule, Unwritable
@@ -153,13 +153,19 @@ def _model(
     if prediction.model is None:
         return _of_function(tape, one, found, table)
     plain = model_form.best(model_then(prediction))
-    if not (hasattr(plain, "fit") and hasattr(plain, "get_params")):
-        raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
-    wanted = flat(plain.predict(_some(prediction.inputs, found.positions)))[:, 0]
-    model, note = model_form.with_probabilities(plain, *learned), ""
-    if model is not plain:
-        note = f"{type(plain).__name__} gives no probabilities: they come from a logistic curve over its decision value"
     given = _some(prediction.inputs, found.positions)
+    if native_boosters.is_booster(plain):
+        wanted = native_boosters.answers_of(plain, _some(prediction.answers, found.positions))
+        model = _of_booster(plain, given, wanted)
+        note = f"{type(plain).__module__}.train trained it: it is stored as {type(model).__name__} with the same trees"
+    elif not (hasattr(plain, "fit") and hasattr(plain, "get_params")):
+        raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
+    else:
+        wanted = flat(plain.predict(given))[:, 0]
+        model, note = model_form.with_probabilities(plain, *learned), ""
+        if model is not plain:
+            curve = "they come from a logistic curve over its decision value"
+            note = f"{type(plain).__name__} gives no probabilities: {curve}"
     if module.steps:
         given = table.iloc[:, 0] if table.shape[1] == 1 else table
     model = model_form.of_table(model, module.steps, given)
@@ -168,6 +174,14 @@ def _model(
     if apart:
         raise Unpackable(f"as a part of a bundle it answers {apart} of {len(got)} held-out rows otherwise")
     return model, wanted, note
+
+
+def _of_booster(booster: Any, given: Any, wanted: NDArray[Any]) -> Any:
+    """The estimator with the trees of a booster. Raises: Unpackable."""
+    for model in native_boosters.as_estimators(booster):
+        if equal_rows(model.predict(given), wanted).all():
+            return model
+    raise Unpackable("the objective of its booster is none of those whose numbers have one meaning, or is of its own")
 
 
 def _of_function(tape: Tape, one: HeldOut, found: Recovery, table: pd.DataFrame) -> tuple[Any, NDArray[Any], str]:

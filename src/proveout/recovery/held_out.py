@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from proveout.model import native_boosters
 from proveout.recovery.program_slice import backward
 from proveout.recovery.tables import rows_of
 from proveout.recovery.tape import ANSWER, Prediction, Split, Tape
@@ -119,6 +120,8 @@ def task_of(one: HeldOut) -> Literal["binary", "multiclass", "regression"]:
     from sklearn.base import is_classifier, is_regressor
 
     model = one.prediction.model
+    if native_boosters.is_booster(model) and (kind := native_boosters.kind_of(model)) is not None:
+        return kind
     asked = model if hasattr(model, "__sklearn_tags__") or hasattr(model, "_estimator_type") else None
     values = np.asarray(one.truth).ravel() if one.truth is not None else np.array([])
     many = values.dtype.kind in "fiu" and len(np.unique(values)) > _MOST_CLASSES

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from proveout.model import native_boosters
 from proveout.recovery import frozen_calls
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.handed_rows import HandedRows
@@ -49,6 +50,7 @@ class Recorder:
     def __init__(self, tape: Tape, handed: HandedRows | None = None) -> None:
         self.tape, self.handed = tape, handed
         self._again: set[tuple[str, str]] = set()  # calls that read the rows in whose place others are handed in
+        self._wrapped: dict[int, tuple[Any, Any, Any]] = {}  # tables of the boosters: each, its rows and their truth
 
     def call(self, call: CallMade) -> Any:
         """The answer of the call itself."""
@@ -76,6 +78,8 @@ class Recorder:
                 tape.kinds[call.key], tape.frozen[call.key] = kind, learned(answer)
                 if kind == "stacked":
                     tape.count_rows(answer)
+                if kind == "wrapped":
+                    self._wrapped[id(answer)] = (answer, call.args[0], call.argument(1, "label"))
                 return answer
             self._classify(call, given, answer, before)
             self._settle(call, mark=mark, predicted=len(tape.predictions) > asked)
@@ -158,6 +162,10 @@ class Recorder:
             self._source(call, answer)
         elif call.name in FITS and hasattr(receiver, "fit") and not isinstance(receiver, type) and _learns(call):
             self._fit(call, answer)
+        elif call.name == "train" and native_boosters.is_booster(answer):
+            _, rows, truth = self._wrapped.get(id(call.argument(1, "dtrain")), (None, None, None))
+            self.tape.fits.append(Fit(key=call.key, name=call.name, model=answer, inputs=rows, truth=truth))
+            self.tape.kinds[call.key], self.tape.frozen[call.key] = "learned", answer
         elif call.name in _ASKS and hasattr(receiver, "predict") and call.args:
             self._ask(call, answer)
         elif module.startswith("sklearn.metrics"):
@@ -198,7 +206,8 @@ class Recorder:
             tape.fits.append(Fit(key=call.key, name=call.name, model=receiver, inputs=call.args[0], truth=truth))
 
     def _ask(self, call: CallMade, answer: Any) -> None:
-        tape, inputs, scored = self.tape, call.args[0], call.name == "score"
+        tape, scored = self.tape, call.name == "score"
+        _, inputs, _ = self._wrapped.get(id(call.args[0]), (None, call.args[0], None))
         names = (word for word, value in tape.names.items() if value is inputs and not word.startswith("_"))
         tape.predictions.append(
             Prediction(
@@ -460,7 +469,15 @@ def _dummies(call: CallMade) -> _Special | None:
     return "dummies", learned
 
 
+def _wrapped(call: CallMade) -> _Special | None:
+    """A table that a booster learns from or is asked about: the rows in it are its inputs."""
+    module = (getattr(call.function, "__module__", None) or "").partition(".")[0]
+    return ("wrapped", lambda answer: None) if module in ("xgboost", "lightgbm") and call.args else None
+
+
 _READERS: dict[str, Callable[[CallMade], _Special | None]] = {
+    "DMatrix": _wrapped,
+    "Dataset": _wrapped,
     "get_dummies": _dummies,
     "astype": _categories,
     "cut": _edges,

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proveout.model import native_boosters
 from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, RenamedClass
 from proveout.records.answer import TaskName
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.held_out import HeldOut, held_out, task_of
 from proveout.recovery.places import key_of, place_of
+from proveout.recovery.tables import equal_rows, rows_of
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Level, Recovery, verify
 
@@ -175,11 +177,21 @@ def _name(one: HeldOut) -> str:
 def metrics_of(tape: Tape, one: HeldOut) -> list[PilotMetric]:
     """The metrics that were given this very answer; and what `score` gave."""
     answers: Any = one.prediction.answers
+    booster = native_boosters.is_booster(one.prediction.model)
+    meant = native_boosters.answers_of(one.prediction.model, answers) if booster else None
+
+    def is_answer(value: Any) -> bool:
+        return value is answers or (meant is not None and rows_of(value) == len(meant) and _same(value, meant))
+
     found = [
         PilotMetric(name=metric.name, value=metric.value)
         for metric in tape.metrics
-        if metric.value is not None and any(argument is answers for argument in metric.arguments)
+        if metric.value is not None and any(map(is_answer, metric.arguments))
     ]
     if one.prediction.name == "score" and isinstance(answers, float):
         found.append(PilotMetric(name="score", value=float(answers)))
     return found
+
+
+def _same(value: Any, meant: Any) -> bool:
+    return bool(equal_rows(value, meant).all())

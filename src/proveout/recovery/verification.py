@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from proveout.model import native_boosters
 from proveout.recovery.frozen_calls import ROW
 from proveout.recovery.held_out import HeldOut
 from proveout.recovery.replay import Replay
@@ -230,7 +231,9 @@ def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int)
 def _answers_alike(prediction: Prediction, made: Any, answers: Any, place: int) -> bool:
     if prediction.model is None or prediction.name != "predict" or answers is None:
         return True
-    return bool(equal_rows(model_then(prediction).predict(made), flat(answers)[[place]]).all())
+    model = model_then(prediction)
+    said = native_boosters.asked(model, made) if native_boosters.is_booster(model) else model.predict(made)
+    return bool(equal_rows(said, flat(answers)[[place]]).all())
 
 
 def model_then(prediction: Prediction) -> Any:
