@@ -13,10 +13,11 @@ from proveout.records.values import TargetValue
 class CallPlace:
     """A call in a notebook: the same place in every run of the same cells."""
 
-    cell: int  # counted from 0 over all cells of the pilot's file
+    cell: int  # of the statement that runs, counted from 0 over all cells of the pilot's file
     statement: int  # among the top-level statements of the cell
-    call: int  # among the calls and reads of items in the cell
+    call: int  # among the calls and reads of items in the cell where it is written
     turn: int  # how often that call was reached in its statement before
+    written_in: int | None = None  # the cell where the call is written, if it stands in a function of another cell
 
 
 @dataclass(frozen=True, kw_only=True)

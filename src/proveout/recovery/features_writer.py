@@ -141,7 +141,10 @@ def _needed(rewriting: "_Rewriting", head: Sequence[Any]) -> tuple[list[_Line], 
     if head:
         names: set[str] = set()
         rewriting.state[HEAD_STEPS] = own_code.taken_out(list(head), names)
-    lines = [replace(line, text=_silent(line.text)) for line in rewriting.lines()]
+    lines = rewriting.lines()
+    # What the last statement shows may be where a function is called that ends with the inputs.
+    asks = rewriting.replay.places[-1] if rewriting.reached is not None else None
+    lines = [line if line.place == asks else replace(line, text=_silent(line.text)) for line in lines]
     takes = "" if rewriting.reached is not None else rewriting.takes or rewriting.replay.prediction.inputs_name
     if takes is None:
         raise Unwritable("the prediction stands where no statement of the notebook leads")
@@ -236,6 +239,8 @@ class _Rewriting:
         self.state: dict[str, Any] = {}
         self.models = _fitted(tape)
         self.takes: str | None = None
+        defined = [node for one in tape.statements for node in ast.walk(ast.parse(one.source))]
+        self.own = {node.name for node in defined if isinstance(node, ast.FunctionDef)}  # functions of the notebook
 
     def lines(self) -> list[_Line]:
         """The rewritten statements of the slice."""
@@ -301,7 +306,7 @@ class _Rewrite(Instrument):
             return self._predicted(node, prediction)
         keys = [] if written else self._keys(site)
         around = self.prediction is not None and any(one is self.prediction for one in ast.walk(node))
-        if not keys or around:
+        if not keys or around or self._asks_inside(node):
             return node
         word = FIRST.get(getattr(node.func, "attr", getattr(node.func, "id", "")))
         named = next((one for one in node.keywords if word is not None and one.arg == word), None)
@@ -309,6 +314,15 @@ class _Rewrite(Instrument):
             node.args = [named.value]
             node.keywords.remove(named)
         return self._answer(node, keys)
+
+    def _asks_inside(self, node: ast.Call) -> bool:
+        """Whether a value of this call, in the last statement, comes of a function that makes the prediction."""
+        rewriting = self.rewriting
+        if rewriting.reached is None or self.depth or self.statement != rewriting.replay.places[-1]:
+            return False
+        values = [*node.args, *(one.value for one in node.keywords)]
+        calls = [one for value in values for one in ast.walk(value) if isinstance(one, ast.Call)]
+        return any(getattr(one.func, "attr", getattr(one.func, "id", "")) in rewriting.own for one in calls)
 
     def _predicted(self, node: ast.Call, prediction: Prediction) -> ast.expr:
         self.takes, self.prediction = _taken(node, prediction.argument), node

@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.records.adopted_notebook import AdoptedNotebook, SourceForm
+from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, SourceForm
+from proveout.recovery.places import key_of
 from proveout.recovery.tables import from_frame
-from proveout.recovery.tape import Key
+from proveout.recovery.tape import Key, Tape
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HandedRows:
-    """Rows for the call at `site`, the `turn`-th time in its statement."""
+    """Rows for the call at `place`."""
 
     frame: pd.DataFrame
-    site: str
-    turn: int
+    place: CallPlace
     form: SourceForm
 
-    def is_for(self, key: Key) -> bool:
-        """Whether the rows are those of this call."""
-        return (key.site, key.turn) == (self.site, self.turn)
+    def is_for(self, tape: Tape, key: Key) -> bool:
+        """Whether the rows are those of this call of the run that is on `tape`."""
+        return key == key_of(tape, self.place)
 
     def like(self, answer: Any) -> Any:
         """The rows in the form of `answer`."""
@@ -38,11 +38,9 @@ def read(adopted: AdoptedNotebook, file: Path) -> HandedRows:
     """The rows of a file, with the names and dtypes that the pilot's own had."""
     rows = pd.read_parquet(file)
     made = {column.name: _as(rows[str(column.name)], column.dtype) for column in adopted.columns}
-    place = adopted.source
     return HandedRows(
         frame=pd.DataFrame(made, columns=[column.name for column in adopted.columns]),
-        site=f"{place.cell}.{place.call}",
-        turn=place.turn,
+        place=adopted.source,
         form=adopted.source_form,
     )
 

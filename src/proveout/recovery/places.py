@@ -11,7 +11,9 @@ def place_of(tape: Tape, key: Key) -> CallPlace:
     """Where the call of a key stands."""
     cell = tape.statements[key.statement].cell
     before = sum(one.cell == cell for one in tape.statements[: key.statement])
-    return CallPlace(cell=cell, statement=before, call=int(key.site.rpartition(".")[2]), turn=key.turn)
+    home, _, call = key.site.rpartition(".")
+    written_in = int(home) if home != str(cell) else None
+    return CallPlace(cell=cell, statement=before, call=int(call), turn=key.turn, written_in=written_in)
 
 
 def key_of(tape: Tape, place: CallPlace) -> Key | None:
@@ -19,4 +21,5 @@ def key_of(tape: Tape, place: CallPlace) -> Key | None:
     of_cell = [number for number, one in enumerate(tape.statements) if one.cell == place.cell]
     if place.statement >= len(of_cell):
         return None
-    return Key(of_cell[place.statement], f"{place.cell}.{place.call}", place.turn)
+    home = place.cell if place.written_in is None else place.written_in
+    return Key(of_cell[place.statement], f"{home}.{place.call}", place.turn)

@@ -150,7 +150,7 @@ class Recorder:
         if not _is_source(getattr(call.function, "__module__", None) or "", call.name):
             return False
         what = (call.name, str(call.args[0])[:200] if call.args else "")
-        if handed.is_for(call.key):
+        if handed.is_for(self.tape, call.key):
             self._again.add(what)
         return what in self._again
 
@@ -281,11 +281,7 @@ class Recorder:
     def _split(self, call: CallMade) -> Any:
         """A split, and the same draw once more of the places: unseeded splits are the rule."""
         tape, handed = self.tape, self.handed
-        if (
-            handed is not None
-            and handed.form == "split"
-            and (call.key.site, call.key.turn) == (handed.site, handed.turn)
-        ):
+        if handed is not None and handed.form == "split" and handed.is_for(tape, call.key):
             call = replace(call, args=tuple(handed.like(tuple(call.args))))
         rows = rows_of(call.args[0]) if call.args else None
         if rows is None:
