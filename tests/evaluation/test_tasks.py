@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -236,6 +236,19 @@ def test_a_model_that_has_learned_the_held_out_rows_is_found(task):
     assert found.name == "share of the loss saved on itself fitted to the training rows alone"
     assert leakage.holdout_learned(honest, rows, later).value == 0.0
     assert leakage.holdout_learned(honest, rows, later).holds
+
+
+def test_what_another_draw_of_a_forest_gains_by_chance_is_no_sign_of_learned_rows():
+    """Without a random_state, of thirty rows, two fits of an honest forest differ by far more than 5 % of the loss."""
+    rows, later = drawn("multiclass", straight, rows=120), drawn("multiclass", straight, seed=1, rows=30)
+    forests = [RandomForestClassifier(5, random_state=np.random.RandomState(seed)) for seed in range(8)]
+
+    found = [
+        leakage.holdout_learned(stand_in.fitted(forest, rows, task="multiclass"), rows, later) for forest in forests
+    ]
+
+    assert max(one.value for one in found) > 0.05
+    assert all(one.holds for one in found)
 
 
 # --- learning and tuning ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Input: outcomes of the rows kept apart, and the scores of the model, the rules a
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proveout.evaluation import calibration, leakage, metrics, multiclass, regression, slice_search, task_metric
@@ -30,15 +31,24 @@ def quality_bounds(
     scores: "NDArray[np.float64]",
     naive: "NDArray[np.float64]",
     clusters: "NDArray[Any] | None",
+    *,
+    weak_too: bool = False,
 ) -> Iterator[Bound]:
-    """Bounds on the metrics of a task: between the worse end of the model's interval and a naive answer's value."""
+    """Bounds on the metrics of a task: between the worse end of the model's interval and a naive answer's value.
+
+    Args:
+        weak_too: a metric by which the model is worse than the naive answer gets a bound that the model passes, and
+            says so. Without it the bound is the naive answer's value.
+    """
     import numpy as np
+
+    at_least, at_most = partial(_at_least, weak_too=weak_too), partial(_at_most, weak_too=weak_too)
 
     losses, plain = (task_metric.losses(task, known, one) for one in (scores, naive))
     if task.name == "binary":
-        yield _at_least("auc_at_least", metrics.auc(known, scores, clusters=clusters), 0.5, "guessing")
+        yield at_least("auc_at_least", metrics.auc(known, scores, clusters=clusters), 0.5, "guessing")
         brier = metrics.mean(losses, name="brier", clusters=clusters)
-        yield _at_most("brier_at_most", brier, float(plain.mean()), "always predicting the base rate")
+        yield at_most("brier_at_most", brier, float(plain.mean()), "always predicting the base rate")
         yield _spread("promised_less_observed_within", calibration.in_the_large(known, scores, clusters=clusters))
         off = calibration.error(known, scores, clusters=clusters)
         yield Bound(
@@ -49,26 +59,27 @@ def quality_bounds(
     elif task.name == "multiclass":
         said = task.labels(scores)
         most = float((known == task.labels(naive)).mean())
-        yield _at_most(
+        yield at_most(
             "brier_at_most",
             metrics.mean(losses, name="brier", clusters=clusters),
             float(plain.mean()),
             "always predicting the class shares",
         )
-        yield _at_least(
+        yield at_least(
             "accuracy_at_least", multiclass.accuracy(known, said, clusters=clusters), most, "the most frequent class"
         )
-        worst = multiclass.worst_class(known, said, of="recall", fewest=10, clusters=clusters)
+        _, counts = np.unique(known, return_counts=True)
+        fewest = min(20, max(5, int(0.6 * counts.min())))
+        worst = multiclass.worst_class(known, said, of="recall", fewest=fewest, clusters=clusters)
         low = worst.low if worst.low is not None else 0.0
         yield Bound(
             name="class_recall_at_least",
             value=round_down(low / 2),
             reason=f"{worst.name} ({worst.slice or 'too few rows of each'}): {in_words(worst)}; half of its lower end",
         )
-        _, counts = np.unique(known, return_counts=True)
         yield Bound(
             name="class_rows_at_least",
-            value=min(20, max(5, int(0.6 * counts.min()))),
+            value=fewest,
             reason=f"classes with fewer held-out rows are not judged; the smallest has {int(counts.min()):,} here",
         )
         yield _spread("promised_less_observed_within", _top_in_the_large(known, said, scores, clusters))
@@ -80,8 +91,8 @@ def quality_bounds(
         )
     else:
         mae = regression.mae(known, scores, clusters=clusters)
-        yield _at_most("mae_at_most", mae, float(plain.mean()), "always predicting the median")
-        yield _at_least(
+        yield at_most("mae_at_most", mae, float(plain.mean()), "always predicting the median")
+        yield at_least(
             "r2_at_least", regression.r2(known, scores, clusters=clusters), 0.0, "always predicting the mean"
         )
         yield _spread(
@@ -177,16 +188,22 @@ SERVING = (
 )
 
 
-def _at_least(name: str, found: Evidence, naive: float, who: str) -> Bound:
+def _at_least(name: str, found: Evidence, naive: float, who: str, *, weak_too: bool) -> Bound:
     low = found.low if found.low is not None else naive
     bound = low - _SLACK * (low - naive) if low > naive else naive
-    return Bound(name=name, value=round_down(bound), reason=_against(found, naive, who, sure=low > naive))
+    worse = found.value is not None and found.value < round_down(bound)
+    if weak_too and found.value is not None and worse:
+        bound = min(low, found.value)
+    return Bound(name=name, value=round_down(bound), reason=_against(found, naive, who, sure=low > naive, worse=worse))
 
 
-def _at_most(name: str, found: Evidence, naive: float, who: str) -> Bound:
+def _at_most(name: str, found: Evidence, naive: float, who: str, *, weak_too: bool) -> Bound:
     high = found.high if found.high is not None else naive
     bound = high + _SLACK * (naive - high) if high < naive else naive
-    return Bound(name=name, value=round_up(bound), reason=_against(found, naive, who, sure=high < naive))
+    worse = found.value is not None and found.value > round_up(bound)
+    if weak_too and found.value is not None and worse:
+        bound = max(high, found.value)
+    return Bound(name=name, value=round_up(bound), reason=_against(found, naive, who, sure=high < naive, worse=worse))
 
 
 def _spread(name: str, found: Evidence, *, floor: float = 0.02) -> Bound:
@@ -196,8 +213,9 @@ def _spread(name: str, found: Evidence, *, floor: float = 0.02) -> Bound:
     )
 
 
-def _against(found: Evidence, naive: float, who: str, *, sure: bool) -> str:
+def _against(found: Evidence, naive: float, who: str, *, sure: bool, worse: bool) -> str:
     end = "" if sure else ". NOT SIGNIFICANTLY BETTER: the columns may not predict the outcome"
+    end = ". WORSE THAN THAT" if worse else end
     return f"{found.name}: {in_words(found)}; {who}: {_short(naive)}{end}"
 
 

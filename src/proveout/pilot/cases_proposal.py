@@ -48,7 +48,7 @@ def cases(
         yield case
         first = first or case
     nullable = [one.name for one in proposal.features if one.nullable]
-    if first is not None and nullable and task.name != "multiclass":
+    if first is not None and task.name != "multiclass" and any(first.record[name] is not None for name in nullable):
         yield CaseProposal(
             id="nothing-more-is-known", record={**first.record, **dict.fromkeys(nullable)},
             reason="The first case without its optional fields: it still gets an answer, and not an extreme one.",

@@ -17,6 +17,7 @@ from proveout.pilot.audit import notebook_text
 from proveout.pilot.audit.analysis import Analysis
 
 Tell = Callable[[str], None]
+_NAME_IT = "Improve it first; to serve it as it is, name it with --model"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,6 +28,7 @@ class Recovered:
     run: PilotRun
     candidates: tuple[Candidate, ...]
     folder: Path
+    named: bool = False  # whether a person has named the model
 
 
 def look(notebook: Path) -> tuple[Analysis, tuple[DataFile, ...]]:
@@ -61,7 +63,7 @@ def recover(
     run = pilot_run.run(notebook, into=into, limits=limits, files=files, tell=tell)
     refusals.after_run(analysis, run)
     found = model_choice.candidates(str(notebook), run, into, named=model)
-    return Recovered(notebook=notebook, run=run, candidates=found, folder=into)
+    return Recovered(notebook=notebook, run=run, candidates=found, folder=into, named=model is not None)
 
 
 def propose(
@@ -69,7 +71,8 @@ def propose(
 ) -> Plan:
     """The plan for the best model that a project can be made of, and that nothing simpler beats on the held-out rows.
 
-    If something simpler beats each, it is the best one all the same: the gate will say so.
+    If something simpler beats each, it is the best one all the same, and its plan says so. One that is no better than
+    the same answer for everybody is taken only if a person has named it.
     Raises: PlanRefused with the reason of the first.
     """
     beaten: Plan | None = None
@@ -81,13 +84,15 @@ def propose(
                 recovered.notebook, one, recovered.folder / one.folder, files=files,
                 raised=[cell.index for cell in recovered.run.raised], name=name, choices=choices,
             )  # fmt: skip
+            if made.quality.worthless and not recovered.named:
+                raise PlanRefused(recovered.notebook.name, made.quality.worthless, _NAME_IT)
         except PlanRefused as error:
             tell(f"{model_choice.label(one)} is left out: {error.problem}")
             first = first or error
             continue
         if not made.quality.beaten:
             return made
-        tell(f"{model_choice.label(one)} would be refused: {made.quality.beaten}")
+        tell(f"{model_choice.label(one)} is not the first choice: {made.quality.beaten}")
         beaten = beaten or made
     if beaten is not None:
         return beaten

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import features
-from proveout.evaluation import task_metric
+from proveout.evaluation import metrics, regression, task_metric
 from proveout.evaluation.context import LabelledRows
 from proveout.model import estimator
 from proveout.pilot import best_split, bounds_proposal, cases_proposal, project_files, rehearsal
@@ -48,7 +48,8 @@ class PilotQuality:
     rules_words: str  # how good the rules are on the held-out rows
     summary: str  # how good the model is
     is_better: bool  # significantly better than the rules
-    beaten: str  # what is at least as good on the held-out rows, so that the gate would refuse the model; or ""
+    beaten: str  # what simpler answer is at least as good on the held-out rows, by one measure; or ""
+    worthless: str  # how good the same answer for all rows is, if that is at least as good by every measure; or ""
     request_ms: float
 
 
@@ -74,7 +75,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
     apart = both.apart
     request_ms, thousand_ms = _speed(opened, model, asked, judged.records)
     bounds = (
-        *bounds_proposal.quality_bounds(task, judged.labels, scores, naive, None),
+        *bounds_proposal.quality_bounds(task, judged.labels, scores, naive, None, weak_too=True),
         *bounds_proposal.slice_bound(task, judged.labels, scores, ruled, naive, records=judged.records, clusters=None),
         *bounds_proposal.leak_bounds(outcome.task, _all_columns(opened, learned, names), learned.labels),
         *_serving(opened, request_ms, thousand_ms),
@@ -84,7 +85,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
     )
     return PilotQuality(
         bounds=project_files.usable(bounds),
-        cases=(
+        cases=_distinct(
             *cases_proposal.cases(proposal, both.rows, apart, scores, task, side="a held-out row"),
             *_hardest(proposal, both.rows, apart, scores, task),
         ),
@@ -94,6 +95,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
         summary=f"{_quality(task, judged, scores)}; the rules: {_quality(task, judged, ruled)}",
         is_better=ahead.low is not None and ahead.low > 0,
         beaten=_beaten(task, judged, scores, naive, ahead),
+        worthless=_worthless(task, judged, scores, naive),
         request_ms=request_ms,
     )  # fmt: skip
 
@@ -105,7 +107,9 @@ def _beaten(
     loss = task_metric.loss_name(task)
     if ours >= plain:
         return f"{loss} {ours:.3g}, and the same answer for all rows gets {plain:.3g}"
-    return f"the rules are as good: {loss} {ours:.3g}" if ahead.value is not None and ahead.value <= 0 else ""
+    if ahead.value is None or ahead.value > 0:
+        return ""
+    return f"the rules, one condition, are as good: {task_metric.metric_name(task)}, gain on them {ahead.value:.3g}"
 
 
 def outcomes(raw: "pd.DataFrame", outcome: Outcome) -> "pd.Series[Any]":
@@ -118,15 +122,35 @@ def outcomes(raw: "pd.DataFrame", outcome: Outcome) -> "pd.Series[Any]":
     return features.typed_outcomes(found, tasks.named(outcome.task), name=outcome.name)
 
 
+def _worthless(task: Task, judged: LabelledRows, scores: "NDArray[np.float64]", naive: "NDArray[np.float64]") -> str:
+    """Empty for one that ranks well, or is right more often, and whose probabilities alone are worse than none."""
+    ours, plain = (float(task_metric.losses(task, judged.labels, one).mean()) for one in (scores, naive))
+    if task.name == "binary":
+        name, second, nothing = "auc", metrics.auc(judged.labels, scores).value, 0.5
+    elif task.name == "multiclass":
+        right, most = (float((task.labels(one) == judged.labels).mean()) for one in (scores, naive))
+        name, second, nothing = "accuracy", right, most
+    else:
+        name, second, nothing = "r2", regression.r2(judged.labels, scores).value, 0.0
+    if ours < plain or (second is not None and second > nothing):
+        return ""
+    shown = "" if second is None else f" and {name} {second:.3g} against {nothing:.3g}"
+    return (
+        f"on its {judged.rows:,} held-out rows the same answer for all is as good: {task_metric.loss_name(task)} "
+        f"{ours:.3g} against {plain:.3g}{shown}"
+    )
+
+
 def _rules_margin(ahead: Evidence) -> Iterator[Bound]:
-    """A bound for a model that is better than the rules, but not surely so on these rows. Better ones prove it."""
-    if ahead.value is None or ahead.low is None or ahead.value <= 0 or ahead.low > 0:
+    """A bound for a model that is not surely better than the rules on these rows. Better ones prove it."""
+    if ahead.value is None or ahead.low is None or ahead.low > 0:
         return
+    by = ahead.name.replace("the champion", "the rules")
+    said = "NOT SIGNIFICANTLY BETTER" if ahead.value > 0 else "NO BETTER: one condition on one column does as well"
     yield Bound(
         name=project_files.RULES_MARGIN,
         value=round_up(max(-1.5 * ahead.low, 1e-6)),
-        reason=f"{ahead.name.replace('the champion', 'the rules')}: {in_words(ahead)}. NOT SIGNIFICANTLY BETTER on "
-        f"{ahead.rows:,} held-out rows. On more rows it has to be",
+        reason=f"{by}: {in_words(ahead)}. {said} on {ahead.rows:,} held-out rows. On more rows it has to be",
     )
 
 
@@ -224,6 +248,13 @@ def _serving(opened: OpenModel, request_ms: float, thousand_ms: float) -> Iterat
 
 
 # --- the hardest rows -------------------------------------------------------------------------------------------------
+
+
+def _distinct(*cases: CaseProposal) -> tuple[CaseProposal, ...]:
+    """The cases without those whose record an earlier one has: of few rows, the plain one is the hardest as well."""
+    return tuple(
+        case for place, case in enumerate(cases) if all(case.record != before.record for before in cases[:place])
+    )
 
 
 def _hardest(

@@ -38,7 +38,7 @@ class PlanRefused(ProveoutError):
         self.notebook, self.problem, self.remedy = notebook, problem, remedy
 
     def __str__(self) -> str:
-        return f"{self.notebook}: {self.problem}. {self.remedy}."
+        return f"{self.notebook} cannot be adopted: {self.problem}. {self.remedy}."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

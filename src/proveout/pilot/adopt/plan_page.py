@@ -40,7 +40,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"- split: {proposal.split.words}"
     yield "- the pilot measured: " + (", ".join(f"{one.name} {one.value:.4g}" for one in plan.metrics) or "nothing")
     yield f"- measured again on its held-out rows: {quality.summary}"
-    if not quality.is_better:
+    if quality.beaten or not quality.is_better:
         yield f"- WARNING: {warning(plan)}"
     yield from ("", "## The notebook", "", f"- seeds: {_SEEDS}")
     yield f"- cells that the model does not need: {_numbers(plan.left_out)}"
@@ -73,11 +73,13 @@ def choices(plan: Plan) -> str:
 
 def warning(plan: Plan) -> str:
     """What follows from a model that is not surely better than the rules."""
+    if plan.quality.beaten:
+        return f"{plan.quality.beaten}. The gate asks only that it stays as good as it is"
     if any(one.name == RULES_MARGIN for one in plan.quality.bounds):
         return (
             "it is not significantly better than the rules on so few rows: the gate asks only that it is not much worse"
         )
-    return "it is no better than the rules, so the gate will refuse it"
+    return "the rows are too few to compare it with the rules"
 
 
 def _numbers(places: Sequence[int]) -> str:
