@@ -215,7 +215,7 @@ def _spread(name: str, found: Evidence, *, floor: float = 0.02) -> Bound:
 
 def _against(found: Evidence, naive: float, who: str, *, sure: bool, worse: bool) -> str:
     end = "" if sure else ". NOT SIGNIFICANTLY BETTER: the columns may not predict the outcome"
-    end = ". WORSE THAN THAT" if worse else end
+    end += ". WORSE THAN THAT" if worse else ""
     return f"{found.name}: {in_words(found)}; {who}: {_short(naive)}{end}"
 
 
