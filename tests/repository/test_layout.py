@@ -28,7 +28,7 @@ FLOORS = {
     "training": 5.0, "rollout": 5.0, "edge_cases": 5.0, "fuzz": 5.5,
     "evaluation": 6.0,
     "pilot": 7.0, "gate": 7.0, "mutation": 7.0, "server": 7.0, "monitoring": 7.0, "replay": 7.0, "score": 7.0,
-    "demo": 7.5, "cli": 8.0, "magics": 8.2, "__main__": 8.5,
+    "demo": 7.5, "doctor": 7.5, "cli": 8.0, "magics": 8.2, "__main__": 8.5,
 }  # fmt: skip
 
 # Where a library may be imported: a file, or a folder with all in it. What is not named may come in anywhere.
@@ -79,7 +79,7 @@ NAMED_BY_KIND = ("pilot/audit/rules",)
 
 # A module is a noun. These end like participles, and are the nouns that people look for.
 NOUNS = {
-    "batch_timing", "content_encoding", "monitoring", "packing", "routing", "sampling", "scoring", "signing",
+    "batch_timing", "content_encoding", "finding", "monitoring", "packing", "routing", "sampling", "scoring", "signing",
     "training", "tuning",
     "uncollected",  # a guard is called by what it finds
 }  # fmt: skip

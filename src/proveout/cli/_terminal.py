@@ -20,6 +20,8 @@ _WORRYING = {
     "unproven": 33,
     "nothing": 33,
     "worse": 31,
+    "fault": 31,
+    "note": 33,
 }
 _GOOD = (
     "serving", "served", "approved", "passed", "released", "promoted", "unchanged", "intact", "created", "erased",

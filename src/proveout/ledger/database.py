@@ -225,6 +225,20 @@ def bring_up(pool: Engine, *, create: bool = True) -> bool:
         return True
 
 
+def schema_version(url: URL) -> str | None:
+    """The number of the last migration of a database, which stays as it is; None if it has no tables.
+
+    Raises: LedgerError if it cannot be read; NoLedger if there is no such file.
+    """
+    with failures(url):
+        pool = engine(url, create=False)
+    try:
+        with transaction(pool) as connection:
+            return _version(connection)
+    finally:
+        pool.dispose()
+
+
 def _version(connection: Connection) -> str | None:
     """The number of the last migration; None for an empty database."""
     if not inspect(connection).has_table(VERSION_TABLE):

@@ -16,7 +16,6 @@ of main ends all processes.
 import fcntl
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +30,7 @@ from proveout.records.values import Scalar
 from proveout.rollout.admission import Fingerprint
 from proveout.schema import examples, request_schema
 from proveout.schema.spec import RequestSchema
-from proveout.server import server_state
+from proveout.server import listening_port, server_state
 from proveout.server.api_runtime import ApiRuntime
 from proveout.server.http import cors
 from proveout.server.http.app import Gateway
@@ -52,7 +51,6 @@ from proveout.trust.secrets import KEY_PEPPER, PII_KEY, secret
 
 _SOCKETS = "proveout-sockets-"
 _LONGEST_ABOVE = 70  # characters of the temporary folder; the sockets below it add up to 37
-_LITSERVE_HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "0.0.0.0", "::": "::"}  # noqa: S104
 _THIS_MACHINE = {"127.0.0.1", "localhost"}
 
 
@@ -75,7 +73,7 @@ def serve(
     schema = request_schema.load(settings)
     rules = _no_rules if settings.fallback is None else load_object(settings.fallback, settings.root)
     action = _no_action if settings.actions is None else load_object(settings.actions, settings.root)
-    host, port = _address(settings)
+    host, port = listening_port.free(settings)
     first = source.check(settings)
     keys_required = requires_keys(settings, first)
     # Threads of BLAS and OpenMP in the worker would compete with the API processes for the cores. NumPy reads these
@@ -227,22 +225,3 @@ def _pseudonyms(settings: Settings, schema: RequestSchema) -> Pseudonyms:
 def _announce(release: str, host: str, port: int, worker: str) -> None:
     address = f"[{host}]" if ":" in host else host
     print(f"proveout: {release} answers on http://{address}:{port}/predict ({worker})", file=sys.stderr, flush=True)
-
-
-def _address(settings: Settings) -> tuple[str, int]:
-    """The host and port to listen on, checked to be free. Port 0 means any free port. Raises: ConfigError."""
-    host = _LITSERVE_HOSTS.get(settings.host)
-    if host is None:
-        raise ConfigError("host", f"{settings.host} cannot be listened on", "Use 127.0.0.1, 0.0.0.0 or ::")
-    if 0 < settings.port < 1024:
-        raise ConfigError("port", f"{settings.port} is below 1024", "Use a higher one: PROVEOUT_PORT=8080")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: a port in TIME_WAIT is free
-        try:
-            probe.bind((host, settings.port))
-            probe.listen()
-        except OSError as error:
-            problem = f"{settings.port} on {host} cannot be used: {error.strerror}"
-            remedy = "Stop the server that uses it, or choose another port: PROVEOUT_PORT=8081"
-            raise ConfigError("port", problem, remedy) from error
-        return host, int(probe.getsockname()[1])

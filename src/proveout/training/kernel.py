@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 from nbclient.exceptions import CellExecutionComplete
@@ -310,6 +311,13 @@ class Kernel:
         """Kill the kernel and its child processes."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # it leads its own process group
+
+
+def probe(cwd: Path) -> None:
+    """Start a kernel in `cwd`, ask it something, and end it. Raises: CellFailed if it does not start or answer."""
+    document = nbformat.v4.new_notebook(metadata={"papermill": {}})  # the record of a run asks for that key
+    with Kernel(document, environment=os.environ, cwd=cwd) as kernel:
+        kernel.ask("40 + 2", limit_s=START_S, limit=f"it did not answer within {START_S} s")
 
 
 def _judge(reply: Mapping[str, Any], cell: Any, on_stderr: str) -> None:

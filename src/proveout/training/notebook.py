@@ -21,7 +21,7 @@ import nbformat
 from proveout.errors import ConfigError, NotebookFailed, ParametersRefused
 from proveout.model import notebook_file
 from proveout.training import parameters as parameter_cell
-from proveout.training.parameters import SECRET, Statement, Value, is_secret
+from proveout.training.parameters import SECRET, Fitted, Statement, Value, is_secret
 from proveout.training.recorded_notebook import Ask, RecordedRun
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ def run(
     """
     document = notebook_file.read(notebook)
     statements = _declared(notebook, document)
-    fitted = parameter_cell.fit(statements, parameters, defaults_allowed=defaults_allowed)
-    if fitted.problems:
-        raise ParametersRefused(notebook.name, fitted.problems)
+    fitted = _fitted(notebook, statements, parameters, defaults_allowed=defaults_allowed)
     _inject(document, parameter_cell.injected(statements, fitted.values), parameters)
     job = _Job(
         notebook=notebook,
@@ -113,6 +111,18 @@ def run(
     )
 
 
+def check_parameters(
+    notebook: Path, parameters: Mapping[str, Value], *, defaults_allowed: bool = False
+) -> tuple[str, ...]:
+    """The names that the notebook's `parameters` cell sets, if `run` would take these values.
+
+    Raises: ConfigError and ParametersRefused as `run` does.
+    """
+    statements = _declared(notebook, notebook_file.read(notebook))
+    _fitted(notebook, statements, parameters, defaults_allowed=defaults_allowed)
+    return tuple(one.name for statement in statements for one in statement.sets)
+
+
 # --- the notebook before it is run ------------------------------------------------------------------------------------
 
 
@@ -131,6 +141,15 @@ def _declared(notebook: Path, document: Any) -> tuple[Statement, ...]:
         raise ConfigError(
             where, f"{error.msg}: {''.join(line).strip()}", "Correct the cell tagged `parameters`"
         ) from error
+
+
+def _fitted(
+    notebook: Path, statements: Sequence[Statement], parameters: Mapping[str, Value], *, defaults_allowed: bool
+) -> Fitted:
+    fitted = parameter_cell.fit(statements, parameters, defaults_allowed=defaults_allowed)
+    if fitted.problems:
+        raise ParametersRefused(notebook.name, fitted.problems)
+    return fitted
 
 
 def _numbered(document: Any) -> list[tuple[int, Any]]:
