@@ -121,9 +121,9 @@ class NotebookFailed(ProveoutError):
 
     def __str__(self) -> str:
         code = "\n".join(f"    {line}" for line in self.source.strip().splitlines())
-        trace = f"\n{self.traceback.rstrip()}" if self.traceback else ""
         where = f"stopped in cell {self.cell}" if self.cell else "failed"
-        return f"{self.notebook} {where}: {self.problem}\n{code}{trace}\nThe half-executed notebook: {self.executed}"
+        parts = (f"{self.notebook} {where}: {self.problem}", code, self.traceback.rstrip())
+        return "\n".join([*filter(None, parts), f"The half-executed notebook: {self.executed}"])
 
 
 class ParametersRefused(ProveoutError):

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 from proveout.data import request_columns
 from proveout.demo import line, live_server
 from proveout.demo.live_server import DemoFailed
+from proveout.gate.verdict import claim
+from proveout.ledger.ledger import read
 from proveout.model.bundle import OpenBundle
 from proveout.pilot.adopt import parity
 from proveout.pilot.adopt.parity import Parity
-from proveout.project import open_store
+from proveout.project import open_ledger, open_store
 from proveout.records.bundle import Bundle
+from proveout.records.verdict import Verdict
 from proveout.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 MOST_ASKED = 1_000  # held-out rows that the server is asked about
 _CALLERS = 4
 _RELATIVE = 1e-6  # of an answer that has become JSON and came another way through the model
+_MOST_TOLD = 6  # checks of a refusal
 _TRIES = 5  # of a request that a busy machine did not let the model answer
 
 
@@ -51,7 +55,12 @@ def go_live(settings: Settings, plan: "Plan", tell: Callable[[str], None]) -> Li
     """
     tell("taking its rows in, running the notebook in the flow, and the gate")
     line.run_flow(settings, "flows/ingest.py", "run")
-    line.run_flow(settings, "flows/train.py", "run")
+    try:
+        line.run_flow(settings, "flows/train.py", "run")
+    except DemoFailed as failed:
+        if said := _refusal(settings):
+            raise DemoFailed(said) from failed
+        raise
     bundle = line.release_newest(settings, by="proveout adopt")
     folder = open_store(settings).folder("bundles", bundle.digest)
     opened = OpenBundle(folder)
@@ -75,6 +84,26 @@ def go_live(settings: Settings, plan: "Plan", tell: Callable[[str], None]) -> Li
         raise
     return LiveProject(
         url=f"http://127.0.0.1:{port}", pid=process.pid, bundle=bundle, parity=proof, asked=len(rows), equal=equal
+    )
+
+
+def _refusal(settings: Settings) -> str:
+    """What the gate's newest verdict refused, each check in a sentence, and the way on; empty without a refusal."""
+    with open_ledger(settings) as ledger:
+        newest = ledger.entries(kind="verdict", limit=1, newest_first=True)
+        found = read(Verdict, newest[0]) if newest else None
+    if found is None or found.outcome == "approved":
+        return ""
+    broken = {one.check: claim(one) for one in reversed(found.evidence) if one.breaks}
+    told = {one.check: broken.get(one.check) or " ".join(one.message.split())[:300] for one in found.results}
+    each = [f"{check}: {told.get(check, '')}" for check in (*found.failed, *found.unproven)]
+    more = f"\n  and {len(each) - _MOST_TOLD} more" if len(each) > _MOST_TOLD else ""
+    return (
+        f"the gate refused {found.model}@{found.candidate[:12]}:\n  "
+        + "\n  ".join(each[:_MOST_TOLD])
+        + more
+        + f"\nThe bounds are in {settings.root / 'flows/train.toml'}, with the reason of each, and the checks beside it "
+        "in checks/. After a change: python flows/train.py run"
     )
 
 

@@ -1,0 +1,60 @@
+"""What a person is told if an adopted project does not go live."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from proveout.demo import adopted_line, line
+from proveout.demo.live_server import DemoFailed
+from proveout.ledger.ledger import Ledger
+from proveout.records.values import Digest
+from proveout.records.verdict import CheckResult, Evidence, Verdict
+
+BRIER = "checks/test_model.py::test_brier_score"
+
+
+def _settings(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, *verdicts: Verdict) -> Any:
+    """A project whose flow fails after it has written these verdicts."""
+    file = tmp_path / "ledger.db"
+
+    def run(settings: Any, flow: str, *_: str) -> None:
+        if flow == "flows/train.py":
+            with Ledger(f"sqlite:///{file}") as ledger:
+                for one in verdicts:
+                    ledger.append("verdict", one.candidate, one, actor="ci", reason="-", at=one.judged_at)
+            raise DemoFailed("flows/train.py run failed:\nthe flow's own words")
+
+    monkeypatch.setattr(line, "run_flow", run)
+    monkeypatch.setattr(adopted_line, "open_ledger", lambda _: Ledger(f"sqlite:///{file}"))
+    return SimpleNamespace(root=tmp_path)
+
+
+def _go(settings: Any) -> str:
+    with pytest.raises(DemoFailed) as failed:
+        adopted_line.go_live(settings, SimpleNamespace(), lambda _: None)  # type: ignore[arg-type]  # not asked
+    return str(failed.value)
+
+
+def test_a_refusal_says_what_was_measured_what_was_asked_and_the_way_on(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a check alone would send its reader to another command."""
+    named = dict.fromkeys(("candidate", "manifest", "data", "checks"), Digest("ab" * 32))
+    refused = Verdict(
+        model="loans", **named, outcome="refused", passed=1, failed=(BRIER,), judged_at="2026-11-28T00:00:00Z",
+        results=(CheckResult(check=BRIER, outcome="failed", required=True, message="it breaks"),),
+        evidence=(Evidence(check=BRIER, name="brier", value=0.27, at_most=0.25, rows=60),),
+    )  # fmt: skip
+
+    said = _go(_settings(tmp_path, monkeypatch, refused))
+
+    assert "the gate refused loans@abababababab" in said
+    assert f"{BRIER}: brier is 0.27 (60 rows), asked: <= 0.25" in said
+    assert "flows/train.toml" in said
+    assert "python flows/train.py run" in said
+
+
+def test_without_a_verdict_the_flow_has_the_word(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notebook itself has failed, for one."""
+    assert "the flow's own words" in _go(_settings(tmp_path, monkeypatch))
