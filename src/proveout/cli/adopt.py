@@ -42,7 +42,7 @@ def adopt(
     address of the live endpoint.
     """
     from proveout.pilot import scaffold
-    from proveout.pilot.adopt import adoption, plan_choices
+    from proveout.pilot.adopt import adoption, data_files, plan_choices
     from proveout.pilot.adopt.pilot_run import RunLimits
 
     target = (into or notebook.resolve().parent / f"{notebook.stem}-project").resolve()
@@ -58,6 +58,7 @@ def adopt(
         _go_on_elsewhere(analysis, target, files, asked_for)
     choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
     kept = target / ".proveout" / "adopt"
+    files = data_files.outside(asked, notebook) | dict(files)
     recovered = adoption.recover(
         analysis, notebook, into=kept, files=files, limits=RunLimits(total_s=time_limit), model=model, tell=_tell
     )

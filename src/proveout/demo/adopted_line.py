@@ -102,8 +102,8 @@ def _refusal(settings: Settings) -> str:
         f"the gate refused {found.model}@{found.candidate[:12]}:\n  "
         + "\n  ".join(each[:_MOST_TOLD])
         + more
-        + f"\nThe bounds are in {settings.root / 'flows/train.toml'}, with the reason of each, and the checks beside it "
-        "in checks/. After a change: python flows/train.py run"
+        + f"\nThe bounds are in {settings.root / 'flows/train.toml'}, with the reason of each; the checks are in "
+        "checks/. After a change: python flows/train.py run"
     )
 
 

@@ -130,3 +130,16 @@ def test_a_path_that_is_given_to_the_notebooks_own_function_is_read(project):
     )
 
     assert [(file.asked, file.cell, file.state) for file in found] == [("lost.csv", 2, "missing")]
+
+
+@pytest.mark.parametrize("repository", [True, False])
+def test_a_file_that_a_copy_of_the_project_lacks_is_handed_to_its_run(project, repository):
+    """Without a repository the notebook's folder is all that is copied, and the rows lie beside it."""
+    (project / "data" / "rows.csv").touch()
+    if not repository:
+        (project / ".git").rmdir()
+
+    found = found_in(project, "df = pd.read_csv('../data/rows.csv')\nother = pd.read_csv('gone.csv')")
+
+    there = data_files.outside(found, project / "work" / "pilot.ipynb")
+    assert there == ({} if repository else {"../data/rows.csv": project / "data" / "rows.csv"})

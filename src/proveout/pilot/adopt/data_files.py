@@ -7,7 +7,7 @@ What needs an answer has a sentence to ask with, and a run takes the answers as 
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,6 +79,16 @@ def find(analysis: Analysis) -> tuple[DataFile, ...]:
         if asked not in found:
             found[asked] = _located(asked, call, analysis, folder=folder, root=root)
     return tuple(sorted(found.values(), key=lambda one: (one.cell, one.line)))
+
+
+def outside(found: Iterable[DataFile], notebook: Path) -> dict[str, Path]:
+    """Files that are there and lie above the project's root, by what is asked: a copy of the project lacks them.
+
+    A notebook in a folder without a repository is its own project, and may well read ../data/rows.csv.
+    """
+    root = project_root(notebook.resolve().parent)
+    there = {one.asked: one.file.resolve() for one in found if one.state == "present" and one.file is not None}
+    return {asked: file for asked, file in there.items() if not file.is_relative_to(root)}
 
 
 def _asked(analysis: Analysis) -> Iterator[tuple[str, Call]]:
