@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Causes before effects: another notebook makes another model.
 _CAUSES = ("code/features.py", "code/notebook.ipynb", "config.json", "signature.json", "model.skops")
 _LINES = 12
+_BESIDE_S = 300  # for the features, the packing and the start of a process
 _MADE = "made.json"
 _SETTINGS = ("state", "store_url")
 
@@ -52,7 +53,7 @@ def again(
     project: "Settings",
     apart_at_most: float | None = None,
     seconds_at_most: float | None = None,
-    timeout_s: float = 900,
+    timeout_s: float | None = None,
 ) -> tuple[Evidence, ...]:
     """Whether running the notebook again with the candidate's configuration and data gives the same bundle.
 
@@ -63,7 +64,8 @@ def again(
         apart_at_most: how far scores may differ if the model is not equal to the last bit. Default: the rounding
             tolerance of a solver, if the candidate has one (`fastpath/tolerance.py`); otherwise the digest must be
             the same. Another configuration, data or code always fails.
-        timeout_s: time limit; a run that takes longer counts as not reproduced.
+        timeout_s: time limit; a run that takes longer counts as not reproduced. Default: what the notebook has in the
+            candidate's configuration, and five minutes.
     Returns: the files of the identity that differ, the first of them in the decision; the largest difference of scores
         on the held-out rows, if only the model differs; the seconds it took.
     """
@@ -105,8 +107,11 @@ def again(
     )
 
 
-def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float) -> tuple[Again | None, str]:
+def _trained(
+    candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float | None
+) -> tuple[Again | None, str]:
     """What training made, with `into` as its temporary folder; or None, and the reason."""
+    timeout_s = _configured_s(candidate.folder) if timeout_s is None else timeout_s
     named = {f"PROVEOUT_{name.upper()}": str(value) for name in _SETTINGS if (value := getattr(project, name))}
     environment = {**os.environ, **named, "PROVEOUT_ROOT": str(project.root)}
     command = [sys.executable, "-m", __name__, str(candidate.folder), str(into)]
@@ -119,6 +124,11 @@ def _trained(candidate: "OpenBundle", project: "Settings", into: Path, *, timeou
     with suppress(OSError):
         return from_json(Again, (into / _MADE).read_bytes()), ""
     return None, " ".join(ran.stderr.strip().splitlines()[-_LINES:])
+
+
+def _configured_s(folder: Path) -> float:
+    packed = from_json(PackedConfig, (folder / "config.json").read_bytes())
+    return packed.config.infrastructure.timeout_s + _BESIDE_S
 
 
 def _identity(folder: Path) -> Mapping[str, str]:

@@ -131,13 +131,19 @@ MEASURED_APART = "a fifth of the training rows, kept apart for that. No held-out
 
 
 def train_toml(
-    proposal: Proposal, given: Mapping[str, Scalar], bounds: Sequence[Bound], *, measured_on: str = MEASURED_APART
+    proposal: Proposal,
+    given: Mapping[str, Scalar],
+    bounds: Sequence[Bound],
+    *,
+    measured_on: str = MEASURED_APART,
+    timeout_s: int = 900,
 ) -> str:
     """The text of flows/train.toml.
 
     Args:
         given: the notebook's parameters and their values.
         measured_on: the rows that the bounds' reasons speak of, in words.
+        timeout_s: longest run of the notebook; of one cell two thirds of it.
     """
     lines = [
         "# One file describes one run: the same file and the same snapshot give the same bundle digest. After a change",
@@ -157,8 +163,8 @@ def train_toml(
         "memory_mb = 4096",
         "threads = 1           # of the numeric libraries; fixed, so that two runs are equal to the last bit",
         "retries = 1",
-        "timeout_s = 900       # for the whole notebook",
-        "cell_timeout_s = 600  # for one cell",
+        f"timeout_s = {timeout_s}       # for the whole notebook",
+        f"cell_timeout_s = {timeout_s * 2 // 3}  # for one cell",
         "",
     ]
     if proposal.target.task == "binary":

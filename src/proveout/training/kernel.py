@@ -34,6 +34,16 @@ LOST_S = 5  # after a cell's reply; then missing output messages count as lost
 WAITING_MESSAGES = 100_000
 
 
+def environment(*, threads: int = 1) -> Mapping[str, str]:
+    """What two runs of a notebook need to be equal to the last bit: a number of threads, and a fixed hash seed.
+
+    The order of a set of column names is that of their hashes. Threads of OpenMP that spin while they wait take the
+    core from those they wait for: beside other work, a fit in two threads then takes ten times as long as in one.
+    """
+    fixed = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    return {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONHASHSEED": "0", **fixed}
+
+
 class CellFailed(Exception):
     """A cell did not finish."""
 

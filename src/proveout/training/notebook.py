@@ -199,14 +199,14 @@ class _Job:
     def run(self) -> Mapping[str, Path]:
         """The exported files, by name. The notebook is written in any case."""
         # papermill and what it brings cost 0.6 s.
-        from proveout.training.kernel import CellFailed, Kernel
+        from proveout.training.kernel import CellFailed, Kernel, environment
 
         numbers = {id(cell): number for number, cell in _numbered(self.document)}
         number, running = 0, None
         try:
             with Kernel(
                 self.document,
-                environment=self._environment(),
+                environment=environment(threads=self.threads),
                 cwd=self.notebook.parent if self.recorded is None else self.into,
                 hide=self._hide,
                 longest_secret=max(map(len, self.secrets), default=0),
@@ -244,13 +244,6 @@ class _Job:
             return told
 
         return asks
-
-    def _environment(self) -> Mapping[str, str]:
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
-        # Threads of OpenMP that spin while they wait take the core from those they wait for: beside other work, a fit
-        # in two threads then takes ten times as long as in one. A fixed hash seed: the order of a set is part of what
-        # makes two runs equal.
-        return {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONHASHSEED": "0", **threads}
 
     def _limit(self) -> Mapping[str, Any]:
         """The time limit of the next cell, and the message if it takes longer."""

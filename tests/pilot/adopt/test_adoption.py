@@ -17,7 +17,11 @@ def _recovered(*names: str, named: bool) -> Any:
     models = [SimpleNamespace(model=f"x.{name}", place=place, line="predict", folder=name) for name in names]
     candidates = [SimpleNamespace(model=one) for one in models]
     return SimpleNamespace(
-        notebook=Path("n.ipynb"), candidates=candidates, folder=Path(), run=SimpleNamespace(raised=()), named=named
+        notebook=Path("n.ipynb"),
+        candidates=candidates,
+        folder=Path(),
+        run=SimpleNamespace(raised=(), seconds=1.0),
+        named=named,
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from small_notebooks import write_notebook
 
-from proveout.pilot.adopt import pilot_run, plan
+from proveout.pilot.adopt import pilot_quality, pilot_run, plan
 from proveout.pilot.adopt.plan import Plan
 from proveout.pilot.project_files import RULES_MARGIN
 
@@ -55,6 +55,17 @@ def test_each_case_has_a_record_of_its_own(loans: Plan) -> None:
     records = [case.record for case in loans.quality.cases]
 
     assert all(record not in records[:place] for place, record in enumerate(records))
+
+
+def test_twins_are_looked_for_among_all_rows(loans: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the gate, which sees them all, finds more than the bound allows."""
+    monkeypatch.setattr(pilot_quality, "_MOST_MEASURED", 20)
+
+    some = pilot_quality.measure(loans.proposal, loans.opened, loans.outcome)
+
+    alike = [next(one for one in found.bounds if one.name == "alike_share_at_most") for found in (loans.quality, some)]
+    assert alike[0] == alike[1]
+    assert alike[0].value > 0.3
 
 
 def test_a_model_that_knows_nothing_is_worthless(tmp_path: Path) -> None:

@@ -259,3 +259,10 @@ def test_a_named_file_is_read_in_the_place_of_what_the_notebook_asks_for(tmp_pat
     assert [model.level for model in found.recovered.models] == ["raw"]
     assert found.recovered.redirected == tuple((one, str(file)) for one, file in files.items())
     assert found.raised == ()
+
+
+def test_columns_in_the_order_of_a_set_are_the_same_in_each_run(tmp_path, rows):
+    """A set of names has the order of their hashes, which Python draws anew for each process; the flow fixes them."""
+    shown = "assert os.environ['PYTHONHASHSEED'] == '0'\nassert os.environ['OMP_NUM_THREADS'] == '1'"
+
+    assert run_cells(tmp_path, f"import os\n{shown}").raised == ()

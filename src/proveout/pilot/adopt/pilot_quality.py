@@ -79,7 +79,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
         *bounds_proposal.slice_bound(task, judged.labels, scores, ruled, naive, records=judged.records, clusters=None),
         *bounds_proposal.leak_bounds(outcome.task, _all_columns(opened, learned, names), learned.labels),
         *_serving(opened, request_ms, thousand_ms),
-        rehearsal.alike_bound(learned, judged),
+        _alike_bound(opened, labels, names, outcome),
         rehearsal.slices_bound(judged.rows),
         *_rules_margin(ahead),
     )
@@ -164,9 +164,20 @@ def _all_columns(opened: OpenModel, learned: LabelledRows, asked: Sequence[str])
 def _known(places: "NDArray[np.intp]", labels: "pd.Series[Any]") -> "NDArray[np.intp]":
     import numpy as np
 
-    there = places[labels.iloc[places].notna().to_numpy()]
+    there = _with_outcome(places, labels)
     chosen = np.random.default_rng(0).choice(len(there), min(len(there), _MOST_MEASURED), replace=False)
     return there[np.sort(chosen)]
+
+
+def _with_outcome(places: "NDArray[np.intp]", labels: "pd.Series[Any]") -> "NDArray[np.intp]":
+    return places[labels.iloc[places].notna().to_numpy()]
+
+
+def _alike_bound(opened: OpenModel, labels: "pd.Series[Any]", names: list[str], outcome: Outcome) -> Bound:
+    """Of all rows: a sample of a large table has few of its twins."""
+    train, held = (_with_outcome(places, labels) for places in (opened.train_rows, opened.holdout_rows))
+    learned, judged = (_rows(opened.raw.iloc[places], labels.iloc[places], names, outcome) for places in (train, held))
+    return rehearsal.alike_bound(learned, judged)
 
 
 def _rows(raw: "pd.DataFrame", labels: "pd.Series[Any]", names: list[str], outcome: Outcome) -> LabelledRows:

@@ -22,6 +22,7 @@ from proveout.records.json_form import from_json
 from proveout.recovery.file_lookup import FILES_VARIABLE
 from proveout.recovery.recovery_report import RecoveredNotebook
 from proveout.training.kernel import CellFailed, Kernel
+from proveout.training.kernel import environment as kernel_environment
 
 _SIDE = "__import__('proveout.recovery.kernel_side', fromlist=['begin'])"
 _ASK_S = 60.0
@@ -148,7 +149,7 @@ def _recorded(
             cell.source = "" if index in without else install_lines.without(cell.source)
     with project_copy.made(notebook, answers) as copy:
         named = json.dumps({asked: str(file) for asked, file in answers.items()})
-        environment = {**os.environ, "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
+        environment = {**kernel_environment(), "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
         kernel, began = Kernel(document, environment=environment, cwd=copy.folder), clock.elapsed_s
         with kernel:
             begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes})"

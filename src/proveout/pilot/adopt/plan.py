@@ -55,6 +55,7 @@ class Plan:
     files: Mapping[str, Path]
     cells: int
     raised: tuple[int, ...]  # cells that raised
+    seconds: float = 0.0  # that the pilot's run took
 
     @property
     def skipped(self) -> tuple[int, ...]:
@@ -93,6 +94,7 @@ def propose(
     *,
     files: Mapping[str, Path] | None = None,
     raised: Sequence[int] = (),
+    seconds: float = 0.0,
     name: str | None = None,
     choices: Choices | None = None,
 ) -> Plan:
@@ -103,6 +105,7 @@ def propose(
         folder: what recovery handed over of it.
         files: what the notebook reads, by the path that it asks for.
         raised: cells that raised in the pilot's run.
+        seconds: that the run took.
         name: of the project; default: that of the notebook.
         choices: a person's, read from a plan's page.
     Raises: PlanRefused, with the reason and the way on.
@@ -129,7 +132,7 @@ def propose(
     return Plan(
         notebook=notebook, recovered=recovered, opened=opened, outcome=known, proposal=proposal, quality=quality,
         lifted=lifted, files={copy: (files or {})[asked] for asked, copy in copies.items()}, cells=len(pilot.cells),
-        raised=tuple(raised),
+        raised=tuple(raised), seconds=seconds,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ Input: a `Plan` and an empty folder. Output: the files of a project that runs as
 """
 
 import ast
+import math
 import shutil
 import sys
 import tempfile
@@ -104,7 +105,9 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
     given = {one.name: one.value for one in plan.lifted.parameters}
     texts = {
         "pyproject.toml": _pyproject(plan, {}),
-        "flows/train.toml": project_proposal.train_toml(proposal, given, quality.bounds, measured_on=_MEASURED_ON),
+        "flows/train.toml": project_proposal.train_toml(
+            proposal, given, quality.bounds, measured_on=_MEASURED_ON, timeout_s=_timeout_s(plan.seconds)
+        ),
         ADOPTED: to_json(_adopted(plan)) + "\n",
         _notebook(plan): nbformat.writes(plan.lifted.document),
         "serve/fallback.py": rules_proposal.rules(proposal, quality.rules, quality=quality.rules_words),
@@ -125,6 +128,11 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
         _SERVED: _of_admitted_requests((scaffold.reference() / _SERVED).read_text(encoding="utf-8")).encode(),
         "requirements.lock": lock if lock is not None else _installed(),
     }
+
+
+def _timeout_s(seconds: float) -> int:
+    """How long a run of the notebook may take: a machine may be busy, and a later batch has more rows."""
+    return max(900, 300 * math.ceil(6 * seconds / 300))
 
 
 def _of_admitted_requests(checks: str) -> str:
