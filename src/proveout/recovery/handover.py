@@ -22,10 +22,11 @@ from proveout.errors import BundleError
 from proveout.model import model_io, native_boosters
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
 from proveout.recovery import features_writer, model_form, own_code, state_files
-from proveout.recovery.features_writer import FeaturesModule, Unwritable
+from proveout.recovery.features_writer import FeaturesModule
 from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
 from proveout.recovery.replay import SPLIT as SPLIT_CALL
+from proveout.recovery.rewritten_slice import Unwritable
 from proveout.recovery.state_files import Unstorable
 from proveout.recovery.tables import equal_rows, flat, places_by_content, rows_of, with_text_names
 from proveout.recovery.tape import Tape
