@@ -104,6 +104,18 @@ OWN = {
         INPUTS,
         "model = make_pipeline(FunctionTransformer(halved), SVC())",
     ),
+    "a lambda in a pipeline": (
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\nby = 3",
+        INPUTS,
+        "model = make_pipeline(FunctionTransformer(lambda X: np.log1p(X) / by), LogisticRegression())",
+    ),
+    "a lambda in a column transformer": (
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
+        "from sklearn.compose import ColumnTransformer",
+        INPUTS,
+        "parts = [('half', FunctionTransformer(lambda X: X / 2), ['age'])]\n"
+        "model = make_pipeline(ColumnTransformer(parts), StandardScaler(), LogisticRegression())",
+    ),
     "a function that cuts texts into words": (
         "from sklearn.pipeline import make_pipeline\nfrom sklearn.feature_extraction.text import CountVectorizer\n"
         "def words_of(text):\n    return text.lower().split('s')",

@@ -131,7 +131,7 @@ def _needed(rewriting: "RewrittenSlice", head: Sequence[Any]) -> tuple[list[Line
     if head:
         if not takes:
             raise Unwritable("the model holds code of the notebook, and is asked inside a function")
-        takes = f"again.through({with_own(f'state[{HEAD_STEPS!r}]', names)}, {takes})"
+        takes = f"again.through({with_own(f'state[{HEAD_STEPS!r}]', names, rewriting.tape.lambdas)}, {takes})"
     sources = [line.text for line in lines] + ([f"__taken__ = {takes}"] if takes else [])
     places = backward(sources, len(sources) - 1)
     needed = [lines[place] for place in (places[:-1] if takes else places)]

@@ -1,8 +1,8 @@
 """The statements of a cell, with every call and every read of an item passed through a tape.
 
 `f(a)` becomes `__adopt_call__(site, f)(a)`, `x[k]` becomes `__adopt_item__(site, x, k)`, and before each top-level
-statement stands `__adopt_statement__(n)`. No library is patched: isinstance, signatures, pickling, clone and the
-workers of a grid search see the originals.
+statement stands `__adopt_statement__(n)`. A lambda gets a name as an attribute. No library is patched: isinstance,
+signatures, pickling, clone and the workers of a grid search see the originals.
 
 Input: the tree of a cell. Output: the tree that runs in its place. The same source gives the same sites.
 """
@@ -11,7 +11,8 @@ import ast
 import itertools
 from typing import Any
 
-CALL, ITEM, STATEMENT = "__adopt_call__", "__adopt_item__", "__adopt_statement__"
+CALL, ITEM, STATEMENT, LAMBDA = "__adopt_call__", "__adopt_item__", "__adopt_statement__", "__adopt_lambda__"
+NAME = "__adopt_name__"  # attribute of a lambda: its place in the notebook as a name
 LOST_IMPORT = "__adopt_lost_import__"
 # These read the frame of their caller, or need the call to stand where it was written.
 AS_WRITTEN = frozenset(
@@ -25,6 +26,7 @@ class Instrument(ast.NodeTransformer):
     def __init__(self, cell: int) -> None:
         self.cell = cell
         self._count = itertools.count()
+        self.lambdas: dict[str, str] = {}  # their names and sources
 
     def site(self) -> str:
         """The name of the next call or item: its cell and its number in it."""
@@ -54,6 +56,12 @@ class Instrument(ast.NodeTransformer):
         wrapped = ast.Call(ast.Name(CALL, ast.Load()), [site, node.func], [])
         node.func = ast.copy_location(wrapped, node.func)
         return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        name = f"lambda_{self.cell}_{len(self.lambdas)}"  # no site: places of calls count as before
+        self.lambdas[name] = ast.unparse(node)
+        self.generic_visit(node)
+        return ast.copy_location(ast.Call(ast.Name(LAMBDA, ast.Load()), [ast.Constant(name), node], []), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         site = ast.Constant(self.site())

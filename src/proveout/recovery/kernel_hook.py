@@ -25,7 +25,8 @@ class Hook:
         first, cell = len(self.tape.statements), self.tape.cell
         try:
             sources = [ast.unparse(statement) for statement in tree.body]
-            done = Instrument(cell).module(ast.parse(ast.unparse(tree)), first)
+            instrumented = Instrument(cell)
+            done = instrumented.module(ast.parse(ast.unparse(tree)), first)
             made = [
                 Statement(cell=cell, source=source, node=node)
                 for source, node in zip(sources, done.body[1::2], strict=True)
@@ -33,6 +34,7 @@ class Hook:
         except Exception:
             return tree
         self.tape.statements += made
+        self.tape.lambdas |= instrumented.lambdas
         return done
 
 
@@ -61,7 +63,14 @@ def _names(tape: Tape) -> dict[str, Any]:
         instrument.ITEM: tape.item,
         instrument.STATEMENT: tape.begin,
         instrument.LOST_IMPORT: tape.lost_import,
+        instrument.LAMBDA: _named,
     }
+
+
+def _named(name: str, function: Any) -> Any:
+    """A lambda with its name as an attribute: `__name__` itself becomes the name of a column in `DataFrame.agg`."""
+    setattr(function, instrument.NAME, name)
+    return function
 
 
 def _note_failure(tape: Tape, result: Any) -> None:

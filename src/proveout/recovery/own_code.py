@@ -10,6 +10,8 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from proveout.recovery.instrument import NAME
+
 _NAME, _ATTRIBUTES = "__own__", "__attributes__"
 _DEEPEST = 12
 
@@ -19,8 +21,8 @@ def taken_out(value: Any, names: set[str]) -> Any:
 
     def out(part: Any) -> Any:
         if _is_function(part):
-            names.add(part.__name__)
-            return {_NAME: part.__name__}
+            names.add(_name_of(part))
+            return {_NAME: _name_of(part)}
         if type(part).__module__ == "__main__" and hasattr(part, "__dict__"):
             names.add(type(part).__name__)
             return {_NAME: type(part).__name__, _ATTRIBUTES: _parts(vars(part), out)}
@@ -62,8 +64,13 @@ def through(steps: Sequence[Any], rows: Any) -> Any:
 _NOTHING = object()
 
 
+def _name_of(function: Any) -> Any:
+    """Its name in the notebook, or the one that a lambda got."""
+    return getattr(function, NAME, None) or getattr(function, "__name__", "")
+
+
 def _is_function(value: Any) -> bool:
-    name = getattr(value, "__name__", "")
+    name = _name_of(value) if callable(value) else ""
     return (
         callable(value)
         and not isinstance(value, type)

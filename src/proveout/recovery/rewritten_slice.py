@@ -7,6 +7,7 @@ model is given.
 import ast
 import copy
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class Turns(list[Any]):
 
 
 class RewrittenSlice:
-    """The slice of a recovery. `statements` are those whose calls count; `state` is filled while `lines` are written."""
+    """The slice of a recovery. `statements` are those whose calls count; `lines` fills `state`."""
 
     def __init__(self, tape: Tape, recovery: Recovery, statements: frozenset[int]) -> None:
         assert recovery.replay is not None
@@ -104,6 +105,10 @@ class _Rewrite(Instrument):
         self.takes: str | None = None
         self.prediction: ast.Call | None = None
         self.depth = 0  # functions around what is visited
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        self.generic_visit(node)
+        return node
 
     def _keys(self, site: str) -> list[Key]:
         counted = self.rewriting.statements | {self.statement}
@@ -240,15 +245,16 @@ class _Rewrite(Instrument):
         if own is not None:
             return _name(f"again.instance({own.__qualname__}, {taken})")
         if names:
-            return _name(with_own(taken, names))
+            return _name(with_own(taken, names, self.tape.lambdas))
         # The next line of the notebook may change what it was given.
         changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray)
         return _name(f"{taken}.copy()" if changeable else taken)
 
 
-def with_own(taken: str, names: set[str]) -> str:
-    """The expression of a fitted object with code of the notebook, where its names are known."""
-    return f"again.own({taken}, {', '.join(f'{name}={name}' for name in sorted(names))})"
+def with_own(taken: str, names: set[str], lambdas: Mapping[str, str]) -> str:
+    """The expression of a fitted object with code of the notebook, where its names are known. `lambdas` have none."""
+    code = (f"{name}={lambdas.get(name, name)}" for name in sorted(names))
+    return f"again.own({taken}, {', '.join(code)})"
 
 
 def _is_own(value: Any) -> bool:

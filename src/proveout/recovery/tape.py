@@ -161,6 +161,7 @@ class Tape:
     begun: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
+    lambdas: dict[str, str] = field(default_factory=dict)  # the name that each got, and its source
     answering: Answering | None = None
     statement: int = -1
     cell: int = 0  # the one that runs, among all cells of the notebook
