@@ -11,6 +11,7 @@ from small_pilots import FIT, INPUTS, PILOTS, READ, SPLIT
 from proveout.model import model_io
 from proveout.records.adopted_notebook import RenamedClass
 from proveout.recovery import model_form
+from proveout.recovery.handover import NotHandedOver
 from proveout.recovery.tables import equal_rows
 
 
@@ -319,3 +320,12 @@ def test_features_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert list(made.columns) == ["age", "income"]
     assert capsys.readouterr().out == ""
     assert "print" not in (tmp_path / "model/features.py").read_text()
+
+
+def test_several_outcomes_are_refused(tmp_path: Path) -> None:
+    """A bundle answers one question."""
+    fit = "model = LinearRegression().fit(X_train, y_train)\nprint(r2_score(y_test, model.predict(X_test)))"
+    cells = [READ, "df = df.fillna(0)", "X, y = df[['age']], df[['income', 'left']]", SPLIT, fit]
+
+    with pytest.raises(NotHandedOver, match="2 outcomes"):
+        handed_over(cells, tmp_path)

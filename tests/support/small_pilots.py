@@ -268,4 +268,27 @@ PILOTS = {
         "model = LogisticRegression(max_iter=500).fit(train[['age', 'income']], train['left'])",
         "print(accuracy_score(test['left'], model.predict(test[['age', 'income']])))",
     ],
+    "labels split, not rows": [
+        READ,
+        "df = df.dropna()",
+        INPUTS,
+        "train, test = train_test_split(df.index, test_size=0.25, random_state=1)",
+        "X_train, X_test, y_train, y_test = X.loc[train], X.loc[test], y.loc[train], y.loc[test]",
+        FIT,
+    ],
+    "dummies of each side, with the columns of one": [
+        READ,
+        "df = df.fillna(0)\ntrain, test = train_test_split(df, test_size=0.25, random_state=1)",
+        "X_train, X_test = pd.get_dummies(train.drop(columns='left')), pd.get_dummies(test.drop(columns='left'))",
+        "X_train, X_test = X_train.align(X_test, join='left', axis=1, fill_value=0)",
+        "y_train, y_test = train['left'], test['left']",
+        FIT,
+    ],
+    "a column that was the index": [
+        "df = pd.read_csv('rows.csv', index_col='city').fillna(0).reset_index()",
+        "df = df[df['income'] > 20000]\ndf['city'] = LabelEncoder().fit_transform(df['city'])",
+        "X = df[['age', 'city']]\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
 }

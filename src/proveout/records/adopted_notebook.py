@@ -22,10 +22,11 @@ class CallPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class RawColumn:
-    """A column of the raw rows as the pilot read them."""
+    """A column of the raw rows as the pilot read them. `index`: it was their index, or a level of it."""
 
     name: str | int
     dtype: str
+    index: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

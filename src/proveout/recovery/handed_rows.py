@@ -24,6 +24,7 @@ class HandedRows:
     frame: pd.DataFrame
     place: CallPlace
     form: SourceForm
+    index: tuple[str | int, ...] = ()  # columns that are the index
 
     def is_for(self, tape: Tape, key: Key) -> bool:
         """Whether the rows are those of this call of the run that is on `tape`."""
@@ -32,6 +33,10 @@ class HandedRows:
     def like(self, answer: Any) -> Any:
         """The rows in the form of `answer`."""
         return from_frame(self.frame, answer)
+
+    def table(self) -> pd.DataFrame:
+        """The rows as a table, with the index that the pilot's own had."""
+        return self.frame.set_index(list(self.index)) if self.index else self.frame.copy()
 
 
 def read(adopted: AdoptedNotebook, file: Path) -> HandedRows:
@@ -42,6 +47,7 @@ def read(adopted: AdoptedNotebook, file: Path) -> HandedRows:
         frame=pd.DataFrame(made, columns=[column.name for column in adopted.columns]),
         place=adopted.source,
         form=adopted.source_form,
+        index=tuple(column.name for column in adopted.columns if column.index),
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -28,7 +29,7 @@ from proveout.recovery.model_form import Unpackable
 from proveout.recovery.replay import SPLIT as SPLIT_CALL
 from proveout.recovery.rewritten_slice import Unwritable
 from proveout.recovery.state_files import Unstorable
-from proveout.recovery.tables import equal_rows, flat, places_by_content, rows_of, with_text_names
+from proveout.recovery.tables import equal_rows, flat, index_of, places_by_content, rows_of, with_text_names
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Recovery, model_then, rows_labelled
 
@@ -61,6 +62,10 @@ def hand_over(
     """Write the files of a model that was recovered from raw rows. Raises: NotHandedOver."""
     assert found.raw is not None
     assert found.primary is not None
+    if one.prediction.model is not None and np.ndim(one.truth) == 2 and np.shape(one.truth)[1] > 1:
+        raise NotHandedOver(
+            f"it has {np.shape(one.truth)[1]} outcomes, and an answer has one. Fit a model for each of them"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         head, behind, inputs = _first_steps(one, found)
@@ -79,11 +84,15 @@ def hand_over(
     assert found.raw is not None
     assert found.primary is not None
     primary = tape.frozen[found.primary.key]
+    index = index_of(primary)
     form: SourceForm = "frame" if isinstance(primary, pd.DataFrame) else "other"
     return HandedOver(
         function=module.function,
         state=state,
-        columns=tuple(RawColumn(name=_plain(name), dtype=str(dtype)) for name, dtype in found.raw.dtypes.items()),
+        columns=tuple(
+            RawColumn(name=_plain(name), dtype=str(dtype), index=name in index)
+            for name, dtype in found.raw.dtypes.items()
+        ),
         source_form="split" if found.primary.name == SPLIT_CALL else form,
         note=note,
     )

@@ -127,7 +127,7 @@ class Recorder:
         rows, whole = rows_of(answer), rows_of(value)
         first = index[0] if isinstance(index, tuple) and index else index
         by_rows = (isinstance(first, slice) and first != slice(None)) or isinstance(
-            first, np.ndarray | pd.Series | list
+            first, np.ndarray | pd.Series | pd.Index | list
         )
         if rows is None or whole is None or not by_rows or isinstance(answer, str | tuple | list):
             return answer
@@ -141,7 +141,7 @@ class Recorder:
     def _run(self, call: CallMade) -> Any:
         if self.handed is not None and self._reads_the_rows(call, self.handed):
             if self.handed.form == "frame":
-                return self.handed.frame.copy()
+                return self.handed.table()
             return self.handed.like(call.run())
         return self._read(call) if call.name.startswith(_READS) else call.run()
 
@@ -242,6 +242,8 @@ class Recorder:
         own_class = isinstance(call.function, type) and call.function.__module__ == "__main__"
         if own_class or (_is_own(call.function) and self._hands_out_rows(answer, sizes)):
             return  # its own calls were seen
+        if isinstance(answer, tuple) and answer and all(rows_of(one) in sizes for one in answer):
+            return  # the rows again, side by side: `align`
         if name in _GROWS and rows is not None:
             tape.count_rows(answer)
         elif name in _SELECTS and rows is not None and type(answer) is not list:
@@ -283,7 +285,8 @@ class Recorder:
         tape, handed = self.tape, self.handed
         if handed is not None and handed.form == "split" and handed.is_for(tape, call.key):
             call = replace(call, args=tuple(handed.like(tuple(call.args))))
-        rows = rows_of(call.args[0]) if call.args else None
+        first = call.args[0] if call.args else None
+        rows = len(first) if isinstance(first, pd.Index) else rows_of(first)
         if rows is None:
             return call.run()
         state, twin = np.random.get_state(), copy.deepcopy(call.named.get("random_state"))
@@ -292,13 +295,15 @@ class Recorder:
         np.random.set_state(state)
         train, test = call.function(np.arange(rows), **{**call.named, "random_state": twin})
         np.random.set_state(after)
-        if rows not in tape.row_counts and not any(hasattr(one, "tocsr") for one in call.args):
+        known = rows in tape.row_counts or isinstance(first, pd.Index)
+        if not known and not any(hasattr(one, "tocsr") for one in call.args):
             # Rows of unknown origin, as from the author's own reader: these are the rawest that there are.
             tape.sources.append(Source(key=call.key, name=call.name, asked="", rows=rows))
             tape.frozen[call.key] = tuple(kept(one) for one in call.args)
             tape.row_counts.add(rows)
         tape.count_rows(*answer)
         labels = next((one.index for one in call.args if isinstance(one, pd.DataFrame | pd.Series)), range(rows))
+        labels = first if isinstance(first, pd.Index) else labels
         tape.kinds[call.key] = "split"
         tape.splits.append(
             Split(

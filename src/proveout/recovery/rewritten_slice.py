@@ -16,7 +16,7 @@ import pandas as pd
 
 from proveout.recovery import own_code
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
-from proveout.recovery.tables import emptied
+from proveout.recovery.tables import emptied, index_of
 from proveout.recovery.tape import ANSWER, FIRST, FITS, Key, Prediction, Tape
 from proveout.recovery.verification import Recovery
 
@@ -190,7 +190,8 @@ class _Rewrite(Instrument):
             return self._kept(keys)
         whole = self.tape.frozen[keys[0]]
         if isinstance(whole, pd.DataFrame):
-            return _name("frame.copy()")
+            index = index_of(whole)
+            return _name(f"frame.set_index({index!r})" if index else "frame.copy()")
         given = ast.Call(_name("again.given"), [_name("frame"), self._stored(keys, [emptied(whole)])], [])
         if not split:
             return given

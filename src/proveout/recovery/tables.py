@@ -156,9 +156,12 @@ def is_bunch(value: Any) -> bool:
 
 
 def as_frame(source: Any) -> pd.DataFrame:
-    """The raw rows of what a source gave, the target among the columns where the source has one."""
+    """The raw rows of what a source gave, the target among the columns where the source has one.
+
+    An index with a name is a column of the file, and one of the rows.
+    """
     if isinstance(source, pd.DataFrame):
-        return source.reset_index(drop=True)
+        return source.reset_index(drop=not index_of(source))
     if isinstance(source, pd.Series):
         return source.reset_index(drop=True).to_frame()
     if is_bunch(source):
@@ -186,10 +189,16 @@ def _frame_of_bunch(source: Mapping[str, Any]) -> pd.DataFrame:
     return frame.assign(target=np.asarray(source["target"]))
 
 
+def index_of(source: Any) -> list[Any]:
+    """The columns of a file that became the index of the rows: `index_col="Id"`."""
+    names = list(source.index.names) if isinstance(source, pd.DataFrame) else []
+    return names if names and None not in names and not set(names) & set(source.columns) else []
+
+
 def from_frame(frame: pd.DataFrame, source: Any) -> Any:
     """Rows of a frame in the form that `source` had."""
     if isinstance(source, pd.DataFrame):
-        return frame.copy()
+        return frame.set_index(index) if (index := index_of(source)) else frame.copy()
     if isinstance(source, pd.Series):
         return frame.iloc[:, 0].copy()
     if is_bunch(source):

@@ -147,9 +147,7 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
     for keep_filters in (True, False):
         try:
             made = replay.run(raw, primary, keep_filters=keep_filters)
-            origin = (
-                np.arange(len(raw)) if rows_of(made) == len(raw) else _origin(replay, raw, primary, made, keep_filters)
-            )
+            origin = np.arange(len(raw)) if rows_of(made) == len(raw) else _origin(replay, base, made, keep_filters)
         except BaseException as error:
             _let_go(error)
             statement = replay.tape.statements[replay.at]
@@ -174,13 +172,15 @@ def _let_go(error: BaseException) -> None:
         raise error
 
 
-def _origin(replay: Replay, raw: pd.DataFrame, primary: Source, made: Any, keep_filters: bool) -> NDArray[Any] | None:
+def _origin(replay: Replay, base: Recovery, made: Any, keep_filters: bool) -> NDArray[Any] | None:
     """Which raw row each row of `made` is: by its index, else by a column that is handed in once and says so."""
-    index = getattr(made, "index", None)
-    if isinstance(index, pd.Index) and index.is_unique and bool(index.isin(raw.index).all()):
-        whole = bool((index == np.arange(len(index))).all())
-        if not whole:
-            return index.to_numpy()
+    raw, primary, index = base.raw, base.primary, getattr(made, "index", None)
+    assert raw is not None
+    assert primary is not None
+    if isinstance(index, pd.Index) and index.is_unique and not bool((index == np.arange(len(index))).all()):
+        rows = rows_labelled(list(index), replay.tape, primary)
+        if rows is not None:
+            return np.array(rows)
     try:
         replay.run(raw.assign(**{ROW: np.arange(len(raw))}), primary, keep_filters=keep_filters)
     except BaseException as error:
