@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from proveout.recovery import kernel_hook
+from proveout.recovery.handed_rows import HoldBack
 from proveout.recovery.held_out import HeldOut, held_out
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Recovery, verify
@@ -36,10 +37,10 @@ class Shell:
 
 
 @contextlib.contextmanager
-def recorded(cells: Sequence[str]) -> Iterator[Tape]:
+def recorded(cells: Sequence[str], *, hold_back: HoldBack | None = None) -> Iterator[Tape]:
     """The tape of a notebook with these cells. Cells that raise are noted on it."""
     shell = Shell()
-    tape = kernel_hook.install(shell)
+    tape = kernel_hook.install(shell, hold_back=hold_back)
     try:
         for tape.cell, cell in enumerate(cells):
             shell.run(cell)

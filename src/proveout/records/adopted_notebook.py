@@ -46,13 +46,15 @@ class AdoptedNotebook:
     """Which call of a notebook reads the raw rows, and which prediction is that of its model.
 
     `skipped_cells` raised in the pilot, and the model needs nothing of them: they do not run. `raising_cells` raised
-    after the statements that it needs: they may raise again.
+    after the statements that it needs: they may raise again. `held_back` is the share of the raw rows that the notebook
+    does not get, because it fits its model to all of them: then `prediction` is the place of that fit.
     """
 
     prediction: CallPlace
     source: CallPlace
     source_form: SourceForm
     columns: tuple[RawColumn, ...]
+    held_back: float = 0.0
     classes: tuple[RenamedClass, ...] = ()
     skipped_cells: tuple[int, ...] = ()
     raising_cells: tuple[int, ...] = ()

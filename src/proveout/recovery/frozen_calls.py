@@ -60,7 +60,8 @@ class FrozenCalls:
         """The answer of one call on the rows asked."""
         self._see(call.receiver, *call.args)
         if call.key == self.target:
-            raise Captured(call.run() if self.argument == ANSWER else call.argument(self.argument, "y_pred"))
+            name = "y" if call.name == "fit" else "y_pred"
+            raise Captured(call.run() if self.argument == ANSWER else call.argument(self.argument, name))
         kind, value = self.tape.kinds.get(call.key), self.tape.frozen.get(call.key)
         filters = kind in ("select", "select_inplace")
         if kind is None or kind == "ask" or (filters and self.keep_filters and call.name not in _ORDERS):

@@ -1,4 +1,4 @@
-"""Rows that the pilot's reading call gives in the place of its own: those of the project's snapshot.
+"""Rows that the pilot's reading call gives in the place of its own: the project's snapshot, or a part of them.
 
 Input: rows as Parquet, with text as names of columns, and the record of the adopted notebook. Output: the rows as the
 pilot read them.
@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, SourceForm
 from proveout.recovery.places import key_of
-from proveout.recovery.tables import from_frame
+from proveout.recovery.tables import as_frame, from_frame
 from proveout.recovery.tape import Key, Tape
+
+SHARE = 0.2  # of the rows, held back from a notebook that holds out none
+_SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,3 +62,25 @@ def _as(values: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
         return values.astype(pd.api.types.pandas_dtype(dtype))
     except (ValueError, TypeError):  # new rows have holes where there were none: the notebook meets them
         return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldBack:
+    """Of the rows that the call at `place` reads, a share is held back from the notebook."""
+
+    place: CallPlace
+    share: float
+
+    def is_for(self, tape: Tape, key: Key) -> bool:
+        """Whether rows of this call of the run that is on `tape` are held back."""
+        return key == key_of(tape, self.place)
+
+    def rows(self, size: int) -> NDArray[np.bool_]:
+        """Which of `size` rows are held back. Rows that come later change nothing for those before them."""
+        chosen: NDArray[np.bool_] = np.random.default_rng(_SEED).random(size) < self.share
+        return chosen
+
+    def rest(self, answer: Any) -> tuple[pd.DataFrame, Any]:
+        """All rows of an answer as a table, and the answer without those held back."""
+        whole = as_frame(answer)
+        return whole, from_frame(whole[~self.rows(len(whole))].reset_index(drop=True), answer)

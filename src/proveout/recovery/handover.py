@@ -24,6 +24,7 @@ from proveout.model import model_io, native_boosters
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
 from proveout.recovery import features_writer, model_form, own_code, state_files
 from proveout.recovery.features_writer import FeaturesModule
+from proveout.recovery.handed_rows import SHARE
 from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
 from proveout.recovery.replay import SPLIT as SPLIT_CALL
@@ -54,6 +55,7 @@ class HandedOver:
     columns: tuple[RawColumn, ...]
     source_form: SourceForm
     note: str  # what is otherwise than in the pilot
+    held_back: float = 0.0  # the share of the raw rows that the notebook did not get
 
 
 def hand_over(
@@ -94,8 +96,18 @@ def hand_over(
             for name, dtype in found.raw.dtypes.items()
         ),
         source_form="split" if found.primary.name == SPLIT_CALL else form,
-        note=note,
+        note="; ".join(filter(None, (note, _held_back(found)))),
+        held_back=SHARE if found.learned is not None else 0.0,
     )
+
+
+def _held_back(found: Recovery) -> str:
+    """What to say of a notebook that fits its model to all rows."""
+    if found.learned is None:
+        return ""
+    answered, apart = found.compared
+    few = "" if answered == apart else f", {answered} of which it has an answer for"
+    return f"the notebook holds out no rows: {apart} were held back from it{few}, and its model was asked about them"
 
 
 def _first_steps(one: HeldOut, found: Recovery) -> tuple[list[Any], HeldOut, Any]:
@@ -263,6 +275,8 @@ def sides(tape: Tape, one: HeldOut, found: Recovery) -> list[str | None]:
 
 def _training_rows(tape: Tape, one: HeldOut, found: Recovery) -> list[int]:
     """The raw rows that the model learned from: by the labels of the split, else by what it was given."""
+    if found.learned is not None:
+        return list(found.learned)
     assert found.raw is not None
     assert found.replay is not None
     assert found.primary is not None

@@ -8,7 +8,7 @@ import builtins
 from typing import Any
 
 from proveout.recovery import instrument
-from proveout.recovery.handed_rows import HandedRows
+from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.instrument import Instrument
 from proveout.recovery.recorder import Recorder
 from proveout.recovery.tape import Statement, Tape
@@ -38,10 +38,15 @@ class Hook:
         return done
 
 
-def install(shell: Any, handed: HandedRows | None = None) -> Tape:
-    """A tape that records what `shell` runs from now on. `handed` takes the place of the pilot's own rows."""
+def install(shell: Any, handed: HandedRows | None = None, hold_back: HoldBack | None = None) -> Tape:
+    """A tape that records what `shell` runs from now on.
+
+    Args:
+        handed: rows in the place of the pilot's own.
+        hold_back: of the rows that are read the notebook does not get these.
+    """
     tape = Tape(names=shell.user_ns)
-    tape.answering = Recorder(tape, handed)
+    tape.answering = Recorder(tape, handed, hold_back)
     for name, function in _names(tape).items():
         setattr(builtins, name, function)
     shell.ast_transformers.append(Hook(tape))

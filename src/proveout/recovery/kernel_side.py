@@ -11,23 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from proveout.records.adopted_notebook import AdoptedNotebook
+from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace
 from proveout.records.json_form import from_json, to_json
 from proveout.recovery import handed_rows, kernel_hook, recovery_report
 from proveout.recovery.file_lookup import ROOT_VARIABLE
+from proveout.recovery.handed_rows import HoldBack
 from proveout.recovery.tape import Tape
 
 SEED = 0  # of Python's and NumPy's global generators: a split without a seed is the same in each run
 _TAPES: list[Tape] = []
 
 
-def begin(shell: Any, *, root: str, memory_bytes: int = 0, adopted: str = "", rows: str = "") -> int:
+def begin(shell: Any, *, root: str, memory_bytes: int = 0, adopted: str = "", rows: str = "", unsplit: str = "") -> int:
     """Record what runs from now on. Returns 0.
 
     Args:
         root: below it files are looked for that lie elsewhere.
         adopted, rows: a record `AdoptedNotebook` as JSON and a Parquet file: the call that reads the raw rows gives
             those of the file. Without them, it reads what it asks for.
+        unsplit: a `CallPlace` as JSON: of the rows that are read there, a share is held back from the notebook.
     """
     os.environ[ROOT_VARIABLE] = root
     if memory_bytes:
@@ -36,8 +38,14 @@ def begin(shell: Any, *, root: str, memory_bytes: int = 0, adopted: str = "", ro
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, most))
     random.seed(SEED)
     np.random.seed(SEED)  # the generator that notebooks use without naming it
-    handed = handed_rows.read(from_json(AdoptedNotebook, adopted), Path(rows)) if adopted else None
-    _TAPES.append(kernel_hook.install(shell, handed))
+    known = from_json(AdoptedNotebook, adopted) if adopted else None
+    handed = handed_rows.read(known, Path(rows)) if known is not None else None
+    hold_back = None
+    if known is not None and known.held_back:
+        hold_back = HoldBack(place=known.source, share=known.held_back)
+    elif unsplit:
+        hold_back = HoldBack(place=from_json(CallPlace, unsplit), share=handed_rows.SHARE)
+    _TAPES.append(kernel_hook.install(shell, handed, hold_back))
     return 0
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from proveout.model import native_boosters
 from proveout.recovery import frozen_calls
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
-from proveout.recovery.handed_rows import HandedRows
+from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
 from proveout.recovery.tape import FITS, CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
 
@@ -47,8 +47,8 @@ _MOST_PARTS = 20
 class Recorder:
     """Runs each call as written and puts on the tape what has to be known of it."""
 
-    def __init__(self, tape: Tape, handed: HandedRows | None = None) -> None:
-        self.tape, self.handed = tape, handed
+    def __init__(self, tape: Tape, handed: HandedRows | None = None, hold_back: HoldBack | None = None) -> None:
+        self.tape, self.handed, self.hold_back = tape, handed, hold_back
         self._again: set[tuple[str, str]] = set()  # calls that read the rows in whose place others are handed in
         self._wrapped: dict[int, tuple[Any, Any, Any]] = {}  # tables of the boosters: each, its rows and their truth
 
@@ -139,18 +139,23 @@ class Recorder:
         return answer
 
     def _run(self, call: CallMade) -> Any:
+        answer = self._given(call)
+        if self.hold_back is not None and self._reads_the_rows(call, self.hold_back):
+            whole, answer = self.hold_back.rest(answer)
+            self.tape.held_back = (whole, self.hold_back.rows(len(whole)))
+        return answer
+
+    def _given(self, call: CallMade) -> Any:
         if self.handed is not None and self._reads_the_rows(call, self.handed):
-            if self.handed.form == "frame":
-                return self.handed.table()
-            return self.handed.like(call.run())
+            return self.handed.table() if self.handed.form == "frame" else self.handed.like(call.run())
         return self._read(call) if call.name.startswith(_READS) else call.run()
 
-    def _reads_the_rows(self, call: CallMade, handed: HandedRows) -> bool:
-        """Whether the call is the one that the handed rows stand for, or reads the same once more."""
+    def _reads_the_rows(self, call: CallMade, rows: HandedRows | HoldBack) -> bool:
+        """Whether the call is the one that the rows stand for, or reads the same once more."""
         if not _is_source(getattr(call.function, "__module__", None) or "", call.name):
             return False
         what = (call.name, str(call.args[0])[:200] if call.args else "")
-        if handed.is_for(self.tape, call.key):
+        if rows.is_for(self.tape, call.key):
             self._again.add(what)
         return what in self._again
 

@@ -6,14 +6,15 @@ Input: a tape. Output: `RecoveredNotebook`; beside it, for each model whose inpu
 import math
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from proveout.model import native_boosters
 from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, RenamedClass
 from proveout.records.answer import TaskName
+from proveout.recovery import held_back
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.held_out import HeldOut, held_out, task_of
 from proveout.recovery.places import key_of, place_of
@@ -61,9 +62,13 @@ class RecoveredModel:
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveredNotebook:
-    """All models of a notebook, in the order of its run. `redirected`: a path asked for, and the file that was read."""
+    """All models of a notebook, in the order of its run. `redirected`: a path asked for, and the file that was read.
+
+    `unsplit` is the call that reads the raw rows of a notebook that fits its model to all of them and holds out none.
+    """
 
     models: tuple[RecoveredModel, ...]
+    unsplit: CallPlace | None = None
     fits: int
     predictions: int
     redirected: tuple[tuple[str, str], ...]
@@ -77,22 +82,41 @@ def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> Recovere
         within_s: no further model is begun after this time. The best come first: some notebooks try thousands.
     """
     began, tape.answering = time.monotonic(), None
-    seen = held_out(tape)
+    seen = held_out(tape) if tape.held_back is None else held_back.fits_of(tape)
     models: dict[int, RecoveredModel] = {}
     for number in _best_first(tape, seen):
         one, name = seen[number], f"model_{number}"
         if models and time.monotonic() - began > within_s:
             found = Recovery(level="failed", reason=f"{within_s:.0f} s were over before it was looked at")
         else:
-            found = verify(tape, one)
+            one, found = _verified(tape, one)
         models[number] = _model(tape, one, found, name, _handed(tape, one, found, folder / name))
     return RecoveredNotebook(
         models=tuple(models[number] for number in sorted(models)),
+        unsplit=None if tape.held_back is not None else _unsplit(tape, models.values()),
         fits=len(tape.fits),
         predictions=len(tape.predictions),
         redirected=tuple(tape.redirected),
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _verified(tape: Tape, one: HeldOut) -> tuple[HeldOut, Recovery]:
+    """What was found for a model; of rows that were held back from it, with the answers to these."""
+    found = verify(tape, one)
+    if tape.held_back is None or found.level != "raw":
+        return one, found
+    try:
+        return held_back.asked(tape, one, found)
+    except Exception as error:  # whatever the notebook's statements say of rows that they never saw
+        return one, replace(found, level="failed", reason=f"the rows held back from it cannot be asked: {error}")
+
+
+def _unsplit(tape: Tape, models: Iterable[RecoveredModel]) -> CallPlace | None:
+    if any(one.level == "leak" or (one.handed is not None and one.target is not None) for one in models):
+        return None
+    source = held_back.source_of_fits(tape)
+    return place_of(tape, source) if source is not None else None
 
 
 def _best_first(tape: Tape, seen: Sequence[HeldOut]) -> list[int]:
@@ -119,13 +143,14 @@ def recover_one(tape: Tape, adopted: AdoptedNotebook, folder: Path) -> Recovered
     """
     tape.answering = None
     place, key = adopted.prediction, key_of(tape, adopted.prediction)
-    one = next((one for one in held_out(tape) if one.prediction.key == key), None)
+    seen = held_out(tape) if tape.held_back is None else held_back.fits_of(tape)
+    one = next((one for one in seen if one.prediction.key == key), None)
     if one is None:
         where = f"cell {place.cell}, statement {place.statement + 1}"
         raise NotReached(
             f"{where}: there was no prediction of held-out rows. Adopt the notebook again if it was edited"
         )
-    found = verify(tape, one)
+    one, found = _verified(tape, one)
     return _model(tape, one, found, ".", _handed(tape, one, found, folder, classes=adopted.classes))
 
 

@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from proveout.recovery.tables import FEWEST_ROWS, rows_of
 
 
@@ -160,6 +164,7 @@ class Tape:
     lost_imports: list[tuple[int, str]] = field(default_factory=list)  # cells, and what Python said of an import
     begun: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
+    held_back: tuple[pd.DataFrame, NDArray[np.bool_]] | None = None  # all raw rows, and which the notebook never saw
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
     lambdas: dict[str, str] = field(default_factory=dict)  # the name that each got, and its source
     answering: Answering | None = None

@@ -49,6 +49,7 @@ class Recovery:
     alone: tuple[int, int] = (0, 0)  # rows that were equal alone, and rows asked alone
     compared: tuple[int, int] = (0, 0)  # held-out rows that were found, and held-out rows
     raised_cells: tuple[int, ...] = ()  # cells of the slice that raised in the pilot
+    learned: tuple[int, ...] | None = None  # the raw rows that were learned from, where that is known already
 
 
 def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
@@ -97,7 +98,7 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
             np.asarray(one.truth)[found] if rows_of(one.truth) == prediction.rows and np.ndim(one.truth) == 1 else None
         )
         base = replace(base, target=target_column(raw, truth, labels))
-        answers = flat(prediction.answers)[found] if prediction.name != "score" else None
+        answers = flat(prediction.answers)[found] if prediction.name not in ("score", "fit") else None
     else:
         found = list(range(len(here)))
         base = replace(base, compared=(len(here), len(here)))
@@ -147,23 +148,27 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
     for keep_filters in (True, False):
         try:
             made = replay.run(raw, primary, keep_filters=keep_filters)
-            origin = np.arange(len(raw)) if rows_of(made) == len(raw) else _origin(replay, base, made, keep_filters)
+            places = (
+                np.arange(len(raw))
+                if rows_of(made) == len(raw)
+                else origin_of(base, raw, made, keep_filters=keep_filters)
+            )
         except BaseException as error:
             _let_go(error)
             statement = replay.tape.statements[replay.at]
             reason = f"cell {statement.cell}, `{statement.source.splitlines()[0][:70]}`: {_said(error)}"
             continue
-        if origin is None:
+        if places is None:
             reason = f"{len(raw)} raw rows gave {rows_of(made)}, and which they are cannot be told"
             continue
         here = places_by_content(made, prediction.inputs)
-        tried.append((sum(row is not None for row in here), made, origin))
+        tried.append((sum(row is not None for row in here), made, places))
         if tried[-1][0] == len(here):
             break
     if not tried:
         return None, None, reason
-    _, made, origin = max(tried, key=lambda one: one[0])
-    return made, origin, ""
+    _, made, places = max(tried, key=lambda one: one[0])
+    return made, places, ""
 
 
 def _let_go(error: BaseException) -> None:
@@ -172,14 +177,14 @@ def _let_go(error: BaseException) -> None:
         raise error
 
 
-def _origin(replay: Replay, base: Recovery, made: Any, keep_filters: bool) -> NDArray[Any] | None:
-    """Which raw row each row of `made` is: by its index, else by a column that is handed in once and says so."""
-    raw, primary, index = base.raw, base.primary, getattr(made, "index", None)
-    assert raw is not None
+def origin_of(base: Recovery, raw: pd.DataFrame, made: Any, *, keep_filters: bool = True) -> NDArray[Any] | None:
+    """Which row of `raw` each row of `made` is: by its index, else by a column that is handed in once and says so."""
+    replay, primary, index = base.replay, base.primary, getattr(made, "index", None)
+    assert replay is not None
     assert primary is not None
     if isinstance(index, pd.Index) and index.is_unique and not bool((index == np.arange(len(index))).all()):
         rows = rows_labelled(list(index), replay.tape, primary)
-        if rows is not None:
+        if rows is not None and max(rows, default=0) < len(raw):
             return np.array(rows)
     try:
         replay.run(raw.assign(**{ROW: np.arange(len(raw))}), primary, keep_filters=keep_filters)

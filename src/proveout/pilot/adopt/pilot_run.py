@@ -18,7 +18,8 @@ from proveout.errors import ProveoutError
 from proveout.model import notebook_file
 from proveout.pilot.adopt import install_lines, project_copy
 from proveout.pilot.adopt.project_copy import ProjectTooLarge
-from proveout.records.json_form import from_json
+from proveout.records.adopted_notebook import CallPlace
+from proveout.records.json_form import from_json, to_json
 from proveout.recovery.file_lookup import FILES_VARIABLE
 from proveout.recovery.recovery_report import RecoveredNotebook
 from proveout.training.kernel import CellFailed, Kernel
@@ -85,6 +86,8 @@ def run(
 ) -> PilotRun:
     """Run the notebook and recover its models. Lines that install packages do nothing.
 
+    A notebook that fits its model to all rows runs twice: the second time without a fifth of them.
+
     Args:
         into: a folder that gets recovered.json and the features of each model.
         files: what to read in place of paths and addresses that the notebook asks for, as `data_files.find` names them.
@@ -94,14 +97,19 @@ def run(
     limits, clock = limits or RunLimits(), _Clock(tell)
     answers = {asked: file.resolve() for asked, file in (files or {}).items()}
     without: dict[int, str] = {}
+    unsplit: CallPlace | None = None
     try:
         with clock:
             while True:
                 try:
-                    raised, seconds = _recorded(
-                        notebook, into=into, limits=limits, answers=answers, clock=clock, without=without
-                    )
-                    break
+                    recovered, raised, seconds = _recorded(
+                        notebook, into=into, limits=limits, answers=answers, clock=clock, without=without,
+                        unsplit=unsplit,
+                    )  # fmt: skip
+                    if recovered.unsplit is None or clock.elapsed_s + seconds > limits.total_s:
+                        break
+                    unsplit = recovered.unsplit
+                    clock.tell("the notebook holds out no rows: once more, with a fifth of them held back from it")
                 except _KernelEnded as ended:
                     if len(without) == _MOST_ENDS or clock.elapsed_s > limits.total_s:
                         raise CellFailed(ended.problem) from ended
@@ -113,7 +121,6 @@ def run(
         problem = f"its folder holds {large.size_bytes / 1e9:.1f} GB, and it runs in a copy"
         remedy = "Move the notebook and the data it reads into a folder of their own"
         raise PilotFailed(str(notebook), problem, remedy) from large
-    recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
     raised += [RaisedCell(index=index, problem=problem) for index, problem in without.items()]
     in_order = tuple(sorted(raised, key=lambda one: one.index))
     return PilotRun(recovered=recovered, raised=in_order, seconds=round(seconds, 3))
@@ -135,9 +142,12 @@ def _recorded(
     answers: Mapping[str, Path],
     clock: "_Clock",
     without: Container[int],
-) -> tuple[list[RaisedCell], float]:
-    """One run in a fresh copy, without some cells. Returns the cells that raised, and the run's seconds.
+    unsplit: CallPlace | None = None,
+) -> tuple[RecoveredNotebook, list[RaisedCell], float]:
+    """One run in a fresh copy, without some cells. Returns what was recovered, cells that raised, the run's seconds.
 
+    Args:
+        unsplit: of the rows that are read there, a share is held back from the notebook.
     Raises: _KernelEnded; CellFailed if it is not a cell that ended it; ProjectTooLarge.
     """
     memory_bytes = machine_memory_limit() if limits.memory_bytes is None else limits.memory_bytes
@@ -152,7 +162,8 @@ def _recorded(
         environment = {**kernel_environment(), "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
         kernel, began = Kernel(document, environment=environment, cwd=copy.folder), clock.elapsed_s
         with kernel:
-            begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes})"
+            place = to_json(unsplit) if unsplit is not None else ""
+            begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes}, unsplit={place!r})"
             kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
             raised = _cells(kernel, document, limits, clock)
             seconds = clock.elapsed_s - began
@@ -160,7 +171,8 @@ def _recorded(
             clock.tell("looking for the way from raw rows to each model")
             end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
             kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
-    return raised, seconds
+    recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
+    return recovered, raised, seconds
 
 
 def _lost_imports(kernel: Kernel) -> list[RaisedCell]:

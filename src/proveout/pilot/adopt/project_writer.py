@@ -164,7 +164,7 @@ def _adopted(plan: Plan) -> AdoptedNotebook:
     assert recovered.source is not None
     return AdoptedNotebook(
         prediction=recovered.place, source=recovered.source, source_form=handed.source_form, columns=handed.columns,
-        classes=plan.outcome.renamed, skipped_cells=plan.skipped,
+        held_back=handed.held_back, classes=plan.outcome.renamed, skipped_cells=plan.skipped,
         raising_cells=plan.raising,
     )  # fmt: skip
 
