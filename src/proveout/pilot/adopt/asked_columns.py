@@ -55,16 +55,20 @@ class _Trial:
         except Exception:  # the pilot's own statements may raise anything
             return None
 
-    def answers(self, row: "pd.DataFrame") -> bool:
-        """Whether a row by itself gets an answer."""
-        made = self.try_inputs(row)
-        if made is None or len(made) != len(row):
+    def answers(self, rows: "pd.DataFrame") -> bool:
+        """Whether each of the rows gets an answer."""
+        made = self.try_inputs(rows)
+        if made is None or len(made) != len(rows):
             return False
         try:
             said = np.asarray(self.opened.model.predict(made))
         except Exception:
             return False
-        return len(said) == len(row) and not bool(np.any(said.ravel() != said.ravel()))
+        return len(said) == len(rows) and not bool(np.any(said.ravel() != said.ravel()))
+
+    def some(self) -> "pd.DataFrame":
+        """A few of the rows, to be changed in a column."""
+        return self.rows.head(_ALONE).reset_index(drop=True)
 
 
 def read(opened: OpenModel, target: str) -> tuple[Column, ...]:
@@ -191,26 +195,20 @@ def _tried(trial: _Trial, column: Column, known: "pd.Series[Any]") -> Column:
 
 
 def _takes_null(trial: _Trial, column: Column, known: "pd.Series[Any]") -> bool:
-    """Whether rows get an answer, each by itself, with a null here."""
+    """Whether rows get an answer with a null here: together, and one alone, whose column then holds nothing else."""
     import pandas as pd
 
-    null = known[known.isna()].iloc[:1]
-    for place in range(min(_ALONE, len(trial.rows))):
-        row = trial.rows.iloc[[place]].reset_index(drop=True)
-        row[column.name] = pd.Series(null.to_numpy(), dtype=trial.rows[column.name].dtype)
-        if not trial.answers(row):
-            return False
-    return True
+    null, rows = known[known.isna()].iloc[:1], trial.some()
+    rows[column.name] = pd.Series(null.to_numpy().repeat(len(rows)), dtype=rows[column.name].dtype)
+    return trial.answers(rows) and trial.answers(rows.head(1))
 
 
 def _takes_bounds(trial: _Trial, column: Column) -> bool:
-    """Whether rows get an answer, each by itself, with the least and the greatest number that a request may have."""
+    """Whether rows get an answer with the least and the greatest number that a request may have."""
     for bound in table_profile.bounds(column):
-        for place in range(min(_ALONE, len(trial.rows))):
-            row = trial.rows.iloc[[place]].reset_index(drop=True)
-            row[column.name] = int(bound) if column.kind == "whole" else float(bound)
-            if not trial.answers(row):
-                return False
+        rows = trial.some().assign(**{column.name: int(bound) if column.kind == "whole" else float(bound)})
+        if not trial.answers(rows):
+            return False
     return True
 
 
