@@ -158,9 +158,11 @@ def test_a_sparse_matrix_of_many_parts_becomes_a_table(tmp_path: Path) -> None:
     assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
 
 
-@pytest.mark.parametrize("model", ["SVC()", "LinearSVC()", "RidgeClassifier()", "Perceptron()"])
+@pytest.mark.parametrize(
+    "model", ["SVC()", "SVC(probability=True)", "LinearSVC()", "RidgeClassifier()", "Perceptron()"]
+)
 def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str, tmp_path: Path) -> None:
-    """One half stands where its decision value is 0."""
+    """One half stands where its decision value is 0. Those of `SVC(probability=True)` contradict its answers."""
     imports = "from sklearn.svm import SVC, LinearSVC\nfrom sklearn.linear_model import RidgeClassifier, Perceptron"
     cells = [
         imports,
@@ -176,7 +178,7 @@ def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str
 
     probability = model_io.load(tmp_path / "model.skops").predict_proba(columns)[:, 1]
 
-    assert "no probabilities" in handed.note
+    assert "probabilities come from a logistic curve over its decision value" in handed.note
     assert (probability > 0.5).astype(int).tolist() == held["answer"].tolist()
 
 

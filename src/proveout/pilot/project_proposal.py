@@ -137,6 +137,7 @@ def train_toml(
     *,
     measured_on: str = MEASURED_APART,
     timeout_s: int = 900,
+    threshold: float = 0.5,
 ) -> str:
     """The text of flows/train.toml.
 
@@ -144,6 +145,7 @@ def train_toml(
         given: the notebook's parameters and their values.
         measured_on: the rows that the bounds' reasons speak of, in words.
         timeout_s: longest run of the notebook; of one cell two thirds of it.
+        threshold: of a binary task: true from this probability on.
     """
     lines = [
         "# One file describes one run: the same file and the same snapshot give the same bundle digest. After a change",
@@ -168,7 +170,8 @@ def train_toml(
         "",
     ]
     if proposal.target.task == "binary":
-        lines += ["[decision]  # how the model answers: a part of the bundle", "threshold = 0.5", ""]
+        tie = "" if threshold == 0.5 else "  # exactly one half is false, as the model's predict has it"
+        lines += ["[decision]  # how the model answers: a part of the bundle", f"threshold = {threshold!r}{tie}", ""]
     elif proposal.target.task == "regression":
         lines += ["[decision]  # how the model answers: a part of the bundle", "coverage = 0.9  # of its intervals", ""]
     lines += [

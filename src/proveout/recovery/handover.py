@@ -186,8 +186,8 @@ def _model(
         wanted = flat(plain.predict(given))[:, 0]
         model, note = model_form.with_probabilities(plain, *learned), ""
         if model is not plain:
-            curve = "they come from a logistic curve over its decision value"
-            note = f"{type(plain).__name__} gives no probabilities: {curve}"
+            what = "answers otherwise than by its probabilities" if hasattr(plain, "predict_proba") else "gives none"
+            note = f"{type(plain).__name__} {what}: probabilities come from a logistic curve over its decision value"
     if module.steps:
         given = table.iloc[:, 0] if table.shape[1] == 1 else table
     model = model_form.of_table(model, module.steps, given)

@@ -126,7 +126,7 @@ def with_classes(model: Any, renamed: Sequence[RenamedClass]) -> Any:
 
 
 def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
-    """A classifier with `predict_proba`: one that has only decision values gets a curve over them.
+    """A classifier with `predict_proba`: one that answers by its decision values alone gets a curve over them.
 
     The curve has one parameter, so that the answers stay those of the model: a softmax with a temperature (Guo et al.
     2017), of two classes one half where the decision value is 0. It is fitted to decision values of training rows that
@@ -140,7 +140,7 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
     """
     from sklearn.base import is_classifier
 
-    if not is_classifier(model) or hasattr(model, "predict_proba"):
+    if not is_classifier(model) or (hasattr(model, "predict_proba") and _answers_by_them(model, inputs)):
         return model
     if not hasattr(model, "decision_function"):
         raise Unpackable(f"{type(model).__name__} gives neither probabilities nor decision values")
@@ -164,6 +164,15 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
         if hasattr(model, name):
             setattr(made, name, getattr(model, name))
     return made
+
+
+def _answers_by_them(model: Any, inputs: Any) -> bool:
+    """Whether the most probable class is the answer. `SVC(probability=True)` has a curve that knows nothing of it."""
+    if inputs is None or not hasattr(model, "decision_function"):
+        return True
+    some = inputs[:_MOST_FOLDED]
+    likely = np.asarray(model.classes_)[np.argmax(model.predict_proba(some), axis=1)]
+    return bool((likely == np.asarray(model.predict(some))).all())
 
 
 def of_answers(learned: NDArray[Any], truth: NDArray[Any], *, task: str, column: str) -> Any:

@@ -123,3 +123,19 @@ def test_another_name_for_the_outcome_makes_it_a_function() -> None:
     assert "def churned(rows" in found.called("churned").function
     with pytest.raises(OutcomeUnknown, match="no name"):
         found.called("not a name")
+
+
+@pytest.mark.parametrize(
+    ("learned", "event_is_first"), [(["no", "yes"], False), (["churned", "stayed"], True), ([0, 1], False)]
+)
+def test_a_tie_is_answered_as_the_models_predict_does(learned: list[object], event_is_first: bool) -> None:
+    """Of two equal probabilities, it takes the first class; a threshold of one half would take the event."""
+    values = pd.Series([learned[0], learned[1]] * 10 + [learned[0]] * (-4 if event_is_first else 4))
+    truth = values.tolist()
+
+    found = outcome.read(values, truth, range(len(values)), task="binary", learned=learned)
+
+    first = found.renamed[0].now if found.renamed else False
+    assert first is event_is_first
+    assert (found.threshold <= 0.5) is event_is_first
+    assert found.threshold == pytest.approx(0.5)

@@ -10,8 +10,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from proveout.pilot.adopt import parity
+from proveout.records.adopted_notebook import RenamedClass
+from proveout.records.answer import TaskFacts
 from proveout.recovery import state_files
 from proveout.recovery.handover import STATE
+from proveout.task import task as tasks
 
 RAW = pd.DataFrame({"x": np.arange(12.0)})
 SIDE = pd.Series(["train"] * 8 + ["holdout"] * 3 + [None], dtype=object)
@@ -30,6 +33,7 @@ def _pilot(folder: Path, state: dict[str, Any]) -> Any:
 def _bundle(folder: Path, state: dict[str, Any], *, model: Any, side: "pd.Series[Any]" = SIDE) -> Any:
     state_files.write(state, folder / "code" / STATE)
     return SimpleNamespace(
+        task=tasks.of(TaskFacts(task="binary", threshold=0.5)),
         ask=lambda asked, columns: asked.predict_proba(columns.to_numpy())[:, 1],
         predict=lambda rows: model.predict_proba(rows.to_numpy())[:, 1],
         membership=lambda: pd.DataFrame({"split": side.astype("category")}),
@@ -49,6 +53,19 @@ def test_the_same_answers_hold(tmp_path: Path) -> None:
     found = _compared(tmp_path, {**STATE_NOW, "cell3_1": 0.6}, model=FITTED)
 
     assert (found.holds, found.rows, found.equal, found.parted) == (True, 3, 3, "")
+
+
+def test_the_same_scores_with_another_class_do_not_hold(tmp_path: Path) -> None:
+    """Half of the trees say yes: the pilot's `predict` says no then, and a threshold of one half says yes."""
+    pilot = _pilot(tmp_path / "pilot", STATE_NOW)
+    pilot.held_out = pilot.held_out.assign(answer=["yes", "yes", "no"])
+    names = (RenamedClass(was="no", now=False), RenamedClass(was="yes", now=True))
+
+    found = parity.compare(
+        pilot, _bundle(tmp_path / "b", STATE_NOW, model=FITTED), tmp_path / "b", renamed=names, cell=11
+    )
+
+    assert (found.equal, found.largest) == (2, 0.0)
 
 
 @pytest.mark.parametrize(

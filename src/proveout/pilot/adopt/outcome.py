@@ -5,6 +5,7 @@ flows/target.py, the names of the classes as a caller reads them, and the unit o
 """
 
 import keyword
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +50,15 @@ class Outcome:
     event: str = ""
     renamed: tuple[RenamedClass, ...] = ()
     unit: str = ""
+
+    @property
+    def threshold(self) -> float:
+        """From which probability of true on the answer is true: a tie goes to the model's first class, as in `predict`.
+
+        Half of the trees of a forest say yes more often than one would think.
+        """
+        is_first = bool(self.renamed) and self.renamed[0].now is True
+        return 0.5 if is_first else math.nextafter(0.5, 1)
 
     def called(self, name: str) -> "Outcome":
         """The same outcome under another name. Raises: OutcomeUnknown if no function can have that name."""

@@ -17,6 +17,7 @@ from proveout.records.adopted_notebook import RenamedClass
 from proveout.recovery import state_files
 from proveout.recovery.features_writer import ROW
 from proveout.recovery.handover import STATE
+from proveout.task.task import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Parity:
 def compare(
     opened: OpenModel, bundle: OpenBundle, folder: Path, *, renamed: Sequence[RenamedClass], cell: int
 ) -> Parity:
-    """The held-out rows of the pilot, asked of its own model and of the bundle.
+    """The held-out rows of the pilot, asked of its own model and of the bundle: the same scores, and the same classes.
 
     Args:
         folder: of the bundle.
@@ -58,9 +59,21 @@ def compare(
     allowed = tolerance.tolerance(model)
     apart = tolerance.apart(after, before, max(allowed.answers, allowed.fitted))
     differing = apart if apart.ndim == 1 else apart.any(axis=1)
+    if bundle.task.name != "regression":
+        # A row at the threshold has the same score and may have another answer.
+        answers = [_named(one, renamed, bundle.task) for one in opened.held_out["answer"].tolist()]
+        differing |= np.array(
+            [said != one for said, one in zip(bundle.task.labels(after).tolist(), answers, strict=True)]
+        )
     equal = int((~differing).sum())
     parted = "" if equal == len(rows) else _first_difference(opened, bundle, folder, cell)
     return Parity(rows=len(rows), equal=equal, largest=float(np.abs(after - before).max()), parted=parted)
+
+
+def _named(answer: Any, renamed: Sequence[RenamedClass], task: Task) -> Any:
+    """An answer of the pilot's model, as the project calls it."""
+    named = next((one.now for one in renamed if one.was == answer), answer)
+    return named == 1 if task.name == "binary" else named
 
 
 def _first_difference(opened: OpenModel, bundle: OpenBundle, folder: Path, cell: int) -> str:

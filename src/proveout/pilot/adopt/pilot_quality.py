@@ -188,7 +188,7 @@ def _rows(raw: "pd.DataFrame", labels: "pd.Series[Any]", names: list[str], outco
 
 def _facts(model: Any, outcome: Outcome, known: "NDArray[Any]", scores: "NDArray[np.float64]") -> TaskFacts:
     if outcome.task == "binary":
-        return TaskFacts(task="binary", threshold=0.5)
+        return TaskFacts(task="binary", threshold=outcome.threshold)
     if outcome.task == "multiclass":
         return TaskFacts(task="multiclass", classes=estimator.classes(model))
     width = conformal.half_width(known - scores)

@@ -106,7 +106,12 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
     texts = {
         "pyproject.toml": _pyproject(plan, {}),
         "flows/train.toml": project_proposal.train_toml(
-            proposal, given, quality.bounds, measured_on=_MEASURED_ON, timeout_s=_timeout_s(plan.seconds)
+            proposal,
+            given,
+            quality.bounds,
+            measured_on=_MEASURED_ON,
+            timeout_s=_timeout_s(plan.seconds),
+            threshold=plan.outcome.threshold,
         ),
         ADOPTED: to_json(_adopted(plan)) + "\n",
         _notebook(plan): nbformat.writes(plan.lifted.document),
