@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from small_notebooks import write_notebook
 from typer.testing import CliRunner
 
 from proveout.cli import adopt, main
 from proveout.errors import UsageError
+from proveout.pilot.adopt import environment
 from proveout.pilot.adopt.data_files import DataFile
+from proveout.pilot.adopt.environment import Environment
 
 MISSING = DataFile(asked="/content/x.csv", cell=2, line=1, code="pd.read_csv('/content/x.csv')", state="missing")
 FOUND = DataFile(asked="y.csv", cell=3, line=1, code="pd.read_csv('y.csv')", state="elsewhere", file=Path("data/y.csv"))
@@ -68,6 +71,47 @@ def test_a_folder_with_files_is_not_written_into(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "is not an empty folder: name another one" in result.output
+
+
+@pytest.mark.parametrize("made_first", [True, False], ids=["in an environment", "in the running interpreter"])
+def test_a_notebook_whose_cell_raised_runs_once_more_with_the_releases_of_its_time(
+    made_first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its answer is that of the second run."""
+    notebook = write_notebook(tmp_path / "p.ipynb", ["import pandas\nfrom sklearn.svm import SVC\nSVC().fit(pandas.x)"])
+    today = Environment(python=Path("today"), why=(), requirements=(), left_out=(), made=made_first)
+    then = Environment(python=Path("then"), why=("of its time",), requirements=(), left_out=(), made=True)
+    monkeypatch.setattr(environment, "environment_for", lambda *_, **__: today)
+    monkeypatch.setattr(environment, "in_its_time", lambda *_, **__: then)
+    ran = []
+
+    def run(python: Path, again: list[str]) -> int:
+        ran.append((python.name, again))
+        if python.name == "then":
+            return 0
+        return CliRunner().invoke(main, ["adopt", *again, "--here"]).exit_code
+
+    monkeypatch.setattr(adopt, "_run", run)
+
+    result = CliRunner().invoke(main, ["adopt", str(notebook), "--into", str(tmp_path / "made"), "--yes"])
+
+    assert result.exit_code == 0, result.output
+    assert [name for name, _ in ran] == (["today", "then"] if made_first else ["then"])
+    assert "has no attribute 'x'" in result.output
+    assert "environment: of its time" in result.output
+
+
+def test_a_notebook_that_is_refused_for_another_reason_does_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other releases would not help it."""
+    notebook = write_notebook(tmp_path / "p.ipynb", ["from sklearn.svm import SVC\nSVC"])
+    monkeypatch.setattr(environment, "in_its_time", lambda *_, **__: pytest.fail("an environment was made"))
+
+    result = CliRunner().invoke(main, ["adopt", str(notebook), "--into", str(tmp_path / "made"), "--yes"])
+
+    assert result.exit_code == 1
+    assert "no cell fits a model" in result.output
 
 
 def test_init_from_a_notebook_is_the_same_command(tmp_path: Path) -> None:

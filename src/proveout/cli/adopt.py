@@ -43,25 +43,33 @@ def adopt(
     """
     from proveout.pilot import scaffold
     from proveout.pilot.adopt import adoption, data_files, plan_choices
+    from proveout.pilot.adopt.model_choice import NoModel
     from proveout.pilot.adopt.pilot_run import RunLimits
+    from proveout.pilot.adopt.refusals import PilotRefused
 
     target = (into or notebook.resolve().parent / f"{notebook.stem}-project").resolve()
     scaffold.check_free(target)
     analysis, asked = adoption.look(notebook)
     files = _files(asked, file or [], yes=yes)
-    if not here:
-        asked_for = [
-            str(notebook.resolve()), "--into", str(target.resolve()), "--time-limit", str(time_limit),
-            *(["--yes"] if yes else []), *(["--model", model] if model is not None else []),
-            *(["--plan", str(plan.resolve())] if plan is not None else []), *([] if serve else ["--no-serve"]),
-        ]  # fmt: skip
-        _go_on_elsewhere(analysis, target, files, asked_for)
-    choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
     kept = target / ".proveout" / "adopt"
+    again = [
+        str(notebook.resolve()), "--into", str(target.resolve()), "--time-limit", str(time_limit),
+        *(["--yes"] if yes else []), *(["--model", model] if model is not None else []),
+        *(["--plan", str(plan.resolve())] if plan is not None else []), *([] if serve else ["--no-serve"]),
+        *(part for name, given in files.items() for part in ("--file", f"{name}={given.resolve()}")),
+    ]  # fmt: skip
+    if not here:
+        _go_on_elsewhere(analysis, target, kept, again)
+    choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
     files = data_files.outside(asked, notebook) | dict(files)
-    recovered = adoption.recover(
-        analysis, notebook, into=kept, files=files, limits=RunLimits(total_s=time_limit), model=model, tell=_tell
-    )
+    try:
+        recovered = adoption.recover(
+            analysis, notebook, into=kept, files=files, limits=RunLimits(total_s=time_limit), model=model, tell=_tell
+        )
+    except (PilotRefused, NoModel):
+        if not here:
+            _go_on_in_its_time(analysis, target, kept, again)
+        raise
     known = {one.asked: one.file for one in asked if one.file is not None} | dict(files)
     proposed = adoption.propose(recovered, files=known, name=None, choices=choices, tell=_tell)
     _accept(proposed, yes=yes)
@@ -74,10 +82,8 @@ def _tell(line: str) -> None:
     typer.echo(f"   {line}", err=True)
 
 
-def _go_on_elsewhere(analysis: "Analysis", target: Path, files: Mapping[str, Path], asked_for: list[str]) -> None:
+def _go_on_elsewhere(analysis: "Analysis", target: Path, kept: Path, again: list[str]) -> None:
     """Choose the environment; if it is another one than this, run the command again in it, and end with its answer."""
-    import subprocess
-
     from proveout.pilot.adopt.environment import environment_for
 
     chosen = environment_for(analysis, target, tell=_tell)
@@ -85,9 +91,32 @@ def _go_on_elsewhere(analysis: "Analysis", target: Path, files: Mapping[str, Pat
         typer.echo(f"environment: {why}")
     if not chosen.made:
         return
-    answered = [part for asked, given in files.items() for part in ("--file", f"{asked}={given.resolve()}")]
-    again = [str(chosen.python), "-m", "proveout", "adopt", *asked_for, "--here", *answered]
-    raise typer.Exit(subprocess.run(again, check=False).returncode)
+    code = _run(chosen.python, again)
+    if code:
+        _go_on_in_its_time(analysis, target, kept, again)
+    raise typer.Exit(code)
+
+
+def _go_on_in_its_time(analysis: "Analysis", target: Path, kept: Path, again: list[str]) -> None:
+    """After a refusal for the error of a cell: the same with the releases of its time, if they are others."""
+    from proveout.pilot.adopt import adoption
+    from proveout.pilot.adopt.environment import in_its_time
+
+    refused = adoption.refused_for_a_cell(kept)
+    chosen = in_its_time(analysis, target, tell=_tell) if refused else None
+    if chosen is None:
+        return
+    _tell(refused)
+    for why in chosen.why:
+        typer.echo(f"environment: {why}")
+    raise typer.Exit(_run(chosen.python, again))
+
+
+def _run(python: Path, again: list[str]) -> int:
+    """The exit code of the same command in another interpreter."""
+    import subprocess
+
+    return subprocess.run([str(python), "-m", "proveout", "adopt", *again, "--here"], check=False).returncode
 
 
 def _files(asked: "tuple[DataFile, ...]", given: list[str], *, yes: bool) -> Mapping[str, Path]:

@@ -18,10 +18,11 @@ OF_PANDAS_2 = "df['a'].fillna(0, inplace=True)"
 PYTHON_3_8 = {"language_info": {"name": "python", "version": "3.8.2"}}
 
 
-def planned(folder, *cells, metadata=None, has=HAS, modules=MODULES, bounds=BOUNDS):
+def planned(folder, *cells, metadata=None, has=HAS, modules=MODULES, bounds=BOUNDS, cell_raised=False):
     file = write_notebook(folder / "pilot.ipynb", cells, metadata=metadata)
     interpreter = Interpreter(has=lambda module: module in modules, version=lambda name: has.get(name, ""))
-    return plan(Analysis(notebook_text.read(file)), interpreter=interpreter, bounds=bounds)
+    analysis = Analysis(notebook_text.read(file))
+    return plan(analysis, cell_raised=cell_raised, interpreter=interpreter, bounds=bounds)
 
 
 def test_an_interpreter_that_has_every_import_is_used_as_it_is(tmp_path):
@@ -96,6 +97,27 @@ def test_the_running_interpreter_stays_where_the_old_releases_are_no_way(tmp_pat
     found = planned(tmp_path, IMPORTS, OF_PANDAS_2, **{"metadata": PYTHON_3_8, **given})
 
     assert found.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "of_its_time"),
+    [
+        ({}, True),
+        ({"bounds": {"pandas": ">=3.1"}}, False),
+        ({"has": {"pandas": "2.2.3", "numpy": "1.26.4", "scikit-learn": "1.5.2"}}, False),
+        ({"metadata": {"language_info": {"name": "python", "version": "3.12.1"}}}, False),
+    ],
+)
+def test_an_old_notebook_whose_cell_raised_gets_the_releases_of_its_time(tmp_path, given, of_its_time):
+    """No line says that it needs them. Where they are no way, or here already, nothing is made anew."""
+    given = {"metadata": PYTHON_3_8, **given}
+
+    before = planned(tmp_path, IMPORTS, **given)
+    after = planned(tmp_path, IMPORTS, **given, cell_raised=True)
+
+    assert (before.of_its_time, after.of_its_time) == (False, of_its_time)
+    assert ("pandas>=2.2,<2.3" in after.requirements) is of_its_time
+    assert ("a cell that its model needs raised" in after.reason) is of_its_time
 
 
 def test_an_old_notebook_that_lacks_something_gets_all_of_its_time(tmp_path):

@@ -4,19 +4,22 @@ Input: a notebook and what a person said. Output: `Recovered`, then a `Plan`; ea
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from proveout.pilot.adopt import data_files, model_choice, pilot_run, plan, refusals
 from proveout.pilot.adopt.data_files import DataFile
-from proveout.pilot.adopt.model_choice import Candidate
+from proveout.pilot.adopt.model_choice import Candidate, NoModel
 from proveout.pilot.adopt.pilot_run import PilotRun, RunLimits
 from proveout.pilot.adopt.plan import Plan, PlanRefused
 from proveout.pilot.adopt.plan_choices import Choices
+from proveout.pilot.adopt.refusals import PilotRefused
 from proveout.pilot.audit import notebook_text
 from proveout.pilot.audit.analysis import Analysis
 
 Tell = Callable[[str], None]
+_RAISED = "refused-for-a-cell.txt"
 _NAME_IT = "Improve it first; to serve it as it is, name it with --model"
 
 
@@ -60,10 +63,23 @@ def recover(
     Raises: PilotFailed, PilotRefused, NoModel, UsageError.
     """
     into.mkdir(parents=True, exist_ok=True)
+    (into / _RAISED).unlink(missing_ok=True)
     run = pilot_run.run(notebook, into=into, limits=limits, files=files, tell=tell)
-    refusals.after_run(analysis, run)
-    found = model_choice.candidates(str(notebook), run, into, named=model)
+    try:
+        refusals.after_run(analysis, run)
+        found = model_choice.candidates(str(notebook), run, into, named=model)
+    except (PilotRefused, NoModel) as refused:
+        if refused.cell_raised:
+            (into / _RAISED).write_text(f"{refused}\n", encoding="utf-8")
+        raise
     return Recovered(notebook=notebook, run=run, candidates=found, folder=into, named=model is not None)
+
+
+def refused_for_a_cell(into: Path) -> str:
+    """What the last `recover` into it said, perhaps in another process, if it refused for a cell that raised; or ""."""
+    with suppress(OSError):
+        return (into / _RAISED).read_text(encoding="utf-8").strip()
+    return ""
 
 
 def propose(

@@ -46,11 +46,32 @@ def environment_for(
 
     `tell` takes lines of progress while packages are installed.
     """
-    chosen, here = plan(analysis), Path(sys.executable)
+    return _of_plan(plan(analysis), project, installer or virtual_environment.UvOrPip(tell))
+
+
+def in_its_time(
+    analysis: Analysis,
+    project: Path,
+    *,
+    installer: Installer | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Environment | None:
+    """That of the releases of the notebook's time, for one in which a cell raised with those of `environment_for`.
+
+    None if that had them already, if they are none that proveout works with, or if they cannot be had.
+    """
+    chosen = plan(analysis, cell_raised=True)
+    if not chosen.of_its_time or plan(analysis).of_its_time:
+        return None
+    made = _of_plan(chosen, project, installer or virtual_environment.UvOrPip(tell))
+    return made if made.made else None
+
+
+def _of_plan(chosen: EnvironmentPlan, project: Path, installer: Installer) -> Environment:
+    here = Path(sys.executable)
     left_out = tuple(one.module for one in (*chosen.unknown, *chosen.idle))
     if not chosen.reason:
         return Environment(python=here, why=chosen.why, requirements=(), left_out=left_out, made=False)
-    installer = installer or virtual_environment.UvOrPip(tell)
     try:
         made = _made(chosen, project / ".venv", installer)
     except EnvironmentFailed as failed:

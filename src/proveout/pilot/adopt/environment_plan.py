@@ -23,6 +23,7 @@ from proveout.pilot.audit.distributions import normalised
 _CORE = ("pandas", "numpy", "scikit-learn")  # whose releases decide what a notebook does
 _ALSO_CALLED = {"xgboost": ("xgboost-cpu",), "opencv-python": ("opencv-python-headless", "opencv-contrib-python")}
 _SHOWN = 3
+_RAISED = "a cell that its model needs raised"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class EnvironmentPlan:
     unknown: tuple[NeededModule, ...]  # of these nobody knows the package
     idle: tuple[NeededModule, ...]  # these are missing, and no cell uses them
     additions: tuple[str, ...]  # what the running interpreter lacks, where nothing that it has is in the way
+    of_its_time: bool  # asked for are releases from before pandas 3, which the running interpreter does not have
     reason: str
 
 
@@ -53,11 +55,17 @@ def running() -> Interpreter:
 
 
 def plan(
-    analysis: Analysis, *, interpreter: Interpreter | None = None, bounds: Mapping[str, str] | None = None
+    analysis: Analysis,
+    *,
+    cell_raised: bool = False,
+    interpreter: Interpreter | None = None,
+    bounds: Mapping[str, str] | None = None,
 ) -> EnvironmentPlan:
     """What the notebook asks for, compared with the running interpreter. Nothing is installed.
 
-    `bounds` are the versions that proveout works with, those of its own metadata if not given.
+    Args:
+        cell_raised: it was run with today's releases, and a cell that its model needs raised.
+        bounds: the versions that proveout works with, those of its own metadata if not given.
     """
     interpreter = interpreter or running()
     bounds = package_bounds.own_bounds() if bounds is None else bounds
@@ -72,7 +80,7 @@ def plan(
     wanted = {name: asked.get(name, _Asked(name, "imports")) for name in names}
     dated = _era(analysis, wanted)
     old = dated if dated is not None and dated.before and _admits_era(bounds) else None
-    outdated = _outdated(analysis, old, interpreter)
+    outdated = _outdated(analysis, old, interpreter, cell_raised=cell_raised)
     if outdated:
         wanted |= _of_era(wanted)
     fitted = {
@@ -104,6 +112,7 @@ def plan(
         unknown=unknown,
         idle=idle,
         additions=additions if adds_only else (),
+        of_its_time=bool(outdated),
         reason=reason,
     )
 
@@ -141,11 +150,13 @@ def _era(analysis: Analysis, wanted: Mapping[str, _Asked]) -> era.Era | None:
     return era.era_of(analysis)
 
 
-def _outdated(analysis: Analysis, old: era.Era | None, interpreter: Interpreter) -> tuple[str, ...]:
+def _outdated(
+    analysis: Analysis, old: era.Era | None, interpreter: Interpreter, *, cell_raised: bool
+) -> tuple[str, ...]:
     """What a notebook from before pandas 3 uses that is gone here."""
     if old is None or all(_suits(f"{name}{era.BEFORE[name]}", interpreter) for name in _CORE):
         return ()
-    return era.gone_since(analysis)
+    return era.gone_since(analysis) or ((_RAISED,) if cell_raised else ())
 
 
 def _admits_era(bounds: Mapping[str, str]) -> bool:

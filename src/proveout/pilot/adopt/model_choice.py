@@ -19,11 +19,11 @@ _MOST_REASONS = 3
 
 
 class NoModel(ProveoutError):
-    """No model of the pilot can be served, with the reason of each."""
+    """No model of the pilot can be served, with the reason of each. `cell_raised`: the error of a cell is one."""
 
-    def __init__(self, notebook: str, reasons: tuple[str, ...]) -> None:
+    def __init__(self, notebook: str, reasons: tuple[str, ...], *, cell_raised: bool = False) -> None:
         super().__init__(notebook, reasons)
-        self.notebook, self.reasons = notebook, reasons
+        self.notebook, self.reasons, self.cell_raised = notebook, reasons, cell_raised
 
     def __str__(self) -> str:
         shown, rest = self.reasons[:_MOST_REASONS], len(self.reasons) - _MOST_REASONS
@@ -50,7 +50,8 @@ def candidates(notebook: str, run: PilotRun, folder: Path, *, named: str | None 
     models = _named(run.recovered.models, named)
     servable = [one for one in models if one.handed is not None and not one.raised_cells]
     if not servable:
-        raise NoModel(notebook, tuple(dict.fromkeys(_reason(one, run) for one in models)))
+        reasons = tuple(dict.fromkeys(_reason(one, run) for one in models))
+        raise NoModel(notebook, reasons, cell_raised=any(one.raised_cells for one in models))
     task, target = _most(servable)
     of_one_kind = [one for one in servable if (one.task, one.target) == (task, target)]
     found = [Candidate(model=one, quality=_quality(one, folder / one.folder)) for one in of_one_kind]

@@ -78,11 +78,15 @@ _UNSERVED = (
 
 
 class PilotRefused(ProveoutError):
-    """A notebook cannot be adopted. `cell` counts all cells from 0; -1 is the whole notebook."""
+    """A notebook cannot be adopted. `cell` counts all cells from 0; -1 is the whole notebook.
 
-    def __init__(self, notebook: str, cell: int, found: str, needed: str) -> None:
+    `cell_raised` says that the cell's error is why: with other releases of its libraries it may run.
+    """
+
+    def __init__(self, notebook: str, cell: int, found: str, needed: str, *, cell_raised: bool = False) -> None:
         super().__init__(notebook, cell, found, needed)
         self.notebook, self.cell, self.found, self.needed = notebook, cell, found, needed
+        self.cell_raised = cell_raised
 
     def __str__(self) -> str:
         where = f" (cell {self.cell})" if self.cell >= 0 else ""
@@ -122,7 +126,8 @@ def after_run(analysis: Analysis, run: PilotRun) -> None:
     if raised is not None:
         reached = "no model was fitted" if not recovered.fits else "no model answered held-out rows"
         found = f"{reached}, and the first cell that failed said: {_short(raised.problem)}"
-        raise PilotRefused(name, raised.index, found, "Repair that cell, or name an environment that it runs in")
+        needed = "Repair that cell, or name an environment that it runs in"
+        raise PilotRefused(name, raised.index, found, needed, cell_raised=True)
     if not recovered.fits:
         raise PilotRefused(name, -1, "no cell fits a model", f"{_SERVED}. {_HELD_OUT}")
     why = "no cell predicts with them" if not recovered.predictions else "they answer only rows they were fitted on"
