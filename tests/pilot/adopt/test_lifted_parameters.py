@@ -10,12 +10,16 @@ from small_notebooks import write_notebook
 from proveout.model import notebook_file
 from proveout.pilot.adopt import lifted_parameters
 from proveout.pilot.adopt.lifted_parameters import LiftedNotebook
+from proveout.pilot.audit import notebook_text
+from proveout.pilot.audit.analysis import Analysis
 from proveout.training import parameters
 
 
 def lifted(folder: Path, cells: list[str], **asked: Any) -> LiftedNotebook:
-    pilot = notebook_file.read(write_notebook(folder / "pilot.ipynb", cells))
-    return lifted_parameters.lift(pilot, asked.pop("of", range(len(cells))), **asked)
+    file = write_notebook(folder / "pilot.ipynb", cells)
+    analysis = Analysis(notebook_text.read(file))
+    cells_of_model = asked.pop("of", range(len(cells)))
+    return lifted_parameters.lift(notebook_file.read(file), cells_of_model, analysis=analysis, **asked)
 
 
 def test_paths_sizes_seeds_and_numbers_of_models_are_lifted(tmp_path: Path) -> None:
@@ -111,3 +115,39 @@ def test_a_line_that_installs_is_left_out_and_shown(tmp_path: Path) -> None:
 
     assert [cell.source for cell in found.document.cells[1:]] == ["pass\nimport xgboost", "x = 1\n"]
     assert found.diff.splitlines() == ["cell 0", "-!pip install xgboost", "+pass"]
+
+
+def test_a_path_is_lifted_wherever_the_notebook_makes_it(tmp_path: Path) -> None:
+    """Of variables, joined, in a function, in a loop, or handed to a function: it is the same path each time.
+
+    Calls stay: a run finds those of the pilot by their number in the cell.
+    """
+    cells = [
+        "import os\nimport pandas as pd\nfrom pathlib import Path\nDATA = '../input/'\n"
+        "name = f'{DATA}train.csv'\nfolder = Path('raw')",
+        "def load(file):\n    return pd.read_csv(file)\ndef more():\n    return pd.read_csv('more.csv')",
+        "a = pd.read_csv(name)\nb = pd.read_csv(os.path.join(DATA, 'test.csv'), sep=';')\nc = load('own.csv')",
+        "for k in range(2):\n    d = pd.read_csv(DATA + 'train.csv')\ne = pd.read_csv(folder / 'x.csv')",
+        "f = pd.read_csv(DATA + 'gone.csv')\ng = pd.read_csv(names[0])\nh = show('own.csv')",
+    ]
+    asked = ("../input/train.csv", "../input/test.csv", "own.csv", "more.csv", "raw/x.csv")
+
+    found = lifted(tmp_path, cells, paths={one: f"../data/{Path(one).name}" for one in asked})
+
+    assert {one.name: one.value for one in found.parameters} == {
+        f"{Path(one).stem}_path": f"../data/{Path(one).name}" for one in asked
+    }
+    assert [cell.source for cell in found.document.cells[1:]] == [
+        cells[0],
+        "def load(file):\n    return pd.read_csv(file)\ndef more():\n    return pd.read_csv(more_path)",
+        "a = pd.read_csv(train_path)\nb = pd.read_csv(os.path.join(test_path), sep=';')\nc = load(own_path)",
+        "for k in range(2):\n    d = pd.read_csv(train_path)\ne = pd.read_csv(x_path)",
+        cells[4],
+    ]
+
+
+def test_a_path_whose_variable_changes_stays(tmp_path: Path) -> None:
+    """Which of its texts is meant cannot be told."""
+    cells = ["name = 'a.csv'\na = pd.read_csv(name)", "name = 'b.csv'\nb = pd.read_csv(name)"]
+
+    assert lifted(tmp_path, cells, paths={"a.csv": "../data/a.csv", "b.csv": "../data/b.csv"}).parameters == ()

@@ -1,8 +1,9 @@
 """The literals of a pilot that belong into its configuration, as one `parameters` cell, and the notebook that uses it.
 
 Lifted are the paths that readers are given, the sizes and seeds of splits, and the numbers and names that estimators
-are made with: plain literals of the slice, at top level, where each runs once. All else stays as its author wrote it,
-byte by byte.
+are made with: plain literals of the slice, at top level, where each runs once. A path is the same wherever it stands:
+it is lifted in functions and loops too, and where it is put together of variables or handed to a function of the
+notebook, if the project has the file. All else stays as its author wrote it, byte by byte.
 
 Input: the pilot's document and the cells of the slice. Output: `LiftedNotebook`. nbformat writes it.
 """
@@ -13,13 +14,15 @@ import copy
 import difflib
 import keyword
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from proveout.pilot import source_text
 from proveout.pilot.adopt import install_lines
-from proveout.pilot.audit import cell_code
+from proveout.pilot.audit import cell_code, literals
+from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.audit.cell_code import CellCode
 from proveout.records.values import Scalar
 
@@ -59,27 +62,30 @@ class LiftedNotebook:
 @dataclass(frozen=True, kw_only=True)
 class _Literal:
     cell: int
-    node: ast.Constant
+    node: ast.expr
+    value: Scalar
     written: str
     word: str  # the keyword, or `path`
     owner: str  # the class or function, in words
 
-    @property
-    def value(self) -> Scalar:
-        value: Scalar = self.node.value  # type: ignore[assignment]  # chosen so
-        return value
 
-
-def lift(pilot: Any, cells: Collection[int], *, paths: Mapping[str, str] | None = None) -> LiftedNotebook:
+def lift(
+    pilot: Any, cells: Collection[int], *, paths: Mapping[str, str] | None = None, analysis: Analysis | None = None
+) -> LiftedNotebook:
     """The pilot with its literals lifted, and without the lines that install packages.
 
     Args:
         pilot: its document.
         cells: of the slice, over all cells from 0.
         paths: paths that the pilot asked for, and what they are in the project.
+        analysis: of the pilot; without it, paths that variables hold or functions put together stay.
     """
     codes = {place: cell_code.parse(cell.source) for place, cell in enumerate(pilot.cells) if cell.cell_type == "code"}
-    found = [one for place in sorted(cells) if place in codes for one in _literals(place, codes[place])]
+    found: list[_Literal] = []
+    for place in sorted({*cells} & codes.keys()):
+        found += _literals(place, codes[place])
+        if analysis is not None:
+            found += _paths(place, codes[place], analysis, paths or {}, but=found)
     named = _named(found, _taken(codes.values()), paths or {})
     document, diff = copy.deepcopy(pilot), []
     for place, cell in enumerate(document.cells):
@@ -101,15 +107,56 @@ def lift(pilot: Any, cells: Collection[int], *, paths: Mapping[str, str] | None 
 
 
 def _literals(place: int, code: CellCode) -> Iterator[_Literal]:
-    plain = list(code.lines) == "\n".join(code.lines).split("\n")  # no other ends of lines than Python's
-    if not plain or not code.is_python or any(magic.name == "timeit" for magic in code.magics):
+    if not _can_be_edited(code):
         return
     for call in _calls_run_once(code.tree.body):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         for word, value in _arguments(name, call):
             written = _written(value, code)
             if written is not None and isinstance(value, ast.Constant):
-                yield _Literal(cell=place, node=value, written=written, word=word, owner=_words(name))
+                given: Scalar = value.value  # type: ignore[assignment]  # chosen so
+                yield _Literal(cell=place, node=value, value=given, written=written, word=word, owner=_words(name))
+
+
+def _can_be_edited(code: CellCode) -> bool:
+    plain = list(code.lines) == "\n".join(code.lines).split("\n")  # no other ends of lines than Python's
+    return plain and code.is_python and not any(magic.name == "timeit" for magic in code.magics)
+
+
+def _paths(
+    place: int, code: CellCode, analysis: Analysis, paths: Mapping[str, str], *, but: Sequence[_Literal]
+) -> Iterator[_Literal]:
+    """The other expressions that give a path of the project: first arguments of a reader or of an own function."""
+    if not _can_be_edited(code):
+        return
+    known, texts = {id(one.node) for one in but}, _constants(analysis)
+    for call in ast.walk(code.tree):
+        if not isinstance(call, ast.Call):
+            continue
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        named = (one.value for one in call.keywords if one.arg in _PATHS)
+        first = call.args[0] if call.args else next(named, None)
+        reads = _READERS.match(name) or name in analysis.defined or name == "open"
+        if first is None or id(first) in known or not reads:
+            continue
+        text, part = literals.text_of(first, texts, analysis), _part(first)
+        if text in paths and part is not None and part.lineno == part.end_lineno:
+            yield _Literal(cell=place, node=part, value=text, written=repr(text), word="path", owner=_words(name))
+
+
+def _part(path: ast.expr) -> ast.expr | None:
+    """What of an expression a name can stand for. A call stays, because calls are counted: `os.path.join(name)`."""
+    if isinstance(path, ast.Call) and path.args and not path.keywords:
+        inner = ast.copy_location(ast.Tuple(path.args, ast.Load()), path.args[0])
+        inner.end_lineno, inner.end_col_offset = path.args[-1].end_lineno, path.args[-1].end_col_offset
+        return _part(inner)
+    return None if any(isinstance(one, ast.Call | ast.Subscript) for one in ast.walk(path)) else path
+
+
+def _constants(analysis: Analysis) -> dict[str, str]:
+    """Names that the notebook binds once, to a text that is known."""
+    bound = Counter(binding.name for cell in analysis.cells for binding in cell.bindings)
+    return {name: text for name, text in literals.constants(analysis).items() if bound[name] == 1}
 
 
 def _calls_run_once(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
@@ -237,8 +284,8 @@ def _parameters(named: Sequence[tuple[_Literal, str]], paths: Mapping[str, str])
 # --- the notebook -----------------------------------------------------------------------------------------------------
 
 
-def _edited(source: str, edits: Sequence[tuple[ast.Constant, str]]) -> str:
-    """`source` with each literal replaced by its name. Columns count bytes, as `ast` does."""
+def _edited(source: str, edits: Sequence[tuple[ast.expr, str]]) -> str:
+    """`source` with each literal, or what gives a path, replaced by its name. Columns count bytes, as `ast` does."""
     lines = [line.encode() for line in source.split("\n")]
     for node, name in sorted(edits, key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True):
         line = lines[node.lineno - 1]

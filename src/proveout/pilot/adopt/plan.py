@@ -18,6 +18,8 @@ from proveout.pilot.adopt.outcome import Outcome, OutcomeUnknown
 from proveout.pilot.adopt.pilot_quality import PilotQuality
 from proveout.pilot.adopt.plan_choices import Choices
 from proveout.pilot.adopt.recovered_model import OpenModel
+from proveout.pilot.audit import notebook_text
+from proveout.pilot.audit.analysis import Analysis
 from proveout.pilot.project_proposal import Proposal
 from proveout.pilot.table_profile import Column
 from proveout.pilot.table_split import TableSplit
@@ -125,7 +127,8 @@ def propose(
     copies = _copies(files or {})
     pilot = notebook_file.read(notebook)
     paths = {asked: f"../data/{copy}" for asked, copy in copies.items()}
-    lifted = lifted_parameters.lift(pilot, recovered.cells, paths=paths)
+    analysis = Analysis(notebook_text.read(notebook))
+    lifted = lifted_parameters.lift(pilot, recovered.cells, paths=paths, analysis=analysis)
     proposal = _proposal(notebook, opened, known, columns, name=choices.name or name)
     quality = pilot_quality.measure(proposal, opened, known)
     quality = replace(quality, bounds=choices.bounded(quality.bounds))

@@ -4,6 +4,7 @@ Input: an `Analysis`. Output: literals and calls with their places.
 """
 
 import ast
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -231,5 +232,5 @@ def text_of(  # noqa: PLR0911  # one return for each kind of expression
             if name in ("os.path.join", "pathlib.Path", "pathlib.PurePath", "os.path.abspath", "os.path.expanduser"):
                 head = text_of(first, known, analysis)
                 tails = [text_of(one, known, analysis) or "*" for one in rest]
-                return "/".join([head, *tails]) if head is not None else None
+                return posixpath.join(head, *tails) if head is not None else None
     return None
