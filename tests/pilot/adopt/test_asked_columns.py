@@ -52,6 +52,20 @@ def test_a_number_that_it_divides_by_keeps_the_range_that_was_seen() -> None:
     assert (found["engine"].use, found["note"].use) == ("left out", "left out")
 
 
+def test_numbers_that_have_no_answer_together_keep_the_range_that_was_seen() -> None:
+    """The area alone may be a little smaller, and the rooms a few more."""
+    usual = {name: table_profile.bounds(one) for name, one in _read(lambda rows: rows[["area", "rooms"]]).items()
+             if one.use == "feature"}  # fmt: skip
+    least, most = usual["area"][0], usual["rooms"][1]
+    rest = 10 * (8 + most) / 2 - least  # enough for a small area of eight rooms
+
+    found = _read(lambda rows: pd.DataFrame({"left": np.log((rows["area"] + rest - 10 * rows["rooms"]).clip(lower=0))}))
+
+    now = (table_profile.bounds(found["area"])[0], table_profile.bounds(found["rooms"])[1])
+    assert (least, most) != now
+    assert now in {(least, found["rooms"].high), (found["area"].low, most)}
+
+
 @pytest.mark.parametrize(
     ("features", "kind", "texts"),
     [

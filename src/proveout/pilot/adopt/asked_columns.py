@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ROWS = 500  # held-out rows that columns are tried on
 _ALONE = 8  # rows that are asked one by one
+_DRAWN = 60  # rows with unusual values in several columns
 _MOST_TEXTS = 2_000  # that the schema lists
 _FREE_TEXTS = 3  # texts made of two known ones, to see whether words are read
 _SHOWN = 6
@@ -87,7 +88,7 @@ def read(opened: OpenModel, target: str) -> tuple[Column, ...]:
             raise ColumnRefused(f"the model needs the column {name}, and {column.decided} (seen: {column.seen})")
         else:
             columns.append(_tried(trial, column, rows[name].iloc[known]))
-    return tuple(columns)
+    return _tried_together(trial, columns)
 
 
 def _trial(opened: OpenModel, rows: "pd.DataFrame") -> _Trial:
@@ -210,6 +211,67 @@ def _takes_bounds(trial: _Trial, column: Column) -> bool:
         if not trial.answers(rows):
             return False
     return True
+
+
+def _tried_together(trial: _Trial, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns, narrowed until rows with several unusual values have answers, as the logarithm of a difference."""
+    found = {one.name: one for one in columns}
+    for _ in columns:
+        drawn, flipped = _drawn(trial, list(found.values()))
+        place = _without_answer(trial, drawn)
+        if place is None:
+            break
+        row, usual = drawn.iloc[[place]].reset_index(drop=True), trial.rows.head(1)
+        changed = [name for name, places in flipped.items() if places[place]]
+        cures = [name for name in changed if trial.answers(row.assign(**{name: usual[name]}))]
+        if not changed:
+            break
+        for name in cures[:1] or changed:
+            found[name] = _narrowed(found[name], is_null=bool(row[name].isna().all()))
+    return tuple(found.values())
+
+
+def _drawn(trial: _Trial, columns: Sequence[Column]) -> "tuple[pd.DataFrame, dict[str, NDArray[np.bool_]]]":
+    """Rows with unusual values, several in one; and for each column which rows have one."""
+    rng = np.random.default_rng(0)
+    rows = trial.rows.sample(_DRAWN, replace=True, random_state=0).reset_index(drop=True)
+    flipped = {}
+    for column in columns:
+        unusual: list[Any] = [None] if column.nullable else []
+        if column.low is not None and column.high is not None:
+            unusual += [int(end) if column.kind == "whole" else float(end) for end in table_profile.bounds(column)]
+        if column.use != "feature" or not unusual:
+            continue
+        flags = rng.random(_DRAWN) < 0.4
+        chosen = rng.integers(0, len(unusual), _DRAWN)
+        values = rows[column.name].astype(object)
+        values[flags] = [unusual[one] for one in chosen[flags]]
+        rows[column.name] = values.astype(trial.rows[column.name].dtype)
+        flipped[column.name] = flags
+    return rows, flipped
+
+
+def _without_answer(trial: _Trial, rows: "pd.DataFrame") -> int | None:
+    """The place of one row that has no answer; None if all have one."""
+    first, last = 0, len(rows)
+    if trial.answers(rows):
+        return None
+    while last - first > 1:
+        middle = (first + last) // 2
+        if trial.answers(rows.iloc[first:middle].reset_index(drop=True)):
+            first = middle
+        else:
+            last = middle
+    return None if trial.answers(rows.iloc[[first]].reset_index(drop=True)) else first
+
+
+def _narrowed(column: Column, *, is_null: bool) -> Column:
+    """The column without nulls, or with no other numbers than those seen."""
+    if is_null:
+        said = "null in some rows of the pilot, but the model has no answer then if others are unusual"
+        return replace(column, nulls=0, decided="; ".join(one for one in (column.decided, said) if one))
+    assert column.low is not None and column.high is not None
+    return replace(column, limits=(column.low, column.high))
 
 
 def _reads_words(trial: _Trial, column: Column) -> bool | None:
