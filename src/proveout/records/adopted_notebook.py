@@ -22,11 +22,16 @@ class CallPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class RawColumn:
-    """A column of the raw rows as the pilot read them. `index`: it was their index, or a level of it."""
+    """A column of the raw rows as the pilot read them. `index`: it was their index, or a level of it.
+
+    `categories` are those of a categorical column, in their order: the dummies of a notebook have it.
+    """
 
     name: str | int
     dtype: str
     index: bool = False
+    categories: tuple[TargetValue, ...] = ()
+    ordered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, SourceForm
+from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, RawColumn, SourceForm
 from proveout.recovery.places import key_of
 from proveout.recovery.tables import as_frame, from_frame
 from proveout.recovery.tape import Key, Tape
@@ -46,7 +46,7 @@ class HandedRows:
 def read(adopted: AdoptedNotebook, file: Path) -> HandedRows:
     """The rows of a file, with the names and dtypes that the pilot's own had."""
     rows = pd.read_parquet(file)
-    made = {column.name: _as(rows[str(column.name)], column.dtype) for column in adopted.columns}
+    made = {column.name: _as(rows[str(column.name)], column) for column in adopted.columns}
     return HandedRows(
         frame=pd.DataFrame(made, columns=[column.name for column in adopted.columns]),
         place=adopted.source,
@@ -55,11 +55,14 @@ def read(adopted: AdoptedNotebook, file: Path) -> HandedRows:
     )
 
 
-def _as(values: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
-    if dtype == "object":
+def _as(values: "pd.Series[Any]", column: RawColumn) -> "pd.Series[Any]":
+    if column.dtype == "object":
         return values.astype(object).where(values.notna(), np.nan)  # as a reader leaves a hole
+    if column.categories:
+        more = sorted({*values.dropna().tolist()} - {*column.categories}, key=str)  # of a later batch
+        return values.astype(object).astype(pd.CategoricalDtype([*column.categories, *more], ordered=column.ordered))
     try:
-        return values.astype(pd.api.types.pandas_dtype(dtype))
+        return values.astype(pd.api.types.pandas_dtype(column.dtype))
     except (ValueError, TypeError):  # new rows have holes where there were none: the notebook meets them
         return values
 

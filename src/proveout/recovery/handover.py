@@ -91,10 +91,7 @@ def hand_over(
     return HandedOver(
         function=module.function,
         state=state,
-        columns=tuple(
-            RawColumn(name=_plain(name), dtype=str(dtype), index=name in index)
-            for name, dtype in found.raw.dtypes.items()
-        ),
+        columns=tuple(_raw_column(name, dtype, index=name in index) for name, dtype in found.raw.dtypes.items()),
         source_form="split" if found.primary.name == SPLIT_CALL else form,
         note="; ".join(filter(None, (note, _held_back(found)))),
         held_back=SHARE if found.learned is not None else 0.0,
@@ -141,6 +138,13 @@ def _module(tape: Tape, one: HeldOut, found: Recovery, head: Sequence[Any]) -> F
     if inputs.shape[1] > _WIDEST_TABLE:
         raise Unwritable(said)
     return features_writer.write(tape, found, head=head)
+
+
+def _raw_column(name: Any, dtype: Any, *, index: bool) -> RawColumn:
+    made = RawColumn(name=_plain(name), dtype=str(dtype), index=index)
+    if not isinstance(dtype, pd.CategoricalDtype):
+        return made
+    return replace(made, categories=tuple(dtype.categories.tolist()), ordered=bool(dtype.ordered))
 
 
 def _plain(name: Any) -> str | int:

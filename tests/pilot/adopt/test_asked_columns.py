@@ -33,6 +33,7 @@ def _read(features: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Column]
         "area": rng.normal(90, 20, ROWS).round(1),
         "engine": [f"{size} CC" for size in rng.choice([998, 1248, 1498], ROWS)],
         "note": [f"{word} it" for word in rng.choice(["sell", "keep"], ROWS)],
+        "cut": pd.Categorical(rng.choice(["fair", "good"], ROWS), ["good", "fair"]),
         "price": rng.normal(100, 9, ROWS),
     })  # fmt: skip
     side = pd.Series(["train"] * 40 + ["holdout"] * 20, dtype=object)
@@ -79,3 +80,10 @@ def test_a_text_of_a_form_that_has_no_answer_is_not_let_in(features: Any, kind: 
     found = _read(features)["engine"]
 
     assert (found.use, found.kind, len(found.kinds)) == ("feature", kind, texts)
+
+
+def test_categories_that_are_texts_are_asked_for_as_texts() -> None:
+    """Data sets of seaborn have them."""
+    found = _read(lambda rows: pd.DataFrame({"good": (rows["cut"] == "good").astype(float)}))["cut"]
+
+    assert (found.use, found.kind, {*found.kinds}, found.longest) == ("feature", "category", {"fair", "good"}, 4)

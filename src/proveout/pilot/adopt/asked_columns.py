@@ -136,7 +136,6 @@ def _column(whole: "pd.Series[Any]", known: "pd.Series[Any]") -> Column:
 
 def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str) -> Column:
     """A column without its nulls. What is decided of it is why a request cannot carry it."""
-    import pandas as pd
 
     if values.dtype.kind == "b":
         return Column(name=name, kind="flag", use="feature", seen=f"true in {100 * values.astype(bool).mean():.3g} %")
@@ -148,12 +147,12 @@ def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str) ->
             name=name, kind="moment", use="feature", seen=f"{values.min().date()} to {values.max().date()}",
             first=values.min().isoformat(), last=values.max().isoformat(), zoned=zoned, has_hours=True,
         )  # fmt: skip
-    if all(isinstance(value, str) for value in values) and not isinstance(values.dtype, pd.CategoricalDtype):
+    if all(isinstance(value, str) for value in values):
         counted = known.value_counts()
         shown = ", ".join(map(str, counted.index[:_SHOWN])) + (", …" if len(counted) > _SHOWN else "")
         return Column(
             name=name, kind="category", use="feature", seen=f"{len(counted):,} texts: {_short(shown)}",
-            kinds=tuple(map(str, counted.index)), longest=int(values.map(len).max()),
+            kinds=tuple(map(str, counted.index)), longest=max(map(len, values)),
         )  # fmt: skip
     seen = f"values such as {values.iloc[0]!r}, of type {values.dtype}"
     return Column(name=name, kind="code", use="feature", seen=seen, decided="a request cannot carry this type")
