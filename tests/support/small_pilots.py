@@ -291,4 +291,13 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "a column of ones beside the others": [
+        "def add_constant(data, prepend=True, has_constant='skip'):\n"
+        "    if (np.ptp(np.asarray(data), axis=0) == 0).any() and has_constant == 'skip':\n        return data\n"
+        "    return data.assign(const=1.0)[['const', *data.columns]]",
+        READ,
+        "df = df.fillna(0)\nX = add_constant(df[['age', 'income']])\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
 }

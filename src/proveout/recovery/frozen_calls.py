@@ -216,6 +216,19 @@ def folds(count: int, call: CallMade) -> Any:
     return iter([(whole, whole)] * count)
 
 
+def constant(added: bool, call: CallMade) -> Any:
+    """The rows with a column of ones, if the pilot's had it."""
+    table, first = call.args[0], bool(call.named.get("prepend", call.args[1] if len(call.args) > 1 else True))
+    if isinstance(table, pd.DataFrame | pd.Series):
+        made = table.to_frame() if isinstance(table, pd.Series) else table.copy()
+        if added:
+            made.insert(0 if first else made.shape[1], "const", 1.0)
+        return made
+    values = np.asarray(table).reshape(len(table), -1)
+    ones = np.ones((len(values), 1))
+    return np.hstack([ones, values] if first else [values, ones]) if added else values
+
+
 ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "select": _select,
     "select_inplace": lambda value, call: None,
@@ -232,5 +245,6 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "folds": folds,
     "applied": applied,
     "stacked": stacked,
+    "constant": constant,
     "wrapped": lambda value, call: call.args[0],
 }

@@ -68,6 +68,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return frozen_calls.stacked(value, _call("concat", None, args, named))
 
     @staticmethod
+    def constant(value: bool, owner: Any, *args: Any, **named: Any) -> Any:
+        """`add_constant` of statsmodels, with a column of ones if the pilot's rows had it."""
+        return frozen_calls.constant(value, _call("add_constant", None, args, named))
+
+    @staticmethod
     def applied(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
         """`apply(LabelEncoder().fit_transform)` with the encoder of each column."""
         return frozen_calls.applied(value, _call("apply", owner, args, named))

@@ -19,7 +19,7 @@ from proveout.model import native_boosters
 from proveout.recovery import frozen_calls
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.handed_rows import HandedRows, HoldBack
-from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
+from proveout.recovery.tables import FEWEST_ROWS, flat, is_bunch, kept, rows_of
 from proveout.recovery.tape import FITS, CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
 
 _ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
@@ -481,7 +481,14 @@ def _wrapped(call: CallMade) -> _Special | None:
     return ("wrapped", lambda answer: None) if module in ("xgboost", "lightgbm") and call.args else None
 
 
+def _constant(call: CallMade) -> _Special | None:
+    """`add_constant` of statsmodels leaves its column out where another is constant, as each one is in one row."""
+    columns = flat(call.argument(0, "data")).shape[1]
+    return "constant", lambda answer: flat(answer).shape[1] > columns
+
+
 _READERS: dict[str, Callable[[CallMade], _Special | None]] = {
+    "add_constant": _constant,
     "DMatrix": _wrapped,
     "Dataset": _wrapped,
     "get_dummies": _dummies,

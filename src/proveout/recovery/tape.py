@@ -33,7 +33,7 @@ Kind = Literal[
     "source", "split", "select", "select_inplace", "columns", "columns_inplace", "fit", "partial_fit", "fit_transform",
     "fit_predict", "fit_resample", "learned", "score", "ask", "dummies", "factorize", "category", "category_of", "bins",
     "by_group", "filled_by_group", "folds", "row_range",
-    "applied", "stacked", "wrapped",
+    "applied", "stacked", "wrapped", "constant",
 ]  # fmt: skip
 FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
 
@@ -230,5 +230,5 @@ FIRST = {
     "predict_proba": "X", "score": "X", "fit_resample": "X", "read_csv": "filepath_or_buffer", "read_excel": "io",
     "read_table": "filepath_or_buffer", "read_json": "path_or_buf", "read_parquet": "path", "read_feather": "path",
     "read_pickle": "filepath_or_buffer", "open": "file", "loadtxt": "fname", "genfromtxt": "fname", "load": "file",
-    "DMatrix": "data", "Dataset": "data",
+    "add_constant": "data", "DMatrix": "data", "Dataset": "data",
 }  # fmt: skip
