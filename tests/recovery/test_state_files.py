@@ -27,6 +27,8 @@ VALUES: dict[str, Any] = {
         [1, 2, 3], index=pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["k", "n"])
     ),
     "frame": FRAME,
+    "flags with holes": pd.DataFrame({"asleep": pd.Series([True, False], dtype=object), "flag": [True, False]}),
+    "a flag of its own": pd.Series([False], dtype=object, name="asleep"),
     "index": pd.Index([3, 1, 2], name="id"),
     "intervals": pd.interval_range(0, 3, periods=3),
     "bunch": Bunch(data=np.ones((1, 2)), target=np.array([1]), feature_names=["u", "v"]),

@@ -114,7 +114,8 @@ class _Writer:
         except Exception as error:  # whatever pyarrow says of somebody's values
             raise Unstorable(f"{self.name} is a table that Parquet cannot hold: {error}") from error
         kind = "series" if isinstance(value, pd.Series) else "frame"
-        return {kind: file.name, "columns": self._index(columns)}
+        mixed = [place for place, dtype in enumerate(frame.dtypes) if dtype.kind == "O"]
+        return {kind: file.name, "columns": self._index(columns), "objects": mixed}
 
     def _index(self, value: "pd.Index[Any]") -> dict[str, Any]:
         if isinstance(value, pd.IntervalIndex):
@@ -170,6 +171,9 @@ def _pairs(content: Any, folder: Path) -> Iterator[tuple[Any, Any]]:
 
 def _read_table(content: str, node: Mapping[str, Any], folder: Path) -> Any:
     frame = pd.read_parquet(folder / content)
+    for place in node.get("objects", ()):  # flags alone come back as a type that has no holes, and NaN would be true
+        if frame.dtypes.iloc[place].kind != "O":
+            frame[str(place)] = frame[str(place)].astype(object)
     frame.columns = _value(node["columns"], folder)
     return frame
 

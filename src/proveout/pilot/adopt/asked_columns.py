@@ -137,7 +137,7 @@ def _column(whole: "pd.Series[Any]", known: "pd.Series[Any]") -> Column:
 def _of_type(values: "pd.Series[Any]", known: "pd.Series[Any]", *, name: str) -> Column:
     """A column without its nulls. What is decided of it is why a request cannot carry it."""
 
-    if values.dtype.kind == "b":
+    if values.dtype.kind == "b" or (values.dtype == object and all(isinstance(one, bool) for one in values)):
         return Column(name=name, kind="flag", use="feature", seen=f"true in {100 * values.astype(bool).mean():.3g} %")
     if values.dtype.kind in "iuf":
         return _numbers(values, name=name)
