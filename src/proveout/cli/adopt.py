@@ -113,10 +113,16 @@ def _go_on_in_its_time(analysis: "Analysis", target: Path, kept: Path, again: li
 
 
 def _run(python: Path, again: list[str]) -> int:
-    """The exit code of the same command in another interpreter."""
+    """The exit code of the same command in another interpreter.
+
+    What uv installs is not compiled. Two dozen processes are started: compiled once is enough, whatever is set here.
+    """
+    import os
     import subprocess
 
-    return subprocess.run([str(python), "-m", "proveout", "adopt", *again, "--here"], check=False).returncode
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [str(python), "-m", "proveout", "adopt", *again, "--here"]
+    return subprocess.run(command, check=False, env=environment).returncode
 
 
 def _files(asked: "tuple[DataFile, ...]", given: list[str], *, yes: bool) -> Mapping[str, Path]:
