@@ -167,10 +167,17 @@ def pyproject(shipped: str, *, name: str) -> str:
     return _project_file(name, wanted, requires_python=ours["requires-python"], table=_own_table(shipped))
 
 
-def project_file(name: str, table: str, *, needs: Sequence[str] = ()) -> str:
-    """The pyproject.toml of a new project. `table` is its `[tool.proveout]`; `needs` are dependencies but proveout."""
+def project_file(name: str, table: str, *, needs: Sequence[str] = (), pytest_settings: str = "") -> str:
+    """The pyproject.toml of a new project.
+
+    Args:
+        table: its `[tool.proveout]`.
+        needs: dependencies but proveout.
+        pytest_settings: more lines for pytest.
+    """
     wanted = [proveout_requirement(), *needs]
-    return _project_file(name, wanted, requires_python=_own_project()["requires-python"], table=table)
+    made = _project_file(name, wanted, requires_python=_own_project()["requires-python"], table=table)
+    return made + pytest_settings
 
 
 def _project_file(name: str, wanted: Sequence[str], *, requires_python: str, table: str) -> str:

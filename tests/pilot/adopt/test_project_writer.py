@@ -2,6 +2,8 @@
 
 import ast
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,6 +176,25 @@ def test_the_plan_says_what_was_decided_and_its_choices_are_read_again(projects:
     assert found.target == "log_sale_price"
     assert found.applied(proposal.columns) == proposal.columns
     assert "natural logarithm" in (projects["houses"].root / "README.md").read_text()
+
+
+def test_old_words_of_the_pilot_do_not_hide_what_the_gate_says(projects: dict[str, Made], tmp_path: Path) -> None:
+    """Each of a thousand requests would say again that a keyword goes in pandas 4."""
+    root = next(iter(projects.values())).root
+    (tmp_path / "pyproject.toml").write_bytes((root / "pyproject.toml").read_bytes())
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "test_old.py").write_text(
+        "import warnings\ndef test_old():\n    for kind in (DeprecationWarning, FutureWarning, UserWarning):\n"
+        "        warnings.warn(kind.__name__, kind)\n"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:proveout", "-p", "no:cacheprovider"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+    assert "1 passed, 1 warning" in said
+    assert "UserWarning" in said
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(projects: dict[str, Made], tmp_path: Path) -> None:

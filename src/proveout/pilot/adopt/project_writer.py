@@ -34,6 +34,10 @@ _FLOWS = "flows"
 _HARD = "the last ones are the held-out rows that the pilot is furthest off on. Add those that you know of."
 _MEASURED_ON = "the pilot's own held-out rows"
 _SLOW_MS = 50.0  # a request that takes longer than this here needs a later deadline than usual
+# A check asks the features a thousand times, and each time pandas may say which word of the pilot is old.
+_PYTEST = """\
+filterwarnings = ["ignore::DeprecationWarning", "ignore::FutureWarning"]  # `proveout audit` says what is old in it
+"""
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "adopt" / "README.md"
 
 
@@ -187,7 +191,7 @@ def _pyproject(plan: Plan, more: dict[str, Any]) -> str:
         **more,
     }
     table = project_proposal.pyproject_table(plan.proposal, settings)
-    return scaffold.project_file(plan.proposal.name, table, needs=_needs(plan))
+    return scaffold.project_file(plan.proposal.name, table, needs=_needs(plan), pytest_settings=_PYTEST)
 
 
 def _needs(plan: Plan) -> list[str]:
