@@ -67,6 +67,15 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "parts of a text that is not always there": [
+        READ,
+        "df['seat'] = (df['city'] + '/' + df['plan']).where(df['age'].notna())\n"
+        "df[['where', 'what']] = df['seat'].str.split('/', expand=True)",
+        "df['where'] = df['where'].fillna('nowhere')\n"
+        "X = pd.get_dummies(df[['income', 'where']], columns=['where'])\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
     "bins of a number": [
         READ,
         "df = df.fillna(40)\ndf['band'] = pd.cut(df['age'], 4, labels=False)\n"

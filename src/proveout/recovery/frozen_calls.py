@@ -169,6 +169,11 @@ def bins(value: Any, call: CallMade) -> Any:
     return cut(call.args[0], np.array(value["edges"], dtype=float), **given)
 
 
+def parted(value: Any, call: CallMade) -> Any:
+    """As many columns as in the pilot, of `str.split(…, expand=True)`: a text that is not there has a single part."""
+    return call.run().reindex(columns=range(value))
+
+
 def by_group(value: Any, call: CallMade) -> Any:
     """The pilot's number of each row's group, of `groupby(...).transform("mean")`."""
     groups = call.receiver
@@ -240,6 +245,7 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "category": category,
     "category_of": category_of,
     "bins": bins,
+    "parted": parted,
     "by_group": by_group,
     "filled_by_group": filled_by_group,
     "folds": folds,

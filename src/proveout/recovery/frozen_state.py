@@ -53,6 +53,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return frozen_calls.bins(value, _call("cut", None, args, named))
 
     @staticmethod
+    def parted(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`str.split(…, expand=True)` with as many columns as in the pilot."""
+        return frozen_calls.parted(value, _call("split", owner, args, named))
+
+    @staticmethod
     def by_group(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
         """`groupby(...).transform` with the pilot's number of each group."""
         return frozen_calls.by_group(value, _call("transform", owner, args, named))

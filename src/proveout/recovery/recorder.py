@@ -499,4 +499,5 @@ _READERS: dict[str, Callable[[CallMade], _Special | None]] = {
     "Categorical": lambda call: ("category_of", lambda answer: _vocabulary(answer.dtype)),
     "concat": _stacked,
     "transform": _by_group,
+    "split": lambda call: ("parted", lambda answer: answer.shape[1]) if call.named.get("expand") is True else None,
 }
