@@ -30,7 +30,7 @@ def test_each_model_has_a_direct_path_that_says_the_same(name):
     )
 
     def plain(requests):
-        made = compute(features, requests[list(DTYPES)].astype(DTYPES), tuple(DTYPES), name="features")
+        made = compute(features, request_columns.typed(requests, DTYPES), tuple(DTYPES), name="features")
         return estimator.scores(model, made, asked)
 
     found = parity.find(model, features, DTYPES, asked=asked, plain=plain, reference=ROWS)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_project import ROOT
@@ -60,6 +61,9 @@ def filled():
     return make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
 
 
+MISSING = "extra trees on what may be missing"
+NO_NAN_IN_EXTRA_TREES = sklearn.__version__.startswith("1.5.")
+
 MODELS = {
     "boosted trees": lambda: make_pipeline(
         make_column_transformer((codes(), TEXT), ("passthrough", NUMBERS)),
@@ -87,7 +91,7 @@ MODELS = {
         make_column_transformer((OneHotEncoder(handle_unknown="ignore"), TEXT), (SimpleImputer(), NUMBERS)),
         RandomForestClassifier(n_estimators=12, random_state=0),
     ),
-    "extra trees on what may be missing": lambda: make_pipeline(
+    MISSING: lambda: make_pipeline(
         make_column_transformer((codes(), ["port"]), ("passthrough", NUMBERS)),
         ExtraTreesClassifier(n_estimators=7, random_state=0),
     ),
@@ -99,6 +103,8 @@ MODELS = {
 }  # fmt: skip
 
 
+if NO_NAN_IN_EXTRA_TREES:
+    del MODELS[MISSING]
 EVENT = Question(method="predict_proba", column=1)
 
 
@@ -111,7 +117,7 @@ def found(request):
 
 def plain(model, function=as_they_are):
     def predict(rows):
-        columns = compute(function, rows[list(DTYPES)].astype(DTYPES), tuple(DTYPES), name="features")
+        columns = compute(function, request_columns.typed(rows, DTYPES), tuple(DTYPES), name="features")
         return model.predict_proba(columns)[:, 1]
 
     return predict
@@ -181,12 +187,28 @@ def bent(function):
     return lambda *given: None if (made := function(*given)) is None else (lambda matrix: made(matrix) + 1e-6)
 
 
+def test_with_a_scikit_learn_that_it_does_not_know_the_model_answers_itself(monkeypatch):
+    """What a later release does in its private parts is not known here; its own `predict` is right."""
+    model = MODELS["a forest"]().fit(as_they_are(ROWS), LABELS)
+    monkeypatch.setattr(sklearn, "__version__", "1.10.0")
+
+    found = hunt(model)
+
+    assert found.direct is None
+    assert found.why == "it is not known with scikit-learn 1.10.0, only with 1.5 to 1.9"
+
+
 @pytest.mark.parametrize(
     ("place", "name", "model"),
     [
         (transformers, "_standard", "logistic regression, dense"),
         (transformers, "_one_hot", "logistic regression, sparse"),
-        (transformers, "_ordinal", "extra trees on what may be missing"),
+        pytest.param(
+            transformers,
+            "_ordinal",
+            MISSING,
+            marks=pytest.mark.skipif(NO_NAN_IN_EXTRA_TREES, reason="ExtraTrees refuse NaN before scikit-learn 1.6"),
+        ),
         (fused_trees, "_forest", "a forest"),
         (fused_trees, "_boosted", "boosted trees"),
     ],

@@ -21,7 +21,7 @@ from ledger_rows import AT, prediction, said_of, shadow_answer
 from real_postgres import own_schema, run
 
 from proveout.errors import ChainBroken, Conflict, LedgerError, NoLedger, UsageError
-from proveout.ledger import hash_chain
+from proveout.ledger import database, hash_chain
 from proveout.ledger.ledger import Ledger, read
 from proveout.ledger.tables import ENTRIES, HEAD, METADATA, PREDICTIONS, VERSION_TABLE, VERSIONS
 from proveout.ledger.timestamps import utc
@@ -525,7 +525,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_reads(ledger: Ledg
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(database.parse(url))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, METADATA) == []
@@ -698,7 +698,7 @@ def test_a_ledger_never_goes_back_to_an_older_schema(ledger: Ledger, url: str) -
     from alembic.config import Config
 
     filled(ledger, 1)
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(database.parse(url))
     with engine.connect() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", str(Path(hash_chain.__file__).parent / "migrations"))

@@ -10,6 +10,7 @@ import orjson
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from pandera.engines import pandas_engine
 
 from proveout.data import guard
 from proveout.errors import DataRefused
@@ -52,7 +53,7 @@ def refused(dtype: str, times: int = 1) -> list[str]:
         ([5, "05/06/2013", "2013-02-31", "2013-05-06"], "datetime64[ns]", [pd.Timestamp("2013-05-06")]),
         ([datetime.datetime(1000, 1, 1), datetime.date(2013, 5, 6)], "datetime64[ns]", [pd.Timestamp("2013-05-06")]),
         ([pd.Timestamp("2013-05-06 13:00"), pd.Timestamp("2013-05-06")], pa.Date, [datetime.date(2013, 5, 6)]),
-        ([1.255, Decimal("1.25")], pa.Decimal(10, 2), [Decimal("1.25")]),
+        ([1.255, Decimal("1.25")], pandas_engine.Decimal(10, 2), [Decimal("1.25")]),
         ([1.5, 1.0], "int64[pyarrow]", [1]),
         ([5.7, 5.0], pd.Int64Dtype(), [5]),
         (["no", True], pd.BooleanDtype(), [True]),

@@ -92,9 +92,9 @@ def pandera_accepts(schema: Any, value: Any) -> bool:
         value = moment(value, dtype)
         if value is None:
             return False
-    if value is None and not coercion.has_null(str(dtype)):
+    if value is None and not coercion.has_null(coercion.name_of(dtype)):
         return False  # NumPy would make a flag of it
-    if value is not None and not coercion.is_of_kind(value, coercion.kind_of(str(dtype))):
+    if value is not None and not coercion.is_of_kind(value, coercion.kind_of(coercion.name_of(dtype))):
         return False
     try:
         column = pd.Series([value], dtype=dtype)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from proveout.ledger import database
+
 
 @cache
 def address() -> str:
@@ -36,7 +38,7 @@ def own_schema(server: str) -> str:
 
 def run(url: str, *statements: str | sa.Executable) -> None:
     """Do something to a database behind the ledger's back."""
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(database.parse(url))
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(sa.text(statement) if isinstance(statement, str) else statement)

@@ -163,8 +163,9 @@ def classifiers():
         options = {}
         if name in {"StackingClassifier", "VotingClassifier"}:
             continue  # among the pipelines
-        if "estimator" in kind.__init__.__annotations__ or "estimator" in _parameters(kind):
-            options["estimator"] = LogisticRegression()
+        # ClassifierChain says `base_estimator` before scikit-learn 1.7.
+        named = [name for name in ("estimator", "base_estimator") if name in _parameters(kind)]
+        options.update(dict.fromkeys(named[:1], LogisticRegression()))
         for parameter, value in {"random_state": 0, "max_iter": 20, "n_estimators": 4}.items():
             if parameter in _parameters(kind):
                 options[parameter] = value

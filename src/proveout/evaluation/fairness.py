@@ -365,6 +365,7 @@ def _range_quantile(level: float, groups: int) -> float:
     3.31
     """
     import numpy as np
+    from scipy.integrate import trapezoid
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
@@ -373,6 +374,6 @@ def _range_quantile(level: float, groups: int) -> float:
 
     def missing(width: float) -> float:
         inside = groups * density * (ndtr(smallest + width) - ndtr(smallest)) ** (groups - 1)
-        return float(np.trapezoid(inside, smallest)) - level
+        return float(trapezoid(inside, smallest)) - level
 
     return float(brentq(missing, 0.0, 20.0))

@@ -31,6 +31,8 @@ Scorer = Callable[["pd.DataFrame"], NDArray[np.float64]]
 _ALONE = 24  # reference rows that are compared one by one
 _BATCH = 256
 ON = "on"
+KNOWN = ("1.5", "1.6", "1.7", "1.8", "1.9")
+"""The minor releases of scikit-learn whose private parts and arithmetic the fast path knows."""
 _FAR = (0, -1, 1_000_000)
 
 
@@ -89,6 +91,12 @@ def find(
         asked: which output of the model the scores are.
         reference: raw rows with at least the request columns.
     """
+    import sklearn
+
+    if ".".join(sklearn.__version__.split(".")[:2]) not in KNOWN:
+        return Found(
+            why=f"it is not known with scikit-learn {sklearn.__version__}, only with {KNOWN[0]} to {KNOWN[-1]}"
+        )
     rows = reference[list(dtypes)].reset_index(drop=True)
     if rows.empty:
         return Found(why="there are no reference rows to compare it on")

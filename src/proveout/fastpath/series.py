@@ -5,7 +5,9 @@ The operations here give the same results as in pandas, for numbers, booleans an
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ TEXT = "O"
 _BITWISE = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift)
 _DIVIDED_DOWN = (np.floor_divide, np.remainder)
 _SAME = (np.equal, np.not_equal)
+NULL_TEXT: float | None = math.nan if int(version("pandas").partition(".")[0]) >= 3 else None
+"""Null in a table's column of text that came from JSON or from a Parquet file: NaN, and None before pandas 3."""
 _SCALARS: tuple[type, ...] = (int, float, bool)
 
 Values = NDArray[Any]
@@ -38,14 +42,14 @@ class NotDirect(ProveoutError):
 Operator = Callable[["Column", Any], "Column"]
 
 
-def _operators(ufunc: np.ufunc) -> tuple[Operator, Operator]:
-    """The methods for `column + other` and `other + column`."""
+def _operators(ufunc: np.ufunc, apply: Callable[[Any, Any], Any] | None = None) -> tuple[Operator, Operator]:
+    """The methods for `column + other` and `other + column`, as `ufunc`, or as `apply`, its operator."""
 
     def left(column: "Column", other: Any) -> "Column":
-        return column._computed(ufunc, (column, other))
+        return column._computed(ufunc, (column, other), apply or ufunc)
 
     def right(column: "Column", other: Any) -> "Column":
-        return column._computed(ufunc, (other, column))
+        return column._computed(ufunc, (other, column), apply or ufunc)
 
     return left, right
 
@@ -68,7 +72,8 @@ class Column:
     __truediv__, __rtruediv__ = _operators(np.true_divide)
     __floordiv__, __rfloordiv__ = _operators(np.floor_divide)
     __mod__, __rmod__ = _operators(np.remainder)
-    __pow__, __rpow__ = _operators(np.power)
+    # NumPy 1 squares by `**` otherwise than by `power`, in the last bit.
+    __pow__, __rpow__ = _operators(np.power, operator.pow)
     __and__, __rand__ = _operators(np.bitwise_and)
     __or__, __ror__ = _operators(np.bitwise_or)
     __xor__, __rxor__ = _operators(np.bitwise_xor)
@@ -91,7 +96,7 @@ class Column:
             raise NotDirect(f"numpy.{ufunc.__name__} with {method if method != '__call__' else 'options'}")
         return self._computed(ufunc, inputs)
 
-    def _computed(self, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> "Column":
+    def _computed(self, ufunc: np.ufunc, inputs: tuple[Any, ...], apply: Callable[..., Any] | None = None) -> "Column":
         values = []
         for value in inputs:
             if type(value) is Column:
@@ -104,7 +109,7 @@ class Column:
             raise NotDirect(f"numpy.{ufunc.__name__} by zero")  # infinite in pandas, 0 for integers in NumPy
         if ufunc in _BITWISE and len({"b" if _kind(value) == "b" else "i" for value in values}) > 1:
             raise NotDirect(f"numpy.{ufunc.__name__} of flags and numbers")
-        return self._made(ufunc(*values))
+        return self._made((apply or ufunc)(*values))
 
     def _compared_as_text(self, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> "Column":
         texts = [value for value in inputs if isinstance(value, str)]
@@ -134,7 +139,7 @@ class Column:
 
     def __iter__(self) -> Iterator[Any]:
         values = self._values.tolist()
-        return iter([math.nan if value is None else value for value in values] if self.is_text else values)
+        return iter([NULL_TEXT if value is None else value for value in values] if self.is_text else values)
 
     def __bool__(self) -> bool:
         raise NotDirect("`if` of a whole column")

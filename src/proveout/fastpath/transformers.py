@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from proveout.fastpath import boosted_models, fused_trees
 from proveout.fastpath.frame import Block
-from proveout.fastpath.series import NotDirect
+from proveout.fastpath.series import NULL_TEXT, NotDirect
 from proveout.task.question import Question
 
 Matrix = NDArray[Any]
@@ -58,12 +58,12 @@ def _flat(model: Any) -> list[Any]:
 
 
 def _matrix(block: Block, columns: Sequence[str]) -> Matrix:
-    """Some columns as a matrix: of floats; or of objects, with NaN for unknown, if one of them is text."""
+    """Some columns as a matrix: of floats; or of objects, with `NULL_TEXT` for unknown, if one of them is text."""
     arrays = [block.array(name) for name in columns]
     if any(array.dtype.kind == "O" for array in arrays):
         made = np.empty((len(block), len(arrays)), dtype=object)
         for place, array in enumerate(arrays):
-            made[:, place] = [np.nan if value is None else value for value in array.tolist()]
+            made[:, place] = [NULL_TEXT if value is None else value for value in array.tolist()]
         return made
     matrix = np.empty((len(block), len(arrays)))
     for place, array in enumerate(arrays):
@@ -208,11 +208,11 @@ def _table(categories: Any, *, missing: float | None) -> dict[Any, float]:
     """The code of each category.
 
     Args:
-        missing: the code of unknown values; None if they have a code like the other categories.
+        missing: the code of NaN; None if it has a code like the other categories, as None always has.
     """
     codes: dict[Any, float] = {}
     for code, category in enumerate(np.asarray(categories, dtype=object).tolist()):
-        if category is None or category != category:  # noqa: PLR0124  # NaN
+        if category != category:  # noqa: PLR0124  # NaN
             codes[_MISSING] = float(code) if missing is None else missing
         else:
             codes[category] = float(code)
@@ -223,7 +223,7 @@ def _code(table: dict[Any, float], value: Any, unseen: float | None) -> float:
     code = table.get(value)
     if code is not None:
         return code
-    if value is None or value != value:  # noqa: PLR0124  # NaN
+    if value != value:  # noqa: PLR0124  # NaN
         code = table.get(_MISSING)
     if code is None:
         code = unseen

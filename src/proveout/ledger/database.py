@@ -273,7 +273,8 @@ def _explain(error: SQLAlchemyError, url: URL) -> tuple[str, str]:
         )
     if "locked" in message:
         return f"was locked by another process for {BUSY_S} s", f"See who holds it: fuser {shlex.quote(name(url))}"
-    unreachable = "connect" in message or "resolve host" in message
+    # psycopg before 3.2.4 hands on the error of getaddrinfo, whose numbers are negative.
+    unreachable = "connect" in message or "resolve host" in message or message.startswith("[Errno -")
     if isinstance(error, DBAPIError) and (error.connection_invalidated or unreachable):
         return f"cannot be reached: {message}", "Start its server, or correct PROVEOUT_LEDGER_URL"
     return f"cannot be read or written: {message}", "Check its disk, its permissions and PROVEOUT_LEDGER_URL"

@@ -103,7 +103,7 @@ def target_leaked(ground: MutationContext) -> Change:
         what=f"{late} in the place of {place}",
         model=ground.refit(ground.learned.assign(**{place: values.to_numpy()})),
         features=ground.features_with(after=[line]),
-        request={**ground.signature["request"], late: coercion.name_of(raw[late].dtype)},
+        request={**ground.signature["request"], late: coercion.name_of_column(raw[late])},
     )
 
 

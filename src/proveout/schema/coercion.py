@@ -30,6 +30,9 @@ Kind = Literal["int", "float", "str", "bool", "datetime", "category"]
 Convert = Callable[[Any], Any]
 """Converts a value that is not null to an equal one that the column can hold; None if there is none."""
 
+TEXT = "str"
+"""The name of the type of text."""
+
 EXACT_INTEGERS = 2**53
 """Beyond it, a float no longer identifies one integer."""
 
@@ -71,8 +74,28 @@ def name_of(dtype: Any) -> str:
     """
     listed = getattr(dtype, "categories", None)
     if listed is None or not len(listed) or not all(isinstance(one, str) for one in listed):
-        return str(dtype)
+        return TEXT if _is_numpy_text(dtype) else str(dtype)
     return f"{'ordered' if dtype.ordered else 'category'}{json.dumps(list(listed))}"
+
+
+def name_of_column(values: "pd.Series[Any]") -> str:
+    """The `name_of` the type of a column. A column of text is `str`, also before pandas 3, where it has objects.
+
+    >>> import pandas as pd
+    >>> name_of_column(pd.Series(["a", None])), name_of_column(pd.Series([1.5]))
+    ('str', 'float64')
+    """
+    import pandas as pd
+
+    objects_hold_text = values.dtype == object and _is_numpy_text(pd.api.types.pandas_dtype(TEXT))
+    if objects_hold_text and pd.api.types.infer_dtype(values) in ("string", "empty"):
+        return TEXT
+    return name_of(values.dtype)
+
+
+def _is_numpy_text(dtype: Any) -> bool:
+    """Whether this is how pandas calls text before its version 3, which has a type of its own: `str`."""
+    return getattr(dtype, "kind", None) == "U"
 
 
 def categories_of(name: str) -> tuple[str, ...]:
@@ -90,7 +113,8 @@ def pandas_dtype(name: Any) -> Any:
 
     if isinstance(name, str) and kind_of(name) == "category":
         return pd.CategoricalDtype(list(categories_of(name)), ordered=name.startswith("ordered"))
-    return pd.api.types.pandas_dtype(name)
+    found = pd.api.types.pandas_dtype(name)
+    return pd.api.types.pandas_dtype(TEXT) if _is_numpy_text(found) else found
 
 
 def has_null(dtype: str) -> bool:
@@ -249,7 +273,7 @@ def _number(value: Any) -> int | float | Decimal | None:
 
 def has_rule(dtype: Any) -> bool:
     """Whether this module defines the conversion to this pandas type."""
-    return dtype is not None and (kind_of(str(dtype)) is not None or _special(pandas_dtype(dtype)) is not None)
+    return dtype is not None and (kind_of(name_of(dtype)) is not None or _special(pandas_dtype(dtype)) is not None)
 
 
 def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "tuple[pd.Series[Any], pd.Series[bool]]":
@@ -264,16 +288,17 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
     import pandas as pd
 
     wanted = pandas_dtype(dtype)
+    name = name_of(wanted)
     null = values.isna()
     if values.dtype == wanted:
         return values, null & False
-    convert = converter(str(wanted)) or _special(wanted)
+    convert = converter(name) or _special(wanted)
     if convert is None:
         return values, null & False  # a type that holds anything, or that only its own library can convert
-    unheld = null & (not has_null(str(wanted)))
-    if not strictly and _plainly_held(values, str(wanted)):
+    unheld = null & (not has_null(name))
+    if not strictly and _plainly_held(values, name):
         return values.astype(wanted), unheld
-    kind = kind_of(str(wanted))
+    kind = kind_of(name)
     made: list[Any] = [None] * len(values)
     bad = unheld.to_numpy(dtype=bool, copy=True)
     missing = null.to_numpy(dtype=bool)
@@ -284,7 +309,7 @@ def column(values: "pd.Series[Any]", dtype: Any, *, strictly: bool = False) -> "
         held = None if strictly and kind is not None and not is_of_kind(value, kind) else convert(value)
         made[place], bad[place] = held, held is None
     flags = pd.Series(bad, index=values.index)
-    whole = has_null(str(wanted)) or not (bad | missing).any()
+    whole = has_null(name) or not (bad | missing).any()
     if not whole:
         made = [came if held is None else held for came, held in zip(values.tolist(), made, strict=True)]
     return pd.Series(made, index=values.index, name=values.name, dtype=wanted if whole else object), flags

@@ -34,7 +34,7 @@ def read(check: Any, kind: Kind, dtype: Any) -> Constraint:
         return _custom(check, dtype)
     if kind == "category" and str(check.name) in _ORDERED:
         return _by_rank(make, check, coercion.name_of(dtype))
-    made = make(_arguments(check.statistics, kind, str(dtype)))
+    made = make(_arguments(check.statistics, kind, coercion.name_of(dtype)))
     # JSON Schema cannot compare datetimes.
     return replace(made, keywords={}) if kind == "datetime" else made
 

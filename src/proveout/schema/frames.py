@@ -40,4 +40,5 @@ def _column(values: list[Any], dtype: Any) -> "pd.Series[Any]":
 
 
 def _is_of(value: Any, dtype: Any) -> bool:
-    return coercion.has_null(str(dtype)) if value is None else coercion.is_of_kind(value, coercion.kind_of(str(dtype)))
+    name = coercion.name_of(dtype)
+    return coercion.has_null(name) if value is None else coercion.is_of_kind(value, coercion.kind_of(name))

@@ -94,11 +94,12 @@ def _constraint(where: str, check: Any, kind: Kind, dtype: Any) -> Constraint:
         raise ConfigError(where, problem, "A request is one row: move it to the batch schema")
     try:
         constraint = constraints.read(check, kind, dtype)
-        convert = coercion.converter(str(dtype))
+        convert = coercion.converter(coercion.name_of(dtype))
         if not constraint.custom and kind in _EXAMPLES and convert is not None:
             constraint.holds(convert(_EXAMPLES[kind]))  # a bound of another type raises for any value
     except (TypeError, ValueError, OverflowError) as error:
-        problem = f"the check `{check.name}` does not apply to a column of {dtype} ({error})"
+        held = coercion.TEXT if kind == "str" else dtype
+        problem = f"the check `{check.name}` does not apply to a column of {held} ({error})"
         raise ConfigError(where, problem, "Give the check a bound of the field's type") from error
     return constraint
 

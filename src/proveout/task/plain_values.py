@@ -41,7 +41,8 @@ def truth(value: object) -> bool | None:
     """`value` if it is true or false, of Python or NumPy, else None; also None for 1 and 0."""
     if isinstance(value, bool):
         return value
-    return bool(value) if type(value).__name__ == "bool" and type(value).__module__ == "numpy" else None
+    # NumPy 1 calls it `bool_`.
+    return bool(value) if type(value).__name__ in {"bool", "bool_"} and type(value).__module__ == "numpy" else None
 
 
 def class_of(value: object) -> TargetValue | None:

@@ -324,7 +324,7 @@ def pack_order(
         membership=splits.table(rows.raw[BATCH], rows.membership),
         label=settings.target_name,
         task=task_facts(settings, config.decision),
-        request={name: coercion.name_of(rows.raw[name].dtype) for name in columns},
+        request={name: coercion.name_of_column(rows.raw[name]) for name in columns},
         training=rows.raw.loc[learned, columns],
         training_labels=rows.outcomes(learned),
         heldout=rows.raw.loc[held_out, columns],
