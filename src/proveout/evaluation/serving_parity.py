@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RECORDS = 200  # different requests for a fresh process
 ALONE = 200  # rows predicted one by one
+AWKWARD = 60  # and awkward ones, of a candidate that is not served directly
 _BEYOND = 5  # fewest calls above a quantile to measure it
 
 
@@ -223,7 +224,8 @@ def same_by_columns(
     evidence(serving_parity.same_by_columns(candidate, holdout.records))
 
     Args:
-        records: all are predicted together, in both ways, and so are awkward ones made from the first.
+        records: all are predicted together, in both ways, and so are awkward ones made from the first: all of them, or
+            some where the server answers by the pipeline, too.
         alone: number of records, spread over all, to predict one by one.
         at_most: the allowed difference; default: the candidate's own tolerance, which is 0 unless it computes sums
             (`fastpath/tolerance.py`).
@@ -236,6 +238,8 @@ def same_by_columns(
     singles = spread(rows, alone)
     places = singles.index.to_numpy()
     awkward = candidate.awkward(rows)
+    if candidate.direct != "on":  # the pipeline answers both: no column has a reading of its own
+        awkward = spread(awkward, AWKWARD)
     together = candidate.predict(rows)
     at_once = largest_difference(as_served(candidate, rows), together)
     judged = np.concatenate([together[places], each(candidate, awkward, served=False)])
