@@ -331,3 +331,24 @@ def test_several_outcomes_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(NotHandedOver, match="2 outcomes"):
         handed_over(cells, tmp_path)
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in the model", "outside of it"])
+def test_columns_chosen_by_a_type_are_named(inside: bool, tmp_path: Path) -> None:
+    """No file may bring a type: which columns it chose is known."""
+    imports = "from sklearn.compose import *\nfrom sklearn.pipeline import make_pipeline"
+    pre = (
+        "parts = [('n', StandardScaler(), make_column_selector(dtype_include=np.number)),\n"
+        "         ('t', OneHotEncoder(), make_column_selector(dtype_exclude=np.number))]\n"
+        "pre = ColumnTransformer(parts)"
+    )
+    fit = "model = make_pipeline(pre, LogisticRegression(max_iter=500))"
+    if not inside:
+        fit = "X_train, X_test = pre.fit_transform(X_train), pre.transform(X_test)\nmodel = LogisticRegression()"
+    ask = "model.fit(X_train, y_train)\nmodel.predict(X_test)"
+    cells = [imports, READ, "df = df.fillna(0)\nX, y = df.drop(columns='left'), df['left']", SPLIT, pre, fit, ask]
+
+    found, _ = handed_over(cells, tmp_path)
+
+    raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
+    assert answers(tmp_path, raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()

@@ -33,6 +33,12 @@ UNSPLIT = {
         INPUTS,
         FIT + "\nnew = pd.read_csv('new.csv')\nmodel.predict(new[['age', 'income']])",
     ],
+    "rows of another file are asked about": [
+        READ + "\ndf = df.fillna(0)\ndf.head(90).assign(income=7.5).to_csv('more.csv', index=False)",
+        "more = pd.read_csv('more.csv')",
+        INPUTS,
+        FIT + "\nprint(accuracy_score(more['left'], model.predict(more[['age', 'income']])))",
+    ],
     "a loop over models": [
         READ,
         "df['age'] = df['age'].fillna(df['age'].mean())",

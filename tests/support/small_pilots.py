@@ -309,4 +309,20 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "a function that reads what is set after it": [
+        READ,
+        "def known(name):\n    return shorter(name) in KNOWN\ndef shorter(name):\n    return name[:2]\nKNOWN = {'Ro'}",
+        "df = df.fillna(0)\ndf['city'] = df['city'].apply(known)",
+        "X = df[['age', 'city']]\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
+    "rows of two files": [
+        "whole = pd.read_csv('rows.csv').fillna(0)\nwhole[:100].to_csv('a.csv', index=False)\n"
+        "whole[100:].to_csv('b.csv', index=False)",
+        "df = pd.concat([pd.read_csv(name) for name in ('a.csv', 'b.csv')])",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
 }

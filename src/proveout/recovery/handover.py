@@ -78,7 +78,7 @@ def hand_over(
         given, truth = _learned(tape, one)
         learned = (own_code.through(head, given) if head else given, truth)
         model, answers, note = _model(tape, behind, found, module, table, learned=learned)
-        model_io.dump(model_form.with_classes(model, classes), folder / MODEL)
+        model_io.dump(own_code.with_columns(model_form.with_classes(model, classes)), folder / MODEL)
         model_io.load(folder / MODEL)
     except (Unwritable, Unstorable, Unpackable, BundleError) as error:
         raise NotHandedOver(str(error)) from error
@@ -244,6 +244,8 @@ def _some(table: Any, positions: Sequence[int]) -> Any:
     places = list(positions)
     if hasattr(table, "iloc"):
         return table.iloc[places]
+    if hasattr(table, "tocsr"):
+        return table.tocsr()[places]
     return [table[place] for place in places] if type(table) in (list, tuple) else table[places]
 
 
@@ -259,7 +261,10 @@ def _write_rows(tape: Tape, one: HeldOut, found: Recovery, answers: NDArray[Any]
         with_text_names(found.raw).to_parquet(folder / RAW, index=False)
     except Exception as error:  # whatever pyarrow says of somebody's values
         raise NotHandedOver(f"its raw rows cannot be stored as Parquet: {str(error)[:200]}") from error
-    pd.DataFrame({SPLIT: sides(tape, one, found)}, dtype=object).to_parquet(folder / SIDES, index=False)
+    made = sides(tape, one, found)
+    if TRAIN not in made:
+        raise NotHandedOver("it is asked about rows of a file that it did not learn from")
+    pd.DataFrame({SPLIT: made}, dtype=object).to_parquet(folder / SIDES, index=False)
     held = pd.DataFrame({"row": found.rows, "answer": answers})
     if one.truth is not None and rows_of(one.truth) == one.prediction.rows:
         held["truth"] = flat(_some(one.truth, found.positions))[:, 0]

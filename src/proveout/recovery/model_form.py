@@ -170,7 +170,7 @@ def _answers_by_them(model: Any, inputs: Any) -> bool:
     """Whether the most probable class is the answer. `SVC(probability=True)` has a curve that knows nothing of it."""
     if inputs is None or not hasattr(model, "decision_function"):
         return True
-    some = inputs[:_MOST_FOLDED]
+    some = (inputs.tocsr() if hasattr(inputs, "tocsr") else inputs)[:_MOST_FOLDED]
     likely = np.asarray(model.classes_)[np.argmax(model.predict_proba(some), axis=1)]
     return bool((likely == np.asarray(model.predict(some))).all())
 

@@ -47,6 +47,26 @@ def put_back(value: Any, known: Mapping[str, Any]) -> Any:
     return _walked(value, back)
 
 
+def with_columns(value: Any) -> Any:
+    """A copy whose column transformers name the columns that their selectors chose: a selector may hold a type."""
+
+    def named(part: Any) -> Any:
+        chosen = getattr(part, "_columns", None)
+        if type(part).__name__ != "ColumnTransformer" or chosen is None or not any(map(_selects, part.transformers)):
+            return _NOTHING
+        made = copy.copy(part)
+        made.transformers = [
+            (name, step, columns) for (name, step, _), columns in zip(part.transformers, chosen, strict=True)
+        ]
+        return made
+
+    return _walked(value, named)
+
+
+def _selects(transformer: tuple[str, Any, Any]) -> bool:
+    return type(transformer[2]).__name__ == "make_column_selector"
+
+
 def is_in(value: Any) -> bool:
     """Whether the estimator holds code of the notebook."""
     names: set[str] = set()

@@ -222,16 +222,35 @@ def backward(sources: Sequence[str], target: int, *, stop: int | None = None) ->
     )
     functions = {**changing_functions(sources), **_changing_methods(sources)}
     effects = [Effects(_parsed(source).body[0], functions, modules) for source in sources[: target + 1]]
-    groups = _one_object(effects)
-    needed, chosen = set(effects[target].uses), [target]
+    groups, bodies = _one_object(effects), _bodies(sources[: target + 1], effects)
+    needed, chosen = _called(effects[target].uses, bodies), [target]
     for place in range(target - 1, -1, -1):
         effect = effects[place]
         touched = {name for one in effect.weak for name in groups.get(one, {one})}
         if effect.strong & needed or touched & needed or "*" in effect.strong:  # `from sklearn.metrics import *`
             chosen.append(place)
             needed -= effect.strong
-            needed |= effect.uses & modules if place == stop else effect.uses
+            needed |= effect.uses & modules if place == stop else _called(effect.uses, bodies)
     return sorted(chosen)
+
+
+def _bodies(sources: Sequence[str], effects: Sequence[Effects]) -> dict[str, set[str]]:
+    """What each function and class of the notebook reads: when it is called, not where it is defined."""
+    found: dict[str, set[str]] = {}
+    for source, effect in zip(sources, effects, strict=True):
+        node = _parsed(source).body[0]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.setdefault(node.name, set()).update(effect.uses)
+    return found
+
+
+def _called(uses: set[str], bodies: Mapping[str, set[str]]) -> set[str]:
+    """Names that are read, and those that the functions among them read in their turn."""
+    found, new = set(uses), set(uses)
+    while new:
+        new = {name for one in new & bodies.keys() for name in bodies[one]} - found
+        found |= new
+    return found
 
 
 def _one_object(effects: Sequence[Effects]) -> dict[str, set[str]]:

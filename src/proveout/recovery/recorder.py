@@ -50,6 +50,7 @@ class Recorder:
     def __init__(self, tape: Tape, handed: HandedRows | None = None, hold_back: HoldBack | None = None) -> None:
         self.tape, self.handed, self.hold_back = tape, handed, hold_back
         self._again: set[tuple[str, str]] = set()  # calls that read the rows in whose place others are handed in
+        self._files: dict[int, pd.DataFrame] = {}  # tables as they were read
         self._wrapped: dict[int, tuple[Any, Any, Any]] = {}  # tables of the boosters: each, its rows and their truth
 
     def call(self, call: CallMade) -> Any:
@@ -152,6 +153,8 @@ class Recorder:
 
     def _reads_the_rows(self, call: CallMade, rows: HandedRows | HoldBack) -> bool:
         """Whether the call is the one that the rows stand for, or reads the same once more."""
+        if call.name == "concat":
+            return rows.is_for(self.tape, call.key)
         if not _is_source(getattr(call.function, "__module__", None) or "", call.name):
             return False
         what = (call.name, str(call.args[0])[:200] if call.args else "")
@@ -163,7 +166,7 @@ class Recorder:
     def _known(self, call: CallMade, answer: Any) -> bool:
         """Whether the call is one of those that have a meaning of their own; then it is on the tape."""
         module, receiver = getattr(call.function, "__module__", None) or "", call.receiver
-        if _is_source(module, call.name):
+        if _is_source(module, call.name) or (call.name == "concat" and self._joins_files(call)):
             self._source(call, answer)
         elif call.name in FITS and hasattr(receiver, "fit") and not isinstance(receiver, type) and _learns(call):
             self._fit(call, answer)
@@ -194,8 +197,18 @@ class Recorder:
             tables = [answer["data"]]
         sizes = [rows for table in tables if (rows := rows_of(table)) and rows >= FEWEST_ROWS]
         tape.row_counts.update(sizes)
-        asked = str(call.args[0])[:200] if call.args else ""
+        asked = str(call.args[0])[:200] if call.args and call.name != "concat" else ""
         tape.sources.append(Source(key=call.key, name=call.name, asked=asked, rows=sizes[0] if sizes else 0))
+        if isinstance(answer, pd.DataFrame):
+            self._files[id(answer)] = answer
+
+    def _joins_files(self, call: CallMade) -> bool:
+        """Whether files of the same columns are put one below the other, as they were read: the raw rows are all."""
+        if _stacked(call) is None:
+            return False
+        tables = call.argument(0, "objs")
+        as_read = all(self._files.get(id(one)) is one for one in tables)
+        return as_read and len(tables) > 1 and all(one.columns.equals(tables[0].columns) for one in tables)
 
     def _fit(self, call: CallMade, answer: Any) -> None:
         tape, receiver = self.tape, call.receiver

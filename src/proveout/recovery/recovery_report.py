@@ -113,10 +113,8 @@ def _verified(tape: Tape, one: HeldOut) -> tuple[HeldOut, Recovery]:
 
 
 def _unsplit(tape: Tape, models: Iterable[RecoveredModel]) -> CallPlace | None:
-    for one in models:
-        recovered = one.target is not None and 0 < one.alone == one.singles  # whether it is handed over or not
-        if recovered or one.level == "leak":
-            return None
+    if any(one.level == "leak" or (one.handed is not None and one.target is not None) for one in models):
+        return None
     source = held_back.source_of_fits(tape)
     return place_of(tape, source) if source is not None else None
 

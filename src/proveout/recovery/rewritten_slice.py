@@ -240,7 +240,7 @@ class _Rewrite(Instrument):
         if own is not None:
             values = [dict(vars(value)) for value in values]
         else:
-            values = [own_code.taken_out(value, names) for value in values]
+            values = [own_code.taken_out(own_code.with_columns(value), names) for value in values]
         self.rewriting.state[label] = values[0] if one else Turns(values)
         taken = f"state['{label}']" if one else f"next(turns['{label}'])"
         if own is not None:

@@ -116,8 +116,8 @@ def _marks(values: NDArray[Any]) -> list[Any]:
 def target_column(raw: pd.DataFrame, truth: Any, rows: Sequence[int]) -> str | None:
     """The raw column that holds the true values of `rows`, or that determines them; None if no column does.
 
-    A column equal to the truth, or one to one with it, comes first. Then one that determines it (`num > 0`), or has its
-    order (the logarithm of a price).
+    A column equal to the truth, or one to one with it, comes first. Then one that determines it (`num > 0`), has its
+    order (the logarithm of a price), or whose ranges it names (`price > price.median()`).
     """
     size = rows_of(truth)
     if size is None or size != len(rows) or np.size(truth) != len(rows) or max(rows, default=0) >= len(raw):
@@ -136,9 +136,24 @@ def target_column(raw: pd.DataFrame, truth: Any, rows: Sequence[int]) -> str | N
         pairs = pd.DataFrame({"value": values.astype(str), "truth": wanted.astype(str)}).drop_duplicates()
         if pairs.value.is_unique and pairs.truth.is_unique and len(pairs) < max(len(wanted) / 2, 3):
             same = str(column) if same is None else same
-        elif (pairs.value.is_unique and len(pairs) < max(len(wanted) / 4, 3)) or _same_order(values, wanted):
+        elif (
+            (pairs.value.is_unique and len(pairs) < max(len(wanted) / 4, 3))
+            or _same_order(values, wanted)
+            or _in_ranges(values, wanted)
+        ):
             determines = str(column) if determines is None else determines
     return same or nearly[1] or determines
+
+
+_MOST_RANGES = 10
+
+
+def _in_ranges(values: "pd.Series[Any]", wanted: "pd.Series[Any]") -> bool:
+    """Whether each class has a range of the numbers for itself."""
+    if values.dtype.kind not in "fiu" or values.nunique() < 2 * FEWEST_ROWS or not 1 < wanted.nunique() <= _MOST_RANGES:
+        return False
+    ends = values.groupby(wanted.astype(str).to_numpy()).agg(["min", "max"]).sort_values("min")
+    return bool((ends["max"].to_numpy()[:-1] < ends["min"].to_numpy()[1:]).all())
 
 
 def _same_order(values: "pd.Series[Any]", wanted: "pd.Series[Any]") -> bool:
