@@ -30,3 +30,14 @@ def test_a_class_that_is_a_range_of_a_column_is_found() -> None:
     assert target_column(raw, price > np.median(price), range(200)) == "price"
     assert target_column(raw, np.digitize(price, [-1, 1]), range(200)) == "price"
     assert target_column(raw, np.abs(price) > 1, range(200)) is None
+
+
+def test_a_column_that_is_nearly_the_truth_in_each_class_is_it() -> None:
+    """Rows that look alike were told apart by nothing. A column of zeros is not nearly a rare event."""
+    rare = np.array([1] * 10 + [0] * 190)
+    swapped = rare.copy()
+    swapped[[9, 10]] = [0, 1]
+    raw = pd.DataFrame({"size": np.where(rare == 1, 5.0, np.linspace(0, 1, 200)), "none": 0, "event": swapped})
+
+    assert target_column(raw, rare, range(200)) == "event"
+    assert target_column(raw.drop(columns="event"), rare, range(200)) == "size"

@@ -123,28 +123,35 @@ def target_column(raw: pd.DataFrame, truth: Any, rows: Sequence[int]) -> str | N
     if size is None or size != len(rows) or np.size(truth) != len(rows) or max(rows, default=0) >= len(raw):
         return None
     wanted = pd.Series(np.asarray(truth).ravel())
-    same: str | None = None
-    determines: str | None = None
-    nearly: tuple[float, str | None] = (0.8, None)  # not all: rows that look alike were told apart by nothing
+    found: dict[str, str] = {}  # the first column of each kind
+    nearly: tuple[float, str | None] = (_MOST, None)  # not all: rows that look alike were told apart by nothing
     for column in raw.columns:
-        values = raw[column].iloc[list(rows)].reset_index(drop=True)
-        share = float(equal_rows(values, wanted).mean())
+        name, values = str(column), raw[column].iloc[list(rows)].reset_index(drop=True)
+        equal = equal_rows(values, wanted)
+        share = float(equal.mean())
         if share == 1:
-            return str(column)
+            return name
         if share > nearly[0] and wanted.nunique() > FEWEST_ROWS:
-            nearly = (share, str(column))
+            nearly = (share, name)
         pairs = pd.DataFrame({"value": values.astype(str), "truth": wanted.astype(str)}).drop_duplicates()
         if pairs.value.is_unique and pairs.truth.is_unique and len(pairs) < max(len(wanted) / 2, 3):
-            same = str(column) if same is None else same
-        elif (
-            (pairs.value.is_unique and len(pairs) < max(len(wanted) / 4, 3))
-            or _same_order(values, wanted)
-            or _in_ranges(values, wanted)
-        ):
-            determines = str(column) if determines is None else determines
-    return same or nearly[1] or determines
+            found.setdefault("one to one", name)
+        elif (pairs.value.is_unique and len(pairs) < max(len(wanted) / 4, 3)) or _same_order(values, wanted):
+            found.setdefault("determines", name)
+        elif share > _MOST and _in_each_class(equal, wanted):
+            found.setdefault("nearly", name)
+        elif _in_ranges(values, wanted):
+            found.setdefault("ranges", name)
+    ranked = [found.get("one to one"), nearly[1], *map(found.get, ("determines", "nearly", "ranges"))]
+    return next((name for name in ranked if name is not None), None)
 
 
+def _in_each_class(equal: NDArray[np.bool_], wanted: "pd.Series[Any]") -> bool:
+    """Whether most rows of each class agree: all zeros agree with nearly all rows of a rare event, too."""
+    return bool(pd.Series(equal).groupby(wanted.to_numpy()).mean().min() > _MOST)
+
+
+_MOST = 0.8
 _MOST_RANGES = 10
 
 
