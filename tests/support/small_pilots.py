@@ -325,4 +325,21 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "one encoder fitted to each side": [
+        READ,
+        "df = df.fillna(0)\nX, y = df[['age', 'city']].values, df['left'].values",
+        SPLIT,
+        "le = LabelEncoder()\nX_train[:, 0] = le.fit_transform(X_train[:, 0].astype(float))\n"
+        "X_train[:, 1] = le.fit_transform(X_train[:, 1])",
+        "X_test[:, 0] = le.fit_transform(X_test[:, 0].astype(float))\nX_test[:, 1] = le.fit_transform(X_test[:, 1])",
+        FIT,
+    ],
+    "names of Python for tables": [
+        READ,
+        "object = df.select_dtypes(exclude='number')\nlist = df.select_dtypes(include='number').fillna(0)",
+        "df = pd.concat([object, list], axis=1)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
 }

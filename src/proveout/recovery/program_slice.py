@@ -7,7 +7,6 @@ Input: the sources of top-level statements, in order. Output: their places.
 """
 
 import ast
-import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -65,7 +64,6 @@ class Effects:
             self.strong = {part.id for part in parts if isinstance(part, ast.Name)}
         elif isinstance(tree, ast.Import | ast.ImportFrom):
             self.strong = set(self.weak)
-        self.uses -= set(dir(builtins)) - self.weak - self.strong
 
     def _see(self, node: ast.AST, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> None:
         match node:

@@ -76,10 +76,11 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
     labels = rows_labelled([split.labels[place] for place in split.test], tape, primary) if split is not None else None
     target = target_column(raw, one.truth, labels) if labels is not None else None
     base = Recovery(level="inputs", reason="", replay=replay, primary=primary, raw=raw, target=target)
-    made, origin, reason = _all_rows(base, prediction, labels)
-    if made is None or origin is None:
-        return replace(base, reason=reason)
-    wanted, got = prediction.inputs, flat(made)
+    made = _all_rows(base, prediction, labels)
+    origin = made.origin
+    if origin is None:
+        return replace(base, reason=made.reason)
+    wanted, got = prediction.inputs, flat(made.inputs)
     place = {row: position for position, row in enumerate(origin)}
     here: list[int | None] = [place.get(row) for row in labels] if labels is not None else [None]
     if labels is None and equal_rows(got, wanted).all():  # the same rows in the same order: equal ones are told apart
@@ -109,7 +110,7 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
     assert labels is not None
     rows = tuple(int(row) for row in labels)
     base = replace(base, rows=rows, positions=tuple(found), inputs=wanted, answers=answers)
-    return _alone(base, replay, prediction, singles)
+    return _alone(base, prediction, singles=singles, both_sides=made.both_sides)
 
 
 def rows_labelled(labels: Sequence[Any], tape: Tape, primary: Source) -> list[int] | None:
@@ -127,8 +128,18 @@ def rows_labelled(labels: Sequence[Any], tape: Tape, primary: Source) -> list[in
     return [int(label) for label in labels] if labels and places and max(labels) < rows and min(labels) >= 0 else None
 
 
-def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) -> tuple[Any, NDArray[Any] | None, str]:
-    """Inputs of the held-out rows, else of all raw rows; the raw row of each; and what went wrong.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Made:
+    """Inputs of many rows and the raw row of each; without them, what went wrong."""
+
+    inputs: Any = None
+    origin: NDArray[Any] | None = None
+    both_sides: bool = True  # whether a split gave the rows asked to its training side, too
+    reason: str = ""
+
+
+def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) -> _Made:
+    """Inputs of the held-out rows, else of all raw rows.
 
     The held-out rows first: others may hold what nothing was fitted for.
     """
@@ -145,7 +156,7 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
             _let_go(error)
             continue
         if rows_of(made) == len(asked) and equal_rows(made, prediction.inputs).all():
-            return made, np.array(asked), ""
+            return _Made(inputs=made, origin=np.array(asked), both_sides=both_sides)
     reason = ""
     tried: list[tuple[int, Any, NDArray[Any]]] = []  # held-out rows that were found, inputs, origin
     for keep_filters in (True, False):
@@ -169,9 +180,9 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
         if tried[-1][0] == len(here):
             break
     if not tried:
-        return None, None, reason
+        return _Made(reason=reason)
     _, made, places = max(tried, key=lambda one: one[0])
-    return made, places, ""
+    return _Made(inputs=made, origin=places)
 
 
 def _let_go(error: BaseException) -> None:
@@ -197,10 +208,12 @@ def origin_of(base: Recovery, raw: pd.DataFrame, made: Any, *, keep_filters: boo
     return found if found is not None and len(found) == rows_of(made) else None
 
 
-def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int) -> Recovery:
+def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: bool) -> Recovery:
     """Each row by itself and with another row's target: the same inputs, and from them the same answer?"""
     assert base.raw is not None
     assert base.primary is not None
+    assert base.replay is not None
+    replay = base.replay
     chosen = np.linspace(0, len(base.rows) - 1, min(singles, len(base.rows))).astype(int)
     target = next((column for column in base.raw if base.target is not None and str(column) == base.target), None)
     other = base.raw[target].iloc[::-1].reset_index(drop=True) if base.target is not None else None
@@ -215,7 +228,7 @@ def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int)
         if other is not None:
             foreign[target] = other.iloc[[base.rows[place]]].to_numpy()
         try:
-            made = replay.run(foreign, base.primary)
+            made = replay.run(foreign, base.primary, both_sides=both_sides)
             same = bool(equal_rows(made, wanted).all()) and _answers_alike(prediction, made, base.answers, int(place))
         except BaseException as error:
             _let_go(error)
@@ -227,7 +240,7 @@ def _alone(base: Recovery, replay: Replay, prediction: Prediction, singles: int)
             continue
         right += same
         if not same and other is not None:
-            leaks += _equal_with_its_own(replay, base, row, wanted)
+            leaks += _equal_with_its_own(replay, base, row, wanted, both_sides=both_sides)
         if not same and not reason:
             reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}"
     level: Level = "raw" if right == asked else "leak" if leaks else "inputs"
@@ -259,10 +272,12 @@ def model_then(prediction: Prediction) -> Any:
     return model
 
 
-def _equal_with_its_own(replay: Replay, base: Recovery, row: pd.DataFrame, wanted: NDArray[Any]) -> bool:
+def _equal_with_its_own(
+    replay: Replay, base: Recovery, row: pd.DataFrame, wanted: NDArray[Any], *, both_sides: bool
+) -> bool:
     assert base.primary is not None
     try:
-        return bool(equal_rows(replay.run(row, base.primary), wanted).all())
+        return bool(equal_rows(replay.run(row, base.primary, both_sides=both_sides), wanted).all())
     except BaseException as error:
         _let_go(error)
         return False
