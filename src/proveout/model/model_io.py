@@ -25,8 +25,12 @@ from proveout.model import boosters, safe_zip, tree_check
 # Types in scikit-learn's own models that skops does not list. Each was reviewed: none runs code from a file.
 # `tree_check` validates the indices that scikit-learn follows without checking.
 TRUSTED = (
+    "builtins.object",  # this one and the abstract numbers name the columns that make_column_selector takes
     "functools.partial",  # of one function alone, see soundness
     "numpy.dtype",
+    "numpy.floating",
+    "numpy.integer",
+    "numpy.number",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
