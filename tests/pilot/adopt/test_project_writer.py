@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import adopted_pilots
@@ -205,3 +205,18 @@ def test_a_folder_that_is_not_empty_is_left_alone(projects: dict[str, Made], tmp
         project_writer.write(projects["flowers"].plan, tmp_path, today=TODAY)
 
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(("request_ms", "asked"), [(3.0, []), (40.0, ["calls=400,", "within_s=32,"])])
+def test_steps_that_take_long_get_the_time_for_enough_calls(
+    projects: dict[str, Made], tmp_path: Path, request_ms: float, asked: list[str]
+) -> None:
+    """The gate refuses a model of which it could not make enough calls to judge the slowest one in a hundred."""
+    made = projects["houses"].plan
+    slow = replace(made, quality=replace(made.quality, request_ms=request_ms))
+
+    project_writer.write(slow, tmp_path / "made", today=TODAY)
+
+    text = (tmp_path / "made/checks/test_served.py").read_text()
+    ast.parse(text)
+    assert [line.strip() for line in text.splitlines() if line.strip().startswith(("calls=", "within_s="))] == asked

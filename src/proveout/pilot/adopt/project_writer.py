@@ -38,6 +38,8 @@ _SLOW_MS = 50.0  # a request that takes longer than this here needs a later dead
 _PYTEST = """\
 filterwarnings = ["ignore::DeprecationWarning", "ignore::FutureWarning"]  # `proveout audit` says what is old in it
 """
+_SLOW_CALL_MS = 10.0  # of such a request, 600 calls take longer than the check has
+_SLOW_CALLS = 400  # are enough to tell that one in a hundred is not too slow, if none is
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "adopt" / "README.md"
 
 
@@ -134,7 +136,9 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
         **{f"data/{name}": file.read_bytes() for name, file in plan.files.items()},
         proposal.source: _raw_rows(plan),
         **{name: text.encode() for name, text in texts.items()},
-        _SERVED: _of_admitted_requests((scaffold.reference() / _SERVED).read_text(encoding="utf-8")).encode(),
+        _SERVED: _of_admitted_requests(
+            (scaffold.reference() / _SERVED).read_text(encoding="utf-8"), request_ms=quality.request_ms
+        ).encode(),
         "requirements.lock": lock if lock is not None else _installed(),
     }
 
@@ -144,9 +148,16 @@ def _timeout_s(seconds: float) -> int:
     return max(900, 300 * math.ceil(6 * seconds / 300))
 
 
-def _of_admitted_requests(checks: str) -> str:
-    """The checks of what is served, with extremes that a request may hold: a pilot's linear model knows no others."""
+def _of_admitted_requests(checks: str, *, request_ms: float) -> str:
+    """The checks of what is served, with extremes that a request may hold: a pilot's linear model knows no others.
+
+    Of steps that take long for a row, fewer calls are asked for, in more time: without enough of them the gate says no.
+    """
+    size = 'bundle_mb_at_most=criteria["bundle_mb_at_most"],\n'
+    within_s = max(10, math.ceil(2 * _SLOW_CALLS * request_ms / 1_000))
+    slow = f"            calls={_SLOW_CALLS},\n            within_s={within_s},\n" if request_ms > _SLOW_CALL_MS else ""
     changes = (
+        (size, size + slow),
         ("_is_asked(candidate, holdout, evidence)", "_is_asked(candidate, holdout, project, evidence)"),
         ("also where a sensor has gone mad.", "at the limits of what the request schema lets in, too."),
         ("_stable(candidate, holdout)", "_stable(candidate, holdout, schema=request_schema.load(project))"),
