@@ -26,13 +26,13 @@ def _recovered(*names: str, named: bool) -> Any:
 
 
 def _propose(
-    monkeypatch: pytest.MonkeyPatch, made: dict[str, str | PlanRefused], *, named: bool = False
+    monkeypatch: pytest.MonkeyPatch, made: dict[str, str | Exception], *, named: bool = False
 ) -> tuple[Any, list[str]]:
     """The plan, and what was told. `made`: what beats a model, or why it has no plan, by its class."""
 
     def proposed(notebook: Path, one: Any, folder: Path, **_: object) -> Any:
         found = made[one.folder]
-        if isinstance(found, PlanRefused):
+        if isinstance(found, Exception):
             raise found
         return SimpleNamespace(
             model=one.folder, quality=SimpleNamespace(beaten=found, worthless=WORTHLESS.get(found, ""))
@@ -73,3 +73,15 @@ def test_without_any_plan_the_first_reason_is_told(monkeypatch: pytest.MonkeyPat
     """It is that of the best model."""
     with pytest.raises(PlanRefused, match="no raw column holds it"):
         _propose(monkeypatch, {"Tree": REFUSED})
+
+
+def test_a_model_that_no_plan_fits_does_not_cost_the_others_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its statements may raise for a row that nobody thought of."""
+    odd = ValueError("a row of\nno kind.")
+    found, said = _propose(monkeypatch, {"Odd": odd, "Log": ""})
+
+    assert found.model == "Log"
+    assert said[0].endswith("is left out: its plan could not be made, ValueError: a row of no kind")
+    with pytest.raises(PlanRefused, match=r"no kind\. Name another model") as refused:
+        _propose(monkeypatch, {"Odd": odd})
+    assert refused.value.__cause__ is odd

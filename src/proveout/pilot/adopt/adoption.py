@@ -103,9 +103,10 @@ def propose(
             )  # fmt: skip
             if made.quality.worthless and not recovered.named:
                 raise PlanRefused(recovered.notebook.name, made.quality.worthless, _NAME_IT)
-        except PlanRefused as error:
-            tell(f"{model_choice.label(one)} is left out: {error.problem}")
-            first = first or error
+        except Exception as error:  # the pilot's own statements and its model may raise anything
+            refused = error if isinstance(error, PlanRefused) else _unplanned(recovered.notebook, error)
+            tell(f"{model_choice.label(one)} is left out: {refused.problem}")
+            first = first or refused
             continue
         if not made.quality.beaten:
             return made
@@ -115,3 +116,11 @@ def propose(
         return beaten
     assert first is not None
     raise first
+
+
+def _unplanned(notebook: Path, error: Exception) -> PlanRefused:
+    said = " ".join(str(error).split())[:300].rstrip(".")
+    remedy = "Name another model of the notebook with --model; if it has none, please report this with the notebook"
+    refused = PlanRefused(notebook.name, f"its plan could not be made, {type(error).__name__}: {said}", remedy)
+    refused.__cause__ = error
+    return refused
