@@ -71,6 +71,11 @@ lint: $(READY)  ## ruff, mypy strict on src/, the layout test, the workflows
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/repository/test_layout.py tests/repository/test_workflows.py
 
+.PHONY: docs
+docs: $(READY)  ## the pages of docs/ and a reference made from the code, into build/docs/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # not --quiet: strict would not see the warnings
+	@echo "open build/docs/index.html"
+
 include line.mk
 
 .PHONY: serve

@@ -2,12 +2,17 @@
 
 import fcntl
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import doc_blocks
 import pytest
 import real_postgres
 from hypothesis import settings as hypothesis_settings
@@ -70,6 +75,26 @@ def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFa
 def trained(ingested: Project, trained_in_a_notebook: "NotebookNode") -> Project:
     """The project with a candidate that the gate has approved."""
     return ingested
+
+
+@pytest.fixture(scope="session")
+def adopted_pilot(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which examples/pilot.ipynb was adopted into `cancer`, and what that printed. Its server ended."""
+    folder = _shared(tmp_path_factory) / "adopted"
+    with _once(folder) as missing:
+        if missing:
+            folder.mkdir()
+            (folder / "examples").symlink_to(ROOT / "examples")
+            environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "METAFLOW_"))}
+            ran = subprocess.run(
+                [sys.executable, "-m", *doc_blocks.ADOPT.split()],
+                cwd=folder, env=environment, capture_output=True, text=True, timeout=1_500, check=False,
+            )  # fmt: skip
+            live = re.search(r"^live at .* kill (\d+)$", ran.stdout, flags=re.M)
+            assert live is not None, ran.stdout + ran.stderr
+            os.kill(int(live[1]), signal.SIGTERM)
+            (folder / "printed.txt").write_text(ran.stdout)
+    return folder, (folder / "printed.txt").read_text()
 
 
 @pytest.fixture

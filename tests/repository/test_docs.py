@@ -18,6 +18,7 @@ from pathlib import Path
 from textwrap import indent
 from types import FunctionType
 
+import doc_blocks
 import pytest
 import typer
 from reference_project import ROOT
@@ -38,10 +39,11 @@ from proveout.rollout import releases
 from proveout.trust.signing import Keyring
 
 SRC = ROOT / "src" / "proveout"
-PAGES = ("README.md", "docs/checks.md", "docs/verdict.md", "docs/mutation.md", "docs/calibration.md", "docs/serving.md")
-DOCS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
+PAGES = doc_blocks.pages()
+DOCS = {page.name: (ROOT / page.name).read_text(encoding="utf-8") for page in PAGES}
 CHECKS_PAGE = DOCS["docs/checks.md"]
-BLOCKS = [block for text in DOCS.values() for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)]
+# Checks. Other Python runs in test_doc_blocks.py.
+BLOCKS = [b.text for page in PAGES for b in page.blocks if b.language == "python" and "def test_" in b.text]
 QUESTIONS = "proveout.evaluation"
 INTERNAL = {"gate_context"}  # what the fixtures are parts of
 OF_THE_PROJECT = {
@@ -281,13 +283,13 @@ def _answers(function: object, module: str) -> bool:
 
 # --- what is typed ----------------------------------------------------------------------------------------------------
 
-COMMANDS = [
-    line.removeprefix("$ ")
-    for name, text in DOCS.items()
-    if name not in {"README.md", "docs/serving.md"}  # their commands run in tests of their own
-    for block in re.findall(r"^```console\n(.*?)^```", text, flags=re.M | re.S)
-    for line in block.splitlines()
-    if line.startswith("$ ")
+COMMANDS = [  # of the blocks that no test runs with the others: test_doc_blocks.py
+    command.text
+    for page in PAGES
+    for block in page.blocks
+    if block.language == "console" and (block.long or block.not_run)
+    for command in block.commands
+    if command.text.startswith("proveout ")
 ]
 MISUSED = typer.BadParameter.__base__  # typer has a click of its own, and gives no name to its UsageError
 MENTIONED = sorted(
@@ -310,15 +312,9 @@ def parse(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_docs_can_be_typed(command, pytestconfig):
+def test_a_command_of_the_docs_can_be_typed(command):
     """Subcommand, options, what they take and what has to be there."""
-    program, *words = shlex.split(command, comments=True)
-    if program == "pytest":
-        for option in (word for word in words if word.startswith("--")):
-            pytestconfig.getoption(option)
-    else:
-        assert program == "proveout"
-        parse(command)
+    parse(command)
 
 
 @pytest.mark.parametrize("command", MENTIONED)

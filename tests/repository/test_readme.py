@@ -14,7 +14,9 @@ import urllib.request
 from collections.abc import Collection
 from pathlib import Path
 
+import doc_blocks
 import pytest
+from doc_blocks import ADOPT, not_printed
 from patience import PATIENCE_S
 from reference_project import ROOT
 
@@ -29,11 +31,12 @@ JUDGED = ("python flows/train.py run", "proveout release ")  # commands that say
 PATIENT = {"PROVEOUT_DEADLINE_S": "3"}  # the model shall answer also on a machine that is busy with other tests
 README = (ROOT / "README.md").read_text()
 SHOWN = re.search(r"proveout verdict (\w{12})", README)[1]  # the digest of the bundle, as the README has it
+# Blocks of other places: tests/repository/test_doc_blocks.py.
 COMMANDS = [
-    line.removeprefix("$ ")
-    for block in re.findall(r"```console\n(.*?)```", README, flags=re.S)
-    for line in block.splitlines()
-    if line.startswith("$ ")
+    command
+    for block in doc_blocks.read("README.md", README).blocks
+    if block.language == "console" and not block.not_run and not block.place
+    for command in block.commands
 ]
 
 
@@ -93,12 +96,16 @@ def shell(tmp_path_factory):
 
 
 @pytest.mark.timeout(1_800)
-def test_every_command_of_the_readme_does_what_it_says(shell):
+def test_every_command_of_the_readme_does_what_it_says(shell, adopted_pilot):
     """A README that nothing backs sends a new user away at the third line."""
     assert len(COMMANDS) >= 10
     (shell.home / "examples").symlink_to(ROOT / "examples")
     said = {}
-    for command in COMMANDS:
+    for written in COMMANDS:
+        command = written.text
+        if command == ADOPT:
+            assert not_printed(written.shown, adopted_pilot[1]) == []
+            continue
         if said.get("digest"):
             command = command.replace(SHOWN, said["digest"])
         command = command.replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}")
@@ -109,9 +116,8 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
         # that is busy with other tests may bring; that none was lost is asked below.
         allowed = {"pytest checks/": (1,), "proveout drill": (0, 1)}
         ran = shell.run(command, returns=next((codes for c, codes in allowed.items() if command.startswith(c)), (0,)))
+        assert not_printed(written.shown, ran.stdout) == [], ran.stdout
         said[command.split(" ")[0] + " " + command.split(" ")[1]] = ran.stdout
-        if command.startswith("proveout adopt"):
-            os.kill(int(re.search(r"^live at .* kill (\d+)$", ran.stdout, flags=re.M)[1]), signal.SIGTERM)
         if "cd my-flights" in command:
             shell.home = shell.home / "my-flights"
             shutil.copytree(ROOT / "tests" / FEW, shell.home / FEW, ignore=shutil.ignore_patterns("__pycache__"))
@@ -133,11 +139,10 @@ def test_every_command_of_the_readme_does_what_it_says(shell):
 @pytest.mark.timeout(1_800)
 def test_all_checks_hold_in_a_project_that_was_laid_out(shell, monkeypatch):
     monkeypatch.setattr(Shell, "only", "test")
-    trained = next(place for place, command in enumerate(COMMANDS) if "train.py" in command)
-    for command in [*COMMANDS[: trained + 1], "pytest checks/"]:
+    commands = [command.text for command in COMMANDS if command.text != ADOPT]
+    trained = next(place for place, command in enumerate(commands) if "train.py" in command)
+    for command in [*commands[: trained + 1], "pytest checks/"]:
         ran = shell.run(command)
-        if command.startswith("proveout adopt"):
-            os.kill(int(re.search(r"^live at .* kill (\d+)$", ran.stdout, flags=re.M)[1]), signal.SIGTERM)
         if "cd my-flights" in command:
             shell.home = shell.home / "my-flights"
             shutil.copytree(ROOT / "tests" / FEW, shell.home / FEW, ignore=shutil.ignore_patterns("__pycache__"))
