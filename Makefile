@@ -15,15 +15,20 @@ endif
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OLDEST := .venv-oldest
 
-$(READY): requirements.lock pyproject.toml
+$(READY): LOCK := requirements.lock
+$(READY): requirements.lock
+$(OLDEST)/.ready: LOCK := requirements-oldest.lock
+$(OLDEST)/.ready: requirements-oldest.lock
+$(READY) $(OLDEST)/.ready: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "proveout needs Python 3.11 or 3.12. On Debian: apt-get install python3.11 python3.11-venv"; exit 2; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' || { echo "$(PYTHON) is not Python 3.11 or 3.12"; exit 2; }
-	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "On Debian, venv is a package: apt-get install python3.11-venv"; exit 2; }
-	@echo "installing $$(grep -c == requirements.lock) locked packages into $(VENV), about 90 seconds"
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
+	@test -x $(@D)/bin/python || "$(PYTHON)" -m venv $(@D) || { echo "On Debian, venv is a package: apt-get install python3.11-venv"; exit 2; }
+	@echo "installing $$(grep -c == $(LOCK)) locked packages into $(@D), about 90 seconds"
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $(LOCK) \
 	  | awk '/^Collecting/ { printf "\r  %d %-40s", ++n, $$2; fflush() } /^Installing collected/ { printf "\r  unpacking %-40s\n", ""; fflush() } END { print "" }'
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 .PHONY: help
@@ -38,16 +43,22 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 	@$(BIN)/proveout demo --batch 2013-06
 
 # The tests start Python hundreds of times: compiled once is enough, also where the environment says otherwise.
-test coverage: export PYTHONDONTWRITEBYTECODE :=
+test oldest coverage: export PYTHONDONTWRITEBYTECODE :=
 # Four test processes share the cores: threads of one model would wait for those of another.
-test coverage: export OMP_NUM_THREADS := 1
-test coverage: export OPENBLAS_NUM_THREADS := 1
+test oldest coverage: export OMP_NUM_THREADS := 1
+test oldest coverage: export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: test
 # Many tests wait for processes: four at a time on any number of cores, each with whole files.
 TESTS = -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder
 test: $(READY)  ## the whole test suite, a fresh candidate before all of checks/ among it
 	$(BIN)/python $(TESTS)
+
+.PHONY: oldest
+# Without what takes minutes, and without the tests of this folder, which run the tools of today.
+oldest: $(OLDEST)/.ready  ## the tests beside the oldest libraries that proveout works with, slow ones left out
+	$(OLDEST)/bin/python $(TESTS) --ignore tests/line --ignore tests/repository \
+	  -m 'not chaos and not pilots and not long and not live'
 
 .PHONY: coverage
 coverage: $(READY)  ## which lines of src/ the tests reach; fails under 90 %

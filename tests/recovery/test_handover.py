@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from handed_over import answers, handed_over, module
 from small_pilots import FIT, INPUTS, PILOTS, READ, SPLIT
 
@@ -199,7 +200,9 @@ def test_several_classes_without_probabilities_get_them_too(model: str, tmp_path
 
     assert probabilities.argmax(axis=1).tolist() == held["answer"].tolist()
     wanted = np.eye(3)[held["truth"]]
-    assert ((probabilities - wanted) ** 2).sum(axis=1).mean() < 0.4  # always a third each: 0.67
+    # Always a third each: 0.67. Before scikit-learn 1.8 there is no temperature, and a curve for each class is flatter.
+    most = 0.4 if sklearn.__version__ >= "1.8" else 0.6
+    assert ((probabilities - wanted) ** 2).sum(axis=1).mean() < most
 
 
 def test_classes_can_be_called_otherwise(tmp_path: Path) -> None:

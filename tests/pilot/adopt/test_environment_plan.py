@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
+from reference_project import ROOT
 from small_notebooks import write_notebook
 
 from proveout.pilot.adopt.environment_plan import Interpreter, plan
@@ -82,6 +85,16 @@ def test_code_of_pandas_2_gets_the_releases_of_its_time(tmp_path):
     assert "gone or means something else today (cell 1, line 1" in found.reason
     assert {"pandas>=2.2,<2.3", "numpy>=1.26,<2", "scikit-learn>=1.5,<1.6"} <= set(found.requirements)
     assert "Python 3.8.2, which has no pandas 3" in found.why[0]
+
+
+def test_proveout_admits_the_releases_of_before_pandas_3(tmp_path):
+    """Its own bounds decide: were one of them raised, every old notebook would get the releases of today."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    own = {one.name: str(one.specifier) for one in map(Requirement, declared)}
+
+    found = planned(tmp_path, IMPORTS, OF_PANDAS_2, metadata=PYTHON_3_8, bounds=own)
+
+    assert {"pandas>=2.2,<2.3", "numpy>=1.26,<2", "scikit-learn>=1.5,<1.6", "pyarrow<26"} <= set(found.requirements)
 
 
 @pytest.mark.parametrize(
