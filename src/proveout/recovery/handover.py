@@ -183,7 +183,8 @@ def _model(
     if native_boosters.is_booster(plain):
         wanted = native_boosters.answers_of(plain, _some(prediction.answers, found.positions))
         model = _of_booster(plain, given, wanted)
-        note = f"{type(plain).__module__}.train trained it: it is stored as {type(model).__name__} with the same trees"
+        library, stored = type(plain).__module__.partition(".")[0], type(model).__name__
+        note = f"{library}.train trained it: it is stored as {stored} with the same trees"
     elif not (hasattr(plain, "fit") and hasattr(plain, "get_params")):
         raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
     else:
