@@ -342,4 +342,23 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "a function that adds to a global table": [
+        READ,
+        "df = df.fillna(0)",
+        INPUTS,
+        SPLIT,
+        "results = pd.DataFrame(columns=['name', 'score'])",
+        "def judge(name, model):\n    global results\n    model.fit(X_train, y_train)\n"
+        "    score = accuracy_score(y_test, model.predict(X_test))\n"
+        "    results = pd.concat([results, pd.DataFrame({'name': [name], 'score': [score]})])\n    return results",
+        "judge('first', LogisticRegression(max_iter=500))",
+    ],
+    "both sides in one loop": [
+        READ,
+        "df = df.fillna(0)\nX, y = df[['city', 'income']].values, df['left'].values",
+        SPLIT,
+        "le = LabelEncoder()\nfor i in range(0, 2):\n    X_train[:, i] = le.fit_transform(X_train[:, i])\n"
+        "    X_test[:, i] = le.fit_transform(X_test[:, i])",
+        FIT,
+    ],
 }

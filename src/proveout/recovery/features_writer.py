@@ -135,7 +135,35 @@ def _needed(rewriting: "RewrittenSlice", head: Sequence[Any]) -> tuple[list[Line
     sources = [line.text for line in lines] + ([f"__taken__ = {takes}"] if takes else [])
     places = backward(sources, len(sources) - 1)
     needed = [lines[place] for place in (places[:-1] if takes else places)]
+    needed = _without_idle(needed, takes) if takes else needed
     return [line for line in needed if line.text != "None" and not re.fullmatch(r"(\w+) = \1", line.text)], takes
+
+
+def _without_idle(lines: Sequence[Line], takes: str) -> list[Line]:
+    """The lines without what loops do to a table that nothing else reads: the training side beside the other one."""
+    trees = [ast.parse(line.text) for line in lines]
+    everything = [*trees, ast.parse(takes)]
+
+    def idle(statement: ast.stmt) -> bool:
+        match statement:
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))]):
+                inside = _reads(statement, name)
+                return sum(_reads(tree, name) for tree in everything) == inside
+        return False
+
+    kept = []
+    for line, tree in zip(lines, trees, strict=True):
+        [loop] = tree.body
+        body = [one for one in loop.body if not idle(one)] if isinstance(loop, ast.For) else []
+        if isinstance(loop, ast.For) and 0 < len(body) < len(loop.body):
+            loop.body = body
+            line = replace(line, text=ast.unparse(loop))  # noqa: PLW2901  # it goes on as this one
+        kept.append(line)
+    return kept
+
+
+def _reads(tree: ast.AST, name: str) -> int:
+    return sum(isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(tree))
 
 
 def _function(

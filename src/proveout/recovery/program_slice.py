@@ -56,7 +56,9 @@ class Effects:
                 if isinstance(node, ast.arguments)
                 for one in node.args + node.kwonlyargs
             }
-            self.uses -= (self.weak | own) - {tree.name}
+            said = (node.names for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal))
+            shared = {name for names in said for name in names}
+            self.uses = (self.uses - self.weak - own) | shared | (self.uses & {tree.name})
             self.strong, self.weak = {tree.name}, set()
         elif isinstance(tree, ast.Assign | ast.AnnAssign):
             targets = tree.targets if isinstance(tree, ast.Assign) else [tree.target]
