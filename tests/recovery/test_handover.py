@@ -1,5 +1,6 @@
 """What a recovered model leaves behind stands alone: files from which the same answers come."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -325,6 +326,21 @@ def test_features_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert list(made.columns) == ["age", "income"]
     assert capsys.readouterr().out == ""
     assert "print" not in (tmp_path / "model/features.py").read_text()
+
+
+def test_features_warn_of_nothing_that_the_pilot_was_warned_of(tmp_path: Path) -> None:
+    """pandas says of an old statement that it is old, each time; of others it still may."""
+    tidy = "import warnings\ndef tidy(df):\n    warnings.warn('old', FutureWarning)\n    return df.fillna(0)"
+    handed_over([READ, tidy, "df = tidy(df)", INPUTS, SPLIT, FIT], tmp_path / "model")
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        made = module(tmp_path / "model")
+        made.features(pd.read_parquet(tmp_path / "model/raw.parquet").drop(columns="left"))
+        warnings.warn("another", FutureWarning, stacklevel=1)
+
+    assert "warnings.warn" in (tmp_path / "model/features.py").read_text()
+    assert [str(one.message) for one in said] == ["another"]
 
 
 def test_several_outcomes_are_refused(tmp_path: Path) -> None:

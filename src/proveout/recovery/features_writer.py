@@ -22,7 +22,8 @@ HEAD = '''"""How a raw row becomes what the model is given: the statements of th
 
 What they learned is that of the run, in `state/`. Filters of rows do not apply: every row gets its answer.
 """'''
-PUBLIC = '''STATE = state_files.read(Path(__file__).with_name("state"))
+PUBLIC = '''again.quiet(__name__)
+STATE = state_files.read(Path(__file__).with_name("state"))
 
 
 def {public}(rows):

@@ -4,6 +4,8 @@ Input: rows, and a value of the state. Output: rows. A project's features import
 """
 
 import copy
+import re
+import warnings
 from typing import Any
 
 from proveout.recovery import frozen_calls, own_code, tables
@@ -26,6 +28,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
     copy = staticmethod(copy.deepcopy)
     table = staticmethod(tables.as_table)
     completed = staticmethod(tables.completed)
+
+    @staticmethod
+    def quiet(module: str) -> None:
+        """No warnings about the statements of a module: the pilot was warned, and each request would be again."""
+        warnings.filterwarnings("ignore", module=f"{re.escape(module)}$")
 
     @staticmethod
     def dummies(value: Any, owner: Any, *args: Any, **named: Any) -> Any:

@@ -140,6 +140,7 @@ def test_an_old_notebook_that_lacks_something_gets_all_of_its_time(tmp_path):
     assert {"pandas>=2.2,<2.3", "seaborn<0.13", "ipython<9"} <= set(found.requirements)
     assert found.requirements[-1] == "pyarrow<26"  # newer ones do not work with NumPy 1
     assert found.additions == ()
+    assert found.reason.startswith("The running interpreter lacks seaborn. The notebook uses what is gone or means")
 
 
 def test_an_old_notebook_that_uses_nothing_that_is_gone_gets_what_it_lacks(tmp_path):

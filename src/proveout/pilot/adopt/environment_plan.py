@@ -189,15 +189,12 @@ def _suits(requirement: str, interpreter: Interpreter) -> bool:
 
 
 def _reason(missing: tuple[str, ...], outdated: tuple[str, ...], contradicted: tuple[str, ...]) -> str:
-    if missing:
-        said = f"The running interpreter lacks {', '.join(missing)}"
-    elif outdated:
-        said = f"The notebook uses what is gone or means something else today ({'; '.join(outdated[:_SHOWN])})"
-    elif contradicted:
-        said = f"The running interpreter does not have {', '.join(contradicted)}"
-    else:
-        return ""
-    return f"{said}: the project gets an environment of its own."
+    said = [f"The running interpreter lacks {', '.join(missing)}"] if missing else []
+    if outdated:
+        said += [f"The notebook uses what is gone or means something else today ({'; '.join(outdated[:_SHOWN])})"]
+    elif contradicted and not missing:
+        said += [f"The running interpreter does not have {', '.join(contradicted)}"]
+    return f"{'. '.join(said)}: the project gets an environment of its own." if said else ""
 
 
 def _origin(declared: Declared, wanted: Mapping[str, _Asked], dated: era.Era | None) -> str:
