@@ -200,7 +200,8 @@ def adopted(adopted_pilot) -> Iterator[Place]:
     words |= {"11cd243467e3": bundle.digest[:12]}
     try:
         yield Place(folder, folder, words, environment={"PROVEOUT_PORT": str(port)}, answers={ADOPT: printed})
-        assert server.wait(timeout=PATIENCE_S) == 0  # the page's last command ends it
+        server.terminate()  # if the page's last command has not ended it
+        assert server.wait(timeout=PATIENCE_S) == 0
     finally:
         server.kill()
 
