@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 import pandera.pandas as pa
@@ -322,6 +323,8 @@ def test_the_plain_rules_agree_with_pandera(changed):
         let_in = False
     if not (let_in or typed):
         return
+    if np.__version__ < "2" and not let_in and type(record["small"]) is int and not -128 <= record["small"] < 128:
+        return  # NumPy 1 makes another number of it, without a word; the guard looks at it before pandera does
     # Columns as the worker builds them: None is the column's own null.
     frame = pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in record.items()})
     try:
