@@ -201,7 +201,7 @@ def test_a_flight_is_wrong_in_every_way_a_flight_can_be():
 
 def test_the_edges_of_a_flight_are_where_people_slip():
     """Midnight as 2400, the last minute before, leap days, nothing known, a carrier that no training row has."""
-    made = drawn(boundary(FLIGHT_REQUEST, seen={"carrier": ["UA", "DL"]}), 200)
+    made = drawn(boundary(FLIGHT_REQUEST, seen={"carrier": ["UA", "DL"]}), 600)
 
     assert {record["sched_dep_time"] for record in made} >= {0, 1, 2359, 2400}
     assert {record["humid"] for record in made} >= {None, 0.0, 100.0, 5e-324, 99.99999999999999}
