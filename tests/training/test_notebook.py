@@ -415,6 +415,7 @@ def code(*sources: str, tag: str = "parameters", **metadata) -> str:
         (code("x = 1", tag="setup"), "no code cell tagged `parameters`. Tag the cell that sets them"),
         (code("import os", "", "rate = 0.5\ndepth = = 3"), "pilot.ipynb, cell 2, line 2: invalid syntax: depth = = 3"),
     ],
+    ids=["empty", "a script", "a list", "no cells", "another format", "R", "no code", "no parameters", "syntax"],
 )
 def test_a_notebook_that_cannot_be_run_says_what_is_wrong(tmp_path, text, problem):
     """Bare NotJSONError, AttributeError, SyntaxError `<unknown>`: before, none named the notebook."""

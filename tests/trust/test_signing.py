@@ -160,7 +160,7 @@ def test_taking_a_public_key_away_ends_the_trust_in_it(keyring: Keyring, approva
     assert not (keyring.folder / f"{approval.key}.pub").exists()
 
 
-@pytest.mark.parametrize("text", ["", "no key", pem(generate_private_key(SECP256R1()))])
+@pytest.mark.parametrize("text", ["", "no key", pem(generate_private_key(SECP256R1()))], ids=["empty", "text", "P-256"])
 def test_a_secret_that_is_no_ed25519_key_is_refused_and_not_repeated(
     keyring: Keyring, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
