@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from packaging.version import Version
 from reference_project import ROOT
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
@@ -23,7 +24,8 @@ from proveout.model import bundle, packing
 from proveout.records.answer import TaskFacts
 from proveout.schema import request_schema
 
-LOCK = ROOT / "requirements.lock"
+# That of the environment which these tests run in: pandas 2 needs packages that pandas 3 does not.
+LOCK = ROOT / ("requirements.lock" if Version(pd.__version__) >= Version("3") else "requirements-oldest.lock")
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import boosted_models
 import numpy as np
 import orjson
 import pytest
+import xgboost
+from packaging.version import Version
 
 from proveout.errors import BundleError
 from proveout.model import xgboost_json
@@ -48,7 +50,9 @@ FAULTS = {
     "more classes in the objective": (
         "plain", ("learner", "objective", "softmax_multiclass_param", "num_class"), "9", "not one of 3 classes",
     ),
-    "more classes in the model": ("plain", ("learner", "learner_model_param", "num_class"), "9", "for each class"),
+    "more classes in the model": (
+        "plain", ("learner", "learner_model_param", "num_class"), "9", "for each class|not one of 9 classes",
+    ),
     "fewer first scores": ("plain", ("learner", "learner_model_param", "base_score"), "[1E0,2E0]", "for each class"),
     "first score that is none": ("plain", ("learner", "learner_model_param", "base_score"), "nan", "with a score"),
     "attribute that is a number": ("plain", ("learner", "attributes"), {"best_iteration": 3}, "no texts"),
@@ -68,6 +72,8 @@ FAULTS = {
 def test_json_that_leads_out_of_the_model_is_refused(fault, written):
     """XGBoost would read or write foreign memory, die, or walk for ever."""
     kind, path, value, why = FAULTS[fault]
+    if "cats" in path and Version(xgboost.__version__) < Version("3.1"):
+        pytest.skip("XGBoost stores the names of categories since 3.1")
     model = orjson.loads(written[kind])
     part = model
     for step in path[:-1]:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sklearn
+from packaging.version import Version
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -139,7 +141,11 @@ PIPELINES = {
     ),
     "calibrated": (CalibratedClassifierCV(few(), cv=2), NUMBERS),
     "calibrated in steps": (CalibratedClassifierCV(LinearSVC(random_state=0), cv=2, method="isotonic"), NUMBERS),
-    "calibrated by temperature": (CalibratedClassifierCV(few(), cv=2, method="temperature"), NUMBERS),
+    **(
+        {"calibrated by temperature": (CalibratedClassifierCV(few(), cv=2, method="temperature"), NUMBERS)}
+        if Version(sklearn.__version__) >= Version("1.8")  # the first with it
+        else {}
+    ),
     "calibrated vectors": (make_pipeline(StandardScaler(), CalibratedClassifierCV(SVC(), cv=2)), NUMBERS),
     "a network": (MLPClassifier((4,), max_iter=5, random_state=0), NUMBERS),
     "a process": (GaussianProcessClassifier(ConstantKernel() * RBF(), optimizer=None, random_state=0), NUMBERS),
