@@ -223,6 +223,9 @@ def test_where_that_does_not_go_with_what_is_below_all_is_installed_together(tmp
 
     assert [len(one) for one in shelf.installs] == [1, len(own_requirements()) + 2]
     assert (found.made, set(found.requirements)) == (True, {"theano", "pandas"})
+    assert any(
+        "is not on top of the running interpreter: the packages could not be installed" in one for one in found.why
+    )
 
 
 def test_an_index_that_does_not_answer_is_asked_once(tmp_path):

@@ -9,7 +9,7 @@ proveout beside them. Where that fails, the running interpreter is used, and wha
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from proveout.pilot.adopt import virtual_environment
@@ -100,6 +100,8 @@ def _made(chosen: EnvironmentPlan, folder: Path, installer: Installer) -> MadeEn
             return virtual_environment.make(folder, chosen.additions, chosen.modules, installer=installer, on_top=True)
         except IndexUnreachable:
             raise
-        except EnvironmentFailed:
-            pass  # what is below is in the way: all together may find versions that go with each other
+        except EnvironmentFailed as failed:  # all together may find versions that go with each other
+            made = virtual_environment.make(folder, chosen.requirements, chosen.modules, installer=installer)
+            in_the_way = f"It holds all packages, and is not on top of the running interpreter: {failed.problem}"
+            return replace(made, changes=(in_the_way, *made.changes))
     return virtual_environment.make(folder, chosen.requirements, chosen.modules, installer=installer)
