@@ -12,6 +12,7 @@ from proveout.data.store import Store
 from proveout.evaluation import leakage
 from proveout.evaluation.context import EvaluationContext, LabelledRows
 from proveout.model import bundle, packing
+from proveout.records.verdict import Evidence
 
 KEY = ("id",)
 COLUMNS = ["id", "hour", "wind", "rain", "temp", "dust", "place"]
@@ -240,6 +241,26 @@ def test_a_model_that_learned_the_held_out_rows_is_found(candidate):
     assert honest.holds
     assert honest.value == 0
     assert by_heart.breaks
+
+
+@pytest.mark.parametrize(("draws", "breaks"), [(False, True), (True, False)])
+def test_a_gain_may_be_chance_only_of_an_estimator_that_draws(draws, breaks, candidate, monkeypatch):
+    """Fitted twice to the same rows, the one is the same; then even a gain that is not significant was learned."""
+    rows, later = drawn(1), drawn(2, batch="2").head(200)
+    known, held = labelled(rows, late(rows, 3)), labelled(later, late(drawn(2, batch="2"), 4)[:200])
+    opened = candidate(rows, known.labels)
+    fitted = opened.predict_model_columns(opened.model_columns(held.records))
+    generator = np.random.default_rng(0)
+    said = [
+        fitted,
+        fitted,
+        fitted + (generator.normal(0, 0.1, fitted.shape) if draws else 0),
+    ]
+    gain = Evidence(name="auc", value=0.03, low=-0.01, high=0.07, level=0.95, rows=200)
+    monkeypatch.setattr(leakage.compare, "auc", lambda *_, **__: gain)
+    monkeypatch.setattr(type(opened), "ask", lambda *_: said.pop(0))
+
+    assert leakage.holdout_learned(opened, known, held).breaks is breaks
 
 
 # --- rows on both sides -----------------------------------------------------------------------------------------------
