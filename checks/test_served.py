@@ -72,6 +72,6 @@ def test_its_features_cost_little(candidate, holdout, criteria, evidence):
     evidence("features of 1,000 rows, ms", min(times), at_most=criteria["features_ms_at_most"], rows=1_000)
 
 
-def test_training_comes_out_the_same(candidate, holdout, project, evidence):
+def test_training_comes_out_the_same(candidate, holdout, retraining, evidence):
     """The same notebook on the same data with the same configuration: the same bundle, digest and all."""
-    evidence(reproducibility.again(candidate, holdout, project=project))
+    evidence(reproducibility.again(candidate, holdout, retraining))

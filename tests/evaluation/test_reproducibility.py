@@ -9,6 +9,7 @@ import pytest
 from proveout import settings as project_settings
 from proveout.evaluation import reproducibility
 from proveout.evaluation.context import EvaluationContext
+from proveout.evaluation.reproducibility import Retraining
 from proveout.project import open_store
 from proveout.training import ingest_steps, train_steps
 
@@ -107,16 +108,31 @@ def trained_with(tmp_path_factory):
     return build
 
 
+@pytest.fixture
+def again():
+    """`again(made)`: what training again of `made` showed. Whatever it wrote is gone at the end."""
+    begun = []
+
+    def asked(made, *, project=None, timeout_s=None, **bounds):
+        begun.append(Retraining(made.folder, project or made.settings, timeout_s=timeout_s))
+        return reproducibility.again(made.candidate, made.holdout, begun[-1], **bounds)
+
+    yield asked
+    for one in begun:
+        one.close()
+        assert not one.into.exists()
+
+
 def everything_in(folder):
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_notebook_with_a_seed_makes_the_same_bundle_again(trained_with):
+def test_a_notebook_with_a_seed_makes_the_same_bundle_again(trained_with, again):
     """And asking leaves nothing behind: the store has no second bundle, the ledger no second entry."""
     made = trained_with("0")
     before = everything_in(made.settings.state_dir)
 
-    files, seconds = reproducibility.again(made.candidate, made.holdout, project=made.settings)
+    files, seconds = again(made)
 
     assert files.holds
     assert files.decision == "the same digest"
@@ -125,27 +141,46 @@ def test_a_notebook_with_a_seed_makes_the_same_bundle_again(trained_with):
     assert everything_in(made.settings.state_dir) == before
 
 
-def test_a_notebook_without_a_seed_is_caught(trained_with):
+def test_a_notebook_without_a_seed_is_caught(trained_with, again):
     """Nobody can say which of its models was judged."""
     made = trained_with("None")
 
-    files, apart, _ = reproducibility.again(made.candidate, made.holdout, project=made.settings, apart_at_most=1e-6)
+    files, apart, _ = again(made, apart_at_most=1e-6)
 
     assert files.decision == "model.skops"
     assert apart.breaks
     assert apart.value > 1e-6
 
 
-def test_training_that_no_longer_runs_is_no_reproduction(trained_with, tmp_path):
+def test_training_that_no_longer_runs_is_no_reproduction(trained_with, again, tmp_path):
     """A bundle whose training cannot be run again cannot be mended either."""
     made = trained_with("0")
     shutil.copytree(made.settings.root, tmp_path / "now")
     (tmp_path / "now" / "features.py").write_text("def features(rows):\n    raise OSError('the disk is gone')\n")
 
-    files, _ = reproducibility.again(made.candidate, made.holdout, project=project_settings.load(tmp_path / "now"))
+    [files] = again(made, project=project_settings.load(tmp_path / "now"))
 
     assert files.breaks
     assert "the disk is gone" in files.decision
+
+
+def test_training_that_takes_too_long_is_no_reproduction(trained_with, again):
+    """A notebook that hangs would hold the gate for ever."""
+    [files] = again(trained_with("0"), timeout_s=0.5)
+
+    assert files.breaks
+    assert "not done after 0.5 s" in files.decision
+
+
+def test_closed_early_it_leaves_no_process(trained_with):
+    """A gate that stops at its first failure has begun it all the same."""
+    made = trained_with("0")
+
+    begun = Retraining(made.folder, made.settings)
+    begun.close()
+
+    assert begun.end() == (None, "it was closed")
+    assert not begun.into.exists()
 
 
 def test_the_cause_is_named_before_what_it_brought_about():

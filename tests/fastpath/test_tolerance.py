@@ -48,23 +48,24 @@ def test_a_forest_in_one_job_adds_its_trees_in_order(jobs):
     assert tolerance.tolerance(forest).answers == 0.0
 
 
-def _training_that_gives(made):
+class _TrainingThatGives:
     """In the place of a training in another process: what it would leave in its folder."""
 
-    def trained(candidate, project, into, *, timeout_s):
-        store = Store(str(into / "store"))
+    def __init__(self, made, into):
+        self.into, store = into, Store(str(into / "store"))
         digest = packing.pack(made, store).digest
         files = reproducibility._identity(store.folder("bundles", digest))
-        return reproducibility.Again(files=files, bundle=digest), ""
+        self._again = reproducibility.Again(files=files, bundle=digest, seconds=1.0)
 
-    return trained
+    def end(self):
+        return self._again, ""
 
 
 @pytest.mark.parametrize(("factor", "holds"), [(1 + 1e-9, True), (1.001, False)])
 def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     order,
     packed,
-    monkeypatch,
+    tmp_path,
     factor,
     holds,
 ):
@@ -72,17 +73,16 @@ def test_trained_again_on_another_processor_a_solver_may_end_a_little_beside(
     opened, made = bundle.open_bundle(packed), order()
     model = model_io.load(made.model_file)
     model[-1].coef_ *= factor
-    monkeypatch.setattr(reproducibility, "_trained", _training_that_gives(order(model)))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
-    files, apart, _ = reproducibility.again(opened, rows, project=None)
+    files, apart, _ = reproducibility.again(opened, rows, _TrainingThatGives(order(model), tmp_path / "again"))
 
     assert (files.decision, files.holds) == ("model.skops", True)
     assert apart.at_most == tolerance.FITTED
     assert apart.holds == holds
 
 
-def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_path, monkeypatch):
+def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_path):
     """Nothing in a tree hangs on the processor: another tree is another training."""
     made = order()
     columns = made.training[["hour"]].assign(double=made.training["hour"] * 2.0)
@@ -91,10 +91,9 @@ def test_a_model_without_sums_has_to_come_out_the_same_to_the_byte(order, tmp_pa
     )
     store = Store(str(tmp_path / "first"))
     opened = bundle.open_bundle(store.folder("bundles", packing.pack(order(shallow), store).digest))
-    monkeypatch.setattr(reproducibility, "_trained", _training_that_gives(order(deep)))
     rows = LabelledRows(raw=made.heldout, records=made.heldout, labels=made.heldout_labels)
 
-    files, *_ = reproducibility.again(opened, rows, project=None)
+    files, *_ = reproducibility.again(opened, rows, _TrainingThatGives(order(deep), tmp_path / "again"))
 
     assert files.breaks
 

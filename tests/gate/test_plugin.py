@@ -11,7 +11,7 @@ import pytest
 from gate_toy import CHECKS, NAMES, PYPROJECT, make_project
 
 from proveout import settings
-from proveout.evaluation import holdout_sample
+from proveout.evaluation import holdout_sample, reproducibility
 from proveout.gate import fixtures
 from proveout.gate.current_fingerprint import gate_digests
 from proveout.gate.guards import fixture_guard
@@ -597,6 +597,32 @@ def test_every_fixture_of_the_gate_is_guarded():
     there = {name for name, value in vars(fixtures).items() if type(value).__name__ == "FixtureFunctionDefinition"}
 
     assert there | {"edge_case"} == fixture_guard.FIXTURES
+
+
+@pytest.mark.parametrize(("options", "begun_before"), [((), True), (("--maxfail=2",), False)])
+def test_training_again_begins_before_the_first_check_and_always_ends(gate, monkeypatch, options, begun_before):
+    """It is the longest of most gates. A run that stops at a failure may never come to the check that asks for it."""
+    said = []
+
+    class Seen:
+        def __init__(self, folder, project):
+            said.append(("begun", folder.name, project.model))
+
+        def close(self):
+            said.append(("closed",))
+
+    monkeypatch.setattr(reproducibility, "Retraining", Seen)
+    monkeypatch.setattr(reproducibility, "SAID", said, raising=False)
+    run = gate(
+        "from proveout.evaluation import reproducibility\n"
+        f"def test_first(candidate): assert len(reproducibility.SAID) == {int(begun_before)}\n"
+        "def test_last(retraining): assert len(reproducibility.SAID) == 1",
+        "checks",
+        *options,
+    )
+
+    assert {one.outcome for one in run.verdict.results} == {"passed"}, run.text
+    assert said == [("begun", run.verdict.candidate, "toy"), ("closed",)]
 
 
 # --- out of the way -----------------------------------------------------------------------------------------------

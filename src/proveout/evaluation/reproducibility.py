@@ -2,7 +2,8 @@
 
 Input: the candidate and its project. Output: `Evidence`. The notebook runs a second time in a separate process, and the
 files that the digest is over are written into a temporary folder. Only if the model alone differs is a bundle packed,
-so that its scores can be compared. Store and ledger are not changed.
+so that its scores can be compared. Store and ledger are not changed. It is the longest of most gates' checks, so the
+gate begins it before the first check, beside which it goes on.
 """
 
 import os
@@ -35,6 +36,7 @@ _CAUSES = ("code/features.py", "code/notebook.ipynb", "config.json", "signature.
 _LINES = 12
 _BESIDE_S = 300  # for the features, the packing and the start of a process
 _MADE = "made.json"
+_SAID = "said.txt"
 _SETTINGS = ("state", "store_url")
 
 
@@ -44,49 +46,97 @@ class Again:
 
     files: Mapping[str, str]  # SHA-256 of each file of the identity
     bundle: Digest | None  # in the temporary store; None if none was packed
+    seconds: float  # from its first line on
+
+
+class Retraining:
+    """A second training of a bundle, under way in a process of its own. Close it, also if nobody waited for its end."""
+
+    def __init__(self, folder: Path, project: "Settings", *, timeout_s: float | None = None) -> None:
+        """Begin it.
+
+        Args:
+            folder: of the bundle.
+            project: the settings; its current notebook, features and store are used.
+            timeout_s: time limit; a run that takes longer counts as not reproduced. Default: what the notebook has in
+                the bundle's configuration, and five minutes.
+        """
+        self._limit_s = _configured_s(folder) if timeout_s is None else timeout_s
+        self._began = time.monotonic()
+        self._temporary = tempfile.TemporaryDirectory(prefix="proveout-again-", ignore_cleanup_errors=True)
+        self.into = Path(self._temporary.name)
+        named = {f"PROVEOUT_{name.upper()}": str(value) for name in _SETTINGS if (value := getattr(project, name))}
+        with (self.into / _SAID).open("wb") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(folder), str(self.into)],
+                cwd=project.root,
+                env={**os.environ, **named, "PROVEOUT_ROOT": str(project.root)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
+
+    def end(self) -> tuple[Again | None, str]:
+        """Wait for its end: what it made; or None, and the reason."""
+        if not self.into.exists():
+            return None, "it was closed"
+        try:
+            self._process.wait(timeout=max(0.0, self._began + self._limit_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._stop()
+            return None, f"it was not done after {self._limit_s:g} s"
+        with suppress(OSError):
+            return from_json(Again, (self.into / _MADE).read_bytes()), ""
+        said = (self.into / _SAID).read_text(encoding="utf-8", errors="replace")
+        return None, " ".join(said.strip().splitlines()[-_LINES:])
+
+    def close(self) -> None:
+        """Stop it if it still runs, and delete what it wrote."""
+        self._stop()
+        self._temporary.cleanup()
+
+    def _stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
 
 
 def again(
     candidate: "OpenBundle",
     holdout: "LabelledRows",
+    retraining: Retraining,
     *,
-    project: "Settings",
     apart_at_most: float | None = None,
     seconds_at_most: float | None = None,
-    timeout_s: float | None = None,
 ) -> tuple[Evidence, ...]:
     """Whether running the notebook again with the candidate's configuration and data gives the same bundle.
 
-    evidence(reproducibility.again(candidate, holdout, project=project))
+    evidence(reproducibility.again(candidate, holdout, retraining))
 
     Args:
-        project: the settings; its current notebook, features and store are used.
+        retraining: the fixture, or one that was begun for the candidate. It is waited for.
         apart_at_most: how far scores may differ if the model is not equal to the last bit. Default: the rounding
             tolerance of a solver, if the candidate has one (`fastpath/tolerance.py`); otherwise the digest must be
             the same. Another configuration, data or code always fails.
-        timeout_s: time limit; a run that takes longer counts as not reproduced. Default: what the notebook has in the
-            candidate's configuration, and five minutes.
     Returns: the files of the identity that differ, the first of them in the decision; the largest difference of scores
-        on the held-out rows, if only the model differs; the seconds it took.
+        on the held-out rows, if only the model differs; the seconds it took, with whatever ran beside it.
     """
     from proveout.evaluation.predictions import largest_difference
     from proveout.model.bundle import open_bundle
 
-    began = time.monotonic()
     name = "files of the bundle that differ, trained again"
-    with tempfile.TemporaryDirectory(prefix="proveout-again-") as temporary:
-        made, problem = _trained(candidate, project, Path(temporary), timeout_s=timeout_s)
-        took = Evidence(name="training again, s", value=time.monotonic() - began, at_most=seconds_at_most)
-        if made is None:
-            decision = f"it did not come to a bundle: {problem}"
-            return (Evidence(name=name, value=len(_CAUSES), at_most=0, decision=decision, covers=("infra-1",)), took)
-        differing = _differing(_identity(candidate.folder), made.files)
-        if made.bundle is None or differing != ["model.skops"]:
-            decision = f"{differing[0]} first" if differing else "the same digest"
-            found = Evidence(name=name, value=len(differing), at_most=0, decision=decision, covers=("infra-1",))
-            return (found, took)
-        packed = open_bundle(Path(temporary) / "store" / "bundles" / made.bundle, direct=False)
-        apart = largest_difference(candidate.predict(holdout.records), packed.predict(holdout.records))
+    made, problem = retraining.end()
+    if made is None:
+        decision = f"it did not come to a bundle: {problem}"
+        return (Evidence(name=name, value=len(_CAUSES), at_most=0, decision=decision, covers=("infra-1",)),)
+    took = Evidence(name="training again, s", value=made.seconds, at_most=seconds_at_most)
+    differing = _differing(_identity(candidate.folder), made.files)
+    if made.bundle is None or differing != ["model.skops"]:
+        decision = f"{differing[0]} first" if differing else "the same digest"
+        found = Evidence(name=name, value=len(differing), at_most=0, decision=decision, covers=("infra-1",))
+        return (found, took)
+    packed = open_bundle(retraining.into / "store" / "bundles" / made.bundle, direct=False)
+    apart = largest_difference(candidate.predict(holdout.records), packed.predict(holdout.records))
     most = apart_at_most if apart_at_most is not None else candidate.tolerance.fitted or None
     return (
         Evidence(
@@ -105,25 +155,6 @@ def again(
         ),
         took,
     )
-
-
-def _trained(
-    candidate: "OpenBundle", project: "Settings", into: Path, *, timeout_s: float | None
-) -> tuple[Again | None, str]:
-    """What training made, with `into` as its temporary folder; or None, and the reason."""
-    timeout_s = _configured_s(candidate.folder) if timeout_s is None else timeout_s
-    named = {f"PROVEOUT_{name.upper()}": str(value) for name in _SETTINGS if (value := getattr(project, name))}
-    environment = {**os.environ, **named, "PROVEOUT_ROOT": str(project.root)}
-    command = [sys.executable, "-m", __name__, str(candidate.folder), str(into)]
-    try:
-        ran = subprocess.run(
-            command, cwd=project.root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"it was not done after {timeout_s:g} s"
-    with suppress(OSError):
-        return from_json(Again, (into / _MADE).read_bytes()), ""
-    return None, " ".join(ran.stderr.strip().splitlines()[-_LINES:])
 
 
 def _configured_s(folder: Path) -> float:
@@ -151,6 +182,7 @@ def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
 
 def main(folder: str, into: str) -> None:
     """Train again from the configuration and data of the bundle in `folder`, and write `Again` into `into`."""
+    began = time.monotonic()
     from proveout import settings
     from proveout.data import snapshots
     from proveout.model import packing
@@ -169,11 +201,13 @@ def main(folder: str, into: str) -> None:
     signature = orjson.loads((Path(folder) / "signature.json").read_bytes())
     task = replace(order.task, classes=from_json(TaskFacts, orjson.dumps(signature["task"])).classes)
     (identity := Path(into) / "identity").mkdir()
-    made = Again(files=packing.write_identity(identity, replace(order, task=task)), bundle=None)
-    if _differing(_identity(Path(folder)), made.files) == ["model.skops"]:
+    files: Mapping[str, str] = packing.write_identity(identity, replace(order, task=task))
+    packed_again = None
+    if _differing(_identity(Path(folder)), files) == ["model.skops"]:
         store = open_store(apart)
-        digest = packing.pack(order, store).digest
-        made = Again(files=_identity(store.folder("bundles", digest)), bundle=digest)
+        packed_again = packing.pack(order, store).digest
+        files = _identity(store.folder("bundles", packed_again))
+    made = Again(files=files, bundle=packed_again, seconds=time.monotonic() - began)
     (Path(into) / _MADE).write_text(to_json(made), encoding="utf-8")
 
 

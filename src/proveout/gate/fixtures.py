@@ -7,6 +7,7 @@ criteria    the bounds of [evaluation] in train.toml    project    the settings 
 evidence    states a number, and asserts its bounds     edge_case  one case of the YAML file: the check runs for each
 edge_cases  all of them                                 edge_answers  what the candidate says of all of them
 generated   properties of all requests, each tested on generated requests
+retraining  the candidate's training once more, which began before the first check
 
 The example of each is the body of a check that asks for the fixtures it names; tests/repository/test_docs.py runs them.
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     # For the reader: the first check that runs imports them, not every pytest run of the project.
     from proveout.edge_cases import Answers, Case
     from proveout.evaluation.context import Criteria, EvaluationContext, LabelledRows, Profiles
+    from proveout.evaluation.reproducibility import Retraining
     from proveout.fuzz.properties import Generated
     from proveout.model.bundle import OpenBundle
 
@@ -105,6 +107,15 @@ def criteria(gate_context: "EvaluationContext") -> "Criteria":
     evidence(metrics.auc(holdout.labels, scores), at_least=criteria["auc_at_least"])
     """
     return gate_context.criteria
+
+
+@pytest.fixture(scope="session")
+def retraining(pytestconfig: pytest.Config) -> "Retraining":
+    """The candidate's training once more, in a process beside the checks: it began before the first of them.
+
+    evidence(reproducibility.again(candidate, holdout, retraining))
+    """
+    return GateSession.of(pytestconfig).retraining()
 
 
 @pytest.fixture

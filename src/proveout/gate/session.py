@@ -35,6 +35,7 @@ from proveout.training import gate_run
 if TYPE_CHECKING:
     from proveout.edge_cases import Case
     from proveout.evaluation.context import EvaluationContext
+    from proveout.evaluation.reproducibility import Retraining
 
 
 OPENED: "pytest.StashKey[EvaluationContext]" = pytest.StashKey()
@@ -55,6 +56,7 @@ class GateSession:
         self._others_failed = False  # failed tests outside of the checks, in the same run
         self._context: EvaluationContext | None = None
         self._cases: tuple[Case, ...] | None = None
+        self._retraining: Retraining | None = None
         self._verdict: Verdict | None = None
         self._trouble = ""
         self._notes: list[str] = []
@@ -95,6 +97,14 @@ class GateSession:
             except ProveoutError as error:
                 raise pytest.UsageError(str(error)) from error
         return self._context
+
+    def retraining(self) -> "Retraining":
+        """The candidate's training once more, begun by the first call."""
+        from proveout.evaluation.reproducibility import Retraining
+
+        if self._retraining is None:
+            self._retraining = Retraining(self.context().folder, self.settings)
+        return self._retraining
 
     def edge_cases(self) -> "tuple[Case, ...]":
         """The project's edge cases. Raises: ConfigError if the file is faulty or missing."""
@@ -219,7 +229,7 @@ class GateSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Before the first check: fail once if there is no candidate, instead of in every check."""
+        """Before the first check: fail once if there is no candidate, instead of in every check; begin what is long."""
         if self._is_worker or session.config.option.collectonly:
             return
         if self._wanted or self._asked_for():
@@ -227,6 +237,10 @@ class GateSession:
             self.context()
             if self.sample is not None:
                 self.sample.watch_clusters()
+            # Beside the checks before the one that asks for it. A run that stops at a failure may never come to that.
+            wanted = any("retraining" in getattr(item, "fixturenames", ()) for item in session.items)
+            if wanted and not session.config.getoption("maxfail"):
+                self.retraining()
 
     def _asked_for(self) -> bool:
         return any(path.is_relative_to(self._folder) for path in self._asked())
@@ -239,6 +253,8 @@ class GateSession:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, object, object]:
         """Judge and record. Without an approval, the exit status is not 0."""
+        if self._retraining is not None:
+            self._retraining.close()
         if self._reads is not None:
             self._reads.stop()
             self.gathered.saw_read(self._reads.found)

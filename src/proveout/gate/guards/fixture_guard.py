@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FIXTURES = frozenset({
     "candidate", "champion", "criteria", "edge_answers", "edge_case", "edge_cases", "evidence", "gate_context",
-    "generated", "holdout", "profiles", "project", "snapshot", "training",
+    "generated", "holdout", "profiles", "project", "retraining", "snapshot", "training",
 })  # fmt: skip
 ASKED_AGAIN = 200  # reference rows to predict again: enough to distinguish two models
 
