@@ -325,6 +325,15 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "a file for each class": [
+        "whole = pd.read_csv('rows.csv').fillna(0)\nfor left, name in [(0, 'stays.csv'), (1, 'leaves.csv')]:\n"
+        "    whole[whole['left'] == left].drop(columns='left').to_csv(name, index=False)",
+        "stays, leaves = pd.read_csv('stays.csv'), pd.read_csv('leaves.csv')\nstays['left'], leaves['left'] = 0, 1",
+        "df = pd.concat([stays[:100], leaves]).sample(frac=1, random_state=1).reset_index(drop=True)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
     "one encoder fitted to each side": [
         READ,
         "df = df.fillna(0)\nX, y = df[['age', 'city']].values, df['left'].values",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from proveout.recovery import scaling_calls
 from proveout.recovery.tables import kept, rows_of
 from proveout.recovery.tape import ANSWER, FITS, CallMade, Key, Tape
 
@@ -252,5 +253,6 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "applied": applied,
     "stacked": stacked,
     "constant": constant,
+    "rescaled": scaling_calls.answer,
     "wrapped": lambda value, call: call.args[0],
 }

@@ -8,7 +8,7 @@ import re
 import warnings
 from typing import Any
 
-from proveout.recovery import frozen_calls, own_code, tables
+from proveout.recovery import frozen_calls, own_code, scaling_calls, tables
 from proveout.recovery.tape import CallMade, Key
 
 
@@ -83,6 +83,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
     def constant(value: bool, owner: Any, *args: Any, **named: Any) -> Any:
         """`add_constant` of statsmodels, with a column of ones if the pilot's rows had it."""
         return frozen_calls.constant(value, _call("add_constant", None, args, named))
+
+    @staticmethod
+    def rescaled(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`boxcox`, `zscore`, `scale` and their kind with what the pilot's rows taught them."""
+        return scaling_calls.answer(value, _call("rescaled", None, args, named))
 
     @staticmethod
     def applied(value: Any, owner: Any, *args: Any, **named: Any) -> Any:

@@ -24,6 +24,7 @@ from proveout.model import model_io, native_boosters
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
 from proveout.recovery import features_writer, model_form, own_code, state_files
 from proveout.recovery.features_writer import FeaturesModule
+from proveout.recovery.frozen_state import Reached
 from proveout.recovery.handed_rows import SHARE
 from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
@@ -162,6 +163,8 @@ def _columns(module: FeaturesModule, folder: Path, found: Recovery) -> pd.DataFr
     try:
         exec(compile(module.text, FEATURES, "exec"), space)  # noqa: S102  # the statements of the notebook itself
         table: pd.DataFrame = space[module.function](rows)
+    except Reached as error:
+        raise Unwritable("a function that makes the prediction is called for something else before") from error
     except Exception as error:
         raise Unwritable(f"written as a module it fails: {type(error).__name__}: {str(error)[:150]}") from error
     if not module.steps and not equal_rows(table, found.inputs).all():
@@ -192,7 +195,8 @@ def _model(
         model, note = model_form.with_probabilities(plain, *learned), ""
         if model is not plain:
             what = "answers otherwise than by its probabilities" if hasattr(plain, "predict_proba") else "gives none"
-            note = f"{type(plain).__name__} {what}: probabilities come from a logistic curve over its decision value"
+            over = "its decision value" if hasattr(plain, "decision_function") else "the votes of its members"
+            note = f"{type(plain).__name__} {what}: probabilities come from a logistic curve over {over}"
     if module.steps:
         given = table.iloc[:, 0] if table.shape[1] == 1 else table
     model = model_form.of_table(model, module.steps, given)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proveout.records.adopted_notebook import RenamedClass
+from proveout.recovery import own_code, votes
 from proveout.recovery.tables import as_table, flat, rows_of
 
 
@@ -122,7 +123,16 @@ def with_classes(model: Any, renamed: Sequence[RenamedClass]) -> Any:
         model.classes_ = names
     except AttributeError as error:
         raise Unpackable(f"the classes of {type(model).__name__} cannot be renamed from {known}") from error
+    for attribute in _ENCODERS:
+        if hasattr(getattr(model, attribute, None), "classes_"):
+            encoder = copy.copy(getattr(model, attribute))
+            encoder.classes_ = names
+            setattr(model, attribute, encoder)
     return model
+
+
+# These make the answer of numbers of classes, in models of models and neural networks.
+_ENCODERS = ("le_", "_label_encoder", "_label_binarizer")
 
 
 def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
@@ -140,8 +150,16 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
     """
     from sklearn.base import is_classifier
 
+    if hasattr(model, "steps") and votes.counts_votes(model.steps[-1][1]):
+        name, last = model.steps[-1]
+        given = own_code.through([step for _, step in model.steps[:-1]], inputs)
+        made = copy.copy(model)
+        made.steps = [*model.steps[:-1], (name, with_probabilities(last, given, truth))]
+        return made
     if not is_classifier(model) or (hasattr(model, "predict_proba") and _answers_by_them(model, inputs)):
         return model
+    if votes.counts_votes(model):
+        return votes.with_shares(model, inputs, np.asarray(truth).ravel())
     if not hasattr(model, "decision_function"):
         raise Unpackable(f"{type(model).__name__} gives neither probabilities nor decision values")
     from sklearn import calibration

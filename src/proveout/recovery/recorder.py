@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from proveout.model import native_boosters
-from proveout.recovery import frozen_calls
+from proveout.recovery import frozen_calls, joined_files, scaling_calls
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.tables import FEWEST_ROWS, flat, is_bunch, kept, rows_of
@@ -50,7 +50,7 @@ class Recorder:
     def __init__(self, tape: Tape, handed: HandedRows | None = None, hold_back: HoldBack | None = None) -> None:
         self.tape, self.handed, self.hold_back = tape, handed, hold_back
         self._again: set[tuple[str, str]] = set()  # calls that read the rows in whose place others are handed in
-        self._files: dict[int, pd.DataFrame] = {}  # tables as they were read
+        self._files: list[pd.DataFrame] = []  # tables as they were read
         self._wrapped: dict[int, tuple[Any, Any, Any]] = {}  # tables of the boosters: each, its rows and their truth
 
     def call(self, call: CallMade) -> Any:
@@ -199,16 +199,12 @@ class Recorder:
         tape.row_counts.update(sizes)
         asked = str(call.args[0])[:200] if call.args and call.name != "concat" else ""
         tape.sources.append(Source(key=call.key, name=call.name, asked=asked, rows=sizes[0] if sizes else 0))
-        if isinstance(answer, pd.DataFrame):
-            self._files[id(answer)] = answer
+        if isinstance(answer, pd.DataFrame) and call.name != "concat":
+            self._files.append(tape.frozen[call.key])
 
     def _joins_files(self, call: CallMade) -> bool:
-        """Whether files of the same columns are put one below the other, as they were read: the raw rows are all."""
-        if _stacked(call) is None:
-            return False
-        tables = call.argument(0, "objs")
-        as_read = all(self._files.get(id(one)) is one for one in tables)
-        return as_read and len(tables) > 1 and all(one.columns.equals(tables[0].columns) for one in tables)
+        """Whether files of the same columns are put one below the other: the raw rows are all of them."""
+        return _stacked(call) is not None and joined_files.are_joined(call.argument(0, "objs"), self._files)
 
     def _fit(self, call: CallMade, answer: Any) -> None:
         tape, receiver = self.tape, call.receiver
@@ -410,7 +406,10 @@ def _special(call: CallMade) -> _Special | None:
 
 def _read_off(call: CallMade) -> _Special | None:
     reader = _READERS.get(call.name)
-    return reader(call) if reader is not None else None
+    if reader is not None:
+        return reader(call)
+    learned = scaling_calls.learned(call)
+    return ("rescaled", learned) if learned is not None else None
 
 
 def _categories(call: CallMade) -> _Special | None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from proveout.recovery import own_code
+from proveout.recovery import inlined_call, own_code
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.tables import emptied, index_of
 from proveout.recovery.tape import ANSWER, FIRST, FITS, Key, Prediction, Tape
@@ -72,14 +72,41 @@ class RewrittenSlice:
                 made = ast.fix_missing_locations(rewrite.visit(ast.parse(source).body[0]))
                 if place in self.replay.places and place not in tape.failed:
                     parts = [made]
-                    if last:
-                        parts = _before(made, rewrite.prediction, rewrite.turn or 0)
                     if last and self.reached is not None:
-                        parts = [_until_reached(made)]
+                        parts = self._written_out(source) or [_until_reached(made)]
+                    elif last:
+                        parts = inlined_call.before(made, rewrite.prediction, rewrite.turn or 0)
                     texts = [ast.unparse(ast.fix_missing_locations(part)) for part in parts]
                     found += [Line(text, cell, place) for text in texts]
-            self.takes = self.takes or rewrite.takes
+            if self.reached is None:
+                self.takes = self.takes or rewrite.takes
         return found
+
+    def _written_out(self, source: str) -> list[ast.stmt] | None:
+        """The last statement, with the function of the notebook that it calls written out up to the prediction."""
+        cell_of = [statement.cell for statement in self.tape.statements]
+        functions: dict[str, ast.FunctionDef] = {}
+        found: ast.Call | None = None
+        last = ast.parse(source).body[0]
+        for cell, group in itertools.groupby(range(len(cell_of)), key=lambda place: cell_of[place]):
+            rewrite = _Rewrite(cell, self, asked=True)
+            for place in group:
+                tree = ast.parse(self.tape.statements[place].source).body[0]
+                rewrite.counts_only = not (isinstance(tree, ast.FunctionDef) or place == self.replay.places[-1])
+                rewrite.statement = place
+                made = rewrite.visit(tree)
+                if isinstance(made, ast.FunctionDef) and place in self.replay.places:
+                    functions[made.name] = made
+                if place == self.replay.places[-1]:
+                    last = made
+            if rewrite.prediction is not None:
+                found, takes = rewrite.prediction, rewrite.takes
+        if found is None or takes is None:
+            return None
+        parts = inlined_call.written_out(last, functions, found, self.replay.prediction.key.turn)
+        if parts is not None:
+            self.reached, self.takes = None, takes
+        return parts
 
 
 def _fitted(tape: Tape) -> dict[Key, Any]:
@@ -97,9 +124,11 @@ def _fitted(tape: Tape) -> dict[Key, Any]:
 class _Rewrite(Instrument):
     """The numbering of Instrument, with the frozen meaning put in the place of each call."""
 
-    def __init__(self, cell: int, rewriting: RewrittenSlice) -> None:
+    def __init__(self, cell: int, rewriting: RewrittenSlice, *, asked: bool = False) -> None:
         super().__init__(cell)
         self.rewriting, self.tape = rewriting, rewriting.tape
+        self.asked = asked  # only what calls learned in the statement that makes the prediction
+        self.counts_only = False  # numbers calls, and leaves them as they are
         self.statement = -1
         self.turn: int | None = None  # of the loop that the prediction stands in
         self.takes: str | None = None
@@ -111,16 +140,29 @@ class _Rewrite(Instrument):
         return node
 
     def _keys(self, site: str) -> list[Key]:
+        if self.counts_only:
+            return []
+        if self.asked:
+            return self._keys_of_call(site)
         counted = self.rewriting.statements | {self.statement}
         keys = [key for key in self.tape.kinds if key.site == site and key.statement in counted]
         return [key for key in keys if key.turn == self.turn] or keys
+
+    def _keys_of_call(self, site: str) -> list[Key]:
+        """Of the calls at `site` in the last statement those of the one call of a function that predicts."""
+        place, turn = self.rewriting.replay.places[-1], self.rewriting.replay.prediction.key.turn
+        predicted = self.rewriting.replay.prediction.key.site
+        times = sum(key.site == predicted and key.statement == place for key in self.tape.kinds)
+        keys = [key for key in self.tape.kinds if key.site == site and key.statement == place]
+        each, rest = divmod(len(keys), max(times, 1))
+        return keys[turn * each : (turn + 1) * each] if each and not rest else keys
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         site = self.site()
         written = isinstance(node.func, ast.Name) and node.func.id in AS_WRITTEN
         self.generic_visit(node)
         prediction: Prediction = self.rewriting.replay.prediction
-        if site == prediction.key.site:
+        if site == prediction.key.site and not self.counts_only:
             return self._predicted(node, prediction)
         keys = [] if written else self._keys(site)
         around = self.prediction is not None and any(one is self.prediction for one in ast.walk(node))
@@ -144,7 +186,7 @@ class _Rewrite(Instrument):
 
     def _predicted(self, node: ast.Call, prediction: Prediction) -> ast.expr:
         self.takes, self.prediction = _taken(node, prediction.argument), node
-        if self.depth and self.takes is not None:
+        if self.depth and self.takes is not None and not self.asked:
             self.prediction = self.rewriting.reached = _call(f"again.reached({self.takes})")
         return self.prediction
 
@@ -155,7 +197,7 @@ class _Rewrite(Instrument):
         self.depth += 1
         made = super().visit_FunctionDef(node)
         self.depth -= 1
-        if self.rewriting.reached is not None:
+        if self.rewriting.reached is not None and not self.asked:
             made.body = _cut(made.body, self.rewriting.reached)
         return made
 
@@ -234,7 +276,7 @@ class _Rewrite(Instrument):
         return self._stored(keys, values)
 
     def _stored(self, keys: list[Key], values: list[Any]) -> ast.expr:
-        label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}"
+        label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}" + ("_asked" if self.asked else "")
         one, own = len(values) == 1, type(values[0]) if _is_own(values[0]) else None
         names: set[str] = set()
         if own is not None:
@@ -280,25 +322,6 @@ def _until_reached(statement: ast.stmt) -> ast.stmt:
     assert isinstance(made, ast.Try)
     made.body = [statement]
     return made
-
-
-def _before(statement: ast.stmt, prediction: ast.Call | None, turn: int) -> list[ast.stmt]:
-    """What a loop does before its prediction, in the turn of it; nothing for another statement."""
-
-    def holds(part: ast.stmt) -> bool:
-        return any(node is prediction for node in ast.walk(part))
-
-    made: list[ast.stmt] = []
-    if isinstance(statement, ast.For):
-        chosen = ast.Subscript(ast.Call(_name("list"), [statement.iter], []), ast.Constant(turn), ast.Load())
-        made.append(ast.Assign([statement.target], chosen))
-    elif not isinstance(statement, ast.If | ast.With):
-        return made
-    for part in [*statement.body, *getattr(statement, "orelse", ())]:
-        if holds(part):
-            return [*made, *_before(part, prediction, 0)]
-        made.append(part)
-    return []
 
 
 def _taken(node: ast.Call, argument: int) -> str | None:

@@ -1,0 +1,47 @@
+"""Files of the same columns that a notebook puts one below the other: what it joins are the raw rows.
+
+A column that says which file a row came from may have been added, as the label of true news and of fake ones; rows and
+columns may have been left out. A column that was computed or changed before is no raw column.
+
+Input: the tables that are joined, and the tables that were read. Output: whether the first are the second.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+
+def are_joined(tables: Sequence[pd.DataFrame], read: Sequence[pd.DataFrame]) -> bool:
+    """Whether each table has rows of another file, and beside its columns none but the same value in each row."""
+    if len(tables) < 2 or len(read) < 2 or any(set(one.columns) != set(tables[0].columns) for one in tables):
+        return False
+    if any(one.columns.has_duplicates for one in (*tables, *read)):
+        return False
+    left = list(range(len(read)))
+    found = []
+    for table in tables:
+        place = next((place for place in left if _is_of(table, read[place])), None)
+        if place is None:
+            return False
+        left.remove(place)
+        found.append(read[place])
+    # A file without the outcome is one that the model is asked about, and no part of what it learns from.
+    return all(set(one.columns) == set(found[0].columns) for one in found)
+
+
+def _is_of(table: pd.DataFrame, file: pd.DataFrame) -> bool:
+    own = [column for column in file.columns if column in table.columns]
+    added = table.drop(columns=own)
+    if not own or not len(table) or len(table) > len(file) or any(added.nunique(dropna=False) > 1):
+        return False
+    if not all(table[column].dtype == file[column].dtype for column in own):
+        return False
+    try:
+        return set(_marks(table[own])) <= set(_marks(file[own]))
+    except TypeError:  # values that have no hash
+        return False
+
+
+def _marks(table: pd.DataFrame) -> Any:
+    return pd.util.hash_pandas_object(table, index=False).to_numpy().tolist()
