@@ -20,7 +20,7 @@ SRC = ROOT / "src" / "proveout"
 # A file imports from floors below its own. Halves are steps within a floor.
 FLOORS = {
     "errors": 0.0, "records": 0.0, "code_files": 0.1, "settings": 0.2, "gate_settings": 0.3, "strict_yaml": 0.3,
-    "html_pages": 0.3,
+    "html_pages": 0.3, "interpreter_exit": 0.0,
     "task": 1.0, "schema": 1.0,
     "data": 2.0, "ledger": 2.0, "fastpath": 2.5,
     "trust": 3.0, "project": 3.3, "model": 3.5,

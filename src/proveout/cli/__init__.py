@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from proveout import interpreter_exit
 from proveout.cli import (
     adopt,
     approve,
@@ -87,6 +88,7 @@ def _options(
     ] = False,
 ) -> None:
     """Takes a pilot notebook to production and proves, with pytest, that it belongs there."""
+    interpreter_exit.without_collection()
 
 
 for command in (

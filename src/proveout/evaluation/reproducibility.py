@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from proveout import interpreter_exit
 from proveout.project import open_store
 from proveout.records.answer import TaskFacts
 from proveout.records.bundle import PackedConfig
@@ -182,6 +183,7 @@ def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
 
 def main(folder: str, into: str) -> None:
     """Train again from the configuration and data of the bundle in `folder`, and write `Again` into `into`."""
+    interpreter_exit.without_collection()
     began = time.monotonic()
     from proveout import settings
     from proveout.data import snapshots

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proveout import interpreter_exit
 from proveout import settings as settings_module
 from proveout.errors import ProveoutError
 from proveout.evaluation import holdout_sample
@@ -261,6 +262,8 @@ class GateSession:
         if self._wanted and self._context is not None and self.sample is None:  # by a sample nothing is approved anyway
             self.gathered.found(*fixture_guard.broken(self._context))
         judging = self._wanted and not session.config.option.collectonly and exitstatus != pytest.ExitCode.USAGE_ERROR
+        if self._wanted:
+            interpreter_exit.without_collection()
         if self._is_worker:
             getattr(self._config, "workeroutput", {})[self.NAME] = self.gathered.packed()
         elif judging:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from proveout import interpreter_exit
 from proveout import settings as settings_module
 from proveout.project import user_name
 from proveout.settings import Settings
@@ -28,6 +29,7 @@ def prepare(start: str | Path | None = None) -> Settings:
     file = Path(start) if start is not None else None
     os.environ.setdefault("METAFLOW_USER", user_name())
     if file is not None and file.is_file():
+        interpreter_exit.without_collection()
         flow_errors.in_this_process(sys.argv)
     settings = settings_module.load(file.parent if file is not None and file.is_file() else file)
     os.environ.setdefault("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(settings.root))
