@@ -372,6 +372,26 @@ def test_threads_of_the_kernel_do_not_spin_while_they_wait_unless_they_are_told_
     assert given == {"OMP_WAIT_POLICY": inside, "OMP_NUM_THREADS": "2"}
 
 
+def test_a_kernel_ends_without_a_last_search_and_what_a_cell_left_open_is_written(run, tmp_path):
+    """The search takes a second of each training, and everybody waits for it. No name of ours is in the namespace."""
+    ran = run(
+        "n = 3",
+        f"file = open({str(tmp_path / 'left_open')!r}, 'w')\n"
+        "file.write('to the end')\n"
+        "class Told:\n"
+        f"    def __del__(self): open({str(tmp_path / 'collected')!r}, 'w').close()\n"
+        "cycle = Told()\n"
+        "cycle.itself = cycle\n"
+        "metrics = {'ours': sum('proveout' in name or 'interpreter' in name for name in dir())}",
+        parameters={"n": 4},
+        exports=("metrics",),
+    )
+
+    assert (tmp_path / "left_open").read_text() == "to the end"
+    assert not (tmp_path / "collected").exists()
+    assert json.loads(ran.exports["metrics"].read_text()) == {"ours": 0}
+
+
 def test_progress_is_told_cell_by_cell(run):
     """A run of minutes must not be silent."""
     told = []

@@ -32,6 +32,8 @@ START_S = 60
 LOST_S = 5  # after a cell's reply; then missing output messages count as lost
 # Messages that may wait to be read. libzmq's default of 1,000 silently drops the rest.
 WAITING_MESSAGES = 100_000
+# The kernel's end is waited for. Without a name in the notebook's namespace.
+_FIRST_LINE = "__import__('proveout.interpreter_exit').interpreter_exit.without_collection()"
 
 
 def environment(*, threads: int = 1) -> Mapping[str, str]:
@@ -97,7 +99,8 @@ class _ThisInterpreter(KernelManager):
 
     @property
     def kernel_spec(self) -> Any:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "--IPKernelApp.log_level=40", "-f", "{connection_file}"]
+        options = ["--IPKernelApp.log_level=40", f"--IPKernelApp.exec_lines={_FIRST_LINE}", "-f", "{connection_file}"]
+        argv = [sys.executable, "-m", "ipykernel_launcher", *options]
         return KernelSpec(argv=argv, display_name="proveout", language="python")
 
 
