@@ -16,11 +16,10 @@ import doc_blocks
 import pytest
 import real_postgres
 from hypothesis import settings as hypothesis_settings
-from reference_project import FEW_CHECKS, ROOT, Project
+from reference_project import FEW_CHECKS, ROOT, LaidOut, Project
 
 if TYPE_CHECKING:
     from gate_toy import Gate
-    from nbformat import NotebookNode
     from tiny_project import Project as TinyProject
 
 collect_ignore = ["few_checks"]  # unless they are asked for by name
@@ -40,40 +39,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The months of January to May, taken in by flows/ingest.py."""
-    made = Project(_shared(tmp_path_factory) / "ingested")
-    with _once(made.state) as missing:
+def ingested_by_commands(tmp_path_factory: pytest.TempPathFactory) -> LaidOut:
+    """The README's project after its first two commands: the months of January to May, taken in by flows/ingest.py."""
+    made = LaidOut(_shared(tmp_path_factory) / "ingested")
+    with _once(made.folder) as missing:
         if missing:
-            ran = made.run("flows/ingest.py", "run")
-            assert ran.returncode == 0, ran.stdout + ran.stderr
-    return made.copy(tmp_path_factory.mktemp("project") / "state")
+            made.folder.mkdir()
+            made.type(doc_blocks.INIT)
+            made.type(doc_blocks.INGEST)
+    return made
 
 
 @pytest.fixture(scope="session")
-def trained_in_a_notebook(ingested: Project, tmp_path_factory: pytest.TempPathFactory) -> "NotebookNode":
-    """notebooks/run_flow.ipynb, executed: ingest again, train a candidate, put it before the gate."""
-    import nbformat
-    from nbclient import NotebookClient
-
-    made = Project(_shared(tmp_path_factory) / "trained")
-    executed = made.state.with_suffix(".ipynb")
-    with _once(made.state) as missing:
+def trained_by_commands(ingested_by_commands: LaidOut, tmp_path_factory: pytest.TempPathFactory) -> LaidOut:
+    """And after the third: with a candidate that the gate has approved by a few checks."""
+    made = LaidOut(_shared(tmp_path_factory) / "trained")
+    with _once(made.folder) as missing:
         if missing:
-            shutil.copytree(ingested.state, made.state, dirs_exist_ok=True)
-            document = nbformat.read(ROOT / "notebooks" / "run_flow.ipynb", 4)
-            [train] = [cell for cell in document.cells if '"train.py"' in cell.source]
-            train.source = train.source.replace(".run()", f".run(checks={FEW_CHECKS!r})")
-            client = NotebookClient(document, timeout=600, resources={"metadata": {"path": str(ROOT / "notebooks")}})
-            client.execute(env=made.environment)
-            nbformat.write(document, executed)
-    shutil.copytree(made.state, ingested.state, dirs_exist_ok=True)
-    return nbformat.read(executed, 4)
+            ingested_by_commands.copy(made.folder)
+            not_code = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / FEW_CHECKS, made.root / FEW_CHECKS, ignore=not_code)
+            made.type(doc_blocks.TRAIN, "--checks", FEW_CHECKS)
+    return made
 
 
 @pytest.fixture(scope="session")
-def trained(ingested: Project, trained_in_a_notebook: "NotebookNode") -> Project:
+def ingested(ingested_by_commands: LaidOut, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project of this repository, with the months of January to May."""
+    return Project(ingested_by_commands.root / ".proveout").copy(tmp_path_factory.mktemp("project") / "state")
+
+
+@pytest.fixture(scope="session")
+def trained(ingested: Project, trained_by_commands: LaidOut) -> Project:
     """The project with a candidate that the gate has approved."""
+    shutil.copytree(trained_by_commands.root / ".proveout", ingested.state, dirs_exist_ok=True)
     return ingested
 
 

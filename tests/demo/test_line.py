@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import pytest
+from reference_project import FEW_CHECKS, ROOT, Project, trained_in_a_notebook
 
 from proveout.demo import line
 from proveout.demo.live_server import DemoFailed, Reply
@@ -19,8 +20,6 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """`make demo`, run once in a state folder of its own: the project, and what was printed."""
-    from reference_project import FEW_CHECKS, Project
-
     project = Project(tmp_path_factory.mktemp("demo") / "state")
     ran = project.run("-m", "proveout", "demo", "--batch", "2013-06", "--checks", FEW_CHECKS, timeout_s=500)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -49,14 +48,15 @@ def test_the_demo_goes_from_raw_data_to_a_watched_model(shown):
 
 @pytest.mark.chaos  # the check that trains again asks it of `trained`, in tests/line/test_reference_checks.py
 @pytest.mark.timeout(1_800)
-def test_training_twice_gives_one_digest_from_the_root_and_from_a_notebook(shown, trained):
+def test_training_gives_one_digest_at_a_terminal_in_another_project_and_from_a_notebook(shown, trained, tmp_path):
     """Same snapshot and configuration: the same bundle, in whichever state folder and wherever it is run from."""
-    project, _ = shown
-    first, second = (from_json(Bundle, one.newest("bundle").body) for one in (project, trained))
+    noted = Project(tmp_path / "state")
+    trained_in_a_notebook(ROOT, checks=FEW_CHECKS, PROVEOUT_STATE=str(noted.state))
+    bundles = [from_json(Bundle, one.newest("bundle").body) for one in (shown[0], trained, noted)]
 
-    assert first.run != second.run  # each has trained
-    assert first.digest == second.digest
-    assert first.snapshot == second.snapshot
+    assert len({one.run for one in bundles}) == 3  # each has trained
+    assert len({one.digest for one in bundles}) == 1
+    assert len({one.snapshot for one in bundles}) == 1
 
 
 def test_without_a_batch_the_held_out_rows_are_asked(trained):

@@ -5,24 +5,14 @@ from typer.testing import CliRunner
 
 from proveout.cli import main
 from proveout.errors import ProveoutError
-from proveout.records.bundle import Bundle
-from proveout.records.json_form import from_json
-from proveout.records.values import now
-from proveout.rollout import releases
 from proveout.server.worker.release_source import Released
-from proveout.trust import authorization
-from proveout.trust.signing import Keyring
 
 
 @pytest.fixture
 def released(trained):
     """The folder of the trained bundle, released as champion."""
-    settings = trained.settings()
-    bundle = from_json(Bundle, trained.newest("bundle").body)
-    with trained.ledger() as ledger:
-        approved = authorization.approval_of(ledger, bundle.digest).bundle
-        releases.release(ledger, Keyring(settings.keys_dir), bundle, by="test", reason="to tamper with", at=now())
-    return settings, trained.store().folder("bundles", approved)
+    trained.release()
+    return trained.settings(), trained.store().folder("bundles", trained.newest("bundle").subject)
 
 
 def test_every_file_of_the_released_bundle_is_guarded(released, monkeypatch):

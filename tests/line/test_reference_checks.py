@@ -24,5 +24,7 @@ def test_a_fresh_candidate_is_approved_by_all_checks(trained: Project, tmp_path)
         "checks/test_model.py",
     }
     again = [one for one in verdict.evidence if one.name.startswith("files of the bundle that differ")]
-    assert [one.decision for one in again] == ["the same digest"]  # `trained` was trained in a notebook, this was not
+    assert [one.decision for one in again] == [
+        "the same digest"
+    ]  # `trained` was trained in a project that was laid out
     assert f"next: proveout release {verdict.candidate[:12]}" in ran.stdout

@@ -5,7 +5,6 @@ it runs, or why it does not.
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import pytest
 from doc_blocks import ADOPT, Block, not_printed
 from ledger_rows import prediction
 from patience import PATIENCE_S
-from reference_project import ROOT
+from reference_project import ROOT, typed
 from tiny_project import Project as TinyProject
 from tiny_project import orders
 
@@ -92,13 +91,7 @@ class Place:
         if command.startswith("cd "):
             self.folder = self.folder / command.removeprefix("cd ")
             return ""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "METAFLOW_", "GITHUB_"))}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**kept, "PATH": path, "HOME": str(self.home), **self.environment}
-        ran = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
+        ran = typed(command, self.folder, timeout_s=900, **{"HOME": str(self.home), **self.environment})
         right = next((codes for begin, codes in self.returns.items() if command.startswith(begin)), (0,))
         assert ran.returncode in right, f"$ {command}\n{ran.stdout}\n{ran.stderr}"
         return ran.stdout + ran.stderr

@@ -30,13 +30,9 @@ from proveout.evaluation.context import LabelledRows
 from proveout.fuzz.properties import Generated
 from proveout.gate import fixtures
 from proveout.gate.guards import fixture_guard
-from proveout.ledger.ledger import Ledger, read
+from proveout.ledger.ledger import read
 from proveout.pilot import scaffold
-from proveout.records.bundle import Bundle
-from proveout.records.values import now
 from proveout.records.verdict import CheckResult, Verdict
-from proveout.rollout import releases
-from proveout.trust.signing import Keyring
 
 SRC = ROOT / "src" / "proveout"
 PAGES = doc_blocks.pages()
@@ -142,13 +138,8 @@ def verdict(trained, tmp_path_factory) -> Verdict:
     modules = ", ".join(sorted({helper.partition(".")[0] for helper in helpers_named()}))
     text = HEAD.format(modules=modules) + "\n\n".join(example.check() for example in RUN_HERE)
     (root / "checks" / "test_docstrings.py").write_text(text)
-    state = trained.copy(root / ".proveout").state
-    with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
-        candidate = read(Bundle, ledger.entries(kind="bundle", limit=1, newest_first=True)[0])
-        champion = releases.current(ledger, candidate.model)
-        if champion is None or champion.bundle != candidate.digest:
-            keyring, why = Keyring(state / "keys"), "there is somebody to compare with"
-            releases.release(ledger, keyring, candidate, by="ada", reason=why, at=now())
+    project = trained.copy(root / ".proveout")
+    project.release()  # so that there is somebody to compare with
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "GITHUB_", "PYTEST_"))}
     # Small fits: threads would wait for each other longer than they work.
     environment["OMP_NUM_THREADS"] = "1"
@@ -156,8 +147,7 @@ def verdict(trained, tmp_path_factory) -> Verdict:
     command = [sys.executable, "-m", "pytest", "checks", "-p", "no:cacheprovider"]
     ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED, ran.stdout + ran.stderr
-    with Ledger(f"sqlite:///{state / 'ledger.db'}") as ledger:
-        return read(Verdict, ledger.entries(kind="verdict")[-1])
+    return read(Verdict, project.newest("verdict"))
 
 
 def results(verdict: Verdict, name: str, *, file: str = r"\w+") -> list[CheckResult]:

@@ -1,13 +1,14 @@
-"""README.md: every command in it is run, in its order, in a project that `proveout init` laid out."""
+"""README.md: every command in it is run, in its order, in a project that `proveout init` laid out.
+
+Those that train a model are run in the fixtures `adopted_pilot` and `trained_by_commands`, once for all tests.
+"""
 
 import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,9 +17,9 @@ from pathlib import Path
 
 import doc_blocks
 import pytest
-from doc_blocks import ADOPT, not_printed
+from doc_blocks import ADOPT, TRAIN, not_printed
 from patience import PATIENCE_S
-from reference_project import ROOT
+from reference_project import FEW_CHECKS, ROOT, terminal, typed
 
 from proveout.demo import live_server
 
@@ -26,8 +27,7 @@ pytestmark = pytest.mark.long
 
 # All of checks/ takes a minute of processor time. They are asked in tests/line/test_reference_checks.py; here some
 # of each kind are, and all of them in `make chaos`.
-FEW = "few_checks"
-JUDGED = ("python flows/train.py run", "proveout release ")  # commands that say by which checks
+ONLY = "test_auc or guard or locked or calm-evening"
 PATIENT = {"PROVEOUT_DEADLINE_S": "3"}  # the model shall answer also on a machine that is busy with other tests
 README = (ROOT / "README.md").read_text()
 SHOWN = re.search(r"proveout verdict (\w{12})", README)[1]  # the digest of the bundle, as the README has it
@@ -41,41 +41,21 @@ COMMANDS = [
 
 
 class Shell:
-    """A person at a terminal: one command after the other, in the folder that the last `cd` led to."""
-
-    only = "test_auc or guard or locked or calm-evening"  # of checks/
+    """A person at a terminal: one command after the other, in the project."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, live_server.free_port()
         self.server: subprocess.Popen[bytes] | None = None
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROVEOUT_", "METAFLOW_"))}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**environment, "PATH": path, "PROVEOUT_PORT": str(self.port)}
 
-    def run(self, command: str, *, returns: Collection[int] = (0,)) -> subprocess.CompletedProcess[str]:
-        few = (
-            {"PYTEST_ADDOPTS": f"{os.environ['PYTEST_ADDOPTS']} -k '{self.only}'"}
-            if command.startswith("pytest")
-            else {}
-        )
-        command += f" --checks {FEW}" if command.startswith(JUDGED) else ""
-        ran = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.home,
-            env={**self.environment, **few, **(PATIENT if command.startswith("proveout drill") else {})},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+    def run(self, command: str, *, returns: Collection[int] = (0,), **environment: str) -> str:
+        ran = typed(command, self.home, PROVEOUT_PORT=str(self.port), **environment)
         assert ran.returncode in returns, f"$ {command}\n{ran.stdout}\n{ran.stderr}"
-        return ran
+        return ran.stdout
 
     def serve(self, command: str) -> None:
         log = (self.home / "server.log").open("wb")
-        self.server = subprocess.Popen(
-            shlex.split(command), cwd=self.home, env=self.environment | PATIENT, stdout=log, stderr=log
-        )
+        environment = terminal(PROVEOUT_PORT=str(self.port), **PATIENT)
+        self.server = subprocess.Popen(shlex.split(command), cwd=self.home, env=environment, stdout=log, stderr=log)
         begun = time.monotonic()
         while time.monotonic() - begun < PATIENCE_S:
             try:
@@ -86,9 +66,9 @@ class Shell:
         raise AssertionError((self.home / "server.log").read_text())
 
 
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    shell = Shell(tmp_path_factory.mktemp("readme"))
+@pytest.fixture
+def shell(trained_by_commands, tmp_path):
+    shell = Shell(trained_by_commands.copy(tmp_path / "readme").root)
     yield shell
     if shell.server is not None:
         shell.server.send_signal(signal.SIGTERM)
@@ -96,33 +76,34 @@ def shell(tmp_path_factory):
 
 
 @pytest.mark.timeout(1_800)
-def test_every_command_of_the_readme_does_what_it_says(shell, adopted_pilot):
+def test_every_command_of_the_readme_does_what_it_says(shell, adopted_pilot, trained_by_commands):
     """A README that nothing backs sends a new user away at the third line."""
     assert len(COMMANDS) >= 10
-    (shell.home / "examples").symlink_to(ROOT / "examples")
-    said = {}
+    done = {ADOPT: adopted_pilot[1], **trained_by_commands.printed}  # in fixtures, for the tests that go on from there
+    first = [command.text for command in COMMANDS[: len(done)]]
+    assert first == [*done]
+    said = {"digest": re.search(r"next: proveout release (\w{12})", done[TRAIN])[1]}
     for written in COMMANDS:
         command = written.text
-        if command == ADOPT:
-            assert not_printed(written.shown, adopted_pilot[1]) == []
+        if command in done:
+            assert not_printed(written.shown, done[command]) == []
             continue
-        if said.get("digest"):
-            command = command.replace(SHOWN, said["digest"])
+        command = command.replace(SHOWN, said["digest"])
         command = command.replace("127.0.0.1:8080", f"127.0.0.1:{shell.port}")
         if command.endswith(" &"):
             shell.serve(command.removesuffix(" &"))
             continue
         # Some of the checks are never an approval. A drill ends with 1 where an answer came late, which a machine
         # that is busy with other tests may bring; that none was lost is asked below.
-        allowed = {"pytest checks/": (1,), "proveout drill": (0, 1)}
-        ran = shell.run(command, returns=next((codes for c, codes in allowed.items() if command.startswith(c)), (0,)))
-        assert not_printed(written.shown, ran.stdout) == [], ran.stdout
-        said[command.split(" ")[0] + " " + command.split(" ")[1]] = ran.stdout
-        if "cd my-flights" in command:
-            shell.home = shell.home / "my-flights"
-            shutil.copytree(ROOT / "tests" / FEW, shell.home / FEW, ignore=shutil.ignore_patterns("__pycache__"))
-        if "train.py" in command:
-            said["digest"] = re.search(r"next: proveout release (\w{12})", ran.stdout)[1]
+        program = " ".join(command.split(" ")[:2])
+        returns, environment = {
+            "pytest checks/": ((1,), {"PYTEST_ADDOPTS": f"{os.environ['PYTEST_ADDOPTS']} -k '{ONLY}'"}),
+            "proveout drill": ((0, 1), PATIENT),
+        }.get(program, ((0,), {}))
+        by = f" --checks {FEW_CHECKS}" if program == "proveout release" else ""
+        printed = shell.run(command + by, returns=returns, **environment)
+        assert not_printed(written.shown, printed) == [], printed
+        said[program] = printed
     answer = json.loads(said["curl -s"])
     assert list(answer) == list(json.loads(re.search(r"```json\n(.*?)```", README, flags=re.S)[1]))
     assert answer["answered_by"] == "model"
@@ -137,17 +118,8 @@ def test_every_command_of_the_readme_does_what_it_says(shell, adopted_pilot):
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1_800)
-def test_all_checks_hold_in_a_project_that_was_laid_out(shell, monkeypatch):
-    monkeypatch.setattr(Shell, "only", "test")
-    commands = [command.text for command in COMMANDS if command.text != ADOPT]
-    trained = next(place for place, command in enumerate(commands) if "train.py" in command)
-    for command in [*commands[: trained + 1], "pytest checks/"]:
-        ran = shell.run(command)
-        if "cd my-flights" in command:
-            shell.home = shell.home / "my-flights"
-            shutil.copytree(ROOT / "tests" / FEW, shell.home / FEW, ignore=shutil.ignore_patterns("__pycache__"))
-
-    assert "approved" in ran.stdout
+def test_all_checks_hold_in_a_project_that_was_laid_out(shell):
+    assert "approved" in shell.run("pytest checks/")
 
 
 def test_the_cron_line_holds_a_lock_and_stays_in_the_project():

@@ -12,6 +12,10 @@ from reference_project import ROOT
 
 ADOPT = "proveout adopt examples/pilot.ipynb --into cancer --yes"
 """What README.md and the tutorial run; the tests do once: the fixture `adopted_pilot`."""
+INIT = "proveout init my-flights && cd my-flights"
+INGEST = "python flows/ingest.py run"
+TRAIN = "python flows/train.py run"
+"""What README.md begins with. The tests run these once for all that need a model: fixture `trained_by_commands`."""
 _FENCE = re.compile(
     r"^(?:<!-- (?P<how>not run|long|run in): (?P<said>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.M | re.S,
