@@ -184,6 +184,25 @@ def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str
     assert (probability > 0.5).astype(int).tolist() == held["answer"].tolist()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "search = GridSearchCV(SVC(), {'C': [0.1, 1]}, cv=3).fit(X_train, y_train)\nmodel = search.best_estimator_",
+        "pickle.dump(SVC().fit(X_train, y_train), open('model.pkl', 'wb'))\nmodel = pickle.load(open('model.pkl', 'rb'))",
+    ],
+    ids=["found by a search", "from a file"],
+)
+def test_a_model_that_was_not_fitted_itself_has_training_rows_all_the_same(asked: str, tmp_path: Path) -> None:
+    """Those of the search that found it, or of the model that its file was written of."""
+    imports = "import pickle\nfrom sklearn.svm import SVC\nfrom sklearn.model_selection import GridSearchCV"
+    fit = "kept = SVC().fit(X_train, y_train)"
+    cells = [imports, READ, "df = df.fillna(0)", INPUTS, SPLIT, fit, asked, "model.predict(X_test)"]
+    found, _ = handed_over(cells, tmp_path)
+    raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
+
+    assert answers(tmp_path, raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+
+
 @pytest.mark.parametrize("model", ["SVC()", "RidgeClassifier()"])
 def test_several_classes_without_probabilities_get_them_too(model: str, tmp_path: Path) -> None:
     """Probabilities that say something: better than the shares of the classes, and the largest one is the answer."""

@@ -20,6 +20,7 @@ CHANGES = {
     "scale": "df[['age', 'income']] = preprocessing.scale(df[['age', 'income']])",
     "minmax_scale": "df['income'] = preprocessing.minmax_scale(df['income'], feature_range=(0, 2))",
     "robust_scale": "df[['age', 'income']] = preprocessing.robust_scale(df[['age', 'income']])",
+    "winsorize": "df['income'] = stats.mstats.winsorize(df['income'], limits=[0.05, 0.1])",
     "power_transform": "df[['income']] = preprocessing.power_transform(df[['income']])",
 }
 

@@ -87,6 +87,22 @@ def test_what_is_computed_from_a_prediction_is_no_model_of_its_own() -> None:
     assert [type(one.prediction.model).__name__ for one in found] == ["LogisticRegression"]
 
 
+def test_rows_that_are_asked_about_again_have_the_truth_that_they_had() -> None:
+    """A last prediction is often made to be shown, and no metric is given it."""
+    cells = [
+        READ,
+        "train, test = train_test_split(df.fillna(0), random_state=1)",
+        "X_test, y_test = test[['age', 'income']], test['left']",
+        "model = LogisticRegression(max_iter=500).fit(train[['age', 'income']], train['left'])",
+        "print(model.score(X_test, y_test))\nshown = list(model.predict(X_test))",
+    ]
+    with recorded([IMPORTS, *cells]) as tape:
+        one, found = last_model(tape)
+
+        assert one.prediction.name == "predict"
+        assert found.target == "left"
+
+
 @pytest.mark.parametrize(
     "trained",
     [

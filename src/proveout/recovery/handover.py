@@ -255,9 +255,25 @@ def _some(table: Any, positions: Sequence[int]) -> Any:
 
 
 def _learned(tape: Tape, one: HeldOut) -> tuple[Any, Any]:
-    """What the model was last fitted to."""
-    fits = [fit for fit in tape.fits if fit.model is one.prediction.model]
+    """What the model was last fitted to: the model itself, the search that found it, or what a file was written of."""
+    model = one.prediction.model
+    fits = [fit for fit in tape.fits if model is not None and _is_model(fit.model, model)]
+    fits = fits or [fit for fit in tape.fits if type(fit.model) is type(model) and _answers_as(fit.model, one)]
     return (fits[-1].inputs, fits[-1].truth) if fits else (None, None)
+
+
+def _is_model(fitted: Any, model: Any) -> bool:
+    return fitted is model or getattr(fitted, "best_estimator_", None) is model
+
+
+def _answers_as(model: Any, one: HeldOut) -> bool:
+    """Whether a model answers the held-out rows as the one that was asked did."""
+    try:
+        return one.prediction.name == "predict" and equal_rows(
+            model.predict(one.prediction.inputs), one.prediction.answers
+        ).all()
+    except Exception:  # of other columns, or not fitted any more
+        return False
 
 
 def _write_rows(tape: Tape, one: HeldOut, found: Recovery, answers: NDArray[Any], folder: Path) -> None:

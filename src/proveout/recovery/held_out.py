@@ -64,14 +64,15 @@ def _on_training_rows(tape: Tape, prediction: Prediction) -> bool:
 
 
 def truth_of(tape: Tape, prediction: Prediction, split: Split | None) -> Any:
-    """The true values of the rows asked: what a metric or `score` was given, else the partner of what fit learned."""
-    if prediction.truth is not None:
-        return prediction.truth
-    for metric in tape.metrics:
-        if any(one is prediction.answers for one in metric.arguments):
-            other = next((one for one in metric.arguments if one is not prediction.answers), None)
-            if other is not None:
-                return other
+    """The true values of the rows asked: what a metric or `score` was given, else the partner of what fit learned.
+
+    Of the same rows, which a model may be asked about again to show its answers, the truth is the same.
+    """
+    same = [one for one in tape.predictions if one.inputs_id == prediction.inputs_id and one.rows == prediction.rows]
+    for one in (prediction, *reversed(same)):
+        truth = _measured(tape, one)
+        if truth is not None:
+            return truth
     if split is None:
         return None
     # `train_test_split(X, y, df.index)`: the last output is not the truth.
@@ -80,6 +81,18 @@ def truth_of(tape: Tape, prediction: Prediction, split: Split | None) -> Any:
         if learned and split.outputs[place] is learned[-1]:
             return split.outputs[place + 1]
     return split.outputs[3] if len(split.outputs) > 3 else None  # X_train, X_test, y_train, y_test
+
+
+def _measured(tape: Tape, prediction: Prediction) -> Any:
+    """What the answers were compared with; None where they were not."""
+    if prediction.truth is not None:
+        return prediction.truth
+    for metric in tape.metrics:
+        if any(one is prediction.answers for one in metric.arguments):
+            other = next((one for one in metric.arguments if one is not prediction.answers), None)
+            if other is not None:
+                return other
+    return None
 
 
 def _by_metric(tape: Tape) -> list[HeldOut]:

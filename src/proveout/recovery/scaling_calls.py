@@ -26,6 +26,8 @@ def learned(call: CallMade) -> Callable[[Any], dict[str, Any]] | None:
     module = (getattr(call.function, "__module__", None) or "").partition("._")[0]
     known = _TRANSFORMERS.get((module, call.name))
     rows = call.argument(0, "x") if call.args else None
+    if (module, call.name) == _CLIPS and isinstance(rows, pd.Series | np.ndarray) and np.ndim(rows) == 1:
+        return lambda answer: _checked({"limits": [float(np.min(answer)), float(np.max(answer))]}, rows, answer)
     if known is None or not isinstance(rows, pd.DataFrame | pd.Series | np.ndarray) or call.named.get("axis", 0) != 0:
         return None
     if call.argument(1, "lmbda") is not None and call.name in ("boxcox", "yeojohnson"):
@@ -41,20 +43,26 @@ def learned(call: CallMade) -> Callable[[Any], dict[str, Any]] | None:
         elif call.named.get("ddof"):
             made.scale_ = made.scale_ * np.sqrt(len(rows) / (len(rows) - call.named["ddof"]))
         value = {"transformer": made, "rest": rest, "table": isinstance(values, pd.DataFrame | pd.Series)}
-        if not equal_rows(_values(value, rows), values).all():
-            raise _OtherwiseThanPilot
-        return value
+        return _checked(value, rows, values)
 
     return fitted
+
+
+def _checked(value: dict[str, Any], rows: Any, answer: Any) -> dict[str, Any]:
+    if not equal_rows(_values(value, rows), answer).all():
+        raise _OtherwiseThanPilot
+    return value
 
 
 def answer(value: Mapping[str, Any], call: CallMade) -> Any:
     """What the transformer makes of the rows that the call is given, in the form that the pilot's call gave."""
     values = _values(value, call.args[0])
-    return (values, *value["rest"]) if value["rest"] else values
+    return (values, *value["rest"]) if value.get("rest") else values
 
 
 def _values(value: Mapping[str, Any], rows: Any) -> Any:
+    if "limits" in value:
+        return np.clip(np.asarray(rows, dtype=float), *value["limits"])
     made = value["transformer"].transform(_numbers(rows))
     if not value["table"]:
         return made.reshape(np.shape(rows))
@@ -77,6 +85,7 @@ def _of(name: str, **given: Any) -> Callable[[Mapping[str, Any]], Any]:
 
 
 _SKLEARN, _SCIPY = "sklearn.preprocessing", "scipy.stats"
+_CLIPS = (_SCIPY, "winsorize")  # each value becomes one between the least and the greatest that are left
 _TRANSFORMERS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Any]] = {
     (_SCIPY, "boxcox"): _of("PowerTransformer", method="box-cox", standardize=False),
     (_SCIPY, "yeojohnson"): _of("PowerTransformer", method="yeo-johnson", standardize=False),
