@@ -188,7 +188,7 @@ def test_a_model_without_probabilities_gets_them_and_answers_the_same(model: str
     "asked",
     [
         "search = GridSearchCV(SVC(), {'C': [0.1, 1]}, cv=3).fit(X_train, y_train)\nmodel = search.best_estimator_",
-        "pickle.dump(SVC().fit(X_train, y_train), open('model.pkl', 'wb'))\nmodel = pickle.load(open('model.pkl', 'rb'))",
+        "text = pickle.dumps(SVC().fit(X_train, y_train))\nmodel = pickle.loads(text)",
     ],
     ids=["found by a search", "from a file"],
 )
@@ -301,6 +301,39 @@ def test_least_squares_of_statsmodels_are_a_linear_regression() -> None:
         params = pd.Series({"const": 3.0, "age": 0.5})
 
     assert model_form.best(Results()).predict(np.array([[1.0, 10.0], [1.0, 20.0]])).tolist() == [8.0, 13.0]
+
+
+class Logit:
+    """As statsmodels' model of this name is known by."""
+
+
+class GLM:
+    """A generalized linear model of statsmodels, with the family in its attribute."""
+
+    class Binomial:
+        link = Logit()
+
+    family = Binomial()
+
+
+class OfCounts:
+    """Counts are no classes: neither the name of the model nor its family is one of those."""
+
+    family = None
+
+
+@pytest.mark.parametrize(("kind", "known"), [(Logit, True), (GLM, True), (OfCounts, False)])
+def test_a_logit_of_statsmodels_is_a_logistic_regression(kind: type, known: bool) -> None:
+    """Its answers are the probabilities of the class 1."""
+
+    class Results:
+        model = kind()
+        params = pd.Series({"const": -1.0, "age": 0.5})
+
+    assert model_form.is_logit(Results()) is known
+    if known:
+        said = model_form.best(Results()).predict_proba(np.array([[1.0, 2.0], [1.0, 4.0]]))[:, 1]
+        assert np.allclose(said, [0.5, 1 / (1 + np.exp(-1))])
 
 
 def test_the_answer_of_a_function_is_as_probable_as_it_was_right() -> None:

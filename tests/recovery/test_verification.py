@@ -103,6 +103,20 @@ def test_rows_that_are_asked_about_again_have_the_truth_that_they_had() -> None:
         assert found.target == "left"
 
 
+def test_rows_of_a_fold_have_the_truth_of_the_column_that_was_learned_from() -> None:
+    """Answers to all folds are compared at the end, together: no metric is given those of one."""
+    folds = (
+        "answers = np.zeros(len(X))\nfor learned, asked in KFold(4, shuffle=True, random_state=0).split(X):\n"
+        "    model = LogisticRegression(max_iter=500).fit(X.iloc[learned], y.iloc[learned])\n"
+        "    answers[asked] = model.predict(X.iloc[asked])\nprint(accuracy_score(y, answers))"
+    )
+    cells = ["from sklearn.model_selection import KFold", READ, "df = df.fillna(0)", INPUTS, folds]
+    with recorded([IMPORTS, *cells]) as tape:
+        _, found = last_model(tape)
+
+        assert (found.level, found.target) == ("raw", "left")
+
+
 @pytest.mark.parametrize(
     "trained",
     [

@@ -22,7 +22,7 @@ from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError
 from proveout.model import model_io, native_boosters
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
-from proveout.recovery import features_writer, model_form, own_code, state_files
+from proveout.recovery import dense_models, features_writer, model_form, own_code, state_files
 from proveout.recovery.features_writer import FeaturesModule
 from proveout.recovery.frozen_state import Reached
 from proveout.recovery.handed_rows import SHARE
@@ -192,6 +192,9 @@ def _model(
         raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
     else:
         wanted = flat(plain.predict(given))[:, 0]
+        plain = dense_models.with_dense_rows(plain, given)
+        if model_form.is_logit(prediction.model):
+            _check_probabilities(plain.predict_proba(given)[:, 1], _some(prediction.answers, found.positions))
         model, note = model_form.with_probabilities(plain, *learned), ""
         if model is not plain:
             what = "answers otherwise than by its probabilities" if hasattr(plain, "predict_proba") else "gives none"
@@ -205,6 +208,12 @@ def _model(
     if apart:
         raise Unpackable(f"as a part of a bundle it answers {apart} of {len(got)} held-out rows otherwise")
     return model, wanted, note
+
+
+def _check_probabilities(ours: NDArray[Any], answered: Any) -> None:
+    """Raises: Unpackable if the pilot's own answers were other probabilities, as with an offset."""
+    if not equal_rows(ours, answered).all():
+        raise Unpackable("its weights alone give other probabilities than it gave")
 
 
 def _of_booster(booster: Any, given: Any, wanted: NDArray[Any]) -> Any:
@@ -269,9 +278,8 @@ def _is_model(fitted: Any, model: Any) -> bool:
 def _answers_as(model: Any, one: HeldOut) -> bool:
     """Whether a model answers the held-out rows as the one that was asked did."""
     try:
-        return one.prediction.name == "predict" and equal_rows(
-            model.predict(one.prediction.inputs), one.prediction.answers
-        ).all()
+        said = model.predict(one.prediction.inputs)
+        return one.prediction.name == "predict" and bool(equal_rows(said, one.prediction.answers).all())
     except Exception:  # of other columns, or not fitted any more
         return False
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from proveout.model import native_boosters
 from proveout.recovery.program_slice import backward
@@ -74,13 +75,31 @@ def truth_of(tape: Tape, prediction: Prediction, split: Split | None) -> Any:
         if truth is not None:
             return truth
     if split is None:
-        return None
+        return _by_labels(tape, prediction)
     # `train_test_split(X, y, df.index)`: the last output is not the truth.
     learned = [fit.truth for fit in tape.fits if fit.model is prediction.model and fit.truth is not None]
     for place in range(0, len(split.outputs), 2):
         if learned and split.outputs[place] is learned[-1]:
             return split.outputs[place + 1]
-    return split.outputs[3] if len(split.outputs) > 3 else None  # X_train, X_test, y_train, y_test
+    if len(split.outputs) > 3:
+        return split.outputs[3]  # X_train, X_test, y_train, y_test
+    return _by_labels(tape, prediction)
+
+
+def _by_labels(tape: Tape, prediction: Prediction) -> Any:
+    """The values of the column that the model learned from, for the labels of the rows asked: folds have no partner."""
+    labels = getattr(prediction.inputs, "index", None)
+    learned = [fit.truth for fit in tape.fits if fit.model is prediction.model and isinstance(fit.truth, pd.Series)]
+    if not isinstance(labels, pd.Index) or not labels.is_unique or not learned:
+        return None
+    known = learned[-1]
+    tables = [one for one in tape.names.values() if isinstance(one, pd.Series | pd.DataFrame)]
+    columns = (one[known.name] if isinstance(one, pd.DataFrame) and known.name in one else one for one in tables)
+    for column in columns:
+        whole = isinstance(column, pd.Series) and column.index.is_unique and labels.isin(column.index).all()
+        if whole and known.index.isin(column.index).all() and column.loc[known.index].equals(known):
+            return column.loc[labels]
+    return None
 
 
 def _measured(tape: Tape, prediction: Prediction) -> Any:

@@ -23,13 +23,15 @@ class Unpackable(Exception):
 def best(model: Any) -> Any:
     """The estimator that a search has found; any other model as it is.
 
-    statsmodels' least squares become a linear regression, and a pipeline of imbalanced-learn one of scikit-learn: what
-    it does to rows of a class it does in training alone.
+    statsmodels' least squares become a linear regression and its logit a logistic one. A pipeline of imbalanced-learn
+    becomes one of scikit-learn: what it does to rows of a class it does in training alone.
     """
     if type(model).__module__.startswith("imblearn.pipeline"):
         return _without_samplers(model)
     if type(getattr(model, "model", None)).__name__ in _LEAST_SQUARES and hasattr(model, "params"):
         return _linear(np.asarray(model.params, dtype=float))
+    if is_logit(model):
+        return _logistic(np.asarray(model.params, dtype=float))
     if not (hasattr(model, "cv_results_") and hasattr(model, "best_params_")):
         return model
     if not hasattr(model, "best_estimator_"):
@@ -53,6 +55,26 @@ def _linear(weights: NDArray[Any]) -> Any:
 
     model = LinearRegression(fit_intercept=False)
     model.coef_, model.intercept_, model.n_features_in_ = weights, 0.0, len(weights)
+    return model
+
+
+def is_logit(model: Any) -> bool:
+    """Whether it is what statsmodels' `Logit` found, or its `GLM` of a binomial family."""
+    asked: Any = getattr(model, "model", None)
+    family: Any = getattr(asked, "family", None)
+    binomial = type(family).__name__ == "Binomial" and type(family.link).__name__ in ("Logit", "logit")
+    return hasattr(model, "params") and (
+        type(asked).__name__ == "Logit" or (type(asked).__name__ == "GLM" and binomial)
+    )
+
+
+def _logistic(weights: NDArray[Any]) -> Any:
+    """A logistic regression with these weights, for the classes 0 and 1."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(fit_intercept=False)
+    model.coef_, model.intercept_, model.n_features_in_ = weights[None, :], np.zeros(1), len(weights)
+    model.classes_ = np.array([0, 1])
     return model
 
 
@@ -150,14 +172,14 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
     """
     from sklearn.base import is_classifier
 
-    if hasattr(model, "steps") and votes.counts_votes(model.steps[-1][1]):
+    if hasattr(model, "steps") and is_classifier(model) and inputs is not None:
         name, last = model.steps[-1]
-        given = own_code.through([step for _, step in model.steps[:-1]], inputs)
-        made = copy.copy(model)
-        made.steps = [*model.steps[:-1], (name, with_probabilities(last, given, truth))]
-        return made
+        found = with_probabilities(last, own_code.through([step for _, step in model.steps[:-1]], inputs), truth)
+        return model if found is last else type(model)([*model.steps[:-1], (name, found)])
     if not is_classifier(model) or (hasattr(model, "predict_proba") and _answers_by_them(model, inputs)):
         return model
+    if inputs is None:
+        raise Unpackable(f"{type(model).__name__} gives no probabilities, and what it learned from cannot be told")
     if votes.counts_votes(model):
         return votes.with_shares(model, inputs, np.asarray(truth).ravel())
     if not hasattr(model, "decision_function"):
