@@ -225,6 +225,24 @@ def test_several_classes_without_probabilities_get_them_too(model: str, tmp_path
     assert ((probabilities - wanted) ** 2).sum(axis=1).mean() < most
 
 
+@pytest.mark.skipif(sklearn.__version__ < "1.8", reason="the temperature came with scikit-learn 1.8")
+def test_a_curve_that_is_fitted_again_in_another_order_of_the_rows_is_nearly_the_same() -> None:
+    """In its file, digits of one writer stand together: folds in that order made another curve, and the gate a leak."""
+    from sklearn.base import clone
+    from sklearn.datasets import load_digits
+    from sklearn.svm import SVC
+
+    pixels, digits = load_digits(return_X_y=True)
+    shuffled = np.random.default_rng(0).permutation(len(digits))
+    model = SVC().fit(pixels[shuffled], digits[shuffled])
+
+    made = model_form.with_probabilities(model, pixels[shuffled], digits[shuffled])
+    again = clone(made).fit(pixels, digits)
+
+    [[first], [second]] = (one.calibrated_classifiers_[0].calibrators for one in (made, again))
+    assert first.beta_ == pytest.approx(second.beta_, rel=0.05)
+
+
 def test_classes_can_be_called_otherwise(tmp_path: Path) -> None:
     """A LabelEncoder's codes are names again."""
     cells = [

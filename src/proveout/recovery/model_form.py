@@ -196,7 +196,7 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
         curves = [calibration._SigmoidCalibration() for _ in range(values.shape[1] if values.ndim == 2 else 1)]
         for curve in curves:
             curve.a_, curve.b_ = -slope, 0.0  # scikit-learn's sign: 1 / (1 + exp(a * value + b))
-    made = calibration.CalibratedClassifierCV(model, method=method, cv=_FOLDS, ensemble=False)
+    made = calibration.CalibratedClassifierCV(model, method=method, cv=_folds(), ensemble=False)
     part = calibration._CalibratedClassifier(model, curves, classes=classes, method=method)
     made.calibrated_classifiers_ = [part]
     made.classes_ = classes
@@ -252,6 +252,13 @@ def of_answers(learned: NDArray[Any], truth: NDArray[Any], *, task: str, column:
 _FOLDS, _MOST_FOLDED = 3, 5_000  # training rows that are fitted again
 
 
+def _folds() -> Any:
+    """Shuffled: rows in the order of a file are often alike one after the other, those of the pilot's split are not."""
+    from sklearn.model_selection import StratifiedKFold
+
+    return StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+
+
 def _decision_values(model: Any, inputs: Any, truth: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Decision values and the truth: of rows left out of a fit; where that cannot be, of those that were learned."""
     from sklearn.base import clone
@@ -259,7 +266,7 @@ def _decision_values(model: Any, inputs: Any, truth: NDArray[Any]) -> tuple[NDAr
 
     if len(truth) <= _MOST_FOLDED:
         try:
-            found = cross_val_predict(clone(model), inputs, truth, cv=_FOLDS, method="decision_function")
+            found = cross_val_predict(clone(model), inputs, truth, cv=_folds(), method="decision_function")
             return np.asarray(found, dtype=float), truth
         except Exception:  # noqa: S110  # a class of two rows, a fit that does not end: then by what was learned
             pass
