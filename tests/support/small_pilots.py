@@ -334,6 +334,13 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "dummies of ranges without the first": [
+        READ,
+        "df = df.fillna(40)\nranges = pd.cut(df['age'], [0, 30, 50, 100], labels=['young', 'middle', 'old'])",
+        "X = df[['income']].join(pd.get_dummies(ranges, drop_first=True))\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
     "one encoder fitted to each side": [
         READ,
         "df = df.fillna(0)\nX, y = df[['age', 'city']].values, df['left'].values",

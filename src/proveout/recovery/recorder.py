@@ -471,7 +471,7 @@ def _edges(call: CallMade) -> _Special | None:
 def _dummies(call: CallMade) -> _Special | None:
     table, named = call.argument(0, "data"), call.named
     if isinstance(table, pd.Series):
-        known: dict[Any, list[Any]] = {None: sorted(table.dropna().unique(), key=str)}
+        known: dict[Any, list[Any]] = {None: list(pd.Categorical(table).categories)}
     elif isinstance(table, pd.DataFrame):
         texts = ("object", "str", "category", "string")
         chosen = named.get("columns")
