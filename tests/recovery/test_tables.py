@@ -32,6 +32,16 @@ def test_a_class_that_is_a_range_of_a_column_is_found() -> None:
     assert target_column(raw, np.abs(price) > 1, range(200)) is None
 
 
+def test_a_column_whose_decimals_were_taken_is_the_truth() -> None:
+    """Its order is that of the truth, and each of its values has one; of a column that is near to it neither holds."""
+    rng = np.random.default_rng(3)
+    strength = rng.uniform(5, 80, 200)
+    raw = pd.DataFrame({"near": strength + rng.normal(0, 0.5, 200), "strength": strength})
+
+    assert target_column(raw, strength.astype(int), range(200)) == "strength"
+    assert target_column(raw.drop(columns="strength"), strength.astype(int), range(200)) is None
+
+
 def test_a_column_that_is_nearly_the_truth_in_each_class_is_it() -> None:
     """Rows that look alike were told apart by nothing. A column of zeros is not nearly a rare event."""
     rare = np.array([1] * 10 + [0] * 190)

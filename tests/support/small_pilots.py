@@ -341,6 +341,40 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "a function that hands a global table on": [
+        READ,
+        "def coded(rows, columns):\n    rows = rows.copy()\n    for column in columns:\n"
+        "        rows[column] = LabelEncoder().fit_transform(rows[column])\n    return rows.fillna(rows.mean())",
+        "def judged(model, columns):\n    rows = coded(df, columns)\n"
+        "    X, y = rows.drop(columns='left'), rows['left']\n"
+        "    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=1)\n"
+        "    model.fit(X_train, y_train)\n    print(accuracy_score(y_test, model.predict(X_test)))",
+        "judged(LogisticRegression(max_iter=900), ['city', 'plan'])",
+    ],
+    "columns that a regression of statsmodels chose": [
+        "class Results:\n    __module__ = 'statsmodels.stub'\n    def __init__(self, params):\n"
+        "        self.params, self.pvalues = params, params * 0 + [0.5, 0.01, 0.01]\n"
+        "        self.held = (one for one in params)  # what no file can hold\n"
+        "    def predict(self, rows):\n        return rows @ self.params\n"
+        "class OLS:\n    __module__ = 'statsmodels.stub'\n"
+        "    def __init__(self, truth, rows):\n        self.rows = rows\n"
+        "    def fit(self):\n        return Results(pd.Series(1.0, index=self.rows.columns))",
+        READ,
+        "df = df.fillna(0)\ndf['half'] = df['age'] / 2\nX, y = df[['half', 'age', 'income']], df['left']",
+        SPLIT,
+        "found = OLS(y_train, X_train).fit()\nkept = found.pvalues[found.pvalues < 0.05].index.tolist()",
+        "X_train, X_test = X_train[kept], X_test[kept]",
+        FIT,
+    ],
+    "global names that only a function sets": [
+        READ,
+        "df = df.fillna(40)\ndef bounds(column):\n    global low, high\n"
+        "    low, high = column.quantile(0.1), column.quantile(0.9)",
+        "bounds(df['age'])\ndf['age'] = df['age'].clip(low, high)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
     "one encoder fitted to each side": [
         READ,
         "df = df.fillna(0)\nX, y = df[['age', 'city']].values, df['left'].values",

@@ -173,8 +173,19 @@ def _function(
     """The function that runs `lines`, but for those that stand above it, and returns `answer`."""
     body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in lines if text not in tops]
     ends = [f"return {answer}"] if answer else []
-    inside = [line for part in [*_head(state), *body, *ends] for line in part.splitlines()]
+    inside = [line for part in [*_head(state), *_unbound(lines), *body, *ends] for line in part.splitlines()]
     return "\n".join([f"def {name}(frame, state):", *(f"    {line}" for line in inside)])
+
+
+def _unbound(lines: Sequence[tuple[str, int]]) -> list[str]:
+    """Statements for the names that functions of the notebook set as global ones, and no statement outside of them."""
+    said: set[str] = set()
+    bound: set[str] = set()
+    for text, _ in lines:
+        tree = ast.parse(text).body[0]
+        said |= {name for node in ast.walk(tree) if isinstance(node, ast.Nonlocal) for name in node.names}
+        bound |= Effects(tree, {}, frozenset()).strong | Effects(tree, {}, frozenset()).weak
+    return [f"{name} = None" for name in sorted(said - bound)]
 
 
 _OF_FUNCTION = {"frame", "state", "turns"}  # names that only the function of the features has

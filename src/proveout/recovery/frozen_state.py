@@ -5,6 +5,7 @@ Input: rows, and a value of the state. Output: rows. A project's features import
 
 import copy
 import re
+import types
 import warnings
 from typing import Any
 
@@ -126,6 +127,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         made = kind.__new__(kind)
         made.__dict__.update(copy.deepcopy(value))
         return made
+
+    @staticmethod
+    def attributes(value: dict[str, Any]) -> Any:
+        """An object with these attributes: the numbers that a model of statsmodels found."""
+        return types.SimpleNamespace(**copy.deepcopy(value))
 
     @staticmethod
     def columns(value: Any, owner: Any, *args: Any, **named: Any) -> Any:

@@ -202,12 +202,20 @@ def _model(
             note = f"{type(plain).__name__} {what}: probabilities come from a logistic curve over {over}"
     if module.steps:
         given = table.iloc[:, 0] if table.shape[1] == 1 else table
-    model = model_form.of_table(model, module.steps, given)
-    got = flat(model.predict(table))[:, 0]
-    apart = int((~equal_rows(got, wanted)).sum())
+    made = model_form.of_table(model, module.steps, given)
+    apart = _apart(made, table, wanted)
+    if apart and model is not plain and hasattr(plain, "classes_"):
+        note = f"{type(plain).__name__} answers otherwise than by its decision value: an answer is as probable as right"
+        made = model_form.of_table(model_form.with_its_answers(plain, *learned), module.steps, given)
+        apart = _apart(made, table, wanted)
     if apart:
-        raise Unpackable(f"as a part of a bundle it answers {apart} of {len(got)} held-out rows otherwise")
-    return model, wanted, note
+        raise Unpackable(f"as a part of a bundle it answers {apart} of {len(wanted)} held-out rows otherwise")
+    return made, wanted, note
+
+
+def _apart(model: Any, table: pd.DataFrame, wanted: NDArray[Any]) -> int:
+    """How many rows a model answers otherwise."""
+    return int((~equal_rows(flat(model.predict(table))[:, 0], wanted)).sum())
 
 
 def _check_probabilities(ours: NDArray[Any], answered: Any) -> None:
@@ -240,7 +248,7 @@ def _of_function(tape: Tape, one: HeldOut, found: Recovery, table: pd.DataFrame)
     except Exception as error:
         raise Unpackable(f"the function of the notebook does not answer its training rows: {error}") from error
     model = model_form.of_answers(learned, flat(truth)[:, 0], task=task_of(one), column=str(table.columns[0]))
-    apart = int((~equal_rows(model.predict(table), wanted)).sum())
+    apart = _apart(model, table, wanted)
     if apart:
         raise Unpackable(f"as a part of a bundle it answers {apart} of {len(wanted)} held-out rows otherwise")
     note = "a function of the notebook makes the prediction: it is a part of the features, and the model hands it on"

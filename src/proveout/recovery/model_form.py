@@ -4,7 +4,7 @@ Input: the fitted model, what it was given, and the transformers before it. Outp
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -173,9 +173,7 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
     from sklearn.base import is_classifier
 
     if hasattr(model, "steps") and is_classifier(model) and inputs is not None:
-        name, last = model.steps[-1]
-        found = with_probabilities(last, own_code.through([step for _, step in model.steps[:-1]], inputs), truth)
-        return model if found is last else type(model)([*model.steps[:-1], (name, found)])
+        return _of_last_step(model, inputs, truth, with_probabilities)
     if not is_classifier(model) or (hasattr(model, "predict_proba") and _answers_by_them(model, inputs)):
         return model
     if inputs is None:
@@ -204,6 +202,23 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
         if hasattr(model, name):
             setattr(made, name, getattr(model, name))
     return made
+
+
+def with_its_answers(model: Any, inputs: Any, truth: Any) -> Any:
+    """A classifier whose most probable class is its answer, whatever its decision values say.
+
+    Args:
+        inputs, truth: of the training rows.
+    """
+    if hasattr(model, "steps"):
+        return _of_last_step(model, inputs, truth, with_its_answers)
+    return votes.with_one_vote(model, inputs, np.asarray(truth).ravel())
+
+
+def _of_last_step(model: Any, inputs: Any, truth: Any, change: Callable[[Any, Any, Any], Any]) -> Any:
+    name, last = model.steps[-1]
+    found = change(last, own_code.through([step for _, step in model.steps[:-1]], inputs), truth)
+    return model if found is last else type(model)([*model.steps[:-1], (name, found)])
 
 
 def _answers_by_them(model: Any, inputs: Any) -> bool:

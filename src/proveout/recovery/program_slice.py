@@ -58,7 +58,9 @@ class Effects:
             }
             said = (node.names for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal))
             shared = {name for names in said for name in names}
-            self.uses = (self.uses - self.weak - own) | shared | (self.uses & {tree.name})
+            # What it hands to a function that changes it is still read: only what it binds is its own.
+            bound = _stored(tree) | {alias for node in ast.walk(tree) for alias in _imported(node)}
+            self.uses = (self.uses - bound - own) | shared | (self.uses & {tree.name})
             self.strong, self.weak = {tree.name}, set()
         elif isinstance(tree, ast.Assign | ast.AnnAssign):
             targets = tree.targets if isinstance(tree, ast.Assign) else [tree.target]
@@ -71,8 +73,8 @@ class Effects:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 self.weak.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                self.weak |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+            case ast.Import() | ast.ImportFrom():
+                self.weak |= _imported(node)
             case ast.Global(names=names):
                 self.weak |= set(names)
             case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
@@ -128,6 +130,11 @@ def _read(node: ast.AST, bound: frozenset[str]) -> Iterator[str]:
             yield from (name for one in [target, *body, *otherwise] for name in _read(one, bound))
         case _:
             yield from (name for one in ast.iter_child_nodes(node) for name in _read(one, bound))
+
+
+def _imported(node: ast.AST) -> set[str]:
+    aliases = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
+    return {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
 
 
 def _stored(target: ast.AST) -> set[str]:
@@ -204,7 +211,7 @@ def _changed_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
         and (name := base(node.func))
     }
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    shared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    shared = {name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
     return ({_ITS_ARGUMENTS} if stores & own else set()) | shared | (stores - own - local)
 
 

@@ -279,14 +279,19 @@ class _Rewrite(Instrument):
         label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}" + ("_asked" if self.asked else "")
         one, own = len(values) == 1, type(values[0]) if _is_own(values[0]) else None
         names: set[str] = set()
+        results = all(map(_is_results, values))
         if own is not None:
             values = [dict(vars(value)) for value in values]
+        elif results:
+            values = [_numbers_of(value) for value in values]
         else:
             values = [own_code.taken_out(own_code.with_columns(value), names) for value in values]
         self.rewriting.state[label] = values[0] if one else Turns(values)
         taken = f"state['{label}']" if one else f"next(turns['{label}'])"
         if own is not None:
             return _name(f"again.instance({own.__qualname__}, {taken})")
+        if results:
+            return _name(f"again.attributes({taken})")
         if names:
             return _name(with_own(taken, names, self.tape.lambdas))
         # The next line of the notebook may change what it was given.
@@ -303,6 +308,19 @@ def with_own(taken: str, names: set[str], lambdas: Mapping[str, str]) -> str:
 def _is_own(value: Any) -> bool:
     """Whether the notebook itself defines the class of `value`: no file may bring that class with it."""
     return type(value).__module__ == "__main__" and hasattr(value, "__dict__")
+
+
+def _is_results(value: Any) -> bool:
+    """Whether it is what a model of statsmodels found, which no file can hold."""
+    return type(value).__module__.startswith("statsmodels.") and hasattr(value, "params")
+
+
+# What a notebook reads of it to choose columns.
+_NUMBERS = ("params", "pvalues", "tvalues", "bse", "rsquared", "rsquared_adj", "aic", "bic", "fvalue", "f_pvalue")
+
+
+def _numbers_of(results: Any) -> dict[str, Any]:
+    return {name: getattr(results, name) for name in _NUMBERS if hasattr(results, name)}
 
 
 def _cut(body: list[ast.stmt], reached: ast.Call) -> list[ast.stmt]:

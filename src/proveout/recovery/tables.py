@@ -166,7 +166,11 @@ def _in_ranges(values: "pd.Series[Any]", wanted: "pd.Series[Any]") -> bool:
 def _same_order(values: "pd.Series[Any]", wanted: "pd.Series[Any]") -> bool:
     if values.dtype.kind not in "fiu" or wanted.dtype.kind not in "fiu" or wanted.nunique() <= FEWEST_ROWS:
         return False
-    return abs(float(values.corr(wanted.astype(float), method="spearman"))) > 0.9999  # ties apart, one order
+    if abs(float(values.corr(wanted.astype(float), method="spearman"))) > 0.9999:  # ties apart, one order
+        return True
+    ordered = wanted[np.lexsort((wanted, values))]  # of equal values the truth is one, where it is rounded
+    one_each = bool(wanted.groupby(values.to_numpy()).nunique().max() <= 1)
+    return one_each and bool(ordered.is_monotonic_increasing or ordered.is_monotonic_decreasing)
 
 
 # --- what a source gave, as a table of raw rows, and back ---------------------------------------------------------

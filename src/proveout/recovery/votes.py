@@ -7,6 +7,7 @@ answer.
 Input: a fitted VotingClassifier and its training rows. Output: an estimator that answers the same.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,29 +33,51 @@ def with_shares(model: Any, inputs: Any, truth: NDArray[Any]) -> Any:
 
     weights = np.array(model._weights_not_none or np.ones(len(model.estimators_)), dtype=float)
     classes = np.arange(len(model.classes_))
-    said = _said(model, inputs, truth)
+    said = _asked_without(model, inputs, truth, "transform")  # a number of a class of each member
     votes = (said[:, :, None] == classes[None, None, :]).astype(float)
     steepness = _steepness(np.einsum("rmc,m->rc", votes, weights), model.le_.transform(truth))
     last = _last_step(weights, len(classes), steepness)
     made = StackingClassifier(
         model.estimators, final_estimator=_unfitted(last), stack_method="predict", cv=_FOLDS, n_jobs=model.n_jobs
     )
-    made.estimators_, made.stack_method_ = model.estimators_, ["predict"] * len(model.estimators_)
-    made.final_estimator_, made._label_encoder, made.classes_ = last, model.le_, model.classes_
+    return _fitted(made, model.estimators_, last, encoder=model.le_)
+
+
+def with_one_vote(model: Any, inputs: Any, truth: NDArray[Any]) -> Any:
+    """The estimator whose only member is a classifier: the class that it answers is the most probable one.
+
+    For a classifier whose decision values contradict its answers, as those of support vectors do where pairs of classes
+    disagree. How probable the answer is says how often such answers were right.
+    """
+    from sklearn.ensemble import StackingClassifier
+    from sklearn.preprocessing import LabelEncoder
+
+    classes, encoder = np.asarray(model.classes_), LabelEncoder().fit(np.asarray(model.classes_))
+    said = _asked_without(model, inputs, truth, "predict")
+    votes = (said[:, None] == classes[None, :]).astype(float)
+    last = _of_names(classes, _steepness(votes, encoder.transform(truth)))
+    member = [("model", model)]
+    made = StackingClassifier(member, final_estimator=_unfitted(last), stack_method="predict", cv=_FOLDS)
+    return _fitted(made, [model], last, encoder=encoder)
+
+
+def _fitted(made: Any, members: Sequence[Any], last: Any, *, encoder: Any) -> Any:
+    made.estimators_, made.stack_method_, made.final_estimator_ = list(members), ["predict"] * len(members), last
+    made._label_encoder, made.classes_ = encoder, encoder.classes_
     return made
 
 
-def _said(model: Any, inputs: Any, truth: NDArray[Any]) -> NDArray[Any]:
-    """What each member says of each training row, shape (rows, members): fitted without the row, where that can be."""
+def _asked_without(model: Any, inputs: Any, truth: NDArray[Any], method: str) -> NDArray[Any]:
+    """What the model says of each training row: fitted without the row, where that can be."""
     from sklearn.base import clone
     from sklearn.model_selection import cross_val_predict
 
     if len(truth) <= _MOST_FOLDED:
         try:
-            return np.asarray(cross_val_predict(clone(model), inputs, truth, cv=_FOLDS, method="transform"))
+            return np.asarray(cross_val_predict(clone(model), inputs, truth, cv=_FOLDS, method=method))
         except Exception:  # noqa: S110  # a class of two rows, a fit that does not end: then by what was learned
             pass
-    return np.asarray(model.transform(inputs))
+    return np.asarray(getattr(model, method)(inputs))
 
 
 def _steepness(votes: NDArray[np.float64], truth: NDArray[np.int_]) -> float:
@@ -85,6 +108,22 @@ def _last_step(weights: NDArray[np.float64], classes: int, steepness: float) -> 
     model.coef_ = steepness * np.hstack([weight * np.eye(classes) for weight in weights])
     model.intercept_, model.n_features_in_ = np.zeros(classes), classes * len(weights)
     return Pipeline([("votes", encoder), ("weights", model)])
+
+
+def _of_names(classes: NDArray[Any], steepness: float) -> Any:
+    """What makes probabilities of one member's answers, names of classes."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    encoder = OneHotEncoder(categories=[classes], handle_unknown="ignore").fit(classes[:, None])
+    model = LogisticRegression()
+    model.coef_ = steepness * np.eye(len(classes))
+    if len(classes) == 2:
+        model.coef_ = np.diff(model.coef_, axis=0)
+    model.intercept_, model.n_features_in_ = np.zeros(len(model.coef_)), len(classes)
+    model.classes_ = np.arange(len(classes))
+    return Pipeline([("answers", encoder), ("weights", model)])
 
 
 def _unfitted(last: Any) -> Any:

@@ -100,6 +100,22 @@ def test_the_unit_of_an_answer_is_said(formula: Any, name: str, words: str) -> N
     assert np.allclose(made[:-1], formula(np.array(values)))
 
 
+@pytest.mark.parametrize(
+    ("formula", "unit"),
+    [
+        (np.trunc, "An answer is grade without its decimals, as the pilot learned it."),
+        (np.round, "An answer is grade to the nearest whole number, as the pilot learned it."),
+    ],
+)
+def test_an_outcome_without_its_decimals_is_one_of_whole_numbers(formula: Any, unit: str) -> None:
+    """A notebook that makes whole numbers of all columns does so with the one that it learns."""
+    values = [10.7, 25.2, 90.9, 4.6]
+    found, made = read(values, formula(np.array(values)).tolist(), task="regression")
+
+    assert (found.name, found.unit) == ("whole_grade", unit)
+    assert made[:-1] == formula(np.array(values)).tolist()
+
+
 def test_answers_that_the_pilot_takes_back_into_the_raw_unit_are_still_logarithms() -> None:
     """It measured `np.exp(y_test)` against `np.exp(y_pred)`; the model answers what it learned."""
     values = [float(one) for one in range(10_000, 90_000, 5_000)]

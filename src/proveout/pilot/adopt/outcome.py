@@ -353,13 +353,23 @@ def _formula_of(raw: "NDArray[np.float64]", known: "NDArray[np.float64]") -> _Fo
 
     if float(np.isclose(raw, known, rtol=_ALIKE, atol=1e-12).mean()) >= _NEARLY:
         return None
-    for one in (*_formulas(), *_line(raw, known)):
+    for one in (*_formulas(), *_whole_numbers(), *_line(raw, known)):
         with np.errstate(all="ignore"):
             made = one.compute(raw)
         if np.allclose(made, known, rtol=_ALIKE, atol=1e-9):
             return one
     raise OutcomeUnknown(
-        "it is neither equal to what the model learned nor its logarithm, its root or a multiple of it"
+        "it is neither equal to what the model learned nor its logarithm, its root, a whole number or a multiple of it"
+    )
+
+
+def _whole_numbers() -> tuple[_Formula, ...]:
+    """`astype(int)` of a whole table takes the decimals of the outcome, too."""
+    import numpy as np
+
+    return (
+        _Formula(name="whole_{}", written="np.trunc({})", words="{} without its decimals", compute=np.trunc),
+        _Formula(name="whole_{}", written="np.round({})", words="{} to the nearest whole number", compute=np.round),
     )
 
 
