@@ -255,6 +255,12 @@ def fewest_of_a_slice(rows: int) -> int:
     return min(200, max(10, rows // 10))
 
 
+_MANY_ALIKE = (
+    ". MANY: if rows belong to one person or thing, hold out by it: init --table … --split group:COLUMN, or "
+    "GroupShuffleSplit in the notebook"
+)
+
+
 def duplicate_bound(shares: Sequence[float]) -> Bound:
     """The bound on the share of held-out rows that resemble a training row, from the measured `shares`."""
     worst = max(shares, default=0.0)
@@ -262,5 +268,5 @@ def duplicate_bound(shares: Sequence[float]) -> Bound:
         name="alike_share_at_most",
         value=round_up(worst + _MARGIN),
         reason=f"held-out rows that differ from a training row in at most one column: {100 * worst:.3g} %"
-        + (". MANY: if rows belong to one person or thing, split by it: --split group:COLUMN" if worst > 0.2 else ""),
+        + (_MANY_ALIKE if worst > 0.2 else ""),
     )
