@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proveout.records.adopted_notebook import RenamedClass
-from proveout.recovery import own_code, votes
+from proveout.recovery import folds, own_code, votes
 from proveout.recovery.tables import as_table, flat, rows_of
 
 
@@ -184,7 +184,8 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
         raise Unpackable(f"{type(model).__name__} gives neither probabilities nor decision values")
     from sklearn import calibration
 
-    values, known = _decision_values(model, inputs, np.asarray(truth).ravel())
+    known = np.asarray(truth).ravel()
+    values = folds.left_out(model, inputs, known, method="decision_function").astype(float)
     classes = np.asarray(model.classes_)
     scaling = getattr(calibration, "_TemperatureScaling", None)  # since scikit-learn 1.8
     if scaling is not None:
@@ -194,7 +195,7 @@ def with_probabilities(model: Any, inputs: Any, truth: Any) -> Any:
         curves = [calibration._SigmoidCalibration() for _ in range(values.shape[1] if values.ndim == 2 else 1)]
         for curve in curves:
             curve.a_, curve.b_ = -slope, 0.0  # scikit-learn's sign: 1 / (1 + exp(a * value + b))
-    made = calibration.CalibratedClassifierCV(model, method=method, cv=_folds(), ensemble=False)
+    made = calibration.CalibratedClassifierCV(model, method=method, cv=folds.shuffled(), ensemble=False)
     part = calibration._CalibratedClassifier(model, curves, classes=classes, method=method)
     made.calibrated_classifiers_ = [part]
     made.classes_ = classes
@@ -221,11 +222,14 @@ def _of_last_step(model: Any, inputs: Any, truth: Any, change: Callable[[Any, An
     return model if found is last else type(model)([*model.steps[:-1], (name, found)])
 
 
+_MOST_ASKED = 5_000  # rows, of which the largest probability is compared with the answer
+
+
 def _answers_by_them(model: Any, inputs: Any) -> bool:
     """Whether the most probable class is the answer. `SVC(probability=True)` has a curve that knows nothing of it."""
     if inputs is None or not hasattr(model, "decision_function"):
         return True
-    some = (inputs.tocsr() if hasattr(inputs, "tocsr") else inputs)[:_MOST_FOLDED]
+    some = (inputs.tocsr() if hasattr(inputs, "tocsr") else inputs)[:_MOST_ASKED]
     likely = np.asarray(model.classes_)[np.argmax(model.predict_proba(some), axis=1)]
     return bool((likely == np.asarray(model.predict(some))).all())
 
@@ -262,30 +266,6 @@ def of_answers(learned: NDArray[Any], truth: NDArray[Any], *, task: str, column:
         model.classes_ = classes
     model.n_features_in_, model.feature_names_in_ = 1, np.array([column], dtype=object)
     return model
-
-
-_FOLDS, _MOST_FOLDED = 3, 5_000  # training rows that are fitted again
-
-
-def _folds() -> Any:
-    """Shuffled: rows in the order of a file are often alike one after the other, those of the pilot's split are not."""
-    from sklearn.model_selection import StratifiedKFold
-
-    return StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-
-
-def _decision_values(model: Any, inputs: Any, truth: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Decision values and the truth: of rows left out of a fit; where that cannot be, of those that were learned."""
-    from sklearn.base import clone
-    from sklearn.model_selection import cross_val_predict
-
-    if len(truth) <= _MOST_FOLDED:
-        try:
-            found = cross_val_predict(clone(model), inputs, truth, cv=_folds(), method="decision_function")
-            return np.asarray(found, dtype=float), truth
-        except Exception:  # noqa: S110  # a class of two rows, a fit that does not end: then by what was learned
-            pass
-    return np.asarray(model.decision_function(inputs), dtype=float), truth
 
 
 def _slope(values: NDArray[Any], truth: NDArray[Any], classes: NDArray[Any]) -> float:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_FOLDS, _MOST_FOLDED = 3, 5_000  # training rows that are fitted again
+from proveout.recovery import folds
+
 _LEAST, _MOST, _TRIED = 1 / 64, 8.0, 64  # values of the parameter
 _STEP = 64  # parts of one that binary numbers hold: they keep equal votes equal
 
@@ -33,12 +34,16 @@ def with_shares(model: Any, inputs: Any, truth: NDArray[Any]) -> Any:
 
     weights = np.array(model._weights_not_none or np.ones(len(model.estimators_)), dtype=float)
     classes = np.arange(len(model.classes_))
-    said = _asked_without(model, inputs, truth, "transform")  # a number of a class of each member
+    said = folds.left_out(model, inputs, truth, method="transform")  # a number of a class of each member
     votes = (said[:, :, None] == classes[None, None, :]).astype(float)
     steepness = _steepness(np.einsum("rmc,m->rc", votes, weights), model.le_.transform(truth))
     last = _last_step(weights, len(classes), steepness)
     made = StackingClassifier(
-        model.estimators, final_estimator=_unfitted(last), stack_method="predict", cv=_FOLDS, n_jobs=model.n_jobs
+        model.estimators,
+        final_estimator=_unfitted(last),
+        stack_method="predict",
+        cv=folds.shuffled(),
+        n_jobs=model.n_jobs,
     )
     return _fitted(made, model.estimators_, last, encoder=model.le_)
 
@@ -53,11 +58,11 @@ def with_one_vote(model: Any, inputs: Any, truth: NDArray[Any]) -> Any:
     from sklearn.preprocessing import LabelEncoder
 
     classes, encoder = np.asarray(model.classes_), LabelEncoder().fit(np.asarray(model.classes_))
-    said = _asked_without(model, inputs, truth, "predict")
+    said = folds.left_out(model, inputs, truth, method="predict")
     votes = (said[:, None] == classes[None, :]).astype(float)
     last = _of_names(classes, _steepness(votes, encoder.transform(truth)))
     member = [("model", model)]
-    made = StackingClassifier(member, final_estimator=_unfitted(last), stack_method="predict", cv=_FOLDS)
+    made = StackingClassifier(member, final_estimator=_unfitted(last), stack_method="predict", cv=folds.shuffled())
     return _fitted(made, [model], last, encoder=encoder)
 
 
@@ -65,19 +70,6 @@ def _fitted(made: Any, members: Sequence[Any], last: Any, *, encoder: Any) -> An
     made.estimators_, made.stack_method_, made.final_estimator_ = list(members), ["predict"] * len(members), last
     made._label_encoder, made.classes_ = encoder, encoder.classes_
     return made
-
-
-def _asked_without(model: Any, inputs: Any, truth: NDArray[Any], method: str) -> NDArray[Any]:
-    """What the model says of each training row: fitted without the row, where that can be."""
-    from sklearn.base import clone
-    from sklearn.model_selection import cross_val_predict
-
-    if len(truth) <= _MOST_FOLDED:
-        try:
-            return np.asarray(cross_val_predict(clone(model), inputs, truth, cv=_FOLDS, method=method))
-        except Exception:  # noqa: S110  # a class of two rows, a fit that does not end: then by what was learned
-            pass
-    return np.asarray(getattr(model, method)(inputs))
 
 
 def _steepness(votes: NDArray[np.float64], truth: NDArray[np.int_]) -> float:
