@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import ignore_patterns
 
 import pytest
-from reference_project import ROOT, terminal, trained_in_a_notebook
+from reference_project import ROOT, SAME_IN_EVERY_PROJECT, terminal, trained_in_a_notebook
 
 from proveout.ledger.ledger import Ledger
 from proveout.pilot import scaffold
@@ -24,7 +24,6 @@ EXAMPLES = scaffold.examples()
 WHOLE = "multiclass"  # the flights, a binary task, go the whole way in the README's test
 IN_A_NOTEBOOK = "regression"  # notebooks/run_flow.ipynb trains it; the others are trained at a terminal
 BEHIND = {"boosting"}  # `make chaos`: a binary task on a table, as the flights
-SAME_IN_EVERY_PROJECT = ("test_generated.py", "test_served.py")  # of checks/
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

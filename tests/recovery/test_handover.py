@@ -18,9 +18,14 @@ from proveout.recovery.tables import equal_rows
 
 
 @pytest.mark.parametrize("cells", PILOTS.values(), ids=PILOTS)
-def test_the_files_answer_as_the_pilot_did(cells: list[str], tmp_path: Path) -> None:
-    """Nothing of the notebook's namespace is left, rows come without their target, all together and one alone."""
+def test_a_pilot_is_recovered_and_its_files_answer_as_it_did(cells: list[str], tmp_path: Path) -> None:
+    """Raw rows become its inputs: all held-out ones at once, and each alone with another row's target.
+
+    And in the files nothing of the notebook's namespace is left; rows come without their target, together and alone.
+    """
     found, _ = handed_over(cells, tmp_path / "model")
+    assert (found.reason, found.level, found.target) == ("", "raw", "left")
+    assert found.alone[0] == found.alone[1] > 0
     raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
     rows = raw.drop(columns="left").iloc[list(found.rows)]
 

@@ -7,23 +7,10 @@ from pathlib import Path
 
 import pytest
 from recorded_notebook import last_model, recorded
-from small_pilots import FIT, IMPORTS, INPUTS, PILOTS, READ, SPLIT
+from small_pilots import FIT, IMPORTS, INPUTS, READ, SPLIT
 
 from proveout.recovery.held_out import held_out
 from proveout.recovery.recovery_report import recover
-
-
-@pytest.mark.parametrize("cells", PILOTS.values(), ids=PILOTS)
-def test_raw_rows_become_the_inputs_of_the_pilot(cells: list[str]) -> None:
-    """All held-out rows at once, and each alone with another row's target."""
-    with recorded([IMPORTS, *cells]) as tape:
-        _, found = last_model(tape)
-
-        assert found.reason == ""
-        assert found.level == "raw"
-        assert found.alone[0] == found.alone[1] > 0
-        assert found.target == "left"
-
 
 LEAKS = {
     "the target by position": [

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[2]
+SAME_IN_EVERY_PROJECT = ("test_generated.py", "test_served.py")  # of checks/
 FEW_CHECKS = "tests/few_checks"  # all of checks/ takes a minute: tests/line/test_reference_checks.py
 
 

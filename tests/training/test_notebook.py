@@ -158,8 +158,8 @@ def test_a_failing_cell_names_itself_and_the_half_executed_notebook_is_kept(run,
     [
         (
             "while True: print('x' * 10_000, flush=True)",
-            {"cell_timeout_s": 5.0},  # the others take a hundredth of it
-            "stopped in cell 2: the cell exceeded its limit (cell_timeout_s = 5)",
+            {"cell_timeout_s": 3.0},  # the others take a hundredth of it
+            "stopped in cell 2: the cell exceeded its limit (cell_timeout_s = 3)",
         ),
         (
             "import time\ntime.sleep(60)",
