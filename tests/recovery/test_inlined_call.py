@@ -105,6 +105,28 @@ def test_a_model_that_a_function_fits_and_asks_is_handed_over(cells: list[str], 
     assert "GridSearchCV(" not in text
 
 
+LEFT_AS_THEY_ARE = {
+    "a function in a function": [
+        *SPLIT_ROWS,
+        "def run():\n    def judged(model):\n"
+        "        model.fit(X_train, y_train)\n        return model.predict(X_test)\n"
+        "    got = judged(LogisticRegression(max_iter=500))\n    print(accuracy_score(y_test, got))",
+        "run()",
+    ],
+    "handed to map": [*SPLIT_ROWS, COMPARES, "list(map(compared, [{'a': LogisticRegression(max_iter=500)}]))"],
+}
+
+
+@pytest.mark.parametrize("cells", LEFT_AS_THEY_ARE.values(), ids=LEFT_AS_THEY_ARE)
+def test_a_call_that_is_not_written_out_ends_where_it_asks(cells: list[str], tmp_path: Path) -> None:
+    """The features call the function then, and it ends with what the model would be given."""
+    found, _ = handed_over(cells, tmp_path / "model")
+    raw, held = pd.read_parquet(tmp_path / "model/raw.parquet"), pd.read_parquet(tmp_path / "model/heldout.parquet")
+
+    assert answers(tmp_path / "model", raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+    assert "again.reached" in (tmp_path / "model/features.py").read_text()
+
+
 WORDS = "from sklearn.feature_extraction.text import TfidfVectorizer"
 TEXTS = "X = df['city'] + ' ' + df['plan']\ny = df['left']"
 MATRICES = {

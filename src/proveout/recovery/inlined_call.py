@@ -56,6 +56,8 @@ def _until(
 ) -> list[ast.stmt]:
     """What runs until `asked`, from a statement that holds it or calls a function that leads to it."""
     calls = _calls([statement], leading)
+    if not calls and not _holds(statement, asked):
+        raise _NotInlined  # the function itself is handed to something that calls it
     call = asked if _holds(statement, asked) else calls[0]
     if (call is not asked and len(calls) > 1) or not any(one is call for one in _unscoped(statement)):
         raise _NotInlined

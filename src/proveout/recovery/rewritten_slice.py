@@ -324,9 +324,9 @@ def _numbers_of(results: Any) -> dict[str, Any]:
 
 
 def _cut(body: list[ast.stmt], reached: ast.Call) -> list[ast.stmt]:
-    """Statements without those that come after the prediction."""
+    """Statements without those that come after the prediction; what a function in them does is its own."""
     for place, statement in enumerate(body):
-        if any(node is reached for node in ast.walk(statement)):
+        if not isinstance(statement, ast.FunctionDef) and any(node is reached for node in ast.walk(statement)):
             for block in ("body", "orelse", "finalbody"):
                 if getattr(statement, block, None):
                     setattr(statement, block, _cut(getattr(statement, block), reached))
