@@ -58,3 +58,23 @@ def test_a_refusal_says_what_was_measured_what_was_asked_and_the_way_on(
 def test_without_a_verdict_the_flow_has_the_word(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook itself has failed, for one."""
     assert "the flow's own words" in _go(_settings(tmp_path, monkeypatch))
+
+
+def test_a_busy_server_is_asked_again_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says itself that it may be asked again in a second; asked at once, it is as busy as before."""
+    busy, said, paused = (503, {"type": "overloaded"}), (200, {"answered_by": "model"}), list[float]()
+    replies = [busy, busy, said]
+    monkeypatch.setattr(adopted_line.live_server, "call", lambda *_: replies.pop(0))
+    monkeypatch.setattr(adopted_line.time, "sleep", paused.append)
+
+    assert adopted_line._answer(1, {"age": 3}) == {"answered_by": "model"}
+    assert paused == [0.0, 1.0, 2.0]
+
+
+def test_a_server_that_stays_busy_ends_the_adoption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it said is told."""
+    monkeypatch.setattr(adopted_line.live_server, "call", lambda *_: (503, {"detail": "too late"}))
+    monkeypatch.setattr(adopted_line.time, "sleep", lambda _: None)
+
+    with pytest.raises(DemoFailed, match="too late"):
+        adopted_line._answer(1, {"age": 3})

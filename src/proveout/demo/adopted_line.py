@@ -6,6 +6,7 @@ Input: the settings of the project, and what was recovered of the pilot. Output:
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ MOST_ASKED = 1_000  # held-out rows that the server is asked about
 _CALLERS = 4
 _RELATIVE = 1e-6  # of an answer that has become JSON and came another way through the model
 _MOST_TOLD = 6  # checks of a refusal
-_TRIES = 5  # of a request that a busy machine did not let the model answer
+_TRIES = 6  # of a request that a busy machine did not let the model answer
+_PAUSE_S = 1.0  # before the second try, and as much more before each further one: the server says "in 1 s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,10 +126,11 @@ def _asked(port: int, rows: "pd.DataFrame", opened: OpenBundle, *, target: str) 
 
 
 def _answer(port: int, record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the server answers; once more if a busy machine did not let the model answer in time."""
+    """What the server answers; again after a pause if a busy machine did not let the model answer in time."""
     body = json.dumps(record).encode()
     found: Mapping[str, Any] = {}
-    for _ in range(_TRIES):
+    for tried in range(_TRIES):
+        time.sleep(_PAUSE_S * tried)
         status, found = live_server.call(port, "POST", "/predict", body)
         if 400 <= status < 500:
             raise DemoFailed(f"a held-out row of the pilot is refused with {status}: {json.dumps(found)[:500]}")
