@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from reference_project import ROOT
+from reference_project import ROOT, Project, typed
 
 from proveout.errors import ConfigError, NotebookFailed
 from proveout.model import bundle, packing
@@ -111,13 +111,33 @@ print(len(page), "img" in page, len(fetched))
     assert (has_pictures, fetched) == ("True", "0")
 
 
-def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained, tmp_path):
-    """A scheduler must notice: exit code 1, the check named, nothing approved. Under cron, which sets no USER."""
+def test_a_candidate_below_the_line_is_refused_and_the_run_fails(trained_by_commands, tmp_path):
+    """A scheduler must notice: exit code 1, the check named, nothing approved. Under cron, which sets no USER.
+
+    The run that trained it is resumed at the gate, by a bound that nothing keeps. `make chaos` trains a weak one.
+    """
+    laid_out = trained_by_commands.copy(tmp_path / "resumed")
+    resumed = Project(laid_out.root / ".proveout")
+    few = laid_out.root / "tests" / "few_checks" / "test_few.py"
+    few.write_text(few.read_text().replace('criteria["auc_at_least"]', "0.99"))
+    before = {kind: len(entries(resumed, kind)) for kind in ("approval", "bundle")}
+
+    ran = typed("unset USER LOGNAME USERNAME; python train.py resume judge", laid_out.root / "flows")
+
+    assert ran.returncode != 0
+    assert "is not approved: the gate refused it on tests/few_checks/" in ran.stdout + ran.stderr
+    verdict = from_json(Verdict, resumed.newest("verdict").body)
+    assert (verdict.outcome, verdict.failed) == ("refused", ("tests/few_checks/test_few.py::test_auc",))
+    assert {kind: len(entries(resumed, kind)) for kind in before} == before
+    assert verdict.candidate == resumed.newest("bundle").subject
+
+
+@pytest.mark.chaos
+def test_a_weak_candidate_is_refused_and_the_run_fails(trained, tmp_path):
+    """Trained as another file says. The checks of this project are asked of it."""
     text = (ROOT / "flows" / "train.toml").read_text().replace("max_iter = 150", "max_iter = 1")
     (tmp_path / "weak.toml").write_text(text)
     spoilt = trained.copy(tmp_path / "state")  # the newest candidate of the others stays a good one
-    bare = {"USER", "LOGNAME", "USERNAME", "METAFLOW_USER"}
-    spoilt.environment = {key: value for key, value in spoilt.environment.items() if key not in bare}
     approvals = len(entries(spoilt, "approval"))
     candidates = len(entries(spoilt, "bundle"))
 

@@ -213,9 +213,14 @@ def test_kill_9_of_the_server_under_load_loses_no_answer(start, short_folder):
 
 @pytest.mark.parametrize(
     ("number", "to_group", "api_processes"),
-    [(signal.SIGTERM, False, 1), (signal.SIGTERM, True, 1), (signal.SIGINT, True, 1),
-     (signal.SIGTERM, False, 2), (signal.SIGINT, True, 2)],
-)  # fmt: skip
+    [
+        (signal.SIGTERM, False, 1),
+        (signal.SIGTERM, True, 1),
+        (signal.SIGINT, True, 2),
+        pytest.param(signal.SIGINT, True, 1, marks=pytest.mark.chaos),
+        pytest.param(signal.SIGTERM, False, 2, marks=pytest.mark.chaos),
+    ],
+)
 def test_a_signal_under_load_ends_the_server_in_order(start, number, to_group, api_processes):
     """R4 of the scoreboard. LitServe dies of SIGTERM and leaves its worker and uvicorn serving on the port."""
     server = start(PROVEOUT_API_PROCESSES=str(api_processes))
