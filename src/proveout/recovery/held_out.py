@@ -15,6 +15,7 @@ from proveout.recovery.tables import rows_of
 from proveout.recovery.tape import ANSWER, Prediction, Split, Tape
 
 _MOST_CLASSES = 50  # distinct numbers; more are a regression
+_MOST_AGAIN = 20  # questions about the same rows that are looked at: some notebooks try thousands of models
 _RANK = {"predict": 2, "score": 1}
 
 
@@ -70,7 +71,7 @@ def truth_of(tape: Tape, prediction: Prediction, split: Split | None) -> Any:
     Of the same rows, which a model may be asked about again to show its answers, the truth is the same.
     """
     same = [one for one in tape.predictions if one.inputs_id == prediction.inputs_id and one.rows == prediction.rows]
-    for one in (prediction, *reversed(same)):
+    for one in (prediction, *reversed(same[-_MOST_AGAIN:])):
         truth = _measured(tape, one)
         if truth is not None:
             return truth
