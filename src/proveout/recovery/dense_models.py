@@ -20,7 +20,8 @@ def with_dense_rows(model: Any, inputs: Any) -> Any:
     """
     steps = list(model.steps) if hasattr(model, "steps") else [(type(model).__name__.lower(), model)]
     name, last = steps[-1]
-    held = [getattr(last, matrix) for matrix in _MATRICES if hasattr(getattr(last, matrix, None), "toarray")]
+    keeps = last.estimator if hasattr(last, "calibrated_classifiers_") else last
+    held = [getattr(keeps, matrix) for matrix in _MATRICES if hasattr(getattr(keeps, matrix, None), "toarray")]
     if not held or any(one.shape[0] * one.shape[1] > _MOST_VALUES for one in held):
         return model
     from sklearn.compose import ColumnTransformer
@@ -35,6 +36,12 @@ def with_dense_rows(model: Any, inputs: Any) -> Any:
 
 def _dense(model: Any) -> Any:
     made = copy.copy(model)
+    if hasattr(model, "calibrated_classifiers_"):
+        made.estimator = _dense(model.estimator)
+        made.calibrated_classifiers_ = [copy.copy(part) for part in model.calibrated_classifiers_]
+        for part in made.calibrated_classifiers_:
+            part.estimator = made.estimator
+        return made
     for matrix in _MATRICES:
         if hasattr(getattr(made, matrix, None), "toarray"):
             setattr(made, matrix, getattr(made, matrix).toarray())

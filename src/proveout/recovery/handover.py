@@ -192,7 +192,6 @@ def _model(
         raise Unpackable(f"{type(plain).__name__} is no estimator of scikit-learn's kind")
     else:
         wanted = flat(plain.predict(given))[:, 0]
-        plain = dense_models.with_dense_rows(plain, given)
         if model_form.is_logit(prediction.model):
             _check_probabilities(plain.predict_proba(given)[:, 1], _some(prediction.answers, found.positions))
         model, note = model_form.with_probabilities(plain, *learned), ""
@@ -200,9 +199,10 @@ def _model(
             what = "answers otherwise than by its probabilities" if hasattr(plain, "predict_proba") else "gives none"
             over = "its decision value" if hasattr(plain, "decision_function") else "the votes of its members"
             note = f"{type(plain).__name__} {what}: probabilities come from a logistic curve over {over}"
+    stored = dense_models.with_dense_rows(model, given)
     if module.steps:
         given = table.iloc[:, 0] if table.shape[1] == 1 else table
-    made = model_form.of_table(model, module.steps, given)
+    made = model_form.of_table(stored, module.steps, given)
     apart = _apart(made, table, wanted)
     if apart and model is not plain and hasattr(plain, "classes_"):
         note = f"{type(plain).__name__} answers otherwise than by its decision value: an answer is as probable as right"
