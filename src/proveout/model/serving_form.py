@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+_Requests = dict[str, Mapping[str, Scalar]]
 _ROWS = 32
 _REMEDY = "Give the field one type in the request schema and in the batch schema, then ingest and train again"
 
@@ -60,25 +61,26 @@ def refuse_unservable(
         if field in nullable and not coercion.has_null(trained[field]):
             problem = f"learned {field} as {trained[field]}, which has no null, and a request may leave it out"
             raise BundleError(name, problem, _REMEDY)
-    questions = _questions(opened, dtypes)
-    if _fault(opened, dtypes, list(questions.values())) == "":
+    rows, nulls = _questions(opened, dtypes)
+    if _fault(opened, dtypes, [*rows.values(), *nulls.values()]) == "":
         return
-    for what, record in questions.items():  # one by one, to find the faulty one
+    # Many models cannot take null: without those requests, the training rows are still asked about at once.
+    at_once = _fault(opened, dtypes, list(rows.values())) == ""
+    for what, record in (nulls if at_once else {**rows, **nulls}).items():  # one by one, to find the faulty one
         if fault := _fault(opened, dtypes, [record]):
             raise BundleError(name, f"{fault}: asked about {what}", _REMEDY)
 
 
-def _questions(opened: Answering, dtypes: Mapping[str, str]) -> dict[str, Mapping[str, Scalar]]:
+def _questions(opened: Answering, dtypes: Mapping[str, str]) -> tuple[_Requests, _Requests]:
     """Requests by description: training rows, and the first of them with one field null."""
     records = request_columns.plain_records(opened.reference()[list(opened.dtypes)].head(_ROWS))
-    asked: dict[str, Mapping[str, Scalar]] = {
-        f"training row {place}": one for place, one in enumerate(records, start=1)
-    }
+    rows: _Requests = {f"training row {place}": one for place, one in enumerate(records, start=1)}
+    nulls: _Requests = {}
     for field, learned in opened.dtypes.items():
         if records and coercion.has_null(dtypes[field]):
             what = f"a request without {field} ({dtypes[field]} in the request schema, {learned} in the bundle)"
-            asked[what] = {**records[0], field: None}
-    return asked
+            nulls[what] = {**records[0], field: None}
+    return rows, nulls
 
 
 def _fault(opened: Answering, dtypes: Mapping[str, str], records: Sequence[Mapping[str, Scalar]]) -> str | None:
