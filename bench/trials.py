@@ -1,4 +1,4 @@
-"""Trials of a calibration: run over several processes, added up and written down. Both calibrations use it.
+"""Trials of a calibration: run over several processes, added up and written down. Each calibration uses it.
 
 Input: a function that counts some numbered trials. Output: one count for each kind of trial, and a file of figures.
 """
@@ -68,12 +68,13 @@ def cpu_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def options(description: str, *, trials: int, out: str) -> argparse.ArgumentParser:
-    """The options that both calibrations have."""
+def options(description: str, *, trials: int, out: str, worlds: bool = True) -> argparse.ArgumentParser:
+    """The options that calibrations have; those of `worlds` can leave some out."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--trials", type=int, default=trials, help=f"of each world ({trials})")
     parser.add_argument("--processes", type=int, default=2, help="at once (2)")
-    parser.add_argument("--without", nargs="+", choices=["flights", "made_up"], default=[], help="not these worlds")
+    if worlds:
+        parser.add_argument("--without", nargs="+", choices=["flights", "made_up"], default=[], help="not these worlds")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / out, help="file for the figures")
     return parser
 
