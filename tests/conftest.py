@@ -1,6 +1,7 @@
 """Fixtures shared by the tests: a project trained once, by its real flows, in a state folder of its own."""
 
 import fcntl
+import gc
 import os
 import re
 import shutil
@@ -36,6 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes first, then what waits: one that began last would keep one process busy and three idle."""
     places = {"long": 0, "live": 1}
     items.sort(key=lambda item: min((places.get(mark.name, 2) for mark in item.iter_markers()), default=2))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests live to the end: the search for reference cycles passes over them from here on."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
