@@ -1,6 +1,7 @@
 """gate/generated/: each property finds the fault it is for, makes it small, and offers it as an edge case."""
 
 import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 from proveout import edge_cases
 from proveout.fastpath.tolerance import Tolerance
+from proveout.fuzz import properties
 from proveout.fuzz.properties import Generated, Offers
 from proveout.fuzz.runner import texts_of
 from proveout.gate.evidence import EvidenceRecorder
@@ -220,6 +222,24 @@ def test_broken_requests_are_put_to_the_server_too(monkeypatch):
     found = Generated(Hop, Model()).refuses_invalid()
 
     assert found.breaks and "is let in by the server" in found.decision
+
+
+def test_of_a_wide_table_each_way_to_break_a_request_is_tried_on_some_fields(monkeypatch):
+    """Of 300 columns, 900 requests took the guard minutes, one by one."""
+    wide = pa.DataFrameSchema({f"x{number}": pa.Column(float, pa.Check.ge(0)) for number in range(80)}, strict=True)
+    asked_alone = []
+
+    def let_in(frame, schema, name):
+        asked_alone.append(frame)
+        return SimpleNamespace(accepted=frame)
+
+    monkeypatch.setattr(properties.guard, "check", let_in)
+    found = Generated(wide, Model()).refuses_invalid()
+
+    assert found.breaks
+    assert 100 < len(asked_alone) <= properties.MOST_ASKED_ALONE + 1  # and once all that can be asked together
+    missing = {name for frame in asked_alone for name in wide.columns if name not in frame}
+    assert 10 < len(missing) < 80
 
 
 def test_two_runs_say_the_same(tmp_path):

@@ -7,7 +7,7 @@ smallest record that breaks a property.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from proveout.fuzz import field_spec, strategies
 from proveout.fuzz.field_spec import Record
@@ -25,6 +25,7 @@ COMPANY = 30  # other examples in the batch of a record whose answer must not de
 MOST_TRIED = 250  # records tried to find a smaller one, per property
 MOST_PARTS = 100  # calls of the model to find the records that crash it
 
+Some = TypeVar("Some")
 Breaks = Callable[[Sequence[Record]], "NDArray[np.bool_]"]
 """Tells which of the records break a property."""
 
@@ -195,9 +196,11 @@ def _key(record: Record) -> str:
     return repr(list(record.items()))
 
 
-def spread(examples: Sequence[Example], most: int) -> list[Example]:
+def spread(examples: Sequence[Some], most: int) -> list[Some]:
     """At most `most` of the examples, evenly spread over the list."""
-    return list(examples[:: max(1, len(examples) // most)][:most])
+    if len(examples) <= most:
+        return list(examples)
+    return [examples[place * len(examples) // most] for place in range(most)]
 
 
 def texts_of(rows: "pd.DataFrame", columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
