@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from proveout.recovery.tables import places_by_content, target_column
+from proveout.recovery.tables import completed, places_by_content, target_column
 
 
 def test_rows_are_found_by_content_each_once() -> None:
@@ -51,3 +51,14 @@ def test_a_column_that_is_nearly_the_truth_in_each_class_is_it() -> None:
 
     assert target_column(raw, rare, range(200)) == "event"
     assert target_column(raw.drop(columns="event"), rare, range(200)) == "size"
+
+
+def test_an_index_that_nobody_is_asked_for_has_other_labels_in_each_row() -> None:
+    """With the same label, a merge on the index joins each row of a request with all others."""
+    example = pd.DataFrame({"id": [7], "age": [30.0], "plan": ["pro"]})
+
+    made = completed(pd.DataFrame({"age": [20.0, 21.0, 22.0]}), example, ["id"])
+
+    assert made["id"].tolist() == [0, 1, 2]
+    assert made["plan"].tolist() == ["pro"] * 3
+    assert completed(pd.DataFrame({"id": [4, 4], "age": [1.0, 2.0]}), example, ["id"])["id"].tolist() == [4, 4]

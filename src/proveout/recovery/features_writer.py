@@ -15,6 +15,7 @@ from typing import Any
 from proveout.recovery import own_code
 from proveout.recovery.program_slice import Effects, backward
 from proveout.recovery.rewritten_slice import Line, RewrittenSlice, Turns, Unwritable, with_own
+from proveout.recovery.tables import index_of
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Recovery
 
@@ -28,7 +29,7 @@ STATE = state_files.read(Path(__file__).with_name("state"))
 
 def {public}(rows):
     """The model's columns for raw rows, one row each, in order."""
-    return again.table({inner}(again.completed(rows, STATE["row"]), STATE), rows.index)'''
+    return again.table({inner}(again.completed(rows, STATE["row"]{index}), STATE), rows.index)'''
 IMPORTS = (
     "from pathlib import Path",
     "",
@@ -86,7 +87,8 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False, head: Sequence[
         text = _function(inner, before, above, answer=f"[{', '.join(steps)}]", state=rewriting.state)
         exec("\n".join([*IMPORTS, *above, text]), space)  # noqa: S102  # as in the replay
         found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), rewriting.state))
-    shown = PUBLIC.format(public=public, inner=inner)
+    index = index_of(tape.frozen[recovery.primary.key])
+    shown = PUBLIC.format(public=public, inner=inner, index=f", index={index!r}" if index else "")
     prepared = _function(inner, needed, tops, answer=takes, state=state)
     text = "\n".join([HEAD, "", *IMPORTS, *tops, "", shown, "", "", prepared])
     return FeaturesModule(text=text + "\n", function=public, state=state, steps=found)

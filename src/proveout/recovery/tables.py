@@ -278,13 +278,17 @@ def with_text_names(raw: pd.DataFrame) -> pd.DataFrame:
     return raw.set_axis([str(column) for column in raw.columns], axis=1)
 
 
-def completed(rows: pd.DataFrame, example: pd.DataFrame) -> pd.DataFrame:
+def completed(rows: pd.DataFrame, example: pd.DataFrame, index: Sequence[Any] = ()) -> pd.DataFrame:
     """Rows with all raw columns and their dtypes, from rows with some of them.
 
     A column that is not there has the value in `example`, shape (1, columns): the model does not depend on it.
     """
     made: dict[Any, Any] = {}
     for column in example.columns:
+        if column in index and str(column) not in rows and example[column].dtype.kind in "iu":
+            # Labels that are the same join each row with all others: `merge(..., left_index=True, right_index=True)`.
+            made[column] = pd.Series(range(len(rows)), dtype=example[column].dtype)
+            continue
         if str(column) not in rows:
             made[column] = example[column].iloc[[0] * len(rows)].reset_index(drop=True)
             continue
