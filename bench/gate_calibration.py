@@ -120,7 +120,7 @@ class Rival:
 
 
 @dataclass
-class Count:
+class Count(of_trials.Share):
     """What became of one kind of trial."""
 
     world: str
@@ -137,17 +137,9 @@ class Count:
         return self.world, self.drawn, self.metric, self.kind, self.test
 
     @property
-    def share(self) -> float:
-        """The error, or what is to be right: of a model as good those refused, of others those passed."""
-        return self._counted / self.trials
-
-    @property
-    def _counted(self) -> int:
+    def counted(self) -> int:
+        """The errors, or what is to be right: of a model as good those refused, of others those passed."""
         return self.trials - self.hits if self.kind in AS_GOOD else self.hits
-
-    @property
-    def between(self) -> tuple[float, float]:
-        return of_trials.between(self._counted, self.trials)
 
 
 def rivals(world: World, seed: int = 0) -> list[Rival]:

@@ -11,6 +11,7 @@ learned from the training rows, three times as many as are held out; the other o
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ BOUND = 0.02  # of the helper, in AUC
 
 
 @dataclass
-class Count:
+class Count(of_trials.Share):
     """Of so many trials of one kind, those that were refused."""
 
     model: str
@@ -49,14 +50,6 @@ class Count:
     def key(self) -> tuple[str, ...]:
         return self.model, str(self.held_out), self.kind, self.judge
 
-    @property
-    def share(self) -> float:
-        return self.hits / self.trials
-
-    @property
-    def between(self) -> tuple[float, float]:
-        return of_trials.between(self.hits, self.trials)
-
 
 def rows(count: int, random: np.random.Generator) -> stand_in.Rows:
     """Newly drawn rows: what the first column tells is half of the outcome."""
@@ -65,13 +58,9 @@ def rows(count: int, random: np.random.Generator) -> stand_in.Rows:
     return stand_in.Rows(raw=columns, records=columns, labels=labels)
 
 
-def of_model(name: str, held_out: int) -> Callable[[range], list[Count]]:
+def counted(name: str, held_out: int, numbers: range) -> list[Count]:
     """Some numbered trials of one kind of model."""
-
-    def counted(numbers: range) -> list[Count]:
-        return summed(count for number in numbers for count in trial(name, held_out, number))
-
-    return counted
+    return summed(count for number in numbers for count in trial(name, held_out, number))
 
 
 def trial(name: str, held_out: int, number: int) -> Iterator[Count]:
@@ -101,7 +90,7 @@ def main() -> None:
         for held_out in HELD_OUT:
             tell(f"{name}, {held_out} rows held out")
             found = of_trials.in_parts(
-                of_model(name, held_out), asked.trials, name=f"{name}, {held_out}", processes=asked.processes
+                partial(counted, name, held_out), asked.trials, name=f"{name}, {held_out}", processes=asked.processes
             )
             share = {(one.kind, one.judge): f"{100 * one.share:.1f} %" for one in found}
             told = (f"{share[kind, 'as it is']} ({share[kind, 'bound alone']})" for kind in ("honest", "saw them"))

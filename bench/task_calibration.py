@@ -70,7 +70,7 @@ class Rival:
 
 
 @dataclass
-class Count:
+class Count(of_trials.Share):
     """What became of one kind of trial."""
 
     task: str
@@ -85,14 +85,6 @@ class Count:
     @property
     def key(self) -> tuple[str, ...]:
         return self.task, self.world, self.drawn, self.what, self.kind
-
-    @property
-    def share(self) -> float:
-        return self.hits / self.trials
-
-    @property
-    def between(self) -> tuple[float, float]:
-        return of_trials.between(self.hits, self.trials)
 
 
 KINDS = {

@@ -24,6 +24,28 @@ Count = TypeVar("Count", bound=Any)
 """A dataclass with `key`, `trials`, `hits`, `stated`, and for the figures `share` and `between`."""
 
 
+class Share:
+    """What a count says of its trials: a base of dataclasses with `trials` and `hits`."""
+
+    trials: int
+    hits: int
+
+    @property
+    def counted(self) -> int:
+        """The trials that the share is of."""
+        return self.hits
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.counted / self.trials
+
+    @property
+    def between(self) -> tuple[float, float]:
+        """The exact 95 % interval of the share."""
+        return between(self.counted, self.trials)
+
+
 def summed(counts: Iterable[Count]) -> list[Count]:
     """One count for each kind of trial."""
     found: dict[tuple[str, ...], Count] = {}
