@@ -44,7 +44,7 @@ def adopt(
     from proveout.pilot import scaffold
     from proveout.pilot.adopt import adoption, data_files, plan_choices
     from proveout.pilot.adopt.model_choice import NoModel
-    from proveout.pilot.adopt.pilot_run import RunLimits
+    from proveout.pilot.adopt.pilot_run import RunLimits, within_memory
     from proveout.pilot.adopt.refusals import PilotRefused
 
     target = (into or notebook.resolve().parent / f"{notebook.stem}-project").resolve()
@@ -62,16 +62,18 @@ def adopt(
         _go_on_elsewhere(analysis, target, kept, again)
     choices = plan_choices.read(plan.read_text(encoding="utf-8")) if plan is not None else None
     files = data_files.outside(asked, notebook) | dict(files)
-    try:
-        recovered = adoption.recover(
-            analysis, notebook, into=kept, files=files, limits=RunLimits(total_s=time_limit), model=model, tell=_tell
-        )
-    except (PilotRefused, NoModel):
-        if not here:
-            _go_on_in_its_time(analysis, target, kept, again)
-        raise
     known = {one.asked: one.file for one in asked if one.file is not None} | dict(files)
-    proposed = adoption.propose(recovered, files=known, name=None, choices=choices, tell=_tell)
+    limits = RunLimits(total_s=time_limit)
+    with within_memory(notebook):
+        try:
+            recovered = adoption.recover(
+                analysis, notebook, into=kept, files=files, limits=limits, model=model, tell=_tell
+            )
+        except (PilotRefused, NoModel):
+            if not here:
+                _go_on_in_its_time(analysis, target, kept, again)
+            raise
+        proposed = adoption.propose(recovered, files=known, name=None, choices=choices, tell=_tell)
     _accept(proposed, yes=yes)
     _write(proposed, target)
     if serve:

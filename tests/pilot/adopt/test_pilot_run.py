@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -266,3 +267,18 @@ def test_columns_in_the_order_of_a_set_are_the_same_in_each_run(tmp_path, rows):
     shown = "assert os.environ['PYTHONHASHSEED'] == '0'\nassert os.environ['OMP_NUM_THREADS'] == '1'"
 
     assert run_cells(tmp_path, f"import os\n{shown}").raised == ()
+
+
+def test_what_takes_all_memory_ends_with_a_sentence(monkeypatch):
+    """The system would kill the command without a word, and whatever else needs memory."""
+    [used] = re.findall(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    monkeypatch.setattr(pilot_run, "machine_memory_limit", lambda: 1_000 * int(used) + 1_000_000_000)
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+
+    with (
+        pytest.raises(PilotFailed, match=r"^pilot.ipynb: .* GB of memory. Read fewer rows"),
+        pilot_run.within_memory(Path("pilot.ipynb")),
+    ):
+        np.ones(1_000_000_000)
+
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before

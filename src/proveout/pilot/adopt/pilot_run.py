@@ -7,9 +7,11 @@ notebook's own folder is never written to.
 import ast
 import json
 import os
+import resource
 import threading
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,6 +181,25 @@ def _lost_imports(kernel: Kernel) -> list[RaisedCell]:
     lost = kernel.ask(f"{_SIDE}.lost_imports()", limit_s=_ASK_S, limit="the kernel does not answer")
     told: list[tuple[int, str]] = ast.literal_eval(lost)
     return [RaisedCell(index=cell, problem=f"{problem} (the rest of the cell ran)") for cell, problem in told]
+
+
+@contextmanager
+def within_memory(notebook: Path) -> Iterator[None]:
+    """What is worked out of a notebook may take as much memory as the notebook: 80 % of the machine's.
+
+    Raises: PilotFailed if it asks for more, where the system would kill this process without a word.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = machine_memory_limit()
+    most = limit if before[1] == resource.RLIM_INFINITY else min(limit, before[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        yield
+    except MemoryError as error:
+        found = f"what its tables become takes more than {limit / 1e9:.0f} GB of memory"
+        raise PilotFailed(notebook.name, found, "Read fewer rows in it, or use a machine with more") from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def machine_memory_limit() -> int:
