@@ -46,6 +46,14 @@ def test_poetry_has_its_own_way_of_writing_versions(tmp_path, table, requirement
     assert declared(tmp_path).requirements == {"pandas": requirement}
 
 
+def test_the_lock_without_another_purpose_is_the_one(tmp_path):
+    """`-` sorts before `.`: the oldest releases that a project works with were taken for its own."""
+    for name, version in (("requirements-oldest.lock", "2.2.0"), ("requirements.lock", "3.0.4")):
+        (tmp_path / name).write_text(f"pandas=={version}\n")
+
+    assert declared(tmp_path).file.name == "requirements.lock"
+
+
 def test_a_lock_above_goes_before_requirements_beside_the_notebook(tmp_path):
     """Up to the root of the repository, and not above it."""
     work = tmp_path / "repository" / "work"

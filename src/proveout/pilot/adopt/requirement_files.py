@@ -47,7 +47,9 @@ def declared(folder: Path) -> Declared:
 def _candidates(places: Sequence[Path], readers: Sequence[_Reader]) -> Iterator[tuple[Path, _Read]]:
     for place in places:
         for pattern, read in readers:
-            yield from ((file, read) for file in sorted(place.glob(pattern)))
+            # `requirements.lock` before `requirements-oldest.lock`, whose name says what else it is for.
+            files = sorted(place.glob(pattern), key=lambda file: (len(file.name), file.name))
+            yield from ((file, read) for file in files)
 
 
 def _read(file: Path, read: _Read) -> dict[str, str]:
