@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tomllib
+from datetime import datetime
 
 import pytest
 from packaging.requirements import Requirement
@@ -112,17 +113,20 @@ def test_the_running_interpreter_stays_where_the_old_releases_are_no_way(tmp_pat
     assert found.reason == ""
 
 
+PYTHON_3_12 = {"language_info": {"name": "python", "version": "3.12.1"}}
+
+
 @pytest.mark.parametrize(
     ("given", "of_its_time"),
     [
         ({}, True),
         ({"bounds": {"pandas": ">=3.1"}}, False),
         ({"has": {"pandas": "2.2.3", "numpy": "1.26.4", "scikit-learn": "1.5.2"}}, False),
-        ({"metadata": {"language_info": {"name": "python", "version": "3.12.1"}}}, False),
+        ({"metadata": PYTHON_3_12}, True),
     ],
 )
-def test_an_old_notebook_whose_cell_raised_gets_the_releases_of_its_time(tmp_path, given, of_its_time):
-    """No line says that it needs them. Where they are no way, or here already, nothing is made anew."""
+def test_a_notebook_whose_cell_raised_gets_the_releases_from_before_pandas_3(tmp_path, given, of_its_time):
+    """No line says that it needs them, and no date that it does not. Where they are no way, nothing is made anew."""
     given = {"metadata": PYTHON_3_8, **given}
 
     before = planned(tmp_path, IMPORTS, **given)
@@ -131,6 +135,33 @@ def test_an_old_notebook_whose_cell_raised_gets_the_releases_of_its_time(tmp_pat
     assert (before.of_its_time, after.of_its_time) == (False, of_its_time)
     assert ("pandas>=2.2,<2.3" in after.requirements) is of_its_time
     assert ("a cell that its model needs raised" in after.reason) is of_its_time
+
+
+def test_a_notebook_whose_cell_raised_is_told_what_it_uses_that_is_gone(tmp_path):
+    found = planned(tmp_path, IMPORTS, OF_PANDAS_2, metadata=PYTHON_3_12, cell_raised=True)
+
+    assert found.of_its_time
+    assert "gone or means something else today (cell 1, line 1" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("day", "metadata", "said"),
+    [
+        ("2026-11-28", PYTHON_3_12, "Whether the notebook is from before pandas 3 is not known: it has no times"),
+        ("2026-11-28", PYTHON_3_8, "is from before pandas 3: it last ran with Python 3.8.2"),
+        ("2019-05-02", PYTHON_3_12, "is from before pandas 3: its file was last changed on 2019-05-02"),
+    ],
+)
+def test_a_fresh_file_does_not_say_that_its_notebook_is_new(tmp_path, day, metadata, said):
+    """It was copied or downloaded a moment ago. An old file is old."""
+    then = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+    file = write_notebook(tmp_path / "pilot.ipynb", [IMPORTS], metadata=metadata)
+    os.utime(file, (then, then))
+    interpreter = Interpreter(has=lambda module: module in MODULES, version=lambda name: HAS.get(name, ""))
+
+    found = plan(Analysis(notebook_text.read(file)), interpreter=interpreter, bounds=BOUNDS)
+
+    assert said in found.why[0]
 
 
 def test_an_old_notebook_that_lacks_something_gets_all_of_its_time(tmp_path):

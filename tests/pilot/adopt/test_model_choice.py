@@ -104,6 +104,19 @@ def test_without_a_model_to_serve_the_reason_of_each_is_told(model: RecoveredMod
         model_choice.candidates("n.ipynb", _run(model), tmp_path)
 
 
+@pytest.mark.parametrize(("problem", "of_releases"), [("KeyError: 0", True), ("FileNotFoundError: 'x.csv'", False)])
+def test_other_releases_are_tried_only_for_an_error_that_may_be_theirs(
+    problem: str, of_releases: bool, tmp_path: Path
+) -> None:
+    """Nobody waits minutes for an environment in which a file is missing, too."""
+    run = replace(_run(replace(ONE, raised_cells=(3,))), raised=(RaisedCell(index=3, problem=problem),))
+
+    with pytest.raises(NoModel) as refused:
+        model_choice.candidates("n.ipynb", run, tmp_path)
+
+    assert refused.value.cell_raised is of_releases
+
+
 def test_of_two_targets_the_one_that_most_models_have_is_taken(tmp_path: Path) -> None:
     """Metrics of two questions cannot be compared."""
     _written(tmp_path, TRUTH, [0, 0, 0, 0], [0, 0, 1, 1])

@@ -111,3 +111,23 @@ def test_a_run_without_a_model_says_why(analysed, cells, run, cell, found):
         refusals.after_run(analysed(*cells), run)
 
     assert refused.value.cell == cell
+
+
+@pytest.mark.parametrize(
+    ("problems", "of_releases"),
+    [
+        (["TypeError: drop() got an unexpected keyword"], True),
+        (["FileNotFoundError: 'rows.csv'", "NameError: name 'df' is not defined"], False),
+        (["ModuleNotFoundError: No module named 'secrets_of_mine'", "NameError: name 'x' is not defined"], False),
+        (["ModuleNotFoundError: No module named 'pandas.util.testing'"], True),
+        (["ImportError: cannot import name 'mode' from 'scipy.stats' (/a/b.py)"], True),
+        (["URLError: <urlopen error [Errno -2]>", "ValueError: Input X contains NaN"], True),
+        (["it took longer than 600 s"], False),
+    ],
+)
+def test_other_releases_are_tried_only_for_errors_that_may_be_theirs(analysed, problems, of_releases):
+    """A file that is missing today is missing in each environment, and so is what its rows would have become."""
+    with pytest.raises(PilotRefused) as refused:
+        refusals.after_run(analysed("x = 1"), run_of(raised=list(enumerate(problems))))
+
+    assert refused.value.cell_raised is of_releases

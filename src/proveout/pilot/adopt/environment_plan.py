@@ -79,8 +79,8 @@ def plan(
     names = dict.fromkeys([*(one.distribution for one in known), *(name for name in _CORE if name in asked)])
     wanted = {name: asked.get(name, _Asked(name, "imports")) for name in names}
     dated = _era(analysis, wanted)
-    old = dated if dated is not None and dated.before and _admits_era(bounds) else None
-    outdated = _outdated(analysis, old, interpreter, cell_raised=cell_raised)
+    possible = dated if _admits_era(bounds) else None
+    outdated = _outdated(analysis, possible, interpreter, cell_raised=cell_raised)
     if outdated:
         wanted |= _of_era(wanted)
     fitted = {
@@ -151,12 +151,16 @@ def _era(analysis: Analysis, wanted: Mapping[str, _Asked]) -> era.Era | None:
 
 
 def _outdated(
-    analysis: Analysis, old: era.Era | None, interpreter: Interpreter, *, cell_raised: bool
+    analysis: Analysis, dated: era.Era | None, interpreter: Interpreter, *, cell_raised: bool
 ) -> tuple[str, ...]:
-    """What a notebook from before pandas 3 uses that is gone here."""
-    if old is None or all(_suits(f"{name}{era.BEFORE[name]}", interpreter) for name in _CORE):
+    """Why a notebook gets the releases from before pandas 3: what it uses that is gone here, or a cell that raised.
+
+    Where a cell raised, no date speaks against them: notebooks of today are written by habits of yesterday.
+    """
+    if dated is None or all(_suits(f"{name}{era.BEFORE[name]}", interpreter) for name in _CORE):
         return ()
-    return era.gone_since(analysis) or ((_RAISED,) if cell_raised else ())
+    gone = era.gone_since(analysis) if dated.before or cell_raised else ()
+    return gone or ((_RAISED,) if cell_raised else ())
 
 
 def _admits_era(bounds: Mapping[str, str]) -> bool:
@@ -190,7 +194,9 @@ def _suits(requirement: str, interpreter: Interpreter) -> bool:
 
 def _reason(missing: tuple[str, ...], outdated: tuple[str, ...], contradicted: tuple[str, ...]) -> str:
     said = [f"The running interpreter lacks {', '.join(missing)}"] if missing else []
-    if outdated:
+    if outdated == (_RAISED,):
+        said += [f"With today's releases {_RAISED}: those from before pandas 3 may know what it uses"]
+    elif outdated:
         said += [f"The notebook uses what is gone or means something else today ({'; '.join(outdated[:_SHOWN])})"]
     elif contradicted and not missing:
         said += [f"The running interpreter does not have {', '.join(contradicted)}"]
@@ -207,6 +213,8 @@ def _origin(declared: Declared, wanted: Mapping[str, _Asked], dated: era.Era | N
         said = f"There is no lock and no list of requirements{installed}."
     if dated is None:
         return said
+    if dated.before is None:
+        return f"{said} Whether the notebook is from before pandas 3 is not known: {dated.why}."
     time = "before pandas 3" if dated.before else "since pandas 3, as today's releases are"
     return f"{said} The notebook is from {time}: {dated.why}."
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proveout.errors import ProveoutError, UsageError
+from proveout.pilot.adopt import era
 from proveout.pilot.adopt.pilot_run import PilotRun
 from proveout.recovery.handover import HELD_OUT
 from proveout.recovery.recovery_report import RecoveredModel
@@ -19,7 +20,10 @@ _MOST_REASONS = 3
 
 
 class NoModel(ProveoutError):
-    """No model of the pilot can be served, with the reason of each. `cell_raised`: the error of a cell is one."""
+    """No model of the pilot can be served, with the reason of each.
+
+    `cell_raised`: the error of a cell is one, and may be none with other releases of its libraries.
+    """
 
     def __init__(self, notebook: str, reasons: tuple[str, ...], *, cell_raised: bool = False) -> None:
         super().__init__(notebook, reasons)
@@ -51,7 +55,7 @@ def candidates(notebook: str, run: PilotRun, folder: Path, *, named: str | None 
     servable = [one for one in models if one.handed is not None and not one.raised_cells]
     if not servable:
         reasons = tuple(dict.fromkeys(_reason(one, run) for one in models))
-        raise NoModel(notebook, reasons, cell_raised=any(one.raised_cells for one in models))
+        raise NoModel(notebook, reasons, cell_raised=any(_of_releases(one, run) for one in models))
     task, target = _most(servable)
     of_one_kind = [one for one in servable if (one.task, one.target) == (task, target)]
     found = [Candidate(model=one, quality=_quality(one, folder / one.folder)) for one in of_one_kind]
@@ -82,6 +86,12 @@ def _most(models: list[RecoveredModel]) -> tuple[str, str | None]:
     """The task and target that most models have; of equals, the last."""
     kinds = [(one.task, one.target) for one in models]
     return max(reversed(kinds), key=kinds.count)
+
+
+def _of_releases(model: RecoveredModel, run: PilotRun) -> bool:
+    """Whether a cell that the model needs said what other releases of its libraries may not say."""
+    said = [one.problem for one in run.raised if one.index in model.raised_cells]
+    return any(map(era.may_be_of_releases, said))
 
 
 def _reason(model: RecoveredModel, run: PilotRun) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from proveout.errors import ProveoutError
+from proveout.pilot.adopt import era
 from proveout.pilot.adopt.pilot_run import PilotRun
 from proveout.pilot.audit import estimators
 from proveout.pilot.audit.analysis import Analysis
@@ -80,7 +81,7 @@ _UNSERVED = (
 class PilotRefused(ProveoutError):
     """A notebook cannot be adopted. `cell` counts all cells from 0; -1 is the whole notebook.
 
-    `cell_raised` says that the cell's error is why: with other releases of its libraries it may run.
+    `cell_raised` says that a cell's error is why, and that it may run with other releases of its libraries.
     """
 
     def __init__(self, notebook: str, cell: int, found: str, needed: str, *, cell_raised: bool = False) -> None:
@@ -127,7 +128,8 @@ def after_run(analysis: Analysis, run: PilotRun) -> None:
         reached = "no model was fitted" if not recovered.fits else "no model answered held-out rows"
         found = f"{reached}, and the first cell that failed said: {_short(raised.problem)}"
         needed = "Repair that cell, or name an environment that it runs in"
-        raise PilotRefused(name, raised.index, found, needed, cell_raised=True)
+        of_releases = any(era.may_be_of_releases(one.problem) for one in run.raised)
+        raise PilotRefused(name, raised.index, found, needed, cell_raised=of_releases)
     if not recovered.fits:
         raise PilotRefused(name, -1, "no cell fits a model", f"{_SERVED}. {_HELD_OUT}")
     why = "no cell predicts with them" if not recovered.predictions else "they answer only rows they were fitted on"
