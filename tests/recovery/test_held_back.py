@@ -65,7 +65,7 @@ def test_rows_held_back_are_answered_by_a_model_that_never_saw_them(cells: list[
     assert answers(folder, raw.drop(columns="left").iloc[held["row"]]).tolist() == held["answer"].tolist()
     assert found.handed is not None
     assert found.handed.held_back == SHARE
-    assert f"{len(held)} were held back" in found.handed.note
+    assert f"{len(held)} rows were held back" in found.handed.note
 
 
 def test_the_outcome_of_rows_held_back_is_that_of_the_notebook(tmp_path: Path) -> None:
@@ -91,6 +91,19 @@ def test_a_notebook_with_a_split_keeps_it(tmp_path: Path) -> None:
     fit = "model = LogisticRegression(max_iter=500).fit(X_train, y_train)\nmodel.predict(X_test)"
     with recorded([IMPORTS, READ, "df = df.fillna(0)", INPUTS, split, fit]) as tape:
         assert recover(tape, tmp_path).unsplit is None
+
+
+def test_a_split_whose_way_is_known_is_not_made_again(tmp_path: Path) -> None:
+    """What no file can hold stays so, with other rows held back."""
+    dense = "from scipy.stats import gaussian_kde\nkde = gaussian_kde(df['age'])\ndf['age'] = kde(df['age'])"
+    split = "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=3)"
+    fit = "model = LogisticRegression(max_iter=500).fit(X_train, y_train)\nmodel.predict(X_test)"
+    with recorded([IMPORTS, READ, "df = df.fillna(0)", dense, INPUTS, split, fit]) as tape:
+        found = recover(tape, tmp_path)
+
+    [one] = found.models
+    assert "gaussian_kde, which cannot be stored" in one.reason
+    assert found.unsplit is None
 
 
 def test_new_rows_leave_the_others_on_their_side() -> None:

@@ -31,6 +31,7 @@ VALUES: dict[str, Any] = {
     "a flag of its own": pd.Series([False], dtype=object, name="asleep"),
     "index": pd.Index([3, 1, 2], name="id"),
     "intervals": pd.interval_range(0, 3, periods=3),
+    "one of them": [pd.Interval(0.5, 2.0, closed="left"), "unknown"],
     "bunch": Bunch(data=np.ones((1, 2)), target=np.array([1]), feature_names=["u", "v"]),
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 from proveout.recovery import kernel_hook
 from proveout.recovery.handed_rows import HoldBack
 from proveout.recovery.held_out import HeldOut, held_out
@@ -20,11 +22,12 @@ class Shell:
         self.user_ns: dict[str, Any] = {"__name__": "__main__"}
         self.ast_transformers: list[Any] = []
         self._after: list[Any] = []
+        self.transform_cell = TransformerManager().transform_cell  # magics into calls
         self.events = SimpleNamespace(register=lambda name, function: self._after.append(function))
 
     def run(self, cell: str) -> BaseException | None:
         """Run a cell. Returns what it raised: the next cell runs all the same."""
-        tree, error = ast.parse(cell), None
+        tree, error = ast.parse(self.transform_cell(cell)), None
         for transformer in self.ast_transformers:
             tree = transformer.visit(tree)
         try:

@@ -84,6 +84,13 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "ranges, and one for no number": [
+        READ,
+        "df['band'] = pd.qcut(df['age'], 4)\ndf['band'] = df['band'].cat.add_categories('unknown').fillna('unknown')",
+        "X = pd.get_dummies(df[['income', 'band']].fillna(0))\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
     "factorize and categories": [
         READ,
         "df = df.fillna(0)\ndf['city'] = pd.factorize(df['city'])[0]\n"

@@ -100,12 +100,12 @@ def hand_over(
 
 
 def _held_back(found: Recovery) -> str:
-    """What to say of a notebook that fits its model to all rows."""
+    """What to say of a notebook without held-out rows of its own."""
     if found.learned is None:
         return ""
     answered, apart = found.compared
     few = "" if answered == apart else f", {answered} of which it has an answer for"
-    return f"the notebook holds out no rows: {apart} were held back from it{few}, and its model was asked about them"
+    return f"{apart} rows were held back from the notebook{few}, and its model was asked about them"
 
 
 def _first_steps(one: HeldOut, found: Recovery) -> tuple[list[Any], HeldOut, Any]:

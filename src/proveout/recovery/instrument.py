@@ -8,7 +8,6 @@ Input: the tree of a cell. Output: the tree that runs in its place. The same sou
 """
 
 import ast
-import itertools
 from typing import Any
 
 CALL, ITEM, STATEMENT, LAMBDA = "__adopt_call__", "__adopt_item__", "__adopt_statement__", "__adopt_lambda__"
@@ -21,16 +20,17 @@ AS_WRITTEN = frozenset(
 
 
 class Instrument(ast.NodeTransformer):
-    """Numbers the calls of one cell and wraps them."""
+    """Numbers the calls of one cell and wraps them. It goes on after the numbers of `after`."""
 
-    def __init__(self, cell: int) -> None:
+    def __init__(self, cell: int, *, after: "Instrument | None" = None) -> None:
         self.cell = cell
-        self._count = itertools.count()
-        self.lambdas: dict[str, str] = {}  # their names and sources
+        self._sites: int = after._sites if after is not None else 0
+        self.lambdas: dict[str, str] = dict(after.lambdas) if after is not None else {}  # their names and sources
 
     def site(self) -> str:
         """The name of the next call or item: its cell and its number in it."""
-        return f"{self.cell}.{next(self._count)}"
+        self._sites += 1
+        return f"{self.cell}.{self._sites - 1}"
 
     def module(self, tree: ast.Module, first: int) -> ast.Module:
         """The tree to run. `first` is the number of its first statement among those of the notebook."""

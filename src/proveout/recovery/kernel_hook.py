@@ -5,9 +5,10 @@ Input: IPython's shell. Output: a tape that is filled while the notebook runs.
 
 import ast
 import builtins
+from collections.abc import Callable
 from typing import Any
 
-from proveout.recovery import instrument
+from proveout.recovery import cell_magics, instrument
 from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.instrument import Instrument
 from proveout.recovery.recorder import Recorder
@@ -17,15 +18,19 @@ from proveout.recovery.tape import Statement, Tape
 class Hook:
     """What IPython calls with the tree of each cell. It never raises: IPython would take it out with a mere warning."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, transform: Callable[[str], str] = str) -> None:
         self.tape = tape
+        self._transform = transform  # of magics in a text into calls
+        self._last: dict[int, Instrument] = {}  # of each cell
 
     def visit(self, tree: ast.Module) -> ast.Module:
         """The instrumented tree; the tree itself where it cannot be instrumented."""
         first, cell = len(self.tape.statements), self.tape.cell
         try:
+            tree = cell_magics.written_out(tree, self._transform)
             sources = [ast.unparse(statement) for statement in tree.body]
-            instrumented = Instrument(cell)
+            # A magic as `%%timeit` runs more statements in the name of the same cell: no two calls share a number.
+            instrumented = Instrument(cell, after=self._last.get(cell))
             done = instrumented.module(ast.parse(ast.unparse(tree)), first)
             made = [
                 Statement(cell=cell, source=source, node=node)
@@ -35,6 +40,7 @@ class Hook:
             return tree
         self.tape.statements += made
         self.tape.lambdas |= instrumented.lambdas
+        self._last[cell] = instrumented
         return done
 
 
@@ -49,7 +55,7 @@ def install(shell: Any, handed: HandedRows | None = None, hold_back: HoldBack | 
     tape.answering = Recorder(tape, handed, hold_back)
     for name, function in _names(tape).items():
         setattr(builtins, name, function)
-    shell.ast_transformers.append(Hook(tape))
+    shell.ast_transformers.append(Hook(tape, getattr(shell, "transform_cell", str)))
     shell.events.register("post_run_cell", lambda result: _note_failure(tape, result))
     return tape
 

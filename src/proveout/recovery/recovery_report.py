@@ -64,7 +64,8 @@ class RecoveredModel:
 class RecoveredNotebook:
     """All models of a notebook, in the order of its run. `redirected`: a path asked for, and the file that was read.
 
-    `unsplit` is the call that reads the raw rows of a notebook that fits its model to all of them and holds out none.
+    `unsplit` is the call that reads the raw rows of a notebook with no held-out rows that the way to its model is known
+    for: as one that fits it to all of them.
     """
 
     models: tuple[RecoveredModel, ...]
@@ -84,16 +85,18 @@ def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> Recovere
     began, tape.answering = time.monotonic(), None
     seen = held_out(tape) if tape.held_back is None else held_back.fits_of(tape)
     models: dict[int, RecoveredModel] = {}
+    splits = False  # whether the way to rows that the notebook itself held out is known
     for number in _best_first(tape, seen):
         one, name = seen[number], f"model_{number}"
         if models and time.monotonic() - began > within_s:
             found = Recovery(level="failed", reason=f"{within_s:.0f} s were over before it was looked at")
         else:
             one, found = _verified(tape, one)
+        splits = splits or (one.split is not None and found.level == "raw")
         models[number] = _model(tape, one, found, name, _handed(tape, one, found, folder / name))
     return RecoveredNotebook(
         models=tuple(models[number] for number in sorted(models)),
-        unsplit=None if tape.held_back is not None else _unsplit(tape, models.values()),
+        unsplit=None if splits or tape.held_back is not None else _unsplit(tape, models.values()),
         fits=len(tape.fits),
         predictions=len(tape.predictions),
         redirected=tuple(tape.redirected),

@@ -95,6 +95,8 @@ class _Writer:
             return {kind: [self.node(one) for one in value]}
         if isinstance(value, pd.Timestamp | pd.Timedelta):
             return {type(value).__name__.lower(): value.isoformat()}
+        if isinstance(value, pd.Interval):
+            return {"interval": [self.node(value.left), self.node(value.right)], "closed": value.closed}
         if value is pd.NaT or value is pd.NA:
             return {"missing": str(value)}
         return self._object(value)
@@ -193,6 +195,11 @@ def _read_index(content: Any, node: Mapping[str, Any], folder: Path) -> Any:
     return pd.Index(values, name=names[0])
 
 
+def _read_interval(content: Any, node: Mapping[str, Any], folder: Path) -> Any:
+    left, right = (_value(one, folder) for one in content)
+    return pd.Interval(left, right, closed=node["closed"])
+
+
 def _read_array(content: Any, node: Mapping[str, Any], folder: Path) -> Any:
     values = [_value(one, folder) for one in content]
     if node["dtype"] != "object":
@@ -219,6 +226,7 @@ _READ: dict[str, Any] = {
     "frame": _read_table,
     "series": _read_series,
     "intervals": lambda content, node, folder: pd.IntervalIndex.from_arrays(**content),
+    "interval": _read_interval,
     "index": _read_index,
     "array": _read_array,
     "array_file": lambda content, node, folder: np.load(folder / content, allow_pickle=False),

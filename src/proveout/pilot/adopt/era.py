@@ -28,7 +28,7 @@ BEFORE: Mapping[str, str] = {
 _GONE_SINCE = re.compile(r"(?:pandas 3\.|scikit-learn 1\.[6-9]\b|numpy 2\.|NumPy 2\.)")
 _KERNEL_TIME = re.compile(r'"(?:iopub\.\w+\.?\w*|shell\.execute_reply|end_time|start_time)"\s*:\s*"(\d{4}-\d\d-\d\d)')
 _GIT_S = 20
-# What no other release of a library mends: a file, an address, the machine, and names that an earlier cell did not make.
+# What no other release of a library mends: a file, an address, the machine, a name that an earlier cell did not make.
 _NOT_OF_RELEASES = re.compile(
     r"(?:FileNotFound|NotADirectory|IsADirectory|FileExists|Permission|Name|UnboundLocal|Memory|EOF|EmptyData|"
     r"UnicodeDecode|Syntax|Indentation|Tab|Connection\w*|Timeout|URL|HTTP|gaierror|SSL\w*|ProxyError|InvalidURL|"
@@ -79,7 +79,10 @@ def gone_since(analysis: Analysis) -> tuple[str, ...]:
 
 
 def may_be_of_releases(problem: str) -> bool:
-    """Whether a cell that said this may run with other releases of its libraries. `problem` begins with the error's name.
+    """Whether a cell that said this may run with other releases of its libraries.
+
+    Args:
+        problem: the name of an error and its words; or words alone, as of a cell that took too long.
 
     >>> may_be_of_releases("KeyError: 0"), may_be_of_releases("FileNotFoundError: 'rows.csv'")
     (True, False)

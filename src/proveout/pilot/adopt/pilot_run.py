@@ -34,6 +34,7 @@ _TICK_S = 10.0  # between two lines of progress of one cell
 _MEMORY_SHARE = 0.8
 _MOST_ENDS = 2  # cells that end the kernel; the notebook runs again without them
 _EXITS = "it ended the notebook (exit or quit)"
+_AGAIN = "no model answers rows that the notebook holds out: once more, with a fifth of all rows held back from it"
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -111,7 +112,7 @@ def run(
                     if recovered.unsplit is None or clock.elapsed_s + seconds > limits.total_s:
                         break
                     unsplit = recovered.unsplit
-                    clock.tell("the notebook holds out no rows: once more, with a fifth of them held back from it")
+                    clock.tell(_AGAIN)
                 except _KernelEnded as ended:
                     if len(without) == _MOST_ENDS or clock.elapsed_s > limits.total_s:
                         raise CellFailed(ended.problem) from ended
