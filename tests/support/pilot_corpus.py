@@ -19,13 +19,14 @@ class Pilot:
 
     `models` are the classes of those that answered held-out rows, in the order of the run. All are recovered from raw
     rows. `default` is the place of the one with the best held-out metric, of equal ones the last. `metrics` are the
-    names of those measured on it, `held_out` its held-out rows, `target` the raw column with the truth.
+    names of those measured on it, `held_out` its held-out rows, `target` the raw columns with the truth, or those that
+    it is made of.
     """
 
     name: str
     task: Literal["binary", "multiclass", "regression"]
     models: tuple[str, ...]
-    target: str
+    target: str | tuple[str, ...]
     metrics: tuple[str, ...]
     held_out: int
     default: int = 0
@@ -108,6 +109,10 @@ PILOTS = (
         target="Loan_Status", metrics=("accuracy_score", "f1_score"), held_out=120, data=pilot_data.loans,
     ),
     Pilot(
+        name="matches_two_goals", task="multiclass", models=("LogisticRegression",), target=("FTHG", "FTAG"),
+        metrics=("accuracy_score",), held_out=120, data=pilot_data.matches,
+    ),
+    Pilot(
         name="penguins_knn", task="multiclass", models=("KNeighborsClassifier",) * 15, target="species",
         metrics=("accuracy_score",), held_out=84, default=14, data=pilot_data.penguins,
     ),
@@ -118,6 +123,11 @@ PILOTS = (
     Pilot(
         name="staff_functions_classes", task="binary", models=("RandomForestClassifier",), target="left",
         metrics=("accuracy_score",), held_out=130, data=pilot_data.staff,
+    ),
+    Pilot(
+        name="students_mean_score", task="regression", models=("Ridge", "LinearRegression"),
+        target=("math score", "reading score", "writing score"), metrics=("r2_score", "mean_absolute_error"),
+        held_out=126, default=1, data=pilot_data.students,
     ),
     Pilot(
         name="titanic_groups", task="binary", models=("LogisticRegression",), target="Survived",
@@ -145,6 +155,10 @@ REFUSALS = (
     Refusal(
         name="refused_cross_validation_only", seen="run", cell=5, phrase="measured by cross-validation alone",
         data=pilot_data.loans,
+    ),
+    Refusal(
+        name="refused_leak_part", seen="recovery", phrase="the inputs contain 'reading score', of which the outcome",
+        data=pilot_data.students,
     ),
     Refusal(
         name="refused_leak_renamed", seen="recovery", phrase="the inputs contain the target, 'left'",

@@ -337,3 +337,41 @@ def cars(folder: Path) -> None:
         }
     )
     frame.to_csv(folder / "car_details.csv", index=False)
+
+
+def matches(folder: Path) -> None:
+    """Matches of football: what is known before, and the goals."""
+    rng, size = np.random.default_rng(25), 480
+    home, away = rng.integers(1, 21, size), rng.integers(1, 21, size)
+    ground = rng.choice(["grass", "artificial"], size, p=[0.8, 0.2])
+    frame = pd.DataFrame(
+        {
+            "Date": pd.Series(pd.date_range("2021-08-01", periods=size, freq="15h")).dt.strftime("%Y-%m-%d"),
+            "HomeRank": home,
+            "AwayRank": away,
+            "Ground": ground,
+            "Referee": _holes(rng, pd.Series(rng.choice(["Adams", "Berg", "Conti"], size)), 0.1),
+            "FTHG": rng.poisson(np.exp(0.5 + 0.05 * (away - home))),
+            "FTAG": rng.poisson(np.exp(0.2 + 0.05 * (home - away))),
+            "Attendance": rng.integers(2_000, 60_000, size),
+        }
+    )
+    frame.to_csv(folder / "matches.csv", index=False)
+
+
+def students(folder: Path) -> None:
+    """Students, and their scores in three exams."""
+    rng, size = np.random.default_rng(26), 420
+    lunch, course = rng.choice(["standard", "reduced"], size, p=[0.65, 0.35]), rng.choice(["none", "completed"], size)
+    talent = 66 + 9 * (lunch == "standard") + 7 * (course == "completed") + rng.normal(0, 6, size)
+    frame = pd.DataFrame(
+        {
+            "gender": rng.choice(["female", "male"], size),
+            "parental level of education": rng.choice(["high school", "college", "master"], size),
+            "lunch": lunch,
+            "test preparation course": course,
+        }
+    )
+    for exam in ("math", "reading", "writing"):
+        frame[f"{exam} score"] = (talent + rng.normal(0, 5, size)).round().clip(0, 100).astype(int)
+    frame.to_csv(folder / "StudentsPerformance.csv", index=False)

@@ -62,36 +62,60 @@ def write(tape: Tape, recovery: Recovery, *, fold: bool = False, head: Sequence[
         fold: leave the last transformers to the model, as one that makes a sparse matrix of texts.
     Raises: Unwritable, with the reason.
     """
-    assert recovery.replay is not None
     assert recovery.primary is not None
     assert recovery.raw is not None
+    rewriting, needed, takes = rewritten(tape, recovery, head)
+    before = needed
+    needed, takes, steps = _folded(needed, takes) if fold else (needed, takes, [])
+    tops = tops_of([text for text, _ in needed])
+    names = names_of(tops)
+    public = next(name for name in ("features", "features_of_rows", "columns_of_rows") if name not in names)
+    inner = next(name for name in ("prepared", "prepared_by_pilot", "as_pilot_does") if name not in names)
+    state = {**used_of(rewriting.state, [*(text for text, _ in needed), takes]), ROW: example(recovery)}
+    found: tuple[Any, ...] = ()
+    if steps:
+        space: dict[str, Any] = {"__name__": "__main__"}  # so that code of the notebook is known as such
+        above = tops_of([text for text, _ in before])
+        text = function(inner, before, above, answer=f"[{', '.join(steps)}]", state=rewriting.state)
+        exec("\n".join([*IMPORTS, *above, text]), space)  # noqa: S102  # as in the replay
+        found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), rewriting.state))
+    index = index_of(tape.frozen[recovery.primary.key])
+    shown = PUBLIC.format(public=public, inner=inner, index=f", index={index!r}" if index else "")
+    prepared = function(inner, needed, tops, answer=takes, state=state)
+    text = "\n".join([HEAD, "", *IMPORTS, *tops, "", shown, "", "", prepared])
+    return FeaturesModule(text=text + "\n", function=public, state=state, steps=found)
+
+
+def rewritten(
+    tape: Tape, recovery: Recovery, head: Sequence[Any] = ()
+) -> tuple[RewrittenSlice, list[tuple[str, int]], str]:
+    """The slice of a recovery: the statements that are needed, each with its cell, and the expression of its end.
+
+    Raises: Unwritable.
+    """
+    assert recovery.replay is not None
     rewriting = RewrittenSlice(tape, recovery, frozenset(recovery.replay.places))
     lines, takes = _needed(rewriting, head)
     # A function that many statements call has learned something in each: once more, with those alone that are needed.
     rewriting = RewrittenSlice(tape, recovery, frozenset(line.place for line in lines) | {recovery.replay.places[-1]})
     lines, takes = _needed(rewriting, head)
-    needed = [(line.text, line.cell) for line in lines]
-    before = needed
-    needed, takes, steps = _folded(needed, takes) if fold else (needed, takes, [])
-    tops = _tops([text for text, _ in needed])
-    names = {one.name for text in tops for one in ast.parse(text).body if hasattr(one, "name")}
-    public = next(name for name in ("features", "features_of_rows", "columns_of_rows") if name not in names)
-    inner = next(name for name in ("prepared", "prepared_by_pilot", "as_pilot_does") if name not in names)
-    texts = [*(text for text, _ in needed), takes]
-    state = {name: value for name, value in rewriting.state.items() if any(f"'{name}'" in text for text in texts)}
-    state[ROW] = recovery.raw.iloc[[recovery.rows[0] if recovery.rows else 0]].reset_index(drop=True)
-    found: tuple[Any, ...] = ()
-    if steps:
-        space: dict[str, Any] = {"__name__": "__main__"}  # so that code of the notebook is known as such
-        above = _tops([text for text, _ in before])
-        text = _function(inner, before, above, answer=f"[{', '.join(steps)}]", state=rewriting.state)
-        exec("\n".join([*IMPORTS, *above, text]), space)  # noqa: S102  # as in the replay
-        found = tuple(space[inner](recovery.raw.iloc[list(recovery.rows)].reset_index(drop=True), rewriting.state))
-    index = index_of(tape.frozen[recovery.primary.key])
-    shown = PUBLIC.format(public=public, inner=inner, index=f", index={index!r}" if index else "")
-    prepared = _function(inner, needed, tops, answer=takes, state=state)
-    text = "\n".join([HEAD, "", *IMPORTS, *tops, "", shown, "", "", prepared])
-    return FeaturesModule(text=text + "\n", function=public, state=state, steps=found)
+    return rewriting, [(line.text, line.cell) for line in lines], takes
+
+
+def names_of(tops: Sequence[str]) -> set[str]:
+    """The names of the functions and classes among statements."""
+    return {one.name for text in tops for one in ast.parse(text).body if hasattr(one, "name")}
+
+
+def used_of(state: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """The values of the state that statements take."""
+    return {name: value for name, value in state.items() if any(f"'{name}'" in text for text in texts)}
+
+
+def example(recovery: Recovery) -> Any:
+    """One raw row, for the columns that nobody is asked for, and the dtypes."""
+    assert recovery.raw is not None
+    return recovery.raw.iloc[[recovery.rows[0] if recovery.rows else 0]].reset_index(drop=True)
 
 
 _SHOWS = frozenset({"print", "display", "pprint"})
@@ -169,14 +193,15 @@ def _reads(tree: ast.AST, name: str) -> int:
     return sum(isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(tree))
 
 
-def _function(
-    name: str, lines: Sequence[tuple[str, int]], tops: Sequence[str], *, answer: str, state: Mapping[str, Any]
-) -> str:
-    """The function that runs `lines`, but for those that stand above it, and returns `answer`."""
+def function(
+    name: str, lines: Sequence[tuple[str, int]], tops: Sequence[str], *, answer: str, state: Mapping[str, Any],
+    given: str = "frame, state",
+) -> str:  # fmt: skip
+    """The function of `given` that runs `lines`, but for those that stand above it, and returns `answer`."""
     body = [text if "\n" in text else f"{text}  # cell {cell}" for text, cell in lines if text not in tops]
     ends = [f"return {answer}"] if answer else []
     inside = [line for part in [*_head(state), *_unbound(lines), *body, *ends] for line in part.splitlines()]
-    return "\n".join([f"def {name}(frame, state):", *(f"    {line}" for line in inside)])
+    return "\n".join([f"def {name}({given}):", *(f"    {line}" for line in inside)])
 
 
 def _unbound(lines: Sequence[tuple[str, int]]) -> list[str]:
@@ -194,7 +219,7 @@ _OF_FUNCTION = {"frame", "state", "turns"}  # names that only the function of th
 _TOP = ("import ", "from ", "def ", "class ", "async def ", "@")
 
 
-def _tops(texts: list[str]) -> list[str]:
+def tops_of(texts: list[str]) -> list[str]:
     """Imports, functions and classes, but for those that read what stands between them: `medians[row['Sex']]`."""
     effects = {text: Effects(ast.parse(text).body[0], {}, frozenset()) for text in texts}
     inside = [text for text in texts if not text.startswith(_TOP) or re.search(r"^\s+nonlocal ", text, re.MULTILINE)]

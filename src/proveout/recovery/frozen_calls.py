@@ -61,7 +61,7 @@ class FrozenCalls:
         """The answer of one call on the rows asked."""
         self._see(call.receiver, *call.args)
         if call.key == self.target:
-            name = "y" if call.name == "fit" else "y_pred"
+            name = "y" if call.name in ("fit", "score") else ("y_true", "y_pred")[max(0, min(self.argument, 1))]
             raise Captured(call.run() if self.argument == ANSWER else call.argument(self.argument, name))
         kind, value = self.tape.kinds.get(call.key), self.tape.frozen.get(call.key)
         filters = kind in ("select", "select_inplace")
@@ -148,6 +148,15 @@ def factorize(value: Any, call: CallMade) -> Any:
     uniques = pd.Index(value)
     values = call.receiver if rows_of(call.receiver) is not None else call.args[0]
     return uniques.get_indexer(values), uniques
+
+
+def encoder(classes: list[Any]) -> Any:
+    """A `LabelEncoder` with the pilot's classes, in their order."""
+    from sklearn.preprocessing import LabelEncoder
+
+    made = LabelEncoder()
+    made.classes_ = np.array(classes)
+    return made
 
 
 def category(value: Any, call: CallMade) -> Any:

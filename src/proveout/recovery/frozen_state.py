@@ -9,7 +9,7 @@ import types
 import warnings
 from typing import Any
 
-from proveout.recovery import frozen_calls, own_code, scaling_calls, tables
+from proveout.recovery import frozen_calls, frozen_outcome, own_code, scaling_calls, tables
 from proveout.recovery.tape import CallMade, Key
 
 
@@ -29,6 +29,7 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
     copy = staticmethod(copy.deepcopy)
     table = staticmethod(tables.as_table)
     completed = staticmethod(tables.completed)
+    outcome = staticmethod(frozen_outcome.outcome)
 
     @staticmethod
     def quiet(module: str) -> None:
@@ -120,6 +121,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
     def through(steps: list[Any], rows: Any) -> Any:
         """Rows after the first steps of a pipeline."""
         return own_code.through(steps, rows)
+
+    @staticmethod
+    def encoder(classes: list[Any]) -> Any:
+        """A `LabelEncoder` that was fitted to these classes."""
+        return frozen_calls.encoder(classes)
 
     @staticmethod
     def instance(kind: Any, value: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ Input: a tape, a held-out prediction and its recovery. Output: files in a folder
     heldout.parquet  `row` (in raw.parquet), `truth` and `answer` of each held-out row, in the pilot's order
     features.py      the function from raw rows to the model's columns; state/: what it has learned
     model.skops      the estimator
+    target.py        the outcome, where no raw column holds it as it is; target_state/: what it has learned
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,10 @@ from proveout.data.splits import HOLDOUT, SPLIT, TRAIN
 from proveout.errors import BundleError
 from proveout.model import model_io, native_boosters
 from proveout.records.adopted_notebook import RawColumn, RenamedClass, SourceForm
-from proveout.recovery import dense_models, features_writer, model_form, own_code, state_files
+from proveout.recovery import dense_models, features_writer, handed_outcome, model_form, own_code, state_files
 from proveout.recovery.features_writer import FeaturesModule
 from proveout.recovery.frozen_state import Reached
+from proveout.recovery.handed_outcome import HandedOutcome
 from proveout.recovery.handed_rows import SHARE
 from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
@@ -49,7 +51,10 @@ class NotHandedOver(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class HandedOver:
-    """The files of one model. `function` is the name of the features, `state` the files in state/."""
+    """The files of one model. `function` is the name of the features, `state` the files in state/.
+
+    `outcome` is how the outcome is computed, where no raw column holds it as it is; `no_outcome`, why it cannot be.
+    """
 
     function: str
     state: tuple[str, ...]
@@ -57,6 +62,8 @@ class HandedOver:
     source_form: SourceForm
     note: str  # what is otherwise than in the pilot
     held_back: float = 0.0  # the share of the raw rows that the notebook did not get
+    outcome: HandedOutcome | None = None
+    no_outcome: str = ""
 
 
 def hand_over(
@@ -89,6 +96,7 @@ def hand_over(
     primary = tape.frozen[found.primary.key]
     index = index_of(primary)
     form: SourceForm = "frame" if isinstance(primary, pd.DataFrame) else "other"
+    outcome = handed_outcome.hand_over(tape, one, found, folder)
     return HandedOver(
         function=module.function,
         state=state,
@@ -96,6 +104,8 @@ def hand_over(
         source_form="split" if found.primary.name == SPLIT_CALL else form,
         note="; ".join(filter(None, (note, _held_back(found)))),
         held_back=SHARE if found.learned is not None else 0.0,
+        outcome=outcome if isinstance(outcome, HandedOutcome) else None,
+        no_outcome="" if isinstance(outcome, HandedOutcome) else outcome,
     )
 
 

@@ -46,7 +46,7 @@ def source_of_fits(tape: Tape) -> Key | None:
     """The call that reads the rows that a model was fitted to; None if no model's inputs come from raw rows."""
     for one in reversed(fits_of(tape)[-_MOST_FITS:]):
         found = verify(tape, one)
-        if found.level == "raw" and found.target is not None and found.primary is not None:
+        if found.level == "raw" and (found.target or found.outcome) is not None and found.primary is not None:
             return found.primary.key
     return None
 

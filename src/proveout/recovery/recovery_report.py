@@ -59,6 +59,11 @@ class RecoveredModel:
     folder: str
     handed: HandedOver | None
 
+    @property
+    def has_outcome(self) -> bool:
+        """Whether the truth can be computed from raw rows."""
+        return self.target is not None or (self.handed is not None and self.handed.outcome is not None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveredNotebook:
@@ -116,7 +121,7 @@ def _verified(tape: Tape, one: HeldOut) -> tuple[HeldOut, Recovery]:
 
 
 def _unsplit(tape: Tape, models: Iterable[RecoveredModel]) -> CallPlace | None:
-    if any(one.level == "leak" or (one.handed is not None and one.target is not None) for one in models):
+    if any(one.level == "leak" or (one.handed is not None and one.has_outcome) for one in models):
         return None
     source = held_back.source_of_fits(tape)
     return place_of(tape, source) if source is not None else None

@@ -347,7 +347,8 @@ def _taken(node: ast.Call, argument: int) -> str | None:
         return ast.unparse(node)
     if argument < len(node.args):
         return ast.unparse(node.args[argument])
-    named = next((one.value for one in node.keywords if one.arg in ("X", "y_pred")), None)
+    names = ("y", "y_pred") if argument else ("X", "y_true")
+    named = next((one.value for one in node.keywords if one.arg in names), None)
     return ast.unparse(named) if named is not None else None
 
 

@@ -167,6 +167,7 @@ class Tape:
     held_back: tuple[pd.DataFrame, NDArray[np.bool_]] | None = None  # all raw rows, and which the notebook never saw
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
     lambdas: dict[str, str] = field(default_factory=dict)  # the name that each got, and its source
+    outcomes: dict[Any, Any] = field(default_factory=dict)  # ways to an outcome that were looked for: models share them
     answering: Answering | None = None
     statement: int = -1
     cell: int = 0  # the one that runs, among all cells of the notebook

@@ -15,8 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proveout.model import native_boosters
+from proveout.recovery import outcome_way
 from proveout.recovery.frozen_calls import ROW
 from proveout.recovery.held_out import HeldOut
+from proveout.recovery.outcome_way import NoWay, OutcomeWay
 from proveout.recovery.replay import Replay
 from proveout.recovery.tables import as_frame, equal_rows, flat, places_by_content, rows_of, target_column
 from proveout.recovery.tape import Prediction, Source, Tape
@@ -33,7 +35,8 @@ class Recovery:
     """How far the way from raw rows to a model's inputs was found.
 
     `rows` are the raw rows (places in `raw`) that were compared, `inputs` what the pilot gave the model for them and
-    `answers` what it answered. `target` is the raw column that holds the truth; None where no column does.
+    `answers` what it answered. `target` is the raw column that holds the truth; where no column does, `outcome` is the
+    way to it from several, and `no_outcome` why there is none.
     """
 
     level: Level
@@ -42,6 +45,8 @@ class Recovery:
     primary: Source | None = None
     raw: pd.DataFrame | None = None
     target: str | None = None
+    outcome: OutcomeWay | None = None
+    no_outcome: str = ""
     rows: tuple[int, ...] = ()
     positions: tuple[int, ...] = ()  # of these rows among those that the pilot asked about
     inputs: Any = None
@@ -110,7 +115,20 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
     assert labels is not None
     rows = tuple(int(row) for row in labels)
     base = replace(base, rows=rows, positions=tuple(found), inputs=wanted, answers=answers)
+    if base.target is None:
+        base = _with_outcome(base, tape, one)
     return _alone(base, prediction, singles=singles, both_sides=made.both_sides)
+
+
+def _with_outcome(base: Recovery, tape: Tape, one: HeldOut) -> Recovery:
+    """The recovery with the way to its outcome, if there is one."""
+    assert base.raw is not None
+    assert base.primary is not None
+    try:
+        way = outcome_way.find(tape, one, base.raw, base.primary, rows=base.rows, positions=base.positions)
+    except NoWay as error:
+        return replace(base, no_outcome=str(error))
+    return replace(base, outcome=way)
 
 
 def rows_labelled(labels: Sequence[Any], tape: Tape, primary: Source) -> list[int] | None:
@@ -215,8 +233,9 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
     assert base.replay is not None
     replay = base.replay
     chosen = np.linspace(0, len(base.rows) - 1, min(singles, len(base.rows))).astype(int)
-    target = next((column for column in base.raw if base.target is not None and str(column) == base.target), None)
-    other = base.raw[target].iloc[::-1].reset_index(drop=True) if base.target is not None else None
+    columns = _outcome_columns(base)
+    others = _others(base)
+    leaking: dict[Any, None] = {}  # columns of the outcome that change the inputs
     right, leaks, asked, reason, began = 0, 0, 0, "", time.monotonic()
     for place in np.random.default_rng(0).permutation(chosen):
         if asked >= _FEWEST_SINGLES and time.monotonic() - began > _SINGLES_S:
@@ -224,9 +243,8 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
         asked += 1
         row = base.raw.iloc[[base.rows[place]]].reset_index(drop=True)
         wanted = flat(base.inputs)[[place]]
-        foreign = row.copy()
-        if other is not None:
-            foreign[target] = other.iloc[[base.rows[place]]].to_numpy()
+        strange = base.raw.iloc[[others[place]]]
+        foreign = _with_columns(row, strange, columns)
         try:
             made = replay.run(foreign, base.primary, both_sides=both_sides)
             same = bool(equal_rows(made, wanted).all()) and _answers_alike(prediction, made, base.answers, int(place))
@@ -239,13 +257,19 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
             )
             continue
         right += same
-        if not same and other is not None:
-            leaks += _equal_with_its_own(replay, base, row, wanted, both_sides=both_sides)
+        if not same and columns and _gives(replay, base, row, wanted, both_sides=both_sides):
+            leaks += 1
+            apart = (_with_columns(row, strange, [one]) for one in columns)
+            leaking |= {
+                column: None
+                for column, changed in zip(columns, apart, strict=True)
+                if column not in leaking and not _gives(replay, base, changed, wanted, both_sides=both_sides)
+            }
         if not same and not reason:
             reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}"
     level: Level = "raw" if right == asked else "leak" if leaks else "inputs"
     if level == "leak":
-        reason = f"the inputs contain the target, {base.target!r}: with another row's target they are others"
+        reason = _leak(base, list(leaking))
     return replace(base, level=level, reason="" if level == "raw" else reason, alone=(right, asked))
 
 
@@ -272,9 +296,41 @@ def model_then(prediction: Prediction) -> Any:
     return model
 
 
-def _equal_with_its_own(
-    replay: Replay, base: Recovery, row: pd.DataFrame, wanted: NDArray[Any], *, both_sides: bool
-) -> bool:
+def _outcome_columns(base: Recovery) -> list[Any]:
+    """The raw columns that hold the outcome, or that it is made of."""
+    assert base.raw is not None
+    if base.target is not None:
+        return [column for column in base.raw if str(column) == base.target][:1]
+    return list(base.outcome.columns) if base.outcome is not None else []
+
+
+def _others(base: Recovery) -> list[int]:
+    """For each row compared, another one whose outcome it is asked with."""
+    assert base.raw is not None
+    if base.target is not None:
+        return [len(base.raw) - 1 - row for row in base.rows]
+    return list(base.rows)[::-1]  # of rows with an outcome: its statements may not read others
+
+
+def _with_columns(row: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Any]) -> pd.DataFrame:
+    """The row with the values of another one in some columns."""
+    made = row.copy()
+    for column in columns:
+        made[column] = other[column].to_numpy()
+    return made
+
+
+def _leak(base: Recovery, leaking: Sequence[Any]) -> str:
+    if base.target is not None:
+        return f"the inputs contain the target, {base.target!r}: with another row's target they are others"
+    named = ", ".join(repr(str(one)) for one in leaking or _outcome_columns(base))
+    return (
+        f"the inputs contain {named}, of which the outcome is made: with another row's values there they are others, "
+        "and nobody knows these values who asks"
+    )
+
+
+def _gives(replay: Replay, base: Recovery, row: pd.DataFrame, wanted: NDArray[Any], *, both_sides: bool) -> bool:
     assert base.primary is not None
     try:
         return bool(equal_rows(replay.run(row, base.primary, both_sides=both_sides), wanted).all())

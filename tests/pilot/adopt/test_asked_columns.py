@@ -10,6 +10,7 @@ import pytest
 
 from proveout.pilot import table_profile
 from proveout.pilot.adopt import asked_columns
+from proveout.pilot.adopt.asked_columns import OutcomeAsked
 from proveout.pilot.adopt.recovered_model import OpenModel
 from proveout.pilot.table_profile import Column
 
@@ -26,7 +27,7 @@ class _Sum:
         return values.sum(axis=1)
 
 
-def _read(features: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Column]:
+def _read(features: Callable[[pd.DataFrame], pd.DataFrame], outcome: tuple[str, ...] = ("price",)) -> dict[str, Column]:
     rng = np.random.default_rng(4)
     raw = pd.DataFrame({
         "rooms": rng.integers(1, 9, ROWS),
@@ -39,7 +40,7 @@ def _read(features: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, Column]
     side = pd.Series(["train"] * 40 + ["holdout"] * 20, dtype=object)
     held = pd.DataFrame({"row": range(40, ROWS), "answer": 0.0, "truth": 0.0})
     opened = OpenModel(folder=Path(), raw=raw, side=side, held_out=held, features=features, model=_Sum())
-    return {one.name: one for one in asked_columns.read(opened, "price")}
+    return {one.name: one for one in asked_columns.read(opened, outcome)}
 
 
 def test_a_number_that_it_divides_by_keeps_the_range_that_was_seen() -> None:
@@ -87,3 +88,15 @@ def test_categories_that_are_texts_are_asked_for_as_texts() -> None:
     found = _read(lambda rows: pd.DataFrame({"good": (rows["cut"] == "good").astype(float)}))["cut"]
 
     assert (found.use, found.kind, {*found.kinds}, found.longest) == ("feature", "category", {"fair", "good"}, 4)
+
+
+def test_no_column_of_the_outcome_is_asked_for() -> None:
+    """A caller knows none of them, so the model may be given none, nor what is made of one."""
+    assert "area" not in _read(lambda rows: rows[["rooms"]], outcome=("price", "area"))
+    with pytest.raises(OutcomeAsked, match="the inputs contain area, of which the outcome is made"):
+        _read(
+            lambda rows: pd.DataFrame(
+                {"half": rows.get("area", pd.Series(0.0, rows.index)) / 2, "rooms": rows["rooms"]}
+            ),
+            outcome=("price", "area"),
+        )

@@ -14,6 +14,7 @@ from proveout.pilot.adopt.pilot_run import PilotRun
 from proveout.pilot.adopt.refusals import PilotRefused
 from proveout.pilot.audit import notebook_text
 from proveout.pilot.audit.analysis import Analysis
+from proveout.recovery.recovery_report import RecoveredModel
 
 # Prices with dummies, and more that is usual, are in the projects of test_project_writer.py.
 SAMPLE = {"staff_functions_classes", "spam_tfidf_outside", "bikes_dates"}
@@ -29,6 +30,12 @@ def _run(notebook: Path, into: Path) -> PilotRun:
     return pilot_run.run(notebook, into=into)
 
 
+def _outcome_of(model: RecoveredModel) -> str | tuple[str, ...] | None:
+    """The raw column with the truth, or those that it is made of."""
+    made_of = model.handed.outcome.columns if model.handed is not None and model.handed.outcome is not None else None
+    return model.target or made_of
+
+
 @pytest.mark.parametrize("pilot", _each(PILOTS))
 def test_all_models_are_recovered_from_raw_rows(pilot: Pilot, tmp_path: Path) -> None:
     """Every held-out row is compared with the pilot's, and files for a project are left behind."""
@@ -38,7 +45,7 @@ def test_all_models_are_recovered_from_raw_rows(pilot: Pilot, tmp_path: Path) ->
     assert tuple(one.index for one in found.raised) == pilot.raises
     assert [(one.level, one.reason) for one in models] == [("raw", "")] * len(models)
     assert tuple(one.model.rpartition(".")[2] for one in models) == pilot.models
-    assert {(one.task, one.target) for one in models} == {(pilot.task, pilot.target)}
+    assert {(one.task, _outcome_of(one)) for one in models} == {(pilot.task, pilot.target)}
     assert {(one.found, one.asked) for one in models} == {(pilot.held_out, pilot.held_out)}
     assert all(one.alone == one.singles > 0 and not one.raised_cells for one in models)
     assert tuple(metric.name for metric in models[pilot.default].metrics) == pilot.metrics

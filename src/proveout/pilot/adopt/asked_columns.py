@@ -37,6 +37,10 @@ class ColumnRefused(Exception):
     """A column that the model needs and a request cannot carry. The message is a sentence."""
 
 
+class OutcomeAsked(Exception):
+    """The model is given what its outcome is made of. The message is a sentence, with the columns."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Trial:
     """The model, and some held-out rows with what they give: without the target, which nobody knows who asks."""
@@ -72,10 +76,14 @@ class _Trial:
         return self.rows.head(_ALONE).reset_index(drop=True)
 
 
-def read(opened: OpenModel, target: str) -> tuple[Column, ...]:
-    """Each raw column but the target, in the order of the raw rows. Raises: ColumnRefused."""
-    rows = opened.raw.drop(columns=target)
+def read(opened: OpenModel, outcome: Sequence[str]) -> tuple[Column, ...]:
+    """Each raw column but those that the outcome is made of, in the order of the raw rows.
+
+    Raises: ColumnRefused; OutcomeAsked if the inputs depend on a column of the outcome.
+    """
+    rows = opened.raw.drop(columns=list(outcome))
     trial = _trial(opened, rows)
+    _check_outcome(trial, outcome)
     names = [str(name) for name in rows]
     needed = {*_needed(trial, names)}
     known = np.concatenate([opened.train_rows, opened.holdout_rows])
@@ -92,11 +100,25 @@ def read(opened: OpenModel, target: str) -> tuple[Column, ...]:
 
 
 def _trial(opened: OpenModel, rows: "pd.DataFrame") -> _Trial:
-    places = opened.holdout_rows
-    some = rows.iloc[places[np.linspace(0, len(places) - 1, min(_ROWS, len(places))).astype(int)]].reset_index(
-        drop=True
-    )
+    some = rows.iloc[_some_of(opened)].reset_index(drop=True)
     return _Trial(opened=opened, rows=some, inputs=opened.inputs(some))
+
+
+def _some_of(opened: OpenModel) -> "NDArray[np.intp]":
+    places = opened.holdout_rows
+    chosen: NDArray[np.intp] = places[np.linspace(0, len(places) - 1, min(_ROWS, len(places))).astype(int)]
+    return chosen
+
+
+def _check_outcome(trial: _Trial, outcome: Sequence[str]) -> None:
+    """Return if the inputs are the same with the columns of the outcome and without. Raises: OutcomeAsked."""
+    known = trial.opened.raw[list(outcome)].iloc[_some_of(trial.opened)].reset_index(drop=True)
+    if trial.same(trial.rows.assign(**{name: known[name] for name in outcome})):
+        return
+    named = [name for name in outcome if not trial.same(trial.rows.assign(**{name: known[name]}))]
+    raise OutcomeAsked(
+        f"the inputs contain {', '.join(named or outcome)}, of which the outcome is made: nobody knows it who asks"
+    )
 
 
 # --- which are needed -------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def candidates(notebook: str, run: PilotRun, folder: Path, *, named: str | None 
         reasons = tuple(dict.fromkeys(_reason(one, run) for one in models))
         raise NoModel(notebook, reasons, cell_raised=any(_of_releases(one, run) for one in models))
     task, target = _most(servable)
-    of_one_kind = [one for one in servable if (one.task, one.target) == (task, target)]
+    of_one_kind = [one for one in servable if (one.task, _target(one)) == (task, target)]
     found = [Candidate(model=one, quality=_quality(one, folder / one.folder)) for one in of_one_kind]
     found.reverse()  # sorting is stable: of equals the last comes first
     return tuple(sorted(found, key=lambda one: -one.quality))
@@ -82,9 +82,17 @@ def _named(models: tuple[RecoveredModel, ...], named: str | None) -> tuple[Recov
     return found
 
 
-def _most(models: list[RecoveredModel]) -> tuple[str, str | None]:
+def _target(model: RecoveredModel) -> tuple[str, ...]:
+    """The raw columns that the outcome is, or is made of."""
+    if model.target is not None:
+        return (model.target,)
+    handed = model.handed.outcome if model.handed is not None else None
+    return handed.columns if handed is not None else ()
+
+
+def _most(models: list[RecoveredModel]) -> tuple[str, tuple[str, ...]]:
     """The task and target that most models have; of equals, the last."""
-    kinds = [(one.task, one.target) for one in models]
+    kinds = [(one.task, _target(one)) for one in models]
     return max(reversed(kinds), key=kinds.count)
 
 
@@ -97,7 +105,7 @@ def _of_releases(model: RecoveredModel, run: PilotRun) -> bool:
 def _reason(model: RecoveredModel, run: PilotRun) -> str:
     name = label(model)
     if model.level == "leak":
-        return f"{name}: {model.reason}. Take that column out of the inputs"
+        return f"{name}: {model.reason}. Take {'that column' if model.target else 'these columns'} out of the inputs"
     if model.raised_cells:
         cell = model.raised_cells[0]
         said = next((one.problem for one in run.raised if one.index == cell), "an error")

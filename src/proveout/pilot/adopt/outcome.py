@@ -6,8 +6,10 @@ flows/target.py, the names of the classes as a caller reads them, and the unit o
 
 import keyword
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.pilot import source_text, table_target
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Kind = Literal["equal", "one to one", "determined", "formula"]
+Kind = Literal["equal", "one to one", "determined", "formula", "made"]
 
 _MOST_LISTED = 60  # raw values that a function lists one by one
 _NEARLY = 0.8  # share of equal numbers: rows that look alike are told apart by nothing
@@ -38,7 +40,9 @@ class Outcome:
 
     `classes` are those of a multi-class task as a caller reads them, in the order of the model's scores. `event` says
     in words which raw values mean true. `renamed` is empty where the classes of the model keep their names. `unit` is
-    a sentence, empty where an answer is in the unit of the raw column.
+    a sentence, empty where an answer is in the unit of the raw column. Of an outcome that the pilot's own statements
+    make, `made_of` are the raw columns, `column` says them in words, and `files` are what the function reads beside
+    itself, in `folder`.
     """
 
     column: str
@@ -50,6 +54,14 @@ class Outcome:
     event: str = ""
     renamed: tuple[RenamedClass, ...] = ()
     unit: str = ""
+    made_of: tuple[str, ...] = ()
+    folder: Path = Path()
+    files: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns that the outcome is made of: nobody is asked for one of them."""
+        return self.made_of or (self.column,)
 
     @property
     def threshold(self) -> float:
@@ -66,6 +78,8 @@ class Outcome:
             return self
         if not name.isidentifier() or keyword.iskeyword(name):
             raise OutcomeUnknown(f"{name!r} is no name that a function can have")
+        if re.search(rf"^(def|class) {name}\b|^(from|import) .*\b{name}$", self.function, re.MULTILINE):
+            raise OutcomeUnknown(f"{name!r} is a name that the pilot's own statements have")
         function = self.function or _function(
             name, f"The column {self.column}.", f"    return rows[{source_text.text(self.column)}]"
         )
@@ -98,13 +112,14 @@ def read(
     if task == "regression":
         return _number(values, here, truth, answers, taken=taken)
     pairs = _pairs(here, truth)
-    plain = [_plain(one) for one in learned]
+    plain = [plain_class(one) for one in learned]
     if task == "binary":
         return _event(values, pairs, plain, truth, taken=taken)
     return _classes(values, pairs, plain, taken=taken, can_rename=can_rename)
 
 
-def _plain(value: Any) -> Any:
+def plain_class(value: Any) -> Any:
+    """A class as a plain value; what is no class as it is."""
     plain = value.item() if hasattr(value, "item") else value
     found = class_of(plain)
     return plain if found is None else found
@@ -119,12 +134,12 @@ def _is_null(value: Any) -> bool:
 def _pairs(here: "pd.Series[Any]", truth: Sequence[Any]) -> dict[Any, Any]:
     """The truth of each raw value. Raises: OutcomeUnknown if one raw value has two."""
     found: dict[Any, Any] = {}
-    for value, known in zip(here.tolist(), map(_plain, truth), strict=True):
+    for value, known in zip(here.tolist(), map(plain_class, truth), strict=True):
         if _is_null(value):
             continue
-        if found.setdefault(_plain(value), known) != known:
+        if found.setdefault(plain_class(value), known) != known:
             raise OutcomeUnknown(
-                f"{here.name} is {value!r} in rows of two outcomes, {found[_plain(value)]!r} and {known!r}"
+                f"{here.name} is {value!r} in rows of two outcomes, {found[plain_class(value)]!r} and {known!r}"
             )
     return found
 
@@ -143,8 +158,8 @@ def _event(
     column = str(values.name)
     if len(learned) != 2:
         raise OutcomeUnknown(f"the model has {len(learned)} classes, and the task is yes or no")
-    event = _event_class(learned, truth, column)
-    renamed = () if _tells(learned) else tuple(RenamedClass(was=one, now=one == event) for one in learned)
+    event = event_class(learned, truth, column)
+    renamed = () if tells(learned) else tuple(RenamedClass(was=one, now=one == event) for one in learned)
     yes = [value for value, known in pairs.items() if known == event]
     no = [value for value, known in pairs.items() if known != event]
     if not yes:
@@ -164,15 +179,15 @@ def _event(
     )  # fmt: skip
 
 
-def _event_class(learned: Sequence[Any], truth: Sequence[Any], column: str) -> Any:
+def event_class(learned: Sequence[Any], truth: Sequence[Any], column: str) -> Any:
     """Which of two learned classes is the event: of numbers the greater one."""
     if not any(isinstance(one, str) for one in learned):
         return max(learned)
-    known = [_plain(one) for one in truth]
+    known = [plain_class(one) for one in truth]
     return table_target.event_of(tuple(sorted(learned, key=lambda one: -known.count(one))), column)
 
 
-def _tells(learned: Sequence[Any]) -> bool:
+def tells(learned: Sequence[Any]) -> bool:
     """Whether the names of two classes tell which one is the event."""
     return not any(isinstance(one, str) for one in learned) and {*learned} in ({0, 1}, {-1, 1})
 
@@ -191,8 +206,8 @@ def _test(values: "pd.Series[Any]", yes: list[Any], no: list[Any]) -> tuple[str,
         raise OutcomeUnknown(f"{len(yes)} values of {values.name} mean true, and no condition on it is simple")
     listed = sorted(yes, key=str)
     if len(listed) == 1:
-        return str(listed[0]), f"outcome == {_literal(listed[0])}"
-    return f"one of {', '.join(map(str, listed))}", f"outcome.isin([{', '.join(map(_literal, listed))}])"
+        return str(listed[0]), f"outcome == {literal(listed[0])}"
+    return f"one of {', '.join(map(str, listed))}", f"outcome.isin([{', '.join(map(literal, listed))}])"
 
 
 # --- classes ----------------------------------------------------------------------------------------------------------
@@ -246,7 +261,7 @@ def _names(
         if class_of(value) is None or back.setdefault(known, value) != value:
             return None
     if missing := [one for one in learned if one not in back]:
-        kinds = sorted({_plain(one) for one in values.dropna().unique().tolist()}, key=str)
+        kinds = sorted({plain_class(one) for one in values.dropna().unique().tolist()}, key=str)
         coded = len(kinds) == len(learned) and all(
             isinstance(known, int) and known < len(kinds) and kinds[known] == value for value, known in pairs.items()
         )
@@ -260,7 +275,7 @@ def _mapped(values: "pd.Series[Any]", pairs: Mapping[Any, Any]) -> str:
     column = source_text.text(values.name)
     if len(pairs) <= _MOST_LISTED:
         listed = [
-            f"{_literal(value)}: {_literal(known)}" for value, known in sorted(pairs.items(), key=lambda x: str(x[0]))
+            f"{literal(value)}: {literal(known)}" for value, known in sorted(pairs.items(), key=lambda x: str(x[0]))
         ]
         lines = "\n".join(source_text.packed(listed, indent=8))
         return f"    classes = {{\n{lines}\n    }}\n    return rows[{column}].map(classes)"
@@ -272,7 +287,7 @@ def _mapped(values: "pd.Series[Any]", pairs: Mapping[Any, Any]) -> str:
     if any(top >= min(ranges[after]) for top, after in zip(tops, ordered[1:], strict=False)):
         raise OutcomeUnknown(f"{len(pairs)} values of {values.name} have classes, and no ranges of it do")
     edges = ", ".join(['float("-inf")', *map(source_text.number, tops[:-1]), 'float("inf")'])
-    labels = ", ".join(map(_literal, ordered))
+    labels = ", ".join(map(literal, ordered))
     return (
         f"    edges = [{edges}]  # as far as rows show them\n"
         f"    return pd.cut(rows[{column}], edges, labels=[{labels}]).astype(object)"
@@ -409,7 +424,8 @@ def _explained(known: "NDArray[np.float64]", said: "NDArray[np.float64]") -> flo
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """A raw value or a class in Python."""
     return source_text.text(value) if isinstance(value, str) else repr(value)
 
 

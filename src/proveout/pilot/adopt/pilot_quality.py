@@ -114,9 +114,9 @@ def _beaten(
 
 def outcomes(raw: "pd.DataFrame", outcome: Outcome) -> "pd.Series[Any]":
     """The outcome of each raw row, in the form of the task; null while unknown."""
-    found = raw[outcome.column]
+    found = raw[outcome.columns[0]]
     if outcome.function:
-        space: dict[str, Any] = {}
+        space: dict[str, Any] = {"__file__": str(outcome.folder / "target.py"), "__name__": "target"}
         exec(compile(outcome.function, "target", "exec"), space)  # noqa: S102  # our own file
         found = space[outcome.name](raw)
     return features.typed_outcomes(found, tasks.named(outcome.task), name=outcome.name)

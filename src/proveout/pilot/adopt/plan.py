@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from proveout.errors import ProveoutError
 from proveout.model import notebook_file
 from proveout.pilot import scaffold, source_text
-from proveout.pilot.adopt import asked_columns, lifted_parameters, outcome, pilot_quality, recovered_model
-from proveout.pilot.adopt.asked_columns import ColumnRefused
+from proveout.pilot.adopt import asked_columns, lifted_parameters, made_outcome, outcome, pilot_quality, recovered_model
+from proveout.pilot.adopt.asked_columns import ColumnRefused, OutcomeAsked
 from proveout.pilot.adopt.lifted_parameters import LiftedNotebook
 from proveout.pilot.adopt.outcome import Outcome, OutcomeUnknown
 from proveout.pilot.adopt.pilot_quality import PilotQuality
@@ -25,6 +26,7 @@ from proveout.pilot.table_profile import Column
 from proveout.pilot.table_split import TableSplit
 from proveout.pilot.table_target import Target
 from proveout.records.train_config import NotebookSplit
+from proveout.recovery.handed_outcome import HandedOutcome
 from proveout.recovery.recovery_report import PilotMetric, RecoveredModel
 
 COMMAND = "proveout adopt"
@@ -113,13 +115,14 @@ def propose(
     Raises: PlanRefused, with the reason and the way on.
     """
     choices = choices or Choices()
-    if recovered.handed is None or recovered.target is None:
-        problem = recovered.reason or "no raw column holds what its model learned"
-        raise PlanRefused(notebook.name, problem, "Keep the outcome as a column of the rows that the notebook reads")
+    if recovered.handed is None or not recovered.has_outcome:
+        raise PlanRefused(notebook.name, recovered.reason or _no_outcome(recovered), _ROW_BY_ROW)
     opened = recovered_model.read(folder, function=recovered.handed.function)
     known = _outcome(notebook, recovered, opened, called=choices.target)
     try:
-        columns = asked_columns.read(opened, known.column)
+        columns = asked_columns.read(opened, known.columns)
+    except OutcomeAsked as error:
+        raise PlanRefused(notebook.name, str(error), "Take them out of the inputs") from error
     except ColumnRefused as error:
         remedy = "Give the column a type that JSON has, in the cell that reads the rows"
         raise PlanRefused(notebook.name, str(error), remedy) from error
@@ -139,25 +142,69 @@ def propose(
     )  # fmt: skip
 
 
+_ROW_BY_ROW = "Make the outcome of columns of the rows that the notebook reads, each row by itself"
+
+
+def _no_outcome(recovered: RecoveredModel) -> str:
+    why = recovered.handed.no_outcome if recovered.handed is not None else ""
+    more = f", and it cannot be computed from several: {why}" if why else ""
+    return f"no raw column holds what its model learned{more}"
+
+
 def _outcome(notebook: Path, recovered: RecoveredModel, opened: OpenModel, *, called: str) -> Outcome:
-    column, held = str(recovered.target), opened.held_out
+    """What one raw column says, if it says it in a form that can be read; else what the pilot's statements make."""
+    handed = recovered.handed
+    assert handed is not None
     try:
-        if "truth" not in held:
-            raise OutcomeUnknown("the pilot never said what is true of the held-out rows")
-        found = outcome.read(
-            opened.raw[column],
-            held["truth"].tolist(),
-            held["row"].tolist(),
-            task=recovered.task,
-            learned=opened.classes(),
-            answers=held["answer"].tolist() if recovered.task == "regression" else (),
-            taken={str(name) for name in opened.raw} - {column},
-            can_rename=recovered.task == "regression" or opened.can_rename(),
-        )
+        try:
+            found = _of_column(recovered, opened)
+        except OutcomeUnknown:
+            if handed.outcome is None:
+                raise
+            found = _of_statements(recovered, opened, handed.outcome)
         return found.called(called) if called else found
     except OutcomeUnknown as error:
-        problem = f"its outcome cannot be made of the raw column {column}: {error}"
-        raise PlanRefused(notebook.name, problem, "Make the outcome of one raw column, row by row") from error
+        problem = f"its outcome cannot be made of the raw column {recovered.target}: {error}"
+        if handed.outcome is not None:
+            problem = f"its outcome cannot be made of {made_outcome.listed(handed.outcome.columns)}: {error}"
+        elif handed.no_outcome:
+            problem += f"; nor can it be computed as the pilot did: {handed.no_outcome}"
+        raise PlanRefused(notebook.name, problem, _ROW_BY_ROW) from error
+
+
+def _truth(opened: OpenModel) -> list[Any]:
+    if "truth" not in opened.held_out:
+        raise OutcomeUnknown("the pilot never said what is true of the held-out rows")
+    known: list[Any] = opened.held_out["truth"].tolist()
+    return known
+
+
+def _of_column(recovered: RecoveredModel, opened: OpenModel) -> Outcome:
+    if recovered.target is None:
+        raise OutcomeUnknown("no raw column holds it")
+    column, held = recovered.target, opened.held_out
+    return outcome.read(
+        opened.raw[column],
+        _truth(opened),
+        held["row"].tolist(),
+        task=recovered.task,
+        learned=opened.classes(),
+        answers=held["answer"].tolist() if recovered.task == "regression" else (),
+        taken={str(name) for name in opened.raw} - {column},
+        can_rename=recovered.task == "regression" or opened.can_rename(),
+    )
+
+
+def _of_statements(recovered: RecoveredModel, opened: OpenModel, handed: HandedOutcome) -> Outcome:
+    return made_outcome.read(
+        opened.folder,
+        handed,
+        _truth(opened),
+        task=recovered.task,
+        learned=opened.classes(),
+        taken={str(name) for name in opened.raw},
+        can_rename=recovered.task == "regression" or opened.can_rename(),
+    )
 
 
 def _copies(files: Mapping[str, Path]) -> dict[str, str]:
@@ -173,15 +220,15 @@ def _proposal(
     notebook: Path, opened: OpenModel, known: Outcome, columns: tuple[Column, ...], *, name: str | None
 ) -> Proposal:
     called = scaffold.project_name(name or re.sub(r"[^\x00-\x7f]", "", notebook.stem) or "pilot")
-    rows = opened.raw[known.column]
+    there = opened.raw[list(known.columns)].notna().all(axis=1)
     return Proposal(
         name=called,
         table=notebook.name,
         source=f"data/{_raw_name(called)}.parquet",
-        rows=len(rows),
+        rows=len(opened.raw),
         target=Target(
             column=known.column, name=known.name, task=known.task, why=f"as {notebook.name} has it",
-            rows=int(rows.notna().sum()), unknown=int(rows.isna().sum()), classes=known.classes,
+            rows=int(there.sum()), unknown=int((~there).sum()), classes=known.classes,
             event=known.event or None, is_function=bool(known.function),
         ),
         columns=columns,
@@ -222,8 +269,8 @@ def only_a_human_knows(plan: Plan) -> tuple[str, ...]:
         told.append(f"{', '.join(nulls[:12])} may be missing, because rows of the pilot had holes. Is that right?")
     if texts:
         told.append(f"A text that the pilot never saw in {', '.join(texts[:12])} is refused. What should be answered?")
-    held = plan.opened.raw[plan.outcome.column].iloc[plan.opened.holdout_rows]
-    if unknown := int(held.isna().sum()):
+    held = plan.opened.raw[list(plan.outcome.columns)].iloc[plan.opened.holdout_rows]
+    if unknown := int(held.isna().all(axis=1).sum()):
         told.append(
             f"{unknown:,} of {len(held):,} held-out rows have no outcome, and the pilot fills it in: its own metrics "
             "count them, the gate does not. Should they be there?"

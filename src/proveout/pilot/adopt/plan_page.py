@@ -28,7 +28,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     if plan.recovered.handed is not None and plan.recovered.handed.note:
         yield f"- note: {plan.recovered.handed.note}"
     yield f"- task: {known.task}"
-    yield f"- target: the raw column {known.column}; answers call it {known.name}"
+    yield f"- target: {_target(plan)}; answers call it {known.name}"
     if known.event:
         yield f"- true means: {known.event}"
     if known.classes:
@@ -61,6 +61,14 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield from ("", "## Choices", "", "Edit them, and give this page to `proveout adopt --plan`.", "", "```toml")
     yield choices(plan)
     yield "```"
+
+
+def _target(plan: Plan) -> str:
+    known = plan.outcome
+    if not known.made_of:
+        return f"the raw column {known.column}"
+    several = f"raw columns {', '.join(known.made_of)}" if len(known.made_of) > 1 else f"raw column {known.column}"
+    return f"made of the {several} by the pilot's own statements, in flows/target.py"
 
 
 def choices(plan: Plan) -> str:

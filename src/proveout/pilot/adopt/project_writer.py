@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from proveout.data import guard
-from proveout.pilot import project_files, project_proposal, rules_proposal, scaffold, schema_proposal
+from proveout.pilot import project_files, project_proposal, rules_proposal, scaffold, schema_proposal, source_text
 from proveout.pilot.adopt import asked_columns, plan_page
 from proveout.pilot.adopt.asked_columns import ColumnRefused
 from proveout.pilot.adopt.plan import Plan, PlanRefused, only_a_human_knows
 from proveout.pilot.audit import cell_code
 from proveout.records.adopted_notebook import AdoptedNotebook
 from proveout.records.json_form import to_json
+from proveout.recovery.handed_outcome import TARGET
+from proveout.recovery.outcome_writer import STATE as TARGET_STATE
 from proveout.schema import request_schema
 from proveout.settings import Settings, load_object, said_in_file
 
@@ -129,10 +131,11 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
         "README.md": _readme(plan),
     }
     if plan.outcome.function:
-        texts["flows/target.py"] = plan.outcome.function
+        texts[f"{_FLOWS}/{TARGET}"] = plan.outcome.function
     return {
         **scaffold.generic_files(),
         **{f"{_FLOWS}/{name}": content for name, content in plan.opened.files.items()},
+        **{f"{_FLOWS}/{name}": (plan.outcome.folder / name).read_bytes() for name in _of_outcome(plan)},
         **{f"data/{name}": file.read_bytes() for name, file in plan.files.items()},
         proposal.source: _raw_rows(plan),
         **{name: text.encode() for name, text in texts.items()},
@@ -141,6 +144,11 @@ def _files(plan: Plan, *, today: str, lock: bytes | None) -> dict[str, bytes]:
         ).encode(),
         "requirements.lock": lock if lock is not None else _installed(),
     }
+
+
+def _of_outcome(plan: Plan) -> list[str]:
+    """What the function of the outcome reads beside itself."""
+    return [f"{TARGET_STATE}/{name}" for name in plan.outcome.files]
 
 
 def _timeout_s(seconds: float) -> int:
@@ -192,7 +200,9 @@ def _adopted(plan: Plan) -> AdoptedNotebook:
 def _pyproject(plan: Plan, more: dict[str, Any]) -> str:
     handed, slow = plan.recovered.handed, plan.quality.request_ms
     assert handed is not None
-    state = [f"{_FLOWS}/{name}" for name in plan.opened.files if not name.endswith(".py")]
+    # A change of what the outcome has learned makes another run, too.
+    read = [*(name for name in plan.opened.files if not name.endswith(".py")), *_of_outcome(plan)]
+    state = [f"{_FLOWS}/{name}" for name in read]
     settings = {
         "features": f"flows/features.py:{handed.function}",
         **({"feature_files": state} if state else {}),
@@ -236,6 +246,15 @@ def _with_batch_schema(plan: Plan, made: dict[str, bytes]) -> dict[str, bytes]:
     }
 
 
+def _own(plan: Plan) -> str:
+    known = plan.outcome
+    if not known.function:
+        return ""
+    what = f"the outcome, computed from {'the raw columns ' if known.made_of[1:] else 'the raw column '}{known.column}"
+    files = f"`flows/{TARGET}`" + (f", `flows/{TARGET_STATE}/`" if known.files else "")
+    return f"| {files} | {source_text.line(what)} |\n"
+
+
 def _readme(plan: Plan) -> str:
     known, proposal = plan.outcome, plan.proposal
     questions = {
@@ -251,5 +270,5 @@ def _readme(plan: Plan) -> str:
         STEM=plan.notebook.stem,
         HUMAN="\n".join(f"- {line}" for line in only_a_human_knows(plan)),
         UNIT=f"{known.unit}\n\n" if known.unit else "",
-        OWN="| `flows/target.py` | the outcome, computed from the raw column |\n" if known.function else "",
+        OWN=_own(plan),
     )
