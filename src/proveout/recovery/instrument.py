@@ -8,11 +8,12 @@ Input: the tree of a cell. Output: the tree that runs in its place. The same sou
 """
 
 import ast
+from collections.abc import Container
 from typing import Any
 
 CALL, ITEM, STATEMENT, LAMBDA = "__adopt_call__", "__adopt_item__", "__adopt_statement__", "__adopt_lambda__"
 NAME = "__adopt_name__"  # attribute of a lambda: its place in the notebook as a name
-LOST_IMPORT = "__adopt_lost_import__"
+LOST_IMPORT, LOST_SHOW = "__adopt_lost_import__", "__adopt_lost_show__"
 # These read the frame of their caller, or need the call to stand where it was written.
 AS_WRITTEN = frozenset(
     {"super", "locals", "globals", "vars", "dir", "eval", "exec", "get_ipython", "print", "input", "display"}
@@ -32,14 +33,21 @@ class Instrument(ast.NodeTransformer):
         self._sites += 1
         return f"{self.cell}.{self._sites - 1}"
 
-    def module(self, tree: ast.Module, first: int) -> ast.Module:
-        """The tree to run. `first` is the number of its first statement among those of the notebook."""
+    def module(self, tree: ast.Module, first: int, *, shows: Container[int] = ()) -> ast.Module:
+        """The tree to run.
+
+        Args:
+            first: the number of its first statement among those of the notebook.
+            shows: places of statements in it that only show something.
+        """
         body: list[ast.stmt] = []
         for place, statement in enumerate(tree.body):
             mark = ast.parse(f"{STATEMENT}({first + place})").body[0]
             made = (
                 _each_import(statement) if isinstance(statement, ast.Import | ast.ImportFrom) else self.visit(statement)
             )
+            if place in shows and place < len(tree.body) - 1:
+                made = _or_lost(made, LOST_SHOW)
             body += [ast.copy_location(mark, statement), made]
         tree.body = body
         return ast.fix_missing_locations(tree)
@@ -98,10 +106,15 @@ def _each_import(statement: ast.Import | ast.ImportFrom) -> ast.stmt:
             one: ast.stmt = ast.Import([alias])
         else:
             one = ast.ImportFrom(statement.module, [alias], statement.level)
-        lost = ast.Expr(ast.Call(ast.Name(LOST_IMPORT, ast.Load()), [ast.Name("__adopt_error__", ast.Load())], []))
-        caught = ast.ExceptHandler(ast.Name("Exception", ast.Load()), "__adopt_error__", [lost])
-        tries.append(ast.Try([one], [caught], [], []))
+        tries.append(_or_lost(one, LOST_IMPORT))
     return ast.copy_location(ast.If(ast.Constant(True), tries, []), statement)
+
+
+def _or_lost(statement: ast.stmt, told: str) -> ast.stmt:
+    """The statement; what it raises is told, and the rest of its cell runs."""
+    lost = ast.Expr(ast.Call(ast.Name(told, ast.Load()), [ast.Name("__adopt_error__", ast.Load())], []))
+    caught = ast.ExceptHandler(ast.Name("Exception", ast.Load()), "__adopt_error__", [lost])
+    return ast.copy_location(ast.Try([statement], [caught], [], []), statement)
 
 
 def _key(part: ast.expr) -> ast.expr:

@@ -5,10 +5,10 @@ Input: IPython's shell. Output: a tape that is filled while the notebook runs.
 
 import ast
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from proveout.recovery import cell_magics, instrument
+from proveout.recovery import cell_magics, instrument, program_slice
 from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.instrument import Instrument
 from proveout.recovery.recorder import Recorder
@@ -31,17 +31,21 @@ class Hook:
             sources = [ast.unparse(statement) for statement in tree.body]
             # A magic as `%%timeit` runs more statements in the name of the same cell: no two calls share a number.
             instrumented = Instrument(cell, after=self._last.get(cell))
-            done = instrumented.module(ast.parse(ast.unparse(tree)), first)
-            made = [
-                Statement(cell=cell, source=source, node=node)
-                for source, node in zip(sources, done.body[1::2], strict=True)
-            ]
+            shows = program_slice.showing([one.source for one in self.tape.statements] + sources, first)
+            done = instrumented.module(ast.parse(ast.unparse(tree)), first, shows=shows)
+            nodes = (one.body[0] if place in shows and isinstance(one, ast.Try) else one for place, one in _ran(done))
+            made = [Statement(cell=cell, source=one, node=node) for one, node in zip(sources, nodes, strict=True)]
         except Exception:
             return tree
         self.tape.statements += made
         self.tape.lambdas |= instrumented.lambdas
         self._last[cell] = instrumented
         return done
+
+
+def _ran(tree: ast.Module) -> Iterator[tuple[int, ast.stmt]]:
+    """The statements of an instrumented tree and their places, without the marks between them."""
+    return enumerate(tree.body[1::2])
 
 
 def install(shell: Any, handed: HandedRows | None = None, hold_back: HoldBack | None = None) -> Tape:
@@ -74,6 +78,7 @@ def _names(tape: Tape) -> dict[str, Any]:
         instrument.ITEM: tape.item,
         instrument.STATEMENT: tape.begin,
         instrument.LOST_IMPORT: tape.lost_import,
+        instrument.LOST_SHOW: tape.lost_show,
         instrument.LAMBDA: _named,
     }
 

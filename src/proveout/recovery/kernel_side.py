@@ -55,9 +55,9 @@ def cell(index: int) -> int:
     return 0
 
 
-def lost_imports() -> list[tuple[int, str]]:
-    """Cells with what Python said of an import in them that failed; the rest of such a cell ran."""
-    return _TAPES[-1].lost_imports
+def lost() -> list[tuple[int, str]]:
+    """Cells with what Python said of an import or of a drawing in them that failed; the rest of such a cell ran."""
+    return _TAPES[-1].lost
 
 
 def end(folder: str, *, within_s: float) -> int:

@@ -170,28 +170,42 @@ def _parsed(source: str) -> ast.Module:
 
 def changing_functions(sources: Sequence[str]) -> dict[str, frozenset[str]]:
     """For each function of the notebook the globals that it sets, and `*` where it changes what it is given."""
-    found: dict[str, frozenset[str]] = {}
-    for source in sources:
-        for node in _parsed(source).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found[node.name] = frozenset(_changed_by(node))
-    return found
+    return {name: changed for source in sources for name, changed in _changing_functions(source)}
 
 
-def _changing_methods(sources: Sequence[str]) -> dict[str, frozenset[str]]:
+@lru_cache(maxsize=4096)
+def _changing_functions(source: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    functions = (node for node in _parsed(source).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return tuple((node.name, frozenset(_changed_by(node))) for node in functions)
+
+
+@lru_cache(maxsize=4096)
+def _changing_methods(source: str) -> frozenset[str]:
     """`.name` of each method of the notebook's classes that may change its object: it stores, or calls another."""
-    found: dict[str, frozenset[str]] = {}
-    for source in sources:
-        for node in ast.walk(_parsed(source)):
-            if not isinstance(node, ast.ClassDef):
-                continue
-            methods = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.args.args]
-            for method in methods:
-                own = method.args.args[0].arg
-                calls = any(isinstance(one, ast.Call) and base(one.func) == own for one in ast.walk(method))
-                if _ITS_ARGUMENTS in _changed_by(method) or calls:
-                    found[f".{method.name}"] = frozenset()
-    return found
+    found: set[str] = set()
+    for node in ast.walk(_parsed(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        methods = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.args.args]
+        for method in methods:
+            own = method.args.args[0].arg
+            calls = any(isinstance(one, ast.Call) and base(one.func) == own for one in ast.walk(method))
+            if _ITS_ARGUMENTS in _changed_by(method) or calls:
+                found.add(f".{method.name}")
+    return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def _modules(source: str) -> frozenset[str]:
+    imports = (node for node in ast.walk(_parsed(source)) if isinstance(node, ast.Import | ast.ImportFrom))
+    return frozenset((alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names)
+
+
+def _known(sources: Sequence[str]) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
+    """What functions and methods of the notebook change, and the names of modules."""
+    methods = {name: frozenset[str]() for source in sources for name in _changing_methods(source)}
+    modules = frozenset(name for source in sources for name in _modules(source))
+    return {**changing_functions(sources), **methods}, modules
 
 
 def _changed_by(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
@@ -220,14 +234,7 @@ def backward(sources: Sequence[str], target: int, *, stop: int | None = None) ->
 
     At `stop` rows are handed in: of what stands before it, only imports count.
     """
-    modules = frozenset(
-        (alias.asname or alias.name).partition(".")[0]
-        for source in sources
-        for node in ast.walk(_parsed(source))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    )
-    functions = {**changing_functions(sources), **_changing_methods(sources)}
+    functions, modules = _known(sources)
     effects = [Effects(_parsed(source).body[0], functions, modules) for source in sources[: target + 1]]
     groups, bodies = _one_object(effects), _bodies(sources[: target + 1], effects)
     needed, chosen = _called(effects[target].uses, bodies), [target]
@@ -239,6 +246,32 @@ def backward(sources: Sequence[str], target: int, *, stop: int | None = None) ->
             needed -= effect.strong
             needed |= effect.uses & modules if place == stop else _called(effect.uses, bodies)
     return sorted(chosen)
+
+
+def showing(sources: Sequence[str], first: int) -> frozenset[int]:
+    """Which of the statements from `first` on only show something, counted from there: no name is another after them.
+
+    A loop or an `if` shows only if all in it does. What it counts with is its own.
+    """
+    functions, modules = _known(sources)
+    return frozenset(
+        place
+        for place, source in enumerate(sources[first:])
+        if all(_shows(statement, functions, modules) for statement in _parsed(source).body)
+    )
+
+
+def _shows(statement: ast.stmt, functions: Mapping[str, frozenset[str]], modules: frozenset[str]) -> bool:
+    match statement:
+        case ast.Expr():
+            return not Effects(statement, functions, modules).weak
+        case ast.For(body=body, orelse=otherwise) | ast.If(body=body, orelse=otherwise):
+            return all(_shows(one, functions, modules) for one in [*body, *otherwise])
+        case ast.With(body=body, items=items):
+            return all(one.optional_vars is None for one in items) and all(
+                _shows(one, functions, modules) for one in body
+            )
+    return False
 
 
 def _bodies(sources: Sequence[str], effects: Sequence[Effects]) -> dict[str, set[str]]:

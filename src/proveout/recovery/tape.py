@@ -161,9 +161,10 @@ class Tape:
     predictions: list[Prediction] = field(default_factory=list)
     metrics: list[MetricCall] = field(default_factory=list)
     redirected: list[tuple[str, str]] = field(default_factory=list)  # a path asked for, the file that was read
-    lost_imports: list[tuple[int, str]] = field(default_factory=list)  # cells, and what Python said of an import
+    lost: list[tuple[int, str]] = field(default_factory=list)  # cells, and what Python said of an import or a drawing
     begun: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
+    unshown: set[int] = field(default_factory=set)  # those that failed, and would only have shown something
     held_back: tuple[pd.DataFrame, NDArray[np.bool_]] | None = None  # all raw rows, and which the notebook never saw
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
     lambdas: dict[str, str] = field(default_factory=dict)  # the name that each got, and its source
@@ -180,9 +181,18 @@ class Tape:
 
     def lost_import(self, error: Exception) -> None:
         """An import failed. The rest of its cell runs."""
+        self._lose(error)
+
+    def lost_show(self, error: Exception) -> None:
+        """A statement that only shows something failed. The rest of its cell runs."""
+        self.failed.add(self.statement)
+        self.unshown.add(self.statement)
+        self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
         lost = (self.cell, f"{type(error).__name__}: {error}")
-        if lost not in self.lost_imports:
-            self.lost_imports.append(lost)
+        if lost not in self.lost:
+            self.lost.append(lost)
             print(lost[1], file=sys.stderr)  # into the cell's output, as its author would see it
 
     def key(self, site: str) -> Key:

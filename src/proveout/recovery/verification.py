@@ -63,7 +63,8 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
         replay = Replay(tape, one.prediction)
     except Exception as error:  # a slice of somebody's code: whatever it is, it is the reason
         return Recovery(level="failed", reason=f"the statements before it cannot be cut out: {_said(error)}")
-    raised = tuple(sorted({tape.statements[place].cell for place in replay.places if place in tape.failed}))
+    failed = tape.failed - (tape.unshown - {one.prediction.key.statement})
+    raised = tuple(sorted({tape.statements[place].cell for place in replay.places if place in failed}))
     found = Recovery(level="inputs", reason="no call that reads rows leads to it", replay=replay, raised_cells=raised)
     for primary in replay.sources:
         try:

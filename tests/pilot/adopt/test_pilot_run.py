@@ -148,6 +148,32 @@ def test_a_model_that_needs_a_lost_import_is_not_found(tmp_path, rows):
     assert found.recovered.models == ()
 
 
+def test_a_statement_that_only_shows_something_does_not_end_its_cell(tmp_path, rows):
+    """What draws is the first to break with other releases, and stands between what the model needs."""
+    (tmp_path / "p").mkdir()
+    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
+    draws = "df.a.plott()\nfor name in df:\n    df[name].plott()\ndf['a'] = df['a'] * 2"
+
+    found = run_cells(tmp_path / "p", START, "df = pd.read_csv('rows.csv')", draws, MODEL)
+
+    assert [(one.index, one.problem.partition(":")[0]) for one in found.raised] == [(2, "AttributeError")]
+    assert found.raised[0].problem.endswith("(the rest of the cell ran)")
+    [model] = found.recovered.models
+    assert (model.level, model.raised_cells) == ("raw", ())
+
+
+def test_a_statement_that_changes_something_ends_its_cell(tmp_path, rows):
+    """Without what it did, the model would be another one."""
+    (tmp_path / "p").mkdir()
+    rows.to_csv(tmp_path / "p" / "rows.csv", index=False)
+    changes = "df.dropna(inplace=True, nosuchword=1)\ndf['a'] = df['a'] * 2"
+
+    found = run_cells(tmp_path / "p", START, "df = pd.read_csv('rows.csv')", changes, MODEL)
+
+    assert [(one.index, one.problem.partition(":")[0]) for one in found.raised] == [(2, "TypeError")]
+    assert [one.raised_cells for one in found.recovered.models] == [(2,)]
+
+
 EVENTS = {
     "imports": f"import nosuchplots as ns, sys\nfrom sklearn.externals import joblib\n{START}",
     "endless": "while True: pass",

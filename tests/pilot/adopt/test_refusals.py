@@ -131,3 +131,22 @@ def test_other_releases_are_tried_only_for_errors_that_may_be_theirs(analysed, p
         refusals.after_run(analysed("x = 1"), run_of(raised=list(enumerate(problems))))
 
     assert refused.value.cell_raised is of_releases
+
+
+WAY = (
+    "from sklearn.svm import SVC\nfrom sklearn.model_selection import cross_val_score",
+    "df.corr()",
+    "df['first'] = df['first'].astype(int)",
+    "print(cross_val_score(SVC(), df[['first']], df['y']))",
+    "model = SVC().fit(df[['first']], df['y'])\nmodel.predict(new)",
+)
+
+
+def test_the_cell_that_kept_the_notebook_from_its_model_is_named(analysed):
+    """Not the drawing that failed before it; and not cross-validation, where a model was to be fitted, too."""
+    raised = [(1, "ValueError: 'Apple'"), (2, "ValueError: '128GB'"), (3, "ValueError: x"), (4, "ValueError: x")]
+
+    with pytest.raises(PilotRefused, match=r"no model was fitted, .* on the way said: ValueError: '128GB'") as refused:
+        refusals.after_run(analysed(*WAY), run_of(raised=raised))
+
+    assert refused.value.cell == 2

@@ -51,7 +51,10 @@ class PilotFailed(ProveoutError):
 
 @dataclass(frozen=True, kw_only=True)
 class RaisedCell:
-    """A cell that raised, lost an import, ran out of time or ended the kernel. `index` counts all cells from 0."""
+    """A cell that raised, lost an import or a drawing, ran out of time or ended the kernel.
+
+    `index` counts all cells from 0.
+    """
 
     index: int
     problem: str
@@ -170,7 +173,7 @@ def _recorded(
             kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
             raised = _cells(kernel, document, limits, clock)
             seconds = clock.elapsed_s - began
-            raised = [*_lost_imports(kernel), *raised]
+            raised = [*_lost(kernel), *raised]
             clock.tell("looking for the way from raw rows to each model")
             end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
             kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
@@ -178,8 +181,8 @@ def _recorded(
     return recovered, raised, seconds
 
 
-def _lost_imports(kernel: Kernel) -> list[RaisedCell]:
-    lost = kernel.ask(f"{_SIDE}.lost_imports()", limit_s=_ASK_S, limit="the kernel does not answer")
+def _lost(kernel: Kernel) -> list[RaisedCell]:
+    lost = kernel.ask(f"{_SIDE}.lost()", limit_s=_ASK_S, limit="the kernel does not answer")
     told: list[tuple[int, str]] = ast.literal_eval(lost)
     return [RaisedCell(index=cell, problem=f"{problem} (the rest of the cell ran)") for cell, problem in told]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from proveout.errors import ProveoutError
-from proveout.pilot.adopt import era
+from proveout.pilot.adopt import era, failed_way
 from proveout.pilot.adopt.pilot_run import PilotRun
 from proveout.pilot.audit import estimators
 from proveout.pilot.audit.analysis import Analysis
@@ -119,17 +119,17 @@ def after_run(analysis: Analysis, run: PilotRun) -> None:
     name, recovered = str(analysis.notebook.path), run.recovered
     if recovered.models:
         return
-    raised = run.raised[0] if run.raised else None
+    failed = failed_way.cells_that_failed(analysis, run.raised)
     crossed = [call.cell for call in analysis.calls if estimators.is_cross_validation(call.name)]
-    if crossed and not recovered.predictions:
+    if crossed and not recovered.predictions and not (failed and failed_way.asks_a_model(analysis)):
         cross = "models are measured by cross-validation alone, which fits copies and keeps none"
         raise PilotRefused(name, crossed[0], cross, _HELD_OUT)
-    if raised is not None:
+    if failed:
         reached = "no model was fitted" if not recovered.fits else "no model answered held-out rows"
-        found = f"{reached}, and the first cell that failed said: {_short(raised.problem)}"
+        found = f"{reached}, and the first cell that failed on the way said: {_short(failed[0].problem)}"
         needed = "Repair that cell, or name an environment that it runs in"
-        of_releases = any(era.may_be_of_releases(one.problem) for one in run.raised)
-        raise PilotRefused(name, raised.index, found, needed, cell_raised=of_releases)
+        of_releases = any(era.may_be_of_releases(one.problem) for one in failed)
+        raise PilotRefused(name, failed[0].index, found, needed, cell_raised=of_releases)
     if not recovered.fits:
         raise PilotRefused(name, -1, "no cell fits a model", f"{_SERVED}. {_HELD_OUT}")
     why = "no cell predicts with them" if not recovered.predictions else "they answer only rows they were fitted on"
