@@ -62,3 +62,31 @@ def test_an_index_that_nobody_is_asked_for_has_other_labels_in_each_row() -> Non
     assert made["id"].tolist() == [0, 1, 2]
     assert made["plan"].tolist() == ["pro"] * 3
     assert completed(pd.DataFrame({"id": [4, 4], "age": [1.0, 2.0]}), example, ["id"])["id"].tolist() == [4, 4]
+
+
+def test_rows_get_the_types_and_the_columns_that_the_statements_know() -> None:
+    """Codes of a category go by its order, which two equal categories need not share."""
+    sizes = pd.CategoricalDtype(["S", "M", "L"])
+    example = pd.DataFrame({"age": [30], "size": pd.Categorical(["M"], dtype=sizes), 7: [1.5], "note": ["none"]})
+    rows = pd.DataFrame(
+        {"7": [2, 3], "size": pd.Categorical(["L", "S"]), "age": [20.0, None], "other": 0}, index=[4, 4]
+    )
+
+    made = completed(rows, example)
+
+    assert made.columns.tolist() == ["age", "size", 7, "note"]
+    assert made["size"].cat.codes.tolist() == [2, 0]
+    assert made[7].dtype == "float64"
+    assert made["age"].isna().tolist() == [False, True]  # no integer holds the hole
+    assert made["note"].tolist() == ["none"] * 2
+    assert completed(rows[:0], example).dtypes.astype(str)["size"] == "category"
+    assert rows["age"].isna().tolist() == [False, True]
+
+
+def test_the_rows_of_a_caller_stay_as_they_are() -> None:
+    """What the statements write into their table is theirs."""
+    rows = pd.DataFrame({"age": [20.0, 21.0]})
+
+    completed(rows, pd.DataFrame({"age": [30.0]})).loc[0, "age"] = -1.0
+
+    assert rows["age"].tolist() == [20.0, 21.0]

@@ -111,12 +111,14 @@ def table(columns: Mapping[str, Any], dtypes: Mapping[str, str]) -> "pd.DataFram
     """Arrays of request columns as a table."""
     import pandas as pd
 
-    return pd.DataFrame({name: _series(columns[name], dtype) for name, dtype in dtypes.items()})
+    return pd.DataFrame({name: _column(columns[name], dtype) for name, dtype in dtypes.items()})
 
 
-def _series(values: Any, dtype: str) -> "pd.Series[Any]":
+def _column(values: Any, dtype: str) -> "pd.Series[Any] | NDArray[Any]":
     import pandas as pd
 
+    if is_numpy(dtype) and isinstance(values, np.ndarray) and values.dtype == dtype:
+        return values
     if coercion.kind_of(dtype) == "datetime":  # text is parsed as in the guard
         convert = coercion.converter(dtype)
         assert convert is not None
@@ -131,7 +133,7 @@ def typed(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
     Raises: KeyError if a column is missing; ValueError if a column cannot hold a value as it is (`coercion`).
     """
     asked = rows[list(dtypes)]
-    if all(coercion.name_of(asked.dtypes[name]) == dtype for name, dtype in dtypes.items()):
+    if [coercion.name_of(dtype) for dtype in asked.dtypes] == list(dtypes.values()):
         return asked
     return asked.assign(**{name: _typed(asked[name], dtype) for name, dtype in dtypes.items()})
 

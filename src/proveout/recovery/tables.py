@@ -283,21 +283,30 @@ def completed(rows: pd.DataFrame, example: pd.DataFrame, index: Sequence[Any] = 
 
     A column that is not there has the value in `example`, shape (1, columns): the model does not depend on it.
     """
-    made: dict[Any, Any] = {}
-    for column in example.columns:
-        if column in index and str(column) not in rows and example[column].dtype.kind in "iu":
+    given, made = dict(rows.items()), dict[Any, Any]()
+    for column, wanted in zip(example.columns, example.dtypes, strict=True):
+        values = given.get(str(column))
+        if values is not None:
+            made[column] = _as_type(values, wanted)
+        elif column in index and wanted.kind in "iu":
             # Labels that are the same join each row with all others: `merge(..., left_index=True, right_index=True)`.
-            made[column] = pd.Series(range(len(rows)), dtype=example[column].dtype)
-            continue
-        if str(column) not in rows:
-            made[column] = example[column].iloc[[0] * len(rows)].reset_index(drop=True)
-            continue
-        values = rows[str(column)].reset_index(drop=True)
-        try:
-            made[column] = values.astype(example[column].dtype)
-        except (ValueError, TypeError):  # a hole where there was none: what it means is up to the statements
-            made[column] = values
-    return pd.DataFrame(made, columns=example.columns)
+            made[column] = np.arange(len(rows), dtype=wanted)
+        else:
+            made[column] = example[column].array.take([0] * len(rows))
+    # Arrays, not columns with labels: those would be aligned with each other, for each request.
+    table = pd.DataFrame(made, index=pd.RangeIndex(len(rows)))
+    table.columns = example.columns
+    return table
+
+
+def _as_type(values: "pd.Series[Any]", wanted: Any) -> Any:
+    # Two categories of the same texts are equal in any order, and their codes are not.
+    if values.dtype == wanted and not isinstance(wanted, pd.CategoricalDtype):
+        return values.array
+    try:
+        return values.astype(wanted).array
+    except (ValueError, TypeError):  # a hole where there was none: what it means is up to the statements
+        return values.array
 
 
 def as_table(inputs: Any, index: "pd.Index[Any]") -> pd.DataFrame:
