@@ -4,10 +4,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from small_notebooks import write_notebook
 
-from proveout.pilot.adopt import adoption, plan
+from proveout.pilot.adopt import adoption, plan, plan_page
+from proveout.pilot.adopt.pilot_run import RunLimits
 from proveout.pilot.adopt.plan import PlanRefused
+from proveout.pilot.adopt.refusals import PilotRefused
 
 WORTHLESS = {"worthless": "the same answer for all is as good"}
 
@@ -18,6 +23,7 @@ def _recovered(*names: str, named: bool) -> Any:
     candidates = [SimpleNamespace(model=one) for one in models]
     return SimpleNamespace(
         notebook=Path("n.ipynb"),
+        pilot=None,
         candidates=candidates,
         folder=Path(),
         run=SimpleNamespace(raised=(), seconds=1.0),
@@ -85,3 +91,49 @@ def test_a_model_that_no_plan_fits_does_not_cost_the_others_theirs(monkeypatch: 
     with pytest.raises(PlanRefused, match=r"no kind\. Name another model") as refused:
         _propose(monkeypatch, {"Odd": odd})
     assert refused.value.__cause__ is odd
+
+
+def test_names_that_libraries_gave_up_are_written_as_today(tmp_path: Path) -> None:
+    """What the first error hid, the second run shows. The notebook stays as it is, and the diff begins at its text."""
+    draw = np.random.default_rng(3)
+    rows = pd.DataFrame({"id": range(200), "size": draw.normal(size=200), "kind": draw.choice(["a", "b"], 200)})
+    rows.assign(late=(rows["size"] + (rows.kind == "a") > 0.5).astype(int)).to_csv(tmp_path / "rows.csv", index=False)
+    cells = (
+        "import numpy as np\nimport pandas as pd\nfrom sklearn.ensemble import RandomForestClassifier\n"
+        "from sklearn.model_selection import train_test_split\ndf = pd.read_csv('rows.csv').drop('id', 1)",
+        "df['size'] = df['size'].astype(np.float)\nX = pd.get_dummies(df.drop('late', 1))\ny = df['late']\n"
+        "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)",
+        "model = RandomForestClassifier(n_estimators=20, max_features='auto', random_state=0).fit(X_train, y_train)\n"
+        "print((model.predict(X_test) == y_test).mean())",
+    )
+    notebook = write_notebook(tmp_path / "old.ipynb", cells)
+    before, told = notebook.read_bytes(), list[str]()
+    analysis, _ = adoption.look(notebook)
+
+    found = adoption.recover(
+        analysis, notebook, into=tmp_path / "found", files={}, limits=RunLimits(), model=None, tell=told.append
+    )
+    made = adoption.propose(found, files={}, name=None, choices=None, tell=told.append)
+
+    assert notebook.read_bytes() == before
+    assert sum("with the names that libraries have today" in line for line in told) == 3
+    assert made.lifted.renewed == (0, 1, 2)
+    assert "-df = pd.read_csv('rows.csv').drop('id', 1)" in made.lifted.diff
+    assert "max_features='sqrt'" in found.pilot.cells[2].source
+    assert "written as they are today: 0, 1, 2 (the diff below)" in plan_page.page(made)
+
+
+def test_a_name_without_an_exact_successor_is_refused_as_before(tmp_path: Path) -> None:
+    """No second run, and the other releases may be tried."""
+    cells = ("from sklearn.datasets import load_iris\nX, y = load_iris(return_X_y=True)\nX.ix[0]",)
+    notebook = write_notebook(tmp_path / "old.ipynb", cells)
+    analysis, _ = adoption.look(notebook)
+    told: list[str] = []
+
+    with pytest.raises(PilotRefused):
+        adoption.recover(
+            analysis, notebook, into=tmp_path / "found", files={}, limits=RunLimits(), model=None, tell=told.append
+        )
+
+    assert not any("once more" in line for line in told)
+    assert adoption.refused_for_a_cell(tmp_path / "found")

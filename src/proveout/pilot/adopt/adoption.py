@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from proveout.pilot.adopt import data_files, model_choice, pilot_run, plan, refusals
+from proveout.model import notebook_file
+from proveout.pilot.adopt import data_files, model_choice, pilot_run, plan, refusals, renamed_calls
 from proveout.pilot.adopt.data_files import DataFile
 from proveout.pilot.adopt.model_choice import Candidate, NoModel
 from proveout.pilot.adopt.pilot_run import PilotRun, RunLimits
@@ -20,14 +22,19 @@ from proveout.pilot.audit.analysis import Analysis
 
 Tell = Callable[[str], None]
 _RAISED = "refused-for-a-cell.txt"
+_MOST_RENEWALS = 4  # runs with names of today: what raised first may have hidden what raises next
 _NAME_IT = "Improve it first; to serve it as it is, name it with --model"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recovered:
-    """A pilot that was run: its models that can be served, the best first, their files in `folder`."""
+    """A pilot that was run: its models that can be served, the best first, their files in `folder`.
+
+    `pilot` is its document: as it is in the file, or with names of today in place of those that libraries gave up.
+    """
 
     notebook: Path
+    pilot: Any
     run: PilotRun
     candidates: tuple[Candidate, ...]
     folder: Path
@@ -64,15 +71,22 @@ def recover(
     """
     into.mkdir(parents=True, exist_ok=True)
     (into / _RAISED).unlink(missing_ok=True)
-    run = pilot_run.run(notebook, into=into, limits=limits, files=files, tell=tell)
-    try:
-        refusals.after_run(analysis, run)
-        found = model_choice.candidates(str(notebook), run, into, named=model)
-    except (PilotRefused, NoModel) as refused:
-        if refused.cell_raised:
-            (into / _RAISED).write_text(f"{refused}\n", encoding="utf-8")
-        raise
-    return Recovered(notebook=notebook, run=run, candidates=found, folder=into, named=model is not None)
+    pilot = notebook_file.read(notebook)
+    for last in range(_MOST_RENEWALS, -1, -1):
+        run = pilot_run.run(notebook, document=pilot, into=into, limits=limits, files=files, tell=tell)
+        try:
+            refusals.after_run(analysis, run)
+            found = model_choice.candidates(str(notebook), run, into, named=model)
+            break
+        except (PilotRefused, NoModel) as refused:
+            renewed = renamed_calls.renewed(pilot, [(one.index, one.problem) for one in run.raised]) if last else None
+            if renewed is None:
+                if refused.cell_raised:
+                    (into / _RAISED).write_text(f"{refused}\n", encoding="utf-8")
+                raise
+            tell(f"once more, with the names that libraries have today: {refused}")
+            pilot = renewed
+    return Recovered(notebook=notebook, pilot=pilot, run=run, candidates=found, folder=into, named=model is not None)
 
 
 def refused_for_a_cell(into: Path) -> str:
@@ -97,7 +111,7 @@ def propose(
         one = candidate.model
         try:
             made = plan.propose(
-                recovered.notebook, one, recovered.folder / one.folder, files=files,
+                recovered.notebook, one, recovered.folder / one.folder, pilot=recovered.pilot, files=files,
                 raised=[cell.index for cell in recovered.run.raised], seconds=recovered.run.seconds, name=name,
                 choices=choices,
             )  # fmt: skip

@@ -52,11 +52,15 @@ class LiftedParameter:
 
 @dataclass(frozen=True, kw_only=True)
 class LiftedNotebook:
-    """The notebook of the project, and what differs from the pilot's cells, as a diff."""
+    """The notebook of the project, and what differs from the pilot's cells, as a diff.
+
+    `renewed` are cells in which names that libraries gave up were written as they are today.
+    """
 
     document: Any
     parameters: tuple[LiftedParameter, ...]
     diff: str
+    renewed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +74,19 @@ class _Literal:
 
 
 def lift(
-    pilot: Any, cells: Collection[int], *, paths: Mapping[str, str] | None = None, analysis: Analysis | None = None
+    pilot: Any,
+    cells: Collection[int],
+    *,
+    written: Any | None = None,
+    paths: Mapping[str, str] | None = None,
+    analysis: Analysis | None = None,
 ) -> LiftedNotebook:
     """The pilot with its literals lifted, and without the lines that install packages.
 
     Args:
         pilot: its document.
         cells: of the slice, over all cells from 0.
+        written: what its author wrote, from which the diff begins; default: the pilot.
         paths: paths that the pilot asked for, and what they are in the project.
         analysis: of the pilot; without it, paths that variables hold or functions put together stay.
     """
@@ -90,9 +100,9 @@ def lift(
     document, diff = copy.deepcopy(pilot), []
     for place, cell in enumerate(document.cells):
         edits = [(one.node, name) for one, name in named if one.cell == place]
-        before = cell.source
         if cell.cell_type == "code":
-            cell.source = install_lines.without(_edited(before, edits) if edits else before)
+            cell.source = install_lines.without(_edited(cell.source, edits) if edits else cell.source)
+        before = (written or pilot).cells[place].source
         if cell.source != before:
             diff += _diff(before, cell.source, place)
         _bare(cell, place)
@@ -100,7 +110,9 @@ def lift(
     document.cells.insert(0, _first_cell(parameters))
     document.metadata.pop("papermill", None)
     _give_ids(document)
-    return LiftedNotebook(document=document, parameters=parameters, diff="\n".join(diff))
+    cells_now = enumerate(zip(pilot.cells, (written or pilot).cells, strict=True))
+    renewed = tuple(place for place, (one, before) in cells_now if one.source != before.source)
+    return LiftedNotebook(document=document, parameters=parameters, diff="\n".join(diff), renewed=renewed)
 
 
 # --- which literals ---------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ notebook's own folder is never written to.
 """
 
 import ast
+import copy
 import json
 import os
 import resource
@@ -86,6 +87,7 @@ def run(
     notebook: Path,
     *,
     into: Path,
+    document: Any | None = None,
     limits: RunLimits | None = None,
     files: Mapping[str, Path] | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -96,6 +98,7 @@ def run(
 
     Args:
         into: a folder that gets recovered.json and the features of each model.
+        document: what to run in its place; default: what is in its file.
         files: what to read in place of paths and addresses that the notebook asks for, as `data_files.find` names them.
         tell: takes a line of progress for each cell, and every ten seconds of one that takes its time.
     Raises: ConfigError if the file is no notebook of Python; PilotFailed if the kernel ends before anything is known.
@@ -109,7 +112,7 @@ def run(
             while True:
                 try:
                     recovered, raised, seconds = _recorded(
-                        notebook, into=into, limits=limits, answers=answers, clock=clock, without=without,
+                        notebook, document, into=into, limits=limits, answers=answers, clock=clock, without=without,
                         unsplit=unsplit,
                     )  # fmt: skip
                     if recovered.unsplit is None or clock.elapsed_s + seconds > limits.total_s:
@@ -142,6 +145,7 @@ class _KernelEnded(Exception):
 
 def _recorded(
     notebook: Path,
+    document: Any | None,
     *,
     into: Path,
     limits: RunLimits,
@@ -157,19 +161,19 @@ def _recorded(
     Raises: _KernelEnded; CellFailed if it is not a cell that ended it; ProjectTooLarge.
     """
     memory_bytes = machine_memory_limit() if limits.memory_bytes is None else limits.memory_bytes
-    document = notebook_file.read(notebook)
+    document = notebook_file.read(notebook) if document is None else copy.deepcopy(document)
     document.metadata["papermill"] = {}  # where its engine notes times
     for index, cell in enumerate(document.cells):
         cell.metadata["papermill"] = {}
         if cell.cell_type == "code":
             cell.source = "" if index in without else install_lines.without(cell.source)
-    with project_copy.made(notebook, answers) as copy:
+    with project_copy.made(notebook, answers) as copied:
         named = json.dumps({asked: str(file) for asked, file in answers.items()})
-        environment = {**kernel_environment(), "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copy.environment}
-        kernel, began = Kernel(document, environment=environment, cwd=copy.folder), clock.elapsed_s
+        environment = {**kernel_environment(), "MPLBACKEND": "Agg", FILES_VARIABLE: named, **copied.environment}
+        kernel, began = Kernel(document, environment=environment, cwd=copied.folder), clock.elapsed_s
         with kernel:
             place = to_json(unsplit) if unsplit is not None else ""
-            begin = f"begin(get_ipython(), root={str(copy.root)!r}, memory_bytes={memory_bytes}, unsplit={place!r})"
+            begin = f"begin(get_ipython(), root={str(copied.root)!r}, memory_bytes={memory_bytes}, unsplit={place!r})"
             kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
             raised = _cells(kernel, document, limits, clock)
             seconds = clock.elapsed_s - began

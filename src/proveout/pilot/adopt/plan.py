@@ -96,6 +96,7 @@ def propose(
     recovered: RecoveredModel,
     folder: Path,
     *,
+    pilot: Any | None = None,
     files: Mapping[str, Path] | None = None,
     raised: Sequence[int] = (),
     seconds: float = 0.0,
@@ -107,6 +108,7 @@ def propose(
     Args:
         recovered: what is known of the model.
         folder: what recovery handed over of it.
+        pilot: the document that was run; default: what is in its file.
         files: what the notebook reads, by the path that it asks for.
         raised: cells that raised in the pilot's run.
         seconds: that the run took.
@@ -128,10 +130,11 @@ def propose(
         raise PlanRefused(notebook.name, str(error), remedy) from error
     columns = choices.applied(columns)
     copies = _copies(files or {})
-    pilot = notebook_file.read(notebook)
+    written = notebook_file.read(notebook)
+    pilot = pilot if pilot is not None else written
     paths = {asked: f"../data/{copy}" for asked, copy in copies.items()}
     analysis = Analysis(notebook_text.read(notebook))
-    lifted = lifted_parameters.lift(pilot, recovered.cells, paths=paths, analysis=analysis)
+    lifted = lifted_parameters.lift(pilot, recovered.cells, written=written, paths=paths, analysis=analysis)
     proposal = _proposal(notebook, opened, known, columns, name=choices.name or name)
     quality = pilot_quality.measure(proposal, opened, known)
     quality = replace(quality, bounds=choices.bounded(quality.bounds))

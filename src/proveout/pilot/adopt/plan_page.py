@@ -48,6 +48,11 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"- cells that raised, and that a run skips: {_numbers(plan.skipped)}"
     if plan.raising:
         yield f"- cells that raised after what the model needs, and that may raise again: {_numbers(plan.raising)}"
+    if plan.lifted.renewed:
+        yield (
+            f"- cells with names that libraries gave up, written as they are today: {_numbers(plan.lifted.renewed)} "
+            "(the diff below)"
+        )
     yield f"- files that it reads, copied into data/: {', '.join(plan.files) or 'none'}"
     yield from ("", "Parameters, lifted out of its cells:", "")
     yield from _parameters(plan)
@@ -95,13 +100,14 @@ def _numbers(places: Sequence[int]) -> str:
 
 
 def _parameters(plan: Plan) -> Iterator[str]:
-    if not plan.lifted.parameters:
+    if plan.lifted.parameters:
+        yield from ("| name | value | what |", "| --- | --- | --- |")
+    else:
         yield "None: it has no literals that are safe to lift."
-        return
-    yield from ("| name | value | what |", "| --- | --- | --- |")
     for one in plan.lifted.parameters:
         yield f"| `{one.name}` | `{_cell(one.written)}` | {one.what}, cell {_numbers(one.cells)} |"
-    yield from ("", "```diff", plan.lifted.diff, "```")
+    if plan.lifted.diff:
+        yield from ("", "```diff", plan.lifted.diff, "```")
 
 
 def _columns(columns: Sequence[Column]) -> Iterator[str]:

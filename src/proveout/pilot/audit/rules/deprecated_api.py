@@ -305,7 +305,8 @@ RULE = Rule(
     why="With the libraries of today the cell raises, or gives another result without an error.",
     fix="Use the present form, or pin the environment of the notebook's time.",
     adopt="does",
-    adopt_note="Chooses an environment of the notebook's time where today's cannot run it.",
+    adopt_note="Where a cell raises for it: writes today's form if there is an exact one, and shows the diff; "
+    "otherwise chooses an environment of the notebook's time.",
     find=find,
     positive=(
         Example(
