@@ -292,7 +292,7 @@ def completed(rows: pd.DataFrame, example: pd.DataFrame, index: Sequence[Any] = 
             # Labels that are the same join each row with all others: `merge(..., left_index=True, right_index=True)`.
             made[column] = np.arange(len(rows), dtype=wanted)
         else:
-            made[column] = example[column].array.take([0] * len(rows))
+            made[column] = example[column].array.take(np.zeros(len(rows), np.intp))
     # Arrays, not columns with labels: those would be aligned with each other, for each request.
     table = pd.DataFrame(made, index=pd.RangeIndex(len(rows)))
     table.columns = example.columns
