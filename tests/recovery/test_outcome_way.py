@@ -80,6 +80,12 @@ MADE = {
         ("price",),
         "",
     ),
+    "a scaler of all columns": (
+        ["df[['price', 'form']] = StandardScaler().fit_transform(df[['price', 'form']]) ** 3", inputs("df['price']"),
+         SPLIT, LINEAR],
+        ("price",),
+        "price",
+    ),
     "a number in a text": (
         ["df['rooms'] = df['note'].str.extract(r'(\\d+)')[0].astype(int) ** 2", inputs("df['rooms']"), SPLIT, LINEAR],
         ("note",),

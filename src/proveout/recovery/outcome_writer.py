@@ -50,11 +50,11 @@ class OutcomeModule:
 def write(tape: Tape, found: Recovery, way: OutcomeWay, folder: Path) -> OutcomeModule:
     """The module of an outcome; its state goes into `folder`, if it needs one. Raises: Unwritable, Unstorable."""
     writing = _writing(tape, found, way, folder)
-    made = writing.module(writing.lines, whole=True)
+    writing.module(writing.lines, whole=True)
     lines = writing.needed_of(writing.lines)
     with contextlib.suppress(Unwritable):  # of columns that the outcome does not depend on, only what it asks for
         return writing.module(lines, whole=False)
-    return made if len(lines) == len(writing.lines) else writing.module(lines, whole=True)
+    return writing.module(lines, whole=True)  # again, for the state in the folder is that of the last try
 
 
 def _writing(tape: Tape, found: Recovery, way: OutcomeWay, folder: Path) -> "_Writing":

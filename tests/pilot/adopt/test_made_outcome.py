@@ -44,7 +44,7 @@ def test_a_number_of_several_columns(tmp_path: Path) -> None:
     found, made = read(tmp_path, "frame['home'] - frame['away']", [2, -1, 0], task="regression")
 
     assert (found.name, found.columns, found.kind) == ("gap", ("home", "away"), "made")
-    assert found.unit == "An answer is gap as the pilot made it of home and away."
+    assert found.unit == "An answer is what the pilot made of home and away, and called gap."
     assert made == [2.0, -1.0, 0.0, None]
 
 

@@ -44,7 +44,8 @@ def read(
     )
     call, unknown = handed.call, f"null while {'it' if len(handed.columns) == 1 else 'one of them'} is unknown"
     if task == "regression":
-        made = replace(made, unit=f"An answer is {called} as the pilot made it of {columns}.")
+        itself = f", and not {called} itself" if called in handed.columns else f", and called {called}"
+        made = replace(made, unit=f"An answer is what the pilot made of {columns}{itself if handed.name else ''}.")
         return _with(made, text, f"What the pilot made of {columns}; {unknown}.", f'return {call}.astype("float64")')
     if task == "binary":
         if len(classes) != 2:
