@@ -44,13 +44,13 @@ demo: $(READY)  ## the whole line once, on real flights: under 3 minutes
 
 # The tests start Python hundreds of times: compiled once is enough, also where the environment says otherwise.
 test oldest coverage: export PYTHONDONTWRITEBYTECODE :=
-# Four test processes share the cores: threads of one model would wait for those of another.
+# Five test processes share the cores: threads of one model would wait for those of another.
 test oldest coverage: export OMP_NUM_THREADS := 1
 test oldest coverage: export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: test
-# Many tests wait for processes: four at a time on any number of cores, each with whole files.
-TESTS = -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder
+# Many tests wait for processes: five at a time on any number of cores, each with whole files.
+TESTS = -m pytest tests -n 5 --dist loadfile --no-loadscope-reorder
 test: $(READY)  ## the whole test suite, a fresh candidate before all of checks/ among it
 	$(BIN)/python $(TESTS)
 

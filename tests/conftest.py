@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tiny_project import Project as TinyProject
 
 collect_ignore = ["few_checks"]  # unless they are asked for by name
-# Four test processes share two cores: threads that spin while they wait for each other would take them from the rest.
+# Five test processes share two cores: threads that spin while they wait for each other would take them from the rest.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Plugins that no check uses, for the gates of other projects too: they cost each of many runs a second or two.
 os.environ.setdefault("PYTEST_ADDOPTS", "-p no:schemathesis -p no:typeguard -p no:anyio")

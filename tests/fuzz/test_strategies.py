@@ -113,6 +113,9 @@ ALL = {
     "coerced": Coerced, "together": Together, "times": TIMES, "filled": FILLED,
 }  # fmt: skip
 
+# Each value is asked of pandera alone. The one that is made to fit has the constraints of `odd`.
+SOME = [pytest.param(one, marks=[pytest.mark.chaos] if one == "coerced" else []) for one in ALL]
+
 
 READ = {}  # by identity: a schema has no hash, and all of them live as long as this module
 
@@ -156,7 +159,7 @@ def test_what_is_valid_is_let_in(name):
     assert refused(ALL[name], made) == []
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_what_is_at_the_edge_is_let_in(name):
     """An edge is where a slip of one is hidden: ours as much as the model's."""
     made = drawn(boundary(ALL[name]), 30)
@@ -165,7 +168,7 @@ def test_what_is_at_the_edge_is_let_in(name):
     assert refused(ALL[name], made) == []
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SOME)
 def test_what_is_invalid_is_refused_whatever_is_wrong_with_it(name):
     """Each way of being wrong, not only the ways that chance came by."""
     record = drawn(valid(ALL[name]), 10)[-1]

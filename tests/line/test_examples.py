@@ -21,9 +21,8 @@ from proveout.records.verdict import Verdict
 from proveout.settings import load
 
 EXAMPLES = scaffold.examples()
-WHOLE = "multiclass"  # the flights, a binary task, go the whole way in the README's test
 IN_A_NOTEBOOK = "regression"  # notebooks/run_flow.ipynb trains it; the others are trained at a terminal
-BEHIND = {"boosting"}  # `make chaos`: a binary task on a table, as the flights
+BEHIND = {"boosting", "text"}  # `make chaos`: a binary and a multi-class task, as the flights and the others
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -38,11 +37,9 @@ def lay_out(name: str, into: Path) -> Path:
     return into / "mine"
 
 
-@pytest.mark.long
+@pytest.mark.chaos  # the flights and an adopted project go the whole way in the README's test
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize(
-    "name", [name if name == WHOLE else pytest.param(name, marks=pytest.mark.chaos) for name in EXAMPLES]
-)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_goes_from_raw_data_to_a_watched_model(name, tmp_path):
     """What `make demo` does: all of its checks pass, the worker is killed, every answer is in the log."""
     project = lay_out(name, tmp_path)
@@ -63,8 +60,7 @@ def test_an_example_goes_from_raw_data_to_a_watched_model(name, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(one, marks=[pytest.mark.chaos] if one in BEHIND else []) for one in EXAMPLES if one != WHOLE],
+    "name", [pytest.param(one, marks=[pytest.mark.chaos] if one in BEHIND else []) for one in EXAMPLES]
 )
 def test_an_example_is_trained_and_approved_by_the_checks_that_are_its_own(name, tmp_path):
     """Its data, notebook, model and edge cases. `make chaos` takes it through the whole line."""
