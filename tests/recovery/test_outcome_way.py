@@ -9,7 +9,7 @@ import pytest
 from recorded_notebook import recorded
 from small_pilots import FIT, IMPORTS, SPLIT
 
-from proveout.recovery import handed_outcome
+from proveout.recovery import handed_outcome, learned_truth
 from proveout.recovery.handed_outcome import TARGET, HandedOutcome
 from proveout.recovery.held_out import held_out
 from proveout.recovery.verification import Recovery, verify
@@ -225,3 +225,28 @@ def test_a_column_with_holes_that_the_pilot_fills_may_be_null(tmp_path: Path, ga
     assert isinstance(handed, HandedOutcome)
     rows = pd.DataFrame({"home": [1.0, 1.0, None], "extra": [2.0, None, 2.0]})
     assert outcomes(tmp_path, handed, rows).tolist() == [9.75, 7.75, None]
+
+
+@pytest.mark.parametrize("scaler", ["StandardScaler()", "PowerTransformer()"])
+def test_answers_that_are_taken_back_before_they_are_measured_keep_the_unit_of_the_model(
+    scaler: str, tmp_path: Path
+) -> None:
+    """The metric is given prices, and the model answers none: what it answers is what it learned."""
+    cells = [
+        "from sklearn.preprocessing import PowerTransformer",
+        inputs("df['price']"),
+        SPLIT,
+        f"s = {scaler}\ny_learned = s.fit_transform(y_train.to_frame()).ravel()",
+        "model = LinearRegression().fit(X_train, y_learned)",
+        "print(r2_score(y_test, s.inverse_transform(model.predict(X_test).reshape(-1, 1))))",
+    ]
+    with recorded([IMPORTS, READ, *cells]) as tape:
+        one = held_out(tape)[-1]
+        one, found = learned_truth.of(tape, one, verify(tape, one, singles=3))
+        handed = handed_outcome.hand_over(tape, one, found, tmp_path)
+        wanted = tape.names["s"].transform(tape.names["y_test"].to_frame()).ravel()
+
+    assert (found.level, found.target) == ("raw", "price")
+    assert np.allclose(one.truth, wanted)
+    assert isinstance(handed, HandedOutcome)
+    assert np.allclose(outcomes(tmp_path, handed, found.raw).iloc[list(found.rows)].astype(float), wanted)

@@ -12,7 +12,7 @@ import pandas as pd
 from proveout.model import native_boosters
 from proveout.recovery.program_slice import backward
 from proveout.recovery.tables import rows_of
-from proveout.recovery.tape import ANSWER, Prediction, Split, Tape
+from proveout.recovery.tape import ANSWER, Key, Prediction, Split, Tape
 
 _MOST_CLASSES = 50  # distinct numbers; more are a regression
 _MOST_AGAIN = 20  # questions about the same rows that are looked at: some notebooks try thousands of models
@@ -21,11 +21,15 @@ _RANK = {"predict": 2, "score": 1}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldOut:
-    """A model's last prediction on held-out rows. `split` is None where other rows than fitted on were asked."""
+    """A model's last prediction on held-out rows. `split` is None where other rows than fitted on were asked.
+
+    `learned` is the fit that would be given the truth, where the notebook itself measures in another unit.
+    """
 
     prediction: Prediction
     split: Split | None
     truth: Any
+    learned: Key | None = None
 
 
 def held_out(tape: Tape) -> list[HeldOut]:

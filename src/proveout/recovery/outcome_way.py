@@ -59,7 +59,7 @@ def find(
         rows: the raw rows that were compared, `positions` of them among those that were asked about.
     Raises: NoWay.
     """
-    known = (one.prediction.key, primary.key, tuple(rows))
+    known = (one.prediction.key, one.learned, primary.key, tuple(rows))
     if known not in tape.outcomes:
         try:
             tape.outcomes[known] = _found(tape, one, raw, primary, rows=rows, positions=positions)
@@ -113,12 +113,14 @@ def _given(tape: Tape, one: HeldOut) -> Iterator[tuple[Key, int]]:
     if one.prediction.name == "fit":
         yield one.prediction.key, 1
         return
+    if one.learned is not None:
+        yield one.learned, 1
+        return
     outputs = one.split.outputs if one.split is not None else ()
     sides = [(place // 2, output) for place, output in enumerate(outputs) if place % 2]
     if one.split is not None:
         yield from ((one.split.key, place) for place, output in sides if output is one.truth)
-        same = ((one.split.key, place) for place, output in sides if _same(output, one.truth))
-        yield from same
+        yield from ((one.split.key, place) for place, output in sides if same(output, one.truth))
     if one.prediction.name == "score":
         yield one.prediction.key, 1
     for metric in tape.metrics:
@@ -128,7 +130,8 @@ def _given(tape: Tape, one: HeldOut) -> Iterator[tuple[Key, int]]:
             yield asked.key, 1
 
 
-def _same(output: Any, truth: Any) -> bool:
+def same(output: Any, truth: Any) -> bool:
+    """Whether an output of a split is the truth, or equal to it."""
     alike = rows_of(output) == rows_of(truth) and np.size(output) == np.size(truth)
     return alike and bool(equal_rows(output, truth).all())
 

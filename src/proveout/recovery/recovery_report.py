@@ -14,7 +14,7 @@ from typing import Any
 from proveout.model import native_boosters
 from proveout.records.adopted_notebook import AdoptedNotebook, CallPlace, RenamedClass
 from proveout.records.answer import TaskName
-from proveout.recovery import held_back
+from proveout.recovery import held_back, learned_truth
 from proveout.recovery.handover import HandedOver, NotHandedOver, hand_over
 from proveout.recovery.held_out import HeldOut, held_out, task_of
 from proveout.recovery.places import key_of, place_of
@@ -112,8 +112,10 @@ def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> Recovere
 def _verified(tape: Tape, one: HeldOut) -> tuple[HeldOut, Recovery]:
     """What was found for a model; of rows that were held back from it, with the answers to these."""
     found = verify(tape, one)
-    if tape.held_back is None or found.level != "raw":
+    if found.level != "raw":
         return one, found
+    if tape.held_back is None:
+        return learned_truth.of(tape, one, found)
     try:
         return held_back.asked(tape, one, found)
     except Exception as error:  # whatever the notebook's statements say of rows that they never saw

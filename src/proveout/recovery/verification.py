@@ -117,11 +117,11 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
     rows = tuple(int(row) for row in labels)
     base = replace(base, rows=rows, positions=tuple(found), inputs=wanted, answers=answers)
     if base.target is None:
-        base = _with_outcome(base, tape, one)
+        base = with_outcome(base, tape, one)
     return _alone(base, prediction, singles=singles, both_sides=made.both_sides)
 
 
-def _with_outcome(base: Recovery, tape: Tape, one: HeldOut) -> Recovery:
+def with_outcome(base: Recovery, tape: Tape, one: HeldOut) -> Recovery:
     """The recovery with the way to its outcome, if there is one."""
     assert base.raw is not None
     assert base.primary is not None
