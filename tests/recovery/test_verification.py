@@ -187,3 +187,23 @@ def test_the_best_models_are_looked_at_first_and_the_rest_is_named_when_time_is_
 
     assert [one.level for one in found.models] == ["failed", "raw", "failed"]
     assert "before it was looked at" in found.models[0].reason
+
+
+def test_of_settings_that_a_loop_tries_the_best_are_looked_at(tmp_path: Path) -> None:
+    """A thousand of them would take a quarter of an hour. Models of other classes are other models."""
+    tries = (
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "for depth in range(1, 9):\n"
+        "    for model in (DecisionTreeClassifier(max_depth=depth), LogisticRegression(C=depth, max_iter=500)):\n"
+        "        answers = model.fit(X_train, y_train).predict(X_test)\n"
+        "        accuracy_score(y_test, answers)"
+    )
+    with recorded([IMPORTS, READ, "df = df.fillna(0)", INPUTS, SPLIT, tries]) as tape:
+        found = recover(tape, tmp_path).models
+
+    looked_at = [one.model.rpartition(".")[2] for one in found if one.handed is not None]
+    assert len(found) == 16
+    assert {name: looked_at.count(name) for name in looked_at} == {"DecisionTreeClassifier": 5, "LogisticRegression": 5}
+    assert {one.reason for one in found if one.handed is None} == {
+        "it is one of many that one line asks in turn, and only the best 5 of them were looked at"
+    }

@@ -6,6 +6,7 @@ Input: a tape. Output: `RecoveredNotebook`; beside it, for each model whose inpu
 import math
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,10 @@ class RecoveredNotebook:
     seconds: float
 
 
+_MOST_OF_ONE_LINE = 5  # models of one class that one line asks in turn: settings that were tried in a loop
+_TRIED = f"it is one of many that one line asks in turn, and only the best {_MOST_OF_ONE_LINE} of them were looked at"
+
+
 def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> RecoveredNotebook:
     """The models of a run; their features are written into `folder`.
 
@@ -90,10 +95,15 @@ def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> Recovere
     began, tape.answering = time.monotonic(), None
     seen = held_out(tape) if tape.held_back is None else held_back.fits_of(tape)
     models: dict[int, RecoveredModel] = {}
+    of_one_line: Counter[tuple[int, str, type]] = Counter()
     splits = False  # whether the way to rows that the notebook itself held out is known
     for number in _best_first(tape, seen):
         one, name = seen[number], f"model_{number}"
-        if models and time.monotonic() - began > within_s:
+        line = (one.prediction.key.statement, one.prediction.key.site, type(one.prediction.model))
+        of_one_line[line] += 1
+        if of_one_line[line] > _MOST_OF_ONE_LINE:
+            found = Recovery(level="failed", reason=_TRIED)
+        elif models and time.monotonic() - began > within_s:
             found = Recovery(level="failed", reason=f"{within_s:.0f} s were over before it was looked at")
         else:
             one, found = _verified(tape, one)
