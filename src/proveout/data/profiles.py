@@ -1,12 +1,15 @@
 """Profiles: a summary of a batch in a few kilobytes. Only importer of whylogs.
 
 Input: a DataFrame. Output: a whylogs profile as bytes, stored with the batch, and its numbers as records. whylogs 1.6.4
-is the last release: it uses a name that numpy 2 removed, and sends telemetry at import unless a variable is set before.
-`_whylogs` handles both.
+is the last release: it uses a name that numpy 2 removed, sends telemetry at import unless a variable is set before, and
+imports scikit-learn for experiments of its own, which takes longer than all else. `_whylogs` handles the three.
 """
 
 import math
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from proveout.records.snapshot import ColumnStats
@@ -22,9 +25,24 @@ def _whylogs() -> Any:
 
     if not hasattr(np, "unicode_"):
         np.unicode_ = np.str_  # type: ignore[attr-defined]  # the name whylogs uses, gone since numpy 2
-    import whylogs.core
+    with _without_scikit_learn():
+        import whylogs.core
 
     return whylogs.core
+
+
+@contextmanager
+def _without_scikit_learn() -> Iterator[None]:
+    """Let its import be refused, as if it were not installed, unless somebody has imported it already."""
+    hidden = "sklearn.cluster"
+    if "sklearn" in sys.modules or "whylogs.core" in sys.modules:
+        yield
+        return
+    sys.modules[hidden] = None  # type: ignore[assignment]  # so the import system is told
+    try:
+        yield
+    finally:
+        del sys.modules[hidden]
 
 
 def profile(frame: "pd.DataFrame") -> bytes:
