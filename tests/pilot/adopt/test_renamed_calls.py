@@ -226,3 +226,26 @@ def test_of_two_names_in_one_call_both_are_renewed() -> None:
     made = renewed(document(ROWS, cell), errors_of(ROWS, cell))
 
     assert ast.unparse(ast.parse(made.cells[1].source)) == "found = pd.concat([df.drop('a', axis=1), df], axis=1)"
+
+
+def test_defaults_of_before_pandas_2_are_said() -> None:
+    """A pattern was a pattern, and a dummy 0 or 1. A plain text stays one."""
+    cells = (
+        "size = pd.Series(['256GB', '1,000GB']).str.replace('GB', '').str.replace(r'\\D', '').astype(int).tolist()",
+        "kind = pd.get_dummies(df['kind']).astype(str)\ncodes = kind.astype(float)['x'].tolist()[:2]",
+        "sizes = pd.Series(['a.b']).str.replace('.', '-').tolist()",
+    )
+
+    made = renewed(document(ROWS, *cells), errors_of(ROWS, *cells))
+
+    names = ran(*(one.source for one in made.cells))
+    assert (names["size"], names["codes"], names["sizes"]) == ([256, 1000], [1.0, 0.0], ["a-b"])
+    assert made.cells[3].source == cells[2]
+    assert ".str.replace('GB', '')" in made.cells[1].source
+
+
+def test_a_default_is_said_only_where_a_cell_fails_for_it() -> None:
+    """A notebook of today means what it says."""
+    cells = ("found = df.kind.str.replace(r'\\D', '')\nmore = pd.get_dummies(df)", "df.nowhere")
+
+    assert renewed(document(ROWS, *cells), errors_of(ROWS, *cells)) is None

@@ -4,6 +4,7 @@ Input: what is gone, and what a notebook calls its libraries. Output: the tree, 
 """
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ _MAKE_FRAMES = frozenset(
      "query", "read_csv", "read_excel", "read_json", "read_parquet", "read_table", "reset_index", "sample", "set_index",
      "sort_values", "tail", "to_frame"}
 )  # fmt: skip
+_PATTERN = re.compile(r"\\[dDwWsS]|\[.+\]|\.[*+]")  # what nobody means as plain text
 _STOPPING = frozenset({"early_stopping_rounds", "eval_metric"})
 _IMPUTER = ("missing_values", "strategy", "axis", "verbose", "copy")
 
@@ -34,6 +36,8 @@ class Gone:
     imported: frozenset[tuple[str, str]] = frozenset()  # module, name
     places: bool = False  # arguments that were taken by their places
     tuples: bool = False
+    patterns: bool = False  # that `str.replace` took for patterns, and takes for plain text
+    flags: bool = False  # 0 and 1 as `get_dummies` gave them, and gives False and True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +217,20 @@ class Renewal(ast.NodeTransformer):
         if self.texts and name in _AVERAGES and isinstance(made.func, ast.Attribute) and not made.args + made.keywords:
             numbers = ast.keyword("numeric_only", ast.Constant(True))
             return self._now(node, ast.Call(made.func, [], [numbers]))
+        return self._as_by_default(made, name)
+
+    def _as_by_default(self, node: ast.Call, name: str) -> ast.Call:
+        """With the keyword whose default another value was before pandas 2."""
+        said = {one.arg for one in node.keywords}
+        new: ast.keyword | None = None
+        match name, node:
+            case "replace", ast.Call(
+                func=ast.Attribute(value=ast.Attribute(attr="str")), args=[ast.Constant(value=str(text)), _]
+            ) if self.gone.patterns and "regex" not in said and _PATTERN.search(text):
+                new = ast.keyword("regex", ast.Constant(True))
+            case "get_dummies", _ if self.gone.flags and "dtype" not in said:
+                new = ast.keyword("dtype", ast.Constant("uint8"))
+        made: ast.Call = node if new is None else self._now(node, ast.Call(node.func, node.args, [*node.keywords, new]))
         return made
 
     def _by_name(self, node: ast.Call, name: str) -> ast.Call:

@@ -34,6 +34,10 @@ _TEXTS = re.compile(
     r"unsupported operand type|can only concatenate str",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_NUMBER = re.compile(r"could not convert string to float|invalid literal for int\(\)")
+_FLAG = re.compile(
+    r"could not convert string to float: .*'(?:True|False)'|invalid literal for int\(\).*'(?:True|False)'"
+)
 
 
 def renewed(document: Any, raised: Iterable[tuple[int, str]]) -> Any | None:
@@ -71,6 +75,8 @@ def _gone(said: Sequence[str]) -> Gone:
         imported=frozenset((module, name) for one in said for name, module in _IMPORT.findall(one)),
         places=any(map(_PLACES.search, said)),
         tuples=any(map(_TUPLE.search, said)),
+        patterns=any(map(_NO_NUMBER.search, said)),
+        flags=any(map(_FLAG.search, said)),
     )
 
 
