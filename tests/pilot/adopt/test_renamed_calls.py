@@ -112,6 +112,7 @@ def errors_of(*cells: str) -> list[tuple[int, str]]:
         ("found = df.groupby('kind')['a', 'b'].sum().shape", "[['a', 'b']]"),
         ("found = [name for name, _ in df.iteritems()]", "df.items()"),
         ("other = df[df.a > 2]\nfound = df.append(other, ignore_index=True).shape", "pd.concat([df, other]"),
+        ("found = (-pd.get_dummies(df.kind).to_numpy()).shape", "pd.get_dummies(df.kind, dtype='uint8')"),
         ("found = day.dt.week.tolist()", "day.dt.isocalendar().week.astype('int64')"),
         ("found = df[['a']].as_matrix().tolist()", "to_numpy()"),
         (

@@ -36,7 +36,8 @@ _TEXTS = re.compile(
 )
 _NO_NUMBER = re.compile(r"could not convert string to float|invalid literal for int\(\)")
 _FLAG = re.compile(
-    r"could not convert string to float: .*'(?:True|False)'|invalid literal for int\(\).*'(?:True|False)'"
+    r"could not convert string to float: .*'(?:True|False)'|invalid literal for int\(\).*'(?:True|False)'|"
+    r"numpy boolean (?:subtract|negative)|Pandas data cast to numpy dtype of object"  # the last one of statsmodels
 )
 
 
