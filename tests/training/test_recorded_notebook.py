@@ -182,6 +182,20 @@ def test_the_split_is_the_notebooks_own_exactly_where_it_is_adopted(
         train_steps.begin(project_settings.load(root), parse_config(f"[split]\n{split}\n"))
 
 
+def test_rows_without_an_outcome_are_not_learned_from(root: Path) -> None:
+    """A comparison of two scores that nobody knows yet is a draw: the pilot had no such rows."""
+    settings, folder = project_settings.load(root), root / "handed"
+    folder.mkdir()
+    pd.DataFrame({"left": [1.0, None, 0.0, None]}).to_parquet(folder / handover.RAW)
+    pd.DataFrame({"split": ["train", "train", "holdout", None]}).to_parquet(folder / handover.SIDES)
+    recorded_notebook.check_learned(settings, folder)  # the pilot fills them in
+
+    file = root / "flows/adopted.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "learns_unknown": False}))
+    with pytest.raises(ConfigError, match=r"it learned from 1 rows that have no outcome yet by label\.py:left"):
+        recorded_notebook.check_learned(settings, folder)
+
+
 def test_metrics_on_outcomes_that_nobody_knows_keep_names_of_their_own(root: Path) -> None:
     """A notebook that fills the holes of its target measures on what it has filled in: 2 of these 4 rows."""
     settings, folder = project_settings.load(root), root / "handed"

@@ -53,6 +53,7 @@ class AdoptedNotebook:
     `skipped_cells` raised in the pilot, and the model needs nothing of them: they do not run. `raising_cells` raised
     after the statements that it needs: they may raise again. `held_back` is the share of the raw rows that the notebook
     does not get, because it fits its model to all of them: then `prediction` is the place of that fit.
+    `learns_unknown`: the pilot learned from rows without an outcome, because it fills the outcome in.
     """
 
     prediction: CallPlace
@@ -60,6 +61,7 @@ class AdoptedNotebook:
     source_form: SourceForm
     columns: tuple[RawColumn, ...]
     held_back: float = 0.0
+    learns_unknown: bool = True
     classes: tuple[RenamedClass, ...] = ()
     skipped_cells: tuple[int, ...] = ()
     raising_cells: tuple[int, ...] = ()

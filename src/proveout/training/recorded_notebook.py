@@ -118,6 +118,33 @@ def other_outcomes(settings: Settings, folder: Path) -> int:
     return int((~equal_rows(known.to_numpy(dtype=float, na_value=float("nan")), held["truth"].to_numpy())).sum())
 
 
+def check_learned(settings: Settings, folder: Path) -> None:
+    """Return if no row without an outcome was learned from, as none was in the pilot. Raises: ConfigError.
+
+    Of two scores that are not known yet, a comparison makes a draw, and nothing else would say so.
+
+    Args:
+        folder: with what the run handed over.
+    """
+    import pandas as pd
+
+    from proveout.data import features
+    from proveout.data.splits import SPLIT, TRAIN
+    from proveout.recovery import handover
+
+    adopted = read(settings)
+    if adopted is None or adopted.learns_unknown:
+        return
+    learned = (pd.read_parquet(folder / handover.SIDES)[SPLIT] == TRAIN).to_numpy(dtype=bool)
+    unknown = features.labels(settings, pd.read_parquet(folder / handover.RAW)[learned]).isna().sum()
+    if unknown:
+        raise ConfigError(
+            settings.notebook,
+            f"it learned from {unknown:,} rows that have no outcome yet by {settings.target}, as if they had one",
+            "Leave them out in the cell that reads the rows: dropna(subset=[...]) with the columns of the outcome",
+        )
+
+
 def metrics(found: "RecoveredModel", *, comparable: bool = True) -> Mapping[str, float]:
     """What the pilot measured, by the task's names of metrics where these are the same; else by its own.
 

@@ -222,6 +222,7 @@ def _recovered(settings: Settings, ran: "NotebookRun", folder: Path) -> Trained:
     assert found.handed is not None
     if found.handed.note:
         print(found.handed.note, flush=True)
+    recorded_notebook.check_learned(settings, folder)
     others = recorded_notebook.other_outcomes(settings, folder)
     if others:
         what = "held-out rows have another outcome in the notebook than by the project's target"

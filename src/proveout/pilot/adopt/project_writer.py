@@ -18,7 +18,7 @@ from typing import Any
 
 from proveout.data import guard
 from proveout.pilot import project_files, project_proposal, rules_proposal, scaffold, schema_proposal, source_text
-from proveout.pilot.adopt import asked_columns, plan_page
+from proveout.pilot.adopt import asked_columns, pilot_quality, plan_page
 from proveout.pilot.adopt.asked_columns import ColumnRefused
 from proveout.pilot.adopt.plan import Plan, PlanRefused, only_a_human_knows
 from proveout.pilot.audit import cell_code
@@ -192,9 +192,14 @@ def _adopted(plan: Plan) -> AdoptedNotebook:
     assert recovered.source is not None
     return AdoptedNotebook(
         prediction=recovered.place, source=recovered.source, source_form=handed.source_form, columns=handed.columns,
-        held_back=handed.held_back, classes=plan.outcome.renamed, skipped_cells=plan.skipped,
-        raising_cells=plan.raising,
+        held_back=handed.held_back, learns_unknown=_learns_unknown(plan), classes=plan.outcome.renamed,
+        skipped_cells=plan.skipped, raising_cells=plan.raising,
     )  # fmt: skip
+
+
+def _learns_unknown(plan: Plan) -> bool:
+    learned = plan.opened.raw.iloc[plan.opened.train_rows]
+    return bool(pilot_quality.outcomes(learned, plan.outcome).isna().any())
 
 
 def _pyproject(plan: Plan, more: dict[str, Any]) -> str:
