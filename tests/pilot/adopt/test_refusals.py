@@ -150,3 +150,13 @@ def test_the_cell_that_kept_the_notebook_from_its_model_is_named(analysed):
         refusals.after_run(analysed(*WAY), run_of(raised=raised))
 
     assert refused.value.cell == 2
+
+
+def test_a_lost_import_is_not_told_as_the_reason_where_a_cell_failed(analysed):
+    """Beside the reading of the rows, which failed, it lost what only selects features later."""
+    lost = "ModuleNotFoundError: No module named 'mlextras' (the rest of the cell ran)"
+    raised = [(0, lost), (1, "KeyError: 'month'"), (2, "NameError: df"), (4, "NameError: df")]
+    cells = (WAY[0] + "\nimport mlextras", "df = read()", *WAY[2:])
+
+    with pytest.raises(PilotRefused, match="on the way said: KeyError: 'month'"):
+        refusals.after_run(analysed(*cells), run_of(raised=raised))

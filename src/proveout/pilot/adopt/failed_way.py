@@ -1,13 +1,13 @@
 """Which of the cells that raised kept a notebook from its model: drawings that failed on the way there did not.
 
 Input: an `Analysis`, and the cells that raised. Output: those of them that a fit or a question to a model needs, which
-raised too, in order.
+raised too; first those that did not only lose an import or a name of another cell.
 """
 
 import ast
 from collections.abc import Sequence
 
-from proveout.pilot.adopt.pilot_run import RaisedCell
+from proveout.pilot.adopt.pilot_run import REST_RAN, RaisedCell
 from proveout.pilot.audit.analysis import Analysis
 from proveout.recovery import program_slice
 
@@ -28,8 +28,13 @@ def cells_that_failed(analysis: Analysis, raised: Sequence[RaisedCell]) -> tuple
         if cell in places and any(_asks(node, own) for node in _run_at_once(source)):
             way = program_slice.backward([text for _, text in statements], target)
             needed = {statements[place][0] for place in way}
-            return tuple(one for one in raised if one.index in needed)
+            return tuple(sorted((one for one in raised if one.index in needed), key=_follows_from_another))
     return tuple(raised)
+
+
+def _follows_from_another(one: RaisedCell) -> int:
+    """How likely another cell's error is why: a name is missing where its cell raised, a lost import may be unused."""
+    return 2 if one.problem.startswith("NameError") else int(one.problem.endswith(REST_RAN))
 
 
 def _run_at_once(source: str) -> list[ast.stmt]:

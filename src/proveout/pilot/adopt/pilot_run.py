@@ -28,6 +28,7 @@ from proveout.recovery.recovery_report import RecoveredNotebook
 from proveout.training.kernel import CellFailed, Kernel
 from proveout.training.kernel import environment as kernel_environment
 
+REST_RAN = "(the rest of the cell ran)"
 _SIDE = "__import__('proveout.recovery.kernel_side', fromlist=['begin'])"
 _ASK_S = 60.0
 _GRACE_S = 20.0  # for a cell that was interrupted; then its kernel is killed
@@ -188,7 +189,7 @@ def _recorded(
 def _lost(kernel: Kernel) -> list[RaisedCell]:
     lost = kernel.ask(f"{_SIDE}.lost()", limit_s=_ASK_S, limit="the kernel does not answer")
     told: list[tuple[int, str]] = ast.literal_eval(lost)
-    return [RaisedCell(index=cell, problem=f"{problem} (the rest of the cell ran)") for cell, problem in told]
+    return [RaisedCell(index=cell, problem=f"{problem} {REST_RAN}") for cell, problem in told]
 
 
 @contextmanager
