@@ -123,8 +123,9 @@ def _type_and_checks(column: Column) -> tuple[str, list[str]]:
             ]
         case "moment":
             return "pd.Timestamp", [f'ge=pd.Timestamp("{column.first[:4]}-01-01")']
-    shortest, longest = (1 if column.kind == "code" else 0), table_profile.longest_text(column)
-    return "str", [f'str_length={{"min_value": {shortest}, "max_value": {longest}}}']
+    shortest, longest = int(column.kind == "code" or bool(column.holds)), table_profile.longest_text(column)
+    holds = [f"str_contains={column.holds!r}"] if column.holds else []
+    return "str", [f'str_length={{"min_value": {shortest}, "max_value": {longest}}}', *holds]
 
 
 def _left_out(column: Column) -> Iterator[str]:

@@ -54,6 +54,7 @@ class Column:
     high: float | None = None
     kinds: tuple[str, ...] = ()
     longest: int = 0  # text: most characters
+    holds: str = ""  # text: a pattern of what each has somewhere; "" for nothing
     zoned: bool = False  # moment: has a time zone
     first: str = ""  # moment: ISO 8601
     last: str = ""

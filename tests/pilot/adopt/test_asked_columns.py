@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proveout.pilot import table_profile
+from proveout.pilot import schema_proposal, table_profile
 from proveout.pilot.adopt import asked_columns
 from proveout.pilot.adopt.asked_columns import OutcomeAsked
 from proveout.pilot.adopt.recovered_model import OpenModel
@@ -100,3 +100,21 @@ def test_no_column_of_the_outcome_is_asked_for() -> None:
             ),
             outcome=("price", "area"),
         )
+
+
+@pytest.mark.parametrize(
+    ("features", "holds"),
+    [
+        (lambda rows: rows["note"].map(len), ""),
+        (lambda rows: rows["note"].map(lambda text: len(text) / len(text.split())), r"\S"),
+        (lambda rows: rows["note"].map(lambda text: 1 / sum(one.isalpha() for one in text)), r"[^\W\d_]"),
+    ],
+    ids=["any text", "a text with words", "a text with letters"],
+)
+def test_a_text_that_has_no_answer_without_words_has_to_hold_some(features: Any, holds: str) -> None:
+    """It divides by their number. Each text with words is let in."""
+    note = _read(lambda rows: pd.DataFrame({"note": features(rows).astype(float)}))["note"]
+
+    assert (note.kind, note.holds) == ("prose", holds)
+    [line] = [one for one in schema_proposal._field(note, "note") if not one.lstrip().startswith("#")]
+    assert (f"str_contains={holds!r}" in line) is bool(holds)

@@ -208,8 +208,9 @@ def _tried(trial: _Trial, column: Column, known: "pd.Series[Any]") -> Column:
     if column.kind != "category":
         return column
     reads = _reads_words(trial, column)
-    if len(column.kinds) > _MOST_TEXTS or (reads and _takes_any_text(trial, column)):
-        return replace(column, kind="prose", kinds=())
+    form = _form(trial, column) if reads or len(column.kinds) > _MOST_TEXTS else None
+    if len(column.kinds) > _MOST_TEXTS or form is not None:
+        return _prose(column, form)
     reads = None if reads else reads  # it reads words, and a text of another form has no answer
     unseen = "has no answer" if reads is None else "would be answered in silence, as none of these"
     said = [one for one in (column.decided, f"a text never seen {unseen}") if one]
@@ -312,10 +313,38 @@ def _reads_words(trial: _Trial, column: Column) -> bool | None:
     return any(one is not None and not equal_rows(one, first).all() for one in made)
 
 
-def _takes_any_text(trial: _Trial, column: Column) -> bool:
-    """Whether texts of another form than those seen get an answer: none at all, and words that nobody wrote."""
+@dataclass(frozen=True)
+class _Form:
+    """What each text that has an answer holds somewhere: in words, and as a pattern, "" for nothing."""
+
+    holds: str
+    words: str
+
+
+_FORMS = (_Form("", ""), _Form(r"\S", "only blanks"), _Form(r"[^\W\d_]", "no letter"))
+_OF_FORM = (("", " ", "\n"), ("1", "!", "\u00a4"), ("a", "\u00e9", *_NEVER))  # of each, what the next one has not
+
+
+def _form(trial: _Trial, column: Column) -> _Form | None:
+    """The form of texts that each get an answer, whatever is in them: any, else such with letters or signs.
+
+    None if even words that nobody wrote have none.
+    """
     row = trial.rows.iloc[[0]].reset_index(drop=True)
-    return all(trial.answers(row.assign(**{column.name: text})) for text in ("", *_NEVER))
+    found: _Form | None = None
+    for form, texts in zip(reversed(_FORMS), reversed(_OF_FORM), strict=True):
+        if not all(trial.answers(row.assign(**{column.name: text})) for text in texts):
+            break
+        found = form
+    return found
+
+
+def _prose(column: Column, form: _Form | None) -> Column:
+    made = replace(column, kind="prose", kinds=())
+    if form is None or not form.holds:
+        return made
+    said = [one for one in (column.decided, f"a text with {form.words} has no answer") if one]
+    return replace(made, holds=form.holds, decided="; ".join(said))
 
 
 def _reads_known(trial: _Trial, column: Column, row: "pd.DataFrame") -> bool:
