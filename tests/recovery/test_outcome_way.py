@@ -206,6 +206,23 @@ def test_an_outcome_of_other_rows_is_refused(outcome: str, word: str, tmp_path: 
     assert f"cell 2 uses `{word}`, which reads other rows" in said
 
 
+@pytest.mark.parametrize("outcome", ["df['math'] - df['reading']", "df['home']"])
+def test_rows_that_look_alike_are_told_apart_by_their_outcome(outcome: str, tmp_path: Path) -> None:
+    """Their labels are new after a filter, and many have the same inputs."""
+    cells = [
+        "df['form'] = df['form'].round()\ndf['own'] = " + outcome,
+        "df = df[df['math'] > 30].reset_index(drop=True)",
+        inputs("df['own']"),
+        SPLIT,
+        LINEAR,
+    ]
+
+    found, handed = made(cells, tmp_path)
+
+    assert (found.level, found.compared[0]) == ("raw", found.compared[1])
+    assert found.target == "home" or isinstance(handed, HandedOutcome)
+
+
 def test_a_column_that_holds_the_outcome_needs_no_statements(tmp_path: Path) -> None:
     """The form that a person reads at once stays."""
     _, said = made([inputs("df['home']"), SPLIT, FIT], tmp_path)

@@ -6,8 +6,8 @@ Input: a tape, a held-out prediction and its recovery. Output: files in the mode
     target_state/    what it has learned, where that cannot be written into the text
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,22 @@ class HandedOutcome:
     state: tuple[str, ...] = ()
 
 
-def hand_over(tape: Tape, one: HeldOut, found: Recovery, folder: Path) -> HandedOutcome | str:
-    """Write the outcome of a model into its folder; "" if a raw column is the outcome, or why it cannot be written."""
+def hand_over(
+    tape: Tape, one: HeldOut, found: Recovery, folder: Path, *, rows: Sequence[int] = ()
+) -> HandedOutcome | str:
+    """Write the outcome of a model into its folder; "" if a raw column is the outcome, or why it cannot be written.
+
+    Args:
+        rows: the raw rows of either side: a column that is null in one of them may be null.
+    """
     try:
         way = found.outcome or _way(tape, one, found)
         if way is None:
             return found.no_outcome
+        assert found.raw is not None
+        holes = found.raw[list(way.columns)].iloc[list(rows)].isna().any()
+        optional = tuple(column for column in way.columns if column in way.optional or holes[column])
+        way = replace(way, optional=optional)
         module = outcome_writer.write(tape, found, way, folder)
     except (NoWay, Unwritable, Unstorable) as error:
         return str(error)

@@ -90,13 +90,15 @@ def hand_over(
         model_io.load(folder / MODEL)
     except (Unwritable, Unstorable, Unpackable, BundleError) as error:
         raise NotHandedOver(str(error)) from error
-    _write_rows(tape, one, found, answers, folder)
+    known = sides(tape, one, found)
+    _write_rows(one, found, answers, known, folder)
     assert found.raw is not None
     assert found.primary is not None
     primary = tape.frozen[found.primary.key]
     index = index_of(primary)
     form: SourceForm = "frame" if isinstance(primary, pd.DataFrame) else "other"
-    outcome = handed_outcome.hand_over(tape, one, found, folder)
+    rows = [place for place, side in enumerate(known) if side is not None]
+    outcome = handed_outcome.hand_over(tape, one, found, folder, rows=rows)
     return HandedOver(
         function=module.function,
         state=state,
@@ -302,16 +304,15 @@ def _answers_as(model: Any, one: HeldOut) -> bool:
         return False
 
 
-def _write_rows(tape: Tape, one: HeldOut, found: Recovery, answers: NDArray[Any], folder: Path) -> None:
+def _write_rows(one: HeldOut, found: Recovery, answers: NDArray[Any], known: list[str | None], folder: Path) -> None:
     assert found.raw is not None
     try:
         with_text_names(found.raw).to_parquet(folder / RAW, index=False)
     except Exception as error:  # whatever pyarrow says of somebody's values
         raise NotHandedOver(f"its raw rows cannot be stored as Parquet: {str(error)[:200]}") from error
-    made = sides(tape, one, found)
-    if TRAIN not in made:
+    if TRAIN not in known:
         raise NotHandedOver("it is asked about rows of a file that it did not learn from")
-    pd.DataFrame({SPLIT: made}, dtype=object).to_parquet(folder / SIDES, index=False)
+    pd.DataFrame({SPLIT: known}, dtype=object).to_parquet(folder / SIDES, index=False)
     held = pd.DataFrame({"row": found.rows, "answer": answers})
     if one.truth is not None and rows_of(one.truth) == one.prediction.rows:
         held["truth"] = flat(_some(one.truth, found.positions))[:, 0]

@@ -91,6 +91,23 @@ def _found(
     raise NoWay(reason)
 
 
+def of_all(tape: Tape, one: HeldOut, raw: pd.DataFrame, primary: Source, origin: NDArray[Any]) -> NDArray[Any] | None:
+    """The outcome of the raw rows at `origin`, where the pilot's filters may apply; None where it cannot be told."""
+    if rows_of(one.truth) != one.prediction.rows or np.size(one.truth) != one.prediction.rows or primary.name == SPLIT:
+        return None
+    for point in _points(tape, one):
+        try:
+            replay = Replay(tape, point)
+            for keep_filters in (True, False):
+                made = replay.run(raw, primary, keep_filters=keep_filters)
+                if rows_of(made) in (len(origin), len(raw)):
+                    return flat(made)[:, 0] if rows_of(made) == len(origin) else flat(made)[origin, 0]
+        except BaseException as error:  # also what is no Exception: the notebook's own exits
+            if isinstance(error, KeyboardInterrupt):
+                raise
+    return None
+
+
 # --- where the truth was given ----------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
         base = replace(base, target=target_column(raw, one.truth, labels))
     known = [position for position in here if position is not None]
     if len(known) < len(here) or not equal_rows(got[known], wanted).all():
-        here = places_by_content(got, flat(wanted))
+        here = _by_content(tape, one, base, got, origin)
         found = [position for position, row in enumerate(here) if row is not None]
         synthetic = any(tape.kinds[key] == "fit_resample" for key in tape.kinds if key.statement in replay.places)
         base = replace(base, compared=(len(found), len(here)))
@@ -104,9 +104,8 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
             )
         labels = [int(origin[row]) for row in here if row is not None]
         wanted = flat(wanted)[found]
-        truth = (
-            np.asarray(one.truth)[found] if rows_of(one.truth) == prediction.rows and np.ndim(one.truth) == 1 else None
-        )
+        whole = rows_of(one.truth) == prediction.rows == np.size(one.truth)
+        truth = flat(one.truth)[found, 0] if whole else None
         base = replace(base, target=target_column(raw, truth, labels))
         answers = flat(prediction.answers)[found] if prediction.name not in ("score", "fit") else None
     else:
@@ -119,6 +118,24 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
     if base.target is None:
         base = with_outcome(base, tape, one)
     return _alone(base, prediction, singles=singles, both_sides=made.both_sides)
+
+
+def _by_content(tape: Tape, one: HeldOut, base: Recovery, got: Any, origin: NDArray[Any]) -> list[int | None]:
+    """For each row that was asked about, one of `got` with the same inputs: of several, one with the same outcome."""
+    assert base.raw is not None
+    assert base.primary is not None
+    wanted = flat(one.prediction.inputs)
+    here = places_by_content(got, wanted)
+    if None in here or not pd.DataFrame(got).duplicated().any():
+        return here
+    outcomes = outcome_way.of_all(tape, one, base.raw, base.primary, origin)
+    if outcomes is None:
+        return here
+    codes = pd.factorize(np.array([*map(str, outcomes), *map(str, flat(one.truth)[:, 0])], dtype=object))[0]
+    joint = places_by_content(
+        np.column_stack([got, codes[: len(outcomes)]]), np.column_stack([wanted, codes[len(outcomes) :]])
+    )
+    return here if None in joint else joint
 
 
 def with_outcome(base: Recovery, tape: Tape, one: HeldOut) -> Recovery:
