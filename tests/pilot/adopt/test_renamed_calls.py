@@ -250,3 +250,30 @@ def test_a_default_is_said_only_where_a_cell_fails_for_it() -> None:
     cells = ("found = df.kind.str.replace(r'\\D', '')\nmore = pd.get_dummies(df)", "df.nowhere")
 
     assert renewed(document(ROWS, *cells), errors_of(ROWS, *cells)) is None
+
+
+def test_an_import_that_no_cell_has_is_written_where_it_is_missed() -> None:
+    """Its author ran it in a cell that is gone."""
+    cells = ("%%time\nparts = train_test_split(X, y)", "more = train_test_split(X)", "from math import pi\nplt.plot")
+    said = [
+        (1, "NameError: name 'train_test_split' is not defined"),
+        (2, "NameError: name 'train_test_split' is not defined"),
+        (3, "NameError: name 'plt' is not defined"),
+    ]
+
+    made = renewed(document(ROWS, *cells), said)
+
+    imported = "from sklearn.model_selection import train_test_split"
+    assert [one.source for one in made.cells[1:]] == [
+        f"%%time\n{imported}\nparts = train_test_split(X, y)",
+        cells[1],
+        f"import matplotlib.pyplot as plt\n{cells[2]}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["table_of_mine", "X_train", "fit", "pi"])
+def test_a_name_that_may_be_anything_is_not_imported(name: str) -> None:
+    """Nor one that another cell makes, which failed."""
+    assert (
+        renewed(document(ROWS, f"print({name})", "pi = 3"), [(1, f"NameError: name '{name}' is not defined")]) is None
+    )

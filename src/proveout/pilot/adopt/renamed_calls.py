@@ -2,7 +2,8 @@
 
 A cell says what is gone: an argument, a value, an attribute, a module. Where a library has one successor for it that
 does exactly the same (`renames`), the notebook gets that everywhere; where one keyword is gone, all keywords are looked
-up. Nothing else changes, and a notebook that runs is never touched.
+up. A name that no cell imports gets its import, where it can mean one thing only. Nothing else changes, and a notebook
+that runs is never touched.
 
 Input: the document and what its cells said when they raised. Output: a document. The pilot's file stays as it is.
 """
@@ -11,11 +12,11 @@ import ast
 import copy
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
-from proveout.pilot.adopt import renames
+from proveout.pilot.adopt import lost_imports, renames
 from proveout.pilot.adopt.call_renewal import Gone, Names, Renewal, Statements
 from proveout.pilot.audit import cell_code
 from proveout.pilot.audit.cell_code import CellCode
@@ -34,6 +35,7 @@ _TEXTS = re.compile(
     r"unsupported operand type|can only concatenate str",
     re.IGNORECASE | re.DOTALL,
 )
+_UNDEFINED = re.compile(r"NameError: name '(\w+)' is not defined")
 _NO_NUMBER = re.compile(r"could not convert string to float|invalid literal for int\(\)")
 _FLAG = re.compile(
     r"could not convert string to float: .*'(?:True|False)'|invalid literal for int\(\).*'(?:True|False)'|"
@@ -60,6 +62,8 @@ def renewed(document: Any, raised: Iterable[tuple[int, str]]) -> Any | None:
             made.cells[place].source = _renewed(
                 code, document.cells[place].source, gone, names, texts=place in of_texts
             )
+    for place, line in _lost(said, [code.tree for code in codes.values()]):
+        made.cells[place].source = _with_import(made.cells[place].source, line)
     same = all(one.source == other.source for one, other in zip(document.cells, made.cells, strict=True))
     return None if same else made
 
@@ -87,6 +91,28 @@ def _gone_of_numpy() -> frozenset[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that will go
         return frozenset(name for name in renames.NUMPY if not hasattr(np, name))
+
+
+def _lost(said: Sequence[tuple[int, str]], trees: Sequence[ast.Module]) -> Iterator[tuple[int, str]]:
+    """Imports that no cell has, each with the first cell that misses it."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    bound |= {(alias.asname or alias.name).partition(".")[0] for alias in imports}
+    for place, one in said:
+        found = _UNDEFINED.match(one)
+        if found is None or found[1] in bound:
+            continue
+        bound.add(found[1])
+        if (line := lost_imports.import_of(found[1])) is not None:
+            yield place, line
+
+
+def _with_import(source: str, line: str) -> str:
+    """A cell with an import at its top, below a magic that takes the whole cell."""
+    first, separator, rest = source.partition("\n")
+    return f"{first}{separator}{line}\n{rest}" if first.lstrip().startswith("%%") else f"{line}\n{source}"
 
 
 # --- one cell ---------------------------------------------------------------------------------------------------------
