@@ -267,6 +267,25 @@ def test_a_path_that_answers_where_the_pipeline_raises_is_found(monkeypatch):
     assert "of a row of which the pipeline raises" in hunt(model).why
 
 
+def test_rows_that_the_direct_path_leaves_to_the_pipeline_are_no_questions():
+    """At each opening, a null that the model does not take would be one for each column, through tables."""
+    model = make_pipeline(
+        make_column_transformer((StandardScaler(), ["hour", "wind"])), LogisticRegression(max_iter=20)
+    ).fit(as_they_are(ROWS).fillna(0), LABELS)
+    calls, answers = [], plain(model)
+
+    def counted(rows):
+        calls.append(len(rows))
+        return answers(rows)
+
+    reference = ROWS.assign(wind=ROWS["wind"].fillna(0.0))
+    found = parity.find(model, as_they_are, DTYPES, asked=EVENT, plain=counted, reference=reference)
+
+    assert found.why == parity.ON
+    assert len(calls) == 2, calls
+    assert calls[1] < len(parity.edges(reference, DTYPES))  # a null of `wind` is left to the pipeline
+
+
 def _unguarded(forest, matrix):
     return sum(tree.tree_.predict(matrix.astype(np.float32)) for tree in forest.estimators_)[:, 1] / len(forest)
 

@@ -6,7 +6,8 @@ the same function and the same fitted numbers on arrays. It is compared with the
 batch and one by one, and on edge rows; once when a bundle is packed, and again when it is opened.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -109,17 +110,23 @@ def find(
             _compare(direct.predict(request_columns.arrays(rows[part], dtypes)), wanted[part], tolerance)
             compared += len(rows[part])
         awkward = edges(rows, dtypes)
-        for place, answer in enumerate(_each(plain, awkward)):
-            row = awkward.iloc[[place]]
-            try:
-                found = direct.predict(request_columns.arrays(row, dtypes))
-            except Exception:  # noqa: S112  # the pipeline will answer such a row
-                continue
+        answered = _answered(direct, awkward, dtypes)
+        # Where the pipeline raises, the direct path has to: then what it answered can be asked in one go.
+        for found, answer in zip(answered.values(), _each(plain, awkward.iloc[[*answered]]), strict=True):
             _compare(found, answer, tolerance)
             compared += 1
     except Exception as error:  # the project's own code runs on a Block, for which it was not written
         return Found(why=str(error) if isinstance(error, NotDirect | Differs) else f"it raised {error!r:.200}")
     return Found(why=ON, rows=compared, tolerance=tolerance, direct=direct)
+
+
+def _answered(direct: Direct, rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> dict[int, NDArray[np.float64]]:
+    """The direct path's answer to each row alone, by its place. The pipeline will answer those for which it raises."""
+    answered = {}
+    for place in range(len(rows)):
+        with suppress(Exception):
+            answered[place] = direct.predict(request_columns.arrays(rows.iloc[[place]], dtypes))
+    return answered
 
 
 class Differs(ProveoutError):
@@ -146,13 +153,18 @@ def _compare(found: NDArray[np.float64], wanted: NDArray[np.float64] | None, tol
         raise Differs(float(one[worst]), float(other[worst]))
 
 
-def _each(plain: Scorer, rows: "pd.DataFrame") -> list[NDArray[np.float64] | None]:
-    """The pipeline's answer to each row; None if it raises."""
+def _each(plain: Scorer, rows: "pd.DataFrame") -> Iterator[NDArray[np.float64] | None]:
+    """The pipeline's answer to each row, in order; None if it raises."""
     try:
-        scores = plain(rows)
-        return [scores[place : place + 1] for place in range(len(rows))]
+        scores = plain(rows) if len(rows) else np.empty(0)
     except Exception:
-        return [None] if len(rows) == 1 else [_each(plain, rows.iloc[[place]])[0] for place in range(len(rows))]
+        if len(rows) == 1:
+            yield None
+            return
+        for place in range(len(rows)):
+            yield from _each(plain, rows.iloc[[place]])
+        return
+    yield from (scores[place : place + 1] for place in range(len(rows)))
 
 
 def edges(rows: "pd.DataFrame", dtypes: Mapping[str, str]) -> "pd.DataFrame":
