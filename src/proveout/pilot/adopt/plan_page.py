@@ -50,7 +50,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"- cells that raised after what the model needs, and that may raise again: {_numbers(plan.raising)}"
     if plan.lifted.renewed:
         yield (
-            "- cells with names that libraries gave up, written as they are today, or without an import that no cell has: "
+            "- cells with names that libraries gave up, written as they are today, or with an import that no cell has: "
             f"{_numbers(plan.lifted.renewed)} (the diff below)"
         )
     yield f"- files that it reads, copied into data/: {', '.join(plan.files) or 'none'}"
