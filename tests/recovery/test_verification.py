@@ -49,7 +49,8 @@ def test_what_needs_the_rows_beside_it_is_not_taken_for_raw() -> None:
         _, found = last_model(tape)
 
     assert found.level == "inputs"
-    assert "place" in found.reason
+    assert "other inputs: place; cell 2 computes with the rows beside each one (rank). Such columns" in found.reason
+    assert found.alone == (0, 8)  # no row alone was right: more of them would not be, either
 
 
 def test_a_cell_that_raised_in_the_slice_is_told() -> None:

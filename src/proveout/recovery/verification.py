@@ -5,6 +5,7 @@ Alone means: with another row's target, so that inputs which contain the target 
 Input: a tape and a held-out prediction. Output: `Recovery`, with its level and the reason where it is not `raw`.
 """
 
+import ast
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -256,7 +257,7 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
     leaking: dict[Any, None] = {}  # columns of the outcome that change the inputs
     right, leaks, asked, reason, began = 0, 0, 0, "", time.monotonic()
     for place in np.random.default_rng(0).permutation(chosen):
-        if asked >= _FEWEST_SINGLES and time.monotonic() - began > _SINGLES_S:
+        if asked >= _FEWEST_SINGLES and (not right + leaks or time.monotonic() - began > _SINGLES_S):
             break
         asked += 1
         row = base.raw.iloc[[base.rows[place]]].reset_index(drop=True)
@@ -284,11 +285,31 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
                 if column not in leaking and not _gives(replay, base, changed, wanted, both_sides=both_sides)
             }
         if not same and not reason:
-            reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}"
+            reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}{_beside(replay)}"
     level: Level = "raw" if right == asked else "leak" if leaks else "inputs"
     if level == "leak":
         reason = _leak(base, list(leaking))
     return replace(base, level=level, reason="" if level == "raw" else reason, alone=(right, asked))
+
+
+# Methods whose answer for a row depends on the rows above, below or around it.
+_OF_NEIGHBOURS = frozenset(
+    {"rolling", "expanding", "ewm", "shift", "diff", "pct_change", "rank", "cumsum", "cumprod", "cummax", "cummin",
+     "cumcount", "ffill", "bfill", "interpolate"}
+)  # fmt: skip
+
+
+def _beside(replay: Replay) -> str:
+    """What to say where statements compute with the rows beside each one: "" where none does."""
+    for place in replay.places:
+        statement = replay.tape.statements[place]
+        named = {node.attr for node in ast.walk(ast.parse(statement.source)) if isinstance(node, ast.Attribute)}
+        if found := sorted(named & _OF_NEIGHBOURS):
+            return (
+                f"; cell {statement.cell} computes with the rows beside each one ({', '.join(found)}). Such columns "
+                "have to be in the file that the notebook reads, so that a request brings them"
+            )
+    return ""
 
 
 def _answers_alike(prediction: Prediction, made: Any, answers: Any, place: int) -> bool:
