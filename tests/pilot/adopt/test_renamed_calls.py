@@ -130,6 +130,8 @@ def errors_of(*cells: str) -> list[tuple[int, str]]:
 def test_what_is_gone_is_called_as_it_is_today(cell: str, now: str) -> None:
     """The error is that of the installed library, and afterwards the cell runs."""
     raised = errors_of(ROWS, cell)
+    if not raised and "squared=False" in cell:
+        pytest.skip("scikit-learn before 1.6 still has it")
     assert [place for place, _ in raised] == [1], "the installed libraries still have it"
 
     made = renewed(document(ROWS, cell), raised)
