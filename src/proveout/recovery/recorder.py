@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from proveout.model import native_boosters
-from proveout.recovery import frozen_calls, joined_files, scaling_calls
+from proveout.recovery import joined_files, learned_values
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.handed_rows import HandedRows, HoldBack
-from proveout.recovery.tables import FEWEST_ROWS, flat, is_bunch, kept, rows_of
-from proveout.recovery.tape import FITS, CallMade, Fit, Key, Kind, MetricCall, Prediction, Source, Split, Tape
+from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
+from proveout.recovery.tape import FITS, CallMade, Fit, Key, MetricCall, Prediction, Source, Split, Tape
 
 _ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
 _SELECTS = frozenset(
@@ -39,7 +39,6 @@ _AS_IT_IS = frozenset(
      "groupby", "info", "plot", "figure", "tolist", "to_list", "Dataset", "DMatrix", "iterrows", "items", "flatten",
      "rename", "setattr", "iter", "next", "str", "append", "map", "filter"}
 )  # fmt: skip
-_GROUP_NUMBERS = ("mean", "median", "min", "max", "sum", "count", "size", "nunique", "std", "var", "first", "last")
 _READS = ("read_", "loadtxt", "genfromtxt", "open", "load", "ExcelFile", "ZipFile", "imread")
 _MOST_PARTS = 20
 
@@ -69,7 +68,7 @@ class Recorder:
         given = [one for one in _parts((receiver, *call.args, *call.named.values())) if tape.is_rows(one)]
         mark, asked = len(tape.order), len(tape.predictions)
         before = (len(receiver), list(receiver.columns)) if isinstance(receiver, pd.DataFrame) else None
-        special = _special(call) if given else None
+        special = learned_values.special(call) if given else None
         answer = self._run(call)
         try:
             if self._known(call, answer) or not given:
@@ -204,7 +203,9 @@ class Recorder:
 
     def _joins_files(self, call: CallMade) -> bool:
         """Whether files of the same columns are put one below the other: the raw rows are all of them."""
-        return _stacked(call) is not None and joined_files.are_joined(call.argument(0, "objs"), self._files)
+        return learned_values.stacked(call) is not None and joined_files.are_joined(
+            call.argument(0, "objs"), self._files
+        )
 
     def _fit(self, call: CallMade, answer: Any) -> None:
         tape, receiver = self.tape, call.receiver
@@ -391,125 +392,3 @@ def _is_source(module: str, name: str) -> bool:
         or (module.startswith("seaborn") and name == "load_dataset")
         or (module.startswith("numpy") and name in ("loadtxt", "genfromtxt", "load"))
     )
-
-
-# Of a call whose columns or codes depend on which values there are: its kind, and from its answer what it learned.
-_Special = tuple[Kind, Callable[[Any], Any]]
-
-
-def _special(call: CallMade) -> _Special | None:
-    try:
-        return _read_off(call)
-    except Exception:  # the call itself says what is wrong with its arguments
-        return None
-
-
-def _read_off(call: CallMade) -> _Special | None:
-    reader = _READERS.get(call.name)
-    if reader is not None:
-        return reader(call)
-    learned = scaling_calls.learned(call)
-    return ("rescaled", learned) if learned is not None else None
-
-
-def _categories(call: CallMade) -> _Special | None:
-    if str(call.argument(0, "dtype")) != "category" or not isinstance(call.receiver, pd.Series):
-        return None
-    return "category", lambda answer: _vocabulary(answer.dtype)
-
-
-def _stacked(call: CallMade) -> _Special | None:
-    """Tables one below the other: those of a file beside the raw rows, or parts of the same rows."""
-    if not (getattr(call.function, "__module__", None) or "").startswith("pandas"):
-        return None
-    tables = call.argument(0, "objs")
-    below = call.named.get("axis", call.args[1] if len(call.args) > 1 else 0) in (0, "index")
-    if not below or type(tables) not in (list, tuple) or not all(isinstance(one, pd.DataFrame) for one in tables):
-        return None
-    marks = [frozen_calls.mark(one) for one in tables]
-    return "stacked", lambda answer: {"columns": list(answer.columns), "marks": marks}
-
-
-def _by_group(call: CallMade) -> _Special | None:
-    """`groupby(...).transform("mean")`; and `lambda rows: rows.fillna(rows.median())`, where that is all it does."""
-    if not call.args or not hasattr(call.receiver, "ngroup"):
-        return None
-    if _is_word(call.args, _GROUP_NUMBERS):
-        numbers = call.receiver.agg(call.args[0])
-        return "by_group", lambda answer: numbers
-    if not callable(call.args[0]) or not isinstance(call.receiver.obj, pd.Series):
-        return None
-    groups, function, hole = call.receiver, call.args[0], pd.Series([np.nan])
-    table = pd.Series({name: function(pd.concat([group, hole]).rename(name)).iloc[-1] for name, group in groups})
-    filled = frozen_calls.filled_by_group(table, call)
-    return ("filled_by_group", lambda answer: table) if filled.equals(call.run()) else None
-
-
-def _is_word(args: tuple[Any, ...], words: Iterable[str]) -> bool:
-    return bool(args) and isinstance(args[0], str) and args[0] in words
-
-
-def _vocabulary(dtype: Any) -> dict[str, Any]:
-    return {"categories": list(dtype.categories), "ordered": bool(dtype.ordered)}
-
-
-def _edges(call: CallMade) -> _Special | None:
-    bins = call.named.get("bins", call.named.get("q", call.args[1] if len(call.args) > 1 else None))
-    if call.name == "cut" and not np.isscalar(bins):
-        return None  # the author's own edges
-    given = {word: value for word, value in call.named.items() if word != "retbins"}
-    edges = [float(edge) for edge in getattr(pd, call.name)(*call.args, **given, retbins=True)[1]]
-
-    def learned(answer: Any) -> dict[str, Any]:
-        own = call.named.get("labels") is None and hasattr(answer, "cat")
-        lowest = call.name == "qcut" or bool(call.named.get("include_lowest", False))
-        return {"edges": edges, "labels": answer.cat.categories if own else None, "lowest": lowest}
-
-    return "bins", learned
-
-
-def _dummies(call: CallMade) -> _Special | None:
-    table, named = call.argument(0, "data"), call.named
-    if isinstance(table, pd.Series):
-        known: dict[Any, list[Any]] = {None: list(pd.Categorical(table).categories)}
-    elif isinstance(table, pd.DataFrame):
-        texts = ("object", "str", "category", "string")
-        chosen = named.get("columns")
-        if chosen is None:
-            chosen = [column for column in table.columns if str(table[column].dtype) in texts]
-        known = {column: list(pd.Categorical(table[column]).categories) for column in chosen}
-    else:
-        return None
-
-    def learned(answer: Any) -> dict[str, Any]:
-        return {"categories": known, "columns": list(answer.columns), "dtypes": [str(one) for one in answer.dtypes]}
-
-    return "dummies", learned
-
-
-def _wrapped(call: CallMade) -> _Special | None:
-    """A table that a booster learns from or is asked about: the rows in it are its inputs."""
-    module = (getattr(call.function, "__module__", None) or "").partition(".")[0]
-    return ("wrapped", lambda answer: None) if module in ("xgboost", "lightgbm") and call.args else None
-
-
-def _constant(call: CallMade) -> _Special | None:
-    """`add_constant` of statsmodels leaves its column out where another is constant, as each one is in one row."""
-    columns = flat(call.argument(0, "data")).shape[1]
-    return "constant", lambda answer: flat(answer).shape[1] > columns
-
-
-_READERS: dict[str, Callable[[CallMade], _Special | None]] = {
-    "add_constant": _constant,
-    "DMatrix": _wrapped,
-    "Dataset": _wrapped,
-    "get_dummies": _dummies,
-    "astype": _categories,
-    "cut": _edges,
-    "qcut": _edges,
-    "factorize": lambda call: ("factorize", lambda answer: list(answer[1])),
-    "Categorical": lambda call: ("category_of", lambda answer: _vocabulary(answer.dtype)),
-    "concat": _stacked,
-    "transform": _by_group,
-    "split": lambda call: ("parted", lambda answer: answer.shape[1]) if call.named.get("expand") is True else None,
-}
