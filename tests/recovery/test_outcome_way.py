@@ -146,6 +146,9 @@ def test_statements_of_other_columns_do_not_stand_in_the_module(tmp_path: Path) 
     """A person reads what the outcome is made of."""
     cells = [
         "df['note'] = df['note'].str.len()\ndf = df.drop(columns=['start', 'end'])",
+        "df['side'] = np.where(df['form'] > 0, 'up', 'down')\ndf = pd.get_dummies(df, columns=['side'])",
+        "names = ['side_up', 'side_down']\nfor one in names:\n"
+        "    le = LabelEncoder()\n    df[one + '_code'] = le.fit_transform(df[one])",
         "df['gap'] = df['math'] - df['reading']",
         "train, test = df[:120], df[120:]",
         "model = LinearRegression().fit(train[['form', 'note']], train['gap'])",
@@ -156,7 +159,7 @@ def test_statements_of_other_columns_do_not_stand_in_the_module(tmp_path: Path) 
 
     text = (tmp_path / TARGET).read_text(encoding="utf-8")
     assert isinstance(handed, HandedOutcome)
-    assert not any(word in text for word in ("note", "start", "form", "STATE", "model"))
+    assert not any(word in text for word in ("note", "start", "form", "STATE", "model", "side", "for one"))
 
 
 def test_codes_of_an_encoder_keep_the_names_of_their_classes(tmp_path: Path) -> None:

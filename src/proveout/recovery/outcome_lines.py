@@ -4,7 +4,7 @@ Input: rewritten statements, each with its cell, and the expression of the outco
 """
 
 import ast
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from proveout.recovery.program_slice import backward
 
@@ -20,8 +20,13 @@ def without_pairs(lines: list[tuple[str, int]], takes: str) -> list[tuple[str, i
         read |= _read(short)
         made.append((short, cell))
     made.reverse()
-    sources = [*(text for text, _ in made), f"__taken__ = {takes}"]
-    return [made[place] for place in backward(sources, len(made))[:-1]]
+    return led_to(made, takes)
+
+
+def led_to(lines: list[tuple[str, int]], takes: str) -> list[tuple[str, int]]:
+    """The statements that the expression of the outcome needs."""
+    sources = [*(text for text, _ in lines), f"__taken__ = {takes}"]
+    return [lines[place] for place in backward(sources, len(lines))[:-1]]
 
 
 def name_of(lines: Sequence[tuple[str, int]], takes: str) -> str:
@@ -67,16 +72,37 @@ def _does(value: ast.expr) -> bool:
 
 def is_of_others(text: str, rest: Sequence[str], *, own: Collection[str]) -> bool:
     """Whether a statement only sets or drops columns that are none of `own`, and that no other statement names."""
-    columns = _set_by(text)
+    lists = {name: columns for one in rest for name, columns in _listed(one)}
+    columns = _set_by(text, lists)
     if not columns or columns & {*own}:
         return False
-    named = {word for one in rest if one for word in _words(ast.parse(one)) if not _set_by(one)}
+    others = (one for one in rest if one and not _set_by(one, lists) and not _listed(one))
+    named = {word for one in others for word in _words(ast.parse(one))}
     return not columns & named
 
 
-def _set_by(text: str) -> set[str]:
-    """The columns that a statement sets, or drops; empty if it does something else."""
+def _listed(text: str) -> list[tuple[str, set[str]]]:
+    """A list of texts and its name: `cat_cols = ['city', 'plan']`."""
     match ast.parse(text).body if text else []:
+        case [ast.Assign(targets=[ast.Name(id=name)], value=ast.List() as value)] if columns := _constants(value):
+            return [(name, columns)]
+    return []
+
+
+def _set_by(text: str, lists: Mapping[str, set[str]]) -> set[str]:
+    """The columns that a statement sets, or drops; empty if it does something else.
+
+    Args:
+        lists: of columns, by their names.
+    """
+    match ast.parse(text).body if text else []:
+        case [ast.For(target=ast.Name(id=each), iter=over, body=body)] if all(_sets_each(one, each) for one in body):
+            return lists.get(over.id, set()) if isinstance(over, ast.Name) else _constants(over)
+        case [ast.Assign(targets=[ast.Name()], value=ast.Call(args=[ast.Dict() as learned, *_]))] if (
+            "again.dummies(" in text
+        ):
+            known = learned.values[0].keys if isinstance(learned.values[0], ast.Dict) else []
+            return {one.value for one in known if isinstance(one, ast.Constant) and isinstance(one.value, str)}
         case [ast.Assign(targets=[ast.Subscript(value=ast.Name(), slice=columns)])]:
             return _constants(columns)
         case [ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(), attr=name)) as call)] if name in _DROPS:
@@ -86,6 +112,16 @@ def _set_by(text: str) -> set[str]:
         ):
             return _dropped(call)
     return set()
+
+
+def _sets_each(statement: ast.stmt, each: str) -> bool:
+    """Whether a statement of a loop only sets a column that is called after the one at hand, or makes an encoder."""
+    match statement:
+        case ast.Assign(targets=[ast.Subscript(value=ast.Name(), slice=column)]):
+            return any(isinstance(one, ast.Name) and one.id == each for one in ast.walk(column))
+        case ast.Assign(targets=[ast.Name()], value=ast.Call(args=[], keywords=[])):
+            return True
+    return False
 
 
 def _dropped(call: ast.Call) -> set[str]:

@@ -98,7 +98,7 @@ class _Writing:
                 with contextlib.suppress(Unwritable):
                     self.module(rest, whole=True)
                     lines = rest
-        return lines
+        return outcome_lines.led_to(lines, self.takes) if self.takes else lines
 
     def module(self, lines: _Lines, *, whole: bool) -> OutcomeModule:
         """The module of these statements, checked. Raises: Unwritable.
