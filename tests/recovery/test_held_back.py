@@ -112,3 +112,20 @@ def test_new_rows_leave_the_others_on_their_side() -> None:
 
     assert hold.rows(1000)[:400].tolist() == hold.rows(400).tolist()
     assert 0.15 < hold.rows(1000).mean() < 0.25
+
+
+def test_the_outcome_of_rows_held_back_may_be_made_of_several_columns(tmp_path: Path) -> None:
+    """It takes the way of the notebook to what `fit` was given."""
+    cells = [
+        READ,
+        "df['rest'] = df['income'] - 100 * df['age'].fillna(40)",
+        "X = pd.get_dummies(df[['city', 'plan']])\ny = df['rest']",
+        "model = LinearRegression().fit(X, y)\nprint(model.score(X, y))",
+    ]
+
+    found = recovered(cells, tmp_path)
+
+    assert found.handed is not None
+    assert found.handed.outcome is not None
+    assert (found.target, found.handed.outcome.columns) == (None, ("age", "income"))
+    assert "optional=['age']" in found.handed.outcome.call

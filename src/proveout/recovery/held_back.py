@@ -60,6 +60,7 @@ def asked(tape: Tape, one: HeldOut, found: Recovery) -> tuple[HeldOut, Recovery]
     learned = np.flatnonzero(~back)[list(found.rows)]
     model, truths = model_then(one.prediction), Replay(tape, replace(one.prediction, argument=1))
     places, inputs, answers, truth = _answered(found, truths, model, whole, np.flatnonzero(back))
+    outcome = None if found.outcome is None else replace(found.outcome, truth=flat(truth)[:, 0])
     prediction = replace(one.prediction, inputs=inputs, rows=len(places), answers=answers, truth=truth)
     return replace(one, prediction=prediction, truth=truth), replace(
         found,
@@ -68,6 +69,7 @@ def asked(tape: Tape, one: HeldOut, found: Recovery) -> tuple[HeldOut, Recovery]
         positions=tuple(range(len(places))),
         inputs=inputs,
         answers=answers,
+        outcome=outcome,
         compared=(len(places), int(back.sum())),
         learned=tuple(int(place) for place in learned),
     )
