@@ -155,3 +155,14 @@ def test_a_tie_is_answered_as_the_models_predict_does(learned: list[object], eve
     assert first is event_is_first
     assert (found.threshold <= 0.5) is event_is_first
     assert found.threshold == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("raw", [[True, False, True, True], ["1.5", "2", "0.25", "3"]], ids=["flags", "texts"])
+def test_numbers_that_the_raw_column_has_in_another_form_are_numbers(raw: list[Any]) -> None:
+    """A regression of a flag, or of what a file has as text: its answers are compared with numbers."""
+    numbers = [float(one) for one in raw]
+
+    found, made = read(raw, numbers, task="regression", name="bought")
+
+    assert (found.kind, found.column, found.unit) == ("equal", "bought", "")
+    assert made == [*numbers, None]

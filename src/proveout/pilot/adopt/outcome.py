@@ -28,6 +28,7 @@ Kind = Literal["equal", "one to one", "determined", "formula", "made"]
 _MOST_LISTED = 60  # raw values that a function lists one by one
 _NEARLY = 0.8  # share of equal numbers: rows that look alike are told apart by nothing
 _ALIKE = 1e-6
+_AS_NUMBERS = '.astype("float64")'
 
 
 class OutcomeUnknown(Exception):
@@ -342,17 +343,18 @@ def _number(
         found = inner  # the pilot took its answers back into the raw unit before it measured them
     if found is None:
         plain = table_target.answer_name(column, taken=taken, is_function=False)
-        if plain == column:
+        numbers = values.dtype.kind in "iuf"
+        if plain == column and numbers:
             return Outcome(column=column, name=column, task="regression", kind="equal")
         called = table_target.answer_name(column, taken=taken, is_function=True)
-        body = f"    return rows[{source_text.text(column)}]"
+        body = f"    return rows[{source_text.text(column)}]{'' if numbers else _AS_NUMBERS}"
         return Outcome(
             column=column, name=called, task="regression", kind="equal",
-            function=_function(called, f"The column {column}.", body),
+            function=_function(called, f"The column {column}{'' if numbers else ' as numbers'}.", body),
         )  # fmt: skip
     plain = table_target.answer_name(column, taken=(), is_function=True)
     name = source_text.free(found.name.format(plain), {*taken, column})
-    cell = f'rows[{source_text.text(column)}].astype("float64")'
+    cell = f"rows[{source_text.text(column)}]{_AS_NUMBERS}"
     words = found.words.format(column)
     what = f"{words[0].upper()}{words[1:]}; null while unknown."
     return Outcome(
