@@ -91,8 +91,9 @@ class FrozenCalls:
 
     def _see(self, *values: Any) -> None:
         for value in values:
-            if isinstance(value, pd.DataFrame) and ROW in value.columns:
-                self.origin = value[ROW].to_numpy()
+            table = value.obj if type(value).__name__ in ("_LocIndexer", "_iLocIndexer") else value
+            if isinstance(table, pd.DataFrame) and ROW in table.columns:
+                self.origin = table[ROW].to_numpy()
 
     def _split(self, call: CallMade) -> list[Any]:
         given = self.feed(call.key, call.args) if call.key == self.primary else call.args
