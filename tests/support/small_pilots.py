@@ -76,6 +76,15 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "rows left out, and an array of chosen columns of the rest": [
+        READ,
+        "df['seen'] = df['income'].astype(str).where(df['age'].notna(), 'no')\n"
+        "df = df[['age', 'income', 'seen', 'left']]\ndf = df[df['seen'] != 'no']",
+        "df['seen'] = df['seen'].astype('float64')\ndf = df[df['income'] > 20000]",
+        "X = df.iloc[:, :-1].values\ny = df.iloc[:, -1].values",
+        SPLIT,
+        FIT,
+    ],
     "parts of a text that is not always there": [
         READ,
         "df['seat'] = (df['city'] + '/' + df['plan']).where(df['age'].notna())\n"

@@ -55,6 +55,7 @@ class FrozenCalls:
     ) -> None:
         self.tape, self.target, self.argument, self.feed, self.primary = tape, target, argument, feed, primary
         self.keep_filters, self.both_sides, self.rows = keep_filters, both_sides, rows
+        self.indexes: dict[int, pd.Index[Any]] = {}  # of the last table of each length
         self.origin: Any = None  # the raw row of each row of the last table that carried the column ROW
 
     def call(self, call: CallMade) -> Any:
@@ -92,8 +93,9 @@ class FrozenCalls:
     def _see(self, *values: Any) -> None:
         for value in values:
             table = value.obj if type(value).__name__ in ("_LocIndexer", "_iLocIndexer") else value
-            if isinstance(table, pd.DataFrame) and ROW in table.columns:
-                self.origin = table[ROW].to_numpy()
+            if isinstance(table, pd.DataFrame):
+                self.indexes[len(table)] = table.index
+                self.origin = table[ROW].to_numpy() if ROW in table.columns else self.origin
 
     def _split(self, call: CallMade) -> list[Any]:
         given = self.feed(call.key, call.args) if call.key == self.primary else call.args

@@ -5,6 +5,7 @@ Input: a tape, a prediction on it, and rows. Output: what the model is given for
 
 import ast
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -39,6 +40,7 @@ class Replay:
         self.sources = sorted(in_slice, key=lambda source: -source.rows)
         self.at = self.places[0]  # the statement that runs, for who reads an error
         self.origin: Any = None
+        self.indexes: Mapping[int, pd.Index[Any]] = {}
         self._code = [
             (
                 place,
@@ -86,5 +88,5 @@ class Replay:
         except Captured as reached:
             return reached.value
         finally:
-            tape.answering, self.origin = before, answering.origin
+            tape.answering, self.origin, self.indexes = before, answering.origin, answering.indexes
         raise Unreached

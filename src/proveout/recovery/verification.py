@@ -229,20 +229,33 @@ def _let_go(error: BaseException) -> None:
 
 
 def origin_of(base: Recovery, raw: pd.DataFrame, made: Any, *, keep_filters: bool = True) -> NDArray[Any] | None:
-    """Which row of `raw` each row of `made` is: by its index, else by a column that is handed in once and says so."""
-    replay, primary, index = base.replay, base.primary, getattr(made, "index", None)
+    """Which row of `raw` each row of `made` is: by its index, else by a column that is handed in once and says so.
+
+    Of an array, whose table lost that column, by the index of the last table with as many rows.
+    """
+    replay, primary = base.replay, base.primary
     assert replay is not None
     assert primary is not None
-    if isinstance(index, pd.Index) and index.is_unique and not bool((index == np.arange(len(index))).all()):
-        rows = rows_labelled(list(index), replay.tape, primary)
-        if rows is not None and max(rows, default=0) < len(raw):
-            return np.array(rows)
+    of_table = replay.indexes.get(rows_of(made) or 0)
+    own = _by_index(base, raw, getattr(made, "index", None))
+    if own is not None:
+        return own
     try:
         replay.run(raw.assign(**{ROW: np.arange(len(raw))}), primary, keep_filters=keep_filters)
     except BaseException as error:
         _let_go(error)
     found: NDArray[Any] | None = replay.origin
-    return found if found is not None and len(found) == rows_of(made) else None
+    return found if found is not None and len(found) == rows_of(made) else _by_index(base, raw, of_table)
+
+
+def _by_index(base: Recovery, raw: pd.DataFrame, index: Any) -> NDArray[Any] | None:
+    """The raw rows of an index that rows were left out of; None where it counts from 0, as after `reset_index`."""
+    if not isinstance(index, pd.Index) or not index.is_unique or bool((index == np.arange(len(index))).all()):
+        return None
+    assert base.replay is not None
+    assert base.primary is not None
+    rows = rows_labelled(list(index), base.replay.tape, base.primary)
+    return np.array(rows) if rows is not None and max(rows, default=0) < len(raw) else None
 
 
 def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: bool) -> Recovery:
