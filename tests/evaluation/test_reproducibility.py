@@ -127,6 +127,7 @@ def everything_in(folder):
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.chaos  # that it does is in each run of all checks, such as that of tests/line/test_reference_checks.py
 def test_a_notebook_with_a_seed_makes_the_same_bundle_again(trained_with, again):
     """And asking leaves nothing behind: the store has no second bundle, the ledger no second entry."""
     made = trained_with("0")

@@ -120,7 +120,7 @@ def test_names_that_libraries_gave_up_are_written_as_today(tmp_path: Path) -> No
     assert made.lifted.renewed == (0, 1, 2)
     assert "-df = pd.read_csv('rows.csv').drop('id', 1)" in made.lifted.diff
     assert "max_features='sqrt'" in found.pilot.cells[2].source
-    assert "written as they are today: 0, 1, 2 (the diff below)" in plan_page.page(made)
+    assert "written as they are today, or with an import that no cell has: 0, 1, 2" in plan_page.page(made)
 
 
 def test_a_name_without_an_exact_successor_is_refused_as_before(tmp_path: Path) -> None:
