@@ -146,9 +146,11 @@ class Recorder:
         return answer
 
     def _given(self, call: CallMade) -> Any:
-        if self.handed is not None and self._reads_the_rows(call, self.handed):
-            return self.handed.table() if self.handed.form == "frame" else self.handed.like(call.run())
-        return self._read(call) if call.name.startswith(_READS) else call.run()
+        handed = self.handed if self.handed is not None and self._reads_the_rows(call, self.handed) else None
+        if handed is not None and handed.form == "frame":
+            return handed.table()
+        answer = self._read(call) if call.name.startswith(_READS) else call.run()
+        return answer if handed is None else handed.like(answer)
 
     def _reads_the_rows(self, call: CallMade, rows: HandedRows | HoldBack) -> bool:
         """Whether the call is the one that the rows stand for, or reads the same once more."""
