@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -19,6 +20,7 @@ from proveout.records.adopted_notebook import AdoptedNotebook
 from proveout.records.json_form import to_json
 from proveout.recovery import handover
 from proveout.recovery.places import place_of
+from proveout.recovery.recovery_report import PilotMetric
 from proveout.training import ingest_steps, recorded_notebook, train_steps
 from proveout.training.config import parse_config
 
@@ -210,3 +212,14 @@ def test_metrics_on_outcomes_that_nobody_knows_keep_names_of_their_own(root: Pat
     assert recorded_notebook.other_outcomes(numbers, folder) == 2
     pd.DataFrame({"left": [1.0, 1.0, 0.0, 1.0, 1.0]}).to_parquet(folder / handover.RAW)
     assert recorded_notebook.other_outcomes(numbers, folder) == 0
+
+
+def test_what_a_pilot_measured_with_options_has_a_name_of_its_own():
+    """`recall_score(..., average="macro")` is not the recall of the task, and no reason to refuse the model."""
+    measured = (
+        PilotMetric(name="accuracy_score", value=0.9),
+        PilotMetric(name="recall_score", value=0.77, plain=False),
+    )
+    found = SimpleNamespace(metrics=measured, found=5, asked=5, task="binary")
+
+    assert recorded_notebook.metrics(found) == {"accuracy": 0.9, "pilot_recall_score": 0.77}

@@ -40,6 +40,7 @@ _AS_IT_IS = frozenset(
      "rename", "setattr", "iter", "next", "str", "append", "map", "filter"}
 )  # fmt: skip
 _READS = ("read_", "loadtxt", "genfromtxt", "open", "load", "ExcelFile", "ZipFile", "imread")
+_MEASURED = ("y_true", "y_pred", "y_score", "y_prob", "y_proba")
 _MOST_PARTS = 20
 
 
@@ -178,9 +179,10 @@ class Recorder:
         elif call.name in _ASKS and hasattr(receiver, "predict") and call.args:
             self._ask(call, answer)
         elif module.startswith("sklearn.metrics"):
-            named = [call.named[word] for word in ("y_true", "y_pred", "y_score") if word in call.named]
+            named = [call.named[word] for word in _MEASURED if word in call.named]
             value = float(answer) if isinstance(answer, float | int | np.number) else None
-            metric = MetricCall(key=call.key, name=call.name, arguments=(*call.args, *named), value=value)
+            plain = len(call.args) <= 2 and len(named) == len(call.named)
+            metric = MetricCall(key=call.key, name=call.name, arguments=(*call.args, *named), value=value, plain=plain)
             self.tape.metrics.append(metric)
             self.tape.kinds[call.key], self.tape.frozen[call.key] = "learned", answer
         elif call.name == "fit_resample":

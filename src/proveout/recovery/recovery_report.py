@@ -26,10 +26,11 @@ from proveout.recovery.verification import Level, Recovery, verify
 
 @dataclass(frozen=True, kw_only=True)
 class PilotMetric:
-    """A number that the pilot measured on a model's held-out answers."""
+    """A number that the pilot measured on a model's held-out answers. `plain`: by the metric without options."""
 
     name: str
     value: float
+    plain: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +230,7 @@ def metrics_of(tape: Tape, one: HeldOut) -> list[PilotMetric]:
         return value is answers or (meant is not None and rows_of(value) == len(meant) and _same(value, meant))
 
     found = [
-        PilotMetric(name=metric.name, value=metric.value)
+        PilotMetric(name=metric.name, value=metric.value, plain=metric.plain)
         for metric in tape.metrics
         if metric.value is not None and any(map(is_answer, metric.arguments))
     ]

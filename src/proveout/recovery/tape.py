@@ -104,12 +104,16 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MetricCall:
-    """A call of sklearn.metrics, and the number it gave, if it gave one."""
+    """A call of sklearn.metrics, and the number it gave, if it gave one.
+
+    `plain` says that it was given the truth and the answers alone: `average="macro"` makes another number.
+    """
 
     key: Key
     name: str
     arguments: tuple[Any, ...]
     value: float | None
+    plain: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -149,11 +149,12 @@ def metrics(found: "RecoveredModel", *, comparable: bool = True) -> Mapping[str,
     """What the pilot measured, by the task's names of metrics where these are the same; else by its own.
 
     Args:
-        comparable: whether it measured on the outcomes that the project has; else no name is that of a task's metric.
+        comparable: whether it measured on the outcomes that the project has; else no name is that of a task's metric,
+            nor is that of a metric with options of its own.
     """
     if not comparable:
         return {f"pilot_{one.name}": one.value for one in found.metrics}
     if found.found < found.asked:  # on other rows too, that no request is like
         return {}
     named = {**_METRICS, "score": _SCORE[found.task]}
-    return {named.get(one.name, one.name): one.value for one in found.metrics}
+    return {named.get(one.name, one.name) if one.plain else f"pilot_{one.name}": one.value for one in found.metrics}
