@@ -40,6 +40,7 @@ def test_what_a_line_installs(tmp_path, source, requirements):
         ("!pip install a \\\n  b\ny = 1", "pass\n\ny = 1"),
         ("%%bash\npip install x\nls", "%%bash\ntrue\nls"),
         ("%pip install x", "pass"),
+        ("  !pip install x\n  y = 1", "  pass\n  y = 1"),
         ("!ls\ny = 1", "!ls\ny = 1"),
         ("text = '''\n!pip install x\n'''", "text = '''\n!pip install x\n'''"),
     ],

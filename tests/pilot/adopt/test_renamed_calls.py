@@ -273,6 +273,20 @@ def test_an_import_that_no_cell_has_is_written_where_it_is_missed() -> None:
     ]
 
 
+def test_a_cell_that_is_indented_as_a_whole_stays_so() -> None:
+    """IPython takes the space of its first line from each line: an import at the margin would end that."""
+    cell = " for n in (1, 2):\n     found = np.int(n) + pi"
+    said = [
+        (1, "AttributeError: module 'numpy' has no attribute 'int'."),
+        (1, "NameError: name 'train_test_split' is not defined"),
+    ]
+
+    made = renewed(document(ROWS, cell), said)
+
+    imported = " from sklearn.model_selection import train_test_split"
+    assert made.cells[1].source == f"{imported}\n for n in (1, 2):\n     found = int(n) + pi"
+
+
 @pytest.mark.parametrize("name", ["table_of_mine", "X_train", "fit", "pi"])
 def test_a_name_that_may_be_anything_is_not_imported(name: str) -> None:
     """Nor one that another cell makes, which failed."""

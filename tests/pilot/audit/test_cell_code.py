@@ -62,10 +62,26 @@ def test_a_statement_that_nests_too_deep_is_left_out_alone() -> None:
     assert [node.lineno for node in code.tree.body] == [1, 3]
 
 
+def test_a_cell_whose_first_line_is_indented_is_read_as_ipython_reads_it() -> None:
+    """It takes that space from each line that begins with it; the columns are those of the cell as it is written."""
+    source = "\n  for m in (1, 2):\n      y = m\n  %time z = 3\n"
+    code = parse(source)
+
+    assert code.faults == ()
+    loop, assigned = code.tree.body
+    assert isinstance(loop, ast.For)
+    assert isinstance(assigned, ast.Assign)
+    number = loop.body[0]
+    assert isinstance(number, ast.Assign)
+    assert source.split("\n")[number.lineno - 1][number.col_offset : number.end_col_offset] == "y = m"
+    assert code.python.split("\n")[1:4] == ["  for m in (1, 2):", "      y = m", "  z = 3"]
+
+
 @pytest.mark.parametrize(
     "source",
     [
         "\x00",
+        " x = (\n )) y",
         "x = '\x00'",
         "def f(:\n    pass",
         "    x = 1",

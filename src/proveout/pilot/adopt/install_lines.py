@@ -62,7 +62,7 @@ def without(source: str) -> str:
             while lines[ends].rstrip().endswith("\\") and ends + 1 < len(lines):
                 ends += 1
                 lines[ends] = ""
-            lines[place] = masked[place] if place < len(masked) else ""
+            lines[place] = plain.indent + masked[place] if place < len(masked) else ""
     return "\n".join(lines) if changed else source
 
 

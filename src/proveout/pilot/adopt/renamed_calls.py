@@ -112,6 +112,7 @@ def _lost(said: Sequence[tuple[int, str]], trees: Sequence[ast.Module]) -> Itera
 def _with_import(source: str, line: str) -> str:
     """A cell with an import at its top, below a magic that takes the whole cell."""
     first, separator, rest = source.partition("\n")
+    line = first[: len(first) - len(first.lstrip())] + line
     return f"{first}{separator}{line}\n{rest}" if first.lstrip().startswith("%%") else f"{line}\n{source}"
 
 

@@ -6,6 +6,7 @@ Input: the source of a cell. Output: `CellCode`. A cell that is no valid Python 
 import ast
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 
 from proveout.pilot.audit.magics import Magic, mask
 from proveout.pilot.audit.syntax import children
@@ -54,6 +55,8 @@ def parse(source: str) -> CellCode:
     if tree is None:
         tree, text = _what_parses(text)
     tree, deep = _without_deep(tree)
+    if plain.indent:
+        text = _indented(tree, text, source.splitlines(), plain.indent)
     faults += [SyntaxFault(line=line, problem="nested too deep to be read") for line in deep]
     return CellCode(
         tree=tree,
@@ -63,6 +66,18 @@ def parse(source: str) -> CellCode:
         is_python=plain.is_python,
         python=text,
     )
+
+
+def _indented(tree: ast.Module, text: str, lines: list[str], indent: str) -> str:
+    """`text` and the columns of `tree` as the cell is written: who edits it counts there."""
+    taken = [len(indent) * line.startswith(indent) for line in lines]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword | ast.alias):
+            node.col_offset += taken[node.lineno - 1]
+            if node.end_lineno is not None and node.end_col_offset is not None:
+                node.end_col_offset += taken[node.end_lineno - 1]
+    read = zip(text.split("\n"), taken, strict=False)
+    return "\n".join(indent + line if was and line else line for line, was in read)
 
 
 def _without_deep(tree: ast.Module) -> tuple[ast.Module, list[int]]:
@@ -114,7 +129,7 @@ def _what_parses(text: str) -> tuple[ast.Module, str]:
     lines = text.split("\n")
     starts = [place for place, line in enumerate(lines) if line and not line[0].isspace() and not line.startswith("#")]
     kept = [""] * len(lines)
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         block = "\n".join(lines[start:end])
         try:
             _parsed(block)

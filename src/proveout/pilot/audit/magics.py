@@ -19,6 +19,7 @@ _AUTOMAGIC = re.compile(
 _ALONE = {"ls", "pwd", "cd", "whos", "who"}  # those that mean something without an argument
 _ASSIGNED = re.compile(r"^(?P<head>\s*[A-Za-z_][\w.,\s\[\]'\"]*=\s*)(?P<mark>[!%])(?P<text>\s*\S.*)$")
 _PREFIXED = re.compile(r"^(?P<indent>\s*)(?P<mark>!!|!|%%|%|\?\?|\?)(?P<text>.*)$")
+_INDENT = re.compile(r"[ \t]*")
 _HELP = re.compile(r"^\s*[%\w.\[\]'\"*]+\?{1,2}\s*$")
 
 
@@ -35,11 +36,15 @@ class Magic:
 
 @dataclass(frozen=True, kw_only=True)
 class PlainCode:
-    """A cell as plain Python, line for line. `is_python` is false where a magic gives the body to something else."""
+    """A cell as plain Python, line for line. `is_python` is false where a magic gives the body to something else.
+
+    `indent` is the space of the first line, which IPython takes from each line that begins with it.
+    """
 
     python: str
     magics: tuple[Magic, ...]
     is_python: bool = True
+    indent: str = ""
 
 
 def mask(source: str) -> PlainCode:
@@ -51,6 +56,8 @@ def mask(source: str) -> PlainCode:
     [('matplotlib', 1), ('ls', 2)]
     """
     lines = source.splitlines()
+    indent = _INDENT.match(next((line for line in lines if line.strip()), ""))[0]  # type: ignore[index]  # \s* matches
+    lines = [line.removeprefix(indent) for line in lines]
     first = next(
         (place for place, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
     )
@@ -85,7 +92,7 @@ def mask(source: str) -> PlainCode:
             masked[place] = replacement
             magics.append(Magic(line=place + 1, magic_type=magic_type, name=name, text=text.strip()))
         place = end + 1
-    return PlainCode(python="\n".join(masked), magics=tuple(magics))
+    return PlainCode(python="\n".join(masked), magics=tuple(magics), indent=indent)
 
 
 def _is_code(text: str, name: str) -> bool:
