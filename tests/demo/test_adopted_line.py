@@ -1,5 +1,6 @@
 """What a person is told if an adopted project does not go live."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,7 +33,8 @@ def _settings(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, *verdicts: Verdict
 
 def _go(settings: Any) -> str:
     with pytest.raises(DemoFailed) as failed:
-        adopted_line.go_live(settings, SimpleNamespace(), lambda _: None)  # type: ignore[arg-type]  # not asked
+        plan: Any = SimpleNamespace(slow=())
+        adopted_line.go_live(settings, plan, lambda _: None)
     return str(failed.value)
 
 
@@ -58,6 +60,37 @@ def test_a_refusal_says_what_was_measured_what_was_asked_and_the_way_on(
 def test_without_a_verdict_the_flow_has_the_word(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook itself has failed, for one."""
     assert "the flow's own words" in _go(_settings(tmp_path, monkeypatch))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a training asks of a plan."""
+
+    slow: tuple[int, ...]
+
+
+@pytest.mark.parametrize("failed", [adopted_line.NotThePilot("another model"), adopted_line.NotTrained("NameError")])
+def test_cells_that_were_left_out_for_their_time_run_again_if_it_is_another_model(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, failed: DemoFailed
+) -> None:
+    """They may have drawn random numbers, or written a file that is read later."""
+    tried, written = list[_Plan](), list[_Plan]()
+
+    def candidate(_: Any, plan: Any, __: Any) -> Any:
+        tried.append(plan)
+        if plan.slow:
+            raise failed
+        return "the bundle", "the proof"
+
+    monkeypatch.setattr(adopted_line, "_candidate", candidate)
+    monkeypatch.setattr(adopted_line.project_writer, "write_again", lambda plan, _: written.append(plan))
+    settings, plan = SimpleNamespace(root=tmp_path), _Plan(slow=(3, 4))
+
+    found: Any = adopted_line._train(settings, plan, lambda _: None)  # type: ignore[arg-type]
+
+    assert found == ("the bundle", "the proof")
+    assert tried == [plan, _Plan(slow=())]
+    assert written == [_Plan(slow=())]
 
 
 def test_a_busy_server_is_asked_again_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,7 +224,8 @@ def free_port() -> int:
 class Load:
     """Clients that ask over kept connections, each one request after the other, until told to stop.
 
-    A client without an answer gives up, unless it is `stubborn`: then it connects again. `pause_s` between requests.
+    A client without an answer gives up, unless it is `stubborn`: then it connects again. `pause_s` between requests: at
+    full speed the clients take the processor that the server is to start again with.
     """
 
     def __init__(
@@ -234,7 +235,7 @@ class Load:
         clients: int = 8,
         most: int = 500_000,
         stubborn: bool = False,
-        pause_s: float = 0.0,
+        pause_s: float = 0.005,
         body: Callable[[int], Mapping[str, Any]] = lambda i: request(number=i % 1000),
         headers: Mapping[str, str] | None = None,
     ) -> None:

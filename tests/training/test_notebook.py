@@ -464,6 +464,17 @@ def test_older_notebooks_and_those_with_a_byte_order_mark_are_read(tmp_path):
         assert [cell.source for cell in notebook_file.read(file).cells] == ["x = 1\ny = 2"]
 
 
+def test_cells_without_an_id_get_one_without_a_word(tmp_path, recwarn):
+    """Most notebooks have none, and nobody who reads the warning can do anything about it."""
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])
+    del document.cells[0]["id"]
+    file = tmp_path / "pilot.ipynb"
+    file.write_text(json.dumps(document), encoding="utf-8")
+
+    assert notebook_file.read(file).cells[0].id
+    assert not recwarn.list
+
+
 def test_the_pilot_is_stored_without_outputs_and_knows_nothing_of_proveout():
     """The author of the notebook imports nothing of ours; outputs would carry data into git."""
     pilot = nbformat.read(ROOT / "notebooks" / "flight_delay.ipynb", 4)

@@ -217,8 +217,8 @@ def test_metrics_on_outcomes_that_nobody_knows_keep_names_of_their_own(root: Pat
 def test_what_a_pilot_measured_with_options_has_a_name_of_its_own():
     """`recall_score(..., average="macro")` is not the recall of the task, and no reason to refuse the model."""
     measured = (
-        PilotMetric(name="accuracy_score", value=0.9),
-        PilotMetric(name="recall_score", value=0.77, plain=False),
+        PilotMetric(name="accuracy_score", value=0.9, cell=3),
+        PilotMetric(name="recall_score", value=0.77, cell=3, plain=False),
     )
     found = SimpleNamespace(metrics=measured, found=5, asked=5, task="binary")
 

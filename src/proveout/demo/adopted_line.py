@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
@@ -18,7 +18,7 @@ from proveout.demo.live_server import DemoFailed
 from proveout.gate.verdict import claim
 from proveout.ledger.ledger import read
 from proveout.model.bundle import OpenBundle
-from proveout.pilot.adopt import parity
+from proveout.pilot.adopt import parity, project_writer
 from proveout.pilot.adopt.parity import Parity
 from proveout.project import open_ledger, open_store
 from proveout.records.bundle import Bundle
@@ -57,23 +57,8 @@ def go_live(settings: Settings, plan: "Plan", tell: Callable[[str], None]) -> Li
     """
     tell("taking its rows in, running the notebook in the flow, and the gate")
     line.run_flow(settings, "flows/ingest.py", "run")
-    try:
-        line.run_flow(settings, "flows/train.py", "run")
-    except DemoFailed as failed:
-        if said := _refusal(settings):
-            raise DemoFailed(said) from failed
-        raise
+    opened, proof = _train(settings, plan, tell)
     bundle = line.release_newest(settings, by="proveout adopt")
-    folder = open_store(settings).folder("bundles", bundle.digest)
-    opened = OpenBundle(folder)
-    tell("comparing the bundle with the pilot, row by row")
-    cell = plan.recovered.place.cell
-    proof = parity.compare(plan.opened, opened, folder, renamed=plan.outcome.renamed, cell=cell)
-    if not proof.holds:
-        raise DemoFailed(
-            f"the flow's run answers {proof.rows - proof.equal} of {proof.rows} held-out rows otherwise than the pilot "
-            f"did, by up to {proof.largest:.3g}. They part in {proof.parted}"
-        )
     tell("starting the server, and asking it about the held-out rows")
     process, port, log = live_server.start(settings)
     try:
@@ -89,13 +74,65 @@ def go_live(settings: Settings, plan: "Plan", tell: Callable[[str], None]) -> Li
     )
 
 
-def _refusal(settings: Settings) -> str:
-    """What the gate's newest verdict refused, each check in a sentence, and the way on; empty without a refusal."""
+def _train(settings: Settings, plan: "Plan", tell: Callable[[str], None]) -> tuple[OpenBundle, Parity]:
+    """The candidate of a training, approved, and the proof that it answers as the pilot did.
+
+    A training without the cells that take long is tried first, if the plan has any: with all of them again, where that
+    is not the pilot's model. Raises: DemoFailed.
+    """
+    try:
+        return _candidate(settings, plan, tell)
+    except (NotThePilot, NotTrained) as failed:
+        if not plan.slow:
+            raise
+        tell(f"without cells that it does not seem to need: {failed}")
+        tell("once more, with all cells")
+        plan = replace(plan, slow=())
+        project_writer.write_again(plan, settings.root)
+    return _candidate(settings, plan, tell)
+
+
+class NotTrained(DemoFailed):
+    """The flow ended without a candidate that the gate has judged."""
+
+
+class NotThePilot(DemoFailed):
+    """The candidate does not answer as the pilot did."""
+
+
+def _candidate(settings: Settings, plan: "Plan", tell: Callable[[str], None]) -> tuple[OpenBundle, Parity]:
+    refused, before = "", _newest_verdict(settings)
+    try:
+        line.run_flow(settings, "flows/train.py", "run")
+    except DemoFailed as failed:
+        verdict = _newest_verdict(settings)
+        if verdict is None or verdict == before or verdict.outcome == "approved":
+            raise NotTrained(str(failed)) from failed
+        refused = _refusal(settings, verdict)
+    if refused and not plan.slow:
+        raise DemoFailed(refused)
+    tell("comparing the bundle with the pilot, row by row")
+    folder = open_store(settings).folder("bundles", line.newest(settings).digest)
+    opened, cell = OpenBundle(folder), plan.recovered.place.cell
+    proof = parity.compare(plan.opened, opened, folder, renamed=plan.outcome.renamed, cell=cell)
+    if not proof.holds:
+        raise NotThePilot(
+            f"the flow's run answers {proof.rows - proof.equal} of {proof.rows} held-out rows otherwise than the pilot "
+            f"did, by up to {proof.largest:.3g}. They part in {proof.parted}"
+        )
+    if refused:
+        raise DemoFailed(refused)
+    return opened, proof
+
+
+def _newest_verdict(settings: Settings) -> Verdict | None:
     with open_ledger(settings) as ledger:
         newest = ledger.entries(kind="verdict", limit=1, newest_first=True)
-        found = read(Verdict, newest[0]) if newest else None
-    if found is None or found.outcome == "approved":
-        return ""
+        return read(Verdict, newest[0]) if newest else None
+
+
+def _refusal(settings: Settings, found: Verdict) -> str:
+    """What the gate refused, each check in a sentence, and the way on."""
     broken = {one.check: claim(one) for one in reversed(found.evidence) if one.breaks}
     told = {one.check: broken.get(one.check) or " ".join(one.message.split())[:300] for one in found.results}
     each = [f"{check}: {told.get(check, '')}" for check in (*found.failed, *found.unproven)]

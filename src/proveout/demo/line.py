@@ -118,15 +118,20 @@ def _last_words(lines: Sequence[str]) -> Sequence[str]:
     return ended[empty + 1 :][-25:]
 
 
+def newest(settings: Settings) -> Bundle:
+    """The newest candidate."""
+    with open_ledger(settings) as ledger:
+        return from_json(Bundle, ledger.entries(kind="bundle", limit=1, newest_first=True)[0].body)
+
+
 def release_newest(settings: Settings, *, by: str) -> Bundle:
     """Release the newest candidate as champion, if it does not serve already."""
     from proveout.gate.current_fingerprint import current_fingerprint
     from proveout.rollout import releases
     from proveout.trust import approvals
 
+    bundle = newest(settings)
     with open_ledger(settings) as ledger:
-        newest = ledger.entries(kind="bundle", limit=1, newest_first=True)[0]
-        bundle = from_json(Bundle, newest.body)
         serving = releases.current(ledger, settings.model)
         if serving is not None and serving.bundle == bundle.digest:
             _say("3", f"{bundle.name} serves already, since {serving.since[:16]}")

@@ -1,9 +1,11 @@
 """Reading a notebook's file. Input: a path. Output: the document in nbformat's current form, or ConfigError."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.warnings import MissingIDFieldWarning
 
 from proveout.errors import ConfigError
 
@@ -16,7 +18,9 @@ def read(notebook: Path) -> Any:
         problem = "it is a folder" if notebook.is_dir() else "there is no such notebook"
         raise ConfigError(str(notebook), problem, "Correct `notebook` in [tool.proveout]")
     try:
-        document = nbformat.v4.upgrade(nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MissingIDFieldWarning)  # it gives each cell one
+            document = nbformat.v4.upgrade(nbformat.reads(notebook.read_text(encoding="utf-8-sig"), as_version=4))
         languages = {document.metadata.get(where, {}).get(key) for where, key in _LANGUAGE} - {None}
         # Check only what is needed, because many editors write slightly invalid notebooks.
         _ = [(cell.cell_type, cell.source, cell.metadata) for cell in document.cells]

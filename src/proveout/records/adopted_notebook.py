@@ -50,9 +50,10 @@ SourceForm = Literal["frame", "other", "split"]
 class AdoptedNotebook:
     """Which call of a notebook reads the raw rows, and which prediction is that of its model.
 
-    `skipped_cells` raised in the pilot, and the model needs nothing of them: they do not run. `raising_cells` raised
-    after the statements that it needs: they may raise again. `held_back` is the share of the raw rows that the notebook
-    does not get, because it fits its model to all of them: then `prediction` is the place of that fit.
+    `skipped_cells` do not run: they raised in the pilot, or take long, and the model needs nothing of them.
+    `raising_cells` raised after the statements that it needs: they may raise again. `held_back` is the share of the raw
+    rows that the notebook does not get, because it fits its model to all of them: then `prediction` is the place of
+    that fit.
     `learns_unknown`: the pilot learned from rows without an outcome, because it fills the outcome in.
     """
 

@@ -248,6 +248,39 @@ def backward(sources: Sequence[str], target: int, *, stop: int | None = None) ->
     return sorted(chosen)
 
 
+def dependents(cells: Mapping[int, Sequence[str]], first: int) -> set[int]:
+    """The cell `first`, and all later ones that read what it makes or changes, or what one of these does.
+
+    Args:
+        cells: the sources of the top-level statements of each cell, in order.
+    """
+    sources = [source for statements in cells.values() for source in statements]
+    functions, modules = _known(sources)
+    effects = {place: [Effects(_parsed(one).body[0], functions, modules) for one in cells[place]] for place in cells}
+    in_order = [effect for several in effects.values() for effect in several]
+    groups, bodies = _one_object(in_order), _bodies(sources, in_order)
+    found, lost = {first}, _made(effects[first], groups)
+    for place in cells:
+        if place <= first:
+            continue
+        left = set(lost)  # a name that the cell binds anew, before it reads it, is its own
+        for effect in effects[place]:
+            if _called(effect.uses, bodies) & left:
+                found.add(place)
+                lost |= _made(effects[place], groups)
+                break
+            left -= effect.strong
+        else:
+            lost = left
+    return found
+
+
+def _made(effects: Sequence[Effects], groups: Mapping[str, set[str]]) -> set[str]:
+    """Names that statements bind or may change, with those that may be the same object as one that they change."""
+    changed = {name for effect in effects for one in effect.weak for name in groups.get(one, {one})}
+    return changed | {name for effect in effects for name in effect.strong}
+
+
 def showing(sources: Sequence[str], first: int) -> frozenset[int]:
     """Which of the statements from `first` on only show something, counted from there: no name is another after them.
 

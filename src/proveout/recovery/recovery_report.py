@@ -26,10 +26,14 @@ from proveout.recovery.verification import Level, Recovery, verify
 
 @dataclass(frozen=True, kw_only=True)
 class PilotMetric:
-    """A number that the pilot measured on a model's held-out answers. `plain`: by the metric without options."""
+    """A number that the pilot measured on a model's held-out answers, in cell `cell`.
+
+    `plain`: by the metric without options.
+    """
 
     name: str
     value: float
+    cell: int
     plain: bool = True
 
 
@@ -230,12 +234,15 @@ def metrics_of(tape: Tape, one: HeldOut) -> list[PilotMetric]:
         return value is answers or (meant is not None and rows_of(value) == len(meant) and _same(value, meant))
 
     found = [
-        PilotMetric(name=metric.name, value=metric.value, plain=metric.plain)
+        PilotMetric(
+            name=metric.name, value=metric.value, cell=tape.statements[metric.key.statement].cell, plain=metric.plain
+        )
         for metric in tape.metrics
         if metric.value is not None and any(map(is_answer, metric.arguments))
     ]
     if one.prediction.name == "score" and isinstance(answers, float):
-        found.append(PilotMetric(name="score", value=float(answers)))
+        cell = tape.statements[one.prediction.key.statement].cell
+        found.append(PilotMetric(name="score", value=float(answers), cell=cell))
     return found
 
 

@@ -26,7 +26,7 @@ def _recovered(*names: str, named: bool) -> Any:
         pilot=None,
         candidates=candidates,
         folder=Path(),
-        run=SimpleNamespace(raised=(), seconds=1.0),
+        run=SimpleNamespace(raised=(), seconds=1.0, cell_seconds={}),
         named=named,
     )
 

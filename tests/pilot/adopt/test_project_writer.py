@@ -135,6 +135,23 @@ def test_the_outcome_is_what_the_model_learned(projects: dict[str, Made], name: 
         assert known.tolist() == wanted
 
 
+def test_cells_that_take_long_are_skipped_until_they_are_needed_after_all(
+    projects: dict[str, Made], tmp_path: Path
+) -> None:
+    """What a run reads and what a person reads say the same."""
+    skipping = replace(projects["titanic"].plan, slow=(5, 2))
+
+    root = project_writer.write(skipping, tmp_path / "project", today=TODAY).root
+
+    assert from_json(AdoptedNotebook, (root / project_writer.ADOPTED).read_text()).skipped_cells == (2, 5)
+    assert "the model needs none of them: 5, 2" in (root / project_writer.PLAN).read_text()
+
+    project_writer.write_again(replace(skipping, slow=()), root)
+
+    assert from_json(AdoptedNotebook, (root / project_writer.ADOPTED).read_text()).skipped_cells == ()
+    assert "a run skips" not in (root / project_writer.PLAN).read_text()
+
+
 def test_the_pilot_is_not_touched_and_its_files_are_there(projects: dict[str, Made]) -> None:
     """Its data lies in the project, whatever the path was that it asked for."""
     made = projects["titanic"]

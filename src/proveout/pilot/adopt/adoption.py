@@ -112,8 +112,8 @@ def propose(
         try:
             made = plan.propose(
                 recovered.notebook, one, recovered.folder / one.folder, pilot=recovered.pilot, files=files,
-                raised=[cell.index for cell in recovered.run.raised], seconds=recovered.run.seconds, name=name,
-                choices=choices,
+                raised=[cell.index for cell in recovered.run.raised], seconds=recovered.run.seconds,
+                cell_seconds=recovered.run.cell_seconds, name=name, choices=choices,
             )  # fmt: skip
             if made.quality.worthless and not recovered.named:
                 raise PlanRefused(recovered.notebook.name, made.quality.worthless, _NAME_IT)

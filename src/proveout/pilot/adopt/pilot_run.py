@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,12 @@ class RaisedCell:
 
 @dataclass(frozen=True, kw_only=True)
 class PilotRun:
-    """What came of the run. `seconds` is the notebook's own time."""
+    """What came of the run. `seconds` is the notebook's own time, `cell_seconds` that of each cell that ran."""
 
     recovered: RecoveredNotebook
     raised: tuple[RaisedCell, ...]
     seconds: float
+    cell_seconds: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def run(
         with clock:
             while True:
                 try:
-                    recovered, raised, seconds = _recorded(
+                    recovered, raised, cell_seconds, seconds = _recorded(
                         notebook, document, into=into, limits=limits, answers=answers, clock=clock, without=without,
                         unsplit=unsplit,
                     )  # fmt: skip
@@ -133,7 +134,7 @@ def run(
         raise PilotFailed(str(notebook), problem, remedy) from large
     raised += [RaisedCell(index=index, problem=problem) for index, problem in without.items()]
     in_order = tuple(sorted(raised, key=lambda one: one.index))
-    return PilotRun(recovered=recovered, raised=in_order, seconds=round(seconds, 3))
+    return PilotRun(recovered=recovered, raised=in_order, seconds=round(seconds, 3), cell_seconds=cell_seconds)
 
 
 class _KernelEnded(Exception):
@@ -154,8 +155,10 @@ def _recorded(
     clock: "_Clock",
     without: Container[int],
     unsplit: CallPlace | None = None,
-) -> tuple[RecoveredNotebook, list[RaisedCell], float]:
-    """One run in a fresh copy, without some cells. Returns what was recovered, cells that raised, the run's seconds.
+) -> tuple[RecoveredNotebook, list[RaisedCell], dict[int, float], float]:
+    """One run in a fresh copy, without some cells.
+
+    Returns what was recovered, cells that raised, the seconds of each cell and of the run.
 
     Args:
         unsplit: of the rows that are read there, a share is held back from the notebook.
@@ -176,14 +179,14 @@ def _recorded(
             place = to_json(unsplit) if unsplit is not None else ""
             begin = f"begin(get_ipython(), root={str(copied.root)!r}, memory_bytes={memory_bytes}, unsplit={place!r})"
             kernel.ask(f"{_SIDE}.{begin}", limit_s=_ASK_S, limit="the kernel did not begin to record")
-            raised = _cells(kernel, document, limits, clock)
+            raised, cell_seconds = _cells(kernel, document, limits, clock)
             seconds = clock.elapsed_s - began
             raised = [*_lost(kernel), *raised]
             clock.tell("looking for the way from raw rows to each model")
             end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
             kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
     recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
-    return recovered, raised, seconds
+    return recovered, raised, cell_seconds, seconds
 
 
 def _lost(kernel: Kernel) -> list[RaisedCell]:
@@ -252,9 +255,14 @@ class _Clock:
         self._ended.set()
 
 
-def _cells(kernel: Kernel, document: Any, limits: RunLimits, clock: _Clock) -> list[RaisedCell]:
-    """Run all code cells. One that raises does not end the run: it may not be needed. Raises: _KernelEnded."""
-    raised = []
+def _cells(
+    kernel: Kernel, document: Any, limits: RunLimits, clock: _Clock
+) -> tuple[list[RaisedCell], dict[int, float]]:
+    """Run all code cells: those that raised, and the seconds of each.
+
+    One that raises does not end the run: it may not be needed. Raises: _KernelEnded.
+    """
+    raised, seconds = [], {}
     for index, cell in enumerate(document.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
@@ -264,11 +272,12 @@ def _cells(kernel: Kernel, document: Any, limits: RunLimits, clock: _Clock) -> l
             break
         clock.tell(f"cell {index} of {len(document.cells)}")
         kernel.ask(f"{_SIDE}.cell({index})", limit_s=_ASK_S, limit="the kernel does not answer")
-        limit_s = min(left, limits.cell_s)
+        limit_s, began = min(left, limits.cell_s), clock.elapsed_s
         try:
             kernel.run(index, limit_s=limit_s, limit=f"it took longer than {limit_s:.0f} s", grace_s=_GRACE_S)
         except CellFailed as failed:
             if kernel.process.poll() is not None or failed.problem.startswith(_EXITS):
                 raise _KernelEnded(index, failed.problem) from failed
             raised.append(RaisedCell(index=index, problem=failed.problem))
-    return raised
+        seconds[index] = clock.elapsed_s - began
+    return raised, seconds

@@ -12,7 +12,15 @@ from typing import Any
 from proveout.errors import ProveoutError
 from proveout.model import notebook_file
 from proveout.pilot import scaffold, source_text
-from proveout.pilot.adopt import asked_columns, lifted_parameters, made_outcome, outcome, pilot_quality, recovered_model
+from proveout.pilot.adopt import (
+    asked_columns,
+    idle_cells,
+    lifted_parameters,
+    made_outcome,
+    outcome,
+    pilot_quality,
+    recovered_model,
+)
 from proveout.pilot.adopt.asked_columns import ColumnRefused, OutcomeAsked
 from proveout.pilot.adopt.lifted_parameters import LiftedNotebook
 from proveout.pilot.adopt.outcome import Outcome, OutcomeUnknown
@@ -60,6 +68,7 @@ class Plan:
     cells: int
     raised: tuple[int, ...]  # cells that raised
     seconds: float = 0.0  # that the pilot's run took
+    slow: tuple[int, ...] = ()  # cells that take long, and those that read what they make: the model needs none of them
 
     @property
     def skipped(self) -> tuple[int, ...]:
@@ -100,6 +109,7 @@ def propose(
     files: Mapping[str, Path] | None = None,
     raised: Sequence[int] = (),
     seconds: float = 0.0,
+    cell_seconds: Mapping[int, float] | None = None,
     name: str | None = None,
     choices: Choices | None = None,
 ) -> Plan:
@@ -112,6 +122,7 @@ def propose(
         files: what the notebook reads, by the path that it asks for.
         raised: cells that raised in the pilot's run.
         seconds: that the run took.
+        cell_seconds: that each of its cells took.
         name: of the project; default: that of the notebook.
         choices: a person's, read from a plan's page.
     Raises: PlanRefused, with the reason and the way on.
@@ -141,8 +152,16 @@ def propose(
     return Plan(
         notebook=notebook, recovered=recovered, opened=opened, outcome=known, proposal=proposal, quality=quality,
         lifted=lifted, files={copy: (files or {})[asked] for asked, copy in copies.items()}, cells=len(pilot.cells),
-        raised=tuple(raised), seconds=seconds,
+        raised=tuple(raised), seconds=seconds, slow=_slow(pilot, recovered, cell_seconds or {}, raised),
     )  # fmt: skip
+
+
+def _slow(
+    pilot: Any, recovered: RecoveredModel, cell_seconds: Mapping[int, float], raised: Sequence[int]
+) -> tuple[int, ...]:
+    needed = {*recovered.cells, *(metric.cell for metric in recovered.metrics)}
+    slow = idle_cells.slow(pilot.cells, needed=needed, seconds=cell_seconds)
+    return tuple(place for place in slow if place not in raised)
 
 
 _ROW_BY_ROW = "Make the outcome of columns of the rows that the notebook reads, each row by itself"

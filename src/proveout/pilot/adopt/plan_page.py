@@ -46,6 +46,11 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"- cells that the model does not need: {_numbers(plan.left_out)}"
     if plan.skipped:
         yield f"- cells that raised, and that a run skips: {_numbers(plan.skipped)}"
+    if plan.slow:
+        yield (
+            f"- cells that a run skips, because they take long or read what such a cell makes, and the model needs "
+            f"none of them: {_numbers(plan.slow)}"
+        )
     if plan.raising:
         yield f"- cells that raised after what the model needs, and that may raise again: {_numbers(plan.raising)}"
     if plan.lifted.renewed:

@@ -70,6 +70,12 @@ def write(plan: Plan, into: Path, *, today: str, lock: bytes | None = None) -> A
     return AdoptedProject(root=into, files=scaffold.lay_out(into, made))
 
 
+def write_again(plan: Plan, into: Path) -> None:
+    """What a project says of the cells that its runs skip, once more: for a plan that skips others."""
+    for name, text in {ADOPTED: to_json(_adopted(plan)) + "\n", PLAN: plan_page.page(plan)}.items():
+        (into / name).write_text(text, encoding="utf-8")
+
+
 # --- tried before it is written ---------------------------------------------------------------------------------------
 
 
@@ -193,7 +199,7 @@ def _adopted(plan: Plan) -> AdoptedNotebook:
     return AdoptedNotebook(
         prediction=recovered.place, source=recovered.source, source_form=handed.source_form, columns=handed.columns,
         held_back=handed.held_back, learns_unknown=_learns_unknown(plan), classes=plan.outcome.renamed,
-        skipped_cells=plan.skipped, raising_cells=plan.raising,
+        skipped_cells=tuple(sorted({*plan.skipped, *plan.slow})), raising_cells=plan.raising,
     )  # fmt: skip
 
 
