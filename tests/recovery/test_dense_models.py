@@ -1,18 +1,24 @@
 """Models that keep sparse rows of their training answer the same over dense ones, and can be stored."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from handed_over import answers, handed_over
 from scipy.sparse import csr_matrix
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from small_pilots import READ, SPLIT
 
+from proveout.model import model_io
 from proveout.recovery import dense_models
 
 IMPORTS = (
@@ -39,16 +45,28 @@ def test_texts_are_answered_as_in_the_pilot(model: str, tmp_path: Path) -> None:
     assert answers(tmp_path, raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
 
 
-def test_neighbours_are_found_in_a_dense_matrix() -> None:
-    """They are the training rows themselves."""
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda: KNeighborsClassifier(3),
+        lambda: OneVsRestClassifier(KNeighborsClassifier(3)),
+        lambda: OneVsOneClassifier(SVC()),
+        lambda: VotingClassifier([("near", KNeighborsClassifier(3)), ("line", LogisticRegression())], voting="soft"),
+        lambda: CalibratedClassifierCV(SVC(), cv=3),
+    ],
+)
+def test_neighbours_are_found_in_a_dense_matrix(kind: Callable[[], Any], tmp_path: Path) -> None:
+    """They are the training rows themselves, in each of the models that another one is made of."""
     numbers = np.random.default_rng(0).random((60, 8)) * (np.random.default_rng(1).random((60, 8)) > 0.6)
     rows = csr_matrix(numbers)
-    model = KNeighborsClassifier(3).fit(rows[:40], np.arange(40) % 3)
+    model = kind().fit(rows[:40], np.arange(40) % 3)
 
     made = dense_models.with_dense_rows(model, rows)
 
     assert made is not model
     assert made.predict(rows[40:]).tolist() == model.predict(rows[40:]).tolist()
+    model_io.dump(made, tmp_path / "model.skops")
+    assert model_io.load(tmp_path / "model.skops").predict(rows[40:]).tolist() == made.predict(rows[40:]).tolist()
 
 
 def test_a_model_without_a_sparse_matrix_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

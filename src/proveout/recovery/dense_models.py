@@ -6,6 +6,7 @@ Input: a fitted estimator, and some sparse rows of its inputs. Output: an estima
 """
 
 import copy
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _MATRICES = ("support_vectors_", "dual_coef_", "_dual_coef_", "_fit_X")
@@ -13,16 +14,15 @@ _MOST_VALUES = 10_000_000  # of a matrix that is written out: 80 MB
 
 
 def with_dense_rows(model: Any, inputs: Any) -> Any:
-    """The estimator over a dense matrix; the same one where it holds no sparse matrix, or too large a one.
+    """The estimator over a dense matrix; the same one where it holds no sparse matrix, or too many values of such.
 
     Args:
         inputs: rows that the model was asked about.
     """
     steps = list(model.steps) if hasattr(model, "steps") else [(type(model).__name__.lower(), model)]
     name, last = steps[-1]
-    keeps = last.estimator if hasattr(last, "calibrated_classifiers_") else last
-    held = [getattr(keeps, matrix) for matrix in _MATRICES if hasattr(getattr(keeps, matrix, None), "toarray")]
-    if not held or any(one.shape[0] * one.shape[1] > _MOST_VALUES for one in held):
+    held = {id(one): one for one in _matrices(last)}
+    if not held or sum(one.shape[0] * one.shape[1] for one in held.values()) > _MOST_VALUES:
         return model
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
@@ -31,20 +31,46 @@ def with_dense_rows(model: Any, inputs: Any) -> Any:
     for _, step in steps[:-1]:
         rows = step.transform(rows) if hasattr(step, "transform") else rows
     dense = ColumnTransformer([("all", "passthrough", slice(0, rows.shape[1]))], sparse_threshold=0).fit(rows)
-    return Pipeline([*steps[:-1], ("dense", dense), (name, _dense(last))])
+    made = _dense(last, {key: one.toarray() for key, one in held.items()}, {})
+    return Pipeline([*steps[:-1], ("dense", dense), (name, made)])
 
 
-def _dense(model: Any) -> Any:
-    made = copy.copy(model)
-    if hasattr(model, "calibrated_classifiers_"):
-        made.estimator = _dense(model.estimator)
-        made.calibrated_classifiers_ = [copy.copy(part) for part in model.calibrated_classifiers_]
-        for part in made.calibrated_classifiers_:
-            part.estimator = made.estimator
-        return made
-    for matrix in _MATRICES:
-        if hasattr(getattr(made, matrix, None), "toarray"):
-            setattr(made, matrix, getattr(made, matrix).toarray())
-    if hasattr(made, "_sparse"):
-        made._sparse = False  # what support vectors ask before they take rows
-    return made
+def _matrices(model: Any) -> Iterator[Any]:
+    """The sparse matrices of an estimator, and of those that it is made of: one for each class, for one."""
+    for name, value in vars(model).items():
+        if name in _MATRICES and hasattr(value, "toarray"):
+            yield value
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if _is_part(part):
+                yield from _matrices(part)
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a value is an estimator, or what calibrates one."""
+    return hasattr(value, "__dict__") and hasattr(value, "predict_proba" if hasattr(value, "calibrators") else "fit")
+
+
+def _dense(model: Any, arrays: Mapping[int, Any], made: dict[int, Any]) -> Any:
+    """A copy over dense matrices. What is one object in the estimator is one in the copy.
+
+    Args:
+        arrays: by the id of the matrix that each takes the place of.
+        made: copies by the id of what they are of.
+    """
+    if id(model) in made:
+        return made[id(model)]
+    copied = made[id(model)] = copy.copy(model)
+    for name, value in vars(model).items():
+        if id(value) in arrays:
+            setattr(copied, name, arrays[id(value)])
+        elif _is_part(value):
+            setattr(copied, name, _dense(value, arrays, made))
+        elif isinstance(value, dict) and any(map(_is_part, value.values())):
+            named = copy.copy(value)
+            named.update((key, _dense(one, arrays, made)) for key, one in value.items() if _is_part(one))
+            setattr(copied, name, named)
+        elif isinstance(value, list | tuple) and any(map(_is_part, value)):
+            setattr(copied, name, type(value)(_dense(one, arrays, made) if _is_part(one) else one for one in value))
+    if hasattr(copied, "_sparse"):
+        copied._sparse = False  # what support vectors ask before they take rows
+    return copied
