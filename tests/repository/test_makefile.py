@@ -53,6 +53,20 @@ def test_make_test_in_a_folder_with_a_space_deletes_nothing_of_a_neighbour(tmp_p
         assert "ran flows/train.py run with <.proveout-test>" in made.stdout
 
 
+def test_a_proveout_that_is_on_no_index_is_installed_from_its_folder(tmp_path):
+    """Its version alone would be looked for where it is not; nothing else is asked of that folder."""
+    here = project(tmp_path / "flights", MAKEFILES["of a new project"])
+    (here / ".venv" / ".ready").rmdir()
+    python = here / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] && printf "proveout==0.1.0\\nproveout-more\\n" || echo "ran [$7]"\n')
+
+    made = make(here, "demo", f"PROVEOUT={tmp_path / 'my clones'}")
+
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert (here / ".venv" / "wanted.txt").read_text() == "proveout-more\n"
+    assert f"ran [{tmp_path / 'my clones'}]" in made.stdout
+
+
 @pytest.mark.parametrize("name", ["a:b", 'a"b', "a$HOME", "a`id`", "a\\b", "a\nb"])
 def test_make_in_a_folder_it_cannot_carry_stops_before_it_touches_anything(tmp_path, name):
     """A virtual environment refuses a colon, and pip's scripts are shell lines: better now than half-way."""

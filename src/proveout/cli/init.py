@@ -91,4 +91,14 @@ def _init_table(folder: Path, *, table: str, target: str, task: TaskName | None,
     for line in made.warnings:
         typer.echo(f"warning: {line}")
     typer.echo("everything is a proposal: read checks/schemas.py and the comments in flows/train.toml")
-    typer.echo(f"next: cd {shlex.quote(str(folder))} && make demo")
+    typer.echo(f"next: cd {shlex.quote(str(folder))} && {_make_demo()}")
+
+
+def _make_demo() -> str:
+    """The command that installs the project's packages and runs the whole line."""
+    import shlex
+
+    from proveout.pilot.adopt.package_bounds import own_requirements
+
+    *_, own = own_requirements()
+    return "make demo" if own.startswith("proveout") else f"make demo PROVEOUT={shlex.quote(own)}"
