@@ -32,6 +32,7 @@ CELLS = [
     "X = df[['age', 'income']]\ny = df['left']\nX_train, X_test, y_train, y_test = train_test_split(X, y)",
     "model = LogisticRegression(C=strength).fit(X_train, y_train)\npredicted = model.predict(X_test)",
     "print(accuracy_score(y_test, predicted))",
+    "rows_by_month.plot()",  # of a table that the cell made that is skipped
 ]
 PYPROJECT = """
 [tool.proveout]
@@ -92,6 +93,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             source_form=handed.source_form,
             columns=handed.columns,
             skipped_cells=(3,),
+            idle_cells=(7,),
         )
     (root / "flows/adopted.json").write_text(to_json(adopted))
     _write_notebook(root, CELLS)
@@ -116,8 +118,11 @@ def _trained(root: Path, *batches: str) -> tuple[Any, OpenBundle]:
     return trained, OpenBundle(open_store(settings).folder("bundles", packed.digest))
 
 
-def test_the_bundle_is_that_of_the_pilots_own_run(root: Path) -> None:
-    """Rows are the snapshot's, split and parameters those of the run, and the answers those of its model."""
+def test_the_bundle_is_that_of_the_pilots_own_run(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows are the snapshot's, split and parameters those of the run, and the answers those of its model.
+
+    A cell that the model does not need may raise: it is noted.
+    """
     trained, bundle = _trained(root, "first")
 
     side, rows = bundle.membership()["split"].astype(object), pd.read_parquet(root / "data/first.parquet")
@@ -128,6 +133,8 @@ def test_the_bundle_is_that_of_the_pilots_own_run(root: Path) -> None:
     right = (bundle.predict(asked[["age", "income"]]) > 0.5) == asked["left"].astype(bool)
     assert json.loads(trained.metrics) == {"accuracy": pytest.approx(right.mean())}
     assert bundle.parameters()["C"] == 0.5
+    noted = capsys.readouterr().out
+    assert "cell 9 raised, where the model needs nothing: NameError: name 'rows_by_month'" in noted
 
 
 def test_a_run_is_repeated_and_new_rows_are_learned_from(root: Path) -> None:

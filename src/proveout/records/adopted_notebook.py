@@ -51,10 +51,10 @@ class AdoptedNotebook:
     """Which call of a notebook reads the raw rows, and which prediction is that of its model.
 
     `skipped_cells` do not run: they raised in the pilot, or take long, and the model needs nothing of them.
-    `raising_cells` raised after the statements that it needs: they may raise again. `held_back` is the share of the raw
-    rows that the notebook does not get, because it fits its model to all of them: then `prediction` is the place of
-    that fit.
-    `learns_unknown`: the pilot learned from rows without an outcome, because it fills the outcome in.
+    `raising_cells` raised after the statements that it needs, and of `idle_cells` it needs nothing: they may raise.
+    `held_back` is the share of the raw rows that the notebook does not get, because it fits its model to all of them:
+    then `prediction` is the place of that fit. `learns_unknown`: the pilot learned from rows without an outcome,
+    because it fills the outcome in.
     """
 
     prediction: CallPlace
@@ -66,3 +66,4 @@ class AdoptedNotebook:
     classes: tuple[RenamedClass, ...] = ()
     skipped_cells: tuple[int, ...] = ()
     raising_cells: tuple[int, ...] = ()
+    idle_cells: tuple[int, ...] = ()

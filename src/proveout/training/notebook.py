@@ -265,7 +265,7 @@ class _Job:
         except CellFailed as failed:
             if self.recorded is None or not self.recorded.may_raise(cell) or kernel.process.poll() is not None:
                 raise
-            self.notes.append(f"cell {number} raised, as it did when the notebook was adopted: {failed.problem}")
+            self.notes.append(f"cell {number} raised, where the model needs nothing: {failed.problem}")
         self.progress(CellProgress(cell=number, cells=cells, title=title, seconds=time.monotonic() - begun))
 
     def _export(self, kernel: Any) -> Mapping[str, Path]:

@@ -70,8 +70,8 @@ class RecordedRun:
         return True
 
     def may_raise(self, cell: Any) -> bool:
-        """Whether the cell raised in the pilot too, where the model needs nothing."""
-        return _number(cell) in self.adopted.raising_cells
+        """Whether the model needs nothing of what may be missing then."""
+        return _number(cell) in {*self.adopted.raising_cells, *self.adopted.idle_cells}
 
     def finish(self, ask: Ask, folder: Path) -> "RecoveredModel":
         """After the last cell: the model, its files in `folder`. Raises: BundleError if it is not recovered."""

@@ -86,6 +86,11 @@ class Plan:
         return tuple(place for place in self.code_cells if place not in self.recovered.cells)
 
     @property
+    def measured_in(self) -> frozenset[int]:
+        """Cells that measure the model."""
+        return frozenset(metric.cell for metric in self.metrics)
+
+    @property
     def code_cells(self) -> tuple[int, ...]:
         """The places of all code cells of the pilot."""
         return tuple(
@@ -152,7 +157,7 @@ def propose(
     return Plan(
         notebook=notebook, recovered=recovered, opened=opened, outcome=known, proposal=proposal, quality=quality,
         lifted=lifted, files={copy: (files or {})[asked] for asked, copy in copies.items()}, cells=len(pilot.cells),
-        raised=tuple(raised), seconds=seconds, slow=_slow(pilot, recovered, cell_seconds or {}, raised),
+        raised=tuple(dict.fromkeys(raised)), seconds=seconds, slow=_slow(pilot, recovered, cell_seconds or {}, raised),
     )  # fmt: skip
 
 
