@@ -33,6 +33,20 @@ def test_a_cell_is_audited_and_run(shell: InteractiveShell, capsys: pytest.Captu
     assert "/home/ann/data/x.csv" in said
 
 
+def test_a_cell_is_read_behind_those_that_ran(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    """What they bind is no missing name, and what is wrong in them was said when they ran."""
+    shell.run_cell("rows, folder = [1], '/home/ann/x.csv'", store_history=True)
+    shell.run_cell("%%audit\nmore = rows + rows", store_history=True)
+    clean = capsys.readouterr().out
+    shell.run_cell("%%audit\nprint(more, nowhere)", store_history=True)
+
+    assert "nothing found" in clean
+    said = capsys.readouterr().out
+    assert "cell 3, line 1: 'nowhere'" in said
+    assert "'more'" not in said
+    assert "next:" not in said, "no command reads a notebook that is in no file"
+
+
 def test_all_cells_that_ran_are_audited(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     """What one defines another may use."""
     shell.run_cell("path = '/home/ann/x.csv'", store_history=True)

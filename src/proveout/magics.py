@@ -4,7 +4,7 @@ Input: cells and objects of the running notebook. Output: findings, a verdict, a
 """
 
 import html
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 _SHOWN = 200  # characters of a value
@@ -21,7 +21,10 @@ def load(shell: Any) -> None:
 
 
 def audit(line: str, cell: str | None = None) -> None:
-    """`%%audit`: run the cell, and say what in it will hurt in production. `%audit`: all cells that ran so far."""
+    """`%%audit`: run the cell, and say what in it will hurt in production. `%audit`: all cells that ran so far.
+
+    Cells have the numbers of their prompts. Names that earlier cells have bound are known.
+    """
     from IPython.core.getipython import get_ipython
 
     from proveout.cli._audit_view import report_page
@@ -29,11 +32,15 @@ def audit(line: str, cell: str | None = None) -> None:
     from proveout.pilot.audit.notebook_text import of_sources
 
     shell: Any = get_ipython()
-    sources = [cell] if cell is not None else [one for one in shell.user_ns.get("In", []) if one.strip()]
-    report = auditing.audit_text(of_sources("this notebook", sources))
-    if cell is not None:  # what concerns a notebook as a whole cannot be said of one cell
-        report = replace(report, findings=tuple(one for one in report.findings if one.cell_index >= 0))
-    print(report_page(report, everything=cell is not None))
+    sources = list(shell.history_manager.input_hist_raw)  # as they were typed, magics with their marks
+    if cell is None:
+        report = auditing.audit_text(of_sources("this notebook", sources))
+    else:
+        if sources[-1].lstrip().startswith("%%audit"):  # this one
+            sources.pop()
+        whole = auditing.audit_text(of_sources("this cell", [*sources, cell]))
+        report = auditing.of_cell(whole, len(sources))
+    print(report_page(report, everything=cell is not None, is_file=False))
     if cell is not None:
         shell.run_cell(cell)
 

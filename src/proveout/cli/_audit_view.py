@@ -14,8 +14,11 @@ _WIDTH = 100
 _PLACES = 3
 
 
-def report_page(report: "Report", *, everything: bool) -> str:
-    """The report as text. Without `everything`, the first places of a kind, and kinds of no harm in one line."""
+def report_page(report: "Report", *, everything: bool, is_file: bool = True) -> str:
+    """The report as text. Without `everything`, the first places of a kind, and kinds of no harm in one line.
+
+    Only of a file another command tells more.
+    """
     from proveout.pilot.audit.finding_groups import groups
 
     found = groups(report)
@@ -33,6 +36,8 @@ def report_page(report: "Report", *, everything: bool) -> str:
             continue
         for kind in group.kinds:
             lines += list(_of_kind(kind, everything=everything))
+    if not is_file:
+        return "\n".join(lines)
     return page(
         lines,
         f"proveout audit {report.notebook} --all"

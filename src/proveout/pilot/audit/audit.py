@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -94,6 +94,19 @@ def audit_text(notebook: NotebookText) -> Report:
             for cell in analysis.cells
             for fault in cell.code.faults
         ),
+    )
+
+
+def of_cell(report: Report, cell: int) -> Report:
+    """What a report says of one cell. What concerns the notebook as a whole is left out."""
+    findings = tuple(one for one in report.findings if one.cell_index == cell)
+    return replace(
+        report,
+        findings=findings,
+        counts=dict(sorted(Counter(finding.kind for finding in findings).items())),
+        score=_score(findings),
+        cells=1,
+        unread=tuple(one for one in report.unread if one.cell_index == cell),
     )
 
 

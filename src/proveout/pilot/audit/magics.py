@@ -10,7 +10,20 @@ from typing import Literal
 MagicType = Literal["line_magic", "cell_magic", "shell", "help"]
 
 # Cell magics whose body is Python that runs in the notebook's own process.
-PYTHON_CELLS = {"time", "timeit", "capture", "prun", "debug", "memit", "mprun", "lprun", "pypy", "python3", "python"}
+PYTHON_CELLS = {
+    "audit",
+    "time",
+    "timeit",
+    "capture",
+    "prun",
+    "debug",
+    "memit",
+    "mprun",
+    "lprun",
+    "pypy",
+    "python3",
+    "python",
+}
 # Of these IPython understands a bare line without % as long as no variable has the name.
 _AUTOMAGIC = re.compile(
     r"^(?P<indent>\s*)(?P<text>(?:ls|cd|pwd|mkdir|rmdir|rm|cp|mv|cat|head|tail|less|pip|pip3|conda|apt-get|wget|curl|git|whos|who)"
