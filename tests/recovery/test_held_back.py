@@ -33,6 +33,14 @@ UNSPLIT = {
         INPUTS,
         FIT + "\nnew = pd.read_csv('new.csv')\nmodel.predict(new[['age', 'income']])",
     ],
+    "rows without a truth are below the others": [
+        READ + "\nnew = pd.read_csv('new.csv')",
+        "df['source'], new['source'] = 'train', 'new'\nwhole = pd.concat([df, new], ignore_index=True)",
+        "whole = whole.fillna({'age': 0}).replace({'city': {'Rome': 0, 'Oslo': 1, 'Bonn': 2}})",
+        "df = whole.loc[whole['source'] == 'train'].copy()\nnew = whole.loc[whole['source'] == 'new'].copy()",
+        "asked = ['age', 'income', 'city']\nX, y = df[asked], df['left']",
+        FIT + "\nmodel.predict(new[asked])",
+    ],
     "rows of another file are asked about": [
         READ + "\ndf = df.fillna(0)\ndf.head(90).assign(income=7.5).to_csv('more.csv', index=False)",
         "more = pd.read_csv('more.csv')",

@@ -32,6 +32,14 @@ def test_a_class_that_is_a_range_of_a_column_is_found() -> None:
     assert target_column(raw, np.abs(price) > 1, range(200)) is None
 
 
+def test_of_one_value_no_other_column_is_the_truth() -> None:
+    """Each column determines it. A file without the outcome has such a truth, and its holes are no target."""
+    raw = pd.DataFrame({"kind": ["a", "b"] * 50, "one": 1.0})
+
+    assert target_column(raw, np.full(100, np.nan), range(100)) is None
+    assert target_column(raw, np.ones(100), range(100)) == "one"
+
+
 def test_a_column_whose_decimals_were_taken_is_the_truth() -> None:
     """Its order is that of the truth, and each of its values has one; of a column that is near to it neither holds."""
     rng = np.random.default_rng(3)

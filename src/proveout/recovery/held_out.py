@@ -140,7 +140,8 @@ def _by_labels(run: _Run, prediction: Prediction) -> Any:
     for column in columns:
         whole = isinstance(column, pd.Series) and column.index.is_unique and labels.isin(column.index).all()
         if whole and known.index.isin(column.index).all() and column.loc[known.index].equals(known):
-            return column.loc[labels]
+            # Rows of a file without the outcome, joined to those with it, have a hole there.
+            return column.loc[labels] if column.loc[labels].notna().any() else None
     return None
 
 

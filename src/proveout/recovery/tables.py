@@ -133,6 +133,8 @@ def target_column(raw: pd.DataFrame, truth: Any, rows: Sequence[int]) -> str | N
             return name
         if share > nearly[0] and wanted.nunique() > FEWEST_ROWS:
             nearly = (share, name)
+        if wanted.nunique() < 2:
+            continue  # one value for all rows: any column would determine it
         pairs = pd.DataFrame({"value": values.astype(str), "truth": wanted.astype(str)}).drop_duplicates()
         if pairs.value.is_unique and pairs.truth.is_unique and len(pairs) < max(len(wanted) / 2, 3):
             found.setdefault("one to one", name)
