@@ -133,6 +133,9 @@ def _read(node: ast.AST, bound: frozenset[str]) -> Iterator[str]:
 
 
 def _imported(node: ast.AST) -> set[str]:
+    """Names that an import binds. Of scikit-learn's experimental switches it is what they switch on: any."""
+    if isinstance(node, ast.ImportFrom) and node.module == "sklearn.experimental":
+        return {"*"}
     aliases = node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
     return {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
 

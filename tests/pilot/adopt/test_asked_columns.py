@@ -36,6 +36,7 @@ def _read(features: Callable[[pd.DataFrame], pd.DataFrame], outcome: tuple[str, 
         "note": [f"{word} it" for word in rng.choice(["sell", "keep"], ROWS)],
         "cut": pd.Categorical(rng.choice(["fair", "good"], ROWS), ["good", "fair"]),
         "price": rng.normal(100, 9, ROWS),
+        "number": range(100, 100 + ROWS),
     })  # fmt: skip
     side = pd.Series(["train"] * 40 + ["holdout"] * 20, dtype=object)
     held = pd.DataFrame({"row": range(40, ROWS), "answer": 0.0, "truth": 0.0})
@@ -52,6 +53,18 @@ def test_a_number_that_it_divides_by_keeps_the_range_that_was_seen() -> None:
     assert area.low is not None
     assert table_profile.bounds(area)[0] < area.low
     assert (found["engine"].use, found["note"].use) == ("left out", "left out")
+
+
+def test_labels_that_the_statements_join_by_are_not_asked_for() -> None:
+    """As an id that became the index: tried with a label twice, each of its rows would be joined with both."""
+
+    def joined(rows: pd.DataFrame) -> pd.DataFrame:
+        labelled = rows.assign(number=rows.get("number", pd.Series(range(len(rows))))).set_index("number")
+        return labelled[["area"]].join(labelled[["rooms"]]).reset_index(drop=True)
+
+    found = _read(joined)
+
+    assert {name for name, one in found.items() if one.use == "feature"} == {"area", "rooms"}
 
 
 def test_numbers_that_have_no_answer_together_keep_the_range_that_was_seen() -> None:

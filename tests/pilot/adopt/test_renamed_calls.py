@@ -273,6 +273,18 @@ def test_an_import_that_no_cell_has_is_written_where_it_is_missed() -> None:
     ]
 
 
+def test_what_is_experimental_is_switched_on_where_all_names_are_imported() -> None:
+    """Its error is the line that helps."""
+    cell = "from sklearn.model_selection import *\nsplit = train_test_split"
+    said = "ImportError: HalvingGridSearchCV is experimental [...] explicitly import enable_halving_search_cv:\n"
+    line = "from sklearn.experimental import enable_halving_search_cv"
+
+    made = renewed(document(cell), [(0, said + line + " (the rest of the cell ran)")])
+
+    assert made.cells[0].source == f"{line}\n{cell}"
+    assert ran(made.cells[0].source)["split"]
+
+
 def test_a_cell_that_is_indented_as_a_whole_stays_so() -> None:
     """IPython takes the space of its first line from each line: an import at the margin would end that."""
     cell = " for n in (1, 2):\n     found = np.int(n) + pi"

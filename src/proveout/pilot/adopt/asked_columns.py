@@ -136,7 +136,8 @@ def _needed(trial: _Trial, names: Sequence[str]) -> list[str]:
 
 def _idle(trial: _Trial, names: Sequence[str]) -> bool:
     """Whether nothing changes if these columns hold other rows' values, and if they are not there at all."""
-    others = trial.opened.raw[list(names)].sample(len(trial.rows), replace=True, random_state=0).reset_index(drop=True)
+    # No row twice: labels that were unique stay so, where the statements join by them.
+    others = trial.opened.raw[list(names)].sample(len(trial.rows), random_state=0).reset_index(drop=True)
     changed = trial.rows.assign(**{name: others[name] for name in names})
     gone = trial.rows.drop(columns=list(names))
     return trial.same(changed) and trial.same(gone) and trial.try_inputs(gone.head(1)) is not None

@@ -37,6 +37,7 @@ _TEXTS = re.compile(
 )
 _UNDEFINED = re.compile(r"NameError: name '(\w+)' is not defined")
 _NO_NUMBER = re.compile(r"could not convert string to float|invalid literal for int\(\)")
+_EXPERIMENTAL = re.compile(r"from sklearn\.experimental import enable_\w+")
 _FLAG = re.compile(
     r"could not convert string to float: .*'(?:True|False)'|invalid literal for int\(\).*'(?:True|False)'|"
     r"numpy boolean (?:subtract|negative)|Pandas data cast to numpy dtype of object"  # the last one of statsmodels
@@ -101,6 +102,8 @@ def _lost(said: Sequence[tuple[int, str]], trees: Sequence[ast.Module]) -> Itera
     imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
     bound |= {(alias.asname or alias.name).partition(".")[0] for alias in imports}
     for place, one in said:
+        if switch := _EXPERIMENTAL.search(one):  # as `from sklearn.model_selection import *` says since it is one
+            yield place, switch[0]
         found = _UNDEFINED.match(one)
         if found is None or found[1] in bound:
             continue
