@@ -12,8 +12,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,6 +22,7 @@ from typing import Any
 
 from patience import PATIENCE_S, wait_until
 from serving_toy import lay_out, request
+from warm_python import warm
 
 from proveout.ledger.ledger import Ledger, read
 from proveout.records.drift_report import Alert
@@ -71,15 +70,7 @@ class Server:
             "PROVEOUT_DEADLINE_S": str(DEADLINE_S),
             "PROVEOUT_WORKER_TIMEOUT_S": "60",
         }
-        with self.output.open("ab") as output:
-            self.main = subprocess.Popen(
-                [sys.executable, str(app), str(root)],
-                env={**os.environ, **names, **environment},
-                stdout=output,
-                stderr=output,
-                cwd=root,
-                start_new_session=True,
-            )
+        self.main = warm().run(app, str(root), env={**os.environ, **names, **environment}, cwd=root, output=self.output)
 
     def wait_ready(self) -> dict[str, Any]:
         return self.wait_for(lambda status, details: status == 200)
